@@ -1,0 +1,1 @@
+"""The words of a spec: functions from tensor to tensor."""

@@ -1,0 +1,1 @@
+"""One module per command: a parser and one library call."""

@@ -1,0 +1,115 @@
+"""What every command shares: quiet start-up, progress, one clear line on bad input, exit 2."""
+
+import argparse
+import contextlib
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import rich.console
+import rich.progress
+
+from akita_bayes import errors
+
+stderr = rich.console.Console(stderr=True)
+stdout = rich.console.Console()
+
+
+def parser(doc: str, example: str) -> argparse.ArgumentParser:
+    """A parser whose help shows defaults and ends with an example to copy."""
+    return argparse.ArgumentParser(
+        description=doc.split("\n\n")[0],
+        epilog=f"example:\n  {example}",
+        formatter_class=_Help,
+    )
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+def run(command: Callable[[], None]) -> int:
+    """Runs a command's one library call; returns its exit status.
+
+    0 on success; 2 with one line on stderr for an error that the user can mend; 130 on Ctrl-C.
+    Anything else is a defect of this package and propagates with its traceback.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    warnings.filterwarnings("ignore", category=FutureWarning, message=".*np.object.*")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("akita_bayes").setLevel(logging.INFO)
+    try:
+        command()
+    except errors.AkitaBayesError as error:
+        return _refuse(str(error))
+    except FileNotFoundError as error:
+        return _refuse(f"{error.filename}: no such file or directory.")
+    except PermissionError as error:
+        return _refuse(f"{error.filename}: permission denied.")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        where = f" while writing {error.filename}" if error.filename else ""
+        return _refuse(f"the disk is full{where}; free some space and run again.")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _refuse(message: str) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """Shows a bar with counts and time left on stderr; yields `advance(steps=1, **fields)`."""
+    bar = rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+        rich.progress.TimeRemainingColumn(),
+        rich.progress.TextColumn("{task.fields[note]}"),
+        console=stderr,
+    )
+    with bar:
+        task = bar.add_task(description, total=total, note="")
+
+        def advance(steps: int = 1, *, note: str = "", total: int | None = None) -> None:
+            bar.update(
+                task, advance=steps, note=note, **({} if total is None else {"total": total})
+            )
+
+        yield advance
+
+
+def existing_file(text: str) -> str:
+    """An argparse type: a path to a file that is there."""
+    if not os.path.isfile(text):
+        raise argparse.ArgumentTypeError(f"{text}: no such file")
+    return text
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """An argparse type: comma-separated integers, Basenji's way of writing shifts."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a comma-separated list of integers"
+        ) from None
+
+
+def words(text: str) -> tuple[str, ...]:
+    """An argparse type: comma-separated words."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def main_guard(main: Callable[[Sequence[str] | None], int]) -> None:
+    """Exits the process with the status of `main`."""
+    sys.exit(main(None))

@@ -1,0 +1,1 @@
+"""File formats: records, genomes, coolers, count tables."""

@@ -1,0 +1,64 @@
+"""DNA as arrays: one-hot in the order A C G T, unknown bases as zero rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALPHABET = "ACGT"
+UNKNOWN = 4
+
+_INDEX = np.full(256, UNKNOWN, np.uint8)
+for _position, _base in enumerate(ALPHABET):
+    _INDEX[ord(_base)] = _INDEX[ord(_base.lower())] = _position
+_ONE_HOT = np.vstack([np.eye(4, dtype=np.uint8), np.zeros((1, 4), np.uint8)])
+_LETTER = np.frombuffer(b"ACGTN", np.uint8)
+_COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
+
+
+def to_index(sequence: str) -> NDArray[np.uint8]:
+    """Letters to 0..3; anything but A, C, G and T, of either case, to 4. [L]."""
+    return _INDEX[np.frombuffer(sequence.encode("ascii"), np.uint8)]
+
+
+def to_one_hot(sequence: str) -> NDArray[np.uint8]:
+    """Letters to one-hot rows; unknown bases are zero rows, as in training records. [L, 4]."""
+    return _ONE_HOT[to_index(sequence)]
+
+
+def index_to_one_hot(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[..., L] indices 0..4 to [..., L, 4]."""
+    return _ONE_HOT[index]
+
+
+def one_hot_to_index(one_hot: NDArray) -> NDArray[np.uint8]:
+    """[..., L, 4] to [..., L] indices 0..4; a row without a one is 4."""
+    return np.where(one_hot.any(-1), one_hot.argmax(-1), UNKNOWN).astype(np.uint8)
+
+
+def from_one_hot(one_hot: NDArray) -> str:
+    """[L, 4] to letters, N for a row without a one."""
+    return _LETTER[one_hot_to_index(one_hot)].tobytes().decode("ascii")
+
+
+def reverse_complement(sequence: str) -> str:
+    """The other strand, read in its own direction; case and N are kept."""
+    return sequence.translate(_COMPLEMENT)[::-1]
+
+
+def reverse_complement_one_hot(one_hot: NDArray) -> NDArray:
+    """[..., L, 4] to the other strand: positions and channels reversed."""
+    return one_hot[..., ::-1, ::-1]
+
+
+def shift_one_hot(one_hot: NDArray, shift: int) -> NDArray:
+    """Moves bases right for a positive shift, left for a negative; the gap is filled with zeros.
+
+    [..., L, 4] -> [..., L, 4]. The direction is Basenji's.
+    """
+    if shift == 0:
+        return one_hot
+    moved = np.zeros_like(one_hot)
+    if shift > 0:
+        moved[..., shift:, :] = one_hot[..., :-shift, :]
+    else:
+        moved[..., :shift, :] = one_hot[..., -shift:, :]
+    return moved

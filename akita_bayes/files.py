@@ -1,0 +1,79 @@
+"""Writing so that nothing half-written is ever left under a final name."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from akita_bayes import errors
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
+    """Yields a temporary path beside `path` and renames it to `path` when the body succeeds.
+
+    A body that raises leaves no file behind, and an older file under the final name untouched.
+    The temporary name keeps the suffixes of `path`, since some writers choose a format by suffix.
+
+    Args:
+        path: Final name; its folder is created.
+        directory: True when the body writes a folder (an existing one is replaced).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    remove(temporary)
+    try:
+        if directory:
+            temporary.mkdir()
+        yield temporary
+        if not directory:
+            with open(temporary, "rb") as handle:
+                os.fsync(handle.fileno())
+        elif path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON atomically; NaN and infinity are refused: JSON has no word for them."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Reads JSON.
+
+    Raises:
+        DataError: The file is missing or is not JSON; names the file, line and column.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise errors.DataError(f"{path}: no such file.") from None
+    except json.JSONDecodeError as error:
+        raise errors.DataError(
+            f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
+        ) from None
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a file, as hexadecimal text."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Biophysics of cis-regulation: fits, gauges, posteriors."""

@@ -1,0 +1,1 @@
+"""Ground truth that needs no download."""

@@ -1,0 +1,1 @@
+"""One training step for one device or many."""

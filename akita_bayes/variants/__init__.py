@@ -1,0 +1,1 @@
+"""Edits of a genome and what they do to its map."""

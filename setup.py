@@ -1,0 +1,55 @@
+"""The one source of metadata. `pyproject.toml` holds tool settings only."""
+
+from pathlib import Path
+
+import setuptools
+
+COMMANDS = sorted(path.stem for path in Path(__file__).parent.glob("bin/*.py"))
+
+setuptools.setup(
+    name="akita_bayes",
+    version="0.1.0",
+    description="Predict how DNA folds and regulates, and how sure the prediction is.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=setuptools.find_packages(include=["akita_bayes", "akita_bayes.*"]),
+    package_data={"akita_bayes": ["py.typed"]},
+    install_requires=[
+        "tensorflow>=2.18,<2.22",
+        "keras>=3.8,<3.16",
+        "tensorflow-probability[tf]>=0.25,<0.26",
+        "numpy>=1.26,<3",
+        "pandas>=2.2,<4",
+        "scipy>=1.13,<2",
+        "h5py>=3.11,<4",
+        "pysam>=0.22,<0.25",
+        "pyBigWig>=0.3.22,<0.4",
+        "cooler>=0.10,<0.12",
+        "cooltools>=0.7,<0.8",
+        "bioframe>=0.7,<0.9",
+        "matplotlib>=3.8,<4",
+        "logomaker>=0.8,<0.9",
+        "pydantic>=2.7,<3",
+        "rich>=13.7,<16",
+        "tensorboard>=2.18,<2.22",
+    ],
+    extras_require={
+        "dev": [
+            "hypothesis>=6.100,<7",
+            "mypy>=1.10,<3",
+            "pytest>=8.2,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.5,<0.18",
+        ]
+    },
+    entry_points={
+        "console_scripts": [f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS],
+    },
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Bio-Informatics",
+    ],
+)
