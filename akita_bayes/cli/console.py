@@ -81,9 +81,9 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
         task = bar.add_task(description, total=total, note="")
 
         def advance(steps: int = 1, *, note: str = "", total: int | None = None) -> None:
-            bar.update(
-                task, advance=steps, note=note, **({} if total is None else {"total": total})
-            )
+            if total is not None:
+                bar.update(task, total=total)
+            bar.update(task, advance=steps, note=note)
 
         yield advance
 
