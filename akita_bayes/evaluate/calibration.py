@@ -1,0 +1,209 @@
+r"""Is a stated uncertainty true? Proper scores, coverage and sharpness of Gaussian predictions.
+
+A prediction is a mean m and a standard deviation s a pixel; r = (y - m) / s is its standardised
+residual, phi and Phi the standard normal density and distribution.
+
+    negative log-likelihood   log s + r^2 / 2 + log(2 pi) / 2
+    CRPS                      s (r (2 Phi(r) - 1) + 2 phi(r) - 1 / sqrt(pi))
+    coverage at level c       share of pixels with |r| <= Phi^-1((1 + c) / 2)
+    calibration error         mean over levels of |coverage - level|
+    PIT                       histogram of Phi(r); flat when calibrated
+    sharpness                 mean width of the central 90 % interval, 2 x 1.645 s
+    AUSE                      area between the error left after dropping the pixels with the largest
+                              s and that after dropping those with the largest error, both relative
+                              to the error of all pixels; 0 is a perfect ranking
+
+CRPS: Gneiting & Raftery 2007, eq. 21. AUSE: Ilg et al. 2018.
+
+Pixels of a map are strongly correlated, so every interval on these numbers is a block bootstrap
+over windows. `Calibration` therefore keeps sums per window, target and distance stratum, and never
+pixels.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from akita_bayes.evaluate import strata as strata_
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+PIT_BINS = 20
+_SPARSIFICATION = np.linspace(0, 0.95, 20)
+_SUMS = ("pixels", "nll", "crps", "squared_error", "variance", "width")
+
+
+class Interval(NamedTuple):
+    """An estimate and the central interval of its block bootstrap."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+def nll(residual: NDArray, sd: NDArray) -> NDArray:
+    """Gaussian negative log-likelihood in nats, from the standardised residual."""
+    return np.log(sd) + residual**2 / 2 + np.log(2 * np.pi) / 2
+
+
+def crps(residual: NDArray, sd: NDArray) -> NDArray:
+    """Continuous ranked probability score in the unit of the target; lower is better."""
+    density = np.exp(-(residual**2) / 2) / np.sqrt(2 * np.pi)
+    distribution = scipy.stats.norm.cdf(residual)
+    return sd * (residual * (2 * distribution - 1) + 2 * density - 1 / np.sqrt(np.pi))
+
+
+def sparsification_error(error: NDArray, sd: NDArray) -> float:
+    """AUSE of pixels' errors; 0 when sd ranks the absolute errors perfectly. [n], [n] -> []."""
+    keep = np.maximum(1, np.rint((1 - _SPARSIFICATION) * len(error)).astype(int))
+    by_sd = np.cumsum(error[np.argsort(sd, kind="stable")]) / np.arange(1, len(error) + 1)
+    by_error = np.cumsum(np.sort(error)) / np.arange(1, len(error) + 1)
+    whole = by_error[-1]
+    if whole == 0:
+        return 0.0
+    gap = (by_sd[keep - 1] - by_error[keep - 1]) / whole
+    return float(np.trapezoid(gap, _SPARSIFICATION))
+
+
+class Calibration:
+    """Accumulates calibration statistics window by window; memory does not grow with pixels.
+
+    Args:
+        strata: Distance strata of the map's pixels.
+        targets: Number of targets T.
+    """
+
+    def __init__(self, strata: strata_.Strata, targets: int) -> None:
+        self.strata = strata
+        self.targets = targets
+        self._sums: list[NDArray] = []  # per window [len(_SUMS), T, D]
+        self._covered: list[NDArray] = []  # per window [levels, T, D]
+        self._pit: list[NDArray] = []  # per window [PIT_BINS, T, D]
+        self._ranking: list[NDArray] = []  # per window [2, T]: Spearman, AUSE
+
+    @property
+    def windows(self) -> int:
+        """Number of windows seen."""
+        return len(self._sums)
+
+    def update(self, target: NDArray, mean: NDArray, sd: NDArray, mask: NDArray) -> None:
+        """Adds one window; pixels outside the mask count nowhere. Every argument is [P, T]."""
+        sd = np.maximum(np.asarray(sd, np.float64), 1e-12)
+        mask = np.broadcast_to(mask, sd.shape)
+        error = np.where(mask, np.asarray(target, np.float64) - mean, 0.0)
+        residual = error / sd
+        values = (
+            np.ones_like(sd),
+            nll(residual, sd),
+            crps(residual, sd),
+            error**2,
+            sd**2,
+            2 * scipy.stats.norm.ppf(0.95) * sd,
+        )
+        self._sums.append(np.stack([self.strata.sums(value * mask) for value in values]))
+        self._covered.append(
+            np.stack(
+                [
+                    self.strata.sums((np.abs(residual) <= _half_width(level)) & mask)
+                    for level in LEVELS
+                ]
+            )
+        )
+        cell = np.minimum((scipy.stats.norm.cdf(residual) * PIT_BINS).astype(int), PIT_BINS - 1)
+        self._pit.append(np.stack([self.strata.sums((cell == b) & mask) for b in range(PIT_BINS)]))
+        self._ranking.append(
+            np.stack(
+                [_ranking(np.abs(error[m, t]), sd[m, t]) for t, m in enumerate(mask.T)], axis=1
+            )
+        )
+
+    def summary(self, *, bootstrap: int = 200, seed: int = 0) -> dict:
+        """Every statistic overall, per target, and per target and stratum.
+
+        Returns:
+            `overall`, `targets` [T] and `strata` [T][D] of dictionaries statistic ->
+            {estimate, lower, upper} with 95 % block-bootstrap intervals over windows, and `pit`,
+            the relative frequencies of the PIT histogram [PIT_BINS] over all pixels.
+        """
+        if not self._sums:
+            raise ValueError("no window was added; call update first.")
+        generator = np.random.default_rng(seed)
+        counts = generator.multinomial(self.windows, [1 / self.windows] * self.windows, bootstrap)
+        weights = np.vstack([np.ones(self.windows), counts])  # row 0 is the data itself
+        tables = {
+            "sums": np.stack(self._sums),
+            "covered": np.stack(self._covered),
+            "ranking": np.stack(self._ranking),
+        }
+        pit = np.sum(self._pit, axis=(0, 2, 3))
+        return {
+            "windows": self.windows,
+            "levels": list(LEVELS),
+            "distance_edges": [int(edge) for edge in self.strata.edges],
+            "overall": _describe(tables, weights, slice(None), slice(None)),
+            "targets": [
+                _describe(tables, weights, slice(t, t + 1), slice(None))
+                for t in range(self.targets)
+            ],
+            "strata": [
+                [
+                    _describe(tables, weights, slice(t, t + 1), slice(d, d + 1), ranking=False)
+                    for d in range(self.strata.count)
+                ]
+                for t in range(self.targets)
+            ],
+            "pit": [float(value) for value in pit / max(pit.sum(), 1)],
+        }
+
+
+def _half_width(level: float) -> float:
+    return float(scipy.stats.norm.ppf((1 + level) / 2))
+
+
+def _ranking(error: NDArray, sd: NDArray) -> NDArray:
+    """Spearman correlation of |error| with sd, and AUSE; NaN where sd or error is constant."""
+    if len(error) < 3 or np.ptp(sd) <= 1e-9 * np.max(sd) or np.ptp(error) == 0:
+        return np.array([np.nan, np.nan])
+    return np.array([scipy.stats.spearmanr(error, sd).statistic, sparsification_error(error, sd)])
+
+
+def _describe(
+    tables: dict[str, NDArray],
+    weights: NDArray,
+    targets: slice,
+    strata: slice,
+    *,
+    ranking: bool = True,
+) -> dict[str, dict[str, float] | None]:
+    """Ratios of window sums under every bootstrap weighting; the first row is the estimate."""
+    sums = weights @ tables["sums"][..., targets, strata].sum((-2, -1))  # [1 + bootstrap, sums]
+    covered = weights @ tables["covered"][..., targets, strata].sum((-2, -1))
+    total = dict(zip(_SUMS, sums.T, strict=True))
+    pixels = np.where(total["pixels"] > 0, total["pixels"], np.nan)
+    coverage = covered / pixels[:, None]
+    rows = {
+        "nll": total["nll"] / pixels,
+        "crps": total["crps"] / pixels,
+        "rmse": np.sqrt(total["squared_error"] / pixels),
+        "mean_sd": np.sqrt(total["variance"] / pixels),
+        "sharpness": total["width"] / pixels,
+        "calibration_error": np.abs(coverage - LEVELS).mean(1),
+    }
+    rows |= {f"coverage_{level:.0%}": coverage[:, i] for i, level in enumerate(LEVELS)}
+    if ranking:
+        rank = tables["ranking"][..., targets].mean(-1)  # [W, 2]
+        for name, column in zip(("error_sd_spearman", "ause"), rank.T, strict=True):
+            seen = np.isfinite(column)
+            with np.errstate(invalid="ignore"):
+                rows[name] = weights[:, seen] @ column[seen] / weights[:, seen].sum(1)
+    return {name: _interval(values) for name, values in rows.items()}
+
+
+def _interval(values: NDArray) -> dict[str, float] | None:
+    """Row 0 with the 95 % interval of the others; None where nothing was measured."""
+    if not np.isfinite(values[0]):
+        return None
+    spread = values[1:][np.isfinite(values[1:])]
+    lower, upper = np.quantile(spread, [0.025, 0.975]) if len(spread) else (values[0], values[0])
+    return Interval(float(values[0]), float(lower), float(upper))._asdict()

@@ -1,0 +1,66 @@
+"""Genomic-distance strata: which pixels of a map are judged together.
+
+Contacts fall steeply with distance and so does what a model can know of them; a number over all
+pixels hides both. Strata are log-spaced, as distance decay is.
+"""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import triangle
+
+
+@dataclasses.dataclass(frozen=True)
+class Strata:
+    """Half-open distance intervals [edges[d], edges[d+1]) in bins, and each pixel's interval.
+
+    Attributes:
+        edges: Where strata begin, and the end of the last. [D + 1].
+        index: The stratum of every pixel. [P].
+    """
+
+    edges: NDArray[np.intp]
+    index: NDArray[np.intp]
+
+    @property
+    def count(self) -> int:
+        """Number of strata D."""
+        return len(self.edges) - 1
+
+    def labels(self, bin_width: int = 1) -> list[str]:
+        """Each stratum as text, in bins or, given a bin width in bp, in kb."""
+        if bin_width == 1:
+            return [
+                f"{low}-{high - 1}" for low, high in zip(self.edges, self.edges[1:], strict=False)
+            ]
+        return [
+            f"{low * bin_width / 1000:g}-{high * bin_width / 1000:g} kb"
+            for low, high in zip(self.edges, self.edges[1:], strict=False)
+        ]
+
+    def sums(self, values: NDArray) -> NDArray[np.float64]:
+        """Sums pixels within strata, in float64. [P, T] -> [T, D]."""
+        return np.stack(
+            [
+                np.bincount(self.index, column, minlength=self.count)
+                for column in np.asarray(values, np.float64).T
+            ]
+        )
+
+
+def log_spaced(bins: int, diagonal_offset: int, count: int = 8) -> Strata:
+    """About `count` strata whose widths grow with distance; every one holds at least one distance.
+
+    Args:
+        bins: Side N of the map.
+        diagonal_offset: First diagonal k of the triangle.
+        count: Number of strata asked for; fewer where the map is too small.
+    """
+    edges = np.unique(
+        np.rint(np.geomspace(max(diagonal_offset, 1), bins, count + 1)).astype(np.intp)
+    )
+    edges[0] = diagonal_offset
+    distance = triangle.distances(bins, diagonal_offset)
+    return Strata(edges, np.searchsorted(edges, distance, side="right") - 1)

@@ -1,0 +1,120 @@
+"""Calibration statistics against closed forms, Monte Carlo and their own definitions."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from akita_bayes import triangle
+from akita_bayes.evaluate import calibration, recalibration, strata
+
+BINS, OFFSET, TARGETS = 24, 2, 2
+STRATA = strata.log_spaced(BINS, OFFSET, 4)
+PIXELS = triangle.length(BINS, OFFSET)
+
+
+def windows(count, seed=0, inflate=1.0):
+    """Gaussian data whose true sd differs by pixel; `inflate` is what the model claims too much."""
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        sd = generator.uniform(0.2, 2.0, (PIXELS, TARGETS))
+        mean = generator.normal(size=sd.shape)
+        target = mean + sd * generator.normal(size=sd.shape)
+        yield target, mean, sd * inflate, np.ones(sd.shape, bool)
+
+
+def collect(data):
+    accumulator = calibration.Calibration(STRATA, TARGETS)
+    for window in data:
+        accumulator.update(*window)
+    return accumulator.summary(bootstrap=50)
+
+
+def test_every_pixel_has_the_stratum_of_its_distance():
+    distance = triangle.distances(BINS, OFFSET)
+    assert STRATA.edges[0] == OFFSET
+    assert STRATA.edges[-1] == BINS
+    for d, (low, high) in enumerate(zip(STRATA.edges, STRATA.edges[1:], strict=False)):
+        np.testing.assert_array_equal(STRATA.index == d, (distance >= low) & (distance < high))
+
+
+def test_nll_and_crps_agree_with_scipy_and_monte_carlo():
+    generator = np.random.default_rng(1)
+    residual, sd = np.array([-1.3, 0.0, 2.2]), np.array([0.5, 1.0, 3.0])
+    np.testing.assert_allclose(
+        calibration.nll(residual, sd), -scipy.stats.norm.logpdf(residual * sd, scale=sd)
+    )
+    draws = generator.normal(size=(400_000, 2)) * sd[:, None, None]
+    expected = np.abs(draws[..., 0] - (residual * sd)[:, None]).mean(1) - (
+        np.abs(draws[..., 0] - draws[..., 1]).mean(1) / 2
+    )
+    np.testing.assert_allclose(calibration.crps(residual, sd), expected, rtol=0.01)
+
+
+def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
+    summary = collect(windows(60))
+    for level in calibration.LEVELS:
+        assert abs(summary["overall"][f"coverage_{level:.0%}"]["estimate"] - level) < 0.01
+        for target in summary["strata"]:
+            for stratum in target:
+                assert abs(stratum[f"coverage_{level:.0%}"]["estimate"] - level) < 0.06
+    assert summary["overall"]["calibration_error"]["estimate"] < 0.005
+    np.testing.assert_allclose(summary["pit"], 1 / calibration.PIT_BINS, atol=0.005)
+    interval = summary["overall"]["coverage_90%"]
+    assert interval["lower"] < interval["estimate"] < interval["upper"]
+    # error ranks with sd, but noise keeps it from doing so perfectly
+    assert 0.3 < summary["overall"]["error_sd_spearman"]["estimate"] < 0.9
+    assert 0 < summary["overall"]["ause"]["estimate"] < 0.5
+
+
+def test_an_overconfident_model_is_found_out_and_recalibration_mends_it():
+    before = collect(windows(40, inflate=0.5))
+    assert before["overall"]["coverage_90%"]["estimate"] < 0.65
+    fitter = recalibration.Recalibrator(STRATA, TARGETS, OFFSET)
+    for window in windows(40, seed=1, inflate=0.5):
+        fitter.update(*window)
+    fitted = fitter.fit()
+    factors = fitted.factors(PIXELS)
+    np.testing.assert_allclose(factors, 2.0, rtol=0.08)
+    after = collect(
+        (target, mean, sd * factors, mask) for target, mean, sd, mask in windows(40, inflate=0.5)
+    )
+    assert abs(after["overall"]["coverage_90%"]["estimate"] - 0.9) < 0.01
+    assert after["overall"]["crps"]["estimate"] < before["overall"]["crps"]["estimate"]
+
+
+def test_recalibration_finds_a_different_scale_in_every_stratum_and_target():
+    truth = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
+    fitter = recalibration.Recalibrator(STRATA, TARGETS, OFFSET)
+    for target, mean, sd, mask in windows(80, seed=2):
+        fitter.update(target, mean, sd / truth[:, STRATA.index].T, mask)
+    np.testing.assert_allclose(np.array(fitter.fit().scale), truth, rtol=0.1)
+
+
+def test_masked_pixels_count_nowhere():
+    (target, mean, sd, mask) = next(windows(1))
+    mask[::3, 0] = False
+    broken = np.where(mask, target, np.nan)
+    accumulator = calibration.Calibration(STRATA, TARGETS)
+    accumulator.update(broken, mean, sd, mask)
+    overall = accumulator.summary(bootstrap=5)["overall"]
+    residual = ((target - mean) / sd)[mask]
+    assert overall["coverage_90%"]["estimate"] == pytest.approx(np.mean(np.abs(residual) < 1.6449))
+    assert overall["nll"]["estimate"] == pytest.approx(
+        -scipy.stats.norm.logpdf(target, mean, sd)[mask].mean()
+    )
+
+
+def test_sparsification_error_is_zero_for_a_perfect_ranking_and_large_for_a_reversed_one():
+    error = np.random.default_rng(3).exponential(size=500)
+    assert calibration.sparsification_error(error, error) == 0
+    assert calibration.sparsification_error(error, -error) > 0.5
+
+
+def test_recalibration_survives_its_file(tmp_path):
+    assert recalibration.Recalibration.load(tmp_path) is None
+    fitted = recalibration.Recalibration((2, 5, 24), ((1.0, 2.0), (0.5, 3.0)), 2)
+    fitted.save(tmp_path)
+    assert recalibration.Recalibration.load(tmp_path) == fitted
+    (tmp_path / recalibration.FILE).write_text('{"edges": [1]}')
+    with pytest.raises(ValueError, match=r"akita_calibrate\.py again"):
+        recalibration.Recalibration.load(tmp_path)
