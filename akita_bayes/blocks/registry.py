@@ -7,7 +7,7 @@ spec is an error that names the nearest word, and `dump(load(x))` can spell out 
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 Block = Callable[..., Any]
 
@@ -15,10 +15,17 @@ REQUIRED = inspect.Parameter.empty
 
 
 class Word(NamedTuple):
-    """A block and the arguments a spec may give it: name -> default, REQUIRED without one."""
+    """A block and the arguments that a spec may give it.
+
+    Attributes:
+        function: The block.
+        defaults: Argument name -> default, REQUIRED without one.
+        types: Argument name -> annotation; a spec's value of another type is an error.
+    """
 
     function: Block
     defaults: dict[str, Any]
+    types: dict[str, Any]
 
 
 _WORDS: dict[str, Word] = {}
@@ -33,10 +40,13 @@ def block(*, forwards: Block | None = None) -> Callable[[Block], Block]:
 
     def register(function: Block) -> Block:
         defaults = dict(words()[forwards.__name__].defaults) if forwards else {}
+        types = dict(words()[forwards.__name__].types) if forwards else {}
+        hints = get_type_hints(function)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 defaults[parameter.name] = parameter.default
-        _WORDS[function.__name__] = Word(function, defaults)
+                types[parameter.name] = hints.get(parameter.name, Any)
+        _WORDS[function.__name__] = Word(function, defaults, types)
         return function
 
     return register
