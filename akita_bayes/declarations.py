@@ -1,0 +1,94 @@
+"""What a mechanism is made of, as declared in JSON: terms, states, rates, priors, measurement.
+
+The linear terms of a mechanism, energies or log rates, are a constant, or a constant plus a sum of
+contributions of the bases of a site:  dG = theta . x + mu,  log k = log k0 - theta . x.
+"""
+
+from typing import Literal
+
+import pydantic
+
+
+class Frozen(pydantic.BaseModel):
+    """A declaration: immutable, comparable, and with no keys but its own."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Normal(Frozen):
+    """A Gaussian prior, in the unit of what it is about (kT, or the log of a rate in 1/s)."""
+
+    mean: float = 0.0
+    sd: float = pydantic.Field(default=5.0, gt=0)
+
+
+class Term(Frozen):
+    """An energy in kT, or the log of a rate: a constant, or a constant and the bases of a site.
+
+    Attributes:
+        site: Bases [start, stop) that the term reads; none for a constant.
+        neighbours: Whether adjacent pairs of bases contribute as well as single bases.
+        base_prior: Prior of the contribution of one base (or pair) of the site.
+        prior: Prior of the constant: the chemical potential of a site, or the term itself.
+        value: A constant that is not fitted. For a rate in 1/s; 0 says that it does not occur.
+        per_library: Whether each library has a constant of its own; the site is always shared.
+    """
+
+    site: tuple[int, int] | None = None
+    neighbours: bool = False
+    base_prior: Normal = Normal(sd=2.0)
+    prior: Normal = Normal()
+    value: float | None = None
+    per_library: bool = False
+
+    @property
+    def width(self) -> int:
+        """Number of bases of the site, 0 for a constant."""
+        return self.site[1] - self.site[0] if self.site else 0
+
+
+class Rate(Term):
+    """The rate constant of one transition between two species."""
+
+    source: str = pydantic.Field(alias="from")
+    target: str = pydantic.Field(alias="to")
+    value: float | None = pydantic.Field(default=None, ge=0)
+
+
+class Activity(Frozen):
+    """An activity that is fitted, one for all the states that name it; its log has the prior."""
+
+    prior: Normal = Normal(sd=2.0)
+
+
+class State(Frozen):
+    """A molecular complex: the energies it pays, repeated as often as they occur, and its activity.
+
+    Attributes:
+        energies: Names of energies; a name given twice counts twice.
+        activity: A number, or the name of a fitted activity; states that share a name are tied.
+    """
+
+    energies: tuple[str, ...] = ()
+    activity: float | str = 0.0
+
+
+class Measurement(Frozen):
+    """How activity becomes data, p(measurement | t).
+
+    Attributes:
+        kind: `bins` is a dense network with one softmax hidden layer and a softmax over bins;
+            `monotone_bins` the same with every adjacent-bin log odds rising with activity;
+            `gaussian` and `skewed` are noise on a continuous read-out a + b log(t + t0);
+            `poisson` counts with mean exposure * a (t + t0).
+        hidden: Width of the hidden layer of the bins.
+        read_out: What the bins see: the activity t, as in the paper, or its logarithm.
+        leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
+        weight_prior: Prior of every weight of the process.
+    """
+
+    kind: Literal["bins", "monotone_bins", "gaussian", "skewed", "poisson"] = "bins"
+    hidden: int = pydantic.Field(default=10, ge=1)
+    read_out: Literal["activity", "log_activity"] = "activity"
+    leave_out: tuple[str, ...] = ()
+    weight_prior: Normal = Normal(sd=10.0)
