@@ -1,1 +1,22 @@
-"""File formats: records, genomes, coolers, count tables."""
+"""Files on disk: records, datasets, genomes, coolers and the tables that name them."""
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "open_split": "akita_bayes.data.dataset",
+    "Split": "akita_bayes.data.dataset",
+    "Statistics": "akita_bayes.data.statistics",
+    "Record": "akita_bayes.data.tfrecord",
+    "read_records": "akita_bayes.data.tfrecord",
+    "write_records": "akita_bayes.data.tfrecord",
+    "Genome": "akita_bayes.data.genome",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'akita_bayes.data' has no attribute {name!r}")
