@@ -1,7 +1,7 @@
 """A JSON spec as a frozen value: `load` reads it, every default is resolved, `dumps` writes it.
 
-The schema is Basenji's: `{"train": {...}, "model": {..., "trunk": [...], "head_hic": [...]}}`, and a
-block is `{"name": word, argument: value, ...}`. The words come in as an argument, the vocabulary,
+The schema is Basenji's: `{"train": {...}, "model": {..., "trunk": [...], "head_hic": [...]}}`, and
+a block is `{"name": word, argument: value, ...}`. The words come in as an argument, the vocabulary,
 so that this module needs no Keras.
 """
 
@@ -13,16 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import pydantic
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
-
-from akita_bayes import errors, files, geometry, legacy
-from akita_bayes.train_spec import ElboSpec, Frozen, SwaSpec, TrainSpec
+from akita_bayes import errors, files, frozen, geometry, legacy
+from akita_bayes.model_spec import BlockSpec, Globals, HeadSpec, ModelSpec
+from akita_bayes.train_spec import ElboSpec, SwaSpec, TrainSpec
 
 __all__ = ["BlockSpec", "ElboSpec", "HeadSpec", "ModelSpec", "Spec", "SwaSpec", "TrainSpec"]
 
 OUTPUT_BLOCKS = ("final", "dense", "Dense", "Conv1D")
-"""Blocks that end in their activation: for these the global one is no default."""
+"""Blocks that end in their activation: the global one is no default for these."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,72 +40,7 @@ class Word(Protocol):
 Vocabulary = Mapping[str, Word]
 
 
-class BlockSpec(Frozen):
-    """A word and all its arguments, which are attributes: `block.filters`."""
-
-    model_config = pydantic.ConfigDict(extra="allow")
-
-    name: str
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of the block's function."""
-        return dict(self.model_extra or {})
-
-
-class HeadSpec(Frozen):
-    """The blocks from the trunk to one output; `head_human` in JSON has the name "human"."""
-
-    name: str
-    blocks: tuple[BlockSpec, ...]
-
-    @property
-    def key(self) -> str:
-        """The key in JSON."""
-        return self.name if self.name.startswith("head") else f"head_{self.name}"
-
-
-class Globals(Frozen):
-    """Defaults of all blocks that know the argument; None leaves the block's own default.
-
-    Attributes:
-        activation: Also applied to the trunk's output, and no default of OUTPUT_BLOCKS.
-    """
-
-    activation: str | None = None
-    norm_type: str | None = None
-    bn_momentum: float | None = pydantic.Field(None, ge=0, lt=1)
-    l2_scale: NonNegativeFloat | None = None
-    l1_scale: NonNegativeFloat | None = None
-    padding: str | None = None
-    kernel_initializer: str | None = None
-
-
-class ModelSpec(Globals):
-    """A network, from sequence to heads.
-
-    Attributes:
-        seq_length: Bases L of the input window.
-        diagonal_offset: First diagonal kept of a map; None for a track.
-        augment_rc: Train on both strands at random.
-        augment_shift: Train with windows moved at random by up to so many bases.
-        augment_per_example: Draw strand and shift for each example instead of each batch.
-        strand_pair: Per head, the target measured on the other strand, for every target.
-        trunk: Blocks shared by all heads.
-        heads: In natural order of their keys, as Basenji numbers them.
-    """
-
-    seq_length: PositiveInt
-    diagonal_offset: NonNegativeInt | None = None
-    augment_rc: bool = False
-    augment_shift: NonNegativeInt = 0
-    augment_per_example: bool = False
-    strand_pair: tuple[tuple[NonNegativeInt, ...], ...] = ()
-    trunk: tuple[BlockSpec, ...]
-    heads: tuple[HeadSpec, ...] = pydantic.Field(min_length=1)
-
-
-class Spec(Frozen):
+class Spec(frozen.Frozen):
     """A model and how to train it."""
 
     train: TrainSpec
@@ -128,17 +61,15 @@ class Spec(Frozen):
         if head is None and len(heads) > 1:
             raise errors.SpecError(f"model: choose a head out of {', '.join(names)}.")
         if isinstance(head, str) and head not in names:
-            raise errors.SpecError(
-                f'model: no head "{head}"; there {"are" if names[1:] else "is"} '
-                f"{', '.join(names)}.{errors.did_you_mean(head, names)}"
-            )
+            hint = errors.did_you_mean(head, names)
+            raise errors.SpecError(f'model: has no head "{head}" but {", ".join(names)}.{hint}')
         if isinstance(head, int) and not 0 <= head < len(heads):
-            raise errors.SpecError(f"model: no head {head}; there are {len(heads)}, from 0.")
+            raise errors.SpecError(f"model: has no head {head}; they count 0 to {len(heads) - 1}.")
         return heads[names.index(head) if isinstance(head, str) else head or 0]
 
     def geometry(self, head: str | int | None = None) -> geometry.Geometry:
         """Where a head's outputs lie on the window."""
-        return _geometry(self.model, self.head(head))
+        return self.model.geometry(self.head(head))
 
     def check_statistics(
         self, statistics: Mapping[str, Any], head: str | int | None = None
@@ -149,20 +80,20 @@ class Spec(Frozen):
             SpecError: Names the two numbers that disagree.
         """
         chosen = self.head(head)
-        place, where = self.geometry(chosen.name), f"model.{chosen.key}"
+        place, where = self.model.geometry(chosen), f"model.{chosen.key}"
         for path, of_model, key in (
-            ("model.seq_length", place.seq_length, "seq_length"),
-            ("model.diagonal_offset", place.diagonal_offset, "diagonal_offset"),
+            ("model.seq_length:", place.seq_length, "seq_length"),
+            ("model.diagonal_offset:", place.diagonal_offset, "diagonal_offset"),
             (f"{where}: bin width", place.bin_width, "pool_width"),
             (f"{where}: cropped bases per side", place.crop_bp, "crop_bp"),
             (f"{where}: output length", place.target_length, "target_length"),
             (f"{where}: units", place.units, "num_targets"),
         ):
             of_data = statistics.get(key)
-            if of_data is not None and of_model is not None and of_model != of_data:
+            if None not in (of_data, of_model) and of_model != of_data:
                 raise errors.SpecError(
-                    f"{path} {of_model} of the spec disagrees with {key} {of_data} "
-                    "of the data's statistics.json; change the one or make the other anew."
+                    f"{path} {of_model} of the spec disagrees with {key} {of_data} of the data's "
+                    "statistics.json; correct the spec, or make the data anew."
                 )
 
     def with_units(self, units: int, head: str | int | None = None) -> "Spec":
@@ -175,10 +106,9 @@ class Spec(Frozen):
 
     def to_json(self) -> dict[str, Any]:
         """The spec in the schema of the file, every default spelled out."""
-        model = self.model.model_dump(mode="json")
-        for head in model.pop("heads"):
-            key = head["name"] if head["name"].startswith("head") else f"head_{head['name']}"
-            model[key] = head["blocks"]
+        model = self.model.model_dump(mode="json", exclude={"heads"})
+        for head in self.model.heads:
+            model[head.key] = [block.model_dump(mode="json") for block in head.blocks]
         return {"train": self.train.model_dump(mode="json"), "model": model}
 
     def __str__(self) -> str:
@@ -189,7 +119,8 @@ def load(path: str | Path, vocabulary: Vocabulary) -> Spec:
     """Reads a spec from a JSON file.
 
     Raises:
-        SpecError: As `parse`; the message ends with the file's name.
+        DataError: The file is missing or no JSON.
+        SpecError: As `parse`; the message ends with the name of the file.
     """
     raw = files.read_json(path)
     try:
@@ -199,7 +130,7 @@ def load(path: str | Path, vocabulary: Vocabulary) -> Spec:
 
 
 def dumps(spec: Spec) -> str:
-    """The spec as JSON text; `parse(json.loads(dumps(spec)))` equals `spec`."""
+    """The spec as JSON text; `parse(json.loads(dumps(spec)), vocabulary)` equals `spec`."""
     return json.dumps(spec.to_json(), indent=2, allow_nan=False) + "\n"
 
 
@@ -208,41 +139,44 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
 
     Args:
         raw: The value of the JSON text.
-        vocabulary: Every block that a spec may use.
+        vocabulary: Every block that a spec may use, by name.
 
     Raises:
         SpecError: The message starts with the JSON path of what is wrong.
     """
     if not isinstance(raw, dict):
-        raise errors.SpecError(f"spec: expected an object, got {_shown(raw)}.")
-    _refuse_unknown(raw, ("train", "model"), "")
-    if not isinstance(raw.get("model"), dict):
-        raise errors.SpecError(f"model: expected an object, got {_shown(raw.get('model'))}.")
+        raise errors.SpecError(f"spec: expected an object, got {frozen.shown(raw)}.")
+    frozen.refuse_unknown(raw, ("train", "model"), "")
     raw, claims = legacy.translate(raw)
-    model = _model(raw["model"], vocabulary)
-    spec = Spec(train=_validated(TrainSpec, raw.get("train", {}), "train"), model=model)
+    model = _model(raw.get("model"), vocabulary)
+    train = frozen.validated(
+        TrainSpec, raw.get("train", {}), "train", {"elbo": ElboSpec, "swa": SwaSpec}
+    )
+    spec = Spec(train=train, model=model)
     _check_claims(spec, claims)
     return spec
 
 
-def _model(raw: dict[str, Any], vocabulary: Vocabulary) -> ModelSpec:
+def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
+    if not isinstance(raw, dict):
+        raise errors.SpecError(f"model: expected an object, got {frozen.shown(raw)}.")
     own = [name for name in ModelSpec.model_fields if name != "heads"]
-    keys = sorted((key for key in raw if key.startswith("head")), key=_natural)
-    _refuse_unknown(raw, (*own, *keys, "head"), "model.")
+    keys = sorted((key for key in raw if re.match(r"head(_|\d|$)", key)), key=_natural)
+    frozen.refuse_unknown(raw, (*own, *keys, "head"), "model.")
     if not keys:
         raise errors.SpecError('model: has no head; add "head_hic", a list of blocks.')
-    shared = _validated(
-        Globals, {name: raw[name] for name in Globals.model_fields if name in raw}, "model"
-    )
-    defaults = shared.model_dump(exclude_none=True)
-    values = {name: _frozen(raw[name]) for name in own if name in raw and name != "trunk"}
-    values["trunk"] = _blocks(raw.get("trunk"), "model.trunk", defaults, vocabulary)
-    heads = {key: _blocks(raw[key], f"model.{key}", defaults, vocabulary) for key in keys}
-    values["heads"] = tuple(
-        HeadSpec(name=key.removeprefix("head_") or "head", blocks=blocks)
-        for key, blocks in heads.items()
-    )
-    return _check(_settle_offset(_validated(ModelSpec, values, "model")))
+    values = {name: frozen.immutable(raw[name]) for name in own if name in raw}
+    given = {name: values[name] for name in Globals.model_fields if name in values}
+    shared = frozen.validated(Globals, given, "model").model_dump(exclude_none=True)
+    values["trunk"] = _blocks(raw.get("trunk"), "model.trunk", shared, vocabulary)
+    heads = [
+        HeadSpec(
+            name=key.removeprefix("head_") or "head",
+            blocks=_blocks(raw[key], f"model.{key}", shared, vocabulary),
+        )
+        for key in keys
+    ]
+    return frozen.validated(ModelSpec, {**values, "heads": tuple(heads)}, "model").checked()
 
 
 def _blocks(
@@ -251,7 +185,7 @@ def _blocks(
     if isinstance(raw, dict):
         return (_block(raw, path, shared, vocabulary),)
     if not isinstance(raw, list) or not raw:
-        raise errors.SpecError(f"{path}: expected a list of blocks, got {_shown(raw)}.")
+        raise errors.SpecError(f"{path}: expected a list of blocks, got {frozen.shown(raw)}.")
     return tuple(
         _block(block, f"{path}[{index}]", shared, vocabulary) for index, block in enumerate(raw)
     )
@@ -262,158 +196,54 @@ def _block(raw: Any, path: str, shared: Mapping[str, Any], vocabulary: Vocabular
         raise errors.SpecError(f'{path}: expected a block, as {{"name": "conv_block"}}.')
     name = raw["name"]
     if name not in vocabulary:
-        raise errors.SpecError(
-            f'{path}.name: no block is called "{name}".{errors.did_you_mean(name, vocabulary)}'
-        )
+        hint = errors.did_you_mean(name, vocabulary)
+        raise errors.SpecError(f'{path}.name: no block is called "{name}".{hint}')
     word = vocabulary[name]
-    arguments = dict(word.defaults)
-    for key, value in shared.items():
-        if key in arguments and not (key == "activation" and name in OUTPUT_BLOCKS):
-            arguments[key] = value
-    if (
-        name in OUTPUT_BLOCKS
-        and "activation" not in raw
-        and shared.get("activation") not in (None, "linear")
-    ):
+    arguments = {**word.defaults, **_inherited(word, name, raw, shared, path)}
+    for key, value in raw.items():
+        if key == "name":
+            continue
+        if key not in word.defaults:
+            hint = errors.did_you_mean(key, word.defaults)
+            raise errors.SpecError(f"{path}.{key}: {name} has no such argument.{hint}")
+        arguments[key] = frozen.typed(word.types[key], frozen.immutable(value), f"{path}.{key}")
+    for key, value in arguments.items():
+        if value is inspect.Parameter.empty:
+            raise errors.SpecError(f"{path}.{key}: {name} needs it.")
+    return BlockSpec(name=name, **arguments)
+
+
+def _inherited(
+    word: Word, name: str, raw: Mapping[str, Any], shared: Mapping[str, Any], path: str
+) -> dict[str, Any]:
+    """The model's globals that a block knows and does not set itself."""
+    inherited = {key: shared[key] for key in shared if key in word.defaults and key not in raw}
+    if name in OUTPUT_BLOCKS and inherited.pop("activation", "linear") != "linear":
         _log.warning(
-            "%s: %s without an activation is linear; Basenji would apply the global %s. "
-            'Write "activation" to say which is meant.',
+            '%s: %s without "activation" is linear here; Basenji would apply the global %s. '
+            "Write the one that is meant.",
             path,
             name,
             shared["activation"],
         )
-    for key, value in raw.items():
-        if key == "name":
-            continue
-        if key not in arguments:
-            raise errors.SpecError(
-                f"{path}.{key}: {name} has no such argument.{errors.did_you_mean(key, arguments)}"
-            )
-        arguments[key] = _typed(_frozen(value), word.types.get(key, Any), f"{path}.{key}")
-    missing = [key for key, value in arguments.items() if value is inspect.Parameter.empty]
-    if missing:
-        raise errors.SpecError(f"{path}.{missing[0]}: {name} needs it.")
-    return BlockSpec(name=name, **arguments)
-
-
-def _typed(value: Any, annotation: Any, path: str) -> Any:
-    try:
-        return pydantic.TypeAdapter(annotation).validate_python(value, strict=True)
-    except pydantic.ValidationError as error:
-        raise _spec_error(error, path) from None
-
-
-def _validated(kind: type[Frozen], values: Any, path: str) -> Any:
-    if not isinstance(values, dict):
-        raise errors.SpecError(f"{path}: expected an object, got {_shown(values)}.")
-    try:
-        return kind.model_validate(values)
-    except pydantic.ValidationError as error:
-        raise _spec_error(error, path, kind) from None
-
-
-def _spec_error(
-    error: pydantic.ValidationError, path: str, kind: type[Frozen] | None = None
-) -> errors.SpecError:
-    first = error.errors()[0]
-    if kind is not None:
-        path += "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in first["loc"])
-    hint = ""
-    if first["type"] == "extra_forbidden" and kind is not None:
-        word = str(first["loc"][-1])
-        for at in first["loc"][:-1]:
-            kind = {"elbo": ElboSpec, "swa": SwaSpec}.get(str(at), kind)
-        return errors.SpecError(
-            f"{path}: no such key.{errors.did_you_mean(word, kind.model_fields)}"
-        )
-    if first["type"] == "missing":
-        return errors.SpecError(f"{path}: is missing.")
-    if first["type"] == "value_error":
-        return errors.SpecError(f"{path}: {first['ctx']['error']}.")
-    if first["type"] == "literal_error":
-        known = re.findall(r"'([^']+)'", first["ctx"]["expected"])
-        hint = errors.did_you_mean(str(first["input"]), known)
-    message = first["msg"].removeprefix("Input ")
-    return errors.SpecError(f"{path}: {message}, got {_shown(first['input'])}.{hint}")
-
-
-def _settle_offset(model: ModelSpec) -> ModelSpec:
-    """Takes `diagonal_offset` from upper_tri when the model does not say it, else compares."""
-    offset, said = model.diagonal_offset, "model.diagonal_offset"
-    for path, blocks in (
-        ("model.trunk", model.trunk),
-        *((f"model.{head.key}", head.blocks) for head in model.heads),
-    ):
-        for index, block in enumerate(blocks):
-            if block.name != "upper_tri":
-                continue
-            here = f"{path}[{index}].diagonal_offset"
-            if offset is None:
-                offset, said = block.arguments["diagonal_offset"], here
-            elif offset != block.arguments["diagonal_offset"]:
-                raise errors.SpecError(
-                    f"{here}: {block.arguments['diagonal_offset']} disagrees with {said} {offset}."
-                )
-    return model.model_copy(update={"diagonal_offset": offset})
-
-
-def _geometry(model: ModelSpec, head: HeadSpec) -> geometry.Geometry:
-    blocks = [(block.name, block.arguments) for block in (*model.trunk, *head.blocks)]
-    return geometry.walk(model.seq_length, blocks)
-
-
-def _check(model: ModelSpec) -> ModelSpec:
-    """Compares the numbers of a model that Basenji never compared."""
-    if model.strand_pair and len(model.strand_pair) != len(model.heads):
-        raise errors.SpecError(
-            f"model.strand_pair: {len(model.strand_pair)} lists for {len(model.heads)} heads."
-        )
-    for number, head in enumerate(model.heads):
-        try:
-            place = _geometry(model, head)
-        except ValueError as error:
-            raise errors.SpecError(f"model.{head.key}: {error}.") from None
-        for pairs in model.strand_pair[number : number + 1]:
-            if pairs and sorted(pairs) != list(range(place.units)):
-                raise errors.SpecError(
-                    f"model.strand_pair[{number}]: does not pair the {place.units} targets of "
-                    f"{head.key} with one another."
-                )
-    return model
+    return inherited
 
 
 def _check_claims(spec: Spec, claims: legacy.Claims) -> None:
     places = [spec.geometry(name) for name in spec.head_names]
-    for key, claim, true in (
-        (
-            "target_length",
-            claims.target_length,
-            [length for p in places for length in (p.uncropped_bins, p.bins, p.target_length)],
-        ),
-        ("target_crop", claims.target_crop, [n for p in places for n in (p.crop, p.crop_bp)]),
+    lengths = [n for p in places for n in (p.uncropped_bins, p.bins, p.target_length)]
+    crops = [n for p in places for n in (p.crop, p.crop_bp)]
+    for key, claim, held in (
+        ("target_length", claims.target_length, lengths),
+        ("target_crop", claims.target_crop, crops),
     ):
-        if claim is not None and claim not in true:
+        if claim is not None and claim not in held:
             raise errors.SpecError(
                 f"model.{key}: {claim} disagrees with the blocks, which give "
-                f"{' or '.join(map(str, dict.fromkeys(true)))}. "
-                "Basenji never read this key; correct it or leave it out."
+                f"{' or '.join(map(str, dict.fromkeys(held)))}; Basenji never read this key, "
+                "so correct it or leave it out."
             )
-
-
-def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:
-    for key in values:
-        if key not in known:
-            raise errors.SpecError(f"{prefix}{key}: no such key.{errors.did_you_mean(key, known)}")
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _natural(text: str) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

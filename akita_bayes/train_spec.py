@@ -5,11 +5,7 @@ from typing import Literal
 import pydantic
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-
-class Frozen(pydantic.BaseModel):
-    """An immutable, comparable value that refuses keys it does not know."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
+from akita_bayes.frozen import Frozen
 
 
 class ElboSpec(Frozen):
