@@ -1,0 +1,149 @@
+"""Convolutions along the sequence, activation before convolution, as Akita stacks them."""
+
+from typing import Any
+
+import keras
+
+from akita_bayes.blocks import parts, registry
+from akita_bayes.layers import normalization
+
+
+@registry.block()
+def conv_block(
+    x: Any,
+    *,
+    filters: int | None = None,
+    kernel_size: int = 1,
+    activation: str | None = "relu",
+    activation_end: str | None = None,
+    stride: int = 1,
+    dilation_rate: int = 1,
+    l2_scale: float = 0.0,
+    dropout: float = 0.0,
+    conv_type: parts.Conv = "standard",
+    residual: bool = False,
+    pool_size: int = 1,
+    pool_type: parts.Pool = "max",
+    norm_type: parts.Norm = None,
+    bn_momentum: float = 0.99,
+    norm_gamma: str = "ones",
+    kernel_initializer: str = "he_normal",
+    padding: parts.Padding = "same",
+) -> Any:
+    """Activation, convolution, normalisation, dropout, [+ x], [activation_end], pooling.
+
+    [B, L, C] -> [B, L / (stride pool_size), filters]. The convolution has a bias only without
+    normalisation; `padding` is that of the pooling. `filters` null keeps the channels.
+    """
+    inputs = x
+    x = parts.activate(x, activation)
+    x = parts.convolve(
+        x,
+        filters=filters,
+        kernel_size=kernel_size,
+        stride=stride,
+        dilation_rate=dilation_rate,
+        use_bias=norm_type is None,
+        l2_scale=l2_scale,
+        conv_type=conv_type,
+        kernel_initializer=kernel_initializer,
+    )
+    x = parts.normalize(x, norm_type, momentum=bn_momentum, gamma=norm_gamma)
+    x = parts.drop(x, dropout)
+    if residual:
+        x = keras.layers.Add()([inputs, x])
+    x = parts.activate(x, activation_end)
+    return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
+
+
+@registry.block(forwards=conv_block)
+def conv_tower(
+    x: Any,
+    *,
+    filters_init: int,
+    filters_end: int | None = None,
+    filters_mult: float | None = None,
+    divisible_by: int = 1,
+    repeat: int = 1,
+    **conv: Any,
+) -> Any:
+    """`conv_block` repeated with a geometric series of filters. [B, L, C] -> [B, L / s^r, F]."""
+    for filters in parts.filter_counts(
+        filters_init,
+        filters_end=filters_end,
+        filters_mult=filters_mult,
+        divisible_by=divisible_by,
+        repeat=repeat,
+    ):
+        x = conv_block(x, **{**conv, "filters": filters})
+    return x
+
+
+@registry.block(forwards=conv_block)
+def dilated_residual(
+    x: Any,
+    *,
+    filters: int,
+    kernel_size: int = 3,
+    rate_mult: float = 2.0,
+    dropout: float = 0.0,
+    repeat: int = 1,
+    conv_type: parts.Conv = "standard",
+    norm_type: parts.Norm = None,
+    round: bool = False,
+    **conv: Any,
+) -> Any:
+    """Residual pairs of a dilated and a pointwise convolution. [B, L, C] -> [B, L, C].
+
+    The dilation grows by `rate_mult` and is rounded when used, or at each growth when `round`.
+    A branch starts as nothing: gamma 0 in its last normalisation, or a learned scale of 0 without.
+    """
+    for rate in parts.dilation_rates(rate_mult, repeat=repeat, round_each=round):
+        branch = conv_block(
+            x,
+            **{
+                **conv,
+                "filters": filters,
+                "kernel_size": kernel_size,
+                "dilation_rate": rate,
+                "conv_type": conv_type,
+                "norm_type": norm_type,
+                "norm_gamma": "ones",
+            },
+        )
+        branch = conv_block(
+            branch,
+            **{
+                **conv,
+                "filters": x.shape[-1],
+                "dropout": dropout,
+                "norm_type": norm_type,
+                "norm_gamma": "zeros",
+            },
+        )
+        if norm_type is None:
+            branch = normalization.Scale()(branch)
+        x = keras.layers.Add()([x, branch])
+    return x
+
+
+@registry.block(forwards=conv_block)
+def dilated_dense(
+    x: Any,
+    *,
+    filters: int,
+    kernel_size: int = 3,
+    rate_mult: float = 2.0,
+    repeat: int = 1,
+    **conv: Any,
+) -> Any:
+    """Densely connected dilated convolutions: every repeat appends its filters to the channels.
+
+    [B, L, C] -> [B, L, C + repeat filters].
+    """
+    for rate in parts.dilation_rates(rate_mult, repeat=repeat):
+        grown = conv_block(
+            x, **{**conv, "filters": filters, "kernel_size": kernel_size, "dilation_rate": rate}
+        )
+        x = keras.layers.Concatenate()([x, grown])
+    return x

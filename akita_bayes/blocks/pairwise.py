@@ -1,0 +1,125 @@
+"""Maps of bin pairs: from the track, through 2-D convolutions, to the upper triangle."""
+
+from typing import Any, Literal
+
+import keras
+
+from akita_bayes.blocks import parts, registry
+from akita_bayes.layers import pairwise
+
+
+@registry.block()
+def one_to_two(
+    x: Any, *, operation: Literal["mean", "max", "concat", "multiply", "multiply1"] = "mean"
+) -> Any:
+    """Joins the features of every two bins. [B, N, C] -> [B, N, N, C], 2C for 'concat'."""
+    return pairwise.OneToTwo(operation)(x)
+
+
+@registry.block()
+def concat_dist_2d(x: Any) -> Any:
+    """Appends the distance |i - j| in bins as a channel. [B, N, N, C] -> [B, N, N, C + 1]."""
+    return pairwise.ConcatDist2D()(x)
+
+
+@registry.block()
+def symmetrize_2d(x: Any) -> Any:
+    """Averages a map with its transpose. [B, N, N, C] -> [B, N, N, C]."""
+    return pairwise.Symmetrize2D()(x)
+
+
+@registry.block()
+def conv_block_2d(
+    x: Any,
+    *,
+    filters: int = 128,
+    kernel_size: int = 1,
+    activation: str | None = "relu",
+    stride: int = 1,
+    dilation_rate: int = 1,
+    l2_scale: float = 0.0,
+    dropout: float = 0.0,
+    conv_type: parts.Conv = "standard",
+    pool_size: int = 1,
+    norm_type: parts.Norm = None,
+    bn_momentum: float = 0.99,
+    norm_gamma: str = "ones",
+    kernel_initializer: str = "he_normal",
+    symmetric: bool = False,
+) -> Any:
+    """Activation, 2-D convolution, normalisation, dropout, pooling, [symmetrisation].
+
+    [B, N, N, C] -> [B, N / (stride pool_size), N / (stride pool_size), filters]. The convolution
+    has a bias only without normalisation.
+    """
+    x = parts.activate(x, activation)
+    x = parts.convolve(
+        x,
+        filters=filters,
+        kernel_size=kernel_size,
+        stride=stride,
+        dilation_rate=dilation_rate,
+        use_bias=norm_type is None,
+        l2_scale=l2_scale,
+        conv_type=conv_type,
+        kernel_initializer=kernel_initializer,
+    )
+    x = parts.normalize(x, norm_type, momentum=bn_momentum, gamma=norm_gamma)
+    x = parts.drop(x, dropout)
+    x = parts.pool(x, pool_size)
+    return pairwise.Symmetrize2D()(x) if symmetric else x
+
+
+@registry.block(forwards=conv_block_2d)
+def dilated_residual_2d(
+    x: Any,
+    *,
+    filters: int,
+    kernel_size: int = 3,
+    rate_mult: float = 2.0,
+    dropout: float = 0.0,
+    repeat: int = 1,
+    symmetric: bool = True,
+    **conv: Any,
+) -> Any:
+    """Residual pairs of a dilated and a pointwise 2-D convolution, kept symmetric.
+
+    [B, N, N, C] -> [B, N, N, C]. Dilations as in `dilated_residual`.
+    """
+    for rate in parts.dilation_rates(rate_mult, repeat=repeat):
+        branch = conv_block_2d(
+            x,
+            **{
+                **conv,
+                "filters": filters,
+                "kernel_size": kernel_size,
+                "dilation_rate": rate,
+                "norm_gamma": "ones",
+            },
+        )
+        branch = conv_block_2d(
+            branch,
+            **{
+                **conv,
+                "filters": x.shape[-1],
+                "kernel_size": 1,
+                "dropout": dropout,
+                "norm_gamma": "zeros",
+            },
+        )
+        x = keras.layers.Add()([x, branch])
+        if symmetric:
+            x = pairwise.Symmetrize2D()(x)
+    return x
+
+
+@registry.block()
+def cropping_2d(x: Any, *, cropping: int) -> Any:
+    """Cuts `cropping` bins from every side. [B, N, N, C] -> [B, N - 2c, N - 2c, C]."""
+    return keras.layers.Cropping2D(cropping)(x)
+
+
+@registry.block()
+def upper_tri(x: Any, *, diagonal_offset: int = 2) -> Any:
+    """Reads the upper triangle, row by row. [B, N, N, C] -> [B, P, C]."""
+    return pairwise.UpperTri(diagonal_offset)(x)

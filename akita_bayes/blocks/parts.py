@@ -1,0 +1,130 @@
+"""What the blocks share: activation, normalisation, pooling and convolution by name."""
+
+import math
+from typing import Any, Literal
+
+import keras
+
+from akita_bayes.layers import activation as activations
+from akita_bayes.layers import normalization, pooling
+
+Norm = Literal["batch", "batch-sync", "layer"] | None
+Conv = Literal["standard", "separable"]
+Pool = Literal["max", "softmax"]
+Padding = Literal["same", "valid"]
+
+
+def activate(x: Any, activation: str | None) -> Any:
+    """Applies the named activation; null and 'linear' change nothing."""
+    function = activations.named(activation)
+    return x if function is None else keras.layers.Activation(function)(x)
+
+
+def normalize(x: Any, norm_type: Norm, *, momentum: float, gamma: str = "ones") -> Any:
+    """Applies the named normalisation; null changes nothing."""
+    layer = normalization.normalization(norm_type, momentum=momentum, gamma=gamma)
+    return x if layer is None else layer(x)
+
+
+def drop(x: Any, rate: float) -> Any:
+    """Dropout, when the rate is above 0."""
+    return keras.layers.Dropout(rate)(x) if rate > 0 else x
+
+
+def l2(scale: float) -> keras.regularizers.Regularizer | None:
+    """The penalty scale * sum(w^2), or None for 0."""
+    return keras.regularizers.L2(scale) if scale else None
+
+
+def l1_l2(l1_scale: float, l2_scale: float) -> keras.regularizers.Regularizer | None:
+    """The penalty l1 sum|w| + l2 sum(w^2), or None for 0 and 0."""
+    return keras.regularizers.L1L2(l1_scale, l2_scale) if l1_scale or l2_scale else None
+
+
+def flatten(x: Any) -> Any:
+    """Joins positions and channels, keeping one position. [B, L, C] -> [B, 1, L C]."""
+    return keras.layers.Reshape((1, math.prod(x.shape[1:])))(x)
+
+
+def pool(x: Any, size: int, *, pool_type: Pool = "max", padding: Padding = "same") -> Any:
+    """Pools a track [B, L, C] or a map [B, N, N, C] by `size`; 1 changes nothing."""
+    if size <= 1:
+        return x
+    if len(x.shape) == 4:
+        return keras.layers.MaxPooling2D(size, padding=padding)(x)
+    if pool_type == "softmax":
+        return pooling.SoftmaxPool1D(size)(x)
+    return keras.layers.MaxPooling1D(size, padding=padding)(x)
+
+
+def convolve(
+    x: Any,
+    *,
+    filters: int | None,
+    kernel_size: int,
+    stride: int = 1,
+    dilation_rate: int = 1,
+    use_bias: bool,
+    l2_scale: float = 0.0,
+    conv_type: Conv = "standard",
+    kernel_initializer: str = "he_normal",
+    padding: Padding = "same",
+) -> Any:
+    """Convolves a track [B, L, C] or a map [B, N, N, C]; as many filters as channels for None."""
+    arguments: dict[str, Any] = {
+        "filters": filters or x.shape[-1],
+        "kernel_size": kernel_size,
+        "strides": stride,
+        "dilation_rate": dilation_rate,
+        "padding": padding,
+        "use_bias": use_bias,
+    }
+    if conv_type == "separable":
+        separable = (
+            keras.layers.SeparableConv2D if len(x.shape) == 4 else keras.layers.SeparableConv1D
+        )
+        return separable(
+            pointwise_initializer=kernel_initializer,
+            depthwise_regularizer=l2(l2_scale),
+            pointwise_regularizer=l2(l2_scale),
+            **arguments,
+        )(x)
+    layer = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
+    return layer(
+        kernel_initializer=kernel_initializer, kernel_regularizer=l2(l2_scale), **arguments
+    )(x)
+
+
+def filter_counts(
+    filters_init: int,
+    *,
+    filters_end: int | None,
+    filters_mult: float | None,
+    divisible_by: int,
+    repeat: int,
+) -> list[int]:
+    """Filters of every repeat of a tower: a geometric series, rounded half to even.
+
+    The series itself runs unrounded. Without `filters_mult` it ends at `filters_end`; without
+    either it is constant.
+    """
+    if filters_mult is None:
+        filters_mult = 1.0
+        if filters_end is not None and repeat > 1:
+            filters_mult = math.exp(math.log(filters_end / filters_init) / (repeat - 1))
+    filters, counts = float(filters_init), []
+    for _ in range(repeat):
+        counts.append(round(filters / divisible_by) * divisible_by)
+        filters *= filters_mult
+    return counts
+
+
+def dilation_rates(rate_mult: float, *, repeat: int, round_each: bool = False) -> list[int]:
+    """Dilations 1, m, m^2, ..., rounded half to even; `round_each` rounds the series as it runs."""
+    rate, rates = 1.0, []
+    for _ in range(repeat):
+        rates.append(round(rate))
+        rate *= rate_mult
+        if round_each:
+            rate = float(round(rate))
+    return rates

@@ -1,0 +1,183 @@
+"""Random strand and random offset of the input, and their undoing on the output.
+
+Reverse-complementing a sequence reverses a track and sends map pixel (i, j) to (N-1-j, N-1-i).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from akita_bayes import triangle
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class StochasticReverseComplement(keras.layers.Layer):
+    """Turns training sequences to the other strand with probability one half.
+
+    [B, L, 4] -> [B, L, 4] and [B] bool, true where the strand was turned. In inference the
+    sequences pass unchanged and every flag is false.
+
+    Args:
+        per_example: Decide for every example; otherwise once for the whole batch, as Basenji does.
+        seed: Seed of the generator; None draws one.
+    """
+
+    def __init__(self, *, per_example: bool = False, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.per_example = per_example
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Any, training: bool | None = None) -> tuple[Any, Any]:
+        batch = ops.shape(x)[0]
+        if not training:
+            return x, ops.zeros((batch,), "bool")
+        draws = (batch,) if self.per_example else (1,)
+        turned = keras.random.uniform(draws, dtype="float32", seed=self.seed_generator) > 0.5
+        turned = ops.broadcast_to(turned, (batch,))
+        return ops.where(turned[:, None, None], ops.flip(x, (1, 2)), x), turned
+
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+        return keras.KerasTensor(x.shape, x.dtype), keras.KerasTensor(x.shape[:1], "bool")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple[tuple, tuple]:
+        return tuple(input_shape), tuple(input_shape[:1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "per_example": self.per_example, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class StochasticShift(keras.layers.Layer):
+    """Moves training sequences by a uniform random number of bases in -shift_max .. shift_max.
+
+    Positive is to the right; the gap is filled with zeros. [B, L, C] -> [B, L, C].
+
+    Args:
+        shift_max: Largest shift, in bases.
+        per_example: Draw for every example; otherwise once for the whole batch, as Basenji does.
+        seed: Seed of the generator; None draws one.
+    """
+
+    def __init__(
+        self, shift_max: int, *, per_example: bool = False, seed: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.shift_max = shift_max
+        self.per_example = per_example
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        if not training:
+            return x
+        draws = (ops.shape(x)[0],) if self.per_example else ()
+        drawn = keras.random.randint(
+            draws, -self.shift_max, self.shift_max + 1, dtype="int32", seed=self.seed_generator
+        )
+        return shift(x, drawn)
+
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+        return keras.KerasTensor(x.shape, x.dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "shift_max": self.shift_max,
+            "per_example": self.per_example,
+            "seed": self.seed,
+        }
+
+
+def shift(x: Any, bases: Any) -> Any:
+    """Moves sequences right for positive `bases`, left for negative; the gap holds zeros.
+
+    Args:
+        x: [B, L, C].
+        bases: One int32 for all, or [B].
+    """
+    positions = ops.arange(ops.shape(x)[1], dtype="int32")
+    if not ops.ndim(bases):
+        source = positions - bases
+        moved = ops.roll(x, bases, axis=1)
+        inside = ops.logical_and(source >= 0, source < ops.shape(x)[1])[None, :, None]
+        return ops.where(inside, moved, ops.zeros_like(moved))
+    source = positions[None] - bases[:, None]
+    inside = ops.logical_and(source >= 0, source < ops.shape(x)[1])[..., None]
+    source = ops.clip(source, 0, ops.shape(x)[1] - 1)[..., None]
+    moved = ops.take_along_axis(x, source, axis=1)
+    return ops.where(inside, moved, ops.zeros_like(moved))
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SwitchReverse(keras.layers.Layer):
+    """Reads tracks or whole maps of turned sequences in the forward direction again.
+
+    [B, N, T] or [B, N, N, T], with flags [B] or one flag, -> the same shape.
+
+    Args:
+        strand_pair: For every target, the index of its twin on the other strand; None when
+            targets have no strand.
+    """
+
+    def __init__(self, strand_pair: Sequence[int] | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.strand_pair = None if strand_pair is None else [int(index) for index in strand_pair]
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        x, turned = inputs
+        rank = len(x.shape)
+        mirrored = ops.flip(x, tuple(range(1, rank - 1)))
+        if self.strand_pair is not None:
+            mirrored = ops.take(mirrored, np.array(self.strand_pair, np.int32), axis=-1)
+        return _where_turned(turned, mirrored, x)
+
+    def compute_output_spec(self, inputs: tuple[Any, Any]) -> Any:
+        return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
+
+    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "strand_pair": self.strand_pair}
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SwitchReverseTriu(keras.layers.Layer):
+    """Reads triangles of turned sequences in the forward direction again.
+
+    [B, P, T], with flags [B] or one flag, -> [B, P, T]; pixel (i, j) takes (N-1-j, N-1-i).
+
+    Args:
+        diagonal_offset: First diagonal that the triangle holds.
+    """
+
+    def __init__(self, diagonal_offset: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.diagonal_offset = diagonal_offset
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        x, turned = inputs
+        bins = triangle.bins(x.shape[1], self.diagonal_offset)
+        order = triangle.reverse_order(bins, self.diagonal_offset).astype(np.int32)
+        return _where_turned(turned, ops.take(x, order, axis=1), x)
+
+    def compute_output_spec(self, inputs: tuple[Any, Any]) -> Any:
+        return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
+
+    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "diagonal_offset": self.diagonal_offset}
+
+
+def _where_turned(turned: Any, mirrored: Any, x: Any) -> Any:
+    flags = ops.reshape(ops.cast(turned, "bool"), (-1, *[1] * (len(x.shape) - 1)))
+    return ops.where(flags, mirrored, x)

@@ -1,0 +1,75 @@
+"""Channels weighed by a summary of the whole track or map."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from akita_bayes.layers import normalization
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SqueezeExcite(keras.layers.Layer):
+    """Squeeze-and-excitation (Hu et al. 2018): averages positions, then adds to or gates channels.
+
+    e = norm(W_2 relu(W_1 mean(x))); x + e when additive, x sigmoid(e) otherwise.
+    [B, N, C] -> [B, N, C] or [B, N, N, C] -> [B, N, N, C].
+
+    Args:
+        bottleneck_ratio: C divided by the width of the hidden layer.
+        additive: Add the excitation rather than gate with it.
+        norm_type: 'batch', 'batch-sync' or 'layer' before the excitation acts, starting from
+            gamma = 0; None for none.
+        bn_momentum: Momentum of batch normalisation.
+    """
+
+    def __init__(
+        self,
+        *,
+        bottleneck_ratio: int = 8,
+        additive: bool = False,
+        norm_type: str | None = None,
+        bn_momentum: float = 0.9,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.bottleneck_ratio = bottleneck_ratio
+        self.additive = additive
+        self.norm_type = norm_type
+        self.bn_momentum = bn_momentum
+
+    def build(self, input_shape: tuple) -> None:
+        channels = input_shape[-1]
+        self.squeeze = keras.layers.Dense(
+            max(1, channels // self.bottleneck_ratio), activation="relu", dtype=self.dtype_policy
+        )
+        self.excite = keras.layers.Dense(channels, dtype=self.dtype_policy)
+        self.norm = normalization.normalization(
+            self.norm_type, momentum=self.bn_momentum, gamma="zeros", dtype=self.dtype_policy
+        )
+        self.squeeze.build((input_shape[0], channels))
+        self.excite.build((input_shape[0], self.squeeze.units))
+        if self.norm is not None:
+            self.norm.build((input_shape[0], channels))
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        positions = tuple(range(1, len(x.shape) - 1))
+        # A sum over 640 x 640 pixels does not fit in float16.
+        summary = ops.mean(ops.cast(x, "float32"), axis=positions)
+        excitation = self.excite(self.squeeze(ops.cast(summary, x.dtype)))
+        if self.norm is not None:
+            excitation = self.norm(excitation, training=training)
+        excitation = ops.expand_dims(excitation, positions)
+        return x + excitation if self.additive else x * ops.sigmoid(excitation)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "bottleneck_ratio": self.bottleneck_ratio,
+            "additive": self.additive,
+            "norm_type": self.norm_type,
+            "bn_momentum": self.bn_momentum,
+        }
