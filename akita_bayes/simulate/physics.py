@@ -1,0 +1,155 @@
+"""The parameters of the simulated chromatin, each with its unit and its default."""
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Motif:
+    """A position weight matrix, written as a consensus and how well each base is conserved.
+
+    Position k holds its consensus base with probability `conservation[k]` and each other base with
+    a third of the rest.
+    """
+
+    consensus: str
+    conservation: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.consensus) != len(self.conservation):
+            raise errors.DataError(
+                f"Motif {self.consensus} has {len(self.consensus)} bases but "
+                f"{len(self.conservation)} conservation values; give one each."
+            )
+        if not set(self.consensus) <= set(dna.ALPHABET):
+            raise errors.DataError(f"Motif {self.consensus} may hold only A, C, G and T.")
+        if not all(0.25 <= value < 1 for value in self.conservation):
+            raise errors.DataError(
+                f"Motif {self.consensus}: conservation must lie in [0.25, 1); 0.25 says nothing."
+            )
+
+    @property
+    def width(self) -> int:
+        """Bases."""
+        return len(self.consensus)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """P(base | position). [W, 4]."""
+        conserved = np.array(self.conservation)[:, None]
+        return np.where(dna.to_one_hot(self.consensus) == 1, conserved, (1 - conserved) / 3)
+
+    @property
+    def log_odds(self) -> NDArray[np.float64]:
+        """ln P(base | position) / 0.25, nats; a fifth column scores an unknown base. [W, 5]."""
+        odds = np.log(self.probabilities / 0.25)
+        return np.hstack([odds, odds.min(axis=1, keepdims=True)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Corepressor:
+    """A factor that empties the site upstream of its motif, in the cell types that express it.
+
+    Args:
+        motif: What it binds.
+        midpoint: Score of half occupancy, nats.
+        gap: Fewest and most bases between the site and the factor's motif, which lies downstream
+            of the site and on its strand. At any other spacing it does nothing.
+        energy: What a bound factor adds to the site's binding energy, kT.
+        cell_types: Where it is expressed.
+    """
+
+    motif: Motif
+    midpoint: float
+    gap: tuple[int, int]
+    energy: float
+    cell_types: tuple[str, ...]
+
+
+CTCF = Motif(
+    "CCACCAGGGGGCGCT",
+    (0.8, 0.97, 0.8, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.9, 0.7),
+)
+COREPRESSORS = (
+    Corepressor(Motif("TGACGTCATA", (0.97,) * 10), 9.0, (2, 5), 6.0, ("beta",)),
+    Corepressor(Motif("ATTTGCATAA", (0.97,) * 10), 9.0, (2, 5), 6.0, ("alpha",)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Physics:
+    """Everything that turns letters into a contact map. Derivation: `simulate.chromatin`.
+
+    Args:
+        bin_size: Width of a map's bin, bp.
+        cell_types: One target per name.
+        site: The motif that stalls extrusion; of odd width, so that it has a middle base.
+        midpoint: Score of half occupancy of a site, nats.
+        corepressors: Factors that make cell types differ.
+        stall: Probability that a fully occupied site stalls a leg that meets it head on.
+        processivity: Mean distance that a free leg travels, bp.
+        loop_strength: Contacts per extruder and bin at the anchors of its loop, in units of the
+            contacts of a bin with itself.
+        tether: Distance over which a loop's anchors bring their neighbours together, bp.
+        decay_exponent: Slope of the loss of contacts with distance.
+        decay_length: Distance at which that loss sets in, bp.
+        compartment_strength: Log enrichment of contacts within compartment A or B, and log
+            depletion between them.
+        compartment_gc: GC fraction halfway between the compartments.
+        compartment_width: GC difference that makes a compartment, as a fraction.
+        isochore: GC is averaged over this many bp to each side of a bin.
+    """
+
+    bin_size: int = 512
+    cell_types: tuple[str, ...] = ("alpha", "beta")
+    site: Motif = CTCF
+    midpoint: float = 12.0
+    corepressors: tuple[Corepressor, ...] = COREPRESSORS
+    stall: float = 0.65
+    processivity: float = 8192.0
+    loop_strength: float = 3.0
+    tether: float = 1024.0
+    decay_exponent: float = 1.0
+    decay_length: float = 512.0
+    compartment_strength: float = 0.3
+    compartment_gc: float = 0.45
+    compartment_width: float = 0.03
+    isochore: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.site.width % 2 == 0:
+            raise errors.DataError(
+                f"The site's motif has {self.site.width} bases; an odd number gives it a middle "
+                "base, without which a map and its reverse complement could differ."
+            )
+        if not 0 <= self.stall < 1:
+            raise errors.DataError(f"stall is a probability below 1; got {self.stall}.")
+        for name in ("bin_size", "processivity", "tether", "decay_length", "compartment_width"):
+            if getattr(self, name) <= 0:
+                raise errors.DataError(f"{name} must be positive; got {getattr(self, name)}.")
+        for corepressor in self.corepressors:
+            unknown = set(corepressor.cell_types) - set(self.cell_types)
+            if unknown:
+                raise errors.DataError(
+                    f"A corepressor is expressed in {sorted(unknown)}, which is no cell type of "
+                    f"{list(self.cell_types)}."
+                )
+
+    @property
+    def tether_bins(self) -> int:
+        """Bins beyond which a loop's tether is not counted: five lengths, e^-5 of its strength."""
+        return math.ceil(5 * self.tether / self.bin_size)
+
+    @property
+    def flank(self) -> int:
+        """Bases to each side that a window's map depends on: a whole number of bins, bp."""
+        motifs = self.site.width + max(
+            (factor.gap[1] + factor.motif.width for factor in self.corepressors), default=0
+        )
+        reach = max(self.tether_bins * self.bin_size + motifs, self.isochore)
+        return math.ceil(reach / self.bin_size) * self.bin_size

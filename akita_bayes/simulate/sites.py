@@ -1,0 +1,97 @@
+r"""Where extrusion stalls: oriented sites and their occupancies, from letters alone.
+
+A site of score S (nats over a uniform background, Berg & von Hippel 1987, J Mol Biol 193:723) is
+bound like a two-state system, and a bound corepressor f adds its energy e_f:
+
+    occupancy_c = 1 / (1 + exp(-(S - midpoint - sum_f o_f e_f [f expressed in c])))
+
+with o_f the occupancy of the factor at the best of its allowed spacings, by the same law.
+So changing one base changes S, the occupancy, and the map.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna
+from akita_bayes.simulate.physics import Motif, Physics
+
+LEAST_OCCUPANCY = 0.01
+"""Sites below this in every cell type are not counted."""
+
+
+class Sites(NamedTuple):
+    """K sites in order of position, both strands together.
+
+    Attributes:
+        start: First base, counted from 0. [K].
+        strand: +1 or -1. [K].
+        score: Nats. [K].
+        occupancy: In every cell type. [K, T].
+    """
+
+    start: NDArray[np.int64]
+    strand: NDArray[np.int8]
+    score: NDArray[np.float64]
+    occupancy: NDArray[np.float64]
+
+
+def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
+    """Score of the motif at every start, on the strand given, nats. [L] -> [L - W + 1]."""
+    count = len(index) - motif.width + 1
+    if count <= 0:
+        return np.zeros(0)
+    score = np.zeros(count)
+    for position, row in enumerate(motif.log_odds):
+        score += row[index[position : position + count]]
+    return score
+
+
+def find(sequence: str, physics: Physics) -> Sites:
+    """Every site of both strands whose occupancy reaches `LEAST_OCCUPANCY` in some cell type."""
+    length, width = len(sequence), physics.site.width
+    index = dna.to_index(sequence)
+    forward = _find_forward(index, physics)
+    other = _find_forward(_reverse_complement(index), physics)
+    reverse = other._replace(start=length - width - other.start, strand=-other.strand)
+    both = Sites(*(np.concatenate(pair) for pair in zip(forward, reverse, strict=True)))
+    order = np.lexsort((both.strand, both.start))
+    return Sites(*(values[order] for values in both))
+
+
+def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
+    score = scan(index, physics.site)
+    least = physics.midpoint + np.log(LEAST_OCCUPANCY / (1 - LEAST_OCCUPANCY))
+    start = np.flatnonzero(score >= least)
+    score = score[start]
+    energy = np.zeros((len(start), len(physics.cell_types)))
+    for factor in physics.corepressors:
+        bound = np.zeros(len(start))
+        for gap in range(factor.gap[0], factor.gap[1] + 1):
+            at = start + physics.site.width + gap
+            bound = np.maximum(
+                bound, _occupancy(_score_at(index, at, factor.motif), factor.midpoint)
+            )
+        expressed = np.isin(physics.cell_types, factor.cell_types)
+        energy += factor.energy * bound[:, None] * expressed
+    occupancy = _occupancy(score[:, None] - energy, physics.midpoint)
+    kept = (occupancy >= LEAST_OCCUPANCY).any(axis=1)
+    strand = np.ones(len(start), np.int8)
+    return Sites(*(values[kept] for values in (start, strand, score, occupancy)))
+
+
+def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) -> NDArray:
+    """Scores at chosen starts, reading unknown bases beyond the end. [K] -> [K]."""
+    positions = start[:, None] + np.arange(motif.width)
+    inside = positions < len(index)
+    letters = np.where(inside, index[np.minimum(positions, len(index) - 1)], dna.UNKNOWN)
+    return motif.log_odds[np.arange(motif.width), letters].sum(axis=1)
+
+
+def _occupancy(score: NDArray, midpoint: float) -> NDArray:
+    return 1 / (1 + np.exp(midpoint - score))
+
+
+def _reverse_complement(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.where(index == dna.UNKNOWN, dna.UNKNOWN, 3 - index)[::-1].astype(np.uint8)
