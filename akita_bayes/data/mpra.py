@@ -1,0 +1,259 @@
+"""Tables of massively parallel reporter assays: sequences and what was measured of each.
+
+Identical sequences of a library are one row with their counts added up (replicate read-outs stay
+rows of their own), and a split keeps a sequence on one side in every library.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Library:
+    """One library of sequences, measured under one condition.
+
+    Attributes:
+        name: Its name; empty where the table has none.
+        index: [N, L] bases 0..3 in the order A C G T.
+        observed: [N, M] counts per bin, or one read-out or count.
+        columns: M names of bins, or of the read-out.
+        weight: [N] replicates behind a read-out, exposure of a count, 1 for bins.
+    """
+
+    name: str
+    index: NDArray[np.uint8]
+    observed: NDArray[np.float64]
+    columns: tuple[str, ...]
+    weight: NDArray[np.float64]
+
+    def take(self, rows: NDArray) -> "Library":
+        """The library with only some rows."""
+        return dataclasses.replace(
+            self, index=self.index[rows], observed=self.observed[rows], weight=self.weight[rows]
+        )
+
+    @property
+    def sequences(self) -> list[str]:
+        """The rows as letters."""
+        letters = np.frombuffer(dna.ALPHABET.encode(), np.uint8)[self.index]
+        return [row.tobytes().decode("ascii") for row in letters]
+
+
+class Table(NamedTuple):
+    """The libraries of an experiment."""
+
+    libraries: tuple[Library, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the libraries."""
+        return tuple(library.name for library in self.libraries)
+
+    @property
+    def sequence_length(self) -> int:
+        """Bases of every sequence."""
+        return self.libraries[0].index.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """Sequences of all libraries."""
+        return sum(len(library.index) for library in self.libraries)
+
+    @property
+    def reads(self) -> float:
+        """Sum of all counts (or read-outs)."""
+        return float(sum(library.observed.sum() for library in self.libraries))
+
+    def frequencies(self) -> NDArray[np.float64]:
+        """How often each base occurs at each position, over all rows. [L, 4]."""
+        index = np.concatenate([library.index for library in self.libraries])
+        return np.stack([(index == base).mean(0) for base in range(4)], axis=-1)
+
+    def wild_type(self) -> str:
+        """The most common base at each position."""
+        return dna.from_one_hot(np.eye(4)[self.frequencies().argmax(1)])
+
+    def select(self, names: Sequence[str]) -> "Table":
+        """Only these libraries, in this order; all of them when `names` is empty.
+
+        Raises:
+            DataError: The table lacks one.
+        """
+        if not names:
+            return self
+        by_name = dict(zip(self.names, self.libraries, strict=True))
+        for name in names:
+            if name not in by_name:
+                raise errors.DataError(
+                    f'The table has no library "{name}".{errors.did_you_mean(name, by_name)} '
+                    f"It has: {', '.join(map(repr, by_name))}."
+                )
+        return Table(tuple(by_name[name] for name in names))
+
+    def leave_out(self, columns: Sequence[str]) -> "Table":
+        """Without these bins, nor the sequences that were seen in no other.
+
+        Raises:
+            DataError: No library has one of the bins, or a library has fewer than 2 left.
+        """
+        kept = []
+        for unknown in set(columns) - {c for library in self.libraries for c in library.columns}:
+            raise errors.DataError(f'The table has no bin "{unknown}" to leave out.')
+        for library in self.libraries if columns else ():
+            keep = [i for i, name in enumerate(library.columns) if name not in columns]
+            fewer = dataclasses.replace(
+                library,
+                observed=library.observed[:, keep],
+                columns=tuple(library.columns[i] for i in keep),
+            )
+            fewer = fewer.take(np.flatnonzero(fewer.observed.any(1)))
+            _check_bins(fewer, f'library "{library.name}"')
+            kept.append(fewer)
+        return Table(tuple(kept)) if columns else self
+
+
+class Split(NamedTuple):
+    """Three tables of different sequences."""
+
+    train: Table
+    validation: Table
+    test: Table
+
+
+def split(
+    table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+) -> Split:
+    """Splits by sequence: a sequence is on the same side in every library and every replicate.
+
+    Raises:
+        DataError: A side of a library would be empty.
+    """
+    keys = [_key(library.index) for library in table.libraries]
+    unique = np.unique(np.concatenate(keys))
+    order = np.random.default_rng(seed).permutation(len(unique))
+    first, second = np.cumsum(np.round(np.array(fractions[:2]) * len(unique)).astype(int))
+    side = np.full(len(unique), 2)
+    side[order[:second]] = 1
+    side[order[:first]] = 0
+    parts: list[list[Library]] = [[], [], []]
+    for library, key in zip(table.libraries, keys, strict=True):
+        where = side[np.searchsorted(unique, key)]
+        for part in range(3):
+            rows = np.flatnonzero(where == part)
+            if not len(rows):
+                raise errors.DataError(
+                    f'Library "{library.name}" has {len(key)} sequences, too few to split in '
+                    f"parts of {fractions}."
+                )
+            parts[part].append(library.take(rows))
+    train, validation, test = (Table(tuple(part)) for part in parts)
+    return Split(train, validation, test)
+
+
+def join(*tables: Table) -> Table:
+    """Tables of the same libraries, as one."""
+    return Table(
+        tuple(
+            dataclasses.replace(
+                parts[0],
+                index=np.concatenate([part.index for part in parts]),
+                observed=np.concatenate([part.observed for part in parts]),
+                weight=np.concatenate([part.weight for part in parts]),
+            )
+            for parts in zip(*(table.libraries for table in tables), strict=True)
+        )
+    )
+
+
+def from_counts(
+    sequences: Sequence[str],
+    counts: NDArray,
+    *,
+    columns: Sequence[str] | None = None,
+    name: str = "",
+    where: str = "table",
+) -> Library:
+    """A library of counts per bin; identical sequences are added up.
+
+    Args:
+        sequences: N sequences of one length.
+        counts: [N, M] reads per bin.
+        columns: Names of the bins; 0, 1, ... when None.
+        name: Name of the library.
+        where: What errors begin with.
+
+    Raises:
+        DataError: Sequences of unequal length, letters beyond A, C, G and T, counts that are
+            not whole or negative, a bin without counts, or only one bin.
+    """
+    counts = np.asarray(counts, float)
+    names = tuple(map(str, range(counts.shape[1]) if columns is None else columns))
+    check_counts(counts, where)
+    index = to_index(sequences, where=where)
+    _, first, group = np.unique(_key(index), return_index=True, return_inverse=True)
+    grouped = np.zeros((len(first), counts.shape[1]))
+    np.add.at(grouped, group.reshape(-1), counts)
+    seen = grouped.any(1)
+    library = Library(
+        name, index[first][seen], grouped[seen], names, np.ones(int(np.count_nonzero(seen)))
+    )
+    _check_bins(library, where)
+    return library
+
+
+def to_index(sequences: Sequence[str], *, where: str) -> NDArray[np.uint8]:
+    """Sequences of one length as bases 0..3. [N, L].
+
+    Raises:
+        DataError: Names the first sequence of another length, or with another letter.
+    """
+    if not len(sequences):
+        raise errors.DataError(f"{where}: has no sequences.")
+    lengths = np.array([len(sequence) for sequence in sequences])
+    if (lengths != lengths[0]).any():
+        row = int(np.argmax(lengths != lengths[0]))
+        raise errors.DataError(
+            f"{where}: sequences of unequal length: row {row + 1} has {lengths[row]} bases, "
+            f"row 1 has {lengths[0]}; give one aligned region."
+        )
+    letters = "".join(sequences).encode("ascii", "replace").decode("ascii")
+    index = dna.to_index(letters).reshape(len(lengths), -1)
+    if (index == dna.UNKNOWN).any():
+        row, position = np.argwhere(index == dna.UNKNOWN)[0]
+        raise errors.DataError(
+            f'{where}: row {row + 1} has the letter "{sequences[row][position]}" at base '
+            f"{position}; only A, C, G and T can be fitted. Leave such sequences out."
+        )
+    return index
+
+
+def check_counts(counts: NDArray[np.float64], where: str) -> None:
+    """Raises a DataError for a count that is negative or not whole."""
+    wrong = (counts < 0) | (counts != np.round(counts))
+    if wrong.any():
+        raise errors.DataError(
+            f"{where}: a count of {counts[wrong][0]:g}; counts are whole and not negative."
+        )
+
+
+def _check_bins(library: Library, where: str) -> None:
+    if len(library.columns) < 2:
+        raise errors.DataError(
+            f"{where}: has one bin only, which says nothing about activity; give at least 2."
+        )
+    for name, reads in zip(library.columns, library.observed.sum(0), strict=True):
+        if reads == 0:
+            raise errors.DataError(
+                f"{where}: bin {name} has zero counts; leave it out of the table."
+            )
+
+
+def _key(index: NDArray[np.uint8]) -> NDArray:
+    """Each row of bases as one comparable value. [N, L] -> [N]."""
+    return np.ascontiguousarray(index + 1).view(f"S{index.shape[1]}")[:, 0]

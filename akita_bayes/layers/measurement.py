@@ -1,0 +1,299 @@
+"""From activity to data: p(measurement | t), fitted together with the mechanism.
+
+Each process is a layer, and a class of pure functions of its weights, so that many sets of weights
+(starts of a fit, chains of a sampler) can be evaluated at once: weights carry leading axes [...],
+and the activity is [..., N] with the sequences last.
+
+    bins      hidden = softmax(slope t + bias), p = softmax(hidden V + c)  (Tareen and Kinney 2019)
+    monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
+              rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
+              V >= 0: the bins are ordered by monotone likelihood ratio.
+    gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
+    skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
+              (Fernandez and Steel 1998).
+    poisson   y ~ Poisson(exposure * a (t + t0)).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from akita_bayes.declarations import Measurement
+
+TINY = 1e-30
+"""Keeps the logarithm of an activity of 0 finite."""
+
+Weights = Mapping[str, Any]
+
+
+class MeasurementProcess(keras.layers.Layer):
+    """Activity to the parameters of the data's distribution. [B, 1] -> [B, outputs].
+
+    Args:
+        columns: Number of columns M of the table: bins, or 1 for a single read-out.
+        hidden: Width H of the hidden layer of the bins.
+        read_out: What the bins see, `activity` or `log_activity`.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self, columns: int = 1, hidden: int = 10, read_out: str = "activity", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.columns = int(columns)
+        self.hidden = int(hidden)
+        self.read_out = read_out
+        self.units: dict[str, str] = {}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every weight; a name that begins with log_ holds a logarithm."""
+        raise NotImplementedError
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Random weights to begin a fit with."""
+        return {name: rng.normal(0.0, 0.5, shape) for name, shape in self.shapes.items()}
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        """Parameters of the distribution. [..., N] -> [..., outputs, N]."""
+        raise NotImplementedError
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        """Log-likelihood of each sequence's data.
+
+        Args:
+            weights: By name, each [..., *shape].
+            activity: [..., N].
+            observed: [M, N] counts per bin, or the read-out.
+            weight: [N] number of replicates behind a read-out, or the exposure of a count.
+
+        Returns:
+            [..., N] in nats; the multinomial coefficient of bins is left out.
+        """
+        raise NotImplementedError
+
+    def build(self, input_shape: tuple) -> None:
+        start = self.start(np.random.default_rng(0))
+        self.weights_by_name = {
+            name: self.add_weight(
+                shape=shape, initializer=keras.initializers.Constant(start[name]), name=name
+            )
+            for name, shape in self.shapes.items()
+        }
+        self.units = {name: _unit(name) for name in self.shapes}
+
+    def call(self, activity: Any) -> Any:
+        return ops.transpose(self.outputs(self.weights_by_name, activity[:, 0]))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {
+            **config,
+            "columns": self.columns,
+            "hidden": self.hidden,
+            "read_out": self.read_out,
+        }
+
+
+def _unit(name: str) -> str:
+    return f"ln({name.removeprefix('log_')})" if name.startswith("log_") else "1"
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SoftmaxBins(MeasurementProcess):
+    """p(bin | t) by a dense network with one softmax hidden layer. [B, 1] -> [B, M]."""
+
+    kind = "bins"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {
+            "hidden_slope": (self.hidden,),
+            "hidden_bias": (self.hidden,),
+            "bin_weight": (self.hidden, self.columns),
+            "bin_bias": (self.columns,),
+        }
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        begin = super().start(rng)
+        slope = rng.normal(0.0, 4.0, self.hidden)
+        low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
+        bend = rng.uniform(low, high, self.hidden)
+        return {**begin, "hidden_slope": slope / (high - low), "hidden_bias": -slope * bend}
+
+    def log_bins(self, weights: Weights, activity: Any) -> Any:
+        """Log p(bin | t). [..., N] -> [..., M, N]."""
+        hidden = _softmax(self._hidden_logits(weights["hidden_slope"], weights, activity))
+        mix = ops.swapaxes(weights["bin_weight"], -1, -2)
+        return _log_softmax(ops.matmul(mix, hidden) + weights["bin_bias"][..., None])
+
+    def _hidden_logits(self, slope: Any, weights: Weights, activity: Any) -> Any:
+        seen = ops.log(activity + TINY) if self.read_out == "log_activity" else activity
+        bias = weights["hidden_bias"]
+        return slope[..., None] * ops.expand_dims(seen, -2) + bias[..., None]
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        return ops.exp(self.log_bins(weights, activity))
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        return ops.sum(self.log_bins(weights, activity) * observed, axis=-2)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.columns)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class MonotoneBins(SoftmaxBins):
+    """p(bin | t) whose every adjacent log odds rises with t. [B, 1] -> [B, M].
+
+    The bins must be in the order of the signal.
+    """
+
+    kind = "monotone_bins"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {
+            "log_slope_step": (self.hidden,),
+            "hidden_bias": (self.hidden + 1,),
+            "log_odds_weight": (self.hidden, self.columns - 1),
+            "odds_bias": (self.columns - 1,),
+        }
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        begin = MeasurementProcess.start(self, rng)
+        low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
+        step = np.full(self.hidden, 4.0 / (high - low))
+        bends = np.sort(rng.uniform(low, high, self.hidden))
+        bias = -np.concatenate([[0.0], np.cumsum(step * bends)])
+        return {**begin, "log_slope_step": np.log(step), "hidden_bias": bias}
+
+    def log_bins(self, weights: Weights, activity: Any) -> Any:
+        slope = ops.cumsum(ops.exp(weights["log_slope_step"]), axis=-1)
+        slope = ops.concatenate([ops.zeros_like(slope[..., :1]), slope], axis=-1)
+        hidden = _softmax(self._hidden_logits(slope, weights, activity))
+        upper = ops.flip(ops.cumsum(ops.flip(hidden, axis=-2), axis=-2), axis=-2)[..., 1:, :]
+        rise = ops.swapaxes(ops.exp(weights["log_odds_weight"]), -1, -2)
+        odds = ops.matmul(rise, upper) + weights["odds_bias"][..., None]
+        logits = ops.cumsum(odds, axis=-2)
+        return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class GaussianNoise(MeasurementProcess):
+    """A read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation."""
+
+    kind = "gaussian"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"offset": (), "log_slope": (), "log_background": (), "log_sd": ()}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
+
+    def location(self, weights: Weights, activity: Any) -> Any:
+        """a + b log(t + t0). [..., N] -> [..., N]."""
+        background = ops.exp(weights["log_background"])[..., None]
+        slope = ops.exp(weights["log_slope"])[..., None]
+        return weights["offset"][..., None] + slope * ops.log(activity + background + TINY)
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        location = self.location(weights, activity)
+        log_sd = weights["log_sd"][..., None]
+        return ops.stack([location, ops.exp(log_sd + ops.zeros_like(location))], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        log_sd = weights["log_sd"][..., None]
+        z = (observed[0] - self.location(weights, activity)) * ops.exp(-log_sd)
+        return weight * (-0.5 * z * z - log_sd - 0.5 * np.log(2 * np.pi))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 2)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SkewedNoise(GaussianNoise):
+    """A read-out with two-piece normal noise. [B, 1] -> [B, 3]: mode, sd below, sd above."""
+
+    kind = "skewed"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super().shapes, "log_skew": ()}
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        mode = self.location(weights, activity)
+        zero = ops.zeros_like(mode)
+        log_sd, log_skew = weights["log_sd"][..., None], weights["log_skew"][..., None]
+        below, above = ops.exp(log_sd - log_skew + zero), ops.exp(log_sd + log_skew + zero)
+        return ops.stack([mode, below, above], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        log_sd, log_skew = weights["log_sd"][..., None], weights["log_skew"][..., None]
+        z = (observed[0] - self.location(weights, activity)) * ops.exp(-log_sd)
+        z = z * ops.exp(-log_skew * ops.sign(z))
+        spread = ops.log(0.5 * (ops.exp(log_skew) + ops.exp(-log_skew)))
+        return weight * (-0.5 * z * z - log_sd - spread - 0.5 * np.log(2 * np.pi))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 3)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class PoissonCounts(MeasurementProcess):
+    """Counts with mean exposure * a (t + t0). [B, 1] -> [B, 1]: the mean per exposure."""
+
+    kind = "poisson"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"log_scale": (), "log_background": ()}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
+
+    def log_mean(self, weights: Weights, activity: Any) -> Any:
+        """Log of the mean count per exposure. [..., N] -> [..., N]."""
+        background = ops.exp(weights["log_background"])[..., None]
+        return weights["log_scale"][..., None] + ops.log(activity + background + TINY)
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        return ops.expand_dims(ops.exp(self.log_mean(weights, activity)), -2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        """As for every process, without the log factorial of the count, which no weight moves."""
+        log_mean = self.log_mean(weights, activity) + ops.log(weight)
+        return observed[0] * log_mean - ops.exp(log_mean)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 1)
+
+
+PROCESSES: dict[str, type[MeasurementProcess]] = {
+    process.kind: process
+    for process in (SoftmaxBins, MonotoneBins, GaussianNoise, SkewedNoise, PoissonCounts)
+}
+
+
+def process(spec: Measurement, columns: int, **kwargs: Any) -> MeasurementProcess:
+    """The layer that a spec declares, for a table with so many columns."""
+    return PROCESSES[spec.kind](
+        columns=columns, hidden=spec.hidden, read_out=spec.read_out, **kwargs
+    )
+
+
+def _softmax(logits: Any) -> Any:
+    """Softmax over the last axis but one, written out: faster under XLA than over a middle axis."""
+    shifted = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=-2, keepdims=True)))
+    return shifted / ops.sum(shifted, axis=-2, keepdims=True)
+
+
+def _log_softmax(logits: Any) -> Any:
+    shifted = logits - ops.stop_gradient(ops.max(logits, axis=-2, keepdims=True))
+    return shifted - ops.log(ops.sum(ops.exp(shifted), axis=-2, keepdims=True))
