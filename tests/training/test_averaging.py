@@ -1,0 +1,118 @@
+"""Averaged weights, the SWAG posterior and renewed batch statistics against their definitions."""
+
+import keras
+import numpy as np
+import pytest
+
+from akita_bayes import errors, train_spec
+from akita_bayes.training import averaging
+
+
+def network():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.layers.Input((8, 4)),
+            keras.layers.Conv1D(3, 3),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.Dense(2),
+        ]
+    )
+
+
+def averager(**swa):
+    model = network()
+    spec = train_spec.SwaSpec(**{"start": 2, "swag_rank": 3, **swa})
+    return model, averaging.Averager(model.trainable_variables, spec, epochs=8)
+
+
+def walk(model, collector, epochs=8, seed=0):
+    """A random walk of the weights; returns those that should have been collected."""
+    generator, seen = np.random.default_rng(seed), []
+    for epoch in range(epochs):
+        for variable in model.trainable_variables:
+            variable.assign(generator.normal(size=variable.shape))
+        collector.collect(epoch)
+        if epoch >= collector.start:
+            seen.append(averaging.flatten(model.trainable_variables))
+    return np.array(seen)
+
+
+def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
+    model, collector = averager()
+    seen = walk(model, collector)
+    swag = collector.swag()
+    np.testing.assert_allclose(swag.mean, seen.mean(0), atol=1e-6)
+    np.testing.assert_allclose(swag.variance, seen.var(0), atol=1e-5)
+    running = np.cumsum(seen, 0) / np.arange(1, len(seen) + 1)[:, None]
+    np.testing.assert_allclose(swag.deviations, (seen - running)[-3:], atol=1e-6)
+    collector.assign_mean()
+    np.testing.assert_allclose(
+        averaging.flatten(model.trainable_variables), seen.mean(0), atol=1e-6
+    )
+
+
+def test_draws_have_the_covariance_of_the_definition():
+    generator = np.random.default_rng(0)
+    swag = averaging.Swag(
+        np.array([1.0, -2.0, 0.0], np.float32),
+        np.array([0.5, 0.1, 2.0], np.float32),
+        generator.normal(size=(4, 3)).astype(np.float32),
+    )
+    draws = np.array([swag.draw(seed) for seed in range(20_000)])
+    expected = np.diag(swag.variance) / 2 + swag.deviations.T @ swag.deviations / (2 * 3)
+    np.testing.assert_allclose(draws.mean(0), swag.mean, atol=0.05)
+    np.testing.assert_allclose(np.cov(draws.T), expected, atol=0.06)
+    np.testing.assert_array_equal(swag.draw(7), draws[7])
+
+
+def test_the_rate_follows_the_schedule_then_anneals_then_stays():
+    _, collector = averager(start=4, annealing_epochs=2, learning_rate=0.1)
+    rates = [collector.rate(epoch, 0.5) for epoch in (0, 3.9, 4, 5, 6, 7.5)]
+    np.testing.assert_allclose(rates, [0.5, 0.5, 0.5, 0.3, 0.1, 0.1])
+    _, unchanged = averager(learning_rate=None)
+    assert unchanged.rate(100, 0.5) == 0.5
+    _, default = averager(start=None)
+    assert default.start == 6
+
+
+def test_an_interrupted_average_goes_on_as_if_it_had_not_been():
+    model, whole = averager()
+    walk(model, whole, 8)
+    model, first = averager()
+    walk(model, first, 8)
+    second = averaging.Averager(model.trainable_variables, first.swa, epochs=8)
+    second.restore(first.state())
+    for collector in (whole, second):
+        collector.collect(8)
+    for a, b in zip(whole.swag(), second.swag(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_batch_statistics_become_the_mean_over_batches():
+    model = network()
+    generator = np.random.default_rng(1)
+    batches = [{"sequence": generator.normal(3, 2, size=(5, 8, 4))} for _ in range(4)]
+    convolve, normalise = model.layers[0], model.layers[1]
+    found = [convolve(batch["sequence"]).numpy() for batch in batches]
+    assert averaging.recompute_batch_statistics(model, batches) == 4
+    np.testing.assert_allclose(
+        normalise.moving_mean.numpy(), np.mean([x.mean((0, 1)) for x in found], 0), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        normalise.moving_variance.numpy(), np.mean([x.var((0, 1)) for x in found], 0), rtol=1e-5
+    )
+    assert normalise.momentum == 0.9
+
+
+def test_a_posterior_survives_its_file(tmp_path):
+    model, collector = averager()
+    walk(model, collector)
+    swag, draws = collector.swag(), np.ones((2, 5), np.float32)
+    averaging.save(tmp_path / averaging.FILE, swag, draws)
+    read, read_draws = averaging.load(tmp_path / averaging.FILE)
+    np.testing.assert_array_equal(read.deviations, swag.deviations)
+    np.testing.assert_array_equal(read_draws, draws)
+    (tmp_path / averaging.FILE).write_bytes(b"broken")
+    with pytest.raises(errors.DataError, match="not a SWAG posterior"):
+        averaging.load(tmp_path / averaging.FILE)
