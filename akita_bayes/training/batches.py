@@ -1,0 +1,94 @@
+"""Batches of one or several data sets, handed to the replicas of a strategy in a seeded order."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from akita_bayes import errors
+from akita_bayes.data import dataset
+from akita_bayes.training import strategy
+
+Batch: TypeAlias = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Feed:
+    """A split as a strategy's replicas read it.
+
+    Attributes:
+        split: The split; its batch size is the global one.
+        strategy: Who reads it.
+    """
+
+    split: dataset.Split
+    strategy: tf.distribute.Strategy
+
+    @property
+    def steps(self) -> int:
+        """Global batches per epoch."""
+        return self.split.steps
+
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
+        """One epoch's global batches without the first `skip`: sequence, target and mask.
+
+        Raises:
+            DataError: A record is bad; names file and record.
+        """
+        with self.split.explained():
+            yield from self._distributed(epoch, skip)
+
+    def regions(self, epoch: int, step: int) -> list[str]:
+        """Where the sequences of one batch lie: the batch is read again, since order is a function.
+
+        Strings have no place on a GPU, so they do not travel with the batches.
+        """
+        for batch in self.split.epoch(epoch, skip=step).take(1):
+            return [region.decode() for region in batch["region"].numpy()]
+        return []
+
+    def _distributed(self, epoch: int, skip: int) -> Any:
+        if strategy.spans_machines(self.strategy):
+            return self.strategy.distribute_datasets_from_function(
+                lambda context: self._worker(context, epoch, skip)
+            )
+        batches = self.split.epoch(epoch, skip=skip).map(_without_strings)
+        if self.strategy.num_replicas_in_sync == 1:
+            return batches
+        return self.strategy.experimental_distribute_dataset(batches)
+
+    def _worker(
+        self, context: tf.distribute.InputContext, epoch: int, skip: int
+    ) -> tf.data.Dataset:
+        """A worker's own files, in batches of one replica."""
+        replicas = context.num_replicas_in_sync
+        if self.split.batch_size % replicas:
+            raise errors.RunError(
+                f"train.batch_size: {self.split.batch_size} cannot be shared equally by "
+                f"{replicas} replicas; make it a multiple."
+            )
+        mine = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
+        mine = dataclasses.replace(mine, batch_size=self.split.batch_size // replicas)
+        local = replicas // context.num_input_pipelines
+        return mine.epoch(epoch, skip=skip * local).map(_without_strings)
+
+
+def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:
+    """Which data set each step of an epoch takes its batch from; a function of (seed, epoch).
+
+    Args:
+        steps: Batches of each data set.
+        seed: Of the run.
+        epoch: Counted from 0.
+    """
+    order = np.repeat(np.arange(len(steps)), steps)
+    if len(steps) > 1:
+        np.random.default_rng([seed, epoch, len(steps)]).shuffle(order)
+    return order
+
+
+def _without_strings(batch: Batch) -> Batch:
+    return {name: value for name, value in batch.items() if name != "region"}

@@ -1,0 +1,16 @@
+"""Optimizers without a schedule and without clipping: the training step owns both."""
+
+import keras
+
+from akita_bayes import train_spec
+
+
+def from_spec(train: train_spec.TrainSpec) -> keras.optimizers.Optimizer:
+    """The optimizer that the train section of a spec asks for; its rate is assigned every step."""
+    rate = train.learning_rate
+    if train.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=float(train.momentum))
+    betas = {"beta_1": train.adam_beta1, "beta_2": train.adam_beta2}
+    if train.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **betas)
+    return keras.optimizers.AdamW(rate, weight_decay=train.weight_decay, **betas)

@@ -1,0 +1,40 @@
+"""How a caller watches a training: the library itself never prints."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Told what happens, from the training's own thread."""
+
+    def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
+        """An epoch, counted from 1, of at most `epochs`; `done` of its `steps` are behind us."""
+        ...
+
+    def end_step(self, loss: float, learning_rate: float) -> None:
+        """A step; `loss` is the mean over the epoch so far."""
+        ...
+
+    def begin_validation(self, steps: int) -> None:
+        """The epoch's steps are done and `steps` batches of validation follow."""
+        ...
+
+    def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
+        """The epoch's row of `history.csv`, and how long it took."""
+        ...
+
+
+class Silent:
+    """Watches nothing."""
+
+    def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
+        """Nothing."""
+
+    def end_step(self, loss: float, learning_rate: float) -> None:
+        """Nothing."""
+
+    def begin_validation(self, steps: int) -> None:
+        """Nothing."""
+
+    def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
+        """Nothing."""

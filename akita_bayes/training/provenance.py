@@ -1,0 +1,61 @@
+"""`provenance.json`: with what, from what and on what a run was made."""
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import akita_bayes
+from akita_bayes.data import statistics, tfrecord
+
+FILE = "provenance.json"
+
+_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
+_EDGE = 1 << 16
+
+
+def data_digest(data_dir: str | Path) -> str:
+    """A SHA-256 that tells one data directory from another without reading all of it.
+
+    Takes in `statistics.json`, `targets.txt`, `sequences.bed`, and of every record file its name,
+    its size and its first and last 64 KiB; a ZLIB file ends with a checksum of its whole content.
+    """
+    data_dir = Path(data_dir)
+    digest = hashlib.sha256()
+    for name in (statistics.FILE_NAME, "targets.txt", "sequences.bed"):
+        path = data_dir / name
+        digest.update(name.encode() + (path.read_bytes() if path.is_file() else b""))
+    for path in sorted((data_dir / "tfrecords").glob(f"*{tfrecord.SUFFIX}")):
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}".encode())
+        with open(path, "rb") as handle:
+            digest.update(handle.read(_EDGE))
+            handle.seek(max(0, size - _EDGE))
+            digest.update(handle.read())
+    return digest.hexdigest()
+
+
+def record(
+    data_dirs: Sequence[Path], digests: Sequence[str], seed: int, device: str
+) -> dict[str, Any]:
+    """The content of `provenance.json`."""
+    return {
+        "akita_bayes": akita_bayes.__version__,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+        },
+        "seed": seed,
+        "device": device,
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+        "data": [
+            {"path": str(path.resolve()), "sha256": digest}
+            for path, digest in zip(data_dirs, digests, strict=True)
+        ],
+        "command": sys.argv,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

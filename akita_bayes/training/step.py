@@ -1,0 +1,136 @@
+"""One training step for one device, many devices and many machines.
+
+On every replica: loss of its share of the batch, gradients, their sum over replicas divided by the
+number of examples in the global batch, clipping, update. Clipping what is already reduced makes the
+update independent of the number of replicas.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from akita_bayes.training import clipping, metrics
+from akita_bayes.training import objective as objective_
+
+Tensor: TypeAlias = Any
+Batch: TypeAlias = Mapping[str, Tensor]
+
+
+class Gradients(NamedTuple):
+    """Gradients of the mean loss over a global batch.
+
+    Attributes:
+        outcome: Loss and metrics of the batch.
+        norm: Norm of all gradients together, before clipping; not finite when one is not.
+        values: Clipped, one for each of `Step.variables`; still spread over replicas.
+    """
+
+    outcome: metrics.Outcome
+    norm: float
+    values: Sequence[Any]
+
+
+class Step:
+    """A training step of one head; several heads share the optimizer and the trunk's variables.
+
+    Args:
+        model: Sequence to one output.
+        objective: What is minimised.
+        optimizer: Built for the variables of every head; its learning rate is set by the caller.
+        clip: Applied to the gradients of the whole batch.
+        strategy: In whose scope model, objective and optimizer were made.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: objective_.Objective,
+        optimizer: keras.optimizers.Optimizer,
+        clip: clipping.Clip,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.optimizer = optimizer
+        self.clip = clip
+        self.strategy = strategy
+        self.variables = [*model.trainable_variables, *objective.variables]
+        self._gradients = tf.function(self._spread(self._replica_gradients), reduce_retracing=True)
+        self._apply = tf.function(self._spread(self._replica_apply))
+        self._evaluate = tf.function(self._spread(self._replica_evaluate), reduce_retracing=True)
+
+    def gradients(self, batch: Batch, *, loss_scale: float = 1.0) -> Gradients:
+        """Gradients of a global batch; `loss_scale` keeps float16 ones from vanishing."""
+        result, norm, values = self._gradients(batch, tf.constant(loss_scale, tf.float32))
+        return Gradients(self._outcome(result), float(self._local(norm)), values)
+
+    def apply(self, gradients: Gradients) -> None:
+        """Updates the variables."""
+        self._apply(gradients.values)
+
+    def evaluate(self, batch: Batch) -> metrics.Outcome:
+        """Loss and metrics of a batch at inference."""
+        return self._outcome(self._evaluate(batch))
+
+    def _spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: self.strategy.run(function, args=arguments)
+
+    def _replica_gradients(self, batch: Batch, loss_scale: Tensor) -> tuple[Any, Tensor, list]:
+        with tf.GradientTape() as tape:
+            terms = self.objective(self.model, batch, True)
+            examples = tf.cast(tf.shape(terms.loss)[0], tf.float32)
+            total = tf.reduce_sum(terms.loss) + terms.penalty * examples
+            scaled = total * loss_scale
+        values = tape.gradient(
+            scaled,
+            [variable.value for variable in self.variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        *values, batch_examples = _all_reduce([*values, examples])
+        values = [value / (batch_examples * loss_scale) for value in values]
+        norm = tf.linalg.global_norm(values)
+        return self._result(batch, terms), norm, self.clip(values, self.variables)
+
+    def _replica_apply(self, gradients: Sequence[Tensor]) -> None:
+        # A Keras optimizer sums over replicas once more.
+        replicas = self.strategy.num_replicas_in_sync
+        self.optimizer.apply([value / replicas for value in gradients], self.variables)
+
+    def _replica_evaluate(self, batch: Batch) -> Any:
+        return self._result(batch, self.objective(self.model, batch, False))
+
+    def _result(self, batch: Batch, terms: objective_.Terms) -> Any:
+        names = sorted(terms.columns)
+        examples = tf.cast(tf.shape(terms.loss)[0], tf.float64)
+        per_example = [terms.loss, *(terms.columns[name] for name in names)]
+        sums = [tf.reduce_sum(tf.cast(values, tf.float64)) for values in per_example]
+        sums[0] += tf.cast(terms.penalty, tf.float64) * examples
+        examples, *sums = tf.unstack(_all_reduce(tf.stack([examples, *sums])))
+        loss, *columns = (total / tf.maximum(examples, 1) for total in sums)
+        moments = metrics.batch_moments(
+            batch["target"], terms.prediction, batch["mask"], _all_reduce
+        )
+        return {
+            "examples": examples,
+            "loss": loss,
+            "columns": dict(zip(names, columns, strict=True)),
+            "moments": moments,
+        }
+
+    def _outcome(self, result: Any) -> metrics.Outcome:
+        return metrics.Outcome(
+            float(self._local(result["examples"])),
+            float(self._local(result["loss"])),
+            {name: float(self._local(value)) for name, value in result["columns"].items()},
+            self._local(result["moments"]).numpy(),
+        )
+
+    def _local(self, value: Any) -> Tensor:
+        """The value on this machine's first replica; reduced values are the same on all."""
+        return self.strategy.experimental_local_results(value)[0]
+
+
+def _all_reduce(value: Any) -> Any:
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)

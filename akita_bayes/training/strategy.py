@@ -1,0 +1,85 @@
+"""The one file that names devices and `tf.distribute` strategies."""
+
+import os
+import re
+
+import tensorflow as tf
+
+from akita_bayes import errors
+
+FORMS = "cpu, cpu:2, gpu, gpu:2, multiworker"
+
+
+def choose(devices: str | None = None) -> tf.distribute.Strategy:
+    """The strategy for a choice of devices.
+
+    Args:
+        devices: `cpu` or `gpu`, one device; `cpu:N`, N logical devices that the processor is
+            divided into; `gpu:N`, the first N GPUs; `multiworker`, one worker of the cluster that
+            the environment variable TF_CONFIG describes. None takes the first GPU, else the CPU.
+
+    Raises:
+        RunError: The words are unknown, a GPU is asked for but absent, or the processor can no
+            longer be divided because TensorFlow is already in use.
+    """
+    if devices is None:
+        devices = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+    if devices == "multiworker":
+        return _multi_worker()
+    match = re.fullmatch(r"(cpu|gpu)(?::([1-9]\d*))?", devices)
+    if match is None:
+        raise errors.RunError(f'devices: "{devices}" is no choice of devices; write {FORMS}.')
+    kind, count = match[1].upper(), int(match[2] or 1)
+    if kind == "CPU":
+        _divide_processor(count)
+    else:
+        _need_gpus(devices, count)
+    if count == 1:
+        return tf.distribute.OneDeviceStrategy(f"/{kind}:0")
+    return tf.distribute.MirroredStrategy([f"/{kind}:{index}" for index in range(count)])
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """The strategy's devices, for people and for provenance."""
+    devices = getattr(strategy.extended, "worker_devices", ())
+    names = sorted({":".join(device.split(":")[-2:]) for device in devices})
+    return f"{type(strategy).__name__}: {', '.join(names)}"
+
+
+def spans_machines(strategy: tf.distribute.Strategy) -> bool:
+    """True when each machine runs its own process and must read its own records."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def _multi_worker() -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ:
+        raise errors.RunError(
+            "devices: multiworker needs the environment variable TF_CONFIG, a JSON text with the "
+            "addresses of all workers and this worker's index; set it and run again."
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _divide_processor(count: int) -> None:
+    processor = tf.config.list_physical_devices("CPU")[0]
+    if count == 1 or len(tf.config.get_logical_device_configuration(processor) or ()) >= count:
+        return
+    try:
+        tf.config.set_logical_device_configuration(
+            processor, [tf.config.LogicalDeviceConfiguration()] * count
+        )
+    except RuntimeError:
+        raise errors.RunError(
+            f"devices: cpu:{count} must be chosen before TensorFlow is first used; call "
+            "training.strategy.choose at the start of a fresh process."
+        ) from None
+
+
+def _need_gpus(devices: str, count: int) -> None:
+    found = len(tf.config.list_physical_devices("GPU"))
+    if found < count:
+        raise errors.RunError(
+            f"devices: {devices} asks for {count} GPU{'s' * (count > 1)}, but TensorFlow finds "
+            f"{found or 'none'} on this machine; choose {f'gpu:{found}' if found else 'cpu'}, or "
+            "install TensorFlow's GPU libraries: pip install tensorflow[and-cuda]."
+        )
