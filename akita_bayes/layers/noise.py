@@ -1,0 +1,78 @@
+"""The observation noise of a Gaussian likelihood, learned beside the mean that it surrounds."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from akita_bayes import triangle
+
+DEPENDENCES = ("target", "target_distance")
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class ObservationNoise(keras.layers.Layer):
+    """Passes predictions unchanged and owns the standard deviation of measurements around them.
+
+    y ~ N(x, sd^2), with log sd a weight per target or per target and genomic distance, kept in
+    float32 whatever the compute dtype. [B, P, T] -> [B, P, T].
+
+    Args:
+        per: 'target', or 'target_distance' for a map.
+        initial: Standard deviation at first, in units of the target.
+        diagonal_offset: First diagonal of the map's triangle; read for 'target_distance' alone.
+    """
+
+    def __init__(
+        self,
+        per: str = "target",
+        initial: float = 1.0,
+        diagonal_offset: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if per not in DEPENDENCES:
+            raise ValueError(f"ObservationNoise knows {' and '.join(DEPENDENCES)}; got {per!r}.")
+        if per == "target_distance" and diagonal_offset is None:
+            raise ValueError(
+                "ObservationNoise per target_distance needs a map: give its diagonal_offset."
+            )
+        self.per = per
+        self.initial = initial
+        self.diagonal_offset = diagonal_offset
+
+    def build(self, input_shape: tuple) -> None:
+        _, pixels, targets = input_shape
+        row = np.zeros(1, np.int32)
+        if self.per == "target_distance":
+            bins = triangle.bins(pixels, self.diagonal_offset)
+            distance = triangle.distances(bins, self.diagonal_offset)
+            row = (distance - self.diagonal_offset).astype(np.int32)
+        self._row = row
+        self.log_sd = self.add_weight(
+            name="log_sd",
+            shape=(int(row.max()) + 1, targets),
+            initializer=keras.initializers.Constant(math.log(self.initial)),
+            dtype="float32",
+            autocast=False,
+        )
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def sd(self) -> Any:
+        """Standard deviation of a measurement, float32. [P, T], or [1, T] per target."""
+        return ops.exp(ops.take(ops.convert_to_tensor(self.log_sd), self._row, axis=0))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "per": self.per,
+            "initial": self.initial,
+            "diagonal_offset": self.diagonal_offset,
+        }
