@@ -1,0 +1,162 @@
+import gzip
+
+import pysam
+import pytest
+
+from akita_bayes import errors, regions
+from akita_bayes.variants import records
+
+# chr1 ACGTTGCAACCGGTATGACTCAGGCTTAACGTGCATCGAT
+#      1234567890123456789012345678901234567890
+
+
+def one(path, genome):
+    (row,) = records.read(path, genome)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "start", "end", "inserted"),
+    [
+        ("chr1 5 T C", "SNV", 4, 5, "C"),
+        ("chr1 5 t c", "SNV", 4, 5, "C"),
+        ("chr1 5 TGC CAT", "MNV", 4, 7, "CAT"),
+        ("chr1 5 TGC TAC", "SNV", 5, 6, "A"),
+        ("chr1 5 T TAA", "INS", 5, 5, "AA"),
+        ("chr1 5 TGC T", "DEL", 5, 7, ""),
+        ("chr1 5 TGCA TT", "COMPLEX", 5, 8, "T"),
+        ("chr1 5 TGCA TA", "DEL", 5, 7, ""),
+        ("chr1 5 T <DEL> SVTYPE=DEL;END=9", "DEL", 5, 9, ""),
+        ("chr1 5 T <DEL> SVTYPE=DEL;SVLEN=-4", "DEL", 5, 9, ""),
+        ("chr1 5 T <DEL> SVTYPE=DEL;SVLEN=4", "DEL", 5, 9, ""),
+        ("chr1 5 T <DEL:ME> END=9;SVLEN=-5", "DEL", 5, 9, ""),
+        ("chr1 5 T <DUP> END=9", "DUP", 5, 9, ""),
+        ("chr1 5 T <DUP:TANDEM> SVLEN=4", "DUP", 5, 9, ""),
+        ("chr1 5 T TGCAA SVTYPE=DUP", "DUP", 5, 9, ""),
+        ("chr1 9 A AGCAA SVTYPE=DUP", "DUP", 5, 9, ""),
+        ("chr1 7 C CAAGC SVTYPE=DUP", "DUP", 5, 9, ""),
+        ("chr1 7 C CAAGG SVTYPE=DUP", "INS", 7, 7, "AAGG"),
+        ("chr1 5 T TGCAA", "INS", 5, 5, "GCAA"),
+        ("chr1 5 T <INV> END=9", "INV", 5, 9, ""),
+        ("chr1 5 TGCAAC TGTTGC SVTYPE=INV", "INV", 6, 9, ""),
+        ("chr1 5 T <INS> SVINSSEQ=gg", "INS", 5, 5, "GG"),
+        ("1 5 T C", "SNV", 4, 5, "C"),
+        ("chr2 5 g A", "SNV", 4, 5, "A"),
+        ("chr1 5 T R", "SNV", 4, 5, "R"),
+        ("chr1 5 T N", "SNV", 4, 5, "N"),
+    ],
+)
+def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, start, end, inserted):
+    row = one(write_vcf(line), toy_genome)
+    assert row.reason == ""
+    assert (row.kind, row.start, row.end, row.inserted) == (kind, start, end, inserted)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("chr1 5 A C", "REF is A but the genome has T"),
+        ("chr1 5 T *", "overlapping deletion"),
+        ("chr1 5 T <*>", "no specific allele"),
+        ("chr1 5 T <NON_REF>", "no specific allele"),
+        ("chr1 5 T .", "no ALT"),
+        ("chr1 5 T T", "ALT equals REF"),
+        ("chr1 5 T <INS> SVTYPE=INS", "insertion without its sequence"),
+        ("chr1 5 T <CNV> END=9", "no defined sequence"),
+        ("chr1 5 T <DEL> SVTYPE=DEL", "neither END nor SVLEN"),
+        ("chr1 5 T <DEL> END=3", "END 3 is left of POS 5"),
+        ("chr1 5 T <DEL> END=5", "the event has no bases"),
+        ("chr1 5 T <DEL> END=41", "END 41 leaves chr1"),
+        ("chr7 5 T C", "chromosome chr7 is not in the genome"),
+        ("chr1 41 T C", "position 41 leaves chr1"),
+        ("chr1 5 T T.", "single breakend"),
+        ("chr1 5 T .T", "single breakend"),
+        ("chr1 5 T T[chr9:4[", "mate chromosome chr9 is not in the genome"),
+        ("chr1 5 T T[chr2:99[", "mate position 99 leaves chr2"),
+        ("chr1 5 T G[chr2:9[", "changes the REF base"),
+    ],
+)
+def test_skips_with_a_reason(write_vcf, toy_genome, line, reason):
+    assert reason in one(write_vcf(line), toy_genome).reason
+
+
+@pytest.mark.parametrize(
+    ("alt", "mate", "inserted"),
+    [
+        ("T[chr2:9[", records.Breakend("chr2", 8, True, True), ""),
+        ("T]chr2:9]", records.Breakend("chr2", 8, False, True), ""),
+        ("]chr2:9]T", records.Breakend("chr2", 8, False, False), ""),
+        ("[chr2:9[T", records.Breakend("chr2", 8, True, False), ""),
+        ("TGGA[2:9[", records.Breakend("chr2", 8, True, True), "GGA"),
+        ("]chr1:30]GGAT", records.Breakend("chr1", 29, False, False), "GGA"),
+    ],
+)
+def test_reads_breakends(write_vcf, toy_genome, alt, mate, inserted):
+    row = one(write_vcf(f"chr1 5 T {alt}"), toy_genome)
+    assert (row.reason, row.kind, row.mate, row.inserted) == ("", "BND", mate, inserted)
+    assert (row.start, row.end) == (4, 5)
+
+
+def test_one_row_per_alt_also_when_some_are_skipped(write_vcf, toy_genome):
+    path = write_vcf("chr1 5 T C,*,TAA,<NON_REF>", "chr1 6 A C", "chr1 7 C G", "chr1 7 C G")
+    rows = list(records.read(path, toy_genome))
+    assert [(r.record, r.allele) for r in rows] == [
+        (0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (2, 1), (3, 1)
+    ]  # fmt: skip
+    assert [r.alt for r in rows[:4]] == ["C", "*", "TAA", "<NON_REF>"]
+    assert [bool(r.reason) for r in rows] == [False, True, False, True, True, False, False]
+
+
+def test_splits_svlen_by_allele(write_vcf, toy_genome):
+    path = write_vcf("chr1 5 T <DEL>,<DUP> SVLEN=-3,6")
+    rows = list(records.read(path, toy_genome))
+    assert [(r.kind, r.end) for r in rows] == [("DEL", 8), ("DUP", 11)]
+
+
+def test_flags_a_length_that_disagrees(write_vcf, toy_genome):
+    row = one(write_vcf("chr1 5 T <DEL> END=9;SVLEN=-20"), toy_genome)
+    assert (row.end, row.flags) == (9, ("svlen_disagrees_with_end",))
+
+
+def test_bcf_gz_and_index_read_alike(write_vcf, toy_genome, tmp_path):
+    lines = ("chr1 5 T C,TAA", "chr1 9 A <DEL> SVTYPE=DEL;END=20", "chr2 5 g A")
+    plain = write_vcf(*lines)
+    expected = list(records.read(plain, toy_genome))
+    zipped = tmp_path / "toy.vcf.gz"
+    pysam.tabix_compress(str(plain), str(zipped))
+    assert list(records.read(zipped, toy_genome)) == expected
+    pysam.tabix_index(str(zipped), preset="vcf")
+    assert list(records.read(zipped, toy_genome)) == expected
+    with pysam.VariantFile(str(plain)) as source:
+        with pysam.VariantFile(str(tmp_path / "toy.bcf"), "wb", header=source.header) as binary:
+            for record in source:
+                binary.write(record)
+    assert list(records.read(tmp_path / "toy.bcf", toy_genome)) == expected
+    with gzip.open(tmp_path / "gzip.vcf.gz", "wb") as handle:
+        handle.write(plain.read_bytes())
+    with pytest.raises(errors.VariantError, match="bgzip"):
+        list(records.read(tmp_path / "gzip.vcf.gz", toy_genome))
+
+
+def test_region_selects_but_keeps_numbers(write_vcf, toy_genome):
+    path = write_vcf("chr1 5 T C", "chr1 20 T C", "chr2 5 g A")
+    rows = list(records.read(path, toy_genome, region=regions.Region("chr1", 10, 40)))
+    assert [(r.record, r.position) for r in rows] == [(1, 19)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("hello\n", "cannot be read as VCF"), ("", "cannot be read as VCF")]
+)
+def test_refuses_what_is_no_vcf(tmp_path, toy_genome, text, message):
+    path = tmp_path / "x.vcf"
+    path.write_text(text)
+    with pytest.raises(errors.VariantError, match=message):
+        list(records.read(path, toy_genome))
+    with pytest.raises(errors.VariantError, match="no such variant file"):
+        list(records.read(tmp_path / "none.vcf", toy_genome))
+
+
+def test_names_the_malformed_record(write_vcf, toy_genome):
+    path = write_vcf("chr1 5 T C", "chr1 x T C")
+    with pytest.raises(errors.VariantError, match="record 2 is malformed"):
+        list(records.read(path, toy_genome))
