@@ -46,6 +46,11 @@ class Term(Frozen):
         """Number of bases of the site, 0 for a constant."""
         return self.site[1] - self.site[0] if self.site else 0
 
+    @property
+    def bases(self) -> slice:
+        """Where the site lies in the sequence; empty for a constant."""
+        return slice(*self.site) if self.site else slice(0, 0)
+
 
 class Rate(Term):
     """The rate constant of one transition between two species."""

@@ -49,6 +49,10 @@ class _Mechanism(declarations.Frozen):
                 if term.neighbours:
                     raise errors.SpecError(f"{what}.{name}: neighbours need a site.")
                 continue
+            if term.value is not None:
+                raise errors.SpecError(
+                    f"{what}.{name}: a term with a site is always fitted; drop its value or site."
+                )
             start, stop = term.site
             if not 0 <= start < stop <= self.sequence_length:
                 raise errors.SpecError(
@@ -208,8 +212,8 @@ class Kinetic(_Mechanism):
                 raise errors.SpecError(
                     f'rates.{name}: leads from "{rate.source}" to itself and changes nothing.'
                 )
-            if rate.value == 0 and rate.site is not None:
-                raise errors.SpecError(f"rates.{name}: a rate of 0 has no site; drop one.")
+            if rate.neighbours:
+                raise errors.SpecError(f"rates.{name}: only energies can have neighbours.")
 
     def _check_network(self) -> None:
         ends = {end for edge in self.edges for end in edge}

@@ -103,20 +103,29 @@ class TransitionRates(keras.layers.Layer):
 class KingAltman(keras.layers.Layer):
     """Steady-state occupancies of a strongly connected network. [B, R] log rates -> [B, K].
 
+    With `fluxes`, the flux k_r P_source(r) through every transition instead: [B, R] -> [B, R].
+
     Args:
         species: Number of species K.
         edges: (source, target) of each rate, in the order of the input.
         route: "trees" sums the King-Altman diagrams; "elimination" is a linear solve without
             subtractions (Grassmann, Taksar and Heyman 1985), of cost K^3; "auto" takes the trees
             up to 8 species while there are at most `MOST_TREES` of them, else the elimination.
+        fluxes: Whether the output is fluxes of transitions, not occupancies of species.
     """
 
     MOST_TREES = 4096
 
     def __init__(
-        self, species: int, edges: Sequence[Sequence[int]], route: str = "auto", **kwargs: Any
+        self,
+        species: int,
+        edges: Sequence[Sequence[int]],
+        route: str = "auto",
+        fluxes: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.fluxes = bool(fluxes)
         self.species = int(species)
         self.edges = [(int(source), int(target)) for source, target in edges]
         self.route = route
@@ -133,7 +142,13 @@ class KingAltman(keras.layers.Layer):
             self._diagrams = trees.diagrams(self.species, self.edges)
 
     def call(self, log_rates: Any) -> Any:
-        return ops.exp(self.log_occupancies(log_rates))
+        log = self.log_fluxes if self.fluxes else self.log_occupancies
+        return ops.exp(log(log_rates))
+
+    def log_fluxes(self, log_rates: Any) -> Any:
+        """[..., R] log rates -> [..., R] log of the flux out of each source."""
+        sources = [source for source, _ in self.edges]
+        return log_rates + ops.take(self.log_occupancies(log_rates), sources, axis=-1)
 
     def log_occupancies(self, log_rates: Any) -> Any:
         """[..., R] log rates -> [..., K] log occupancies."""
@@ -181,11 +196,17 @@ class KingAltman(keras.layers.Layer):
         return weights
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*input_shape[:-1], self.species)
+        return (*input_shape[:-1], len(self.edges) if self.fluxes else self.species)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "species": self.species, "edges": self.edges, "route": self.route}
+        return {
+            **config,
+            "species": self.species,
+            "edges": self.edges,
+            "route": self.route,
+            "fluxes": self.fluxes,
+        }
 
 
 def _log_sum(logs: list) -> Any:

@@ -1,0 +1,85 @@
+"""A mechanism as a `keras.Sequential` whose layers are its physics.
+
+thermodynamic  BindingEnergies -> BoltzmannStates -> Activity -> MeasurementProcess
+kinetic        TransitionRates -> KingAltman      -> Activity -> MeasurementProcess
+"""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import states
+from akita_bayes.layers import kinetic, measurement, thermodynamic
+from akita_bayes.regulation import parameters as layout
+
+
+def build(mechanism: states.Mechanism, *, bins: int = 1) -> keras.Sequential:
+    """The network of a mechanism. [B, L, 4] one-hot -> [B, M], the measurement's parameters.
+
+    Args:
+        mechanism: What is declared.
+        bins: Number of bins of the measurement; 1 for a single read-out.
+    """
+    model = keras.Sequential(name=mechanism.name)
+    model.add(keras.Input((mechanism.sequence_length, 4)))
+    for layer in _mechanism_layers(mechanism):
+        model.add(layer)
+    model.add(measurement.process(mechanism.measurement, bins, name="measurement"))
+    return model
+
+
+def _mechanism_layers(mechanism: states.Mechanism) -> list[keras.layers.Layer]:
+    names = list(mechanism.terms)
+    terms = mechanism.terms.values()
+    sites = [term.site for term in terms]
+    if isinstance(mechanism, states.Thermodynamic):
+        return [
+            thermodynamic.BindingEnergies(
+                sites,
+                names,
+                neighbours=[term.neighbours for term in terms],
+                fixed=[term.value for term in terms],
+                name="energies",
+            ),
+            thermodynamic.BoltzmannStates(mechanism.occupancy.tolist(), name="states"),
+            thermodynamic.Activity(
+                [state.activity for state in mechanism.states.values()], name="activity"
+            ),
+        ]
+    fixed = [None if term.value is None else float(np.log(term.value)) for term in terms]
+    return [
+        kinetic.TransitionRates(sites, names, fixed=fixed, name="rates"),
+        kinetic.KingAltman(
+            len(mechanism.species), mechanism.edges, fluxes=True, name="occupancies"
+        ),
+        thermodynamic.Activity(
+            [float(name in mechanism.product) for name in names], name="activity"
+        ),
+    ]
+
+
+def assign(
+    model: keras.Sequential,
+    parameters: layout.Parameters,
+    theta: NDArray[np.float64],
+    library: str | None = None,
+) -> None:
+    """Sets the weights of a network from theta [D], for one library (the first when None)."""
+    library = parameters.libraries[0] if library is None else library
+    mechanism = parameters.mechanism
+    first = model.layers[0]
+    for i, name in enumerate(mechanism.terms):
+        values = parameters.term(theta, name)
+        constants = (
+            first.constants if isinstance(mechanism, states.Thermodynamic) else first.log_rates
+        )
+        constants[i].assign(values.potential[library])
+        if values.matrix is not None:
+            first.matrices[i].assign(values.matrix)
+        if values.pairs is not None:
+            first.pairs[i].assign(values.pairs)
+    for name, weight in getattr(model.get_layer("activity"), "log_activities", {}).items():
+        weight.assign(theta[parameters.find(name, "log_activity").start])
+    process = model.get_layer("measurement")
+    for name, value in parameters.weights(theta, library).items():
+        process.weights_by_name[name].assign(value)
