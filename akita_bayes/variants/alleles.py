@@ -34,8 +34,8 @@ class Segment(NamedTuple):
     def part(self, start: int, end: int) -> "Segment":
         """Bases `start`..`end`-1 of the segment, in its own direction."""
         left = start if self.strand == 1 else self.length - end
-        letters = self.letters[start:end]
-        return self._replace(length=end - start, start=self.start + left, letters=letters)
+        base = self.start + left if self.chrom else 0
+        return self._replace(length=end - start, start=base, letters=self.letters[start:end])
 
     def reversed(self) -> "Segment":
         """The same bases read from the other strand."""
@@ -149,6 +149,7 @@ def _joined(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
     mate = variant.mate
     assert mate is not None
     size = sizes[mate.chrom]
+    far: Segments
     if mate.extends_right:
         far = (Segment(size - mate.position, mate.chrom, mate.position),)
     else:

@@ -127,10 +127,12 @@ def test_bcf_gz_and_index_read_alike(write_vcf, toy_genome, tmp_path):
     assert list(records.read(zipped, toy_genome)) == expected
     pysam.tabix_index(str(zipped), preset="vcf")
     assert list(records.read(zipped, toy_genome)) == expected
-    with pysam.VariantFile(str(plain)) as source:
-        with pysam.VariantFile(str(tmp_path / "toy.bcf"), "wb", header=source.header) as binary:
-            for record in source:
-                binary.write(record)
+    with (
+        pysam.VariantFile(str(plain)) as source,
+        pysam.VariantFile(str(tmp_path / "toy.bcf"), "wb", header=source.header) as binary,
+    ):
+        for record in source:
+            binary.write(record)
     assert list(records.read(tmp_path / "toy.bcf", toy_genome)) == expected
     with gzip.open(tmp_path / "gzip.vcf.gz", "wb") as handle:
         handle.write(plain.read_bytes())

@@ -1,0 +1,271 @@
+"""Alignment against a model countable by eye: a bin is the sum of its bases' own numbers.
+
+Every reference base has a number and every inserted base the number zero, so that a map in the
+frame can be worked out from the loci alone.
+"""
+
+import numpy as np
+import pytest
+
+from akita_bayes import triangle
+from akita_bayes.geometry import Geometry
+from akita_bayes.variants import alignment, alleles, records, windows
+
+BIN = 8
+GEOMETRY = Geometry(
+    seq_length=16 * BIN, bin_width=BIN, bins=12, crop_bp=2 * BIN, diagonal_offset=2, pairwise=True
+)
+SIZES = {"chr1": 1000, "chr2": 1000}
+
+
+def variant(kind, start, end, inserted="", mate=None):
+    return records.Variant(
+        0, 1, "chr1", start, ".", "N", "N", kind, start, end, inserted, mate
+    )  # fmt: skip
+
+
+def loci(window):
+    """(chrom, base) of every base of the cropped window; None where there is none."""
+    out = []
+    for segment in window.segments:
+        bases = range(segment.start, segment.start + segment.length)
+        bases = bases if segment.strand == 1 else reversed(bases)
+        out += [(segment.chrom, base) if segment.chrom else None for base in bases]
+    return out[GEOMETRY.crop_bp : GEOMETRY.seq_length - GEOMETRY.crop_bp]
+
+
+def number(locus):
+    """A distinct smooth number per locus; chromosome 2 far from chromosome 1."""
+    return np.nan if locus is None else locus[1] + (5000.0 if locus[0] == "chr2" else 0.0)
+
+
+def bin_numbers(window):
+    values = np.array([number(locus) for locus in loci(window)]).reshape(-1, BIN)
+    known = [row[np.isfinite(row)] for row in values]
+    return np.array([np.median(row) if row.size else 0.0 for row in known])
+
+
+def predict(window):
+    """A map that any locus pair can be recognised in: pixel (i, j) holds both bins' numbers."""
+    values = bin_numbers(window)
+    rows, columns = triangle.indices(GEOMETRY.bins, GEOMETRY.diagonal_offset)
+    low = np.minimum(values[rows], values[columns])
+    high = np.maximum(values[rows], values[columns])
+    return np.stack([low, high], axis=-1)
+
+
+def compare(event):
+    pair = windows.anchored(event, GEOMETRY, SIZES)
+    made = alignment.align(pair, GEOMETRY)
+    ref = made.reference([predict(window) for window in pair.reference])
+    alt = made.alternative([predict(window) for window in pair.alternative])
+    return pair, made, ref, alt
+
+
+def as_map(vector):
+    return triangle.to_matrix(np.asarray(vector)[:, None], diagonal_offset=2, fill=0)[..., 0]
+
+
+def far_apart(bins):
+    return np.abs(np.subtract.outer(range(bins), range(bins))) >= GEOMETRY.diagonal_offset
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        variant("SNV", 500, 501, "C"),
+        variant("DEL", 500, 501),
+        variant("DEL", 500, 503),
+        variant("DEL", 497, 500),
+        variant("DEL", 480, 496),
+        variant("DEL", 481, 500),
+        variant("INS", 500, 500, "ACG"),
+        variant("INS", 500, 500, "A" * 16),
+        variant("INS", 500, 500, "A" * 19),
+        variant("COMPLEX", 500, 520, "ACGTA"),
+        variant("COMPLEX", 500, 505, "A" * 20),
+        variant("DUP", 490, 506),
+        variant("DUP", 490, 501),
+        variant("INV", 490, 506),
+        variant("INV", 487, 513),
+        variant("INV", 500, 502),
+    ],
+    ids=lambda e: f"{e.kind}{e.end - e.start}{e.inserted[:1]}{len(e.inserted)}",
+)
+def test_unmasked_pixels_show_the_same_loci(event):
+    _, made, ref, alt = compare(event)
+    assert made.mask.any()
+    shift = np.abs(ref - alt)[made.mask]
+    assert shift.max() <= BIN / 2 + 1
+
+
+def test_snv_masks_nothing():
+    pair, made, ref, alt = compare(variant("SNV", 500, 501, "C"))
+    assert made.mask.all()
+    assert (made.lost, made.gained) == (0, 0)
+    assert len(pair.reference) == len(pair.alternative) == 1
+    np.testing.assert_array_equal(ref, alt)
+    assert made.site == (6, 7)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_flanks_of_a_small_deletion_align_exactly(size):
+    pair, made, ref, alt = compare(variant("DEL", 500, 500 + size))
+    assert len(pair.alternative) == 2
+    assert made.mask.all()
+    rows, columns = triangle.indices(12, 2)
+    first, last = made.site
+    left = columns < first
+    right = rows >= last
+    assert left.any()
+    assert right.any()
+    np.testing.assert_array_equal(ref[left], alt[left])
+    np.testing.assert_array_equal(ref[right], alt[right])
+    across = (rows < first) & (columns >= last)
+    np.testing.assert_allclose((alt - ref)[across], [[-size / 2, size / 2]] * across.sum())
+
+
+def test_deleted_bins_are_masked_and_counted():
+    _, made, ref, alt = compare(variant("DEL", 484, 516))  # whole bins of this window
+    gone = np.zeros(12, bool)
+    gone[made.site[0] : made.site[1]] = True
+    assert gone.sum() == 4
+    mask = as_map(made.mask).astype(bool)
+    assert not mask[gone].any()
+    expected = far_apart(12) & ~gone & ~gone[:, None]
+    expected[3, 8] = expected[8, 3] = False  # neighbours in ALT: closer than its triangle shows
+    np.testing.assert_array_equal(mask, expected)
+    assert (made.lost, made.gained) == (np.sum(~made.mask) - 1, 0)
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+
+
+def test_inserted_bins_are_masked_and_counted():
+    _, made, ref, alt = compare(variant("INS", 500, 500, "A" * 32))
+    mask = as_map(made.mask)
+    first, last = made.site
+    assert last - first == 4
+    assert not mask[first:last].any()
+    assert (made.lost, made.gained) == (0, np.sum(~made.mask) - 1)
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+
+
+def test_duplicate_contacts_are_gained_and_own_copies_compared():
+    """ALT is L X1 X2 R: L-X1, X1-X1, X2-X2, X2-R and L-R are compared; the rest is gained."""
+    _, made, ref, alt = compare(variant("DUP", 484, 500))
+    mask = as_map(made.mask).astype(bool)
+    first, last = made.site
+    one, two = range(first, first + 2), range(first + 2, last)
+    assert last - first == 4
+    left, right = range(first), range(last, 12)
+    expected = np.zeros((12, 12), bool)
+    for a, b in ((left, left), (left, one), (two, right), (left, right), (right, right)):
+        expected[np.ix_(a, b)] = expected[np.ix_(b, a)] = True
+    expected &= far_apart(12)
+    np.testing.assert_array_equal(mask, expected)
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    assert (made.lost, made.gained) == (0, np.sum(~made.mask))
+
+
+def test_an_inversion_masks_its_arms_and_compares_its_inside_reversed():
+    _, made, ref, alt = compare(variant("INV", 476, 524))
+    first, last = made.site
+    assert last - first == 6
+    mask = as_map(made.mask).astype(bool)
+    inside, outside = range(first, last), [*range(first), *range(last, 12)]
+    assert not mask[np.ix_(inside, outside)].any()
+    far = far_apart(12)
+    assert mask[np.ix_(inside, inside)][far[:6, :6]].all()
+    assert mask[np.ix_(outside, outside)][far[np.ix_(outside, outside)]].all()
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    assert made.lost == made.gained == np.sum(~made.mask)
+
+
+MATES = {
+    "t[p[": records.Breakend("chr2", 300, True, True),
+    "t]p]": records.Breakend("chr2", 300, False, True),
+    "]p]t": records.Breakend("chr2", 300, False, False),
+    "[p[t": records.Breakend("chr2", 300, True, False),
+}
+
+
+@pytest.mark.parametrize("form", MATES)
+def test_a_junction_compares_both_sides_and_masks_across(form):
+    pair, made, ref, alt = compare(variant("BND", 500, 501, "", MATES[form]))
+    assert made.mask.any()
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    half = 6
+    mask = as_map(made.mask).astype(bool)
+    far = far_apart(12)
+    assert mask[:half, :half][far[:half, :half]].all()
+    assert mask[half:, half:][far[:half, :half]].all()
+    assert not mask[:half, half:].any()
+    crossing = far[:half, half:].sum()
+    assert made.gained == crossing
+    assert made.lost == 2 * crossing
+    chroms = {locus[0] for locus in loci(pair.alternative[0])}
+    assert chroms == {"chr1", "chr2"}
+
+
+def test_a_junction_within_a_chromosome_aligns_like_a_deletion():
+    mate = records.Breakend("chr1", 517, True, True)  # bases 501..516 are gone
+    _, made, ref, alt = compare(variant("BND", 500, 501, "", mate))
+    assert made.gained == 0
+    assert made.mask.sum() >= 50
+    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+
+
+def test_both_alleles_swapped_swap_the_maps():
+    """A deletion on one genome is the insertion of the same bases on the other."""
+    _, made, _, _ = compare(variant("DEL", 500, 511))
+    _, back, _, _ = compare(variant("INS", 500, 500, "A" * 11))
+    np.testing.assert_array_equal(made.mask, back.mask)
+    np.testing.assert_array_equal(made.alternative.take, back.reference.take)
+    np.testing.assert_array_equal(made.alternative.weight, back.reference.weight)
+    assert (made.lost, made.gained) == (back.gained, back.lost)
+
+
+@pytest.mark.parametrize("position", [0, 3, 996, 999])
+def test_chromosome_ends_are_padded_and_masked(position):
+    pair, made, ref, _ = compare(variant("SNV", position, position + 1, "C"))
+    assert pair.padded()
+    assert 0 < made.mask.sum() < made.mask.size
+    assert np.isfinite(ref[made.mask]).all()
+
+
+def test_basenji_windows_shift_the_longer_allele():
+    pair = windows.centred(variant("DEL", 500, 506), GEOMETRY, SIZES)
+    assert pair.reference[0].start - pair.alternative[0].start == 3
+    pair = windows.centred(variant("INS", 500, 500, "ACGTA"), GEOMETRY, SIZES)
+    assert pair.alternative[0].start - pair.reference[0].start == 2
+    snv = windows.centred(variant("SNV", 500, 501, "C"), GEOMETRY, SIZES)
+    letters = alleles.cut(snv.alternative[0].allele, 500, 501)
+    assert snv.alternative[0].start == 500 - (64 - 1)
+    assert letters[0].letters == "C"
+    assert alignment.align(snv, GEOMETRY).mask.all()
+
+
+def test_shared_windows_lie_on_a_grid():
+    starts = {
+        windows.anchored(variant("SNV", p, p + 1, "C"), GEOMETRY, SIZES, share=32)
+        .reference[0]
+        .start
+        for p in range(480, 496)
+    }
+    assert starts == {480 - 64}
+    ahead = windows.anchored(variant("INS", 500, 500, "ACG"), GEOMETRY, SIZES, share=32)
+    assert ahead.reference[0].start % 32 == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "share", "reason"),
+    [
+        (variant("DEL", 400, 400 + 86), 0, "larger than 85, 2/3 of the window"),
+        (variant("DEL", 400, 400 + 85), 0, ""),
+        (variant("SNV", 590, 591, "C"), 400, "cropped margin"),
+        (variant("SNV", 555, 556, "C"), 0, ""),
+    ],
+)
+def test_refuses_what_a_window_cannot_show(event, share, reason):
+    pair = windows.anchored(event, GEOMETRY, SIZES, share=share)
+    found = windows.refusal(event, pair, GEOMETRY)
+    assert (reason in found) if reason else found == ""
