@@ -19,7 +19,7 @@ from akita_bayes.train_spec import ElboSpec, SwaSpec, TrainSpec
 
 __all__ = ["BlockSpec", "ElboSpec", "HeadSpec", "ModelSpec", "Spec", "SwaSpec", "TrainSpec"]
 
-OUTPUT_BLOCKS = ("final", "dense", "Dense", "Conv1D")
+OUTPUT_BLOCKS = ("final", "dense", "dense_variational", "Dense", "Conv1D")
 """Blocks that end in their activation: the global one is no default for these."""
 
 _log = logging.getLogger(__name__)
@@ -95,6 +95,13 @@ class Spec(frozen.Frozen):
                     f"{path} {of_model} of the spec disagrees with {key} {of_data} of the data's "
                     "statistics.json; correct the spec, or make the data anew."
                 )
+
+    def only(self, head: str | int | None = None) -> "Spec":
+        """The same spec without the other heads."""
+        chosen, model = self.head(head), self.model
+        pairs = model.strand_pair and (model.strand_pair[model.heads.index(chosen)],)
+        alone = {"heads": (chosen,), "strand_pair": pairs}
+        return self.model_copy(update={"model": model.model_copy(update=alone)})
 
     def with_units(self, units: int, head: str | int | None = None) -> "Spec":
         """The same spec with another number of targets in the last block of a head."""

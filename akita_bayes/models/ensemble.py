@@ -1,0 +1,38 @@
+"""Several trained models of one question, read as one."""
+
+import dataclasses
+from typing import Any
+
+from akita_bayes import errors, geometry
+from akita_bayes.spec import Spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Ensemble:
+    """Models that answer alike: the same window, heads and outputs.
+
+    Attributes:
+        members: The models, at least one.
+    """
+
+    members: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise errors.RunError("an ensemble needs at least one model.")
+        first = self.members[0]
+        for number, member in enumerate(self.members[1:], 1):
+            if _outputs(member) != _outputs(first):
+                raise errors.RunError(
+                    f"model {number} of the ensemble has outputs {_outputs(member)}, "
+                    f"model 0 {_outputs(first)}; only like models make an ensemble."
+                )
+
+    @property
+    def spec(self) -> Spec:
+        """The spec of the first member; the others may differ in all but outputs."""
+        return self.members[0].spec
+
+
+def _outputs(model: Any) -> dict[str, geometry.Geometry]:
+    return {name: model.spec.geometry(name) for name in model.spec.head_names}

@@ -1,0 +1,96 @@
+"""TensorFlow SavedModels that need neither this package nor Keras to be served."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from akita_bayes import errors, files
+from akita_bayes import spec as specs
+from akita_bayes.models import zoo
+from akita_bayes.models.build import Network
+
+PARAMS = "params.json"
+
+
+def export(model: Network, path: str | Path) -> None:
+    """Writes a model as a SavedModel directory, atomically; an older one is replaced.
+
+    `tf.saved_model.load(path)` gives a function of one-hot sequences [B, L, 4], float32 or uint8,
+    any B: `loaded(x)`, alike `loaded.serve(x)`, is a tensor, or a dict by head for several.
+    The signature `serving_default` takes `sequence` and gives a dict by head. The directory holds
+    the spec as `params.json`.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        path: Name of the directory.
+
+    Raises:
+        RunError: The model is none that can be exported.
+    """
+    path = Path(path)
+    if isinstance(model, Exported):
+        with files.atomic(path, directory=True) as temporary:
+            shutil.copytree(model.path, temporary, dirs_exist_ok=True)
+        return
+    if not isinstance(model, Network):
+        raise errors.RunError(f"export: a network can be exported, not {type(model).__name__}.")
+    if path.exists() and not is_exported(path):
+        raise errors.RunError(f"{path}: is there, and no SavedModel; choose another name.")
+    served = _Served(model)
+    with files.atomic(path, directory=True) as temporary:
+        tf.saved_model.save(served, str(temporary), signatures=served.signature)
+        (temporary / PARAMS).write_text(specs.dumps(model.spec), encoding="utf-8")
+
+
+def is_exported(path: Path) -> bool:
+    """True for a directory that holds a SavedModel."""
+    return (path / "saved_model.pb").is_file()
+
+
+class Exported:
+    """A SavedModel as a model: `predict` takes it, what needs gradients or layers does not.
+
+    Attributes:
+        path: The directory.
+        spec: What the model was built from.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not (self.path / PARAMS).is_file():
+            raise errors.RunError(f"{path}: has no {PARAMS}; export it with akita_export.py.")
+        self.spec = zoo.load_network(self.path / PARAMS)
+        self._loaded = tf.saved_model.load(str(self.path))
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """[B, L, 4] -> predictions, or a dict of them by head."""
+        if training:
+            raise errors.RunError(f"{self.path}: a SavedModel cannot be trained; load its run.")
+        return self._loaded.serve(x)
+
+
+class _Served(tf.Module):
+    """The inference pass of a network, and the variables that it reads."""
+
+    def __init__(self, model: Network):
+        super().__init__()
+        self.kept = [variable.value for variable in model.variables]
+        shape = (None, *model.input.shape[1:])
+
+        @tf.function
+        def serve(sequence: tf.Tensor) -> Any:
+            return model(tf.cast(sequence, tf.float32), training=False)
+
+        @tf.function
+        def by_head(sequence: tf.Tensor) -> dict[str, tf.Tensor]:
+            y = serve(sequence)
+            return y if isinstance(y, dict) else {model.spec.head_names[0]: y}
+
+        for dtype in (tf.float32, tf.uint8):
+            serve.get_concrete_function(tf.TensorSpec(shape, dtype, name="sequence"))
+        self.serve = self.__call__ = serve
+        self.signature = by_head.get_concrete_function(
+            tf.TensorSpec(shape, tf.float32, name="sequence")
+        )

@@ -1,0 +1,94 @@
+"""Trained models from disk, whatever form they were kept in."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from akita_bayes import errors
+from akita_bayes.models import build, export, weights, zoo
+from akita_bayes.models.ensemble import Ensemble
+
+Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
+
+
+def load_model(source: Source | list[Source], *, head: str | int | None = None) -> Any:
+    """Loads a trained model.
+
+    Args:
+        source: A run directory, a `.keras` file, an exported SavedModel directory; the pair
+            `(params.json, weights)`, whose second half may be any of these or an HDF5 of Basenji;
+            or a list of such, for an ensemble.
+        head: The head whose weights an HDF5 of Basenji holds, where the spec has several and
+            shapes do not tell.
+
+    Returns:
+        A `build.Network`, an `export.Exported`, or an `Ensemble` of them. All carry their `spec`.
+
+    Raises:
+        RunError: There is no model, or it does not fit the spec beside it.
+    """
+    if isinstance(source, list):
+        return Ensemble(tuple(load_model(each, head=head) for each in source))
+    if isinstance(source, tuple):
+        if len(source) != 2:
+            raise errors.RunError(
+                "a pair (params.json, weights) makes a model; a list an ensemble."
+            )
+        return _pair(Path(source[0]), Path(source[1]), head)
+    path = Path(source)
+    if export.is_exported(path):
+        return export.Exported(path)
+    if path.is_dir():
+        best = path / "model_best.keras"
+        if not best.is_file():
+            raise errors.RunError(
+                f"{path}: neither a run directory (it has no model_best.keras) nor a SavedModel."
+            )
+        path = best
+    if not path.is_file():
+        raise errors.RunError(f"{path}: no such model.")
+    if path.suffix != ".keras":
+        raise errors.RunError(
+            f"{path}: holds weights without a spec; give (params.json, {path.name}) as a pair."
+        )
+    return _keras(path)
+
+
+def _keras(path: Path) -> build.Network:
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise errors.RunError(f"{path}: cannot be loaded as a Keras model: {error}") from error
+    if not isinstance(model, build.Network):
+        raise errors.RunError(f"{path}: is a Keras model, but none that akita_bayes built.")
+    return model
+
+
+def _pair(params: Path, path: Path, head: str | int | None) -> Any:
+    spec = zoo.load_network(params)
+    if path.is_dir() or path.suffix == ".keras":
+        model = load_model(path)
+        expected = spec if len(model.spec.head_names) > 1 else spec.only(model.spec.head_names[0])
+        if model.spec.model != expected.model:
+            raise errors.RunError(f"{path}: was built from another model than {params} says.")
+        return model
+    if not path.is_file():
+        raise errors.RunError(f"{path}: no such weights file.")
+    if head is None and len(spec.head_names) > 1:
+        whole = build.build(spec)
+        if not weights.is_keras_2(path):
+            weights.load_weights(whole, path)
+            return whole
+        heads = [
+            name for name in spec.head_names if weights.fits(build.one_head(whole, name), path)
+        ]
+        if len(heads) > 1:
+            raise errors.RunError(
+                f"{path}: may be of head {' or '.join(heads)}; choose one with head=."
+            )
+        head = heads[0] if heads else spec.head_names[0]
+    model = build.build(spec, head=head)
+    weights.load_weights(model, path)
+    return model

@@ -1,0 +1,206 @@
+"""Weights on disk: Keras' own format, and the HDF5 of Keras 2 that Basenji reads and writes.
+
+Keras 2 pairs layers by their order, not by name: group `model_weights` lists `layer_names` in
+topological order, each a group that lists its `weight_names`, trainable before the others.
+"""
+
+import logging
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import h5py
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import errors, files
+from akita_bayes.models import build
+
+KERAS_2 = "2.15.0"
+"""The version that our files name; Keras 2 reads by version."""
+
+_log = logging.getLogger(__name__)
+
+
+class Stored(NamedTuple):
+    """The arrays of one layer of a file."""
+
+    layer: str
+    arrays: list[NDArray]
+
+
+class Held(NamedTuple):
+    """The variables of one layer of a model, and the layer's name had Keras 2 built the model."""
+
+    layer: str
+    variables: list[Any]
+
+
+def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -> None:
+    """Sets a model's weights from a file, which says its format itself; all of them or none.
+
+    Args:
+        model: The network.
+        path: HDF5 of Keras 2, as Basenji saves it, `.weights.h5` of Keras 3, or `.keras`.
+        trunk: Set the trunk alone, from HDF5 of Keras 2 with or without a head.
+
+    Raises:
+        RunError: The file is missing, is no weights file, or does not fit; names the layer.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise errors.RunError(f"{path}: no such weights file.")
+    stored = _read(path)
+    if stored is None and not trunk:
+        try:
+            model.load_weights(path)
+        except (ValueError, KeyError, OSError) as error:
+            raise errors.RunError(f"{path}: does not fit the model: {error}") from None
+        return
+    if stored is None:
+        raise errors.RunError(f"{path}: a trunk is read from HDF5 of Keras 2 only.")
+    held = _held(build.trunk(model) if trunk else model)
+    problem = _misfit(held, stored[: len(held)] if trunk else stored)
+    if problem:
+        raise errors.RunError(f"{path}: does not fit the model: {problem}.")
+    for (_, variables), (_, arrays) in zip(held, stored, strict=not trunk):
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+
+def save_weights(
+    model: keras.Model, path: str | Path, *, format: Literal["keras", "basenji"] = "keras"
+) -> None:
+    """Writes a model's weights, atomically.
+
+    Args:
+        model: The network; for Basenji one head of it, see `build.one_head`.
+        path: Name of the file; Keras' format needs a name that ends in `.weights.h5`.
+        format: "keras" for that of Keras 3; "basenji" for HDF5 of Keras 2, in layer order.
+
+    Raises:
+        RunError: The format is unknown, or the name does not suit it.
+    """
+    path = Path(path)
+    if format not in ("keras", "basenji"):
+        raise errors.RunError(f'weights are saved in format "keras" or "basenji", not "{format}".')
+    keras_name = path.name.endswith(".weights.h5")
+    if format == "keras" and not keras_name:
+        raise errors.RunError(f"{path}: Keras saves weights in *.weights.h5; name it so.")
+    if format == "basenji" and keras_name:
+        _log.warning("%s: Keras 2 opens it only under a name without .weights.", path)
+    with files.atomic(path) as temporary:
+        if format == "keras":
+            model.save_weights(temporary)
+        else:
+            _write(model, temporary)
+
+
+def is_keras_2(path: str | Path) -> bool:
+    """True for HDF5 of Keras 2."""
+    return _read(Path(path)) is not None
+
+
+def fits(model: keras.Model, path: str | Path) -> bool:
+    """True when an HDF5 of Keras 2 holds as many layers as a model, of its shapes."""
+    stored = _read(Path(path))
+    return stored is not None and not _misfit(_held(model), stored)
+
+
+def _held(model: keras.Model) -> list[Held]:
+    counts: Counter[str] = Counter()
+    held = []
+    for layer in model.layers:
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
+        if layer.weights:
+            held.append(Held(name, [*layer.trainable_weights, *layer.non_trainable_weights]))
+    return held
+
+
+def _read(path: Path) -> list[Stored] | None:
+    """The layers with weights of an HDF5 of Keras 2; None for a file of another kind."""
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path) as file:
+        group = file.get("model_weights", file)
+        names = _attribute(group, "layer_names")
+        if names is None:
+            return None
+        stored = []
+        for name in names:
+            weights = _attribute(group[name], "weight_names") or []
+            if weights:
+                stored.append(Stored(name, [group[name][weight][()] for weight in weights]))
+    return stored
+
+
+def _attribute(group: h5py.Group, name: str) -> list[str] | None:
+    """A list of names, which Keras 2 parts into name0, name1, ... when it is long."""
+    if name in group.attrs:
+        values = list(group.attrs[name])
+    elif f"{name}0" in group.attrs:
+        parts = sorted(int(key[len(name) :]) for key in group.attrs if key.startswith(name))
+        values = [value for part in parts for value in group.attrs[f"{name}{part}"]]
+    else:
+        return None
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _misfit(held: list[Held], stored: list[Stored]) -> str:
+    """What first keeps stored weights from a model, or ''."""
+    for mine, theirs in zip(held, stored, strict=False):
+        expected = [tuple(variable.shape) for variable in mine.variables]
+        found = [array.shape for array in theirs.arrays]
+        if expected != found:
+            return (
+                f"layer {mine.layer} has weights of shape {_shapes(expected)}, "
+                f"the file's {theirs.layer} {_shapes(found)}"
+            )
+    if len(held) != len(stored):
+        more = held[len(stored) :] or stored[len(held) :]
+        return (
+            f"the model has {len(held)} layers with weights, the file {len(stored)}; the first "
+            f"without a partner is {more[0].layer}"
+        )
+    return ""
+
+
+def _shapes(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes)
+
+
+def _write(model: keras.Model, path: Path) -> None:
+    held = _held(model)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("model_weights")
+        for holder in (file, group):
+            holder.attrs["backend"] = "tensorflow"
+            holder.attrs["keras_version"] = KERAS_2
+        group.attrs["layer_names"] = [layer for layer, _ in held]
+        for layer, variables in held:
+            weights = group.create_group(layer)
+            names = _weight_names(layer, variables)
+            weights.attrs["weight_names"] = names
+            for name, variable in zip(names, variables, strict=True):
+                weights.create_dataset(name, data=np.asarray(variable))
+
+
+def _weight_names(layer: str, variables: list[Any]) -> list[str]:
+    """`conv1d/kernel:0`, or `squeeze_excite/dense_1/kernel:0` for a layer within a layer."""
+    counts: Counter[str] = Counter()
+    inner: dict[str, str] = {}
+    names = []
+    for variable in variables:
+        *holders, name = variable.path.split("/")
+        if len(holders) > 1:
+            if holders[-1] not in inner:
+                kind = holders[-1].rstrip("0123456789").rstrip("_")
+                inner[holders[-1]] = f"{kind}_{counts[kind]}" if counts[kind] else kind
+                counts[kind] += 1
+            name = f"{inner[holders[-1]]}/{name}"
+        names.append(f"{layer}/{name}:0")
+    return names
