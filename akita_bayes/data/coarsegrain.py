@@ -1,0 +1,145 @@
+"""Adaptive coarse-graining of a symmetric map: `cooltools.adaptive_coarsegrain`, compiled.
+
+Where a 2 x 2 block of pixels holds a raw count below `cutoff`, its valid pixels take the block's
+mean value; the same is done on maps coarsened by 2, 4, 8, ..., from the coarsest down. The function
+of cooltools takes a third of the whole time of a target, so here it is as compiled loops over the
+upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by pixel, and
+`akita_data.py --check` recomputes targets with cooltools itself.
+"""
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+CUTOFF = 2
+MAX_LEVELS = 8
+MIN_SHAPE = 8
+_TILE = 32  # mirrored at once, so that both halves stay in cache
+
+
+def coarsegrain(
+    values: NDArray[np.float64],
+    counts: NDArray,
+    valid: NDArray[np.bool_],
+    *,
+    cutoff: float = CUTOFF,
+    max_levels: int = MAX_LEVELS,
+    min_shape: int = MIN_SHAPE,
+) -> NDArray[np.float64]:
+    """Fills sparse parts of a map from their surroundings.
+
+    [N, N], [N, N], [N] -> [N, N], symmetric, NaN in rows and columns of bins that are not valid.
+
+    Args:
+        values: Balanced contact frequencies; only the upper triangle is read.
+        counts: Raw counts of the same pixels.
+        valid: False for filtered bins.
+        cutoff: A block whose least raw count is below this is averaged.
+        max_levels: Most coarsening steps.
+        min_shape: Coarsening stops at maps of this size.
+    """
+    bins = len(valid)
+    size = 1 << math.ceil(math.log2(bins))
+    levels = 0
+    while levels < max_levels and size >> levels > min_shape:
+        levels += 1
+    members = [np.zeros(size)]
+    members[0][:bins] = valid
+    for _ in range(levels):
+        members.append(members[-1].reshape(-1, 2).sum(1))
+    return _coarsegrain(values, counts, tuple(members), bins, cutoff)
+
+
+@numba.njit(cache=True)
+def _coarsegrain(
+    values: NDArray, counts: NDArray, members: tuple, bins: int, cutoff: float
+) -> NDArray:  # pragma: no cover - compiled
+    fine_values, fine_counts = _pad(values, counts, members[0], bins)
+    value_levels = [fine_values]
+    count_levels = [fine_counts]
+    for level in range(1, len(members)):
+        value_levels.append(_coarsen(value_levels[level - 1]))
+        count_levels.append(_coarsen(count_levels[level - 1]))
+    for level in range(len(members) - 2, -1, -1):
+        _replace(
+            value_levels[level],
+            count_levels[level],
+            members[level],
+            value_levels[level + 1],
+            members[level + 1],
+            cutoff,
+        )
+    return _mirror(fine_values, members[0], bins)
+
+
+@numba.njit(cache=True)
+def _pad(
+    values: NDArray, counts: NDArray, valid: NDArray, bins: int
+) -> tuple[NDArray, NDArray]:  # pragma: no cover - compiled
+    size = len(valid)
+    padded_values = np.zeros((size, size))
+    padded_counts = np.zeros((size, size), np.float32)
+    for i in range(bins):
+        if valid[i]:
+            for j in range(i, bins):
+                if valid[j]:
+                    padded_values[i, j] = values[i, j]
+                    padded_counts[i, j] = counts[i, j]
+    return padded_values, padded_counts
+
+
+@numba.njit(cache=True)
+def _mirror(upper: NDArray, valid: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
+    result = np.empty((bins, bins))
+    for left in range(0, bins, _TILE):
+        for right in range(left, bins, _TILE):
+            for i in range(left, min(left + _TILE, bins)):
+                for j in range(max(i, right), min(right + _TILE, bins)):
+                    pixel = upper[i, j] if valid[i] and valid[j] else np.nan
+                    result[i, j] = pixel
+                    result[j, i] = pixel
+    return result
+
+
+@numba.njit(cache=True)
+def _coarsen(fine: NDArray) -> NDArray:  # pragma: no cover - compiled
+    size = len(fine) // 2
+    coarse = np.zeros((size, size), fine.dtype)
+    for i in range(size):
+        top, bottom = fine[2 * i], fine[2 * i + 1]
+        coarse[i, i] = (top[2 * i] + top[2 * i + 1]) + (top[2 * i + 1] + bottom[2 * i + 1])
+        for j in range(i + 1, size):
+            left = top[2 * j] + bottom[2 * j]
+            coarse[i, j] = left + (top[2 * j + 1] + bottom[2 * j + 1])
+    return coarse
+
+
+@numba.njit(cache=True)
+def _replace(
+    fine: NDArray,
+    counts: NDArray,
+    fine_members: NDArray,
+    coarse: NDArray,
+    coarse_members: NDArray,
+    cutoff: float,
+) -> None:  # pragma: no cover - compiled
+    size = len(coarse)
+    for i in range(size):
+        for j in range(i, size):
+            pixels = coarse_members[i] * coarse_members[j]
+            if pixels == 0:
+                continue
+            k, m = 2 * i, 2 * j
+            low = counts[k, m] < cutoff or counts[k, m + 1] < cutoff
+            low = low or counts[k + 1, m + 1] < cutoff
+            low = low or (i != j and counts[k + 1, m] < cutoff)
+            if not low:
+                continue
+            mean = coarse[i, j] / pixels
+            fine[k, m] = mean * (fine_members[k] * fine_members[m])
+            fine[k, m + 1] = mean * (fine_members[k] * fine_members[m + 1])
+            fine[k + 1, m + 1] = mean * (fine_members[k + 1] * fine_members[m + 1])
+            if i != j:
+                fine[k + 1, m] = mean * (fine_members[k + 1] * fine_members[m])
