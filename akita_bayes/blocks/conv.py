@@ -14,8 +14,8 @@ def conv_block(
     *,
     filters: int | None = None,
     kernel_size: int = 1,
-    activation: str | None = "relu",
-    activation_end: str | None = None,
+    activation: parts.Activation = "relu",
+    activation_end: parts.Activation = None,
     stride: int = 1,
     dilation_rate: int = 1,
     l2_scale: float = 0.0,
@@ -56,7 +56,7 @@ def conv_block(
     return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
 
 
-@registry.block(forwards=conv_block)
+@registry.block(forwards=conv_block, sets=["filters"])
 def conv_tower(
     x: Any,
     *,
@@ -75,11 +75,14 @@ def conv_tower(
         divisible_by=divisible_by,
         repeat=repeat,
     ):
-        x = conv_block(x, **{**conv, "filters": filters})
+        x = conv_block(x, filters=filters, **conv)
     return x
 
 
-@registry.block(forwards=conv_block)
+_SHAPE_KEPT = ["dilation_rate", "residual", "stride", "pool_size", "pool_type", "padding"]
+
+
+@registry.block(forwards=conv_block, sets=[*_SHAPE_KEPT, "norm_gamma"])
 def dilated_residual(
     x: Any,
     *,
@@ -98,36 +101,25 @@ def dilated_residual(
     The dilation grows by `rate_mult` and is rounded when used, or at each growth when `round`.
     A branch starts as nothing: gamma 0 in its last normalisation, or a learned scale of 0 without.
     """
+    channels = x.shape[-1]
+    conv = {**conv, "norm_type": norm_type}
     for rate in parts.dilation_rates(rate_mult, repeat=repeat, round_each=round):
         branch = conv_block(
             x,
-            **{
-                **conv,
-                "filters": filters,
-                "kernel_size": kernel_size,
-                "dilation_rate": rate,
-                "conv_type": conv_type,
-                "norm_type": norm_type,
-                "norm_gamma": "ones",
-            },
+            filters=filters,
+            kernel_size=kernel_size,
+            dilation_rate=rate,
+            conv_type=conv_type,
+            **conv,
         )
-        branch = conv_block(
-            branch,
-            **{
-                **conv,
-                "filters": x.shape[-1],
-                "dropout": dropout,
-                "norm_type": norm_type,
-                "norm_gamma": "zeros",
-            },
-        )
+        branch = conv_block(branch, filters=channels, dropout=dropout, norm_gamma="zeros", **conv)
         if norm_type is None:
             branch = normalization.Scale()(branch)
         x = keras.layers.Add()([x, branch])
     return x
 
 
-@registry.block(forwards=conv_block)
+@registry.block(forwards=conv_block, sets=_SHAPE_KEPT)
 def dilated_dense(
     x: Any,
     *,
@@ -142,8 +134,6 @@ def dilated_dense(
     [B, L, C] -> [B, L, C + repeat filters].
     """
     for rate in parts.dilation_rates(rate_mult, repeat=repeat):
-        grown = conv_block(
-            x, **{**conv, "filters": filters, "kernel_size": kernel_size, "dilation_rate": rate}
-        )
+        grown = conv_block(x, filters=filters, kernel_size=kernel_size, dilation_rate=rate, **conv)
         x = keras.layers.Concatenate()([x, grown])
     return x

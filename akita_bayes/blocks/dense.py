@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from akita_bayes.blocks import parts, registry
+from akita_bayes.blocks import latent, parts, registry
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import gating
 
@@ -14,7 +14,7 @@ def dense(
     x: Any,
     *,
     units: int,
-    activation: str | None = "linear",
+    activation: parts.Activation = "linear",
     kernel_initializer: str = "he_normal",
     l1_scale: float = 0.0,
     l2_scale: float = 0.0,
@@ -29,19 +29,86 @@ def dense(
 
 
 @registry.block(forwards=dense)
-def final(x: Any, *, flatten: bool = False, **keywords: Any) -> Any:
+def final(
+    x: Any,
+    *,
+    flatten: bool = False,
+    variational: bool = False,
+    prior_scale: float = 1.0,
+    kl_weight: float | None = None,
+    **keywords: Any,
+) -> Any:
     """The output: `dense`, over all positions at once when `flatten`.
 
-    [B, ..., C] -> [B, ..., units], or [B, 1, units] when flattened.
+    [B, ..., C] -> [B, ..., units], or [B, 1, units] when flattened. `variational` makes it a
+    `dense_variational`, whose prior takes the place of the penalties.
     """
-    return dense(parts.flatten(x) if flatten else x, **keywords)
+    x = parts.flatten(x) if flatten else x
+    if not variational:
+        return dense(x, **keywords)
+    return latent.dense_variational(
+        x,
+        units=keywords["units"],
+        activation=keywords.get("activation", "linear"),
+        prior_scale=prior_scale,
+        kl_weight=kl_weight,
+    )
+
+
+@registry.block()
+def dense_block(
+    x: Any,
+    *,
+    units: int | None = None,
+    activation: parts.Activation = "relu",
+    activation_end: parts.Activation = None,
+    flatten: bool = False,
+    dropout: float = 0.0,
+    l1_scale: float = 0.0,
+    l2_scale: float = 0.0,
+    residual: bool = False,
+    norm_type: parts.Norm = None,
+    bn_momentum: float = 0.99,
+    norm_gamma: str | None = None,
+    kernel_initializer: str = "he_normal",
+) -> Any:
+    """Activation, [flattening], dense, normalisation, dropout, [+ x], [activation_end].
+
+    [B, L, C] -> [B, L, units]; `units` null keeps the channels. The dense layer has a bias only
+    without normalisation. `norm_gamma` null: 'zeros' for a residual, 'ones' otherwise.
+    """
+    inputs = x
+    x = parts.activate(x, activation)
+    if flatten:
+        x = parts.flatten(x)
+    x = keras.layers.Dense(
+        units or x.shape[-1],
+        use_bias=norm_type is None,
+        kernel_initializer=kernel_initializer,
+        kernel_regularizer=parts.l1_l2(l1_scale, l2_scale),
+    )(x)
+    gamma = norm_gamma or ("zeros" if residual else "ones")
+    x = parts.normalize(x, norm_type, momentum=bn_momentum, gamma=gamma)
+    x = parts.drop(x, dropout)
+    if residual:
+        x = keras.layers.Add()([inputs, x])
+    return parts.activate(x, activation_end)
+
+
+@registry.block()
+def global_context(x: Any) -> Any:
+    """Adds a transform of the attention-pooled sequence to every position.
+
+    [B, L, C] -> [B, L, C].
+    """
+    return gating.GlobalContext()(x)
 
 
 @registry.block()
 def squeeze_excite(
     x: Any,
     *,
-    activation: str | None = "relu",
+    activation: parts.Activation = "relu",
     bottleneck_ratio: int = 8,
     additive: bool = False,
     norm_type: parts.Norm = None,

@@ -34,7 +34,7 @@ def conv_block_2d(
     *,
     filters: int = 128,
     kernel_size: int = 1,
-    activation: str | None = "relu",
+    activation: parts.Activation = "relu",
     stride: int = 1,
     dilation_rate: int = 1,
     l2_scale: float = 0.0,
@@ -70,7 +70,7 @@ def conv_block_2d(
     return pairwise.Symmetrize2D()(x) if symmetric else x
 
 
-@registry.block(forwards=conv_block_2d)
+@registry.block(forwards=conv_block_2d, sets=["dilation_rate", "stride", "pool_size", "norm_gamma"])
 def dilated_residual_2d(
     x: Any,
     *,
@@ -86,26 +86,13 @@ def dilated_residual_2d(
 
     [B, N, N, C] -> [B, N, N, C]. Dilations as in `dilated_residual`.
     """
+    channels = x.shape[-1]
     for rate in parts.dilation_rates(rate_mult, repeat=repeat):
         branch = conv_block_2d(
-            x,
-            **{
-                **conv,
-                "filters": filters,
-                "kernel_size": kernel_size,
-                "dilation_rate": rate,
-                "norm_gamma": "ones",
-            },
+            x, filters=filters, kernel_size=kernel_size, dilation_rate=rate, **conv
         )
         branch = conv_block_2d(
-            branch,
-            **{
-                **conv,
-                "filters": x.shape[-1],
-                "kernel_size": 1,
-                "dropout": dropout,
-                "norm_gamma": "zeros",
-            },
+            branch, filters=channels, dropout=dropout, norm_gamma="zeros", **conv
         )
         x = keras.layers.Add()([x, branch])
         if symmetric:

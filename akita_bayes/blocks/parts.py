@@ -8,13 +8,29 @@ import keras
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import normalization, pooling
 
+Activation = (
+    Literal[
+        "linear",
+        "relu",
+        "gelu",
+        "sigmoid",
+        "tanh",
+        "exp",
+        "softplus",
+        "elu",
+        "selu",
+        "silu",
+        "softmax",
+    ]
+    | None
+)
 Norm = Literal["batch", "batch-sync", "layer"] | None
 Conv = Literal["standard", "separable"]
 Pool = Literal["max", "softmax"]
 Padding = Literal["same", "valid"]
 
 
-def activate(x: Any, activation: str | None) -> Any:
+def activate(x: Any, activation: Activation) -> Any:
     """Applies the named activation; null and 'linear' change nothing."""
     function = activations.named(activation)
     return x if function is None else keras.layers.Activation(function)(x)

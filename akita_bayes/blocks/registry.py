@@ -6,7 +6,7 @@ spec is an error that names the nearest word, and `dump(load(x))` can spell out 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, get_type_hints
 
 Block = Callable[..., Any]
@@ -31,25 +31,33 @@ class Word(NamedTuple):
 _WORDS: dict[str, Word] = {}
 
 
-def block(*, forwards: Block | None = None) -> Callable[[Block], Block]:
+def block(*, forwards: Block | None = None, sets: Iterable[str] = ()) -> Callable[[Block], Block]:
     """Registers a function under its own name.
 
     Args:
         forwards: The registered block that receives this block's `**keywords`.
+        sets: Arguments of that block which this one chooses itself; a spec cannot give them.
     """
 
     def register(function: Block) -> Block:
         defaults = dict(words()[forwards.__name__].defaults) if forwards else {}
         types = dict(words()[forwards.__name__].types) if forwards else {}
+        for chosen in sets:
+            del defaults[chosen], types[chosen]
         hints = get_type_hints(function)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 defaults[parameter.name] = parameter.default
                 types[parameter.name] = hints.get(parameter.name, Any)
-        _WORDS[function.__name__] = Word(function, defaults, types)
+        add(function.__name__, Word(function, defaults, types))
         return function
 
     return register
+
+
+def add(name: str, word: Word) -> None:
+    """Registers a word that is no function of this package."""
+    _WORDS[name] = word
 
 
 def words() -> dict[str, Word]:

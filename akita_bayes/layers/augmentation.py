@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from akita_bayes import triangle
+from akita_bayes.layers import replicas
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -32,13 +33,18 @@ class StochasticReverseComplement(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x: Any, training: bool | None = None) -> tuple[Any, Any]:
-        batch = ops.shape(x)[0]
         if not training:
-            return x, ops.zeros((batch,), "bool")
-        draws = (batch,) if self.per_example else (1,)
-        turned = keras.random.uniform(draws, dtype="float32", seed=self.seed_generator) > 0.5
-        turned = ops.broadcast_to(turned, (batch,))
+            return x, ops.zeros((ops.shape(x)[0],), "bool")
+        turned = self._draw(x) > 0.5
         return ops.where(turned[:, None, None], ops.flip(x, (1, 2)), x), turned
+
+    def _draw(self, x: Any) -> Any:
+        def uniform(draws: Any) -> Any:
+            return keras.random.uniform((draws,), dtype="float32", seed=self.seed_generator)
+
+        if self.per_example:
+            return replicas.share(uniform, x)
+        return ops.broadcast_to(uniform(1), (ops.shape(x)[0],))
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         return keras.KerasTensor(x.shape, x.dtype), keras.KerasTensor(x.shape[:1], "bool")
@@ -74,11 +80,13 @@ class StochasticShift(keras.layers.Layer):
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training:
             return x
-        draws = (ops.shape(x)[0],) if self.per_example else ()
-        drawn = keras.random.randint(
-            draws, -self.shift_max, self.shift_max + 1, dtype="int32", seed=self.seed_generator
-        )
-        return shift(x, drawn)
+        if self.per_example:
+            return shift(x, replicas.share(lambda batch: self._draw((batch,)), x))
+        return shift(x, self._draw(()))
+
+    def _draw(self, draws: tuple) -> Any:
+        low, high = -self.shift_max, self.shift_max + 1
+        return keras.random.randint(draws, low, high, dtype="int32", seed=self.seed_generator)
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         return keras.KerasTensor(x.shape, x.dtype)

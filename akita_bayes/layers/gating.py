@@ -73,3 +73,41 @@ class SqueezeExcite(keras.layers.Layer):
             "norm_type": self.norm_type,
             "bn_momentum": self.bn_momentum,
         }
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class GlobalContext(keras.layers.Layer):
+    """Global context (Cao et al. 2019): pools positions by learned attention, adds a transform.
+
+    c = sum_l softmax_l(k . x_l) x_l;  x + W_2 relu(LN(W_1 c)).  [B, L, C] -> [B, L, C].
+
+    Args:
+        bottleneck_ratio: C divided by the width of the hidden layer.
+    """
+
+    def __init__(self, *, bottleneck_ratio: int = 4, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.bottleneck_ratio = bottleneck_ratio
+
+    def build(self, input_shape: tuple) -> None:
+        channels = input_shape[-1]
+        width = max(1, channels // self.bottleneck_ratio)
+        self.key = keras.layers.Dense(1, dtype=self.dtype_policy)
+        self.squeeze = keras.layers.Dense(width, dtype=self.dtype_policy)
+        self.norm = keras.layers.LayerNormalization(dtype=self.dtype_policy)
+        self.expand = keras.layers.Dense(channels, dtype=self.dtype_policy)
+        self.key.build(input_shape)
+        self.squeeze.build((input_shape[0], 1, channels))
+        self.norm.build((input_shape[0], 1, width))
+        self.expand.build((input_shape[0], 1, width))
+
+    def call(self, x: Any) -> Any:
+        attention = ops.softmax(ops.cast(self.key(x), "float32"), axis=1)
+        context = ops.sum(x * ops.cast(attention, x.dtype), axis=1, keepdims=True)
+        return x + self.expand(ops.relu(self.norm(self.squeeze(context))))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bottleneck_ratio": self.bottleneck_ratio}

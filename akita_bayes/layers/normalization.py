@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from akita_bayes.layers import replicas
+
 NORM_TYPES = ("batch", "batch-sync", "layer")
 
 
@@ -30,18 +32,10 @@ def normalization(
         return keras.layers.LayerNormalization(gamma_initializer=gamma, **kwargs)
     if norm_type not in NORM_TYPES:
         raise ValueError(f"norm_type is one of {', '.join(NORM_TYPES)} or null; got {norm_type!r}.")
-    return keras.layers.BatchNormalization(
-        momentum=momentum, gamma_initializer=gamma, synchronized=_several_replicas(), **kwargs
-    )
-
-
-def _several_replicas() -> bool:
     # One replica keeps Keras' plain moments: the synchronised ones copy the whole activation.
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync > 1
+    return keras.layers.BatchNormalization(
+        momentum=momentum, gamma_initializer=gamma, synchronized=replicas.count() > 1, **kwargs
+    )
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -1,0 +1,155 @@
+"""Transformers: Basenji's, with relative positions, and the encoder of Vaswani et al. (2017)."""
+
+from typing import Any, Literal
+
+import keras
+
+from akita_bayes.blocks import parts, registry
+from akita_bayes.layers import attention
+
+
+@registry.block()
+def transformer(
+    x: Any,
+    *,
+    heads: int = 1,
+    key_size: int | None = None,
+    num_position_features: int | None = None,
+    attention_dropout: float = 0.05,
+    position_dropout: float = 0.01,
+    dropout: float = 0.25,
+    dense_expansion: float = 2.0,
+    dense_activation: parts.Activation = "relu",
+    l2_scale: float = 0.0,
+    mha_initializer: str = "he_normal",
+    mha_l2_scale: float = 0.0,
+    kernel_initializer: str = "he_normal",
+) -> Any:
+    """Basenji's transformer: pre-norm relative attention, then a pre-norm dense pair.
+
+    [B, L, C] -> [B, L, C]. `dense_expansion` 0 leaves the dense pair out. The dense pair's
+    activation does not follow the model's, which convolutions use.
+    """
+    branch = keras.layers.LayerNormalization()(x)
+    branch = attention.RelativeAttention(
+        heads=heads,
+        key_size=key_size,
+        num_position_features=num_position_features,
+        attention_dropout=attention_dropout,
+        position_dropout=position_dropout,
+        initializer=mha_initializer,
+        l2_scale=mha_l2_scale,
+    )(branch)
+    x = keras.layers.Add()([x, parts.drop(branch, dropout)])
+    if not dense_expansion:
+        return x
+    branch = keras.layers.LayerNormalization()(x)
+    branch = _dense_pair(
+        branch,
+        width=round(dense_expansion * x.shape[-1]),
+        activation=dense_activation,
+        dropout=dropout,
+        l2_scale=l2_scale,
+        kernel_initializer=kernel_initializer,
+    )
+    return keras.layers.Add()([x, branch])
+
+
+@registry.block(forwards=transformer)
+def transformer_tower(x: Any, *, repeat: int = 2, **transformer_keywords: Any) -> Any:
+    """`transformer` repeated. [B, L, C] -> [B, L, C]."""
+    for _ in range(repeat):
+        x = transformer(x, **transformer_keywords)
+    return x
+
+
+@registry.block()
+def transformer_encoder(
+    x: Any,
+    *,
+    repeat: int = 3,
+    heads: int = 6,
+    key_size: int | None = None,
+    dense_width: int = 256,
+    activation: parts.Activation = "relu",
+    dropout: float = 0.1,
+    attention_dropout: float | None = None,
+    pre_norm: bool = False,
+    positions: Literal["sinusoidal", "learned"] | None = "sinusoidal",
+    l2_scale: float = 0.0,
+    kernel_initializer: str = "glorot_uniform",
+) -> Any:
+    """Positions, then `repeat` times attention and a dense pair, each added to its input.
+
+    Post-norm, as the original: x = LN(x + f(x)). `pre_norm`: x = x + f(LN(x)), and one LN after
+    the last. [B, L, C] -> [B, L, C].
+
+    Args:
+        x: The track.
+        repeat: Encoder layers.
+        heads: Attention heads.
+        key_size: Width of queries and keys per head; null takes C / heads, which must be whole.
+        dense_width: Hidden width of the dense pair.
+        activation: Of the dense pair.
+        dropout: After the positions, in the dense pair, and on every branch.
+        attention_dropout: Of the attention weights; null takes `dropout`.
+        pre_norm: Normalise before each branch rather than after each sum.
+        positions: 'sinusoidal', 'learned', or null for none.
+        l2_scale: L2 penalty of the dense kernels.
+        kernel_initializer: Of all kernels.
+    """
+    channels = x.shape[-1]
+    if key_size is None and channels % heads:
+        raise ValueError(
+            f"transformer_encoder: {channels} channels cannot be divided among {heads} heads. "
+            "Choose other heads, or give key_size."
+        )
+    if positions is not None:
+        learned = positions == "learned"
+        x = (attention.LearnedPositions() if learned else attention.SinusoidalPositions())(x)
+        x = parts.drop(x, dropout)
+    for _ in range(repeat):
+        branch = _layer_norm(x) if pre_norm else x
+        branch = keras.layers.MultiHeadAttention(
+            heads,
+            key_size or channels // heads,
+            dropout=dropout if attention_dropout is None else attention_dropout,
+            kernel_initializer=kernel_initializer,
+        )(branch, branch)
+        x = keras.layers.Add()([x, parts.drop(branch, dropout)])
+        x = x if pre_norm else _layer_norm(x)
+        branch = _dense_pair(
+            _layer_norm(x) if pre_norm else x,
+            width=dense_width,
+            activation=activation,
+            dropout=dropout,
+            l2_scale=l2_scale,
+            kernel_initializer=kernel_initializer,
+        )
+        x = keras.layers.Add()([x, branch])
+        x = x if pre_norm else _layer_norm(x)
+    return _layer_norm(x) if pre_norm and repeat else x
+
+
+def _layer_norm(x: Any) -> Any:
+    return keras.layers.LayerNormalization(epsilon=1e-5)(x)
+
+
+def _dense_pair(
+    x: Any,
+    *,
+    width: int,
+    activation: parts.Activation,
+    dropout: float,
+    l2_scale: float,
+    kernel_initializer: str,
+) -> Any:
+    channels = x.shape[-1]
+    options = {
+        "kernel_initializer": kernel_initializer,
+        "kernel_regularizer": parts.l2(l2_scale),
+    }
+    x = keras.layers.Dense(width, **options)(x)
+    x = parts.drop(parts.activate(x, activation), dropout)
+    x = keras.layers.Dense(channels, **options)(x)
+    return parts.drop(x, dropout)

@@ -1,0 +1,56 @@
+"""Keras layers that a spec may name as Keras does, with Keras' own arguments."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from akita_bayes.blocks import registry
+
+ALLOWED = (
+    "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "Conv1D",
+    "Conv2D",
+    "Cropping1D",
+    "Cropping2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "LayerNormalization",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Reshape",
+    "SeparableConv1D",
+    "SpatialDropout1D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+)
+
+
+# Set by the build, not by a spec.
+_WITHHELD = ("self", "name", "dtype", "data_format")
+
+
+def _word(name: str) -> registry.Word:
+    layer = getattr(keras.layers, name)
+
+    def block(x: Any, **arguments: Any) -> Any:
+        return layer(**arguments)(x)
+
+    parameters = [
+        parameter
+        for parameter in inspect.signature(layer.__init__).parameters.values()
+        if parameter.name not in _WITHHELD and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    return registry.Word(block, defaults, dict.fromkeys(defaults, Any))
+
+
+for _name in ALLOWED:
+    registry.add(_name, _word(_name))

@@ -1,0 +1,113 @@
+"""A Gaussian latent: q(z | x) = N(mu(x), sigma(x)^2) against the prior N(m, s^2).
+
+    KL(q || p) = log(s / sigma) + (sigma^2 + (mu - m)^2) / (2 s^2) - 1 / 2      per dimension
+
+(Kingma & Welling 2014). mu and sigma are linear in x, sigma through a softplus.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+from tensorflow_probability import distributions as tfd
+
+from akita_bayes.layers import stochastic
+
+_MIN_SCALE = 1e-6
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class NormalLatent(keras.layers.Layer):
+    """Passes z ~ q(z | x) in training or when drawing, the mean of q otherwise.
+
+    [B, ..., C] -> [B, ..., Z]. How to draw, and to read the divergence per example and dimension:
+    `stochastic`. Outside a collector, training adds the divergence, as a mean over examples, to
+    `losses`: right beside a log-likelihood that is summed over pixels, too much beside a mean.
+
+    Args:
+        units: Latent channels Z.
+        prior_mean: m.
+        prior_scale: s.
+        initial_scale: sigma at the start; small, so that the decoder first sees the signal.
+        kernel_initializer: Of both maps.
+        seed: Seed of the generator; None draws one.
+    """
+
+    def __init__(
+        self,
+        units: int = 64,
+        *,
+        prior_mean: float = 0.0,
+        prior_scale: float = 1.0,
+        initial_scale: float = 0.1,
+        kernel_initializer: str = "glorot_uniform",
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = units
+        self.prior_mean = prior_mean
+        self.prior_scale = prior_scale
+        self.initial_scale = initial_scale
+        self.kernel_initializer = kernel_initializer
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: tuple) -> None:
+        self.mean = self._map(0.0, input_shape)
+        self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)
+
+    def _map(self, bias: float, input_shape: tuple) -> keras.layers.Dense:
+        layer = keras.layers.Dense(
+            self.units,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=keras.initializers.Constant(bias),
+            dtype=self.dtype_policy,
+        )
+        layer.build(input_shape)
+        return layer
+
+    @property
+    def prior(self) -> tfd.Normal:
+        """p(z), of every dimension."""
+        return tfd.Normal(self.prior_mean, self.prior_scale)
+
+    def posterior(self, x: Any) -> tfd.Normal:
+        """q(z | x), in float32 under any policy; batch shape [B, ..., Z]."""
+        scale = ops.softplus(ops.cast(self.raw_scale(x), "float32")) + _MIN_SCALE
+        return tfd.Normal(ops.cast(self.mean(x), "float32"), scale)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        posterior = self.posterior(x)
+        z = posterior.mean()
+        if stochastic.samples(training):
+            shape = (*x.shape[1:-1], self.units)
+            z = z + posterior.stddev() * stochastic.noise(x, shape, self.seed_generator)
+        if stochastic.reports(training):
+            stochastic.report(self, self._divergence(posterior, z))
+        return ops.cast(z, self.compute_dtype)
+
+    def _divergence(self, posterior: tfd.Normal, z: Any) -> stochastic.Divergence:
+        dimensions = tuple(range(1, len(z.shape)))
+        log_ratio = self.prior.log_prob(z) - posterior.log_prob(z)
+        return stochastic.Divergence(
+            self.name,
+            tfd.kl_divergence(posterior, self.prior),
+            ops.sum(log_ratio, axis=dimensions),
+            1.0,
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return *input_shape[:-1], self.units
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "prior_mean": self.prior_mean,
+            "prior_scale": self.prior_scale,
+            "initial_scale": self.initial_scale,
+            "kernel_initializer": self.kernel_initializer,
+            "seed": self.seed,
+        }

@@ -1,0 +1,142 @@
+"""How posterior layers are told to draw, and how they report their divergence from the prior.
+
+A posterior layer holds a distribution q over latents or weights. It passes the mean of q in
+inference and a sample in training. Two contexts change that for every layer called inside them:
+
+    with stochastic.drawing(seed, draw=s):          # draw s, also in inference
+        y = model(x, training=False)
+
+    with stochastic.collecting() as divergences:    # one Divergence per layer, in order of call
+        y = model(x, training=True)
+
+Contexts act when a layer is called, so inside a `tf.function` when it is traced: enter them in the
+traced function, on the replica (`strategy.run` gives each its own thread), and call the model
+itself, not `predict`, which keeps an earlier trace. `seed` and `draw` may be tensors: one trace
+serves all draws.
+"""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+from tensorflow_probability import distributions as tfd
+
+from akita_bayes.layers import replicas
+
+_LARGEST = 2**31 - 1
+_STRIDE = 1_000_003
+
+
+class Divergence(NamedTuple):
+    """What one posterior layer reports of one call. All tensors are float32, in nats.
+
+    Attributes:
+        layer: Name of the layer.
+        kl: KL(q || p): per example and dimension for latents, [B, ..., Z]; [] for weights.
+        log_ratio: log p - log q at the value that was passed on: [B] for latents, [] for weights.
+        weight: Share of `kl` that one example bears: 1 for latents; for weights 1 / (training
+            examples), or None when the layer was not told, for the objective to fill in.
+    """
+
+    layer: str
+    kl: Any
+    log_ratio: Any
+    weight: float | None
+
+
+@dataclasses.dataclass
+class _Draw:
+    seed: Any
+    draw: Any
+    layers: int = 0
+
+
+class _State(threading.local):
+    draw: _Draw | None = None
+    divergences: list[Divergence] | None = None
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def drawing(seed: Any, draw: Any = 0) -> Iterator[None]:
+    """Posterior layers called inside sample, whatever `training` says.
+
+    Their noise depends on `seed`, `draw` and the order of the layers alone, and is the same for
+    every example: common random numbers. So a draw does not depend on the batch that an example
+    is in, and reference and variant share it.
+
+    Args:
+        seed: An int or int32 scalar.
+        draw: Number of the draw, an int or int32 scalar.
+    """
+    outer, _state.draw = _state.draw, _Draw(seed, draw)
+    try:
+        yield
+    finally:
+        _state.draw = outer
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[Divergence]]:
+    """Yields the list to which posterior layers called inside add their Divergence.
+
+    Such layers then leave `losses` alone, where they otherwise add their weighted divergence.
+    """
+    outer, _state.divergences = _state.divergences, []
+    try:
+        yield _state.divergences
+    finally:
+        _state.divergences = outer
+
+
+def samples(training: bool | None) -> bool:
+    """Whether a posterior layer samples now."""
+    return bool(training) or _state.draw is not None
+
+
+def reports(training: bool | None) -> bool:
+    """Whether a posterior layer must compute its divergence now."""
+    return bool(training) or _state.divergences is not None
+
+
+def report(layer: keras.layers.Layer, divergence: Divergence) -> None:
+    """Hands a divergence to the collector, or else to the layer's losses: summed, per example."""
+    if _state.divergences is not None:
+        _state.divergences.append(divergence)
+        return
+    dimensions = tuple(range(1, len(divergence.kl.shape)))
+    weight = 1.0 if divergence.weight is None else divergence.weight
+    layer.add_loss(weight * ops.mean(ops.sum(divergence.kl, axis=dimensions)))
+
+
+def key(generator: keras.random.SeedGenerator) -> Any:
+    """The stateless seed of this call: the draw's, or the generator's next. int32 [2]."""
+    if _state.draw is None:
+        return ops.cast(ops.mod(generator.next(), _LARGEST), "int32")
+    draw = _state.draw
+    seed = ops.cast(draw.seed, "int32") + draw.layers * _STRIDE
+    draw.layers += 1
+    return ops.stack([seed, ops.cast(draw.draw, "int32")])
+
+
+def noise(x: Any, shape: tuple[int, ...], generator: keras.random.SeedGenerator) -> Any:
+    """Standard normal noise: the same for all examples when drawing, else new for each.
+
+    [1, *shape] or [B, *shape], float32.
+
+    Args:
+        x: [B, ...]; gives the batch size.
+        shape: Of the noise of one example.
+        generator: The layer's.
+    """
+    standard, seed = tfd.Normal(0.0, 1.0), key(generator)
+    if _state.draw is not None:
+        return standard.sample((1, *shape), seed=seed)
+    drawn = replicas.share(lambda batch: standard.sample((batch, *shape), seed=seed), x)
+    return ops.reshape(drawn, (-1, *shape))
