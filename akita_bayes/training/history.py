@@ -42,12 +42,11 @@ class Events(Protocol):
 
 
 @contextlib.contextmanager
-def tensorboard(run_dir: Path, *, purge_after: int) -> Iterator[Events]:
+def tensorboard(run_dir: Path) -> Iterator[Events]:
     """TensorBoard events under `tensorboard/train` and `tensorboard/valid`, a curve per column.
 
     Args:
         run_dir: The run directory.
-        purge_after: Epochs already done; events of later ones, from before a kill, are discarded.
     """
     writers = {
         name: tf.summary.create_file_writer(str(run_dir / "tensorboard" / name))

@@ -1,6 +1,6 @@
 """What a training step minimises: an objective turns a model and a batch into loss per example."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import keras
@@ -29,21 +29,14 @@ class Terms(NamedTuple):
 
 
 class Objective(Protocol):
-    """A loss with whatever it learns, and whatever changes from epoch to epoch.
-
-    Attributes:
-        variables: Trained beside the model's, and part of every checkpoint; a learned observation
-            noise, say.
-    """
-
-    variables: Sequence[keras.Variable]
+    """A loss, and whatever of it changes from epoch to epoch; what it learns are layers."""
 
     def __call__(self, model: keras.Model, batch: Batch, training: bool) -> Terms:
         """Evaluates a batch on one replica; traced into the step's graph."""
         ...
 
     def begin_epoch(self, epoch: float) -> None:
-        """Called before every epoch, counted from 0; a warm-up assigns its variable here."""
+        """Called before an epoch, counted from 0, or on resuming in it; a warm-up goes on here."""
         ...
 
 
@@ -56,7 +49,6 @@ class PixelObjective:
 
     def __init__(self, loss: losses.Loss) -> None:
         self.loss = loss
-        self.variables: Sequence[keras.Variable] = ()
 
     def __call__(self, model: keras.Model, batch: Batch, training: bool) -> Terms:
         """Loss of a batch; a half-precision prediction is judged in float32."""

@@ -19,6 +19,10 @@ class Progress(Protocol):
         """The epoch's steps are done and `steps` batches of validation follow."""
         ...
 
+    def end_validation_step(self) -> None:
+        """A batch of validation."""
+        ...
+
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
         """The epoch's row of `history.csv`, and how long it took."""
         ...
@@ -34,6 +38,9 @@ class Silent:
         """Nothing."""
 
     def begin_validation(self, steps: int) -> None:
+        """Nothing."""
+
+    def end_validation_step(self) -> None:
         """Nothing."""
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:

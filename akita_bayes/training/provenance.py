@@ -39,9 +39,7 @@ def data_digest(data_dir: str | Path) -> str:
     return digest.hexdigest()
 
 
-def record(
-    data_dirs: Sequence[Path], digests: Sequence[str], seed: int, device: str
-) -> dict[str, Any]:
+def record(data_dirs: Sequence[Path], seed: int, device: str) -> dict[str, Any]:
     """The content of `provenance.json`."""
     return {
         "akita_bayes": akita_bayes.__version__,
@@ -52,10 +50,7 @@ def record(
         "seed": seed,
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
-        "data": [
-            {"path": str(path.resolve()), "sha256": digest}
-            for path, digest in zip(data_dirs, digests, strict=True)
-        ],
+        "data": [{"path": str(path.resolve()), "sha256": data_digest(path)} for path in data_dirs],
         "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -40,7 +40,7 @@ class Step:
         objective: What is minimised.
         optimizer: Built for the variables of every head; its learning rate is set by the caller.
         clip: Applied to the gradients of the whole batch.
-        strategy: In whose scope model, objective and optimizer were made.
+        strategy: In whose scope model and optimizer were made.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Step:
         self.optimizer = optimizer
         self.clip = clip
         self.strategy = strategy
-        self.variables = [*model.trainable_variables, *objective.variables]
+        self.variables = model.trainable_variables
         self._gradients = tf.function(self._spread(self._replica_gradients), reduce_retracing=True)
         self._apply = tf.function(self._spread(self._replica_apply))
         self._evaluate = tf.function(self._spread(self._replica_evaluate), reduce_retracing=True)

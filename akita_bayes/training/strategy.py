@@ -51,6 +51,17 @@ def spans_machines(strategy: tf.distribute.Strategy) -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
+def writes(strategy: tf.distribute.Strategy) -> bool:
+    """True in the one process of a cluster that writes files; always true on one machine."""
+    if not spans_machines(strategy):
+        return True
+    resolver = strategy.cluster_resolver
+    jobs = resolver.cluster_spec().as_dict()
+    return resolver.task_id == 0 and resolver.task_type == next(
+        (name for name in ("chief", "master", "worker") if name in jobs), None
+    )
+
+
 def _multi_worker() -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         raise errors.RunError(

@@ -1,0 +1,163 @@
+"""Trains the model of a spec on one or several data directories.
+
+Writes a run directory: params.json with every default spelled out, provenance.json, history.csv,
+model_best.keras, model_best.h5 for Basenji, checkpoint/ and tensorboard/. A run that was killed
+continues with --resume to the numbers that it would have reached.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+import rich.progress
+
+from akita_bayes.cli import console
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(__doc__, "akita_train.py models/json/akita_tiny.json data/demo -o run")
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument(
+        "data_dir", nargs="+", help="data directory; one for each head, in the order of the spec"
+    )
+    parser.add_argument("-o", "--out_dir", default="train_out", help="run directory to write")
+    parser.add_argument("--epochs", type=int, help="at most so many, instead of train_epochs_max")
+    parser.add_argument("--seed", type=int, help="instead of the spec's")
+    parser.add_argument("--resume", action="store_true", help="continue the run in OUT_DIR")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="the same bits every time; slower on a GPU"
+    )
+    parser.add_argument(
+        "-m",
+        "--mixed_precision",
+        nargs="?",
+        const="bfloat16",
+        choices=("bfloat16", "float16"),
+        help="compute in half precision; float16 with loss scaling",
+    )
+    parser.add_argument(
+        "--devices", help="cpu, cpu:N, gpu, gpu:N or multiworker; else the first GPU, or the CPU"
+    )
+    parser.add_argument("--heads", type=console.words, help="heads to train, comma-separated")
+    parser.add_argument("--restore", type=console.existing_file, help="weights to start from")
+    parser.add_argument("--trunk", action="store_true", help="restore the trunk alone")
+    parser.add_argument(
+        "--tfr_train", type=console.words, default=("train",), help="splits to learn from"
+    )
+    parser.add_argument(
+        "--tfr_eval", type=console.words, default=("valid",), help="splits that choose the best"
+    )
+    parser.add_argument("--checkpoint_steps", type=int, help="a checkpoint every so many steps")
+    parser.add_argument(
+        "--checkpoint_minutes", type=float, default=15.0, help="a checkpoint every so many minutes"
+    )
+    parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes.models import zoo
+        from akita_bayes.training import fit
+
+        spec = zoo.load_network(options.params)
+        precision = options.mixed_precision and f"mixed_{options.mixed_precision}"
+        with Bars() as bars:
+            run = fit.fit(
+                spec,
+                options.data_dir,
+                out_dir=options.out_dir,
+                seed=options.seed,
+                epochs=options.epochs,
+                precision=precision,
+                devices=options.devices,
+                heads=options.heads,
+                resume=options.resume,
+                deterministic=options.deterministic,
+                restore=options.restore,
+                trunk=options.trunk,
+                train_split=options.tfr_train,
+                valid_split=options.tfr_eval,
+                checkpoint_steps=options.checkpoint_steps,
+                checkpoint_minutes=options.checkpoint_minutes,
+                tensorboard=not options.no_tensorboard,
+                watch=bars,
+            )
+        best = run.best
+        console.stdout.print(
+            f"Best of {run.epochs} epochs was {run.best_epoch}: validation loss "
+            f"{best['valid_loss']:.4f}, r {best['valid_r']:.4f}, R2 {best['valid_r2']:.4f}. "
+            f"The model is in {run.out_dir}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    return console.run(command)
+
+
+class Bars:
+    """Shows a bar per epoch with time left, learning rate and loss, and a line when it is over."""
+
+    def __init__(self) -> None:
+        self._bars = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TimeRemainingColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
+            console=console.stderr,
+            transient=True,
+        )
+        self._whole = self._bars.add_task("training", note="", visible=False)
+        self._part = self._bars.add_task("epoch", note="", visible=False)
+        self._steps = self._behind = 0
+
+    def __enter__(self) -> "Bars":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
+        """Starts the bar of an epoch."""
+        self._steps = steps
+        self._behind = steps * (epoch - 1)
+        self._bars.update(
+            self._whole,
+            total=steps * epochs,
+            completed=self._behind + done,
+            visible=True,
+            description=f"epoch {epoch} of at most {epochs}",
+        )
+        self._bars.reset(self._part, total=steps, completed=done, visible=True, description="steps")
+
+    def end_step(self, loss: float, learning_rate: float) -> None:
+        """Moves both bars on."""
+        self._bars.advance(self._whole)
+        self._bars.update(
+            self._part, advance=1, note=f"loss {loss:.4f}, learning rate {learning_rate:.3g}"
+        )
+
+    def begin_validation(self, steps: int) -> None:
+        """Turns the epoch's bar into that of validation."""
+        self._bars.reset(self._part, total=steps, description="validation")
+
+    def end_validation_step(self) -> None:
+        """Moves the bar of validation on."""
+        self._bars.advance(self._part)
+
+    def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
+        """Prints the epoch's line above the bars."""
+        best = "  best so far" if row["best"] else ""
+        self._bars.console.print(
+            f"epoch {row['epoch']:>3}  {seconds:6.1f} s  learning rate {row['learning_rate']:.3g}"
+            f"  train loss {row['train_loss']:.4f} r {row['train_r']:.4f}"
+            f"  valid loss {row['valid_loss']:.4f} r {row['valid_r']:.4f}"
+            f" R2 {row['valid_r2']:.4f}{best}",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,235 @@
+"""`ab.fit`: a spec and data directories in, a run directory out."""
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import pandas as pd
+import tensorflow as tf
+
+from akita_bayes import errors, files
+from akita_bayes import spec as spec_
+from akita_bayes.data import dataset
+from akita_bayes.models import weights
+from akita_bayes.training import (
+    artifacts,
+    batches,
+    checkpoint,
+    history,
+    loop,
+    progress,
+    provenance,
+    recipe,
+    strategy,
+)
+
+PARAMS = "params.json"
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+_MAY_CHANGE = ("train_epochs_min", "train_epochs_max", "patience")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        out_dir: The run directory.
+        spec: What was trained, with every setting as it was used.
+        epochs: Epochs done.
+        best_epoch: The one whose model was kept, counted from 1.
+        history: `history.csv`: a row per epoch.
+    """
+
+    out_dir: Path
+    spec: spec_.Spec
+    epochs: int
+    best_epoch: int
+    history: pd.DataFrame
+
+    @property
+    def best(self) -> Mapping[str, float]:
+        """The best epoch's row of the history."""
+        return self.history.iloc[self.best_epoch - 1].to_dict()
+
+    def model(self) -> keras.Model:
+        """The best model."""
+        return keras.saving.load_model(self.out_dir / artifacts.MODEL, compile=False)
+
+
+def fit(
+    spec: spec_.Spec,
+    data_dirs: str | Path | Sequence[str | Path],
+    *,
+    out_dir: str | Path,
+    seed: int | None = None,
+    epochs: int | None = None,
+    precision: Precision | None = None,
+    devices: str | None = None,
+    heads: Sequence[str] | None = None,
+    resume: bool = False,
+    deterministic: bool = False,
+    restore: str | Path | None = None,
+    trunk: bool = False,
+    train_split: str | Sequence[str] = "train",
+    valid_split: str | Sequence[str] = "valid",
+    checkpoint_steps: int | None = None,
+    checkpoint_minutes: float | None = 15.0,
+    tensorboard: bool = True,
+    watch: progress.Progress | None = None,
+) -> Run:
+    """Trains a model and writes a run directory.
+
+    Sets Keras' global random seed. The run directory holds `params.json`, `provenance.json`,
+    `history.csv`, `model_best.keras`, `model_best.h5` for Basenji, `best_targets.csv`,
+    `checkpoint/` and `tensorboard/`.
+
+    Args:
+        spec: As `load_spec` reads it.
+        data_dirs: One data directory, or one for each of several heads in the order of `heads`;
+            the trunk learns from all of them.
+        out_dir: The run directory; must be empty or absent unless `resume`.
+        seed: Of initial weights, order of the data, augmentation and dropout; None takes the
+            spec's.
+        epochs: At most so many; None takes the spec's.
+        precision: Keras dtype policy; None takes the spec's. float16 brings loss scaling.
+        devices: As `training.strategy.choose` understands; None takes the first GPU, or the
+            spec's `num_gpu` of them, else the CPU.
+        heads: Heads to train; None takes all.
+        resume: Continue from the last checkpoint, if there is one.
+        deterministic: Only operations whose result is the same every time; slower on a GPU. A
+            global setting of TensorFlow, which cannot be taken back in this process.
+        restore: Weights to start from, in any format that `load_weights` reads.
+        trunk: Restore the trunk alone.
+        train_split: Split, or splits, to learn from.
+        valid_split: Split, or splits, that choose the best epoch.
+        checkpoint_steps: Write a checkpoint every so many steps too; one is written every epoch.
+        checkpoint_minutes: Write a checkpoint every so many minutes too.
+        tensorboard: Write TensorBoard events.
+        watch: Told about every step.
+
+    Raises:
+        SpecError: Spec and data disagree; names the two numbers.
+        DataError: A data directory, split or record is bad.
+        RunError: The run directory is not empty or belongs to another training, a device is
+            absent, the loss is not finite, or the disk is full.
+    """
+    out_dir = Path(out_dir)
+    if not resume and out_dir.exists() and any(out_dir.iterdir()):
+        raise errors.RunError(
+            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
+            "--resume."
+        )
+    if isinstance(data_dirs, (str, Path)):
+        data_dirs = [data_dirs]
+    directories = [Path(each) for each in data_dirs]
+    spec = recipe.adapt(
+        spec, directories, heads=heads, seed=seed, epochs=epochs, precision=precision
+    )
+    devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
+    chosen = strategy.choose(devices)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    feeds = {
+        head: loop.Feeds(
+            _feed(spec, directory, train_split, chosen, training=True),
+            _feed(spec, directory, valid_split, chosen, training=False),
+        )
+        for head, directory in zip(spec.head_names, directories, strict=True)
+    }
+    origin = provenance.record(directories, spec.train.seed, strategy.describe(chosen))
+    if resume:
+        _check_same_training(out_dir, spec, origin)
+    training = loop.Loop(
+        spec,
+        feeds,
+        chosen,
+        out_dir,
+        watch=watch or progress.Silent(),
+        checkpoint_steps=checkpoint_steps,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+    if restore is not None:
+        weights.load_weights(training.model, restore, trunk=trunk)
+    saved = _begin(out_dir, spec, origin) if strategy.writes(chosen) else checkpoint.read(out_dir)
+    if saved is not None:
+        training.restore(saved)
+        _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
+    with contextlib.ExitStack() as stack:
+        training.run(stack.enter_context(history.tensorboard(out_dir)) if tensorboard else None)
+    return Run(
+        out_dir, spec, training.epoch, training.stopper.best_epoch, pd.DataFrame(training.rows)
+    )
+
+
+def _feed(
+    spec: spec_.Spec,
+    directory: Path,
+    split: str | Sequence[str],
+    chosen: tf.distribute.Strategy,
+    *,
+    training: bool,
+) -> batches.Feed:
+    opened = dataset.open_split(
+        directory,
+        split,
+        batch_size=spec.train.batch_size,
+        shuffle=training,
+        seed=spec.train.seed,
+        shuffle_buffer=spec.train.shuffle_buffer,
+        drop_remainder=training,
+    )
+    if opened.steps == 0:
+        raise errors.DataError(
+            f"{directory}: split {'+'.join(opened.names)} has {opened.records} records, fewer than "
+            f"train.batch_size {spec.train.batch_size}; lower the one or add to the other."
+        )
+    return batches.Feed(opened, chosen)
+
+
+def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
+    """Refuses to continue a run with another model, another recipe or other data."""
+    params, told = out_dir / PARAMS, out_dir / provenance.FILE
+    if params.exists():
+        before, now = files.read_json(params), spec.to_json()
+        for part in ("model", "train"):
+            for key in sorted(set(before[part]) | set(now[part])):
+                old, new = before[part].get(key), now[part].get(key)
+                if old != new and key not in _MAY_CHANGE:
+                    raise errors.RunError(
+                        f"{params}: {part}.{key} differs from the spec to continue with "
+                        f"({_shown(old)} and {_shown(new)}); continue with the same spec and "
+                        "options, or start in another directory."
+                    )
+    if told.exists():
+        hashes = [[each["sha256"] for each in o["data"]] for o in (files.read_json(told), origin)]
+        if hashes[0] != hashes[1]:
+            raise errors.RunError(
+                f"{told}: the data directories are not those that this run began with; "
+                "start in another directory."
+            )
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _begin(
+    out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]
+) -> checkpoint.Checkpoint | None:
+    """Makes the run directory, or takes it up again; returns its last checkpoint."""
+    (out_dir / checkpoint.FILE.parent).mkdir(parents=True, exist_ok=True)
+    checkpoint.remove_partial(out_dir)
+    with checkpoint.disk_full_explained(out_dir):
+        files.write_json(out_dir / PARAMS, spec.to_json())
+        if not (out_dir / provenance.FILE).exists():
+            files.write_json(out_dir / provenance.FILE, origin)
+    return checkpoint.read(out_dir)
