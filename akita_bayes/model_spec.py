@@ -95,7 +95,8 @@ class ModelSpec(Globals):
             except ValueError as error:
                 raise errors.SpecError(f"model.{head.key}: {error}.") from None
             for pairs in model.strand_pair[number : number + 1]:
-                if pairs and sorted(pairs) != list(range(place.units)):
+                twins = [pairs.index(index) for index in range(len(pairs)) if index in pairs]
+                if pairs and (tuple(twins) != pairs or len(pairs) != place.units):
                     raise errors.SpecError(
                         f"model.strand_pair[{number}]: {len(pairs)} entries do not pair the "
                         f"{place.units} targets of {head.key} with one another."
