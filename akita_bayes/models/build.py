@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.blocks import registry
-from akita_bayes.layers import activation, augmentation
+from akita_bayes.layers import activation, augmentation, noise
 from akita_bayes.models import zoo
-from akita_bayes.spec import BlockSpec, HeadSpec, ModelSpec, Spec
+from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -19,6 +22,11 @@ class Network(keras.Model):
 
     A `.keras` file holds the spec, not the layers' configurations: loading builds the graph anew.
 
+    Attributes:
+        swag_draws: Finished draws of all weights, where the run that it was loaded from has them.
+            [S, W].
+        recalibration: Factors on its standard deviations, where that run has them.
+
     Args:
         spec: What to build, all heads of it.
         precision: Keras dtype policy; None takes the spec's, or the global one when that is
@@ -26,15 +34,17 @@ class Network(keras.Model):
     """
 
     def __init__(self, spec: Spec, *, precision: str | None = None, **kwargs: Any):
-        with _policy(precision or spec.train.precision) as policy:
+        with _policy(precision, spec.train.precision) as policy:
             sequence = keras.Input((spec.model.seq_length, 4), name="sequence")
             x, turned = _augment(sequence, spec.model)
             x = _trunk(x, spec.model)
-            heads = {head.name: _head(x, turned, spec.model, head) for head in spec.model.heads}
+            heads = {head.name: _head(x, turned, spec, head) for head in spec.model.heads}
         outputs = heads if len(heads) > 1 else heads[spec.head_names[0]]
         super().__init__(inputs=sequence, outputs=outputs, **kwargs)
         self.spec = spec
         self.precision = policy
+        self.swag_draws: NDArray[np.float32] | None = None
+        self.recalibration: Recalibration | None = None
 
     def get_config(self) -> dict[str, Any]:
         """The spec in its JSON schema, and how it was built."""
@@ -97,17 +107,35 @@ def _trunk(x: Any, model: ModelSpec) -> Any:
     return keras.layers.Activation(function, name="trunk")(x)
 
 
-def _head(x: Any, turned: Any, model: ModelSpec, head: HeadSpec) -> Any:
+def _head(x: Any, turned: Any, spec: Spec, head: HeadSpec) -> Any:
+    model, offset = spec.model, spec.model.geometry(head).diagonal_offset
     x = _apply(x, head.blocks, f"model.{head.key}")
     if keras.config.dtype_policy().compute_dtype != "float32":
         x = keras.layers.Activation("linear", dtype="float32")(x)
+    if spec.train.elbo is not None:
+        x = _observed(x, spec.train.elbo, offset, head)
     if turned is None:
         return x
-    offset = model.geometry(head).diagonal_offset
     if offset is not None:
         return augmentation.SwitchReverseTriu(offset, dtype="float32")([x, turned])
     pairs = model.strand_pair[model.heads.index(head)] if model.strand_pair else ()
     return augmentation.SwitchReverse(pairs or None, dtype="float32")([x, turned])
+
+
+def _observed(x: Any, elbo: ElboSpec, offset: int | None, head: HeadSpec) -> Any:
+    """The mean of a Gaussian likelihood; the layer keeps the learned noise around it."""
+    if elbo.observation_noise == "target_distance" and offset is None:
+        raise errors.SpecError(
+            f'train.elbo.observation_noise: "target_distance" needs a map, but model.{head.key} '
+            'does not end in upper_tri; use "target".'
+        )
+    return noise.ObservationNoise(
+        elbo.observation_noise,
+        elbo.initial_noise,
+        offset,
+        name=f"observation_noise_{head.name}",
+        dtype="float32",
+    )(x)
 
 
 def _apply(x: Any, blocks: Sequence[BlockSpec], path: str) -> Any:
@@ -122,12 +150,12 @@ def _apply(x: Any, blocks: Sequence[BlockSpec], path: str) -> Any:
 
 
 @contextlib.contextmanager
-def _policy(precision: str) -> Iterator[str]:
-    """Builds under a dtype policy; float32 leaves the global one as it is."""
+def _policy(precision: str | None, default: str) -> Iterator[str]:
+    """Builds under a dtype policy; the default float32 leaves the global one as it is."""
     before = keras.config.dtype_policy()
     try:
-        if precision != "float32":
-            keras.config.set_dtype_policy(precision)
+        if precision is not None or default != "float32":
+            keras.config.set_dtype_policy(precision or default)
         yield keras.config.dtype_policy().name
     finally:
         keras.config.set_dtype_policy(before)

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 
 from akita_bayes import errors
-from akita_bayes.models import build, export, weights, zoo
+from akita_bayes.models import build, export, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
+from akita_bayes.spec import Spec
+from akita_bayes.models.recalibration import Recalibration
 
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
 
@@ -46,7 +48,7 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
             raise errors.RunError(
                 f"{path}: neither a run directory (it has no model_best.keras) nor a SavedModel."
             )
-        path = best
+        return _run(path, best)
     if not path.is_file():
         raise errors.RunError(f"{path}: no such model.")
     if path.suffix != ".keras":
@@ -54,6 +56,15 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
             f"{path}: holds weights without a spec; give (params.json, {path.name}) as a pair."
         )
     return _keras(path)
+
+
+def _run(run: Path, best: Path) -> build.Network:
+    """The best model of a run, with what the run knows of its uncertainty."""
+    model = _keras(best)
+    model.recalibration = Recalibration.load(run)
+    if (run / swag.FILE).is_file():
+        _, model.swag_draws = swag.load(run / swag.FILE)
+    return model
 
 
 def _keras(path: Path) -> build.Network:
@@ -70,8 +81,7 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
     spec = zoo.load_network(params)
     if path.is_dir() or path.suffix == ".keras":
         model = load_model(path)
-        expected = spec if len(model.spec.head_names) > 1 else spec.only(model.spec.head_names[0])
-        if model.spec.model != expected.model:
+        if _network(model.spec) != _network(spec, model.spec.head_names):
             raise errors.RunError(f"{path}: was built from another model than {params} says.")
         return model
     if not path.is_file():
@@ -92,3 +102,10 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
     model = build.build(spec, head=head)
     weights.load_weights(model, path)
     return model
+
+
+def _network(spec: Spec, heads: tuple[str, ...] | None = None) -> tuple[Any, ...]:
+    """What decides a network's predictions, of some heads or all."""
+    model = spec.model
+    chosen = [head for head in model.heads if heads is None or head.name in heads]
+    return model.seq_length, model.activation, model.trunk, chosen

@@ -69,12 +69,10 @@ def stream(
     name = head_name(model, head)
     if not shifts:
         raise errors.DataError("shifts: at least one is needed; (0,) is the window as it is.")
-    length = spec.model.seq_length
-    size = batch_size or max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
     names = (name,) if name else spec.head_names
     members = model.members if isinstance(model, Ensemble) else (model,)
     views = [(shift, turned) for shift in shifts for turned in ((False, True) if rc else (False,))]
-    for batch in _batches(x, length, size):
+    for batch in batches(x, spec.model.seq_length, batch_size):
         total: dict[str, Any] = dict.fromkeys(names, np.float32(0))
         for shift, turned in views:
             view = dna.shift_one_hot(batch, shift)
@@ -123,7 +121,15 @@ def head_name(model: Any, head: str | int | None) -> str | None:
     return model.spec.head(head).name
 
 
-def _batches(x: NDArray | Iterable[NDArray], length: int, size: int) -> Iterator[NDArray]:
+def batches(
+    x: NDArray | Iterable[NDArray], length: int, batch_size: int | None
+) -> Iterator[NDArray]:
+    """Cuts sequences [B, `length`, 4] into batches; None takes what fits two megabase windows.
+
+    Raises:
+        DataError: `x` has another shape.
+    """
+    size = batch_size or max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
     for block in [x] if hasattr(x, "shape") else x:
         block = np.asarray(block)
         if block.ndim != 3 or block.shape[1:] != (length, 4):

@@ -66,15 +66,19 @@ def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
     assert 0 < summary["overall"]["ause"]["estimate"] < 0.5
 
 
+def predictions(data, learned=True):
+    for target, mean, sd, mask in data:
+        parts = (0.6 * sd, 0.8 * sd) if learned else (0 * sd, 0 * sd)
+        yield recalibration.Prediction(target, mask, mean, *parts)
+
+
 def test_an_overconfident_model_is_found_out_and_recalibration_mends_it():
     before = collect(windows(40, inflate=0.5))
     assert before["overall"]["coverage_90%"]["estimate"] < 0.65
-    fitter = recalibration.Recalibrator(STRATA, TARGETS, OFFSET)
-    for window in windows(40, seed=1, inflate=0.5):
-        fitter.update(*window)
-    fitted = fitter.fit()
+    fitted = recalibration.fit(list(predictions(windows(40, 1, 0.5))), STRATA, OFFSET)
     factors = fitted.factors(PIXELS)
     np.testing.assert_allclose(factors, 2.0, rtol=0.08)
+    assert fitted.noise is None
     after = collect(
         (target, mean, sd * factors, mask) for target, mean, sd, mask in windows(40, inflate=0.5)
     )
@@ -84,10 +88,34 @@ def test_an_overconfident_model_is_found_out_and_recalibration_mends_it():
 
 def test_recalibration_finds_a_different_scale_in_every_stratum_and_target():
     truth = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
-    fitter = recalibration.Recalibrator(STRATA, TARGETS, OFFSET)
-    for target, mean, sd, mask in windows(80, seed=2):
-        fitter.update(target, mean, sd / truth[:, STRATA.index].T, mask)
-    np.testing.assert_allclose(np.array(fitter.fit().scale), truth, rtol=0.1)
+    scaled = (
+        (target, mean, sd / truth[:, STRATA.index].T, mask)
+        for target, mean, sd, mask in windows(80, seed=2)
+    )
+    fitted = recalibration.fit(list(predictions(scaled)), STRATA, OFFSET)
+    np.testing.assert_allclose(np.array(fitted.scale), truth, rtol=0.1)
+
+
+def test_a_model_without_noise_is_given_that_of_its_residuals():
+    generator = np.random.default_rng(4)
+    truth = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
+    sd = truth[:, STRATA.index].T
+    data = [
+        (sd * generator.normal(size=sd.shape), np.zeros(sd.shape), sd, np.ones(sd.shape, bool))
+        for _ in range(60)
+    ]
+    fitted = recalibration.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
+    np.testing.assert_allclose(fitted.aleatoric_sd(PIXELS), sd, rtol=0.1)
+    np.testing.assert_allclose(fitted.factors(PIXELS), 1.0, rtol=0.1)
+
+
+def test_a_stratum_without_data_takes_the_value_of_its_target():
+    data = list(predictions(windows(30, inflate=0.5)))
+    for each in data:
+        each.mask[STRATA.index == 1, 0] = False
+        each.mask[:, 1] = False
+    scale = np.array(recalibration.fit(data, STRATA, OFFSET).scale)
+    np.testing.assert_allclose(scale, 2.0, rtol=0.15)
 
 
 def test_masked_pixels_count_nowhere():
@@ -108,13 +136,3 @@ def test_sparsification_error_is_zero_for_a_perfect_ranking_and_large_for_a_reve
     error = np.random.default_rng(3).exponential(size=500)
     assert calibration.sparsification_error(error, error) == 0
     assert calibration.sparsification_error(error, -error) > 0.5
-
-
-def test_recalibration_survives_its_file(tmp_path):
-    assert recalibration.Recalibration.load(tmp_path) is None
-    fitted = recalibration.Recalibration((2, 5, 24), ((1.0, 2.0), (0.5, 3.0)), 2)
-    fitted.save(tmp_path)
-    assert recalibration.Recalibration.load(tmp_path) == fitted
-    (tmp_path / recalibration.FILE).write_text('{"edges": [1]}')
-    with pytest.raises(ValueError, match=r"akita_calibrate\.py again"):
-        recalibration.Recalibration.load(tmp_path)

@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-import pytest
 
-from akita_bayes import errors, train_spec
+from akita_bayes import train_spec
+from akita_bayes.models import swag
 from akita_bayes.training import averaging
 
 
@@ -34,36 +34,20 @@ def walk(model, collector, epochs=8, seed=0):
             variable.assign(generator.normal(size=variable.shape))
         collector.collect(epoch)
         if epoch >= collector.start:
-            seen.append(averaging.flatten(model.trainable_variables))
+            seen.append(swag.flatten(model.trainable_variables))
     return np.array(seen)
 
 
 def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
     model, collector = averager()
     seen = walk(model, collector)
-    swag = collector.swag()
-    np.testing.assert_allclose(swag.mean, seen.mean(0), atol=1e-6)
-    np.testing.assert_allclose(swag.variance, seen.var(0), atol=1e-5)
+    found = collector.posterior()
+    np.testing.assert_allclose(found.mean, seen.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.variance, seen.var(0), atol=1e-5)
     running = np.cumsum(seen, 0) / np.arange(1, len(seen) + 1)[:, None]
-    np.testing.assert_allclose(swag.deviations, (seen - running)[-3:], atol=1e-6)
+    np.testing.assert_allclose(found.deviations, (seen - running)[-3:], atol=1e-6)
     collector.assign_mean()
-    np.testing.assert_allclose(
-        averaging.flatten(model.trainable_variables), seen.mean(0), atol=1e-6
-    )
-
-
-def test_draws_have_the_covariance_of_the_definition():
-    generator = np.random.default_rng(0)
-    swag = averaging.Swag(
-        np.array([1.0, -2.0, 0.0], np.float32),
-        np.array([0.5, 0.1, 2.0], np.float32),
-        generator.normal(size=(4, 3)).astype(np.float32),
-    )
-    draws = np.array([swag.draw(seed) for seed in range(20_000)])
-    expected = np.diag(swag.variance) / 2 + swag.deviations.T @ swag.deviations / (2 * 3)
-    np.testing.assert_allclose(draws.mean(0), swag.mean, atol=0.05)
-    np.testing.assert_allclose(np.cov(draws.T), expected, atol=0.06)
-    np.testing.assert_array_equal(swag.draw(7), draws[7])
+    np.testing.assert_allclose(swag.flatten(model.trainable_variables), seen.mean(0), atol=1e-6)
 
 
 def test_the_rate_follows_the_schedule_then_anneals_then_stays():
@@ -81,11 +65,11 @@ def test_an_interrupted_average_goes_on_as_if_it_had_not_been():
     walk(model, whole, 8)
     model, first = averager()
     walk(model, first, 8)
-    second = averaging.Averager(model.trainable_variables, first.swa, epochs=8)
+    second = averaging.Averager(model.trainable_variables, first.options, epochs=8)
     second.restore(first.state())
     for collector in (whole, second):
         collector.collect(8)
-    for a, b in zip(whole.swag(), second.swag(), strict=True):
+    for a, b in zip(whole.posterior(), second.posterior(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -103,16 +87,3 @@ def test_batch_statistics_become_the_mean_over_batches():
         normalise.moving_variance.numpy(), np.mean([x.var((0, 1)) for x in found], 0), rtol=1e-5
     )
     assert normalise.momentum == 0.9
-
-
-def test_a_posterior_survives_its_file(tmp_path):
-    model, collector = averager()
-    walk(model, collector)
-    swag, draws = collector.swag(), np.ones((2, 5), np.float32)
-    averaging.save(tmp_path / averaging.FILE, swag, draws)
-    read, read_draws = averaging.load(tmp_path / averaging.FILE)
-    np.testing.assert_array_equal(read.deviations, swag.deviations)
-    np.testing.assert_array_equal(read_draws, draws)
-    (tmp_path / averaging.FILE).write_bytes(b"broken")
-    with pytest.raises(errors.DataError, match="not a SWAG posterior"):
-        averaging.load(tmp_path / averaging.FILE)

@@ -1,0 +1,160 @@
+"""Draws, their mean and their spread, against the model called by hand."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.layers import stochastic
+from akita_bayes.models import build, cut, ensemble, posterior, recalibration, swag, zoo
+
+LENGTH, TARGETS = 512, 2
+
+
+def network(*, latent=True, weights=False, loss="elbo", seed=0, rc=True, heads=1):
+    """8 bins, 21 pixels; batch statistics and weights random enough that nothing is zero."""
+    keras.utils.set_random_seed(seed)
+    last = {"name": "dense_variational" if weights else "final", "units": TARGETS}
+    head = [
+        *([{"name": "normal_latent", "units": 3, "initial_scale": 0.5}] if latent else []),
+        {"name": "one_to_two"},
+        {"name": "conv_block_2d", "filters": 4, "kernel_size": 3},
+        {"name": "symmetrize_2d"},
+        {"name": "upper_tri", "diagonal_offset": 2},
+        {**last, "activation": "linear"},
+    ]
+    trunk = [{"name": "conv_block", "filters": 6, "kernel_size": 5, "pool_size": 64}]
+    model = {"seq_length": LENGTH, "diagonal_offset": 2, "augment_rc": rc, "activation": "relu"}
+    model |= {"norm_type": "batch", "trunk": trunk}
+    model |= {f"head_{chr(97 + h)}": head for h in range(heads)}
+    return build.build(zoo.parse_spec({"train": {"loss": loss}, "model": model}))
+
+
+def sequences(count=3, seed=0):
+    return np.eye(4, dtype=np.uint8)[np.random.default_rng(seed).integers(0, 4, (count, LENGTH))]
+
+
+def test_the_cut_halves_make_the_whole_and_only_the_second_is_random():
+    model, x = network(), sequences().astype("float32")
+    halves = cut.before_posteriors(model)
+    np.testing.assert_allclose(halves.decoder(halves.encoder(x)), model(x), atol=1e-6)
+    assert not cut.posteriors(halves.encoder)
+    assert [layer.name for layer in cut.posteriors(halves.decoder)] == [
+        layer.name for layer in cut.posteriors(model)
+    ]
+    assert cut.before_posteriors(network(latent=False)) is None
+
+
+@pytest.mark.parametrize("kind", ["latent", "weights", "both"])
+def test_a_draw_is_the_whole_model_called_with_that_noise(kind):
+    model = network(latent=kind != "weights", weights=kind != "latent")
+    x = sequences()
+    drawn = list(posterior.draw(model, x, draws=3, seed=5))
+    for number, y in enumerate(drawn):
+        with stochastic.drawing(5, number):
+            expected = model(x.astype("float32"), training=False)
+        np.testing.assert_allclose(y, expected, atol=1e-5)
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+
+
+def test_mean_and_spread_are_those_of_the_draws_and_add_in_quadrature():
+    model, x = network(), sequences()
+    model.get_layer("observation_noise_a").log_sd.assign(np.log([[0.3, 0.7]]))
+    found = posterior.sample_posterior(
+        model, x, draws=12, seed=1, quantiles=(0.05, 0.95), keep_draws=True
+    )
+    np.testing.assert_allclose(found.mean, found.draws.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.epistemic_sd, found.draws.std(0, ddof=1), atol=1e-6)
+    np.testing.assert_allclose(
+        found.aleatoric_sd, np.broadcast_to([0.3, 0.7], found.mean.shape), rtol=1e-5
+    )
+    width = found.quantiles[0.95] - found.quantiles[0.05]
+    np.testing.assert_allclose(width, 2 * 1.6448536 * found.sd, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_draws_on_any_batch_size():
+    model, x = network(weights=True), sequences(5)
+    whole = posterior.sample_posterior(model, x, draws=4, seed=3)
+    parts = posterior.sample_posterior(model, x, draws=4, seed=3, batch_size=2)
+    np.testing.assert_allclose(whole.mean, parts.mean, atol=1e-5)
+    np.testing.assert_allclose(whole.epistemic_sd, parts.epistemic_sd, atol=1e-5)
+    other = posterior.sample_posterior(model, x, draws=4, seed=4)
+    assert np.abs(whole.mean - other.mean).max() > 1e-4
+
+
+def test_draws_are_common_to_sequences_so_equal_ones_differ_by_nothing():
+    model, x = network(), sequences(1)
+    for y in posterior.draw(model, np.concatenate([x, x]), draws=3, batch_size=2):
+        np.testing.assert_array_equal(y[0], y[1])
+
+
+def test_an_ensemble_is_drawn_member_by_member_and_exhausted_once():
+    members = [network(latent=False, seed=seed) for seed in range(3)]
+    x = sequences()
+    found = posterior.sample_posterior(ensemble.Ensemble(tuple(members)), x, draws=64)
+    outputs = np.stack([member(x.astype("float32")).numpy() for member in members])
+    np.testing.assert_allclose(found.mean, outputs.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.epistemic_sd, outputs.std(0, ddof=1), atol=1e-6)
+
+
+def test_an_ensemble_of_latent_models_combines_both_spreads():
+    members = tuple(network(seed=seed) for seed in range(2))
+    x = sequences(1)
+    drawn = list(posterior.draw(ensemble.Ensemble(members), x, draws=4, seed=2))
+    own = [list(posterior.draw(member, x, draws=2, seed=2)) for member in members]
+    for s, y in enumerate(drawn):
+        np.testing.assert_allclose(y, own[s % 2][s // 2], atol=1e-6)
+
+
+def test_swag_draws_replace_all_weights_and_are_put_back():
+    model, x = network(latent=False), sequences()
+    usual = swag.flatten(swag.held(model))
+    generator = np.random.default_rng(0)
+    model.swag_draws = usual + 0.05 * generator.normal(size=(3, len(usual))).astype("float32")
+    model.swag_draws = np.abs(model.swag_draws) * np.sign(usual)  # variances stay positive
+    found = posterior.sample_posterior(model, x, draws=50, keep_draws=True)
+    assert len(found.draws) == 3
+    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
+    swag.unflatten(swag.held(model), model.swag_draws[1])
+    np.testing.assert_allclose(found.draws[1], model(x.astype("float32")), atol=1e-5)
+
+
+def test_a_deterministic_model_has_no_epistemic_spread():
+    model, x = network(latent=False), sequences()
+    found = posterior.sample_posterior(model, x, draws=10)
+    np.testing.assert_array_equal(found.epistemic_sd, 0)
+    np.testing.assert_allclose(found.mean, model(x.astype("float32")), atol=1e-6)
+
+
+def test_recalibration_scales_both_spreads_and_lends_noise_to_a_model_without():
+    x = sequences()
+    factors = recalibration.Recalibration((2, 4, 8), ((2.0, 2.0), (3.0, 1.0)), None, 2)
+    model = network()
+    before = posterior.sample_posterior(model, x, draws=4)
+    model.recalibration = factors
+    after = posterior.sample_posterior(model, x, draws=4)
+    scale = factors.factors(before.mean.shape[1])
+    assert set(np.unique(scale[:, 1])) == {1.0, 3.0}
+    np.testing.assert_allclose(after.sd, before.sd * scale, rtol=1e-5)
+    np.testing.assert_array_equal(after.mean, before.mean)
+    plain = network(latent=False, loss="mse")
+    lent = dataclasses.replace(factors, noise=((0.5, 0.5), (0.5, 0.5)))
+    found = posterior.sample_posterior(plain, x, recalibration=lent)
+    np.testing.assert_allclose(found.aleatoric_sd[0], 0.5 * scale, rtol=1e-6)
+
+
+def test_a_head_must_be_chosen_out_of_several():
+    model, x = network(heads=2), sequences(1)
+    with pytest.raises(errors.SpecError, match="choose a head out of a, b"):
+        posterior.sample_posterior(model, x)
+    drawn = next(posterior.draw(model, x, draws=1, head="b", seed=1))
+    assert drawn.shape == (1, 21, TARGETS)
+
+
+def test_bad_requests_are_refused_in_words():
+    with pytest.raises(errors.DataError, match="at least 1"):
+        posterior.sample_posterior(network(), sequences(), draws=0)
+    with pytest.raises(errors.DataError, match=r"\[B, 512, 4\]"):
+        posterior.sample_posterior(network(), sequences()[:, :100])
