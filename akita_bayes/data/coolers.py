@@ -77,7 +77,7 @@ class Contacts:
             table = self.cooler.bins()[["weight"]].fetch(self._own(region))
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
-        return table["weight"].to_numpy(np.float64)
+        return table["weight"].to_numpy(np.float64, copy=True)
 
     def _own(self, region: regions.Region) -> tuple[str, int, int]:
         own = self.names[region.chrom]

@@ -23,6 +23,7 @@ from akita_bayes import dna, errors, files, regions
 from akita_bayes.data import statistics as statistics_lib
 
 COMPRESSION = "ZLIB"
+_RUN_LENGTHS = 3  # zlib's Z_RLE: on bases and float16 both smaller and many times faster
 SUFFIX = ".tfr"
 
 
@@ -85,9 +86,12 @@ def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool 
         OSError: The disk is full.
     """
     count = 0
+    options = tf.io.TFRecordOptions(
+        COMPRESSION, compression_strategy=None if one_hot else _RUN_LENGTHS
+    )
     with files.atomic(path) as temporary:
         try:
-            with tf.io.TFRecordWriter(str(temporary), COMPRESSION) as writer:
+            with tf.io.TFRecordWriter(str(temporary), options) as writer:
                 for record in records:
                     writer.write(encode(record, one_hot=one_hot))
                     count += 1

@@ -15,7 +15,7 @@ def yeast(real_data):
 
 
 def weights_of(clr, region):
-    return clr.bins().fetch(tuple(region))["weight"].to_numpy()
+    return clr.bins().fetch(tuple(region))["weight"].to_numpy(copy=True)
 
 
 def counts_of(clr, region):

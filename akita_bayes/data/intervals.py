@@ -1,0 +1,98 @@
+"""Sets of genomic intervals: blacklists, gaps, limits and unmappable stretches."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import regions
+
+
+class Intervals:
+    """Merged, sorted intervals of each chromosome.
+
+    Args:
+        members: Regions in any order; touching and overlapping ones are merged.
+    """
+
+    def __init__(self, members: Iterable[regions.Region] = ()) -> None:
+        by_chrom: dict[str, list[tuple[int, int]]] = {}
+        for region in members:
+            by_chrom.setdefault(region.chrom, []).append((region.start, region.end))
+        self._merged = {chrom: _merge(found) for chrom, found in by_chrom.items()}
+
+    @classmethod
+    def read(cls, path: str | Path, *, margin: int = 0) -> "Intervals":
+        """Reads a BED file, each interval widened by `margin` bases on both sides.
+
+        Raises:
+            DataError: The file is missing or is no BED.
+        """
+        return cls(
+            regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
+            for region, _ in regions.read_bed(path)
+        )
+
+    @classmethod
+    def whole(cls, sizes: Mapping[str, int]) -> "Intervals":
+        """Whole chromosomes."""
+        return cls(regions.Region(chrom, 0, size) for chrom, size in sizes.items())
+
+    def members(self) -> list[regions.Region]:
+        """Every merged interval, by chromosome in first-seen order and start."""
+        return [
+            regions.Region(chrom, int(start), int(end))
+            for chrom, merged in self._merged.items()
+            for start, end in merged
+        ]
+
+    def within(self, region: regions.Region) -> list[tuple[int, int]]:
+        """Overlaps with a region, as (start, end) clipped to it."""
+        merged = self._merged.get(region.chrom)
+        if merged is None:
+            return []
+        first = np.searchsorted(merged[:, 1], region.start, side="right")
+        last = np.searchsorted(merged[:, 0], region.end, side="left")
+        return [
+            (max(int(start), region.start), min(int(end), region.end))
+            for start, end in merged[first:last]
+        ]
+
+    def minus(self, other: "Intervals") -> "Intervals":
+        """What is left of these intervals without the other ones."""
+        left = []
+        for region in self.members():
+            start = region.start
+            for cut_start, cut_end in other.within(region):
+                if cut_start > start:
+                    left.append(regions.Region(region.chrom, start, cut_start))
+                start = cut_end
+            if start < region.end:
+                left.append(regions.Region(region.chrom, start, region.end))
+        return Intervals(left)
+
+    def common(self, other: "Intervals") -> "Intervals":
+        """What these intervals share with the other ones."""
+        return Intervals(
+            regions.Region(region.chrom, start, end)
+            for region in self.members()
+            for start, end in other.within(region)
+        )
+
+    def bins(self, region: regions.Region, width: int) -> NDArray[np.bool_]:
+        """True for bins of a region that an interval touches. [region.width / width]."""
+        touched = np.zeros(region.width // width, bool)
+        for start, end in self.within(region):
+            touched[(start - region.start) // width : -(-(end - region.start) // width)] = True
+        return touched
+
+
+def _merge(found: list[tuple[int, int]]) -> NDArray[np.int64]:
+    merged: list[list[int]] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return np.array(merged, np.int64).reshape(-1, 2)

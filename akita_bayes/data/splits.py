@@ -1,0 +1,141 @@
+"""Contigs to splits: which stretches of the genome train, and which are held out.
+
+Long chromosomes are broken into contigs, contigs are dealt to splits, and where contigs of two
+splits come closer than one window, the edge of the one with more bases gives way: no window of one
+split lies within a window's length of another split's.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from akita_bayes import errors, regions
+from akita_bayes.data import intervals
+
+_LARGEST_SHARE = 0.2
+
+Contigs = dict[str, intervals.Intervals]
+
+
+def break_large(contigs: list[regions.Region], largest: int, smallest: int) -> list[regions.Region]:
+    """Halves contigs until none is longer than `largest`; drops those shorter than `smallest`.
+
+    Raises:
+        DataError: `largest` is shorter than `smallest`, one window.
+    """
+    if largest < smallest:
+        raise errors.DataError(
+            f"--break {largest} is shorter than one window of {smallest}; no contig would be left."
+        )
+    heap = [(-region.width, region) for region in contigs if region.width >= smallest]
+    heapq.heapify(heap)
+    while heap and -heap[0][0] > largest and -heap[0][0] >= 2 * smallest:
+        _, (chrom, start, end) = heapq.heappop(heap)
+        middle = start + (end - start) // 2
+        for half in (regions.Region(chrom, start, middle), regions.Region(chrom, middle, end)):
+            heapq.heappush(heap, (-half.width, half))
+    return sorted(region for _, region in heap)
+
+
+def by_share(
+    contigs: list[regions.Region], shares: Mapping[str, float], *, seed: int
+) -> dict[str, list[regions.Region]]:
+    """Deals contigs to splits at random, longest first, so that bases come close to the shares.
+
+    A split is drawn with a probability proportional to the bases that it still lacks, except that
+    a contig longer than a fifth of what a held-out split lacks does not go there. A held-out split
+    left without a contig takes the shortest one of the first split.
+
+    Args:
+        contigs: Stretches to deal.
+        shares: Share of all bases of each split; the first takes what fits nowhere else.
+        seed: Of the random draws.
+    """
+    random = np.random.default_rng(seed)
+    first, *held_out = shares
+    total = sum(region.width for region in contigs)
+    lacking = {split: share * total for split, share in shares.items()}
+    dealt: dict[str, list[regions.Region]] = {split: [] for split in shares}
+    for region in sorted(contigs, key=lambda region: (-region.width, region)):
+        eligible = [first] + [
+            split for split in held_out if region.width <= _LARGEST_SHARE * lacking[split]
+        ]
+        gaps = np.array([max(lacking[split], 0.0) for split in eligible])
+        chances = gaps / gaps.sum() if gaps.sum() > 0 else None
+        split = eligible[0] if chances is None else str(random.choice(eligible, p=chances))
+        dealt[split].append(region)
+        lacking[split] -= region.width
+    for split in held_out:
+        if not dealt[split] and shares[split] > 0 and len(dealt[first]) > 1:
+            shortest = min(dealt[first], key=lambda region: (region.width, region))
+            dealt[first].remove(shortest)
+            dealt[split].append(shortest)
+    return dealt
+
+
+def by_chromosome(
+    contigs: list[regions.Region], held_out: Mapping[str, Sequence[str]]
+) -> dict[str, list[regions.Region]]:
+    """Whole chromosomes to held-out splits, all others to `train`.
+
+    Raises:
+        DataError: A chromosome is named twice, or has no contig.
+    """
+    split_of: dict[str, str] = {}
+    known = {region.chrom for region in contigs}
+    for split, chroms in held_out.items():
+        for chrom in chroms:
+            if chrom in split_of:
+                raise errors.DataError(f"chromosome {chrom} is in {split_of[chrom]} and {split}.")
+            if chrom not in known:
+                raise errors.DataError(
+                    f"chromosome {chrom} of split {split} is not in the genome, or is shorter than "
+                    f"one window.{errors.did_you_mean(chrom, known)}"
+                )
+            split_of[chrom] = split
+    dealt: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}
+    for region in contigs:
+        dealt[split_of.get(region.chrom, "train")].append(region)
+    return dealt
+
+
+def by_fold(
+    contigs: list[regions.Region], folds: int, *, seed: int
+) -> dict[str, list[regions.Region]]:
+    """Deals contigs, longest first, to the fold with the fewest bases; ties at random.
+
+    Raises:
+        DataError: There are fewer contigs than folds.
+    """
+    if folds < 2:
+        raise errors.DataError(f"--folds {folds}: at least 2 folds are needed.")
+    if len(contigs) < folds:
+        raise errors.DataError(
+            f"{len(contigs)} contigs cannot make {folds} folds; break them smaller with --break."
+        )
+    names = [f"fold{index}" for index in np.random.default_rng(seed).permutation(folds)]
+    dealt: dict[str, list[regions.Region]] = {f"fold{index}": [] for index in range(folds)}
+    bases = dict.fromkeys(names, 0)
+    for region in sorted(contigs, key=lambda region: (-region.width, region)):
+        fewest = min(names, key=lambda name: bases[name])
+        dealt[fewest].append(region)
+        bases[fewest] += region.width
+    return dealt
+
+
+def separate(dealt: Mapping[str, list[regions.Region]], margin: int) -> Contigs:
+    """Rejoins contigs within each split and keeps `margin` bases between splits.
+
+    The split with fewer bases keeps its edge.
+    """
+    whole = {split: intervals.Intervals(members) for split, members in dealt.items()}
+    order = sorted(dealt, key=lambda split: (sum(r.width for r in dealt[split]), split))
+    for index, split in enumerate(order):
+        guarded = intervals.Intervals(
+            regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
+            for region in whole[split].members()
+        )
+        for larger in order[index + 1 :]:
+            whole[larger] = whole[larger].minus(guarded)
+    return whole

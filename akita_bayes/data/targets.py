@@ -1,0 +1,143 @@
+"""`targets.txt`: which coolers become targets, and how each is clipped."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from akita_bayes import errors
+
+FILE_NAME = "targets.txt"
+_NEEDED = ("identifier", "file")
+
+
+class TargetFile(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        identifier: Unique name.
+        uri: The cooler, its path relative to the table's folder resolved.
+        clip: Largest absolute value of a log ratio; None for no limit.
+        description: Free text.
+        expected: Table of expected frequencies for a global observed/expected.
+    """
+
+    identifier: str
+    uri: str
+    clip: float | None
+    description: str
+    expected: str
+
+
+def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
+    """Reads the table: tab-separated, with columns `identifier` and `file`.
+
+    Columns `clip`, `description` and `expected` are optional; others are ignored.
+
+    Args:
+        path: The table.
+        clip: For rows that give none.
+
+    Raises:
+        DataError: The table cannot be read, lacks a column, is empty, names an identifier twice,
+            or holds a clip that is no positive number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise errors.DataError(f"{path}: no such table of targets.")
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
+    for column in _NEEDED:
+        if column not in table.columns:
+            raise errors.DataError(
+                f'{path}: no column "{column}"; its first line must name tab-separated columns '
+                f"identifier and file, and has {', '.join(map(str, table.columns))[:80]}."
+            )
+    if table.empty:
+        raise errors.DataError(f"{path}: no target; add a line for each cooler.")
+    twice = table["identifier"][table["identifier"].duplicated()]
+    if len(twice):
+        raise errors.DataError(f'{path}: the identifier "{twice.iloc[0]}" is used twice.')
+    return [
+        TargetFile(
+            identifier=row["identifier"],
+            uri=_resolve(path.parent, row["file"]),
+            clip=_clip(path, row["identifier"], row.get("clip", ""), clip),
+            description=row.get("description", ""),
+            expected=_resolve(path.parent, row.get("expected", "") or _beside(row["file"])),
+        )
+        for row in table.to_dict("records")
+    ]
+
+
+def write(path: str | Path, found: list[TargetFile]) -> None:
+    """Writes the table with absolute paths, in Basenji's columns."""
+    table = pd.DataFrame(
+        {
+            "identifier": [target.identifier for target in found],
+            "file": [target.uri for target in found],
+            "clip": ["" if target.clip is None else f"{target.clip:g}" for target in found],
+            "description": [target.description for target in found],
+        }
+    )
+    table.to_csv(path, sep="\t", index_label="index")
+
+
+def read_expected(path: str, chrom: str, bins: int) -> NDArray[np.float64]:
+    """Expected balanced frequency of one chromosome at distances 0 to `bins` - 1.
+
+    Args:
+        path: Table of `cooltools expected-cis`: `region1` (or `chrom`), `dist` (or `diag`) and
+            `balanced.avg`.
+        chrom: Chromosome, in the table's names.
+        bins: Number of distances.
+
+    Raises:
+        DataError: The table is missing, lacks a column, or is too short.
+    """
+    if not Path(path).is_file():
+        raise errors.DataError(
+            f"{path}: no such table of expected contacts; make it with `cooltools expected-cis` or "
+            "leave out --global_obsexp."
+        )
+    table = pd.read_csv(path, sep="\t")
+    name = next((column for column in ("region1", "chrom") if column in table), None)
+    if name is None or "balanced.avg" not in table:
+        raise errors.DataError(
+            f'{path}: needs the columns "region1" (or "chrom") and "balanced.avg".'
+        )
+    values = table.loc[table[name] == chrom, "balanced.avg"].to_numpy(np.float64)[:bins]
+    if len(values) < bins:
+        raise errors.DataError(
+            f"{path}: has {len(values)} distances of {chrom}, a window needs {bins}."
+        )
+    return values
+
+
+def _resolve(folder: Path, file: str) -> str:
+    path, separator, group = file.partition("::")
+    return str((folder / path).resolve()) + separator + group
+
+
+def _beside(file: str) -> str:
+    """Basenji's place: the cooler's name with `.expected` for `.cool`."""
+    return str(Path(file.partition("::")[0]).with_suffix(".expected"))
+
+
+def _clip(path: Path, identifier: str, text: str, default: float | None) -> float | None:
+    if not text.strip():
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        raise errors.DataError(
+            f'{path}: the clip of "{identifier}" is "{text}"; expected a positive number.'
+        )
+    return value
