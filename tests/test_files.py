@@ -1,0 +1,94 @@
+import hashlib
+import math
+
+import pytest
+
+from akita_bayes import errors, files
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_half(path, *, directory=False):
+    with files.atomic(path, directory=directory) as temporary:
+        (temporary / "half" if directory else temporary).write_text("half")
+        raise RuntimeError
+
+
+def test_a_finished_body_gives_the_file_its_name(tmp_path):
+    path = tmp_path / "deep" / "table.tsv.gz"
+    with files.atomic(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.name.endswith("table.tsv.gz")
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert names(path.parent) == ["table.tsv.gz"]
+
+
+def test_a_failing_body_leaves_the_older_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["table.tsv"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(path, directory=True)
+    assert names(path) == ["old"]
+    with files.atomic(path, directory=True) as temporary:
+        (temporary / "new").write_text("new")
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["run"]
+
+
+def test_leftovers_of_a_killed_process_are_cleared(tmp_path):
+    path = tmp_path / "out"
+    with files.atomic(path, directory=True) as temporary:
+        leftover = temporary
+    leftover.mkdir()
+    (leftover / "stale").write_text("stale")
+    with files.atomic(path, directory=True) as temporary:
+        assert names(temporary) == []
+
+
+def test_json_is_read_as_written_and_has_no_nan(tmp_path):
+    path = tmp_path / "metrics.json"
+    value = {"r": [0.1, None], "name": "µ"}
+    files.write_json(path, value)
+    assert files.read_json(path) == value
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(path, {"r": math.nan})
+    assert files.read_json(path) == value
+
+
+def test_json_errors_name_file_and_place(tmp_path):
+    path = tmp_path / "params.json"
+    with pytest.raises(errors.DataError, match=rf"^{path}: no such file"):
+        files.read_json(path)
+    path.write_text('{\n "a": 1,\n}')
+    with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON at line 3, column 1"):
+        files.read_json(path)
+
+
+def test_digest_is_sha256(tmp_path):
+    (tmp_path / "x").write_bytes(b"ACGT")
+    assert files.digest(tmp_path / "x") == hashlib.sha256(b"ACGT").hexdigest()
+
+
+def test_remove_takes_files_folders_and_absence(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for name in ("link", "folder", "absent"):
+        files.remove(tmp_path / name)
+        if name == "link":
+            assert (tmp_path / "folder" / "file").exists()
+    assert names(tmp_path) == []
