@@ -39,12 +39,14 @@ class SwaSpec(Frozen):
         annealing_epochs: Epochs of linear annealing from the schedule's rate to `learning_rate`.
         learning_rate: Constant rate while averaging; None keeps the schedule's.
         swag_rank: Columns kept for the low-rank part of a SWAG posterior; 0 keeps the mean alone.
+        swag_draws: Draws of the SWAG posterior that are finished and kept with the run.
     """
 
     start: NonNegativeInt | None = None
     annealing_epochs: NonNegativeInt = 5
     learning_rate: PositiveFloat | None = None
     swag_rank: NonNegativeInt = 0
+    swag_draws: PositiveInt = 20
 
 
 class TrainSpec(Frozen):
@@ -133,6 +135,8 @@ class TrainSpec(Frozen):
     def _agreement(self) -> "TrainSpec":
         if self.elbo is not None and self.loss != "elbo":
             raise ValueError(f'elbo options are given, but the loss is "{self.loss}"')
+        if self.elbo is not None and self.elbo.samples > 1 and self.elbo.free_bits:
+            raise ValueError("elbo.free_bits and elbo.samples above 1 exclude each other; keep one")
         clips = [
             name
             for name in ("clip_norm", "global_clipnorm", "agc_clip")

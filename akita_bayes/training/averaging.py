@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from akita_bayes import train_spec
 from akita_bayes.models import swag
 
+RENEWAL_BATCHES = 100
+"""Batches from which the batch statistics of a SWAG draw are computed."""
+
 
 class Averager:
     """Collects weights epoch by epoch.

@@ -6,6 +6,8 @@ process killed anywhere leaves nothing behind that a resumed one would not write
 """
 
 import dataclasses
+import itertools
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, moments
 from akita_bayes import spec as spec_
-from akita_bayes.models import build
+from akita_bayes.models import build, swag
 from akita_bayes.training import (
     artifacts,
     averaging,
@@ -36,6 +38,8 @@ from akita_bayes.training import (
     step,
     stopping,
 )
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Loop:
     ) -> None:
         train = spec.train
         self.spec, self.feeds, self.run_dir, self.watch = spec, feeds, run_dir, watch
+        self.strategy = strategy
         self.heads = list(feeds)
         self.targets = {head: spec.geometry(head).units for head in self.heads}
         self.checkpoint_steps, self.checkpoint_minutes = checkpoint_steps, checkpoint_minutes
@@ -87,15 +92,14 @@ class Loop:
             self.model = build.build(spec)
             self.optimizer = optimizers.from_spec(train)
             self.optimizer.build(self.model.trainable_variables)
-            self.objectives = {head: recipe.objective(spec, head) for head in self.heads}
+            networks = {head: build.one_head(self.model, head) for head in self.heads}
+            self.objectives = {
+                head: recipe.objective(train, networks[head], feeds[head].train.split.records)
+                for head in self.heads
+            }
+            clip = clipping.from_spec(train)
             self.steps = [
-                step.Step(
-                    build.one_head(self.model, head),
-                    self.objectives[head],
-                    self.optimizer,
-                    clipping.from_spec(train),
-                    strategy,
-                )
+                step.Step(networks[head], self.objectives[head], self.optimizer, clip, strategy)
                 for head in self.heads
             ]
         self.averager = (
@@ -129,9 +133,18 @@ class Loop:
             started = time.monotonic()
             self._train_epoch()
             row = self._end_epoch()
-            if events is not None:
-                events.epoch(row)
-            self.watch.end_epoch(row, time.monotonic() - started)
+            self._tell(row, events, started)
+            for objective in self.objectives.values():
+                if remark := objective.remark(row):
+                    _log.warning("Epoch %d: %s", self.epoch, remark)
+        if self.averager is not None:
+            started = time.monotonic()
+            self._tell(self._end_averaging(self.averager), events, started)
+
+    def _tell(self, row: history.Row, events: history.Events | None, started: float) -> None:
+        if events is not None:
+            events.epoch(row)
+        self.watch.end_epoch(row, time.monotonic() - started)
 
     def _train_epoch(self) -> None:
         order = batches.interleaving(self.epoch_steps, seed=self.spec.train.seed, epoch=self.epoch)
@@ -177,25 +190,64 @@ class Loop:
         self.epoch += 1
         if self.averager is not None:
             self.averager.collect(self.epoch - 1)
+        row = self._judge(self.epoch, columns("train", self.seen))
+        self.step_in_epoch, self.seen = 0, self._zeros()
+        self.save()
+        self.write_results(model=bool(row["best"]))
+        return row
+
+    def _judge(self, epoch: int, train: Mapping[str, float]) -> history.Row:
+        """Validates the weights as they are, and keeps them when they are the best so far."""
         valid = self.validate()
         row = {
-            "epoch": self.epoch,
+            "epoch": epoch,
             "step": self.step_in_all,
             "learning_rate": self.rate,
-            **columns("train", self.seen),
+            **train,
             **columns("valid", valid),
         }
-        score = stopping.score(row, self.spec.train.criterion)
-        best = self.stopper.update(score, self.epoch)
+        best = self.stopper.update(stopping.score(row, self.spec.train.criterion), epoch)
         row["best"] = int(best)
         self.rows.append(row)
         if best:
             self.best_weights = checkpoint.values(self.model.weights)
             self.best_moments = {head: each.moments for head, each in valid.items()}
-        self.step_in_epoch, self.seen = 0, self._zeros()
-        self.save()
-        self.write_results(model=best)
         return row
+
+    def _end_averaging(self, averager: averaging.Averager) -> history.Row:
+        """Judges the averaged weights like one more epoch, and writes SWAG draws around them.
+
+        Nothing of it enters the checkpoint, so that a run which is continued goes on from the last
+        epoch of training.
+        """
+        if not averager.count:
+            raise errors.RunError(
+                f"train.swa: training ended after {self.epoch} epochs, before averaging starts at "
+                f"epoch {averager.start + 1}; set swa.start earlier or train longer."
+            )
+        averager.assign_mean()
+        self._renew_statistics(None)
+        trained = {name: math.nan for name in self.rows[-1] if name.startswith("train_")}
+        row = self._judge(self.epoch + 1, trained)
+        self.write_results(model=bool(row["best"]))
+        if averager.options.swag_rank:
+            posterior, draws = averager.posterior(), []
+            for seed in range(averager.options.swag_draws):
+                swag.unflatten(averager.variables, posterior.draw(seed))
+                self._renew_statistics(averaging.RENEWAL_BATCHES)
+                draws.append(swag.flatten(swag.held(self.model)))
+            with checkpoint.disk_full_explained(self.run_dir / swag.FILE):
+                swag.save(self.run_dir / swag.FILE, posterior, np.stack(draws))
+        return row
+
+    def _renew_statistics(self, limit: int | None) -> None:
+        """Recomputes batch statistics on training data, `limit` batches of each head or all."""
+        batches_ = itertools.chain.from_iterable(
+            itertools.islice(feed.train.epoch(0), limit) for feed in self.feeds.values()
+        )
+        averaging.recompute_batch_statistics(
+            self.model, batches_, lambda run: lambda x: self.strategy.run(run, args=(x,))
+        )
 
     def validate(self) -> dict[str, metrics.Accumulator]:
         """Loss and metrics of every head on its whole validation split, at inference."""

@@ -39,6 +39,10 @@ class Objective(Protocol):
         """Called before an epoch, counted from 0, or on resuming in it; a warm-up goes on here."""
         ...
 
+    def remark(self, row: Mapping[str, float]) -> str | None:
+        """What a person should be told about an epoch, given its row of the history."""
+        ...
+
 
 class PixelObjective:
     """A pixel loss, plus the weight regularisation that the model's layers ask for.
@@ -58,6 +62,9 @@ class PixelObjective:
 
     def begin_epoch(self, epoch: float) -> None:
         """Nothing changes."""
+
+    def remark(self, row: Mapping[str, float]) -> str | None:
+        """Nothing to say."""
 
 
 def penalty(model: keras.Model) -> Tensor:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import pandas as pd
 
 from akita_bayes import errors
 from akita_bayes import spec as spec_
 from akita_bayes.data import statistics
 from akita_bayes.models import zoo
-from akita_bayes.training import losses
+from akita_bayes.training import elbo, losses
 from akita_bayes.training import objective as objective_
 
 
@@ -65,13 +66,19 @@ def adapt(
     return adapted
 
 
-def objective(spec: spec_.Spec, head: str) -> objective_.Objective:
+def objective(train: spec_.TrainSpec, model: keras.Model, examples: int) -> objective_.Objective:
     """The objective of one head; called in the strategy's scope, since it may own variables.
+
+    Args:
+        train: Names the loss and its options.
+        model: From sequence to the head.
+        examples: Training examples.
 
     Raises:
         SpecError: The loss has an unknown name.
     """
-    train = spec.train
+    if train.elbo is not None:
+        return elbo.Elbo(model, train.elbo, examples)
     return objective_.PixelObjective(
         losses.named(train.loss, spec_weight=train.spec_weight, total_weight=train.total_weight)
     )
