@@ -84,15 +84,16 @@ class Measurement(Frozen):
     Attributes:
         kind: `bins` is a dense network with one softmax hidden layer and a softmax over bins;
             `monotone_bins` the same with every adjacent-bin log odds rising with activity;
+            `spline_bins` log odds that are splines of the log activity, for sampling;
             `gaussian` and `skewed` are noise on a continuous read-out a + b log(t + t0);
             `poisson` counts with mean exposure * a (t + t0).
-        hidden: Width of the hidden layer of the bins.
+        hidden: Width of the hidden layer of the bins; number of knots of the splines.
         read_out: What the bins see: the activity t, as in the paper, or its logarithm.
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
         weight_prior: Prior of every weight of the process.
     """
 
-    kind: Literal["bins", "monotone_bins", "gaussian", "skewed", "poisson"] = "bins"
+    kind: Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "poisson"] = "bins"
     hidden: int = pydantic.Field(default=10, ge=1)
     read_out: Literal["activity", "log_activity"] = "activity"
     leave_out: tuple[str, ...] = ()

@@ -8,13 +8,15 @@ and the activity is [..., N] with the sequences last.
     monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
               rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
               V >= 0: the bins are ordered by monotone likelihood ratio.
+    spline    log p_b / p_0 a natural cubic spline of log t; no hidden units that could trade
+              places, so a sampler meets one mode and not ten factorial (the posterior's choice).
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
               (Fernandez and Steel 1998).
     poisson   y ~ Poisson(exposure * a (t + t0)).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -185,6 +187,55 @@ class MonotoneBins(SoftmaxBins):
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
+class SplineBins(SoftmaxBins):
+    """p(bin | t) whose log odds are natural cubic splines of log t. [B, 1] -> [B, M].
+
+    log p_b / p_0 = sum_k c_kb B_k(log t - centre): `hidden` knots evenly spaced over 4 nats on
+    either side of the centre, linear beyond (Hastie, Tibshirani and Friedman 2009, equation 5.4).
+    The B_k are orthonormal under N(0, 2^2), so that one prior suits every weight.
+    """
+
+    kind = "spline_bins"
+    REACH = 4.0
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.hidden < 3:
+            raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
+        self._knots = np.linspace(-self.REACH, self.REACH, self.hidden)
+        grid = np.linspace(-1.5 * self.REACH, 1.5 * self.REACH, 1001)
+        basis = np.stack([np.asarray(column) for column in self._basis(grid)], axis=-1)
+        density = np.exp(-0.5 * (2 * grid / self.REACH) ** 2)
+        gram = (basis * (density / density.sum())[:, None]).T @ basis
+        self._orthonormal = np.linalg.inv(np.linalg.cholesky(gram))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"centre": (), "log_odds": (self.hidden, self.columns - 1)}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        log_odds = rng.normal(0.0, 0.1, (self.hidden, self.columns - 1))
+        log_odds[1] += np.linspace(0.0, 1.0, self.columns - 1)
+        return {"centre": np.asarray(rng.normal(-0.75 * self.REACH, 1.0)), "log_odds": log_odds}
+
+    def log_bins(self, weights: Weights, activity: Any) -> Any:
+        z = ops.log(activity + TINY) - weights["centre"][..., None]
+        orthonormal = ops.cast(self._orthonormal, z.dtype)
+        odds = ops.matmul(ops.swapaxes(weights["log_odds"], -1, -2), orthonormal)
+        logits = ops.matmul(odds, ops.stack(list(self._basis(z)), axis=-2))
+        return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
+
+    def _basis(self, z: Any) -> Iterator[Any]:
+        yield ops.ones_like(z)
+        yield z
+        last = self._knots[-1]
+        end = ops.relu(z - last) ** 3
+        tails = [(ops.relu(z - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
+        for tail in tails[:-1]:
+            yield tail - tails[-1]
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
 class GaussianNoise(MeasurementProcess):
     """A read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation."""
 
@@ -277,7 +328,14 @@ class PoissonCounts(MeasurementProcess):
 
 PROCESSES: dict[str, type[MeasurementProcess]] = {
     process.kind: process
-    for process in (SoftmaxBins, MonotoneBins, GaussianNoise, SkewedNoise, PoissonCounts)
+    for process in (
+        SoftmaxBins,
+        MonotoneBins,
+        SplineBins,
+        GaussianNoise,
+        SkewedNoise,
+        PoissonCounts,
+    )
 }
 
 

@@ -64,6 +64,7 @@ ROWS = [
     Row(measurement.MonotoneBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
     Row(measurement.PoissonCounts, {}, (1,), (1,), ["float32"]),
     Row(measurement.SkewedNoise, {}, (1,), (3,), ["float32"]),
+    Row(measurement.SplineBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
     Row(measurement.SoftmaxBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
     Row(
         noise.ObservationNoise,
