@@ -25,7 +25,7 @@ def test_linear_and_null_change_nothing():
 
 
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(ValueError, match="relu, gelu.* got 'rellu'"):
+    with pytest.raises(ValueError, match=r"relu, gelu.* got 'rellu'"):
         activation.named("rellu")
 
 
