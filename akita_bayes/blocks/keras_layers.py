@@ -26,7 +26,6 @@ ALLOWED = (
     "MaxPooling2D",
     "Reshape",
     "SeparableConv1D",
-    "SpatialDropout1D",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
