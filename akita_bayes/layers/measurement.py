@@ -16,7 +16,7 @@ and the activity is [..., N] with the sequences last.
     poisson   y ~ Poisson(exposure * a (t + t0)).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -204,7 +204,7 @@ class SplineBins(SoftmaxBins):
             raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
         self._knots = np.linspace(-self.REACH, self.REACH, self.hidden)
         grid = np.linspace(-1.5 * self.REACH, 1.5 * self.REACH, 1001)
-        basis = np.stack([np.asarray(column) for column in self._basis(grid)], axis=-1)
+        basis = np.stack(list(self._basis(grid, lambda z: np.maximum(z, 0.0))), axis=-1)
         density = np.exp(-0.5 * (2 * grid / self.REACH) ** 2)
         gram = (basis * (density / density.sum())[:, None]).T @ basis
         self._orthonormal = np.linalg.inv(np.linalg.cholesky(gram))
@@ -222,15 +222,15 @@ class SplineBins(SoftmaxBins):
         z = ops.log(activity + TINY) - weights["centre"][..., None]
         orthonormal = ops.cast(self._orthonormal, z.dtype)
         odds = ops.matmul(ops.swapaxes(weights["log_odds"], -1, -2), orthonormal)
-        logits = ops.matmul(odds, ops.stack(list(self._basis(z)), axis=-2))
+        logits = ops.matmul(odds, ops.stack(list(self._basis(z, ops.relu)), axis=-2))
         return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
 
-    def _basis(self, z: Any) -> Iterator[Any]:
-        yield ops.ones_like(z)
+    def _basis(self, z: Any, relu: Callable[[Any], Any]) -> Iterator[Any]:
+        yield 0.0 * z + 1.0
         yield z
         last = self._knots[-1]
-        end = ops.relu(z - last) ** 3
-        tails = [(ops.relu(z - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
+        end = relu(z - last) ** 3
+        tails = [(relu(z - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
         for tail in tails[:-1]:
             yield tail - tails[-1]
 
