@@ -68,9 +68,10 @@ def anchored(
         variant: A row without a reason not to score it.
         geometry: The model's.
         sizes: Bases of every chromosome.
-        share: 0 centres the window on its event. Otherwise window centres lie on a grid of this
-            many bases, so that neighbours share one.
+        share: Windows start on a grid of this many bases, rounded up to whole bins, so that
+            neighbours share one; 0 is a grid of one bin, which centres the event to within a bin.
     """
+    grid = max(-(-share // geometry.bin_width), 1) * geometry.bin_width
     window = geometry.seq_length
     alternative = alleles.edited(variant, sizes)
     reference = alleles.reference(variant.chrom, sizes[variant.chrom])
@@ -81,10 +82,7 @@ def anchored(
     longer = "reference" if lost >= put else "alternative"
     width = max(lost, put)
     first = variant.start if variant.kind == "DUP" else start
-    middle = (first + start + width) // 2
-    if share:
-        middle = (middle + share // 2) // share * share
-    left = middle - window // 2
+    left = _snapped((first + start + width) // 2 - window // 2, grid)
     right = left + min(lost, put) - width
     once = (left,)
     twice = (left, right) if right != left else once
@@ -93,6 +91,10 @@ def anchored(
     else:
         windows = _windows(reference, twice, window), _windows(alternative, once, window)
     return Pair(*windows, longer, (first - left, start + width - left))
+
+
+def _snapped(left: int, grid: int) -> int:
+    return (left + grid // 2) // grid * grid
 
 
 def _event(variant: records.Variant) -> tuple[int, int, int]:
@@ -111,7 +113,10 @@ def _windows(
 
 
 def _junction(
-    variant: records.Variant, alternative: alleles.Segments, window: int, sizes: Mapping[str, int]
+    variant: records.Variant,
+    alternative: alleles.Segments,
+    window: int,
+    sizes: Mapping[str, int],
 ) -> Pair:
     first, last = alternative[0], alternative[-1]
     total = alleles.length(alternative)
