@@ -75,6 +75,23 @@ def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
     ]
 
 
+def names(data_dir: str | Path, count: int) -> list[str]:
+    """Identifiers of a data directory's targets; `target0`, ... where it has no table of them.
+
+    Raises:
+        DataError: The table has another number of rows than the records have targets.
+    """
+    path = Path(data_dir) / FILE_NAME
+    if not path.is_file():
+        return [f"target{index}" for index in range(count)]
+    found = [target.identifier for target in read(path)]
+    if len(found) != count:
+        raise errors.DataError(
+            f"{path}: has {len(found)} rows for records of {count} targets; correct the table."
+        )
+    return found
+
+
 def write(path: str | Path, found: list[TargetFile]) -> None:
     """Writes the table with absolute paths, in Basenji's columns."""
     table = pd.DataFrame(

@@ -25,8 +25,8 @@ from akita_bayes.evaluate import calibration
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.models.recalibration import Recalibration
 
-# |r| is binned finely instead of kept: quantiles to 0.005, memory independent of the pixels.
-_GRID = np.concatenate([np.linspace(0, 10, 2001), [np.inf]])
+# |r| is binned finely instead of kept: quantiles to 0.4 %, memory independent of the pixels.
+_GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])
 
 _LEAST_SHARE = 0.01
 

@@ -57,6 +57,7 @@ def sample_posterior(
     keep_draws: bool = False,
     head: str | int | None = None,
     batch_size: int | None = None,
+    recalibrated: bool = True,
     recalibration: Recalibration | None = None,
 ) -> Posterior:
     """Draws from the posterior and summarises; memory does not grow with the number of draws.
@@ -71,6 +72,7 @@ def sample_posterior(
         keep_draws: Also return every draw.
         head: One head of several, by name or number.
         batch_size: Sequences computed at a time.
+        recalibrated: False leaves the standard deviations as the model states them.
         recalibration: Factors on the standard deviations; None takes those of the model's run.
 
     Raises:
@@ -81,7 +83,7 @@ def sample_posterior(
     if draws < 1 or not all(0 < level < 1 for level in quantiles):
         raise errors.DataError("draws must be at least 1, and quantiles between 0 and 1.")
     sampler = Sampler(model, head=head, seed=seed)
-    recalibration = recalibration or sampler.recalibration
+    recalibration = (recalibration or sampler.recalibration) if recalibrated else None
     parts = [
         _summary(sampler, batch, draws, quantiles, keep_draws, recalibration)
         for batch in predict.batches(x, sampler.length, batch_size)
@@ -163,6 +165,40 @@ class Sampler:
         return np.sqrt(np.mean(np.square(known), axis=0)) if known else None
 
 
+class _Passes(NamedTuple):
+    """Compiled passes of a network to one head; what a draw changes takes its seed and number."""
+
+    network: keras.Model
+    cut: cut.Cut | None
+    encode: Any
+    decode: Any
+    whole: Any
+
+
+def _passes(model: build.Network, head: str) -> _Passes:
+    """The passes of a network, compiled once and kept with it."""
+    kept = model.__dict__.setdefault("_passes_by_head", {})
+    if head not in kept:
+        network = build.one_head(model, head)
+        halves = cut.before_posteriors(network)
+        kept[head] = _Passes(
+            network,
+            halves,
+            None if halves is None else tf.function(halves.encoder, reduce_retracing=True),
+            None if halves is None else _drawn(halves.decoder),
+            _drawn(network),
+        )
+    return kept[head]
+
+
+def _drawn(part: keras.Model) -> Any:
+    def draw(x: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        with stochastic.drawing(seed, number):
+            return tf.cast(part(x, training=False), tf.float32)
+
+    return tf.function(draw, reduce_retracing=True)
+
+
 class _Member:
     """One network: cut before its posterior layers, or drawn as a whole from its SWAG weights."""
 
@@ -172,56 +208,41 @@ class _Member:
                 "an exported model holds its mean alone; draw from the run directory that it came "
                 "from."
             )
-        self.network = build.one_head(model, head)
-        self._all = model
+        self._model = model
+        self._passes = _passes(model, head)
         self._weights = model.swag_draws
-        self._cut = cut.before_posteriors(self.network)
-        self.encodes = self._cut is not None and self._weights is None
-        self._usual = None if self._weights is None else swag.flatten(swag.held(model))
-        decoder = self._cut.decoder if self._cut is not None and self.encodes else self.network
-        self._decode = _compiled(decoder)
+        self.encodes = self._passes.cut is not None and self._weights is None
 
     @property
     def held(self) -> int | None:
         """Number of distinct draws; None for a latent or weight posterior, which has no end."""
-        if self._cut is not None:
+        if self._passes.cut is not None:
             return None
         return 1 if self._weights is None else len(self._weights)
 
     def encode(self, batch: NDArray) -> Any:
-        assert self._cut is not None
-        return self._cut.encoder(tf.cast(batch, tf.float32), training=False)
+        return self._passes.encode(tf.cast(batch, tf.float32), training=False)
 
     def draw(self, part: Any, seed: int, number: int) -> NDArray[np.float32]:
         """Draw `number` of an encoded batch, or of a plain one."""
-        if self._weights is not None:
-            swag.unflatten(swag.held(self._all), self._weights[number % len(self._weights)])
+        randomness = tf.constant(seed), tf.constant(number)
+        if self.encodes:
+            return self._passes.decode(part, *randomness).numpy()
+        x = tf.cast(part, tf.float32)
+        if self._weights is None:
+            return self._passes.whole(x, *randomness).numpy()
+        variables = swag.held(self._model)
+        usual = swag.flatten(variables)
         try:
-            part = part if self.encodes else tf.cast(part, tf.float32)
-            return self._decode(part, tf.constant(seed), tf.constant(number)).numpy()
+            swag.unflatten(variables, self._weights[number % len(self._weights)])
+            return self._passes.whole(x, *randomness).numpy()
         finally:
-            if self._usual is not None:
-                swag.unflatten(swag.held(self._all), self._usual)
+            swag.unflatten(variables, usual)
 
     def aleatoric_sd(self) -> NDArray[np.float32] | None:
-        found = [
-            layer for layer in self.network.layers if isinstance(layer, noise.ObservationNoise)
-        ]
+        layers = self._passes.network.layers
+        found = [layer for layer in layers if isinstance(layer, noise.ObservationNoise)]
         return found[0].sd().numpy() if found else None
-
-
-def _compiled(decoder: keras.Model) -> Any:
-    """The decoder as a function of its input, a seed and the number of a draw; traced once."""
-    held = getattr(decoder, "drawn", None)
-    if held is None:
-
-        @tf.function(reduce_retracing=True)
-        def held(part: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-            with stochastic.drawing(seed, number):
-                return tf.cast(decoder(part, training=False), tf.float32)
-
-        decoder.drawn = held
-    return held
 
 
 def _summary(

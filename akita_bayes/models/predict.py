@@ -121,15 +121,18 @@ def head_name(model: Any, head: str | int | None) -> str | None:
     return model.spec.head(head).name
 
 
-def batches(
-    x: NDArray | Iterable[NDArray], length: int, batch_size: int | None
-) -> Iterator[NDArray]:
-    """Cuts sequences [B, `length`, 4] into batches; None takes what fits two megabase windows.
+def batch_size(length: int) -> int:
+    """Windows of so many bases that are computed at a time: what fits two of a megabase."""
+    return max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
+
+
+def batches(x: NDArray | Iterable[NDArray], length: int, size: int | None) -> Iterator[NDArray]:
+    """Cuts sequences [B, `length`, 4] into batches of `size`; None takes `batch_size`.
 
     Raises:
         DataError: `x` has another shape.
     """
-    size = batch_size or max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
+    size = size or batch_size(length)
     for block in [x] if hasattr(x, "shape") else x:
         block = np.asarray(block)
         if block.ndim != 3 or block.shape[1:] != (length, 4):

@@ -1,0 +1,164 @@
+"""Checks on held-out windows that a model's intervals are true, and mends them.
+
+Posterior draws of the validation split give a scale per target and genomic distance, which is
+stored in the run directory and applied by every command from then on. The test split then tells,
+before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
+sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals of a
+block bootstrap over windows.
+
+Writes calibration.json, calibration.tsv and figures into RUN/calibration, or into OUT_DIR.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes import files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.evaluate import calibrate
+
+_SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spearman", "ause")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(__doc__, "akita_calibrate.py runs/demo runs/demo/data")
+    parser.add_argument("run", help="run directory of a trained model")
+    parser.add_argument("data_dir", help="data directory")
+    parser.add_argument("-o", "--out_dir", help="where to write, instead of RUN/calibration")
+    parser.add_argument(
+        "--ensemble",
+        type=console.words,
+        default=(),
+        help="further run directories, comma-separated; the scales are then written to OUT_DIR",
+    )
+    parser.add_argument("--draws", type=int, default=32, help="posterior draws per window")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws and the bootstrap")
+    parser.add_argument("--head", help="one head of several")
+    parser.add_argument("--split", default="test", help="split to judge on")
+    parser.add_argument("--fit_split", default="valid", help="split to fit the scales on")
+    parser.add_argument("--distances", type=int, default=8, help="strata of genomic distance")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes.data import dataset, targets
+        from akita_bayes.evaluate import calibrate
+        from akita_bayes.models import load
+
+        out = Path(options.out_dir or Path(options.run) / "calibration")
+        model = load.load_model(
+            [options.run, *options.ensemble] if options.ensemble else options.run
+        )
+        windows = sum(
+            dataset.open_split(options.data_dir, split, batch_size=1).records
+            for split in (options.fit_split, options.split)
+        )
+        with console.progress("Drawing", windows) as advance:
+            report = calibrate.calibrate(
+                model,
+                options.data_dir,
+                draws=options.draws,
+                seed=options.seed,
+                split=options.split,
+                fit_split=options.fit_split,
+                head=options.head,
+                distances=options.distances,
+                advance=advance,
+            )
+        names = targets.names(options.data_dir, report.example.mean.shape[-1])
+        write(report, names, out)
+        report.recalibration.save(out if options.ensemble else options.run)
+        _show(report, out)
+
+    return console.run(command)
+
+
+def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
+    """Writes the numbers and figures of a report into a directory."""
+    from akita_bayes.plots import calibration as plots
+
+    files.write_json(
+        out / "calibration.json", {"before": report.before, "after": report.after, "targets": names}
+    )
+    with files.atomic(out / "calibration.tsv") as temporary:
+        temporary.write_text(_table(report, names), encoding="utf-8")
+    example = report.example
+    pixels = _chosen_pixels(len(example.mean))
+    figures = {
+        "reliability": plots.reliability(
+            {"as stated": report.before, "recalibrated": report.after}
+        ),
+        "coverage_by_distance": plots.coverage_by_distance(
+            report.after, names, bin_width=report.bin_width
+        ),
+        "sd_beside_error": plots.sd_beside_error(
+            example.target[:, 0],
+            example.mean[:, 0],
+            example.sd[:, 0],
+            diagonal_offset=report.diagonal_offset,
+            title=names[0],
+        ),
+        "pixels": plots.pixel_distributions(
+            report.draws[:, pixels, 0],
+            example.aleatoric_sd[pixels, 0],
+            example.target[pixels, 0],
+            [_pixel_name(report, pixel) for pixel in pixels],
+        ),
+    }
+    for name, figure in figures.items():
+        with files.atomic(out / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=130)
+
+
+def _chosen_pixels(pixels: int) -> list[int]:
+    return [round(pixels * (k + 0.5) / 8) for k in range(8)]
+
+
+def _pixel_name(report: "calibrate.Report", pixel: int) -> str:
+    from akita_bayes import triangle
+
+    bins = triangle.bins(len(report.example.mean), report.diagonal_offset)
+    rows, columns = triangle.indices(bins, report.diagonal_offset)
+    return f"bins {rows[pixel]} and {columns[pixel]}"
+
+
+def _table(report: "calibrate.Report", names: Sequence[str]) -> str:
+    """A row per target and distance stratum, before and after."""
+    edges = report.after["distance_edges"]
+    columns = ["nll", "crps", "rmse", "mean_sd", "sharpness"]
+    columns += [f"coverage_{level:.0%}" for level in report.after["levels"]]
+    lines = ["\t".join(["target", "from_bp", "to_bp", "state", *columns])]
+    for state, summary in (("stated", report.before), ("recalibrated", report.after)):
+        for name, strata in zip(names, summary["strata"], strict=True):
+            for d, stratum in enumerate(strata):
+                place = [str(edge * report.bin_width) for edge in (edges[d], edges[d + 1])]
+                values = [
+                    "" if stratum[c] is None else f"{stratum[c]['estimate']:.5f}" for c in columns
+                ]
+                lines.append("\t".join([name, *place, state, *values]))
+    return "\n".join(lines) + "\n"
+
+
+def _show(report: "calibrate.Report", out: Path) -> None:
+    import rich.table
+
+    table = rich.table.Table("", "as stated", "recalibrated")
+    rows = [*_SHOWN, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
+    for row in rows:
+        cells = [_cell(summary["overall"][row]) for summary in (report.before, report.after)]
+        table.add_row(row.replace("_", " "), *cells)
+    console.stdout.print(table)
+    console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
+
+
+def _cell(value: dict[str, Any] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value['estimate']:.3f} ({value['lower']:.3f} to {value['upper']:.3f})"

@@ -1,0 +1,153 @@
+"""From a trained model and held-out windows to a calibration report, and factors that mend it."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import errors
+from akita_bayes.data import dataset
+from akita_bayes.evaluate import calibration, strata
+from akita_bayes.evaluate import recalibration as recalibration_
+from akita_bayes.evaluate.recalibration import Prediction
+from akita_bayes.models import posterior, predict
+from akita_bayes.models.recalibration import Recalibration
+
+DRAWS = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What is stated, what is true, and the factors between the two.
+
+    Attributes:
+        before: Calibration of the model as it states itself, `Calibration.summary`.
+        after: The same with the factors applied.
+        recalibration: The factors.
+        example: One window of the tested split, recalibrated.
+        draws: Draws of the mean of that window. [S, P, T].
+        bin_width: Bases per bin.
+        diagonal_offset: First diagonal of the triangle.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    recalibration: Recalibration
+    example: Prediction
+    draws: NDArray[np.float32]
+    bin_width: int
+    diagonal_offset: int
+
+
+def calibrate(
+    model: Any,
+    data_dir: str | Path,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    split: str = "test",
+    fit_split: str = "valid",
+    head: str | int | None = None,
+    distances: int = 8,
+    advance: Callable[[int], None] = lambda windows: None,
+) -> Report:
+    """Fits the recalibration on one split and judges the model, before and after, on another.
+
+    Args:
+        model: A network or an ensemble, from `load_model`.
+        data_dir: A data directory of contact maps.
+        draws: Posterior draws per window.
+        seed: Of the draws and of the block bootstrap.
+        split: Split to judge on.
+        fit_split: Split to fit on; must be another.
+        head: One head of several.
+        distances: Strata of genomic distance.
+        advance: Told how many windows are done, batch by batch.
+
+    Raises:
+        DataError: The splits are one, a split is bad, or the data are tracks rather than maps.
+    """
+    if split == fit_split:
+        raise errors.DataError(
+            f'split: intervals fitted on "{split}" cannot be judged on it; choose another.'
+        )
+    place = model.spec.geometry(predict.head_name(model, head))
+    if place.diagonal_offset is None:
+        raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
+    groups = strata.log_spaced(place.bins, place.diagonal_offset, distances)
+    held_out = predictions(
+        model, data_dir, fit_split, draws=draws, seed=seed, head=head, advance=advance
+    )
+    fitted = recalibration_.fit(held_out, groups, place.diagonal_offset)
+    tested = predictions(model, data_dir, split, draws=draws, seed=seed, head=head, advance=advance)
+    mended = [apply(each, fitted) for each in tested]
+    stated = tested if fitted.noise is None else [_with_noise(each, fitted) for each in tested]
+    return Report(
+        _summary(stated, groups, seed),
+        _summary(mended, groups, seed),
+        fitted,
+        mended[0],
+        _draws_of_first(model, data_dir, split, draws=draws, seed=seed, head=head),
+        place.bin_width,
+        place.diagonal_offset,
+    )
+
+
+def predictions(
+    model: Any,
+    data_dir: str | Path,
+    split: str,
+    *,
+    draws: int,
+    seed: int = 0,
+    head: str | int | None = None,
+    advance: Callable[[int], None] = lambda windows: None,
+) -> list[Prediction]:
+    """Every window of a split, measured and predicted, as the model states itself."""
+    found = []
+    size = predict.batch_size(model.spec.model.seq_length)
+    for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
+        stated = posterior.sample_posterior(
+            model,
+            batch["sequence"].numpy(),
+            draws=draws,
+            seed=seed,
+            quantiles=(),
+            head=head,
+            recalibrated=False,
+        )
+        arrays = (batch["target"].numpy(), batch["mask"].numpy(), *stated[:3])
+        found += [Prediction(*window) for window in zip(*arrays, strict=True)]
+        advance(len(stated.mean))
+    return found
+
+
+def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:
+    """A prediction with the factors applied, as `sample_posterior` would."""
+    prediction = _with_noise(prediction, fitted)
+    factors = fitted.factors(len(prediction.mean))
+    return prediction._replace(
+        epistemic_sd=prediction.epistemic_sd * factors,
+        aleatoric_sd=prediction.aleatoric_sd * factors,
+    )
+
+
+def _with_noise(prediction: Prediction, fitted: Recalibration) -> Prediction:
+    noise = fitted.aleatoric_sd(len(prediction.mean))
+    return prediction if noise is None else prediction._replace(aleatoric_sd=noise)
+
+
+def _summary(found: list[Prediction], groups: strata.Strata, seed: int) -> dict[str, Any]:
+    accumulator = calibration.Calibration(groups, found[0].mean.shape[-1])
+    for each in found:
+        accumulator.update(each.target, each.mean, each.sd, each.mask)
+    return accumulator.summary(seed=seed)
+
+
+def _draws_of_first(model: Any, data_dir: str | Path, split: str, **options: Any) -> NDArray:
+    first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
+    x = first["sequence"].numpy()
+    return np.stack([y[0] for y in posterior.draw(model, x, **options)])

@@ -1,0 +1,61 @@
+"""The command makes a model's intervals true, and every later posterior uses what it stored."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from akita_bayes.cli import akita_calibrate
+from akita_bayes.evaluate import calibrate
+from akita_bayes.models import load, posterior, zoo
+from akita_bayes.training import fit
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrate")
+    data = tiny.write_data(folder / "data", train=32, valid=40, test=40)
+    raw = tiny.spec_json(loss="elbo", elbo={"initial_noise": 0.05}, train_epochs_max=2)
+    raw["model"]["head_hic"].insert(0, {"name": "normal_latent", "units": 3})
+    fit.fit(zoo.parse_spec(raw), data, out_dir=folder / "run", devices="cpu", tensorboard=False)
+    return folder
+
+
+def test_intervals_are_mended_stored_and_used(trained, capsys):
+    run, data = trained / "run", trained / "data"
+    x = tiny.one_hot(2)
+    before = posterior.sample_posterior(load.load_model(run), x, draws=4)
+    assert akita_calibrate.main([str(run), str(data), "--draws", "6", "--distances", "3"]) == 0
+    found = json.loads((run / "calibration" / "calibration.json").read_text(encoding="utf-8"))
+    stated, mended = (found[k]["overall"]["coverage_90%"]["estimate"] for k in ("before", "after"))
+    assert abs(mended - 0.9) < 0.03 < abs(stated - 0.9)
+    assert (
+        found["after"]["overall"]["crps"]["estimate"]
+        < (found["before"]["overall"]["crps"]["estimate"])
+    )
+    table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
+    assert len(table) == 2 * tiny.TARGETS * (len(found["after"]["distance_edges"]) - 1)
+    assert "coverage 90%" in capsys.readouterr().out
+    model = load.load_model(run)
+    after = posterior.sample_posterior(model, x, draws=4)
+    factors = model.recalibration.factors(tiny.PIXELS)
+    np.testing.assert_allclose(after.sd, before.sd * factors, rtol=1e-5)
+    raw = posterior.sample_posterior(model, x, draws=4, recalibrated=False)
+    np.testing.assert_allclose(raw.sd, before.sd, rtol=1e-6)
+
+
+def test_a_report_s_after_is_what_the_posterior_then_says(trained):
+    model = load.load_model(trained / "run")
+    report = calibrate.calibrate(model, trained / "data", draws=4, distances=3)
+    x = tiny.one_hot(40, seed=2)[:1]
+    found = posterior.sample_posterior(model, x, draws=4, recalibration=report.recalibration)
+    np.testing.assert_allclose(found.mean[0], report.example.mean, atol=1e-5)
+    np.testing.assert_allclose(found.sd[0], report.example.sd, rtol=1e-4)
+
+
+def test_fitting_and_judging_on_one_split_is_refused(trained, capsys):
+    arguments = [str(trained / "run"), str(trained / "data"), "--split", "valid"]
+    assert akita_calibrate.main(arguments) == 2
+    assert 'intervals fitted on "valid" cannot be judged on it' in capsys.readouterr().err
