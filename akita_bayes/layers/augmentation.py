@@ -81,8 +81,10 @@ class StochasticShift(keras.layers.Layer):
         if not training:
             return x
         if self.per_example:
-            return shift(x, replicas.share(lambda batch: self._draw((batch,)), x))
-        return shift(x, self._draw(()))
+            drawn = replicas.share(lambda batch: self._draw((batch,)), x)
+        else:
+            drawn = self._draw(())
+        return shift(x, drawn, shift_max=self.shift_max)
 
     def _draw(self, draws: tuple) -> Any:
         low, high = -self.shift_max, self.shift_max + 1
@@ -103,24 +105,20 @@ class StochasticShift(keras.layers.Layer):
         }
 
 
-def shift(x: Any, bases: Any) -> Any:
+def shift(x: Any, bases: Any, *, shift_max: int) -> Any:
     """Moves sequences right for positive `bases`, left for negative; the gap holds zeros.
 
     Args:
         x: [B, L, C].
-        bases: One int32 for all, or [B].
+        bases: One int32 for all, or [B]; within -shift_max .. shift_max.
+        shift_max: Zeros to make room for on either side.
     """
-    positions = ops.arange(ops.shape(x)[1], dtype="int32")
+    padded = ops.pad(x, [[0, 0], [shift_max, shift_max], [0, 0]])
+    starts = shift_max - bases
     if not ops.ndim(bases):
-        source = positions - bases
-        moved = ops.roll(x, bases, axis=1)
-        inside = ops.logical_and(source >= 0, source < ops.shape(x)[1])[None, :, None]
-        return ops.where(inside, moved, ops.zeros_like(moved))
-    source = positions[None] - bases[:, None]
-    inside = ops.logical_and(source >= 0, source < ops.shape(x)[1])[..., None]
-    source = ops.clip(source, 0, ops.shape(x)[1] - 1)[..., None]
-    moved = ops.take_along_axis(x, source, axis=1)
-    return ops.where(inside, moved, ops.zeros_like(moved))
+        return ops.slice(padded, (0, starts, 0), ops.shape(x))
+    window = tuple(x.shape[1:])
+    return ops.map(lambda each: ops.slice(each[0], (each[1], 0), window), (padded, starts))
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from akita_bayes import dna, triangle
 from akita_bayes.layers import augmentation
@@ -59,8 +60,26 @@ def test_per_batch_shift_draws_every_value():
 def test_shift_equals_the_string_shift(bases):
     x = one_hot(2)
     expected = dna.shift_one_hot(x, bases)
-    np.testing.assert_array_equal(augmentation.shift(x, np.int32(bases)), expected)
-    np.testing.assert_array_equal(augmentation.shift(x, np.int32([bases] * 2)), expected)
+    np.testing.assert_array_equal(augmentation.shift(x, np.int32(bases), shift_max=16), expected)
+    np.testing.assert_array_equal(
+        augmentation.shift(x, np.int32([bases] * 2), shift_max=16), expected
+    )
+
+
+@pytest.mark.parametrize("per_example", [False, True])
+def test_batches_of_unknown_size_keep_their_shape(per_example):
+    strand = augmentation.StochasticReverseComplement(per_example=per_example)
+    offset = augmentation.StochasticShift(3, per_example=per_example)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 16, 4])])
+    def augmented(x):
+        x, turned = strand(x, training=True)
+        x = offset(x, training=True)
+        assert x.shape.as_list() == [None, 16, 4]
+        return x, turned
+
+    x, turned = augmented(one_hot(5))
+    assert (x.shape, turned.shape) == ((5, 16, 4), (5,))
 
 
 def test_inference_changes_nothing():
