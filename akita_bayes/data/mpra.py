@@ -79,6 +79,15 @@ class Table(NamedTuple):
         """The most common base at each position."""
         return dna.from_one_hot(np.eye(4)[self.frequencies().argmax(1)])
 
+    def take(self, rows: NDArray) -> "Table":
+        """Only some rows, counted through all libraries."""
+        first, parts = 0, []
+        for library in self.libraries:
+            last = first + len(library.index)
+            parts.append(library.take(rows[(rows >= first) & (rows < last)] - first))
+            first = last
+        return Table(tuple(parts))
+
     def select(self, names: Sequence[str]) -> "Table":
         """Only these libraries, in this order; all of them when `names` is empty.
 
@@ -126,10 +135,16 @@ class Split(NamedTuple):
     test: Table
 
 
-def split(
-    table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-) -> Split:
-    """Splits by sequence: a sequence is on the same side in every library and every replicate.
+FRACTIONS = (0.8, 0.1, 0.1)
+"""Shares of the sequences in train, validation and test."""
+
+
+def sides(
+    table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
+) -> NDArray[np.int64]:
+    """The side of a split of every row, libraries one after another. [N] of 0, 1 and 2.
+
+    A sequence is on the same side in every library and every replicate.
 
     Raises:
         DataError: A side of a library would be empty.
@@ -141,18 +156,21 @@ def split(
     side = np.full(len(unique), 2)
     side[order[:second]] = 1
     side[order[:first]] = 0
-    parts: list[list[Library]] = [[], [], []]
     for library, key in zip(table.libraries, keys, strict=True):
-        where = side[np.searchsorted(unique, key)]
-        for part in range(3):
-            rows = np.flatnonzero(where == part)
-            if not len(rows):
-                raise errors.DataError(
-                    f'Library "{library.name}" has {len(key)} sequences, too few to split in '
-                    f"parts of {fractions}."
-                )
-            parts[part].append(library.take(rows))
-    train, validation, test = (Table(tuple(part)) for part in parts)
+        if len(np.unique(side[np.searchsorted(unique, key)])) < 3:
+            raise errors.DataError(
+                f'Library "{library.name}" has {len(key)} sequences, too few to split in '
+                f"parts of {fractions}."
+            )
+    return np.concatenate([side[np.searchsorted(unique, key)] for key in keys])
+
+
+def split(
+    table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
+) -> Split:
+    """Splits by sequence, as `sides` says, into three tables."""
+    side = sides(table, seed=seed, fractions=fractions)
+    train, validation, test = (table.take(np.flatnonzero(side == part)) for part in range(3))
     return Split(train, validation, test)
 
 

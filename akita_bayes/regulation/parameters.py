@@ -91,13 +91,21 @@ class Parameters:
         """The parameters that a table calls for.
 
         Raises:
-            DataError: The sequences have another length than the mechanism's.
+            DataError: The sequences have another length than the mechanism's, or the table holds
+            another kind of measurement.
         """
         if table.sequence_length != mechanism.sequence_length:
             raise errors.DataError(
                 f"The sequences have {table.sequence_length} bases, but the mechanism "
                 f'"{mechanism.name}" declares sequence_length {mechanism.sequence_length}.'
             )
+        kind = mechanism.measurement.kind
+        for library in table.libraries:
+            if kind.endswith("bins") != (len(library.columns) > 1):
+                raise errors.DataError(
+                    f'The measurement is declared as "{kind}", but the table has '
+                    f"{len(library.columns)} column(s) of data ({', '.join(library.columns)})."
+                )
         columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
         return cls(mechanism, mechanism.wild_type or table.wild_type(), columns)
 

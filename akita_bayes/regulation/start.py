@@ -1,0 +1,98 @@
+"""Where a fit begins: random parameters around the additive effects of the bases.
+
+The additive effects are the leading canonical direction between the bases of the sites and the
+measurement: the weights of bases that correlate best with any score of the bins (or with the
+read-out). Each site takes its share, oriented so that the wild type binds better than its mutants,
+which also keeps starts away from the mirror solution in which a factor binds what it avoids.
+"""
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from akita_bayes import dna
+from akita_bayes.data import mpra
+from akita_bayes.regulation import parameters as layout
+
+ENERGY_SPREAD = 2.0
+"""Typical standard deviation, in kT, of a site's energy over a library, at the start of a fit."""
+
+MOST_ROWS = 20_000
+"""Sequences of a library that are enough for the additive effects."""
+
+
+def additive(
+    parameters: layout.Parameters, table: mpra.Table, *, seed: int = 0
+) -> dict[str, NDArray[np.float64]]:
+    """Per term with a site, the additive effect of its bases as [W, 3] contrasts.
+
+    Scaled so that a site's energy has a standard deviation of 1 over the table.
+    """
+    rng = np.random.default_rng(seed)
+    sites = [name for name, term in parameters.mechanism.terms.items() if term.site]
+    width = {name: 3 * parameters.mechanism.terms[name].width for name in sites}
+    size = sum(width.values())
+    bases = np.zeros((size, size))
+    effects = []
+    for library in table.libraries:
+        rows = rng.permutation(len(library.index))[:MOST_ROWS]
+        chosen = library.take(rows)
+        x = np.concatenate(
+            [parameters.design(name, chosen.index)[:, : width[name]] for name in sites], axis=1
+        ).astype(float)
+        y, reads = _responses(chosen, parameters.mechanism.measurement.kind)
+        x -= np.average(x, axis=0, weights=reads)
+        bases += x.T @ (x * reads[:, None])
+        y -= np.average(y, axis=0, weights=reads)
+        spread = y.T @ (y * reads[:, None])
+        scores, directions = np.linalg.eigh(spread)
+        kept = scores > 1e-9 * scores[-1]
+        effects.append(x.T @ (y * reads[:, None]) @ directions[:, kept] / np.sqrt(scores[kept]))
+    ridge = 1e-3 * np.trace(bases) / size * np.eye(size)
+    lower = np.linalg.cholesky(bases + ridge)
+    white = scipy.linalg.solve_triangular(lower, np.concatenate(effects, axis=1), lower=True)
+    leading = np.linalg.svd(white, full_matrices=False)[0][:, 0]
+    slopes = np.split(
+        scipy.linalg.solve_triangular(lower.T, leading), np.cumsum([width[name] for name in sites])
+    )
+    return {
+        name: _oriented(parameters, name, slope.reshape(-1, 3), table)
+        for name, slope in zip(sites, slopes, strict=False)
+    }
+
+
+def _responses(library: mpra.Library, kind: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of bins (or the read-out, or the log rate of counts) [N, M] and weights [N]."""
+    if len(library.columns) > 1:
+        reads = library.observed.sum(1)
+        return library.observed / reads[:, None], reads
+    if kind == "poisson":
+        return np.log((library.observed + 0.5) / library.weight[:, None]), library.weight
+    return library.observed.copy(), library.weight
+
+
+def _oriented(
+    parameters: layout.Parameters, name: str, slope: NDArray[np.float64], table: mpra.Table
+) -> NDArray[np.float64]:
+    site = parameters.mechanism.terms[name].bases
+    matrix = slope @ layout.CONTRASTS.T
+    wild = dna.to_one_hot(parameters.wild_type)[site]
+    sign = 1.0 if (matrix * wild).sum() <= 0 else -1.0
+    frequencies = table.frequencies()[site]
+    variance = (frequencies * matrix**2).sum(1) - (frequencies * matrix).sum(1) ** 2
+    return sign * slope / np.sqrt(max(variance.sum(), 1e-12))
+
+
+def draw(
+    parameters: layout.Parameters,
+    effects: dict[str, NDArray[np.float64]],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """A random theta [D]: additive effects of a random scale, all else from `Parameters.start`."""
+    theta = parameters.start(rng)
+    for name, effect in effects.items():
+        block = parameters.find(name, "bases")
+        scale = ENERGY_SPREAD * np.exp(rng.normal(0.0, 0.3))
+        noise = rng.normal(0.0, 0.05, effect.shape)
+        theta[block.start : block.stop] = (scale * effect + noise).reshape(-1)
+    return theta
