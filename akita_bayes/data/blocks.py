@@ -7,7 +7,7 @@ cooler, its windows' targets computed, and both kept in one HDF5 file until reco
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,14 +45,6 @@ class Block(NamedTuple):
 
     region: regions.Region
     windows: tuple[windows.Window, ...]
-
-
-class Row(NamedTuple):
-    """One window's targets as a block keeps them: float16 [P, T] and bool [P, T]."""
-
-    window: windows.Window
-    target: NDArray[np.float16]
-    mask: NDArray[np.bool_]
 
 
 def group(
@@ -142,14 +134,15 @@ def dropped(block: Block, path: Path) -> list[windows.Dropped]:
     return [windows.Dropped(block.windows[int(row)], *reason) for row, reason in reasons.items()]
 
 
-def rows(block: Block, path: Path, wanted: Sequence[windows.Window]) -> Iterator[Row]:
-    """Yields the wanted windows of a computed block."""
+def row(
+    block: Block, path: Path, window: windows.Window
+) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    """Target and mask of one window of a computed block. [P, T], [P, T]."""
     with h5py.File(path) as file:
-        place = {block.windows[row]: index for index, row in enumerate(file["row"][:])}
-        shape = file["target"].shape[1:]
-        for window in wanted:
-            bits = np.unpackbits(file["mask"][place[window]], count=shape[0] * shape[1])
-            yield Row(window, file["target"][place[window]], bits.reshape(shape).astype(bool))
+        index = int(np.flatnonzero(file["row"][:] == block.windows.index(window))[0])
+        target = file["target"][index]
+        bits = np.unpackbits(file["mask"][index], count=target.size)
+        return target, bits.reshape(target.shape).astype(bool)
 
 
 @functools.lru_cache(maxsize=64)

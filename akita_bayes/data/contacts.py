@@ -16,6 +16,7 @@ array is touched once, and interpolation is two passes of one-dimensional interp
 import dataclasses
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from cooltools.lib import numutils
 from numpy.typing import NDArray
@@ -205,7 +206,7 @@ def _ratio(
 ) -> NDArray[np.float64]:
     """Observed over expected, by default its logarithm, with filtered bins interpolated."""
     if expected is None:
-        ratio = numutils.observed_over_expected(smooth, valid)[0]
+        ratio = _observed_over_expected(smooth, valid)
     else:
         bins = np.arange(len(valid))
         ratio = smooth / expected[np.abs(bins[:, None] - bins)]
@@ -222,6 +223,14 @@ def _ratio(
     ratio = _interpolate(ratio, valid)
     _near_diagonal(ratio, neutral, transform.diagonal_offset)
     return ratio
+
+
+@numba.njit(cache=True)
+def _observed_over_expected(
+    matrix: NDArray, valid: NDArray
+) -> NDArray:  # pragma: no cover - compiled
+    """The function of cooltools, compiled once for all processes instead of once for each."""
+    return numutils.observed_over_expected(matrix, valid)[0]
 
 
 def _interpolate(matrix: NDArray, valid: NDArray[np.bool_]) -> NDArray:

@@ -44,8 +44,9 @@ def by_share(
     """Deals contigs to splits at random, longest first, so that bases come close to the shares.
 
     A split is drawn with a probability proportional to the bases that it still lacks, except that
-    a contig longer than a fifth of what a held-out split lacks does not go there. A held-out split
-    left without a contig takes the shortest one of the first split.
+    a contig longer than a fifth of what a held-out split lacks does not go there. In a small genome
+    that leaves held-out splits short: one with less than half of its share then takes the longest
+    contigs that fit, or the shortest of all.
 
     Args:
         contigs: Stretches to deal.
@@ -67,11 +68,25 @@ def by_share(
         dealt[split].append(region)
         lacking[split] -= region.width
     for split in held_out:
-        if not dealt[split] and shares[split] > 0 and len(dealt[first]) > 1:
-            shortest = min(dealt[first], key=lambda region: (region.width, region))
-            dealt[first].remove(shortest)
-            dealt[split].append(shortest)
+        _fill(dealt[first], dealt[split], shares[split] * total)
     return dealt
+
+
+def _fill(source: list[regions.Region], held_out: list[regions.Region], wanted: float) -> None:
+    """Moves contigs to a held-out split that got less than half of what was wanted."""
+    lacking = wanted - sum(region.width for region in held_out)
+    while lacking > wanted / 2 and len(source) > 1:
+        fitting = [region for region in source if region.width <= lacking]
+        if not fitting and held_out:
+            return
+        moved = (
+            max(fitting, key=lambda region: region.width)
+            if fitting
+            else min(source, key=lambda region: (region.width, region))
+        )
+        source.remove(moved)
+        held_out.append(moved)
+        lacking -= moved.width
 
 
 def by_chromosome(

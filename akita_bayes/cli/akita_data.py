@@ -1,0 +1,237 @@
+"""Make training data from coolers and a genome, or check a directory of it.
+
+Options keep Basenji's names and short letters; lengths are in bases unless said otherwise.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import rich.table
+
+from akita_bayes import errors
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.data import account, contacts, windows
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "akita_v1": {
+        "seq_length": 1048576,
+        "pool_width": 2048,
+        "crop": 65536,
+        "diagonal_offset": 2,
+        "as_obsexp": True,
+        "clip": 2.0,
+        "kernel_sigma": 1.0,
+        "kernel_width": 5,
+        "stride_train": 262144,
+        "stride_test": 524288,
+    },
+    "akita_v2": {
+        "seq_length": 1310720,
+        "pool_width": 2048,
+        "crop": 131072,
+        "diagonal_offset": 2,
+        "as_obsexp": True,
+        "kernel_sigma": 1.0,
+        "kernel_width": 5,
+        "stride_train": 327680,
+        "stride_test": 655360,
+        "folds": 8,
+    },
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Reads the command line and returns the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.preset:
+        parser.set_defaults(**PRESETS[arguments.preset])
+        arguments = parser.parse_args(argv)
+    if arguments.check is None and None in (arguments.fasta, arguments.targets, arguments.out):
+        parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
+    return console.run(lambda: _check(arguments) if arguments.check else _make(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "akita_data.py hg38.fa targets.txt -o data/hg38 --preset akita_v1 -p 8"
+    )
+    add = parser.add_argument
+    add("fasta", nargs="?", help="genome, plain or bgzipped FASTA")
+    add("targets", nargs="?", help="table with columns identifier, file and optionally clip")
+    add("-o", "--out", metavar="DIR", help="new data directory")
+    add("--preset", choices=sorted(PRESETS), help="published settings; further options win")
+    add("--check", metavar="DIR", help="re-read a data directory and compare with its sources")
+    add("--plot", type=int, default=0, metavar="N", help="draw N random windows")
+    add("--sample_check", type=int, default=8, help="windows that --check recomputes")
+
+    lay = parser.add_argument_group("windows")
+    add = lay.add_argument
+    add("-l", "--seq_length", type=int, help="length of a window (131072 without --windows)")
+    add("--windows", metavar="BED", help="take these windows; fourth column is the split")
+    add("--snap", type=int, help="windows start at multiples of this (default: the bin width)")
+    add("--stride_train", type=float, default=1.0, help="up to 1 in windows, above in bases")
+    add("--stride_test", type=float, default=1.0, help="the same for valid and test")
+    add("-v", "--valid", "--valid_pct", default="0.05", help="share, or chromosomes by comma")
+    add("-t", "--test", "--test_pct", default="0.05", help="share, or chromosomes by comma")
+    add("-f", "--folds", type=int, help="make this many folds instead of three splits")
+    add("--break", dest="largest_contig", type=int, default=8388608, help="halve longer contigs")
+    add("-g", "--gaps", metavar="BED", help="stretches without sequence")
+    add("--limit", metavar="BED", help="only these stretches")
+    add("-u", "--umap", metavar="BED", help="unmappable stretches")
+    add("--umap_t", type=float, default=0.3, help="share of unmappable bins that drops a window")
+    add("--umap_midpoints", metavar="BED", help="drop windows whose centre is unmappable by this")
+    add("--sample", type=float, default=1.0, help="share of windows to keep")
+    add("--seed", type=int, default=44, help="of splits, sample and order")
+    add("--st", "--split_test", dest="split_test", action="store_true", help="only lay windows")
+
+    target = parser.add_argument_group("targets")
+    add = target.add_argument
+    add("-w", "--pool_width", type=int, help="bin width (default: the cooler's)")
+    add("-c", "--crop", type=int, default=0, help="cropped off each side of the map")
+    add("-d", "--diagonal_offset", type=int, default=2, help="first diagonal kept, in bins")
+    add("-b", "--blacklist", metavar="BED", help="stretches whose bins are masked")
+    add("--as_obsexp", action="store_true", help="log of observed over expected in the window")
+    add("--global_obsexp", action="store_true", help="expected from a table beside the cooler")
+    add("--no_log", action="store_true", help="leave observed over expected as a ratio")
+    add("--clip", type=float, help="limit of log ratios where targets.txt has none")
+    add("-k", "--kernel_sigma", "--kernel_stddev", type=float, default=0.0, help="in bins")
+    add("--kernel_width", type=int, help="in bins, odd (default: 8 sigma)")
+
+    work = parser.add_argument_group("work")
+    add = work.add_argument
+    add("-r", "--seqs_per_tfr", type=int, default=128, help="records per file")
+    add("-p", "--workers", "--processes", type=int, default=1, help="processes")
+    add("--restart", action="store_true", help="continue an unfinished directory")
+    add("--local", action="store_true", help="accepted for old command lines; work is local")
+    return parser
+
+
+def _make(arguments: argparse.Namespace) -> None:
+    from akita_bayes.data import contacts, coolers, directory, targets, windows
+
+    rows = targets.read(arguments.targets, clip=arguments.clip)
+    width = arguments.pool_width or coolers.bin_width(rows[0].uri)
+    taken = windows.read_windows(arguments.windows) if arguments.windows else None
+    length = arguments.seq_length or (taken[0].region.width if taken else 131072)
+    transform = contacts.Transform(
+        seq_length=length,
+        pool_width=width,
+        crop=arguments.crop,
+        diagonal_offset=arguments.diagonal_offset,
+        as_obsexp=arguments.as_obsexp,
+        global_obsexp=arguments.global_obsexp,
+        no_log=arguments.no_log,
+        kernel_sigma=arguments.kernel_sigma,
+        kernel_width=arguments.kernel_width,
+    )
+    layout = None if taken else _layout(arguments, transform)
+    if arguments.split_test:
+        _lay_only(arguments, layout)
+        return
+    midpoints = arguments.umap_midpoints is not None
+    umap = arguments.umap_midpoints or arguments.umap
+    summary = directory.make(
+        arguments.fasta,
+        arguments.targets,
+        arguments.out,
+        transform=transform,
+        layout=layout,
+        windows_file=arguments.windows,
+        blacklist=arguments.blacklist,
+        unmappable=directory.Unmappable(umap, arguments.umap_t, midpoints) if umap else None,
+        clip=arguments.clip,
+        seqs_per_tfr=arguments.seqs_per_tfr,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        restart=arguments.restart,
+        progress=console.progress,
+    )
+    _show(summary, arguments.out)
+    if arguments.plot:
+        _plot(arguments.out, arguments.plot, arguments.seed)
+
+
+def _layout(arguments: argparse.Namespace, transform: "contacts.Transform") -> "windows.Layout":
+    from akita_bayes.data import intervals, windows
+
+    return windows.Layout(
+        seq_length=transform.seq_length,
+        snap=arguments.snap or transform.pool_width,
+        stride_train=arguments.stride_train,
+        stride_test=arguments.stride_test,
+        valid=_share(arguments.valid),
+        test=_share(arguments.test),
+        folds=arguments.folds,
+        largest_contig=arguments.largest_contig,
+        gaps=intervals.Intervals.read(arguments.gaps) if arguments.gaps else intervals.Intervals(),
+        limit=intervals.Intervals.read(arguments.limit) if arguments.limit else None,
+        sample=arguments.sample,
+        seed=arguments.seed,
+    )
+
+
+def _share(text: str) -> float | tuple[str, ...]:
+    """0.05 as a share of bases; chr8,chr9 as chromosomes. A bare 9 is a chromosome."""
+    if text.replace(".", "", 1).isdigit() and ("." in text or text == "0"):
+        return float(text)
+    return console.words(text)
+
+
+def _lay_only(arguments: argparse.Namespace, layout: "windows.Layout | None") -> None:
+    from pathlib import Path
+
+    from akita_bayes.data import genome, windows
+
+    if layout is None:
+        raise errors.DataError("--split_test lays windows; it does not go with --windows.")
+    with genome.Genome(arguments.fasta) as opened:
+        found = windows.contigs(opened.sizes, layout)
+    members = [windows.Window(r, split) for split, own in found.items() for r in own.members()]
+    windows.write_bed(Path(arguments.out) / "contigs.bed", members)
+    windows.write_bed(Path(arguments.out) / "sequences.bed", windows.lay(found, layout))
+
+
+def _show(summary: "account.Summary", out: str) -> None:
+    table = rich.table.Table(title=f"{out}: {summary.windows} windows")
+    for heading in ("what", "number"):
+        table.add_column(heading)
+    for split, count in summary.written.items():
+        table.add_row(f"written to {split}", str(count))
+    for reason, count in summary.dropped.items():
+        table.add_row(f"dropped: {reason}", str(count))
+    for name, about in summary.targets.items():
+        table.add_row(f"{name}: pixels masked", f"{about['masked']:.1%}")
+    console.stdout.print(table)
+
+
+def _plot(out: str, count: int, seed: int) -> None:
+    from akita_bayes.data import quality
+    from akita_bayes.plots import contacts
+
+    contacts.figure(quality.examples(out, count, seed=seed), f"{out}/windows.png")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from akita_bayes.data import check
+
+    findings = check.check(
+        arguments.check,
+        sample=arguments.sample_check,
+        seed=arguments.seed,
+        progress=console.progress,
+    )
+    table = rich.table.Table(title=arguments.check)
+    for heading in ("check", "found", "right"):
+        table.add_column(heading)
+    for finding in findings:
+        table.add_row(finding.check, finding.found, "yes" if finding.right else "NO")
+    console.stdout.print(table)
+    if arguments.plot:
+        _plot(arguments.check, arguments.plot, arguments.seed)
+    wrong = [finding.check for finding in findings if not finding.right]
+    if wrong:
+        raise errors.DataError(f"{arguments.check}: not right: {', '.join(wrong)}.")

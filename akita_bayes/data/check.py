@@ -1,0 +1,197 @@
+"""Does a data directory hold what it says? Every record re-read, a sample recomputed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from akita_bayes import errors, files, regions
+from akita_bayes.data import (
+    blocks,
+    contacts,
+    coolers,
+    dataset,
+    directory,
+    genome,
+    intervals,
+    recipe,
+    statistics,
+    targets,
+    tfrecord,
+    windows,
+)
+
+
+class Finding(NamedTuple):
+    """One line of the table: what was checked, what was found, and whether it is right."""
+
+    check: str
+    found: str
+    right: bool
+
+
+def check(
+    data_dir: str | Path,
+    *,
+    sample: int = 8,
+    seed: int = 0,
+    progress: directory.Progress = directory.silent,
+) -> list[Finding]:
+    """Re-reads a data directory.
+
+    Counts, shapes and finite values of every record; overlap between splits; and, where
+    `options.json` says from what the directory was made, sequences against the FASTA and targets
+    against the coolers by the step-by-step `recipe`, for a random sample.
+
+    Args:
+        data_dir: A directory made by `akita_data.py` or Basenji.
+        sample: Records to recompute.
+        seed: Of the sample.
+        progress: Opens a bar.
+
+    Raises:
+        DataError: The directory, its statistics, or an input that it was made from is missing.
+    """
+    data_dir = Path(data_dir)
+    found = statistics.read(data_dir)
+    findings: list[Finding] = []
+    records: dict[windows.Window, tuple[Path, int]] = {}
+    with progress("records", sum(found.seqs.values())) as advance:
+        for split, expected in found.seqs.items():
+            findings.append(_read_split(data_dir, split, expected, found, records, advance))
+    findings.append(_separation(data_dir, records))
+    origin = data_dir / directory.OPTIONS
+    if origin.exists() and records:
+        chosen = np.random.default_rng(seed).permutation(len(records))[:sample]
+        places = list(records.items())
+        findings += _against_origin(
+            files.read_json(origin), found, [places[index] for index in chosen], progress
+        )
+    return findings
+
+
+def _read_split(
+    data_dir: Path,
+    split: str,
+    expected: int,
+    found: statistics.Statistics,
+    records: dict[windows.Window, tuple[Path, int]],
+    advance: Callable[..., None],
+) -> Finding:
+    count = masked = pixels = 0
+    paths = sorted(
+        (data_dir / "tfrecords").glob(f"{split}-*{tfrecord.SUFFIX}"), key=dataset.natural
+    )
+    try:
+        for path in paths:
+            for index, record in enumerate(tfrecord.read_records(path, found)):
+                if record.region is not None:
+                    records[windows.Window(record.region, split)] = (path, index)
+                if record.mask is not None:
+                    masked += int((~record.mask).sum())
+                pixels += record.target.size
+                count += 1
+                advance()
+    except errors.DataError as error:
+        return Finding(f"{split}: records", str(error), False)
+    share = f", {masked / pixels:.1%} of pixels masked" if pixels else ""
+    text = f"{count} in {len(paths)} files, statistics.json says {expected}{share}"
+    return Finding(f"{split}: records", text, count == expected)
+
+
+def _separation(data_dir: Path, records: dict[windows.Window, tuple[Path, int]]) -> Finding:
+    """No window of one split within a window's length of another split's."""
+    found = list(records)
+    bed = data_dir / "sequences.bed"
+    if not found and bed.exists():
+        found = [
+            windows.Window(region, fields[0] if fields else "train")
+            for region, fields in regions.read_bed(bed)
+        ]
+    if not found:
+        return Finding("splits apart", "no record and no sequences.bed says where it lies", True)
+    for margin, right in ((0, False), (found[0].region.width, True)):
+        close = windows.overlap(found, margin=margin)
+        if close is not None:
+            one, other = close
+            verb = "overlaps" if margin == 0 else "is less than one window from"
+            text = f"{one.region} ({one.split}) {verb} {other.region} ({other.split})"
+            return Finding("splits apart", text, right)
+    return Finding("splits apart", "at least one window between any two", True)
+
+
+def _against_origin(
+    options: dict[str, Any],
+    found: statistics.Statistics,
+    chosen: list[tuple[windows.Window, tuple[Path, int]]],
+    progress: directory.Progress,
+) -> Iterator[Finding]:
+    transform = contacts.Transform(**options["transform"])
+    names = targets.TargetFile._fields
+    sources = [
+        targets.TargetFile(**{name: target[name] for name in names})
+        for target in options["targets"]
+    ]
+    different = 0
+    worst = np.zeros(len(sources))
+    with (
+        genome.Genome(options["fasta"]["path"]) as opened,
+        progress("sample", len(chosen)) as advance,
+    ):
+        clrs = [coolers.Contacts(source.uri, opened.sizes) for source in sources]
+        for window, (path, index) in chosen:
+            record = _nth(path, index, found)
+            different += not np.array_equal(record.sequence, opened.index(window.region))
+            for place, (source, clr) in enumerate(zip(sources, clrs, strict=True)):
+                twin = _recomputed(clr, source, window.region, transform, options["blacklist"])
+                worst[place] = max(worst[place], _difference(record, place, twin))
+            advance()
+    yield Finding("sequence against FASTA", f"{different} of {len(chosen)} differ", different == 0)
+    for source, difference in zip(sources, worst, strict=True):
+        yield Finding(
+            f"{source.identifier} against cooler",
+            f"largest difference {difference:.2g} of float16's spacing",
+            bool(difference <= 1),
+        )
+
+
+def _nth(path: Path, index: int, found: statistics.Statistics) -> tfrecord.Record:
+    for place, record in enumerate(tfrecord.read_records(path, found)):
+        if place == index:
+            return record
+    raise errors.DataError(f"{path}: changed while it was being checked.")
+
+
+def _recomputed(
+    clr: coolers.Contacts,
+    source: targets.TargetFile,
+    region: regions.Region,
+    transform: contacts.Transform,
+    blacklist: str | None,
+) -> np.ndarray:
+    own = regions.Region(clr.names[region.chrom], region.start, region.end)
+    blacklisted = expected = None
+    if blacklist is not None:
+        stretches = intervals.Intervals.read(blacklist, margin=blocks.BLACKLIST_MARGIN)
+        blacklisted = stretches.bins(region, transform.pool_width)
+    if transform.global_obsexp:
+        expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
+    return recipe.target(
+        clr.cooler,
+        own,
+        transform,
+        clip=source.clip,
+        expected=expected,
+        blacklisted=blacklisted,
+    )
+
+
+def _difference(record: tfrecord.Record, place: int, twin: np.ndarray) -> float:
+    """Largest difference over measured pixels, in units of float16's spacing there."""
+    stored = record.target[:, place].astype(np.float64)
+    spacing = np.spacing(np.abs(twin).astype(np.float16)).astype(np.float64)
+    difference = np.abs(stored - twin) / spacing
+    if record.mask is not None:
+        difference = difference[record.mask[:, place]]
+    return float(difference.max(initial=0.0))
