@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 distances=options.distances,
                 advance=advance,
             )
-        names = targets.names(options.data_dir, report.example.mean.shape[-1])
+        names = targets.names(options.data_dir, report.tested[0].mean.shape[-1])
         write(report, names, out)
         report.recalibration.save(out if options.ensemble else options.run)
         _show(report, out)
@@ -89,7 +89,7 @@ def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
     )
     with files.atomic(out / "calibration.tsv") as temporary:
         temporary.write_text(_table(report, names), encoding="utf-8")
-    example = report.example
+    example = report.tested[0]
     pixels = _chosen_pixels(len(example.mean))
     figures = {
         "reliability": plots.reliability(
@@ -124,7 +124,7 @@ def _chosen_pixels(pixels: int) -> list[int]:
 def _pixel_name(report: "calibrate.Report", pixel: int) -> str:
     from akita_bayes import triangle
 
-    bins = triangle.bins(len(report.example.mean), report.diagonal_offset)
+    bins = triangle.bins(len(report.tested[0].mean), report.diagonal_offset)
     rows, columns = triangle.indices(bins, report.diagonal_offset)
     return f"bins {rows[pixel]} and {columns[pixel]}"
 

@@ -27,8 +27,8 @@ class Report:
         before: Calibration of the model as it states itself, `Calibration.summary`.
         after: The same with the factors applied.
         recalibration: The factors.
-        example: One window of the tested split, recalibrated.
-        draws: Draws of the mean of that window. [S, P, T].
+        tested: Every window of the tested split, recalibrated.
+        draws: Draws of the mean of the first of them. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
     """
@@ -36,7 +36,7 @@ class Report:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     recalibration: Recalibration
-    example: Prediction
+    tested: list[Prediction]
     draws: NDArray[np.float32]
     bin_width: int
     diagonal_offset: int
@@ -89,7 +89,7 @@ def calibrate(
         _summary(stated, groups, seed),
         _summary(mended, groups, seed),
         fitted,
-        mended[0],
+        mended,
         _draws_of_first(model, data_dir, split, draws=draws, seed=seed, head=head),
         place.bin_width,
         place.diagonal_offset,

@@ -51,8 +51,8 @@ def test_a_report_s_after_is_what_the_posterior_then_says(trained):
     report = calibrate.calibrate(model, trained / "data", draws=4, distances=3)
     x = tiny.one_hot(40, seed=2)[:1]
     found = posterior.sample_posterior(model, x, draws=4, recalibration=report.recalibration)
-    np.testing.assert_allclose(found.mean[0], report.example.mean, atol=1e-5)
-    np.testing.assert_allclose(found.sd[0], report.example.sd, rtol=1e-4)
+    np.testing.assert_allclose(found.mean[0], report.tested[0].mean, atol=1e-5)
+    np.testing.assert_allclose(found.sd[0], report.tested[0].sd, rtol=1e-4)
 
 
 def test_fitting_and_judging_on_one_split_is_refused(trained, capsys):
