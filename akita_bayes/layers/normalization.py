@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from akita_bayes.layers import replicas
 
@@ -32,10 +33,57 @@ def normalization(
         return keras.layers.LayerNormalization(gamma_initializer=gamma, **kwargs)
     if norm_type not in NORM_TYPES:
         raise ValueError(f"norm_type is one of {', '.join(NORM_TYPES)} or null; got {norm_type!r}.")
-    # One replica keeps Keras' plain moments: the synchronised ones copy the whole activation.
-    return keras.layers.BatchNormalization(
+    # One replica keeps plain moments: the synchronised ones copy the whole activation.
+    return BatchNormalization(
         momentum=momentum, gamma_initializer=gamma, synchronized=replicas.count() > 1, **kwargs
     )
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation which trains maps as Keras 2 does, so as Akita was trained.
+
+    In training, y = gamma (x - m) / sqrt(v + epsilon) + beta with the batch's moments m and v of
+    each channel. Of a map, the moving average takes the unbiased variance v n / (n - 1), n being
+    the pixels of the global batch; of a track it takes v. On TensorFlow one replica computes maps
+    by the fused kernel: the same rounding as Keras 2, and a third of the time of Keras 3.
+    [B, ..., C] -> [B, ..., C].
+    """
+
+    def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if not training or not self.trainable or len(x.shape) != 4 or mask is not None:
+            return super().call(x, training=training, mask=mask)
+        y, mean, variance = self._fused(x) if _fusible(self) else self._plain(x)
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        return ops.cast(y, self.compute_dtype)
+
+    def _plain(self, x: Any) -> tuple[Any, Any, Any]:
+        x = ops.cast(x, "float32")
+        mean, variance = ops.moments(x, (0, 1, 2), synchronized=self.synchronized)
+        y = ops.batch_normalization(
+            x, mean, variance, -1, self.beta, self.gamma, epsilon=self.epsilon
+        )
+        pixels = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
+        pixels = replicas.total(pixels) if self.synchronized else pixels
+        return y, mean, variance * (pixels / ops.maximum(pixels - 1, 1))
+
+    def _fused(self, x: Any) -> tuple[Any, Any, Any]:
+        import tensorflow as tf
+
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            ops.cast(x, "float32"),
+            ops.convert_to_tensor(self.gamma, "float32"),
+            ops.convert_to_tensor(self.beta, "float32"),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        return y, mean, variance
+
+
+def _fusible(layer: keras.layers.BatchNormalization) -> bool:
+    plain = keras.backend.backend() == "tensorflow" and not layer.synchronized
+    return plain and layer.center and layer.scale and layer.axis in (-1, 3)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

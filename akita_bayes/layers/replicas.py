@@ -26,6 +26,16 @@ def index() -> Any:
     return 0 if context is None else context.replica_id_in_sync_group
 
 
+def total(x: Any) -> Any:
+    """The sum of every replica's x; x itself outside a distribution strategy."""
+    if count() == 1:
+        return x
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return x if context is None else context.all_reduce(tf.distribute.ReduceOp.SUM, x)
+
+
 def share(draw: Callable[[Any], Any], x: Any) -> Any:
     """This replica's part of what is drawn at random for every example of the global batch.
 

@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 class Stored(NamedTuple):
-    """The arrays of one layer of a file."""
+    """One layer of a file: its name, and names and arrays of its weights."""
 
     layer: str
+    weights: list[str]
     arrays: list[NDArray]
 
 
@@ -52,7 +53,7 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
     path = Path(path)
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
-    stored = _read(path)
+    stored = read(path)
     if stored is None and not trunk:
         try:
             model.load_weights(path)
@@ -65,7 +66,7 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
     problem = _misfit(held, stored[: len(held)] if trunk else stored)
     if problem:
         raise errors.RunError(f"{path}: does not fit the model: {problem}.")
-    for (_, variables), (_, arrays) in zip(held, stored, strict=not trunk):
+    for (_, variables), (_, _, arrays) in zip(held, stored, strict=not trunk):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
@@ -98,14 +99,32 @@ def save_weights(
             _write(model, temporary)
 
 
+def read(path: str | Path) -> list[Stored] | None:
+    """The layers with weights of an HDF5 of Keras 2; None for a file of another kind."""
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path) as file:
+        group = file.get("model_weights", file)
+        names = _attribute(group, "layer_names")
+        if names is None:
+            return None
+        stored = []
+        for name in names:
+            weights = _attribute(group[name], "weight_names") or []
+            if weights:
+                arrays = [group[name][weight][()] for weight in weights]
+                stored.append(Stored(name, weights, arrays))
+    return stored
+
+
 def is_keras_2(path: str | Path) -> bool:
     """True for HDF5 of Keras 2."""
-    return _read(Path(path)) is not None
+    return read(path) is not None
 
 
 def fits(model: keras.Model, path: str | Path) -> bool:
     """True when an HDF5 of Keras 2 holds as many layers as a model, of its shapes."""
-    stored = _read(Path(path))
+    stored = read(path)
     return stored is not None and not _misfit(_held(model), stored)
 
 
@@ -119,23 +138,6 @@ def _held(model: keras.Model) -> list[Held]:
         if layer.weights:
             held.append(Held(name, [*layer.trainable_weights, *layer.non_trainable_weights]))
     return held
-
-
-def _read(path: Path) -> list[Stored] | None:
-    """The layers with weights of an HDF5 of Keras 2; None for a file of another kind."""
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path) as file:
-        group = file.get("model_weights", file)
-        names = _attribute(group, "layer_names")
-        if names is None:
-            return None
-        stored = []
-        for name in names:
-            weights = _attribute(group[name], "weight_names") or []
-            if weights:
-                stored.append(Stored(name, [group[name][weight][()] for weight in weights]))
-    return stored
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str] | None:

@@ -72,6 +72,7 @@ ROWS = [
         (15, 2),
         (15, 2),
     ),
+    Row(normalization.BatchNormalization, {"momentum": 0.8}, (5, 5, 3), (5, 5, 3)),
     Row(normalization.Scale, {"initializer": "ones"}, (6, 4), (6, 4)),
     Row(pairwise.ConcatDist2D, {}, (5, 5, 3), (5, 5, 4)),
     Row(pairwise.OneToTwo, {"operation": "concat"}, (5, 3), (5, 5, 6)),

@@ -7,8 +7,8 @@ from akita_bayes.layers import normalization
 
 def test_every_name_is_a_layer_with_the_asked_gamma():
     kinds = {
-        "batch": keras.layers.BatchNormalization,
-        "batch-sync": keras.layers.BatchNormalization,
+        "batch": normalization.BatchNormalization,
+        "batch-sync": normalization.BatchNormalization,
         "layer": keras.layers.LayerNormalization,
     }
     for name in normalization.NORM_TYPES:
@@ -24,6 +24,34 @@ def test_every_name_is_a_layer_with_the_asked_gamma():
 def test_an_unknown_name_is_told_the_known_ones():
     with pytest.raises(ValueError, match="batch, batch-sync, layer or null; got 'group'"):
         normalization.normalization("group")
+
+
+@pytest.mark.parametrize("synchronized", [False, True])
+@pytest.mark.parametrize("shape", [(3, 7, 4), (3, 5, 5, 4)])
+def test_batch_moments_normalise_and_enter_the_averages_as_in_keras_2(shape, synchronized):
+    """The fused kernel, plain operations and NumPy agree; only a map's variance is unbiased."""
+    x = np.random.default_rng(0).normal(2, 3, size=shape).astype("float32")
+    layer = normalization.BatchNormalization(momentum=0.75, synchronized=synchronized)
+    layer.build(shape)
+    gamma, beta = np.float32([1, 2, -1, 0.5]), np.float32([0, 1, 2, 3])
+    layer.set_weights([gamma, beta, np.float32([1] * 4), np.float32([2] * 4)])
+    axes = tuple(range(len(shape) - 1))
+    mean, variance = x.mean(axes), x.var(axes)
+    y = gamma * (x - mean) / np.sqrt(variance + layer.epsilon) + beta
+    np.testing.assert_allclose(layer(x, training=True), y, atol=2e-5)
+    np.testing.assert_allclose(layer.moving_mean, 0.75 + 0.25 * mean, rtol=1e-5)
+    averaged = x.var(axes, ddof=1) if len(shape) == 4 else variance
+    np.testing.assert_allclose(layer.moving_variance, 1.5 + 0.25 * averaged, rtol=1e-5)
+    moments = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
+    expected = gamma * (x - moments[0]) / np.sqrt(moments[1] + layer.epsilon) + beta
+    np.testing.assert_allclose(layer(x, training=False), expected, atol=2e-5)
+
+
+def test_a_frozen_normalisation_neither_reads_nor_changes_by_the_batch():
+    x = np.random.default_rng(0).normal(2, 3, size=(2, 4, 4, 3)).astype("float32")
+    layer = normalization.BatchNormalization(trainable=False)
+    np.testing.assert_allclose(layer(x, training=True), x / np.sqrt(1.001), rtol=1e-6)
+    np.testing.assert_array_equal(layer.moving_mean, [0, 0, 0])
 
 
 def test_scale_multiplies_channels_and_starts_at_zero():
