@@ -60,7 +60,7 @@ def scc(ref: Map, alt: Map, mask: Mask) -> Values:
     distance = (columns - rows)[order]
     a, b = (each[rows, columns][order].astype(np.float64) for each in (ref, alt))
     edges = np.flatnonzero(np.diff(distance, prepend=-1, append=-1))
-    total, weight = np.zeros(ref.shape[-1]), 0
+    total, weight = np.zeros(ref.shape[-1]), np.intp(0)
     for start, end in itertools.pairwise(edges):
         if end - start >= 3:
             total += (end - start) * pixels.uncorrelation(a[start:end], b[start:end])

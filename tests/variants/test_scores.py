@@ -45,7 +45,7 @@ def test_sees_a_change_and_only_where_it_may(maps, name):
     value = score(ref, alt, mask, **KNOWN)
     assert value.dtype == np.float32
     assert value.shape == (TARGETS,)
-    assert (np.abs(value) > 1e-3).all()
+    assert (np.abs(value) > 1e-4).all()
     if name not in scores.SIGNED:
         assert (value > 0).all()
     noise = np.where(mask[..., None], alt, 77.0).astype(np.float32)
@@ -163,7 +163,7 @@ def test_ssim_equals_scikit_image():
         ref[..., 0].astype(float), alt[..., 0].astype(float), data_range=float(span), full=True
     )
     expected = 1 - full[np.triu_indices(BINS)].mean()
-    np.testing.assert_allclose(structure.ssim(ref, alt, mask)[0], expected, rtol=1e-10)
+    np.testing.assert_allclose(structure.ssim(ref, alt, mask)[0], expected, rtol=1e-8)
 
 
 def test_eigenvector_ignores_the_sign_that_lapack_chose():
