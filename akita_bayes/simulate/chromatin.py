@@ -7,20 +7,26 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
    s_k = 1 - prod(1 - stall x occupancy) over its forward sites, legs moving right over its reverse
    sites. A site belongs to the bin of its middle base.
 2. Loops (`simulate.extrusion`). P[i, j] loops tie bins i and j together, derived there.
-3. Contacts. Two bins meet by themselves, the less the farther apart,
+3. Contacts. Two bins meet by themselves, the less the farther apart, and most of all close by,
 
-       D(d) = (1 + d bin_size / decay_length)^-decay_exponent,
+       D(d) = (1 + d bin_size / decay_length)^-decay_exponent
+              + neighbour_strength exp(-d bin_size / neighbour_length),
 
    or because a loop brings them close: a loop (a, b) leaves |i - a| + |j - b| bins between i and j,
    over which contact falls off as exp(-x bin_size / tether) = K[i, a] K[j, b]. Compartments c in
-   (-1, 1) favour their own kind:
+   (-1, 1) avoid the other kind:
 
-       C[i, j] = exp(compartment_strength c_i c_j) (D(|i - j|) + loop_strength (K P K)[i, j]),
+       C[i, j] = exp(-compartment_strength (c_i - c_j)^2)
+                 (D(|i - j|) + loop_strength (K P K)[i, j]),
        c_i = tanh((GC_i - compartment_gc) / compartment_width),
 
-   GC_i being averaged over `isochore` bp to each side of the bin.
-4. Observed over expected. truth = ln(C[i, j] / mean of C over the window's pixels at |i - j|),
-   clipped to +-2: what a Hi-C experiment of unlimited depth would give as the training target.
+   GC_i being averaged over `isochore` bp to each side of the bin. Neighbours make up most of a
+   bin's contacts, as in Hi-C, so that all bins have nearly the same total: balancing a simulated
+   map (Imakaev et al. 2012, Nat Methods 9:999) finds little to balance, and C is the truth of the
+   balanced map too.
+4. Observed over expected. truth = ln(C[i, j] / mean of C over the window's pixels at that
+   distance), clipped to +-2, by the procedure of `data.contacts`: what a Hi-C experiment of
+   unlimited depth gives as the training target.
 
 Every step looks only at bins between i and j and at most `physics.flank` bp around them. So a map
 of a window, read from its letters and that much flank, equals the same part of the chromosome's
@@ -32,12 +38,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors
+from akita_bayes import dna, errors, triangle
+from akita_bayes.data import contacts as targets
 from akita_bayes.simulate import extrusion, sites
 from akita_bayes.simulate.physics import Physics
 
 CLIP = 2.0
 """Largest absolute log observed/expected, as in Akita's data."""
+
+DIAGONAL_OFFSET = 2
+"""First diagonal of a target, as in Akita's data, and of what counts as a bin's total."""
+
+NOISE_FREE = 1e12
+"""Reads per bin that leave no noise to smooth."""
+
+BALANCE_STEPS = (0.5, 1.0)
+"""Exponents of the two local balancing steps."""
 
 
 class Tracks(NamedTuple):
@@ -100,31 +116,36 @@ def _compartment(sequence: str, bins: int, physics: Physics) -> NDArray[np.float
 
 def decay(distance: NDArray, physics: Physics) -> NDArray[np.float64]:
     """D: contacts of two bins that no loop brings together; distance in bins."""
-    return (1 + distance * physics.bin_size / physics.decay_length) ** -physics.decay_exponent
+    bases = distance * physics.bin_size
+    return (
+        1 + bases / physics.decay_length
+    ) ** -physics.decay_exponent + physics.neighbour_strength * np.exp(
+        -bases / physics.neighbour_length
+    )
 
 
 def contacts_of(tracks: Tracks, physics: Physics) -> NDArray[np.float64]:
-    """C of all bins but the outermost `flank_bins` at each side. [N + 2F] tracks -> [N, N]."""
+    """C of all bins but the outermost `physics.flank` at each side. [N + 2F] tracks -> [N, N]."""
     flank, reach = physics.flank // physics.bin_size, physics.tether_bins
-    inner = slice(flank - reach, len(tracks.compartment) - flank + reach)
+    tracks = tracks.window(flank - reach, len(tracks.compartment) - flank + reach)
     loops = extrusion.loops(
-        tracks.left_stall[inner],
-        tracks.right_stall[inner],
-        physics.processivity / physics.bin_size,
+        tracks.left_stall, tracks.right_stall, physics.processivity / physics.bin_size
     )
-    bins = loops.shape[0] - 2 * reach
-    offset = np.abs(np.arange(bins)[:, None] + reach - np.arange(loops.shape[0]))
+    bins = len(loops) - 2 * reach
+    offset = np.abs(np.arange(bins)[:, None] + reach - np.arange(len(loops)))
     tether = np.exp(-offset * physics.bin_size / physics.tether) * (offset <= reach)
-    compartment = tracks.compartment[flank : flank + bins]
+    compartment = tracks.compartment[reach : reach + bins]
     distance = np.abs(np.arange(bins)[:, None] - np.arange(bins))
-    favour = np.exp(physics.compartment_strength * np.multiply.outer(compartment, compartment))
-    return favour * (decay(distance, physics) + physics.loop_strength * (tether @ loops @ tether.T))
+    apart = np.subtract.outer(compartment, compartment)
+    return np.exp(-physics.compartment_strength * apart**2) * (
+        decay(distance, physics) + physics.loop_strength * (tether @ loops @ tether.T)
+    )
 
 
 def contacts(
     sequence: str, physics: Physics, cell_type: str, *, flank: int = 0
 ) -> NDArray[np.float64]:
-    """C of a window, in units of a free bin's contacts with itself. [N, N].
+    """C of a window, in units of a free bin's contacts with itself, neighbours aside. [N, N].
 
     Args:
         sequence: The window's letters, with `flank` letters more at each side.
@@ -151,7 +172,7 @@ def contacts(
 def truth(
     sequence: str, physics: Physics, cell_type: str, *, flank: int = 0
 ) -> NDArray[np.float64]:
-    """Noise-free ln observed/expected of a window, clipped to +-2. [N, N].
+    """Noise-free ln observed/expected of a window; 0 on the two innermost diagonals. [N, N].
 
     The arguments are those of `contacts`. An edited genome goes through the same call.
     """
@@ -159,12 +180,23 @@ def truth(
 
 
 def observed_over_expected(contacts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ln of a map over its mean at each distance, clipped. [N, N] -> [N, N]."""
+    """What the data's own procedure makes of noise-free contacts. [N, N] -> [N, N]."""
     bins = len(contacts)
-    distance = np.abs(np.arange(bins)[:, None] - np.arange(bins))
-    total = np.bincount(distance.ravel(), contacts.ravel())
-    expected = total / np.bincount(distance.ravel())
-    return np.clip(np.log(contacts / expected[distance]), -CLIP, CLIP)
+    vector = targets.target(
+        contacts * NOISE_FREE, np.ones(bins), transform(bins, 1), clip=CLIP
+    ).values
+    return triangle.to_matrix(vector[:, None], diagonal_offset=DIAGONAL_OFFSET, fill=0.0)[..., 0]
+
+
+def transform(bins: int, bin_size: int, crop: int = 0) -> targets.Transform:
+    """How windows of so many bins become targets; `crop` in bins."""
+    return targets.Transform(
+        seq_length=bins * bin_size,
+        pool_width=bin_size,
+        crop=crop * bin_size,
+        diagonal_offset=DIAGONAL_OFFSET,
+        as_obsexp=True,
+    )
 
 
 def _cell_type(physics: Physics, name: str) -> int:

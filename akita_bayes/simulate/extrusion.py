@@ -17,10 +17,10 @@ the right leg at j >= m with R[m, j] alike, and one extruder per bin makes
     P[i, j] = sum_{i <= m <= j} L[m, i] R[m, j]
 
 loops with anchors i and j. P[i, j] depends on the bins i..j only: it has no memory of anything
-outside. It holds all the figures of a contact map: a `>` at i with a `<` at j collects both legs (a
-dot), a `>` alone collects left legs whose partners are still under way (a stripe towards the right),
-and legs that must pass a site are fewer by 1 - s (a boundary). `<` at i and `>` at j, divergent,
-stall no leg of the loops between them, so they make no dot.
+outside. It holds all the figures of a contact map: a `>` at i with a `<` at j collects both legs
+(a dot), a `>` alone collects left legs whose partners are still under way (a stripe towards the
+right), and legs that must pass a site are fewer by 1 - s (a boundary). `<` at i and `>` at j,
+divergent, stall no leg of the loops between them, so they make no dot.
 """
 
 import numpy as np

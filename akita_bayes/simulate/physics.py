@@ -98,8 +98,9 @@ class Physics:
         tether: Distance over which a loop's anchors bring their neighbours together, bp.
         decay_exponent: Slope of the loss of contacts with distance.
         decay_length: Distance at which that loss sets in, bp.
-        compartment_strength: Log enrichment of contacts within compartment A or B, and log
-            depletion between them.
+        neighbour_strength: Contacts between neighbours on the chain, in the same units.
+        neighbour_length: Distance over which they fall off, bp.
+        compartment_strength: A quarter of the log depletion of contacts between full A and full B.
         compartment_gc: GC fraction halfway between the compartments.
         compartment_width: GC difference that makes a compartment, as a fraction.
         isochore: GC is averaged over this many bp to each side of a bin.
@@ -110,13 +111,15 @@ class Physics:
     site: Motif = CTCF
     midpoint: float = 12.0
     corepressors: tuple[Corepressor, ...] = COREPRESSORS
-    stall: float = 0.65
+    stall: float = 0.75
     processivity: float = 8192.0
-    loop_strength: float = 3.0
+    loop_strength: float = 1.0
     tether: float = 1024.0
     decay_exponent: float = 1.0
     decay_length: float = 512.0
-    compartment_strength: float = 0.3
+    neighbour_strength: float = 300.0
+    neighbour_length: float = 768.0
+    compartment_strength: float = 0.15
     compartment_gc: float = 0.45
     compartment_width: float = 0.03
     isochore: int = 2048
@@ -147,7 +150,7 @@ class Physics:
 
     @property
     def flank(self) -> int:
-        """Bases to each side that a window's map depends on: a whole number of bins, bp."""
+        """How far to each side of a window its map depends on letters: whole bins, bp."""
         motifs = self.site.width + max(
             (factor.gap[1] + factor.motif.width for factor in self.corepressors), default=0
         )

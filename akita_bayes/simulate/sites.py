@@ -36,6 +36,12 @@ class Sites(NamedTuple):
     score: NDArray[np.float64]
     occupancy: NDArray[np.float64]
 
+    def take(self, chosen: NDArray) -> "Sites":
+        """The sites that an index or a mask chooses."""
+        return Sites(
+            self.start[chosen], self.strand[chosen], self.score[chosen], self.occupancy[chosen]
+        )
+
 
 def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
     """Score of the motif at every start, on the strand given, nats. [L] -> [L - W + 1]."""
@@ -50,14 +56,17 @@ def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
 
 def find(sequence: str, physics: Physics) -> Sites:
     """Every site of both strands whose occupancy reaches `LEAST_OCCUPANCY` in some cell type."""
-    length, width = len(sequence), physics.site.width
     index = dna.to_index(sequence)
     forward = _find_forward(index, physics)
     other = _find_forward(_reverse_complement(index), physics)
-    reverse = other._replace(start=length - width - other.start, strand=-other.strand)
-    both = Sites(*(np.concatenate(pair) for pair in zip(forward, reverse, strict=True)))
-    order = np.lexsort((both.strand, both.start))
-    return Sites(*(values[order] for values in both))
+    last = len(sequence) - physics.site.width
+    both = Sites(
+        np.concatenate([forward.start, last - other.start]),
+        np.concatenate([forward.strand, -other.strand]),
+        np.concatenate([forward.score, other.score]),
+        np.concatenate([forward.occupancy, other.occupancy]),
+    )
+    return both.take(np.lexsort((both.strand, both.start)))
 
 
 def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
@@ -71,14 +80,17 @@ def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
         for gap in range(factor.gap[0], factor.gap[1] + 1):
             at = start + physics.site.width + gap
             bound = np.maximum(
-                bound, _occupancy(_score_at(index, at, factor.motif), factor.midpoint)
+                bound, occupancy(_score_at(index, at, factor.motif), factor.midpoint)
             )
-        expressed = np.isin(physics.cell_types, factor.cell_types)
-        energy += factor.energy * bound[:, None] * expressed
-    occupancy = _occupancy(score[:, None] - energy, physics.midpoint)
-    kept = (occupancy >= LEAST_OCCUPANCY).any(axis=1)
-    strand = np.ones(len(start), np.int8)
-    return Sites(*(values[kept] for values in (start, strand, score, occupancy)))
+        energy += factor.energy * bound[:, None] * np.isin(physics.cell_types, factor.cell_types)
+    occupied = occupancy(score[:, None] - energy, physics.midpoint)
+    found = Sites(start, np.ones(len(start), np.int8), score, occupied)
+    return found.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
+
+
+def occupancy(score: NDArray, midpoint: float) -> NDArray:
+    """Share of time that a site of this score is bound, both in nats."""
+    return 1 / (1 + np.exp(midpoint - score))
 
 
 def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) -> NDArray:
@@ -87,10 +99,6 @@ def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) 
     inside = positions < len(index)
     letters = np.where(inside, index[np.minimum(positions, len(index) - 1)], dna.UNKNOWN)
     return motif.log_odds[np.arange(motif.width), letters].sum(axis=1)
-
-
-def _occupancy(score: NDArray, midpoint: float) -> NDArray:
-    return 1 / (1 + np.exp(midpoint - score))
 
 
 def _reverse_complement(index: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,291 @@
+"""Variants whose effect on the map is known, because the edited genome is simulated too.
+
+Kinds: a whole site deleted, inverted, or weakened by its worst single substitution; a stretch with
+sites deleted, inverted or duplicated; and, without effect, substitutions and small inversions away
+from sites. Structural variants start and end at bin borders, so that their maps compare bin by bin.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pysam
+from numpy.typing import NDArray
+
+from akita_bayes import dna, triangle
+from akita_bayes.regions import Region
+from akita_bayes.simulate import chromatin, genome, sites
+from akita_bayes.simulate.design import Design
+from akita_bayes.simulate.physics import Physics
+
+PER_KIND = 40
+STRONG = 0.5
+"""Occupancy, in some cell type, of sites worth editing."""
+
+
+class Effect(NamedTuple):
+    """An edit of a chromosome: letters start..end-1 are replaced by `alt`.
+
+    Attributes:
+        chrom: Chromosome.
+        start: First base replaced, counted from 0.
+        end: One past the last.
+        alt: What replaces them.
+        kind: What it does, such as `site_deletion`.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    alt: str
+    kind: str
+
+    def apply(self, sequence: str) -> str:
+        """The edited chromosome."""
+        return sequence[: self.start] + self.alt + sequence[self.end :]
+
+
+def choose(
+    chromosome: genome.Chromosome, physics: Physics, *, margin: int, per_kind: int, seed: int
+) -> list[Effect]:
+    """Draws variants of every kind, at least `margin` bp from the chromosome's ends."""
+    rng = np.random.default_rng(seed)
+    found = sites.find(chromosome.sequence, physics)
+    width = physics.site.width
+    inside = (found.start >= margin) & (found.start + width <= len(chromosome.sequence) - margin)
+    strong = found.take(np.flatnonzero(inside & (found.occupancy.max(axis=1) >= STRONG)))
+    makers: dict[str, Callable[[], Effect]] = {
+        "site_deletion": lambda: _at_site(chromosome, strong, physics, rng, lambda site: ""),
+        "site_inversion": lambda: _at_site(
+            chromosome, strong, physics, rng, dna.reverse_complement
+        ),
+        "site_weakening": lambda: _weaken(chromosome, strong, physics, rng),
+        "stretch_deletion": lambda: _stretch(chromosome, strong, physics, rng, lambda dna_: ""),
+        "stretch_inversion": lambda: _stretch(
+            chromosome, strong, physics, rng, dna.reverse_complement
+        ),
+        "stretch_duplication": lambda: _stretch(
+            chromosome, strong, physics, rng, lambda stretch: stretch * 2
+        ),
+        "neutral_substitution": lambda: _neutral(
+            chromosome, found, physics, margin, rng, 1, lambda base: _other(base, rng)
+        ),
+        "neutral_inversion": lambda: _neutral(
+            chromosome, found, physics, margin, rng, physics.site.width, dna.reverse_complement
+        ),
+    }
+    return [
+        make()._replace(kind=kind)
+        for kind, make in makers.items()
+        for _ in range(per_kind if len(strong.start) else 0)
+    ]
+
+
+def _at_site(
+    chromosome: genome.Chromosome,
+    strong: sites.Sites,
+    physics: Physics,
+    rng: np.random.Generator,
+    edit: Callable[[str], str],
+) -> Effect:
+    start = int(rng.choice(strong.start))
+    end = start + physics.site.width
+    return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
+
+
+def _weaken(
+    chromosome: genome.Chromosome, strong: sites.Sites, physics: Physics, rng: np.random.Generator
+) -> Effect:
+    """The single substitution of a site that lowers its score most."""
+    number = int(rng.integers(len(strong.start)))
+    start, forward = int(strong.start[number]), strong.strand[number] > 0
+    letters = chromosome.sequence[start : start + physics.site.width]
+    index = dna.to_index(letters if forward else dna.reverse_complement(letters))
+    odds = physics.site.log_odds[:, :4]
+    loss = odds - odds[np.arange(len(index)), index][:, None]
+    position, base = np.unravel_index(loss.argmin(), loss.shape)
+    alt = dna.ALPHABET[base] if forward else dna.reverse_complement(dna.ALPHABET[base])
+    at = start + int(position if forward else len(index) - 1 - position)
+    return Effect(chromosome.name, at, at + 1, alt, "")
+
+
+def _stretch(
+    chromosome: genome.Chromosome,
+    strong: sites.Sites,
+    physics: Physics,
+    rng: np.random.Generator,
+    edit: Callable[[str], str],
+) -> Effect:
+    """Two to five bins around a site."""
+    size = physics.bin_size
+    bins = int(rng.integers(2, 6))
+    first = int(rng.choice(strong.start)) // size - int(rng.integers(bins))
+    start, end = first * size, (first + bins) * size
+    return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
+
+
+def _neutral(
+    chromosome: genome.Chromosome,
+    found: sites.Sites,
+    physics: Physics,
+    margin: int,
+    rng: np.random.Generator,
+    length: int,
+    edit: Callable[[str], str],
+) -> Effect:
+    """An edit of `length` bases, four motifs' widths or more from any site."""
+    reach = 4 * physics.site.width
+    while True:
+        at = int(rng.integers(margin, len(chromosome.sequence) - margin))
+        if np.abs(found.start - at).min(initial=reach) >= reach:
+            return Effect(
+                chromosome.name, at, at + length, edit(chromosome.sequence[at : at + length]), ""
+            )
+
+
+def _other(base: str, rng: np.random.Generator) -> str:
+    return str(rng.choice([other for other in dna.ALPHABET if other != base]))
+
+
+def true_change(
+    effect: Effect, sequence: str, design: Design, cell_type: str
+) -> NDArray[np.float64]:
+    """ALT minus REF truth of the window around the variant, NaN where a bin has no twin. [P].
+
+    The window of REF is centred on the variant, on bin borders; that of ALT begins at the same base
+    of the edited chromosome. Bins are paired by the letters that they hold: whole bins deleted have
+    no twin, and what follows a duplication is found behind the second copy.
+    """
+    size, physics = design.physics.bin_size, design.physics
+    bins, flank = design.seq_length // size, physics.flank
+    first = (effect.start + effect.end) // 2 // size - bins // 2
+    edited = effect.apply(sequence)
+
+    def window(letters: str) -> NDArray:
+        left, right = first * size - flank, (first + bins) * size + flank
+        padded = "N" * max(0, -left) + letters[max(0, left) : right]
+        return chromatin.truth(padded.ljust(right - left, "N"), physics, cell_type, flank=flank)
+
+    reference, alternative = window(sequence), window(edited)
+    twin = np.arange(bins)
+    gained = round((len(effect.alt) - (effect.end - effect.start)) / size)
+    cut = max(effect.start, effect.end if gained > 0 else 0) // size - first
+    twin[cut:] += gained
+    twin = np.where((np.arange(bins) >= cut) & (np.arange(bins) < cut - gained), -1, twin)
+    paired = (twin >= 0) & (twin < bins)
+    twin = np.where(paired, twin, 0)
+    change = alternative[np.ix_(twin, twin)] - reference
+    change[~paired] = change[:, ~paired] = np.nan
+    kept = slice(design.crop // size, bins - design.crop // size)
+    return triangle.to_vector(change[kept, kept, None], diagonal_offset=2)[:, 0]
+
+
+def write(
+    folder: str | Path,
+    chromosomes: list[genome.Chromosome],
+    design: Design,
+    *,
+    seed: int,
+    per_kind: int = PER_KIND,
+) -> None:
+    """Writes `variants.vcf` and `variants.tsv`, the table with the true effects.
+
+    The table has a row per variant: `scd_{cell}` is the root of the summed squares of the change of
+    the map over paired pixels, by `true_change`.
+    """
+    folder = Path(folder)
+    effects = []
+    for chromosome in chromosomes:
+        drawn = choose(
+            chromosome, design.physics, margin=design.seq_length, per_kind=per_kind, seed=seed
+        )
+        effects += [(effect, chromosome.sequence) for effect in drawn]
+    effects.sort(key=lambda pair: (pair[0].chrom, pair[0].start, pair[0].end, pair[0].kind))
+    rows = []
+    with pysam.VariantFile(str(folder / "variants.vcf"), "w", header=_header(chromosomes)) as out:
+        for number, (effect, sequence) in enumerate(effects, 1):
+            record = out.new_record(**_record(effect, sequence, f"v{number}"))
+            out.write(record)
+            row = {"id": record.id, "chrom": effect.chrom, "start": effect.start}
+            row |= {"end": effect.end, "kind": effect.kind, "type": _type(effect)}
+            row |= {"neutral": effect.kind.startswith("neutral")}
+            for cell in design.cell_types:
+                change = true_change(effect, sequence, design, cell)
+                row[f"scd_{cell}"] = float(np.sqrt(np.nansum(change**2)))
+            rows.append(row)
+    pd.DataFrame(rows).to_csv(folder / "variants.tsv", sep="\t", index=False, float_format="%.6g")
+
+
+def _type(effect: Effect) -> str:
+    if effect.kind.startswith("stretch"):
+        return {"deletion": "DEL", "inversion": "INV", "duplication": "DUP"}[
+            effect.kind.removeprefix("stretch_")
+        ]
+    length = effect.end - effect.start
+    if len(effect.alt) == length:
+        return "SNV" if length == 1 else "MNV"
+    return "DEL"
+
+
+def _header(chromosomes: list[genome.Chromosome]) -> pysam.VariantHeader:
+    header = pysam.VariantHeader()
+    for chromosome in chromosomes:
+        header.contigs.add(chromosome.name, len(chromosome.sequence))
+    header.info.add("SVTYPE", 1, "String", "Type of structural variant")
+    header.info.add("SVLEN", 1, "Integer", "Difference in length between ALT and REF")
+    header.info.add("KIND", 1, "String", "What the simulation knows about the variant")
+    for name, words in (("DEL", "Deletion"), ("INV", "Inversion"), ("DUP", "Tandem duplication")):
+        header.add_line(f'##ALT=<ID={name},Description="{words}">')
+    return header
+
+
+def _record(effect: Effect, sequence: str, name: str) -> dict:
+    """Arguments of `new_record`; deletions are anchored at the base before, as VCF asks."""
+    info: dict[str, str | int] = {"KIND": effect.kind}
+    anchored = effect.kind.startswith("stretch") or not effect.alt
+    start = effect.start - anchored
+    reference, alt = sequence[start : effect.end], sequence[start] * anchored + effect.alt
+    if effect.kind.startswith("stretch"):
+        kind = _type(effect)
+        reference, alt = sequence[start], f"<{kind}>"
+        length = effect.end - effect.start
+        info |= {"SVTYPE": kind, "SVLEN": -length if kind == "DEL" else length}
+        if kind == "INV":
+            info["SVLEN"] = 0
+    return {
+        "contig": effect.chrom,
+        "start": start,
+        "stop": effect.end,
+        "id": name,
+        "alleles": (reference, alt),
+        "info": info,
+    }
+
+
+def read(path: str | Path) -> Iterator[Effect]:
+    """Reads the table's variants back as edits, for which the VCF's ALT is spelled out.
+
+    Raises:
+        DataError: The file is missing.
+    """
+    from akita_bayes.data import genome as genomes
+
+    folder = Path(path)
+    letters = {}
+    with genomes.Genome(folder / "genome.fa") as reader:
+        table = pd.read_csv(folder / "variants.tsv", sep="\t")
+        with pysam.VariantFile(str(folder / "variants.vcf")) as records:
+            alts = {record.id: (record.alts or ("",))[0] for record in records}
+        for row in table.itertuples():
+            chrom = str(row.chrom)
+            if chrom not in letters:
+                letters[chrom] = reader.fetch(Region(chrom, 0, reader.sizes[chrom]))
+            stretch = letters[chrom][row.start : row.end]
+            alt = {
+                "<DEL>": "",
+                "<INV>": dna.reverse_complement(stretch),
+                "<DUP>": stretch * 2,
+            }.get(alts[row.id], alts[row.id][1:] if row.type == "DEL" else alts[row.id])
+            yield Effect(chrom, int(row.start), int(row.end), alt, str(row.kind))

@@ -1,0 +1,91 @@
+"""From contacts to counts: whole chromosomes as bands, and sequencing as Poisson noise.
+
+A band holds the contacts of bin i with bins i, i + 1, ..., i + D - 1 in row i: [M, D]. Pixels
+beyond the chromosome's end are 0.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes.simulate import chromatin
+from akita_bayes.simulate.physics import Physics
+
+FAR = 10
+"""Distance from which reads count towards the depth, bins."""
+
+
+def band(tracks: chromatin.Tracks, physics: Physics, distances: int) -> NDArray[np.float64]:
+    """Noise-free contacts of a whole chromosome up to `distances` - 1 bins apart. [M, D].
+
+    Made of overlapping windows; since a window with its flanks equals the same part of the
+    chromosome, their borders do not show.
+    """
+    bins = len(tracks.compartment)
+    flank = physics.flank // physics.bin_size
+    result = np.zeros((bins, distances))
+    rows = max(distances, 2 * flank)
+    for start in range(0, bins, rows):
+        count = min(rows, bins - start)
+        window = tracks.window(start - flank, start + count + distances - 1 + flank)
+        contacts = chromatin.contacts_of(window, physics)
+        result[start : start + count] = _band_of(contacts, count, distances)
+    last = bins - np.arange(bins)
+    result[np.arange(distances) >= last[:, None]] = 0
+    return result
+
+
+def _band_of(square: NDArray, rows: int, distances: int) -> NDArray:
+    """Pixels (i, i + d) of the first rows. [N, N] -> [rows, D]."""
+    first = np.arange(rows)[:, None]
+    return square[first, first + np.arange(distances)]
+
+
+def window(band: NDArray, start: int, bins: int) -> NDArray:
+    """The symmetric map of bins start..start+bins-1. [M, D] -> [N, N].
+
+    Distances beyond the band are 0.
+    """
+    distances = min(bins, band.shape[1])
+    rows = np.arange(bins)[:, None]
+    columns = rows + np.arange(distances)
+    inside = columns < bins
+    square = np.zeros((bins, bins), band.dtype)
+    values = band[start : start + bins, :distances]
+    rows, columns = np.broadcast_to(rows, columns.shape)[inside], columns[inside]
+    square[rows, columns] = square[columns, rows] = values[inside]
+    return square
+
+
+def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
+    """Expected reads in a pixel of contacts 1.
+
+    Args:
+        depth: Read pairs per kilobase of a genome without sites, `FAR` bins or more apart: nearer
+            pairs make up most of a library and say little about folding.
+        physics: Its parameters.
+        distances: Pairs up to `distances` - 1 bins apart are sequenced.
+    """
+    bins = distances + 2 * physics.flank // physics.bin_size
+    free = chromatin.contacts_of(chromatin.Tracks(*np.zeros((3, bins))), physics)
+    return depth * physics.bin_size / 1000 / free[0, FAR:].sum()
+
+
+def sequence(
+    contacts: NDArray[np.float64],
+    reads: float,
+    unmappable: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> NDArray[np.int32]:
+    """Poisson counts of one replicate; none in unmappable bins. [M, D] -> [M, D].
+
+    Args:
+        contacts: A band of noise-free contacts.
+        reads: Expected reads per unit of contacts.
+        unmappable: Bins in which no read can be placed. [M].
+        rng: Source of the noise.
+    """
+    counts = rng.poisson(contacts * reads).astype(np.int32)
+    counts[unmappable] = 0
+    columns = np.arange(len(counts))[:, None] + np.arange(counts.shape[1])
+    counts[unmappable[np.minimum(columns, len(counts) - 1)]] = 0
+    return counts
