@@ -78,6 +78,21 @@ class State(Frozen):
     activity: float | str = 0.0
 
 
+class Truth(Frozen):
+    """What a term is taken to be when data are simulated; fits do not look at it.
+
+    Attributes:
+        matrix: Per position of the site, contributions of A, C, G and T in kT, in any gauge.
+        constant: The term of the wild type, or the constant itself: an energy in kT, the log of a
+            rate in 1/s, the log of an activity. One number, or one per library.
+        source: Where the numbers are from.
+    """
+
+    matrix: tuple[tuple[float, float, float, float], ...] | None = None
+    constant: float | dict[str, float] | None = None
+    source: str = ""
+
+
 class Measurement(Frozen):
     """How activity becomes data, p(measurement | t).
 

@@ -35,6 +35,7 @@ class _Mechanism(declarations.Frozen):
     libraries: tuple[str, ...] = ()
     measurement: declarations.Measurement = declarations.Measurement()
     gauge: Gauge = "centred"
+    truth: dict[str, declarations.Truth] = pydantic.Field(default_factory=dict)
 
     @property
     def kcal_per_kt(self) -> float:
@@ -62,6 +63,7 @@ class _Mechanism(declarations.Frozen):
                 )
             if term.neighbours and term.width < 2:
                 raise errors.SpecError(f"{what}.{name}: neighbours need a site of 2 bases.")
+        self._check_truth(terms)
         if self.wild_type is not None:
             if len(self.wild_type) != self.sequence_length:
                 raise errors.SpecError(
@@ -70,6 +72,25 @@ class _Mechanism(declarations.Frozen):
                 )
             if not self.wild_type.isascii() or (dna.to_index(self.wild_type) == dna.UNKNOWN).any():
                 raise errors.SpecError("wild_type: has letters beyond A, C, G and T.")
+
+    def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
+        known = {**terms, **getattr(self, "activities", {})}
+        for name, truth in self.truth.items():
+            if name not in known:
+                raise errors.SpecError(
+                    f"truth.{name}: no term has this name.{errors.did_you_mean(name, known)}"
+                )
+            width = terms[name].width if name in terms else 0
+            if truth.matrix is not None and len(truth.matrix) != width:
+                raise errors.SpecError(
+                    f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
+                    f"{width}."
+                )
+            if isinstance(truth.constant, dict) and set(truth.constant) != set(self.libraries):
+                raise errors.SpecError(
+                    f"truth.{name}.constant: give one number, or one for each of the libraries "
+                    f"{list(self.libraries)}."
+                )
 
 
 class Thermodynamic(_Mechanism):
@@ -307,6 +328,7 @@ def _words() -> Iterator[str]:
         declarations.Activity,
         declarations.Measurement,
         declarations.Normal,
+        declarations.Truth,
     ):
         for name, field in model.model_fields.items():
             yield field.alias or name
