@@ -7,10 +7,18 @@ continues with --resume to the numbers that it would have reached.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rich.progress
 
 from akita_bayes.cli import console
+
+
+_POLICY: dict[str | None, Any] = {
+    None: None,
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         "--mixed_precision",
         nargs="?",
         const="bfloat16",
-        choices=("bfloat16", "float16"),
+        choices=[name for name in _POLICY if name],
         help="compute in half precision; float16 with loss scaling",
     )
     parser.add_argument(
@@ -63,7 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.training import fit
 
         spec = zoo.load_network(options.params)
-        precision = options.mixed_precision and f"mixed_{options.mixed_precision}"
         with Bars() as bars:
             run = fit.fit(
                 spec,
@@ -71,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 out_dir=options.out_dir,
                 seed=options.seed,
                 epochs=options.epochs,
-                precision=precision,
+                precision=_POLICY[options.mixed_precision],
                 devices=options.devices,
                 heads=options.heads,
                 resume=options.resume,

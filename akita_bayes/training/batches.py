@@ -35,6 +35,9 @@ class Feed:
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
         """One epoch's global batches without the first `skip`: sequence, target and mask.
 
+        Several replicas never share a batch so small that one of them gets nothing: the last one
+        is filled up, and `weight` [B] says which examples are real (1) and which are not (0).
+
         Raises:
             DataError: A record is bad; names file and record.
         """
@@ -58,7 +61,8 @@ class Feed:
         batches = self.split.epoch(epoch, skip=skip).map(_without_strings)
         if self.strategy.num_replicas_in_sync == 1:
             return batches
-        return self.strategy.experimental_distribute_dataset(batches)
+        filled = batches.map(lambda batch: _filled(batch, self.split.batch_size))
+        return self.strategy.experimental_distribute_dataset(filled)
 
     def _worker(
         self, context: tf.distribute.InputContext, epoch: int, skip: int
@@ -73,7 +77,8 @@ class Feed:
         mine = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
         mine = dataclasses.replace(mine, batch_size=self.split.batch_size // replicas)
         local = replicas // context.num_input_pipelines
-        return mine.epoch(epoch, skip=skip * local).map(_without_strings)
+        batches = mine.epoch(epoch, skip=skip * local).map(_without_strings)
+        return batches.map(lambda batch: _filled(batch, mine.batch_size))
 
 
 def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:
@@ -88,6 +93,19 @@ def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.i
     if len(steps) > 1:
         np.random.default_rng([seed, epoch, len(steps)]).shuffle(order)
     return order
+
+
+def _filled(batch: Batch, size: int) -> Batch:
+    """The batch with zeros up to `size` examples, and the weight that leaves them out."""
+    count = tf.shape(batch["target"])[0]
+    weight = tf.cast(tf.range(size) < count, tf.float32)
+    return {"weight": weight} | {
+        name: tf.ensure_shape(
+            tf.pad(value, [[0, size - count]] + [[0, 0]] * (value.shape.rank - 1)),
+            (size, *value.shape[1:]),
+        )
+        for name, value in batch.items()
+    }
 
 
 def _without_strings(batch: Batch) -> Batch:

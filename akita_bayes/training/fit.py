@@ -14,9 +14,8 @@ import tensorflow as tf
 from akita_bayes import errors, files
 from akita_bayes import spec as spec_
 from akita_bayes.data import dataset
-from akita_bayes.models import weights
+from akita_bayes.models import load, weights
 from akita_bayes.training import (
-    artifacts,
     batches,
     checkpoint,
     history,
@@ -61,7 +60,7 @@ class Run:
 
     def model(self) -> keras.Model:
         """The best model."""
-        return keras.saving.load_model(self.out_dir / artifacts.MODEL, compile=False)
+        return load.load_model(self.out_dir)
 
 
 def fit(

@@ -80,8 +80,9 @@ class Step:
     def _replica_gradients(self, batch: Batch, loss_scale: Tensor) -> tuple[Any, Tensor, list]:
         with tf.GradientTape() as tape:
             terms = self.objective(self.model, batch, True)
-            examples = tf.cast(tf.shape(terms.loss)[0], tf.float32)
-            total = tf.reduce_sum(terms.loss) + terms.penalty * examples
+            weight = _weight(batch, terms)
+            examples = tf.reduce_sum(weight)
+            total = tf.reduce_sum(terms.loss * weight) + terms.penalty * examples
             scaled = total * loss_scale
         values = tape.gradient(
             scaled,
@@ -103,9 +104,10 @@ class Step:
 
     def _result(self, batch: Batch, terms: objective_.Terms) -> Any:
         names = sorted(terms.columns)
-        examples = tf.cast(tf.shape(terms.loss)[0], tf.float64)
+        weight = tf.cast(_weight(batch, terms), tf.float64)
+        examples = tf.reduce_sum(weight)
         per_example = [terms.loss, *(terms.columns[name] for name in names)]
-        sums = [tf.reduce_sum(tf.cast(values, tf.float64)) for values in per_example]
+        sums = [tf.reduce_sum(tf.cast(values, tf.float64) * weight) for values in per_example]
         sums[0] += tf.cast(terms.penalty, tf.float64) * examples
         examples, *sums = tf.unstack(_all_reduce(tf.stack([examples, *sums])))
         loss, *columns = (total / tf.maximum(examples, 1) for total in sums)
@@ -130,6 +132,11 @@ class Step:
     def _local(self, value: Any) -> Tensor:
         """The value on this machine's first replica; reduced values are the same on all."""
         return self.strategy.experimental_local_results(value)[0]
+
+
+def _weight(batch: Batch, terms: objective_.Terms) -> Tensor:
+    """1 for an example, 0 for one that only fills the batch up. [B]."""
+    return batch["weight"] if "weight" in batch else tf.ones_like(terms.loss)
 
 
 def _all_reduce(value: Any) -> Any:

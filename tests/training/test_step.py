@@ -63,7 +63,7 @@ def batch_of(sequence, target, mask=None):
 @pytest.mark.parity
 @pytest.mark.parametrize("name", ["tiny_v1", "tiny_v2"])
 def test_a_training_step_is_basenjis(parity, name):
-    """Loss and norms agree to 1e-5 of the standard deviation, what the new weights predict to 2e-5."""
+    """Loss and norms agree to 1e-5 of the standard deviation, new predictions to 2e-5."""
     io = np.load(parity / f"{name}_io.npz")
     spec = still(json.loads((parity / f"{name}.json").read_text(encoding="utf-8")))
     model = build.build(spec, head=0)

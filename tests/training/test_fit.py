@@ -1,0 +1,280 @@
+"""`fit`: what a run directory holds, several heads, half precision, and every way to be refused."""
+
+import csv
+import errno
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import akita_bayes as ab
+from akita_bayes import errors, files
+from akita_bayes.data import dataset
+from akita_bayes.models import build, weights, zoo
+from akita_bayes.training import batches, checkpoint, fit, progress, recipe, strategy
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def mouse(tmp_path_factory):
+    return tiny.write_data(tmp_path_factory.mktemp("mouse"), train=10, valid=5, seed=1, targets=3)
+
+
+class Diary(progress.Silent):
+    def __init__(self):
+        self.losses, self.rates, self.rows = [], [], []
+
+    def end_step(self, loss, learning_rate):
+        self.losses.append(loss)
+        self.rates.append(learning_rate)
+
+    def end_epoch(self, row, seconds):
+        self.rows.append(row)
+
+
+def short(spec, data, out_dir, **options):
+    return fit.fit(spec, data, out_dir=out_dir, devices="cpu", tensorboard=False, **options)
+
+
+@pytest.fixture(scope="module")
+def learned(data, tmp_path_factory):
+    """Four epochs of a model without augmentation: (run, diary)."""
+    diary = Diary()
+    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=4, model={"augment_shift": 0}))
+    out = tmp_path_factory.mktemp("fit") / "run"
+    return ab.fit(spec, data, out_dir=out, epochs=4, seed=3, devices="cpu", watch=diary), diary
+
+
+def test_it_learns(learned):
+    run, _ = learned
+    losses = run.history["train_loss"]
+    assert losses.iloc[-1] < 0.5 * losses.iloc[0]
+    assert run.best["valid_r"] > 0.5
+
+
+def test_the_run_directory_is_complete(learned):
+    run, _ = learned
+    names = {path.name for path in run.out_dir.iterdir()}
+    assert names == {
+        "params.json",
+        "provenance.json",
+        "history.csv",
+        "model_best.keras",
+        "model_best.h5",
+        "best_targets.csv",
+        "checkpoint",
+        "tensorboard",
+    }
+    spec = ab.load_spec(run.out_dir / "params.json")
+    assert (spec.train.train_epochs_max, spec.train.seed) == (4, 3)
+    origin = files.read_json(run.out_dir / "provenance.json")
+    assert origin["seed"] == 3
+    assert origin["versions"]["keras"] == keras.__version__
+    assert len(origin["data"][0]["sha256"]) == 64
+    assert "CPU:0" in origin["device"]
+    assert list((run.out_dir / "tensorboard" / "valid").iterdir())
+
+
+def test_history_says_every_number_of_every_epoch(learned):
+    run, diary = learned
+    with open(run.out_dir / "history.csv", encoding="utf-8") as handle:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(handle)]
+    table = pd.DataFrame(rows)
+    names = ("loss", "mse", "r", "r2")
+    assert list(table) == [
+        *("epoch", "step", "learning_rate"),
+        *(f"train_{name}" for name in names),
+        *(f"valid_{name}" for name in names),
+        "best",
+    ]
+    assert rows == diary.rows
+    assert list(table["step"]) == [6, 12, 18, 24]
+    assert diary.rates[:6] == pytest.approx([0, 0.0025, 0.005, 0.0075, 0.01, 0.01])
+    assert table["train_loss"].iloc[-1] == pytest.approx(diary.losses[-1])
+    assert table["best"].iloc[run.best_epoch - 1] == 1
+    assert run.best_epoch == table["valid_loss"].idxmin() + 1
+
+
+def test_the_best_model_has_the_validation_accuracy_that_was_written(learned, data):
+    run, _ = learned
+    truth, mask, sequence = (
+        np.concatenate([batch[name] for batch in dataset.open_split(data, "valid", batch_size=4)])
+        for name in ("target", "mask", "sequence")
+    )
+    same = build.build(run.spec)
+    weights.load_weights(same, run.out_dir / "model_best.h5")
+    per_target = pd.read_csv(run.out_dir / "best_targets.csv")
+    for model in (run.model(), same):
+        error = ((model.predict(sequence, verbose=0) - truth) ** 2)[mask]
+        assert error.mean() == pytest.approx(
+            np.average(per_target["mse"], weights=mask.sum((0, 1))), rel=1e-4
+        )
+    assert per_target["pearsonr"].mean() == pytest.approx(run.best["valid_r"])
+
+
+def test_several_heads_learn_from_their_own_data_and_share_the_trunk(data, mouse, tmp_path):
+    spec = zoo.parse_spec(tiny.spec_json(heads=("human", ("mouse", 3)), train_epochs_max=1))
+    run = short(spec, [data, mouse], tmp_path / "run")
+    row = run.history.iloc[0]
+    assert row["step"] == 6 + 2
+    for name in ("train_loss", "valid_r"):
+        assert row[name] == pytest.approx((row[f"{name}_human"] + row[f"{name}_mouse"]) / 2)
+    outputs = run.model()(tiny.one_hot(2).astype("float32"))
+    assert {name: value.shape[-1] for name, value in outputs.items()} == {"human": 2, "mouse": 3}
+    assert {path.name for path in run.out_dir.glob("*.h5")} == {"model0_best.h5", "model1_best.h5"}
+    assert (
+        list(pd.read_csv(run.out_dir / "best_targets.csv")["head"]) == ["human"] * 2 + ["mouse"] * 3
+    )
+
+
+def test_one_head_of_several_can_be_trained_and_its_trunk_restored(mouse, tmp_path):
+    spec = zoo.parse_spec(tiny.spec_json(heads=("human", ("mouse", 3)), train_epochs_max=1))
+    run = short(spec, mouse, tmp_path / "first", heads=["mouse"])
+    assert run.spec.head_names == ("mouse",)
+    again = short(
+        spec,
+        mouse,
+        tmp_path / "second",
+        heads=["mouse"],
+        restore=run.out_dir / "model_best.h5",
+        trunk=True,
+        seed=9,
+    )
+    first, second = (checkpoint.read(each.out_dir).arrays for each in (run, again))
+    fresh = short(spec, mouse, tmp_path / "third", heads=["mouse"], seed=9)
+    other = checkpoint.read(fresh.out_dir).arrays
+    start, restored, drawn_anew = (each["best"][0] for each in (first, second, other))
+    assert np.abs(restored - start).max() < 0.05 < np.abs(drawn_anew - start).max()
+
+
+def test_the_order_of_several_data_sets_is_a_function_of_seed_and_epoch():
+    first = batches.interleaving([5, 3, 2], seed=1, epoch=0)
+    assert list(np.bincount(first)) == [5, 3, 2]
+    np.testing.assert_array_equal(first, batches.interleaving([5, 3, 2], seed=1, epoch=0))
+    assert list(first) != sorted(first)
+    assert list(first) != list(batches.interleaving([5, 3, 2], seed=1, epoch=1))
+    assert list(first) != list(batches.interleaving([5, 3, 2], seed=2, epoch=0))
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_learns_and_leaves_a_float32_model(data, tmp_path, precision):
+    spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=2))
+    run = short(spec, data, tmp_path / "run", precision=precision)
+    assert run.history["train_loss"].iloc[1] < run.history["train_loss"].iloc[0]
+    assert run.spec.train.precision == precision
+    model = run.model()
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    state = checkpoint.read(run.out_dir).state
+    assert state["scale"]["dynamic"] == (precision == "mixed_float16")
+
+
+def test_strand_pairs_come_with_the_data_of_a_track(tmp_path):
+    spec = zoo.parse_spec(
+        {
+            "train": {},
+            "model": {
+                "seq_length": 64,
+                "augment_rc": True,
+                "trunk": [{"name": "conv_block", "filters": 2, "pool_size": 16}],
+                "head_x": [{"name": "final", "units": 3, "activation": "linear"}],
+            },
+        }
+    )
+    (tmp_path / "targets.txt").write_text(
+        "\tidentifier\tstrand_pair\n0\ta+\t1\n1\ta-\t0\n2\tb\t2\n", encoding="utf-8"
+    )
+    files.write_json(
+        tmp_path / "statistics.json",
+        {"seq_length": 64, "target_length": 4, "num_targets": 3, "pool_width": 16},
+    )
+    assert recipe.adapt(spec, [tmp_path]).model.strand_pair == ((1, 0, 2),)
+
+
+def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path):
+    raw = tiny.spec_json(optimizer="sgd", learning_rate=1e30, momentum=0.0, train_epochs_max=2)
+    del raw["train"]["clip_norm"]
+    with pytest.raises(errors.RunError, match="is not finite at epoch 1, step") as caught:
+        short(zoo.parse_spec(raw), data, tmp_path / "run")
+    step = int(str(caught.value).split("step ")[1].split(",")[0]) - 1
+    split = dataset.open_split(
+        data, "train", batch_size=4, shuffle=True, shuffle_buffer=8, drop_remainder=True
+    )
+    expected = batches.Feed(split, strategy.choose("cpu")).regions(0, step)
+    assert len(expected) == 4
+    assert all(region in str(caught.value) for region in expected)
+    assert not (tmp_path / "run" / "model_best.keras").exists()
+
+
+def test_a_full_disk_leaves_the_older_checkpoint(data, tmp_path, monkeypatch):
+    spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=2))
+    savez, written = np.savez, []
+
+    def full(path, **arrays):
+        if written:
+            with open(path, "wb") as handle:
+                handle.write(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written.append(path)
+        savez(path, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(errors.RunError, match=r"state\.npz: the disk is full.*--resume"):
+        short(spec, data, tmp_path / "run")
+    monkeypatch.undo()
+    assert [path.name for path in (tmp_path / "run/checkpoint").iterdir()] == ["state.npz"]
+    assert checkpoint.read(tmp_path / "run").state["epoch"] == 1
+    assert short(spec, data, tmp_path / "run", resume=True).epochs == 2
+
+
+def test_a_directory_that_is_not_empty_is_refused(data, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(errors.RunError, match=r"not empty.*--resume"):
+        short(zoo.parse_spec(tiny.spec_json()), data, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_damaged_checkpoint_is_refused(data, tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / checkpoint.FILE).write_bytes(b"PK nothing")
+    with pytest.raises(errors.RunError, match="not a checkpoint of this program"):
+        short(zoo.parse_spec(tiny.spec_json()), data, tmp_path, resume=True)
+
+
+def refused(spec, data, tmp_path, error, message, **options):
+    with pytest.raises(error, match=message):
+        short(zoo.parse_spec(spec), data, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_spec_and_data_that_disagree_leave_nothing_behind(data, mouse, tmp_path):
+    wrong = tiny.spec_json(heads=(("hic", 5),))
+    refused(wrong, data, tmp_path, errors.SpecError, "units 5 .* num_targets 2")
+    refused(tiny.spec_json(), [data, mouse], tmp_path, errors.SpecError, "1 heads .hic. for 2 data")
+    two = tiny.spec_json(heads=("human", ("mouse", 3)))
+    refused(two, [mouse, data], tmp_path, errors.SpecError, "order", heads=["mouse", "human"])
+    refused(tiny.spec_json(), data, tmp_path, errors.DataError, "foo", train_split="foo")
+    refused(
+        tiny.spec_json(batch_size=60),
+        data,
+        tmp_path,
+        errors.DataError,
+        "has 24 records, fewer than train.batch_size 60",
+    )
+    refused(tiny.spec_json(), tmp_path / "none", tmp_path, errors.DataError, "none")
+
+
+def test_counts_that_promise_too_much_are_found(data, tmp_path):
+    short_data = tiny.write_data(tmp_path / "data", train=8)
+    statistics = json.loads((short_data / "statistics.json").read_text(encoding="utf-8"))
+    files.write_json(short_data / "statistics.json", statistics | {"train_seqs": 24})
+    with pytest.raises(
+        errors.DataError, match=r"end after 2 batches where statistics\.json promises 6"
+    ):
+        short(zoo.parse_spec(tiny.spec_json()), short_data, tmp_path / "run")

@@ -1,0 +1,140 @@
+"""A training killed at any moment continues to the very numbers it would have reached.
+
+The processes share nothing but the run directory: one is never killed, the other is killed after a
+step in the middle of an epoch, then in the middle of writing a checkpoint, then left to finish.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from akita_bayes import errors, files
+from akita_bayes.models import zoo
+from akita_bayes.training import checkpoint, fit
+from tests import tiny
+
+TRAINER = Path(__file__).with_name("trainer.py")
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(TRAINER), *map(str, arguments)],
+        env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(TRAINER.parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, expected):
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == expected, said[-2000:]
+
+
+def weights(path):
+    with h5py.File(path) as file:
+        found = {}
+        file.visititems(
+            lambda name, item: (
+                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    data = tiny.write_data(folder / "data")
+    spec = folder / "spec.json"
+    spec.write_text(json.dumps(tiny.spec_json(warmup_steps=3)), encoding="utf-8")
+    whole, broken = folder / "whole", folder / "broken"
+    uninterrupted = start(spec, data, whole)
+    finish(start(spec, data, broken, "--kill-step", 11), -signal.SIGKILL)
+    killed_at = checkpoint.read(broken).state
+    finish(start(spec, data, broken, "--resume", "--kill-write", 2), -signal.SIGKILL)
+    left = [path.name for path in (broken / "checkpoint").iterdir()]
+    finish(start(spec, data, broken, "--resume"), 0)
+    finish(uninterrupted, 0)
+    return whole, broken, killed_at, left
+
+
+def test_it_was_killed_in_the_middle_of_an_epoch_and_of_a_write(runs):
+    _, broken, killed_at, left = runs
+    assert (killed_at["epoch"], killed_at["step_in_epoch"]) == (1, 2)
+    assert len(left) == 2
+    assert sorted(path.name for path in (broken / "checkpoint").iterdir()) == ["state.npz"]
+
+
+def test_history_is_the_same_to_the_last_digit(runs):
+    whole, broken, *_ = runs
+    text = (whole / "history.csv").read_text(encoding="utf-8")
+    assert (broken / "history.csv").read_text(encoding="utf-8") == text
+    assert len(text.splitlines()) == 4
+
+
+def test_every_variable_and_counter_is_the_same_bit_for_bit(runs):
+    whole, broken, *_ = (checkpoint.read(run) if isinstance(run, Path) else run for run in runs)
+    assert whole.state == broken.state
+    assert whole.arrays.keys() == broken.arrays.keys() == {"model", "optimizer", "best"}
+    for group, arrays in whole.arrays.items():
+        assert len(arrays) > 5
+        for mine, other in zip(arrays, broken.arrays[group], strict=True):
+            np.testing.assert_array_equal(mine, other, err_msg=group)
+
+
+def test_the_best_model_is_the_same(runs):
+    whole, broken, *_ = runs
+    expected, found = weights(whole / "model_best.h5"), weights(broken / "model_best.h5")
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
+    whole, *_ = runs
+    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    data = files.read_json(whole / "provenance.json")["data"][0]["path"]
+    with pytest.raises(errors.RunError, match=r"train\.seed differs from the spec"):
+        fit.fit(spec, data, out_dir=whole, resume=True, seed=5)
+    other = tiny.write_data(tmp_path / "other", seed=1)
+    with pytest.raises(errors.RunError, match="the data directories are not those"):
+        fit.fit(spec, other, out_dir=whole, resume=True)
+
+
+def test_a_finished_run_has_nothing_left_to_do_and_more_epochs_may_follow(runs):
+    whole, *_ = runs
+    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    data = files.read_json(whole / "provenance.json")["data"][0]["path"]
+    before = checkpoint.read(whole)
+    run = fit.fit(spec, data, out_dir=whole, resume=True, devices="cpu", tensorboard=False)
+    assert run.epochs == 3
+    np.testing.assert_array_equal(
+        checkpoint.read(whole).arrays["model"][0], before.arrays["model"][0]
+    )
+    more = fit.fit(
+        spec, data, out_dir=whole, resume=True, epochs=4, devices="cpu", tensorboard=False
+    )
+    assert list(more.history["epoch"]) == [1, 2, 3, 4]
+
+
+def test_resuming_where_nothing_began_begins(tmp_path):
+    data = tiny.write_data(tmp_path / "data", train=4, valid=4)
+    spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=1))
+    run = fit.fit(
+        spec, data, out_dir=tmp_path / "run", resume=True, devices="cpu", tensorboard=False
+    )
+    assert run.epochs == 1
