@@ -150,7 +150,7 @@ def _make(arguments: argparse.Namespace) -> None:
         restart=arguments.restart,
         progress=console.progress,
     )
-    _show(summary, arguments.out)
+    _show(summary)
     if arguments.plot:
         _plot(arguments.out, arguments.plot, arguments.seed)
 
@@ -195,10 +195,11 @@ def _lay_only(arguments: argparse.Namespace, layout: "windows.Layout | None") ->
     windows.write_bed(Path(arguments.out) / "sequences.bed", windows.lay(found, layout))
 
 
-def _show(summary: "account.Summary", out: str) -> None:
-    table = rich.table.Table(title=f"{out}: {summary.windows} windows")
+def _show(summary: "account.Summary") -> None:
+    table = rich.table.Table()
     for heading in ("what", "number"):
         table.add_column(heading)
+    table.add_row("windows", str(summary.windows))
     for split, count in summary.written.items():
         table.add_row(f"written to {split}", str(count))
     for reason, count in summary.dropped.items():

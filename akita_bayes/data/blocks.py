@@ -122,7 +122,7 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         file["row"] = np.array(usable, np.int64)
         file["target"] = values[usable]
-        file["mask"] = np.packbits(masks[usable].reshape(len(usable), -1), axis=1)
+        file["mask"] = np.packbits(masks[usable].reshape(len(usable), shape[1] * shape[2]), axis=1)
         file.attrs["dropped"] = json.dumps(reasons)
     return len(block.windows)
 

@@ -39,18 +39,19 @@ def break_large(contigs: list[regions.Region], largest: int, smallest: int) -> l
 
 
 def by_share(
-    contigs: list[regions.Region], shares: Mapping[str, float], *, seed: int
+    contigs: list[regions.Region], shares: Mapping[str, float], *, window: int, seed: int
 ) -> dict[str, list[regions.Region]]:
     """Deals contigs to splits at random, longest first, so that bases come close to the shares.
 
     A split is drawn with a probability proportional to the bases that it still lacks, except that
     a contig longer than a fifth of what a held-out split lacks does not go there. In a small genome
     that leaves held-out splits short: one with less than half of its share then takes the longest
-    contigs that fit, or the shortest of all.
+    contigs that fit, or the end of the longest contig of all.
 
     Args:
         contigs: Stretches to deal.
         shares: Share of all bases of each split; the first takes what fits nowhere else.
+        window: Length of a window; nothing shorter than two is cut off.
         seed: Of the random draws.
     """
     random = np.random.default_rng(seed)
@@ -68,23 +69,29 @@ def by_share(
         dealt[split].append(region)
         lacking[split] -= region.width
     for split in held_out:
-        _fill(dealt[first], dealt[split], shares[split] * total)
+        _fill(dealt[first], dealt[split], shares[split] * total, window)
     return dealt
 
 
-def _fill(source: list[regions.Region], held_out: list[regions.Region], wanted: float) -> None:
-    """Moves contigs to a held-out split that got less than half of what was wanted."""
+def _fill(
+    source: list[regions.Region], held_out: list[regions.Region], wanted: float, window: int
+) -> None:
+    """Gives more to a held-out split that got less than half of what was wanted."""
     lacking = wanted - sum(region.width for region in held_out)
-    while lacking > wanted / 2 and len(source) > 1:
+    while lacking > wanted / 2 and source:
         fitting = [region for region in source if region.width <= lacking]
-        if not fitting and held_out:
+        longest = max(source, key=lambda region: region.width)
+        if fitting:
+            moved = max(fitting, key=lambda region: region.width)
+            source.remove(moved)
+        elif held_out:
             return
-        moved = (
-            max(fitting, key=lambda region: region.width)
-            if fitting
-            else min(source, key=lambda region: (region.width, region))
-        )
-        source.remove(moved)
+        else:
+            cut = longest.end - max(round(lacking), 2 * window)
+            if cut - longest.start < 2 * window:
+                return
+            source[source.index(longest)] = longest._replace(end=cut)
+            moved = longest._replace(start=cut)
         held_out.append(moved)
         lacking -= moved.width
 

@@ -114,7 +114,7 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
             raise errors.DataError(
                 f"valid {layout.valid:g} and test {layout.test:g} leave nothing to train on."
             )
-        dealt = splits.by_share(pieces, shares, seed=layout.seed)
+        dealt = splits.by_share(pieces, shares, window=layout.seq_length, seed=layout.seed)
     elif isinstance(layout.valid, float | int) or isinstance(layout.test, float | int):
         raise errors.DataError(
             "valid and test must both be shares or both be lists of chromosomes."

@@ -1,0 +1,323 @@
+import dataclasses
+import json
+import shutil
+
+import cooler
+import numpy as np
+import pytest
+
+from akita_bayes import errors, regions
+from akita_bayes.data import (
+    blocks,
+    check,
+    contacts,
+    dataset,
+    directory,
+    genome,
+    recipe,
+    statistics,
+    targets,
+    tfrecord,
+    windows,
+)
+from tests import coolers as world
+
+TRANSFORM = contacts.Transform(3200, world.BIN, 400, as_obsexp=True)
+LAYOUT = windows.Layout(
+    seq_length=3200, snap=world.BIN, stride_train=0.25, stride_test=0.5, valid=0.2, test=0.2
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = world.world(tmp_path_factory.mktemp("world"))
+    summary = make(folder)
+    return folder, summary
+
+
+def make(folder, name="out", **options):
+    return directory.make(
+        folder / "genome.fa",
+        folder / "targets.txt",
+        folder / name,
+        **{"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8, **options},
+    )
+
+
+def records_of(folder):
+    found = statistics.read(folder)
+    return {
+        (split, record.region): record
+        for split in found.seqs
+        for path in (folder / "tfrecords").glob(f"{split}-*")
+        for record in tfrecord.read_records(path, found)
+    }
+
+
+def test_every_record_holds_its_sequence_and_the_recipes_targets(made):
+    folder, summary = made
+    records = records_of(folder / "out")
+    assert len(records) == sum(summary.written.values()) > 40
+    clrs = [cooler.Cooler(str(folder / name)) for name in ("a.cool", "b.cool")]
+    with genome.Genome(folder / "genome.fa") as opened:
+        for (_, region), record in records.items():
+            np.testing.assert_array_equal(record.sequence, opened.index(region))
+            for index, clr in enumerate(clrs):
+                twin = recipe.target(clr, region, TRANSFORM, clip=2.0)
+                np.testing.assert_allclose(record.target[:, index], twin, atol=2e-3)
+                valid = clr.bins().fetch(tuple(region))["weight"].notna().to_numpy()[2:14]
+                pixels = [valid[i] and valid[j] for i in range(12) for j in range(i + 2, 12)]
+                np.testing.assert_array_equal(record.mask[:, index], pixels)
+
+
+def test_counts_are_what_the_files_hold(made):
+    folder, summary = made
+    found = statistics.read(folder / "out")
+    assert dict(found.seqs) == summary.written
+    assert set(summary.written) == {"train", "valid", "test"}
+    for split in summary.written:
+        opened = dataset.open_split(folder / "out", split, batch_size=4)
+        places = [
+            regions.parse(text.decode()) for batch in opened for text in batch["region"].numpy()
+        ]
+        assert places == opened.regions()
+        assert len(places) == found.seqs[split]
+    assert summary.windows == sum(summary.written.values()) + sum(summary.dropped.values())
+
+
+def test_the_summary_describes_the_values(made):
+    folder, summary = made
+    assert json.loads((folder / "out" / "summary.json").read_text()) == summary._asdict()
+    records = records_of(folder / "out").values()
+    target = np.stack([record.target[:, 0] for record in records]).astype(float)
+    mask = np.stack([record.mask[:, 0] for record in records])
+    about = summary.targets["A"]
+    assert about["masked"] == pytest.approx(1 - mask.mean(), abs=1e-6)
+    assert about["least"] == target[mask].min()
+    assert about["largest"] == target[mask].max()
+    for share, value in about["quantiles"].items():
+        assert value == pytest.approx(np.quantile(target[mask], float(share)), abs=1e-3)
+
+
+def test_two_processes_make_the_same_files(made):
+    folder, _ = made
+    make(folder, "parallel", workers=2)
+    for path in sorted((folder / "out").rglob("*")):
+        if path.is_file():
+            twin = folder / "parallel" / path.relative_to(folder / "out")
+            assert twin.read_bytes() == path.read_bytes(), path.name
+    assert not (folder / "parallel" / directory.WORK).exists()
+
+
+def test_blocks_share_one_read(made, monkeypatch):
+    folder, summary = made
+    reads = []
+    fetch = blocks.coolers.Contacts.counts
+    monkeypatch.setattr(
+        blocks.coolers.Contacts, "counts", lambda self, r: reads.append(r) or fetch(self, r)
+    )
+    make(folder, "counted")
+    assert len(reads) < summary.windows
+    assert max(region.width for region in reads) <= 4 * TRANSFORM.seq_length
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["contacts", "records"])
+def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
+    folder, _ = made
+    name = f"stopped_{stage}"
+    module, function = {
+        "contacts": (directory.blocks, "compute"),
+        "records": (directory.shards.tfrecord, "write_records"),
+    }[stage]
+    calls = []
+    genuine = getattr(module, function)
+
+    def stopping(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise Stopped
+        return genuine(*arguments, **options)
+
+    monkeypatch.setattr(module, function, stopping)
+    with pytest.raises(Stopped):
+        make(folder, name)
+    assert not (folder / name / "statistics.json").exists()
+    with pytest.raises(errors.DataError, match="not empty; choose another directory, or continue"):
+        make(folder, name)
+    with pytest.raises(errors.DataError, match="was begun with other seqs_per_tfr"):
+        make(folder, name, seqs_per_tfr=5, restart=True)
+    done = len(calls) - 1
+    calls.clear()
+    calls.extend([None] * 10)
+    make(folder, name, restart=True)
+    total = len(list((folder / "out" / "tfrecords").iterdir()))
+    if stage == "records":
+        assert len(calls) - 10 <= total - done
+    for path in (folder / "out" / "tfrecords").iterdir():
+        assert (folder / name / "tfrecords" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
+    folder = world.world(tmp_path)
+    world.write(folder / "b.cool", sizes={"chr1": 40_000, "chr3": 2000}, seed=2)
+    weights = world.weights(world.SIZES, 1)
+    weights[100:109] = np.nan
+    pixels = world.pixels(world.SIZES, 1)
+    pixels = pixels[(pixels["bin1_id"] < 120) | (pixels["bin1_id"] > 160)]
+    directory.coolers.write_cooler(
+        folder / "a.cool", world.SIZES, world.BIN, pixels, weights=weights
+    )
+    (folder / "windows.bed").write_text(
+        "chr1\t0\t3200\ttest\n"
+        "chr1\t8000\t11200\n"
+        "chr1\t15100\t18300\n"
+        "chr1\t19200\t22400\n"
+        "chr1\t26000\t29200\n"
+        "chr1\t38000\t41200\n"
+        "chr2\t0\t3200\n"
+        "chr7\t0\t3200\n"
+    )
+    summary = make(folder, layout=None, windows_file=folder / "windows.bed")
+    assert summary.written == {"test": 1, "train": 1}
+    lines = [line.split("\t") for line in (folder / "out" / "dropped.tsv").read_text().splitlines()]
+    assert lines[0] == ["chrom", "start", "end", "split", "reason", "detail"]
+    reasons = {(chrom, start): (reason, detail) for chrom, start, _, _, reason, detail in lines[1:]}
+    assert reasons == {
+        ("chr1", "15100"): ("not aligned to bins", "bins have 200 bases"),
+        ("chr1", "19200"): ("more than half of the bins filtered", "A: 56%"),
+        ("chr1", "26000"): ("too sparse", "A: median of diagonal 2 is 0"),
+        ("chr1", "38000"): ("runs off the chromosome's end", "chr1 has 40,000 bases"),
+        ("chr2", "0"): ("chromosome missing from cooler", "B"),
+        ("chr7", "0"): ("chromosome missing from genome", ""),
+    }
+    assert summary.dropped == {reason: 1 for reason, _ in reasons.values()}
+
+
+def test_blacklisted_bins_are_masked(made):
+    folder, _ = made
+    (folder / "blacklist.bed").write_text("chr1\t0\t1\nchr1\t1795\t2010\n")
+    (folder / "one.bed").write_text("chr1\t800\t4000\n")
+    make(
+        folder,
+        "blacklisted",
+        layout=None,
+        windows_file=folder / "one.bed",
+        blacklist=folder / "blacklist.bed",
+        transform=dataclasses.replace(TRANSFORM, crop=0),
+    )
+    (record,) = records_of(folder / "blacklisted").values()
+    square = np.zeros((16, 16), bool)
+    square[np.triu_indices(16, 2)] = record.mask[:, 0]
+    assert not square[4:7].any()
+    assert not square[:, 4:7].any()
+
+
+def test_unmappable_windows_are_counted(made):
+    folder, summary = made
+    (folder / "umap.bed").write_text("chr1\t0\t40000\n")
+    mapped = make(folder, "umap", unmappable=directory.Unmappable(folder / "umap.bed"))
+    assert mapped.windows == summary.windows
+    assert mapped.dropped["unmappable"] > 0
+    assert sum(statistics.read(folder / "umap").seqs.values()) == sum(mapped.written.values())
+
+
+def test_nothing_written_is_an_error(made):
+    folder, _ = made
+    (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
+    with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
+        make(folder, "nothing", unmappable=directory.Unmappable(folder / "all.bed"))
+    assert (folder / "nothing" / "dropped.tsv").exists()
+    assert not (folder / "nothing" / "statistics.json").exists()
+
+
+def test_folds(made):
+    folder, _ = made
+    layout = dataclasses.replace(LAYOUT, folds=3, largest_contig=20_000)
+    summary = make(folder, "folds", layout=layout)
+    assert set(summary.written) == {"fold0", "fold1", "fold2"}
+    assert dataset.open_split(folder / "folds", ("fold0", "fold2"), batch_size=2).records == (
+        summary.written["fold0"] + summary.written["fold2"]
+    )
+
+
+def test_the_written_table_of_targets_makes_the_same_again(made):
+    folder, _ = made
+    assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
+
+
+def test_a_right_directory_checks(made):
+    folder, _ = made
+    findings = check.check(folder / "out")
+    assert [finding for finding in findings if not finding.right] == []
+    assert {finding.check for finding in findings} == {
+        "train: records",
+        "valid: records",
+        "test: records",
+        "splits apart",
+        "sequence against FASTA",
+        "A against cooler",
+        "B against cooler",
+    }
+
+
+def spoil_count(out):
+    found = statistics.read(out)
+    seqs = {**found.seqs, "train": found.seqs["train"] + 1}
+    statistics.write(out, dataclasses.replace(found, seqs=seqs))
+
+
+def rewrite(out, change, split="test"):
+    found = statistics.read(out)
+    path = next((out / "tfrecords").glob(f"{split}-0.tfr"))
+    records = [change(record) for record in tfrecord.read_records(path, found)]
+    tfrecord.write_records(path, records)
+
+
+def spoil_target(out):
+    rewrite(out, lambda r: r._replace(target=r.target + np.float16(0.125)))
+
+
+def spoil_sequence(out):
+    rewrite(out, lambda r: r._replace(sequence=3 - np.minimum(r.sequence, 3)))
+
+
+def spoil_split(out):
+    found = statistics.read(out)
+    (path,) = (out / "tfrecords").glob("train-0.tfr")
+    record = next(tfrecord.read_records(path, found))
+    rewrite(out, lambda r: r._replace(region=record.region))
+
+
+def spoil_file(out):
+    path = out / "tfrecords" / "test-0.tfr"
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong"),
+    [
+        (spoil_count, "train: records"),
+        (spoil_target, "A against cooler"),
+        (spoil_sequence, "sequence against FASTA"),
+        (spoil_split, "splits apart"),
+        (spoil_file, "test: records"),
+    ],
+)
+def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
+    folder, _ = made
+    out = tmp_path / "copy"
+    shutil.copytree(folder / "out", out)
+    spoil(out)
+    findings = check.check(out, sample=1000)
+    assert wrong in {finding.check for finding in findings if not finding.right}
+
+
+def test_basenjis_own_directories_can_be_checked(real_data):
+    findings = check.check(real_data / "hg38_tiny")
+    by_name = {finding.check: finding for finding in findings}
+    assert by_name["test: records"].right
+    assert by_name["test: records"].found.startswith("10 in 3 files, statistics.json says 10")

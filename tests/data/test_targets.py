@@ -1,0 +1,74 @@
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.data import targets
+
+
+def write(folder, text):
+    path = folder / "targets.txt"
+    path.write_text(text)
+    return path
+
+
+def test_basenjis_table(tmp_path):
+    path = write(
+        tmp_path,
+        "index\tidentifier\tfile\tclip\tdescription\n"
+        "0\tHFF\thff.cool\t2\tfibroblasts\n"
+        "1\tESC\tsub/esc.mcool::/resolutions/2048\t\tstem cells\n",
+    )
+    first, second = targets.read(path, clip=3.0)
+    assert first == targets.TargetFile(
+        "HFF", str(tmp_path / "hff.cool"), 2.0, "fibroblasts", str(tmp_path / "hff.expected")
+    )
+    assert second.uri == f"{tmp_path}/sub/esc.mcool::/resolutions/2048"
+    assert second.clip == 3.0
+    written = tmp_path / "written" / "targets.txt"
+    written.parent.mkdir()
+    targets.write(written, [first, second])
+    assert targets.read(written) == [
+        first,
+        second._replace(expected=str(tmp_path / "sub" / "esc.expected")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not a tab-separated table"),
+        ("identifier,file\na,b\n", 'no column "identifier"'),
+        ("identifier\tpath\na\tb\n", 'no column "file"'),
+        ("identifier\tfile\n", "no target; add a line"),
+        ("identifier\tfile\na\tb\na\tc\n", 'identifier "a" is used twice'),
+        ("identifier\tfile\tclip\na\tb\tzwei\n", 'the clip of "a" is "zwei"'),
+        ("identifier\tfile\tclip\na\tb\t-1\n", 'the clip of "a" is "-1"'),
+    ],
+)
+def test_tables_that_cannot_be_used(tmp_path, text, reason):
+    with pytest.raises(errors.DataError, match=reason):
+        targets.read(write(tmp_path, text))
+
+
+def test_binary_and_missing_tables(tmp_path):
+    path = tmp_path / "targets.txt"
+    with pytest.raises(errors.DataError, match="no such table"):
+        targets.read(path)
+    path.write_bytes(b"\xff\xfe\x00\x01\x80")
+    with pytest.raises(errors.DataError, match="not a tab-separated table"):
+        targets.read(path)
+
+
+def test_expected_contacts(tmp_path):
+    path = tmp_path / "x.expected"
+    path.write_text(
+        "region1\tregion2\tdist\tbalanced.avg\n"
+        "chr1\tchr1\t0\t0.5\nchr1\tchr1\t1\t0.25\nchr2\tchr2\t0\t9\n"
+    )
+    assert targets.read_expected(str(path), "chr1", 2).tolist() == [0.5, 0.25]
+    with pytest.raises(errors.DataError, match="has 1 distances of chr2, a window needs 2"):
+        targets.read_expected(str(path), "chr2", 2)
+    with pytest.raises(errors.DataError, match="cooltools expected-cis"):
+        targets.read_expected(str(tmp_path / "absent"), "chr2", 2)
+    path.write_text("chrom\tmean\nchr1\t1\n")
+    with pytest.raises(errors.DataError, match="needs the columns"):
+        targets.read_expected(str(path), "chr1", 1)
