@@ -1,0 +1,79 @@
+"""Simulate a genome, its contact maps with known truth, and training data of them.
+
+The folder is a data directory for akita_train.py, and its genome.fa and targets.txt are input for
+akita_data.py. Every map follows from the letters by a loop-extrusion model: docs/simulator.md.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.simulate.design import Design
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes.simulate import dataset, design
+
+        changes = {
+            name: value
+            for name in ("genome_mb", "depth", "replicates", "seq_length", "stride")
+            if (value := getattr(options, name)) is not None
+        }
+        chosen = dataclasses.replace(design.PRESETS[options.preset], **changes)
+        with console.progress("simulating") as advance:
+            dataset.simulate(
+                options.out,
+                chosen,
+                seed=options.seed,
+                workers=options.processes,
+                coolers=not options.no_coolers,
+                advance=advance,
+            )
+        console.stdout.print(_summary(options.out, chosen), highlight=False)
+
+    return console.run(command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(__doc__, "akita_simulate.py --preset small -o data/simulated")
+    add = parser.add_argument
+    add("-o", "--out", metavar="DIR", required=True, help="folder to write")
+    add(
+        "--preset",
+        choices=("tiny", "small", "medium"),
+        default="small",
+        help="what the options below do not change: seconds, the demo, the benchmarks",
+    )
+    add("--genome_mb", type=float, help="megabases for training; held-out ones are added")
+    add("--depth", type=float, help="read pairs per kb and cell type, 5 kb or more apart")
+    add("--replicates", type=int, help="experiments that share the depth, at least 2")
+    add("--seq_length", type=int, help="bases of a window")
+    add("--stride", type=int, help="bases from one training window to the next")
+    add("--seed", type=int, default=0, help="the same seed gives the same data")
+    add("-p", "--processes", type=int, default=2, help="chromosomes simulated at once")
+    add("--no_coolers", action="store_true", help="leave out the coolers, half of the time")
+    return parser
+
+
+def _summary(out: str, chosen: "Design") -> str:
+    from akita_bayes import files
+    from akita_bayes.data import statistics
+
+    counts = statistics.read(out).seqs
+    ceiling = files.read_json(f"{out}/truth/ceiling.json")["test"]
+    replicate = sum(ceiling["replicate_pearson"]) / len(chosen.cell_types)
+    best = sum(ceiling["target_truth_pearson"]) / len(chosen.cell_types)
+    windows = ", ".join(f"{count} {split}" for split, count in counts.items())
+    return (
+        f"{out}: windows of {chosen.seq_length:,} bp ({windows}), cell types "
+        f"{', '.join(chosen.cell_types)}. Replicates agree with r {replicate:.3f}; a perfect model "
+        f"would reach r {best:.3f} on these data."
+    )

@@ -1,0 +1,235 @@
+"""Contact maps as figures: squares side by side, or triangles face to face, with their sites."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib.axes
+import matplotlib.collections
+import matplotlib.figure
+import matplotlib.image
+import matplotlib.layout_engine
+import matplotlib.ticker
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes.regions import Region
+
+DIVERGING = "RdBu_r"
+"""Red for more contacts than expected, blue for fewer; readable in all common colour blindness."""
+
+SEQUENTIAL = "viridis"
+"""For what has no middle, as a standard deviation."""
+
+LOG_RATIO = "ln observed / expected"
+
+_FORWARD, _REVERSE, _MISSING = "#D55E00", "#0072B2", "#DDDDDD"
+
+
+class Marks(NamedTuple):
+    """Oriented sites to draw under a map.
+
+    Attributes:
+        position: Middle, bp on the chromosome. [K].
+        strand: +1 or -1. [K].
+        strength: From 0, invisible, to 1. [K].
+    """
+
+    position: NDArray
+    strand: NDArray
+    strength: NDArray
+
+
+class Row(NamedTuple):
+    """Maps of one place, to be drawn in one row on one colour scale.
+
+    Attributes:
+        label: What the row shows.
+        region: Where its maps lie.
+        maps: Symmetric map by column title; NaN pixels are drawn grey. [N, N] each.
+        marks: Sites of the row, or for each column by its title; drawn under the maps.
+    """
+
+    label: str
+    region: Region
+    maps: Mapping[str, NDArray]
+    marks: Marks | Mapping[str, Marks] | None = None
+
+
+def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
+    """Half width of a colour scale around 0 that all but the most extreme pixels fit in."""
+    values = np.concatenate([np.abs(each[np.isfinite(each)]) for each in maps])
+    return float(np.quantile(values, quantile)) if values.size else 1.0
+
+
+def square(
+    axes: matplotlib.axes.Axes,
+    matrix: NDArray,
+    region: Region,
+    *,
+    limits: tuple[float, float],
+    colours: str = DIVERGING,
+) -> matplotlib.image.AxesImage:
+    """Draws a map as a square with genomic axes; bin 0 is at the top left. [N, N]."""
+    extent = (region.start, region.end, region.end, region.start)
+    image = axes.imshow(
+        np.ma.masked_invalid(matrix),
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        extent=extent,
+        interpolation="nearest",
+    )
+    axes.set_facecolor(_MISSING)
+    for axis in (axes.xaxis, axes.yaxis):
+        _genomic(axis, region)
+    return image
+
+
+def triangle(
+    axes: matplotlib.axes.Axes,
+    matrix: NDArray,
+    region: Region,
+    *,
+    limits: tuple[float, float],
+    colours: str = DIVERGING,
+    downwards: bool = False,
+) -> matplotlib.collections.QuadMesh:
+    """Draws the upper triangle with the diagonal level: along it the middle of a pair, above it
+    their distance. [N, N].
+    """
+    bins = len(matrix)
+    edge = np.arange(bins + 1)
+    width = region.width / bins
+    middle = region.start + width * np.add.outer(edge, edge) / 2
+    apart = width * np.subtract.outer(edge, edge).T
+    rows, columns = np.indices(matrix.shape)
+    shown = np.ma.masked_where((columns < rows) | ~np.isfinite(matrix), matrix)
+    mesh = axes.pcolormesh(
+        middle, apart, shown, cmap=colours, vmin=limits[0], vmax=limits[1], rasterized=True
+    )
+    axes.set_xlim(region.start, region.end)
+    axes.set_ylim((region.width, 0) if downwards else (0, region.width))
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.yaxis.set_visible(False)
+    _genomic(axes.xaxis, region)
+    return mesh
+
+
+def sites(axes: matplotlib.axes.Axes, marks: Marks, region: Region) -> None:
+    """Draws sites as arrow heads: orange to the right for +, blue to the left for -."""
+    for strand, marker, colour in ((1, ">", _FORWARD), (-1, "<", _REVERSE)):
+        chosen = marks.strand == strand
+        axes.scatter(
+            marks.position[chosen],
+            np.zeros(chosen.sum()),
+            marker=marker,
+            color=colour,
+            s=26,
+            alpha=np.clip(marks.strength[chosen], 0, 1),
+            linewidths=0,
+        )
+    axes.set_xlim(region.start, region.end)
+    axes.set_ylim(-1, 1)
+    axes.axis("off")
+
+
+def compare(
+    rows: Sequence[Row],
+    *,
+    limit: float | None = None,
+    unit: str = LOG_RATIO,
+    title: str = "",
+) -> matplotlib.figure.Figure:
+    """Maps side by side, a row for each place, on one diverging colour scale.
+
+    Args:
+        rows: What to draw; all have the same columns.
+        limit: Half width of the colour scale; by default from the maps.
+        unit: Label of the colour scale.
+        title: Above the figure.
+    """
+    columns = list(rows[0].maps)
+    limit = limit or symmetric_limit([matrix for row in rows for matrix in row.maps.values()])
+    heights = [part for row in rows for part in ((1.0, 0.07) if row.marks else (1.0, 0.001))]
+    figure = matplotlib.figure.Figure(
+        figsize=(2.75 * len(columns) + 1.3, 2.95 * len(rows) + 0.3),
+        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.02, hspace=0.0, w_pad=0.05),
+    )
+    grid = figure.subplots(
+        2 * len(rows), len(columns), squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for number, row in enumerate(rows):
+        for column, name in enumerate(columns):
+            axes, under = grid[2 * number, column], grid[2 * number + 1, column]
+            image = square(axes, row.maps[name], row.region, limits=(-limit, limit))
+            axes.set_title(name if number == 0 else "", fontsize=10)
+            axes.tick_params(labelsize=7, labelleft=column == 0)
+            axes.set_ylabel(row.label if column == 0 else "", fontsize=10)
+            axes.xaxis.set_visible(number == len(rows) - 1)
+            under.axis("off")
+            marks = row.marks.get(name) if isinstance(row.marks, Mapping) else row.marks
+            if marks is not None:
+                sites(under, marks, row.region)
+    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=25, pad=0.02)
+    bar.set_label(unit, fontsize=9)
+    bar.ax.tick_params(labelsize=7)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def face_to_face(
+    above: tuple[str, NDArray],
+    below: tuple[str, NDArray],
+    region: Region,
+    *,
+    marks: Marks | None = None,
+    limit: float | None = None,
+    unit: str = LOG_RATIO,
+) -> matplotlib.figure.Figure:
+    """Two maps as triangles mirrored at their diagonals, the sites between them.
+
+    Args:
+        above: Name and map of the upper triangle. [N, N].
+        below: Name and map of the lower one. [N, N].
+        region: Where both lie.
+        marks: Sites, drawn between them.
+        limit: Half width of the colour scale; by default from the maps.
+        unit: Label of the colour scale.
+    """
+    limit = limit or symmetric_limit([above[1], below[1]])
+    figure = matplotlib.figure.Figure(
+        figsize=(8.2, 7.4),
+        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.0, hspace=0.0),
+    )
+    top, middle, bottom = figure.subplots(3, 1, gridspec_kw={"height_ratios": (1, 0.06, 1)})
+    for axes, (name, matrix), downwards in ((top, above, False), (bottom, below, True)):
+        mesh = triangle(axes, matrix, region, limits=(-limit, limit), downwards=downwards)
+        axes.text(
+            0.01,
+            0.05 if downwards else 0.95,
+            name,
+            transform=axes.transAxes,
+            va="bottom" if downwards else "top",
+            fontsize=11,
+        )
+    top.xaxis.set_visible(False)
+    bottom.xaxis.tick_top()
+    bottom.tick_params(labelsize=7, length=2)
+    middle.axis("off")
+    if marks is not None:
+        sites(middle, marks, region)
+    bar = figure.colorbar(mesh, ax=(top, middle, bottom), shrink=0.5, aspect=25)
+    bar.set_label(unit, fontsize=9)
+    return figure
+
+
+def _genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
+    """Ticks in kb or Mb, whichever reads better."""
+    scale, unit = (1e6, "Mb") if region.width >= 2e6 else (1e3, "kb")
+    digits = 1 if region.width / scale < 20 else 0
+
+    axis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    axis.set_major_formatter(
+        matplotlib.ticker.FuncFormatter(lambda base, _: f"{base / scale:,.{digits}f} {unit}")
+    )
