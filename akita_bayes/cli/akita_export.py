@@ -1,0 +1,32 @@
+"""Exports a trained model as a TensorFlow SavedModel, which needs neither this package nor Keras.
+
+tf.saved_model.load(DIR)(x) gives the predictions of one-hot sequences x [B, L, 4].
+"""
+
+import argparse
+from collections.abc import Sequence
+
+from akita_bayes.cli import console
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(__doc__, "akita_export.py run/params.json run -o saved_model")
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument("model", help="run directory, .keras, or HDF5 weights of Basenji")
+    parser.add_argument("-o", "--out_dir", required=True, help="SavedModel directory to write")
+    parser.add_argument("--head", help="the head that HDF5 weights are of")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes.models import export, load
+
+        model = load.load_model((options.params, options.model), head=options.head)
+        export.export(model, options.out_dir)
+        console.stdout.print(f"The model is in {options.out_dir}.", highlight=False)
+
+    return console.run(command)

@@ -1,0 +1,170 @@
+"""Predicts the maps or tracks of regions of a genome, with the coordinates of every value.
+
+A region as wide as the model's window is predicted as it is; a narrower one is put into the middle
+of a window, a wider one is tiled. Writes predict.h5, and with --cool a cooler for each target.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes import errors
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from akita_bayes import regions
+    from akita_bayes.data import genome
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "akita_predict.py models/json/akita_v1.json run regions.bed -f hg38.fa -o out"
+    )
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument(
+        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
+    )
+    parser.add_argument("regions", type=console.existing_file, help="BED file")
+    parser.add_argument("-f", "--fasta", required=True, help="genome, plain or bgzipped")
+    parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
+    parser.add_argument("--rc", action="store_true", help="average both strands")
+    parser.add_argument(
+        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
+    )
+    parser.add_argument("--head", help="one head of several")
+    parser.add_argument(
+        "--draws", type=int, default=0, help="posterior draws, for a mean and two sd"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument("--stride", type=int, help="bases between tiles; else half the output")
+    parser.add_argument("--batch_size", type=int, help="windows at a time")
+    parser.add_argument("-t", "--targets", help="targets.txt, whose identifiers name coolers")
+    parser.add_argument(
+        "--cool",
+        nargs="?",
+        const="cool",
+        choices=("cool", "mcool"),
+        help="write NAME.cool for each target, or NAME.mcool with coarser resolutions",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    return console.run(lambda: _predict(options))
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from akita_bayes import files, regions
+    from akita_bayes.data import genome, predictions
+    from akita_bayes.models import load, predict
+
+    if options.draws and (options.rc or options.shifts != (0,)):
+        raise errors.SpecError("--draws: draws are of the window as it is; leave --rc, --shifts.")
+    model = load.load_model((options.params, options.model), head=options.head)
+    name = predict.head_name(model, options.head)
+    places = {
+        head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)
+    }
+    with genome.Genome(options.fasta) as opened:
+        jobs = _jobs(regions.read_bed(options.regions), opened, places, options.stride)
+        if not jobs:
+            raise errors.DataError(f"{options.regions}: holds no region.")
+        attributes = {
+            "model": str(options.model),
+            "params_sha256": files.digest(options.params),
+            "fasta": str(options.fasta),
+            "rc": options.rc,
+            "shifts": list(options.shifts),
+            "draws": options.draws,
+        }
+        path = Path(options.out_dir) / predictions.NAME
+        size = options.batch_size or predict.default_batch_size(model)
+        with (
+            predictions.Writer(path, places, attributes) as writer,
+            console.progress("Predicting", len(jobs)) as advance,
+        ):
+            for at in range(0, len(jobs), size):
+                batch = jobs[at : at + size]
+                windows = [window for _, window in batch]
+                outputs = _outputs(model, _one_hot(opened, windows), name, options)
+                writer.write(windows, [number for number, _ in batch], outputs)
+                advance(len(batch))
+        console.stdout.print(f"{len(jobs)} windows are in {path}.", highlight=False)
+        for head, place in places.items():
+            if options.cool:
+                written = predictions.write_coolers(
+                    path,
+                    options.out_dir,
+                    chrom_sizes=opened.sizes,
+                    names=_names(options.targets, head, place.units or 1),
+                    head=predictions.group_name(head, places),
+                    zoom=options.cool == "mcool",
+                )
+                console.stdout.print(f"{len(written)} coolers are beside it.", highlight=False)
+
+
+def _jobs(
+    bed: Any, opened: "genome.Genome", places: dict[str, Any], stride: int | None
+) -> list[tuple[int, "regions.Region"]]:
+    """(number of the region, window) for every window to predict."""
+    from akita_bayes.data import predictions
+
+    place = max(places.values(), key=lambda each: each.crop_bp)
+    jobs = []
+    for number, (region, _) in enumerate(bed):
+        if region.chrom not in opened.sizes:
+            opened.fetch(region)
+        size = opened.sizes[region.chrom]
+        if region.end > size:
+            raise errors.DataError(f"{region}: leaves {region.chrom}, which has {size:,} bases.")
+        windows = predictions.windows(region, place, chrom_size=size, stride=stride)
+        jobs += [(number, window) for window in windows]
+    return jobs
+
+
+def _one_hot(opened: "genome.Genome", windows: list["regions.Region"]) -> "NDArray[np.uint8]":
+    import numpy as np
+
+    from akita_bayes import dna
+
+    return np.stack([dna.to_one_hot(opened.padded(*window)) for window in windows])
+
+
+def _outputs(
+    model: Any, x: "NDArray[np.uint8]", name: str | None, options: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Head -> dataset -> values of one batch."""
+    from akita_bayes.models import posterior, predict
+
+    if not options.draws:
+        (batch,) = predict.stream(
+            model, x, rc=options.rc, shifts=options.shifts, head=name, batch_size=len(x)
+        )
+        return {head: {"preds": y} for head, y in batch.items()}
+    drawn = posterior.sample_posterior(
+        model, x, draws=options.draws, seed=options.seed, head=name, batch_size=len(x)
+    )
+    values = {
+        "preds": drawn.mean,
+        "epistemic_sd": drawn.epistemic_sd,
+        "aleatoric_sd": drawn.aleatoric_sd,
+    }
+    return {name or model.spec.head_names[0]: values}
+
+
+def _names(targets: str | None, head: str, count: int) -> list[str]:
+    """Names of a head's coolers."""
+    if targets is None:
+        return [f"{head}_{target}" for target in range(count)]
+    from akita_bayes.data import targets as table
+
+    names = [row.identifier for row in table.read(targets)]
+    if len(names) != count:
+        raise errors.DataError(f"{targets}: {len(names)} targets, but head {head} has {count}.")
+    return names

@@ -1,0 +1,94 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.models import build, export, load, predict, zoo
+from tests import tiny
+
+PLAIN_PROCESS = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+model, x = tf.saved_model.load("saved"), np.load("x.npy")
+serve = model.signatures["serving_default"]
+answers = {
+    "call": model(x),
+    "serve": model.serve(x),
+    "float": model(x.astype("float32")),
+    "signature": serve(sequence=tf.cast(x, tf.float32))["hic"],
+    "one": tf.concat([model(x[i : i + 1]) for i in range(len(x))], 0),
+}
+np.savez("answers.npz", **{name: y.numpy() for name, y in answers.items()})
+assert not [name for name in sys.modules if name.split(".")[0] == "akita_bayes"]
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build.build(zoo.parse_spec(tiny.spec_json()))
+
+
+def test_a_plain_process_gives_the_numbers_of_predict(model, tmp_path):
+    x = tiny.one_hot(3)
+    np.save(tmp_path / "x.npy", x)
+    export.export(model, tmp_path / "saved")
+    command = [sys.executable, "-W", "ignore", "-c", PLAIN_PROCESS]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    expected = predict.predict(model, x)
+    with np.load(tmp_path / "answers.npz") as answers:
+        assert set(answers) == {"call", "serve", "float", "signature", "one"}
+        for found in answers.values():
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_spec_travels_with_the_model(model, tmp_path):
+    export.export(model, tmp_path / "saved")
+    params = json.loads((tmp_path / "saved" / "params.json").read_text())
+    assert zoo.parse_spec(params) == model.spec
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_several_heads_are_a_dict(tmp_path):
+    both = build.build(zoo.parse_spec(tiny.spec_json(heads=("human", ("mouse", 3)))))
+    export.export(both, tmp_path / "saved")
+    loaded = load.load_model(tmp_path / "saved")
+    x = tiny.one_hot(2)
+    for name, y in predict.predict(both, x).items():
+        np.testing.assert_allclose(predict.predict(loaded, x)[name], y, atol=1e-6)
+
+
+def test_an_exported_model_is_copied_but_not_trained(model, tmp_path):
+    export.export(model, tmp_path / "saved")
+    loaded = load.load_model(tmp_path / "saved")
+    export.export(loaded, tmp_path / "copy")
+    again = load.load_model(tmp_path / "copy")
+    x = tiny.one_hot(2)
+    assert np.array_equal(predict.predict(again, x), predict.predict(loaded, x))
+    with pytest.raises(errors.RunError, match="cannot be trained"):
+        loaded(x, training=True)
+
+
+def test_an_older_export_is_replaced_and_anything_else_is_not(model, tmp_path):
+    export.export(model, tmp_path / "saved")
+    (tmp_path / "saved" / "old").touch()
+    export.export(model, tmp_path / "saved")
+    assert not (tmp_path / "saved" / "old").exists()
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").touch()
+    with pytest.raises(errors.RunError, match="no SavedModel; choose another name"):
+        export.export(model, tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter").exists()
+
+
+def test_only_networks_are_exported(tmp_path):
+    with pytest.raises(errors.RunError, match="a network can be exported, not int"):
+        export.export(3, tmp_path / "saved")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "saved_model.pb").touch()
+    with pytest.raises(errors.RunError, match=r"has no params\.json; export it with akita_export"):
+        load.load_model(tmp_path / "foreign")

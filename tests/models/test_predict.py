@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from akita_bayes import dna, errors, triangle
+from akita_bayes.models import build, ensemble, predict, zoo
+from tests import tiny
+
+TRACK = {
+    "model": {
+        "seq_length": 64,
+        "augment_rc": True,
+        "strand_pair": [[1, 0, 2]],
+        "activation": "relu",
+        "trunk": [{"name": "conv_block", "filters": 5, "kernel_size": 7, "pool_size": 4}],
+        "head": {"name": "final", "units": 3, "activation": "softplus"},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build.build(zoo.parse_spec(tiny.spec_json()))
+
+
+@pytest.fixture(scope="module")
+def x():
+    return tiny.one_hot(5)
+
+
+def test_prediction_is_inference_whatever_the_batch_size(model, x):
+    whole = np.asarray(model(x, training=False))
+    for size in (None, 1, 2, 5, 64):
+        found = predict.predict(model, x, batch_size=size)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, whole, atol=1e-6)
+
+
+def test_batches_stream_in_and_out(model, x):
+    whole = predict.predict(model, x)
+    batches = (x[start : start + 3] for start in (0, 3))
+    np.testing.assert_allclose(predict.predict(model, batches), whole, atol=1e-6)
+    sizes = [len(part["hic"]) for part in predict.stream(model, x, batch_size=2)]
+    assert sizes == [2, 2, 1]
+
+
+def naive_turned_map(vector):
+    matrix = triangle.to_matrix(vector, diagonal_offset=tiny.OFFSET)
+    return triangle.to_vector(matrix[:, ::-1, ::-1], diagonal_offset=tiny.OFFSET)
+
+
+def test_an_ensemble_is_the_mean_of_its_views_read_forward(model, x):
+    expected = []
+    for shift in (0, 2, -1):
+        moved = dna.shift_one_hot(x, shift)
+        expected.append(np.asarray(model(moved)))
+        turned = dna.reverse_complement_one_hot(moved)
+        expected.append(naive_turned_map(np.asarray(model(turned))))
+    found = predict.predict(model, x, rc=True, shifts=(0, 2, -1))
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-6)
+
+
+def test_a_single_shift_that_is_not_zero_counts(model, x):
+    found = predict.predict(model, x, shifts=(3,))
+    np.testing.assert_allclose(found, model(dna.shift_one_hot(x, 3)), atol=1e-6)
+    assert np.abs(found - predict.predict(model, x)).max() > 1e-3
+
+
+def test_strand_ensembles_are_equivariant(model, x):
+    forward = predict.predict(model, x, rc=True)
+    turned = predict.predict(model, dna.reverse_complement_one_hot(x), rc=True)
+    np.testing.assert_allclose(turned, naive_turned_map(forward), atol=1e-6)
+
+
+def test_tracks_of_the_other_strand_change_places():
+    model = build.build(zoo.parse_spec(TRACK))
+    x = tiny.one_hot(2)[:, :64]
+    other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1][..., [1, 0, 2]]
+    expected = (np.asarray(model(x)) + other) / 2
+    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, atol=1e-6)
+
+
+def test_whole_maps_are_turned_on_both_axes():
+    raw = tiny.spec_json()
+    raw["model"]["head_hic"] = [raw["model"]["head_hic"][0], raw["model"]["head_hic"][-1]]
+    model = build.build(zoo.parse_spec(raw))
+    x = tiny.one_hot(2)
+    other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1, ::-1]
+    expected = (np.asarray(model(x)) + other) / 2
+    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, atol=1e-6)
+
+
+def test_heads_come_together_or_alone(x):
+    model = build.build(zoo.parse_spec(tiny.spec_json(heads=("human", ("mouse", 3)))))
+    both = predict.predict(model, x)
+    assert {name: y.shape[-1] for name, y in both.items()} == {"human": 2, "mouse": 3}
+    for head in ("mouse", 1):
+        assert np.array_equal(predict.predict(model, x, head=head), both["mouse"])
+    with pytest.raises(errors.SpecError, match='no head "rat"'):
+        predict.predict(model, x, head="rat")
+
+
+def test_an_ensemble_of_models_is_their_mean(model, x):
+    other = build.build(zoo.parse_spec(tiny.spec_json()))
+    both = ensemble.Ensemble((model, other))
+    expected = (predict.predict(model, x, rc=True) + predict.predict(other, x, rc=True)) / 2
+    np.testing.assert_allclose(predict.predict(both, x, rc=True), expected, atol=1e-6)
+
+
+def test_only_like_models_make_an_ensemble(model):
+    other = build.build(zoo.parse_spec(tiny.spec_json(heads=(("hic", 3),))))
+    with pytest.raises(errors.RunError, match="model 1 of the ensemble has outputs"):
+        ensemble.Ensemble((model, other))
+    with pytest.raises(errors.RunError, match="at least one"):
+        ensemble.Ensemble(())
+
+
+def test_new_weights_are_used_at_once(model, x):
+    before = predict.predict(model, x)
+    kept = model.get_weights()
+    model.set_weights([weight * 1.5 for weight in kept])
+    assert np.abs(predict.predict(model, x) - before).max() > 1e-3
+    model.set_weights(kept)
+    np.testing.assert_allclose(predict.predict(model, x), before, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (np.zeros((2, 99, 4)), r"one-hot sequences \[B, 256, 4\]; got \[2, 99, 4\]"),
+        (np.zeros((256, 4)), r"got \[256, 4\]"),
+        (np.zeros((0, 256, 4)), "no sequence to predict"),
+    ],
+)
+def test_sequences_of_another_shape_are_refused(model, wrong, message):
+    with pytest.raises(errors.DataError, match=message):
+        predict.predict(model, wrong)
+
+
+def test_no_shift_at_all_is_refused(model, x):
+    with pytest.raises(errors.DataError, match=r"shifts: at least one is needed"):
+        predict.predict(model, x, shifts=())
