@@ -1,0 +1,109 @@
+import json
+
+import cooler
+import h5py
+import numpy as np
+import pytest
+
+from akita_bayes import dna, triangle
+from akita_bayes.cli import akita_predict
+from akita_bayes.data import genome
+from akita_bayes.models import build, predict, zoo
+from tests import tiny
+
+L, POOL, CROP = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predict")
+    (folder / "params.json").write_text(json.dumps(tiny.spec_json()))
+    build.build(zoo.parse_spec(tiny.spec_json())).save(folder / "model.keras")
+    random = np.random.default_rng(0)
+    letters = {
+        name: "".join(random.choice(list("ACGT"), size))
+        for name, size in (("chr1", 1000), ("chr2", 500))
+    }
+    genome.write_fasta(folder / "genome.fa", letters)
+    (folder / "regions.bed").write_text("chr1\t64\t320\nchr2\t0\t16\nchr1\t300\t700\n")
+    return folder
+
+
+def run(folder, out, *options):
+    arguments = ["params.json", "model.keras", "regions.bed"]
+    paths = [str(folder / name) for name in arguments]
+    return akita_predict.main([*paths, "-f", str(folder / "genome.fa"), "-o", str(out), *options])
+
+
+def naive(folder, chrom, start, **options):
+    model = build.keras.models.load_model(folder / "model.keras", compile=False)
+    with genome.Genome(folder / "genome.fa") as opened:
+        x = dna.to_one_hot(opened.padded(chrom, start, start + L))[None]
+    return predict.predict(model, x, **options)[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"rc": True, "shifts": (0, 3)}])
+def test_windows_are_predicted_where_they_say(folder, tmp_path, options):
+    extra = ["--rc", "--shifts", "0,3"] if options else []
+    assert run(folder, tmp_path, "--batch_size", "2", *extra) == 0
+    with h5py.File(tmp_path / "predict.h5") as file:
+        assert file["region"][()].tolist() == [0, 1, 2, 2, 2, 2]
+        assert file["start"][()].tolist()[:3] == [64, 0, 256]
+        for at in range(len(file["start"])):
+            chrom, start = file["chrom"].asstr()[at], int(file["start"][at])
+            expected = naive(folder, chrom, start, **options)
+            np.testing.assert_allclose(file["preds"][at], expected, atol=1e-5)
+            assert file["bin_start"][at, 0] == start + CROP * POOL
+            assert file["bin_end"][at, -1] == start + L - CROP * POOL
+        assert bool(file.attrs["rc"]) is bool(options)
+
+
+def test_coolers_hold_the_predicted_maps(folder, tmp_path):
+    assert run(folder, tmp_path, "--cool") == 0
+    found = cooler.Cooler(str(tmp_path / "hic_1.cool"))
+    assert found.binsize == POOL
+    first = CROP * POOL
+    window = f"chr2:{first}-{first + tiny.BINS * POOL}"
+    matrix = found.matrix(balance=False).fetch(window)
+    expected = naive(folder, "chr2", 0)[:, 1]
+    rows, columns = triangle.indices(tiny.BINS, tiny.OFFSET)
+    np.testing.assert_allclose(matrix[rows, columns], expected, atol=1e-5)
+
+
+def test_targets_name_the_coolers(folder, tmp_path):
+    (tmp_path / "targets.txt").write_text(
+        "index\tidentifier\tfile\n0\tliver\ta.cool\n1\tbrain\tb.cool\n"
+    )
+    arguments = ["--cool", "mcool", "-t", str(tmp_path / "targets.txt")]
+    assert run(folder, tmp_path / "out", *arguments) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["brain.mcool", "liver.mcool", "predict.h5"]
+
+
+def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
+    assert run(folder, tmp_path, "--draws", "2") == 0
+    with h5py.File(tmp_path / "predict.h5") as file:
+        assert file["epistemic_sd"].shape == file["preds"].shape
+        assert not file["epistemic_sd"][()].any()  # a model without a posterior
+
+
+@pytest.mark.parametrize(
+    ("bed", "options", "message"),
+    [
+        ("chr9\t0\t10\n", [], "no chromosome 'chr9'"),
+        ("chr1\t900\t1001\n", [], "leaves chr1, which has 1,000 bases"),
+        ("", [], "holds no region"),
+        ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is no multiple"),
+        ("chr1\t3\t259\n", ["--cool"], "starts off the grid of 16-bp bins"),
+        ("chr1\t0\t9\n", ["--head", "human"], 'no head "human" but hic'),
+        ("chr1\t0\t9\n", ["--draws", "2", "--rc"], "leave --rc, --shifts"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options, message):
+    (tmp_path / "bad.bed").write_text(bed)
+    paths = [*(str(folder / name) for name in ("params.json", "model.keras"))]
+    paths += [str(tmp_path / "bad.bed"), "-f", str(folder / "genome.fa")]
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "out"), *options]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert message in said[-1]
+    assert said[-1].startswith("error: ")
