@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 from keras import ops
-from tensorflow_probability import distributions as tfd
 
+from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
 
 _MIN_SCALE = 1e-6
@@ -69,11 +69,11 @@ class NormalLatent(keras.layers.Layer):
         return layer
 
     @property
-    def prior(self) -> tfd.Normal:
+    def prior(self) -> "tfd.Normal":
         """p(z), of every dimension."""
         return tfd.Normal(self.prior_mean, self.prior_scale)
 
-    def posterior(self, x: Any) -> tfd.Normal:
+    def posterior(self, x: Any) -> "tfd.Normal":
         """q(z | x), in float32 under any policy; batch shape [B, ..., Z]."""
         scale = ops.softplus(ops.cast(self.raw_scale(x), "float32")) + _MIN_SCALE
         return tfd.Normal(ops.cast(self.mean(x), "float32"), scale)
@@ -88,7 +88,7 @@ class NormalLatent(keras.layers.Layer):
             stochastic.report(self, self._divergence(posterior, z))
         return ops.cast(z, self.compute_dtype)
 
-    def _divergence(self, posterior: tfd.Normal, z: Any) -> stochastic.Divergence:
+    def _divergence(self, posterior: "tfd.Normal", z: Any) -> stochastic.Divergence:
         dimensions = tuple(range(1, len(z.shape)))
         log_ratio = self.prior.log_prob(z) - posterior.log_prob(z)
         return stochastic.Divergence(

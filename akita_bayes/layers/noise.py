@@ -46,7 +46,7 @@ class ObservationNoise(keras.layers.Layer):
     def build(self, input_shape: tuple) -> None:
         _, pixels, targets = input_shape
         row = np.zeros(1, np.int32)
-        if self.per == "target_distance":
+        if self.per == "target_distance" and self.diagonal_offset is not None:
             bins = triangle.bins(pixels, self.diagonal_offset)
             distance = triangle.distances(bins, self.diagonal_offset)
             row = (distance - self.diagonal_offset).astype(np.int32)

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import keras
 from keras import ops
-from tensorflow_probability import distributions as tfd
 
+from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import replicas
 
 _LARGEST = 2**31 - 1

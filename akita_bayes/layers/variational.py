@@ -11,12 +11,12 @@ from typing import Any
 
 import keras
 from keras import ops
-from tensorflow_probability import distributions as tfd
 
 from akita_bayes.layers import activation as activations
+from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
 
-MakeDistribution = Callable[[int, int, Any], Callable[[Any], tfd.Distribution]]
+MakeDistribution = Callable[[int, int, Any], Callable[[Any], Any]]
 """(kernel size, bias size, dtype) -> a callable that turns the layer's input into a distribution
 over the flattened kernel and bias; a Keras layer when it has variables. As in `tfp.layers`."""
 
@@ -61,9 +61,7 @@ class NormalPrior:
         self.mean = mean
         self.scale = scale
 
-    def __call__(
-        self, kernel_size: int, bias_size: int, dtype: Any
-    ) -> Callable[[Any], tfd.Distribution]:
+    def __call__(self, kernel_size: int, bias_size: int, dtype: Any) -> Callable[[Any], Any]:
         """A function of the input, which it ignores."""
         size = kernel_size + bias_size
         mean, scale = ops.full((size,), self.mean, dtype), ops.full((size,), self.scale, dtype)
@@ -115,7 +113,7 @@ class IndependentNormal(keras.layers.Layer):
             initializer=keras.initializers.Constant(math.log(math.expm1(self.initial_scale))),
         )
 
-    def call(self, x: Any) -> tfd.Distribution:
+    def call(self, x: Any) -> "tfd.Distribution":
         scale = ops.softplus(self.raw_scale) + _MIN_SCALE
         return tfd.Independent(tfd.Normal(ops.convert_to_tensor(self.mean), scale), 1)
 

@@ -1,0 +1,17 @@
+"""TensorFlow Probability's distributions for the Keras backend in use, imported when first used.
+
+A network without a posterior layer then neither needs the library nor waits for its import.
+"""
+
+import importlib
+from typing import Any
+
+import keras
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    jax = keras.backend.backend() == "jax"
+    package = "tensorflow_probability" + (".substrates.jax" if jax else "")
+    return getattr(importlib.import_module(package).distributions, name)
