@@ -12,13 +12,13 @@ of two chromosomes.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import triangle
+from akita_bayes import regions, triangle
 from akita_bayes.geometry import Geometry
 from akita_bayes.variants import alleles, windows
 
@@ -168,6 +168,25 @@ def pieces(window: windows.Window, geometry: Geometry, names: dict[str, int]) ->
     start = base + np.where(strand == 1, forward, backward)
     bin_ = (starts - first) // geometry.bin_width
     return Pieces(bin_, segment, np.where(outside, PADDING, chrom), start, lengths)
+
+
+def coverage(
+    window: windows.Window,
+    geometry: Geometry,
+    weighted: Iterable[tuple[regions.Region, float]],
+) -> NDArray[np.float64]:
+    """Weight of every bin: the covered share of its bases times the weight of what covers. [N]."""
+    names: dict[str, int] = {}
+    view = pieces(window, geometry, names)
+    weight = np.zeros(geometry.bins)
+    for region, value in weighted:
+        chrom = names.get(region.chrom)
+        if chrom is not None:
+            left = np.maximum(view.start, region.start)
+            right = np.minimum(view.start + view.length, region.end)
+            bases = np.where(view.chrom == chrom, np.maximum(right - left, 0), 0)
+            np.add.at(weight, view.bin, value * bases / geometry.bin_width)
+    return weight
 
 
 def _largest(view: Pieces, geometry: Geometry) -> Pieces:

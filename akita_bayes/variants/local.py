@@ -21,6 +21,12 @@ from akita_bayes.variants import folding
 
 TILE_BASES = 2**15  # large enough that what neighbours compute twice is small
 KEPT_BYTES = 2**28
+NOTHING = 5  # a position beyond the sequence, of zeros
+
+
+def rows(unknown: float) -> NDArray[np.float32]:
+    """What a network reads for bases 0..3, for an unknown base and for NOTHING. [6, 4]."""
+    return np.vstack([np.eye(4), np.full((1, 4), unknown), np.zeros((1, 4))]).astype(np.float32)
 
 
 class Convolution(NamedTuple):
@@ -71,8 +77,7 @@ class Tower:
         self._length = int(model.inputs[0].shape[1])
         self.bin_width = self._length // int(self.cut.shape[1])
         self._bins = max(1, TILE_BASES // self.bin_width)
-        table = np.vstack([np.eye(4), np.full((1, 4), unknown)]).astype(np.float32)
-        self._table = tf.constant(table)
+        self._table = tf.constant(rows(unknown))
         self._compiled: dict[tuple[tuple[int, int], ...], Any] = {}
         self._kept: collections.OrderedDict[bytes, NDArray[np.float32]] = collections.OrderedDict()
         self._bytes = 0

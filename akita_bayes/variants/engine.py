@@ -1,0 +1,391 @@
+"""From a variant file to scores: every ALT gets a row, scored or with the reason why not."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors, regions, triangle
+from akita_bayes.data.genome import Genome
+from akita_bayes.geometry import Geometry
+from akita_bayes.models import predict
+from akita_bayes.variants import alignment, alleles, intervals, passes, records, results, windows
+from akita_bayes.variants import scores as named_scores
+
+log = logging.getLogger(__name__)
+
+WINDOWS = ("anchored", "basenji")
+BASENJI_UNKNOWN = 0.25  # what Basenji's variant scripts put in the rows of N; training has 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the scores, beside the model, the variants and the genome.
+
+    Attributes:
+        scores: Names, as `scores.BY_NAME` has them.
+        head: One head of several.
+        targets: Numbers of the targets to score; None for all.
+        draws: Draws from the posterior; 0 for the mean prediction alone.
+        seed: Of the draws.
+        rc: Average both strands.
+        shifts: Average windows moved right by so many bases.
+        window: "anchored", or "basenji" for Basenji's centred window, its N and no alignment.
+        share_windows: Bases by which an event may lie off the centre so that neighbours share a
+            window; 0 centres each to within a bin.
+        roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
+    """
+
+    scores: tuple[str, ...] = named_scores.DEFAULT
+    head: str | int | None = None
+    targets: tuple[int, ...] | None = None
+    draws: int = 0
+    seed: int = 0
+    rc: bool = False
+    shifts: tuple[int, ...] = (0,)
+    window: str = "anchored"
+    share_windows: int = 0
+    roi: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.window not in WINDOWS:
+            raise errors.VariantError(f'window is "anchored" or "basenji"; got "{self.window}".')
+        if self.draws < 0 or self.share_windows < 0 or not self.shifts:
+            raise errors.VariantError(
+                "draws and share_windows are 0 or more, and shifts has at least one entry."
+            )
+        if "ROI" in (name.upper() for name in self.scores) and self.roi is None:
+            raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
+
+
+def score_variants(
+    model: Any,
+    variants: str | Path | Iterable[records.Variant],
+    *,
+    fasta: str | Path,
+    scores: Sequence[str] = named_scores.DEFAULT,
+    draws: int = 0,
+    region: regions.Region | None = None,
+    batch_size: int | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Scores every ALT allele of a variant file.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
+        fasta: The genome.
+        scores: Names of scores.
+        draws: Draws from the posterior; with more than 1, scores come with intervals.
+        region: Only records whose POS lies here.
+        batch_size: Windows computed at a time.
+        **options: Further fields of `Options`.
+
+    Returns:
+        One row per ALT in the order of the file; columns as `results.table` makes them.
+
+    Raises:
+        VariantError: The file or an option is wrong.
+        DataError: The genome cannot be read.
+    """
+    chosen = Options(scores=tuple(scores), draws=draws, **options)
+    with Genome(fasta) as genome:
+        if isinstance(variants, str | Path):
+            variants = records.read(variants, genome, region=region)
+        engine = Engine(model, genome, chosen, batch_size=batch_size)
+        return results.table(engine.score(variants), engine.target_names)
+
+
+class Engine:
+    """A model, a genome and options, ready to score variants.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        genome: Reference.
+        options: What to score and how.
+        batch_size: Windows computed at a time; None fits two megabase windows.
+        share: False recomputes every window as a whole.
+
+    Attributes:
+        geometry: How maps lie on windows.
+        target_names: Names of the scored targets.
+        draws: Draws that the posterior gives; 1 for the mean alone.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        genome: Genome,
+        options: Options,
+        *,
+        batch_size: int | None = None,
+        share: bool = True,
+    ) -> None:
+        self.geometry = _geometry(model, options.head)
+        self.options = options
+        self._genome = genome
+        self._scores = named_scores.resolve(options.scores)
+        chosen, held = options.targets, self.geometry.units or 0
+        if chosen is not None and not all(0 <= target < held for target in chosen):
+            raise errors.VariantError(f"targets {chosen}: the head has {held}, counted from 0.")
+        self._targets = list(chosen if chosen is not None else range(held))
+        self.target_names = [str(target) for target in self._targets]
+        basenji = options.window == "basenji"
+        self._passes = passes.Passes(
+            model,
+            head=options.head,
+            draws=options.draws,
+            seed=options.seed,
+            rc=options.rc,
+            shifts=options.shifts,
+            unknown=BASENJI_UNKNOWN if basenji else 0.0,
+            batch_size=batch_size,
+            share=share,
+        )
+        self.draws = self._passes.draws
+        self._group = 4 * (batch_size or predict.batch_size(self.geometry.seq_length))
+        self._regions = None if options.roi is None else _weights(options.roi)
+
+    def score(
+        self,
+        variants: Iterable[records.Variant],
+        *,
+        advance: Callable[[int], None] | None = None,
+    ) -> results.Scored:
+        """Scores rows; memory grows with the number of rows but not with their maps.
+
+        Args:
+            variants: Rows in any order.
+            advance: Called with the number of rows that a group finished.
+        """
+        parts = []
+        for group in _grouped(variants, self._group):
+            parts.append(self._score_group(group))
+            if advance is not None:
+                advance(len(group))
+        return results.joined(parts) if parts else self._blank([])
+
+    def maps(
+        self, variant: records.Variant
+    ) -> Iterator[tuple[alignment.Alignment, NDArray, NDArray]]:
+        """Yields the aligned REF and ALT maps of one variant, a draw at a time. [P, T] each."""
+        pair = self.pair(variant)
+        requests, places = self._requests([pair])
+        aligned = alignment.align(pair, self.geometry)
+        for drawn in self._passes(requests):
+            yield aligned, *self._read(aligned, drawn, places[0])
+
+    def pair(self, variant: records.Variant) -> windows.Pair:
+        """The windows of a variant that has no reason against it."""
+        if self.options.window == "basenji":
+            return windows.centred(variant, self.geometry, self._genome.sizes)
+        share = self.options.share_windows
+        return windows.anchored(variant, self.geometry, self._genome.sizes, share=share)
+
+    def refusal(self, variant: records.Variant) -> str:
+        """Why a variant cannot be scored; "" when it can."""
+        if variant.reason:
+            return variant.reason
+        if self.options.window == "basenji" and (
+            variant.kind in ("DUP", "INV", "BND") or variant.alt.startswith("<")
+        ):
+            return "Basenji's window shows alleles given by their letters only"
+        return windows.refusal(variant, self.pair(variant), self.geometry)
+
+    def _blank(self, group: list[records.Variant]) -> results.Scored:
+        rows, targets = len(group), len(self._targets)
+        nothing = np.full((rows, targets), np.nan, np.float32)
+        statistics = {
+            (score.name, statistic): nothing.copy()
+            for score in self._scores
+            for statistic in results.STATISTICS[:5]
+            if self.draws > 1
+        }
+        return results.Scored(
+            group,
+            [",".join(variant.flags) for variant in group],
+            np.zeros((rows, 3), np.int32),
+            [("", -1, -1)] * rows,
+            {score.name: nothing.copy() for score in self._scores},
+            statistics,
+        )
+
+    def _score_group(self, group: list[records.Variant]) -> results.Scored:
+        group = [variant._replace(reason=self.refusal(variant)) for variant in group]
+        scored = self._blank(group)
+        rows = [row for row, variant in enumerate(group) if not variant.reason]
+        pairs = [self.pair(group[row]) for row in rows]
+        aligned = []
+        for row, pair in zip(rows, pairs, strict=True):
+            made = alignment.align(pair, self.geometry)
+            aligned.append(made)
+            scored.pixels[row] = made.mask.sum(), made.lost, made.gained
+            scored.window[row] = _span(pair)
+            if pair.padded():
+                scored.flags[row] = ",".join(filter(None, [scored.flags[row], "padded"]))
+            if not made.mask.any():
+                reason = "no contact of the window can be compared"
+                group[row] = group[row]._replace(reason=reason)
+        drawn = self._draw_scores(pairs, aligned)
+        for position, row in enumerate(rows):
+            if not group[row].reason:
+                self._summarise(scored, row, {k: v[position] for k, v in drawn.items()})
+        return scored
+
+    def _draw_scores(
+        self, pairs: list[windows.Pair], aligned: list[alignment.Alignment]
+    ) -> dict[tuple[str, bool], NDArray]:
+        """Scores of every draw, and of REF against another draw of REF. [pairs, S, T] each."""
+        shape = (len(pairs), self.draws, len(self._targets))
+        found = {
+            (score.name, null): np.full(shape, np.nan, np.float32)
+            for score in self._scores
+            for null in (False, True)
+        }
+        if not pairs:
+            return found
+        requests, places = self._requests(pairs)
+        known = [self._known(pair, made) for pair, made in zip(pairs, aligned, strict=True)]
+        before: list[NDArray] = []
+        for draw, drawn in enumerate(self._passes(requests)):
+            references = []
+            for i, made in enumerate(aligned):
+                ref, alt = (self._matrix(m) for m in self._read(made, drawn, places[i]))
+                mask = self._mask(made)
+                for score in self._scores:
+                    found[score.name, False][i, draw] = score(ref, alt, mask, **known[i])
+                    if before:
+                        null = score(before[i], ref, mask, **known[i])
+                        found[score.name, True][i, draw] = null
+                references.append(ref)
+            before = references if self.draws > 1 else []
+        return found
+
+    def _summarise(
+        self, scored: results.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
+    ) -> None:
+        for score in self._scores:
+            draws = drawn[score.name, False]
+            if self.draws == 1:
+                scored.values[score.name][row] = draws[0]
+                continue
+            summary = intervals.summarise(draws, drawn[score.name, True][1:])
+            scored.values[score.name][row] = summary.mean
+            for statistic in results.STATISTICS[:5]:
+                scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
+
+    def _requests(
+        self, pairs: list[windows.Pair]
+    ) -> tuple[list[passes.Request], list[tuple[list[int], list[int]]]]:
+        """The distinct windows of all pairs, and where each pair's lie among them."""
+        requests: list[passes.Request] = []
+        seen: dict[tuple[alleles.Segments, int], int] = {}
+        places = []
+        for pair in pairs:
+            phase = pair.frame.start // self.geometry.bin_width
+            base = None
+            both: tuple[list[int], list[int]] = ([], [])
+            ordered = [(0, w) for w in pair.reference] + [(1, w) for w in pair.alternative]
+            for side, window in ordered:
+                key = (window.segments, phase)
+                if key not in seen:
+                    seen[key] = len(requests)
+                    requests.append(passes.Request(self._letters(window), phase, base))
+                both[side].append(seen[key])
+                base = both[0][0]
+            places.append(both)
+        return requests, places
+
+    def _letters(self, window: windows.Window) -> Callable[[int], passes.Index]:
+        zeros = self.options.window == "basenji"
+
+        def letters(shift: int) -> passes.Index:
+            start = window.start if zeros else window.start - shift
+            segments = alleles.cut(window.allele, start, start + window.length)
+            index = dna.to_index(alleles.letters(segments, self._genome.padded))
+            return _shifted(index, shift) if zeros and shift else index
+
+        return letters
+
+    def _read(
+        self, made: alignment.Alignment, drawn: NDArray, places: tuple[list[int], list[int]]
+    ) -> tuple[NDArray, NDArray]:
+        drawn = drawn[..., self._targets] if len(self._targets) != drawn.shape[-1] else drawn
+        reference = made.reference([drawn[place] for place in places[0]])
+        return reference, made.alternative([drawn[place] for place in places[1]])
+
+    def _matrix(self, vector: NDArray) -> NDArray:
+        offset = self.geometry.diagonal_offset
+        assert offset is not None
+        return triangle.to_matrix(vector, diagonal_offset=offset, fill=0)
+
+    def _mask(self, made: alignment.Alignment) -> NDArray[np.bool_]:
+        return self._matrix(made.mask[:, None])[..., 0]
+
+    def _known(self, pair: windows.Pair, made: alignment.Alignment) -> dict[str, Any]:
+        known: dict[str, Any] = {"site": made.site}
+        if self._regions is not None:
+            known["weights"] = alignment.coverage(pair.frame, self.geometry, self._regions)
+        return known
+
+
+def _geometry(model: Any, head: str | int | None) -> Geometry:
+    name = predict.head_name(model, head)
+    if name is None:
+        names = ", ".join(model.spec.head_names)
+        raise errors.SpecError(f"model: choose one of its heads to score: {names}.")
+    geometry = model.spec.geometry(name)
+    if not geometry.pairwise or geometry.diagonal_offset is None:
+        raise errors.SpecError(
+            f"model: head {name} gives no triangle of a contact map, which variant scores need."
+        )
+    return geometry
+
+
+def _shifted(index: passes.Index, shift: int) -> passes.Index:
+    """Moves bases right as Basenji does; rows that enter are zeros."""
+    moved = np.full_like(index, passes.NOTHING)
+    if shift > 0:
+        moved[shift:] = index[:-shift]
+    else:
+        moved[:shift] = index[-shift:]
+    return moved
+
+
+def _grouped(variants: Iterable[records.Variant], size: int) -> Iterator[list[records.Variant]]:
+    group: list[records.Variant] = []
+    for variant in variants:
+        group.append(variant)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _span(pair: windows.Pair) -> tuple[str, int, int]:
+    """Reference bases of the first reference window."""
+    window = pair.reference[0]
+    segment = window.allele[0]
+    start = segment.start + window.start
+    if segment.strand == -1:
+        start = segment.start + segment.length - window.start - window.length
+    return segment.chrom, start, start + window.length
+
+
+def _weights(path: str) -> list[tuple[regions.Region, float]]:
+    found = []
+    for region, columns in regions.read_bed(path):
+        try:
+            weight = float(columns[1]) if len(columns) > 1 else 1.0
+        except ValueError:
+            raise errors.VariantError(
+                f"{path}: {region} has the weight {columns[1]!r}; column 5 must be a number."
+            ) from None
+        found.append((region, weight))
+    return found

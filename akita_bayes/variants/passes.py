@@ -1,0 +1,261 @@
+"""Predictions of windows: strands, shifts and draws, sharing between windows what does not differ.
+
+A draw is the same for every window (common random numbers), so noise cancels in differences.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from akita_bayes import dna, triangle
+from akita_bayes.layers import stochastic
+from akita_bayes.models import build, cut, posterior, predict
+from akita_bayes.models.ensemble import Ensemble
+from akita_bayes.variants import folding, local, plan
+
+Index = NDArray[np.uint8]
+Maps = NDArray[np.float32]
+
+STRIP_BINS = 128  # of a track; smaller maps are computed whole, in batches
+UNCHANGED = 1e-6  # of the track's largest value: rounding, not an effect
+NOTHING = local.NOTHING
+_LAYER_STRIDE = 1_000_003  # seeds of successive posterior layers, as in layers.stochastic
+
+
+class Request(NamedTuple):
+    """A window to predict.
+
+    Attributes:
+        letters: shift -> bases 0..3, 4 for unknown, NOTHING, of the window moved right. [L].
+        phase: Number of the window's first bin on a grid shared with other windows.
+        base: Position in the list of a window that differs in few places, computed before.
+    """
+
+    letters: Callable[[int], Index]
+    phase: int = 0
+    base: int | None = None
+
+
+class Passes:
+    """A model ready to predict windows.
+
+    Args:
+        model: A network, an exported one or an ensemble.
+        head: One head of several.
+        draws: Draws from the posterior; 0 for its mean alone.
+        seed: Of the draws.
+        rc: Average both strands.
+        shifts: Average windows moved right by so many bases.
+        unknown: What the rows of unknown bases hold.
+        batch_size: Windows in a pass; None fits two megabase windows.
+        share: False computes every window as a whole.
+
+    Attributes:
+        draws: Number of predictions that a call yields: 1 for the mean alone.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        head: str | int | None = None,
+        draws: int = 0,
+        seed: int = 0,
+        rc: bool = False,
+        shifts: Sequence[int] = (0,),
+        unknown: float = 0.0,
+        batch_size: int | None = None,
+        share: bool = True,
+    ) -> None:
+        name = predict.head_name(model, head)
+        assert name is not None
+        place = model.spec.geometry(name)
+        self._order = triangle.reverse_order(place.bins, place.diagonal_offset)
+        self._bins = place.uncropped_bins
+        self._lanes = [
+            (s, turned) for s in shifts for turned in ((False, True) if rc else (False,))
+        ]
+        size = batch_size or predict.batch_size(place.seq_length)
+        members = model.members if isinstance(model, Ensemble) else (model,)
+        self._members = [_member(each, name, unknown, size, share) for each in members]
+        self._seed = seed
+        drawn = posterior.Sampler(model, head=name).count(draws) if draws else 0
+        self._drawn = drawn
+        self.draws = drawn or 1
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Maps]:
+        """Yields one prediction of all windows a draw. Each [B, P, T]."""
+        lanes = [self._lane(requests, shift, turned) for shift, turned in self._lanes]
+        for parts in zip(*lanes, strict=True):
+            yield parts[0] if len(parts) == 1 else np.mean(parts, axis=0, dtype=np.float32)
+
+    def _lane(self, requests: Sequence[Request], shift: int, turned: bool) -> Iterator[Maps]:
+        bases = [request.base for request in requests]
+        letters = [request.letters(shift) for request in requests]
+        phases = [request.phase for request in requests]
+        if turned:
+            letters = [_turned(index) for index in letters]
+            phases = [-phase - self._bins for phase in phases]
+        streams = [
+            member.stream(letters, phases, bases, self._seed, self._own(which))
+            for which, member in enumerate(self._members)
+        ]
+        for maps in self._interleaved(streams):
+            yield maps[:, self._order] if turned else maps
+
+    def _own(self, which: int) -> int:
+        """How many of the draws a member gives."""
+        return len(range(which, self._drawn, len(self._members)))
+
+    def _interleaved(self, streams: list[Iterator[Maps]]) -> Iterator[Maps]:
+        if not self._drawn:
+            yield np.mean([next(stream) for stream in streams], axis=0, dtype=np.float32)
+            return
+        for draw in range(self._drawn):
+            yield next(streams[draw % len(streams)])
+
+
+def _turned(index: Index) -> Index:
+    return np.where(index < dna.UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
+
+
+def _member(model: Any, head: str, unknown: float, size: int, share: bool) -> "_Whole | _Shared":
+    if share and isinstance(model, build.Network) and model.swag_draws is None:
+        network = build.one_head(model, head)
+        if network.compute_dtype == "float32" and len(network.inputs) == 1:
+            return _Shared(network, unknown, size)
+    return _Whole(model, head, unknown, size)
+
+
+class _Whole:
+    """A model that computes every window as a whole."""
+
+    def __init__(self, model: Any, head: str, unknown: float, size: int) -> None:
+        self._model, self._head, self._size = model, head, size
+        self._table = local.rows(unknown)
+
+    def stream(
+        self,
+        letters: list[Index],
+        phases: list[int],
+        bases: list[int | None],
+        seed: int,
+        draws: int,
+    ) -> Iterator[Maps]:
+        """Yields `draws` predictions of all windows, or the mean for 0."""
+        batches = [
+            self._table[np.stack(letters[start : start + self._size])]
+            for start in range(0, len(letters), self._size)
+        ]
+        if draws:
+            sampler = posterior.Sampler(self._model, head=self._head, seed=seed)
+            yield from sampler.stream(batches, draws)
+            return
+        parts = [predict.forward(self._model, batch)[self._head] for batch in batches]
+        yield np.concatenate(parts)
+
+
+class _Shared:
+    """A network cut into its tower, which is shared, and the rest.
+
+    The rest is one graph, in batches; or, for large maps of an Akita, the track's graph, the head
+    in strips where a window has a base, and the graph from the last map on.
+    """
+
+    def __init__(self, network: keras.Model, unknown: float, size: int) -> None:
+        self._size = size
+        self._tower = local.Tower(network, unknown=unknown)
+        output = folding.forward_output(network)
+        found = plan.find(network)
+        self._head = found.head if found and found.track.shape[1] >= STRIP_BINS else None
+        if self._head is None or found is None:
+            self._rest, _ = _drawn(keras.Model(self._tower.cut, output))
+        else:
+            self._body, posteriors = _drawn(keras.Model(self._tower.cut, found.track))
+            self._tail, _ = _drawn(keras.Model(found.map, output))
+            self._tail_seed = posteriors * _LAYER_STRIDE
+
+    def stream(
+        self,
+        letters: list[Index],
+        phases: list[int],
+        bases: list[int | None],
+        seed: int,
+        draws: int,
+    ) -> Iterator[Maps]:
+        """Yields `draws` predictions of all windows, or the mean for 0."""
+        bottoms = [self._tower(index, phase) for index, phase in zip(letters, phases, strict=True)]
+        for number in range(max(draws, 1)):
+            draw = (bool(draws), seed, number)
+            if self._head is None:
+                yield self._batches(bottoms, draw)
+            else:
+                yield self._strips(bottoms, bases, draw)
+
+    def _batches(self, bottoms: list[NDArray], draw: tuple[bool, int, int]) -> Maps:
+        starts = range(0, len(bottoms), self._size)
+        parts = [self._rest(np.stack(bottoms[i : i + self._size]), *draw) for i in starts]
+        return np.concatenate([part.numpy() for part in parts])
+
+    def _strips(
+        self, bottoms: list[NDArray], bases: list[int | None], draw: tuple[bool, int, int]
+    ) -> Maps:
+        head = self._head
+        assert head is not None
+        wanted = {base for base in bases if base is not None}
+        last_use = {base: max(i for i, b in enumerate(bases) if b == base) for base in wanted}
+        kept: dict[int, tuple[NDArray, tuple[tf.Tensor, ...]]] = {}
+        rows: list[Maps] = []
+        for i, (bottom, base) in enumerate(zip(bottoms, bases, strict=True)):
+            track = self._body(bottom[None], *draw)
+            final = None
+            if base is not None and i not in wanted:
+                old, maps = kept[base]
+                changed = np.flatnonzero(_changed(old, track.numpy()))
+                if not len(changed):
+                    final = maps[-1]
+                else:
+                    lo, hi = int(changed[0]), int(changed[-1]) + 1
+                    spliced = tf.concat([old[:, :lo], track[:, lo:hi], old[:, hi:]], axis=1)
+                    final = head.edited(maps, spliced, lo, hi)
+            if final is None:
+                whole = head.maps(track)
+                final = whole[-1]
+                if i in wanted:
+                    kept[i] = (track.numpy(), whole)
+            flag, seed, number = draw
+            rows.append(self._tail(final, flag, seed + self._tail_seed, number).numpy())
+            if base is not None and last_use[base] == i:
+                del kept[base]
+        return np.concatenate(rows)
+
+
+def _changed(old: NDArray, new: NDArray) -> NDArray[np.bool_]:
+    return np.abs(new - old).max(axis=-1)[0] > UNCHANGED * np.abs(old).max()
+
+
+def _drawn(part: keras.Model) -> tuple[Any, int]:
+    """A graph as a function of its input and a draw, and its number of posterior layers."""
+
+    @tf.function(reduce_retracing=True)
+    def mean(x: tf.Tensor) -> tf.Tensor:
+        return part(x, training=False)
+
+    @tf.function(reduce_retracing=True)
+    def one(x: tf.Tensor, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        with stochastic.drawing(seed, number):
+            return part(x, training=False)
+
+    posteriors = len(cut.posteriors(part))
+
+    def run(x: Any, drawing: bool, seed: int, number: int) -> tf.Tensor:
+        x = tf.convert_to_tensor(x)
+        if drawing and posteriors:
+            return one(x, tf.constant(seed), tf.constant(number))
+        return mean(x)
+
+    return run, posteriors
