@@ -1,0 +1,229 @@
+"""Which model predicts best, and which one knows how sure it may be: the same data, three seeds.
+
+Trains every model below on a simulated data set, recalibrates it on the validation split, and
+judges it on the test split against the measured maps and against the noise-free truth. Finished
+runs are kept and not trained again, so an interrupted benchmark goes on where it stopped.
+
+    python -m benchmarks.accuracy runs/accuracy/data -o runs/accuracy [--seeds 0,1,2] [--epochs N]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+
+from akita_bayes import dna, files
+from benchmarks import environment
+
+ROOT = Path(__file__).resolve().parents[1]
+ZOO = ROOT / "models" / "json"
+DRAWS = 32
+MEMBERS = 5
+
+
+class Entry(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        spec: File of the zoo.
+        run: Name of the training that it reads; several rows may share one.
+        train: Changes to the spec's train section.
+        posterior: Which posterior is drawn: "point", "latent", "weights", "swag" or "ensemble".
+    """
+
+    spec: str
+    run: str
+    train: dict[str, Any]
+    posterior: str
+
+
+ENTRIES = {
+    "akita": Entry("akita_tiny", "akita", {}, "point"),
+    "transformer": Entry("akita_transformer_tiny", "transformer", {}, "point"),
+    "vae": Entry("akita_vae_tiny", "vae", {}, "latent"),
+    "vae, paper's objective": Entry(
+        "akita_vae_tiny", "vae_paper", {"elbo": {"reduction": "paper"}}, "latent"
+    ),
+    "dense_variational": Entry("akita_dense_variational_tiny", "dense_variational", {}, "weights"),
+    "SWAG": Entry("akita_transformer_tiny", "transformer", {}, "swag"),
+    "ensemble of 5": Entry("akita_tiny", "akita", {}, "ensemble"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs what is missing, and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("data", type=Path, help="simulated data directory")
+    parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/accuracy"))
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--epochs", type=int, help="instead of the specs' own")
+    parser.add_argument("--only", help="rows to run, comma-separated")
+    parser.add_argument("--result", type=Path, default=ROOT / "benchmarks" / "results")
+    options = parser.parse_args(argv)
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    names = options.only.split(",") if options.only else list(ENTRIES)
+    rows = []
+    for name in names:
+        for seed in seeds if ENTRIES[name].posterior != "ensemble" else seeds[:1]:
+            rows.append(_row(name, seed, options))
+            print(json.dumps(rows[-1]), flush=True)
+    if set(names) == set(ENTRIES):
+        ceiling = files.read_json(options.data / "truth" / "ceiling.json")
+        result = {
+            **environment.describe(),
+            "data": files.read_json(options.data / "simulation.json"),
+            "ceiling": ceiling,
+            "draws": DRAWS,
+            "rows": rows,
+        }
+        files.write_json(options.result / "accuracy.json", result)
+        print(table(rows))
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Mean and standard deviation over seeds, a Markdown row per model."""
+    frame = pd.DataFrame(rows).drop(columns="seed")
+    lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * len(frame.columns)]
+    for name, group in frame.groupby("model", sort=False):
+        cells = [str(name)]
+        for column in frame.columns[1:]:
+            values = group[column].dropna().astype(float)
+            spread = f" ± {values.std():.3f}" if len(values) > 1 else ""
+            cells.append(f"{values.mean():.3f}{spread}" if len(values) else "-")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _row(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    kept = options.out_dir / "rows" / f"{name.replace(' ', '_').replace(',', '')}-{seed}.json"
+    if kept.is_file():
+        return files.read_json(kept)
+    entry = ENTRIES[name]
+    seeds = range(MEMBERS) if entry.posterior == "ensemble" else (seed,)
+    runs = [_train(entry, each, options) for each in seeds]
+    row = {"model": name, "seed": seed, **_judge(entry, runs, options.data)}
+    row["epochs"] = float(np.mean([_epochs(run) for run in runs]))
+    row["seconds"] = sum(files.read_json(run / "seconds.json") for run in runs)
+    files.write_json(kept, row)
+    return row
+
+
+def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
+    """Trains in this process; the run directory is the answer."""
+    from akita_bayes.models import zoo
+    from akita_bayes.training import fit
+
+    run = options.out_dir / f"{entry.run}-{seed}"
+    if (run / "seconds.json").is_file():
+        return run
+    raw = files.read_json(ZOO / f"{entry.spec}.json")
+    for key, value in entry.train.items():
+        raw["train"][key] = {**raw["train"].get(key, {}), **value}
+    started = time.monotonic()
+    fit.fit(
+        zoo.parse_spec(raw),
+        options.data,
+        out_dir=run,
+        seed=seed,
+        epochs=options.epochs,
+        resume=True,
+        tensorboard=False,
+    )
+    files.write_json(run / "seconds.json", time.monotonic() - started)
+    return run
+
+
+def _epochs(run: Path) -> int:
+    return len(pd.read_csv(run / "history.csv"))
+
+
+def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
+    from akita_bayes.evaluate import calibrate
+    from akita_bayes.models import load
+
+    model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
+    if entry.posterior == "point":
+        model.swag_draws = None
+    report = calibrate.calibrate(model, data, draws=DRAWS)
+    truth = np.load(data / "truth" / "test.npz")["truth"].astype(np.float32)
+    mean = np.stack([each.mean for each in report.tested])
+    target = np.stack([each.target for each in report.tested])
+    mask = np.stack([each.mask for each in report.tested])
+    after = report.after
+    coverage = [
+        stratum["coverage_90%"]["estimate"]
+        for target_strata in after["strata"]
+        for stratum in target_strata
+        if stratum["coverage_90%"] is not None
+    ]
+    history = pd.read_csv(runs[0] / "history.csv")
+    return {
+        "mse": float(np.mean((mean - target)[mask] ** 2)),
+        "pearson": _per_target(_pearson, mean, target, mask),
+        "spearman": _per_target(_spearman, mean, target, mask),
+        "pearson_truth": _per_target(_pearson, mean, truth, mask),
+        "spearman_truth": _per_target(_spearman, mean, truth, mask),
+        "crps": after["overall"]["crps"]["estimate"],
+        "nll": after["overall"]["nll"]["estimate"],
+        "coverage_90": after["overall"]["coverage_90%"]["estimate"],
+        "coverage_90_lowest": min(coverage),
+        "coverage_90_highest": max(coverage),
+        **_strangeness(model, data),
+        "kl": _last(history, "valid_kl"),
+        "active_units": _last(history, "valid_active_units"),
+    }
+
+
+def _strangeness(model: Any, data: Path) -> dict[str, float | None]:
+    """Mean epistemic sd on strange sequences, relative to that on the test windows themselves."""
+    from akita_bayes.data import dataset
+    from akita_bayes.models import posterior
+
+    split = dataset.open_split(data, "test", batch_size=16)
+    x = np.concatenate([batch["sequence"].numpy() for batch in split.batches()])[:32]
+    usual = posterior.sample_posterior(model, x, draws=DRAWS).epistemic_sd.mean()
+    if usual == 0:
+        return {"epistemic_shuffled": None, "epistemic_gc": None}
+    generator = np.random.default_rng(0)
+    shuffled = np.stack([generator.permutation(window) for window in x])
+    gc_rich = dna.index_to_one_hot(
+        generator.choice(4, x.shape[:2], p=[0.15, 0.35, 0.35, 0.15]).astype(np.uint8)
+    )
+    found = [
+        posterior.sample_posterior(model, strange, draws=DRAWS).epistemic_sd.mean()
+        for strange in (shuffled, gc_rich)
+    ]
+    return {
+        "epistemic_shuffled": float(found[0] / usual),
+        "epistemic_gc": float(found[1] / usual),
+    }
+
+
+def _last(history: pd.DataFrame, column: str) -> float | None:
+    return float(history[column].dropna().iloc[-1]) if column in history else None
+
+
+def _per_target(function: Any, first: Any, second: Any, mask: Any) -> float:
+    values: Iterator[float] = (
+        function(first[..., t][mask[..., t]], second[..., t][mask[..., t]])
+        for t in range(first.shape[-1])
+    )
+    return float(np.mean(list(values)))
+
+
+def _pearson(a: Any, b: Any) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _spearman(a: Any, b: Any) -> float:
+    return float(scipy.stats.spearmanr(a, b).statistic)
+
+
+if __name__ == "__main__":
+    main()
