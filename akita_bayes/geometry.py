@@ -98,8 +98,10 @@ def _step(place: Geometry, name: str, arguments: Mapping[str, Any]) -> Geometry:
         place = place._replace(bins=bins, bin_width=place.bin_width * place.bins // bins)
     for window in _windows(name, arguments):
         place = _slid(place, window)
+    if name in _WIDENING:
+        return place._replace(units=None)
     units = arguments.get("units") or (name not in _KEEPING and arguments.get("filters"))
-    return place._replace(units=units or (None if name in _WIDENING else place.units))
+    return place._replace(units=units or place.units)
 
 
 def _pairs(place: Geometry, name: str, arguments: Mapping[str, Any]) -> Geometry:

@@ -1,0 +1,111 @@
+"""Geometry follows every block as Keras builds it: a word without a row fails."""
+
+import keras
+import pytest
+
+from akita_bayes import geometry
+from akita_bayes.blocks import registry
+from akita_bayes.models import zoo
+
+TRACK, MAP = (64, 6), (16, 16, 6)
+ROWS = [
+    ("conv_block", TRACK, {"filters": 5, "kernel_size": 3, "pool_size": 2}),
+    ("conv_block", TRACK, {"stride": 2, "kernel_size": 3, "pool_size": 3, "padding": "valid"}),
+    ("conv_tower", TRACK, {"filters_init": 5, "pool_size": 2, "repeat": 3, "kernel_size": 5}),
+    ("dilated_residual", TRACK, {"filters": 3, "repeat": 3}),
+    ("dilated_dense", TRACK, {"filters": 3, "repeat": 2}),
+    ("conv_nac", TRACK, {"filters": 5, "kernel_size": 5, "padding": "valid", "pool_size": 2}),
+    ("conv_dna", TRACK, {"filters": 5, "pool_size": 2, "padding": "valid"}),
+    ("conv_next", TRACK, {"filters": 5, "pool_size": 2}),
+    ("conv_tower_nac", TRACK, {"filters_init": 5, "repeat": 2, "pool_size": 2}),
+    ("res_tower", TRACK, {"filters_init": 6, "repeat": 2, "kernel_size": 3}),
+    ("transformer", TRACK, {"heads": 2, "key_size": 3, "num_position_features": 6}),
+    ("transformer_tower", TRACK, {"key_size": 3, "num_position_features": 6}),
+    ("transformer_encoder", TRACK, {"heads": 2, "dense_width": 5, "repeat": 1}),
+    ("bottleneck", TRACK, {"units": 3}),
+    ("normal_latent", TRACK, {"units": 3}),
+    ("dense_variational", TRACK, {"units": 3}),
+    ("dense", TRACK, {"units": 3}),
+    ("final", TRACK, {"units": 3}),
+    ("final", TRACK, {"units": 3, "flatten": True}),
+    ("dense_block", TRACK, {"units": 3}),
+    ("dense_block", TRACK, {"units": 3, "flatten": True}),
+    ("dense_block", TRACK, {}),
+    ("global_context", TRACK, {}),
+    ("squeeze_excite", TRACK, {"bottleneck_ratio": 2}),
+    ("squeeze_excite", MAP, {"bottleneck_ratio": 2}),
+    ("one_to_two", TRACK, {}),
+    ("one_to_two", TRACK, {"operation": "concat"}),
+    ("concat_dist_2d", MAP, {}),
+    ("symmetrize_2d", MAP, {}),
+    ("conv_block_2d", MAP, {"filters": 3, "kernel_size": 3, "pool_size": 2}),
+    ("dilated_residual_2d", MAP, {"filters": 3, "repeat": 2}),
+    ("cropping_2d", MAP, {"cropping": 3}),
+    ("upper_tri", MAP, {"diagonal_offset": 3}),
+    ("Activation", TRACK, {"activation": "relu"}),
+    ("AveragePooling1D", TRACK, {"pool_size": 3}),
+    ("AveragePooling1D", TRACK, {"pool_size": 5, "strides": 2, "padding": "same"}),
+    ("AveragePooling2D", MAP, {"pool_size": 2}),
+    ("Conv1D", TRACK, {"filters": 3, "kernel_size": 5, "dilation_rate": 2}),
+    ("Conv1D", TRACK, {"filters": 3, "kernel_size": 5, "padding": "same", "strides": 2}),
+    ("Conv2D", MAP, {"filters": 3, "kernel_size": (3, 3)}),
+    ("Cropping1D", TRACK, {"cropping": 5}),
+    ("Cropping1D", TRACK, {"cropping": (4, 4)}),
+    ("Cropping2D", MAP, {"cropping": ((2, 2), (2, 2))}),
+    ("Dense", TRACK, {"units": 3}),
+    ("Dropout", TRACK, {"rate": 0.1}),
+    ("Flatten", TRACK, {}),
+    ("GaussianNoise", TRACK, {"stddev": 0.1}),
+    ("GlobalAveragePooling1D", TRACK, {}),
+    ("GlobalAveragePooling2D", MAP, {}),
+    ("LayerNormalization", TRACK, {}),
+    ("MaxPooling1D", TRACK, {}),
+    ("MaxPooling2D", MAP, {"padding": "same", "pool_size": (3, 3)}),
+    ("Reshape", TRACK, {"target_shape": (32, 12)}),
+    ("SeparableConv1D", TRACK, {"filters": 3, "kernel_size": 3}),
+    ("UpSampling1D", TRACK, {"size": 2}),
+    ("UpSampling2D", MAP, {}),
+    ("ZeroPadding1D", TRACK, {"padding": 2}),
+]
+WIDTH = 16
+"""Bases per bin before the block."""
+
+
+def test_every_word_has_a_row():
+    assert {name for name, _, _ in ROWS} == set(zoo.vocabulary())
+
+
+@pytest.mark.parametrize(("name", "shape", "given"), ROWS, ids=str)
+def test_bins_units_and_placement_are_those_of_the_layers(name: str, shape: tuple, given: dict):
+    word = registry.words()[name]
+    arguments = {**word.defaults, **given}
+    built = word.function(keras.Input(shape), **arguments).shape[1:]
+    bins, pairwise = shape[0], len(shape) == 3
+    before = [("conv_block", {"pool_size": WIDTH, "repeat": 1})]
+    before += [("one_to_two", {"operation": "mean"})] if pairwise else []
+    before += [("dense", {"units": shape[-1]})]
+    found = geometry.walk(WIDTH * bins, [*before, (name, arguments)])
+    assert found.pairwise is (pairwise or name == "one_to_two")
+    if name in ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D"):
+        assert (found.bins, len(built)) == (1, 1)
+        return
+    assert built[0] == found.target_length
+    if found.units is not None and name != "Reshape":
+        assert built[-1] == found.units
+    covered = found.bins * found.bin_width + 2 * found.crop_bp
+    assert abs(covered - found.seq_length) < found.bin_width
+
+
+def test_asymmetry_is_refused():
+    for name, arguments in (
+        ("Cropping1D", {"cropping": (1, 2)}),
+        ("Conv2D", {"kernel_size": (3, 1), "filters": 3}),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must treat all sides alike"):
+            geometry.walk(64, [(name, arguments)])
+    with pytest.raises(ValueError, match="UpSampling1D cannot part bins of 1 bp by 2"):
+        geometry.walk(64, [("UpSampling1D", {"size": 2})])
+    with pytest.raises(ValueError, match="one_to_two needs a track"):
+        geometry.walk(64, [("one_to_two", {"operation": "mean"})] * 2)
+    with pytest.raises(ValueError, match="MaxPooling1D leaves nothing"):
+        geometry.walk(4, [("MaxPooling1D", {"pool_size": 8, "padding": "valid"})])

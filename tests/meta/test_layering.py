@@ -1,0 +1,139 @@
+"""A module imports from lower floors or its own folder, and never in circles."""
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+
+import akita_bayes
+
+ROOT = Path(akita_bayes.__file__).parent
+FLOORS = {
+    "layers": 1,
+    "blocks": 2,
+    "models": 3,
+    "data": 3,
+    "simulate": 3,
+    "training": 4,
+    "variants": 4,
+    "evaluate": 4,
+    "regulation": 4,
+    "plots": 5,
+    "report": 5,
+    "cli": 6,
+}
+SIBLINGS = {("simulate", "data")}
+"""Who may import a neighbour on its floor: simulators write data."""
+
+NEVER = {("plots", "models"), ("report", "models")}
+GROUND = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
+HEAVY = {"tensorflow", "keras", "tensorflow_probability", "tf_keras"}
+INFERENCE = {"stochastic", "latent", "variational", "distributions"}
+"""The only layers that may use TensorFlow Probability."""
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
+}
+
+
+def folder(module: str) -> str:
+    """The folder of a module, '' on the ground floor."""
+    return module.split(".")[0] if "." in module else ""
+
+
+@functools.cache
+def statements(module: str) -> list[tuple[str, bool]]:
+    """Absolute names that a module imports, and whether it does so when it is itself imported."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    lazy = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        for inner in ast.walk(node)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) not in lazy) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(name, id(node) not in lazy) for name in names]
+    return found
+
+
+def inner_imports(module: str, *, at_once: bool = False) -> set[str]:
+    """Modules of this package that a module imports."""
+    found = set()
+    for name, eager in statements(module):
+        if name.split(".")[0] != "akita_bayes" or (at_once and not eager):
+            continue
+        parts = name.split(".")[1:]
+        for size in (len(parts), len(parts) - 1):
+            for candidate in (".".join(parts[:size]), ".".join([*parts[:size], "__init__"])):
+                if size and candidate in MODULES:
+                    found.add(candidate)
+                    break
+            else:
+                continue
+            break
+    return found
+
+
+def test_every_folder_has_a_floor():
+    assert {folder(module) for module in MODULES} - {""} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
+def test_imports_go_down_or_stay_in_the_folder(module: str):
+    here = folder(module)
+    for other in inner_imports(module):
+        there = folder(other)
+        allowed = (
+            here == there or FLOORS.get(there, 0) < FLOORS.get(here, 0) or (here, there) in SIBLINGS
+        )
+        assert allowed, f"{module} imports {other}"
+        assert (here, there) not in NEVER, f"{module} imports {other}"
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {module: inner_imports(module, at_once=True) - {module} for module in MODULES}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for other in graph[module]:
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", GROUND)
+def test_the_ground_floor_knows_no_tensorflow(module: str):
+    assert not {name.split(".")[0] for name, _ in statements(module)} & HEAVY
+
+
+def test_layers_are_written_with_keras_ops():
+    for module in MODULES:
+        if folder(module) not in ("layers", "blocks"):
+            continue
+        eager = {name.split(".")[0] for name, at_once in statements(module) if at_once}
+        assert not eager & {"tensorflow", "tf_keras"}, module
+        if module.split(".")[-1] not in INFERENCE:
+            assert "tensorflow_probability" not in eager, module
+
+
+def test_no_file_is_long():
+    lengths = {name: path.read_text(encoding="utf-8").count("\n") for name, path in MODULES.items()}
+    assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+    assert sorted(lengths.values())[len(lengths) // 2] <= 160
+
+
+def test_no_file_has_a_vague_name():
+    vague = {"utils", "util", "helpers", "core", "misc", "common"}
+    assert not {name for name in MODULES if set(name.split(".")) & vague}

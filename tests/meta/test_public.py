@@ -1,0 +1,33 @@
+"""The public API: every name resolves, is documented, and is where `__init__` says."""
+
+import inspect
+
+import pytest
+
+import akita_bayes
+
+
+@pytest.mark.parametrize("name", akita_bayes.__all__)
+def test_a_public_name_resolves_and_is_documented(name: str):
+    value = getattr(akita_bayes, name)
+    assert inspect.getdoc(value), name
+
+
+@pytest.mark.parametrize("name", sorted(akita_bayes._PUBLIC))
+def test_a_public_function_takes_keywords_after_its_second_argument(name: str):
+    function = getattr(akita_bayes, name)
+    assert function.__module__ == akita_bayes._PUBLIC[name]
+    positional = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)
+    ]
+    assert len(positional) <= 2
+    hints = inspect.signature(function)
+    assert hints.return_annotation is not inspect.Signature.empty
+    assert all(p.annotation is not p.empty for p in hints.parameters.values())
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'utils'"):
+        akita_bayes.utils  # noqa: B018

@@ -1,0 +1,110 @@
+"""Every JSON spec of the zoo: full size, built without computing; a spec without a row fails."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from akita_bayes import spec as specs
+from akita_bayes.models import build, zoo
+
+
+class Row(NamedTuple):
+    head: str
+    output: tuple[int, int]
+    parameters: int
+    trainable: int
+    statistics: dict[str, int]
+
+
+AKITA_V1 = {"seq_length": 2**20, "pool_width": 2048, "crop_bp": 65536, "diagonal_offset": 2}
+AKITA_V2 = {"seq_length": 1310720, "pool_width": 2048, "crop_bp": 131072, "diagonal_offset": 2}
+TRACKS = {"seq_length": 131072, "pool_width": 32, "crop_bp": 32768}
+ROWS = {
+    "akita_v1": [Row("hic", (99_681, 5), 751_653, 746_149, AKITA_V1)],
+    "akita_v2": [
+        Row("human", (130_305, 5), 1_508_143, 1_499_183, AKITA_V2),
+        Row("mouse", (130_305, 6), 1_508_224, 1_499_264, AKITA_V2),
+    ],
+    "basenji_small": [Row("human", (2048, 74), 110_734, 108_794, TRACKS)],
+}
+
+
+@pytest.fixture(scope="session")
+def folder(repository):
+    return repository / "models" / "json"
+
+
+def test_every_spec_is_read_and_described(folder, repository):
+    card = (repository / "models" / "README.md").read_text(encoding="utf-8")
+    for path in sorted(folder.glob("*.json")):
+        assert f"`{path.name}`" in card, path.name
+        loaded = zoo.load_spec(path)
+        if isinstance(loaded, specs.Spec):
+            assert zoo.parse_spec(json.loads(str(loaded))) == loaded
+
+
+def test_published_sizes_are_held(folder):
+    assert {path.stem for path in folder.glob("*.json")} >= set(ROWS)
+
+
+def networks(folder):
+    loaded = {path.stem: zoo.load_spec(path) for path in sorted(folder.glob("*.json"))}
+    return {name: value for name, value in loaded.items() if isinstance(value, specs.Spec)}
+
+
+def test_every_network_is_built_at_full_size_and_agrees_with_its_geometry(folder):
+    for name, spec in networks(folder).items():
+        for head in spec.head_names:
+            model, place = build.build(spec, head=head), spec.geometry(head)
+            assert model.output.shape == (None, place.target_length, place.units), name
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [(name, row) for name, rows in ROWS.items() for row in rows], ids=str
+)
+def test_published_models_have_their_parameters_and_outputs(folder, name: str, row: Row):
+    spec = zoo.load_spec(folder / f"{name}.json")
+    model = build.build(spec, head=row.head)
+    assert model.output.shape == (None, *row.output)
+    assert model.count_params() == row.parameters
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == row.trainable
+    length, targets = row.output
+    spec.check_statistics(
+        {**row.statistics, "target_length": length, "num_targets": targets}, row.head
+    )
+
+
+def test_old_spellings_of_the_published_file_are_today_s_akita_v1(folder):
+    """The file of the paper's repository: batch_norm, and the dead keys beside it."""
+    raw = json.loads((folder / "akita_v1.json").read_text())
+    model = raw["model"]
+    assert model.pop("norm_type") == "batch"
+    model.update(batch_norm=True, target_length=512, target_crop=32)
+    assert zoo.parse_spec(raw) == zoo.load_spec(folder / "akita_v1.json")
+    model["verbose"] = True
+    raw["train"]["clipnorm"] = raw["train"].pop("clip_norm")
+    model["head_hic"][0] = {"name": "average_to_2d"}
+    model["head_hic"][6] = {"name": "upper_triu", "diagonal_offset": 2}
+    assert zoo.parse_spec(raw) == zoo.load_spec(folder / "akita_v1.json")
+
+
+def test_dilations_are_the_published_ones(folder):
+    def rates(name, blocks):
+        model = build.build(zoo.load_spec(folder / f"{name}.json"), head=0)
+        kind = {"1d": "Conv1D", "2d": "Conv2D"}[blocks]
+        layers = [layer for layer in model.layers if type(layer).__name__ == kind]
+        found = [layer.dilation_rate[0] for layer in layers if layer.kernel_size[0] == 3]
+        return found if blocks == "1d" else found[1:]  # the first 2-D convolution is undilated
+
+    assert rates("akita_v1", "1d") == [1, 2, 3, 5, 9, 16, 29, 50]
+    assert rates("akita_v1", "2d") == [1, 2, 3, 5, 9, 16]
+    assert rates("akita_v2", "1d") == [1, 2, 3, 4, 7, 11, 18, 30, 49, 79, 128]
+    assert rates("akita_v2", "2d") == [1, 2, 3, 5, 9, 16]
+
+
+def test_the_small_track_model_fits_the_real_human_data(folder, real_data):
+    spec = zoo.load_spec(folder / "basenji_small.json")
+    statistics = json.loads((real_data / "hg38_tiny" / "statistics.json").read_text())
+    spec.check_statistics(statistics)

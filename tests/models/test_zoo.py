@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from akita_bayes import errors, spec, states
+from akita_bayes.blocks import registry
+from akita_bayes.models import zoo
+from tests import tiny
+
+
+def test_the_vocabulary_is_every_registered_block():
+    words = zoo.vocabulary()
+    assert words is registry.words()
+    assert {"conv_block", "upper_tri", "final", "Cropping1D"} <= set(words)
+
+
+def test_a_network_is_told_from_a_mechanism(tmp_path, repository):
+    path = tmp_path / "params.json"
+    path.write_text(json.dumps(tiny.spec_json()))
+    assert isinstance(zoo.load_spec(path), spec.Spec)
+    assert zoo.load_network(path) == zoo.load_spec(path) == zoo.parse_spec(tiny.spec_json())
+    lac = repository / "models" / "json" / "lac_thermodynamic.json"
+    assert isinstance(zoo.load_spec(lac), states.Thermodynamic)
+    with pytest.raises(errors.SpecError, match=r"^model: .*is a mechanism, not a network"):
+        zoo.load_network(lac)
+
+
+def test_a_typo_is_told_with_the_nearest_word_of_this_package(tmp_path):
+    raw = tiny.spec_json()
+    raw["model"]["trunk"][0]["kernel_sise"] = 5
+    path = tmp_path / "params.json"
+    path.write_text(json.dumps(raw))
+    with pytest.raises(
+        errors.SpecError,
+        match=r"^model\.trunk\[0\]\.kernel_sise: conv_block has no such argument\. "
+        r'Did you mean "kernel_size"\? \[.*params\.json\]$',
+    ):
+        zoo.load_spec(path)
+
+
+def test_what_is_neither_is_refused(tmp_path):
+    path = tmp_path / "params.json"
+    path.write_text('{"layers": []}')
+    with pytest.raises(errors.SpecError, match=r"^layers: no such key"):
+        zoo.load_spec(path)
+    path.write_text("[]")
+    with pytest.raises(errors.SpecError, match=r"^spec: expected an object, got \[\]"):
+        zoo.load_spec(path)
