@@ -81,7 +81,7 @@ def square(
     )
     axes.set_facecolor(_MISSING)
     for axis in (axes.xaxis, axes.yaxis):
-        _genomic(axis, region)
+        genomic(axis, region)
     return image
 
 
@@ -111,7 +111,7 @@ def triangle(
     axes.set_ylim((region.width, 0) if downwards else (0, region.width))
     axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
     axes.yaxis.set_visible(False)
-    _genomic(axes.xaxis, region)
+    genomic(axes.xaxis, region)
     return mesh
 
 
@@ -224,7 +224,7 @@ def face_to_face(
     return figure
 
 
-def _genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
+def genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
     """Ticks in kb or Mb, whichever reads better."""
     scale, unit = (1e6, "Mb") if region.width >= 2e6 else (1e3, "kb")
     digits = 1 if region.width / scale < 20 else 0
