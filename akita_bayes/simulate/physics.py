@@ -76,8 +76,8 @@ CTCF = Motif(
     (0.8, 0.97, 0.8, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.9, 0.7),
 )
 COREPRESSORS = (
-    Corepressor(Motif("TGACGTCATA", (0.97,) * 10), 9.0, (2, 5), 6.0, ("beta",)),
-    Corepressor(Motif("ATTTGCATAA", (0.97,) * 10), 9.0, (2, 5), 6.0, ("alpha",)),
+    Corepressor(Motif("TGACGTCATA", (0.97,) * 10), 9.0, (2, 5), 10.0, ("beta",)),
+    Corepressor(Motif("ATTTGCATAA", (0.97,) * 10), 9.0, (2, 5), 10.0, ("alpha",)),
 )
 
 

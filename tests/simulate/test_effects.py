@@ -1,0 +1,108 @@
+"""Variants: the edit is what the VCF says, and the map changes where and when it should."""
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+
+from akita_bayes import dna, triangle
+from akita_bayes.simulate import chromatin, effects, genome, sites
+
+CELL = "alpha"
+
+
+@pytest.fixture(scope="module")
+def chromosome(bench):
+    return genome.chromosome("chr1", 1 << 18, bench.physics, genome.Landscape(), seed=9)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, chromosome, small_design):
+    folder = tmp_path_factory.mktemp("effects")
+    (folder / "genome.fa").write_text(f">chr1\n{chromosome.sequence}\n")
+    effects.write(folder, [chromosome], small_design, seed=0, per_kind=4)
+    return folder
+
+
+def test_disruptive_variants_change_the_map_and_neutral_ones_do_not(folder, small_design):
+    table = pd.read_csv(folder / "variants.tsv", sep="\t")
+    assert (table["kind"].value_counts() == 4).all()
+    assert table["kind"].nunique() == 8
+    largest = table[[f"scd_{cell}" for cell in small_design.cell_types]].max(axis=1)
+    assert largest[table["neutral"]].max() < 0.5
+    for kind in ("site_deletion", "site_inversion", "stretch_deletion", "stretch_inversion"):
+        assert largest[table["kind"] == kind].median() > 2
+    assert largest[~table["neutral"]].median() > 10 * largest[table["neutral"]].max()
+
+
+def test_the_vcf_says_what_was_edited(folder, chromosome):
+    """REF is the genome's, and the ALT of every record, spelled out, is the edit."""
+    letters = chromosome.sequence
+    read = list(effects.read(folder))
+    with pysam.VariantFile(str(folder / "variants.vcf")) as records:
+        records = list(records)
+    assert len(read) == len(records) == 32
+    for record, effect in zip(records, read, strict=True):
+        assert letters[record.start : record.start + len(record.ref)] == record.ref
+        assert record.info["KIND"] == effect.kind
+        edited = effect.apply(letters)
+        (alt,) = record.alts
+        if not alt.startswith("<"):
+            spelled = letters[: record.start] + alt + letters[record.start + len(record.ref) :]
+            assert edited == spelled
+        else:
+            assert record.stop == effect.end
+            assert record.start == effect.start - 1
+            stretch = letters[effect.start : effect.end]
+            expected = {"<DEL>": "", "<DUP>": stretch * 2}.get(alt, dna.reverse_complement(stretch))
+            assert effect.alt == expected
+            assert abs(record.info["SVLEN"]) == abs(len(effect.alt) - len(stretch))
+
+
+@pytest.mark.parametrize("copies", [0, 1, 2])
+def test_bins_are_paired_by_their_letters(bench, small_design, copies):
+    """Deleting or doubling empty bins far from a dot moves it, and the pairing moves it back."""
+    letters = bench.sequence(192, plus=(100,), minus=(115,))
+    start, end = 88 * 512, 92 * 512
+    effect = effects.Effect("chr1", start, end, letters[start:end] * copies, "x")
+    change = effects.true_change(effect, letters, small_design, CELL)
+    crop = small_design.crop // 512
+    square = triangle.to_matrix(change[:, None], diagonal_offset=2, fill=0.0)[..., 0]
+    first = 90 - 32 + crop
+    assert abs(square[100 - first, 115 - first]) < 0.35
+    lost = np.flatnonzero(np.isnan(square).sum(axis=0) > len(square) / 2) + first
+    assert list(lost) == (list(range(88, 92)) if copies == 0 else [])
+    if copies == 1:
+        np.testing.assert_allclose(change, 0, atol=1e-12)
+    else:
+        moved = _unpaired(effect, letters, small_design, bench)
+        assert abs(moved[100 - first, 115 - first]) > 1
+
+
+def _unpaired(effect, letters, design, bench):
+    """ALT minus REF without pairing: the dot is lost where it was."""
+    start, end = (90 - 32) * 512, (90 + 32) * 512
+    flank = bench.physics.flank
+    before, after = (
+        chromatin.truth(text[start - flank : end + flank], bench.physics, CELL, flank=flank)
+        for text in (letters, effect.apply(letters))
+    )
+    kept = slice(design.crop // 512, -design.crop // 512)
+    return (after - before)[kept, kept]
+
+
+def test_weakening_takes_the_worst_base(bench, chromosome):
+    drawn = effects.choose(chromosome, bench.physics, margin=32768, per_kind=6, seed=1)
+    again = effects.choose(chromosome, bench.physics, margin=32768, per_kind=6, seed=1)
+    assert drawn == again
+    for effect in drawn:
+        if effect.kind == "site_weakening":
+            before = _best(chromosome.sequence, effect, bench)
+            after = _best(effect.apply(chromosome.sequence), effect, bench)
+            assert before - after > 3
+
+
+def _best(letters, effect, bench):
+    width = bench.physics.site.width
+    found = sites.find(letters[effect.start - width : effect.start + width], bench.physics)
+    return found.score.max(initial=0)
