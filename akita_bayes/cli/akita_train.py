@@ -13,7 +13,6 @@ import rich.progress
 
 from akita_bayes.cli import console
 
-
 _POLICY: dict[str | None, Any] = {
     None: None,
     "bfloat16": "mixed_bfloat16",

@@ -83,7 +83,6 @@ class Loop:
         self.spec, self.feeds, self.run_dir, self.watch = spec, feeds, run_dir, watch
         self.strategy = strategy
         self.heads = list(feeds)
-        self.targets = {head: spec.geometry(head).units for head in self.heads}
         self.checkpoint_steps, self.checkpoint_minutes = checkpoint_steps, checkpoint_minutes
         self.epoch_steps = [feed.train.steps for feed in feeds.values()]
         self.schedule = schedules.from_spec(train, sum(self.epoch_steps))
@@ -97,6 +96,7 @@ class Loop:
                 head: recipe.objective(train, networks[head], feeds[head].train.split.records)
                 for head in self.heads
             }
+            self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
             clip = clipping.from_spec(train)
             self.steps = [
                 step.Step(networks[head], self.objectives[head], self.optimizer, clip, strategy)

@@ -1,0 +1,256 @@
+"""Tests a trained model on held-out windows, beside what distance alone predicts.
+
+Writes acc.txt in Basenji's columns and ours, a row for each target and one for all pooled;
+metrics.json with the same numbers, by distance, by window and as insulation; and figures. On
+simulated data the accuracy against the noise-free truth and the ceiling of the data stand beside.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes import files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from akita_bayes.evaluate import accuracy
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "akita_test.py models/json/akita_tiny.json runs/demo data/demo -o test_out"
+    )
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument(
+        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
+    )
+    parser.add_argument("data_dir", help="data directory")
+    parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
+    parser.add_argument("--head", help="one head of several")
+    parser.add_argument("--rc", action="store_true", help="average both strands")
+    parser.add_argument(
+        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
+    )
+    parser.add_argument("--draws", type=int, default=0, help="predict the mean of posterior draws")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument("--split", default="test", help="split to test on")
+    parser.add_argument(
+        "-t",
+        "--targets",
+        type=console.existing_file,
+        help="table whose first column says which targets, and whose identifiers name them",
+    )
+    parser.add_argument(
+        "--rank",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Spearman's correlation too, which holds all pixels in memory",
+    )
+    parser.add_argument("--maps", type=int, default=3, help="windows to draw")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes.data import dataset
+        from akita_bayes.evaluate import accuracy
+        from akita_bayes.models import load
+
+        model = load.load_model((options.params, options.model), head=options.head)
+        windows = sum(
+            dataset.open_split(options.data_dir, split, batch_size=1).records
+            for split in (options.split, "train")
+        )
+        names = target_names(options.data_dir, options.targets)
+        with console.progress("Testing", windows) as advance:
+            report = accuracy.assess(
+                model,
+                options.data_dir,
+                split=options.split,
+                head=options.head,
+                rc=options.rc,
+                shifts=options.shifts,
+                draws=options.draws,
+                seed=options.seed,
+                targets=None if options.targets is None else list(names.index),
+                rank=options.rank,
+                examples=options.maps,
+                advance=advance,
+            )
+        write(report, names, Path(options.out_dir))
+        _show(report, Path(options.out_dir))
+
+    return console.run(command)
+
+
+def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
+    """Identifier and description of targets by their index."""
+    import pandas as pd
+
+    from akita_bayes import errors
+    from akita_bayes.data import statistics
+
+    path = Path(table or Path(data_dir) / "targets.txt")
+    count = statistics.read(data_dir).num_targets
+    if not path.is_file():
+        return pd.DataFrame({"identifier": [f"target{i}" for i in range(count)], "description": ""})
+    names = pd.read_csv(path, sep="\t", index_col=0, keep_default_na=False)
+    if "identifier" not in names:
+        raise errors.DataError(f'{path}: no column "identifier".')
+    wrong = [index for index in names.index if index not in range(count)]
+    if wrong or (table is None and len(names) != count):
+        raise errors.DataError(
+            f"{path}: its first column must hold indices of the {count} targets of {data_dir}; "
+            f"got {wrong[0] if wrong else len(names)}."
+        )
+    if "description" not in names:
+        names["description"] = ""
+    return names[["identifier", "description"]]
+
+
+def write(report: "accuracy.Report", names: "pd.DataFrame", out: Path) -> None:
+    """Writes the tables and figures of a report into a directory."""
+    table = _table(report, names)
+    with files.atomic(out / "acc.txt") as temporary:
+        table.to_csv(temporary, sep="\t", float_format="%.5f", index_label="index")
+    files.write_json(out / "metrics.json", metrics(report, names))
+    for name, figure in _figures(report, list(names["identifier"])).items():
+        with files.atomic(out / f"{name}.png") as temporary:
+            figure.savefig(temporary, dpi=130)
+
+
+def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
+    """The content of `metrics.json`: every number, for all targets pooled, their mean, and each."""
+    identifiers = list(names["identifier"])
+
+    def by_target(values: Any) -> dict[str, float]:
+        return {name: float(value) for name, value in zip(identifiers, values, strict=True)}
+
+    def described(scores: "accuracy.Scores | None") -> dict[str, Any] | None:
+        if scores is None:
+            return None
+        return {
+            name: {
+                "pooled": values[-1],
+                "mean": sum(values[:-1]) / len(identifiers),
+                "targets": by_target(values[:-1]),
+            }
+            for name, values in scores.table().items()
+        }
+
+    where, window_r = report.windows
+    found = {
+        "windows": len(where),
+        "model": described(report.model),
+        "distance_only": described(report.baseline),
+        "against_truth": described(report.truth),
+        "ceiling": report.ceiling
+        and {key: by_target(values) for key, values in report.ceiling.items() if key != "targets"},
+        "insulation_pearsonr": None if report.insulation is None else by_target(report.insulation),
+        "pearsonr_by_distance": {
+            label: by_target(values)
+            for label, values in zip(report.strata, report.by_distance, strict=True)
+        },
+        "pearsonr_by_window": {
+            region: by_target(values) for region, values in zip(where, window_r, strict=True)
+        },
+    }
+    if report.truth_by_distance is not None:
+        found["truth_pearsonr_by_distance"] = {
+            label: by_target(values)
+            for label, values in zip(report.strata, report.truth_by_distance, strict=True)
+        }
+    return {name: value for name, value in found.items() if value}
+
+
+def _table(report: "accuracy.Report", names: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    model, known = report.model.table(), report.baseline.table()
+    for name in ("pearsonr", "spearmanr", "r2", "mse"):
+        if name in model:
+            columns[name] = model[name]
+    columns |= {f"distance_{name}": known[name] for name in ("pearsonr", "r2", "mse")}
+    if report.truth is not None:
+        columns |= {f"truth_{k}": v for k, v in report.truth.table().items() if k in columns}
+    if report.ceiling is not None:
+        values = report.ceiling["target_truth_pearson"]
+        columns["ceiling_pearsonr"] = [*values, sum(values) / len(values)]
+    columns["identifier"] = [*names["identifier"], "all"]
+    columns["description"] = [*names["description"], "all targets pooled"]
+    return pd.DataFrame(columns, index=[*names.index, "all"])
+
+
+def _figures(report: "accuracy.Report", names: list[str]) -> dict[str, Any]:
+    from akita_bayes import triangle
+    from akita_bayes.plots import accuracy as plots
+    from akita_bayes.plots import maps
+
+    offset = report.diagonal_offset
+    figures = {
+        "scatter": plots.scatter(
+            report.scatter[:16],
+            names[:16],
+            report.model.table()["pearsonr"][:16],
+            unit="coverage" if offset is None else maps.LOG_RATIO,
+        )
+    }
+    if offset is None:
+        return figures
+    curves = {"the data": report.by_distance}
+    if report.truth_by_distance is not None:
+        curves["the noise-free truth"] = report.truth_by_distance
+    figures["by_distance"] = plots.by_distance(report.strata, curves, names)
+    rows = []
+    for example in report.examples:
+        measured = example.target.copy()
+        measured[~example.mask] = float("nan")
+        shown = {"measured": measured, "predicted": example.prediction}
+        if example.truth is not None:
+            shown["noise-free truth"] = example.truth
+        rows += [
+            maps.Row(
+                names[target],
+                example.region,
+                {
+                    title: triangle.to_matrix(values, diagonal_offset=offset)[..., target]
+                    for title, values in shown.items()
+                },
+            )
+            for target in range(min(2, len(names)))
+        ]
+    if rows:
+        figures["maps"] = maps.compare(rows)
+    return figures
+
+
+def _show(report: "accuracy.Report", out: Path) -> None:
+    import rich.table
+
+    table = rich.table.Table(title=f"{len(report.windows[0])} windows, all targets pooled")
+    for heading in ("", "MSE", "Pearson", "Spearman", "R2"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    contests = [("model", report.model), ("distance alone", report.baseline)]
+    if report.truth is not None:
+        contests.append(("model, against the truth", report.truth))
+    for name, scores in contests:
+        numbers = scores.table()
+        table.add_row(
+            name,
+            *(
+                f"{numbers[key][-1]:.4f}" if key in numbers else "-"
+                for key in ("mse", "pearsonr", "spearmanr", "r2")
+            ),
+        )
+    if report.ceiling is not None:
+        values = report.ceiling["target_truth_pearson"]
+        table.add_row("ceiling of these data", "", f"{sum(values) / len(values):.4f}", "", "")
+    console.stdout.print(table)
+    console.stdout.print(f"Tables and figures are in {out}.", highlight=False, soft_wrap=True)

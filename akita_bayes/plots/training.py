@@ -1,0 +1,48 @@
+"""How a training went: loss, correlation and learning rate over epochs."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.figure
+import matplotlib.ticker
+
+_TRAIN, _VALID, _GREY = "#0072B2", "#D55E00", "#777777"
+
+
+def curves(
+    history: Mapping[str, Sequence[float]], *, best_epoch: int, title: str = ""
+) -> matplotlib.figure.Figure:
+    """Training and validation loss, Pearson's r, and the learning rate, epoch by epoch.
+
+    Args:
+        history: Column of `history.csv` -> its values; a DataFrame will do.
+        best_epoch: The epoch whose model was kept, counted from 1.
+        title: Above the figure.
+    """
+    figure = matplotlib.figure.Figure(figsize=(10, 3.2), layout="constrained")
+    loss, r, rate = figure.subplots(1, 3)
+    epochs = list(history["epoch"])
+    marker = "o" if len(epochs) < 30 else None
+    for axes, metric, label in ((loss, "loss", "loss"), (r, "r", "Pearson r, mean over targets")):
+        for part, colour in (("train", _TRAIN), ("valid", _VALID)):
+            values = list(history[f"{part}_{metric}"])
+            axes.plot(epochs, values, color=colour, lw=1.5, marker=marker, ms=3)
+            name = "training" if part == "train" else "validation"
+            axes.plot([], [], color=colour, lw=1.5, label=name)
+        axes.set_ylabel(label)
+    if min(history["train_loss"]) > 0 and max(history["train_loss"]) > 20 * min(
+        history["train_loss"]
+    ):
+        loss.set_yscale("log")
+    rate.plot(epochs, list(history["learning_rate"]), color=_GREY, lw=1.5, marker=marker, ms=3)
+    rate.set_ylabel("learning rate")
+    rate.set_ylim(bottom=0)
+    for axes in (loss, r, rate):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, integer=True))
+        axes.axvline(best_epoch, color=_GREY, lw=1, ls=":")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.04)
+    r.plot([], [], color=_GREY, lw=1, ls=":", label="best epoch")
+    r.legend(frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
