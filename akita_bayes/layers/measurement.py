@@ -8,8 +8,8 @@ and the activity is [..., N] with the sequences last.
     monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
               rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
               V >= 0: the bins are ordered by monotone likelihood ratio.
-    spline    log p_b / p_0 a natural cubic spline of log t; no hidden units that could trade
-              places, so a sampler meets one mode and not ten factorial (the posterior's choice).
+    spline    log p_b / p_0 a natural cubic spline of log(t + t0); no hidden units that could
+              trade places, so a sampler meets one mode and not ten factorial.
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
               (Fernandez and Steel 1998).
@@ -190,9 +190,12 @@ class MonotoneBins(SoftmaxBins):
 class SplineBins(SoftmaxBins):
     """p(bin | t) whose log odds are natural cubic splines of log t. [B, 1] -> [B, M].
 
-    log p_b / p_0 = sum_k c_kb B_k(log t - centre): `hidden` knots evenly spaced over 4 nats on
-    either side of the centre, linear beyond (Hastie, Tibshirani and Friedman 2009, equation 5.4).
-    The B_k are orthonormal under N(0, 2^2), so that one prior suits every weight.
+    log p_b / p_0 = sum_k c_kb B_k(z),  z = log(t / e^centre + e^log_background)
+
+    with `hidden` knots evenly spaced over z = -4..4 and straight lines beyond (Hastie, Tibshirani
+    and Friedman 2009, equation 5.4). The background is the signal of a promoter that is off, below
+    which activities look alike. The B_k are orthonormal under N(0, 2^2), so that one prior suits
+    every weight.
     """
 
     kind = "spline_bins"
@@ -211,15 +214,21 @@ class SplineBins(SoftmaxBins):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"centre": (), "log_odds": (self.hidden, self.columns - 1)}
+        return {
+            "centre": (),
+            "log_background": (),
+            "log_odds": (self.hidden, self.columns - 1),
+        }
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         log_odds = rng.normal(0.0, 0.1, (self.hidden, self.columns - 1))
         log_odds[1] += np.linspace(0.0, 1.0, self.columns - 1)
-        return {"centre": np.asarray(rng.normal(-0.75 * self.REACH, 1.0)), "log_odds": log_odds}
+        centre = np.asarray(rng.normal(-0.75 * self.REACH, 0.5))
+        return {"centre": centre, "log_background": np.asarray(-2.0), "log_odds": log_odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        z = ops.log(activity + TINY) - weights["centre"][..., None]
+        background = ops.exp(weights["log_background"])[..., None]
+        z = ops.log(activity * ops.exp(-weights["centre"])[..., None] + background)
         orthonormal = ops.cast(self._orthonormal, z.dtype)
         odds = ops.matmul(ops.swapaxes(weights["log_odds"], -1, -2), orthonormal)
         logits = ops.matmul(odds, ops.stack(list(self._basis(z, ops.relu)), axis=-2))

@@ -12,10 +12,10 @@ def log_odds(layer, weights, activity):
     return np.log(p[1:] / p[0])
 
 
-def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
+def test_weightare_the_natural_cubic_spline_through_their_knots():
     rng = np.random.default_rng(0)
     layer = measurement.SplineBins(columns=4, hidden=6)
-    weights = {"centre": -5.0, "log_odds": rng.normal(size=(6, 3))}
+    weights = {"centre": -5.0, "log_background": -60.0, "log_odds": rng.normal(size=(6, 3))}
     knots = np.linspace(-4, 4, 6)
     through = log_odds(layer, weights, np.exp(knots - 5.0))
     z = np.linspace(-4, 4, 101)
@@ -30,15 +30,26 @@ def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
 def test_basis_is_orthonormal_where_activities_are():
     layer = measurement.SplineBins(columns=2, hidden=5)
     z = np.linspace(-6, 6, 4001)
-    basis = np.stack(
-        [
-            log_odds(layer, {"centre": 0.0, "log_odds": unit[:, None]}, np.exp(z))[0]
-            for unit in np.eye(5)
-        ]
-    )
+    basis = np.stack([log_odds(layer, _unit(unit), np.exp(z))[0] for unit in np.eye(5)])
     density = np.exp(-0.5 * (z / 2) ** 2)
     gram = (basis * density / density.sum()) @ basis.T
     np.testing.assert_allclose(gram, np.eye(5), atol=2e-3)
+
+
+def _unit(unit):
+    return {"centre": 0.0, "log_background": -60.0, "log_odds": unit[:, None]}
+
+
+def test_below_the_background_activities_look_alike():
+    layer = measurement.SplineBins(columns=3, hidden=4)
+    weight = np.random.default_rng(0).normal(size=(4, 2))
+    weights = {"centre": -3.0, "log_background": -1.0, "log_odds": weight}
+    off, lower, at = log_odds(layer, weights, np.array([0.0, 1e-9, np.exp(-4.0)])).T
+    np.testing.assert_allclose(off, lower, atol=1e-7)
+    # An activity equal to the background doubles the signal: z = log(2) - 1.
+    free = {**weights, "log_background": -60.0}
+    doubled = log_odds(layer, free, np.array([2 * np.exp(-4.0)]))[:, 0]
+    np.testing.assert_allclose(at, doubled, rtol=1e-12)
 
 
 def test_two_knots_are_too_few():
