@@ -14,7 +14,16 @@ from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.geometry import Geometry
 from akita_bayes.models import predict
-from akita_bayes.variants import alignment, alleles, intervals, passes, records, results, windows
+from akita_bayes.variants import (
+    alignment,
+    alleles,
+    background,
+    intervals,
+    passes,
+    records,
+    results,
+    windows,
+)
 from akita_bayes.variants import scores as named_scores
 
 log = logging.getLogger(__name__)
@@ -39,6 +48,7 @@ class Options:
         share_windows: Bases by which an event may lie off the centre so that neighbours share a
             window; 0 centres each to within a bin.
         roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
+        start: First base of every window, for variants of one neighbourhood; None centres them.
     """
 
     scores: tuple[str, ...] = named_scores.DEFAULT
@@ -51,6 +61,7 @@ class Options:
     window: str = "anchored"
     share_windows: int = 0
     roi: str | None = None
+    start: int | None = None
 
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
@@ -115,6 +126,7 @@ class Engine:
         geometry: How maps lie on windows.
         target_names: Names of the scored targets.
         draws: Draws that the posterior gives; 1 for the mean alone.
+        background: Null scores by stratum; without, a draw's null is REF against its other draws.
     """
 
     def __init__(
@@ -126,7 +138,7 @@ class Engine:
         batch_size: int | None = None,
         share: bool = True,
     ) -> None:
-        self.geometry = _geometry(model, options.head)
+        self.geometry = geometry_of(model, options.head)
         self.options = options
         self._genome = genome
         self._scores = named_scores.resolve(options.scores)
@@ -148,6 +160,7 @@ class Engine:
             share=share,
         )
         self.draws = self._passes.draws
+        self.background: background.Background | None = None
         self._group = 4 * (batch_size or predict.batch_size(self.geometry.seq_length))
         self._regions = None if options.roi is None else _weights(options.roi)
 
@@ -184,8 +197,13 @@ class Engine:
         """The windows of a variant that has no reason against it."""
         if self.options.window == "basenji":
             return windows.centred(variant, self.geometry, self._genome.sizes)
-        share = self.options.share_windows
-        return windows.anchored(variant, self.geometry, self._genome.sizes, share=share)
+        return windows.anchored(
+            variant,
+            self.geometry,
+            self._genome.sizes,
+            share=self.options.share_windows,
+            start=self.options.start,
+        )
 
     def refusal(self, variant: records.Variant) -> str:
         """Why a variant cannot be scored; "" when it can."""
@@ -203,8 +221,7 @@ class Engine:
         statistics = {
             (score.name, statistic): nothing.copy()
             for score in self._scores
-            for statistic in results.STATISTICS[:5]
-            if self.draws > 1
+            for statistic in self._statistics()
         }
         return results.Scored(
             group,
@@ -214,6 +231,10 @@ class Engine:
             {score.name: nothing.copy() for score in self._scores},
             statistics,
         )
+
+    def _statistics(self) -> tuple[str, ...]:
+        drawn = results.STATISTICS[:-1] if self.draws > 1 else ()
+        return drawn if self.background is None else (*drawn, results.STATISTICS[-1])
 
     def _score_group(self, group: list[records.Variant]) -> results.Scored:
         group = [variant._replace(reason=self.refusal(variant)) for variant in group]
@@ -269,15 +290,19 @@ class Engine:
     def _summarise(
         self, scored: results.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
     ) -> None:
+        variant = scored.variants[row]
         for score in self._scores:
-            draws = drawn[score.name, False]
-            if self.draws == 1:
-                scored.values[score.name][row] = draws[0]
-                continue
-            summary = intervals.summarise(draws, drawn[score.name, True][1:])
-            scored.values[score.name][row] = summary.mean
-            for statistic in results.STATISTICS[:5]:
-                scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
+            draws, null = drawn[score.name, False], drawn[score.name, True][1:]
+            if self.background is not None:
+                chance = self.background.null(variant, score.name)
+                null = null[:0] if chance is None else chance
+                quantile = intervals.exceedance(draws.mean(axis=0, keepdims=True), null)
+                scored.statistics[score.name, "quantile"][row] = quantile
+            scored.values[score.name][row] = draws.mean(axis=0)
+            if self.draws > 1:
+                summary = intervals.summarise(draws, null)
+                for statistic in results.STATISTICS[:-1]:
+                    scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
 
     def _requests(
         self, pairs: list[windows.Pair]
@@ -334,7 +359,12 @@ class Engine:
         return known
 
 
-def _geometry(model: Any, head: str | int | None) -> Geometry:
+def geometry_of(model: Any, head: str | int | None) -> Geometry:
+    """How the maps of a model's head lie on its windows.
+
+    Raises:
+        SpecError: Several heads and none chosen, or one that gives no map.
+    """
     name = predict.head_name(model, head)
     if name is None:
         names = ", ".join(model.spec.head_names)

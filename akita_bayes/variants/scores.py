@@ -81,4 +81,4 @@ def describe(name: str) -> str:
     """The formula of a score in one sentence, as its docstring says it."""
     function = resolve([name])[0].function
     inner = function.func if isinstance(function, functools.partial) else function
-    return (inner.__doc__ or "").split("\n")[0].removesuffix(" [T].")
+    return (inner.__doc__ or "").split("\n")[0].removesuffix("[T].").rstrip(". ")

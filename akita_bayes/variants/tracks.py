@@ -4,7 +4,6 @@ Maps hold log(observed / expected), so contacts are exp(map). Maps, masks and sh
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from akita_bayes.variants.pixels import Map, Mask, Values
 
@@ -20,16 +19,18 @@ def insulation(contacts: Map, mask: Mask, *, width: int) -> Values:
         mask: Compared pixels.
         width: w, in bins.
     """
-    bins = len(contacts)
+    bins, targets = len(contacts), contacts.shape[-1]
+    border = np.arange(width, max(bins - width + 1, width))
+    total, pixels = np.zeros((len(border), targets)), np.zeros((len(border), 1))
     values = np.where(mask[..., None], np.exp(contacts.astype(np.float64)), 0)
-    total, count = _area(values), _area(mask[..., None].astype(np.float64))
-    track = np.full((bins, contacts.shape[-1]), np.nan)
-    border = np.arange(width, bins - width + 1)
-    border = border[border < bins]
-    low, high = border - width, border + width
-    pixels = _block(count, low, border, border, high)
-    mean = _block(total, low, border, border, high) / np.where(pixels > 0, pixels, np.nan)
-    track[border] = np.log2(mean)
+    for up in range(1, width + 1):
+        for down in range(width):
+            total += values[border - up, border + down]
+            pixels += mask[border - up, border + down, None]
+    track = np.full((bins, targets), np.nan)
+    known = (pixels > 0) & (total > 0)
+    mean = np.where(known, total, 1) / np.maximum(pixels, 1)
+    track[border] = np.where(known, np.log2(mean), np.nan)
     return track
 
 
@@ -85,17 +86,6 @@ def decay(contacts: Map, mask: Mask) -> Values:
 def decay_change(ref: Map, alt: Map, mask: Mask) -> Values:
     """Mean squared change of the mean at every distance: mean_d (P_d(B) - P_d(A))^2. [T]."""
     return _mean_square(decay(alt, mask) - decay(ref, mask))
-
-
-def _area(values: Values) -> Values:
-    """Summed-area table: entry (i, j) is the sum left of and above it. [N + 1, N + 1, T]."""
-    table = np.zeros((len(values) + 1, len(values) + 1, values.shape[-1]))
-    table[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
-    return table
-
-
-def _block(table: Values, top: NDArray, bottom: NDArray, left: NDArray, right: NDArray) -> Values:
-    return table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
 
 
 def _row_mean(values: Values, mask: Mask) -> Values:

@@ -60,7 +60,12 @@ class Pair(NamedTuple):
 
 
 def anchored(
-    variant: records.Variant, geometry: Geometry, sizes: Mapping[str, int], *, share: int = 0
+    variant: records.Variant,
+    geometry: Geometry,
+    sizes: Mapping[str, int],
+    *,
+    share: int = 0,
+    start: int | None = None,
 ) -> Pair:
     """Windows whose flanks align exactly.
 
@@ -70,6 +75,7 @@ def anchored(
         sizes: Bases of every chromosome.
         share: Windows start on a grid of this many bases, rounded up to whole bins, so that
             neighbours share one; 0 is a grid of one bin, which centres the event to within a bin.
+        start: First base of the window, whatever lies in its middle; not for breakends.
     """
     grid = max(-(-share // geometry.bin_width), 1) * geometry.bin_width
     window = geometry.seq_length
@@ -77,12 +83,12 @@ def anchored(
     reference = alleles.reference(variant.chrom, sizes[variant.chrom])
     if variant.kind == "BND":
         return _junction(variant, alternative, window, sizes)
-    start, end, put = _event(variant)
-    lost = end - start
+    event, end, put = _event(variant)
+    lost = end - event
     longer = "reference" if lost >= put else "alternative"
     width = max(lost, put)
-    first = variant.start if variant.kind == "DUP" else start
-    left = _snapped((first + start + width) // 2 - window // 2, grid)
+    first = variant.start if variant.kind == "DUP" else event
+    left = snapped((first + event + width) // 2 - window // 2, grid) if start is None else start
     right = left + min(lost, put) - width
     once = (left,)
     twice = (left, right) if right != left else once
@@ -90,10 +96,11 @@ def anchored(
         windows = _windows(reference, once, window), _windows(alternative, twice, window)
     else:
         windows = _windows(reference, twice, window), _windows(alternative, once, window)
-    return Pair(*windows, longer, (first - left, start + width - left))
+    return Pair(*windows, longer, (first - left, event + width - left))
 
 
-def _snapped(left: int, grid: int) -> int:
+def snapped(left: int, grid: int) -> int:
+    """The multiple of `grid` nearest to the start of a window."""
     return (left + grid // 2) // grid * grid
 
 

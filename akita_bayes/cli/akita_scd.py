@@ -1,0 +1,178 @@
+"""Scores what variants do to predicted contact maps.
+
+Every ALT of the file gets a row, with scores or with the reason why there are none: SNVs, indels,
+multi-allelic records, deletions, duplications, inversions, insertions and breakends. Writes
+scd.h5, scores.tsv, the variant file with scores in INFO and, with -m, figures of the strongest.
+An interrupted run goes on where it stopped.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.variants import engine, scoring, writers
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__,
+        "akita_scd.py models/json/akita_v1.json model_best.h5 variants.vcf -f hg38.fa -o scd "
+        "--rc --shifts 1,0,-1 --stats SCD,SSD,INS8",
+    )
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument(
+        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
+    )
+    parser.add_argument("variants", type=console.existing_file, help="VCF or BCF")
+    parser.add_argument(
+        "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
+    )
+    parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
+    parser.add_argument("-t", "--targets_file", help="targets.txt, whose identifiers name columns")
+    parser.add_argument(
+        "-m", "--maps", nargs="?", type=int, const=10, default=0, help="draw the N strongest"
+    )
+    parser.add_argument("--genes", help="GTF or BED of genes to draw with -m")
+    parser.add_argument("--rc", action="store_true", help="average both strands")
+    parser.add_argument(
+        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
+    )
+    parser.add_argument(
+        "--stats",
+        type=console.words,
+        default=("SCD", "SSD"),
+        help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
+        "IMPACT DECAY ROI",
+    )
+    parser.add_argument("--head", help="one head of several")
+    parser.add_argument(
+        "--targets", type=console.integers, help="numbers of the targets to score; else all"
+    )
+    parser.add_argument("--draws", type=int, default=0, help="posterior draws, for intervals")
+    parser.add_argument("--seed", type=int, default=0, help="of draws and background")
+    parser.add_argument(
+        "--null", type=int, default=0, help="random variants per type, size and GC for quantiles"
+    )
+    parser.add_argument(
+        "--window",
+        choices=("anchored", "basenji"),
+        default="anchored",
+        help="flanks of both alleles aligned, or Basenji's centred window",
+    )
+    parser.add_argument(
+        "--share_windows",
+        "--share-windows",
+        type=int,
+        default=0,
+        help="bases off centre that let neighbours share a window",
+    )
+    parser.add_argument("--roi", help="BED of regions for the ROI score; column 5 is the weight")
+    parser.add_argument("--region", help="only records here, as chr1:1,000-2,000")
+    parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
+    parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
+    parser.add_argument("--batch_size", type=int, help="windows at a time")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    return console.run(lambda: _score(options))
+
+
+def _score(options: argparse.Namespace) -> None:
+    from akita_bayes import regions
+    from akita_bayes.models import load
+    from akita_bayes.variants import engine, scoring
+
+    region = None if options.region is None else regions.parse(options.region)
+    shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
+    chosen = engine.Options(
+        scores=options.stats,
+        head=options.head,
+        targets=options.targets,
+        draws=options.draws,
+        seed=options.seed,
+        rc=options.rc,
+        shifts=options.shifts,
+        window=options.window,
+        share_windows=options.share_windows,
+        roi=options.roi,
+    )
+    model = load.load_model((options.params, options.model), head=options.head)
+    with console.progress("Scoring") as advance:
+        summary = scoring.score_file(
+            model,
+            options.variants,
+            fasta=options.fasta,
+            out_dir=options.out_dir,
+            options=chosen,
+            targets=_targets(options.targets_file),
+            region=region,
+            shard=shard,
+            null=options.null,
+            null_path=_beside(options.model),
+            compress=options.bgzip,
+            batch_size=options.batch_size,
+            advance=advance,
+        )
+    _tell(options, summary)
+    if options.maps and summary.results is not None:
+        _draw(model, options, chosen, summary.results)
+
+
+def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:
+    text = f"{summary.scored} of {summary.rows} alleles have scores"
+    where = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
+    console.stdout.print(f"{text} {where}.", highlight=False)
+    for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
+        console.stdout.print(f"  {count} without: {reason}", highlight=False, markup=False)
+
+
+def _targets(path: str | None) -> "writers.Targets | None":
+    if path is None:
+        return None
+    from akita_bayes.data import targets
+    from akita_bayes.variants import writers
+
+    rows = targets.read(path)
+    return writers.Targets([row.identifier for row in rows], [row.description for row in rows])
+
+
+def _beside(model: str) -> Path | None:
+    """Where the background is kept: in a run directory, beside a file of weights.
+
+    None, which means the output directory, where that place cannot be written.
+    """
+    path = Path(model)
+    kept = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
+    return kept if os.access(kept.parent, os.W_OK) else None
+
+
+def _draw(model: Any, options: argparse.Namespace, chosen: "engine.Options", scored: Any) -> None:
+    import numpy as np
+
+    from akita_bayes import files
+    from akita_bayes.data.genome import Genome
+    from akita_bayes.plots import variants as plots
+    from akita_bayes.variants import engine, genes, shown
+
+    annotation = [] if options.genes is None else genes.read(options.genes)
+    first = next(iter(scored.values))
+    strength = np.abs(scored.values[first]).max(axis=1)
+    order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")
+    strongest = [row for row in order[: options.maps] if np.isfinite(strength[row])]
+    with Genome(options.fasta) as genome, console.progress("Drawing", len(strongest)) as advance:
+        scorer = engine.Engine(model, genome, chosen, batch_size=options.batch_size)
+        for rank, row in enumerate(strongest, 1):
+            target = int(np.abs(scored.values[first][row]).argmax())
+            what = shown.collect(scorer, scored.variants[row], target=target, annotation=annotation)
+            path = Path(options.out_dir) / "maps" / f"{rank:03d}_row{row}_target{target}.png"
+            with files.atomic(path) as temporary:
+                plots.figure(what).savefig(temporary, dpi=150)
+            advance(1)

@@ -1,0 +1,224 @@
+"""A whole variant file into a directory: in parts that survive an interruption, or by shards.
+
+Rows are scored in parts of a fixed number, each kept as a file; what is there of the same inputs
+is not scored again. A shard i of n takes every n-th part; whoever finishes the last part joins
+them all. So the result does not depend on the number of shards.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import akita_bayes
+from akita_bayes import errors, files, regions
+from akita_bayes import spec as specs
+from akita_bayes.data.genome import Genome
+from akita_bayes.variants import background, engine, records, results, writers
+
+log = logging.getLogger(__name__)
+
+PART = 128  # rows
+PARTS = "parts"
+
+
+class Shard(NamedTuple):
+    """Shard `number` of `shards`, counted from 0."""
+
+    number: int = 0
+    shards: int = 1
+
+
+WHOLE = Shard()
+
+
+class Summary(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        rows: Alleles read.
+        scored: Alleles with scores; those of this shard only while others are missing.
+        reasons: Reason -> number of alleles without scores.
+        complete: True when every part is there and the outputs are written.
+        results: All rows when complete.
+    """
+
+    rows: int
+    scored: int
+    reasons: dict[str, int]
+    complete: bool
+    results: results.Scored | None
+
+
+def parse_shard(text: str) -> Shard:
+    """Reads `i/n`, i from 1 to n.
+
+    Raises:
+        VariantError: Another form.
+    """
+    first, _, last = text.partition("/")
+    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
+        raise errors.VariantError(f'"{text}" is no shard; write i/n, as 1/4 to 4/4.')
+    return Shard(int(first) - 1, int(last))
+
+
+def score_file(
+    model: Any,
+    variants: str | Path,
+    *,
+    fasta: str | Path,
+    out_dir: str | Path,
+    options: engine.Options | None = None,
+    targets: writers.Targets | None = None,
+    region: regions.Region | None = None,
+    shard: Shard = WHOLE,
+    null: int = 0,
+    null_path: str | Path | None = None,
+    compress: bool = False,
+    batch_size: int | None = None,
+    advance: Callable[..., None] = lambda *_, **__: None,
+) -> Summary:
+    """Scores a variant file and writes `scd.h5`, `scores.tsv` and the annotated VCF.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        variants: VCF or BCF.
+        fasta: The genome.
+        out_dir: Folder of the outputs; parts of an interrupted run in it are used.
+        options: What to score and how.
+        targets: Names of the head's targets; numbers without.
+        region: Only records whose POS lies here.
+        shard: Which parts to compute.
+        null: Random variants per stratum of the background; 0 for none.
+        null_path: File that keeps them; in `out_dir` without.
+        compress: Bgzip the annotated VCF, and index it when it is sorted.
+        batch_size: Windows computed at a time.
+        advance: Called as `advance(rows, total=...)` after every part.
+
+    Raises:
+        VariantError: No allele can be scored; says why not.
+    """
+    out_dir = Path(out_dir)
+    options = options or engine.Options()
+    with Genome(fasta) as genome:
+        scorer = engine.Engine(model, genome, options, batch_size=batch_size)
+        rows = list(records.read(variants, genome, region=region))
+        if not rows:
+            raise errors.VariantError(f"{variants}: holds no record to score.")
+        about = provenance(model, fasta, options)
+        identity = _identity(about, variants, region, null)
+        advance(0, total=len(rows))
+        if null:
+            path = null_path or out_dir / "null.h5"
+            scorer.background = background.build(
+                (row._replace(reason=scorer.refusal(row)) for row in rows),
+                genome,
+                scorer.score,
+                count=null,
+                path=path,
+                identity=_digest(about),
+                seed=options.seed,
+            )
+        starts = range(0, len(rows), PART)
+        for part, start in enumerate(starts):
+            if part % shard.shards != shard.number:
+                continue
+            path = _part_path(out_dir, part)
+            if results.load(path, identity) is None:
+                results.save(path, scorer.score(rows[start : start + PART]), identity)
+            advance(len(rows[start : start + PART]))
+    found = [results.load(_part_path(out_dir, part), identity) for part in range(len(starts))]
+    parts = [part for part in found if part is not None]
+    whole = results.joined(parts)
+    complete = len(parts) == len(found)
+    if complete:
+        _write(out_dir, variants, whole, _chosen(targets, scorer), about, compress)
+    return _summary(rows, whole, complete)
+
+
+def _summary(rows: list[records.Variant], found: results.Scored, complete: bool) -> Summary:
+    reasons: dict[str, int] = {}
+    for reason in filter(None, found.reasons):
+        reasons[reason] = reasons.get(reason, 0) + 1
+    scored = len(found.variants) - sum(reasons.values())
+    if complete and not scored:
+        first = max(reasons, key=lambda reason: reasons[reason])
+        raise errors.VariantError(
+            f"none of {len(rows)} alleles could be scored; most often: {first}. "
+            "The outputs say why for each."
+        )
+    return Summary(len(rows), scored, reasons, complete, found if complete else None)
+
+
+def _part_path(out_dir: Path, part: int) -> Path:
+    return out_dir / PARTS / f"{part:06d}.h5"
+
+
+def _chosen(targets: writers.Targets | None, scorer: engine.Engine) -> writers.Targets:
+    numbers = [int(name) for name in scorer.target_names]
+    if targets is None:
+        return writers.Targets(scorer.target_names, [""] * len(numbers))
+    return writers.Targets(*([column[number] for number in numbers] for column in targets))
+
+
+def _write(
+    out_dir: Path,
+    variants: str | Path,
+    whole: results.Scored,
+    targets: writers.Targets,
+    about: dict[str, Any],
+    compress: bool,
+) -> None:
+    writers.write_h5(out_dir / "scd.h5", whole, targets, about)
+    writers.write_table(out_dir / "scores.tsv", whole, targets)
+    stem = Path(variants).name
+    for suffix in (".gz", ".vcf", ".bcf"):
+        stem = stem.removesuffix(suffix)
+    name = f"{stem}.scored.vcf" + (".gz" if compress else "")
+    if (out_dir / name).resolve() == Path(variants).resolve():
+        raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
+    writers.write_vcf(out_dir / name, variants, whole, about)
+
+
+def provenance(model: Any, fasta: str | Path, options: engine.Options) -> dict[str, Any]:
+    """What scores depend on, for the attributes of outputs."""
+    about = {
+        "version": akita_bayes.__version__,
+        "model_digest": model_digest(model),
+        "genome": os.path.basename(fasta),
+        "genome_digest": files.digest(fasta),
+    }
+    settings = dataclasses.asdict(options)
+    if options.roi is not None:
+        settings["roi_digest"] = files.digest(options.roi)
+    return {**about, "options": json.dumps(settings, sort_keys=True)}
+
+
+def model_digest(model: Any) -> str:
+    """SHA-256 of a model's spec and weights, or of the files of an exported one."""
+    digest = hashlib.sha256()
+    for member in getattr(model, "members", (model,)):
+        digest.update(specs.dumps(member.spec).encode())
+        if hasattr(member, "weights"):
+            for weight in member.weights:
+                digest.update(weight.numpy().tobytes())
+        else:
+            for path in sorted(Path(member.path).rglob("*")):
+                if path.is_file():
+                    digest.update(files.digest(path).encode())
+    return digest.hexdigest()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _identity(
+    about: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
+) -> str:
+    place = None if region is None else str(region)
+    return _digest([about, files.digest(variants), place, null])

@@ -1,0 +1,193 @@
+"""Scores as files: HDF5 under Basenji's names, a table, and the variant file annotated."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pysam
+
+from akita_bayes import errors, files
+from akita_bayes.variants import results
+from akita_bayes.variants import scores as named_scores
+
+PREFIX = "AKITA_"
+_ORDER = ("", *results.STATISTICS)
+
+
+class Targets(NamedTuple):
+    """Identifier and description of every scored target."""
+
+    identifiers: list[str]
+    labels: list[str]
+
+
+def write_h5(
+    path: str | Path, scored: results.Scored, targets: Targets, attributes: dict[str, Any]
+) -> None:
+    """Writes `scd.h5`: Basenji's `snp`, `chr`, `pos`, `ref`, targets and scores, and more.
+
+    Further datasets: `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
+    (compared, lost, gained), and `<score>_<statistic>`. Scores are float32 [rows, T], NaN where
+    there is a reason. `pos` counts from 1, as in the variant file; `end` is the last base replaced.
+
+    Args:
+        path: File name.
+        scored: Rows.
+        targets: Names of the T targets.
+        attributes: Of the file; values that HDF5 has no type for are written as JSON.
+    """
+    variants = scored.variants
+    text: dict[str, list[str]] = {
+        "snp": [variant.name for variant in variants],
+        "chr": [variant.chrom for variant in variants],
+        "ref": [variant.ref for variant in variants],
+        "alt": [variant.alt for variant in variants],
+        "type": [variant.kind for variant in variants],
+        "flags": scored.flags,
+        "reason": scored.reasons,
+        "target_ids": targets.identifiers,
+        "target_labels": targets.labels,
+    }
+    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, column in text.items():
+            file[name] = np.array([value.encode() for value in column], dtype="S")
+        file["pos"] = np.array([variant.position + 1 for variant in variants], np.uint32)
+        file["end"] = np.array([variant.end for variant in variants], np.uint32)
+        file["record"] = np.array([variant.record for variant in variants], np.uint32)
+        file["allele"] = np.array([variant.allele for variant in variants], np.uint16)
+        file["pixels"] = scored.pixels
+        for key, value in scored.values.items():
+            file[key] = value
+        for (key, statistic), value in scored.statistics.items():
+            file[f"{key}_{statistic}"] = value
+        for name, value in attributes.items():
+            plain = isinstance(value, str | int | float)
+            file.attrs[name] = value if plain else json.dumps(value)
+
+
+def write_table(path: str | Path, scored: results.Scored, targets: Targets) -> None:
+    """Writes `scores.tsv`: one row per allele, one column per score and target, NA for none."""
+    table = results.table(scored, targets.identifiers)
+    with files.atomic(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.7g", na_rep="NA")
+
+
+def write_vcf(
+    path: str | Path,
+    source: str | Path,
+    scored: results.Scored,
+    attributes: dict[str, Any],
+) -> None:
+    """Writes the variant file again, in its order, with scores in INFO.
+
+    Every field has one value per ALT, the mean over targets; AKITA_REASON says why there is none.
+    A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed by tabix.
+
+    Args:
+        path: File name, `.vcf` or `.vcf.gz`.
+        source: The file that was scored.
+        scored: Rows of all its records.
+        attributes: Provenance for the header.
+
+    Raises:
+        VariantError: The rows are not those of the source.
+    """
+    rows: dict[int, list[int]] = {}
+    for row, variant in enumerate(scored.variants):
+        rows.setdefault(variant.record, []).append(row)
+    columns = _columns(scored)
+    verbosity = pysam.set_verbosity(0)
+    try:
+        with pysam.VariantFile(str(source)) as reader:
+            header = reader.header
+            _declare(header, columns, attributes)
+            with files.atomic(path) as temporary:
+                mode = "wz" if str(path).endswith(".gz") else "w"
+                with pysam.VariantFile(str(temporary), mode, header=header) as writer:
+                    for number, record in enumerate(reader):
+                        if number in rows:
+                            _annotate(record, scored, rows.pop(number), columns)
+                        writer.write(record)
+    finally:
+        pysam.set_verbosity(verbosity)
+    if rows:
+        raise errors.VariantError(f"{source}: has fewer records than were scored.")
+    if str(path).endswith(".gz") and _is_sorted(scored):
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+
+
+def _columns(scored: results.Scored) -> dict[str, tuple[str, np.ndarray]]:
+    """INFO key -> (description, value of every row)."""
+    found = {}
+    for key, value in scored.values.items():
+        formula = named_scores.describe(key)
+        for statistic in _ORDER:
+            if statistic and (key, statistic) not in scored.statistics:
+                continue
+            column = scored.statistics[key, statistic] if statistic else value
+            name = f"{PREFIX}{key}" + (f"_{statistic.upper()}" if statistic else "")
+            about = f"{statistic} of {key}" if statistic else formula
+            found[name] = (f"{about}, mean over targets", column.mean(axis=1))
+    return found
+
+
+def _declare(
+    header: Any, columns: dict[str, tuple[str, np.ndarray]], attributes: dict[str, Any]
+) -> None:
+    for name in ("version", "model_digest", "genome_digest"):
+        if name in attributes:
+            header.add_line(f"##akita_bayes_{name}={attributes[name]}")
+    for name, (about, _) in columns.items():
+        text = about.replace('"', "'")
+        header.add_line(f'##INFO=<ID={name},Number=A,Type=Float,Description="{text}">')
+    header.add_line(
+        f'##INFO=<ID={PREFIX}REASON,Number=A,Type=String,Description="Why an ALT has no score">'
+    )
+    header.add_line(
+        f'##INFO=<ID={PREFIX}FLAGS,Number=A,Type=String,Description="Remarks on the score">'
+    )
+
+
+def _annotate(
+    record: Any,
+    scored: results.Scored,
+    rows: list[int],
+    columns: dict[str, tuple[str, np.ndarray]],
+) -> None:
+    if not record.alts:
+        return
+    if len(rows) != len(record.alts):
+        raise errors.VariantError(
+            f"{record.chrom}:{record.pos}: {len(rows)} rows for {len(record.alts)} ALTs."
+        )
+    for name, (_, values) in columns.items():
+        numbers = [float(values[row]) for row in rows]
+        if np.isfinite(numbers).any():
+            record.info[name] = [number if np.isfinite(number) else None for number in numbers]
+    for name, texts in (("REASON", scored.reasons), ("FLAGS", scored.flags)):
+        cells = [_token(texts[row]) for row in rows]
+        if any(cells):
+            record.info[PREFIX + name] = [cell or "." for cell in cells]
+
+
+def _token(text: str) -> str:
+    """Text as an INFO value: without the characters that VCF reserves."""
+    for character, plain in ((" ", "_"), (",", "&"), (";", "|"), ("=", ":")):
+        text = text.replace(character, plain)
+    return text
+
+
+def _is_sorted(scored: results.Scored) -> bool:
+    seen: set[str] = set()
+    last = ("", -1)
+    for variant in scored.variants:
+        if variant.chrom != last[0]:
+            if variant.chrom in seen:
+                return False
+            seen.add(variant.chrom)
+        elif variant.position < last[1]:
+            return False
+        last = (variant.chrom, variant.position)
+    return True
