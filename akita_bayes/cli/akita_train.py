@@ -1,8 +1,8 @@
 """Trains the model of a spec on one or several data directories.
 
 Writes a run directory: params.json with every default spelled out, provenance.json, history.csv,
-model_best.keras, model_best.h5 for Basenji, checkpoint/ and tensorboard/. A run that was killed
-continues with --resume to the numbers that it would have reached.
+history.png, model_best.keras, model_best.h5 for Basenji, checkpoint/ and tensorboard/. A run that
+was killed continues with --resume to the numbers that it would have reached.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from typing import Any
 
 import rich.progress
 
+from akita_bayes import files
 from akita_bayes.cli import console
 
 _POLICY: dict[str | None, Any] = {
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes.models import zoo
+        from akita_bayes.plots import training
         from akita_bayes.training import fit
 
         spec = zoo.load_network(options.params)
@@ -91,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 tensorboard=not options.no_tensorboard,
                 watch=bars,
             )
+        with files.atomic(run.out_dir / "history.png") as temporary:
+            training.curves(run.history, best_epoch=run.best_epoch).savefig(temporary, dpi=130)
         best = run.best
         console.stdout.print(
             f"Best of {run.epochs} epochs was {run.best_epoch}: validation loss "

@@ -74,7 +74,7 @@ def by_distance(
         names: Names of the targets T; with more than six only their mean is drawn.
         title: Above the figure.
     """
-    figure = matplotlib.figure.Figure(figsize=(6.4, 3.8), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(7.6, 3.6), layout="constrained")
     axes = figure.subplots()
     colours = (_BLUE, _ORANGE, _GREEN, "#CC79A7", "#56B4E9", "#E69F00")
     few = len(names) <= len(colours)
@@ -90,7 +90,7 @@ def by_distance(
     axes.set_xticks(range(len(strata)), strata, rotation=30, ha="right", fontsize=8)
     axes.set(xlabel="genomic distance", ylabel="Pearson r within the stratum")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.legend(frameon=False, fontsize=8, loc="outside right upper")
     figure.suptitle(title)
     return figure
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.figure
 import matplotlib.ticker
+import numpy as np
 
 _TRAIN, _VALID, _GREY = "#0072B2", "#D55E00", "#777777"
 
@@ -29,9 +30,8 @@ def curves(
             name = "training" if part == "train" else "validation"
             axes.plot([], [], color=colour, lw=1.5, label=name)
         axes.set_ylabel(label)
-    if min(history["train_loss"]) > 0 and max(history["train_loss"]) > 20 * min(
-        history["train_loss"]
-    ):
+    lowest, highest = (f(history["train_loss"]) for f in (np.nanmin, np.nanmax))
+    if 0 < 20 * lowest < highest:
         loss.set_yscale("log")
     rate.plot(epochs, list(history["learning_rate"]), color=_GREY, lw=1.5, marker=marker, ms=3)
     rate.set_ylabel("learning rate")

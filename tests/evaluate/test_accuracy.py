@@ -1,0 +1,201 @@
+"""Accuracy against formulas on whole arrays, with a model whose predictions are known."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from akita_bayes import errors, files, triangle
+from akita_bayes.data import dataset, statistics, tfrecord
+from akita_bayes.evaluate import accuracy, baseline, contest, insulation, strata
+from akita_bayes.models import build, predict, zoo
+from tests import tiny
+
+BINS, OFFSET, TARGETS = tiny.BINS, tiny.OFFSET, tiny.TARGETS
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tiny.write_data(tmp_path_factory.mktemp("data"))
+    random = np.random.default_rng(5)
+    noise = random.normal(0, 0.05, (7, tiny.PIXELS, TARGETS))
+    truth = whole(folder, "test")["target"] + noise
+    (folder / "truth").mkdir()
+    np.savez_compressed(folder / "truth" / "test.npz", truth=truth.astype(np.float16))
+    files.write_json(
+        folder / "truth" / "ceiling.json",
+        {"test": {"targets": ["a", "b"], "target_truth_pearson": [0.9, 0.8]}},
+    )
+    return folder
+
+
+def whole(folder, split):
+    batches = list(dataset.open_split(folder, split, batch_size=4))
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build.build(zoo.parse_spec(tiny.spec_json()))
+
+
+@pytest.fixture(scope="module")
+def report(model, data):
+    return accuracy.assess(model, data, examples=2)
+
+
+def test_every_number_is_that_of_the_whole_arrays(report, model, data):
+    found = whole(data, "test")
+    prediction = predict.predict(model, found["sequence"])
+    truth = np.load(data / "truth" / "test.npz")["truth"].astype(np.float64)
+    for scores, reference in ((report.model, found["target"]), (report.truth, truth)):
+        table = scores.table()
+        for target in range(TARGETS):
+            mask = found["mask"][..., target]
+            y, p = reference[..., target][mask], prediction[..., target][mask]
+            assert table["pearsonr"][target] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-6)
+            assert table["mse"][target] == pytest.approx(((y - p) ** 2).mean(), rel=1e-6)
+            r2 = 1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+            assert table["r2"][target] == pytest.approx(r2, rel=1e-5)
+            rho = scipy.stats.spearmanr(y, p).statistic
+            assert table["spearmanr"][target] == pytest.approx(rho, abs=1e-5)
+        y, p = reference[found["mask"]], prediction[found["mask"]]
+        assert table["pearsonr"][-1] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-6)
+        assert table["spearmanr"][-1] == pytest.approx(
+            scipy.stats.spearmanr(y, p).statistic, abs=1e-5
+        )
+
+
+def test_windows_and_strata_are_judged_alone(report, model, data):
+    found = whole(data, "test")
+    prediction = predict.predict(model, found["sequence"])
+    regions, r = report.windows
+    assert regions == [text.decode() for text in found["region"]]
+    groups = strata.log_spaced(BINS, OFFSET)
+    assert len(report.strata) == groups.count == len(report.by_distance)
+    for target in range(TARGETS):
+        mask = found["mask"][..., target]
+        y, p = found["target"][..., target], prediction[..., target]
+        for window in range(7):
+            expected = np.corrcoef(y[window][mask[window]], p[window][mask[window]])[0, 1]
+            assert r[window, target] == pytest.approx(expected, abs=1e-6)
+        for number in range(groups.count):
+            inside = mask & (groups.index == number)
+            expected = np.corrcoef(y[inside], p[inside])[0, 1]
+            assert report.by_distance[number, target] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_baseline_is_the_training_mean_at_each_distance(report, data):
+    train, test = whole(data, "train"), whole(data, "test")
+    distance = triangle.distances(BINS, OFFSET)
+    expected = np.zeros((tiny.PIXELS, TARGETS))
+    for d in np.unique(distance):
+        for target in range(TARGETS):
+            at = train["mask"][..., target] & (distance == d)
+            expected[distance == d, target] = train["target"][..., target][at].mean()
+    found = baseline.distance_only(data, "train", distance)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    guess = np.broadcast_to(expected, test["target"].shape)[test["mask"]]
+    r = np.corrcoef(guess, test["target"][test["mask"]])[0, 1]
+    assert report.baseline.table()["pearsonr"][-1] == pytest.approx(r, abs=1e-6)
+    assert r > 0.3
+
+
+def test_insulation_is_the_mean_of_the_diamond():
+    random = np.random.default_rng(0)
+    vector = random.normal(size=(tiny.PIXELS, 1))
+    mask = random.random(vector.shape) > 0.3
+    matrix = triangle.to_matrix(np.where(mask, vector, np.nan), diagonal_offset=OFFSET)[..., 0]
+    found, known = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
+    assert len(found) == BINS - 2 * 3 + 1
+    for value, b in zip(found[:, 0], range(3, BINS - 2), strict=True):
+        assert value == pytest.approx(np.nanmean(matrix[b - 3 : b, b : b + 3]), abs=1e-12)
+    assert known.all()
+
+
+def test_a_perfect_prediction_is_perfect_and_a_constant_one_is_nothing():
+    random = np.random.default_rng(1)
+    y = random.normal(size=(4, tiny.PIXELS, 2))
+    mask = random.random(y.shape) > 0.2
+    groups = strata.log_spaced(BINS, OFFSET)
+    perfect, constant = (contest.Contest(2, rank=True, strata=groups) for _ in range(2))
+    for each, measured in zip(y, mask, strict=True):
+        perfect.update(each, each, measured)
+        constant.update(each, np.full_like(each, 3), measured)
+    table = perfect.scores().table()
+    for name, best in (("mse", 0), ("pearsonr", 1), ("spearmanr", 1), ("r2", 1)):
+        assert table[name] == pytest.approx([best] * 3, abs=1e-12)
+    assert perfect.by_distance() == pytest.approx(np.ones((groups.count, 2)))
+    table = constant.scores().table()
+    assert table["pearsonr"] == table["spearmanr"] == [0, 0, 0]
+
+
+def test_targets_can_be_chosen_and_ranks_left_out(report, model, data):
+    second = accuracy.assess(model, data, targets=[1], rank=False, examples=0)
+    table = second.model.table()
+    assert "spearmanr" not in table
+    assert table["pearsonr"] == pytest.approx([report.model.table()["pearsonr"][1]] * 2)
+    assert second.ceiling == {"targets": ["b"], "target_truth_pearson": [0.8]}
+    assert second.examples == []
+
+
+def test_examples_lie_where_their_target_does(report, data):
+    found = whole(data, "test")
+    first, last = report.examples
+    assert (first.region.start, first.region.end) == (32, 256 - 32)
+    assert last.region.start == 6 * 256 + 32
+    np.testing.assert_array_equal(last.target, found["target"][6])
+    assert [points.shape[1] for points in report.scatter] == [2, 2]
+
+
+def test_both_strands_and_shifts_are_averaged(model, data):
+    plain, averaged = (
+        accuracy.assess(model, data, rank=False, examples=1, **options).examples[0].prediction
+        for options in ({}, {"rc": True, "shifts": (0, 1)})
+    )
+    sequence = whole(data, "test")["sequence"][:1]
+    expected = predict.predict(model, sequence, rc=True, shifts=(0, 1))[0]
+    np.testing.assert_allclose(averaged, expected, atol=1e-5)
+    assert np.abs(averaged - plain).max() > 1e-3
+
+
+def test_truth_of_other_windows_is_refused(model, data, tmp_path):
+    other = tiny.write_data(tmp_path / "data", test=5)
+    (other / "truth").mkdir()
+    (other / "truth" / "test.npz").write_bytes((data / "truth" / "test.npz").read_bytes())
+    with pytest.raises(errors.DataError, match="truth of 7 windows for 5 records"):
+        accuracy.assess(model, other)
+
+
+def test_draws_and_views_exclude_each_other(model, data):
+    with pytest.raises(errors.SpecError, match="draws"):
+        accuracy.assess(model, data, draws=4, rc=True)
+
+
+def test_a_track_has_no_distance(tmp_path):
+    spec = zoo.parse_spec(
+        {
+            "train": {},
+            "model": {
+                "seq_length": 64,
+                "trunk": [{"name": "conv_block", "filters": 2, "pool_size": 16}],
+                "head_x": [{"name": "final", "units": 2, "activation": "softplus"}],
+            },
+        }
+    )
+    random = np.random.default_rng(0)
+    counts = {"train": 4, "test": 3}
+    statistics.write(tmp_path, statistics.Statistics(64, 4, 2, 16, seq_1hot=True, seqs=counts))
+    made = {}
+    for split, count in counts.items():
+        made[split] = [
+            tfrecord.Record(random.integers(0, 4, 64).astype(np.uint8), random.random((4, 2)))
+            for _ in range(count)
+        ]
+        tfrecord.write_records(tmp_path / "tfrecords" / f"{split}-0.tfr", made[split])
+    report = accuracy.assess(build.build(spec), tmp_path)
+    assert report.insulation is None
+    assert report.strata == []
+    mean = np.mean([record.target.astype(np.float16) for record in made["train"]], axis=(0, 1))
+    truth = np.stack([record.target.astype(np.float16) for record in made["test"]])
+    error = ((truth.astype(np.float64) - mean) ** 2).mean((0, 1))
+    assert report.baseline.table()["mse"][:2] == pytest.approx(error, rel=1e-3)
