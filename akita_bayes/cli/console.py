@@ -3,9 +3,12 @@
 import argparse
 import contextlib
 import errno
+import importlib.abc
+import importlib.machinery
 import logging
 import os
 import sys
+import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
@@ -39,6 +42,8 @@ def run(command: Callable[[], None]) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow())
     warnings.filterwarnings("ignore", category=FutureWarning, message=".*np.object.*")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("akita_bayes").setLevel(logging.INFO)
@@ -58,6 +63,42 @@ def run(command: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Keeps what TensorFlow's libraries say while they load off the screen.
+
+    They write "I0000 ... oneDNN custom operations are on" and more to the file descriptor, whatever
+    TF_CPP_MIN_LOG_LEVEL says. Later messages, and Python's own, are untouched.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "tensorflow":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def quietly(module: types.ModuleType) -> None:
+                with _silenced(2):
+                    execute(module)
+
+            spec.loader.exec_module = quietly  # type: ignore[method-assign]
+        return spec
+
+
+@contextlib.contextmanager
+def _silenced(descriptor: int) -> Iterator[None]:
+    kept = os.dup(descriptor)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 def _refuse(message: str) -> int:
