@@ -3,6 +3,7 @@
 A draw is the same for every window (common random numbers), so noise cancels in differences.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -79,9 +80,9 @@ class Passes:
         self._lanes = [
             (s, turned) for s in shifts for turned in ((False, True) if rc else (False,))
         ]
-        size = batch_size or predict.batch_size(place.seq_length)
+        self._size = batch_size or predict.batch_size(place.seq_length)
         members = model.members if isinstance(model, Ensemble) else (model,)
-        self._members = [_member(each, name, unknown, size, share) for each in members]
+        self._members = [_member(each, name, unknown, share) for each in members]
         self._seed = seed
         drawn = posterior.Sampler(model, head=name).count(draws) if draws else 0
         self._drawn = drawn
@@ -101,7 +102,7 @@ class Passes:
             letters = [_turned(index) for index in letters]
             phases = [-phase - self._bins for phase in phases]
         streams = [
-            member.stream(letters, phases, bases, self._seed, self._own(which))
+            member.stream(letters, phases, bases, self._seed, self._own(which), self._size)
             for which, member in enumerate(self._members)
         ]
         for maps in self._interleaved(streams):
@@ -123,19 +124,32 @@ def _turned(index: Index) -> Index:
     return np.where(index < dna.UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
 
 
-def _member(model: Any, head: str, unknown: float, size: int, share: bool) -> "_Whole | _Shared":
+def _member(model: Any, head: str, unknown: float, share: bool) -> "_Whole | _Shared":
     if share and isinstance(model, build.Network) and model.swag_draws is None:
         network = build.one_head(model, head)
-        if network.compute_dtype == "float32" and len(network.inputs) == 1:
-            return _Shared(network, unknown, size)
-    return _Whole(model, head, unknown, size)
+        if len(network.inputs) == 1:
+            return _shared(network, model, head, unknown)
+    return _Whole(model, head, unknown)
+
+
+def _shared(network: keras.Model, model: build.Network, head: str, unknown: float) -> "_Shared":
+    """The network cut and compiled, kept with the model for as long as its weights stay."""
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        digest.update(weight.numpy().tobytes())
+    key = (head, unknown, digest.digest())
+    kept = model.__dict__.setdefault("_variant_passes", {})
+    if key not in kept:
+        kept.clear()
+        kept[key] = _Shared(network, unknown)
+    return kept[key]
 
 
 class _Whole:
     """A model that computes every window as a whole."""
 
-    def __init__(self, model: Any, head: str, unknown: float, size: int) -> None:
-        self._model, self._head, self._size = model, head, size
+    def __init__(self, model: Any, head: str, unknown: float) -> None:
+        self._model, self._head = model, head
         self._table = local.rows(unknown)
 
     def stream(
@@ -145,11 +159,12 @@ class _Whole:
         bases: list[int | None],
         seed: int,
         draws: int,
+        size: int,
     ) -> Iterator[Maps]:
         """Yields `draws` predictions of all windows, or the mean for 0."""
         batches = [
-            self._table[np.stack(letters[start : start + self._size])]
-            for start in range(0, len(letters), self._size)
+            self._table[np.stack(letters[start : start + size])]
+            for start in range(0, len(letters), size)
         ]
         if draws:
             sampler = posterior.Sampler(self._model, head=self._head, seed=seed)
@@ -166,8 +181,7 @@ class _Shared:
     in strips where a window has a base, and the graph from the last map on.
     """
 
-    def __init__(self, network: keras.Model, unknown: float, size: int) -> None:
-        self._size = size
+    def __init__(self, network: keras.Model, unknown: float) -> None:
         self._tower = local.Tower(network, unknown=unknown)
         output = folding.forward_output(network)
         found = plan.find(network)
@@ -186,19 +200,20 @@ class _Shared:
         bases: list[int | None],
         seed: int,
         draws: int,
+        size: int,
     ) -> Iterator[Maps]:
         """Yields `draws` predictions of all windows, or the mean for 0."""
         bottoms = [self._tower(index, phase) for index, phase in zip(letters, phases, strict=True)]
         for number in range(max(draws, 1)):
             draw = (bool(draws), seed, number)
             if self._head is None:
-                yield self._batches(bottoms, draw)
+                yield self._batches(bottoms, draw, size)
             else:
                 yield self._strips(bottoms, bases, draw)
 
-    def _batches(self, bottoms: list[NDArray], draw: tuple[bool, int, int]) -> Maps:
-        starts = range(0, len(bottoms), self._size)
-        parts = [self._rest(np.stack(bottoms[i : i + self._size]), *draw) for i in starts]
+    def _batches(self, bottoms: list[NDArray], draw: tuple[bool, int, int], size: int) -> Maps:
+        starts = range(0, len(bottoms), size)
+        parts = [self._rest(np.stack(bottoms[i : i + size]), *draw) for i in starts]
         return np.concatenate([part.numpy() for part in parts])
 
     def _strips(
@@ -241,11 +256,14 @@ def _changed(old: NDArray, new: NDArray) -> NDArray[np.bool_]:
 def _drawn(part: keras.Model) -> tuple[Any, int]:
     """A graph as a function of its input and a draw, and its number of posterior layers."""
 
-    @tf.function(reduce_retracing=True)
+    shape = tf.TensorSpec((None, *part.inputs[0].shape[1:]), tf.float32)
+    number_spec = tf.TensorSpec((), tf.int32)
+
+    @tf.function(input_signature=[shape])
     def mean(x: tf.Tensor) -> tf.Tensor:
         return part(x, training=False)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[shape, number_spec, number_spec])
     def one(x: tf.Tensor, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         with stochastic.drawing(seed, number):
             return part(x, training=False)

@@ -1,0 +1,142 @@
+"""Finds the bases of regions that a predicted contact map depends on.
+
+Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
+or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
+of every region with a logo.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes import errors
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes import regions
+    from akita_bayes.variants import saturation
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__,
+        "akita_sat.py models/json/akita_v1.json model_best.h5 sites.bed -f hg38.fa -o sat "
+        "--method ism,gradient -l 200",
+    )
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument(
+        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
+    )
+    parser.add_argument("regions", type=console.existing_file, help="BED file")
+    parser.add_argument(
+        "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
+    )
+    parser.add_argument("-o", "--out_dir", default="sat", help="directory to write")
+    parser.add_argument("-l", "--mut_len", type=int, help="bases in the middle of each region")
+    parser.add_argument(
+        "--method",
+        type=console.words,
+        default=("ism",),
+        help="of ism, deletion, shuffle, gradient, integrated; comma-separated",
+    )
+    parser.add_argument("--width", type=int, default=20, help="bases of a deletion or shuffle")
+    parser.add_argument("--step", type=int, help="bases between them; else half the width")
+    parser.add_argument("--repeats", type=int, default=3, help="shuffles of every window")
+    parser.add_argument("--steps", type=int, default=16, help="points of integrated gradients")
+    parser.add_argument(
+        "--stats", type=console.words, default=("SCD",), help="scores, comma-separated"
+    )
+    parser.add_argument("--rc", action="store_true", help="average both strands")
+    parser.add_argument(
+        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
+    )
+    parser.add_argument("--head", help="one head of several")
+    parser.add_argument("--targets", type=console.integers, help="numbers of targets; else all")
+    parser.add_argument("--draws", type=int, default=0, help="posterior draws, for an sd")
+    parser.add_argument("--seed", type=int, default=0, help="of draws and shuffles")
+    parser.add_argument("--batch_size", type=int, help="windows at a time")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    return console.run(lambda: _scan(options))
+
+
+def _scan(options: argparse.Namespace) -> None:
+    from akita_bayes import regions
+    from akita_bayes.models import load
+    from akita_bayes.variants import saturation
+
+    places = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
+    if not places:
+        raise errors.DataError(f"{options.regions}: holds no region.")
+    model = load.load_model((options.params, options.model), head=options.head)
+    scans = []
+    with console.progress("Scanning", len(places) * len(options.method)) as advance:
+        for region in places:
+            for method in options.method:
+                scans.append(
+                    saturation.saturation(
+                        model,
+                        region,
+                        fasta=options.fasta,
+                        method=method,
+                        scores=options.stats,
+                        width=options.width,
+                        step=options.step,
+                        repeats=options.repeats,
+                        steps=options.steps,
+                        draws=options.draws,
+                        seed=options.seed,
+                        batch_size=options.batch_size,
+                        head=options.head,
+                        targets=options.targets,
+                        rc=options.rc,
+                        shifts=options.shifts,
+                    )
+                )
+                advance(1)
+    _write(model, options, scans)
+    count = len(scans)
+    console.stdout.print(f"{count} scans are in {options.out_dir}.", highlight=False)
+
+
+def _middle(region: "regions.Region", bases: int | None) -> "regions.Region":
+    if bases is None or bases >= region.width:
+        return region
+    start = (region.start + region.end - bases) // 2
+    return region._replace(start=start, end=start + bases)
+
+
+def _write(model: Any, options: argparse.Namespace, scans: "list[saturation.Scan]") -> None:
+    from akita_bayes import files
+    from akita_bayes.data.genome import Genome
+    from akita_bayes.plots import saturation as plots
+    from akita_bayes.variants import scans as writers
+    from akita_bayes.variants import scoring
+
+    out_dir = Path(options.out_dir)
+    about = {
+        "model_digest": scoring.model_digest(model),
+        "genome_digest": files.digest(options.fasta),
+        "stats": ",".join(options.stats),
+        "draws": options.draws,
+        "seed": options.seed,
+    }
+    writers.write_h5(out_dir / "sat.h5", scans, about)
+    with Genome(options.fasta) as genome:
+        sizes = genome.sizes
+    for method in options.method:
+        of_method = [scan for scan in scans if scan.method == method]
+        for name, values in of_method[0].values.items():
+            for target in range(values.shape[-1]):
+                stem = out_dir / "tracks" / f"{method}_{name}_t{target}"
+                writers.write_bedgraph(f"{stem}.bedgraph", of_method, name, target)
+                writers.write_bigwig(f"{stem}.bw", of_method, name, target, sizes)
+                for number, scan in enumerate(of_method):
+                    path = out_dir / "logos" / f"{number:03d}_{method}_{name}_t{target}.png"
+                    with files.atomic(path) as temporary:
+                        plots.figure(scan, name, target=target).savefig(temporary, dpi=150)

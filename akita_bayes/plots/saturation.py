@@ -1,0 +1,78 @@
+"""A scan as a figure: a logo or bars of what every base does, and every change as a heat map."""
+
+import logomaker
+import matplotlib.axes
+import matplotlib.figure
+import matplotlib.layout_engine
+import numpy as np
+import pandas as pd
+
+from akita_bayes import dna
+from akita_bayes.plots import maps
+from akita_bayes.variants.saturation import GRADIENTS, Scan
+
+LETTERS = 150  # a longer region is drawn as bars: its letters could not be read
+_BAR = "#0072B2"
+
+
+def figure(scan: Scan, name: str, *, target: int = 0) -> matplotlib.figure.Figure:
+    """Draws one score of one target.
+
+    Args:
+        scan: As `saturation` returns it.
+        name: Score.
+        target: Number of the target.
+    """
+    track = scan.track(name)[:, target]
+    every = scan.method == "ism"
+    width = float(np.clip(0.16 * len(track), 6, 16))
+    made = matplotlib.figure.Figure(
+        figsize=(width, 3.6 if every else 2.3),
+        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.03),
+    )
+    rows = made.subplots(2 if every else 1, 1, squeeze=False, sharex=True)[:, 0]
+    edges = scan.region.start + np.arange(len(track) + 1) - 0.5
+    if len(track) <= LETTERS and scan.method in ("ism", *GRADIENTS):
+        _logo(rows[0], scan.letters, track, edges)
+    else:
+        rows[0].bar(edges[:-1] + 0.5, np.nan_to_num(track), width=1, color=_BAR)
+    rows[0].axhline(0, color="black", lw=0.6)
+    rows[0].set_ylabel(f"{name}, {scan.method}", fontsize=9)
+    rows[0].spines[["top", "right"]].set_visible(False)
+    if every:
+        _changes(made, rows[1], scan.values[name][..., target].T, edges)
+    rows[-1].set_xlim(edges[0], edges[-1])
+    rows[-1].ticklabel_format(axis="x", style="plain", useOffset=False)
+    rows[-1].set_xlabel(scan.region.chrom, fontsize=9)
+    for axes in rows:
+        axes.tick_params(labelsize=8)
+    made.suptitle(str(scan.region), fontsize=10)
+    return made
+
+
+def _logo(axes: matplotlib.axes.Axes, letters: str, track: np.ndarray, edges: np.ndarray) -> None:
+    heights = dna.to_one_hot(letters) * np.nan_to_num(track)[:, None]
+    table = pd.DataFrame(heights, columns=list(dna.ALPHABET), index=(edges[:-1] + 0.5).astype(int))
+    logomaker.Logo(table, ax=axes, color_scheme="classic")
+
+
+def _changes(
+    made: matplotlib.figure.Figure,
+    axes: matplotlib.axes.Axes,
+    values: np.ndarray,
+    edges: np.ndarray,
+) -> None:
+    signed = (values < 0).any()
+    top = float(np.nanmax(np.abs(values))) or 1e-6
+    image = axes.imshow(
+        values,
+        aspect="auto",
+        cmap=maps.DIVERGING if signed else "Blues",
+        vmin=-top if signed else 0,
+        vmax=top,
+        extent=(edges[0], edges[-1], 4, 0),
+        interpolation="nearest",
+    )
+    axes.set_yticks(np.arange(4) + 0.5, list(dna.ALPHABET))
+    bar = made.colorbar(image, ax=axes, pad=0.01, aspect=12)
+    bar.ax.tick_params(labelsize=7)

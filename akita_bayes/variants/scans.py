@@ -1,0 +1,98 @@
+"""Scans of regions as files: HDF5, bedGraph and bigWig."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pyBigWig
+
+from akita_bayes import dna, files
+from akita_bayes.variants.saturation import Scan
+
+
+def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
+    """Writes `sat.h5`: a group for every region and method, `{number}/{method}`.
+
+    Each holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
+    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `method`, `width`.
+
+    Args:
+        path: File name.
+        scans: Scans of one or more regions.
+        attributes: Of the file.
+    """
+    numbers: dict[Any, int] = {}
+    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        for scan in scans:
+            number = numbers.setdefault(scan.region, len(numbers))
+            group = file.create_group(f"{number}/{scan.method}")
+            group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
+            group["starts"] = scan.starts
+            for name, values in scan.values.items():
+                group[name] = values
+            for name, values in scan.sd.items():
+                group[f"{name}_sd"] = values
+            group.attrs.update(
+                {
+                    "chr": scan.region.chrom,
+                    "start": scan.region.start,
+                    "end": scan.region.end,
+                    "strand": "+",
+                    "method": scan.method,
+                    "width": scan.width,
+                }
+            )
+        file.attrs.update(attributes)
+
+
+def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, target: int) -> None:
+    """Writes one value per base of all regions, sorted; bases without a value are left out."""
+    lines = [
+        f"{chrom}\t{place}\t{place + 1}\t{value:.7g}\n"
+        for chrom, places, values in _sorted(scans, name, target)
+        for place, value in zip(places, values, strict=True)
+    ]
+    with files.atomic(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def write_bigwig(
+    path: str | Path, scans: Sequence[Scan], name: str, target: int, sizes: dict[str, int]
+) -> None:
+    """Writes the same as a bigWig.
+
+    Args:
+        path: File name.
+        scans: Scans of one method.
+        name: Score.
+        target: Number of the target.
+        sizes: Bases of every chromosome.
+    """
+    order = {chrom: number for number, chrom in enumerate(sizes)}
+    with files.atomic(path) as temporary:
+        file = pyBigWig.open(str(temporary), "w")
+        file.addHeader(list(sizes.items()))
+        for chrom, places, values in sorted(
+            _sorted(scans, name, target), key=lambda track: order[track[0]]
+        ):
+            file.addEntries(chrom, places.tolist(), values=values.tolist(), span=1)
+        file.close()
+
+
+def _sorted(
+    scans: Sequence[Scan], name: str, target: int
+) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Per chromosome, places and values; where regions overlap, the first in the list counts."""
+    found: dict[str, dict[int, float]] = {}
+    for scan in scans:
+        held = found.setdefault(scan.region.chrom, {})
+        for offset, value in enumerate(scan.track(name)[:, target]):
+            if np.isfinite(value):
+                held.setdefault(scan.region.start + offset, float(value))
+    return [
+        (chrom, np.array(sorted(held)), np.array([held[place] for place in sorted(held)]))
+        for chrom, held in sorted(found.items())
+        if held
+    ]

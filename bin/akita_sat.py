@@ -1,0 +1,9 @@
+#!/usr/bin/env python
+"""See `akita_sat.py --help`."""
+
+import sys
+
+from akita_bayes.cli.akita_sat import main
+
+if __name__ == "__main__":
+    sys.exit(main())
