@@ -1,0 +1,201 @@
+"""Quasi-Newton ascent of a log-posterior, in coordinates that its curvature makes round.
+
+L-BFGS moves in z, theta = theta_0 + root z, with root root^T the inverse of a metric: the exact
+Hessian of a sample of the sequences, with the absolute values of its eigenvalues. An ascent has
+arrived where half the Newton decrement, g^T A^-1 g / 2, the gain still expected, is negligible.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from akita_bayes.regulation import curvature, start
+from akita_bayes.regulation import likelihood as likelihoods
+
+Density = Callable[[NDArray[np.float64]], likelihoods.ValueAndGradient]
+
+STEPS = 60
+"""Steps of L-BFGS in one set of coordinates."""
+ROUNDS = 6
+"""Most sets of coordinates."""
+ARRIVED = 0.25
+"""Expected gain in nats below which an ascent has converged."""
+SAMPLE = 8192
+"""Sequences on which random starts compete, and whose Hessian guides the ascent of the best."""
+FINALISTS = 2
+
+
+class Ascent(NamedTuple):
+    """Where an ascent ended.
+
+    Attributes:
+        theta: [D].
+        value: Log-posterior in nats.
+        evaluations: Gradients taken.
+    """
+
+    theta: NDArray[np.float64]
+    value: float
+    evaluations: int
+
+
+class Optimum(NamedTuple):
+    """The best of several starts, and the shape of the posterior there.
+
+    Attributes:
+        theta: [D].
+        hessian: [D, D] of the log-posterior.
+        gain: Expected gain of a further Newton step, in nats; under `ARRIVED` it has converged.
+        evaluations: Gradients of the whole table taken.
+        starts: Held-out log-likelihood of the finalists, best first.
+    """
+
+    theta: NDArray[np.float64]
+    hessian: NDArray[np.float64]
+    gain: float
+    evaluations: int
+    starts: tuple[float, ...]
+
+
+def climb(
+    density: Density,
+    theta: NDArray[np.float64],
+    root: NDArray[np.float64],
+    *,
+    steps: int = STEPS,
+) -> Ascent:
+    """L-BFGS from theta [D] over theta + root z, z of any length."""
+    evaluations = 0
+
+    def descend(z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        nonlocal evaluations
+        evaluations += 1
+        value, gradient = density((theta + root @ z)[None])
+        return -float(value[0]), -root.T @ gradient[0]
+
+    found = scipy.optimize.minimize(
+        descend,
+        np.zeros(root.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "maxfun": 3 * steps, "maxcor": 30, "ftol": 1e-9, "gtol": 0.02},
+    )
+    return Ascent(theta + root @ found.x, -float(found.fun), evaluations)
+
+
+def root_of(precision: NDArray[np.float64], prior_sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """root with root root^T = precision^-1; no direction is wider than the prior. [D, D]."""
+    scaled = precision * np.outer(prior_sd, prior_sd)
+    values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
+    return prior_sd[:, None] * vectors / np.sqrt(np.maximum(np.abs(values), 1.0))
+
+
+def maximise(
+    likelihood: likelihoods.Likelihood,
+    side: NDArray[np.int64],
+    *,
+    starts: int = 6,
+    seed: int = 0,
+) -> Optimum:
+    """Maximises the posterior of train and validation from the start that validates best.
+
+    Random starts compete on a sample of the training sequences; the finalists climb on all of
+    them; the one with the best validation likelihood climbs to the optimum of both sides.
+
+    Args:
+        likelihood: Of the whole table.
+        side: [N] 0 train, 1 validation, 2 test (never looked at).
+        starts: Number of random starts.
+        seed: Of the starts and of the sample.
+    """
+    train = (side == 0).astype(float)
+    validation = (side == 1).astype(float)
+    both = train + validation
+    sample = _sample(likelihood, side, seed)
+    rough = curvature.Hessian(sample)
+    finalists = sorted(_compete(sample, starts, seed), key=lambda found: -found.value)[:FINALISTS]
+    climbed = []
+    for finalist in finalists:
+        ascent = _climb_all(likelihood, train, rough, finalist.theta, rounds=2)
+        held_out = float(likelihood.log_likelihood(ascent.theta, validation))
+        climbed.append((held_out, ascent))
+    climbed.sort(key=lambda pair: -pair[0])
+    evaluations = sum(ascent.evaluations for _, ascent in climbed)
+
+    exact = curvature.Hessian(likelihood)
+    theta = climbed[0][1].theta
+    for _ in range(ROUNDS):
+        ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
+        theta, evaluations = ascent.theta, evaluations + ascent.evaluations
+        hessian = exact(theta, both)
+        gain = _gain(likelihood, both, theta, root_of(-hessian, likelihood.parameters.prior_sd))
+        if gain < ARRIVED:
+            break
+    return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in climbed))
+
+
+def _climb_all(
+    likelihood: likelihoods.Likelihood,
+    weight: NDArray[np.float64],
+    rough: curvature.Hessian,
+    theta: NDArray[np.float64],
+    *,
+    rounds: int,
+) -> Ascent:
+    """Climbs on weighted sequences, in the coordinates of a sample's Hessian, until it arrives."""
+    scale = weight.sum() / rough.likelihood.rows
+    prior = np.diag(likelihood.parameters.prior_sd**-2.0)
+    evaluations = 0
+    for _ in range(rounds):
+        precision = scale * (-rough(theta) - prior) + prior
+        root = root_of(precision, likelihood.parameters.prior_sd)
+        if _gain(likelihood, weight, theta, root) < ARRIVED:
+            break
+        found = climb(lambda at: likelihood.value_and_gradient(at, weight), theta, root)
+        theta, evaluations = found.theta, evaluations + found.evaluations
+    value = float(likelihood.value_and_gradient(theta[None], weight).value[0])
+    return Ascent(theta, value, evaluations)
+
+
+def _gain(
+    likelihood: likelihoods.Likelihood,
+    weight: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    root: NDArray[np.float64],
+) -> float:
+    """What a Newton step would still gain, in nats."""
+    slope = root.T @ likelihood.value_and_gradient(theta[None], weight).gradient[0]
+    return float(slope @ slope) / 2
+
+
+def _sample(
+    likelihood: likelihoods.Likelihood, side: NDArray[np.int64], seed: int
+) -> likelihoods.Likelihood:
+    """The likelihood of some training sequences."""
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(side == 0))[:SAMPLE]
+    return likelihoods.Likelihood(
+        likelihood.mechanism,
+        likelihood.table.take(np.sort(rows)),
+        parameters=likelihood.parameters,
+        dtype=likelihood.dtype,
+    )
+
+
+def _compete(sample: likelihoods.Likelihood, starts: int, seed: int) -> Iterator[Ascent]:
+    """Climbs from random starts on a sample: first the measurement alone, then everything."""
+    parameters = sample.parameters
+    effects = start.additive(parameters, sample.table)
+    unit = np.diag(np.minimum(parameters.prior_sd, 1.0))
+    for generator in _generators(seed, starts):
+        theta = start.draw(parameters, effects, generator)
+        theta = climb(
+            sample.value_and_gradient, theta, unit[:, parameters.physical :], steps=STEPS
+        ).theta
+        yield climb(sample.value_and_gradient, theta, unit, steps=2 * STEPS)
+
+
+def _generators(seed: int, number: int) -> Sequence[np.random.Generator]:
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(number)]
