@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 coolers=not options.no_coolers,
                 advance=advance,
             )
-        console.stdout.print(_summary(options.out, chosen), highlight=False)
+        console.stdout.print(_summary(options.out, chosen), highlight=False, soft_wrap=True)
 
     return console.run(command)
 

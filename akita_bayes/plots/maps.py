@@ -46,13 +46,13 @@ class Row(NamedTuple):
         label: What the row shows.
         region: Where its maps lie.
         maps: Symmetric map by column title; NaN pixels are drawn grey. [N, N] each.
-        marks: Sites of the row, or for each column by its title; drawn under the maps.
+        marks: Sites, drawn under the maps.
     """
 
     label: str
     region: Region
     maps: Mapping[str, NDArray]
-    marks: Marks | Mapping[str, Marks] | None = None
+    marks: Marks | None = None
 
 
 def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
@@ -167,10 +167,9 @@ def compare(
             axes.set_ylabel(row.label if column == 0 else "", fontsize=10)
             axes.xaxis.set_visible(number == len(rows) - 1)
             under.axis("off")
-            marks = row.marks.get(name) if isinstance(row.marks, Mapping) else row.marks
-            if marks is not None:
-                sites(under, marks, row.region)
-    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=25, pad=0.02)
+            if row.marks is not None:
+                sites(under, row.marks, row.region)
+    bar = figure.colorbar(image, ax=grid, shrink=min(0.6, 1.2 / len(rows)), aspect=25, pad=0.02)
     bar.set_label(unit, fontsize=9)
     bar.ax.tick_params(labelsize=7)
     if title:

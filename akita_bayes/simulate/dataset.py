@@ -15,6 +15,7 @@ The folder is itself a data directory (`docs/formats.md`), and beside its record
 import concurrent.futures
 import itertools
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,18 +92,23 @@ def simulate(
 def _experiments(
     names: list[str], design: Design, seed: int, workers: int
 ) -> Iterator[experiment.Experiment]:
-    """In the order of names, from a pool that inherits the functions compiled here."""
-    chromatin.observed_over_expected(np.ones((8, 8)))
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=_context()) as pool:
-        futures = [pool.submit(experiment.run, name, design, seed=seed) for name in names]
-        for position, future in enumerate(futures):
-            yield future.result()
-            futures[position] = None  # type: ignore[call-overload]
+    """In the order of names."""
+    chromatin.observed_over_expected(np.ones((8, 8)))  # compiles once, before processes part
+    yield from _parallel([(experiment.run, (name, design, seed)) for name in names], workers)
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+def _parallel(jobs: list[tuple[Callable, tuple]], workers: int) -> Iterator:
+    """Results of all jobs, in order, from at most `workers` processes."""
+    if workers <= 1:
+        yield from (function(*arguments) for function, arguments in jobs)
+        return
+    # A forked process inherits compiled functions, but TensorFlow does not survive a fork.
+    forks = "fork" in multiprocessing.get_all_start_methods() and "tensorflow" not in sys.modules
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(function, *arguments) for function, arguments in jobs]
+        while futures:
+            yield futures.pop(0).result()
 
 
 def _write_genome(folder: Path, done: list[experiment.Experiment]) -> None:
@@ -157,14 +163,13 @@ def _write_coolers(
             pixels = [one.pixels[cell][replicate] for one in done]
             jobs.append((f"{name}_rep{replicate + 1}", pixels))
         jobs.append((name, [_pooled(one.pixels[cell]) for one in done]))
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=_context()) as pool:
-        futures = [
-            pool.submit(_write_cooler, folder / "coolers" / f"{name}.cool", sizes, design, pixels)
-            for name, pixels in jobs
-        ]
-        for (name, _), future in zip(jobs, futures, strict=True):
-            future.result()
-            advance(1, note=f"cooler {name}")
+    paths = [folder / "coolers" / f"{name}.cool" for name, _ in jobs]
+    calls = [
+        (_write_cooler, (path, sizes, design, pixels))
+        for path, (_, pixels) in zip(paths, jobs, strict=True)
+    ]
+    for path, _ in zip(paths, _parallel(calls, workers), strict=True):
+        advance(1, note=path.name)
 
 
 def _pooled(replicates: list[experiment.Pixels]) -> experiment.Pixels:

@@ -28,6 +28,7 @@ class Design:
         replicates: Independent experiments that share the depth.
         max_distance: Contacts are simulated up to this distance, bp.
         unmappable: Share of bins in which no read can be placed.
+        variants: Variants of each kind of known effect.
     """
 
     physics: Physics = dataclasses.field(default_factory=Physics)
@@ -40,6 +41,7 @@ class Design:
     replicates: int = 2
     max_distance: int = 32768
     unmappable: float = 0.002
+    variants: int = 40
 
     def __post_init__(self) -> None:
         for name in ("seq_length", "crop", "stride", "max_distance"):

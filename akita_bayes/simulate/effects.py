@@ -20,7 +20,6 @@ from akita_bayes.simulate import chromatin, genome, sites
 from akita_bayes.simulate.design import Design
 from akita_bayes.simulate.physics import Physics
 
-PER_KIND = 40
 STRONG = 0.5
 """Occupancy, in some cell type, of sites worth editing."""
 
@@ -149,10 +148,8 @@ def _other(base: str, rng: np.random.Generator) -> str:
     return str(rng.choice([other for other in dna.ALPHABET if other != base]))
 
 
-def true_change(
-    effect: Effect, sequence: str, design: Design, cell_type: str
-) -> NDArray[np.float64]:
-    """ALT minus REF truth of the window around the variant, NaN where a bin has no twin. [P].
+def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.float64]:
+    """ALT minus REF truth of the window around the variant, NaN where a bin has no twin. [P, T].
 
     The window of REF is centred on the variant, on bin borders; that of ALT begins at the same base
     of the edited chromosome. Bins are paired by the letters that they hold: whole bins deleted have
@@ -161,25 +158,32 @@ def true_change(
     size, physics = design.physics.bin_size, design.physics
     bins, flank = design.seq_length // size, physics.flank
     first = (effect.start + effect.end) // 2 // size - bins // 2
-    edited = effect.apply(sequence)
+    left, right = first * size - flank, (first + bins) * size + flank
 
-    def window(letters: str) -> NDArray:
-        left, right = first * size - flank, (first + bins) * size + flank
-        padded = "N" * max(0, -left) + letters[max(0, left) : right]
-        return chromatin.truth(padded.ljust(right - left, "N"), physics, cell_type, flank=flank)
+    def maps(letters: str) -> NDArray:
+        padded = ("N" * max(0, -left) + letters[max(0, left) : right]).ljust(right - left, "N")
+        found = chromatin.all_tracks(padded, physics)
+        return np.stack(
+            [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in found],
+            axis=-1,
+        )
 
-    reference, alternative = window(sequence), window(edited)
-    twin = np.arange(bins)
-    gained = round((len(effect.alt) - (effect.end - effect.start)) / size)
-    cut = max(effect.start, effect.end if gained > 0 else 0) // size - first
-    twin[cut:] += gained
-    twin = np.where((np.arange(bins) >= cut) & (np.arange(bins) < cut - gained), -1, twin)
-    paired = (twin >= 0) & (twin < bins)
-    twin = np.where(paired, twin, 0)
+    reference, alternative = maps(sequence), maps(effect.apply(sequence))
+    twin = _twins(effect, size, first, bins)
     change = alternative[np.ix_(twin, twin)] - reference
-    change[~paired] = change[:, ~paired] = np.nan
+    change[twin < 0] = change[:, twin < 0] = np.nan
     kept = slice(design.crop // size, bins - design.crop // size)
-    return triangle.to_vector(change[kept, kept, None], diagonal_offset=2)[:, 0]
+    return triangle.to_vector(change[kept, kept], diagonal_offset=chromatin.DIAGONAL_OFFSET)
+
+
+def _twins(effect: Effect, size: int, first: int, bins: int) -> NDArray[np.intp]:
+    """The bin of ALT that holds the letters of each bin of REF, or -1. [N]."""
+    gained = round((len(effect.alt) - (effect.end - effect.start)) / size)
+    cut = (effect.end if gained > 0 else effect.start) // size - first
+    twin = np.arange(bins)
+    twin[cut:] += gained
+    twin[max(cut, 0) : max(cut - gained, 0)] = -1
+    return np.where(twin < bins, twin, -1)
 
 
 def write(
@@ -188,7 +192,6 @@ def write(
     design: Design,
     *,
     seed: int,
-    per_kind: int = PER_KIND,
 ) -> None:
     """Writes `variants.vcf` and `variants.tsv`, the table with the true effects.
 
@@ -199,7 +202,11 @@ def write(
     effects = []
     for chromosome in chromosomes:
         drawn = choose(
-            chromosome, design.physics, margin=design.seq_length, per_kind=per_kind, seed=seed
+            chromosome,
+            design.physics,
+            margin=design.seq_length,
+            per_kind=design.variants,
+            seed=seed,
         )
         effects += [(effect, chromosome.sequence) for effect in drawn]
     effects.sort(key=lambda pair: (pair[0].chrom, pair[0].start, pair[0].end, pair[0].kind))
@@ -211,9 +218,8 @@ def write(
             row = {"id": record.id, "chrom": effect.chrom, "start": effect.start}
             row |= {"end": effect.end, "kind": effect.kind, "type": _type(effect)}
             row |= {"neutral": effect.kind.startswith("neutral")}
-            for cell in design.cell_types:
-                change = true_change(effect, sequence, design, cell)
-                row[f"scd_{cell}"] = float(np.sqrt(np.nansum(change**2)))
+            scd = np.sqrt(np.nansum(true_change(effect, sequence, design) ** 2, axis=0))
+            row |= dict(zip([f"scd_{cell}" for cell in design.cell_types], scd, strict=True))
             rows.append(row)
     pd.DataFrame(rows).to_csv(folder / "variants.tsv", sep="\t", index=False, float_format="%.6g")
 

@@ -56,7 +56,7 @@ class Experiment(NamedTuple):
     pixels: list[list[Pixels]]
 
 
-def run(name: str, design: Design, *, seed: int) -> Experiment:
+def run(name: str, design: Design, seed: int) -> Experiment:
     """Simulates a chromosome of the design; the same seed gives the same experiment."""
     physics = design.physics
     length, split = design.chromosomes()[name]

@@ -50,4 +50,4 @@ def bench() -> Bench:
 @pytest.fixture(scope="session")
 def small_design() -> design.Design:
     """A design of a few windows, shallow enough that noise shows."""
-    return dataclasses.replace(design.PRESETS["tiny"], genome_mb=0.25, depth=2000.0)
+    return dataclasses.replace(design.PRESETS["tiny"], genome_mb=0.25, depth=2000.0, variants=4)

@@ -20,7 +20,7 @@ def chromosome(bench):
 def folder(tmp_path_factory, chromosome, small_design):
     folder = tmp_path_factory.mktemp("effects")
     (folder / "genome.fa").write_text(f">chr1\n{chromosome.sequence}\n")
-    effects.write(folder, [chromosome], small_design, seed=0, per_kind=4)
+    effects.write(folder, [chromosome], small_design, seed=0)
     return folder
 
 
@@ -65,7 +65,7 @@ def test_bins_are_paired_by_their_letters(bench, small_design, copies):
     letters = bench.sequence(192, plus=(100,), minus=(115,))
     start, end = 88 * 512, 92 * 512
     effect = effects.Effect("chr1", start, end, letters[start:end] * copies, "x")
-    change = effects.true_change(effect, letters, small_design, CELL)
+    change = effects.true_change(effect, letters, small_design)[:, 0]
     crop = small_design.crop // 512
     square = triangle.to_matrix(change[:, None], diagonal_offset=2, fill=0.0)[..., 0]
     first = 90 - 32 + crop

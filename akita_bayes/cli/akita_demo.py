@@ -1,0 +1,219 @@
+"""Everything once, in minutes: simulate, train, test on held-out windows, export, draw.
+
+Needs no download and no GPU. The folder then holds data/, run/, test/, saved_model/, and two
+figures of held-out windows.
+"""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akita_bayes import errors, files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from akita_bayes.evaluate.accuracy import Example, Report
+    from akita_bayes.plots.maps import Row
+    from akita_bayes.simulate.design import Design
+
+PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
+_BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
+_PARTS = ("data", "run", "test", "saved_model", "maps.png", "triangles.png")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    return console.run(lambda: _demo(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(__doc__, "akita_demo.py -o runs/demo")
+    add = parser.add_argument
+    add("-o", "--out", metavar="DIR", default="runs/demo", help="folder; a former demo is replaced")
+    add("--params", type=console.existing_file, default=str(PARAMS), help="JSON spec of the model")
+    add("--preset", choices=("tiny", "small", "medium"), default="small", help="simulated data")
+    add("--epochs", type=int, help="instead of the spec's")
+    add("--seed", type=int, default=0, help="of the data and of the training")
+    add("-p", "--processes", type=int, default=2, help="chromosomes simulated at once")
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    out, begun = Path(options.out), time.monotonic()
+    _clear(out)
+    design = _simulate(out, options)
+
+    # TensorFlow comes in only here: simulating in parallel must be over.
+    import numpy as np
+
+    from akita_bayes.cli import akita_test, akita_train
+    from akita_bayes.data import dataset
+    from akita_bayes.evaluate import accuracy
+    from akita_bayes.models import export, load, predict, zoo
+    from akita_bayes.training import fit
+
+    data = out / "data"
+    spec = zoo.load_network(options.params)
+    with akita_train.Bars() as bars:
+        run = fit.fit(
+            spec,
+            data,
+            out_dir=out / "run",
+            seed=options.seed,
+            epochs=options.epochs,
+            tensorboard=False,
+            watch=bars,
+        )
+    model = run.model()
+    names = akita_test.target_names(str(data), None)
+    windows = sum(dataset.open_split(data, s, batch_size=1).records for s in ("train", "test"))
+    with console.progress("testing", windows) as advance:
+        report = accuracy.assess(model, data, examples=windows, advance=advance)
+    with console.progress("exporting and drawing", 3) as advance:
+        median, contrast = _windows(report)
+        report = dataclasses.replace(report, examples=[median, contrast])
+        akita_test.write(report, names, out / "test")
+        advance()
+        export.export(model, out / "saved_model")
+        batch = next(iter(dataset.open_split(data, "test", batch_size=2).batches()))
+        x = batch["sequence"].numpy()
+        exported = predict.predict(load.load_model(out / "saved_model"), x)
+        difference = float(np.abs(exported - predict.predict(model, x)).max())
+        advance()
+        _draw(out, design, report)
+        advance()
+    _show(out, report, difference, time.monotonic() - begun)
+
+
+def _clear(out: Path) -> None:
+    """Removes a former demo, and nothing else."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "data" / "simulation.json").is_file():
+        raise errors.RunError(f"{out}: not empty, and no demo; choose another folder with -o.")
+    for name in _PARTS:
+        files.remove(out / name)
+
+
+def _simulate(out: Path, options: argparse.Namespace) -> "Design":
+    from akita_bayes.simulate import dataset, design
+
+    chosen = design.PRESETS[options.preset]
+    with console.progress("simulating") as advance:
+        dataset.simulate(
+            out / "data",
+            chosen,
+            seed=options.seed,
+            workers=options.processes,
+            coolers=False,
+            advance=advance,
+        )
+    return chosen
+
+
+def _windows(report: "Report") -> tuple["Example", "Example"]:
+    """The held-out window of median accuracy, and the one whose cell types differ most."""
+    import numpy as np
+
+    r = report.windows[1].mean(axis=1)
+    median = report.examples[int(np.argsort(r)[len(r) // 2])]
+
+    def contrast(example: "Example") -> float:
+        return float(np.ptp(_truth(example), axis=1).mean())
+
+    return median, max(report.examples, key=contrast)
+
+
+def _truth(example: "Example") -> "NDArray":
+    if example.truth is None:
+        raise errors.DataError(f"{example.region}: its truth is missing; simulate again.")
+    return example.truth
+
+
+def _draw(out: Path, design: "Design", report: "Report") -> None:
+    """Two figures of held-out windows, with the sites that made their truth."""
+    from akita_bayes.plots import maps
+
+    median, contrast = report.examples
+    with files.atomic(out / "maps.png") as temporary:
+        figure = maps.compare(_rows(out, design, contrast, report.diagonal_offset or 0))
+        figure.savefig(temporary, dpi=120)
+    row = _rows(out, design, median, report.diagonal_offset or 0)[0]
+    with files.atomic(out / "triangles.png") as temporary:
+        names = list(row.maps)[1:]
+        above, below = ((f"{name}, {row.label}", row.maps[name]) for name in names)
+        figure = maps.face_to_face(above, below, row.region, marks=row.marks)
+        figure.savefig(temporary, dpi=120)
+
+
+def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list["Row"]:
+    """What to draw of a window: a row for each cell type."""
+    from akita_bayes import triangle
+    from akita_bayes.data import genome
+    from akita_bayes.plots import maps
+    from akita_bayes.simulate import sites
+
+    columns = {
+        "measured": example.target,
+        "noise-free truth": _truth(example),
+        "predicted from sequence": example.prediction,
+    }
+    squares = {
+        title: triangle.to_matrix(values, diagonal_offset=offset)
+        for title, values in columns.items()
+    }
+    with genome.Genome(out / "data" / "genome.fa") as letters:
+        found = sites.find(letters.fetch(example.region), design.physics)
+    middle = example.region.start + found.start + design.physics.site.width // 2
+    return [
+        maps.Row(
+            f"cell type {name}",
+            example.region,
+            {title: square[..., cell] for title, square in squares.items()},
+            maps.Marks(middle, found.strand, found.occupancy[:, cell]),
+        )
+        for cell, name in enumerate(design.cell_types)
+    ]
+
+
+def _show(out: Path, report: "Report", difference: float, seconds: float) -> None:
+    """What was made, and how good it is."""
+    import rich.table
+
+    made = rich.table.Table(title="What was made")
+    made.add_column("where")
+    made.add_column("what")
+    for name, what in (
+        ("data", "a simulated genome, its contact maps as training records, and their truth"),
+        ("run", "the trained model, its history and its settings"),
+        ("test", "accuracy on held-out windows: tables and figures"),
+        ("saved_model", f"the model for any TensorFlow program; agrees to {difference:.0e}"),
+        ("maps.png", "a held-out window: measured, true and predicted"),
+        ("triangles.png", "another one: truth and prediction face to face"),
+    ):
+        made.add_row(str(out / name), what)
+    good = rich.table.Table(title=f"Pearson r on {len(report.windows[0])} held-out windows")
+    good.add_column("")
+    good.add_column("r", justify="right")
+    ceiling = {key: _mean(report.ceiling, key) for key in (_REPLICATE, _BEST)}
+    truth = report.truth.table()["pearsonr"][-1] if report.truth else float("nan")
+    for what, r in (
+        ("prediction against the noise-free truth", truth),
+        ("prediction against the measured maps", report.model.table()["pearsonr"][-1]),
+        ("  at best, since the measurement is noisy", ceiling[_BEST]),
+        ("one replicate against the other", ceiling[_REPLICATE]),
+        ("distance alone against the measured maps", report.baseline.table()["pearsonr"][-1]),
+    ):
+        good.add_row(what, f"{r:.3f}")
+    console.stdout.print(made)
+    console.stdout.print(good)
+    console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
+
+
+def _mean(ceiling: Mapping[str, Sequence[float]] | None, key: str) -> float:
+    values = (ceiling or {}).get(key, [])
+    return sum(values) / len(values) if values else float("nan")

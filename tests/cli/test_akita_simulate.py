@@ -1,0 +1,49 @@
+"""`akita_simulate.py`: its options reach the simulation, and what it says is what it made."""
+
+import re
+
+import pytest
+
+from akita_bayes.cli import akita_simulate
+from akita_bayes.data import statistics
+from akita_bayes.simulate import parameters
+
+
+def test_options_change_the_preset(tmp_path, capsys):
+    out = tmp_path / "sim"
+    options = "--preset tiny --genome_mb 0.15 --depth 900 --replicates 3 --stride 32768 --seed 4"
+    status = akita_simulate.main([*options.split(), "--no_coolers", "-p", "1", "-o", str(out)])
+    assert status == 0
+    design = parameters.read(out)
+    assert (design.genome_mb, design.depth, design.replicates) == (0.15, 900.0, 3)
+    counts = statistics.read(out).seqs
+    said = capsys.readouterr().out
+    for split, count in counts.items():
+        assert f"{count} {split}" in said
+    replicate, best = (float(x) for x in re.findall(r"r (0\.\d+)", said))
+    assert 0 < replicate < best < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--replicates 1", "at least 2 replicates"),
+        ("--seq_length 1000", "no whole number of 512-bp bins"),
+        ("--genome_mb 0.01", "fewer than four windows"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(tmp_path, capsys, options, says):
+    status = akita_simulate.main([*options.split(), "-o", str(tmp_path / "sim")])
+    said = capsys.readouterr().err
+    assert status == 2
+    assert says in said
+    assert len(said.strip().splitlines()[-1]) > 10
+    assert said.count("error:") == 1
+    assert not (tmp_path / "sim").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("x")
+    assert akita_simulate.main(["--preset", "tiny", "-o", str(tmp_path)]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -1,0 +1,99 @@
+"""Figures of maps: the right pixel has the right colour at the right place."""
+
+import matplotlib.colors
+import numpy as np
+import pytest
+
+from akita_bayes.plots import maps
+from akita_bayes.regions import Region
+
+REGION = Region("chr1", 10_000, 18_000)
+BINS = 8
+
+
+@pytest.fixture
+def matrix():
+    values = np.zeros((BINS, BINS))
+    values[1, 5] = values[5, 1] = 1.0
+    values[2, 3] = values[3, 2] = -1.0
+    values[0, 7] = values[7, 0] = np.nan
+    return values
+
+
+def _pixels(figure):
+    """The figure as it is drawn, [height, width, 4]."""
+    import matplotlib.backends.backend_agg
+
+    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()) / 255
+
+
+def _colour(figure, axes, x, y):
+    """What is drawn at a place of an axes."""
+    pixels = _pixels(figure)
+    column, row = axes.transData.transform((x, y))
+    return pixels[len(pixels) - 1 - int(row), int(column)]
+
+
+def _is(colour, expected):
+    return np.abs(colour[:3] - np.array(matplotlib.colors.to_rgb(expected))).max() < 0.02
+
+
+def test_a_square_has_its_first_bin_at_the_top_left(matrix):
+    figure = maps.compare([maps.Row("row", REGION, {"one": matrix, "two": -matrix})], limit=1.0)
+    one, two = figure.axes[0], figure.axes[1]
+    assert [axes.get_title() for axes in (one, two)] == ["one", "two"]
+    red, blue = (matplotlib.colormaps[maps.DIVERGING](end)[:3] for end in (1.0, 0.0))
+    assert _is(_colour(figure, one, 15_500, 11_500), red)
+    assert _is(_colour(figure, one, 11_500, 15_500), red)
+    assert _is(_colour(figure, one, 13_500, 12_500), blue)
+    assert _is(_colour(figure, two, 15_500, 11_500), blue)
+    # a pixel without a value is grey, not zero
+    assert _is(_colour(figure, one, 17_500, 10_500), "#DDDDDD")
+    assert one.get_ylim() == (18_000, 10_000)
+
+
+def test_a_triangle_shows_pairs_at_their_middle_and_distance(matrix):
+    figure = maps.face_to_face(("up", matrix), ("down", -matrix), REGION, limit=1.0)
+    up, _, down = figure.axes[:3]
+    red, blue = (matplotlib.colormaps[maps.DIVERGING](end)[:3] for end in (1.0, 0.0))
+    middle, apart = (11_500 + 15_500) / 2, 4_000
+    assert _is(_colour(figure, up, middle, apart), red)
+    assert _is(_colour(figure, down, middle, apart), blue)
+    assert up.get_ylim()[0] < up.get_ylim()[1]
+    assert down.get_ylim()[0] > down.get_ylim()[1]
+
+
+def test_sites_point_the_way_they_face(matrix):
+    marks = maps.Marks(np.array([11_000, 16_000]), np.array([1, -1]), np.array([1.0, 0.2]))
+    figure = maps.compare([maps.Row("row", REGION, {"one": matrix}, marks)], limit=1.0)
+    drawn = {
+        float(offset[0]): (collection.get_facecolor()[0], collection.get_paths()[0])
+        for collection in figure.axes[1].collections
+        for offset in collection.get_offsets()
+    }
+    assert set(drawn) == {11_000.0, 16_000.0}
+    for position, tip in ((11_000.0, 1), (16_000.0, -1)):
+        vertices = drawn[position][1].vertices[:3]
+        # one vertex at the tip, two at the base
+        assert (np.sign(vertices[:, 0]) == tip).sum() == 1
+    assert drawn[16_000.0][0][3] == pytest.approx(0.2)
+
+
+def test_the_scale_fits_the_maps_and_zero_is_its_middle(matrix):
+    values = np.random.default_rng(0).normal(size=(50, 50))
+    limit = maps.symmetric_limit([values, values * 0.1])
+    assert 2 < limit < 4
+    figure = maps.compare([maps.Row("row", REGION, {"one": matrix * 3, "two": matrix})])
+    images = [axes.images[0] for axes in figure.axes[:2]]
+    assert {image.get_clim() for image in images} == {(-3.0, 3.0)}
+    assert maps.symmetric_limit([np.full((3, 3), np.nan)]) == 1.0
+
+
+@pytest.mark.parametrize(("end", "expected"), [(18_000, "kb"), (6_010_000, "Mb")])
+def test_axes_read_in_kilobases_or_megabases(matrix, end, expected):
+    figure = maps.compare([maps.Row("row", Region("chr1", 10_000, end), {"one": matrix})], limit=1)
+    _pixels(figure)
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert any(label.endswith(expected) for label in labels)
