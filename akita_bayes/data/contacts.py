@@ -14,6 +14,7 @@ array is touched once, and interpolation is two passes of one-dimensional interp
 """
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import numba
@@ -165,20 +166,24 @@ def target(
         cap = np.median(np.diagonal(values, transform.diagonal_offset))
         _near_diagonal(values, cap, transform.diagonal_offset)
         values = np.clip(values, 0, cap)
-    unmeasured = ~np.isfinite(values)
-    if unmeasured.any():
-        values[unmeasured] = values[~unmeasured].min()
+    infinite = ~np.isfinite(values)
+    if infinite.any():
+        values[infinite] = values[~infinite].min()
     if transform.kernel_sigma > 0:
         values = ndimage.gaussian_filter(
             values, transform.kernel_sigma, mode="constant", radius=transform.kernel_radius
         )
-    kept = slice(transform.crop_bins, transform.window_bins - transform.crop_bins)
+    pixels = _pixels(transform)
+    measured = valid[:, None] & valid & ~infinite
+    return Target(values.take(pixels), measured.take(pixels))
+
+
+@functools.lru_cache(maxsize=4)
+def _pixels(transform: Transform) -> NDArray[np.intp]:
+    """Places of the cropped map's triangle in the flattened map. [P]."""
     rows, columns = triangle.indices(transform.map_bins, transform.diagonal_offset)
-    valid = valid[kept]
-    return Target(
-        values[kept, kept][rows, columns],
-        valid[rows] & valid[columns] & ~unmeasured[kept, kept][rows, columns],
-    )
+    crop = transform.crop_bins
+    return (rows + crop) * transform.window_bins + columns + crop
 
 
 def _smooth(

@@ -1,0 +1,161 @@
+"""Contacts to targets: windows per second of the pipeline and of the step-by-step recipe.
+
+    python -m benchmarks.contacts path/to/some.cool
+
+Both compute the targets of the same windows of one cooler, to memory and disk respectively, and
+the numbers are compared before the times. Rates per core divide by CPU seconds, which other work
+on the machine disturbs little; scaling divides by elapsed seconds.
+"""
+
+import argparse
+import concurrent.futures
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cooler
+import numpy as np
+
+from akita_bayes import files, regions
+from akita_bayes.data import blocks, contacts, recipe, targets, windows
+from benchmarks import environment
+
+CLIP = 2.0
+RESULTS = Path(__file__).with_name("results")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and writes `results/contacts.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("cooler", help="a balanced cooler")
+    parser.add_argument("--bins", type=int, default=512, help="bins of a window")
+    parser.add_argument("--strides", default="4,16", help="windows' overlap, as parts of a window")
+    parser.add_argument("--most", type=int, default=48, help="windows to measure at most")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each scaling measurement")
+    parser.add_argument("--result", type=Path, default=RESULTS / "contacts.json")
+    options = parser.parse_args(argv)
+    clr = cooler.Cooler(options.cooler)
+    width = int(clr.binsize)
+    transform = contacts.Transform(
+        options.bins * width, width, options.bins // 16 * width, as_obsexp=True
+    )
+    sources = blocks.Sources(
+        tuple((name, int(size)) for name, size in clr.chromsizes.items()),
+        (targets.TargetFile("benchmark", str(Path(options.cooler).resolve()), CLIP, "", ""),),
+        transform,
+    )
+    rates = []
+    for part in map(int, options.strides.split(",")):
+        found = _windows(sources, options.bins // part * width)[: options.most]
+        rates.append({"stride": f"1/{part}", **_rate(clr, found, sources)})
+        print(rates[-1])
+    scaling = _scaling(_windows(sources, options.bins // 16 * width), sources, options.seconds)
+    print(scaling)
+    result = {
+        **environment.describe(),
+        "cooler": Path(options.cooler).name,
+        "bins": options.bins,
+        "rates": rates,
+        "scaling": scaling,
+    }
+    files.write_json(options.result, result)
+
+
+def _windows(sources: blocks.Sources, stride: int) -> list[windows.Window]:
+    length = sources.transform.seq_length
+    return [
+        windows.Window(regions.Region(chrom, start, start + length), "train")
+        for chrom, size in sources.sizes
+        for start in range(0, size - length + 1, stride)
+    ]
+
+
+def _rate(
+    clr: cooler.Cooler, found: list[windows.Window], sources: blocks.Sources
+) -> dict[str, Any]:
+    """Windows per CPU second of both, on the same windows."""
+    grouped = blocks.group(found, sources.transform, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{index}.h5" for index in range(len(grouped))]
+
+        def pipeline() -> None:
+            for block, path in zip(grouped, paths, strict=True):
+                blocks.compute(block, sources, path)
+
+        def step_by_step() -> None:
+            twins.clear()
+            for window in found:
+                twins[window] = recipe.target(clr, window.region, sources.transform, clip=CLIP)
+
+        twins: dict[windows.Window, np.ndarray] = {}
+        pipeline()
+        step_by_step()
+        worst, usable = 0.0, 0
+        for block, path in zip(grouped, paths, strict=True):
+            lost = {entry.window for entry in blocks.dropped(block, path)}
+            for window in set(block.windows) - lost:
+                values, _ = blocks.row(block, path, window)
+                difference = np.abs(values[:, 0].astype(np.float64) - twins[window])
+                worst = max(worst, float(difference.max()))
+                usable += 1
+        slow, fast = _cpu_seconds(step_by_step), _cpu_seconds(pipeline)
+    return {
+        "windows": len(found),
+        "compared": usable,
+        "largest_difference": worst,
+        "recipe_per_core_second": round(len(found) / slow, 2),
+        "pipeline_per_core_second": round(len(found) / fast, 2),
+        "times_faster": round(slow / fast, 2),
+    }
+
+
+def _cpu_seconds(function: Callable[[], None], repeats: int = 3) -> float:
+    """Least CPU seconds of a few runs."""
+    taken = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def _scaling(
+    found: list[windows.Window], sources: blocks.Sources, seconds: float
+) -> list[dict[str, Any]]:
+    """Windows per elapsed second with 1, 2, ... all cores, workers warm."""
+    grouped = blocks.group(found, sources.transform, 1)
+    cores = multiprocessing.cpu_count()
+    counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
+    measured = []
+    for workers in counts:
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+            barrier = [pool.submit(_work, grouped, sources, 0.0, 1) for _ in range(workers)]
+            concurrent.futures.wait(barrier)
+            start = time.perf_counter()
+            jobs = [pool.submit(_work, grouped, sources, seconds, seed) for seed in range(workers)]
+            done = sum(job.result() for job in jobs)
+            rate = done / (time.perf_counter() - start)
+        measured.append({"workers": workers, "windows_per_second": round(rate, 2)})
+    for row in measured:
+        row["of_one"] = round(row["windows_per_second"] / measured[0]["windows_per_second"], 2)
+    return measured
+
+
+def _work(grouped: list[blocks.Block], sources: blocks.Sources, seconds: float, seed: int) -> int:
+    """Computes random blocks for a while; returns the number of windows."""
+    random = np.random.default_rng(seed)
+    end = time.perf_counter() + seconds
+    done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        while done == 0 or time.perf_counter() < end:
+            block = grouped[random.integers(len(grouped))]
+            done += blocks.compute(block, sources, Path(folder) / "block.h5")
+    return done
+
+
+if __name__ == "__main__":
+    main()
