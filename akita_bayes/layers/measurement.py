@@ -8,7 +8,7 @@ and the activity is [..., N] with the sequences last.
     monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
               rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
               V >= 0: the bins are ordered by monotone likelihood ratio.
-    spline    log p_b / p_0 a natural cubic spline of log(t + t0); no hidden units that could
+    spline    log p_b / p_0 a natural cubic spline of log(1 + t / t0); no hidden units that could
               trade places, so a sampler meets one mode and not ten factorial.
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
@@ -24,7 +24,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from akita_bayes.declarations import Measurement
+from akita_bayes.declarations import Measurement, Normal
 
 TINY = 1e-30
 """Keeps the logarithm of an activity of 0 finite."""
@@ -42,6 +42,8 @@ class MeasurementProcess(keras.layers.Layer):
     """
 
     kind: ClassVar[str]
+    priors: ClassVar[dict[str, Normal]] = {}
+    """Priors of weights that have a scale of their own, before the spec's `weight_prior`."""
 
     def __init__(
         self, columns: int = 1, hidden: int = 10, read_out: str = "activity", **kwargs: Any
@@ -188,47 +190,40 @@ class MonotoneBins(SoftmaxBins):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SplineBins(SoftmaxBins):
-    """p(bin | t) whose log odds are natural cubic splines of log t. [B, 1] -> [B, M].
+    """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
-    log p_b / p_0 = sum_k c_kb B_k(z),  z = log(t / e^centre + e^log_background)
+    log p_b / p_0 = sum_k c_kb B_k(z),  z = log(1 + t / t0)
 
-    with `hidden` knots evenly spaced over z = -4..4 and straight lines beyond (Hastie, Tibshirani
-    and Friedman 2009, equation 5.4). The background is the signal of a promoter that is off, below
-    which activities look alike. The B_k are orthonormal under N(0, 2^2), so that one prior suits
-    every weight.
+    with `hidden` knots evenly spaced over z = 0..6 and straight lines beyond (Hastie, Tibshirani
+    and Friedman 2009, equation 5.4). t0 is the background signal of a promoter that is off; where
+    transcription is weak throughout, a common factor of t and t0 cancels. The B_k are orthonormal
+    over the knots, so the log odds have a prior standard deviation near sqrt(hidden) of a weight's.
     """
 
     kind = "spline_bins"
-    REACH = 4.0
+    priors: ClassVar[dict[str, Normal]] = {"log_background": Normal(mean=-4.0, sd=3.0)}
+    REACH = 6.0
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.hidden < 3:
             raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
-        self._knots = np.linspace(-self.REACH, self.REACH, self.hidden)
-        grid = np.linspace(-1.5 * self.REACH, 1.5 * self.REACH, 1001)
+        self._knots = np.linspace(0.0, self.REACH, self.hidden)
+        grid = np.linspace(0.0, self.REACH, 1001)
         basis = np.stack(list(self._basis(grid, lambda z: np.maximum(z, 0.0))), axis=-1)
-        density = np.exp(-0.5 * (2 * grid / self.REACH) ** 2)
-        gram = (basis * (density / density.sum())[:, None]).T @ basis
-        self._orthonormal = np.linalg.inv(np.linalg.cholesky(gram))
+        self._orthonormal = np.linalg.inv(np.linalg.cholesky(basis.T @ basis / len(grid)))
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {
-            "centre": (),
-            "log_background": (),
-            "log_odds": (self.hidden, self.columns - 1),
-        }
+        return {"log_background": (), "log_odds": (self.hidden, self.columns - 1)}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         log_odds = rng.normal(0.0, 0.1, (self.hidden, self.columns - 1))
         log_odds[1] += np.linspace(0.0, 1.0, self.columns - 1)
-        centre = np.asarray(rng.normal(-0.75 * self.REACH, 0.5))
-        return {"centre": centre, "log_background": np.asarray(-2.0), "log_odds": log_odds}
+        return {"log_background": np.asarray(rng.normal(-4.0, 0.5)), "log_odds": log_odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        background = ops.exp(weights["log_background"])[..., None]
-        z = ops.log(activity * ops.exp(-weights["centre"])[..., None] + background)
+        z = ops.log1p(activity * ops.exp(-weights["log_background"])[..., None])
         orthonormal = ops.cast(self._orthonormal, z.dtype)
         odds = ops.matmul(ops.swapaxes(weights["log_odds"], -1, -2), orthonormal)
         logits = ops.matmul(odds, ops.stack(list(self._basis(z, ops.relu)), axis=-2))

@@ -150,7 +150,7 @@ class Parameters:
                 add(name, "log_activity", (), "ln(activity)", activity.prior)
         for library, process in self.processes.items():
             for part, shape in process.shapes.items():
-                prior = self.mechanism.measurement.weight_prior
+                prior = process.priors.get(part, self.mechanism.measurement.weight_prior)
                 add("measurement", part, shape, "1", prior, library)
         return tuple(blocks)
 

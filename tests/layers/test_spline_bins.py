@@ -5,51 +5,49 @@ import scipy.interpolate
 from akita_bayes.layers import measurement
 
 
-def log_odds(layer, weights, activity):
+def log_odds(layer, weights, z):
+    """At z = log(1 + t / t0)."""
     held = {name: np.asarray(value)[None] for name, value in weights.items()}
+    activity = np.exp(weights["log_background"]) * np.expm1(z)
     p = np.asarray(layer.outputs(held, activity[None]))[0]
     np.testing.assert_allclose(p.sum(0), 1, rtol=1e-12)
     return np.log(p[1:] / p[0])
 
 
-def test_weightare_the_natural_cubic_spline_through_their_knots():
+def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
     rng = np.random.default_rng(0)
     layer = measurement.SplineBins(columns=4, hidden=6)
-    weights = {"centre": -5.0, "log_background": -60.0, "log_odds": rng.normal(size=(6, 3))}
-    knots = np.linspace(-4, 4, 6)
-    through = log_odds(layer, weights, np.exp(knots - 5.0))
-    z = np.linspace(-4, 4, 101)
+    weights = {"log_background": -5.0, "log_odds": rng.normal(size=(6, 3))}
+    knots = np.linspace(0, 6, 6)
+    z = np.linspace(0, 6, 101)
+    through = log_odds(layer, weights, knots)
     spline = scipy.interpolate.CubicSpline(knots, through.T, bc_type="natural")
-    np.testing.assert_allclose(log_odds(layer, weights, np.exp(z - 5.0)), spline(z).T, atol=1e-9)
-    # Beyond the last knots the odds go on in a straight line, from where they were.
-    outer = log_odds(layer, weights, np.exp(np.array([4.0, 5.0, 6.0]) - 5.0))
+    np.testing.assert_allclose(log_odds(layer, weights, z), spline(z).T, atol=1e-9)
+    # Beyond the last knot the odds go on in a straight line, from where they were.
+    outer = log_odds(layer, weights, np.array([6.0, 7.0, 8.0]))
     np.testing.assert_allclose(np.diff(outer, 2), 0, atol=1e-9)
-    np.testing.assert_allclose(np.diff(outer[:, :2])[:, 0], spline(4.0, 1), rtol=1e-6)
+    np.testing.assert_allclose(np.diff(outer[:, :2])[:, 0], spline(6.0, 1), rtol=1e-6)
 
 
-def test_basis_is_orthonormal_where_activities_are():
+def test_basis_is_orthonormal_between_its_knots():
     layer = measurement.SplineBins(columns=2, hidden=5)
-    z = np.linspace(-6, 6, 4001)
-    basis = np.stack([log_odds(layer, _unit(unit), np.exp(z))[0] for unit in np.eye(5)])
-    density = np.exp(-0.5 * (z / 2) ** 2)
-    gram = (basis * density / density.sum()) @ basis.T
-    np.testing.assert_allclose(gram, np.eye(5), atol=2e-3)
+    z = np.linspace(0, 6, 4001)
+    basis = np.stack(
+        [
+            log_odds(layer, {"log_background": 0.0, "log_odds": unit[:, None]}, z)[0]
+            for unit in np.eye(5)
+        ]
+    )
+    np.testing.assert_allclose(basis @ basis.T / len(z), np.eye(5), atol=5e-3)
 
 
-def _unit(unit):
-    return {"centre": 0.0, "log_background": -60.0, "log_odds": unit[:, None]}
-
-
-def test_below_the_background_activities_look_alike():
+def test_a_common_factor_of_activity_and_background_cancels():
     layer = measurement.SplineBins(columns=3, hidden=4)
     weight = np.random.default_rng(0).normal(size=(4, 2))
-    weights = {"centre": -3.0, "log_background": -1.0, "log_odds": weight}
-    off, lower, at = log_odds(layer, weights, np.array([0.0, 1e-9, np.exp(-4.0)])).T
-    np.testing.assert_allclose(off, lower, atol=1e-7)
-    # An activity equal to the background doubles the signal: z = log(2) - 1.
-    free = {**weights, "log_background": -60.0}
-    doubled = log_odds(layer, free, np.array([2 * np.exp(-4.0)]))[:, 0]
-    np.testing.assert_allclose(at, doubled, rtol=1e-12)
+    t = np.array([[0.0, 1e-4, 1e-2]])
+    one = layer.outputs({"log_background": np.array([-6.0]), "log_odds": weight[None]}, t)
+    two = layer.outputs({"log_background": np.array([-3.0]), "log_odds": weight[None]}, t * np.e**3)
+    np.testing.assert_allclose(one, two, rtol=1e-9)
 
 
 def test_two_knots_are_too_few():
