@@ -189,9 +189,10 @@ def coverage(
     return weight
 
 
-def _largest(view: Pieces, geometry: Geometry) -> Pieces:
-    """The largest piece of every bin. Arrays are [N]."""
-    order = np.lexsort((-view.length, view.bin))
+def _largest(view: Pieces, geometry: Geometry, *, last: bool = False) -> Pieces:
+    """The largest piece of every bin, of equal ones the first or the last. Arrays are [N]."""
+    place = np.arange(len(view.bin))
+    order = np.lexsort((-place if last else place, -view.length, view.bin))
     first = order[np.searchsorted(view.bin[order], np.arange(geometry.bins))]
     return Pieces(*(column[first] for column in view))
 
@@ -212,8 +213,8 @@ class _Loci(NamedTuple):
     segment: tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def _loci(view: Pieces, geometry: Geometry) -> _Loci:
-    largest = _largest(view, geometry)
+def _loci(view: Pieces, geometry: Geometry, *, last: bool = False) -> _Loci:
+    largest = _largest(view, geometry, last=last)
     middle = 2 * largest.start + largest.length
     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
     together = largest.chrom[rows] == largest.chrom[columns]
@@ -266,15 +267,21 @@ def _least_change(
 def _kept(
     view: Pieces, window: windows.Window, geometry: Geometry, names: dict[str, int]
 ) -> NDArray[np.bool_]:
-    """Contacts of an alternative window that have a counterpart in the reference. [P]."""
-    loci = _loci(view, geometry)
-    own = np.full(geometry.target_length, np.inf)
-    for first in range(len(window.allele)):
-        for second in range(first, len(window.allele)):
-            here = (loci.segment[0] == first) & (loci.segment[1] == second)
-            if here.any():
-                own[here] = _change(loci, window.allele, first, second, names)[here]
-    return np.isfinite(own) & (own <= _least_change(loci, window.allele, names))
+    """Contacts of an alternative window that have a counterpart in the reference. [P].
+
+    A bin half of which is one stretch and half another counts as either.
+    """
+    kept = np.zeros(geometry.target_length, bool)
+    for last in (False, True):
+        loci = _loci(view, geometry, last=last)
+        own = np.full(geometry.target_length, np.inf)
+        for first in range(len(window.allele)):
+            for second in range(first, len(window.allele)):
+                here = (loci.segment[0] == first) & (loci.segment[1] == second)
+                if here.any():
+                    own[here] = _change(loci, window.allele, first, second, names)[here]
+        kept |= np.isfinite(own) & (own <= _least_change(loci, window.allele, names))
+    return kept
 
 
 def _unpaired(

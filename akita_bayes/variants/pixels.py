@@ -52,7 +52,8 @@ def spearman(ref: Map, alt: Map, mask: Mask) -> Values:
 def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
     """One-bin structural impact: mean over j of |B[i, j] - A[i, j]|, i the bins of the event. [T].
 
-    The structural impact score of Orca (Zhou 2022), of every bin that the event touches.
+    The structural impact score of Orca (Zhou 2022), of every bin that the event touches; where none
+    of them can be compared, as in a deletion, of the nearest that can.
 
     Args:
         ref: A.
@@ -60,7 +61,10 @@ def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
         mask: Compared pixels.
         site: First bin of the event and one past its last.
     """
-    rows = slice(*site)
+    first, last = site
+    while not mask[first:last].any() and last - first < len(mask):
+        first, last = max(first - 1, 0), min(last + 1, len(mask))
+    rows = slice(first, last)
     change = np.abs(alt[rows].astype(np.float64) - ref[rows])
     return _mean(change[mask[rows]])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, files
-from akita_bayes.variants import results
+from akita_bayes.variants import records, results
 from akita_bayes.variants import scores as named_scores
 
 PREFIX = "AKITA_"
@@ -98,20 +98,18 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     columns = _columns(scored)
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with pysam.VariantFile(str(source)) as reader:
-            header = reader.header
-            _declare(header, columns, attributes)
-            with files.atomic(path) as temporary:
-                mode = "wz" if str(path).endswith(".gz") else "w"
-                with pysam.VariantFile(str(temporary), mode, header=header) as writer:
-                    for number, record in enumerate(reader):
-                        if number in rows:
-                            _annotate(record, scored, rows.pop(number), columns)
-                        writer.write(record)
-    finally:
-        pysam.set_verbosity(verbosity)
+    with records.opened(source) as reader:
+        header = reader.header
+        _declare(header, columns, attributes)
+        mode = "wz" if str(path).endswith(".gz") else "w"
+        with (
+            files.atomic(path) as temporary,
+            pysam.VariantFile(str(temporary), mode, header=header) as writer,
+        ):
+            for number, record in enumerate(reader):
+                if number in rows:
+                    _annotate(record, scored, rows.pop(number), columns)
+                writer.write(record)
     if rows:
         raise errors.VariantError(f"{source}: has fewer records than were scored.")
     if str(path).endswith(".gz") and _is_sorted(scored):

@@ -1,0 +1,381 @@
+"""The engine against a naive twin, and the properties that no bookkeeping error survives."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+import akita_bayes as ab
+from akita_bayes import dna, errors, regions, triangle
+from akita_bayes.data import genome
+from akita_bayes.models import predict
+from akita_bayes.variants import engine, records, scores
+from tests import tiny
+from tests.variants.conftest import LONG
+
+L, W, CROP, BINS, K = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.BINS, tiny.OFFSET
+NAMES = tuple(name for name in scores.BY_NAME if name not in ("ROI", "INS16", "INS8"))
+CHR1, CHR2 = LONG["chr1"], LONG["chr2"]
+HEADER = """##fileformat=VCFv4.2
+##contig=<ID=chr1,length=4096>
+##contig=<ID=chr2,length=3072>
+##INFO=<ID=END,Number=1,Type=Integer,Description="End">
+##INFO=<ID=SVTYPE,Number=1,Type=String,Description="Type">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
+
+
+def other(base):
+    return {"A": "C", "C": "G", "G": "T", "T": "A"}[base]
+
+
+def line(pos, alt=None, ref=None, info="", chrom="chr1"):
+    """A record at `pos`, counted from 1, whose REF is the genome's."""
+    letters = LONG[chrom]
+    ref = ref or letters[pos - 1]
+    return f"{chrom} {pos} {ref} {alt or other(letters[pos - 1])} {info}".strip()
+
+
+VARIETY = [
+    line(1000),
+    line(1003, alt=f"{other(CHR1[1002])},{CHR1[1002]}TTG,*,<NON_REF>"),
+    line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
+    line(1700, alt=CHR1[1699] + "ACGTACGTACGTACGTACGTACGTA"),
+    line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"),
+    line(2000, alt="<DUP>", info="SVTYPE=DUP;END=2040"),
+    line(2200, alt="<INV>", info="SVTYPE=INV;END=2260"),
+    line(2400, alt="<INS>", info="SVTYPE=INS"),
+    line(2500, alt=f"{CHR1[2499]}[chr2:900["),
+    line(2500, alt=f"{CHR1[2499]}]chr2:900]"),
+    line(2500, alt=f"]chr2:900]{CHR1[2499]}"),
+    line(2500, alt=f"[chr2:900[{CHR1[2499]}"),
+    line(2600, ref=CHR1[2599:2609], alt="TT"),
+    line(3, alt=other(CHR1[2])),
+    line(4090, alt=other(CHR1[4089])),
+    line(3000, alt="<DEL>", info="SVTYPE=DEL;END=3400"),
+    f"chr1 3500 {other(CHR1[3499])} {CHR1[3499]}",
+    line(1200, chrom="chr2"),
+    line(1200, chrom="chr2"),
+]
+
+
+@pytest.fixture
+def variety(write_vcf):
+    return write_vcf(*VARIETY, header=HEADER)
+
+
+def score(model, path, fasta, **options):
+    return ab.score_variants(model, path, fasta=fasta, **options)
+
+
+def columns(table, name):
+    return table[[c for c in table.columns if c.startswith(f"{name}:")]].to_numpy()
+
+
+def naive_maps(model, letters, start):
+    """The map of a window cut out of a chromosome's letters, by the plain network."""
+    left, right = max(-start, 0), max(start + L - len(letters), 0)
+    window = "N" * left + letters[max(start, 0) : start + L] + "N" * right
+    maps = predict.predict(model, dna.to_one_hot(window)[None])[0]
+    return triangle.to_matrix(maps, diagonal_offset=K, fill=0)
+
+
+def test_snv_scores_equal_the_naive_twin(small_model, write_vcf, long_genome):
+    positions = (700, 1001, 2017, 3333)
+    table = score(
+        small_model, write_vcf(*map(line, positions), header=HEADER), long_genome, scores=NAMES
+    )
+    for row, position in enumerate(positions):
+        start = ((position - 1 - L // 2) + W // 2) // W * W
+        edited = CHR1[: position - 1] + other(CHR1[position - 1]) + CHR1[position:]
+        ref, alt = naive_maps(small_model, CHR1, start), naive_maps(small_model, edited, start)
+        pairs = [(i, j) for i in range(BINS) for j in range(i + K, BINS)]
+        for target in range(2):
+            a = np.array([ref[i, j, target] for i, j in pairs], float)
+            b = np.array([alt[i, j, target] for i, j in pairs], float)
+            expected = {
+                "SCD": np.sqrt(((b - a) ** 2).sum()),
+                "SSD": np.sqrt((b**2).sum()) - np.sqrt((a**2).sum()),
+                "MSE": ((b - a) ** 2).mean(),
+                "PEARSON": 1 - np.corrcoef(a, b)[0, 1],
+            }
+            for name, value in expected.items():
+                np.testing.assert_allclose(
+                    table[f"{name}:{target}"][row], value, rtol=1e-3, atol=1e-6
+                )
+
+
+@pytest.mark.parametrize("longer", ["reference", "alternative"])
+def test_stitched_indels_equal_the_naive_twin(small_model, long_genome, longer):
+    """Left of the event from one window, right of it from the other, across it their mean."""
+    size, start = 37, 2000
+    if longer == "reference":
+        event = records.Variant(
+            0, 1, "chr1", start, ".", "N", "<DEL>", "DEL", start, start + size, ""
+        )
+        changed = CHR1[:start] + CHR1[start + size :]
+    else:
+        put = "".join(np.random.default_rng(1).choice(list("ACGT"), size))
+        event = records.Variant(0, 1, "chr1", start, ".", "N", "N", "INS", start, start, put)
+        changed = CHR1[:start] + put + CHR1[start:]
+    left = (start + size // 2 - L // 2 + W // 2) // W * W
+    long, short = (CHR1, changed) if longer == "reference" else (changed, CHR1)
+    once = naive_maps(small_model, long, left)
+    first, last = naive_maps(small_model, short, left), naive_maps(small_model, short, left - size)
+    with genome.Genome(long_genome) as opened:
+        scorer = engine.Engine(small_model, opened, engine.Options())
+        ((made, ref, alt),) = scorer.maps(event)
+    got_long, got_short = (ref, alt) if longer == "reference" else (alt, ref)
+    rows, cols = triangle.indices(BINS, K)
+    np.testing.assert_allclose(got_long[made.mask], once[rows, cols][made.mask], atol=1e-5)
+    edge = np.arange(BINS) * W + left + CROP * W
+    before, after = edge + W <= start, edge >= start + size
+    steps = round(size / W)
+    checked = 0
+    for pixel, (i, j) in enumerate(zip(rows, cols, strict=True)):
+        if before[j]:
+            expected = first[i, j]
+        elif after[i]:
+            expected = last[i, j]
+        elif before[i] and after[j]:
+            if i + steps >= BINS or j - i - steps < K:
+                continue
+            expected = (first[i, j - steps] + last[i + steps, j]) / 2
+        else:
+            continue
+        assert made.mask[pixel]
+        np.testing.assert_allclose(got_short[pixel], expected, atol=1e-5)
+        checked += 1
+    assert checked > 25
+
+
+def test_every_allele_gets_a_row(small_model, variety, long_genome):
+    table = score(small_model, variety, long_genome, scores=NAMES)
+    expected = [alt for text in VARIETY for alt in text.split()[3].split(",")]
+    assert table["alt"].tolist() == expected
+    reasons = dict(zip(table["alt"] + table["pos"].astype(str), table["reason"], strict=True))
+    skipped = {key: value for key, value in reasons.items() if value}
+    assert set(skipped) == {"*1003", "<NON_REF>1003", "<INS>2400", "<DEL>3000", f"{CHR1[3499]}3500"}
+    assert "larger than" in skipped["<DEL>3000"]
+    for name in NAMES:
+        unscored = np.isnan(columns(table, name)).all(axis=1)
+        assert (unscored == (table["reason"] != "")).all(), name
+    assert (columns(table, "SCD")[table["reason"] == ""] > 0).all()
+    padded = table["flags"].str.contains("padded")
+    assert table["pos"][padded].tolist() == [3, 4090]
+    duplicates = table[(table["chrom"] == "chr2") & (table["pos"] == 1200)]
+    np.testing.assert_array_equal(columns(duplicates, "SCD")[0], columns(duplicates, "SCD")[1])
+
+
+@pytest.mark.parametrize("model", ["small_model", "strip_model", "latent_model"])
+def test_sharing_and_batches_change_nothing(model, variety, long_genome, request):
+    model = request.getfixturevalue(model)
+    draws = 3 if any("latent" in layer.name for layer in model.layers) else 0
+    with genome.Genome(long_genome) as opened:
+        rows = list(records.read(variety, opened))
+        options = engine.Options(scores=("SCD", "SSD", "INS4"), draws=draws)
+        plain = engine.Engine(model, opened, options, share=False).score(rows)
+        batches = [engine.Engine(model, opened, options, batch_size=b).score(rows) for b in (1, 3)]
+    for name, value in plain.values.items():
+        scale = np.nanstd(value)
+        for shared in batches:
+            np.testing.assert_allclose(shared.values[name], value, atol=1e-4 * scale, rtol=1e-3)
+        np.testing.assert_allclose(
+            batches[0].values[name], batches[1].values[name], rtol=1e-5, atol=1e-6 * scale
+        )
+
+
+def test_the_same_allele_twice_scores_zero(small_model, long_genome):
+    """A reference window compared with itself by the whole engine: exactly 0 for every score."""
+    event = records.Variant(
+        0, 1, "chr1", 999, ".", CHR1[999], CHR1[999], "SNV", 999, 1000, CHR1[999]
+    )
+    with genome.Genome(long_genome) as opened:
+        scored = engine.Engine(small_model, opened, engine.Options(scores=NAMES)).score([event])
+    for value in scored.values.values():
+        np.testing.assert_array_equal(value, np.zeros((1, 2), np.float32))
+
+
+def test_swapped_alleles_mirror(small_model, write_vcf, long_genome, tmp_path):
+    """The genome with every ALT put in, and the records swapped."""
+    lines = [
+        line(1000),
+        line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
+        line(2000, alt=CHR1[1999] + "ACGTACGTACGTACGTACGTACGTA"),
+    ]
+    there = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES)
+    for row, text in enumerate(lines):
+        _, pos, ref, alt = text.split()
+        place = int(pos) - 1
+        path = tmp_path / f"swapped{row}.fa"
+        genome.write_fasta(path, {"chr1": CHR1[:place] + alt + CHR1[place + len(ref) :]})
+        vcf = write_vcf(f"chr1 {pos} {alt} {ref}", header=HEADER, name=f"swapped{row}.vcf")
+        back = score(small_model, vcf, path, scores=NAMES)
+        for name in NAMES:
+            sign = -1 if name in scores.SIGNED else 1
+            np.testing.assert_allclose(
+                columns(back, name)[0], sign * columns(there, name)[row], rtol=1e-4, atol=1e-6
+            )
+
+
+def test_the_other_strand_leaves_scores_unchanged(small_model, write_vcf, long_genome, tmp_path):
+    """A mirrored genome and mirrored variants, averaged over strands."""
+    lines = [
+        line(1001),
+        line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
+        line(2200, alt="<INV>", info="SVTYPE=INV;END=2260"),
+        line(2000, alt="<DUP>", info="SVTYPE=DUP;END=2032"),
+        line(2401, alt=CHR1[2400] + "GATTACAGATTACAGA"),
+    ]
+    mirrored = dna.reverse_complement(CHR1)
+    path = tmp_path / "mirrored.fa"
+    genome.write_fasta(path, {"chr1": mirrored})
+    there = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES, rc=True)
+    with genome.Genome(long_genome) as opened:
+        rows = list(records.read(write_vcf(*lines, header=HEADER), opened))
+    size = len(CHR1)
+    turned = [
+        row._replace(
+            start=size - row.end,
+            end=size - row.start,
+            inserted=dna.reverse_complement(row.inserted),
+        )
+        for row in rows
+    ]
+    back = score(small_model, turned, path, scores=NAMES, rc=True)
+    for name in NAMES:
+        np.testing.assert_allclose(columns(back, name), columns(there, name), rtol=1e-3, atol=1e-5)
+
+
+def test_shifts_are_averaged_over_real_bases(small_model, long_genome, write_vcf):
+    path = write_vcf(line(1000), header=HEADER)
+    table = score(small_model, path, long_genome, shifts=(0, 5, -5))
+    start = (999 - L // 2 + W // 2) // W * W
+    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    ref, alt = (
+        np.mean([naive_maps(small_model, letters, start - s) for s in (0, 5, -5)], axis=0)
+        for letters in (CHR1, edited)
+    )
+    expected = np.sqrt(((alt - ref) ** 2).sum((0, 1)) / 2)
+    np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
+
+
+def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
+    path = write_vcf(line(1000), line(2000), header=HEADER)
+    table = score(latent_model, path, long_genome, draws=40, seed=3)
+    for target in range(2):
+        sd, mcse = table[f"SCD_sd:{target}"], table[f"SCD_mcse:{target}"]
+        np.testing.assert_allclose(mcse, sd / np.sqrt(40), rtol=1e-5)
+        low, mean, high = (table[f"SCD{s}:{target}"] for s in ("_q05", "", "_q95"))
+        assert (low < mean).all()
+        assert (mean < high).all()
+    with genome.Genome(long_genome) as opened:
+        scorer = engine.Engine(latent_model, opened, engine.Options(draws=40, seed=3))
+        row = next(records.read(path, opened))
+        refs, alts = zip(*[(ref, alt) for _, ref, alt in scorer.maps(row)], strict=True)
+    same = np.std([np.linalg.norm(b - a) for a, b in zip(refs, alts, strict=True)])
+    apart = np.mean([np.linalg.norm(b - a) for a, b in zip(refs[:-1], alts[1:], strict=True)])
+    assert same < apart / 3
+    assert table["SCD_p_null:0"][0] < 0.2
+
+
+def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp_path):
+    bed = tmp_path / "roi.bed"
+    bed.write_text("chr1\t960\t976\tx\t2\nchr1\t1040\t1056\ty\t1\nchr2\t0\t99\tz\t9\n")
+    path = write_vcf(line(1000), header=HEADER)
+    table = score(small_model, path, long_genome, scores=("ROI",), roi=str(bed))
+    start = (999 - L // 2 + W // 2) // W * W
+    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    ref, alt = (naive_maps(small_model, letters, start) for letters in (CHR1, edited))
+    first = start + CROP * W
+    mask = np.abs(np.subtract.outer(range(BINS), range(BINS))) >= K
+    track = [((alt - ref)[i][mask[i]] ** 2).mean(0) for i in range(BINS)]
+    i, j = (960 - first) // W, (1040 - first) // W
+    expected = (2 * track[i] + track[j]) / 3
+    np.testing.assert_allclose(columns(table, "ROI")[0], expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": "centred"}, "window is"),
+        ({"draws": -1}, "0 or more"),
+        ({"scores": ("ROI",)}, "needs a BED"),
+        ({"scores": ("SCX",)}, "no score is called"),
+        ({"targets": (0, 7)}, "the head has 2"),
+    ],
+)
+def test_refuses_wrong_options(small_model, variety, long_genome, options, message):
+    with pytest.raises(errors.VariantError, match=message):
+        score(small_model, variety, long_genome, **options)
+
+
+def test_targets_and_region_select(small_model, variety, long_genome):
+    whole = score(small_model, variety, long_genome)
+    one = score(
+        small_model, variety, long_genome, targets=(1,), region=regions.Region("chr1", 990, 1600)
+    )
+    assert [c for c in one.columns if c.startswith("SCD")] == ["SCD:1"]
+    same = whole[(whole["chrom"] == "chr1") & whole["pos"].between(991, 1600)]
+    pd.testing.assert_series_equal(one["SCD:1"], same["SCD:1"].reset_index(drop=True), rtol=1e-5)
+
+
+def test_windows_are_shared_when_allowed(small_model, long_genome, write_vcf, monkeypatch):
+    path = write_vcf(*(line(p) for p in range(2000, 2020)), header=HEADER)
+    seen = []
+    original = engine.passes.Passes.__call__
+
+    def counted(self, requests):
+        seen.append(len(requests))
+        return original(self, requests)
+
+    monkeypatch.setattr(engine.passes.Passes, "__call__", counted)
+    score(small_model, path, long_genome, share_windows=64)
+    assert sum(seen) <= 20 + 2
+
+
+def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
+    fasta = tmp_path / "chr11.fa"
+    packed = real_data / "sequence" / "chr11_99928064_101238784.fa.gz"
+    fasta.write_bytes(gzip.decompress(packed.read_bytes()))
+    model = ab.load_model((parity / "tiny_v1.json", parity / "tiny_v1.h5"))
+    table = score(model, parity / "tiny24.vcf", fasta, window="basenji")
+    with h5py.File(parity / "tiny_v1_tiny24_scd.h5") as file:
+        for name in ("SCD", "SSD"):
+            np.testing.assert_allclose(columns(table, name), file[name][:], rtol=0.01, atol=1e-3)
+
+
+def test_real_snvs_and_their_mirror_image(parity, real_data, tmp_path):
+    """Eight eQTL SNVs of hg38: REF is the genome's, and the swapped file mirrors the scores."""
+    fasta = real_data / "sequence" / "hg38_1m.fa.gz"
+    vcf = real_data / "sequence" / "eqtl.vcf"
+    model = ab.load_model((parity / "tiny_v1.json", parity / "tiny_v1.h5"))
+    there = score(model, vcf, fasta, scores=NAMES)
+    assert len(there) == 8
+    assert (there["reason"] == "").all()
+    with genome.Genome(fasta) as opened:
+        letters = {chrom: list(opened.padded(chrom, 0, n)) for chrom, n in opened.sizes.items()}
+        rows = list(records.read(vcf, opened))
+    for row in rows:
+        assert letters[row.chrom][row.position].upper() == row.ref.upper()
+    flipped = []
+    for row in rows:
+        letters[row.chrom][row.position] = row.alt
+        flipped.append(row._replace(ref=row.alt, alt=row.ref, inserted=row.ref))
+    singles = []
+    for row, flip in zip(rows, flipped, strict=True):
+        bases = list(letters[row.chrom])
+        for neighbour in rows:
+            if neighbour is not row:
+                bases[neighbour.position] = neighbour.ref
+        path = tmp_path / f"{row.position}.fa"
+        genome.write_fasta(path, {row.chrom: "".join(bases)})
+        singles.append(score(model, [flip], path, scores=NAMES))
+    back = pd.concat(singles, ignore_index=True)
+    for name in NAMES:
+        sign = -1 if name in scores.SIGNED else 1
+        np.testing.assert_allclose(
+            columns(back, name), sign * columns(there, name), rtol=1e-3, atol=1e-6
+        )

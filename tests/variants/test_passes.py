@@ -1,0 +1,126 @@
+"""Shared and partial computation against the plain network on every window."""
+
+import keras
+import numpy as np
+import pytest
+
+from akita_bayes import dna
+from akita_bayes.models import posterior, predict
+from akita_bayes.models.ensemble import Ensemble
+from akita_bayes.variants import local, passes, plan
+from tests import tiny
+
+
+def sequences(length, seed=0):
+    """A reference; a changed base; two far ones; an insertion; an unrelated one; unknown bases."""
+    random = np.random.default_rng(seed)
+    ref = random.integers(0, 4, length).astype(np.uint8)
+    snv, two, edge, unknown = (ref.copy() for _ in range(4))
+    snv[length // 2] = (snv[length // 2] + 1) % 4
+    two[[100, length - 90]] = (two[[100, length - 90]] + 2) % 4
+    edge[0] = (edge[0] + 1) % 4
+    unknown[300:350] = dna.UNKNOWN
+    inserted = np.concatenate([ref[:500], [1, 2, 3], ref[500:-3]]).astype(np.uint8)
+    other = random.integers(0, 4, length).astype(np.uint8)
+    return [ref, snv, two, edge, inserted, ref.copy(), other, unknown]
+
+
+def requests(indexes):
+    return [
+        passes.Request(lambda shift, x=x: x, phase=3, base=0 if i else None)
+        for i, x in enumerate(indexes)
+    ]
+
+
+def one_hot(indexes):
+    return dna.index_to_one_hot(np.stack(indexes)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["strip_model", "strip_latent_model", "small_model"])
+@pytest.mark.parametrize("rc", [False, True])
+def test_agrees_with_the_plain_network(name, rc, request):
+    model = request.getfixturevalue(name)
+    indexes = sequences(model.spec.model.seq_length) if name != "small_model" else [
+        x[:256] for x in sequences(1024)
+    ]  # fmt: skip
+    (maps,) = passes.Passes(model, rc=rc)(requests(indexes))
+    expected = predict.predict(model, one_hot(indexes), rc=rc)
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
+    np.testing.assert_array_equal(maps[5], maps[0])
+
+
+def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
+    found = plan.find(strip_model)
+    assert found is not None
+    assert found.track.shape[1:] == (128, 6)
+    whole = []
+    original = type(found.head).maps
+    monkeypatch.setattr(
+        type(found.head), "maps", lambda self, track: whole.append(1) or original(self, track)
+    )
+    indexes = sequences(1024)
+    maps = next(passes.Passes(strip_model)(requests(indexes[:2])))
+    assert len(whole) == 1
+    assert np.abs(maps[1] - maps[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("unknown", [0.0, 0.25])
+def test_tiles_add_up_to_the_tower_whatever_their_borders(strip_model, monkeypatch, unknown):
+    monkeypatch.setattr(local, "TILE_BASES", 64)
+    tower = local.Tower(strip_model, unknown=unknown)
+    assert tower.bin_width == 8
+    indexes = sequences(1024)
+    table = local.rows(unknown)
+    expected = keras.Model(strip_model.input, tower.cut)(table[np.stack(indexes)], training=False)
+    for x, y in zip(indexes, expected.numpy(), strict=True):
+        for phase in (0, 3, -5):
+            np.testing.assert_allclose(tower(x, phase), y, atol=1e-5)
+
+
+def test_an_edit_recomputes_the_tiles_that_see_it(strip_model, monkeypatch):
+    monkeypatch.setattr(local, "TILE_BASES", 64)
+    tower = local.Tower(strip_model)
+    ref, snv, *_ = sequences(1024)
+    tower(ref)
+    assert tower.computed == 128
+    tower(snv)
+    assert 8 <= tower.computed - 128 <= 16
+    tower.computed = 0
+    moved = np.concatenate([ref[64:], ref[:64]])  # the window eight bins on: the inside is known
+    tower(moved, phase=8)
+    assert tower.computed <= 32
+
+
+def test_draws_are_those_of_the_posterior(latent_model, strip_latent_model):
+    for model, length in ((latent_model, 256), (strip_latent_model, 1024)):
+        indexes = [x[:length] for x in sequences(1024)]
+        drawn = list(passes.Passes(model, draws=3, seed=7)(requests(indexes)))
+        expected = list(posterior.draw(model, one_hot(indexes), draws=3, seed=7))
+        assert len(drawn) == 3
+        assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
+        for made, known in zip(drawn, expected, strict=True):
+            np.testing.assert_allclose(made, known, atol=1e-4 * known.std())
+
+
+def test_members_of_an_ensemble_are_draws_or_are_averaged(small_model, randomise):
+    other = randomise(tiny.spec_json(), seed=9)
+    both = Ensemble((small_model, other))
+    indexes = [x[:256] for x in sequences(1024)]
+    drawn = list(passes.Passes(both, draws=8)(requests(indexes)))
+    singles = [predict.predict(member, one_hot(indexes)) for member in (small_model, other)]
+    assert len(drawn) == 2
+    for made, known in zip(drawn, singles, strict=True):
+        np.testing.assert_allclose(made, known, atol=1e-5)
+    (mean,) = passes.Passes(both)(requests(indexes))
+    np.testing.assert_allclose(mean, np.mean(singles, axis=0), atol=1e-5)
+
+
+def test_shared_passes_follow_changed_weights(randomise):
+    model = randomise(tiny.spec_json(), seed=2)
+    indexes = [x[:256] for x in sequences(1024)]
+    (before,) = passes.Passes(model)(requests(indexes))
+    kernel = next(w for w in model.weights if "kernel" in w.path)
+    kernel.assign(kernel * 1.5)
+    (after,) = passes.Passes(model)(requests(indexes))
+    np.testing.assert_allclose(after, predict.predict(model, one_hot(indexes)), atol=1e-5)
+    assert np.abs(after - before).max() > 1e-3
