@@ -3,5 +3,4 @@ import sys
 
 from akita_bayes.cli.akita_data import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -23,10 +23,10 @@ def test_scripts_and_modules_are_the_same(repository):
 def test_a_script_is_six_lines_over_its_module(repository, command: str):
     script = repository / "bin" / f"{command}.py"
     assert os.access(script, os.X_OK)
-    lines = script.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 6
-    assert lines[0] == "#!/usr/bin/env python"
-    assert f"from akita_bayes.cli.{command} import main" in lines
+    assert script.read_text(encoding="utf-8").splitlines() == [
+        *("#!/usr/bin/env python", "import sys", ""),
+        *(f"from akita_bayes.cli.{command} import main", "", "sys.exit(main())"),
+    ]
     assert callable(importlib.import_module(f"akita_bayes.cli.{command}").main)
 
 

@@ -23,8 +23,8 @@ FLOORS = {
     "report": 5,
     "cli": 6,
 }
-SIBLINGS = {("simulate", "data")}
-"""Who may import a neighbour on its floor: simulators write data."""
+SIBLINGS = {("simulate", "data"), ("regulation", "training")}
+"""Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
 NEVER = {("plots", "models"), ("report", "models")}
 GROUND = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
