@@ -224,7 +224,11 @@ def _inherited(
     word: Word, name: str, raw: Mapping[str, Any], shared: Mapping[str, Any], path: str
 ) -> dict[str, Any]:
     """The model's globals that a block knows and does not set itself."""
-    inherited = {key: shared[key] for key in shared if key in word.defaults and key not in raw}
+    inherited = {
+        key: frozen.typed(word.types[key], value, f"model.{key}")
+        for key, value in shared.items()
+        if key in word.defaults and key not in raw
+    }
     if name in OUTPUT_BLOCKS and inherited.pop("activation", "linear") != "linear":
         _log.warning(
             '%s: %s without "activation" is linear here; Basenji would apply the global %s. '

@@ -103,7 +103,10 @@ def _augment(x: Any, model: ModelSpec) -> tuple[Any, Any]:
 
 def _trunk(x: Any, model: ModelSpec) -> Any:
     x = _apply(x, model.trunk, "model.trunk")
-    function = activation.named(model.activation) or keras.activations.linear
+    try:
+        function = activation.named(model.activation) or keras.activations.linear
+    except ValueError as error:
+        raise errors.SpecError(f"model.activation: {error}") from None
     return keras.layers.Activation(function, name="trunk")(x)
 
 

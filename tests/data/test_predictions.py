@@ -164,3 +164,20 @@ def test_tracks_make_no_cooler(tmp_path):
         writer.write([Region("chr1", 0, 80)], [0], {"rna": {"preds": np.ones((1, 6, 2))}})
     with pytest.raises(errors.DataError, match="holds tracks; a cooler is made of maps"):
         predictions.write_coolers(tmp_path / "predict.h5", tmp_path, chrom_sizes=SIZES, names=["a"])
+
+
+def test_several_heads_have_a_group_each(tmp_path, preds):
+    places = {"human": PLACE, "mouse": PLACE._replace(bins=4, crop_bp=20)}
+    with predictions.Writer(tmp_path / "predict.h5", places, {}) as writer:
+        small = np.ones((1, triangle.length(4, 2), 1))
+        outputs = {"human": {"preds": preds[:1]}, "mouse": {"preds": small}}
+        writer.write([Region("chr1", 0, 80)], [0], outputs)
+    with h5py.File(tmp_path / "predict.h5") as file:
+        assert file["human/bin_start"][0].tolist() == [10, 20, 30, 40, 50, 60]
+        assert file["mouse/bin_start"][0].tolist() == [20, 30, 40, 50]
+        assert file["start"][()].tolist() == [0]
+    written = predictions.write_coolers(
+        tmp_path / "predict.h5", tmp_path, chrom_sizes=SIZES, names=["mouse_0"], head="/mouse"
+    )
+    pixels = cooler.Cooler(str(written[0])).pixels()[:]
+    assert pixels["bin1_id"].tolist() == [2, 2, 3]

@@ -126,3 +126,16 @@ def test_a_block_that_cannot_be_built_is_named_by_its_path():
 def test_a_mechanism_is_no_network():
     with pytest.raises(errors.SpecError, match="expected the spec of a network, got dict"):
         build.build({"model": {}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("activation", "rellu", r'^model\.activation: .* got "rellu"\. Did you mean "relu"\?'),
+        ("norm_type", "bach", r'^model\.norm_type: .* got "bach"\. Did you mean "batch"\?'),
+        ("kernel_initializer", "he", r"^model\.trunk\[0\]: conv_block: .* identifier: he"),
+    ],
+)
+def test_a_global_that_no_block_understands_is_named(key, value, message):
+    with pytest.raises(errors.SpecError, match=message):
+        build.build(spec(model={key: value}))
