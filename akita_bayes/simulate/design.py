@@ -94,7 +94,7 @@ class Design:
 
 
 PRESETS = {
-    "tiny": Design(genome_mb=1.0),
+    "tiny": Design(genome_mb=0.6, variants=8),
     "small": Design(),
     "medium": Design(genome_mb=48.0, stride=8192, max_distance=262144),
 }

@@ -1,0 +1,91 @@
+"""`akita_demo.py`: one call makes data, a model, its accuracy, a SavedModel and figures."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import akita_bayes as ab
+from akita_bayes.cli import akita_demo
+from akita_bayes.data import dataset
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    options = ["-o", str(out), "--preset", "tiny", "--epochs", "1", "-p", "1"]
+    assert akita_demo.main(options) == 0
+    return out
+
+
+def test_what_is_exported_predicts_what_was_trained(demo):
+    batch = next(iter(dataset.open_split(demo / "data", "test", batch_size=3).batches()))
+    x = batch["sequence"].numpy()
+    expected = ab.predict(ab.load_model(demo / "run"), x)
+    served = tf.saved_model.load(str(demo / "saved_model"))(tf.constant(x, tf.float32)).numpy()
+    np.testing.assert_allclose(served, expected, atol=1e-5)
+
+
+def test_accuracy_is_that_of_the_run_on_held_out_windows(demo):
+    metrics = json.loads((demo / "test" / "metrics.json").read_text())
+    assert metrics["windows"] == ab.data.open_split(demo / "data", "test", batch_size=1).records
+    for key in ("model", "distance_only", "against_truth", "ceiling"):
+        assert key in metrics
+
+
+def test_figures_are_drawn(demo):
+    import matplotlib.image
+
+    for name in ("maps.png", "triangles.png"):
+        pixels = matplotlib.image.imread(demo / name)[..., :3]
+        # maps hold red and blue, not an empty page
+        assert ((pixels[..., 0] > pixels[..., 2] + 0.3).mean()) > 0.005
+        assert ((pixels[..., 2] > pixels[..., 0] + 0.3).mean()) > 0.005
+
+
+def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("x")
+    assert akita_demo.main(["-o", str(tmp_path)]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "x"
+
+    (demo / "notes.txt").write_text("mine")
+    akita_demo._clear(demo)
+    assert [path.name for path in demo.iterdir()] == ["notes.txt"]
+
+
+def test_the_table_says_how_good_it_is(tmp_path, capsys):
+    """Beside the model: the truth, the ceiling of noisy data, replicates and distance alone."""
+    from akita_bayes.evaluate import contest
+    from akita_bayes.evaluate.accuracy import Report
+
+    rng = np.random.default_rng(0)
+
+    def scores(r):
+        made = contest.Contest(1, rank=False, strata=None)
+        y = rng.normal(size=(20_000, 1))
+        noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
+        made.update(y, y + noise, np.ones_like(y, bool))
+        return made.scores()
+
+    report = Report(
+        model=scores(0.8),
+        baseline=scores(0.1),
+        truth=scores(0.9),
+        ceiling={"target_truth_pearson": [0.95], "replicate_pearson": [0.85]},
+        windows=(["chr1:0-10"], np.ones((1, 1))),
+        diagonal_offset=2,
+        strata=[],
+        by_distance=np.ones((0, 1)),
+        truth_by_distance=None,
+        insulation=None,
+        examples=[],
+        scatter=[],
+    )
+    akita_demo._show(tmp_path, report, 1e-6, 100.0)
+    said = capsys.readouterr().out
+    shown = [float(x) for x in re.findall(r"│ (0\.\d{3}) │", said)]
+    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1], atol=0.02)
+    assert "1.7 minutes" in said
