@@ -19,7 +19,7 @@ from akita_bayes import files, regions
 from akita_bayes.data import contacts, coolers, intervals, targets, windows
 
 BLACKLIST_MARGIN = 20
-_SPAN = 4  # windows' lengths in a block
+_SPAN = 6  # windows' lengths in a block
 _LARGEST = 128 << 20  # bytes of targets in a block
 
 

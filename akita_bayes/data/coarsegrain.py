@@ -8,6 +8,7 @@ upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by 
 """
 
 import math
+import threading
 
 import numba
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 CUTOFF = 2
 MAX_LEVELS = 8
 MIN_SHAPE = 8
+_kept = threading.local()
 _TILE = 32  # mirrored at once, so that both halves stay in cache
 
 
@@ -49,45 +51,55 @@ def coarsegrain(
     members[0][:bins] = valid
     for _ in range(levels):
         members.append(members[-1].reshape(-1, 2).sum(1))
-    return _coarsegrain(values, counts, tuple(members), bins, cutoff)
+    values_by_level, counts_by_level = _scratch(size, levels)
+    _pad(values, counts, members[0], bins, values_by_level[0], counts_by_level[0])
+    _smooth(values_by_level, counts_by_level, tuple(members), cutoff)
+    return _mirror(values_by_level[0], members[0], bins)
+
+
+def _scratch(size: int, levels: int) -> tuple[tuple[NDArray, ...], tuple[NDArray, ...]]:
+    """Arrays of every level, kept for the next map: fresh memory costs as much as the sums."""
+    if (size, levels) != _kept.__dict__.get("shape"):
+        sizes = [size >> level for level in range(levels + 1)]
+        _kept.values = tuple(np.zeros((side, side)) for side in sizes)
+        _kept.counts = tuple(np.zeros((side, side), np.float32) for side in sizes)
+        _kept.shape = (size, levels)
+    return _kept.values, _kept.counts
 
 
 @numba.njit(cache=True)
-def _coarsegrain(
-    values: NDArray, counts: NDArray, members: tuple, bins: int, cutoff: float
-) -> NDArray:  # pragma: no cover - compiled
-    fine_values, fine_counts = _pad(values, counts, members[0], bins)
-    value_levels = [fine_values]
-    count_levels = [fine_counts]
+def _smooth(
+    values: tuple, counts: tuple, members: tuple, cutoff: float
+) -> None:  # pragma: no cover - compiled
     for level in range(1, len(members)):
-        value_levels.append(_coarsen(value_levels[level - 1]))
-        count_levels.append(_coarsen(count_levels[level - 1]))
+        _coarsen(values[level - 1], values[level])
+        _coarsen(counts[level - 1], counts[level])
     for level in range(len(members) - 2, -1, -1):
         _replace(
-            value_levels[level],
-            count_levels[level],
+            values[level],
+            counts[level],
             members[level],
-            value_levels[level + 1],
+            values[level + 1],
             members[level + 1],
             cutoff,
         )
-    return _mirror(fine_values, members[0], bins)
 
 
 @numba.njit(cache=True)
 def _pad(
-    values: NDArray, counts: NDArray, valid: NDArray, bins: int
-) -> tuple[NDArray, NDArray]:  # pragma: no cover - compiled
+    values: NDArray,
+    counts: NDArray,
+    valid: NDArray,
+    bins: int,
+    padded_values: NDArray,
+    padded_counts: NDArray,
+) -> None:  # pragma: no cover - compiled
     size = len(valid)
-    padded_values = np.zeros((size, size))
-    padded_counts = np.zeros((size, size), np.float32)
-    for i in range(bins):
-        if valid[i]:
-            for j in range(i, bins):
-                if valid[j]:
-                    padded_values[i, j] = values[i, j]
-                    padded_counts[i, j] = counts[i, j]
-    return padded_values, padded_counts
+    for i in range(size):
+        for j in range(i, size):
+            known = i < bins and j < bins and valid[i] and valid[j]
+            padded_values[i, j] = values[i, j] if known else 0.0
+            padded_counts[i, j] = counts[i, j] if known else 0.0
 
 
 @numba.njit(cache=True)
@@ -104,16 +116,13 @@ def _mirror(upper: NDArray, valid: NDArray, bins: int) -> NDArray:  # pragma: no
 
 
 @numba.njit(cache=True)
-def _coarsen(fine: NDArray) -> NDArray:  # pragma: no cover - compiled
-    size = len(fine) // 2
-    coarse = np.zeros((size, size), fine.dtype)
-    for i in range(size):
+def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - compiled
+    for i in range(len(coarse)):
         top, bottom = fine[2 * i], fine[2 * i + 1]
         coarse[i, i] = (top[2 * i] + top[2 * i + 1]) + (top[2 * i + 1] + bottom[2 * i + 1])
-        for j in range(i + 1, size):
+        for j in range(i + 1, len(coarse)):
             left = top[2 * j] + bottom[2 * j]
             coarse[i, j] = left + (top[2 * j + 1] + bottom[2 * j + 1])
-    return coarse
 
 
 @numba.njit(cache=True)

@@ -131,13 +131,13 @@ class Split:
             records = records.interleave(
                 _read, cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
             )
-            if count > 1:
-                records = records.repeat()
             records = records.shuffle(
                 self.shuffle_buffer,
                 seed=int(random.integers(2**31)),
                 reshuffle_each_iteration=False,
             )
+            if count > 1:
+                records = records.repeat()
         else:
             records = records.flat_map(_read)
         batches = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE).batch(

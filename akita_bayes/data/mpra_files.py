@@ -8,6 +8,7 @@
 
 import csv
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import dna, errors
 from akita_bayes.data import mpra
 
 SEQUENCE = ("sequence", "seq", "x")
@@ -175,3 +176,32 @@ def _natural(label: str) -> tuple[str, int]:
     """B2 before B10."""
     digits = label[len(label.rstrip("0123456789")) :]
     return label.rstrip("0123456789"), int(digits or 0)
+
+
+def references(folder: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
+    """Energy matrices that lie beside the data, to compare a fit with.
+
+    A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T,
+    with one row per base, in kT up to a constant per position.
+
+    Args:
+        folder: The data directory; a file has no references.
+        widths: Bases of each site.
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    folder = Path(folder)
+    for name, width in widths.items():
+        for path in sorted(folder.glob(f"{name}_*")) if folder.is_dir() else []:
+            if not _is_table(path):
+                continue
+            columns, *rows = [re.split(r"[\s,]+", line.strip()) for line in _lines(path)]
+            bases = {column[-1:]: i for i, column in enumerate(columns)}
+            if set(dna.ALPHABET) <= set(bases) and len(rows) == width:
+                matrix = [[float(row[bases[base]]) for base in dna.ALPHABET] for row in rows]
+                found[name] = np.array(matrix)
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as handle:
+        return [line for line in handle.read().splitlines() if line.strip()]

@@ -118,7 +118,7 @@ def test_blocks_share_one_read(made, monkeypatch):
     )
     make(folder, "counted")
     assert len(reads) < summary.windows
-    assert max(region.width for region in reads) <= 4 * TRANSFORM.seq_length
+    assert max(region.width for region in reads) <= 6 * TRANSFORM.seq_length
 
 
 class Stopped(Exception):
