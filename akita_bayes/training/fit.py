@@ -121,11 +121,6 @@ def fit(
             absent, the loss is not finite, or the disk is full.
     """
     out_dir = Path(out_dir)
-    if not resume and out_dir.exists() and any(out_dir.iterdir()):
-        raise errors.RunError(
-            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
-            "--resume."
-        )
     if isinstance(data_dirs, (str, Path)):
         data_dirs = [data_dirs]
     directories = [Path(each) for each in data_dirs]
@@ -134,6 +129,12 @@ def fit(
     )
     devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
     chosen = strategy.choose(devices)
+    writes = strategy.writes(chosen)
+    if writes and not resume and out_dir.exists() and any(out_dir.iterdir()):
+        raise errors.RunError(
+            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
+            "--resume."
+        )
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
@@ -157,12 +158,15 @@ def fit(
     )
     if restore is not None:
         weights.load_weights(training.model, restore, trunk=trunk)
-    saved = _begin(out_dir, spec, origin) if strategy.writes(chosen) else checkpoint.read(out_dir)
+    if writes:
+        _begin(out_dir, spec, origin)
+    saved = checkpoint.read(out_dir) if resume else None
     if saved is not None:
         training.restore(saved)
         _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
     with contextlib.ExitStack() as stack:
-        training.run(stack.enter_context(history.tensorboard(out_dir)) if tensorboard else None)
+        told = tensorboard and writes
+        training.run(stack.enter_context(history.tensorboard(out_dir)) if told else None)
     return Run(
         out_dir, spec, training.epoch, training.stopper.best_epoch, pd.DataFrame(training.rows)
     )
@@ -221,14 +225,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _begin(
-    out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]
-) -> checkpoint.Checkpoint | None:
-    """Makes the run directory, or takes it up again; returns its last checkpoint."""
+def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
+    """Makes the run directory, or takes it up again."""
     (out_dir / checkpoint.FILE.parent).mkdir(parents=True, exist_ok=True)
     checkpoint.remove_partial(out_dir)
     with checkpoint.disk_full_explained(out_dir):
         files.write_json(out_dir / PARAMS, spec.to_json())
         if not (out_dir / provenance.FILE).exists():
             files.write_json(out_dir / provenance.FILE, origin)
-    return checkpoint.read(out_dir)

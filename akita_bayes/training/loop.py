@@ -38,6 +38,7 @@ from akita_bayes.training import (
     step,
     stopping,
 )
+from akita_bayes.training import strategy as strategy_
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Loop:
     ) -> None:
         train = spec.train
         self.spec, self.feeds, self.run_dir, self.watch = spec, feeds, run_dir, watch
-        self.strategy = strategy
+        self.strategy, self.writes = strategy, strategy_.writes(strategy)
         self.heads = list(feeds)
         self.checkpoint_steps, self.checkpoint_minutes = checkpoint_steps, checkpoint_minutes
         self.epoch_steps = [feed.train.steps for feed in feeds.values()]
@@ -236,8 +237,9 @@ class Loop:
                 swag.unflatten(averager.variables, posterior.draw(seed))
                 self._renew_statistics(averaging.RENEWAL_BATCHES)
                 draws.append(swag.flatten(swag.held(self.model)))
-            with checkpoint.disk_full_explained(self.run_dir / swag.FILE):
-                swag.save(self.run_dir / swag.FILE, posterior, np.stack(draws))
+            if self.writes:
+                with checkpoint.disk_full_explained(self.run_dir / swag.FILE):
+                    swag.save(self.run_dir / swag.FILE, posterior, np.stack(draws))
         return row
 
     def _renew_statistics(self, limit: int | None) -> None:
@@ -260,7 +262,10 @@ class Loop:
         return found
 
     def save(self) -> None:
-        """Writes the checkpoint."""
+        """Writes the checkpoint; of several machines one does."""
+        self._written = time.monotonic()
+        if not self.writes:
+            return
         arrays: dict[str, Sequence[NDArray]] = {
             "model": checkpoint.values(self.model.variables),
             "optimizer": checkpoint.values(self.optimizer.variables),
@@ -280,7 +285,6 @@ class Loop:
             "best_moments": {head: m.values.tolist() for head, m in self.best_moments.items()},
         }
         checkpoint.write(self.run_dir, checkpoint.Checkpoint(arrays, state))
-        self._written = time.monotonic()
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         """Takes up a checkpoint, and writes anew what follows from it.
@@ -312,6 +316,8 @@ class Loop:
 
     def write_results(self, *, model: bool) -> None:
         """Writes `history.csv` and, when there is a new one, the best model."""
+        if not self.writes:
+            return
         history.write(self.run_dir, self.rows)
         if model:
             artifacts.write_best(self.run_dir, self.spec, self.best_weights, self.best_moments)

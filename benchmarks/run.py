@@ -1,0 +1,187 @@
+"""Reader, forward pass and training step of full-size Akita: time, rate and peak memory.
+
+    python -m benchmarks.run
+
+Every measurement has a process of its own, so that its peak memory is its own. For scale: Basenji
+on TensorFlow 2.15 on one 4-core machine took 0.44 s for a full-size v1 forward pass of one window,
+and 4.4 s and 9.5 GB for a training step of two.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import environment
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).with_name("results")
+RECORDS = 32
+
+MEASUREMENTS = {
+    "reader": ["reader"],
+    "forward_v1_batch_1": ["forward", "--batch", "1"],
+    "forward_v1_batch_2": ["forward", "--batch", "2"],
+    "training_step_v1_batch_1": ["training_step", "--batch", "1"],
+    "training_step_v1_batch_2": ["training_step", "--batch", "2"],
+    "training_step_v1_batch_2_bfloat16": [
+        *("training_step", "--batch", "2", "--precision", "mixed_bfloat16")
+    ],
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs every measurement and writes `results/run.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("measure", nargs="?", choices=("reader", "forward", "training_step"))
+    parser.add_argument("--spec", default=ROOT / "models" / "json" / "akita_v1.json")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--result", type=Path, default=RESULTS / "run.json")
+    options = parser.parse_args(argv)
+    if options.measure:
+        print(json.dumps(_measure(options)))
+        return
+    found = {name: in_own_process(arguments) for name, arguments in MEASUREMENTS.items()}
+    write(options.result, {**environment.describe(), "measurements": found})
+
+
+def in_own_process(arguments: Sequence[str], module: str = "benchmarks.run") -> dict[str, Any]:
+    """Runs a measurement in a fresh process; its last line of output is its JSON."""
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    print(" ".join(command[3:]), flush=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr[-3000:])
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"  {found}", flush=True)
+    return found
+
+
+def write(path: Path, result: dict[str, Any]) -> None:
+    """Writes a result file."""
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path}")
+
+
+def timed(call: Callable[[], Any], repeats: int) -> dict[str, float]:
+    """Wall and CPU seconds of a call after two that warm it up: least and median."""
+    for _ in range(2):
+        call()
+    wall, cpu = [], []
+    for _ in range(repeats):
+        started = time.perf_counter(), time.process_time()
+        call()
+        wall.append(time.perf_counter() - started[0])
+        cpu.append(time.process_time() - started[1])
+    return {
+        "seconds_min": min(wall),
+        "seconds_median": float(np.median(wall)),
+        "cpu_seconds_min": min(cpu),
+        "cpu_seconds_median": float(np.median(cpu)),
+        "repeats": repeats,
+    }
+
+
+def peak_memory_gb() -> float:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def stepping(model: Any, spec: Any) -> Any:
+    """The training step of a model on the first device."""
+    from akita_bayes.training import clipping, losses, objective, optimizers, step, strategy
+
+    optimizer = optimizers.from_spec(spec.train)
+    optimizer.build(model.trainable_variables)
+    return step.Step(
+        model,
+        objective.PixelObjective(losses.named(spec.train.loss)),
+        optimizer,
+        clipping.from_spec(spec.train),
+        strategy.choose(),
+    )
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    from akita_bayes.models import zoo
+
+    spec = zoo.load_network(options.spec)
+    if options.measure == "reader":
+        found = _reader(spec, options.repeats)
+    else:
+        found = _network(spec, options)
+    return {**found, "peak_memory_gb": round(peak_memory_gb(), 2)}
+
+
+def _reader(spec: Any, repeats: int) -> dict[str, Any]:
+    """Records per second of a shuffled epoch of full-size records, written here."""
+    from akita_bayes import regions
+    from akita_bayes.data import dataset, statistics, tfrecord
+
+    place, random = spec.geometry(spec.head_names[0]), np.random.default_rng(0)
+    shape = (place.target_length, place.units)
+    with tempfile.TemporaryDirectory() as folder:
+        made = statistics.Statistics(
+            seq_length=place.seq_length,
+            target_length=place.target_length,
+            num_targets=place.units,
+            pool_width=place.bin_width,
+            crop_bp=place.crop_bp,
+            diagonal_offset=place.diagonal_offset,
+            seq_1hot=True,
+            seqs={"train": RECORDS},
+        )
+        statistics.write(folder, made)
+        for number in range(4):
+            tfrecord.write_records(
+                Path(folder) / "tfrecords" / f"train-{number}.tfr",
+                (
+                    tfrecord.Record(
+                        random.integers(0, 4, place.seq_length, np.uint8),
+                        random.normal(size=shape).astype(np.float16),
+                        random.random(shape) > 0.05,
+                        regions.Region("chr1", 0, place.seq_length),
+                    )
+                    for _ in range(RECORDS // 4)
+                ),
+            )
+        split = dataset.open_split(folder, "train", batch_size=2, shuffle=True)
+        found = timed(lambda: [None for _ in split.epoch(0)], repeats)
+    return {**found, "records_per_second": RECORDS / found["seconds_median"]}
+
+
+def _network(spec: Any, options: argparse.Namespace) -> dict[str, Any]:
+    import keras
+    import tensorflow as tf
+
+    from akita_bayes.models import build, predict
+
+    keras.utils.set_random_seed(0)
+    spec = spec.only(spec.head_names[0])
+    model = build.Network(spec, precision=options.precision)
+    random = np.random.default_rng(0)
+    x = np.eye(4, dtype=np.float32)[random.integers(0, 4, (options.batch, spec.model.seq_length))]
+    if options.measure == "forward":
+        return timed(lambda: predict.forward(model, x), options.repeats)
+    y = random.normal(size=(options.batch, *model.output.shape[1:])).astype(np.float32)
+    batch = {
+        "sequence": tf.constant(x),
+        "target": tf.constant(y),
+        "mask": tf.ones(y.shape, tf.bool),
+    }
+    training = stepping(model, spec)
+    return timed(lambda: training.apply(training.gradients(batch)), options.repeats)
+
+
+if __name__ == "__main__":
+    main()
