@@ -1,6 +1,8 @@
 """Scores as files: HDF5 under Basenji's names, a table, and the variant file annotated."""
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,18 +100,22 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     columns = _columns(scored)
-    with records.opened(source) as reader:
-        header = reader.header
-        _declare(header, columns, attributes)
-        mode = "wz" if str(path).endswith(".gz") else "w"
-        with (
-            files.atomic(path) as temporary,
-            pysam.VariantFile(str(temporary), mode, header=header) as writer,
-        ):
-            for number, record in enumerate(reader):
-                if number in rows:
-                    _annotate(record, scored, rows.pop(number), columns)
-                writer.write(record)
+    with files.atomic(path) as temporary:
+        plain = temporary.with_name(temporary.name + ".text")
+        try:
+            with records.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
+                for number, record in enumerate(reader):
+                    line = str(record).rstrip("\n")
+                    if number in rows:
+                        line = _annotated(
+                            line, record.alts or (), scored, rows.pop(number), columns
+                        )
+                    handle.write(line + "\n")
+                _declare(reader.header, columns, attributes)
+                head = str(reader.header)
+            _finish(plain, head, temporary, compress=str(path).endswith(".gz"))
+        finally:
+            files.remove(plain)
     if rows:
         raise errors.VariantError(f"{source}: has fewer records than were scored.")
     if str(path).endswith(".gz") and _is_sorted(scored):
@@ -148,26 +154,47 @@ def _declare(
     )
 
 
-def _annotate(
-    record: Any,
+def _annotated(
+    line: str,
+    alts: Sequence[str],
     scored: results.Scored,
     rows: list[int],
     columns: dict[str, tuple[str, np.ndarray]],
-) -> None:
-    if not record.alts:
-        return
-    if len(rows) != len(record.alts):
+) -> str:
+    """A record's line with scores behind its own INFO."""
+    if not alts:
+        return line
+    fields = line.split("\t")
+    if len(rows) != len(alts):
         raise errors.VariantError(
-            f"{record.chrom}:{record.pos}: {len(rows)} rows for {len(record.alts)} ALTs."
+            f"{fields[0]}:{fields[1]}: {len(rows)} rows for {len(alts)} ALTs."
         )
+    info = [] if fields[7] == "." else [fields[7]]
     for name, (_, values) in columns.items():
         numbers = [float(values[row]) for row in rows]
         if np.isfinite(numbers).any():
-            record.info[name] = [number if np.isfinite(number) else None for number in numbers]
+            cells = (f"{number:.7g}" if np.isfinite(number) else "." for number in numbers)
+            info.append(f"{name}={','.join(cells)}")
     for name, texts in (("REASON", scored.reasons), ("FLAGS", scored.flags)):
-        cells = [_token(texts[row]) for row in rows]
-        if any(cells):
-            record.info[PREFIX + name] = [cell or "." for cell in cells]
+        words = [_token(texts[row]) for row in rows]
+        if any(words):
+            info.append(f"{PREFIX}{name}={','.join(word or '.' for word in words)}")
+    fields[7] = ";".join(info) or "."
+    return "\t".join(fields)
+
+
+def _finish(plain: Path, head: str, path: Path, *, compress: bool) -> None:
+    """Header, which knows what it must declare only once all records are read, and records."""
+    whole = plain.with_name(plain.name + ".whole") if compress else path
+    try:
+        with open(whole, "w", encoding="utf-8") as handle, open(plain, encoding="utf-8") as body:
+            handle.write(head)
+            shutil.copyfileobj(body, handle)
+        if compress:
+            pysam.tabix_compress(str(whole), str(path), force=True)
+    finally:
+        if compress:
+            files.remove(whole)
 
 
 def _token(text: str) -> str:

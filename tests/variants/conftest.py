@@ -38,7 +38,7 @@ def write_vcf(tmp_path):
             chrom, pos, ref, alt, *info = line.split()
             rows.append("\t".join([chrom, pos, ".", ref, alt, ".", ".", info[0] if info else "."]))
         path = tmp_path / name
-        path.write_text(header + "\n".join(rows) + "\n")
+        path.write_text(header + "".join(row + "\n" for row in rows))
         return path
 
     return write

@@ -1,0 +1,50 @@
+import json
+
+import h5py
+import numpy as np
+import pyBigWig
+import pytest
+
+from akita_bayes.cli import akita_sat
+from akita_bayes.data import genome
+from akita_bayes.models import build, zoo
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sat")
+    (folder / "params.json").write_text(json.dumps(tiny.spec_json()))
+    build.build(zoo.parse_spec(tiny.spec_json())).save(folder / "model.keras")
+    letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
+    genome.write_fasta(folder / "genome.fa", {"chr1": letters})
+    (folder / "regions.bed").write_text("chr1\t500\t520\nchr1\t300\t312\n")
+    return folder
+
+
+def run(folder, out, *options):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", "regions.bed")]
+    return akita_sat.main([*paths, "-f", str(folder / "genome.fa"), "-o", str(out), *options])
+
+
+def test_writes_every_region_by_every_method(folder, tmp_path):
+    assert run(folder, tmp_path, "--method", "ism,gradient", "-l", "8", "--targets", "1") == 0
+    with h5py.File(tmp_path / "sat.h5") as file:
+        assert file["0/ism/SCD"].shape == (8, 4, 1)
+        assert file["1/gradient/SSD"].shape == (8, 4, 1)
+        assert (file["0/ism"].attrs["start"], file["0/ism"].attrs["end"]) == (506, 514)
+        expected = file["0/ism/SCD"][:, :, 0].sum(1) / 3
+    with pyBigWig.open(str(tmp_path / "tracks" / "ism_SCD_t0.bw")) as track:
+        np.testing.assert_allclose(track.values("chr1", 506, 514), expected, rtol=1e-5)
+    assert len(list((tmp_path / "logos").glob("*.png"))) == 4
+    assert (tmp_path / "tracks" / "gradient_SSD_t0.bedgraph").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--method", "ims"], "no method is called"), (["--stats", "SDC"], "no score is called")],
+)
+def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
+    assert run(folder, tmp_path / "out", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

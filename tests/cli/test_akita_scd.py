@@ -1,0 +1,102 @@
+import json
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from akita_bayes.cli import akita_scd
+from akita_bayes.data import genome
+from akita_bayes.models import build, zoo
+from tests import tiny
+
+HEADER = (
+    "##fileformat=VCFv4.2\n##contig=<ID=1>\n"
+    '##INFO=<ID=END,Number=1,Type=Integer,Description="End">\n'
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scd")
+    (folder / "params.json").write_text(json.dumps(tiny.spec_json()))
+    build.build(zoo.parse_spec(tiny.spec_json())).save(folder / "model.keras")
+    letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 2000))
+    genome.write_fasta(folder / "genome.fa", {"chr1": letters})
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    lines = [
+        f"1\t{pos}\tv{pos}\t{letters[pos - 1]}\t{other[letters[pos - 1]]}\t.\t.\t."
+        for pos in (500, 700, 900)
+    ]
+    lines.insert(1, f"1\t600\tdel\t{letters[599]}\t<DEL>,*\t.\t.\tEND=660")
+    (folder / "variants.vcf").write_text(HEADER + "\n".join(lines) + "\n")
+    (folder / "targets.txt").write_text(
+        "\tidentifier\tfile\tdescription\n0\tHFF\ta.cool\tfibroblasts\n1\tGM\tb.cool\tblood\n"
+    )
+    (folder / "genes.bed").write_text("chr1\t450\t560\tABC\t0\t+\n")
+    return folder
+
+
+def run(folder, out, *options):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", "variants.vcf")]
+    return akita_scd.main([*paths, "-f", str(folder / "genome.fa"), "-o", str(out), *options])
+
+
+def test_writes_everything(folder, tmp_path, capsys):
+    options = ["--rc", "--shifts", "1,0", "--stats", "SCD,INS3", "-m", "2", "--bgzip"]
+    files = ["-t", str(folder / "targets.txt"), "--genes", str(folder / "genes.bed")]
+    assert run(folder, tmp_path, *options, *files) == 0
+    with h5py.File(tmp_path / "scd.h5") as file:
+        assert file["SCD"].shape == file["INS3"].shape == (5, 2)
+        assert file["target_ids"][:].tolist() == [b"HFF", b"GM"]
+        assert file["snp"][:].tolist() == [b"v500", b"del", b"del", b"v700", b"v900"]
+        assert json.loads(file.attrs["options"])["shifts"] == [1, 0]
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 2
+    assert (tmp_path / "variants.scored.vcf.gz.tbi").exists()
+    assert (tmp_path / "scores.tsv").read_text().count("\n") == 6
+    told = capsys.readouterr().out
+    assert "4 of 5 alleles have scores" in told
+    assert "1 without: ALT * stands for overlapping deletion" in told
+
+
+def test_shards_region_targets_and_null(folder, tmp_path):
+    assert (
+        run(folder, tmp_path, "--shard", "1/1", "--targets", "1", "--region", "chr1:550-750") == 0
+    )
+    with h5py.File(tmp_path / "scd.h5") as file:
+        assert file["SCD"].shape == (3, 1)
+    assert run(folder, tmp_path / "null", "--null", "3", "--stats", "SCD") == 0
+    assert (folder / "model.keras.null.h5").exists()
+    with h5py.File(tmp_path / "null" / "scd.h5") as file:
+        assert np.isfinite(file["SCD_quantile"][0]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stats", "SDC"], "no score is called"),
+        (["--shard", "3/2"], "is no shard"),
+        (["--region", "chr1"], "is no region"),
+        (["--draws", "-3"], "0 or more"),
+    ],
+)
+def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
+    assert run(folder, tmp_path / "out", *options) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error:")
+    assert message in error
+    assert not (tmp_path / "out" / "scd.h5").exists()
+
+
+def test_help_does_not_load_tensorflow():
+    code = (
+        "import sys; from akita_bayes.cli import akita_scd, akita_sat\n"
+        "for main in (akita_scd.main, akita_sat.main):\n"
+        "    try: main(['--help'])\n"
+        "    except SystemExit: pass\n"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "example:" in made.stdout

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from akita_bayes import regions
+from akita_bayes.plots import saturation as saturation_plots
+from akita_bayes.plots import variants as plots
+from akita_bayes.variants import saturation, shown
+
+BINS = 20
+
+
+def what(**changes):
+    random = np.random.default_rng(0)
+    ref = random.normal(0, 0.3, (BINS, BINS))
+    ref = ref + ref.T
+    alt = ref.copy()
+    alt[9:12] = alt[:, 9:12] = 0.5
+    near = np.abs(np.subtract.outer(range(BINS), range(BINS))) < 2
+    ref[near] = alt[near] = np.nan
+    mask = ~near
+    mask[4] = mask[:, 4] = False
+    genes = [
+        shown.Placed("ABC", "+", [(2.0, 5.5)]),
+        shown.Placed("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
+    ]
+    base = shown.Shown(
+        "chr1:1,000 DEL", regions.Region("chr1", 0, BINS * 2048), ref, alt, mask, None, (9, 12),
+        genes,
+    )  # fmt: skip
+    return base._replace(**changes)
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def test_maps_difference_and_tracks_are_those_given():
+    given = what()
+    figure = plots.figure(given, width=4)
+    assert titles(figure) == ["REF", "ALT", "ALT - REF"]
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    np.testing.assert_allclose(panels[0].images[0].get_array().filled(np.nan), given.ref)
+    drawn = panels[2].images[0].get_array()
+    assert drawn.mask[4].all()
+    assert not drawn.mask[10, :4].any()
+    np.testing.assert_allclose(drawn[10, 0], given.alt[10, 0] - given.ref[10, 0])
+    tracks = next(axes for axes in figure.axes if "insulation" in axes.get_ylabel())
+    ref, alt = (line.get_ydata() for line in tracks.lines)
+    assert np.nanmax(np.abs(ref - alt)) > 0.05
+    assert np.isnan(ref[:4]).all()
+    names = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert {"ABC >", "DEF <"} <= names
+
+
+def test_sd_gets_its_own_panel_and_genes_may_be_missing():
+    sd = np.full((BINS, BINS), 0.1)
+    figure = plots.figure(what(sd=sd, genes=[]), width=4)
+    assert titles(figure)[-1] == "sd of ALT - REF"
+    assert not any(text.get_text() == "ABC >" for axes in figure.axes for text in axes.texts)
+
+
+@pytest.mark.parametrize("method", ["ism", "gradient", "deletion"])
+def test_scans_are_drawn_by_their_method(tmp_path, method):
+    letters = "ACGTACGTAC"
+    values = {
+        "ism": np.random.default_rng(1).normal(size=(10, 4, 1)),
+        "gradient": np.eye(4)[[0, 1, 2, 3] * 2 + [0, 1]][..., None],
+        "deletion": np.array([[1.0], [3.0]]),
+    }[method]
+    starts = np.array([0, 5]) if method == "deletion" else np.arange(10)
+    made = saturation.Scan(
+        regions.Region("chr1", 100, 110), letters, method, starts,
+        5 if method == "deletion" else 1, {"SCD": values}, {},
+    )  # fmt: skip
+    figure = saturation_plots.figure(made, "SCD")
+    figure.savefig(tmp_path / "x.png")
+    if method == "ism":
+        np.testing.assert_allclose(figure.axes[1].images[0].get_array(), values[..., 0].T)
+    if method == "deletion":
+        heights = [bar.get_height() for bar in figure.axes[0].patches]
+        assert heights == [1.0] * 5 + [3.0] * 5
+    else:
+        assert len(figure.axes[0].patches) >= 10

@@ -1,0 +1,33 @@
+import gzip
+
+import pytest
+
+from akita_bayes import errors, regions
+from akita_bayes.variants import genes
+
+GTF = (
+    "#!genome\n"
+    'chr1\tx\tgene\t101\t200\t.\t+\t.\tgene_id "E1"; gene_name "ABC";\n'
+    'chr1\tx\texon\t101\t120\t.\t+\t.\tgene_id "E1";\n'
+    'chr2\tx\tgene\t1\t50\t.\t-\t.\tgene_id "E2";\n'
+)
+
+
+def test_reads_gtf_and_bed_packed_or_not(tmp_path):
+    (tmp_path / "g.gtf").write_text(GTF)
+    (tmp_path / "g.gtf.gz").write_bytes(gzip.compress(GTF.encode()))
+    (tmp_path / "g.bed").write_text("chr1\t100\t200\tABC\t0\t+\nchr2\t0\t50\tE2\t0\t-\n")
+    expected = [
+        genes.Gene("ABC", regions.Region("chr1", 100, 200), "+"),
+        genes.Gene("E2", regions.Region("chr2", 0, 50), "-"),
+    ]
+    for name in ("g.gtf", "g.gtf.gz", "g.bed"):
+        assert genes.read(tmp_path / name) == expected
+
+
+def test_names_the_wrong_line(tmp_path):
+    (tmp_path / "g.gtf").write_text(GTF + "chr1 oops\n")
+    with pytest.raises(errors.DataError, match="line 5: is no line of a GTF"):
+        genes.read(tmp_path / "g.gtf")
+    with pytest.raises(errors.DataError, match="no such file"):
+        genes.read(tmp_path / "none.gtf")

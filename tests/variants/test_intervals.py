@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from akita_bayes.variants import intervals
+
+
+def test_summary_of_a_known_sample():
+    draws = np.random.default_rng(0).normal([1.0, -2.0], [0.5, 2.0], (4000, 2))
+    made = intervals.summarise(draws)
+    np.testing.assert_allclose(made.mean, [1, -2], atol=0.15)
+    np.testing.assert_allclose(made.sd, [0.5, 2], rtol=0.05)
+    np.testing.assert_allclose(made.q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
+    np.testing.assert_allclose(made.q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
+    assert np.isnan(made.p_null).all()
+
+
+def test_the_stated_monte_carlo_error_is_the_real_one():
+    random = np.random.default_rng(1)
+    means, stated = [], []
+    for _ in range(400):
+        made = intervals.summarise(random.gamma(2.0, size=(25, 1)))
+        means.append(made.mean[0])
+        stated.append(made.mcse[0])
+    assert np.mean(stated) == pytest.approx(np.std(means), rel=0.15)
+
+
+def test_exceedance_by_loops():
+    random = np.random.default_rng(2)
+    draws = random.integers(-3, 4, (7, 2)).astype(float)
+    null = random.integers(-3, 4, (9, 2)).astype(float)
+    for target in range(2):
+        pairs = [
+            1.0 if abs(d) > abs(n) else 0.5 if abs(d) == abs(n) else 0.0
+            for d in draws[:, target]
+            for n in null[:, target]
+        ]
+        assert intervals.exceedance(draws, null)[target] == pytest.approx(np.mean(pairs))
+
+
+def test_one_draw_has_a_mean_but_no_spread():
+    made = intervals.summarise(np.array([[0.7, 0.1]]), np.zeros((3, 2)))
+    np.testing.assert_allclose(made.mean, [0.7, 0.1])
+    assert np.isnan(made.sd).all()
+    np.testing.assert_array_equal(made.p_null, [1, 1])
+
+
+def test_a_background_without_samples_says_nothing():
+    assert np.isnan(intervals.exceedance(np.ones((3, 1)), np.zeros((0, 1)))).all()

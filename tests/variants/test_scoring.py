@@ -1,0 +1,228 @@
+"""A variant file into a directory: parts, shards, restarts, and every output."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.data import genome
+from akita_bayes.variants import background, engine, records, results, scoring, writers
+from tests.variants.conftest import LONG
+from tests.variants.test_engine import HEADER, line
+
+CHR1 = LONG["chr1"]
+LINES = [
+    line(1000),
+    line(1003, alt=f"C,{CHR1[1002]}TTG,*"),
+    line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
+    line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"),
+    line(2400, alt="<INS>", info="SVTYPE=INS"),
+    line(2500, alt=f"{CHR1[2499]}[chr2:900["),
+    line(2700, chrom="chr2"),
+]
+OPTIONS = engine.Options(scores=("SCD", "SSD"))
+TARGETS = writers.Targets(["HFF", "GM"], ["fibroblasts", "lymphoblasts"])
+
+
+@pytest.fixture
+def vcf(write_vcf):
+    return write_vcf(*LINES, header=HEADER)
+
+
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch):
+    monkeypatch.setattr(scoring, "PART", 2)
+
+
+def run(model, vcf, fasta, out, **options):
+    options = {"options": OPTIONS, "targets": TARGETS} | options
+    return scoring.score_file(model, vcf, fasta=fasta, out_dir=out, **options)
+
+
+def contents(path):
+    with h5py.File(path) as file:
+        return {name: file[name][()] for name in file}, dict(file.attrs)
+
+
+def test_hdf5_has_basenjis_names_and_more(small_model, vcf, long_genome, tmp_path):
+    summary = run(small_model, vcf, long_genome, tmp_path / "out")
+    assert (summary.rows, summary.scored, summary.complete) == (9, 7, True)
+    assert sum(summary.reasons.values()) == 2
+    held, about = contents(tmp_path / "out/scd.h5")
+    assert held["snp"].dtype.kind == "S"
+    assert held["chr"].tolist() == [b"chr1"] * 8 + [b"chr2"]
+    assert held["pos"].dtype == np.uint32
+    assert held["pos"].tolist() == [1000, 1003, 1003, 1003, 1500, 1800, 2400, 2500, 2700]
+    assert held["alt"].tolist()[1:4] == [b"C", f"{CHR1[1002]}TTG".encode(), b"*"]
+    assert held["end"].tolist()[5] == 1850
+    assert held["type"].tolist()[5:8] == [b"DEL", b"INS", b"BND"]
+    assert held["target_ids"].tolist() == [b"HFF", b"GM"]
+    assert held["target_labels"].tolist() == [b"fibroblasts", b"lymphoblasts"]
+    assert held["SCD"].dtype == np.float32
+    assert held["SCD"].shape == (9, 2)
+    unscored = held["reason"] != b""
+    assert unscored.tolist() == [False] * 3 + [True] + [False] * 2 + [True] + [False] * 2
+    assert np.isnan(held["SCD"][unscored]).all()
+    assert np.isfinite(held["SCD"][~unscored]).all()
+    assert held["pixels"][5, 1] > 0
+    assert len(about["model_digest"]) == len(about["genome_digest"]) == 64
+    assert json.loads(about["options"])["scores"] == ["SCD", "SSD"]
+
+
+def test_the_table_says_the_same(small_model, vcf, long_genome, tmp_path):
+    run(small_model, vcf, long_genome, tmp_path)
+    held, _ = contents(tmp_path / "scd.h5")
+    table = pd.read_csv(tmp_path / "scores.tsv", sep="\t", keep_default_na=False, na_values=["NA"])
+    assert len(table) == 9
+    np.testing.assert_allclose(table["SCD:GM"], held["SCD"][:, 1], rtol=1e-6)
+    assert table["alt"].tolist() == [alt.decode() for alt in held["alt"]]
+    assert (table["reason"] != "").tolist() == (held["reason"] != b"").tolist()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_variant_file_comes_back_annotated(small_model, vcf, long_genome, tmp_path, compress):
+    run(small_model, vcf, long_genome, tmp_path, compress=compress)
+    held, _ = contents(tmp_path / "scd.h5")
+    name = "toy.scored.vcf.gz" if compress else "toy.scored.vcf"
+    with pysam.VariantFile(str(tmp_path / name)) as file, pysam.VariantFile(str(vcf)) as source:
+        assert file.header.info["AKITA_SCD"].number == "A"
+        assert "sqrt(sum (B - A)^2)" in file.header.info["AKITA_SCD"].description
+        row = 0
+        for annotated, original in zip(file, source, strict=True):
+            assert str(annotated).split("\t")[:5] == str(original).split("\t")[:5]
+            for allele, _ in enumerate(annotated.alts):
+                expected = held["SCD"][row].mean()
+                values = annotated.info.get("AKITA_SCD", [None] * len(annotated.alts))
+                if np.isfinite(expected):
+                    assert values[allele] == pytest.approx(expected, rel=1e-5)
+                else:
+                    assert values[allele] is None
+                    assert annotated.info["AKITA_REASON"][allele] != "."
+                row += 1
+        assert row == 9
+    if compress:
+        with pysam.TabixFile(str(tmp_path / name)) as index:
+            assert len(list(index.fetch("chr2"))) == 1
+
+
+def test_shards_and_restarts_give_the_same_file(
+    small_model, vcf, long_genome, tmp_path, monkeypatch
+):
+    run(small_model, vcf, long_genome, tmp_path / "one")
+    for number in (2, 0, 1):
+        shard = scoring.Shard(number, 3)
+        summary = run(small_model, vcf, long_genome, tmp_path / "three", shard=shard)
+        assert summary.complete is (number == 1)
+    one, three = ((tmp_path / name / "scd.h5").read_bytes() for name in ("one", "three"))
+    assert one == three
+    files = [(tmp_path / name / "scores.tsv").read_text() for name in ("one", "three")]
+    assert files[0] == files[1]
+
+    scored = []
+    original = engine.Engine.score
+
+    def interrupted(self, rows, **keywords):
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        scored.append(rows)
+        return original(self, rows, **keywords)
+
+    monkeypatch.setattr(engine.Engine, "score", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(small_model, vcf, long_genome, tmp_path / "again")
+    assert not (tmp_path / "again/scd.h5").exists()
+    monkeypatch.setattr(engine.Engine, "score", original)
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "again/parts").iterdir()}
+    assert len(done) == 2
+    run(small_model, vcf, long_genome, tmp_path / "again")
+    assert all(path.stat().st_mtime_ns == time for path, time in done.items())
+    assert (tmp_path / "again/scd.h5").read_bytes() == one
+
+
+def test_parts_of_other_inputs_are_not_used(small_model, vcf, long_genome, tmp_path):
+    run(small_model, vcf, long_genome, tmp_path, options=engine.Options(scores=("SCD",)))
+    run(small_model, vcf, long_genome, tmp_path, options=engine.Options(scores=("MSE",)))
+    held, _ = contents(tmp_path / "scd.h5")
+    assert "MSE" in held
+    assert "SCD" not in held
+
+
+def test_a_part_survives_writing_and_reading(small_model, vcf, long_genome, tmp_path):
+    with genome.Genome(long_genome) as opened:
+        scorer = engine.Engine(small_model, opened, OPTIONS)
+        scored = scorer.score(records.read(vcf, opened))
+    results.save(tmp_path / "part.h5", scored, "id")
+    back = results.load(tmp_path / "part.h5", "id")
+    assert back.variants == scored.variants
+    assert back.flags == scored.flags
+    assert back.window == scored.window
+    np.testing.assert_array_equal(back.values["SCD"], scored.values["SCD"])
+    assert results.load(tmp_path / "part.h5", "other") is None
+    assert results.load(tmp_path / "none.h5", "id") is None
+
+
+def test_nothing_scored_is_an_error_that_says_why(small_model, write_vcf, long_genome, tmp_path):
+    path = write_vcf("chr9 5 A C", "chr8 5 A C", header=HEADER)
+    with pytest.raises(errors.VariantError, match=r"none of 2 alleles.*not in the genome"):
+        run(small_model, path, long_genome, tmp_path)
+    assert (tmp_path / "scores.tsv").exists()
+    with pytest.raises(errors.VariantError, match="holds no record"):
+        run(small_model, write_vcf(header=HEADER), long_genome, tmp_path)
+
+
+@pytest.mark.parametrize(("text", "shard"), [("1/4", (0, 4)), ("4/4", (3, 4))])
+def test_reads_shards(text, shard):
+    assert scoring.parse_shard(text) == shard
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "x", "1/", "2"])
+def test_refuses_wrong_shards(text):
+    with pytest.raises(errors.VariantError, match="write i/n"):
+        scoring.parse_shard(text)
+
+
+def test_intervals_and_backgrounds_become_columns(latent_model, vcf, long_genome, tmp_path):
+    options = engine.Options(scores=("SCD",), draws=4)
+    run(latent_model, vcf, long_genome, tmp_path, options=options, null=6)
+    held, _ = contents(tmp_path / "scd.h5")
+    scored = held["reason"] == b""
+    for name in ("sd", "q05", "q95", "mcse", "p_null", "quantile"):
+        assert np.isfinite(held[f"SCD_{name}"][scored]).all(), name
+        assert np.isnan(held[f"SCD_{name}"][~scored]).all(), name
+    assert ((held["SCD_quantile"][scored] >= 0) & (held["SCD_quantile"][scored] <= 1)).all()
+    with pysam.VariantFile(str(tmp_path / "toy.scored.vcf")) as file:
+        assert {"AKITA_SCD_SD", "AKITA_SCD_Q05", "AKITA_SCD_QUANTILE"} <= set(file.header.info)
+
+
+def test_random_variants_are_of_the_stratum(long_genome):
+    with genome.Genome(long_genome) as opened:
+        for wanted in (
+            background.Stratum("SNV", 1, 1, 4),
+            background.Stratum("DEL", 32, 0, 5),
+            background.Stratum("INS", 0, 16, 4),
+            background.Stratum("INV", 64, 0, 5),
+            background.Stratum("BND", 0, 0, 4),
+        ):
+            made = background.sample(wanted, opened, 5, seed=1)
+            assert len(made) == 5
+            assert len({row.start for row in made}) > 1
+            assert {background.stratum(row, opened) for row in made} == {wanted}
+            assert made == background.sample(wanted, opened, 5, seed=1)
+            for row in made:
+                assert row.ref == opened.padded(row.chrom, row.start, row.start + len(row.ref))
+        snvs = background.sample(background.Stratum("SNV", 1, 1, 4), opened, 5)
+        assert all(row.inserted != row.ref for row in snvs)
+
+
+def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, monkeypatch):
+    kept = tmp_path / "model.null.h5"
+    run(small_model, vcf, long_genome, tmp_path / "a", null=4, null_path=kept)
+    first, _ = contents(tmp_path / "a/scd.h5")
+    monkeypatch.setattr(background, "sample", lambda *_, **__: pytest.fail("sampled again"))
+    run(small_model, vcf, long_genome, tmp_path / "b", null=4, null_path=kept)
+    again, _ = contents(tmp_path / "b/scd.h5")
+    np.testing.assert_array_equal(first["SCD_quantile"], again["SCD_quantile"])
