@@ -192,12 +192,12 @@ class MonotoneBins(SoftmaxBins):
 class SplineBins(SoftmaxBins):
     """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
-    log p_b / p_0 = sum_k c_kb B_k(z),  z = log(1 + t / t0)
+    log p_b / p_0 = s_b(z),  z = log(1 + t / t0)
 
     with `hidden` knots evenly spaced over z = 0..6 and straight lines beyond (Hastie, Tibshirani
-    and Friedman 2009, equation 5.4). t0 is the background signal of a promoter that is off; where
-    transcription is weak throughout, a common factor of t and t0 cancels. The B_k are orthonormal
-    over the knots, so the log odds have a prior standard deviation near sqrt(hidden) of a weight's.
+    and Friedman 2009, equation 5.4). The weights are the log odds at the knots, and log t0, the
+    background signal of a promoter that is off; where transcription is weak throughout, a common
+    factor of t and t0 cancels.
     """
 
     kind = "spline_bins"
@@ -209,24 +209,23 @@ class SplineBins(SoftmaxBins):
         if self.hidden < 3:
             raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
         self._knots = np.linspace(0.0, self.REACH, self.hidden)
-        grid = np.linspace(0.0, self.REACH, 1001)
-        basis = np.stack(list(self._basis(grid, lambda z: np.maximum(z, 0.0))), axis=-1)
-        self._orthonormal = np.linalg.inv(np.linalg.cholesky(basis.T @ basis / len(grid)))
+        at_knots = np.stack(list(self._basis(self._knots, lambda z: np.maximum(z, 0.0))), axis=-1)
+        self._from_knots = np.linalg.inv(at_knots)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"log_background": (), "log_odds": (self.hidden, self.columns - 1)}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        log_odds = rng.normal(0.0, 0.1, (self.hidden, self.columns - 1))
-        log_odds[1] += np.linspace(0.0, 1.0, self.columns - 1)
+        rising = np.outer(self._knots - self.REACH / 2, np.linspace(0.0, 0.5, self.columns - 1))
+        log_odds = rising + rng.normal(0.0, 0.1, rising.shape)
         return {"log_background": np.asarray(rng.normal(-4.0, 0.5)), "log_odds": log_odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
         z = ops.log1p(activity * ops.exp(-weights["log_background"])[..., None])
-        orthonormal = ops.cast(self._orthonormal, z.dtype)
-        odds = ops.matmul(ops.swapaxes(weights["log_odds"], -1, -2), orthonormal)
-        logits = ops.matmul(odds, ops.stack(list(self._basis(z, ops.relu)), axis=-2))
+        curves = ops.matmul(ops.cast(self._from_knots, z.dtype), weights["log_odds"])
+        basis = ops.stack(list(self._basis(z, ops.relu)), axis=-2)
+        logits = ops.matmul(ops.swapaxes(curves, -1, -2), basis)
         return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
 
     def _basis(self, z: Any, relu: Callable[[Any], Any]) -> Iterator[Any]:
