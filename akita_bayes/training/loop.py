@@ -207,6 +207,12 @@ class Loop:
             **train,
             **columns("valid", valid),
         }
+        if not math.isfinite(row["valid_loss"]):
+            raise errors.RunError(
+                f"the validation loss is not finite after epoch {epoch}. Lower the learning rate, "
+                "clip gradients, or look at the validation targets; the last checkpoint is from "
+                "before."
+            )
         best = self.stopper.update(stopping.score(row, self.spec.train.criterion), epoch)
         row["best"] = int(best)
         self.rows.append(row)

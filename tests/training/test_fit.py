@@ -13,7 +13,16 @@ import akita_bayes as ab
 from akita_bayes import errors, files
 from akita_bayes.data import dataset
 from akita_bayes.models import build, weights, zoo
-from akita_bayes.training import batches, checkpoint, fit, progress, recipe, strategy
+from akita_bayes.training import (
+    batches,
+    checkpoint,
+    fit,
+    metrics,
+    progress,
+    recipe,
+    step,
+    strategy,
+)
 from tests import tiny
 
 
@@ -210,6 +219,17 @@ def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_p
     assert len(expected) == 4
     assert all(region in str(caught.value) for region in expected)
     assert not (tmp_path / "run" / "model_best.keras").exists()
+
+
+def test_a_validation_loss_that_is_not_finite_stops_before_anything_is_kept(
+    data, tmp_path, monkeypatch
+):
+    broken = metrics.Outcome(4.0, float("nan"), {}, np.zeros((6, tiny.TARGETS)))
+    monkeypatch.setattr(step.Step, "evaluate", lambda self, batch: broken)
+    spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=1))
+    with pytest.raises(errors.RunError, match="validation loss is not finite after epoch 1"):
+        short(spec, data, tmp_path / "run")
+    assert checkpoint.read(tmp_path / "run") is None
 
 
 def test_a_full_disk_leaves_the_older_checkpoint(data, tmp_path, monkeypatch):
