@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import states
+from akita_bayes import dna, states
 from akita_bayes.layers import kinetic, measurement, thermodynamic
+from akita_bayes.regulation import gauge
 from akita_bayes.regulation import parameters as layout
 
 
@@ -83,3 +84,32 @@ def assign(
     process = model.get_layer("measurement")
     for name, value in parameters.weights(theta, library).items():
         process.weights_by_name[name].assign(value)
+
+
+def read(model: keras.Sequential, parameters: layout.Parameters) -> NDArray[np.float64]:
+    """Theta [D] of a network's weights, in any gauge; every library gets the same constants."""
+    mechanism = parameters.mechanism
+    first = model.layers[0]
+    wild_type = dna.to_one_hot(parameters.wild_type)[None].astype("float32")
+    at_wild_type = np.asarray(first(wild_type), float)[0]
+    matrices, others = {}, {}
+    for i, (name, term) in enumerate(mechanism.terms.items()):
+        if term.site is None:
+            continue
+        pairs = np.asarray(first.pairs[i], float) if term.neighbours else None
+        values = layout.TermValues(np.asarray(first.matrices[i], float), pairs, {}, {})
+        values = gauge.fix(values, np.full((term.width, 4), 0.25))
+        matrices[name] = np.asarray(values.matrix)
+        if values.pairs is not None:
+            contrasts = np.einsum(
+                "wab,ai,bj->wij", values.pairs, layout.CONTRASTS, layout.CONTRASTS
+            )
+            others[f"{name}.pairs"] = contrasts
+    for name, weight in getattr(model.get_layer("activity"), "log_activities", {}).items():
+        others[f"{name}.log_activity"] = np.asarray(weight)
+    process = model.get_layer("measurement")
+    for block in parameters.blocks:
+        if block.owner == "measurement":
+            others[block.name] = np.asarray(process.weights_by_name[block.part])
+    constants = dict(zip(mechanism.terms, at_wild_type, strict=True))
+    return parameters.pack(matrices, constants, others=others)

@@ -1,0 +1,145 @@
+"""Fits a regulatory mechanism to a massively parallel reporter assay.
+
+The data are a directory with files.txt and a table of reads per bin, a wide table of counts, or
+long rows of library, bin and sequence. Writes summary.json (energies with 95 % intervals, held-out
+likelihood and information, correlation with matrices that lie beside the data), params.json, the
+energy matrix of every site, theta.tsv and identifiability.txt.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akita_bayes import files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.regulation import fitting
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "mpra_fit.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
+    )
+    parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
+    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("-o", "--out_dir", required=True, help="run directory to write")
+    parser.add_argument(
+        "--method",
+        choices=("quasi-newton", "adam", "sgd"),
+        default="quasi-newton",
+        help="climb all data at once, or take stochastic steps and stop early, as in the paper",
+    )
+    parser.add_argument("--starts", type=int, default=6, help="random starts of quasi-newton")
+    parser.add_argument("--epochs", type=int, default=300, help="most epochs of adam and sgd")
+    parser.add_argument("--seed", type=int, default=0, help="of the split and of the starts")
+    parser.add_argument(
+        "--profile",
+        type=console.words,
+        default=(),
+        metavar="NAMES",
+        help="also profile the likelihood of these parameters, e.g. interaction,crp",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes import errors, states
+        from akita_bayes.data import mpra_files
+        from akita_bayes.regulation import fitting, identify
+
+        mechanism = states.load(options.params)
+        table = mpra_files.read(options.data)
+        widths = {name: term.width for name, term in mechanism.terms.items() if term.site}
+        references = mpra_files.references(options.data, widths)
+        fit = fitting.fit(
+            mechanism,
+            table,
+            method=options.method,
+            starts=options.starts,
+            seed=options.seed,
+            epochs=options.epochs,
+        )
+        for name in options.profile:
+            if name not in fit.parameters.names:
+                raise errors.SpecError(
+                    f'--profile: unknown parameter "{name}".'
+                    f"{errors.did_you_mean(name, fit.parameters.names)}"
+                )
+        profiles = tuple(identify.profile(fit, name) for name in options.profile)
+        words = identify.in_words(fit, profiles)
+        out = Path(options.out_dir)
+        summary = fitting.summary(fit, references)
+        files.write_json(out / "summary.json", summary)
+        files.write_json(out / "params.json", json.loads(mechanism.model_dump_json(by_alias=True)))
+        with files.atomic(out / "identifiability.txt") as path:
+            path.write_text(words + "\n", encoding="utf-8")
+        _write_tables(fit, out)
+        _tell(summary)
+        console.stdout.print(words, highlight=False)
+        console.stdout.print(f"Wrote {out}.")
+
+    return console.run(command)
+
+
+def _write_tables(fit: "fitting.Fit", out: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from akita_bayes import dna
+
+    for name, term in fit.mechanism.terms.items():
+        matrix = fit.term(name).matrix
+        if matrix is not None:
+            frame = pd.DataFrame(matrix, columns=list(dna.ALPHABET))
+            frame.insert(0, "pos", np.arange(term.width))
+            with files.atomic(out / f"{name}_matrix.tsv") as path:
+                frame.to_csv(path, sep="\t", index=False, float_format="%.5f")
+    theta = pd.DataFrame(
+        {
+            "name": fit.parameters.names,
+            "unit": fit.parameters.units,
+            "value": fit.theta,
+            "sd": np.sqrt(np.diag(fit.covariance)),
+        }
+    )
+    with files.atomic(out / "theta.tsv") as path:
+        theta.to_csv(path, sep="\t", index=False, float_format="%.9g")
+
+
+def _tell(summary: dict[str, Any]) -> None:
+    say = console.stdout.print
+    say(summary["rate_law"], highlight=False)
+    for name, value in summary["correlation"].items():
+        say(f"{name}: correlation {value:.4f} with the reference matrix.")
+    for name, found in {**summary["wild_type"], **summary["energies"]}.items():
+        kcal = found.get("kcal_per_mol")
+        also = (
+            f" = {kcal['mean']:.2f} ({kcal['lower']:.2f} to {kcal['upper']:.2f}) kcal/mol"
+            if kcal
+            else ""
+        )
+        label = f"{name} (wild type)" if name in summary["wild_type"] else name
+        say(
+            f"{label}: {found['mean']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}) "
+            f"{found['unit']}{also}."
+        )
+    held_out, convergence = summary["held_out"], summary["convergence"]
+    bits = held_out["information_bits"]
+    if bits:
+        say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per read.")
+    arrived = "Converged" if convergence["converged"] else "Not converged"
+    say(
+        f"{arrived} in {summary['seconds']:.0f} s; a further step would gain "
+        f"{convergence['expected_gain_nats']:.2g} nats."
+    )
+
+
+if __name__ == "__main__":
+    console.main_guard(main)

@@ -1,0 +1,132 @@
+"""The paper's way of fitting: stochastic gradient steps on a network, with early stopping.
+
+The network is that of `network.build`; step, optimizer and stopping rule are those of every model
+of this package; only the batches (rows of a table) and the loss (minus the log-likelihood of the
+data of a sequence) are its own. No prior enters.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors, train_spec
+from akita_bayes.data import mpra
+from akita_bayes.regulation import ascent, curvature, network, start
+from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.training import clipping, objective, optimizers, step, stopping
+
+BATCH_SIZE = 256
+PATIENCE = 20
+LEARNING_RATE = {"adam": 0.005, "sgd": 0.003}
+CLIP = 10.0
+"""Largest norm of all gradients together."""
+
+
+class DataLoss:
+    """Minus the log-likelihood of each sequence's data, as an objective of a training step."""
+
+    def __call__(
+        self, model: keras.Model, batch: Mapping[str, Any], training: bool
+    ) -> objective.Terms:
+        """The loss of a batch; its target is [B, 1, M]."""
+        activity = batch["sequence"]
+        for layer in model.layers[:-1]:
+            activity = layer(activity)
+        process = model.layers[-1]
+        observed = tf.transpose(batch["target"][:, 0])
+        log_prob = process.log_prob(
+            process.weights_by_name, activity[:, 0], observed, batch["replicates"]
+        )
+        prediction = process(activity)[:, None, : batch["target"].shape[-1]]
+        return objective.Terms(-log_prob, objective.penalty(model), {}, prediction)
+
+    def begin_epoch(self, epoch: float) -> None:
+        """Nothing changes."""
+
+    def remark(self, row: Mapping[str, float]) -> str | None:
+        """Nothing to say."""
+
+
+def minimise(
+    likelihood: likelihoods.Likelihood,
+    side: NDArray[np.int64],
+    *,
+    method: str,
+    epochs: int,
+    seed: int = 0,
+) -> ascent.Optimum:
+    """Fits by SGD with momentum or Adam until the validation loss stops falling.
+
+    Args:
+        likelihood: Of a table of one library.
+        side: [N] 0 train, 1 validation, 2 test (never looked at).
+        method: `adam` or `sgd`.
+        epochs: Most passes over the training sequences.
+        seed: Of the start and of the order of the sequences.
+
+    Raises:
+        SpecError: There are several libraries.
+    """
+    parameters = likelihood.parameters
+    if len(parameters.libraries) > 1:
+        raise errors.SpecError(
+            f"method: {method} fits one library, and there are {len(parameters.libraries)}; "
+            "fit them jointly by quasi-newton, or name one under libraries."
+        )
+    library = likelihood.table.libraries[0]
+    train = train_spec.TrainSpec.model_validate(
+        {
+            "optimizer": method,
+            "learning_rate": LEARNING_RATE[method],
+            "momentum": 0.9,
+            "global_clipnorm": CLIP,
+            "patience": PATIENCE,
+            "train_epochs_max": epochs,
+        }
+    )
+    model = network.build(likelihood.mechanism, bins=len(library.columns))
+    rng = np.random.default_rng(seed)
+    theta = start.draw(parameters, start.additive(parameters, likelihood.table), rng)
+    network.assign(model, parameters, theta)
+    optimizer = optimizers.from_spec(train)
+    optimizer.build(model.trainable_variables)
+    stepper = step.Step(
+        model, DataLoss(), optimizer, clipping.from_spec(train), tf.distribute.get_strategy()
+    )
+    training, validation = (library.take(np.flatnonzero(side == part)) for part in (0, 1))
+    stopper, best, passes = stopping.Stopper(), model.get_weights(), 0
+    while not stopper.done(passes, train):
+        for batch in _batches(training, rng.permutation(len(training.index))):
+            stepper.apply(stepper.gradients(batch))
+        passes += 1
+        outcomes = [
+            stepper.evaluate(batch)
+            for batch in _batches(validation, np.arange(len(validation.index)))
+        ]
+        loss = sum(found.loss * found.examples for found in outcomes)
+        if stopper.update(-loss, passes):
+            best = model.get_weights()
+    model.set_weights(best)
+    theta = network.read(model, parameters)
+    fitted = (side < 2).astype(float)
+    hessian = curvature.Hessian(likelihood)(theta, fitted)
+    slope = likelihood.value_and_gradient(theta[None], fitted).gradient[0]
+    root = ascent.root_of(-hessian, parameters.prior_sd)
+    gain = float(((root.T @ slope) ** 2).sum()) / 2
+    return ascent.Optimum(theta, hessian, gain, passes, (stopper.best,))
+
+
+def _batches(library: mpra.Library, order: NDArray[np.int64]) -> Iterator[dict[str, tf.Tensor]]:
+    """Full batches of rows in an order, as a training step takes them; the rest come last."""
+    for first in range(0, len(order), BATCH_SIZE):
+        rows = order[first : first + BATCH_SIZE]
+        yield {
+            "sequence": tf.constant(dna.index_to_one_hot(library.index[rows]), tf.float32),
+            "target": tf.constant(library.observed[rows, None], tf.float32),
+            "mask": tf.ones((len(rows), 1, len(library.columns)), tf.bool),
+            "replicates": tf.constant(library.weight[rows], tf.float32),
+        }

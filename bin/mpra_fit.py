@@ -1,0 +1,6 @@
+#!/usr/bin/env python
+import sys
+
+from akita_bayes.cli.mpra_fit import main
+
+sys.exit(main())
