@@ -20,12 +20,14 @@ def test_scripts_and_modules_are_the_same(repository):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_script_is_six_lines_over_its_module(repository, command: str):
+def test_a_script_is_a_few_lines_over_its_module(repository, command: str):
+    """Guarded, since worker processes import the script that started them."""
     script = repository / "bin" / f"{command}.py"
     assert os.access(script, os.X_OK)
     assert script.read_text(encoding="utf-8").splitlines() == [
         *("#!/usr/bin/env python", "import sys", ""),
-        *(f"from akita_bayes.cli.{command} import main", "", "sys.exit(main())"),
+        *(f"from akita_bayes.cli.{command} import main", ""),
+        *('if __name__ == "__main__":', "    sys.exit(main())"),
     ]
     assert callable(importlib.import_module(f"akita_bayes.cli.{command}").main)
 
