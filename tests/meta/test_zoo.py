@@ -54,11 +54,20 @@ def networks(folder):
     return {name: value for name, value in loaded.items() if isinstance(value, specs.Spec)}
 
 
-def test_every_network_is_built_at_full_size_and_agrees_with_its_geometry(folder):
+def test_every_network_is_built_at_full_size_and_is_what_its_row_says(folder, repository):
+    lines = (repository / "models" / "README.md").read_text(encoding="utf-8").splitlines()
     for name, spec in networks(folder).items():
+        (row,) = (line for line in lines if line.startswith(f"| `{name}.json`"))
         for head in spec.head_names:
             model, place = build.build(spec, head=head), spec.geometry(head)
             assert model.output.shape == (None, place.target_length, place.units), name
+            for said in (
+                f"{model.count_params():,}",
+                f"{place.seq_length:,} bp",
+                f"{place.bins:,} bins of {place.bin_width:,} bp",
+                str(place.units),
+            ):
+                assert said in row, f"models/README.md, row of {name}: {said} is missing"
 
 
 @pytest.mark.parametrize(
