@@ -35,6 +35,7 @@ setuptools.setup(
         "pydantic>=2.7,<3",
         "rich>=13.7,<16",
         "tensorboard>=2.18,<2.22",
+        "threadpoolctl>=3.5,<4",
     ],
     extras_require={
         "dev": [

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.optimize
+import threadpoolctl
 from numpy.typing import NDArray
 
 from akita_bayes.regulation import curvature, start
@@ -26,6 +27,9 @@ ARRIVED = 0.25
 SAMPLE = 8192
 """Sequences on which random starts compete, and whose Hessian guides the ascent of the best."""
 FINALISTS = 2
+
+one_thread = threadpoolctl.threadpool_limits.wrap(limits=1, user_api="blas")
+"""Linear algebra this small loses ten times more to threads than it gains."""
 
 
 class Ascent(NamedTuple):
@@ -60,6 +64,7 @@ class Optimum(NamedTuple):
     starts: tuple[float, ...]
 
 
+@one_thread
 def climb(
     density: Density,
     theta: NDArray[np.float64],
@@ -86,6 +91,7 @@ def climb(
     return Ascent(theta + root @ found.x, -float(found.fun), evaluations)
 
 
+@one_thread
 def root_of(precision: NDArray[np.float64], prior_sd: NDArray[np.float64]) -> NDArray[np.float64]:
     """root with root root^T = precision^-1; no direction is wider than the prior. [D, D]."""
     scaled = precision * np.outer(prior_sd, prior_sd)
