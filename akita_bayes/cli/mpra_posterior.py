@@ -1,0 +1,129 @@
+"""Samples the posterior of a regulatory mechanism: NUTS, Laplace and the bootstrap side by side.
+
+Writes posterior.json (every constant with its 95 % interval in kT and kcal/mol, by each method;
+convergence), posterior.tsv (every energy: mean, interval, R-hat, effective sample size), draws.npz,
+summary.png, chains.png and intervals.png.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akita_bayes import files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes.regulation import posterior_run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "mpra_posterior.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
+    )
+    parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
+    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
+    parser.add_argument("--knots", type=int, default=10, help="knots of the splines p(bin | t)")
+    parser.add_argument("--optima", type=int, default=2, help="independent fits that start chains")
+    parser.add_argument("--starts", type=int, default=6, help="random starts of each fit")
+    parser.add_argument("--chains", type=int, default=4, help="chains")
+    parser.add_argument("--burn_in", type=int, default=300, help="draws thrown away per chain")
+    parser.add_argument(
+        "--effective", type=float, default=400.0, help="effective sample size to stop at"
+    )
+    parser.add_argument("--most_draws", type=int, default=2000, help="draws per chain at the most")
+    parser.add_argument("--bootstrap", type=int, default=32, help="bootstrap refits; 0 for none")
+    parser.add_argument("--seed", type=int, default=0, help="of fits and chains")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+
+    def command() -> None:
+        from akita_bayes import states
+        from akita_bayes.data import mpra_files
+        from akita_bayes.regulation import posterior_run
+
+        mechanism = states.load(options.params)
+        table = mpra_files.read(options.data)
+        with console.progress("draws", options.burn_in + options.most_draws) as advance:
+            found = posterior_run.run(
+                mechanism,
+                table,
+                knots=options.knots,
+                optima=options.optima,
+                starts=options.starts,
+                chains=options.chains,
+                burn_in=options.burn_in,
+                effective=options.effective,
+                most_draws=options.most_draws,
+                replicates=options.bootstrap,
+                seed=options.seed,
+                report=advance,
+            )
+        write(found, options.out_dir)
+        _tell(found)
+        console.stdout.print(f"Wrote {options.out_dir}.")
+
+    return console.run(command)
+
+
+def write(found: "posterior_run.PosteriorRun", out_dir: str | Path) -> None:
+    """Writes a posterior and its figures into a run directory."""
+    import numpy as np
+
+    from akita_bayes.plots import regulation as plots
+    from akita_bayes.plots import regulation_summary
+    from akita_bayes.regulation import page, posterior
+
+    out = Path(out_dir)
+    files.write_json(out / "posterior.json", found.summary())
+    with files.atomic(out / "posterior.tsv") as path:
+        found.posterior.table().to_csv(path, sep="\t", index=False, float_format="%.6g")
+    parameters = found.fit.parameters
+    with files.atomic(out / "draws.npz") as path:
+        np.savez_compressed(
+            path,
+            theta=found.posterior.theta.astype(np.float32),
+            names=np.array(parameters.names),
+            units=np.array(parameters.units),
+            log_density=found.posterior.log_density,
+        )
+    values = posterior.physical(parameters, found.posterior.theta)
+    constants = [name for name in values if "," not in name]
+    plots.save(plots.chains({name: values[name] for name in constants}), out / "chains.png")
+    plots.save(plots.intervals(found.tables(), constants), out / "intervals.png")
+    plots.save(regulation_summary.summary(page.page(found.fit)), out / "summary.png")
+
+
+def _tell(found: "posterior_run.PosteriorRun") -> None:
+    say = console.stdout.print
+    summary = found.summary()
+    for method, energies in summary["energies"].items():
+        for name, row in energies.items():
+            kcal = (
+                f" = {row['mean_kcal']:.2f} ({row['lower_kcal']:.2f} to "
+                f"{row['upper_kcal']:.2f}) kcal/mol"
+                if row["mean_kcal"] is not None
+                else ""
+            )
+            say(
+                f"{method}: {name} {row['mean']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) "
+                f"{row['unit']}{kcal}.",
+                highlight=False,
+            )
+    told = summary["convergence"]
+    say(
+        f"{'Converged' if told['converged'] else 'Not converged'}: largest R-hat "
+        f"{told['largest_r_hat']:.3f}, least effective sample size "
+        f"{told['least_effective_sample_size']:.0f}, {told['divergent']:.1%} divergent, "
+        f"{told['seconds']:.0f} s.",
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    console.main_guard(main)

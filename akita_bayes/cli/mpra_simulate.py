@@ -1,0 +1,112 @@
+"""Simulates a massively parallel reporter assay of a mechanism: library, sorting, reads.
+
+Parameters are the spec's `truth`, or draws from its priors. Writes the assay as `mpra_fit.py`
+reads it, params.json and truth.json. With --design, numbers separated by commas are swept instead,
+and design.tsv holds the 95 % interval width to be expected of every energy in each experiment.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akita_bayes import files
+from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    from akita_bayes import states
+    from akita_bayes.simulate import mpra
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser(
+        __doc__, "mpra_simulate.py models/json/lac_thermodynamic.json -o data/lac_simulated"
+    )
+    parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
+    parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
+    parser.add_argument("--sequences", type=int, default=20_000, help="sequences of each library")
+    parser.add_argument(
+        "--mutation_rate", type=_numbers, default=(0.12,), help="chance that a base is mutated"
+    )
+    parser.add_argument(
+        "--reads", type=_numbers, default=(100_000.0,), help="reads of each library"
+    )
+    parser.add_argument("--bins", type=_numbers, default=(9.0,), help="sorted bins")
+    parser.add_argument("--noise", type=float, default=0.5, help="sd of log fluorescence, in nats")
+    parser.add_argument("--background", type=float, default=1e-3, help="activity seen without any")
+    parser.add_argument("--sorted_only", action="store_true", help="no unsorted sample as bin 0")
+    parser.add_argument("--design", action="store_true", help="sweep, and report interval widths")
+    parser.add_argument("--seed", type=int, default=0, help="of parameters, library and reads")
+    return parser
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not numbers separated by commas") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    sweeps = {name: getattr(options, name) for name in ("reads", "bins", "mutation_rate")}
+    if not options.design:
+        for name, values in sweeps.items():
+            if len(values) > 1:
+                parser.error(f"--{name}: several values are swept with --design only")
+
+    def command() -> None:
+        from akita_bayes import states
+        from akita_bayes.simulate import mpra, mpra_files
+
+        mechanism = states.load(options.params)
+        designs = [
+            mpra.Design(
+                sequences=options.sequences,
+                mutation_rate=rate,
+                reads=int(reads),
+                bins=int(bins),
+                unsorted=not options.sorted_only,
+                noise=options.noise,
+                background=options.background,
+            )
+            for reads in sweeps["reads"]
+            for bins in sweeps["bins"]
+            for rate in sweeps["mutation_rate"]
+        ]
+        if options.design:
+            _sweep(mechanism, designs, options)
+            return
+        simulated = mpra.simulate(mechanism, designs[0], seed=options.seed)
+        mpra_files.write(simulated, mechanism, designs[0], options.out_dir)
+        for library in simulated.table.libraries:
+            name = f" {library.name}" if library.name else ""
+            console.stdout.print(
+                f"Library{name}: {len(library.index):,} sequences, "
+                f"{library.observed.sum():,.0f} reads."
+            )
+        console.stdout.print(f"Wrote {options.out_dir}.")
+
+    return console.run(command)
+
+
+def _sweep(
+    mechanism: "states.Mechanism", designs: "list[mpra.Design]", options: argparse.Namespace
+) -> None:
+    from akita_bayes.plots import regulation as plots
+    from akita_bayes.regulation import design
+
+    with console.progress("designs", len(designs)) as advance:
+        table = design.sweep(mechanism, designs, seed=options.seed, report=advance)
+    out = Path(options.out_dir)
+    with files.atomic(out / "design.tsv") as path:
+        table.to_csv(path, sep="\t", index=False, float_format="%.6g")
+    plots.save(plots.design(table), out / "design.png")
+    console.stdout.print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
+    console.stdout.print(f"Wrote {out}.")
+
+
+if __name__ == "__main__":
+    console.main_guard(main)

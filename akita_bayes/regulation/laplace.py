@@ -1,0 +1,114 @@
+"""Quick pictures of a posterior: its curvature at the mode, and refits of resampled data.
+
+Laplace: theta ~ N(mode, (-d2 log p / d theta2)^-1). The weighted-likelihood bootstrap (Newton and
+Raftery 1994) refits with each sequence counted Poisson(1) times. Both cost seconds, both are
+comparisons for the draws of `posterior.sample`, and the first shapes its moves.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from numpy.typing import NDArray
+
+from akita_bayes.regulation import ascent, curvature
+from akita_bayes.regulation import likelihood as likelihoods
+
+BATCH = 8
+"""Replicates refitted at once."""
+
+
+class Laplace(NamedTuple):
+    """A Gaussian at the mode of a posterior.
+
+    Attributes:
+        mode: [D].
+        covariance: [D, D].
+        root: [D, D] with root @ root.T = covariance: theta = mode + root @ z whitens.
+        log_density: Log-posterior at the mode, unnormalised, in nats.
+        log_evidence: Laplace's approximation of the log of the marginal likelihood, in nats.
+    """
+
+    mode: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    root: NDArray[np.float64]
+    log_density: float
+    log_evidence: float
+
+    def draws(self, number: int, *, seed: int) -> NDArray[np.float64]:
+        """Draws from the Gaussian. [number, D]."""
+        z = np.random.default_rng(seed).standard_normal((number, len(self.mode)))
+        return self.mode + z @ self.root.T
+
+
+def laplace(
+    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64], *, newton_steps: int = 3
+) -> Laplace:
+    """The Gaussian at a mode.
+
+    No direction is wider than the prior. Newton's method, halved until it gains, takes the last
+    steps to the mode.
+
+    Args:
+        likelihood: Gives the log-posterior.
+        theta: [D] near a mode, e.g. of a fit.
+        newton_steps: The most that are taken.
+    """
+    sd = likelihood.parameters.prior_sd
+    hessian = curvature.Hessian(likelihood)
+    theta = np.array(theta, float)
+    for step in range(newton_steps + 1):
+        root = ascent.root_of(-hessian(theta), sd)
+        value, gradient = likelihood.value_and_gradient(theta[None])
+        move = root @ (root.T @ gradient[0])
+        if step == newton_steps or gradient[0] @ move < 0.01:
+            break
+        sizes = 0.5 ** np.arange(6)
+        higher = likelihood.value_and_gradient(theta + sizes[:, None] * move).value
+        if higher.max() <= value[0]:
+            break
+        theta = theta + sizes[higher.argmax()] * move
+    log_evidence = value[0] + len(theta) / 2 * np.log(2 * np.pi)
+    log_evidence += np.linalg.slogdet(root / sd[:, None])[1] + np.log(sd).sum()
+    return Laplace(theta, root @ root.T, root, float(value[0]), float(log_evidence))
+
+
+def bootstrap(
+    likelihood: likelihoods.Likelihood,
+    gaussian: Laplace,
+    *,
+    replicates: int = 32,
+    seed: int = 0,
+    steps: int = 60,
+) -> NDArray[np.float64]:
+    """Refits with each sequence counted Poisson(1) times. [replicates, D].
+
+    All replicates climb together from the mode, in coordinates whitened by its curvature.
+    """
+    rng = np.random.default_rng(seed)
+    root = tf.constant(gaussian.root)
+    mode = tf.constant(gaussian.mode)
+
+    @tf.function(jit_compile=True)
+    def refit(counted: tf.Tensor) -> tf.Tensor:
+        def descend(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                theta = mode + tf.matmul(z, root, transpose_b=True)
+                value = -likelihood.log_posterior(theta, counted)
+            return value, tape.gradient(value, z)
+
+        found = tfp.optimizer.lbfgs_minimize(
+            descend,
+            initial_position=tf.zeros((counted.shape[0], len(gaussian.mode)), tf.float64),
+            tolerance=0.05,
+            max_iterations=steps,
+        )
+        return mode + tf.matmul(found.position, root, transpose_b=True)
+
+    batches = [
+        refit(tf.constant(rng.poisson(1.0, (BATCH, likelihood.rows)), tf.float64)).numpy()
+        for _ in range(-(-replicates // BATCH))
+    ]
+    return np.concatenate(batches)[:replicates]

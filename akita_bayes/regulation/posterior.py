@@ -1,0 +1,331 @@
+"""The posterior of a mechanism by the No-U-Turn sampler (Hoffman and Gelman 2014).
+
+The sampler moves in z, theta = mode + root z, where root root^T is the covariance of Laplace's
+approximation: there the posterior is close to N(0, I), and a trajectory of a few steps crosses it.
+All chains advance together in one XLA program, and are run until every energy has the effective
+sample size and split R-hat that were asked for, or the most draws were made.
+
+Draws are reported in physical units: energy matrices centred at each position, constants as the
+energy of the wild type, in kT and kcal/mol.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+import tensorflow_probability as tfp
+from numpy.typing import NDArray
+
+from akita_bayes import declarations, dna, states
+from akita_bayes.regulation import convergence
+from akita_bayes.regulation import laplace as gaussians
+from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.regulation import parameters as layout
+
+CHUNK = 50
+"""Draws between two looks at convergence."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws of a posterior.
+
+    Attributes:
+        parameters: What the entries of theta are.
+        theta: [C, S, D] draws of C chains.
+        log_density: [C, S] unnormalised log-posterior of each draw, in nats.
+        accepted: Mean acceptance statistic.
+        divergent: Fraction of trajectories that diverged.
+        leapfrogs: Mean number of gradients per draw.
+        step_size: In whitened units.
+        seconds: Wall time, burn-in and compilation included.
+    """
+
+    parameters: layout.Parameters
+    theta: NDArray[np.float64]
+    log_density: NDArray[np.float64]
+    accepted: float
+    divergent: float
+    leapfrogs: float
+    step_size: float
+    seconds: float
+
+    @property
+    def pooled(self) -> NDArray[np.float64]:
+        """The draws of all chains. [C * S, D]."""
+        return self.theta.reshape(-1, self.theta.shape[-1])
+
+    def table(self) -> pd.DataFrame:
+        """Every physical parameter: mean, sd, 95 % interval, split R-hat, effective sample size.
+
+        Columns name, unit, mean, sd, lower, upper, r_hat, ess; energies in kT also have
+        mean_kcal, lower_kcal and upper_kcal, in kcal/mol.
+        """
+        return summarise(self.parameters, self.theta)
+
+    @property
+    def converged(self) -> bool:
+        """Whether every energy has split R-hat below 1.01 and 400 effective samples."""
+        table = self.table()
+        return bool((table["r_hat"] < 1.01).all() and (table["ess"] >= 400).all())
+
+
+def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
+    """Draws in physical units by name: `crp[3,A]`, `interaction`. [..., D] -> each [...]."""
+    values = {}
+    for block in parameters.blocks:
+        if block.owner == "measurement" or block.part == "pairs":
+            continue
+        part = theta[..., block.start : block.stop]
+        if block.part == "bases":
+            matrix = part.reshape(*part.shape[:-1], *block.shape) @ layout.CONTRASTS.T
+            for position, base in np.ndindex(matrix.shape[-2:]):
+                name = f"{block.owner}[{position},{dna.ALPHABET[base]}]"
+                values[name] = matrix[..., position, base]
+        else:
+            values[block.name] = part[..., 0]
+    return values
+
+
+def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
+    """The table of `Posterior.table` for draws [C, S, D]."""
+    values = physical(parameters, theta)
+    draws = np.stack(list(values.values()), axis=-1)
+    lower, upper = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
+    table = pd.DataFrame(
+        {
+            "name": list(values),
+            "unit": [_unit(parameters, name) for name in values],
+            "mean": draws.mean((0, 1)),
+            "sd": draws.std((0, 1)),
+            "lower": lower,
+            "upper": upper,
+            "r_hat": convergence.split_r_hat(draws),
+            "ess": convergence.effective_sample_size(draws),
+        }
+    )
+    kcal = np.where(table["unit"] == "kT", parameters.mechanism.kcal_per_kt, np.nan)
+    for column in ("mean", "lower", "upper"):
+        table[f"{column}_kcal"] = table[column] * kcal
+    return table
+
+
+def _unit(parameters: layout.Parameters, name: str) -> str:
+    owner = name.split("[")[0].removesuffix(".log_activity")
+    for block in parameters.blocks:
+        if block.owner == owner and (block.part == "bases") == ("," in name):
+            return block.unit
+    raise KeyError(name)
+
+
+def sample(
+    likelihood: likelihoods.Likelihood,
+    gaussian: gaussians.Laplace,
+    *,
+    starts: NDArray[np.float64] | None = None,
+    chains: int = 4,
+    burn_in: int = 300,
+    effective: float = 400.0,
+    most_draws: int = 2000,
+    target_acceptance: float = 0.8,
+    max_tree_depth: int = 6,
+    seed: int = 0,
+    report: Callable[..., Any] | None = None,
+) -> Posterior:
+    """Runs NUTS until every energy has converged.
+
+    Args:
+        likelihood: Gives the log-posterior; per-sequence arithmetic may be float32.
+        gaussian: Laplace's approximation at the best optimum; its covariance preconditions.
+        starts: [n, D] the best optima found, n <= C; each chain starts near one of them in turn.
+            Only the optimum of `gaussian` when None.
+        chains: Number C of chains.
+        burn_in: Draws thrown away. After the first half the coordinates are stretched where the
+            draws spread further than Laplace's approximation; the step size is adapted in both.
+        effective: Effective sample size that every energy must have, with split R-hat < 1.01.
+        most_draws: Draws per chain after which to stop all the same.
+        target_acceptance: Of the dual averaging of the step size.
+        max_tree_depth: A trajectory has at most 2^this - 1 steps.
+        seed: Of the starts and of the sampler.
+        report: Called as report(draws_made, note=...) after each chunk.
+    """
+    began = time.perf_counter()
+    run = _Run(likelihood, gaussian, burn_in // 2, target_acceptance, max_tree_depth, seed)
+    z = _initial(gaussian, starts, chains, seed)
+    tell = report or (lambda steps, note: None)
+    run.warm_up(run.stretch(run.warm_up(z, tell)), tell)
+    kept: list[_Chunk] = []
+    while len(kept) * CHUNK < most_draws:
+        kept.append(run.advance())
+        table = summarise(likelihood.parameters, _join(kept, "theta"))
+        r_hat, ess = float(table["r_hat"].max()), float(table["ess"].min())
+        tell(CHUNK, note=f"R-hat {r_hat:.3f}, ESS {ess:.0f}")
+        if r_hat < 1.01 and ess >= effective:
+            break
+    return Posterior(
+        parameters=likelihood.parameters,
+        theta=_join(kept, "theta"),
+        log_density=_join(kept, "log_density"),
+        accepted=float(np.mean([chunk.accepted for chunk in kept])),
+        divergent=float(np.mean([chunk.divergent for chunk in kept])),
+        leapfrogs=float(np.mean([chunk.leapfrogs for chunk in kept])),
+        step_size=run.step_size,
+        seconds=time.perf_counter() - began,
+    )
+
+
+class _Chunk(NamedTuple):
+    """Consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and means over them."""
+
+    theta: NDArray[np.float64]
+    log_density: NDArray[np.float64]
+    accepted: float
+    divergent: float
+    leapfrogs: float
+
+
+def _join(chunks: list[_Chunk], field: str) -> NDArray[np.float64]:
+    return np.concatenate([getattr(chunk, field) for chunk in chunks], axis=1)
+
+
+class _Run:
+    """The sampler between two looks: its coordinates, chains and step size."""
+
+    def __init__(
+        self,
+        likelihood: likelihoods.Likelihood,
+        gaussian: gaussians.Laplace,
+        adaptation: int,
+        target_acceptance: float,
+        max_tree_depth: int,
+        seed: int,
+    ) -> None:
+        self._mode, self._root = gaussian.mode, gaussian.root
+        self._warm = -(-adaptation // CHUNK)
+        self._seed, self._made = seed, 0
+        self._state: tf.Tensor = None
+        self._results: Any = None
+        size = len(gaussian.mode)
+
+        def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
+            def log_density(z: tf.Tensor) -> tf.Tensor:
+                return likelihood.log_posterior(self._mode + tf.matmul(z, root, transpose_b=True))
+
+            return tfp.mcmc.DualAveragingStepSizeAdaptation(
+                tfp.mcmc.NoUTurnSampler(
+                    log_density,
+                    step_size=tf.constant(size**-0.25, tf.float64),
+                    max_tree_depth=max_tree_depth,
+                ),
+                num_adaptation_steps=int(0.9 * self._warm * CHUNK),
+                target_accept_prob=tf.constant(target_acceptance, tf.float64),
+            )
+
+        @tf.function(jit_compile=True, autograph=False)
+        def begin(root: tf.Tensor, state: tf.Tensor) -> Any:
+            return kernel(root).bootstrap_results(state)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def advance(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
+            return tfp.mcmc.sample_chain(
+                CHUNK,
+                state,
+                previous_kernel_results=results,
+                kernel=kernel(root),
+                trace_fn=_trace,
+                return_final_kernel_results=True,
+                seed=seed,
+            )
+
+        self._begin, self._advance = begin, advance
+
+    @property
+    def step_size(self) -> float:
+        """In whitened units."""
+        return float(self._results.new_step_size)
+
+    def advance(self) -> _Chunk:
+        """CHUNK draws of every chain."""
+        seed = tf.constant([self._seed, self._made], tf.int32)
+        out = self._advance(tf.constant(self._root), self._state, self._results, seed)
+        self._made += 1
+        self._state, self._results = out.all_states[-1], out.final_kernel_results
+        density, leapfrogs, log_ratio, divergent = (part.numpy() for part in out.trace)
+        return _Chunk(
+            self._mode + np.swapaxes(out.all_states.numpy(), 0, 1) @ self._root.T,
+            density.T,
+            float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
+            float(divergent.mean()),
+            float(leapfrogs.mean()),
+        )
+
+    def warm_up(self, z: tf.Tensor, tell: Callable[..., Any]) -> NDArray[np.float64]:
+        """Adapts the step size, from z on; returns the draws of the second half. [C, S, D]."""
+        self._state = z
+        self._results = self._begin(tf.constant(self._root), z)
+        draws = []
+        for _ in range(self._warm):
+            draws.append(self.advance().theta)
+            tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
+        return np.concatenate(draws[len(draws) // 2 :], axis=1)
+
+    def stretch(self, draws: NDArray[np.float64]) -> tf.Tensor:
+        """Adapts the coordinates to draws; returns where they end in the new ones. [C, D]."""
+        centred = (draws - self._mode).reshape(-1, len(self._mode))
+        effective = float(convergence.effective_sample_size(draws).mean())
+        self._root = self._root @ stretched(np.linalg.solve(self._root, centred.T).T, effective)
+        return tf.constant(np.linalg.solve(self._root, (draws[:, -1] - self._mode).T).T)
+
+
+def stretched(z: NDArray, effective: float) -> NDArray[np.float64]:
+    """A correction of whitened coordinates in which the draws spread too far. [n, D] -> [D, D].
+
+    Only directions whose variance is beyond what so many independent draws of N(0, I) would show,
+    (1 + sqrt(D / n))^2 (Marchenko and Pastur 1967), are stretched; the rest is left as it is.
+    """
+    values, vectors = np.linalg.eigh(np.cov(z.T))
+    edge = (1 + np.sqrt(z.shape[1] / max(effective, 1.0))) ** 2
+    factor = np.where(values > edge, np.sqrt(values), 1.0)
+    return (vectors * factor) @ vectors.T
+
+
+def _initial(
+    gaussian: gaussians.Laplace, starts: NDArray | None, chains: int, seed: int
+) -> tf.Tensor:
+    """Each chain at one of the optima, jittered by the width of the Gaussian. [C, D]."""
+    near = gaussian.mode[None] if starts is None else starts
+    z = np.linalg.solve(gaussian.root, (near - gaussian.mode).T).T
+    z = z[np.arange(chains) % len(z)]
+    return tf.constant(z + np.random.default_rng(seed).standard_normal(z.shape))
+
+
+def _trace(_: Any, results: Any) -> tuple:
+    inner = results.inner_results
+    return (
+        inner.target_log_prob,
+        inner.leapfrogs_taken,
+        inner.log_accept_ratio,
+        inner.has_divergence,
+    )
+
+
+def smooth(mechanism: states.Mechanism, *, knots: int = 10) -> states.Mechanism:
+    """The mechanism with its bins as splines of log activity, which a sampler can explore.
+
+    The hidden units of `bins` and `monotone_bins` can trade places, and those that the data do not
+    need wander; splines hold the same curves with neither. Other measurements stay as they are.
+    """
+    if mechanism.measurement.kind not in ("bins", "monotone_bins"):
+        return mechanism
+    splines = mechanism.measurement.model_copy(
+        update={
+            "kind": "spline_bins",
+            "hidden": knots,
+            "weight_prior": declarations.Normal(sd=2.0),
+        }
+    )
+    return mechanism.model_copy(update={"measurement": splines})

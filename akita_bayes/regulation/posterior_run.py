@@ -1,0 +1,143 @@
+"""From a mechanism and a table to its posterior: optima, Laplace, NUTS and the bootstrap."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from akita_bayes import states
+from akita_bayes.data import mpra
+from akita_bayes.regulation import fitting, laplace, posterior
+
+logger = logging.getLogger(__name__)
+
+NEAR = 30.0
+"""Optima that are further below the best, in nats, do not start a chain."""
+
+
+class PosteriorRun(NamedTuple):
+    """A posterior by three methods.
+
+    Attributes:
+        fit: The best optimum, fitted to train and validation.
+        gaussian: Laplace's approximation on all sequences.
+        posterior: The draws of NUTS.
+        refits: [B, D] of the weighted-likelihood bootstrap; empty when none were asked for.
+        optima: Log-posterior of the optimum of each fit, in nats, best first.
+    """
+
+    fit: fitting.Fit
+    gaussian: laplace.Laplace
+    posterior: posterior.Posterior
+    refits: NDArray[np.float64]
+    optima: tuple[float, ...]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Means and intervals of the same parameters by method."""
+        parameters = self.fit.parameters
+        drawn = self.gaussian.draws(4000, seed=0)[None]
+        found = {
+            "NUTS": self.posterior.table(),
+            "Laplace": posterior.summarise(parameters, drawn),
+        }
+        if len(self.refits):
+            found["bootstrap"] = posterior.summarise(parameters, self.refits[None])
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
+        methods = {}
+        for label, table in self.tables().items():
+            constants = table[~table["name"].str.contains(",")].drop(columns=["r_hat", "ess"])
+            methods[label] = {
+                row.pop("name"): {
+                    key: None if value != value else value for key, value in row.items()
+                }
+                for row in constants.to_dict("records")
+            }
+        table = self.posterior.table()
+        return {
+            "mechanism": self.fit.mechanism.name,
+            "measurement": self.fit.mechanism.measurement.kind,
+            "energies": methods,
+            "convergence": {
+                "converged": self.posterior.converged,
+                "largest_r_hat": float(table["r_hat"].max()),
+                "least_effective_sample_size": float(table["ess"].min()),
+                "chains": self.posterior.theta.shape[0],
+                "draws_per_chain": self.posterior.theta.shape[1],
+                "divergent": self.posterior.divergent,
+                "acceptance": self.posterior.accepted,
+                "gradients_per_draw": self.posterior.leapfrogs,
+                "step_size": self.posterior.step_size,
+                "optima": list(self.optima),
+                "log_evidence_laplace": self.gaussian.log_evidence,
+                "seconds": self.posterior.seconds,
+            },
+        }
+
+
+def run(
+    mechanism: states.Mechanism,
+    table: mpra.Table,
+    *,
+    knots: int = 10,
+    optima: int = 2,
+    starts: int = 6,
+    chains: int = 4,
+    burn_in: int = 300,
+    effective: float = 400.0,
+    most_draws: int = 2000,
+    replicates: int = 32,
+    seed: int = 0,
+    report: Callable[..., Any] | None = None,
+) -> PosteriorRun:
+    """The posterior of a mechanism on all sequences of a table.
+
+    Args:
+        mechanism: What is declared; its bins are held as splines (`posterior.smooth`).
+        table: The assay.
+        knots: Of the splines.
+        optima: Independent fits; chains start in turn from those near the best.
+        starts: Random starts of each fit.
+        chains: Of the sampler.
+        burn_in: Draws thrown away.
+        effective: Effective sample size at which to stop.
+        most_draws: Draws per chain at which to stop all the same.
+        replicates: Refits of the bootstrap; 0 for none.
+        seed: Of everything.
+        report: Called as report(steps, note=...) while sampling.
+    """
+    smooth = posterior.smooth(mechanism, knots=knots)
+    fits = [
+        fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
+    ]
+    gaussians = [laplace.laplace(fit.likelihood, fit.theta) for fit in fits]
+    order = np.argsort([-gaussian.log_density for gaussian in gaussians])
+    best = gaussians[order[0]]
+    density = tuple(gaussians[i].log_density for i in order)
+    near = [gaussians[i].mode for i in order if best.log_density - gaussians[i].log_density < NEAR]
+    logger.info(
+        "Optima at %s nats; %d of them start chains.",
+        ", ".join(f"{value:.1f}" for value in density),
+        len(near),
+    )
+    likelihood = fits[order[0]].likelihood
+    draws = posterior.sample(
+        likelihood,
+        best,
+        starts=np.array(near),
+        chains=chains,
+        burn_in=burn_in,
+        effective=effective,
+        most_draws=most_draws,
+        seed=seed,
+        report=report,
+    )
+    refits = np.zeros((0, len(best.mode)))
+    if replicates:
+        refits = laplace.bootstrap(likelihood, best, replicates=replicates, seed=seed)
+    return PosteriorRun(fits[order[0]], best, draws, refits, density)
