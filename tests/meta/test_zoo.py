@@ -117,3 +117,40 @@ def test_the_small_track_model_fits_the_real_human_data(folder, real_data):
     spec = zoo.load_spec(folder / "basenji_small.json")
     statistics = json.loads((real_data / "hg38_tiny" / "statistics.json").read_text())
     spec.check_statistics(statistics)
+
+
+def test_the_tutorial_s_toy_is_read_with_its_older_words():
+    """64 bins of 128 bp, none cropped, one target; Adam; batch_norm and a target_crop of 0."""
+    spec = zoo.parse_spec(
+        {
+            "train": {"batch_size": 2, "optimizer": "adam", "learning_rate": 0.0065, "loss": "mse"},
+            "model": {
+                "seq_length": 8192,
+                "target_length": 64,
+                "target_crop": 0,
+                "diagonal_offset": 2,
+                "augment_rc": True,
+                "augment_shift": 11,
+                "activation": "relu",
+                "batch_norm": True,
+                "bn_momentum": 0.9265,
+                "verbose": False,
+                "trunk": [
+                    {"name": "conv_block", "filters": 8, "kernel_size": 11, "pool_size": 2},
+                    {"name": "conv_tower", "filters_init": 8, "pool_size": 2, "repeat": 6},
+                    {"name": "dilated_residual", "filters": 4, "rate_mult": 1.75, "repeat": 1},
+                ],
+                "head_hic": [
+                    {"name": "average_to_2d"},
+                    {"name": "concat_dist_2d"},
+                    {"name": "conv_block_2d", "filters": 4, "kernel_size": 3},
+                    {"name": "symmetrize_2d"},
+                    {"name": "cropping_2d", "cropping": 0},
+                    {"name": "upper_triu", "diagonal_offset": 2},
+                    {"name": "dense", "units": 1, "activation": "linear"},
+                ],
+            },
+        }
+    )
+    assert build.build(spec).output.shape == (None, 1953, 1)
+    spec.check_statistics({"seq_length": 8192, "target_length": 1953, "crop_bp": 0})
