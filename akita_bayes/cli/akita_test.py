@@ -234,10 +234,16 @@ def _figures(report: "accuracy.Report", names: list[str]) -> dict[str, Any]:
 def _show(report: "accuracy.Report", out: Path) -> None:
     import rich.table
 
-    table = rich.table.Table(title=f"{len(report.windows[0])} windows, all targets pooled")
+    targets = len(report.scatter)
+    table = rich.table.Table(
+        title=f"{len(report.windows[0])} windows, mean over {targets} target{'s' * (targets > 1)}"
+    )
     for heading in ("", "MSE", "Pearson", "Spearman", "R2"):
         table.add_column(heading, justify="left" if not heading else "right")
-    contests = [("model", report.model), ("distance alone", report.baseline)]
+    contests = [
+        ("model", report.model),
+        ("distance alone" if report.strata else "training mean", report.baseline),
+    ]
     if report.truth is not None:
         contests.append(("model, against the truth", report.truth))
     for name, scores in contests:
@@ -245,7 +251,7 @@ def _show(report: "accuracy.Report", out: Path) -> None:
         table.add_row(
             name,
             *(
-                f"{numbers[key][-1]:.4f}" if key in numbers else "-"
+                f"{sum(numbers[key][:-1]) / targets:.4f}" if key in numbers else "-"
                 for key in ("mse", "pearsonr", "spearmanr", "r2")
             ),
         )
