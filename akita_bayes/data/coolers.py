@@ -125,7 +125,7 @@ def write_cooler(
     pixels: pd.DataFrame,
     *,
     weights: NDArray | None = None,
-    tol: float = 1e-5,
+    **balance: float,
 ) -> None:
     """Writes a `.cool` atomically, balanced.
 
@@ -136,7 +136,7 @@ def write_cooler(
         pixels: Columns `bin1_id`, `bin2_id` (not left of `bin1_id`) and `count`.
         weights: Balancing weights of every bin, NaN for filtered ones; by default they are found by
             `cooler.balance_cooler` on contacts within chromosomes.
-        tol: Variance of the balanced bins' totals, in reads, at which that search ends.
+        **balance: Options of that search, as `mad_max` and `tol`.
     """
     bins = cooler.binnify(pd.Series(dict(sizes)), width)
     with files.atomic(path) as temporary:
@@ -146,7 +146,9 @@ def write_cooler(
             str(temporary), bins, pixels.sort_values(["bin1_id", "bin2_id"]), ordered=True
         )
         if weights is None:
-            cooler.balance_cooler(cooler.Cooler(str(temporary)), cis_only=True, store=True, tol=tol)
+            cooler.balance_cooler(
+                cooler.Cooler(str(temporary)), cis_only=True, store=True, **balance
+            )
 
 
 def _open(uri: str) -> cooler.Cooler:

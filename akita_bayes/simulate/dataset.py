@@ -200,8 +200,9 @@ def _write_cooler(
             "count": np.concatenate([each.counts for each in pixels]),
         }
     )
+    # Every bin with reads is sound: a filter of outliers finds only neighbours of empty bins.
     mean = 2 * table["count"].sum() / first[-1]
-    coolers.write_cooler(path, sizes, width, table, tol=UNBALANCED**2 * mean**2)
+    coolers.write_cooler(path, sizes, width, table, mad_max=0, tol=(UNBALANCED * mean) ** 2)
 
 
 def _write_records(
