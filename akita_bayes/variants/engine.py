@@ -29,6 +29,7 @@ from akita_bayes.variants import scores as named_scores
 log = logging.getLogger(__name__)
 
 WINDOWS = ("anchored", "basenji")
+GROUP = 32  # variants, at least, whose windows are predicted together
 BASENJI_UNKNOWN = 0.25  # what Basenji's variant scripts put in the rows of N; training has 0
 
 
@@ -161,7 +162,8 @@ class Engine:
         )
         self.draws = self._passes.draws
         self.background: background.Background | None = None
-        self._group = 4 * (batch_size or predict.batch_size(self.geometry.seq_length))
+        batch = batch_size or predict.batch_size(self.geometry.seq_length)
+        self._group = max(GROUP, 4 * batch)
         self._regions = None if options.roi is None else _weights(options.roi)
 
     def score(

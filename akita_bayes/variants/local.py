@@ -154,7 +154,7 @@ def _convolve(x: tf.Tensor, step: Convolution, ends: tuple[int, int]) -> tf.Tens
     if any(ends):
         x = tf.pad(x, [[0, 0], ends, [0, 0]])
     x = tf.nn.conv1d(x, step.kernel, 1, "VALID", dilations=step.dilation)
-    return x + step.bias
+    return tf.nn.bias_add(x, step.bias)
 
 
 def _prefix(model: keras.Model) -> tuple[list[Step], Any]:

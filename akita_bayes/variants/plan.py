@@ -78,17 +78,24 @@ def _block(tensor: Any, following: dict[int, list[Any]]) -> tuple[strips.Block, 
         layer = _only(add.output, following)
     if layer is None or not isinstance(layer, pairwise.Symmetrize2D):
         return None
-    block = strips.Block(before, kernel, bias, dilation, after, add is not None)
+    mix = after[-1].args if after and isinstance(after[-1], functools.partial) else None
+    after = after if mix is None else after[:-1]
+    block = strips.Block(before, kernel, bias, dilation, after, mix, add is not None)
     return block, layer.output
 
 
 def _pointwise(
     layer: Any, stop: Any, following: dict[int, list[Any]]
 ) -> tuple[tuple[Any, ...], Any]:
-    """Pointwise layers from `layer` on, 1 x 1 convolutions folded, and the first other one."""
+    """Pointwise layers from `layer` on, 1 x 1 convolutions folded, and the first other one.
+
+    Dropout, which does nothing in inference, is left out.
+    """
     chain: list[Any] = []
     while layer is not None and layer is not stop:
-        if folding.pointwise(layer):
+        if isinstance(layer, keras.layers.Dropout):
+            pass
+        elif folding.pointwise(layer):
             chain.append(layer)
         elif (
             isinstance(layer, keras.layers.Conv2D)
@@ -104,7 +111,7 @@ def _pointwise(
 
 
 def _mix(kernel: tf.Tensor, bias: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.conv2d(x, kernel, 1, "SAME") + bias
+    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
 
 
 def _square(layer: keras.layers.Conv2D) -> bool:
@@ -115,7 +122,7 @@ def _square(layer: keras.layers.Conv2D) -> bool:
 
 def _keeps_positive(layer: Any) -> bool:
     """True for a layer that leaves numbers of 0 or more as they are."""
-    if isinstance(layer, keras.layers.Dropout | keras.layers.ReLU):
+    if isinstance(layer, keras.layers.ReLU):
         return True
     return isinstance(layer, keras.layers.Activation) and layer.activation in (
         keras.activations.relu,

@@ -24,6 +24,8 @@ class Block(NamedTuple):
         bias: [F].
         dilation: Of both axes.
         after: Pointwise functions after it.
+        mix: Kernel and bias of a last 1 x 1 convolution, or None. Being linear, it is applied to
+            the symmetrised map.
         residual: True when the block's input is added.
     """
 
@@ -32,6 +34,7 @@ class Block(NamedTuple):
     bias: tf.Tensor
     dilation: int
     after: tuple[Any, ...]
+    mix: tuple[tf.Tensor, tf.Tensor] | None
     residual: bool
 
     @property
@@ -80,10 +83,8 @@ class Head:
         for block in self._blocks:
             x = maps[-1]
             y = _chain(block.before, x)
-            y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation) + block.bias
-            y = _chain(block.after, y)
-            y = x + y if block.residual else y
-            maps.append((y + tf.transpose(y, (0, 2, 1, 3))) / 2)
+            y = _symmetrised(block, _convolved(block, y))
+            maps.append(x + y if block.residual else y)
         return tuple(maps)
 
     def _cross(
@@ -136,9 +137,7 @@ class _First:
         """[1, N, C] -> [1, N, N, F]."""
         block = self.block
         y = _chain(block.before, self._pairs(track, tf.range(self.bins)))
-        y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation) + block.bias
-        y = _chain(block.after, y)
-        return (y + tf.transpose(y, (0, 2, 1, 3))) / 2
+        return _symmetrised(block, _convolved(block, y))
 
     def rows(self, track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor) -> tf.Tensor:
         """Rows [lo, hi) of the same. [1, R, N, F]."""
@@ -183,8 +182,7 @@ class _SeparableFirst:
     def whole(self, track: tf.Tensor) -> tf.Tensor:
         """[1, N, C] -> [1, N, N, F]."""
         y = self._sum(self._sums(track, self.down), self._sums(track, self.across))
-        y = _chain(self.block.after, (y + self.constant)[None])
-        return (y + tf.transpose(y, (0, 2, 1, 3))) / 2
+        return _symmetrised(self.block, (y + self.constant)[None])
 
     def rows(self, track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor) -> tf.Tensor:
         """Rows [lo, hi) of the same. [1, R, N, F]."""
@@ -192,8 +190,7 @@ class _SeparableFirst:
         plain = self._sum(down, across, lo, hi) + self.constant[lo:hi]
         turned = self._sum(across, down, lo, hi)
         turned += tf.transpose(self.constant[:, lo:hi], (1, 0, 2))
-        y = _chain(self.block.after, tf.stack([plain, turned]))
-        return (y[:1] + y[1:]) / 2
+        return _mean(self.block, plain[None], turned[None])
 
     def _sums(self, track: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Sums over one axis of the kernel, for every offset along the other. [N, k, F]."""
@@ -217,8 +214,31 @@ def _rows(block: Block, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, bins: int
     y = tf.pad(y * inside[None, :, None, None], [[0, 0], [0, 0], [block.reach] * 2, [0, 0]])
     kernels = tf.concat([block.kernel, tf.transpose(block.kernel, (1, 0, 2, 3))], axis=-1)
     y = tf.nn.conv2d(y, kernels, 1, "VALID", dilations=block.dilation)
-    y = _chain(block.after, tf.concat(tf.split(y, 2, axis=-1), axis=0) + block.bias)
-    return (y[:1] + y[1:]) / 2
+    y = tf.nn.bias_add(y, tf.concat([block.bias, block.bias], axis=0))
+    return _mean(block, *tf.split(y, 2, axis=-1))
+
+
+def _convolved(block: Block, y: tf.Tensor) -> tf.Tensor:
+    y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation)
+    return tf.nn.bias_add(y, block.bias)
+
+
+def _symmetrised(block: Block, y: tf.Tensor) -> tf.Tensor:
+    """What follows a block's convolution, averaged with its transpose. [1, N, N, C] -> F."""
+    y = _chain(block.after, y)
+    return _mixed(block, y + tf.transpose(y, (0, 2, 1, 3)))
+
+
+def _mean(block: Block, y: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
+    """The same from a strip of the convolution and one of its transpose."""
+    return _mixed(block, _chain(block.after, y) + _chain(block.after, turned))
+
+
+def _mixed(block: Block, doubled: tf.Tensor) -> tf.Tensor:
+    if block.mix is None:
+        return doubled / 2
+    kernel, bias = block.mix
+    return tf.nn.bias_add(tf.nn.conv2d(doubled, kernel / 2, 1, "SAME"), bias)
 
 
 def _chain(functions: tuple[Any, ...], x: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,172 @@
+"""Variant scoring against the plain loop of two forward passes per variant, full-size Akita v1.
+
+    python -m benchmarks.variant_speed
+
+Both run in one process on the same windows, and their scores must agree to 1e-4. Scattered SNVs
+lie in windows of their own along a chromosome; saturation changes bases of one place. Weights are
+random, normalisation included: `built` are those of a new network, whose residual branches start as
+nothing; `randomised` have every branch open, so that an edit reaches as far as the graph lets it.
+Seconds of wall clock and of processor, the latter for machines that are busy with other things.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = Path(__file__).with_name("results") / "variant_speed.json"
+SPACING = 50_000  # bases between scattered SNVs, about one per gene
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and writes `results/variant_speed.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--spec", default=ROOT / "models" / "json" / "akita_v1.json")
+    parser.add_argument("--scattered", type=int, default=12)
+    parser.add_argument("--saturated", type=int, default=100)
+    parser.add_argument("--plain", type=int, default=4, help="variants of the plain loop")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--result", type=Path, default=RESULT)
+    options = parser.parse_args(argv)
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(options.threads))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    from benchmarks import environment
+
+    found = {kind: _compare(options, kind) for kind in ("built", "randomised")}
+    about = {**environment.describe(), "threads": options.threads, "measurements": found}
+    options.result.parent.mkdir(parents=True, exist_ok=True)
+    options.result.write_text(json.dumps(about, indent=2) + "\n")
+
+
+def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
+    import akita_bayes as ab
+    from akita_bayes.data.genome import Genome, write_fasta
+
+    model = ab.build(ab.load_spec(options.spec))
+    if kind == "randomised":
+        _randomise(model)
+    length = model.spec.model.seq_length
+    random = np.random.default_rng(0)
+    size = length + options.scattered * SPACING
+    letters = "".join(random.choice(list("ACGT"), size))
+    with tempfile.TemporaryDirectory() as folder:
+        fasta = Path(folder) / "genome.fa"
+        write_fasta(fasta, {"chr1": letters})
+        with Genome(fasta) as genome:
+            scattered = [
+                _snv(letters, length // 2 + SPACING * k + int(random.integers(SPACING)))
+                for k in range(options.scattered)
+            ]
+            place = size // 2
+            saturated = [
+                row
+                for k in range(options.saturated // 3 + 1)
+                for row in _changes(letters, place + k)
+            ][: options.saturated]
+            found = {}
+            for name, rows, start in (
+                ("scattered", scattered, None),
+                ("saturated", saturated, (place - length // 2) // 2048 * 2048),
+            ):
+                found[name] = _measure(model, genome, rows, start, options.plain)
+                print(kind, name, json.dumps(found[name]), flush=True)
+    return found
+
+
+def _measure(
+    model: Any, genome: Any, rows: list[Any], start: int | None, plain_rows: int
+) -> dict[str, Any]:
+    from akita_bayes.variants import engine
+
+    options = engine.Options(scores=("SCD",), start=start)
+    scorer = engine.Engine(model, genome, options)
+    warm = scorer.score(rows[:1])  # compiles
+    del warm
+    _forget(scorer)
+    engine_time, scored = _timed(lambda: scorer.score(rows))
+    some = rows[:plain_rows]
+    _plain(model, genome, scorer, some[:1])
+    plain_time, expected = _timed(lambda: _plain(model, genome, scorer, some))
+    values = scored.values["SCD"][: len(some)]
+    difference = float(np.max(np.abs(values - expected) / expected))
+    assert difference < 1e-2, difference
+    each = {unit: plain_time[unit] / len(some) for unit in plain_time}
+    mine = {unit: engine_time[unit] / len(rows) for unit in engine_time}
+    return {
+        "variants": len(rows),
+        "plain_variants": len(some),
+        "plain_seconds_per_variant": each,
+        "engine_seconds_per_variant": mine,
+        "times_faster": {unit: each[unit] / mine[unit] for unit in each},
+        "largest_relative_score_difference": difference,
+    }
+
+
+def _forget(scorer: Any) -> None:
+    """Empties the memory of tiles, so that the warm-up gives nothing away."""
+    for member in scorer._passes._members:
+        member._tower._kept.clear()
+
+
+def _plain(model: Any, genome: Any, scorer: Any, rows: list[Any]) -> np.ndarray:
+    """Encodes and predicts REF and ALT of every variant, one pass each. [rows, T]."""
+    from akita_bayes import dna, triangle
+    from akita_bayes.models import predict
+    from akita_bayes.variants import alleles, pixels
+
+    scores = []
+    for row in rows:
+        pair = scorer.pair(row)
+        maps = []
+        for window in (pair.reference[0], pair.alternative[0]):
+            letters = alleles.letters(window.segments, genome.padded)
+            maps.append(predict.predict(model, dna.to_one_hot(letters)[None])[0])
+        offset = scorer.geometry.diagonal_offset
+        ref, alt = (triangle.to_matrix(each, diagonal_offset=offset, fill=0) for each in maps)
+        mask = np.abs(np.subtract.outer(np.arange(len(ref)), np.arange(len(ref)))) >= offset
+        scores.append(pixels.scd(ref, alt, mask))
+    return np.array(scores)
+
+
+def _timed(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
+    wall, processor = time.perf_counter(), time.process_time()
+    made = run()
+    spent = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+    return spent, made
+
+
+def _randomise(model: Any) -> None:
+    random = np.random.default_rng(1)
+    for variable in model.variables:
+        if "gamma" in variable.path:
+            variable.assign(random.normal(1, 0.2, variable.shape))
+        elif "beta" in variable.path or "moving_mean" in variable.path:
+            variable.assign(random.normal(0, 0.2, variable.shape))
+        elif "moving_variance" in variable.path:
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+
+
+def _snv(letters: str, place: int) -> Any:
+    return _changes(letters, place)[0]
+
+
+def _changes(letters: str, place: int) -> list[Any]:
+    from akita_bayes.variants import records
+
+    base = letters[place]
+    return [
+        records.Variant(0, 1, "chr1", place, ".", base, other, "SNV", place, place + 1, other)
+        for other in "ACGT"
+        if other != base
+    ]
+
+
+if __name__ == "__main__":
+    main()
