@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+import scipy.stats
+
+from akita_bayes import declarations
+from akita_bayes.layers import measurement
+
+RNG = np.random.default_rng(0)
+ACTIVITY = RNG.uniform(0.001, 1, 40)
+
+
+def drawn(layer, sd=1.0, rng=RNG):
+    return {name: rng.normal(0, sd, shape) for name, shape in layer.shapes.items()}
+
+
+def batched(weights):
+    return {name: np.asarray(value)[None] for name, value in weights.items()}
+
+
+def softmax(logits):
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
+
+
+@pytest.mark.parametrize("read_out", ["activity", "log_activity"])
+def test_bins_are_the_paper_s_two_softmax_layers(read_out):
+    layer = measurement.SoftmaxBins(columns=4, hidden=3, read_out=read_out)
+    weights = drawn(layer)
+    found = np.asarray(layer.outputs(batched(weights), ACTIVITY[None]))[0]
+    for n, t in enumerate(ACTIVITY):
+        seen = np.log(t) if read_out == "log_activity" else t
+        hidden = softmax(weights["hidden_slope"] * seen + weights["hidden_bias"])
+        expected = softmax(hidden @ weights["bin_weight"] + weights["bin_bias"])
+        np.testing.assert_allclose(found[:, n], expected, rtol=1e-9)
+
+
+def test_counts_weight_the_likelihood():
+    layer = measurement.SoftmaxBins(columns=4, hidden=3)
+    weights = batched(drawn(layer))
+    counts = RNG.poisson(2.0, (4, len(ACTIVITY))).astype(float)
+    found = np.asarray(layer.log_prob(weights, ACTIVITY[None], counts, np.ones(len(ACTIVITY))))[0]
+    p = np.asarray(layer.outputs(weights, ACTIVITY[None]))[0]
+    for n in range(len(ACTIVITY)):
+        reads = counts[:, n].astype(int)
+        coefficient = scipy.stats.multinomial.logpmf(reads, reads.sum(), [0.25] * 4)
+        coefficient -= reads.sum() * np.log(0.25)
+        expected = scipy.stats.multinomial.logpmf(reads, reads.sum(), p[:, n]) - coefficient
+        assert found[n] == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("read_out", ["activity", "log_activity"])
+@pytest.mark.parametrize("seed", range(5))
+def test_monotone_bins_are_ordered_by_likelihood_ratio(read_out, seed):
+    layer = measurement.MonotoneBins(columns=6, hidden=4, read_out=read_out)
+    weights = drawn(layer, sd=2.0, rng=np.random.default_rng(seed))
+    activity = np.linspace(0.001, 1, 200)
+    log_p = np.asarray(layer.log_bins(batched(weights), activity[None]))[0]
+    odds = np.diff(log_p, axis=0)
+    assert (np.diff(odds, axis=1) >= -1e-9).all()
+    mean_bin = np.arange(6) @ np.exp(log_p)
+    assert (np.diff(mean_bin) >= -1e-9).all()
+    assert mean_bin[-1] > mean_bin[0]
+    # The free network is not ordered, or the test above would prove nothing.
+    free = measurement.SoftmaxBins(columns=6, hidden=4, read_out=read_out)
+    weights = batched(drawn(free, sd=2.0, rng=np.random.default_rng(seed)))
+    odds = np.diff(np.asarray(free.log_bins(weights, activity[None]))[0], axis=0)
+    assert (np.diff(odds, axis=1) < -1e-6).any()
+
+
+def test_gaussian_noise_is_the_normal_density_of_the_log_read_out():
+    layer = measurement.GaussianNoise()
+    weights = drawn(layer)
+    y, replicates = RNG.normal(size=(1, 40)), RNG.integers(1, 4, 40).astype(float)
+    found = np.asarray(layer.log_prob(batched(weights), ACTIVITY[None], y, replicates))[0]
+    mean = weights["offset"] + np.exp(weights["log_slope"]) * np.log(
+        ACTIVITY + np.exp(weights["log_background"])
+    )
+    expected = replicates * scipy.stats.norm.logpdf(y[0], mean, np.exp(weights["log_sd"]))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    outputs = np.asarray(layer.outputs(batched(weights), ACTIVITY[None]))[0]
+    np.testing.assert_allclose(outputs, [mean, np.full(40, np.exp(weights["log_sd"]))])
+
+
+@pytest.mark.parametrize("skew", [-0.7, 0.0, 0.4])
+def test_skewed_noise_is_a_density_of_two_half_normals(skew):
+    layer = measurement.SkewedNoise()
+    weights = {"offset": 0.3, "log_slope": 0.1, "log_background": -3.0, "log_sd": -0.5}
+    weights["log_skew"] = skew
+    mode, below, above = np.asarray(layer.outputs(batched(weights), np.array([[0.2]])))[0, :, 0]
+    assert above / below == pytest.approx(np.exp(2 * skew))
+    y = np.linspace(mode - 12, mode + 12, 40_001)
+    activity = np.full((1, len(y)), 0.2)
+    log_density = np.asarray(layer.log_prob(batched(weights), activity, y[None], np.ones(len(y))))
+    density = np.exp(log_density[0])
+    assert np.trapezoid(density, y) == pytest.approx(1, abs=1e-6)
+    assert y[density.argmax()] == pytest.approx(mode, abs=1e-3)
+    side = y > mode
+    spread = np.sqrt(np.average((y[side] - mode) ** 2, weights=density[side]))
+    assert spread == pytest.approx(above, rel=1e-3)
+    if skew == 0:
+        np.testing.assert_allclose(density, scipy.stats.norm.pdf(y, mode, np.exp(-0.5)), atol=1e-12)
+
+
+def test_poisson_counts_up_to_the_factorial():
+    layer = measurement.PoissonCounts()
+    weights = drawn(layer)
+    counts, exposure = RNG.poisson(3.0, (1, 40)).astype(float), RNG.uniform(1, 9, 40)
+    found = np.asarray(layer.log_prob(batched(weights), ACTIVITY[None], counts, exposure))[0]
+    mean = exposure * np.exp(weights["log_scale"]) * (ACTIVITY + np.exp(weights["log_background"]))
+    expected = scipy.stats.poisson.logpmf(counts[0], mean)
+    expected += scipy.special.gammaln(counts[0] + 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", sorted(measurement.PROCESSES))
+def test_several_sets_of_weights_are_evaluated_at_once(kind):
+    spec = declarations.Measurement(kind=kind, hidden=4)
+    layer = measurement.process(spec, 5 if kind.endswith("bins") else 1)
+    rng = np.random.default_rng(1)
+    many = [layer.start(rng) for _ in range(3)]
+    observed = rng.poisson(2.0, (layer.columns, 40)).astype(float)
+    stacked = {name: np.stack([one[name] for one in many]) for name in layer.shapes}
+    activity = rng.uniform(0.01, 1, (3, 40))
+    together = np.asarray(layer.log_prob(stacked, activity, observed, np.ones(40)))
+    for one, t, row in zip(many, activity, together, strict=True):
+        alone = np.asarray(layer.log_prob(batched(one), t[None], observed, np.ones(40)))[0]
+        np.testing.assert_allclose(row, alone, rtol=1e-9)
+    assert set(one) == set(layer.shapes)
+
+
+@pytest.mark.parametrize("kind", sorted(measurement.PROCESSES))
+def test_a_layer_says_the_name_and_unit_of_every_weight(kind):
+    layer = measurement.process(declarations.Measurement(kind=kind, hidden=4), 3)
+    layer.build((None, 1))
+    assert {weight.name for weight in layer.weights} == set(layer.units) == set(layer.shapes)

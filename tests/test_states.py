@@ -1,0 +1,166 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors, states
+
+TWO_SITES = {
+    "kind": "thermodynamic",
+    "name": "two_sites",
+    "sequence_length": 8,
+    "energies": {"a": {"site": [0, 3]}, "b": {"site": [4, 8]}, "ab": {}},
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+}
+CYCLE = {
+    "kind": "kinetic",
+    "name": "cycle",
+    "sequence_length": 6,
+    "species": ["unbound", "closed", "open"],
+    "rates": {
+        "k1": {"from": "unbound", "to": "closed", "site": [0, 6]},
+        "k-1": {"from": "closed", "to": "unbound"},
+        "k2": {"from": "closed", "to": "open"},
+        "k-2": {"from": "open", "to": "closed", "value": 0},
+        "k3": {"from": "open", "to": "unbound", "value": 1.0},
+    },
+    "product": ["k3"],
+}
+
+
+def changed(spec, **changes):
+    """A copy with dotted keys set, or removed where the value is `...`; "__" stands for a dot."""
+    spec = copy.deepcopy(spec)
+    for path, value in changes.items():
+        *folders, last = path.split("__")
+        place = spec
+        for folder in folders:
+            place = place[folder]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return spec
+
+
+def test_occupancy_counts_how_often_each_energy_occurs():
+    twice = changed(TWO_SITES, states__ab={"energies": ["a", "a", "b", "ab"], "activity": 1})
+    mechanism = states.parse(twice)
+    np.testing.assert_array_equal(mechanism.occupancy, [[0, 0, 0], [1, 0, 0], [0, 1, 0], [2, 1, 1]])
+
+
+def test_one_kt_at_37_degrees_is_the_gas_constant_times_temperature():
+    mechanism = states.parse(TWO_SITES)
+    # R = 1.987204 cal / (mol K), so 0.616 kcal/mol; the paper rounds to 0.62.
+    assert mechanism.kcal_per_kt == pytest.approx(1.987204e-3 * 310.15, rel=1e-6)
+
+
+def test_a_mechanism_is_frozen_and_survives_json():
+    for spec in (TWO_SITES, CYCLE):
+        mechanism = states.parse(spec)
+        again = states.parse(json.loads(mechanism.model_dump_json(by_alias=True)))
+        assert again == mechanism
+        with pytest.raises(Exception, match="frozen"):
+            mechanism.name = "other"
+
+
+def test_rates_of_zero_are_no_terms():
+    mechanism = states.parse(CYCLE)
+    assert list(mechanism.terms) == ["k1", "k-1", "k2", "k3"]
+    assert mechanism.edges == [(0, 1), (1, 0), (1, 2), (2, 0)]
+
+
+def test_rate_laws_in_symbols():
+    assert states.rate_law(states.parse(TWO_SITES)) == (
+        "t = (e^-b + e^-(a + b + ab)) / (1 + e^-a + e^-b + e^-(a + b + ab))"
+    )
+    # Briggs-Haldane with an irreversible isomerisation: k3 k1 k2 / (k2 k3 + k-1 k3 + ...).
+    flux, law = states.rate_law(states.parse(CYCLE)).splitlines()
+    assert flux == "t = k3 P_open"
+    assert law.startswith("P_open = k1 k2 / (")
+    terms = law[law.index("(") + 1 : -1].split(" + ")
+    assert sorted(" ".join(sorted(term.split())) for term in terms) == sorted(
+        ["k-1 k3", "k2 k3", "k1 k3", "k1 k2"]
+    )
+
+
+def test_the_symbolic_law_of_activities_names_what_is_fitted():
+    spec = changed(TWO_SITES, activities={"helped": {}}, states__ab__activity="helped")
+    assert "helped e^-(a + b + ab)" in states.rate_law(states.parse(spec))
+
+
+WRONG = [
+    (TWO_SITES, {"states__b__energies": ["bb"]}, r'states\.b\.energies: unknown energy "bb"\. Did'),
+    (TWO_SITES, {"states__b__activity": 0, "states__ab__activity": 0}, "activities are all equal"),
+    (TWO_SITES, {"states__b__activity": "on"}, r'states\.b\.activity: unknown activity "on"'),
+    (TWO_SITES, {"states__b__activity": -1}, "-1.* is not 0 or more"),
+    (TWO_SITES, {"activities": {"on": {}}}, "activities.on: no state has this activity"),
+    (TWO_SITES, {"energies__a__site": [6, 9]}, r"energies\.a\.site: bases 6 to 9 lie outside"),
+    (TWO_SITES, {"energies__a__site": [3, 3]}, "bases 3 to 3 lie outside"),
+    (
+        TWO_SITES,
+        {"states__twin": {"energies": ["a"]}},
+        'states.twin: cannot be told apart from "a"',
+    ),
+    (TWO_SITES, {"energies__c": {}}, "energies.c: no state has this energy"),
+    (
+        TWO_SITES,
+        {
+            "states__free__energies": ["ab"],
+            "states__a__energies": ["a", "ab"],
+            "states__b__energies": ["b", "ab"],
+        },
+        "energies.ab: occurs equally in every state and cancels",
+    ),
+    (
+        TWO_SITES,
+        {"energies__c": {}, "states__ab__energies": ["a", "b", "ab", "c"]},
+        "cannot be told apart; give one of them a value",
+    ),
+    (TWO_SITES, {"energies__ab__neighbours": True}, "energies.ab: neighbours need a site"),
+    (TWO_SITES, {"energies__a__value": 1.0}, "energies.a: a term with a site is always fitted"),
+    (TWO_SITES, {"energies__a__width": 3}, r"energies\.a\.width: unknown key"),
+    (TWO_SITES, {"energies__a__prior": {"sd": 0}}, r"energies\.a\.prior\.sd: input should be"),
+    (TWO_SITES, {"wild_type": "ACGT"}, "wild_type: 4 bases, but sequence_length is 8"),
+    (TWO_SITES, {"wild_type": "ACGTNCGT"}, "wild_type: has letters beyond"),
+    (TWO_SITES, {"states": {"free": {}}}, "at least 2 states"),
+    (TWO_SITES, {"energies": ...}, "energies: is missing"),
+    (TWO_SITES, {"kind": "static"}, 'kind: say "thermodynamic" or "kinetic"'),
+    (CYCLE, {"rates__k1__to": "close"}, r'rates\.k1\.to: unknown species "close"\. Did you mean'),
+    (CYCLE, {"species": ["unbound", "closed", "open", "dead"]}, '"dead" is disconnected'),
+    (CYCLE, {"rates__k2__value": 0}, "no path from .* to the product"),
+    (CYCLE, {"rates__k3__value": 0}, "cannot be reached from|no path|is 0"),
+    (CYCLE, {"product": ["k4"]}, 'product: unknown rate "k4"'),
+    (CYCLE, {"product": ["k-2"]}, r'the rate "k-2" is 0, so there is no path to the product'),
+    (CYCLE, {"product": []}, "product: name the rate"),
+    (CYCLE, {"rates__k1__neighbours": True}, "only energies can have neighbours"),
+    (CYCLE, {"rates__k1__from": "closed"}, "leads from .* to itself"),
+    (CYCLE, {"species": ["unbound"]}, "at least 2 different names"),
+]
+
+
+@pytest.mark.parametrize(("spec", "changes", "message"), WRONG, ids=[row[2] for row in WRONG])
+def test_what_says_no_mechanism_is_refused_in_the_words_of_the_spec(spec, changes, message):
+    with pytest.raises(errors.SpecError, match=message):
+        states.parse(changed(spec, **changes))
+
+
+def test_the_error_of_a_file_begins_with_its_name(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(changed(TWO_SITES, energies__a__site=[6, 9])))
+    with pytest.raises(errors.SpecError, match=r"wrong\.json: energies\.a\.site"):
+        states.load(path)
+
+
+def test_a_constant_that_is_given_needs_no_identity():
+    """A known energy that always goes with another is no redundancy: only one is fitted."""
+    spec = changed(
+        TWO_SITES, energies__c={"value": -1.0}, states__ab__energies=["a", "b", "ab", "c"]
+    )
+    assert states.parse(spec).energies["c"].value == -1.0
