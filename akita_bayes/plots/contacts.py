@@ -49,7 +49,8 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     panels[0, -2].legend(fontsize=6, frameon=False)
     for panel in panels[-1, -2:]:
         panel.set_xlabel("distance (bp)", fontsize=8)
-    drawing.colorbar(image, ax=panels[:, : len(names)].ravel().tolist(), shrink=0.6, pad=0.01)
+    maps = panels[:, : len(names)].ravel().tolist()
+    drawing.colorbar(image, ax=maps, shrink=0.6, pad=0.01, label="target")
     with files.atomic(path) as temporary:
         drawing.savefig(temporary, dpi=130)
 
