@@ -32,7 +32,7 @@ def test_energies_are_sums_over_the_letters_of_a_site():
         for row, position in enumerate(range(1, 3)):
             a = a + weights["a_pairs"][row, letters[position], letters[position + 1]]
         b = weights["b_chemical_potential"]
-        b = b + sum(weights["b_matrix"][row, letters[l]] for l in range(2))
+        b = b + sum(weights["b_matrix"][row, letters[row]] for row in range(2))
         return [a, weights["i"], b]
 
     np.testing.assert_allclose(
