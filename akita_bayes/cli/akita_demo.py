@@ -109,7 +109,7 @@ def _simulate(out: Path, options: argparse.Namespace) -> "Design":
             chosen,
             seed=options.seed,
             workers=options.processes,
-            coolers=False,
+            with_coolers=False,
             advance=advance,
         )
     return chosen

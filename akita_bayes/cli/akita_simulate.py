@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 chosen,
                 seed=options.seed,
                 workers=options.processes,
-                coolers=not options.no_coolers,
+                with_coolers=not options.no_coolers,
                 advance=advance,
             )
         console.stdout.print(_summary(options.out, chosen), highlight=False, soft_wrap=True)

@@ -12,10 +12,7 @@ The folder is itself a data directory (`docs/formats.md`), and beside its record
     simulation.json                 every parameter, enough to simulate an edited genome
 """
 
-import concurrent.futures
 import itertools
-import multiprocessing
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,16 +24,13 @@ from numpy.typing import NDArray
 
 from akita_bayes import __version__, errors, files
 from akita_bayes.regions import Region
-from akita_bayes.simulate import chromatin, effects, experiment, parameters
+from akita_bayes.simulate import chromatin, coolers, effect_files, experiment, parameters, pool
 from akita_bayes.simulate.design import Design
 
 if TYPE_CHECKING:
     from akita_bayes.data import tfrecord
 
 RECORDS_PER_FILE = 128
-UNBALANCED = 0.01
-"""Relative deviation of bins' totals left by balancing."""
-
 _LINE = 80
 
 
@@ -46,7 +40,7 @@ def simulate(
     *,
     seed: int = 0,
     workers: int = 2,
-    coolers: bool = True,
+    with_coolers: bool = True,
     advance: Callable[..., None] = lambda steps=1, **fields: None,
 ) -> Path:
     """Simulates a genome and an experiment and writes a folder; the same seed, the same folder.
@@ -56,7 +50,7 @@ def simulate(
         design: What to simulate.
         seed: Of every random draw.
         workers: Processes.
-        coolers: Write coolers too; they take most of the time.
+        with_coolers: Write coolers too; they take most of the time.
         advance: Told of every step done; `total=` announces how many there are.
 
     Raises:
@@ -68,7 +62,7 @@ def simulate(
             f"{out_dir}: not empty, and no simulation; choose another folder for the simulation."
         )
     names = list(design.chromosomes())
-    maps = len(design.cell_types) * (design.replicates + 1) if coolers else 0
+    maps = len(design.cell_types) * (design.replicates + 1) if with_coolers else 0
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))
     advance(0, total=len(names) + maps + len(splits) + 1, note="chromosomes")
     with files.atomic(out_dir, directory=True) as folder:
@@ -79,10 +73,10 @@ def simulate(
         _write_genome(folder, done)
         _write_sites(folder, done, design)
         advance(0, note="variants")
-        effects.write(folder, [done[-1].chromosome], design, seed=seed)
+        effect_files.write(folder, [done[-1].chromosome], design, seed=seed)
         advance(1)
-        if coolers:
-            _write_coolers(folder, done, design, workers, advance)
+        if with_coolers:
+            coolers.write(folder, done, design, workers, advance)
         _write_records(folder, done, design, advance)
         _write_tables(folder, design)
         parameters.write(folder, design, seed=seed, version=__version__)
@@ -94,21 +88,7 @@ def _experiments(
 ) -> Iterator[experiment.Experiment]:
     """In the order of names."""
     chromatin.observed_over_expected(np.ones((8, 8)))  # compiles once, before processes part
-    yield from _parallel([(experiment.run, (name, design, seed)) for name in names], workers)
-
-
-def _parallel(jobs: list[tuple[Callable, tuple]], workers: int) -> Iterator:
-    """Results of all jobs, in order, from at most `workers` processes."""
-    if workers <= 1:
-        yield from (function(*arguments) for function, arguments in jobs)
-        return
-    # A forked process inherits compiled functions, but TensorFlow does not survive a fork.
-    forks = "fork" in multiprocessing.get_all_start_methods() and "tensorflow" not in sys.modules
-    context = multiprocessing.get_context("fork" if forks else "spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(function, *arguments) for function, arguments in jobs]
-        while futures:
-            yield futures.pop(0).result()
+    yield from pool.results([(experiment.run, (name, design, seed)) for name in names], workers)
 
 
 def _write_genome(folder: Path, done: list[experiment.Experiment]) -> None:
@@ -146,63 +126,6 @@ def _write_sites(folder: Path, done: list[experiment.Experiment], design: Design
     ):
         table = pd.DataFrame(rows, columns=columns)
         table.to_csv(folder / path, sep="\t", index=False)
-
-
-def _write_coolers(
-    folder: Path,
-    done: list[experiment.Experiment],
-    design: Design,
-    workers: int,
-    advance: Callable[..., None],
-) -> None:
-    (folder / "coolers").mkdir()
-    sizes = {one.chromosome.name: len(one.chromosome.sequence) for one in done}
-    jobs = []
-    for cell, name in enumerate(design.cell_types):
-        for replicate in range(design.replicates):
-            pixels = [one.pixels[cell][replicate] for one in done]
-            jobs.append((f"{name}_rep{replicate + 1}", pixels))
-        jobs.append((name, [_pooled(one.pixels[cell]) for one in done]))
-    paths = [folder / "coolers" / f"{name}.cool" for name, _ in jobs]
-    calls = [
-        (_write_cooler, (path, sizes, design, pixels))
-        for path, (_, pixels) in zip(paths, jobs, strict=True)
-    ]
-    for path, _ in zip(paths, _parallel(calls, workers), strict=True):
-        advance(1, note=path.name)
-
-
-def _pooled(replicates: list[experiment.Pixels]) -> experiment.Pixels:
-    """Sum of counts over replicates."""
-    keys = [each.bin1.astype(np.int64) << 32 | each.bin2 for each in replicates]
-    key, where = np.unique(np.concatenate(keys), return_inverse=True)
-    count = np.bincount(where, np.concatenate([each.counts for each in replicates]))
-    return experiment.Pixels(
-        (key >> 32).astype(np.int32), (key & 0xFFFFFFFF).astype(np.int32), count.astype(np.int32)
-    )
-
-
-def _write_cooler(
-    path: Path, sizes: dict[str, int], design: Design, pixels: list[experiment.Pixels]
-) -> None:
-    from akita_bayes.data import coolers
-
-    width = design.physics.bin_size
-    first = np.concatenate([[0], np.cumsum([size // width for size in sizes.values()])])
-    table = pd.DataFrame(
-        {
-            "bin1_id": np.concatenate(
-                [each.bin1 + offset for each, offset in zip(pixels, first[:-1], strict=True)]
-            ),
-            "bin2_id": np.concatenate(
-                [each.bin2 + offset for each, offset in zip(pixels, first[:-1], strict=True)]
-            ),
-            "count": np.concatenate([each.counts for each in pixels]),
-        }
-    )
-    # Every bin with reads is sound: a filter of outliers finds only neighbours of empty bins.
-    mean = 2 * table["count"].sum() / first[-1]
-    coolers.write_cooler(path, sizes, width, table, mad_max=0, tol=(UNBALANCED * mean) ** 2)
 
 
 def _write_records(
@@ -262,7 +185,7 @@ def _record(chrom: str, window: experiment.Window) -> "tfrecord.Record":
 
 
 def ceiling(windows: list[experiment.Window], cell_types: tuple[str, ...]) -> dict[str, list]:
-    """How well data of this depth can be predicted, by target; see `docs/formats.md`.
+    """How well data of this depth can be predicted, by target; see `docs/simulator.md`.
 
     `target_truth_pearson`: the data against the noise-free truth, which is what a perfect model
     scores on the data. `replicate_pearson`: one replicate against another, mean over pairs.

@@ -130,8 +130,10 @@ def test_sites_are_listed_where_they_are(folder, small_design):
 
 
 def test_the_seed_decides(folder, tmp_path, small_design):
-    again = dataset.simulate(tmp_path / "same", small_design, workers=1, coolers=False)
-    other = dataset.simulate(tmp_path / "other", small_design, workers=1, coolers=False, seed=1)
+    again = dataset.simulate(tmp_path / "same", small_design, workers=1, with_coolers=False)
+    other = dataset.simulate(
+        tmp_path / "other", small_design, workers=1, with_coolers=False, seed=1
+    )
     for name in ("genome.fa", "sites.bed", "variants.vcf", "truth/ceiling.json"):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
         assert (other / name).read_bytes() != (folder / name).read_bytes()
@@ -161,7 +163,7 @@ def test_nothing_is_left_of_a_simulation_that_failed(tmp_path, small_design, mon
     monkeypatch.setattr(dataset.parameters, "write", fail)
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
     with pytest.raises(OSError, match="no space"):
-        dataset.simulate(tmp_path / "sim", tiny, workers=1, coolers=False)
+        dataset.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -172,5 +174,5 @@ def test_progress_reaches_its_total(tmp_path, small_design):
         told.append((steps, total))
 
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
-    dataset.simulate(tmp_path / "sim", tiny, workers=1, coolers=False, advance=advance)
+    dataset.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False, advance=advance)
     assert sum(steps for steps, _ in told) == next(total for _, total in told if total)

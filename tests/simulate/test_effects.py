@@ -6,7 +6,7 @@ import pysam
 import pytest
 
 from akita_bayes import dna, triangle
-from akita_bayes.simulate import chromatin, effects, genome, sites
+from akita_bayes.simulate import chromatin, effect_files, effects, genome, sites
 
 CELL = "alpha"
 
@@ -20,7 +20,7 @@ def chromosome(bench):
 def folder(tmp_path_factory, chromosome, small_design):
     folder = tmp_path_factory.mktemp("effects")
     (folder / "genome.fa").write_text(f">chr1\n{chromosome.sequence}\n")
-    effects.write(folder, [chromosome], small_design, seed=0)
+    effect_files.write(folder, [chromosome], small_design, seed=0)
     return folder
 
 

@@ -1,0 +1,94 @@
+"""Variants of known effect on disk: a VCF to score, and a table of what is true."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pysam
+
+from akita_bayes.simulate import effects, genome
+from akita_bayes.simulate.design import Design
+
+
+def write(
+    folder: str | Path,
+    chromosomes: list[genome.Chromosome],
+    design: Design,
+    *,
+    seed: int,
+) -> None:
+    """Writes `variants.vcf` and `variants.tsv`, the table with the true effects.
+
+    The table has a row per variant: `scd_{cell}` is the root of the summed squares of the change of
+    the map over paired pixels, by `true_change`.
+    """
+    folder = Path(folder)
+    drawn = []
+    for chromosome in chromosomes:
+        chosen = effects.choose(
+            chromosome,
+            design.physics,
+            margin=design.seq_length,
+            per_kind=design.variants,
+            seed=seed,
+        )
+        drawn += [(effect, chromosome.sequence) for effect in chosen]
+    drawn.sort(key=lambda pair: (pair[0].chrom, pair[0].start, pair[0].end, pair[0].kind))
+    rows = []
+    with pysam.VariantFile(str(folder / "variants.vcf"), "w", header=_header(chromosomes)) as out:
+        for number, (effect, sequence) in enumerate(drawn, 1):
+            record = out.new_record(**_record(effect, sequence, f"v{number}"))
+            out.write(record)
+            row = {"id": record.id, "chrom": effect.chrom, "start": effect.start}
+            row |= {"end": effect.end, "kind": effect.kind, "type": _type(effect)}
+            row |= {"neutral": effect.kind.startswith("neutral")}
+            scd = np.sqrt(np.nansum(effects.true_change(effect, sequence, design) ** 2, axis=0))
+            row |= dict(zip([f"scd_{cell}" for cell in design.cell_types], scd, strict=True))
+            rows.append(row)
+    pd.DataFrame(rows).to_csv(folder / "variants.tsv", sep="\t", index=False, float_format="%.6g")
+
+
+def _type(effect: effects.Effect) -> str:
+    if effect.kind.startswith("stretch"):
+        return {"deletion": "DEL", "inversion": "INV", "duplication": "DUP"}[
+            effect.kind.removeprefix("stretch_")
+        ]
+    length = effect.end - effect.start
+    if len(effect.alt) == length:
+        return "SNV" if length == 1 else "MNV"
+    return "DEL"
+
+
+def _header(chromosomes: list[genome.Chromosome]) -> pysam.VariantHeader:
+    header = pysam.VariantHeader()
+    for chromosome in chromosomes:
+        header.contigs.add(chromosome.name, len(chromosome.sequence))
+    header.info.add("SVTYPE", 1, "String", "Type of structural variant")
+    header.info.add("SVLEN", 1, "Integer", "Difference in length between ALT and REF")
+    header.info.add("KIND", 1, "String", "What the simulation knows about the variant")
+    for name, words in (("DEL", "Deletion"), ("INV", "Inversion"), ("DUP", "Tandem duplication")):
+        header.add_line(f'##ALT=<ID={name},Description="{words}">')
+    return header
+
+
+def _record(effect: effects.Effect, sequence: str, name: str) -> dict:
+    """Arguments of `new_record`; deletions are anchored at the base before, as VCF asks."""
+    info: dict[str, str | int] = {"KIND": effect.kind}
+    anchored = effect.kind.startswith("stretch") or not effect.alt
+    start = effect.start - anchored
+    reference, alt = sequence[start : effect.end], sequence[start] * anchored + effect.alt
+    if effect.kind.startswith("stretch"):
+        kind = _type(effect)
+        reference, alt = sequence[start], f"<{kind}>"
+        length = effect.end - effect.start
+        info |= {"SVTYPE": kind, "SVLEN": -length if kind == "DEL" else length}
+        if kind == "INV":
+            info["SVLEN"] = 0
+    return {
+        "contig": effect.chrom,
+        "start": start,
+        "stop": effect.end,
+        "id": name,
+        "alleles": (reference, alt),
+        "info": info,
+    }
