@@ -64,3 +64,12 @@ def test_a_folder_without_a_simulation_is_refused(tmp_path):
 def test_impossible_designs_are_refused(change, says):
     with pytest.raises(errors.DataError, match=says):
         dataclasses.replace(design.PRESETS["tiny"], **change)
+
+
+def test_public_names_are_those_of_their_modules():
+    import akita_bayes as ab
+
+    assert ab.simulate.PRESETS is design.PRESETS
+    assert ab.simulate.Physics is physics.Physics
+    with pytest.raises(AttributeError, match="no attribute 'utils'"):
+        ab.simulate.utils  # noqa: B018
