@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         help="bases off centre that let neighbours share a window",
     )
     parser.add_argument("--roi", help="BED of regions for the ROI score; column 5 is the weight")
+    parser.add_argument(
+        "--intervals", help="JSON of intervals fitted to variants of known effect; with --draws"
+    )
     parser.add_argument("--region", help="only records here, as chr1:1,000-2,000")
     parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
@@ -103,6 +106,7 @@ def _score(options: argparse.Namespace) -> None:
         window=options.window,
         share_windows=options.share_windows,
         roi=options.roi,
+        intervals=options.intervals,
     )
     model = load.load_model((options.params, options.model), head=options.head)
     with console.progress("Scoring") as advance:

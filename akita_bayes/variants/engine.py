@@ -18,6 +18,7 @@ from akita_bayes.variants import (
     alignment,
     alleles,
     background,
+    conformal,
     intervals,
     passes,
     records,
@@ -49,6 +50,7 @@ class Options:
         share_windows: Bases by which an event may lie off the centre so that neighbours share a
             window; 0 centres each to within a bin.
         roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
+        intervals: JSON of `conformal.save`; its scores' q05 and q95 are those intervals.
         start: First base of every window, for variants of one neighbourhood; None centres them.
     """
 
@@ -62,6 +64,7 @@ class Options:
     window: str = "anchored"
     share_windows: int = 0
     roi: str | None = None
+    intervals: str | None = None
     start: int | None = None
 
     def __post_init__(self) -> None:
@@ -165,6 +168,7 @@ class Engine:
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
         self._group = max(GROUP, 4 * batch)
         self._regions = None if options.roi is None else _weights(options.roi)
+        self._widened = {} if options.intervals is None else conformal.load(options.intervals)
 
     def score(
         self,
@@ -303,6 +307,9 @@ class Engine:
             scored.values[score.name][row] = draws.mean(axis=0)
             if self.draws > 1:
                 summary = intervals.summarise(draws, null)
+                if score.name in self._widened:
+                    low, high = self._widened[score.name].interval(summary.mean, summary.sd)
+                    summary = summary._replace(q05=low, q95=high)
                 for statistic in results.STATISTICS[:-1]:
                     scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
 

@@ -193,8 +193,9 @@ def provenance(model: Any, fasta: str | Path, options: engine.Options) -> dict[s
         "genome_digest": files.digest(fasta),
     }
     settings = dataclasses.asdict(options)
-    if options.roi is not None:
-        settings["roi_digest"] = files.digest(options.roi)
+    for name in ("roi", "intervals"):
+        if settings[name] is not None:
+            settings[f"{name}_digest"] = files.digest(settings[name])
     return {**about, "options": json.dumps(settings, sort_keys=True)}
 
 

@@ -11,7 +11,7 @@ import akita_bayes as ab
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from akita_bayes.models import predict
-from akita_bayes.variants import engine, records, scores
+from akita_bayes.variants import conformal, engine, records, scores
 from tests import tiny
 from tests.variants.conftest import LONG
 
@@ -280,6 +280,19 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
     apart = np.mean([np.linalg.norm(b - a) for a, b in zip(refs[:-1], alts[1:], strict=True)])
     assert same < apart / 3
     assert table["SCD_p_null:0"][0] < 0.2
+
+
+def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf, tmp_path):
+    path = write_vcf(line(1000), header=HEADER)
+    widening = conformal.Widening(floor=0.1, spread=0.5, error=2.0)
+    conformal.save(tmp_path / "i.json", {"SCD": widening})
+    options = {"draws": 4, "scores": ("SCD", "SSD")}
+    plain = score(latent_model, path, long_genome, **options)
+    table = score(latent_model, path, long_genome, intervals=str(tmp_path / "i.json"), **options)
+    low, high = widening.interval(plain["SCD:0"], plain["SCD_sd:0"])
+    np.testing.assert_allclose(table["SCD_q05:0"], low, rtol=1e-5)
+    np.testing.assert_allclose(table["SCD_q95:0"], high, rtol=1e-5)
+    np.testing.assert_array_equal(table["SSD_q05:0"], plain["SSD_q05:0"])
 
 
 def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp_path):
