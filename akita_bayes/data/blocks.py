@@ -6,6 +6,7 @@ cooler, its windows' targets computed, and both kept in one HDF5 file until reco
 
 import dataclasses
 import functools
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,7 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
 
     Raises:
         DataError: A cooler is damaged, or lacks what `global_obsexp` needs.
+        OSError: The disk is full.
     """
     transform = sources.transform
     shape = (len(block.windows), transform.pixels, len(sources.targets))
@@ -119,11 +121,14 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
             values[row, :, index] = found.values
             masks[row, :, index] = found.mask
     usable = [row for row in range(len(block.windows)) if row not in reasons]
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    image = io.BytesIO()  # HDF5 tells a full disk in too many ways
+    with h5py.File(image, "w") as file:
         file["row"] = np.array(usable, np.int64)
         file["target"] = values[usable]
         file["mask"] = np.packbits(masks[usable].reshape(len(usable), shape[1] * shape[2]), axis=1)
         file.attrs["dropped"] = json.dumps(reasons)
+    with files.atomic(path) as temporary:
+        temporary.write_bytes(image.getbuffer())
     return len(block.windows)
 
 

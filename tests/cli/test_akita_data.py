@@ -244,17 +244,19 @@ def test_bad_input_is_one_line_and_exit_2(folder, capsys, spoil, reason):
     assert not list(folder.rglob("*.partial.*"))
 
 
-def test_a_full_disk_leaves_no_record_file(folder, capsys):
+@pytest.mark.parametrize("room", [2_000, 12_000, 30_000])
+def test_a_full_disk_leaves_no_half_written_file(folder, capsys, room):
+    """At any moment: writing options, blocks, records."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
-        status = run(folder, "--stride_train", "0.0625")
+        status = run(folder, "--stride_train", "0.125")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert status == 2
     assert "the disk is full" in capsys.readouterr().err
     assert not list(folder.rglob("*.partial.*"))
-    assert run(folder, "--stride_train", "0.0625", "--restart") == 0
+    assert run(folder, "--stride_train", "0.125", "--restart") == 0
     assert akita_data.main(["--check", str(folder / "out")]) == 0
 
 
