@@ -32,8 +32,12 @@ def _parser() -> argparse.ArgumentParser:
         "--reads", type=_numbers, default=(100_000.0,), help="reads of each library"
     )
     parser.add_argument("--bins", type=_numbers, default=(9.0,), help="sorted bins")
-    parser.add_argument("--noise", type=float, default=0.5, help="sd of log fluorescence, in nats")
+    parser.add_argument("--cells", type=float, default=200.0, help="sorted cells per sequence")
+    parser.add_argument("--noise", type=float, default=1.0, help="sd of log fluorescence, in nats")
     parser.add_argument("--background", type=float, default=1e-3, help="activity seen without any")
+    parser.add_argument(
+        "--contamination", type=float, default=0.02, help="share of reads from any bin alike"
+    )
     parser.add_argument("--sorted_only", action="store_true", help="no unsorted sample as bin 0")
     parser.add_argument("--design", action="store_true", help="sweep, and report interval widths")
     parser.add_argument("--seed", type=int, default=0, help="of parameters, library and reads")
@@ -69,8 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 reads=int(reads),
                 bins=int(bins),
                 unsorted=not options.sorted_only,
+                cells=options.cells,
                 noise=options.noise,
                 background=options.background,
+                contamination=options.contamination,
             )
             for reads in sweeps["reads"]
             for bins in sweeps["bins"]

@@ -25,11 +25,11 @@ def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
 def logo(
     axes: matplotlib.axes.Axes, matrix: NDArray[np.float64], *, first: int = 0, title: str = ""
 ) -> None:
-    """Draws an energy matrix [W, 4] as a logo; the y axis points down, so binding points up."""
-    centred = pd.DataFrame(matrix - matrix.mean(1, keepdims=True), columns=list(dna.ALPHABET))
-    centred.index += first
-    logomaker.Logo(centred, ax=axes, color_scheme=BASES, flip_below=False, shade_below=0.4)
-    axes.invert_yaxis()
+    """Draws an energy matrix [W, 4] as a logo; energy points down, so that binding stands up."""
+    binding = pd.DataFrame(matrix.mean(1, keepdims=True) - matrix, columns=list(dna.ALPHABET))
+    binding.index += first
+    logomaker.Logo(binding, ax=axes, color_scheme=BASES, flip_below=False, fade_below=0.5)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(title=title, ylabel="energy (kT)", xlabel="base of the promoter")
 

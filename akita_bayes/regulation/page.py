@@ -107,7 +107,7 @@ def page(fit: fitting.Fit) -> Page:
         seen = np.asarray(fit.likelihood.activity(fit.theta[None]))[0]
         low, high = np.quantile(seen, [0.005, 0.995])
         grid = np.geomspace(max(low, 1e-6), high, GRID)
-        weights = {k: v[None] for k, v in parameters.weights(fit.theta, library).items()}
+        weights = parameters.weights(fit.theta[None], library)
         bins = np.asarray(parameters.processes[library].outputs(weights, grid[None]))[0]
     rows = [
         {"name": f"{name} (wild type)" if name in fit.wild_type else name, **found._asdict()}

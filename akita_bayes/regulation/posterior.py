@@ -289,7 +289,7 @@ def stretched(z: NDArray, effective: float) -> NDArray[np.float64]:
     """
     values, vectors = np.linalg.eigh(np.cov(z.T))
     edge = (1 + np.sqrt(z.shape[1] / max(effective, 1.0))) ** 2
-    factor = np.where(values > edge, np.sqrt(values), 1.0)
+    factor = np.sqrt(np.where(values > edge, values, 1.0))
     return (vectors * factor) @ vectors.T
 
 
@@ -325,7 +325,7 @@ def smooth(mechanism: states.Mechanism, *, knots: int = 10) -> states.Mechanism:
         update={
             "kind": "spline_bins",
             "hidden": knots,
-            "weight_prior": declarations.Normal(sd=2.0),
+            "weight_prior": declarations.Normal(sd=4.0),
         }
     )
     return mechanism.model_copy(update={"measurement": splines})

@@ -2,9 +2,9 @@
 
 Sort-seq as in Kinney et al. (2010): each sequence of the library has a number of cells; the log
 fluorescence of a cell is log(t + background) plus Gaussian noise; gates cut the fluorescence of all
-cells into bins of equal occupancy; each bin is amplified to the same number of reads. An unsorted
-sample of the library may be the first bin. Continuous and count read-outs are drawn from the
-process that the mechanism's `measurement` declares.
+cells into bins of equal occupancy, which contaminate each other a little; each bin is amplified to
+the same number of reads. An unsorted sample of the library may be the first bin. Continuous and
+count read-outs are drawn from the process that the mechanism's `measurement` declares.
 """
 
 import dataclasses
@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 from akita_bayes import declarations, dna, errors, states, trees
 from akita_bayes.data import mpra
 
-CELLS_PER_SEQUENCE = 20.0
-"""Mean number of sorted cells that carry each sequence."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Design:
@@ -31,8 +28,11 @@ class Design:
         reads: Reads of a library over all bins; read-outs have one measurement per sequence.
         bins: Number of sorted bins.
         unsorted: Whether a sample of the unsorted library is sequenced as bin 0.
+        cells: Mean number of sorted cells per sequence; where a sequence has more reads than cells,
+            its reads are not independent.
         noise: Standard deviation of log fluorescence, or of the log read-out, in nats.
         background: Activity that fluoresces without any transcription.
+        contamination: Share of reads that come from cells or molecules of any bin alike.
     """
 
     sequences: int = 5000
@@ -40,8 +40,10 @@ class Design:
     reads: int = 50_000
     bins: int = 9
     unsorted: bool = True
-    noise: float = 0.5
+    cells: float = 200.0
+    noise: float = 1.0
     background: float = 1e-3
+    contamination: float = 0.02
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -49,8 +51,10 @@ class Design:
             ("mutation_rate", 1e-6, 0.75),
             ("reads", 10, np.inf),
             ("bins", 2, 100),
+            ("cells", 1.0, 1e6),
             ("noise", 1e-6, np.inf),
             ("background", 0.0, np.inf),
+            ("contamination", 0.0, 1.0),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -244,13 +248,15 @@ def sort(
     t: NDArray[np.float64], design: Design, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sorts the cells of a library and reads every bin. [N] -> [N, M] counts, [M - 1] gates."""
-    cells = rng.poisson(CELLS_PER_SEQUENCE, len(t))
+    cells = rng.poisson(design.cells, len(t))
     sequence = np.repeat(np.arange(len(t)), cells)
     glow = np.log(t[sequence] + design.background) + rng.normal(0, design.noise, len(sequence))
     gates = np.quantile(glow, np.arange(1, design.bins) / design.bins)
     sorted_cells = np.zeros((len(t), design.bins))
     np.add.at(sorted_cells, (sequence, np.searchsorted(gates, glow)), 1)
-    pools = [cells, *sorted_cells.T] if design.unsorted else list(sorted_cells.T)
+    mixed = (1 - design.contamination) * sorted_cells
+    mixed += design.contamination * (cells / design.bins)[:, None]
+    pools = [cells, *mixed.T] if design.unsorted else list(mixed.T)
     each = design.reads // len(pools)
     counts = np.stack([rng.multinomial(each, pool / pool.sum()) for pool in pools], axis=1)
     return counts.astype(float), gates

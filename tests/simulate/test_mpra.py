@@ -105,7 +105,7 @@ def test_kinetic_activity_is_the_rate_law_of_transcript_initiation():
 def test_gates_share_the_cells_evenly_and_reads_are_as_ordered():
     rng = np.random.default_rng(0)
     t = np.exp(rng.normal(-3, 1, 3000))
-    design = mpra.Design(sequences=3000, reads=60_000, bins=5, noise=0.3)
+    design = mpra.Design(sequences=3000, reads=60_000, bins=5, noise=0.3, contamination=0)
     counts, gates = mpra.sort(t, design, rng)
     np.testing.assert_array_equal(counts.sum(0), 10_000)
     assert np.all(np.diff(gates) > 0)
@@ -121,11 +121,19 @@ def test_gates_share_the_cells_evenly_and_reads_are_as_ordered():
 def test_without_noise_each_sequence_falls_into_one_bin():
     rng = np.random.default_rng(0)
     t = np.exp(rng.normal(size=500))
-    design = mpra.Design(sequences=500, bins=4, unsorted=False, noise=1e-6)
+    design = mpra.Design(sequences=500, bins=4, unsorted=False, noise=1e-6, contamination=0)
     counts, _ = mpra.sort(t, design, rng)
     # All cells of a sequence glow alike; only one that lies on a gate falls on both its sides.
     assert ((counts > 0).sum(1) > 1).sum() <= 3
     assert (counts.sum(1) > 0).sum() > 490
+
+
+def test_contamination_puts_reads_of_any_bin_into_each():
+    t = np.exp(np.linspace(-3, 3, 400))
+    design = mpra.Design(sequences=400, reads=400_000, bins=4, unsorted=False, noise=1e-3)
+    counts, _ = mpra.sort(t, design, np.random.default_rng(0))
+    wrong = counts[:90, 1:].sum() / counts[:90].sum()
+    np.testing.assert_allclose(wrong, 0.02 * 3 / 4, rtol=0.1)
 
 
 @pytest.mark.parametrize("libraries", [[], ["low", "high"]])
