@@ -1,9 +1,11 @@
+import gzip
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from akita_bayes import dna, errors, regions
-from akita_bayes.data import dataset, statistics, tfrecord
+from akita_bayes.data import dataset, genome, statistics, tfrecord
 
 PER_FILE = 3
 
@@ -252,3 +254,29 @@ def test_it_reads_real_human_records(real_data):
     assert split.records == 10
     assert len(split.regions()) == 10
     assert str(split.regions()[0]).startswith("chr")
+
+
+def test_a_real_akita_v2_window_is_written_and_read_back_identical(tmp_path, real_data):
+    target = np.load(real_data / "hic" / "chr11_99928064_101238784_target.npy")[0]
+    region = regions.Region("chr11", 0, 1310720)
+    packed = real_data / "sequence" / "chr11_99928064_101238784.fa.gz"
+    (tmp_path / "chr11.fa").write_bytes(gzip.decompress(packed.read_bytes()))
+    with genome.Genome(tmp_path / "chr11.fa") as opened:
+        record = tfrecord.Record(opened.index(region), target, None, region)
+    made = statistics.Statistics(
+        seq_length=1310720,
+        target_length=130305,
+        num_targets=5,
+        pool_width=2048,
+        crop_bp=131072,
+        diagonal_offset=2,
+        seq_1hot=True,
+        seqs={"test": 1},
+    )
+    statistics.write(tmp_path, made)
+    tfrecord.write_records(tmp_path / "tfrecords" / "test-0.tfr", [record])
+    (batch,) = dataset.open_split(tmp_path, "test", batch_size=1)
+    np.testing.assert_array_equal(batch["target"].numpy()[0].astype(np.float16), target)
+    one_hot = batch["sequence"].numpy()[0]
+    np.testing.assert_array_equal(dna.one_hot_to_index(one_hot), record.sequence)
+    assert batch["region"].numpy().tolist() == [b"chr11:0-1310720"]
