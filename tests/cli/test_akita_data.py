@@ -298,3 +298,42 @@ def test_what_is_needed(capsys):
     with pytest.raises(SystemExit):
         akita_data.main(["genome.fa"])
     assert "needs genome.fa targets.txt -o DIR" in capsys.readouterr().err
+
+
+def test_a_genome_wide_expectation(folder):
+    for name in ("a", "b"):
+        lines = [
+            f"{chrom}\t{chrom}\t{distance}\t{0.6 / (1 + distance)}"
+            for chrom in ("chr1", "chr2")
+            for distance in range(100)
+        ]
+        table = "\n".join(["region1\tregion2\tdist\tbalanced.avg", *lines])
+        (folder / f"{name}.expected").write_text(table + "\n")
+    assert run(folder, "--global_obsexp") == 0
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert abs(summary["targets"]["A"]["quantiles"]["0.5"]) < 0.2
+    assert akita_data.main(["--check", str(folder / "out")]) == 0
+
+
+def test_gaps_limit_sample_and_unmappable_stretches(folder):
+    beds = {
+        "gaps": "chr1\t20000\t21000\n",
+        "limit": "chr1\t0\t40000\n",
+        "umap": "chr1\t0\t6000\n",
+    }
+    options = []
+    for name, text in beds.items():
+        (folder / f"{name}.bed").write_text(text)
+        options += [f"--{name}", str(folder / f"{name}.bed")]
+    assert run(folder, *options, "--sample", "0.5", "--stride_train", "0.5") == 0
+    places = [
+        (chrom, int(start), int(end))
+        for chrom, start, end, _ in map(
+            str.split, (folder / "out" / "sequences.bed").read_text().splitlines()
+        )
+    ]
+    assert places
+    for chrom, start, end in places:
+        assert chrom == "chr1"
+        assert end <= 20_000 or start >= 21_000
+        assert start >= 6000 - 0.3 * 3200
