@@ -1,0 +1,110 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from akita_bayes.plots import regulation, regulation_summary
+from akita_bayes.regulation import page
+
+MATRIX = np.array([[-1.0, 0, 0, 1], [0.5, 0.5, -1.5, 0.5], [0, 0, 0, 0]])
+
+
+def test_binding_stands_up_in_a_logo_and_the_axis_says_energy():
+    figure = regulation.logos({"crp": MATRIX}, {"crp": 10})
+    (axes,) = figure.axes
+    formatted = axes.yaxis.get_major_formatter()
+    assert formatted(1.5, 0) == "-1.5"
+    assert formatted(0.0, 0) == "0"
+    # G of the second position binds best: the tallest letter stands on 0, up to 1.5 kT of binding.
+    top = max(
+        patch.get_extents().transformed(axes.transData.inverted()).y1 for patch in axes.patches
+    )
+    np.testing.assert_allclose(top, 1.5, atol=0.05)
+    assert axes.get_xlim()[0] < 10 < 12 < axes.get_xlim()[1]
+
+
+def test_matrices_beside_their_references_say_the_correlation_of_centred_entries():
+    shifted = 2 * MATRIX + np.array([[1.0], [-3.0], [0.3]])
+    figure = regulation.against_reference({"a": MATRIX}, {"a": shifted, "other": MATRIX})
+    assert "r = 1.0000" in [axes.get_title() for axes in figure.axes]
+    images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    np.testing.assert_allclose(images[1], 2 * images[0])
+
+
+def test_chains_have_a_trace_each_and_a_dashed_truth():
+    draws = {"ab": np.random.default_rng(0).normal(size=(3, 50))}
+    figure = regulation.chains(draws, truth={"ab": 0.25})
+    trace, marginal = figure.axes
+    np.testing.assert_array_equal(trace.lines[2].get_ydata(), draws["ab"][2])
+    assert trace.lines[3].get_ydata()[0] == 0.25
+    assert len(marginal.patches) == 3
+
+
+def test_intervals_show_mean_and_ends_of_every_method():
+    table = pd.DataFrame({"name": ["a", "b"], "mean": [1.0, 2], "lower": [0.5, 1], "upper": [3, 4]})
+    figure = regulation.intervals({"NUTS": table, "Laplace": table}, ["b", "a"])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]
+    bars = axes.collections[0].get_segments()
+    np.testing.assert_allclose(bars[0][:, 0], [1, 4])
+    np.testing.assert_allclose(bars[1][:, 0], [0.5, 3])
+
+
+def test_comparison_draws_nats_behind_and_bits():
+    table = pd.DataFrame(
+        {
+            "name": ["best", "next"],
+            "behind": [0.0, 12],
+            "behind_lower": [0.0, 5],
+            "behind_upper": [0.0, 20],
+            "predictive_bits": [0.7, 0.6],
+            "predictive_error": [0.01, 0.01],
+            "variational_bits": [0.68, 0.6],
+            "variational_error": [0.01, 0.01],
+        }
+    )
+    figure = regulation.comparison(table)
+    nats, bits = figure.axes
+    np.testing.assert_allclose(nats.collections[0].get_segments()[1][:, 0], [5, 20])
+    assert len(bits.containers) == 2
+    alone = regulation.comparison(table[[c for c in table if "bits" not in c]])
+    assert len(alone.axes) == 1
+
+
+def test_design_draws_one_line_per_setting_and_one_panel_per_term():
+    rows = [
+        {"reads": reads, "bins": bins, "mutation_rate": 0.1, "ab": 1 / reads**0.5, "a": bins}
+        for reads in (100, 400)
+        for bins in (3, 9)
+    ]
+    figure = regulation.design(pd.DataFrame(rows))
+    titled = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert set(titled) == {"ab", "a"}
+    assert len(titled["ab"].lines) == 2
+    np.testing.assert_allclose(titled["ab"].lines[0].get_ydata(), [0.1, 0.05])
+
+
+@pytest.mark.parametrize("bins", [True, False])
+def test_summary_has_logos_responses_measurement_and_intervals(bins, tmp_path):
+    grid = np.geomspace(1e-3, 1, 7)
+    probability = np.full((3, 7), 1 / 3)
+    response = page.Response(
+        "dG a (kT)", np.linspace(-1, 1, 5), 0.2, ("free", "a"), np.full((5, 2), 0.5), np.ones(5)
+    )
+    shown = page.Page(
+        title="toy",
+        matrices={"a": MATRIX, "b": MATRIX},
+        starts={"a": 0, "b": 3},
+        responses=(response, response),
+        activity=grid if bins else None,
+        bins=probability if bins else None,
+        intervals=pd.DataFrame({"name": ["ab"], "mean": [-2.0], "lower": [-3.0], "upper": [-1.0]}),
+    )
+    figure = regulation_summary.summary(shown)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles.count("a") == titles.count("b") == 1
+    assert ("p(bin | t)" in titles) == bins
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert labels.count("dG a (kT)") == 2
+    regulation.save(figure, tmp_path / "summary.png")
+    assert plt.imread(tmp_path / "summary.png").std() > 0.05
