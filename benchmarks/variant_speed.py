@@ -84,8 +84,9 @@ def _measure(
     model: Any, genome: Any, rows: list[Any], start: int | None, plain_rows: int
 ) -> dict[str, Any]:
     from akita_bayes.variants import engine
+    from akita_bayes.variants import options as settings
 
-    options = engine.Options(scores=("SCD",), start=start)
+    options = settings.Options(scores=("SCD",), start=start)
     scorer = engine.Engine(model, genome, options)
     warm = scorer.score(rows[:1])  # compiles
     del warm

@@ -72,12 +72,13 @@ def compare(model: Any, data: Path, *, draws: int, limit: int | None = None) -> 
     from akita_bayes.data.genome import Genome
     from akita_bayes.simulate import effects, parameters
     from akita_bayes.variants import engine, records
+    from akita_bayes.variants import options as settings
 
     design = parameters.read(data)
     kinds = [effect.kind for effect in effects.read(data)]
     found: list[Compared] = []
     with Genome(data / "genome.fa") as genome:
-        scorer = engine.Engine(model, genome, engine.Options(draws=draws))
+        scorer = engine.Engine(model, genome, settings.Options(draws=draws))
         rows = list(records.read(data / "variants.vcf", genome))
         counts: dict[str, int] = {}
         for kind, row in zip(kinds, rows, strict=True):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.variants import engine, scoring, writers
+    from akita_bayes.variants import scoring, writers
+    from akita_bayes.variants.options import Options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,11 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _score(options: argparse.Namespace) -> None:
     from akita_bayes import regions
     from akita_bayes.models import load
-    from akita_bayes.variants import engine, scoring
+    from akita_bayes.variants import options as settings
+    from akita_bayes.variants import scoring
 
     region = None if options.region is None else regions.parse(options.region)
     shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
-    chosen = engine.Options(
+    chosen = settings.Options(
         scores=options.stats,
         head=options.head,
         targets=options.targets,
@@ -158,7 +160,7 @@ def _beside(model: str) -> Path | None:
     return kept if os.access(kept.parent, os.W_OK) else None
 
 
-def _draw(model: Any, options: argparse.Namespace, chosen: "engine.Options", scored: Any) -> None:
+def _draw(model: Any, options: argparse.Namespace, chosen: "Options", scored: Any) -> None:
     import numpy as np
 
     from akita_bayes import files

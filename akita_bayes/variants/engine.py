@@ -1,6 +1,5 @@
 """From a variant file to scores: every ALT gets a row, scored or with the reason why not."""
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data.genome import Genome
-from akita_bayes.geometry import Geometry
 from akita_bayes.models import predict
 from akita_bayes.variants import (
     alignment,
@@ -26,56 +24,12 @@ from akita_bayes.variants import (
     windows,
 )
 from akita_bayes.variants import scores as named_scores
+from akita_bayes.variants.options import Options, geometry_of, region_weights
 
 log = logging.getLogger(__name__)
 
-WINDOWS = ("anchored", "basenji")
 GROUP = 32  # variants, at least, whose windows are predicted together
 BASENJI_UNKNOWN = 0.25  # what Basenji's variant scripts put in the rows of N; training has 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What decides the scores, beside the model, the variants and the genome.
-
-    Attributes:
-        scores: Names, as `scores.BY_NAME` has them.
-        head: One head of several.
-        targets: Numbers of the targets to score; None for all.
-        draws: Draws from the posterior; 0 for the mean prediction alone.
-        seed: Of the draws.
-        rc: Average both strands.
-        shifts: Average windows moved right by so many bases.
-        window: "anchored", or "basenji" for Basenji's centred window, its N and no alignment.
-        share_windows: Bases by which an event may lie off the centre so that neighbours share a
-            window; 0 centres each to within a bin.
-        roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
-        intervals: JSON of `conformal.save`; its scores' q05 and q95 are those intervals.
-        start: First base of every window, for variants of one neighbourhood; None centres them.
-    """
-
-    scores: tuple[str, ...] = named_scores.DEFAULT
-    head: str | int | None = None
-    targets: tuple[int, ...] | None = None
-    draws: int = 0
-    seed: int = 0
-    rc: bool = False
-    shifts: tuple[int, ...] = (0,)
-    window: str = "anchored"
-    share_windows: int = 0
-    roi: str | None = None
-    intervals: str | None = None
-    start: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.window not in WINDOWS:
-            raise errors.VariantError(f'window is "anchored" or "basenji"; got "{self.window}".')
-        if self.draws < 0 or self.share_windows < 0 or not self.shifts:
-            raise errors.VariantError(
-                "draws and share_windows are 0 or more, and shifts has at least one entry."
-            )
-        if "ROI" in (name.upper() for name in self.scores) and self.roi is None:
-            raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
 
 
 def score_variants(
@@ -167,7 +121,7 @@ class Engine:
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
         self._group = max(GROUP, 4 * batch)
-        self._regions = None if options.roi is None else _weights(options.roi)
+        self._regions = None if options.roi is None else region_weights(options.roi)
         self._widened = {} if options.intervals is None else conformal.load(options.intervals)
 
     def score(
@@ -368,24 +322,6 @@ class Engine:
         return known
 
 
-def geometry_of(model: Any, head: str | int | None) -> Geometry:
-    """How the maps of a model's head lie on its windows.
-
-    Raises:
-        SpecError: Several heads and none chosen, or one that gives no map.
-    """
-    name = predict.head_name(model, head)
-    if name is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: choose one of its heads to score: {names}.")
-    geometry = model.spec.geometry(name)
-    if not geometry.pairwise or geometry.diagonal_offset is None:
-        raise errors.SpecError(
-            f"model: head {name} gives no triangle of a contact map, which variant scores need."
-        )
-    return geometry
-
-
 def _shifted(index: passes.Index, shift: int) -> passes.Index:
     """Moves bases right as Basenji does; rows that enter are zeros."""
     moved = np.full_like(index, passes.NOTHING)
@@ -415,16 +351,3 @@ def _span(pair: windows.Pair) -> tuple[str, int, int]:
     if segment.strand == -1:
         start = segment.start + segment.length - window.start - window.length
     return segment.chrom, start, start + window.length
-
-
-def _weights(path: str) -> list[tuple[regions.Region, float]]:
-    found = []
-    for region, columns in regions.read_bed(path):
-        try:
-            weight = float(columns[1]) if len(columns) > 1 else 1.0
-        except ValueError:
-            raise errors.VariantError(
-                f"{path}: {region} has the weight {columns[1]!r}; column 5 must be a number."
-            ) from None
-        found.append((region, weight))
-    return found

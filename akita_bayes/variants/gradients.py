@@ -13,7 +13,7 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, posterior, predict
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.variants import engine
+from akita_bayes.variants.options import Options
 
 Values = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ def attributions(
     *,
     method: str,
     steps: int,
-    options: engine.Options,
+    options: Options,
 ) -> tuple[Values, dict[str, Values]]:
     """Mean over draws, and their standard deviation, of gradient x input or integrated gradients.
 

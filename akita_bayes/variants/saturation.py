@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import engine, records, results, windows
+from akita_bayes.variants import options as settings
 
 EDITS = ("ism", "deletion", "shuffle")
 GRADIENTS = ("gradient", "integrated")
@@ -102,7 +103,7 @@ def saturation(
         seed: Of draws and shuffles.
         batch_size: Windows computed at a time.
         advance: Called with the number of edits that were scored.
-        **options: Further fields of `engine.Options`.
+        **options: Further fields of `settings.Options`.
 
     Raises:
         VariantError: An unknown method, or a region that the window cannot hold.
@@ -113,10 +114,10 @@ def saturation(
             f"Known: {', '.join(METHODS)}."
         )
     region = regions.parse(region) if isinstance(region, str) else region
-    chosen = engine.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
+    chosen = settings.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
         letters = genome.fetch(region).upper()
-        geometry = engine.geometry_of(model, chosen.head)
+        geometry = settings.geometry_of(model, chosen.head)
         room = geometry.seq_length - 2 * geometry.crop_bp
         if region.width > room:
             raise errors.VariantError(

@@ -19,6 +19,7 @@ from akita_bayes import errors, files, regions
 from akita_bayes import spec as specs
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import background, engine, records, results, writers
+from akita_bayes.variants.options import Options
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def score_file(
     *,
     fasta: str | Path,
     out_dir: str | Path,
-    options: engine.Options | None = None,
+    options: Options | None = None,
     targets: writers.Targets | None = None,
     region: regions.Region | None = None,
     shard: Shard = WHOLE,
@@ -103,7 +104,7 @@ def score_file(
         VariantError: No allele can be scored; says why not.
     """
     out_dir = Path(out_dir)
-    options = options or engine.Options()
+    options = options or Options()
     with Genome(fasta) as genome:
         scorer = engine.Engine(model, genome, options, batch_size=batch_size)
         rows = list(records.read(variants, genome, region=region))
@@ -184,7 +185,7 @@ def _write(
     writers.write_vcf(out_dir / name, variants, whole, about)
 
 
-def provenance(model: Any, fasta: str | Path, options: engine.Options) -> dict[str, Any]:
+def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any]:
     """What scores depend on, for the attributes of outputs."""
     about = {
         "version": akita_bayes.__version__,

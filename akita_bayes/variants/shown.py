@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import triangle
+from akita_bayes.geometry import Geometry
 from akita_bayes.regions import Region
 from akita_bayes.variants import alignment, engine, genes, records
 
@@ -109,7 +110,7 @@ def _place(
     gene: genes.Gene,
     view: alignment.Pieces,
     names: dict[str, int],
-    geometry: engine.Geometry,
+    geometry: Geometry,
 ) -> Placed:
     """Where a gene lies in the frame, pieces of neighbouring bins joined."""
     chrom = names.get(gene.region.chrom)

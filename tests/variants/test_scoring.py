@@ -11,6 +11,7 @@ import pytest
 from akita_bayes import errors
 from akita_bayes.data import genome
 from akita_bayes.variants import background, engine, records, results, scoring, writers
+from akita_bayes.variants.options import Options
 from tests.variants.conftest import LONG
 from tests.variants.test_engine import HEADER, line
 
@@ -24,7 +25,7 @@ LINES = [
     line(2500, alt=f"{CHR1[2499]}[chr2:900["),
     line(2700, chrom="chr2"),
 ]
-OPTIONS = engine.Options(scores=("SCD", "SSD"))
+OPTIONS = Options(scores=("SCD", "SSD"))
 TARGETS = writers.Targets(["HFF", "GM"], ["fibroblasts", "lymphoblasts"])
 
 
@@ -144,8 +145,8 @@ def test_shards_and_restarts_give_the_same_file(
 
 
 def test_parts_of_other_inputs_are_not_used(small_model, vcf, long_genome, tmp_path):
-    run(small_model, vcf, long_genome, tmp_path, options=engine.Options(scores=("SCD",)))
-    run(small_model, vcf, long_genome, tmp_path, options=engine.Options(scores=("MSE",)))
+    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",)))
+    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("MSE",)))
     held, _ = contents(tmp_path / "scd.h5")
     assert "MSE" in held
     assert "SCD" not in held
@@ -186,7 +187,7 @@ def test_refuses_wrong_shards(text):
 
 
 def test_intervals_and_backgrounds_become_columns(latent_model, vcf, long_genome, tmp_path):
-    options = engine.Options(scores=("SCD",), draws=4)
+    options = Options(scores=("SCD",), draws=4)
     run(latent_model, vcf, long_genome, tmp_path, options=options, null=6)
     held, _ = contents(tmp_path / "scd.h5")
     scored = held["reason"] == b""

@@ -1,0 +1,92 @@
+"""What decides a variant's scores, beside the model, the variants and the genome."""
+
+import dataclasses
+from typing import Any
+
+from akita_bayes import errors, regions
+from akita_bayes.geometry import Geometry
+from akita_bayes.models import predict
+from akita_bayes.variants import scores as named_scores
+
+WINDOWS = ("anchored", "basenji")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides the scores, beside the model, the variants and the genome.
+
+    Attributes:
+        scores: Names, as `scores.BY_NAME` has them.
+        head: One head of several.
+        targets: Numbers of the targets to score; None for all.
+        draws: Draws from the posterior; 0 for the mean prediction alone.
+        seed: Of the draws.
+        rc: Average both strands.
+        shifts: Average windows moved right by so many bases.
+        window: "anchored", or "basenji" for Basenji's centred window, its N and no alignment.
+        share_windows: Bases by which an event may lie off the centre so that neighbours share a
+            window; 0 centres each to within a bin.
+        roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
+        intervals: JSON of `conformal.save`; its scores' q05 and q95 are those intervals.
+        start: First base of every window, for variants of one neighbourhood; None centres them.
+    """
+
+    scores: tuple[str, ...] = named_scores.DEFAULT
+    head: str | int | None = None
+    targets: tuple[int, ...] | None = None
+    draws: int = 0
+    seed: int = 0
+    rc: bool = False
+    shifts: tuple[int, ...] = (0,)
+    window: str = "anchored"
+    share_windows: int = 0
+    roi: str | None = None
+    intervals: str | None = None
+    start: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.window not in WINDOWS:
+            raise errors.VariantError(f'window is "anchored" or "basenji"; got "{self.window}".')
+        if self.draws < 0 or self.share_windows < 0 or not self.shifts:
+            raise errors.VariantError(
+                "draws and share_windows are 0 or more, and shifts has at least one entry."
+            )
+        if "ROI" in (name.upper() for name in self.scores) and self.roi is None:
+            raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
+
+
+def geometry_of(model: Any, head: str | int | None) -> Geometry:
+    """How the maps of a model's head lie on its windows.
+
+    Raises:
+        SpecError: Several heads and none chosen, or one that gives no map.
+    """
+    name = predict.head_name(model, head)
+    if name is None:
+        names = ", ".join(model.spec.head_names)
+        raise errors.SpecError(f"model: choose one of its heads to score: {names}.")
+    geometry = model.spec.geometry(name)
+    if not geometry.pairwise or geometry.diagonal_offset is None:
+        raise errors.SpecError(
+            f"model: head {name} gives no triangle of a contact map, which variant scores need."
+        )
+    return geometry
+
+
+def region_weights(path: str) -> list[tuple[regions.Region, float]]:
+    """Regions of a BED and their weights: column 5, or 1.
+
+    Raises:
+        VariantError: A weight is no number.
+        DataError: The BED cannot be read.
+    """
+    found = []
+    for region, columns in regions.read_bed(path):
+        try:
+            weight = float(columns[1]) if len(columns) > 1 else 1.0
+        except ValueError:
+            raise errors.VariantError(
+                f"{path}: {region} has the weight {columns[1]!r}; column 5 must be a number."
+            ) from None
+        found.append((region, weight))
+    return found
