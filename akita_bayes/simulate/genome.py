@@ -34,7 +34,7 @@ class Landscape:
     boundary: float = 10240.0
     lone_site: float = 16384.0
     decoy: float = 8192.0
-    regulated: float = 0.4
+    regulated: float = 0.5
     misplaced: float = 0.2
 
 

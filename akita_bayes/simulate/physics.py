@@ -76,9 +76,10 @@ CTCF = Motif(
     (0.8, 0.97, 0.8, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.97, 0.9, 0.97, 0.9, 0.7),
 )
 COREPRESSORS = (
-    Corepressor(Motif("TGACGTCATA", (0.97,) * 10), 9.0, (2, 5), 10.0, ("beta",)),
-    Corepressor(Motif("ATTTGCATAA", (0.97,) * 10), 9.0, (2, 5), 10.0, ("alpha",)),
+    Corepressor(Motif("A" * 12, (0.99,) * 12), 13.0, (2, 5), 10.0, ("beta",)),
+    Corepressor(Motif("CA" * 6, (0.99,) * 12), 13.0, (2, 5), 10.0, ("alpha",)),
 )
+"""One binds A-tracts, the other CA repeats: easy to learn, and rare enough beside a site."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from akita_bayes import dna, errors
 from akita_bayes.simulate import physics, sites
 
 WEIGHTS = physics.Physics()
-FLANK = "A" * 60
+FLANK = "GATCT" * 12
 
 
 def _strongest(sequence: str) -> tuple[int, int, np.ndarray]:
