@@ -50,6 +50,8 @@ def attributions(
     members = model.members if isinstance(model, Ensemble) else (model,)
     if not all(isinstance(member, build.Network) for member in members):
         raise errors.VariantError("gradients need the network itself; load the run directory.")
+    if options.draws and any(member.swag_draws is not None for member in members):
+        raise errors.VariantError("gradients have no SWAG draws; leave out draws.")
     name = predict.head_name(model, options.head)
     assert name is not None
     count = posterior.Sampler(model, head=name).count(options.draws) if options.draws else 0
@@ -116,20 +118,23 @@ def _lane(
     inside[first : first + region.width] = 1
     if turned:
         x, inside = x[::-1, ::-1], inside[::-1]
-    points = (np.arange(steps) + 0.5) / steps if method == "integrated" else [1.0]
+    points = (np.arange(steps) + 0.5) / steps if method == "integrated" else np.ones(1)
+    scale = 1 - inside * (1 - points[:, None, None]).astype(np.float32)
+    size = predict.batch_size(length)
     total = np.zeros((length, 4, len(targets)))
-    for point in points:
-        total += _strength_gradient(network, x * (1 - inside * np.float32(1 - point)), targets)
+    for first_point in range(0, len(points), size):
+        total += _strength_gradient(network, x * scale[first_point : first_point + size], targets)
     total = total / len(points) * (x * inside)[..., None]
     total = total[::-1, ::-1] if turned else total
     return total[first : first + region.width]
 
 
 def _strength_gradient(network: Any, x: NDArray, targets: list[int]) -> NDArray:
-    """d|B| / dx of every target. [L, 4] -> [L, 4, T]."""
-    tensor = tf.convert_to_tensor(x[None].copy())
+    """d|B| / dx of every target, summed over sequences. [B, L, 4] -> [L, 4, T]."""
+    tensor = tf.convert_to_tensor(x)
     with tf.GradientTape(persistent=len(targets) > 1) as tape:
         tape.watch(tensor)
         maps = tf.gather(network(tensor, training=False), targets, axis=-1)
-        strength = tf.unstack(tf.norm(maps, axis=1)[0])
-    return np.stack([tape.gradient(each, tensor)[0].numpy() for each in strength], axis=-1)
+        strength = tf.unstack(tf.reduce_sum(tf.norm(maps, axis=1), axis=0))
+    each = [tf.reduce_sum(tape.gradient(one, tensor), axis=0).numpy() for one in strength]
+    return np.stack(each, axis=-1)
