@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
     )
+    parser.add_argument(
+        "--ensemble",
+        type=console.words,
+        default=(),
+        help="further run directories, comma-separated: members are draws",
+    )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument("--targets", type=console.integers, help="numbers of targets; else all")
     parser.add_argument("--draws", type=int, default=0, help="posterior draws, for an sd")
@@ -73,7 +79,8 @@ def _scan(options: argparse.Namespace) -> None:
     places = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
     if not places:
         raise errors.DataError(f"{options.regions}: holds no region.")
-    model = load.load_model((options.params, options.model), head=options.head)
+    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
+    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
     scans = []
     with console.progress("Scanning", len(places) * len(options.method)) as advance:
         for region in places:

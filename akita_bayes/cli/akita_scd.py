@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
+    parser.add_argument(
+        "--ensemble",
+        type=console.words,
+        default=(),
+        help="further run directories, comma-separated: members are draws",
+    )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument(
         "--targets", type=console.integers, help="numbers of the targets to score; else all"
@@ -110,7 +116,8 @@ def _score(options: argparse.Namespace) -> None:
         roi=options.roi,
         intervals=options.intervals,
     )
-    model = load.load_model((options.params, options.model), head=options.head)
+    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
+    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
     with console.progress("Scoring") as advance:
         summary = scoring.score_file(
             model,

@@ -67,6 +67,12 @@ def test_shards_region_targets_and_null(folder, tmp_path):
     )
     with h5py.File(tmp_path / "scd.h5") as file:
         assert file["SCD"].shape == (3, 1)
+    other = build.build(zoo.parse_spec(tiny.spec_json()))
+    other.save(folder / "other.keras")
+    members = ["--ensemble", str(folder / "other.keras"), "--draws", "9"]
+    assert run(folder, tmp_path / "both", *members) == 0
+    with h5py.File(tmp_path / "both" / "scd.h5") as file:
+        assert (file["SCD_sd"][0] > 0).all()
     assert run(folder, tmp_path / "null", "--null", "3", "--stats", "SCD") == 0
     assert (folder / "model.keras.null.h5").exists()
     with h5py.File(tmp_path / "null" / "scd.h5") as file:
