@@ -1,6 +1,7 @@
 """Contacts to targets: windows per second of the pipeline and of the step-by-step recipe.
 
-    python -m benchmarks.contacts path/to/some.cool
+    python bin/akita_simulate.py -o data/simulated
+    python -m benchmarks.contacts data/simulated/coolers/alpha.cool
 
 Both compute the targets of the same windows of one cooler, to memory and disk respectively, and
 the numbers are compared before the times. Rates per core divide by CPU seconds, which other work

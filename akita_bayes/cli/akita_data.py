@@ -70,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
 
     lay = parser.add_argument_group("windows")
     add = lay.add_argument
-    add("-l", "--seq_length", type=int, help="length of a window (131072 without --windows)")
+    add(
+        "-l",
+        "--seq_length",
+        type=int,
+        help="length of a window (default: that of --windows, or 131072)",
+    )
     add("--windows", metavar="BED", help="take these windows; fourth column is the split")
     add("--snap", type=int, help="windows start at multiples of this (default: the bin width)")
     add("--stride_train", type=float, default=1.0, help="up to 1 in windows, above in bases")

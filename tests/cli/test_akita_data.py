@@ -337,3 +337,12 @@ def test_gaps_limit_sample_and_unmappable_stretches(folder):
         assert chrom == "chr1"
         assert end <= 20_000 or start >= 21_000
         assert start >= 6000 - 0.3 * 3200
+
+
+def test_help_shows_the_defaults_that_say_something(capsys):
+    with pytest.raises(SystemExit):
+        akita_data.main(["--help"])
+    text = capsys.readouterr().out
+    assert "(default: 8388608)" in text
+    assert "default: None" not in text
+    assert "default: False" not in text
