@@ -27,7 +27,8 @@ class Shown(NamedTuple):
         title: What the variant is.
         region: Reference bases under the frame, for the axes; the frame of an insertion,
             duplication or junction runs on beyond it.
-        ref: REF map, mean over draws, NaN below the diagonal offset. [N, N].
+        ref: REF map, mean over draws, NaN below the diagonal offset and where the frame shows what
+            REF lacks. [N, N].
         alt: ALT map, likewise.
         mask: Pixels that show the same contact in both. [N, N].
         sd: Standard deviation of ALT - REF over draws; None for a single prediction. [N, N].
@@ -75,6 +76,9 @@ def collect(
     chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
     start = int(view.start[view.chrom >= 0][0])
 
+    mean_alt = np.where(_seen(aligned.alternative), mean_ref + mean_change, np.nan)
+    mean_ref = np.where(_seen(aligned.reference), mean_ref, np.nan)
+
     def matrix(vector: NDArray, fill: float = np.nan) -> NDArray:
         made = triangle.to_matrix(
             vector[:, None], diagonal_offset=geometry.diagonal_offset or 0, fill=fill
@@ -85,12 +89,16 @@ def collect(
         _title(variant),
         Region(chrom, start, start + geometry.bins * geometry.bin_width),
         matrix(mean_ref),
-        matrix(mean_ref + mean_change),
+        matrix(mean_alt),
         matrix(aligned.mask, False),
         None if sd is None else matrix(sd),
         aligned.site,
         [placed for gene in annotation if (placed := _place(gene, view, names, geometry)).spans],
     )
+
+
+def _seen(stitch: alignment.Stitch) -> NDArray[np.bool_]:
+    return stitch.weight.sum(axis=0) > 0
 
 
 def _title(variant: records.Variant) -> str:
