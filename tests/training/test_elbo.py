@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.stats
+import tensorflow as tf
 from keras import ops
 
 from akita_bayes import errors, train_spec
@@ -101,7 +102,8 @@ def test_more_samples_tighten_the_bound():
     losses = {}
     for samples in (1, 8):
         bound = objective(model, samples=samples)
-        losses[samples] = np.mean([bound(model, data, True).loss.numpy() for _ in range(150)])
+        loss = tf.function(lambda bound=bound: bound(model, data, True).loss)
+        losses[samples] = np.mean([loss().numpy() for _ in range(150)])
     assert losses[8] < losses[1] - 0.01
 
 
@@ -121,7 +123,6 @@ def test_a_linear_gaussian_model_recovers_its_exact_posterior_and_evidence():
     bound = objective(model, samples=1)
     trained = model.layers[1].trainable_variables
     optimizer = keras.optimizers.Adam(0.03)
-    import tensorflow as tf
 
     @tf.function
     def step():
@@ -140,8 +141,8 @@ def test_a_linear_gaussian_model_recovers_its_exact_posterior_and_evidence():
     np.testing.assert_allclose(q.mean().numpy(), exact, atol=0.06)
     covariance = decode.T @ decode + sd**2 * np.eye(2)
     evidence = scipy.stats.multivariate_normal.logpdf(y[:, 0], cov=covariance).mean()
-    losses = [2 * bound(model, data, True).loss.numpy().mean() for _ in range(50)]
-    np.testing.assert_allclose(-np.mean(losses), evidence, atol=0.02)
+    losses = [2 * bound(model, data, True).loss.numpy().mean() for _ in range(20)]
+    np.testing.assert_allclose(-np.mean(losses), evidence, atol=0.03)
 
 
 def test_weights_bear_their_share_of_the_divergence():
