@@ -102,7 +102,8 @@ def _clear(out: Path) -> None:
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     from akita_bayes.simulate import dataset, design
 
-    chosen = design.PRESETS[options.preset]
+    # The demo scores no variants: a few of each kind show what a simulation holds.
+    chosen = dataclasses.replace(design.PRESETS[options.preset], variants=2)
     with console.progress("simulating") as advance:
         dataset.simulate(
             out / "data",

@@ -228,7 +228,7 @@ def genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
     scale, unit = (1e6, "Mb") if region.width >= 2e6 else (1e3, "kb")
     digits = 1 if region.width / scale < 20 else 0
 
-    axis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    axis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     axis.set_major_formatter(
         matplotlib.ticker.FuncFormatter(lambda base, _: f"{base / scale:,.{digits}f} {unit}")
     )
