@@ -159,7 +159,7 @@ class _SeparableFirst:
 
     The convolution of a sum of rows and columns is a sum of convolutions along the track, one for
     every offset along the other axis, where zeros beyond the map count; that of |i - j| is a
-    constant map.
+    constant map. When nothing follows but symmetrisation, both are symmetrised beforehand.
     """
 
     def __init__(self, block: Block, bins: int, distance: bool) -> None:
@@ -178,15 +178,25 @@ class _SeparableFirst:
         flat = (size, channels, size * filters)
         self.down = tf.reshape(tf.transpose(kernel, (0, 2, 1, 3)) / 2, flat)
         self.across = tf.reshape(tf.transpose(kernel, (1, 2, 0, 3)) / 2, flat)
+        self.linear = not block.after and block.mix is None
+        if self.linear:
+            self.down = self.across = (self.down + self.across) / 2
+            self.constant = (self.constant + tf.transpose(self.constant, (1, 0, 2))) / 2
 
     def whole(self, track: tf.Tensor) -> tf.Tensor:
         """[1, N, C] -> [1, N, N, F]."""
+        if self.linear:
+            y = tf.einsum("jk,iko->ijo", self.inside, self._sums(track, self.down))
+            return tf.add_n([y, tf.transpose(y, (1, 0, 2)), self.constant])[None]
         y = self._sum(self._sums(track, self.down), self._sums(track, self.across))
         return _symmetrised(self.block, (y + self.constant)[None])
 
     def rows(self, track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor) -> tf.Tensor:
         """Rows [lo, hi) of the same. [1, R, N, F]."""
-        down, across = self._sums(track, self.down), self._sums(track, self.across)
+        down = self._sums(track, self.down)
+        if self.linear:
+            return (self._sum(down, down, lo, hi) + self.constant[lo:hi])[None]
+        across = self._sums(track, self.across)
         plain = self._sum(down, across, lo, hi) + self.constant[lo:hi]
         turned = self._sum(across, down, lo, hi)
         turned += tf.transpose(self.constant[:, lo:hi], (1, 0, 2))
