@@ -192,7 +192,7 @@ def _show(out: Path, report: "Report", difference: float, seconds: float) -> Non
         ("data", "a simulated genome, its contact maps as training records, and their truth"),
         ("run", "the trained model, its history and its settings"),
         ("test", "accuracy on held-out windows: tables and figures"),
-        ("saved_model", f"the model for any TensorFlow program; agrees to {difference:.0e}"),
+        ("saved_model", f"the model for any TensorFlow program, off by {difference:.0e}"),
         ("maps.png", "a held-out window: measured, true and predicted"),
         ("triangles.png", "another one: truth and prediction face to face"),
     ):
