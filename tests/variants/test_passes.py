@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import akita_bayes
 from akita_bayes import dna
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.ensemble import Ensemble
@@ -124,3 +125,18 @@ def test_shared_passes_follow_changed_weights(randomise):
     (after,) = passes.Passes(model)(requests(indexes))
     np.testing.assert_allclose(after, predict.predict(model, one_hot(indexes)), atol=1e-5)
     assert np.abs(after - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["tiny_v1", "tiny_v2"])
+def test_both_akitas_run_in_strips(parity, name, monkeypatch):
+    """Also with squeeze and excitation, and the triangle, behind the last block."""
+    monkeypatch.setattr(passes, "STRIP_BINS", 8)
+    model = akita_bayes.load_model((parity / f"{name}.json", parity / f"{name}.h5"), head=0)
+    length = model.spec.model.seq_length
+    indexes = [x[:length] for x in sequences(length)]
+    found = plan.find(model)
+    assert found is not None
+    assert (found.track.shape[1], found.map.shape[1]) == (64, 64)
+    (maps,) = passes.Passes(model, head=0)(requests(indexes))
+    expected = predict.predict(model, one_hot(indexes), head=0)
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
