@@ -174,21 +174,6 @@ def split(
     return Split(train, validation, test)
 
 
-def join(*tables: Table) -> Table:
-    """Tables of the same libraries, as one."""
-    return Table(
-        tuple(
-            dataclasses.replace(
-                parts[0],
-                index=np.concatenate([part.index for part in parts]),
-                observed=np.concatenate([part.observed for part in parts]),
-                weight=np.concatenate([part.weight for part in parts]),
-            )
-            for parts in zip(*(table.libraries for table in tables), strict=True)
-        )
-    )
-
-
 def from_counts(
     sequences: Sequence[str],
     counts: NDArray,

@@ -1,0 +1,251 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.data import mpra, mpra_files
+
+SEQUENCES = ["ACGT", "ACGA", "TTTT", "ACGT"]
+COUNTS = np.array([[1, 0, 2], [0, 3, 0], [4, 0, 0], [0, 1, 5]])
+GROUPED = {"ACGT": [1, 1, 7], "ACGA": [0, 3, 0], "TTTT": [4, 0, 0]}
+
+
+def grouped(library):
+    return {
+        sequence: row.tolist()
+        for sequence, row in zip(library.sequences, library.observed, strict=True)
+    }
+
+
+def write_bins(folder, files, name="seq"):
+    folder.mkdir(exist_ok=True)
+    listing = ["bin\tfile"]
+    for number, rows in files.items():
+        lines = [f"ct\t{name}", *(f"{count}\t{sequence}" for count, sequence in rows)]
+        with gzip.open(folder / f"bin_{number}.txt.gz", "wt") as handle:
+            handle.write("\n".join(lines) + "\n")
+        listing.append(f"{number}\tbin_{number}.txt")
+    (folder / "files.txt").write_text("\n".join(listing) + "\n")
+    return folder
+
+
+def bins_of(sequences, counts):
+    return {
+        b: [(c, s) for s, c in zip(sequences, counts[:, b], strict=True) if c]
+        for b in range(counts.shape[1])
+    }
+
+
+def wide(path, columns, rows, separator=","):
+    lines = [separator.join(columns), *(separator.join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_file_per_bin(tmp_path):
+    folder = write_bins(tmp_path / "assay", bins_of(SEQUENCES, COUNTS))
+    (library,) = mpra_files.read(folder).libraries
+    assert grouped(library) == GROUPED
+    assert library.columns == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("separator", [",", "\t", " "])
+def test_a_wide_table(tmp_path, separator):
+    rows = [[s, *c] for s, c in zip(SEQUENCES, COUNTS, strict=True)]
+    path = wide(tmp_path / "t.csv", ["x", "ct_0", "ct_1", "ct_2"], rows, separator)
+    (library,) = mpra_files.read(path).libraries
+    assert grouped(library) == GROUPED
+
+
+def test_long_rows_of_several_libraries_without_a_header(tmp_path):
+    rows = [("one", "B10", "ACGT"), ("one", "B2", "ACGA"), ("one", "B2", "ACGT")]
+    rows += [("two", "B1", "AAAA"), ("two", "B2", "AAAC"), ("one", "B10", "ACGT")]
+    path = tmp_path / "long.csv.gz"
+    with gzip.open(path, "wt") as handle:
+        handle.write("".join("\t".join(row) + "\n" for row in rows))
+    table = mpra_files.read(path)
+    assert table.names == ("one", "two")
+    one, two = table.libraries
+    assert one.columns == ("B2", "B10")  # in the order of their numbers
+    assert grouped(one) == {"ACGT": [1, 2], "ACGA": [1, 0]}
+    assert two.columns == ("B1", "B2")
+    assert table.select(["two"]).names == ("two",)
+    with pytest.raises(errors.DataError, match='no library "tow"\\. Did you mean "two"'):
+        table.select(["tow"])
+
+
+def test_long_rows_with_counts(tmp_path):
+    rows = [[b, s, n] for b, s, n in [(0, "ACGT", 2), (1, "ACGT", 3), (1, "TTTT", 1)]]
+    path = wide(tmp_path / "long.tsv", ["bin", "sequence", "count"], rows, "\t")
+    (library,) = mpra_files.read(path).libraries
+    assert grouped(library) == {"ACGT": [2, 3], "TTTT": [0, 1]}
+
+
+def test_read_outs_keep_their_replicates_and_counts_their_exposure(tmp_path):
+    path = wide(tmp_path / "v.csv", ["seq", "value", "weight"], [["ACGT", 0.5, 2], ["ACGT", 1, 1]])
+    (library,) = mpra_files.read(path).libraries
+    assert library.observed.tolist() == [[0.5], [1.0]]
+    assert library.weight.tolist() == [2, 1]
+    path = wide(tmp_path / "c.csv", ["seq", "count", "exposure"], [["ACGT", 5, 2.5]])
+    (library,) = mpra_files.read(path).libraries
+    assert (library.columns, library.weight.tolist()) == (("count",), [2.5])
+
+
+def test_a_directory_with_one_table_needs_no_listing(tmp_path):
+    wide(tmp_path / "t.csv", ["seq", "ct_a", "ct_b"], [["ACGT", 1, 2]])
+    assert mpra_files.read(tmp_path).libraries[0].columns == ("a", "b")
+
+
+BAD_COUNTS = [
+    (["ACGT", "ACG"], [[1, 1], [1, 1]], "unequal length: row 2 has 3 bases, row 1 has 4"),
+    (["ACGT", "ACNT"], [[1, 1], [1, 1]], 'row 2 has the letter "N" at base 2'),
+    (["ACGT", "ACÄT"], [[1, 1], [1, 1]], 'row 2 has the letter "Ä" at base 2'),
+    (["ACGT"], [[1, 0]], "bin 1 has zero counts"),
+    (["ACGT"], [[3]], "one bin only"),
+    (["ACGT"], [[1, -1]], "a count of -1"),
+    (["ACGT"], [[1, 0.5]], "a count of 0.5"),
+    ([], np.zeros((0, 2)), "has no sequences"),
+]
+
+
+@pytest.mark.parametrize(("sequences", "counts", "message"), BAD_COUNTS)
+def test_counts_that_cannot_be_fitted_are_refused(sequences, counts, message):
+    with pytest.raises(errors.DataError, match=message):
+        mpra.from_counts(sequences, np.array(counts))
+
+
+def test_lower_case_letters_are_bases():
+    assert mpra.from_counts(["acGT"], np.array([[1, 1]])).sequences == ["ACGT"]
+
+
+def test_a_bin_can_be_left_out_by_name():
+    table = mpra.Table((mpra.from_counts(SEQUENCES, COUNTS),))
+    (library,) = table.leave_out(["0"]).libraries
+    assert library.columns == ("1", "2")
+    assert grouped(library) == {"ACGT": [1, 7], "ACGA": [3, 0]}
+    assert table.leave_out([]) is table
+    with pytest.raises(errors.DataError, match='no bin "9"'):
+        table.leave_out(["9"])
+    with pytest.raises(errors.DataError, match="one bin only"):
+        table.leave_out(["0", "1"])
+
+
+def refused(path, message):
+    with pytest.raises(errors.DataError, match=message) as caught:
+        mpra_files.read(path)
+    assert str(path if path.is_file() else path.name).split("/")[-1] in str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    refused(tmp_path / "absent.csv", "no such file")
+    refused(wide(tmp_path / "a.csv", ["seq", "n"], [["ACGT", 1]]), "neither a bin column, nor")
+    refused(wide(tmp_path / "b.csv", ["dna", "ct_0"], [["ACGT", 1]]), "no column sequence or seq")
+    refused(
+        wide(tmp_path / "c.csv", ["seq", "ct_0", "ct_1"], [["ACGT", 1, "many"]]),
+        "row 1, column ct_1: 'many' is not a number",
+    )
+    refused(
+        wide(tmp_path / "d.csv", ["seq", "ct_0", "ct_1"], [["ACGT", 1, 2], ["", 1, 1]]),
+        "row 2 has no sequence",
+    )
+    refused(wide(tmp_path / "e.csv", ["seq", "value", "weight"], [["ACGT", 1, 0]]), "has weight 0")
+    (tmp_path / "empty.csv").write_text("")
+    refused(tmp_path / "empty.csv", "is empty")
+    (tmp_path / "f.csv.gz").write_bytes(b"not gzip")
+    refused(tmp_path / "f.csv.gz", "cannot be read")
+
+
+def test_directories_that_cannot_be_read_are_named(tmp_path):
+    folder = write_bins(tmp_path / "a", {0: [(1, "ACGT")], 1: [(1, "ACG")]})
+    with pytest.raises(errors.DataError, match="unequal length"):
+        mpra_files.read(folder)
+    folder = write_bins(tmp_path / "b", {0: [(1, "ACGT")], 1: []})
+    with pytest.raises(errors.DataError, match="no sequences"):
+        mpra_files.read(folder)
+    (folder / "bin_1.txt.gz").unlink()
+    with pytest.raises(errors.DataError, match=r"bin_1\.txt: no such file, named in files\.txt"):
+        mpra_files.read(folder)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(errors.DataError, match=r"no files\.txt and 0 tables"):
+        mpra_files.read(tmp_path / "c")
+
+
+def random_table(seed=0, libraries=2, rows=400):
+    rng = np.random.default_rng(seed)
+    return mpra.Table(
+        tuple(
+            mpra.from_counts(
+                ["".join(rng.choice(list("ACGT"), 5)) for _ in range(rows)],
+                rng.integers(0, 3, (rows, 3)),
+                name=f"library {i}",
+            )
+            for i in range(libraries)
+        )
+    )
+
+
+def test_a_split_keeps_a_sequence_on_one_side_in_every_library():
+    table = random_table()
+    parts = mpra.split(table, seed=3)
+    sequences = [{s for library in part.libraries for s in library.sequences} for part in parts]
+    assert not sequences[0] & sequences[1]
+    assert not sequences[0] & sequences[2]
+    assert not sequences[1] & sequences[2]
+    total = sum(map(len, sequences))
+    assert [round(len(s) / total, 2) for s in sequences] == [0.8, 0.1, 0.1]
+    assert sum(part.rows for part in parts) == table.rows
+    shared = set(table.libraries[0].sequences) & set(table.libraries[1].sequences)
+    assert shared  # or the first three lines prove nothing
+
+
+def test_a_split_is_a_function_of_its_seed():
+    table = random_table()
+    np.testing.assert_array_equal(mpra.sides(table, seed=1), mpra.sides(table, seed=1))
+    assert (mpra.sides(table, seed=1) != mpra.sides(table, seed=2)).any()
+
+
+def test_too_few_sequences_to_split():
+    with pytest.raises(errors.DataError, match="3 sequences, too few"):
+        mpra.split(mpra.Table((mpra.from_counts(SEQUENCES, COUNTS),)))
+
+
+def test_rows_are_taken_through_all_libraries():
+    table = random_table(rows=50)
+    first = len(table.libraries[0].index)
+    taken = table.take(np.array([0, first - 1, first, first + 3]))
+    assert taken.libraries[0].sequences == [table.libraries[0].sequences[i] for i in (0, -1)]
+    assert taken.libraries[1].sequences == [table.libraries[1].sequences[i] for i in (0, 3)]
+
+
+def test_the_wild_type_is_the_most_common_base():
+    table = mpra.Table((mpra.from_counts(["ACGT", "ACGA", "TCGA"], np.ones((3, 2))),))
+    assert table.wild_type() == "ACGA"
+    np.testing.assert_allclose(table.frequencies()[0], [2 / 3, 0, 0, 1 / 3])
+
+
+def test_references_beside_the_data(tmp_path):
+    (tmp_path / "crp_tau_final.2.txt").write_text(
+        "pos\tpar_A\tpar_C\tpar_G\tpar_T\n0\t0.0\t1.0\t2.0\t3.0\t\n1\t4\t5\t6\t7\t\n"
+    )
+    (tmp_path / "rnap_other.csv").write_text(",A,C,G,T\n0,1,2,3,4\n")
+    found = mpra_files.references(tmp_path, {"crp": 2, "rnap": 2})
+    np.testing.assert_array_equal(found["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
+    assert "rnap" not in found  # it has one row, the site two bases
+
+
+def test_the_lac_reads_are_those_of_the_experiment(real_data):
+    table = mpra_files.read(real_data / "lac")
+    (library,) = table.libraries
+    assert (table.rows, table.reads, len(library.columns)) == (50_518, 67_933, 10)
+    assert table.wild_type()[1:27] == "ATTAATGTGAGTTAGCTCACTCATTA"
+    joint = mpra_files.read(real_data / "lac" / "sortseq_raw.csv.gz")
+    assert {lib.name: len(lib.columns) for lib in joint.libraries} == {
+        "crp-wt": 10, "full-wt": 10, "rnap-wt": 10, "full-500": 5, "full-150": 5
+    }  # fmt: skip
+    full = joint.select(["full-wt"]).libraries[0]
+    assert full.sequences == library.sequences
+    references = mpra_files.references(real_data / "lac", {"crp": 26, "rnap": 41})
+    assert {name: matrix.shape for name, matrix in references.items()} == {
+        "crp": (26, 4), "rnap": (41, 4)
+    }  # fmt: skip

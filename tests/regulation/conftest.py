@@ -1,0 +1,78 @@
+"""Two small mechanisms and a simulated experiment, shared by the tests of this folder."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from akita_bayes import states
+from akita_bayes.simulate import mpra as simulator
+
+TWO_SITES = {
+    "kind": "thermodynamic",
+    "name": "two_sites",
+    "sequence_length": 10,
+    "wild_type": "ACGTACGTAC",
+    "energies": {
+        "a": {"site": [0, 4]},
+        "b": {"site": [5, 10], "neighbours": False},
+        "ab": {},
+    },
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+    "measurement": {"kind": "bins", "hidden": 4},
+    "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.5}, "ab": {"constant": -2.5}},
+}
+CYCLE = {
+    "kind": "kinetic",
+    "name": "cycle",
+    "sequence_length": 10,
+    "wild_type": "ACGTACGTAC",
+    "species": ["unbound", "closed", "open"],
+    "rates": {
+        "k1": {"from": "unbound", "to": "closed", "site": [0, 4]},
+        "k-1": {"from": "closed", "to": "unbound", "site": [5, 10]},
+        "k2": {"from": "closed", "to": "open"},
+        "k3": {"from": "open", "to": "unbound", "value": 1.0},
+    },
+    "product": ["k3"],
+    "measurement": {"kind": "bins", "hidden": 4},
+}
+DESIGN = simulator.Design(sequences=3000, mutation_rate=0.3, reads=60_000, bins=4, noise=0.4)
+
+
+def merged(spec: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy with nested keys replaced."""
+    spec = copy.deepcopy(spec)
+    for key, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(spec.get(key), dict)
+        spec[key] = merged(spec[key], value) if nested else value
+    return spec
+
+
+@pytest.fixture(scope="session")
+def two_sites():
+    """Makes the thermodynamic mechanism, with changes."""
+    return lambda **changes: states.parse(merged(TWO_SITES, changes))
+
+
+@pytest.fixture(scope="session")
+def cycle():
+    """Makes the kinetic mechanism, with changes."""
+    return lambda **changes: states.parse(merged(CYCLE, changes))
+
+
+@pytest.fixture(scope="session")
+def experiment():
+    """Simulates a mechanism."""
+
+    def make(mechanism, seed=0, **design):
+        import dataclasses
+
+        return simulator.simulate(mechanism, dataclasses.replace(DESIGN, **design), seed=seed)
+
+    return make
