@@ -192,23 +192,23 @@ class MonotoneBins(SoftmaxBins):
 class SplineBins(SoftmaxBins):
     """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
-    log p_b / p_0 = s_b(z),  z = log(1 + t / t0)
+    log p_b / p_0 = s_b(u),  u = log(1 + t / t0) / log(1 + 1 / t0)
 
-    with `hidden` knots evenly spaced over z = 0..6 and straight lines beyond (Hastie, Tibshirani
+    with `hidden` knots evenly spaced over u = 0..1 and straight lines beyond (Hastie, Tibshirani
     and Friedman 2009, equation 5.4). The weights are the log odds at the knots, and log t0, the
-    background signal of a promoter that is off; where transcription is weak throughout, a common
-    factor of t and t0 cancels.
+    background signal of a promoter that is off. u is 0 without transcription and 1 at t = 1,
+    whatever t0: where all energies and log t0 grow by a factor, u stays and so do the curves, so
+    the scale of energies, which data hold loosely, does not drag the measurement along.
     """
 
     kind = "spline_bins"
     priors: ClassVar[dict[str, Normal]] = {"log_background": Normal(mean=-4.0, sd=3.0)}
-    REACH = 6.0
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.hidden < 3:
             raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
-        self._knots = np.linspace(0.0, self.REACH, self.hidden)
+        self._knots = np.linspace(0.0, 1.0, self.hidden)
         at_knots = np.stack(list(self._basis(self._knots, lambda z: np.maximum(z, 0.0))), axis=-1)
         self._from_knots = np.linalg.inv(at_knots)
 
@@ -217,23 +217,24 @@ class SplineBins(SoftmaxBins):
         return {"log_background": (), "log_odds": (self.hidden, self.columns - 1)}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        rising = np.outer(self._knots - self.REACH / 2, np.linspace(0.0, 0.5, self.columns - 1))
+        rising = np.outer(6 * self._knots - 3, np.linspace(0.0, 0.5, self.columns - 1))
         log_odds = rising + rng.normal(0.0, 0.1, rising.shape)
         return {"log_background": np.asarray(rng.normal(-4.0, 0.5)), "log_odds": log_odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        z = ops.log1p(activity * ops.exp(-weights["log_background"])[..., None])
-        curves = ops.matmul(ops.cast(self._from_knots, z.dtype), weights["log_odds"])
-        basis = ops.stack(list(self._basis(z, ops.relu)), axis=-2)
+        inverse = ops.exp(-weights["log_background"])[..., None]
+        u = ops.log1p(activity * inverse) / ops.log1p(inverse)
+        curves = ops.matmul(ops.cast(self._from_knots, u.dtype), weights["log_odds"])
+        basis = ops.stack(list(self._basis(u, ops.relu)), axis=-2)
         logits = ops.matmul(ops.swapaxes(curves, -1, -2), basis)
         return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
 
-    def _basis(self, z: Any, relu: Callable[[Any], Any]) -> Iterator[Any]:
-        yield 0.0 * z + 1.0
-        yield z
+    def _basis(self, u: Any, relu: Callable[[Any], Any]) -> Iterator[Any]:
+        yield 0.0 * u + 1.0
+        yield u
         last = self._knots[-1]
-        end = relu(z - last) ** 3
-        tails = [(relu(z - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
+        end = relu(u - last) ** 3
+        tails = [(relu(u - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
         for tail in tails[:-1]:
             yield tail - tails[-1]
 

@@ -1,9 +1,9 @@
 """What an experiment will tell before it is done: the interval widths to expect.
 
 An experiment is simulated from the mechanism's truth, the measurement process is fitted to it with
-the mechanism held at the truth, and the observed information there, -d2 log p / d theta2 with the
-priors in it, gives the covariance of an estimate (the Cramer-Rao bound, to which the posterior
-tends). No fit of the mechanism is needed, so a sweep of tens of designs takes minutes.
+the mechanism held at the truth, and Fisher's information there, the sum over sequences of the outer
+products of their scores, plus the precision of the priors gives the covariance of an estimate (the
+Cramer-Rao bound, to which the posterior tends). No mechanism is fitted: a design takes seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import states
-from akita_bayes.regulation import ascent, curvature, information, posterior
+from akita_bayes.regulation import ascent, information, posterior
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 from akita_bayes.simulate import mpra as simulator
 
+DIRECTIONS = 32
+"""Directions in which scores are taken at once."""
 WIDTH = 2 * 1.959964
 """Width of a central 95 % interval in standard deviations."""
 
@@ -80,15 +83,43 @@ def fit_measurement(
     """The most probable measurement process with the mechanism held where it is. [D]."""
     parameters = likelihood.parameters
     measured = np.eye(parameters.size)[:, parameters.physical :]
-    return ascent.climb(likelihood.value_and_gradient, theta, measured, steps=300).theta
+    value = -np.inf
+    for _ in range(20):
+        found = ascent.climb(likelihood.value_and_gradient, theta, measured, steps=300)
+        theta, gain, value = found.theta, found.value - value, found.value
+        if gain < 0.01:
+            break
+    return theta
+
+
+def fisher_information(
+    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over sequences of score score^T, whose mean at the truth is Fisher's. [D, D]."""
+    size = len(theta)
+    point = tf.constant(np.tile(theta, (DIRECTIONS, 1)), tf.float64)
+
+    @tf.function(jit_compile=True)
+    def along(vectors: tf.Tensor) -> tf.Tensor:
+        with tf.autodiff.ForwardAccumulator(point, vectors) as forward:
+            per_sequence = likelihood.per_sequence(point)
+        return forward.jvp(per_sequence)
+
+    rows = [
+        along(tf.constant(np.eye(DIRECTIONS, size, first))).numpy()
+        for first in range(0, size, DIRECTIONS)
+    ]
+    scores = np.concatenate(rows)[:size].astype(float)
+    return scores @ scores.T
 
 
 def standard_deviations(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> dict[str, float]:
-    """Per physical parameter, the standard deviation that the observed information gives."""
+    """Per physical parameter, the standard deviation that information and prior leave."""
     parameters = likelihood.parameters
-    root = ascent.root_of(-curvature.Hessian(likelihood)(theta), parameters.prior_sd)
+    precision = fisher_information(likelihood, theta) + np.diag(parameters.prior_sd**-2.0)
+    root = ascent.root_of(precision, parameters.prior_sd)
     # Physical values are linear in theta, so their covariance follows from the rows of the root.
     zero = posterior.physical(parameters, np.zeros((1, parameters.size)))
     moved = posterior.physical(parameters, root.T)

@@ -21,7 +21,7 @@ import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
 from akita_bayes import declarations, dna, states
-from akita_bayes.regulation import convergence
+from akita_bayes.regulation import convergence, hierarchy
 from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
@@ -213,7 +213,9 @@ class _Run:
 
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
-                return likelihood.log_posterior(self._mode + tf.matmul(z, root, transpose_b=True))
+                theta = self._mode + tf.matmul(z, root, transpose_b=True)
+                prior = hierarchy.log_prior(likelihood.parameters, theta)
+                return likelihood.log_likelihood(theta) + prior
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(

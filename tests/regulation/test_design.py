@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from akita_bayes import states
+from akita_bayes.regulation import ascent, design, laplace, likelihood, posterior
+from akita_bayes.simulate import mpra as simulator
+
+TOY = states.parse(
+    {
+        "kind": "thermodynamic",
+        "name": "toy",
+        "sequence_length": 6,
+        "wild_type": "ACGTAC",
+        "energies": {"a": {"site": [0, 3]}, "b": {"site": [3, 6]}, "ab": {"prior": {"sd": 2.0}}},
+        "states": {
+            "free": {},
+            "a": {"energies": ["a"]},
+            "b": {"energies": ["b"], "activity": 1},
+            "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+        },
+        "measurement": {"kind": "gaussian"},
+        "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
+    }
+)
+
+
+def setup(**changes):
+    settings = {"sequences": 800, "mutation_rate": 0.4, "noise": 0.3, "background": 0.01}
+    return simulator.Design(**{**settings, **changes})
+
+
+def test_half_the_noise_halves_the_intervals_and_more_sequences_narrow_them():
+    designs = [setup(noise=0.1), setup(noise=0.05), setup(noise=0.1, sequences=3200)]
+    table = design.sweep(TOY, designs, seed=1)
+    base, quiet, many = (table.iloc[i] for i in range(3))
+    assert list(table["noise"]) == [0.1, 0.05, 0.1]
+    for name in ("a", "b", "ab", "a.matrix", "b.matrix"):
+        assert abs(quiet[name] / base[name] - 0.5) < 0.08
+        assert many[name] / base[name] < 0.85
+
+
+def test_bins_of_a_sort_are_counted_in_bits_and_no_spread_is_wider_than_its_prior():
+    bins = states.parse({**TOY.model_dump(by_alias=True), "measurement": {"kind": "bins"}})
+    expected = design.expect(bins, setup(reads=4000, bins=3), seed=2)
+    assert 0.05 < expected.bits < np.log2(4)
+    assert 0 < expected.widths["ab"] < design.WIDTH * 2.0 * 1.001
+
+
+@pytest.mark.parametrize("experiments", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiments):
+    truth = simulator.draw_truth(TOY, seed=0)
+    z = []
+    for seed in range(experiments):
+        simulated = simulator.simulate(TOY, setup(), truth=truth, seed=seed)
+        held = likelihood.Likelihood(TOY, simulated.table)
+        start = held.parameters.start(np.random.default_rng(seed))
+        theta = design.fit_measurement(
+            held, design.true_theta(held.parameters, simulated.truth, start)
+        )
+        stated = design.standard_deviations(held, theta)
+        unit = np.eye(held.parameters.size)
+        found = laplace.laplace(held, ascent.climb(held.value_and_gradient, theta, unit).theta).mode
+        estimate = posterior.physical(held.parameters, found[None])
+        exact = posterior.physical(held.parameters, theta[None])
+        z.append([(estimate[name][0] - exact[name][0]) / stated[name] for name in stated])
+    assert 0.7 < np.sqrt(np.mean(np.square(z))) < 1.35
