@@ -35,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(measure(options)))
         return
     files = [str(Path(options.fasta).resolve()), str(Path(options.target).resolve())]
+    repeats = ["--repeats", str(options.repeats)]
     found = {
-        name: run.in_own_process([*files, "--measure", name], "benchmarks.real_window")
+        name: run.in_own_process([*files, *repeats, "--measure", name], "benchmarks.real_window")
         for name in ("forward", "training_step")
     }
     run.write(options.result, {**environment.describe(), "spec": SPEC.name, "measurements": found})

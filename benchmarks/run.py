@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.measure:
         print(json.dumps(_measure(options)))
         return
-    found = {name: in_own_process(arguments) for name, arguments in MEASUREMENTS.items()}
+    repeats = ["--repeats", str(options.repeats)]
+    found = {
+        name: in_own_process([*arguments, *repeats]) for name, arguments in MEASUREMENTS.items()
+    }
     write(options.result, {**environment.describe(), "measurements": found})
 
 
