@@ -99,7 +99,7 @@ class Measurement(Frozen):
     Attributes:
         kind: `bins` is a dense network with one softmax hidden layer and a softmax over bins;
             `monotone_bins` the same with every adjacent-bin log odds rising with activity;
-            `spline_bins` log odds that are splines of log(1 + t / background), for sampling;
+            `spline_bins` log odds that are splines of the activity, for sampling;
             `gaussian` and `skewed` are noise on a continuous read-out a + b log(t + t0);
             `poisson` counts with mean exposure * a (t + t0).
         hidden: Width of the hidden layer of the bins; number of knots of the splines.

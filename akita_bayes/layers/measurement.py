@@ -8,7 +8,7 @@ and the activity is [..., N] with the sequences last.
     monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
               rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
               V >= 0: the bins are ordered by monotone likelihood ratio.
-    spline    log p_b / p_0 a natural cubic spline of log(1 + t / t0); no hidden units that could
+    spline    log p_b / p_0 a natural cubic spline of t or log(1 + t / t0); no hidden units that could
               trade places, so a sampler meets one mode and not ten factorial.
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
@@ -192,13 +192,13 @@ class MonotoneBins(SoftmaxBins):
 class SplineBins(SoftmaxBins):
     """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
-    log p_b / p_0 = s_b(u),  u = log(1 + t / t0) / log(1 + 1 / t0)
+    log p_b / p_0 = s_b(u),  with `hidden` knots evenly spaced over u = 0..1 and straight lines
+    beyond (Hastie, Tibshirani and Friedman 2009, equation 5.4). The weights are the log odds at
+    the knots. u is the activity t, or, where the read-out is `log_activity`,
 
-    with `hidden` knots evenly spaced over u = 0..1 and straight lines beyond (Hastie, Tibshirani
-    and Friedman 2009, equation 5.4). The weights are the log odds at the knots, and log t0, the
-    background signal of a promoter that is off. u is 0 without transcription and 1 at t = 1,
-    whatever t0: where all energies and log t0 grow by a factor, u stays and so do the curves, so
-    the scale of energies, which data hold loosely, does not drag the measurement along.
+    u = log(1 + t / t0) / log(1 + 1 / t0),  t0 the background signal of a promoter that is off,
+
+    which is also 0 without transcription and 1 at t = 1, and leans towards small activities.
     """
 
     kind = "spline_bins"
@@ -214,16 +214,25 @@ class SplineBins(SoftmaxBins):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"log_background": (), "log_odds": (self.hidden, self.columns - 1)}
+        odds = {"log_odds": (self.hidden, self.columns - 1)}
+        return {"log_background": (), **odds} if self._logarithmic else odds
+
+    @property
+    def _logarithmic(self) -> bool:
+        return self.read_out == "log_activity"
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         rising = np.outer(6 * self._knots - 3, np.linspace(0.0, 0.5, self.columns - 1))
         log_odds = rising + rng.normal(0.0, 0.1, rising.shape)
+        if not self._logarithmic:
+            return {"log_odds": log_odds}
         return {"log_background": np.asarray(rng.normal(-4.0, 0.5)), "log_odds": log_odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        inverse = ops.exp(-weights["log_background"])[..., None]
-        u = ops.log1p(activity * inverse) / ops.log1p(inverse)
+        u = activity
+        if self._logarithmic:
+            inverse = ops.exp(-weights["log_background"])[..., None]
+            u = ops.log1p(activity * inverse) / ops.log1p(inverse)
         curves = ops.matmul(ops.cast(self._from_knots, u.dtype), weights["log_odds"])
         basis = ops.stack(list(self._basis(u, ops.relu)), axis=-2)
         logits = ops.matmul(ops.swapaxes(curves, -1, -2), basis)

@@ -21,7 +21,7 @@ import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
 from akita_bayes import declarations, dna, states
-from akita_bayes.regulation import convergence, hierarchy
+from akita_bayes.regulation import ascent, convergence, curvature, hierarchy
 from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
@@ -144,8 +144,8 @@ def sample(
         starts: [n, D] the best optima found, n <= C; each chain starts near one of them in turn.
             Only the optimum of `gaussian` when None.
         chains: Number C of chains.
-        burn_in: Draws thrown away. After the first half the coordinates are stretched where the
-            draws spread further than Laplace's approximation; the step size is adapted in both.
+        burn_in: Draws thrown away. After the first half the coordinates take the curvature where
+            the chains have come to; the step size is adapted in both halves.
         effective: Effective sample size that every energy must have, with split R-hat < 1.01.
         most_draws: Draws per chain after which to stop all the same.
         target_acceptance: Of the dual averaging of the step size.
@@ -157,7 +157,7 @@ def sample(
     run = _Run(likelihood, gaussian, burn_in // 2, target_acceptance, max_tree_depth, seed)
     z = _initial(gaussian, starts, chains, seed)
     tell = report or (lambda steps, note: None)
-    run.warm_up(run.stretch(run.warm_up(z, tell)), tell)
+    run.warm_up(run.reshape(run.warm_up(z, tell)), tell)
     kept: list[_Chunk] = []
     while len(kept) * CHUNK < most_draws:
         kept.append(run.advance())
@@ -204,6 +204,7 @@ class _Run:
         max_tree_depth: int,
         seed: int,
     ) -> None:
+        self._likelihood, self._prior_sd = likelihood, likelihood.parameters.prior_sd
         self._mode, self._root = gaussian.mode, gaussian.root
         self._warm = -(-adaptation // CHUNK)
         self._seed, self._made = seed, 0
@@ -266,33 +267,38 @@ class _Run:
         )
 
     def warm_up(self, z: tf.Tensor, tell: Callable[..., Any]) -> NDArray[np.float64]:
-        """Adapts the step size, from z on; returns the draws of the second half. [C, S, D]."""
+        """Adapts the step size, from z on; returns the last draws. [C, CHUNK, D]."""
         self._state = z
         self._results = self._begin(tf.constant(self._root), z)
-        draws = []
         for _ in range(self._warm):
-            draws.append(self.advance().theta)
+            draws = self.advance().theta
             tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
-        return np.concatenate(draws[len(draws) // 2 :], axis=1)
+        return draws
 
-    def stretch(self, draws: NDArray[np.float64]) -> tf.Tensor:
-        """Adapts the coordinates to draws; returns where they end in the new ones. [C, D]."""
-        centred = (draws - self._mode).reshape(-1, len(self._mode))
-        effective = float(convergence.effective_sample_size(draws).mean())
-        self._root = self._root @ stretched(np.linalg.solve(self._root, centred.T).T, effective)
-        return tf.constant(np.linalg.solve(self._root, (draws[:, -1] - self._mode).T).T)
+    def reshape(self, draws: NDArray[np.float64]) -> tf.Tensor:
+        """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
+        ends = draws[:, -1]
+        self._root = ascent.root_of(precision(self._likelihood, ends), self._prior_sd)
+        return tf.constant(np.linalg.solve(self._root, (ends - self._mode).T).T)
 
 
-def stretched(z: NDArray, effective: float) -> NDArray[np.float64]:
-    """A correction of whitened coordinates in which the draws spread too far. [n, D] -> [D, D].
+def precision(
+    likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean over thetas [S, D] of the negative Hessian, with the scale of each site as drawn.
 
-    Only directions whose variance is beyond what so many independent draws of N(0, I) would show,
-    (1 + sqrt(D / n))^2 (Marchenko and Pastur 1967), are stretched; the rest is left as it is.
+    The mode of a posterior of hundreds of parameters lies far from its draws, and where a ridge is
+    curved so does its curvature; that of a few draws fits the rest better.
     """
-    values, vectors = np.linalg.eigh(np.cov(z.T))
-    edge = (1 + np.sqrt(z.shape[1] / max(effective, 1.0))) ** 2
-    factor = np.sqrt(np.where(values > edge, values, 1.0))
-    return (vectors * factor) @ vectors.T
+    parameters = likelihood.parameters
+    hessian = curvature.Hessian(likelihood)
+    found = np.mean([-hessian(theta) for theta in thetas], axis=0)
+    found -= np.diag(parameters.prior_sd**-2.0)
+    variance = parameters.prior_sd**2
+    for block in parameters.blocks:
+        if block.part in ("bases", "pairs"):
+            variance[block.start : block.stop] = (thetas[:, block.start : block.stop] ** 2).mean()
+    return found + np.diag(1 / variance)
 
 
 def _initial(

@@ -5,6 +5,10 @@ import scipy.interpolate
 from akita_bayes.layers import measurement
 
 
+def logarithmic(**arguments):
+    return measurement.SplineBins(read_out="log_activity", **arguments)
+
+
 def log_odds(layer, weights, u):
     """At u = log(1 + t / t0) / log(1 + 1 / t0)."""
     held = {name: np.asarray(value)[None] for name, value in weights.items()}
@@ -17,7 +21,7 @@ def log_odds(layer, weights, u):
 
 def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
     rng = np.random.default_rng(0)
-    layer = measurement.SplineBins(columns=4, hidden=6)
+    layer = logarithmic(columns=4, hidden=6)
     weights = {"log_background": -5.0, "log_odds": rng.normal(size=(6, 3))}
     knots = np.linspace(0, 1, 6)
     u = np.linspace(0, 1, 101)
@@ -32,7 +36,7 @@ def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
 
 
 def test_no_and_full_transcription_are_the_first_and_last_knot_whatever_the_background():
-    layer = measurement.SplineBins(columns=3, hidden=4)
+    layer = logarithmic(columns=3, hidden=4)
     weight = np.random.default_rng(0).normal(size=(4, 2))
     for log_background in (-9.0, -2.0, 3.0):
         held = {"log_background": np.array([log_background]), "log_odds": weight[None]}
@@ -41,7 +45,7 @@ def test_no_and_full_transcription_are_the_first_and_last_knot_whatever_the_back
 
 
 def test_the_background_turns_a_logarithmic_read_out_into_a_linear_one():
-    layer = measurement.SplineBins(columns=2, hidden=3)
+    layer = logarithmic(columns=2, hidden=3)
     straight = np.array([[0.0], [0.5], [1.0]])  # log odds = u
     t = np.array([[1e-3, 1e-2, 0.1, 1.0]])
     found = []
@@ -51,6 +55,14 @@ def test_the_background_turns_a_logarithmic_read_out_into_a_linear_one():
         found.append(np.log(p[1] / p[0]))
     np.testing.assert_allclose(np.diff(found[0]), np.log(10) / 20, rtol=1e-4)
     np.testing.assert_allclose(found[1], t[0], rtol=1e-3)
+
+
+def test_a_linear_read_out_is_the_spline_of_the_activity():
+    layer = measurement.SplineBins(columns=3, hidden=5)
+    assert layer.shapes == {"log_odds": (5, 2)}
+    weight = np.random.default_rng(0).normal(size=(5, 2))
+    p = np.asarray(layer.outputs({"log_odds": weight[None]}, np.linspace(0, 1, 5)[None]))[0]
+    np.testing.assert_allclose(np.log(p[1:] / p[0]), weight.T, atol=1e-9)
 
 
 def test_two_knots_are_too_few():
