@@ -1,0 +1,134 @@
+"""mpra_simulate, mpra_posterior and mpra_compare: what they write, and what they refuse."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from akita_bayes.cli import mpra_compare, mpra_posterior, mpra_simulate
+from akita_bayes.data import mpra_files
+
+SPEC = {
+    "kind": "thermodynamic",
+    "name": "toy",
+    "sequence_length": 6,
+    "wild_type": "ACGTAC",
+    "energies": {"a": {"site": [0, 3]}, "b": {"site": [3, 6]}, "ab": {"prior": {"sd": 2.0}}},
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+    "measurement": {"kind": "bins", "hidden": 4},
+    "truth": {"a": {"constant": 0.0}, "b": {"constant": 0.5}, "ab": {"constant": -2.5}},
+}
+ADDITIVE = {
+    **{key: SPEC[key] for key in ("kind", "sequence_length", "wild_type")},
+    "name": "additive",
+    "energies": {"all": {"site": [0, 6]}},
+    "states": {"off": {}, "on": {"energies": ["all"], "activity": 1}},
+    "measurement": {"kind": "bins", "hidden": 4},
+}
+SMALL = ["--sequences", "600", "--mutation_rate", "0.4", "--bins", "3", "--noise", "0.4"]
+
+
+@pytest.fixture
+def specs(tmp_path):
+    paths = []
+    for spec in (SPEC, ADDITIVE):
+        path = tmp_path / f"{spec['name']}.json"
+        path.write_text(json.dumps(spec))
+        paths.append(str(path))
+    return paths
+
+
+@pytest.fixture
+def assay(tmp_path, specs):
+    assert mpra_simulate.main([specs[0], "-o", str(tmp_path / "assay"), *SMALL]) == 0
+    return tmp_path / "assay"
+
+
+def test_an_assay_has_the_reads_that_were_ordered_and_its_truth_beside_it(assay):
+    table = mpra_files.read(assay)
+    assert table.libraries[0].columns == ("0", "1", "2", "3")
+    np.testing.assert_array_equal(table.libraries[0].observed.sum(0), 25_000)
+    truth = json.loads((assay / "truth.json").read_text())
+    assert truth["constants"]["ab"] == {"": -2.5}
+    assert len(truth["gates"][""]) == 2
+    assert truth["design"]["mutation_rate"] == 0.4
+
+
+def test_a_sweep_reports_a_width_per_design_and_energy(tmp_path, specs):
+    out = tmp_path / "design"
+    arguments = [specs[0], "-o", str(out), "--design", *SMALL, "--reads", "3000,12000"]
+    assert mpra_simulate.main(arguments) == 0
+    table = pd.read_csv(out / "design.tsv", sep="\t")
+    assert list(table["reads"]) == [3000, 12000]
+    assert {"a", "b", "ab", "a.matrix", "b.matrix", "bits"} <= set(table)
+    assert (table.loc[1, ["a.matrix", "b.matrix"]] < table.loc[0, ["a.matrix", "b.matrix"]]).all()
+    assert (out / "design.png").stat().st_size > 10_000
+
+
+def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, capsys):
+    out = tmp_path / "posterior"
+    arguments = [specs[0], str(assay), "-o", str(out), "--optima", "1", "--starts", "1"]
+    arguments += ["--knots", "4", "--chains", "2", "--burn_in", "100", "--most_draws", "50"]
+    assert mpra_posterior.main([*arguments, "--bootstrap", "8"]) == 0
+    written = json.loads((out / "posterior.json").read_text())
+    assert set(written["energies"]) == {"NUTS", "Laplace", "bootstrap"}
+    row = written["energies"]["NUTS"]["ab"]
+    assert row["lower"] < row["mean"] < row["upper"]
+    np.testing.assert_allclose(row["mean_kcal"], row["mean"] * 0.616331, rtol=1e-5)
+    assert written["convergence"]["draws_per_chain"] == 50
+    table = pd.read_csv(out / "posterior.tsv", sep="\t")
+    assert len(table) == 2 * 12 + 3
+    draws = np.load(out / "draws.npz")
+    assert draws["theta"].shape == (2, 50, len(draws["names"]))
+    said = capsys.readouterr().out
+    assert "kcal/mol" in said
+    assert "onverged: largest R-hat" in said
+    for name in ("summary.png", "chains.png", "intervals.png"):
+        assert (out / name).stat().st_size > 10_000
+
+
+def test_comparison_ranks_what_it_was_given(tmp_path, specs, assay, capsys):
+    out = tmp_path / "compared"
+    assert mpra_compare.main([*specs, str(assay), "-o", str(out), "--starts", "1"]) == 0
+    table = pd.read_csv(out / "comparison.tsv", sep="\t")
+    assert set(table["name"]) == {"toy", "additive"}
+    assert table["behind"][0] == 0 < table["behind"][1]
+    assert "best" in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line_and_status_2(tmp_path, specs, capsys):
+    out = str(tmp_path / "out")
+    assert mpra_simulate.main([specs[0], "-o", out, "--mutation_rate", "0.9"]) == 2
+    assert "error: mutation rate: 0.9 is out of range" in capsys.readouterr().err
+    assert mpra_compare.main([specs[0], specs[0], str(tmp_path / "none"), "-o", out]) == 2
+    assert "no such file" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
+    assert "swept with --design only" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        mpra_simulate.main([specs[0], "-o", out, "--bins", "many"])
+    assert "not numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["mpra_simulate", "mpra_posterior", "mpra_compare"])
+def test_help_needs_no_tensorflow(repository, command):
+    script = (
+        f"import sys; sys.argv = ['x', '--help']\n"
+        f"from akita_bayes.cli import {command}\n"
+        f"try: {command}.main()\n"
+        f"except SystemExit: pass\n"
+        f"sys.exit('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=repository, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "example:" in done.stdout
