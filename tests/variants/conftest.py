@@ -73,6 +73,8 @@ def randomised(spec, seed=0):
             values = random.normal(0.6, 0.2, values.shape)
         elif values.ndim < 2:
             values = random.normal(0, 0.2, values.shape)
+        else:
+            values = random.normal(0, np.sqrt(2 / np.prod(values.shape[:-1])), values.shape)
         variable.assign(values)
     return model
 
