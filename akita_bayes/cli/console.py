@@ -11,6 +11,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 import rich.console
 import rich.progress
@@ -23,11 +24,18 @@ stdout = rich.console.Console()
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
     """A parser whose help shows defaults and ends with an example to copy."""
-    return argparse.ArgumentParser(
+    return _Parser(
         description=doc.split("\n\n")[0],
         epilog=f"example:\n  {example}",
         formatter_class=_Help,
     )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line, as `run` does, without repeating the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_refuse(f"{message.removesuffix('.')}; {self.prog} --help lists what it takes."))
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
