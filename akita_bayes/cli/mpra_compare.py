@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if "predictive_bits" in row
                 else ""
             )
-            console.stdout.print(f"{row['name']}: {behind}{bits}.", highlight=False)
+            console.stdout.print(f"{row['name']}: {behind}{bits}.", highlight=False, soft_wrap=True)
+        console.stdout.print(f"Wrote {out}.")
 
     return console.run(command)
 

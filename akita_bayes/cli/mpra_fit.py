@@ -3,7 +3,8 @@
 The data are a directory with files.txt and a table of reads per bin, a wide table of counts, or
 long rows of library, bin and sequence. Writes summary.json (energies with 95 % intervals, held-out
 likelihood and information, correlation with matrices that lie beside the data), params.json, the
-energy matrix of every site, theta.tsv and identifiability.txt.
+energy matrix of every site, theta.tsv, identifiability.txt, summary.png, logos.png and, with
+matrices beside the data, reference.png.
 """
 
 import argparse
@@ -16,6 +17,9 @@ from akita_bayes import files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from akita_bayes.regulation import fitting
 
 
@@ -81,8 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with files.atomic(out / "identifiability.txt") as path:
             path.write_text(words + "\n", encoding="utf-8")
         _write_tables(fit, out)
+        _draw(fit, references, mpra_files.constants(options.data), out)
         _tell(summary)
-        console.stdout.print(words, highlight=False)
+        console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
         console.stdout.print(f"Wrote {out}.")
 
     return console.run(command)
@@ -113,9 +118,31 @@ def _write_tables(fit: "fitting.Fit", out: Path) -> None:
         theta.to_csv(path, sep="\t", index=False, float_format="%.9g")
 
 
+def _draw(
+    fit: "fitting.Fit",
+    references: "dict[str, NDArray[np.float64]]",
+    truth: dict[str, float],
+    out: Path,
+) -> None:
+    from akita_bayes.plots import regulation as plots
+    from akita_bayes.plots import regulation_summary
+    from akita_bayes.regulation import page
+
+    shown = page.page(fit)
+    plots.save(regulation_summary.summary(shown, truth=truth), out / "summary.png")
+    if shown.matrices:
+        logos = plots.logos(shown.matrices, shown.starts, label=shown.matrix_label)
+        plots.save(logos, out / "logos.png")
+    if references:
+        compared = plots.against_reference(shown.matrices, references, shown.starts)
+        plots.save(compared, out / "reference.png")
+
+
 def _tell(summary: dict[str, Any]) -> None:
-    say = console.stdout.print
-    say(summary["rate_law"], highlight=False)
+    def say(line: str) -> None:
+        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    say(summary["rate_law"])
     for name, value in summary["correlation"].items():
         say(f"{name}: correlation {value:.4f} with the reference matrix.")
     for name, found in {**summary["wild_type"], **summary["energies"]}.items():

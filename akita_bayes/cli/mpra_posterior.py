@@ -6,7 +6,7 @@ summary.png, chains.png and intervals.png.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
-    parser.add_argument("--knots", type=int, default=10, help="knots of the splines p(bin | t)")
+    parser.add_argument("--knots", type=int, default=8, help="knots of the splines p(bin | t)")
     parser.add_argument("--optima", type=int, default=2, help="independent fits that start chains")
     parser.add_argument("--starts", type=int, default=6, help="random starts of each fit")
     parser.add_argument("--chains", type=int, default=4, help="chains")
-    parser.add_argument("--burn_in", type=int, default=300, help="draws thrown away per chain")
+    parser.add_argument("--burn_in", type=int, default=200, help="draws thrown away per chain")
     parser.add_argument(
         "--effective", type=float, default=400.0, help="effective sample size to stop at"
     )
@@ -64,15 +64,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=options.seed,
                 report=advance,
             )
-        write(found, options.out_dir)
+        write(found, options.out_dir, truth=mpra_files.constants(options.data))
         _tell(found)
         console.stdout.print(f"Wrote {options.out_dir}.")
 
     return console.run(command)
 
 
-def write(found: "posterior_run.PosteriorRun", out_dir: str | Path) -> None:
-    """Writes a posterior and its figures into a run directory."""
+def write(
+    found: "posterior_run.PosteriorRun",
+    out_dir: str | Path,
+    *,
+    truth: Mapping[str, float] | None = None,
+) -> None:
+    """Writes a posterior and its figures, with known constants where given, into a directory."""
     import numpy as np
 
     from akita_bayes.plots import regulation as plots
@@ -94,9 +99,16 @@ def write(found: "posterior_run.PosteriorRun", out_dir: str | Path) -> None:
         )
     values = posterior.physical(parameters, found.posterior.theta)
     constants = [name for name in values if "," not in name]
-    plots.save(plots.chains({name: values[name] for name in constants}), out / "chains.png")
-    plots.save(plots.intervals(found.tables(), constants), out / "intervals.png")
-    plots.save(regulation_summary.summary(page.page(found.fit)), out / "summary.png")
+    draws = {name: values[name] for name in constants}
+    tables = found.tables()
+    drawn = tables["NUTS"].set_index("name")
+    units = drawn["unit"].to_dict()
+    plots.save(plots.chains(draws, units=units, truth=truth), out / "chains.png")
+    shown = page.page(found.fit)
+    intervals = plots.intervals(tables, constants, truth=truth, unit=shown.unit)
+    plots.save(intervals, out / "intervals.png")
+    shown = shown._replace(intervals=drawn.loc[constants].reset_index())
+    plots.save(regulation_summary.summary(shown, truth=truth), out / "summary.png")
 
 
 def _tell(found: "posterior_run.PosteriorRun") -> None:

@@ -109,8 +109,9 @@ def _sweep(
     out = Path(options.out_dir)
     with files.atomic(out / "design.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g")
-    plots.save(plots.design(table), out / "design.png")
-    console.stdout.print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
+    plots.save(plots.design(table, unit=mechanism.unit), out / "design.png")
+    shown = table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
+    console.stdout.print(shown, soft_wrap=True, highlight=False)
     console.stdout.print(f"Wrote {out}.")
 
 

@@ -11,12 +11,13 @@ import gzip
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors
+from akita_bayes import dna, errors, files
 from akita_bayes.data import mpra
 
 SEQUENCE = ("sequence", "seq", "x")
@@ -182,7 +183,8 @@ def references(folder: str | Path, widths: Mapping[str, int]) -> dict[str, NDArr
     """Energy matrices that lie beside the data, to compare a fit with.
 
     A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T,
-    with one row per base, in kT up to a constant per position.
+    with one row per base, in kT up to a constant per position; or the one in `truth.json`, where a
+    simulation wrote it.
 
     Args:
         folder: The data directory; a file has no references.
@@ -190,6 +192,9 @@ def references(folder: str | Path, widths: Mapping[str, int]) -> dict[str, NDArr
     """
     found: dict[str, NDArray[np.float64]] = {}
     folder = Path(folder)
+    for name, matrix in _truth(folder).get("matrices", {}).items():
+        if len(matrix["A"]) == widths.get(name):
+            found[name] = np.array([matrix[base] for base in dna.ALPHABET]).T
     for name, width in widths.items():
         for path in sorted(folder.glob(f"{name}_*")) if folder.is_dir() else []:
             if not _is_table(path):
@@ -200,6 +205,22 @@ def references(folder: str | Path, widths: Mapping[str, int]) -> dict[str, NDArr
                 matrix = [[float(row[bases[base]]) for base in dna.ALPHABET] for row in rows]
                 found[name] = np.array(matrix)
     return found
+
+
+def constants(folder: str | Path) -> dict[str, float]:
+    """Constants that a simulation wrote beside its data, as `name` and as `name[library]`."""
+    found: dict[str, float] = {}
+    for name, values in _truth(Path(folder)).get("constants", {}).items():
+        found |= {f"{name}[{library}]" if library else name: v for library, v in values.items()}
+        if len(set(values.values())) == 1:
+            found[name] = next(iter(values.values()))
+    return found
+
+
+def _truth(folder: Path) -> dict[str, Any]:
+    """What `mpra_simulate.py` wrote beside its data; empty beside a real assay, and for a file."""
+    path = folder / "truth.json"
+    return files.read_json(path) if path.is_file() else {}
 
 
 def _lines(path: Path) -> list[str]:

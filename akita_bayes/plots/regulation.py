@@ -5,7 +5,9 @@ from pathlib import Path
 
 import logomaker
 import matplotlib.axes
+import matplotlib.axis
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,7 +25,12 @@ def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
 
 
 def logo(
-    axes: matplotlib.axes.Axes, matrix: NDArray[np.float64], *, first: int = 0, title: str = ""
+    axes: matplotlib.axes.Axes,
+    matrix: NDArray[np.float64],
+    *,
+    first: int = 0,
+    title: str = "",
+    label: str = "energy (kT)",
 ) -> None:
     """Draws an energy matrix [W, 4] as a logo; energy points down, so that binding stands up."""
     binding = pd.DataFrame(matrix.mean(1, keepdims=True) - matrix, columns=list(dna.ALPHABET))
@@ -31,42 +38,67 @@ def logo(
     logomaker.Logo(binding, ax=axes, color_scheme=BASES, flip_below=False, fade_below=0.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set(title=title, ylabel="energy (kT)", xlabel="base of the promoter")
+    axes.set(title=title, ylabel=label, xlabel="base of the promoter, from 0")
 
 
 def logos(
-    matrices: Mapping[str, NDArray[np.float64]], starts: Mapping[str, int]
+    matrices: Mapping[str, NDArray[np.float64]],
+    starts: Mapping[str, int],
+    *,
+    label: str = "energy (kT)",
 ) -> matplotlib.figure.Figure:
     """One energy logo per site."""
     figure = matplotlib.figure.Figure(figsize=(10, 2.4 * len(matrices)), layout="constrained")
     for axes, (name, matrix) in zip(
         figure.subplots(len(matrices), squeeze=False)[:, 0], matrices.items(), strict=True
     ):
-        logo(axes, matrix, first=starts[name], title=name)
+        logo(axes, matrix, first=starts[name], title=name, label=label)
     return figure
 
 
 def against_reference(
-    matrices: Mapping[str, NDArray[np.float64]], references: Mapping[str, NDArray[np.float64]]
+    matrices: Mapping[str, NDArray[np.float64]],
+    references: Mapping[str, NDArray[np.float64]],
+    starts: Mapping[str, int],
 ) -> matplotlib.figure.Figure:
-    """Per site, the matrix above its reference as heat maps, and their entries as points."""
+    """Per site, the matrix above its reference as heat maps, and their entries as points.
+
+    Both are centred; each has a colour scale of its own, since references may have their own unit.
+    The dashed line is equality in kT.
+    """
     names = [name for name in matrices if name in references]
-    figure = matplotlib.figure.Figure(figsize=(11, 2.8 * len(names)), layout="constrained")
-    grid = figure.add_gridspec(2 * len(names), 2, width_ratios=(3, 1))
+    figure = matplotlib.figure.Figure(figsize=(11, 3.1 * len(names)), layout="constrained")
+    grid = figure.add_gridspec(len(names), 2, width_ratios=(3.2, 1))
     for row, name in enumerate(names):
         pair = [m - m.mean(1, keepdims=True) for m in (matrices[name], references[name])]
-        for below, (matrix, label) in enumerate(zip(pair, ("fitted", "published"), strict=True)):
-            axes = figure.add_subplot(grid[2 * row + below, 0])
-            limit = np.abs(matrix).max()
-            image = axes.imshow(matrix.T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
-            axes.set(ylabel=f"{name}\n{label}", yticks=range(4), yticklabels=list(dna.ALPHABET))
-            axes.set_xticks([])
-            figure.colorbar(image, ax=axes, pad=0.01)
-        axes = figure.add_subplot(grid[2 * row : 2 * row + 2, 1])
-        for base, colour in enumerate(BASES.values()):
-            axes.plot(pair[1][:, base], pair[0][:, base], ".", color=colour)
+        maps = grid[row, 0].subgridspec(2, 1)
+        for below, (matrix, label) in enumerate(zip(pair, ("fitted", "reference"), strict=True)):
+            axes = figure.add_subplot(maps[below])
+            limit, first = np.abs(matrix).max(), starts[name]
+            image = axes.imshow(
+                matrix.T,
+                cmap="RdBu",
+                vmin=-limit,
+                vmax=limit,
+                aspect="auto",
+                extent=(first - 0.5, first + len(matrix) - 0.5, 3.5, -0.5),
+            )
+            axes.set(ylabel=label, yticks=range(4), yticklabels=list(dna.ALPHABET))
+            bar = figure.colorbar(image, ax=axes, pad=0.01)
+            if below:
+                axes.set_xlabel("base of the promoter, from 0")
+            else:
+                axes.set_title(name)
+                axes.tick_params(labelbottom=False)
+                bar.set_label("kT")
+        axes = figure.add_subplot(grid[row, 1])
+        axes.axline((0, 0), slope=1, color="grey", lw=0.8, ls="--")
+        for base, (letter, colour) in enumerate(BASES.items()):
+            axes.plot(pair[1][:, base], pair[0][:, base], ".", color=colour, label=letter)
         correlation = np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1]
-        axes.set(xlabel="published", ylabel="fitted (kT)", title=f"r = {correlation:.4f}")
+        axes.set(xlabel="reference", ylabel="fitted (kT)", title=f"r = {correlation:.4f}")
+        axes.legend(frameon=False, fontsize=8, handletextpad=0.1, borderpad=0.1)
+        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -78,25 +110,33 @@ def occupancies(
     *,
     states: Sequence[str],
     label: str,
+    wild_type: float | None = None,
+    legend: bool = True,
 ) -> None:
     """Draws occupancies [G, K] of states and the activity [G] against one energy or log rate."""
     for name, column, colour in zip(states, probability.T, COLOURS * 3, strict=False):
         axes.plot(energy, column, color=colour, lw=1.5, label=name.replace("_", " "))
     axes.plot(energy, activity, color="black", lw=2.5, ls="--", label="activity t")
+    if wild_type is not None:
+        axes.axvline(wild_type, color="grey", lw=1, ls=":", label="wild type")
     axes.set(xlabel=label, ylabel="probability, activity", ylim=(-0.02, None))
-    axes.legend(frameon=False, fontsize=8)
+    if legend:
+        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def bins_given_activity(
-    axes: matplotlib.axes.Axes, activity: NDArray[np.float64], probability: NDArray[np.float64]
+    axes: matplotlib.axes.Axes,
+    activity: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    *,
+    bins: Sequence[str],
 ) -> None:
     """Draws p(bin | t), [M, G] on ascending activities [G], as a heat map."""
-    mesh = axes.pcolormesh(
-        activity, np.arange(len(probability)), probability, cmap="viridis", shading="nearest"
-    )
-    axes.set(xscale="log", xlabel="activity t", ylabel="bin", title="p(bin | t)")
-    axes.figure.colorbar(mesh, ax=axes, pad=0.01)
+    rows = np.arange(len(probability))
+    mesh = axes.pcolormesh(activity, rows, probability, cmap="viridis", shading="nearest", vmin=0)
+    axes.set(xscale="log", xlabel="activity t", ylabel="bin", yticks=rows, yticklabels=list(bins))
+    axes.figure.colorbar(mesh, ax=axes, pad=0.01, label="p(bin | t)")
 
 
 def chains(
@@ -119,8 +159,9 @@ def chains(
                 color=colour,
             )
         if truth and name in truth:
-            for axes in (trace, marginal):
-                axes.axhline(truth[name], color="black", ls="--", lw=1)
+            trace.axhline(truth[name], color="black", ls="--", lw=1)
+            marginal.axhline(truth[name], color="black", ls="--", lw=1, label="truth")
+            marginal.legend(frameon=False, fontsize=8, loc="lower right")
         unit = (units or {}).get(name, "kT")
         trace.set(ylabel=f"{name}\n({unit})", xlim=(0, values.shape[1]))
         marginal.set_xticks([])
@@ -131,17 +172,40 @@ def chains(
     return figure
 
 
-def intervals(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> matplotlib.figure.Figure:
+def intervals(
+    tables: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    *,
+    truth: Mapping[str, float] | None = None,
+    unit: str = "kT",
+) -> matplotlib.figure.Figure:
     """Means and 95 % intervals of the same quantities by several methods.
 
     Args:
-        tables: Label of the method -> a table with columns name, mean, lower, upper, in kT.
+        tables: Label of the method -> a table with columns name, mean, lower, upper.
         names: Which quantities, top to bottom.
+        truth: Values that are known, by name.
+        unit: Of all of them.
     """
     figure = matplotlib.figure.Figure(
         figsize=(7, 1.2 + 0.25 * len(names) * len(tables)), layout="constrained"
     )
     axes = figure.subplots()
+    interval_rows(axes, tables, names, truth=truth, unit=unit)
+    if len(tables) > 1 or truth:
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def interval_rows(
+    axes: matplotlib.axes.Axes,
+    tables: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    *,
+    truth: Mapping[str, float] | None = None,
+    unit: str = "kT",
+) -> None:
+    """Draws what `intervals` does into axes, without a legend."""
     step = 0.7 / len(tables)
     for i, (label, table) in enumerate(tables.items()):
         rows = table.set_index("name").loc[list(names)]
@@ -150,11 +214,14 @@ def intervals(tables: Mapping[str, pd.DataFrame], names: Sequence[str]) -> matpl
         axes.errorbar(
             rows["mean"], y, xerr=reach, fmt="o", ms=4, capsize=2, color=COLOURS[i], label=label
         )
-    axes.set(yticks=range(len(names)), yticklabels=list(names), xlabel="kT")
-    axes.invert_yaxis()
-    axes.legend(frameon=False)
+    known = [(truth[name], row) for row, name in enumerate(names) if truth and name in truth]
+    if known:
+        values, at = zip(*known, strict=True)
+        axes.plot(values, at, "D", ms=7, mfc="none", mec="black", label="truth")
+    axes.axvline(0, color="grey", lw=0.8)
+    axes.set(yticks=range(len(names)), yticklabels=list(names))
+    axes.set(xlabel=f"mean and 95 % interval ({unit})", ylim=(len(names) - 0.5, -0.5))
     axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
@@ -168,7 +235,7 @@ def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
     )
     panels[0].errorbar(table["behind"], y, xerr=reach, fmt="o", capsize=3, color=COLOURS[0])
     panels[0].axvline(0, color="black", lw=0.8)
-    panels[0].set(xlabel="held-out nats behind the best", yticks=y, yticklabels=table["name"])
+    panels[0].set(xlabel="nats behind the best, held out", yticks=y, yticklabels=table["name"])
     panels[0].invert_yaxis()
     if bits:
         for shift, kind, colour in ((-0.1, "predictive", 0), (0.1, "variational", 1)):
@@ -181,32 +248,50 @@ def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
                 color=COLOURS[colour],
                 label=kind,
             )
-        panels[1].set_xlabel("information about the bin (bits)")
+        panels[1].set_xlabel("information about the bin (bits per read)")
         panels[1].legend(frameon=False)
     for axes in panels:
+        axes.locator_params(axis="x", nbins=5)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(y=0.2)
     return figure
 
 
-def design(table: pd.DataFrame) -> matplotlib.figure.Figure:
+def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure:
     """Expected interval widths against reads, one panel per term, one line per other setting."""
     settings = ["reads", "bins", "mutation_rate", "sequences", "noise", "bits"]
     terms = [name for name in table if name not in settings]
     columns = min(3, len(terms))
     rows = -(-len(terms) // columns)
-    figure = matplotlib.figure.Figure(figsize=(3.6 * columns, 2.9 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    figure = matplotlib.figure.Figure(figsize=(3.2 * columns + 1.8, 2.9 * rows))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, term in zip(panels, terms, strict=False):
         groups = table.groupby(["bins", "mutation_rate"])
         for ((bins, rate), group), colour in zip(groups, COLOURS * 9, strict=False):
             ordered = group.sort_values("reads")
             label = f"{bins:g} bins, {rate:.0%} mutated"
             axes.plot(ordered["reads"], ordered[term], "o-", ms=4, color=colour, label=label)
-        axes.set(title=term, xscale="log", yscale="log", xlabel="reads")
+        axes.set(title=term.replace(".matrix", ", entries of the matrix"), xlabel="reads")
+        axes.set(xscale="log", yscale="log", ylabel=f"95 % interval width ({unit})")
+        _few_ticks(axes.xaxis, sorted(table["reads"].unique()))
+        _few_ticks(axes.yaxis, _round_numbers(*axes.get_ylim()))
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[len(terms) :]:
         axes.set_visible(False)
-    panels[0].set_ylabel("95 % interval width")
-    panels[0].legend(frameon=False, fontsize=7)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside right upper")
     return figure
+
+
+def _few_ticks(axis: matplotlib.axis.Axis, values: Sequence[float]) -> None:
+    axis.set_major_locator(matplotlib.ticker.FixedLocator(values))
+    axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """1, 2, 3 and 5 times powers of ten within bounds, or the bounds where there are none."""
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    found = [m * 10.0**d for d in decades for m in (1, 2, 3, 5) if low <= m * 10.0**d <= high]
+    return found or [low, high]

@@ -42,20 +42,27 @@ class Page(NamedTuple):
     Attributes:
         title: Name, rate law, held-out information.
         matrices: Per site [W, 4] in kT, in the mechanism's gauge.
+        matrix_label: What their entries are, with the unit.
         starts: First base of each site.
         responses: One per site.
         activity: [G] ascending activities, or None for read-outs.
         bins: [M, G] p(bin | t) at them, or None.
-        intervals: Columns name, mean, lower, upper: constants in the unit of the terms.
+        columns: Names of the M bins.
+        intervals: Columns name, mean, lower, upper: every constant, and every site's term for the
+            wild type.
+        unit: Of the intervals.
     """
 
     title: str
     matrices: Mapping[str, NDArray[np.float64]]
+    matrix_label: str
     starts: Mapping[str, int]
     responses: tuple[Response, ...]
     activity: NDArray[np.float64] | None
     bins: NDArray[np.float64] | None
+    columns: tuple[str, ...]
     intervals: pd.DataFrame
+    unit: str
 
 
 def response(
@@ -110,9 +117,10 @@ def page(fit: fitting.Fit) -> Page:
         weights = parameters.weights(fit.theta[None], library)
         bins = np.asarray(parameters.processes[library].outputs(weights, grid[None]))[0]
     rows = [
-        {"name": f"{name} (wild type)" if name in fit.wild_type else name, **found._asdict()}
+        {"name": name, **found._asdict()}
         for name, found in {**fit.wild_type, **fit.energies}.items()
     ]
+    kinetic = isinstance(mechanism, states.Kinetic)
     told = fit.held_out.information
     title = f"{mechanism.name}: {states.rate_law(mechanism)}"
     if told is not None:
@@ -120,9 +128,12 @@ def page(fit: fitting.Fit) -> Page:
     return Page(
         title=title,
         matrices={name: np.asarray(fit.term(name).matrix) for name in sites},
+        matrix_label="activation energy (kT)" if kinetic else "energy (kT)",
         starts={name: site[0] for name, site in sites.items()},
         responses=tuple(response(parameters, fit.theta, name) for name in sites),
         activity=grid,
         bins=bins,
+        columns=fit.likelihood.table.libraries[0].columns,
         intervals=pd.DataFrame(rows),
+        unit=mechanism.unit,
     )

@@ -1,4 +1,5 @@
 import gzip
+import json
 
 import numpy as np
 import pytest
@@ -232,6 +233,22 @@ def test_references_beside_the_data(tmp_path):
     found = mpra_files.references(tmp_path, {"crp": 2, "rnap": 2})
     np.testing.assert_array_equal(found["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     assert "rnap" not in found  # it has one row, the site two bases
+
+
+def test_what_a_simulation_wrote_beside_its_data_is_its_reference(tmp_path):
+    truth = {
+        "matrices": {"a": {"A": [0, 4], "C": [1, 5], "G": [2, 6], "T": [3, 7]}},
+        "constants": {"a": {"x": 1.0, "y": 2.0}, "ab": {"x": -3.0, "y": -3.0}, "b": {"": 0.5}},
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    found = mpra_files.references(tmp_path, {"a": 2, "b": 3})
+    np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
+    assert "a" not in mpra_files.references(tmp_path, {"a": 3})
+    assert mpra_files.constants(tmp_path) == {
+        **{"a[x]": 1.0, "a[y]": 2.0, "b": 0.5},
+        **{"ab": -3.0, "ab[x]": -3.0, "ab[y]": -3.0},
+    }
+    assert mpra_files.constants(tmp_path / "table.csv") == {}
 
 
 def test_the_lac_reads_are_those_of_the_experiment(real_data):

@@ -1,3 +1,6 @@
+import io
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -25,10 +28,12 @@ def test_binding_stands_up_in_a_logo_and_the_axis_says_energy():
 
 def test_matrices_beside_their_references_say_the_correlation_of_centred_entries():
     shifted = 2 * MATRIX + np.array([[1.0], [-3.0], [0.3]])
-    figure = regulation.against_reference({"a": MATRIX}, {"a": shifted, "other": MATRIX})
+    figure = regulation.against_reference({"a": MATRIX}, {"a": shifted, "other": MATRIX}, {"a": 10})
     assert "r = 1.0000" in [axes.get_title() for axes in figure.axes]
     images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     np.testing.assert_allclose(images[1], 2 * images[0])
+    # Cells are centred on the bases of the promoter: the site begins at base 10.
+    assert [tuple(axes.get_xlim()) for axes in figure.axes if axes.images] == [(9.5, 12.5)] * 2
 
 
 def test_chains_have_a_trace_each_and_a_dashed_truth():
@@ -38,6 +43,9 @@ def test_chains_have_a_trace_each_and_a_dashed_truth():
     np.testing.assert_array_equal(trace.lines[2].get_ydata(), draws["ab"][2])
     assert trace.lines[3].get_ydata()[0] == 0.25
     assert len(marginal.patches) == 3
+    assert trace.get_ylabel() == "ab\n(kT)"
+    rates = regulation.chains({"k": draws["ab"]}, units={"k": "ln(1/s)"})
+    assert rates.axes[0].get_ylabel() == "k\n(ln(1/s))"
 
 
 def test_intervals_show_mean_and_ends_of_every_method():
@@ -48,6 +56,17 @@ def test_intervals_show_mean_and_ends_of_every_method():
     bars = axes.collections[0].get_segments()
     np.testing.assert_allclose(bars[0][:, 0], [1, 4])
     np.testing.assert_allclose(bars[1][:, 0], [0.5, 3])
+    assert axes.get_xlabel() == "mean and 95 % interval (kT)"
+
+
+def test_what_is_known_is_a_diamond_in_the_row_of_its_name():
+    table = pd.DataFrame({"name": ["a", "b"], "mean": [1.0, 2], "lower": [0.5, 1], "upper": [3, 4]})
+    figure = regulation.intervals({"NUTS": table}, ["b", "a"], truth={"a": 2.5, "c": 9}, unit="x")
+    (axes,) = figure.axes
+    (diamonds,) = [line for line in axes.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(diamonds.get_xydata(), [[2.5, 1]])
+    assert "truth" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert axes.get_xlabel().endswith("(x)")
 
 
 def test_comparison_draws_nats_behind_and_bits():
@@ -80,6 +99,15 @@ def test_design_draws_one_line_per_setting_and_one_panel_per_term():
     figure = regulation.design(pd.DataFrame(rows))
     titled = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
     assert set(titled) == {"ab", "a"}
+    assert [label.get_text() for label in titled["a"].get_xticklabels()] == ["100", "400"]
+    # No two labels of an axis touch, and the legend lies outside the panels.
+    figure.savefig(io.BytesIO())
+    for axes in titled.values():
+        for axis in (axes.xaxis, axes.yaxis):
+            boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
+            assert boxes
+            assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+        assert not figure.legends[0].get_window_extent().overlaps(axes.get_window_extent())
     assert len(titled["ab"].lines) == 2
     np.testing.assert_allclose(titled["ab"].lines[0].get_ydata(), [0.1, 0.05])
 
@@ -94,16 +122,24 @@ def test_summary_has_logos_responses_measurement_and_intervals(bins, tmp_path):
     shown = page.Page(
         title="toy",
         matrices={"a": MATRIX, "b": MATRIX},
+        matrix_label="energy (kT)",
         starts={"a": 0, "b": 3},
         responses=(response, response),
         activity=grid if bins else None,
         bins=probability if bins else None,
+        columns=("0", "low", "high"),
         intervals=pd.DataFrame({"name": ["ab"], "mean": [-2.0], "lower": [-3.0], "upper": [-1.0]}),
+        unit="kT",
     )
-    figure = regulation_summary.summary(shown)
+    figure = regulation_summary.summary(shown, truth={"ab": -1.5})
     titles = [axes.get_title() for axes in figure.axes]
     assert titles.count("a") == titles.count("b") == 1
-    assert ("p(bin | t)" in titles) == bins
+    rows = [[t.get_text() for t in axes.get_yticklabels()] for axes in figure.axes]
+    assert (["0", "low", "high"] in rows) == bins
+    responses = [axes for axes in figure.axes if axes.get_xlabel() == "dG a (kT)"]
+    assert [axes.get_legend() is None for axes in responses] == [True, False]
+    named = [text.get_text() for text in responses[1].get_legend().get_texts()]
+    assert named == ["free", "a", "activity t", "wild type"]
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels.count("dG a (kT)") == 2
     regulation.save(figure, tmp_path / "summary.png")
