@@ -38,6 +38,7 @@ class SwaSpec(Frozen):
         start: First epoch averaged, counted from 0; None is three quarters of `train_epochs_max`.
         annealing_epochs: Epochs of linear annealing from the schedule's rate to `learning_rate`.
         learning_rate: Constant rate while averaging; None keeps the schedule's.
+        snapshots: Weights averaged per epoch, at equal distances; the last at its end.
         swag_rank: Columns kept for the low-rank part of a SWAG posterior; 0 keeps the mean alone.
         swag_draws: Draws of the SWAG posterior that are finished and kept with the run.
     """
@@ -45,6 +46,7 @@ class SwaSpec(Frozen):
     start: NonNegativeInt | None = None
     annealing_epochs: NonNegativeInt = 5
     learning_rate: PositiveFloat | None = None
+    snapshots: PositiveInt = 1
     swag_rank: NonNegativeInt = 0
     swag_draws: PositiveInt = 20
 

@@ -1,10 +1,12 @@
 """Which model predicts best, and which one knows how sure it may be: the same data, three seeds.
 
-Trains every model below on a simulated data set, recalibrates it on the validation split, and
-judges it on the test split against the measured maps and against the noise-free truth. Finished
-runs are kept and not trained again, so an interrupted benchmark goes on where it stopped.
+Trains every model below on a simulated data set, with one schedule and averaged weights for all,
+recalibrates it on the validation split, and judges it on the test split against the measured maps
+and against the noise-free truth. Finished runs are kept and not trained again, so an interrupted
+benchmark goes on where it stopped, and several processes can share the rows (--only).
 
-    python -m benchmarks.accuracy runs/accuracy/data -o runs/accuracy [--seeds 0,1,2] [--epochs N]
+    akita_simulate.py --preset medium --no_coolers -o runs/accuracy/data
+    python -m benchmarks.accuracy runs/accuracy/data -o runs/accuracy [--only ROWS] [--seeds 0,1,2]
 """
 
 import argparse
@@ -25,6 +27,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ZOO = ROOT / "models" / "json"
 DRAWS = 32
 MEMBERS = 5
+SCHEDULE = {
+    "learning_rate": None,
+    "warmup_steps": 0,
+    "initial_learning_rate": 0.001,
+    "maximal_learning_rate": 0.006,
+    "final_learning_rate": 0.0005,
+    "train_epochs_cycle1": 2,
+    "train_epochs_max": 6,
+    "swa": {"start": 4, "annealing_epochs": 1, "learning_rate": 0.001, "snapshots": 5},
+}
+"""What every row trains with: up, down, and two epochs of averaging."""
 
 
 class Entry(NamedTuple):
@@ -33,7 +46,7 @@ class Entry(NamedTuple):
     Attributes:
         spec: File of the zoo.
         run: Name of the training that it reads; several rows may share one.
-        train: Changes to the spec's train section.
+        train: Further changes to the spec's train section.
         posterior: Which posterior is drawn: "point", "latent", "weights", "swag" or "ensemble".
     """
 
@@ -43,15 +56,19 @@ class Entry(NamedTuple):
     posterior: str
 
 
+SWAG = {"swa": {"swag_rank": 8}}
 ENTRIES = {
     "akita": Entry("akita_tiny", "akita", {}, "point"),
-    "transformer": Entry("akita_transformer_tiny", "transformer", {}, "point"),
+    "transformer": Entry("akita_transformer_tiny", "transformer", SWAG, "point"),
     "vae": Entry("akita_vae_tiny", "vae", {}, "latent"),
     "vae, paper's objective": Entry(
-        "akita_vae_tiny", "vae_paper", {"elbo": {"reduction": "paper"}}, "latent"
+        "akita_vae_tiny",
+        "vae_paper",
+        {"elbo": {"reduction": "paper", "free_bits": 0.0, "kl_warmup": 0.0}},
+        "latent",
     ),
     "dense_variational": Entry("akita_dense_variational_tiny", "dense_variational", {}, "weights"),
-    "SWAG": Entry("akita_transformer_tiny", "transformer", {}, "swag"),
+    "SWAG": Entry("akita_transformer_tiny", "transformer", SWAG, "swag"),
     "ensemble of 5": Entry("akita_tiny", "akita", {}, "ensemble"),
 }
 
@@ -62,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="simulated data directory")
     parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/accuracy"))
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--epochs", type=int, help="instead of the specs' own")
     parser.add_argument("--only", help="rows to run, comma-separated")
     parser.add_argument("--result", type=Path, default=ROOT / "benchmarks" / "results")
     options = parser.parse_args(argv)
@@ -123,6 +139,7 @@ def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
     if (run / "seconds.json").is_file():
         return run
     raw = files.read_json(ZOO / f"{entry.spec}.json")
+    raw["train"] = {k: v for k, v in {**raw["train"], **SCHEDULE}.items() if v is not None}
     for key, value in entry.train.items():
         raw["train"][key] = {**raw["train"].get(key, {}), **value}
     started = time.monotonic()
@@ -131,7 +148,6 @@ def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
         options.data,
         out_dir=run,
         seed=seed,
-        epochs=options.epochs,
         resume=True,
         tensorboard=False,
     )

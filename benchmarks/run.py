@@ -1,6 +1,6 @@
-"""Reader, forward pass and training step of full-size Akita: time, rate and peak memory.
+"""Reader, forward pass, training step and posterior of full-size Akita: time and peak memory.
 
-    python -m benchmarks.run
+    python -m benchmarks.run [--only NAMES]
 
 Every measurement has a process of its own, so that its peak memory is its own. For scale: Basenji
 on TensorFlow 2.15 on one 4-core machine took 0.44 s for a full-size v1 forward pass of one window,
@@ -25,6 +25,8 @@ from benchmarks import environment
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("results")
 RECORDS = 32
+DRAWS = 20
+VAE = ["--spec", str(ROOT / "models" / "json" / "akita_vae.json")]
 
 MEASUREMENTS = {
     "reader": ["reader"],
@@ -35,13 +37,16 @@ MEASUREMENTS = {
     "training_step_v1_batch_2_bfloat16": [
         *("training_step", "--batch", "2", "--precision", "mixed_bfloat16")
     ],
+    "training_step_vae_batch_2": ["training_step", "--batch", "2", *VAE],
+    "posterior_vae_20_draws": ["posterior", *VAE],
 }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs every measurement and writes `results/run.json`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("measure", nargs="?", choices=("reader", "forward", "training_step"))
+    parser.add_argument("measure", nargs="?", choices=("reader", *WORK))
+    parser.add_argument("--only", help="measurements, comma-separated; the file keeps the others")
     parser.add_argument("--spec", default=ROOT / "models" / "json" / "akita_v1.json")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--precision", default="float32")
@@ -52,9 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(json.dumps(_measure(options)))
         return
     repeats = ["--repeats", str(options.repeats)]
-    found = {
-        name: in_own_process([*arguments, *repeats]) for name, arguments in MEASUREMENTS.items()
-    }
+    names = options.only.split(",") if options.only else list(MEASUREMENTS)
+    found = {name: in_own_process([*MEASUREMENTS[name], *repeats]) for name in names}
+    if options.only:
+        found = {**json.loads(options.result.read_text(encoding="utf-8"))["measurements"], **found}
     write(options.result, {**environment.describe(), "measurements": found})
 
 
@@ -102,13 +108,13 @@ def peak_memory_gb() -> float:
 
 def stepping(model: Any, spec: Any) -> Any:
     """The training step of a model on the first device."""
-    from akita_bayes.training import clipping, losses, objective, optimizers, step, strategy
+    from akita_bayes.training import clipping, optimizers, recipe, step, strategy
 
     optimizer = optimizers.from_spec(spec.train)
     optimizer.build(model.trainable_variables)
     return step.Step(
         model,
-        objective.PixelObjective(losses.named(spec.train.loss)),
+        recipe.objective(spec.train, model, RECORDS),
         optimizer,
         clipping.from_spec(spec.train),
         strategy.choose(),
@@ -165,26 +171,43 @@ def _reader(spec: Any, repeats: int) -> dict[str, Any]:
 
 def _network(spec: Any, options: argparse.Namespace) -> dict[str, Any]:
     import keras
-    import tensorflow as tf
 
-    from akita_bayes.models import build, predict
+    from akita_bayes.models import build
 
     keras.utils.set_random_seed(0)
     spec = spec.only(spec.head_names[0])
     model = build.Network(spec, precision=options.precision)
     random = np.random.default_rng(0)
     x = np.eye(4, dtype=np.float32)[random.integers(0, 4, (options.batch, spec.model.seq_length))]
-    if options.measure == "forward":
-        return timed(lambda: predict.forward(model, x), options.repeats)
-    y = random.normal(size=(options.batch, *model.output.shape[1:])).astype(np.float32)
+    return timed(WORK[options.measure](model, x), options.repeats)
+
+
+def _forward(model: Any, x: np.ndarray) -> Callable[[], Any]:
+    from akita_bayes.models import predict
+
+    return lambda: predict.forward(model, x)
+
+
+def _posterior(model: Any, x: np.ndarray) -> Callable[[], Any]:
+    from akita_bayes.models import posterior
+
+    return lambda: posterior.sample_posterior(model, x, draws=DRAWS)
+
+
+def _training_step(model: Any, x: np.ndarray) -> Callable[[], Any]:
+    import tensorflow as tf
+
+    shape = (len(x), *model.output.shape[1:])
     batch = {
         "sequence": tf.constant(x),
-        "target": tf.constant(y),
-        "mask": tf.ones(y.shape, tf.bool),
+        "target": tf.constant(np.random.default_rng(1).normal(size=shape).astype(np.float32)),
+        "mask": tf.ones(shape, tf.bool),
     }
-    training = stepping(model, spec)
-    return timed(lambda: training.apply(training.gradients(batch)), options.repeats)
+    training = stepping(model, model.spec)
+    return lambda: training.apply(training.gradients(batch))
 
+
+WORK = {"forward": _forward, "posterior": _posterior, "training_step": _training_step}
 
 if __name__ == "__main__":
     main()

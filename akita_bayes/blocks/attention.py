@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 
 from akita_bayes.blocks import parts, registry
-from akita_bayes.layers import attention
+from akita_bayes.layers import attention, normalization
 
 
 @registry.block()
@@ -76,6 +76,7 @@ def transformer_encoder(
     attention_dropout: float | None = None,
     pre_norm: bool = False,
     positions: Literal["sinusoidal", "learned"] | None = "sinusoidal",
+    layer_scale: float | None = None,
     l2_scale: float = 0.0,
     kernel_initializer: str = "glorot_uniform",
 ) -> Any:
@@ -95,6 +96,8 @@ def transformer_encoder(
         attention_dropout: Of the attention weights; null takes `dropout`.
         pre_norm: Normalise before each branch rather than after each sum.
         positions: 'sinusoidal', 'learned', or null for none.
+        layer_scale: Start of a learned factor per channel on every branch (Touvron et al. 2021);
+            0 starts the encoder as no more than its positions. null for no factor.
         l2_scale: L2 penalty of the dense kernels.
         kernel_initializer: Of all kernels.
     """
@@ -116,7 +119,7 @@ def transformer_encoder(
             dropout=dropout if attention_dropout is None else attention_dropout,
             kernel_initializer=kernel_initializer,
         )(branch, branch)
-        x = keras.layers.Add()([x, parts.drop(branch, dropout)])
+        x = keras.layers.Add()([x, _scaled(parts.drop(branch, dropout), layer_scale)])
         x = x if pre_norm else _layer_norm(x)
         branch = _dense_pair(
             _layer_norm(x) if pre_norm else x,
@@ -126,13 +129,19 @@ def transformer_encoder(
             l2_scale=l2_scale,
             kernel_initializer=kernel_initializer,
         )
-        x = keras.layers.Add()([x, branch])
+        x = keras.layers.Add()([x, _scaled(branch, layer_scale)])
         x = x if pre_norm else _layer_norm(x)
     return _layer_norm(x) if pre_norm and repeat else x
 
 
 def _layer_norm(x: Any) -> Any:
     return keras.layers.LayerNormalization(epsilon=1e-5)(x)
+
+
+def _scaled(branch: Any, start: float | None) -> Any:
+    if start is None:
+        return branch
+    return normalization.Scale(keras.initializers.Constant(start))(branch)
 
 
 def _dense_pair(

@@ -96,6 +96,6 @@ class Design:
 PRESETS = {
     "tiny": Design(genome_mb=0.6, variants=8),
     "small": Design(),
-    "medium": Design(genome_mb=48.0, stride=8192, max_distance=262144),
+    "medium": Design(genome_mb=48.0, max_distance=262144),
 }
 """`tiny` takes seconds, `small` is the demo's, `medium` the benchmarks'."""

@@ -1,9 +1,10 @@
 r"""Stochastic weight averaging, and the Gaussian posterior that the same pass yields (SWAG).
 
-From `start` on, the learning rate goes to its averaging value and every epoch's weights w_n enter
+From `start` on, the learning rate goes to its averaging value, and the weights w_n after every
+epoch, or after equal parts of it, enter
 
     mean  m = 1/n sum_n w_n            variance  v = 1/n sum_n w_n^2 - m^2
-    deviations  D = [w_n - m_n], the last K epochs, m_n the mean so far
+    deviations  D = [w_n - m_n], the last K of them, m_n the mean so far
 
 which `models.swag` draws from. Averaged or drawn weights have never seen a batch, so the moving
 statistics of batch normalisation are computed anew for each of them.
@@ -29,7 +30,7 @@ RENEWAL_BATCHES = 100
 
 
 class Averager:
-    """Collects weights epoch by epoch.
+    """Collects weights along the path of training.
 
     Args:
         variables: The trainable variables, of the trunk and every head.
@@ -61,9 +62,16 @@ class Averager:
             share = min(1.0, (epoch - self.start) / self.options.annealing_epochs)
         return scheduled + share * (self.options.learning_rate - scheduled)
 
-    def collect(self, epoch: int) -> None:
-        """Adds the weights as they are after an epoch, counted from 0, once `start` is reached."""
-        if epoch < self.start:
+    def collect(self, epoch: int, step: int, steps: int) -> None:
+        """Adds the weights as they are, once `start` is reached and a snapshot is due.
+
+        Args:
+            epoch: The epoch under way, counted from 0.
+            step: Steps of it that are done, at least 1.
+            steps: Steps of an epoch.
+        """
+        parts = self.options.snapshots
+        if epoch < self.start or step * parts // steps == (step - 1) * parts // steps:
             return
         weights = swag.flatten(self.variables)
         self._mean += (weights - self._mean) / (self.count + 1)
@@ -77,7 +85,7 @@ class Averager:
         swag.unflatten(self.variables, self._mean)
 
     def posterior(self) -> swag.Swag:
-        """The posterior of the epochs collected so far."""
+        """The posterior of the weights collected so far."""
         variance = np.maximum(self._square - self._mean**2, 0)
         deviations = np.array(self._deviations, np.float32).reshape(-1, len(self._mean))
         return swag.Swag(self._mean.astype(np.float32), variance.astype(np.float32), deviations)

@@ -164,6 +164,8 @@ class Loop:
             self.step_in_epoch += 1
             self.step_in_all += 1
             self.rate = rate
+            if self.averager is not None:
+                self.averager.collect(self.epoch, self.step_in_epoch, len(order))
             self.watch.end_step(self._mean_loss(), rate)
             if self.step_in_epoch < len(order) and self._checkpoint_due():
                 self.save()
@@ -189,8 +191,6 @@ class Loop:
 
     def _end_epoch(self) -> history.Row:
         self.epoch += 1
-        if self.averager is not None:
-            self.averager.collect(self.epoch - 1)
         row = self._judge(self.epoch, columns("train", self.seen))
         self.step_in_epoch, self.seen = 0, self._zeros()
         self.save()

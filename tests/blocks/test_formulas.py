@@ -287,6 +287,14 @@ def test_transformer_encoder_pre_norm_with_learned_positions():
     agree(y, n.layer_norm(x, 1e-5), n)
 
 
+def test_transformer_encoder_with_layer_scale():
+    arguments = {"heads": 2, "dense_width": 6, "positions": None, "layer_scale": 0.3}
+    y, n = made("transformer_encoder", TRACK, repeat=1, pre_norm=True, **arguments)
+    x = TRACK + n.attend(n.layer_norm(TRACK, 1e-5)) * n.take()
+    x = x + n.dense(relu(n.dense(n.layer_norm(x, 1e-5)))) * n.take()
+    agree(y, n.layer_norm(x, 1e-5), n)
+
+
 def test_transformer_encoder_needs_heads_that_divide_the_channels():
     with pytest.raises(ValueError, match="4 channels cannot be divided among 6 heads"):
         made("transformer_encoder", TRACK, heads=6)

@@ -32,7 +32,7 @@ def walk(model, collector, epochs=8, seed=0):
     for epoch in range(epochs):
         for variable in model.trainable_variables:
             variable.assign(generator.normal(size=variable.shape))
-        collector.collect(epoch)
+        collector.collect(epoch, 5, 5)
         if epoch >= collector.start:
             seen.append(swag.flatten(model.trainable_variables))
     return np.array(seen)
@@ -48,6 +48,18 @@ def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
     np.testing.assert_allclose(found.deviations, (seen - running)[-3:], atol=1e-6)
     collector.assign_mean()
     np.testing.assert_allclose(swag.flatten(model.trainable_variables), seen.mean(0), atol=1e-6)
+
+
+def test_snapshots_divide_an_epoch_and_the_last_is_at_its_end():
+    model, collector = averager(snapshots=3)
+    taken = []
+    for step in range(1, 11):
+        before = collector.count
+        collector.collect(2, step, 10)
+        taken += [step] * (collector.count - before)
+    assert taken == [4, 7, 10]
+    collector.collect(1, 10, 10)
+    assert collector.count == 3
 
 
 def test_the_rate_follows_the_schedule_then_anneals_then_stays():
@@ -68,7 +80,7 @@ def test_an_interrupted_average_goes_on_as_if_it_had_not_been():
     second = averaging.Averager(model.trainable_variables, first.options, epochs=8)
     second.restore(first.state())
     for collector in (whole, second):
-        collector.collect(8)
+        collector.collect(8, 5, 5)
     for a, b in zip(whole.posterior(), second.posterior(), strict=True):
         np.testing.assert_array_equal(a, b)
 
