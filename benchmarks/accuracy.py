@@ -11,6 +11,7 @@ benchmark goes on where it stopped, and several processes can share the rows (--
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 import scipy.stats
 
 from akita_bayes import dna, files
-from benchmarks import environment
+from benchmarks import accuracy_report, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 ZOO = ROOT / "models" / "json"
@@ -60,8 +61,8 @@ SWAG = {"swa": {"swag_rank": 8}}
 ENTRIES = {
     "akita": Entry("akita_tiny", "akita", {}, "point"),
     "transformer": Entry("akita_transformer_tiny", "transformer", SWAG, "point"),
-    "vae": Entry("akita_vae_tiny", "vae", {}, "latent"),
-    "vae, paper's objective": Entry(
+    "vae": Entry("akita_vae_tiny", "vae", {"elbo": {"kl_warmup": 2.0}}, "latent"),
+    "vae (paper's objective)": Entry(
         "akita_vae_tiny",
         "vae_paper",
         {"elbo": {"reduction": "paper", "free_bits": 0.0, "kl_warmup": 0.0}},
@@ -99,25 +100,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             "rows": rows,
         }
         files.write_json(options.result / "accuracy.json", result)
-        print(table(rows))
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Mean and standard deviation over seeds, a Markdown row per model."""
-    frame = pd.DataFrame(rows).drop(columns="seed")
-    lines = ["| " + " | ".join(frame.columns) + " |", "|" + "---|" * len(frame.columns)]
-    for name, group in frame.groupby("model", sort=False):
-        cells = [str(name)]
-        for column in frame.columns[1:]:
-            values = group[column].dropna().astype(float)
-            spread = f" ± {values.std():.3f}" if len(values) > 1 else ""
-            cells.append(f"{values.mean():.3f}{spread}" if len(values) else "-")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        accuracy_report.write(result)
 
 
 def _row(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    kept = options.out_dir / "rows" / f"{name.replace(' ', '_').replace(',', '')}-{seed}.json"
+    kept = options.out_dir / "rows" / f"{re.sub('[^a-z0-9]+', '_', name.lower())}-{seed}.json"
     if kept.is_file():
         return files.read_json(kept)
     entry = ENTRIES[name]
@@ -186,6 +173,7 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         "pearson_truth": _per_target(_pearson, mean, truth, mask),
         "spearman_truth": _per_target(_spearman, mean, truth, mask),
         "crps": after["overall"]["crps"]["estimate"],
+        "crps_constant_sd": _crps_of_constant_sd(mean, target, mask),
         "nll": after["overall"]["nll"]["estimate"],
         "coverage_90": after["overall"]["coverage_90%"]["estimate"],
         "coverage_90_lowest": min(coverage),
@@ -194,6 +182,15 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         "kl": _last(history, "valid_kl"),
         "active_units": _last(history, "valid_active_units"),
     }
+
+
+def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:
+    """CRPS with the best constant sd of each target, which no model can know beforehand."""
+    from akita_bayes.evaluate import calibration
+
+    residuals = [(target - mean)[..., t][mask[..., t]] for t in range(mean.shape[-1])]
+    scores = [calibration.crps(each, np.full(each.shape, each.std())) for each in residuals]
+    return float(np.mean(np.concatenate(scores)))
 
 
 def _strangeness(model: Any, data: Path) -> dict[str, float | None]:

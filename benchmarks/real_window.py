@@ -55,23 +55,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         batch, size = round_trip(spec, options.fasta, options.target, Path(folder))
     keras.utils.set_random_seed(0)
     model = build.build(spec)
+    found: dict[str, Any]
     if options.measure == "forward":
         prediction = predict.forward(model, batch["sequence"])[spec.head_names[0]]
         assert prediction.shape == batch["target"].shape
         assert np.isfinite(prediction).all()
-        found = run.timed(lambda: predict.forward(model, batch["sequence"]), options.repeats)
+        found = {**run.timed(lambda: predict.forward(model, batch["sequence"]), options.repeats)}
     else:
         training = run.stepping(model, spec)
-        losses = []
+        losses: list[float] = []
 
         def one_step() -> None:
             gradients = training.gradients({k: v for k, v in batch.items() if k != "region"})
             training.apply(gradients)
             losses.append(gradients.outcome.loss)
 
-        found = run.timed(one_step, options.repeats)
+        found = {**run.timed(one_step, options.repeats), "losses": losses}
         assert np.isfinite(losses).all()
-        found["losses"] = losses
     return {
         **found,
         "batch": BATCH,
@@ -88,7 +88,7 @@ def round_trip(spec: Any, fasta: str, target: str, folder: Path) -> tuple[dict[s
     from akita_bayes.data import dataset, statistics, tfrecord
 
     with pysam.FastxFile(fasta) as file:
-        letters = next(iter(file)).sequence.upper()
+        letters = (next(iter(file)).sequence or "").upper()
     index, values = dna.to_index(letters), np.load(target)[0]
     place = spec.geometry()
     made = statistics.Statistics(
