@@ -4,8 +4,9 @@
     python -m benchmarks.contacts data/simulated/coolers/alpha.cool
 
 Both compute the targets of the same windows of one cooler, to memory and disk respectively, and
-the numbers are compared before the times. Rates per core divide by CPU seconds, which other work
-on the machine disturbs little; scaling divides by elapsed seconds.
+the numbers are compared before the times. The two take turns, so that other work on the machine
+meets both alike; every ratio is of one pair, and their median and extremes are written. Rates per
+core divide by CPU seconds; scaling divides by elapsed seconds.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--bins", type=int, default=512, help="bins of a window")
     parser.add_argument("--strides", default="4,16", help="windows' overlap, as parts of a window")
     parser.add_argument("--most", type=int, default=48, help="windows to measure at most")
+    parser.add_argument("--repeats", type=int, default=9, help="pairs of measurements")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each scaling measurement")
     parser.add_argument("--result", type=Path, default=RESULTS / "contacts.json")
     options = parser.parse_args(argv)
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rates = []
     for part in map(int, options.strides.split(",")):
         found = _windows(sources, options.bins // part * width)[: options.most]
-        rates.append({"stride": f"1/{part}", **_rate(clr, found, sources)})
+        rates.append({"stride": f"1/{part}", **_rate(clr, found, sources, options.repeats)})
         print(rates[-1])
     scaling = _scaling(_windows(sources, options.bins // 16 * width), sources, options.seconds)
     print(scaling)
@@ -75,9 +77,9 @@ def _windows(sources: blocks.Sources, stride: int) -> list[windows.Window]:
 
 
 def _rate(
-    clr: cooler.Cooler, found: list[windows.Window], sources: blocks.Sources
+    clr: cooler.Cooler, found: list[windows.Window], sources: blocks.Sources, repeats: int
 ) -> dict[str, Any]:
-    """Windows per CPU second of both, on the same windows."""
+    """Windows per CPU second of both, on the same windows, in turns."""
     grouped = blocks.group(found, sources.transform, 1)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{index}.h5" for index in range(len(grouped))]
@@ -102,25 +104,31 @@ def _rate(
                 difference = np.abs(values[:, 0].astype(np.float64) - twins[window])
                 worst = max(worst, float(difference.max()))
                 usable += 1
-        slow, fast = _cpu_seconds(step_by_step), _cpu_seconds(pipeline)
+        pairs = [(_seconds(step_by_step), _seconds(pipeline)) for _ in range(repeats)]
+    slow, fast = np.array(pairs).transpose(1, 2, 0)
     return {
         "windows": len(found),
+        "blocks": len(grouped),
         "compared": usable,
         "largest_difference": worst,
-        "recipe_per_core_second": round(len(found) / slow, 2),
-        "pipeline_per_core_second": round(len(found) / fast, 2),
-        "times_faster": round(slow / fast, 2),
+        "recipe_per_core_second": _spread(len(found) / slow[0]),
+        "pipeline_per_core_second": _spread(len(found) / fast[0]),
+        "times_faster": _spread(slow[0] / fast[0]),
+        "times_faster_elapsed": _spread(slow[1] / fast[1]),
     }
 
 
-def _cpu_seconds(function: Callable[[], None], repeats: int = 3) -> float:
-    """Least CPU seconds of a few runs."""
-    taken = []
-    for _ in range(repeats):
-        start = time.process_time()
-        function()
-        taken.append(time.process_time() - start)
-    return min(taken)
+def _seconds(function: Callable[[], None]) -> tuple[float, float]:
+    """CPU and elapsed seconds of one run."""
+    cpu, elapsed = time.process_time(), time.perf_counter()
+    function()
+    return time.process_time() - cpu, time.perf_counter() - elapsed
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    """Median and extremes of the repeats."""
+    found = {"median": np.median(values), "least": values.min(), "most": values.max()}
+    return {name: round(float(value), 2) for name, value in found.items()}
 
 
 def _scaling(

@@ -9,16 +9,18 @@ upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by 
 
 import math
 import threading
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes.data import packed
+
 CUTOFF = 2
 MAX_LEVELS = 8
 MIN_SHAPE = 8
 _kept = threading.local()
-_TILE = 32  # mirrored at once, so that both halves stay in cache
 
 
 def coarsegrain(
@@ -42,29 +44,65 @@ def coarsegrain(
         max_levels: Most coarsening steps.
         min_shape: Coarsening stops at maps of this size.
     """
-    bins = len(valid)
-    size = 1 << math.ceil(math.log2(bins))
+    levels = prepare(valid, max_levels=max_levels, min_shape=min_shape)
+    _pad(values, counts, levels.members[0], len(valid), levels.values[0], levels.counts[0])
+    fill(levels, cutoff=cutoff)
+    filled = packed.unpack(packed.pack(levels.values[0], len(valid)), len(valid))
+    filled[~valid] = np.nan
+    filled[:, ~valid] = np.nan
+    return filled
+
+
+class Levels(NamedTuple):
+    """A map and its coarser ones; only upper triangles are used.
+
+    Attributes:
+        values: Balanced contacts of every level, 0 in filtered rows and columns. [S, S], ...
+        counts: Raw counts of the same.
+        members: Valid bins in every bin. [S], ...
+    """
+
+    values: tuple[NDArray, ...]
+    counts: tuple[NDArray, ...]
+    members: tuple[NDArray, ...]
+
+
+def prepare(
+    valid: NDArray[np.bool_], *, max_levels: int = MAX_LEVELS, min_shape: int = MIN_SHAPE
+) -> Levels:
+    """Levels whose finest values and counts are still to be written; see `fill`.
+
+    The arrays belong to the thread, and serve its next map: fresh memory costs as much as the sums.
+
+    Args:
+        valid: False for filtered bins. [N].
+        max_levels: Most coarsening steps.
+        min_shape: Coarsening stops at maps of this size.
+    """
+    size = 1 << math.ceil(math.log2(len(valid)))
     levels = 0
     while levels < max_levels and size >> levels > min_shape:
         levels += 1
     members = [np.zeros(size)]
-    members[0][:bins] = valid
+    members[0][: len(valid)] = valid
     for _ in range(levels):
         members.append(members[-1].reshape(-1, 2).sum(1))
-    values_by_level, counts_by_level = _scratch(size, levels)
-    _pad(values, counts, members[0], bins, values_by_level[0], counts_by_level[0])
-    _smooth(values_by_level, counts_by_level, tuple(members), cutoff)
-    return _mirror(values_by_level[0], members[0], bins)
-
-
-def _scratch(size: int, levels: int) -> tuple[tuple[NDArray, ...], tuple[NDArray, ...]]:
-    """Arrays of every level, kept for the next map: fresh memory costs as much as the sums."""
     if (size, levels) != _kept.__dict__.get("shape"):
         sizes = [size >> level for level in range(levels + 1)]
         _kept.values = tuple(np.zeros((side, side)) for side in sizes)
         _kept.counts = tuple(np.zeros((side, side), np.float32) for side in sizes)
         _kept.shape = (size, levels)
-    return _kept.values, _kept.counts
+    return Levels(_kept.values, _kept.counts, tuple(members))
+
+
+def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
+    """Fills sparse parts of `levels.values[0]` from their surroundings; in place.
+
+    Args:
+        levels: With the finest values and counts written. The others are overwritten.
+        cutoff: A block whose least raw count is below this is averaged.
+    """
+    _smooth(levels.values, levels.counts, levels.members, cutoff)
 
 
 @numba.njit(cache=True)
@@ -100,19 +138,6 @@ def _pad(
             known = i < bins and j < bins and valid[i] and valid[j]
             padded_values[i, j] = values[i, j] if known else 0.0
             padded_counts[i, j] = counts[i, j] if known else 0.0
-
-
-@numba.njit(cache=True)
-def _mirror(upper: NDArray, valid: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
-    result = np.empty((bins, bins))
-    for left in range(0, bins, _TILE):
-        for right in range(left, bins, _TILE):
-            for i in range(left, min(left + _TILE, bins)):
-                for j in range(max(i, right), min(right + _TILE, bins)):
-                    pixel = upper[i, j] if valid[i] and valid[j] else np.nan
-                    result[i, j] = pixel
-                    result[j, i] = pixel
-    return result
 
 
 @numba.njit(cache=True)

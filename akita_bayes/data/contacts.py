@@ -9,22 +9,19 @@ Of one window of N bins, counts C and balancing weights w (NaN for filtered bins
     Y = interpolated linearly over filtered bins, smoothed by a Gaussian, cropped, upper triangle
 
 The order of steps and every constant are Basenji's (Fudenberg, Kelley and Pollard 2020). The same
-numbers, step by step with cooltools, are in `recipe`; here bins are filtered as whole rows, every
-array is touched once, and interpolation is two passes of one-dimensional interpolation.
+numbers, step by step with cooltools, are in `recipe`; here bins are filtered as whole rows, and
+only the upper triangle is computed, packed into a vector (`packed`).
 """
 
 import dataclasses
-import functools
 from typing import NamedTuple
 
-import numba
 import numpy as np
-from cooltools.lib import numutils
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from akita_bayes import errors, triangle
-from akita_bayes.data import coarsegrain
+from akita_bayes.data import coarsegrain, packed
 
 FREQUENCY_SCALE = 1e5
 MOST_FILTERED = 0.5
@@ -143,7 +140,7 @@ def target(
     """The target of one window.
 
     Args:
-        counts: Raw counts, symmetric. [N, N].
+        counts: Raw counts; only the upper triangle is read. [N, N].
         weights: Balancing weights; not finite for filtered and blacklisted bins. [N].
         transform: How contacts become targets.
         clip: Largest absolute value of a log ratio, or largest ratio without logarithm.
@@ -158,110 +155,75 @@ def target(
     filtered = 1 - valid.mean()
     if filtered > MOST_FILTERED:
         raise Unusable("more than half of the bins filtered", f"{filtered:.0%}")
-    smooth = _smooth(counts, weights, valid, transform.diagonal_offset)
+    bins, offset = len(valid), transform.diagonal_offset
+    values = _smooth(counts, np.where(valid, weights, 0.0), valid, offset)
     if transform.as_obsexp:
-        values = _ratio(smooth, valid, transform, clip, expected)
+        _ratio(values, valid, transform, clip, expected)
     else:
-        values = _interpolate(smooth, valid) * FREQUENCY_SCALE
-        cap = np.median(np.diagonal(values, transform.diagonal_offset))
-        _near_diagonal(values, cap, transform.diagonal_offset)
-        values = np.clip(values, 0, cap)
-    infinite = ~np.isfinite(values)
-    if infinite.any():
-        values[infinite] = values[~infinite].min()
+        packed.interpolate(values, valid)
+        values *= FREQUENCY_SCALE
+        cap = np.median(packed.diagonal(values, bins, offset))
+        packed.near_diagonal(values, bins, cap, offset)
+        np.clip(values, 0, cap, out=values)
+    measured = packed.pairs(valid, transform.crop_bins, offset)
+    finite = np.isfinite(values)
+    if not finite.all():
+        values[~finite] = values[finite].min()
+        measured &= packed.cut(finite, bins, transform.crop_bins, offset)
     if transform.kernel_sigma > 0:
-        values = ndimage.gaussian_filter(
-            values, transform.kernel_sigma, mode="constant", radius=transform.kernel_radius
+        smooth = ndimage.gaussian_filter(
+            packed.unpack(values, bins),
+            transform.kernel_sigma,
+            mode="constant",
+            radius=transform.kernel_radius,
         )
-    pixels = _pixels(transform)
-    measured = valid[:, None] & valid & ~infinite
-    return Target(values.take(pixels), measured.take(pixels))
-
-
-@functools.lru_cache(maxsize=4)
-def _pixels(transform: Transform) -> NDArray[np.intp]:
-    """Places of the cropped map's triangle in the flattened map. [P]."""
-    rows, columns = triangle.indices(transform.map_bins, transform.diagonal_offset)
-    crop = transform.crop_bins
-    return (rows + crop) * transform.window_bins + columns + crop
+        values = packed.pack(smooth, bins)
+    return Target(packed.cut(values, bins, transform.crop_bins, offset), measured)
 
 
 def _smooth(
-    counts: NDArray, weights: NDArray, valid: NDArray[np.bool_], offset: int
+    counts: NDArray, weights: NDArray[np.float64], valid: NDArray[np.bool_], offset: int
 ) -> NDArray[np.float64]:
-    """Balanced, capped at the median of the first kept diagonal, and coarse-grained."""
-    balanced = counts * weights[:, None]
-    balanced *= weights
-    diagonal = np.diagonal(balanced, offset)
-    diagonal = diagonal[np.isfinite(diagonal)]
+    """Balanced, capped at the median of the first kept diagonal, and coarse-grained; packed."""
+    kept = len(valid) - offset
+    diagonal = np.diagonal(counts, offset) * weights[:kept] * weights[offset:]
+    diagonal = diagonal[valid[:kept] & valid[offset:]]
     cap = np.median(diagonal) if diagonal.size else 0.0
     if cap == 0:
         raise Unusable("too sparse", f"median of diagonal {offset} is 0")
-    np.minimum(balanced, cap, out=balanced)
-    _near_diagonal(balanced, cap, offset)
-    return coarsegrain.coarsegrain(balanced, counts, valid)
+    levels = coarsegrain.prepare(valid)
+    packed.balance(
+        np.ascontiguousarray(counts), weights, cap, offset, levels.values[0], levels.counts[0]
+    )
+    coarsegrain.fill(levels)
+    return packed.pack(levels.values[0], len(valid))
 
 
 def _ratio(
-    smooth: NDArray,
+    values: NDArray[np.float64],
     valid: NDArray[np.bool_],
     transform: Transform,
     clip: float | None,
     expected: NDArray | None,
-) -> NDArray[np.float64]:
-    """Observed over expected, by default its logarithm, with filtered bins interpolated."""
+) -> None:
+    """Observed over expected, by default its logarithm, with filtered bins interpolated; in place.
+
+    [N (N + 1) / 2], packed.
+    """
+    bins, offset = len(valid), transform.diagonal_offset
     if expected is None:
-        ratio = _observed_over_expected(smooth, valid)
+        packed.divide(values, packed.expected(values, valid, packed.distance_groups(bins)))
     else:
-        bins = np.arange(len(valid))
-        ratio = smooth / expected[np.abs(bins[:, None] - bins)]
-        _near_diagonal(ratio, 1.0, transform.diagonal_offset)
+        packed.divide(values, np.asarray(expected, np.float64))
+        packed.near_diagonal(values, bins, 1.0, offset)
     if transform.no_log:
-        ratio = np.clip(ratio, 0, clip)
+        np.clip(values, 0, clip, out=values)
         neutral = 1.0
     else:
         with np.errstate(divide="ignore"):
-            np.log(ratio, out=ratio)
+            np.log(values, out=values)
         if clip is not None:
-            np.clip(ratio, -clip, clip, out=ratio)
+            np.clip(values, -clip, clip, out=values)
         neutral = 0.0
-    ratio = _interpolate(ratio, valid)
-    _near_diagonal(ratio, neutral, transform.diagonal_offset)
-    return ratio
-
-
-@numba.njit(cache=True)
-def _observed_over_expected(
-    matrix: NDArray, valid: NDArray
-) -> NDArray:  # pragma: no cover - compiled
-    """The function of cooltools, compiled once for all processes instead of once for each."""
-    return numutils.observed_over_expected(matrix, valid)[0]
-
-
-def _interpolate(matrix: NDArray, valid: NDArray[np.bool_]) -> NDArray:
-    """Fills rows and columns of filtered bins linearly, with zeros beyond the edges; in place.
-
-    Bilinear interpolation on a grid with missing rows and columns is linear interpolation of the
-    columns and then of the rows, so this equals `cooltools.lib.numutils.interp_nan`.
-    """
-    missing = np.flatnonzero(~valid)
-    if not missing.size:
-        return matrix
-    bins = len(valid)
-    known = np.concatenate([[-1], np.flatnonzero(valid), [bins]])
-    after = np.searchsorted(known, missing)
-    left, right = known[after - 1], known[after]
-    share = (missing - left) / (right - left)
-    rows = (1 - share)[:, None] * np.where((left >= 0)[:, None], matrix[left], 0.0)
-    rows += share[:, None] * np.where((right < bins)[:, None], matrix[right % bins], 0.0)
-    matrix[missing] = rows
-    columns = (1 - share) * np.where(left >= 0, matrix[:, left], 0.0)
-    columns += share * np.where(right < bins, matrix[:, right % bins], 0.0)
-    matrix[:, missing] = columns
-    return matrix
-
-
-def _near_diagonal(matrix: NDArray, value: float, offset: int) -> None:
-    """Sets the diagonals below the offset, on both sides; in place."""
-    for diagonal in range(-offset + 1, offset):
-        numutils.set_diag(matrix, value, diagonal)
+    packed.interpolate(values, valid)
+    packed.near_diagonal(values, bins, neutral, offset)

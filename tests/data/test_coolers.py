@@ -23,7 +23,7 @@ def test_what_is_written_is_read(path):
     expected[pixels["bin1_id"], pixels["bin2_id"]] = pixels["count"]
     expected[pixels["bin2_id"], pixels["bin1_id"]] = pixels["count"]
     region = regions.Region("chr2", 2000, 6000)
-    np.testing.assert_array_equal(opened.counts(region), expected[210:230, 210:230])
+    np.testing.assert_array_equal(opened.counts(region), np.triu(expected[210:230, 210:230]))
     np.testing.assert_array_equal(opened.weights(region), world.weights(world.SIZES, 0)[210:230])
 
 
