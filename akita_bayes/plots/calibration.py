@@ -107,7 +107,7 @@ def pixel_distributions(
 
     The histogram is of the posterior draws of the mean (epistemic); the line adds the observation
     noise, so that it is the distribution of a measurement. Attention to Bayes, appendix A.9, shows
-    the histogram alone.
+    the histogram alone. Each is scaled to its peak.
 
     Args:
         draws: Draws of the mean. [S, K].
@@ -126,12 +126,15 @@ def pixel_distributions(
         centre, spread = draws[:, k].mean(), np.hypot(draws[:, k].std(), aleatoric_sd[k])
         reach = max(3.5 * spread, 1.2 * abs(target[k] - centre))
         grid = np.linspace(centre - reach, centre + reach, 300)
-        axes.hist(draws[:, k], 20, density=True, color=_BLUE, alpha=0.35, label="draws of the mean")
+        counts, edges = np.histogram(draws[:, k], grid[::10])
+        share = counts / counts.max()
+        axes.stairs(share, edges, fill=True, color=_BLUE, alpha=0.35, label="draws of the mean")
         noise = max(float(aleatoric_sd[k]), 1e-6)
         density = scipy.stats.norm.pdf(grid[:, None], draws[:, k], noise).mean(1)
-        axes.plot(grid, density, color=_BLUE, label="with observation noise")
+        axes.plot(grid, density / density.max(), color=_BLUE, label="with observation noise")
         axes.axvline(target[k], color=_ORANGE, label="measured")
         axes.set(title=names[k], yticks=[])
         axes.title.set_fontsize(9)
-    panels[0].legend(frameon=False, fontsize=7)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
