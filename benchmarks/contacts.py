@@ -12,6 +12,7 @@ core divide by CPU seconds; scaling divides by elapsed seconds.
 import argparse
 import concurrent.futures
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -134,7 +135,11 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 def _scaling(
     found: list[windows.Window], sources: blocks.Sources, seconds: float
 ) -> list[dict[str, Any]]:
-    """Windows per elapsed second with 1, 2, ... all cores, workers warm."""
+    """Windows per elapsed second with 1, 2, ... all cores, workers warm.
+
+    Windows per core and second of CPU time tell what the workers cost each other where other work
+    takes the cores away.
+    """
     grouped = blocks.group(found, sources.transform, 1)
     cores = multiprocessing.cpu_count()
     counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
@@ -146,24 +151,34 @@ def _scaling(
             concurrent.futures.wait(barrier)
             start = time.perf_counter()
             jobs = [pool.submit(_work, grouped, sources, seconds, seed) for seed in range(workers)]
-            done = sum(job.result() for job in jobs)
+            done, cpu = np.sum([job.result() for job in jobs], axis=0)
             rate = done / (time.perf_counter() - start)
-        measured.append({"workers": workers, "windows_per_second": round(rate, 2)})
+        measured.append(
+            {
+                "workers": workers,
+                "windows_per_second": round(rate, 2),
+                "windows_per_core_second": round(done / cpu, 2),
+                "load": round(os.getloadavg()[0], 1),
+            }
+        )
     for row in measured:
         row["of_one"] = round(row["windows_per_second"] / measured[0]["windows_per_second"], 2)
     return measured
 
 
-def _work(grouped: list[blocks.Block], sources: blocks.Sources, seconds: float, seed: int) -> int:
-    """Computes random blocks for a while; returns the number of windows."""
+def _work(
+    grouped: list[blocks.Block], sources: blocks.Sources, seconds: float, seed: int
+) -> tuple[int, float]:
+    """Computes random blocks for a while; returns the number of windows and CPU seconds."""
     random = np.random.default_rng(seed)
     end = time.perf_counter() + seconds
+    cpu = time.process_time()
     done = 0
     with tempfile.TemporaryDirectory() as folder:
         while done == 0 or time.perf_counter() < end:
             block = grouped[random.integers(len(grouped))]
             done += blocks.compute(block, sources, Path(folder) / "block.h5")
-    return done
+    return done, time.process_time() - cpu
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     for panel in panels[-1, -2:]:
         panel.set_xlabel("distance (bp)", fontsize=8)
     maps = panels[:, : len(names)].ravel().tolist()
-    drawing.colorbar(image, ax=maps, shrink=0.6, pad=0.01, label="target")
+    bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
+    bar.set_label("target", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     with files.atomic(path) as temporary:
         drawing.savefig(temporary, dpi=130)
 
