@@ -1,7 +1,7 @@
 """Contacts to targets: windows per second of the pipeline and of the step-by-step recipe.
 
     python bin/akita_simulate.py --preset medium -o data/simulated
-    python -m benchmarks.contacts data/simulated/coolers/alpha.cool --result contacts.json
+    python -m benchmarks.contacts data/simulated/coolers/alpha.cool
 
 Both compute the targets of the same windows of one cooler, to memory and disk respectively, and
 the numbers are compared before the times. The two take turns, so that other work on the machine
