@@ -89,10 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         mpra_files.write(simulated, mechanism, designs[0], options.out_dir)
         for library in simulated.table.libraries:
             name = f" {library.name}" if library.name else ""
-            console.stdout.print(
-                f"Library{name}: {len(library.index):,} sequences, "
-                f"{library.observed.sum():,.0f} reads."
-            )
+            read_outs = library.columns == ("value",)
+            reads = "a read-out each" if read_outs else f"{library.observed.sum():,.0f} reads"
+            console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
         console.stdout.print(f"Wrote {options.out_dir}.")
 
     return console.run(command)

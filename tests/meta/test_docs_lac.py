@@ -1,0 +1,161 @@
+"""docs/lac.md does what it says: its blocks are run in their order, on less data.
+
+Sizes are appended to the commands of the page, where they win over its own. Each block finds what
+the blocks before it have written.
+"""
+
+import importlib
+import json
+import re
+import shlex
+import subprocess
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from akita_bayes import states
+
+SMALL = {
+    "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
+    "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
+    "mpra_fit": "--starts 1",
+    "mpra_compare": "--starts 1",
+    "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 5 --most_draws 5 --bootstrap 0",
+}
+"""What is appended to a command."""
+SKIPPED = ("source", "python data/download.py")
+"""Installs or downloads: how these lines begin."""
+
+
+def blocks(text):
+    """(language, code, the paragraph before it) of every fenced block."""
+    prose, *fenced = re.split(r"^```", text, flags=re.MULTILINE)
+    found = []
+    for block, after in zip(fenced[::2], fenced[1::2], strict=True):
+        language, code = block.split("\n", 1)
+        found.append((language, code, prose.strip().split("\n\n")[-1]))
+        prose = after
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(repository):
+    return (repository / "docs" / "lac.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def ran(page, repository, tmp_path_factory):
+    """The folder in which the page was followed, and the commands that it ran."""
+    folder = tmp_path_factory.mktemp("lac")
+    (folder / "models").symlink_to(repository / "models")
+    commands = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for language, code, before in blocks(page):
+            if language == "bash":
+                for line in code.replace("\\\n", " ").splitlines():
+                    if run(shlex.split(line, comments=True), line):
+                        commands.append(line)
+            elif language == "python":
+                exec(compile(code, "docs/lac.md", "exec"), {})
+            elif language == "json" and (named := re.search(r"save as\s+`(.+?)`", before)):
+                (folder / named[1]).write_text(code)
+    return folder, commands
+
+
+def run(words, line):
+    """Runs one line of a shell block; false for one that is not for a test."""
+    command = words[0].removesuffix(".py")
+    if line.startswith(SKIPPED) or "data/lac" in words:
+        return False
+    if not command.startswith("mpra_"):
+        subprocess.run(["bash", "-euc", line], check=True)
+        return True
+    small = SMALL[f"{command} --design" if "--design" in words else command]
+    main = importlib.import_module(f"akita_bayes.cli.{command}").main
+    assert main([*words[1:], *small.split()]) == 0, line
+    return True
+
+
+def test_every_command_is_shown_and_runs(ran):
+    _, commands = ran
+    shown = {command.split(".py")[0] for command in commands}
+    assert shown >= {"mpra_simulate", "mpra_fit", "mpra_posterior", "mpra_compare"}
+
+
+def test_every_file_that_the_page_names_is_written(ran, page):
+    folder, _ = ran
+    named = set(re.findall(r"`([\w/]+\.(?:tsv|txt|json|png|npz))`", page))
+    written = {path.name for path in folder.rglob("runs/**/*") if path.is_file()}
+    assert {name for name in named if "/" not in name} <= written
+    assert len(named) > 10
+
+
+def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository):
+    folder, _ = ran
+    for path in folder.rglob("runs/**/*.png"):
+        assert plt.imread(path).std() > 0.03, path
+    shown = re.findall(r"!\[.*?\]\((.+?)\)", page)
+    assert len(shown) >= 5
+    for name in shown:
+        assert (repository / "docs" / name).stat().st_size < 200_000, name
+
+
+def test_the_read_out_is_changed_where_the_page_changes_it(ran):
+    folder, _ = ran
+    changed = states.load(folder / "runs/lac/lac_log.json")
+    assert changed.measurement.kind == "spline_bins"
+    assert changed.measurement.read_out == "log_activity"
+    assert [term.base_prior.sd for term in changed.terms.values() if term.site] == [5.0, 5.0]
+    assert states.load(folder / "runs/lac/fit_log/params.json") == changed
+
+
+def test_the_sweep_has_the_columns_that_the_page_speaks_of(ran):
+    folder, _ = ran
+    table = pd.read_csv(folder / "runs/lac/design/design.tsv", sep="\t")
+    assert list(table["reads"]) == [3000, 6000]
+    assert table["interaction"].gt(0).all()
+
+
+def test_the_excerpt_is_that_of_the_spec(page, repository):
+    excerpt = next(json.loads(code) for language, code, _ in blocks(page) if language == "json")
+    spec = json.loads((repository / "models/json/lac_thermodynamic.json").read_text())
+    assert excerpt == {key: spec[key] for key in excerpt}
+    assert set(excerpt) == {"energies", "states", "measurement", "gauge"}
+
+
+def test_the_rate_laws_of_the_page_are_those_of_the_specs(page, repository):
+    for name in ("lac_thermodynamic", "rnap_kinetic"):
+        law = states.rate_law(states.load(repository / "models" / "json" / f"{name}.json"))
+        assert law in page
+
+
+def test_words_of_the_table_are_words_of_a_spec(page):
+    """Each row of the table of further words is a mechanism's."""
+    base = {
+        "kind": "thermodynamic",
+        "name": "x",
+        "sequence_length": 8,
+        "energies": {"a": {"site": [0, 4]}},
+        "states": {"free": {}, "on": {"energies": ["a"], "activity": 1}},
+    }
+    rows = {
+        '"neighbours": true': {"energies": {"a": {"site": [0, 4], "neighbours": True}}},
+        '"activities": {"basal": {}}': {
+            "activities": {"basal": {}},
+            "states": {"free": {"activity": "basal"}, "on": {"energies": ["a"], "activity": 1}},
+        },
+        '"per_library": true': {
+            "libraries": ["x", "y"],
+            "energies": {"a": {"site": [0, 4], "per_library": True}},
+        },
+        '"leave_out": ["0"]': {"measurement": {"kind": "bins", "leave_out": ["0"]}},
+        '"value": -2.5': {
+            "energies": {"a": {"site": [0, 4]}, "b": {"value": -2.5}},
+            "states": {"free": {}, "on": {"energies": ["a", "b", "b"], "activity": 1}},
+        },
+    }
+    for words, change in rows.items():
+        assert words in page
+        states.parse({**base, **change})
