@@ -1,7 +1,7 @@
-"""Everything once, in minutes: simulate, train, test on held-out windows, export, draw.
+"""Everything once, in minutes: simulate, train, test, calibrate, export, draw.
 
-Needs no download and no GPU. The folder then holds data/, run/, test/, saved_model/, and two
-figures of held-out windows.
+Needs no download and no GPU. The folder then holds data/, run/, test/, calibration/, saved_model/,
+and two figures of held-out windows.
 """
 
 import argparse
@@ -17,13 +17,16 @@ from akita_bayes.cli import console
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from akita_bayes.evaluate import calibrate
     from akita_bayes.evaluate.accuracy import Example, Report
+    from akita_bayes.evaluate.recalibration import Prediction
     from akita_bayes.plots.maps import Row
     from akita_bayes.simulate.design import Design
 
 PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
-_PARTS = ("data", "run", "test", "saved_model", "maps.png", "triangles.png")
+_PARTS = ("data", "run", "test", "calibration", "saved_model", "maps.png", "triangles.png")
+_DRAWS = 12
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,9 +55,9 @@ def _demo(options: argparse.Namespace) -> None:
     # TensorFlow comes in only here: simulating in parallel must be over.
     import numpy as np
 
-    from akita_bayes.cli import akita_test, akita_train
-    from akita_bayes.data import dataset
-    from akita_bayes.evaluate import accuracy
+    from akita_bayes.cli import akita_calibrate, akita_test, akita_train
+    from akita_bayes.data import dataset, targets
+    from akita_bayes.evaluate import accuracy, calibrate
     from akita_bayes.models import export, load, predict, zoo
     from akita_bayes.training import fit
 
@@ -72,12 +75,23 @@ def _demo(options: argparse.Namespace) -> None:
         )
     model = run.model()
     names = akita_test.target_names(str(data), None)
-    windows = sum(dataset.open_split(data, s, batch_size=1).records for s in ("train", "test"))
-    with console.progress("testing", windows) as advance:
-        report = accuracy.assess(model, data, examples=windows, advance=advance)
+    records = {
+        split: dataset.open_split(data, split, batch_size=1).records
+        for split in ("train", "valid", "test")
+    }
+    with console.progress("testing", records["train"] + records["test"]) as advance:
+        report = accuracy.assess(model, data, examples=records["test"], advance=advance)
+    with console.progress("calibrating", records["valid"] + records["test"]) as advance:
+        belief = calibrate.calibrate(model, data, draws=_DRAWS, advance=advance)
+        belief.recalibration.save(run.out_dir)
+        akita_calibrate.write(
+            belief, targets.names(str(data), belief.tested[0].mean.shape[-1]), out / "calibration"
+        )
     with console.progress("exporting and drawing", 3) as advance:
         median, contrast = _windows(report)
-        report = dataclasses.replace(report, examples=[median, contrast])
+        spread = _spread(belief.tested[contrast])
+        chosen = [report.examples[median], report.examples[contrast]]
+        report = dataclasses.replace(report, examples=chosen)
         akita_test.write(report, names, out / "test")
         advance()
         export.export(model, out / "saved_model")
@@ -86,9 +100,9 @@ def _demo(options: argparse.Namespace) -> None:
         exported = predict.predict(load.load_model(out / "saved_model"), x)
         difference = float(np.abs(exported - predict.predict(model, x)).max())
         advance()
-        _draw(out, design, report)
+        _draw(out, design, report, spread)
         advance()
-    _show(out, report, difference, time.monotonic() - begun)
+    _show(out, report, belief, difference, time.monotonic() - begun)
 
 
 def _clear(out: Path) -> None:
@@ -116,17 +130,20 @@ def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     return chosen
 
 
-def _windows(report: "Report") -> tuple["Example", "Example"]:
-    """The held-out window of median accuracy, and the one whose cell types differ most."""
+def _windows(report: "Report") -> tuple[int, int]:
+    """The held-out window of median accuracy, and that whose cell types differ most."""
     import numpy as np
 
     r = report.windows[1].mean(axis=1)
-    median = report.examples[int(np.argsort(r)[len(r) // 2])]
+    contrast = [np.ptp(_truth(example), axis=1).mean() for example in report.examples]
+    return int(np.argsort(r)[len(r) // 2]), int(np.argmax(contrast))
 
-    def contrast(example: "Example") -> float:
-        return float(np.ptp(_truth(example), axis=1).mean())
 
-    return median, max(report.examples, key=contrast)
+def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
+    """What the model does not know of a map; of one without a posterior, how data scatter."""
+    if belief.epistemic_sd.any():
+        return "sd of the prediction", belief.epistemic_sd
+    return "sd of a measurement", belief.sd
 
 
 def _truth(example: "Example") -> "NDArray":
@@ -135,14 +152,20 @@ def _truth(example: "Example") -> "NDArray":
     return example.truth
 
 
-def _draw(out: Path, design: "Design", report: "Report") -> None:
+def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray"]) -> None:
     """Two figures of held-out windows, with the sites that made their truth."""
+    from akita_bayes import triangle
     from akita_bayes.plots import maps
 
     median, contrast = report.examples
+    offset = report.diagonal_offset or 0
+    sd = triangle.to_matrix(spread[1], diagonal_offset=offset)
+    rows = [
+        row._replace(spread={spread[0]: sd[..., cell]})
+        for cell, row in enumerate(_rows(out, design, contrast, offset))
+    ]
     with files.atomic(out / "maps.png") as temporary:
-        figure = maps.compare(_rows(out, design, contrast, report.diagonal_offset or 0))
-        figure.savefig(temporary, dpi=120)
+        maps.compare(rows).savefig(temporary, dpi=120)
     row = _rows(out, design, median, report.diagonal_offset or 0)[0]
     with files.atomic(out / "triangles.png") as temporary:
         names = list(row.maps)[1:]
@@ -181,7 +204,9 @@ def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list[
     ]
 
 
-def _show(out: Path, report: "Report", difference: float, seconds: float) -> None:
+def _show(
+    out: Path, report: "Report", belief: "calibrate.Report", difference: float, seconds: float
+) -> None:
     """What was made, and how good it is."""
     import rich.table
 
@@ -192,14 +217,15 @@ def _show(out: Path, report: "Report", difference: float, seconds: float) -> Non
         ("data", "a simulated genome, its contact maps as training records, and their truth"),
         ("run", "the trained model, its history and its settings"),
         ("test", "accuracy on held-out windows: tables and figures"),
+        ("calibration", "how true the stated uncertainty is: table and figures"),
         ("saved_model", f"the model for any TensorFlow program, off by {difference:.0e}"),
-        ("maps.png", "a held-out window: measured, true and predicted"),
+        ("maps.png", "a held-out window: measured, true, predicted, and how sure"),
         ("triangles.png", "another one: truth and prediction face to face"),
     ):
         made.add_row(str(out / name), what)
-    good = rich.table.Table(title=f"Pearson r on {len(report.windows[0])} held-out windows")
+    good = rich.table.Table(title=f"On {len(report.windows[0])} held-out windows")
     good.add_column("")
-    good.add_column("r", justify="right")
+    good.add_column("Pearson r", justify="right")
     ceiling = {key: _mean(report.ceiling, key) for key in (_REPLICATE, _BEST)}
     truth = report.truth.table()["pearsonr"][-1] if report.truth else float("nan")
     for what, r in (
@@ -210,6 +236,9 @@ def _show(out: Path, report: "Report", difference: float, seconds: float) -> Non
         ("distance alone against the measured maps", report.baseline.table()["pearsonr"][-1]),
     ):
         good.add_row(what, f"{r:.3f}")
+    covered = belief.after["overall"]["coverage_90%"]["estimate"]
+    good.add_section()
+    good.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
     console.stdout.print(made)
     console.stdout.print(good)
     console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)

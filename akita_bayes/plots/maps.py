@@ -1,5 +1,6 @@
 """Contact maps as figures: squares side by side, or triangles face to face, with their sites."""
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -47,17 +48,20 @@ class Row(NamedTuple):
         region: Where its maps lie.
         maps: Symmetric map by column title; NaN pixels are drawn grey. [N, N] each.
         marks: Sites, drawn under the maps.
+        spread: Standard deviations by column title, to the right of the maps and on a colour scale
+            of their own. [N, N] each.
     """
 
     label: str
     region: Region
     maps: Mapping[str, NDArray]
     marks: Marks | None = None
+    spread: Mapping[str, NDArray] = types.MappingProxyType({})
 
 
 def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
     """Half width of a colour scale around 0 that all but the most extreme pixels fit in."""
-    values = np.concatenate([np.abs(each[np.isfinite(each)]) for each in maps])
+    values = np.concatenate([np.zeros(0), *(np.abs(m[np.isfinite(m)]) for m in maps)])
     return float(np.quantile(values, quantile)) if values.size else 1.0
 
 
@@ -140,7 +144,7 @@ def compare(
     unit: str = LOG_RATIO,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Maps side by side, a row for each place, on one diverging colour scale.
+    """Maps side by side, a row for each place, on one diverging colour scale; then their spreads.
 
     Args:
         rows: What to draw; all have the same columns.
@@ -148,8 +152,10 @@ def compare(
         unit: Label of the colour scale.
         title: Above the figure.
     """
-    columns = list(rows[0].maps)
+    columns = [*rows[0].maps, *rows[0].spread]
     limit = limit or symmetric_limit([matrix for row in rows for matrix in row.maps.values()])
+    widest = symmetric_limit([matrix for row in rows for matrix in row.spread.values()])
+    images = {}
     heights = [part for row in rows for part in ((1.0, 0.07) if row.marks else (1.0, 0.001))]
     figure = matplotlib.figure.Figure(
         figsize=(2.75 * len(columns) + 1.3, 2.95 * len(rows) + 0.3),
@@ -161,7 +167,12 @@ def compare(
     for number, row in enumerate(rows):
         for column, name in enumerate(columns):
             axes, under = grid[2 * number, column], grid[2 * number + 1, column]
-            image = square(axes, row.maps[name], row.region, limits=(-limit, limit))
+            if name in row.spread:
+                limits, colours = (0.0, widest), SEQUENTIAL
+            else:
+                limits, colours = (-limit, limit), DIVERGING
+            matrix = row.spread[name] if name in row.spread else row.maps[name]
+            images[colours] = square(axes, matrix, row.region, limits=limits, colours=colours)
             axes.set_title(name if number == 0 else "", fontsize=10)
             axes.tick_params(labelsize=7, labelleft=column == 0)
             axes.set_ylabel(row.label if column == 0 else "", fontsize=10)
@@ -169,9 +180,11 @@ def compare(
             under.axis("off")
             if row.marks is not None:
                 sites(under, row.marks, row.region)
-    bar = figure.colorbar(image, ax=grid, shrink=min(0.6, 1.2 / len(rows)), aspect=25, pad=0.02)
-    bar.set_label(unit, fontsize=9)
-    bar.ax.tick_params(labelsize=7)
+    for colours, image in images.items():
+        shrink = min(0.6, 1.2 / len(rows))
+        bar = figure.colorbar(image, ax=grid, shrink=shrink, aspect=25, pad=0.02)
+        bar.set_label(unit if colours == DIVERGING else f"sd of {unit}", fontsize=9)
+        bar.ax.tick_params(labelsize=7)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure

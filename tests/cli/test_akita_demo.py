@@ -2,6 +2,7 @@
 
 import json
 import re
+import types
 
 import numpy as np
 import pytest
@@ -33,6 +34,17 @@ def test_accuracy_is_that_of_the_run_on_held_out_windows(demo):
     assert metrics["windows"] == ab.data.open_split(demo / "data", "test", batch_size=1).records
     for key in ("model", "distance_only", "against_truth", "ceiling"):
         assert key in metrics
+
+
+def test_the_run_is_calibrated_and_the_figure_shows_how_sure_it_is(demo):
+    import matplotlib.image
+
+    after = json.loads((demo / "calibration" / "calibration.json").read_text())["after"]
+    assert 0.8 < after["overall"]["coverage_90%"]["estimate"] < 0.97
+    x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (1, 32768))]
+    assert ab.sample_posterior(ab.load_model(demo / "run"), x, draws=2).sd.min() > 0
+    height, width = matplotlib.image.imread(demo / "maps.png").shape[:2]
+    assert width > 1.8 * height  # two rows of four columns
 
 
 def test_figures_are_drawn(demo):
@@ -84,8 +96,9 @@ def test_the_table_says_how_good_it_is(tmp_path, capsys):
         examples=[],
         scatter=[],
     )
-    akita_demo._show(tmp_path, report, 1e-6, 100.0)
+    belief = types.SimpleNamespace(after={"overall": {"coverage_90%": {"estimate": 0.91}}})
+    akita_demo._show(tmp_path, report, belief, 1e-6, 100.0)
     said = capsys.readouterr().out
-    shown = [float(x) for x in re.findall(r"│ (0\.\d{3}) │", said)]
-    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1], atol=0.02)
+    shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", said)]
+    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1, 0.91], atol=0.02)
     assert "1.7 minutes" in said
