@@ -39,11 +39,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults that say something: not None, and not that a switch is off."""
+    """Shows defaults that say something, as they would be typed."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False:
+        default = action.default
+        if default is None or default is False or default == () or default == argparse.SUPPRESS:
             return action.help
+        if isinstance(default, tuple):
+            return f"{action.help} (default: {','.join(map(str, default))})"
         return super()._get_help_string(action)
 
 
