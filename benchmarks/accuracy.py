@@ -61,7 +61,7 @@ SWAG = {"swa": {"swag_rank": 8}}
 ENTRIES = {
     "akita": Entry("akita_tiny", "akita", {}, "point"),
     "transformer": Entry("akita_transformer_tiny", "transformer", SWAG, "point"),
-    "vae": Entry("akita_vae_tiny", "vae", {"elbo": {"kl_warmup": 4.0}}, "latent"),
+    "vae": Entry("akita_vae_tiny", "vae", {"elbo": {"kl_warmup": 2.0}}, "latent"),
     "vae (paper's objective)": Entry(
         "akita_vae_tiny",
         "vae_paper",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
 _PARTS = ("data", "run", "test", "calibration", "saved_model", "maps.png", "triangles.png")
-_DRAWS = 12
+_DRAWS = 8
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ def adapt(
         data_dirs: One for each chosen head.
         heads: Names of the heads to train; None takes all.
         seed: Replaces `train.seed`.
-        epochs: Replaces `train.train_epochs_max`.
+        epochs: Replaces `train.train_epochs_max`; of fewer, at least the last is averaged.
         precision: Replaces `train.precision`.
 
     Raises:
@@ -54,6 +54,9 @@ def adapt(
     raw["train"] |= {key: value for key, value in changes.items() if value is not None}
     shortest = min(raw["train"]["train_epochs_min"], raw["train"]["train_epochs_max"])
     raw["train"]["train_epochs_min"] = shortest
+    swa = raw["train"].get("swa")
+    if epochs is not None and swa and swa["start"] is not None:
+        swa["start"] = min(swa["start"], epochs - 1)
     adapted = zoo.parse_spec(raw)
     order = {head.name: directory for head, directory in zip(chosen, data_dirs, strict=True)}
     if tuple(order) != adapted.head_names:

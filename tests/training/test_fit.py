@@ -206,6 +206,12 @@ def test_strand_pairs_come_with_the_data_of_a_track(tmp_path):
     assert recipe.adapt(spec, [tmp_path]).model.strand_pair == ((1, 0, 2),)
 
 
+def test_fewer_epochs_than_averaging_waits_for_average_the_last(data):
+    spec = zoo.parse_spec(tiny.spec_json(swa={"start": 4}, train_epochs_max=8))
+    for epochs, start in ((None, 4), (6, 4), (3, 2), (1, 0)):
+        assert recipe.adapt(spec, [data], epochs=epochs).train.swa.start == start
+
+
 def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path):
     raw = tiny.spec_json(optimizer="sgd", learning_rate=1e30, momentum=0.0, train_epochs_max=2)
     del raw["train"]["clip_norm"]
