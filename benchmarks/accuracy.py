@@ -189,7 +189,9 @@ def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:
     from akita_bayes.evaluate import calibration
 
     residuals = [(target - mean)[..., t][mask[..., t]] for t in range(mean.shape[-1])]
-    scores = [calibration.crps(each, np.full(each.shape, each.std())) for each in residuals]
+    scores = [
+        calibration.crps(each / each.std(), np.full(each.shape, each.std())) for each in residuals
+    ]
     return float(np.mean(np.concatenate(scores)))
 
 

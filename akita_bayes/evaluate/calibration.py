@@ -48,7 +48,10 @@ def nll(residual: NDArray, sd: NDArray) -> NDArray:
 
 
 def crps(residual: NDArray, sd: NDArray) -> NDArray:
-    """Continuous ranked probability score in the unit of the target; lower is better."""
+    """Continuous ranked probability score in the unit of the target; lower is better.
+
+    Gneiting & Raftery 2007, for Gaussians: residual [...] is in units of sd [...].
+    """
     density = np.exp(-(residual**2) / 2) / np.sqrt(2 * np.pi)
     distribution = scipy.stats.norm.cdf(residual)
     return sd * (residual * (2 * distribution - 1) + 2 * density - 1 / np.sqrt(np.pi))

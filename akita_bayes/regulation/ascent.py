@@ -21,11 +21,14 @@ Density = Callable[[NDArray[np.float64]], likelihoods.ValueAndGradient]
 STEPS = 60
 """Steps of L-BFGS in one set of coordinates."""
 ROUNDS = 6
-"""Most sets of coordinates."""
+"""Most sets of coordinates from the Hessian of a sample."""
+EXACT_ROUNDS = 3
+"""Most sets of coordinates from the Hessian of all sequences."""
 ARRIVED = 0.25
 """Expected gain in nats below which an ascent has converged."""
-SAMPLE = 8192
-"""Sequences on which random starts compete, and whose Hessian guides the ascent of the best."""
+SAMPLE, PER_PARAMETER = 8192, 24
+"""Sequences, and sequences per parameter, of the sample on which random starts compete, and whose
+Hessian guides the ascent of the best: the larger of the two."""
 FINALISTS = 2
 
 one_thread = threadpoolctl.threadpool_limits.wrap(limits=1, user_api="blas")
@@ -120,9 +123,10 @@ def maximise(
     train = (side == 0).astype(float)
     validation = (side == 1).astype(float)
     both = train + validation
-    sample = _sample(likelihood, side, seed)
+    sample, chosen = _sample(likelihood, side, seed)
     rough = curvature.Hessian(sample)
-    finalists = sorted(_compete(sample, starts, seed), key=lambda found: -found.value)[:FINALISTS]
+    competitors = sorted(_compete(sample, chosen, starts, seed), key=lambda found: -found.value)
+    finalists = competitors[:FINALISTS]
     climbed = []
     for finalist in finalists:
         ascent = _climb_all(likelihood, train, rough, finalist.theta, rounds=2)
@@ -131,15 +135,18 @@ def maximise(
     climbed.sort(key=lambda pair: -pair[0])
     evaluations = sum(ascent.evaluations for _, ascent in climbed)
 
-    exact = curvature.Hessian(likelihood)
     theta = climbed[0][1].theta
-    for _ in range(ROUNDS):
-        ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
-        theta, evaluations = ascent.theta, evaluations + ascent.evaluations
+    ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
+    theta, evaluations = ascent.theta, evaluations + ascent.evaluations
+    exact = rough if rough.likelihood is likelihood else curvature.Hessian(likelihood)
+    for last in [False] * EXACT_ROUNDS + [True]:
         hessian = exact(theta, both)
-        gain = _gain(likelihood, both, theta, root_of(-hessian, likelihood.parameters.prior_sd))
-        if gain < ARRIVED:
+        root = root_of(-hessian, likelihood.parameters.prior_sd)
+        gain = _gain(likelihood, both, theta, root)
+        if gain < ARRIVED or last:
             break
+        found = climb(lambda at: likelihood.value_and_gradient(at, both), theta, root)
+        theta, evaluations = found.theta, evaluations + found.evaluations
     return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in climbed))
 
 
@@ -152,11 +159,12 @@ def _climb_all(
     rounds: int,
 ) -> Ascent:
     """Climbs on weighted sequences, in the coordinates of a sample's Hessian, until it arrives."""
-    scale = weight.sum() / rough.likelihood.rows
+    small = rough.likelihood is likelihood
+    scale = 1.0 if small else weight.sum() / rough.likelihood.rows
     prior = np.diag(likelihood.parameters.prior_sd**-2.0)
     evaluations = 0
     for _ in range(rounds):
-        precision = scale * (-rough(theta) - prior) + prior
+        precision = scale * (-rough(theta, weight if small else None) - prior) + prior
         root = root_of(precision, likelihood.parameters.prior_sd)
         if _gain(likelihood, weight, theta, root) < ARRIVED:
             break
@@ -179,28 +187,37 @@ def _gain(
 
 def _sample(
     likelihood: likelihoods.Likelihood, side: NDArray[np.int64], seed: int
-) -> likelihoods.Likelihood:
-    """The likelihood of some training sequences."""
-    rows = np.random.default_rng(seed).permutation(np.flatnonzero(side == 0))[:SAMPLE]
-    return likelihoods.Likelihood(
+) -> tuple[likelihoods.Likelihood, NDArray[np.float64]]:
+    """The likelihood of some training sequences, and a weight of each; all when they are few."""
+    train = np.flatnonzero(side == 0)
+    enough = max(SAMPLE, PER_PARAMETER * likelihood.parameters.size)
+    if len(train) <= enough:
+        return likelihood, (side == 0).astype(float)
+    rows = np.sort(np.random.default_rng(seed).permutation(train)[:enough])
+    sample = likelihoods.Likelihood(
         likelihood.mechanism,
-        likelihood.table.take(np.sort(rows)),
+        likelihood.table.take(rows),
         parameters=likelihood.parameters,
         dtype=likelihood.dtype,
     )
+    return sample, np.ones(enough)
 
 
-def _compete(sample: likelihoods.Likelihood, starts: int, seed: int) -> Iterator[Ascent]:
+def _compete(
+    sample: likelihoods.Likelihood, weight: NDArray[np.float64], starts: int, seed: int
+) -> Iterator[Ascent]:
     """Climbs from random starts on a sample: first the measurement alone, then everything."""
     parameters = sample.parameters
-    effects = start.additive(parameters, sample.table)
+    effects = start.additive(parameters, sample.table.take(np.flatnonzero(weight)))
     unit = np.diag(np.minimum(parameters.prior_sd, 1.0))
+
+    def density(theta: NDArray[np.float64]) -> likelihoods.ValueAndGradient:
+        return sample.value_and_gradient(theta, weight)
+
     for generator in _generators(seed, starts):
         theta = start.draw(parameters, effects, generator)
-        theta = climb(
-            sample.value_and_gradient, theta, unit[:, parameters.physical :], steps=STEPS
-        ).theta
-        yield climb(sample.value_and_gradient, theta, unit, steps=2 * STEPS)
+        theta = climb(density, theta, unit[:, parameters.physical :]).theta
+        yield climb(density, theta, unit, steps=2 * STEPS)
 
 
 def _generators(seed: int, number: int) -> Sequence[np.random.Generator]:

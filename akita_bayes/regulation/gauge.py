@@ -161,6 +161,8 @@ def apply(
             library = block.library or parameters.libraries[0]
             constants = [parameters.term(theta, name).constant[library] for name in names]
             image[here] = row @ np.array(constants)
+        elif (mirror.offset, mirror.slope) == (0.0, 1.0):
+            continue
         elif block.part == "hidden_slope":
             image[here] = theta[here] / mirror.slope
         elif block.part == "hidden_bias":

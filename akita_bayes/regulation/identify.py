@@ -118,7 +118,7 @@ def _verdict(ratio: float) -> Verdict:
     return "weakly identified" if ratio < WEAK else "not identified"
 
 
-def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 30) -> Profile:
+def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -> Profile:
     """Follows the likelihood of one parameter to both sides until it has dropped enough.
 
     Args:

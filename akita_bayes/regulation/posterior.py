@@ -1,7 +1,9 @@
 """The posterior of a mechanism by the No-U-Turn sampler (Hoffman and Gelman 2014).
 
-The sampler moves in z, theta = mode + root z, where root root^T is the covariance of Laplace's
-approximation: there the posterior is close to N(0, I), and a trajectory of a few steps crosses it.
+The sampler moves in z, theta = mode + root z, where root root^T is at first the covariance of
+Laplace's approximation and then the inverse of the mean curvature where the chains have come to:
+there the posterior is close to N(0, I), and a trajectory of a few steps crosses it. The prior is
+that of `hierarchy`: the entries of an energy matrix share an unknown scale.
 All chains advance together in one XLA program, and are run until every energy has the effective
 sample size and split R-hat that were asked for, or the most draws were made.
 
@@ -128,7 +130,7 @@ def sample(
     *,
     starts: NDArray[np.float64] | None = None,
     chains: int = 4,
-    burn_in: int = 300,
+    burn_in: int = 200,
     effective: float = 400.0,
     most_draws: int = 2000,
     target_acceptance: float = 0.8,
@@ -321,8 +323,8 @@ def _trace(_: Any, results: Any) -> tuple:
     )
 
 
-def smooth(mechanism: states.Mechanism, *, knots: int = 10) -> states.Mechanism:
-    """The mechanism with its bins as splines of log activity, which a sampler can explore.
+def smooth(mechanism: states.Mechanism, *, knots: int = 8) -> states.Mechanism:
+    """The mechanism with its bins as splines of its read-out, which a sampler can explore.
 
     The hidden units of `bins` and `monotone_bins` can trade places, and those that the data do not
     need wander; splines hold the same curves with neither. Other measurements stay as they are.
@@ -333,7 +335,7 @@ def smooth(mechanism: states.Mechanism, *, knots: int = 10) -> states.Mechanism:
         update={
             "kind": "spline_bins",
             "hidden": knots,
-            "weight_prior": declarations.Normal(sd=4.0),
+            "weight_prior": declarations.Normal(sd=3.0),
         }
     )
     return mechanism.model_copy(update={"measurement": splines})

@@ -8,8 +8,6 @@ from akita_bayes import states
 from akita_bayes.cli import mpra_fit
 from akita_bayes.simulate import mpra as simulator
 
-OPEN = "written for sorts without contamination and with few cells; to be understood, see CHANGELOG"
-
 SPEC = {
     "kind": "thermodynamic",
     "name": "two_sites",
@@ -44,7 +42,6 @@ def assay(tmp_path_factory):
     return folder, simulated, reference
 
 
-@pytest.mark.xfail(reason=OPEN, strict=True)
 def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     folder, simulated, _ = assay
     out = tmp_path / "run"

@@ -51,7 +51,7 @@ def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
 
 
 def test_snapshots_divide_an_epoch_and_the_last_is_at_its_end():
-    model, collector = averager(snapshots=3)
+    _model, collector = averager(snapshots=3)
     taken = []
     for step in range(1, 11):
         before = collector.count

@@ -1,0 +1,151 @@
+"""The lac promoter: seconds of a fit beside the paper's way, posteriors, and King-Altman's trees.
+
+    python data/download.py lac && python data/download.py lac_libraries
+    python -m benchmarks.regulation data/lac --libraries data/lac_libraries [--only fit,posterior]
+
+Fits and posteriors are whole commands, start-up included, each in a process of its own on a fixed
+number of cores. A file that is there keeps the measurements that are not taken again.
+"""
+
+import argparse
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import environment, run
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = Path(__file__).with_name("results") / "regulation.json"
+LAC = ROOT / "models" / "json" / "lac_thermodynamic.json"
+JOINT = ROOT / "models" / "json" / "lac_joint.json"
+SPECIES = (3, 4, 5, 6)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and writes `results/regulation.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("data", type=Path, help="the full-wt library")
+    parser.add_argument("--libraries", type=Path, help="all five libraries")
+    parser.add_argument("--only", help="measurements, comma-separated")
+    parser.add_argument("--repeats", type=int, default=3, help="of a fit, with seeds 0, 1, ...")
+    parser.add_argument("--result", type=Path, default=RESULT)
+    options = parser.parse_args(argv)
+    work: dict[str, Callable[[], dict[str, Any]]] = {
+        "trees": trees,
+        "fit_2_cores": functools.partial(fits, options.data, options.repeats),
+        "adam_as_in_the_paper_4_cores": functools.partial(adam, options.data),
+        "posterior_4_cores": functools.partial(posterior, LAC, options.data),
+    }
+    if options.libraries:
+        work["posterior_joint_4_cores"] = functools.partial(posterior, JOINT, options.libraries)
+    names = options.only.split(",") if options.only else list(work)
+    found = {}
+    if options.result.is_file():
+        found = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
+    for name in names:
+        found[name] = {**work[name](), "load_before": round(os.getloadavg()[0], 2)}
+        print(name, json.dumps(found[name]), flush=True)
+        run.write(options.result, {**environment.describe(), "measurements": found})
+
+
+def fits(data: Path, repeats: int) -> dict[str, Any]:
+    """`mpra_fit.py` from several seeds: seconds, correlations and the interaction of each."""
+    each = []
+    for seed in range(repeats):
+        summary, seconds = _command("mpra_fit.py", LAC, data, "--seed", str(seed), cores=2)
+        each.append(_fitted(summary, seconds))
+    return {
+        "seconds_median": float(np.median([one["seconds"] for one in each])),
+        "seconds_largest": max(one["seconds"] for one in each),
+        "runs": each,
+    }
+
+
+def adam(data: Path) -> dict[str, Any]:
+    """The paper's way, 300 epochs of Adam at the most."""
+    summary, seconds = _command("mpra_fit.py", LAC, data, "--method", "adam", cores=4)
+    return _fitted(summary, seconds)
+
+
+def _fitted(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
+        "seconds": seconds,
+        "correlation": summary["correlation"],
+        "interaction_kcal": summary["energies"]["interaction"]["kcal_per_mol"],
+        "bits_per_read": summary["held_out"]["information_bits"],
+        "converged": summary["convergence"]["converged"],
+    }
+
+
+def posterior(spec: Path, data: Path) -> dict[str, Any]:
+    """`mpra_posterior.py`: the interaction by three methods, and how well the chains mixed."""
+    summary, seconds = _command("mpra_posterior.py", spec, data, cores=4)
+    return {
+        "seconds": seconds,
+        "interaction": {
+            method: energies["interaction"] for method, energies in summary["energies"].items()
+        },
+        "convergence": summary["convergence"],
+    }
+
+
+def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], float]:
+    """Runs a command of `bin/` on so many cores; its JSON summary and seconds of wall clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, ROOT / "bin" / script, *arguments, "-o", Path(folder) / "run"]
+        started = time.perf_counter()
+        subprocess.run(
+            [str(part) for part in command],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, range(cores)),
+        )
+        seconds = time.perf_counter() - started
+        (found,) = [
+            path
+            for name in ("summary.json", "posterior.json")
+            if (path := Path(folder) / "run" / name).is_file()
+        ]
+        return json.loads(found.read_text(encoding="utf-8")), seconds
+
+
+def trees() -> dict[str, Any]:
+    """Spanning trees against a linear solve on complete graphs: largest difference, and seconds.
+
+    Both routes of the layer, in float64 on 4,096 sets of rates.
+    """
+    return {str(species): _trees(species) for species in SPECIES}
+
+
+def _trees(species: int) -> dict[str, Any]:
+    import tensorflow as tf
+
+    from akita_bayes import trees as diagrams
+    from akita_bayes.layers import kinetic
+
+    edges = [(i, j) for i in range(species) for j in range(species) if i != j]
+    log_rates = np.random.default_rng(species).normal(0, 2, (4096, len(edges)))
+    found: dict[str, Any] = {"diagrams": diagrams.count(species, edges)}
+    occupancy = {}
+    for route in ("trees", "elimination"):
+        layer = kinetic.KingAltman(species, edges, route=route, dtype="float64")
+        call = tf.function(layer, jit_compile=True)
+        occupancy[route] = np.asarray(call(tf.constant(log_rates)))
+        found[route] = run.timed(functools.partial(call, tf.constant(log_rates)), 9)
+    solved = diagrams.steady_state(np.exp(log_rates), species, edges)
+    for route, values in occupancy.items():
+        found[route]["largest_difference_from_solve"] = float(abs(values - solved).max())
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+import logging
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors, states
+from akita_bayes.regulation import ascent, fitting, gauge, identify
+
+
+@pytest.fixture(scope="module")
+def simulated(two_sites, experiment):
+    return experiment(two_sites(measurement={"kind": "gaussian"}), noise=0.3)
+
+
+@pytest.fixture(scope="module")
+def fit(simulated, two_sites):
+    return fitting.fit(two_sites(measurement={"kind": "gaussian"}), simulated.table, starts=3)
+
+
+def test_the_truth_is_recovered_within_its_interval(fit, simulated):
+    assert fit.converged
+    assert fit.gain < ascent.ARRIVED
+    truth = simulated.truth
+    for name in ("a", "b"):
+        matrix = fit.term(name).matrix
+        assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > 0.99
+    for name, interval in {**fit.energies, **fit.wild_type}.items():
+        sd = (interval.upper - interval.mean) / fitting.Z95
+        # Four standard deviations: the fit has a mechanism and noise of its own to learn.
+        assert abs(interval.mean - truth.constants[name][""]) < 4 * sd, name
+    assert fit.energies["ab"].upper < 0
+
+
+def test_the_seed_decides_the_split_and_not_the_optimum(fit, simulated):
+    again = fitting.fit(fit.mechanism, simulated.table, starts=2, seed=0)
+    np.testing.assert_array_equal(again.side, fit.side)
+    physical = slice(0, fit.parameters.physical)
+    sd = np.sqrt(np.diag(fit.covariance))
+    assert (np.abs(again.theta - fit.theta) / sd)[physical].max() < 0.2
+
+
+def test_a_mirrored_optimum_is_turned_over(simulated, monkeypatch, fit):
+    """Whatever image the ascent finds, the wild type binds in the one that is reported."""
+    mirror = gauge.mirrors(fit.mechanism)[1]
+    found = ascent.maximise
+
+    def mirrored(*arguments, **keywords):
+        optimum = found(*arguments, **keywords)
+        return optimum._replace(theta=gauge.apply(mirror, fit.parameters, optimum.theta))
+
+    monkeypatch.setattr(ascent, "maximise", mirrored)
+    turned = fitting.fit(fit.mechanism, simulated.table, starts=1)
+    assert turned.mirrored
+    assert not fit.mirrored
+    assert min(gauge.binding(turned.parameters, turned.theta).values()) > 0
+    assert turned.energies["ab"].mean == pytest.approx(fit.energies["ab"].mean, abs=0.1)
+
+
+def test_a_summary_has_both_units_and_the_correlations(fit, simulated):
+    references = {"a": simulated.truth.matrices["a"] + 3.0, "b": -simulated.truth.matrices["b"]}
+    summary = fitting.summary(fit, references)
+    energy = summary["energies"]["ab"]
+    assert energy["kcal_per_mol"]["lower"] == pytest.approx(energy["lower"] * 0.61633, rel=1e-4)
+    assert energy["lower"] < energy["mean"] < energy["upper"]
+    assert summary["correlation"]["a"] > 0.99
+    assert summary["correlation"]["b"] < -0.99
+    assert summary["convergence"]["converged"]
+    assert summary["rate_law"].startswith("t = ")
+    # Read-outs have no bins to be informed about.
+    assert summary["held_out"]["information_bits"] is None
+    assert summary["held_out"]["sequences"] == (fit.side == 2).sum()
+
+
+def test_a_term_is_in_the_gauge_that_is_asked_for(fit):
+    np.testing.assert_allclose(fit.term("a").matrix.sum(1), 0, atol=1e-9)
+    consensus = fit.term("a", "consensus").matrix
+    np.testing.assert_allclose(consensus[range(4), [0, 1, 2, 3]], 0, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def sorted_cells(two_sites, experiment):
+    return experiment(two_sites(), sequences=2000)
+
+
+@pytest.mark.parametrize("method", ["adam", "quasi-newton"])
+def test_bins_are_fitted_either_way_and_inform(sorted_cells, two_sites, method):
+    fit = fitting.fit(two_sites(), sorted_cells.table, method=method, starts=2, epochs=60)
+    truth = sorted_cells.truth
+    good = 0.97 if method == "quasi-newton" else 0.9
+    for name in ("a", "b"):
+        matrix = fit.term(name).matrix
+        assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > good
+    found = fit.held_out.information
+    assert found.bits > 0.2
+    assert 0 < found.standard_error < found.bits / 3
+    assert fit.method == method
+    assert fit.converged == (method == "quasi-newton")
+
+
+def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
+    with pytest.raises(errors.SpecError, match='unknown "newton"\\. Did you mean "quasi-newton"'):
+        fitting.fit(two_sites(), sorted_cells.table, method="newton")
+    with pytest.raises(errors.DataError, match='no library "high"'):
+        fitting.fit(two_sites(libraries=["high"]), sorted_cells.table)
+    with pytest.raises(errors.DataError, match='declared as "bins"'):
+        fitting.fit(two_sites(), simulated.table)
+
+
+def test_stochastic_steps_fit_one_library(two_sites, experiment):
+    mechanism = two_sites(libraries=["low", "high"])
+    table = experiment(mechanism, sequences=60, reads=600).table
+    with pytest.raises(errors.SpecError, match="adam fits one library, and there are 2"):
+        fitting.fit(mechanism, table, method="adam", epochs=1)
+
+
+def test_judgements_tell_what_the_data_narrow(fit, caplog):
+    caplog.set_level(logging.INFO)
+    judged = {one.name: one for one in identify.judge(fit)}
+    assert judged["ab"].verdict == "identified"
+    assert judged["ab"].sd < identify.STRONG * judged["ab"].prior_sd
+    words = identify.in_words(fit)
+    assert "ab: identified" in words
+    assert "a.bases: 12 of 12 contrasts identified" in words
+
+
+def test_the_spectrum_is_of_information_beyond_the_prior(fit):
+    found = identify.spectrum(fit)
+    assert len(found.values) == len(found.names) == fit.parameters.physical
+    assert (np.diff(found.values) <= 0).all()
+    assert found.values[-1] > 1  # every direction is known better than by the prior
+    # The precision of the marginal posterior is that of the data and the prior together.
+    count, sd = fit.parameters.physical, fit.parameters.prior_sd
+    marginal = (fit.covariance / np.outer(sd, sd))[:count, :count]
+    rebuilt = (found.vectors * (found.values + 1)) @ found.vectors.T
+    np.testing.assert_allclose(rebuilt @ marginal, np.eye(count), atol=1e-3)
+
+
+def test_a_profile_ends_where_the_likelihood_excludes(fit, simulated):
+    found = identify.profile(fit, "ab")
+    assert found.verdict == "identified"
+    assert found.lower < fit.interval("ab").mean < found.upper
+    assert found.lower < simulated.truth.constants["ab"][""] < found.upper
+    assert found.drop.min() == 0
+    assert found.drop[[0, -1]].min() > identify.DROP95
+    assert f"{found.lower:.2f} to {found.upper:.2f}" in identify.in_words(fit, (found,))
+
+
+def test_a_profile_is_the_curvature_where_the_likelihood_is_gaussian(fit):
+    name = "b.bases[0,0]"
+    found, laplace = identify.profile(fit, name), fit.interval(name)
+    assert found.upper - found.lower == pytest.approx(laplace.upper - laplace.lower, rel=0.3)
+
+
+def test_what_the_data_do_not_hold_is_said_to_be_open(experiment):
+    """A site that no mutant of the library touches: its energy and its interaction are open."""
+    spec = {
+        "kind": "thermodynamic",
+        "name": "blind",
+        "sequence_length": 6,
+        "wild_type": "ACGTAC",
+        "energies": {"a": {"site": [0, 6]}, "hidden": {"prior": {"sd": 3.0}}},
+        "states": {
+            "free": {},
+            "a": {"energies": ["a"], "activity": 1},
+            "b": {"energies": ["hidden"], "activity": 0},
+        },
+        "measurement": {"kind": "gaussian"},
+        "truth": {"a": {"constant": 3.0}, "hidden": {"constant": 4.0}},
+    }
+    mechanism = states.parse(spec)
+    table = experiment(mechanism, sequences=300, noise=1.0).table
+    fit = fitting.fit(mechanism, table, starts=1)
+    verdicts = {one.name: one.verdict for one in identify.judge(fit)}
+    assert verdicts["hidden"] != "identified"
+    # However little the other state is populated, the affinity of the site makes up for it.
+    assert identify.profile(fit, "hidden").upper is None
+    assert f"hidden: {verdicts['hidden']}" in identify.in_words(fit)
