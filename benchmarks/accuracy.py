@@ -143,7 +143,8 @@ def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
 
 
 def _epochs(run: Path) -> int:
-    return len(pd.read_csv(run / "history.csv"))
+    """Passes over the data; the row of the averaged weights is none."""
+    return int(pd.read_csv(run / "history.csv")["train_loss"].count())
 
 
 def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
@@ -179,8 +180,8 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         "coverage_90_lowest": min(coverage),
         "coverage_90_highest": max(coverage),
         **_strangeness(model, data),
-        "kl": _last(history, "valid_kl"),
-        "active_units": _last(history, "valid_active_units"),
+        "kl": _of_best(history, "valid_kl"),
+        "active_units": _of_best(history, "valid_active_units"),
     }
 
 
@@ -220,8 +221,9 @@ def _strangeness(model: Any, data: Path) -> dict[str, float | None]:
     }
 
 
-def _last(history: pd.DataFrame, column: str) -> float | None:
-    return float(history[column].dropna().iloc[-1]) if column in history else None
+def _of_best(history: pd.DataFrame, column: str) -> float | None:
+    """A column's value for the weights that are kept and judged."""
+    return float(history[history["best"] == 1][column].iloc[-1]) if column in history else None
 
 
 def _per_target(function: Any, first: Any, second: Any, mask: Any) -> float:

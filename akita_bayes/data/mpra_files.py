@@ -23,6 +23,8 @@ from akita_bayes.data import mpra
 SEQUENCE = ("sequence", "seq", "x")
 COUNT = ("count", "ct")
 VALUE = ("value", "y")
+LONG = ["library", "bin", "sequence", "count"]
+"""Columns of long rows without a header; the count may be left out."""
 
 
 def read(path: str | Path) -> mpra.Table:
@@ -55,6 +57,13 @@ def _read_bins(folder: Path) -> mpra.Table:
     listing = _frame(folder / "files.txt")
     if not {"bin", "file"} <= set(listing.columns):
         raise errors.DataError(f"{folder / 'files.txt'}: needs the columns bin and file.")
+    for column in ("bin", "file"):
+        _present(listing[column], f"{folder / 'files.txt'}")
+        if listing[column].duplicated().any():
+            twice = listing[column][listing[column].duplicated()].iloc[0]
+            raise errors.DataError(
+                f"{folder / 'files.txt'}: {column} {twice} is named twice; give every bin one file."
+            )
     frames = []
     for number, name in zip(listing["bin"], listing["file"], strict=True):
         candidates = [folder / str(name), folder / f"{name}.gz"]
@@ -64,6 +73,7 @@ def _read_bins(folder: Path) -> mpra.Table:
         frame = _frame(file)
         count = _column(frame, COUNT, file)
         sequence = _column(frame, SEQUENCE, file)
+        _present(frame[sequence], str(file))
         mpra.to_index(list(frame[sequence].astype(str)), where=str(file))
         frames.append(
             pd.DataFrame(
@@ -77,9 +87,9 @@ def _read_bins(folder: Path) -> mpra.Table:
 def _read_table(path: Path) -> mpra.Table:
     frame = _frame(path)
     sequence = _column(frame, SEQUENCE, path)
-    if frame[sequence].isna().any():
-        row = int(np.argmax(frame[sequence].isna())) + 1
-        raise errors.DataError(f"{path}: row {row} has no sequence.")
+    for column in (sequence, "library", "bin"):
+        if column in frame:
+            _present(frame[column], str(path))
     groups: Mapping[str, pd.DataFrame] = {"": frame}
     if "library" in frame:
         groups = {str(name): group for name, group in frame.groupby("library", sort=False)}
@@ -138,7 +148,7 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    """A delimited table; long rows without a header get their three names."""
+    """A delimited table; long rows without a header get their names."""
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as handle:
             head = handle.readline()
@@ -146,8 +156,8 @@ def _frame(path: Path) -> pd.DataFrame:
             raise errors.DataError(f"{path}: is empty.")
         separator = csv.Sniffer().sniff(head, delimiters="\t, ").delimiter
         names = [cell.strip() for cell in head.rstrip("\n").split(separator)]
-        headless = len(names) == 3 and not {*names} & {*SEQUENCE, "bin", "ct"}
-        given = {"header": None, "names": ["library", "bin", "sequence"]} if headless else {}
+        headless = len(names) in (3, 4) and not {*names} & {*SEQUENCE, "bin", "ct"}
+        given = {"header": None, "names": LONG[: len(names)]} if headless else {}
         return pd.read_csv(path, sep=separator, **given)
     except (csv.Error, UnicodeDecodeError, pd.errors.ParserError, gzip.BadGzipFile) as error:
         raise errors.DataError(f"{path}: cannot be read as a delimited table: {error}.") from None
@@ -160,6 +170,14 @@ def _column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
     raise errors.DataError(
         f"{path}: has no column {' or '.join(names)}; it has {', '.join(map(str, frame.columns))}."
     )
+
+
+def _present(column: pd.Series, where: str) -> None:
+    if column.isna().any():
+        row = int(np.argmax(column.isna())) + 1
+        raise errors.DataError(
+            f"{where}: row {row}: {column.name} is empty; fill it in or drop the row."
+        )
 
 
 def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:

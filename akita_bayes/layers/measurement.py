@@ -8,8 +8,7 @@ and the activity is [..., N] with the sequences last.
     monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
               rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
               V >= 0: the bins are ordered by monotone likelihood ratio.
-    spline    log p_b / p_0 a natural cubic spline of t or log(1 + t / t0); no hidden units
-that
+    spline    log p_b / p_0 a natural cubic spline of t or log(1 + t / t0); no hidden units that
               could trade places, so a sampler meets one mode and not ten factorial.
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0, the unit of y is free.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import states
+from akita_bayes import errors, states
 from akita_bayes.data import mpra
 from akita_bayes.regulation import fitting, laplace, posterior
 
@@ -110,7 +110,19 @@ def run(
         replicates: Refits of the bootstrap; 0 for none.
         seed: Of everything.
         report: Called as report(steps, note=...) while sampling.
+
+    Raises:
+        SpecError: A number of fits, chains or draws is too small to sample with.
     """
+    for name, given, least in (
+        ("optima", optima, 1),
+        ("starts", starts, 1),
+        ("chains", chains, 2),
+        ("burn_in", burn_in, 2),
+        ("most_draws", most_draws, 1),
+    ):
+        if given < least:
+            raise errors.SpecError(f"{name}: {given} is too few; give {least} or more.")
     smooth = posterior.smooth(mechanism, knots=knots)
     fits = [
         fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)

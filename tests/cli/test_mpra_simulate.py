@@ -104,12 +104,14 @@ def test_comparison_ranks_what_it_was_given(tmp_path, specs, assay, capsys):
     assert "best" in capsys.readouterr().out
 
 
-def test_bad_input_is_one_line_and_status_2(tmp_path, specs, capsys):
+def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     out = str(tmp_path / "out")
     assert mpra_simulate.main([specs[0], "-o", out, "--mutation_rate", "0.9"]) == 2
     assert "error: mutation rate: 0.9 is out of range" in capsys.readouterr().err
     assert mpra_compare.main([specs[0], specs[0], str(tmp_path / "none"), "-o", out]) == 2
     assert "no such file" in capsys.readouterr().err
+    assert mpra_posterior.main([specs[0], str(assay), "-o", out, "--burn_in", "0"]) == 2
+    assert "burn_in: 0 is too few" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
     assert "swept with --design only" in capsys.readouterr().err

@@ -76,6 +76,13 @@ def test_long_rows_of_several_libraries_without_a_header(tmp_path):
         table.select(["tow"])
 
 
+def test_long_rows_with_a_count_need_no_header(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("one,B0,ACGT,3\none,B1,ACGA,2\none,B1,ACGT,1\n")
+    (one,) = mpra_files.read(path).libraries
+    assert grouped(one) == {"ACGT": [3, 1], "ACGA": [0, 2]}
+
+
 def test_long_rows_with_counts(tmp_path):
     rows = [[b, s, n] for b, s, n in [(0, "ACGT", 2), (1, "ACGT", 3), (1, "TTTT", 1)]]
     path = wide(tmp_path / "long.tsv", ["bin", "sequence", "count"], rows, "\t")
@@ -148,8 +155,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     )
     refused(
         wide(tmp_path / "d.csv", ["seq", "ct_0", "ct_1"], [["ACGT", 1, 2], ["", 1, 1]]),
-        "row 2 has no sequence",
+        "row 2: seq is empty",
     )
+    long = ["library", "bin", "seq"]
+    refused(wide(tmp_path / "g.csv", long, [["a", "", "ACGT"]]), "row 1: bin is empty")
+    refused(wide(tmp_path / "h.csv", long, [["", "B1", "ACGT"]]), "row 1: library is empty")
     refused(wide(tmp_path / "e.csv", ["seq", "value", "weight"], [["ACGT", 1, 0]]), "has weight 0")
     (tmp_path / "empty.csv").write_text("")
     refused(tmp_path / "empty.csv", "is empty")
@@ -164,6 +174,13 @@ def test_directories_that_cannot_be_read_are_named(tmp_path):
     folder = write_bins(tmp_path / "b", {0: [(1, "ACGT")], 1: []})
     with pytest.raises(errors.DataError, match="no sequences"):
         mpra_files.read(folder)
+    folder = write_bins(tmp_path / "d", {0: [(1, "ACGT")], 1: [(1, "ACGA"), (1, "")]})
+    with pytest.raises(errors.DataError, match=r"bin_1\.txt\.gz: row 2: seq is empty"):
+        mpra_files.read(folder)
+    (folder / "files.txt").write_text("bin\tfile\n0\tbin_0.txt\n0\tbin_1.txt\n")
+    with pytest.raises(errors.DataError, match="bin 0 is named twice"):
+        mpra_files.read(folder)
+    folder = tmp_path / "b"
     (folder / "bin_1.txt.gz").unlink()
     with pytest.raises(errors.DataError, match=r"bin_1\.txt: no such file, named in files\.txt"):
         mpra_files.read(folder)
