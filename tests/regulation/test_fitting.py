@@ -175,3 +175,27 @@ def test_what_the_data_do_not_hold_is_said_to_be_open(experiment):
     # However little the other state is populated, the affinity of the site makes up for it.
     assert identify.profile(fit, "hidden").upper is None
     assert f"hidden: {verdicts['hidden']}" in identify.in_words(fit)
+
+
+def test_libraries_share_energies_and_keep_constants_of_their_own(two_sites, experiment):
+    shared = {"energies": {"b": {"per_library": True}}, "measurement": {"kind": "gaussian"}}
+    simulated = experiment(
+        two_sites(**shared, libraries=["low", "high"]), sequences=1500, noise=0.1
+    )
+    joint = fitting.fit(two_sites(**shared, libraries=["low", "high"]), simulated.table, starts=2)
+    alone = fitting.fit(two_sites(**shared, libraries=["low"]), simulated.table, starts=2)
+    assert joint.converged
+    assert set(joint.wild_type) == {"a", "b[low]", "b[high]"}
+    truth = simulated.truth
+    for name in ("a", "b"):
+        matrix = joint.term(name).matrix
+        assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > 0.99
+    for name, library in (("b[low]", "low"), ("b[high]", "high")):
+        found = joint.wild_type[name]
+        sd = (found.upper - found.lower) / 2 / fitting.Z95
+        assert abs(found.mean - truth.constants["b"][library]) < 4 * sd
+
+    def width(fit):
+        return fit.energies["ab"].upper - fit.energies["ab"].lower
+
+    assert width(joint) < 0.75 * width(alone)
