@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import files
+from akita_bayes import errors, files
 from akita_bayes.data import windows
 
 SUMMARY = "summary.json"
@@ -147,3 +147,15 @@ def write(out_dir: Path, summary: Summary, dropped: Sequence[windows.Dropped]) -
             for (region, split), reason, detail in sorted(dropped)
         ]
         temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def read(out_dir: Path) -> Summary:
+    """Reads `summary.json`.
+
+    Raises:
+        DataError: It is missing, or is not what `write` wrote.
+    """
+    found = files.read_json(out_dir / SUMMARY)
+    if not isinstance(found, dict) or set(found) != set(Summary._fields):
+        raise errors.DataError(f"{out_dir / SUMMARY}: no summary; make the directory again.")
+    return Summary(**found)

@@ -11,6 +11,7 @@ import concurrent.futures
 import concurrent.futures.process
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import multiprocessing
@@ -104,7 +105,7 @@ def make(
         seqs_per_tfr: Records per file.
         seed: Of the order of records.
         workers: Processes.
-        restart: Continue an unfinished directory.
+        restart: Continue an unfinished directory; one that is finished stays as it is.
         progress: Opens a bar; called with a description and the number of steps.
 
     Raises:
@@ -125,12 +126,26 @@ def make(
             {**target._asdict(), **_identity(target.uri.partition("::")[0])} for target in found
         ],
         "blacklist": filtered,
+        "blacklist_file": None if filtered is None else _identity(filtered),
+        "expected_files": [
+            _identity(targets.existing_expected(target.expected))
+            for target in found
+            if transform.global_obsexp
+        ],
+        "unmappable": None
+        if unmappable is None
+        else {**unmappable._asdict(), "file": _identity(unmappable.file)},
         "transform": dataclasses.asdict(transform),
         "seqs_per_tfr": seqs_per_tfr,
         "seed": seed,
         "windows": [[*region, split] for region, split in plan.laid],
+        "kept_windows": hashlib.sha256(repr(plan.kept).encode()).hexdigest(),
     }
     work = _begin(out_dir, options, restart=restart)
+    if (out_dir / statistics.FILE_NAME).exists():
+        files.remove(work)
+        _log.info("%s: is finished; nothing is left to do.", out_dir)
+        return account.read(out_dir)
     sources = blocks.Sources(tuple(sizes.items()), tuple(found), transform, filtered)
     grouped = {
         work / f"block-{index}.h5": block

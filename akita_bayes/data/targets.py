@@ -42,10 +42,13 @@ def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
         clip: For rows that give none.
 
     Raises:
-        DataError: The table cannot be read, lacks a column, is empty, names an identifier twice,
-            or holds a clip that is no positive number.
+        DataError: The table cannot be read, lacks a column, is empty, has a row without identifier
+            or file, names an identifier twice, or holds a clip that is no positive number; or
+            `clip` is none.
     """
     path = Path(path)
+    if clip is not None and not _positive(clip):
+        raise errors.DataError(f"--clip {clip:g}: expected a positive number.")
     if not path.is_file():
         raise errors.DataError(f"{path}: no such table of targets.")
     try:
@@ -60,6 +63,12 @@ def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
             )
     if table.empty:
         raise errors.DataError(f"{path}: no target; add a line for each cooler.")
+    table = table.fillna("")
+    for row in table.itertuples():
+        if not row.identifier or not Path(row.file.partition("::")[0]).name:
+            raise errors.DataError(
+                f"{path}, line {row.Index + 2}: a target needs an identifier and a file."
+            )
     twice = table["identifier"][table["identifier"].duplicated()]
     if len(twice):
         raise errors.DataError(f'{path}: the identifier "{twice.iloc[0]}" is used twice.')
@@ -105,6 +114,20 @@ def write(path: str | Path, found: list[TargetFile]) -> None:
     table.to_csv(path, sep="\t", index_label="index")
 
 
+def existing_expected(path: str) -> str:
+    """The path of a table of expected contacts, which is there.
+
+    Raises:
+        DataError: It is not.
+    """
+    if not Path(path).is_file():
+        raise errors.DataError(
+            f"{path}: no such table of expected contacts; make it with `cooltools expected-cis` or "
+            "leave out --global_obsexp."
+        )
+    return path
+
+
 def read_expected(path: str, chrom: str, bins: int) -> NDArray[np.float64]:
     """Expected balanced frequency of one chromosome at distances 0 to `bins` - 1.
 
@@ -115,20 +138,21 @@ def read_expected(path: str, chrom: str, bins: int) -> NDArray[np.float64]:
         bins: Number of distances.
 
     Raises:
-        DataError: The table is missing, lacks a column, or is too short.
+        DataError: The table is missing, no table, lacks a column, or is too short.
     """
-    if not Path(path).is_file():
-        raise errors.DataError(
-            f"{path}: no such table of expected contacts; make it with `cooltools expected-cis` or "
-            "leave out --global_obsexp."
-        )
-    table = pd.read_csv(path, sep="\t")
+    try:
+        table = pd.read_csv(existing_expected(path), sep="\t")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
     name = next((column for column in ("region1", "chrom") if column in table), None)
     if name is None or "balanced.avg" not in table:
         raise errors.DataError(
             f'{path}: needs the columns "region1" (or "chrom") and "balanced.avg".'
         )
-    values = table.loc[table[name] == chrom, "balanced.avg"].to_numpy(np.float64)[:bins]
+    try:
+        values = table.loc[table[name] == chrom, "balanced.avg"].to_numpy(np.float64)[:bins]
+    except ValueError as error:
+        raise errors.DataError(f"{path}: balanced.avg must hold numbers ({error}).") from None
     if len(values) < bins:
         raise errors.DataError(
             f"{path}: has {len(values)} distances of {chrom}, a window needs {bins}."
@@ -153,8 +177,12 @@ def _clip(path: Path, identifier: str, text: str, default: float | None) -> floa
         value = float(text)
     except ValueError:
         value = math.nan
-    if not value > 0:
+    if not _positive(value):
         raise errors.DataError(
             f'{path}: the clip of "{identifier}" is "{text}"; expected a positive number.'
         )
     return value
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0

@@ -161,6 +161,90 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
         assert (folder / name / "tfrecords" / path.name).read_bytes() == path.read_bytes()
 
 
+def expected_table(path, factor):
+    rows = [f"{chrom}\t{factor / (1 + d)}" for chrom in ("chr1", "chr2") for d in range(100)]
+    path.write_text("\n".join(["chrom\tbalanced.avg", *rows]) + "\n")
+
+
+def threshold(folder, options):
+    options["unmappable"] = options["unmappable"]._replace(threshold=0.6)
+
+
+def midpoints(folder, options):
+    options["unmappable"] = options["unmappable"]._replace(midpoints=True)
+
+
+def no_unmappable(folder, options):
+    options["unmappable"] = None
+
+
+def other_unmappable(folder, options):
+    (folder / "umap.bed").write_text("chr1\t0\t9000\n")
+
+
+def other_blacklist(folder, options):
+    (folder / "black.bed").write_text("chr1\t0\t9000\n")
+
+
+def other_expected(folder, options):
+    expected_table(folder / "b.expected", 0.75)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (threshold, "unmappable"),
+        (midpoints, "unmappable"),
+        (no_unmappable, "unmappable"),
+        (other_unmappable, "unmappable"),
+        (other_blacklist, "blacklist_file"),
+        (other_expected, "expected_files"),
+    ],
+)
+def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
+    tmp_path, monkeypatch, change, named
+):
+    """It would pair sequences with targets of the windows that it began with."""
+    folder = world.world(tmp_path)
+    (folder / "umap.bed").write_text("chr1\t0\t7000\n")
+    (folder / "black.bed").write_text("chr1\t0\t100\n")
+    for name in ("a", "b"):
+        expected_table(folder / f"{name}.expected", 0.6)
+    options = {
+        "transform": dataclasses.replace(TRANSFORM, global_obsexp=True),
+        "unmappable": directory.Unmappable(folder / "umap.bed"),
+        "blacklist": folder / "black.bed",
+    }
+
+    def stop(*arguments, **rest):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory.shards, "write", stop)
+        with pytest.raises(Stopped):
+            make(folder, **options)
+    change(folder, options)
+    with pytest.raises(errors.DataError, match=f"was begun with other .*{named}"):
+        make(folder, **options, restart=True)
+
+
+def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
+    folder, summary = made
+
+    def compute(*arguments):
+        raise Stopped
+
+    monkeypatch.setattr(directory.blocks, "compute", compute)
+    before = {path: path.stat().st_mtime_ns for path in (folder / "out" / "tfrecords").iterdir()}
+    with caplog.at_level("INFO"):
+        assert make(folder, restart=True) == summary
+    assert "is finished; nothing is left to do" in caplog.text
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert not (folder / "out" / directory.WORK).exists()
+    with pytest.raises(errors.DataError, match="was begun with other seed"):
+        make(folder, restart=True, seed=45)
+
+
 def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
     folder = world.world(tmp_path)
     world.write(folder / "b.cool", sizes={"chr1": 40_000, "chr3": 2000}, seed=2)

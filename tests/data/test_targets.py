@@ -42,11 +42,23 @@ def test_basenjis_table(tmp_path):
         ("identifier\tfile\na\tb\na\tc\n", 'identifier "a" is used twice'),
         ("identifier\tfile\tclip\na\tb\tzwei\n", 'the clip of "a" is "zwei"'),
         ("identifier\tfile\tclip\na\tb\t-1\n", 'the clip of "a" is "-1"'),
+        ("identifier\tfile\tclip\na\tb\tinf\n", 'the clip of "a" is "inf"'),
+        ("identifier\tfile\tclip\na\tb\nc\n", "line 3: a target needs an identifier and a file"),
+        ("identifier\tfile\na\t\n", "line 2: a target needs an identifier and a file"),
+        ("identifier\tfile\n\tb\n", "line 2: a target needs an identifier and a file"),
+        ("identifier\tfile\na\t.\n", "line 2: a target needs an identifier and a file"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, text, reason):
     with pytest.raises(errors.DataError, match=reason):
         targets.read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_default_clip_is_a_positive_number(tmp_path, clip):
+    path = write(tmp_path, "identifier\tfile\na\tb\n")
+    with pytest.raises(errors.DataError, match=r"--clip .*: expected a positive number"):
+        targets.read(path, clip=clip)
 
 
 def test_binary_and_missing_tables(tmp_path):
@@ -69,6 +81,14 @@ def test_expected_contacts(tmp_path):
         targets.read_expected(str(path), "chr2", 2)
     with pytest.raises(errors.DataError, match="cooltools expected-cis"):
         targets.read_expected(str(tmp_path / "absent"), "chr2", 2)
+    for content, reason in (
+        (b"\x1f\x8b\x08\x00\xff", "not a tab-separated table"),
+        (b"", "not a tab-separated table"),
+        (b"chrom\tbalanced.avg\nchr1\thalf\n", "balanced.avg must hold numbers"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(errors.DataError, match=reason):
+            targets.read_expected(str(path), "chr1", 1)
     path.write_text("chrom\tmean\nchr1\t1\n")
     with pytest.raises(errors.DataError, match="needs the columns"):
         targets.read_expected(str(path), "chr1", 1)
