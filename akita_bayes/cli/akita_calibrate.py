@@ -1,12 +1,14 @@
 """Checks on held-out windows that a model's intervals are true, and mends them.
 
 Posterior draws of the validation split give a scale per target and genomic distance, which is
-stored in the run directory and applied by every command from then on. The test split then tells,
+stored in the run directory, by head, and applied by every posterior of that head from then on; an
+ensemble's is applied wherever exactly these runs are loaded together. The test split then tells,
 before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
 sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals of a
 block bootstrap over windows.
 
-Writes calibration.json, calibration.tsv and figures into RUN/calibration, or into OUT_DIR.
+Writes calibration.json, calibration.tsv and figures into RUN/calibration (of one head of several
+into RUN/calibration/HEAD, of an ensemble into RUN/calibration_ensemble), or into OUT_DIR.
 """
 
 import argparse
@@ -32,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ensemble",
         type=console.words,
         default=(),
-        help="further run directories, comma-separated; the scales are then written to OUT_DIR",
+        help="further run directories, comma-separated; the scales are of all together",
     )
     parser.add_argument("--draws", type=int, default=32, help="posterior draws per window")
     parser.add_argument("--seed", type=int, default=0, help="of the draws and the bootstrap")
@@ -50,12 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes.data import dataset, targets
         from akita_bayes.evaluate import calibrate
-        from akita_bayes.models import load
+        from akita_bayes.models import load, recalibration
 
-        out = Path(options.out_dir or Path(options.run) / "calibration")
-        model = load.load_model(
-            [options.run, *options.ensemble] if options.ensemble else options.run
-        )
+        runs = [options.run, *options.ensemble]
+        model = load.load_model(runs if options.ensemble else options.run)
         windows = sum(
             dataset.open_split(options.data_dir, split, batch_size=1).records
             for split in (options.fit_split, options.split)
@@ -73,11 +73,19 @@ def main(argv: Sequence[str] | None = None) -> int:
                 advance=advance,
             )
         names = targets.names(options.data_dir, report.tested[0].mean.shape[-1])
+        several = len(model.spec.head_names) > 1
+        out = Path(options.out_dir or _place(runs, report.head if several else None))
         write(report, names, out)
-        report.recalibration.save(out if options.ensemble else options.run)
+        recalibration.save(runs, report.head, report.recalibration)
         _show(report, out)
 
     return console.run(command)
+
+
+def _place(runs: Sequence[str], head: str | None) -> Path:
+    """Where a report lies, so that none of another head or of one member is overwritten."""
+    folder = Path(runs[0]) / ("calibration" if len(runs) == 1 else "calibration_ensemble")
+    return folder if head is None else folder / head
 
 
 def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:

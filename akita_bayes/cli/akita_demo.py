@@ -58,7 +58,7 @@ def _demo(options: argparse.Namespace) -> None:
     from akita_bayes.cli import akita_calibrate, akita_test, akita_train
     from akita_bayes.data import dataset, targets
     from akita_bayes.evaluate import accuracy, calibrate
-    from akita_bayes.models import export, load, predict, zoo
+    from akita_bayes.models import export, load, predict, recalibration, zoo
     from akita_bayes.training import fit
 
     data = out / "data"
@@ -83,7 +83,7 @@ def _demo(options: argparse.Namespace) -> None:
         report = accuracy.assess(model, data, examples=records["test"], advance=advance)
     with console.progress("calibrating", records["valid"] + records["test"]) as advance:
         belief = calibrate.calibrate(model, data, draws=_DRAWS, advance=advance)
-        belief.recalibration.save(run.out_dir)
+        recalibration.save([run.out_dir], belief.head, belief.recalibration)
         akita_calibrate.write(
             belief, targets.names(str(data), belief.tested[0].mean.shape[-1]), out / "calibration"
         )

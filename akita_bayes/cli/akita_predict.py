@@ -35,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
     )
+    parser.add_argument(
+        "--ensemble",
+        type=console.words,
+        default=(),
+        help="further run directories, comma-separated: their mean, or with --draws members",
+    )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument(
         "--draws", type=int, default=0, help="posterior draws, for a mean and two sd"
@@ -66,7 +72,8 @@ def _predict(options: argparse.Namespace) -> None:
 
     if options.draws and (options.rc or options.shifts != (0,)):
         raise errors.SpecError("--draws: draws are of the window as it is; leave --rc, --shifts.")
-    model = load.load_model((options.params, options.model), head=options.head)
+    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
+    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
     name = predict.head_name(model, options.head)
     places = {
         head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)
@@ -76,7 +83,7 @@ def _predict(options: argparse.Namespace) -> None:
         if not jobs:
             raise errors.DataError(f"{options.regions}: holds no region.")
         attributes = {
-            "model": str(options.model),
+            "model": ",".join([options.model, *options.ensemble]),
             "params_sha256": files.digest(options.params),
             "fasta": str(options.fasta),
             "rc": options.rc,

@@ -27,6 +27,7 @@ class Report:
         before: Calibration of the model as it states itself, `Calibration.summary`.
         after: The same with the factors applied.
         recalibration: The factors.
+        head: Name of the head that they are of.
         tested: Every window of the tested split, recalibrated.
         draws: Draws of the mean of the first of them. [S, P, T].
         bin_width: Bases per bin.
@@ -36,6 +37,7 @@ class Report:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     recalibration: Recalibration
+    head: str
     tested: list[Prediction]
     draws: NDArray[np.float32]
     bin_width: int
@@ -69,12 +71,14 @@ def calibrate(
 
     Raises:
         DataError: The splits are one, a split is bad, or the data are tracks rather than maps.
+        SpecError: The model has several heads and none is chosen.
     """
     if split == fit_split:
         raise errors.DataError(
             f'split: intervals fitted on "{split}" cannot be judged on it; choose another.'
         )
-    place = model.spec.geometry(predict.head_name(model, head))
+    head = posterior.Sampler(model, head=head).head
+    place = model.spec.geometry(head)
     if place.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
     groups = strata.log_spaced(place.bins, place.diagonal_offset, distances)
@@ -89,6 +93,7 @@ def calibrate(
         _summary(stated, groups, seed),
         _summary(mended, groups, seed),
         fitted,
+        head,
         mended,
         _draws_of_first(model, data_dir, split, draws=draws, seed=seed, head=head),
         place.bin_width,

@@ -25,7 +25,7 @@ class Network(keras.Model):
     Attributes:
         swag_draws: Finished draws of all weights, where the run that it was loaded from has them.
             [S, W].
-        recalibration: Factors on its standard deviations, where that run has them.
+        recalibrations: Head -> factors on its standard deviations, where that run has them.
 
     Args:
         spec: What to build, all heads of it.
@@ -44,7 +44,7 @@ class Network(keras.Model):
         self.spec = spec
         self.precision = policy
         self.swag_draws: NDArray[np.float32] | None = None
-        self.recalibration: Recalibration | None = None
+        self.recalibrations: dict[str, Recalibration] = {}
 
     def get_config(self) -> dict[str, Any]:
         """The spec in its JSON schema, and how it was built."""

@@ -1,9 +1,11 @@
 """Several trained models of one question, read as one."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from akita_bayes import errors, geometry
+from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.spec import Spec
 
 
@@ -13,9 +15,11 @@ class Ensemble:
 
     Attributes:
         members: The models, at least one.
+        recalibrations: Head -> factors on the standard deviations of these members together.
     """
 
     members: tuple[Any, ...]
+    recalibrations: Mapping[str, Recalibration] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.members:

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 
 from akita_bayes import errors
-from akita_bayes.models import build, export, swag, weights, zoo
+from akita_bayes.models import build, export, recalibration, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.spec import Spec
 
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
@@ -32,7 +31,7 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
         RunError: There is no model, or it does not fit the spec beside it.
     """
     if isinstance(source, list):
-        return Ensemble(tuple(load_model(each, head=head) for each in source))
+        return _ensemble(source, head)
     if isinstance(source, tuple):
         if len(source) != 2:
             raise errors.RunError(
@@ -43,10 +42,10 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
     if export.is_exported(path):
         return export.Exported(path)
     if path.is_dir():
-        best = path / "model_best.keras"
+        best = path / recalibration.WEIGHTS
         if not best.is_file():
             raise errors.RunError(
-                f"{path}: neither a run directory (it has no model_best.keras) nor a SavedModel."
+                f"{path}: neither a run directory (it has no {best.name}) nor a SavedModel."
             )
         return _run(path, best)
     if not path.is_file():
@@ -58,10 +57,19 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
     return _keras(path)
 
 
+def _ensemble(sources: list[Source], head: str | int | None) -> Ensemble:
+    """The members, with what was fitted to them together where all are runs."""
+    members = tuple(load_model(each, head=head) for each in sources)
+    places = [Path(each[1] if isinstance(each, tuple) else each) for each in sources]
+    if len(members) == 1 or not all((place / recalibration.WEIGHTS).is_file() for place in places):
+        return Ensemble(members)
+    return Ensemble(members, recalibration.load(places, members[0].spec.head_names))
+
+
 def _run(run: Path, best: Path) -> build.Network:
     """The best model of a run, with what the run knows of its uncertainty."""
     model = _keras(best)
-    model.recalibration = Recalibration.load(run)
+    model.recalibrations = recalibration.load([run], model.spec.head_names)
     if (run / swag.FILE).is_file():
         _, model.swag_draws = swag.load(run / swag.FILE)
     return model

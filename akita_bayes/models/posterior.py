@@ -73,7 +73,8 @@ def sample_posterior(
         head: One head of several, by name or number.
         batch_size: Sequences computed at a time.
         recalibrated: False leaves the standard deviations as the model states them.
-        recalibration: Factors on the standard deviations; None takes those of the model's run.
+        recalibration: Factors on the standard deviations; None takes those that were fitted to
+            this head of the model's run, or to an ensemble's runs together.
 
     Raises:
         DataError: `x` is not of the model's shape.
@@ -127,8 +128,9 @@ class Sampler:
         seed: Of all draws.
 
     Attributes:
+        head: Name of the head.
         length: Bases L of a window.
-        recalibration: That of the model's run directory, or None; None for an ensemble.
+        recalibration: What the model's run, or runs, know of this head, or None.
     """
 
     def __init__(self, model: Any, *, head: str | int | None = None, seed: int = 0) -> None:
@@ -137,10 +139,12 @@ class Sampler:
         if name is None:
             names = ", ".join(model.spec.head_names)
             raise errors.SpecError(f"model: choose a head out of {names} to draw from.")
+        self.head: str = name
         self.length: int = model.spec.model.seq_length
         self._seed = seed
         self._members = [_Member(member, name) for member in members]
-        self.recalibration = None if len(members) > 1 else members[0].recalibration
+        fitted = (model if len(members) > 1 else members[0]).recalibrations
+        self.recalibration: Recalibration | None = fitted.get(name)
 
     def count(self, draws: int) -> int:
         """How many of `draws` draws differ: all, unless the posterior holds fewer."""

@@ -1,17 +1,29 @@
 """Factors that make a model's stated intervals true, fitted on data that it never learned.
 
-`evaluate.recalibration` fits them; a run directory keeps them; `posterior` applies them.
+`evaluate.recalibration` fits them; a run directory keeps them, by head; `posterior` applies those
+of the head that it draws. Those of an ensemble lie in the directory of its first run, under a key
+that only the same members have.
 """
 
 import dataclasses
+import hashlib
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
 
+_log = logging.getLogger(__name__)
+
 FILE = "recalibration.json"
+
+WEIGHTS = "model_best.keras"
+
+_ANY_HEAD = ""
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -47,29 +59,101 @@ class Recalibration:
         stratum = np.searchsorted(self.edges, distance, side="right") - 1
         return np.asarray(table, np.float32)[:, np.clip(stratum, 0, len(self.edges) - 2)].T
 
-    def save(self, run: str | Path) -> None:
-        """Writes the numbers into a run directory; its posterior applies them from then on."""
-        files.write_json(Path(run) / FILE, dataclasses.asdict(self))
 
-    @classmethod
-    def load(cls, run: str | Path) -> "Recalibration | None":
-        """Reads the numbers of a run directory; None when it has none."""
-        path = Path(run) / FILE
-        if not path.is_file():
-            return None
-        value = files.read_json(path)
-        try:
-            noise = value["noise"]
-            return cls(
-                tuple(int(edge) for edge in value["edges"]),
-                _table(value["scale"]),
-                None if noise is None else _table(noise),
-                int(value["diagonal_offset"]),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise errors.DataError(
-                f"{path}: not a recalibration; remove it and run akita_calibrate.py again."
-            ) from None
+def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
+    """Keeps the factors of one head; those of other heads, and of other ensembles, stay.
+
+    Args:
+        runs: The run directory that they were fitted to; of an ensemble all, whose factors are
+            kept in the first.
+        head: Name of the head.
+        fitted: The factors. The posterior of these runs and this head applies them from then on.
+
+    Returns:
+        The file.
+    """
+    path = Path(runs[0]) / FILE
+    held = _read(path)
+    if len(runs) == 1:
+        held["heads"].pop(_ANY_HEAD, None)
+        held["heads"][head] = fitted
+    else:
+        held["ensembles"].setdefault(_key(runs), {})[head] = fitted
+    files.write_json(path, _plain(held))
+    return path
+
+
+def load(runs: Sequence[str | Path], heads: Sequence[str]) -> dict[str, Recalibration]:
+    """Reads the factors that were fitted to exactly these runs; none of a head without.
+
+    Args:
+        runs: A run directory, or those of an ensemble's members in any order.
+        heads: Names of the model's heads.
+
+    Raises:
+        DataError: A file is not one of recalibrations.
+    """
+    if len(runs) == 1:
+        path = Path(runs[0]) / FILE
+        found = _read(path)["heads"]
+        whichever = found.pop(_ANY_HEAD, None)
+        if whichever is not None and len(heads) == 1:
+            found = {heads[0]: whichever, **found}
+        elif whichever is not None:
+            _log.warning("%s: does not say of which head; run akita_calibrate.py again.", path)
+    else:
+        found = {}
+        held = [_read(Path(run) / FILE)["ensembles"] for run in runs]
+        if any(held):
+            key = _key(runs)
+            for ensembles in reversed(held):
+                found |= ensembles.get(key, {})
+    return {head: found[head] for head in heads if head in found}
+
+
+def _key(runs: Sequence[str | Path]) -> str:
+    """What tells an ensemble: its members' weights, in any order."""
+    members = sorted(files.digest(Path(run) / WEIGHTS) for run in runs)
+    return hashlib.sha256(" ".join(members).encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """`heads`: name -> factors, and `ensembles`: key -> name -> factors; a file may be absent."""
+    if not path.is_file():
+        return {"heads": {}, "ensembles": {}}
+    value = files.read_json(path)
+    try:
+        if "edges" in value:  # written before factors were kept by head
+            return {"heads": {_ANY_HEAD: _parsed(value)}, "ensembles": {}}
+        return {
+            "heads": {head: _parsed(each) for head, each in value["heads"].items()},
+            "ensembles": {
+                key: {head: _parsed(each) for head, each in heads.items()}
+                for key, heads in value["ensembles"].items()
+            },
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise errors.DataError(
+            f"{path}: not a recalibration; remove it and run akita_calibrate.py again."
+        ) from None
+
+
+def _plain(held: dict[str, Any]) -> dict[str, Any]:
+    """Nested factors as JSON writes them."""
+    return {
+        key: dataclasses.asdict(each) if isinstance(each, Recalibration) else _plain(each)
+        for key, each in held.items()
+    }
+
+
+def _parsed(value: dict[str, Any]) -> Recalibration:
+    noise = value["noise"]
+    return Recalibration(
+        tuple(int(edge) for edge in value["edges"]),
+        _table(value["scale"]),
+        None if noise is None else _table(noise),
+        int(value["diagonal_offset"]),
+    )
 
 
 def _table(rows: list[list[float]]) -> Table:

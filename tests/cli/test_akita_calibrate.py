@@ -2,13 +2,14 @@
 
 import json
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from akita_bayes.cli import akita_calibrate
 from akita_bayes.evaluate import calibrate
-from akita_bayes.models import load, posterior, zoo
+from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.training import fit
 from tests import tiny
 
@@ -40,7 +41,7 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     assert "coverage 90%" in capsys.readouterr().out
     model = load.load_model(run)
     after = posterior.sample_posterior(model, x, draws=4)
-    factors = model.recalibration.factors(tiny.PIXELS)
+    factors = model.recalibrations["hic"].factors(tiny.PIXELS)
     np.testing.assert_allclose(after.sd, before.sd * factors, rtol=1e-5)
     raw = posterior.sample_posterior(model, x, draws=4, recalibrated=False)
     np.testing.assert_allclose(raw.sd, before.sd, rtol=1e-6)
@@ -53,6 +54,50 @@ def test_a_report_s_after_is_what_the_posterior_then_says(trained):
     found = posterior.sample_posterior(model, x, draws=4, recalibration=report.recalibration)
     np.testing.assert_allclose(found.mean[0], report.tested[0].mean, atol=1e-5)
     np.testing.assert_allclose(found.sd[0], report.tested[0].sd, rtol=1e-4)
+
+
+def untrained(run, *, seed=0, **spec):
+    keras.utils.set_random_seed(seed)
+    run.mkdir()
+    build.build(zoo.parse_spec(tiny.spec_json(**spec))).save(run / recalibration.WEIGHTS)
+    return run
+
+
+def test_a_second_head_keeps_the_first_one_s_factors(tmp_path):
+    """Two and one targets, as full models have six and five: factors of one fit no other."""
+    run = untrained(tmp_path / "run", heads=("human", ("mouse", 1)))
+    mouse = tiny.write_data(tmp_path / "mouse", train=1, valid=3, test=3, seed=5, targets=1)
+    human = tiny.write_data(tmp_path / "human", train=1, valid=3, test=3)
+    for head, data in (("human", human), ("mouse", mouse)):
+        assert akita_calibrate.main([str(run), str(data), "--head", head, "--distances", "2"]) == 0
+    model, x = load.load_model(run), tiny.one_hot(2)
+    for head, targets in (("human", 2), ("mouse", 1)):
+        assert (run / "calibration" / head / "calibration.json").is_file()
+        fitted = model.recalibrations[head]
+        found = posterior.sample_posterior(model, x, draws=1, head=head)
+        expected = fitted.aleatoric_sd(tiny.PIXELS) * fitted.factors(tiny.PIXELS)
+        assert expected.shape == (tiny.PIXELS, targets)
+        np.testing.assert_allclose(found.sd[0], expected, rtol=1e-5)
+    fitted = calibrate.calibrate(model, human, head="human", distances=2).recalibration
+    assert model.recalibrations["human"] == fitted
+
+
+def test_an_ensemble_s_factors_are_applied_where_the_same_runs_are_loaded(tmp_path):
+    runs = [untrained(tmp_path / str(seed), seed=seed) for seed in range(2)]
+    data = tiny.write_data(tmp_path / "data", train=1, valid=3, test=3)
+    first, second = map(str, runs)
+    assert akita_calibrate.main([first, str(data), "--ensemble", second, "--distances", "2"]) == 0
+    assert (runs[0] / "calibration_ensemble" / "calibration.json").is_file()
+    assert not (runs[0] / "calibration").exists()
+    x = tiny.one_hot(2)
+    model = load.load_model([first, second])
+    fitted = model.recalibrations["hic"]
+    stated = posterior.sample_posterior(model, x, draws=2, recalibrated=False)
+    found = posterior.sample_posterior(model, x, draws=2)
+    factors = fitted.factors(tiny.PIXELS)
+    np.testing.assert_allclose(found.epistemic_sd, stated.epistemic_sd * factors, rtol=1e-5)
+    assert (found.aleatoric_sd > 0).all()
+    assert load.load_model(first).recalibrations == {}
 
 
 def test_fitting_and_judging_on_one_split_is_refused(trained, capsys):

@@ -8,7 +8,7 @@ import pytest
 from akita_bayes import dna, triangle
 from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
-from akita_bayes.models import build, predict, zoo
+from akita_bayes.models import build, predict, recalibration, zoo
 from tests import tiny
 
 L, POOL, CROP = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP
@@ -85,6 +85,30 @@ def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
     with h5py.File(tmp_path / "predict.h5") as file:
         assert file["epistemic_sd"].shape == file["preds"].shape
         assert not file["epistemic_sd"][()].any()  # a model without a posterior
+
+
+def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, tmp_path):
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for run in runs:
+        run.mkdir()
+        build.build(zoo.parse_spec(tiny.spec_json())).save(run / recalibration.WEIGHTS)
+    fitted = recalibration.Recalibration((2, 12), ((3.0,), (5.0,)), ((0.1,), (0.2,)), 2)
+    recalibration.save(runs, "hic", fitted)
+    paths = [str(folder / "params.json"), str(runs[0]), str(folder / "regions.bed")]
+    paths += ["-f", str(folder / "genome.fa"), "--ensemble", str(runs[1])]
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "mean")]) == 0
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "drawn"), "--draws", "8"]) == 0
+    models = [build.keras.models.load_model(run / "model_best.keras") for run in runs]
+    with genome.Genome(folder / "genome.fa") as opened:
+        x = dna.to_one_hot(opened.padded("chr1", 64, 64 + L))[None]
+    members = np.stack([predict.predict(model, x)[0] for model in models])
+    for name in ("mean", "drawn"):
+        with h5py.File(tmp_path / name / "predict.h5") as file:
+            np.testing.assert_allclose(file["preds"][0], members.mean(0), atol=1e-5)
+    with h5py.File(tmp_path / "drawn" / "predict.h5") as file:
+        spread = members.std(0, ddof=1) * [3.0, 5.0]
+        np.testing.assert_allclose(file["epistemic_sd"][0], spread, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(file["aleatoric_sd"][0, 0], [0.3, 1.0], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

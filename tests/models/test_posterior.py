@@ -133,7 +133,7 @@ def test_recalibration_scales_both_spreads_and_lends_noise_to_a_model_without():
     factors = recalibration.Recalibration((2, 4, 8), ((2.0, 2.0), (3.0, 1.0)), None, 2)
     model = network()
     before = posterior.sample_posterior(model, x, draws=4)
-    model.recalibration = factors
+    model.recalibrations = {"a": factors}
     after = posterior.sample_posterior(model, x, draws=4)
     scale = factors.factors(before.mean.shape[1])
     assert set(np.unique(scale[:, 1])) == {1.0, 3.0}
@@ -151,6 +151,32 @@ def test_a_head_must_be_chosen_out_of_several():
         posterior.sample_posterior(model, x)
     drawn = next(posterior.draw(model, x, draws=1, head="b", seed=1))
     assert drawn.shape == (1, 21, TARGETS)
+
+
+def test_each_head_is_scaled_by_its_own_factors_and_one_without_by_none():
+    model, x = network(heads=3), sequences()
+    before = {head: posterior.sample_posterior(model, x, draws=3, head=head) for head in "abc"}
+    fitted = {
+        "a": recalibration.Recalibration((2, 8), ((2.0,), (3.0,)), None, 2),
+        "c": recalibration.Recalibration((2, 8), ((5.0,), (7.0,)), None, 2),
+    }
+    model.recalibrations = fitted
+    for head, factors in {"a": [2.0, 3.0], "b": [1.0, 1.0], "c": [5.0, 7.0]}.items():
+        after = posterior.sample_posterior(model, x, draws=3, head=head)
+        np.testing.assert_allclose(after.sd, before[head].sd * factors, rtol=1e-5)
+
+
+def test_an_ensemble_is_scaled_by_its_own_factors_not_by_those_of_a_member():
+    members = tuple(network(latent=False, seed=seed) for seed in range(2))
+    x, plain = sequences(), ensemble.Ensemble(members)
+    members[0].recalibrations = {"a": recalibration.Recalibration((2, 8), ((9.0,),) * 2, None, 2)}
+    before = posterior.sample_posterior(plain, x, draws=2)
+    together = {"a": recalibration.Recalibration((2, 8), ((2.0,), (3.0,)), None, 2)}
+    after = posterior.sample_posterior(ensemble.Ensemble(members, together), x, draws=2)
+    np.testing.assert_allclose(after.epistemic_sd, before.epistemic_sd * [2.0, 3.0], rtol=1e-5)
+    np.testing.assert_allclose(before.aleatoric_sd[0, 0], 1.0)
+    alone = posterior.sample_posterior(ensemble.Ensemble(members[:1]), x, draws=1)
+    np.testing.assert_allclose(alone.aleatoric_sd, 9.0)
 
 
 def test_bad_requests_are_refused_in_words():
