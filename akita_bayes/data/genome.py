@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
 
+_SAME_TIME = 1.0  # seconds between the times of files that were copied together
+
 
 class Genome:
     """Reads regions of an indexed FASTA; makes the index when it is missing.
@@ -22,7 +24,7 @@ class Genome:
 
     Raises:
         DataError: The file is missing, empty, no FASTA, or compressed by plain gzip, two sequences
-            share a name, or its index can neither be found nor made.
+            share a name, its index is older than itself, or can neither be found nor made.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -30,7 +32,9 @@ class Genome:
         if not self.path.is_file():
             raise errors.DataError(f"{self.path}: no such FASTA file.")
         _check_format(self.path)
-        if not self.path.with_name(self.path.name + ".fai").exists():
+        if self.path.with_name(self.path.name + ".fai").exists():
+            _check_indices(self.path)
+        else:
             _check_names(self.path)
         verbosity = pysam.set_verbosity(0)
         try:
@@ -117,6 +121,18 @@ def _check_format(path: Path) -> None:
         raise errors.DataError(f"{path}: the FASTA file is empty.")
     if head[:1] != b">" and head != b"\x1f\x8b":
         raise errors.DataError(f'{path}: not a FASTA file; its first line must start with ">".')
+
+
+def _check_indices(path: Path) -> None:
+    """Refuses an index of an older file, by which letters of other places would be read."""
+    changed = path.stat().st_mtime
+    for suffix in (".fai", ".gzi"):
+        index = path.with_name(path.name + suffix)
+        if index.exists() and changed - index.stat().st_mtime > _SAME_TIME:
+            raise errors.DataError(
+                f"{index}: is older than {path.name}, which may have changed since; delete the "
+                "index and run again."
+            )
 
 
 def _check_names(path: Path) -> None:

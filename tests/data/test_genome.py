@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import pysam
 import pytest
@@ -54,6 +55,25 @@ def test_refusals(fasta, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(errors.DataError, match=reason):
             genome.Genome(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", ["fai", "gzi"])
+def test_an_index_of_an_older_file_is_refused(fasta, tmp_path, suffix):
+    path = tmp_path / "genome.fa.gz"
+    pysam.tabix_compress(str(fasta), str(path))
+    genome.Genome(path).close()
+    index = tmp_path / f"genome.fa.gz.{suffix}"
+    written = path.stat().st_mtime
+    os.utime(index, (written - 0.5, written - 0.5))
+    genome.Genome(path).close()
+    os.utime(index, (written - 5, written - 5))
+    with pytest.raises(
+        errors.DataError, match=rf"\.{suffix}: is older .* delete the index and run"
+    ):
+        genome.Genome(path)
+    index.unlink()
+    with genome.Genome(path) as opened:
+        assert opened.fetch(regions.Region("chr1", 0, 5)) == "ACGTN"
 
 
 def test_real_human_sequence(real_data):
