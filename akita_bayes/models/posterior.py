@@ -116,7 +116,8 @@ def draw(
     The arguments are those of `sample_posterior`.
     """
     sampler = Sampler(model, head=head, seed=seed)
-    yield from sampler.stream(list(predict.batches(x, sampler.length, batch_size)), draws)
+    batches = list(predict.batches(x, sampler.length, batch_size))
+    yield from sampler.stream(batches, sampler.count(draws))
 
 
 class Sampler:
@@ -152,9 +153,12 @@ class Sampler:
         return draws if None in held else min(draws, sum(count or 1 for count in held))
 
     def stream(self, batches: list[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
-        """Yields draws of all batches together. Each [B, P, T]."""
+        """Yields so many draws of all batches together, one at a time. Each [B, P, T].
+
+        Members take turns; one that holds fewer draws than its share gives them again.
+        """
         encoded: dict[int, list[Any]] = {}
-        for s in range(self.count(draws)):
+        for s in range(draws):
             own, which = divmod(s, len(self._members))
             member = self._members[which]
             if which not in encoded and member.encodes:
@@ -261,7 +265,7 @@ def _summary(
     squares: NDArray = np.zeros(())
     kept: list[NDArray[np.float32]] = []
     count = 0
-    for y in sampler.stream([batch], draws):
+    for y in sampler.stream([batch], sampler.count(draws)):
         count += 1
         step = y.astype(np.float64) - mean
         mean = mean + step / count

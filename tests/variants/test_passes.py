@@ -6,7 +6,7 @@ import pytest
 
 import akita_bayes
 from akita_bayes import dna
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import posterior, predict, swag
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.variants import local, passes, plan
 from tests import tiny
@@ -114,6 +114,33 @@ def test_members_of_an_ensemble_are_draws_or_are_averaged(small_model, randomise
         np.testing.assert_allclose(made, known, atol=1e-5)
     (mean,) = passes.Passes(both)(requests(indexes))
     np.testing.assert_allclose(mean, np.mean(singles, axis=0), atol=1e-5)
+
+
+def with_swag(model, count):
+    """The same network with draws of its weights."""
+    weights = swag.flatten(swag.held(model))
+    model.swag_draws = weights * np.linspace(0.8, 1.2, count, dtype=np.float32)[:, None]
+    return model
+
+
+def test_a_member_with_few_draws_gives_its_share_again(latent_model, randomise):
+    """20 draws of weights take 32 turns beside a latent; so do 5 beside 20."""
+    first, second = (
+        with_swag(randomise(tiny.spec_json(), seed=seed), count)
+        for seed, count in ((12, 20), (13, 5))
+    )
+    indexes = [x[:256] for x in sequences(1024)][:2]
+    for members, count in (((first, latent_model), 64), ((first, second), 25)):
+        both = Ensemble(members)
+        drawn = list(passes.Passes(both, draws=64, seed=7)(requests(indexes)))
+        expected = list(posterior.draw(both, one_hot(indexes), draws=64, seed=7))
+        assert len(drawn) == len(expected) == count
+        for made, known in zip(drawn, expected, strict=True):
+            np.testing.assert_allclose(made, known, atol=1e-4 * known.std())
+        for which, member in enumerate(members):
+            turns = drawn[which::2]
+            held = len(turns) if member.swag_draws is None else len(member.swag_draws)
+            assert len({float(maps[0, 0, 0]) for maps in turns}) == min(held, len(turns))
 
 
 def test_shared_passes_follow_changed_weights(randomise):
