@@ -14,7 +14,8 @@ class ElboSpec(Frozen):
     Attributes:
         kl_weight: Factor of the KL term once warmed up; 1 is the bound.
         kl_warmup: Epochs over which the factor grows linearly from 0.
-        free_bits: KL in nats that each latent dimension may spend unpunished.
+        free_bits: KL in nats that each latent dimension may spend unpunished; of the bound with
+            one sample alone.
         samples: Draws of z per example; above 1 the importance-weighted bound is used.
         reduction: "elbo" sums both terms over pixels and latents and divides both by the number of
             pixels; "paper" takes a mean squared error beside a sum of KL, as was published.
@@ -137,8 +138,8 @@ class TrainSpec(Frozen):
     def _agreement(self) -> "TrainSpec":
         if self.elbo is not None and self.loss != "elbo":
             raise ValueError(f'elbo options are given, but the loss is "{self.loss}"')
-        if self.elbo is not None and self.elbo.samples > 1 and self.elbo.free_bits:
-            raise ValueError("elbo.free_bits and elbo.samples above 1 exclude each other; keep one")
+        if self.elbo is not None:
+            _check_elbo(self.elbo)
         clips = [
             name
             for name in ("clip_norm", "global_clipnorm", "agc_clip")
@@ -172,3 +173,14 @@ class TrainSpec(Frozen):
     def cyclical(self) -> bool:
         """True when the learning rate goes through one cycle."""
         return self.train_epochs_cycle1 is not None
+
+
+def _check_elbo(elbo: ElboSpec) -> None:
+    """Refuses options that another one leaves without effect."""
+    if elbo.samples > 1 and elbo.free_bits:
+        raise ValueError("elbo.free_bits and elbo.samples above 1 exclude each other; keep one")
+    for option, given in (("samples above 1", elbo.samples > 1), ("free_bits", elbo.free_bits)):
+        if elbo.reduction == "paper" and given:
+            raise ValueError(
+                f'elbo.reduction "paper" and elbo.{option} exclude each other; keep one'
+            )

@@ -201,6 +201,23 @@ def test_settings_that_exclude_each_other_are_refused(pair: dict[str, Any], mess
         parse(value)
 
 
+@pytest.mark.parametrize(
+    ("elbo", "message"),
+    [
+        ({"samples": 4, "free_bits": 0.1}, "elbo.free_bits and elbo.samples above 1 exclude"),
+        ({"reduction": "paper", "samples": 4}, '"paper" and elbo.samples above 1 exclude'),
+        ({"reduction": "paper", "free_bits": 0.1}, '"paper" and elbo.free_bits exclude'),
+    ],
+)
+def test_options_of_the_elbo_without_effect_are_refused(elbo: dict[str, Any], message: str):
+    value = raw()
+    value["train"] = {"loss": "elbo", "elbo": elbo}
+    with pytest.raises(errors.SpecError, match=rf"^train: .*{message} each other; keep one\.$"):
+        parse(value)
+    value["train"]["elbo"] = dict(list(elbo.items())[:1])
+    assert parse(value).train.elbo is not None
+
+
 def test_the_elbo_has_its_own_options_with_defaults():
     value = raw()
     value["train"] = {"loss": "elbo", "elbo": {"kl_warmup": 5}}
