@@ -140,7 +140,17 @@ class Loop:
                     _log.warning("Epoch %d: %s", self.epoch, remark)
         if self.averager is not None:
             started = time.monotonic()
-            self._tell(self._end_averaging(self.averager), events, started)
+            if self.averager.count:
+                self._tell(self._end_averaging(self.averager), events, started)
+            else:
+                _log.warning(
+                    "Nothing was averaged: training ended after %d epochs, before averaging starts "
+                    "at epoch %d; the model is the best epoch's, %d. Set swa.start earlier, or "
+                    "patience higher, to average.",
+                    self.epoch,
+                    self.averager.start + 1,
+                    self.stopper.best_epoch,
+                )
 
     def _tell(self, row: history.Row, events: history.Events | None, started: float) -> None:
         if events is not None:
@@ -227,11 +237,6 @@ class Loop:
         Nothing of it enters the checkpoint, so that a run which is continued goes on from the last
         epoch of training.
         """
-        if not averager.count:
-            raise errors.RunError(
-                f"train.swa: training ended after {self.epoch} epochs, before averaging starts at "
-                f"epoch {averager.start + 1}; set swa.start earlier or train longer."
-            )
         averager.assign_mean()
         self._renew_statistics(None)
         trained = {name: math.nan for name in self.rows[-1] if name.startswith("train_")}

@@ -21,6 +21,7 @@ from akita_bayes.training import (
     progress,
     recipe,
     step,
+    stopping,
     strategy,
 )
 from tests import tiny
@@ -210,6 +211,22 @@ def test_fewer_epochs_than_averaging_waits_for_average_the_last(data):
     spec = zoo.parse_spec(tiny.spec_json(swa={"start": 4}, train_epochs_max=8))
     for epochs, start in ((None, 4), (6, 4), (3, 2), (1, 0)):
         assert recipe.adapt(spec, [data], epochs=epochs).train.swa.start == start
+
+
+def test_training_that_stops_before_averaging_keeps_its_best_model(
+    data, tmp_path, monkeypatch, caplog
+):
+    """As a spec with averaging from epoch 48 and a patience of 40, whose 7th epoch is the best."""
+    monkeypatch.setattr(stopping, "score", lambda row, criterion: -row["epoch"])
+    swa = {"start": 4, "swag_rank": 2}
+    spec = zoo.parse_spec(tiny.spec_json(swa=swa, patience=1, train_epochs_max=6))
+    run = short(spec, data, tmp_path / "run")
+    assert (run.epochs, run.best_epoch, len(run.history)) == (3, 1, 3)
+    assert "ended after 3 epochs, before averaging starts at epoch 5" in caplog.text
+    kept = checkpoint.read(tmp_path / "run").arrays["best"]
+    for found, expected in zip(run.model().weights, kept, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert run.model().swag_draws is None
 
 
 def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path):
