@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions
 from akita_bayes.data import (
@@ -41,18 +42,21 @@ def check(
     """Re-reads a data directory.
 
     Counts, shapes and finite values of every record; overlap between splits; and, where
-    `options.json` says from what the directory was made, sequences against the FASTA and targets
-    against the coolers by the step-by-step `recipe`, for a random sample.
+    `options.json` says from what the directory was made, sequences against the FASTA, and targets
+    and masks against the coolers by the step-by-step `recipe`, for a random sample.
 
     Args:
         data_dir: A directory made by `akita_data.py` or Basenji.
-        sample: Records to recompute.
+        sample: Records to recompute, at least 1.
         seed: Of the sample.
         progress: Opens a bar.
 
     Raises:
-        DataError: The directory, its statistics, or an input that it was made from is missing.
+        DataError: The directory, its statistics, or an input that it was made from is missing, or
+            the sample is empty.
     """
+    if sample < 1:
+        raise errors.DataError(f"sample {sample}: recompute at least 1 record.")
     data_dir = Path(data_dir)
     found = statistics.read(data_dir)
     findings: list[Finding] = []
@@ -135,6 +139,7 @@ def _against_origin(
     ]
     different = 0
     worst = np.zeros(len(sources))
+    otherwise = np.zeros(len(sources), int)
     with (
         genome.Genome(options["fasta"]["path"]) as opened,
         progress("sample", len(chosen)) as advance,
@@ -145,14 +150,21 @@ def _against_origin(
             different += not np.array_equal(record.sequence, opened.index(window.region))
             for place, (source, clr) in enumerate(zip(sources, clrs, strict=True)):
                 twin = _recomputed(clr, source, window.region, transform, options["blacklist"])
-                worst[place] = max(worst[place], _difference(record, place, twin))
+                mask = True if record.mask is None else record.mask[:, place]
+                worst[place] = max(worst[place], _difference(record.target[:, place], twin))
+                otherwise[place] += np.count_nonzero(mask != twin.mask)
             advance()
     yield Finding("sequence against FASTA", f"{different} of {len(chosen)} differ", different == 0)
-    for source, difference in zip(sources, worst, strict=True):
+    for source, difference, pixels in zip(sources, worst, otherwise, strict=True):
         yield Finding(
             f"{source.identifier} against cooler",
             f"largest difference {difference:.2g} of float16's spacing",
             bool(difference <= 1),
+        )
+        yield Finding(
+            f"{source.identifier}: mask against cooler",
+            f"{pixels} of {len(chosen) * found.target_length} pixels differ",
+            pixels == 0,
         )
 
 
@@ -169,7 +181,7 @@ def _recomputed(
     region: regions.Region,
     transform: contacts.Transform,
     blacklist: str | None,
-) -> np.ndarray:
+) -> contacts.Target:
     own = regions.Region(clr.names[region.chrom], region.start, region.end)
     blacklisted = expected = None
     if blacklist is not None:
@@ -177,7 +189,7 @@ def _recomputed(
         blacklisted = stretches.bins(region, transform.pool_width)
     if transform.global_obsexp:
         expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
-    return recipe.target(
+    return recipe.target_and_mask(
         clr.cooler,
         own,
         transform,
@@ -187,11 +199,9 @@ def _recomputed(
     )
 
 
-def _difference(record: tfrecord.Record, place: int, twin: np.ndarray) -> float:
-    """Largest difference over measured pixels, in units of float16's spacing there."""
-    stored = record.target[:, place].astype(np.float64)
-    spacing = np.spacing(np.abs(twin).astype(np.float16)).astype(np.float64)
-    difference = np.abs(stored - twin) / spacing
-    if record.mask is not None:
-        difference = difference[record.mask[:, place]]
-    return float(difference.max(initial=0.0))
+def _difference(stored: NDArray[np.float16], twin: contacts.Target) -> float:
+    """Largest difference over measured pixels, in units of float16's spacing; NaN is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        spacing = np.spacing(np.abs(twin.values).astype(np.float16)).astype(np.float64)
+        difference = np.abs(stored.astype(np.float64) - twin.values) / spacing
+    return float(np.nan_to_num(difference[twin.mask], nan=np.inf).max(initial=0.0))

@@ -14,6 +14,9 @@ from scipy import ndimage
 from akita_bayes import regions, triangle
 from akita_bayes.data import coarsegrain, contacts
 
+_EMPTY = -1e300
+"""Stands for the logarithm of an empty pixel, since interpolation makes NaN of 0 x infinity."""
+
 
 def target(
     clr: cooler.Cooler,
@@ -25,6 +28,24 @@ def target(
     blacklisted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """The target of one window. [P].
+
+    Takes what `target_and_mask` takes.
+    """
+    return target_and_mask(
+        clr, region, transform, clip=clip, expected=expected, blacklisted=blacklisted
+    ).values
+
+
+def target_and_mask(
+    clr: cooler.Cooler,
+    region: regions.Region,
+    transform: contacts.Transform,
+    *,
+    clip: float | None = None,
+    expected: NDArray | None = None,
+    blacklisted: NDArray[np.bool_] | None = None,
+) -> contacts.Target:
+    """The target of one window, and which of its pixels were measured.
 
     Args:
         clr: An open cooler.
@@ -61,12 +82,16 @@ def target(
         cap = np.nanmedian(np.diagonal(values, offset))
         _near_diagonal(values, cap, offset)
         values = np.clip(values, 0, cap)
+    finite = np.isfinite(values)
+    values[~finite] = values[finite].min()
     if transform.kernel_sigma > 0:
         values = ndimage.gaussian_filter(
             values, transform.kernel_sigma, mode="constant", radius=transform.kernel_radius
         )
     kept = slice(transform.crop_bins, transform.window_bins - transform.crop_bins)
-    return triangle.to_vector(values[kept, kept, None], diagonal_offset=offset)[:, 0]
+    cropped = np.stack([values, finite & ~missing], axis=-1)[kept, kept]
+    vectors = triangle.to_vector(cropped, diagonal_offset=offset)
+    return contacts.Target(vectors[:, 0], vectors[:, 1] > 0)
 
 
 def _ratio(
@@ -92,7 +117,8 @@ def _ratio(
         ratio = np.log(ratio)
     if clip is not None:
         ratio = np.clip(ratio, -clip, clip)
-    ratio = numutils.interp_nan(ratio)
+    ratio = numutils.interp_nan(np.maximum(ratio, _EMPTY))
+    ratio[ratio < _EMPTY / ratio.size] = -np.inf
     _near_diagonal(ratio, 0.0, transform.diagonal_offset)
     return ratio
 

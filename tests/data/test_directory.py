@@ -344,7 +344,9 @@ def test_a_right_directory_checks(made):
         "splits apart",
         "sequence against FASTA",
         "A against cooler",
+        "A: mask against cooler",
         "B against cooler",
+        "B: mask against cooler",
     }
 
 
@@ -363,6 +365,14 @@ def rewrite(out, change, split="test"):
 
 def spoil_target(out):
     rewrite(out, lambda r: r._replace(target=r.target + np.float16(0.125)))
+
+
+def spoil_mask(out):
+    rewrite(out, lambda r: r._replace(mask=np.roll(r.mask, 1, axis=0)))
+
+
+def spoil_all_masks(out):
+    rewrite(out, lambda r: r._replace(mask=np.zeros_like(r.mask)))
 
 
 def spoil_sequence(out):
@@ -386,6 +396,8 @@ def spoil_file(out):
     [
         (spoil_count, "train: records"),
         (spoil_target, "A against cooler"),
+        (spoil_mask, "A: mask against cooler"),
+        (spoil_all_masks, "B: mask against cooler"),
         (spoil_sequence, "sequence against FASTA"),
         (spoil_split, "splits apart"),
         (spoil_file, "test: records"),
@@ -398,6 +410,42 @@ def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
     spoil(out)
     findings = check.check(out, sample=1000)
     assert wrong in {finding.check for finding in findings if not finding.right}
+
+
+def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
+    folder, _ = made
+    genuine = recipe.target_and_mask
+
+    def spoilt(*arguments, **options):
+        twin = genuine(*arguments, **options)
+        twin.values[np.flatnonzero(twin.mask)[0]] = np.nan
+        return twin
+
+    monkeypatch.setattr(recipe, "target_and_mask", spoilt)
+    wrong = {finding.check: finding.found for finding in check.check(folder / "out", sample=1)}
+    assert "largest difference inf" in wrong["A against cooler"]
+
+
+def test_a_check_recomputes_something(made):
+    folder, _ = made
+    with pytest.raises(errors.DataError, match="recompute at least 1 record"):
+        check.check(folder / "out", sample=0)
+
+
+def test_empty_pixels_without_a_clip_check(tmp_path):
+    """Their logarithm is infinite, and smoothing would spread it."""
+    folder = world.world(tmp_path)
+    for name in ("a", "b"):
+        world.write(folder / f"{name}.cool", seed=3, depth=2.0)
+    summary = make(
+        folder,
+        clip=None,
+        transform=dataclasses.replace(TRANSFORM, kernel_sigma=1.0, kernel_width=5),
+    )
+    assert sum(summary.written.values()) > 0
+    records = records_of(folder / "out").values()
+    findings = check.check(folder / "out", sample=len(records))
+    assert [finding for finding in findings if not finding.right] == []
 
 
 def test_basenjis_own_directories_can_be_checked(real_data):
