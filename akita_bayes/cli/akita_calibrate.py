@@ -140,7 +140,7 @@ def _pixel_name(report: "calibrate.Report", pixel: int) -> str:
 def _table(report: "calibrate.Report", names: Sequence[str]) -> str:
     """A row per target and distance stratum, before and after."""
     edges = report.after["distance_edges"]
-    columns = ["nll", "crps", "rmse", "mean_sd", "sharpness"]
+    columns = ["nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause"]
     columns += [f"coverage_{level:.0%}" for level in report.after["levels"]]
     lines = ["\t".join(["target", "from_bp", "to_bp", "state", *columns])]
     for state, summary in (("stated", report.before), ("recalibrated", report.after)):

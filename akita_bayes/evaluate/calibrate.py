@@ -29,7 +29,7 @@ class Report:
         recalibration: The factors.
         head: Name of the head that they are of.
         tested: Every window of the tested split, recalibrated.
-        draws: Draws of the mean of the first of them. [S, P, T].
+        draws: Draws of the mean of the first of them, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
     """
@@ -95,7 +95,7 @@ def calibrate(
         fitted,
         head,
         mended,
-        _draws_of_first(model, data_dir, split, draws=draws, seed=seed, head=head),
+        _draws_of_first(model, data_dir, split, fitted, draws=draws, seed=seed, head=head),
         place.bin_width,
         place.diagonal_offset,
     )
@@ -152,7 +152,12 @@ def _summary(found: list[Prediction], groups: strata.Strata, seed: int) -> dict[
     return accumulator.summary(seed=seed)
 
 
-def _draws_of_first(model: Any, data_dir: str | Path, split: str, **options: Any) -> NDArray:
+def _draws_of_first(
+    model: Any, data_dir: str | Path, split: str, fitted: Recalibration, **options: Any
+) -> NDArray[np.float32]:
+    """Draws whose standard deviation is the recalibrated one. [S, P, T]."""
     first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
     x = first["sequence"].numpy()
-    return np.stack([y[0] for y in posterior.draw(model, x, **options)])
+    draws = np.stack([y[0] for y in posterior.draw(model, x, **options)])
+    mean = draws.mean(0)
+    return mean + (draws - mean) * fitted.factors(len(mean))

@@ -83,7 +83,7 @@ class Calibration:
         self._sums: list[NDArray] = []  # per window [len(_SUMS), T, D]
         self._covered: list[NDArray] = []  # per window [levels, T, D]
         self._pit: list[NDArray] = []  # per window [PIT_BINS, T, D]
-        self._ranking: list[NDArray] = []  # per window [2, T]: Spearman, AUSE
+        self._ranking: list[NDArray] = []  # per window [2, T, 1 + D]: of the map and of strata
 
     @property
     def windows(self) -> int:
@@ -115,19 +115,25 @@ class Calibration:
         )
         cell = np.minimum((scipy.stats.norm.cdf(residual) * PIT_BINS).astype(int), PIT_BINS - 1)
         self._pit.append(np.stack([self.strata.sums((cell == b) & mask) for b in range(PIT_BINS)]))
-        self._ranking.append(
-            np.stack(
-                [_ranking(np.abs(error[m, t]), sd[m, t]) for t, m in enumerate(mask.T)], axis=1
-            )
-        )
+        self._ranking.append(self._rankings(np.abs(error), sd, mask))
+
+    def _rankings(self, error: NDArray, sd: NDArray, mask: NDArray) -> NDArray[np.float64]:
+        """Spearman and AUSE by target, over the map and within each stratum. [2, T, 1 + D]."""
+        found = np.empty((2, self.targets, 1 + self.strata.count))
+        for t, seen in enumerate(mask.T):
+            chosen = [seen, *(seen & (self.strata.index == d) for d in range(self.strata.count))]
+            for place, pixels in enumerate(chosen):
+                found[:, t, place] = _ranking(error[pixels, t], sd[pixels, t])
+        return found
 
     def summary(self, *, bootstrap: int = 200, seed: int = 0) -> dict:
         """Every statistic overall, per target, and per target and stratum.
 
         Returns:
             `overall`, `targets` [T] and `strata` [T][D] of dictionaries statistic ->
-            {estimate, lower, upper} with 95 % block-bootstrap intervals over windows, and `pit`,
-            the relative frequencies of the PIT histogram [PIT_BINS] over all pixels.
+            {estimate, lower, upper} with 95 % block-bootstrap intervals over windows; and the
+            relative frequencies of PIT histograms [PIT_BINS], `pit` over all pixels,
+            `pit_by_target` [T] and `pit_by_stratum` [T][D]. None where nothing was measured.
         """
         if not self._sums:
             raise ValueError("no window was added; call update first.")
@@ -137,27 +143,41 @@ class Calibration:
         tables = {
             "sums": np.stack(self._sums),
             "covered": np.stack(self._covered),
-            "ranking": np.stack(self._ranking),
         }
-        pit = np.sum(self._pit, axis=(0, 2, 3))
+        ranking = np.stack(self._ranking)
+        pit = np.sum(self._pit, axis=0)
         return {
             "windows": self.windows,
             "levels": list(LEVELS),
             "distance_edges": [int(edge) for edge in self.strata.edges],
-            "overall": _describe(tables, weights, slice(None), slice(None)),
+            "overall": _describe(tables, ranking[..., 0].mean(-1), weights),
             "targets": [
-                _describe(tables, weights, slice(t, t + 1), slice(None))
+                _describe(tables, ranking[:, :, t, 0], weights, slice(t, t + 1))
                 for t in range(self.targets)
             ],
             "strata": [
                 [
-                    _describe(tables, weights, slice(t, t + 1), slice(d, d + 1), ranking=False)
+                    _describe(
+                        tables,
+                        ranking[:, :, t, 1 + d],
+                        weights,
+                        slice(t, t + 1),
+                        slice(d, d + 1),
+                    )
                     for d in range(self.strata.count)
                 ]
                 for t in range(self.targets)
             ],
-            "pit": [float(value) for value in pit / max(pit.sum(), 1)],
+            "pit": _frequencies(pit.sum((1, 2))),
+            "pit_by_target": [_frequencies(each) for each in pit.sum(2).T],
+            "pit_by_stratum": [
+                [_frequencies(stratum) for stratum in target.T] for target in pit.swapaxes(0, 1)
+            ],
         }
+
+
+def _frequencies(counts: NDArray) -> list[float] | None:
+    return [float(value) for value in counts / counts.sum()] if counts.any() else None
 
 
 def _half_width(level: float) -> float:
@@ -173,13 +193,20 @@ def _ranking(error: NDArray, sd: NDArray) -> NDArray:
 
 def _describe(
     tables: dict[str, NDArray],
+    ranking: NDArray,
     weights: NDArray,
-    targets: slice,
-    strata: slice,
-    *,
-    ranking: bool = True,
+    targets: slice = slice(None),
+    strata: slice = slice(None),
 ) -> dict[str, dict[str, float] | None]:
-    """Ratios of window sums under every bootstrap weighting; the first row is the estimate."""
+    """Ratios of window sums under every bootstrap weighting; the first row is the estimate.
+
+    Args:
+        tables: Sums, and covered pixels, of every window. [W, ..., T, D] each.
+        ranking: Spearman and AUSE of every window, NaN where it has none. [W, 2].
+        weights: How often each window counts. [1 + bootstrap, W].
+        targets: Which targets.
+        strata: Which strata.
+    """
     sums = weights @ tables["sums"][..., targets, strata].sum((-2, -1))  # [1 + bootstrap, sums]
     covered = weights @ tables["covered"][..., targets, strata].sum((-2, -1))
     total = dict(zip(_SUMS, sums.T, strict=True))
@@ -194,12 +221,10 @@ def _describe(
         "calibration_error": np.abs(coverage - LEVELS).mean(1),
     }
     rows |= {f"coverage_{level:.0%}": coverage[:, i] for i, level in enumerate(LEVELS)}
-    if ranking:
-        rank = tables["ranking"][..., targets].mean(-1)  # [W, 2]
-        for name, column in zip(("error_sd_spearman", "ause"), rank.T, strict=True):
-            seen = np.isfinite(column)
-            with np.errstate(invalid="ignore"):
-                rows[name] = weights[:, seen] @ column[seen] / weights[:, seen].sum(1)
+    for name, column in zip(("error_sd_spearman", "ause"), ranking.T, strict=True):
+        seen = np.isfinite(column)
+        with np.errstate(invalid="ignore"):
+            rows[name] = weights[:, seen] @ column[seen] / weights[:, seen].sum(1)
     return {name: _interval(values) for name, values in rows.items()}
 
 

@@ -38,6 +38,8 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     )
     table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
     assert len(table) == 2 * tiny.TARGETS * (len(found["after"]["distance_edges"]) - 1)
+    assert table[["error_sd_spearman", "ause"]].notna().all(axis=None)
+    assert np.shape(found["after"]["pit_by_stratum"]) == (tiny.TARGETS, 3, 20)
     assert "coverage 90%" in capsys.readouterr().out
     model = load.load_model(run)
     after = posterior.sample_posterior(model, x, draws=4)
@@ -61,6 +63,17 @@ def untrained(run, *, seed=0, **spec):
     run.mkdir()
     build.build(zoo.parse_spec(tiny.spec_json(**spec))).save(run / recalibration.WEIGHTS)
     return run
+
+
+def test_the_draws_shown_have_the_spread_that_is_stated(trained):
+    """The figure's histogram and its noise are on one scale, that of the recalibrated model."""
+    model = load.load_model(trained / "run")
+    report = calibrate.calibrate(model, trained / "data", draws=6, distances=3)
+    shown, stated = report.draws, report.tested[0]
+    factors = report.recalibration.factors(tiny.PIXELS)
+    assert np.abs(factors - 1).min() > 0.01
+    np.testing.assert_allclose(shown.std(0, ddof=1), stated.epistemic_sd, rtol=1e-3)
+    np.testing.assert_allclose(shown.mean(0), stated.mean, atol=1e-5)
 
 
 def test_a_second_head_keeps_the_first_one_s_factors(tmp_path):

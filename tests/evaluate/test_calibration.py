@@ -66,6 +66,32 @@ def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
     assert 0 < summary["overall"]["ause"]["estimate"] < 0.5
 
 
+def test_every_target_and_stratum_has_a_pit_and_a_ranking():
+    """One stratum of one target is claimed too sure and ranked backwards; another is unmeasured."""
+    accumulator = calibration.Calibration(STRATA, TARGETS)
+    bad, empty = STRATA.index == 1, STRATA.index == 2
+    seen = []
+    for target, mean, sd, mask in windows(40, seed=6):
+        sd[bad, 0] = 0.02 / sd[bad, 0]
+        mask[empty, 1] = False
+        accumulator.update(target, mean, sd, mask)
+        seen.append((np.abs(target - mean)[bad, 0], sd[bad, 0]))
+    summary = accumulator.summary(bootstrap=20)
+    pit = summary["pit_by_stratum"]
+    assert [len(row) for row in pit] == [STRATA.count] * TARGETS
+    assert pit[0][1][0] + pit[0][1][-1] > 0.9
+    np.testing.assert_allclose(pit[0][0], 1 / calibration.PIT_BINS, atol=0.03)
+    np.testing.assert_allclose(summary["pit_by_target"][1], 1 / calibration.PIT_BINS, atol=0.01)
+    assert pit[1][2] is None
+    backwards, forwards = (summary["strata"][0][d]["error_sd_spearman"] for d in (1, 0))
+    assert backwards["upper"] < 0 < forwards["lower"]
+    expected = [scipy.stats.spearmanr(*pair).statistic for pair in seen]
+    assert backwards["estimate"] == pytest.approx(np.mean(expected))
+    expected = [calibration.sparsification_error(*pair) for pair in seen]
+    assert summary["strata"][0][1]["ause"]["estimate"] == pytest.approx(np.mean(expected))
+    assert summary["strata"][1][2]["ause"] is None
+
+
 def predictions(data, learned=True):
     for target, mean, sd, mask in data:
         parts = (0.6 * sd, 0.8 * sd) if learned else (0 * sd, 0 * sd)
