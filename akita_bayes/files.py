@@ -60,13 +60,15 @@ def read_json(path: str | Path) -> Any:
     """Reads JSON.
 
     Raises:
-        DataError: The file is missing or is not JSON; names the file, line and column.
+        DataError: The file is missing, or is not text, or is not JSON; names line and column.
     """
     path = Path(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise errors.DataError(f"{path}: no such file.") from None
+    except UnicodeDecodeError:
+        raise errors.DataError(f"{path}: not valid JSON: it is not a text file.") from None
     except json.JSONDecodeError as error:
         raise errors.DataError(
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."

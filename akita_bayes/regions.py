@@ -51,12 +51,19 @@ def read_bed(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
     """Yields each BED line as (region, further columns); comments, track lines and blanks skipped.
 
     Raises:
-        DataError: A missing file, or a line without three columns or with impossible coordinates.
+        DataError: A missing file, one that is not text, or a line without three columns or with
+            impossible coordinates.
     """
     path = Path(path)
     if not path.is_file():
         raise errors.DataError(f"{path}: no such BED file.")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise errors.DataError(
+            f"{path}: not a text file; a compressed BED file must be unpacked first."
+        ) from None
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
         fields = line.split("\t") if "\t" in line else line.split()

@@ -76,6 +76,9 @@ def test_json_errors_name_file_and_place(tmp_path):
     path.write_text('{\n "a": 1,\n}')
     with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON at line 3, column 1"):
         files.read_json(path)
+    path.write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON: it is not a text file"):
+        files.read_json(path)
 
 
 def test_digest_is_sha256(tmp_path):

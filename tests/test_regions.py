@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from akita_bayes import errors, regions
@@ -70,3 +72,10 @@ def test_a_bad_bed_line_is_named(tmp_path, line: str):
         list(regions.read_bed(path))
     with pytest.raises(errors.DataError, match="no such BED file"):
         list(regions.read_bed(tmp_path / "absent.bed"))
+
+
+def test_a_compressed_bed_is_named(tmp_path):
+    path = tmp_path / "x.bed.gz"
+    path.write_bytes(gzip.compress(b"chr1\t0\t10\n"))
+    with pytest.raises(errors.DataError, match=rf"^{path}: not a text file; a compressed BED"):
+        list(regions.read_bed(path))

@@ -65,51 +65,104 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", metavar="DIR", help="new data directory")
     add("--preset", choices=sorted(PRESETS), help="published settings; further options win")
     add("--check", metavar="DIR", help="re-read a data directory and compare with its sources")
-    add("--plot", type=int, default=0, metavar="N", help="draw N random windows")
-    add("--sample_check", type=int, default=8, help="windows that --check recomputes")
+    add("--plot", type=console.whole_number, default=0, metavar="N", help="draw N random windows")
+    add(
+        "--sample_check",
+        type=console.positive_integer,
+        default=8,
+        help="windows that --check recomputes",
+    )
 
     lay = parser.add_argument_group("windows")
     add = lay.add_argument
     add(
         "-l",
         "--seq_length",
-        type=int,
+        type=console.positive_integer,
         help="length of a window (default: that of --windows, or 131072)",
     )
     add("--windows", metavar="BED", help="take these windows; fourth column is the split")
-    add("--snap", type=int, help="windows start at multiples of this (default: the bin width)")
-    add("--stride_train", type=float, default=1.0, help="up to 1 in windows, above in bases")
-    add("--stride_test", type=float, default=1.0, help="the same for valid and test")
+    add(
+        "--snap",
+        type=console.positive_integer,
+        help="windows start at multiples of this (default: the bin width)",
+    )
+    add(
+        "--stride_train",
+        type=console.positive_number,
+        default=1.0,
+        help="up to 1 in windows, above in bases",
+    )
+    add(
+        "--stride_test",
+        type=console.positive_number,
+        default=1.0,
+        help="the same for valid and test",
+    )
     add("-v", "--valid", "--valid_pct", default="0.05", help="share, or chromosomes by comma")
     add("-t", "--test", "--test_pct", default="0.05", help="share, or chromosomes by comma")
-    add("-f", "--folds", type=int, help="make this many folds instead of three splits")
-    add("--break", dest="largest_contig", type=int, default=8388608, help="halve longer contigs")
+    add(
+        "-f",
+        "--folds",
+        type=console.positive_integer,
+        help="make this many folds instead of three splits",
+    )
+    add(
+        "--break",
+        dest="largest_contig",
+        type=console.positive_integer,
+        default=8388608,
+        help="halve longer contigs",
+    )
     add("-g", "--gaps", metavar="BED", help="stretches without sequence")
     add("--limit", metavar="BED", help="only these stretches")
     add("-u", "--umap", metavar="BED", help="unmappable stretches")
     add("--umap_t", type=float, default=0.3, help="share of unmappable bins that drops a window")
     add("--umap_midpoints", metavar="BED", help="drop windows whose centre is unmappable by this")
-    add("--sample", type=float, default=1.0, help="share of windows to keep")
-    add("--seed", type=int, default=44, help="of splits, sample and order")
+    add("--sample", type=console.positive_number, default=1.0, help="share of windows to keep")
+    add("--seed", type=console.whole_number, default=44, help="of splits, sample and order")
     add("--st", "--split_test", dest="split_test", action="store_true", help="only lay windows")
 
     target = parser.add_argument_group("targets")
     add = target.add_argument
-    add("-w", "--pool_width", type=int, help="bin width (default: the cooler's)")
-    add("-c", "--crop", type=int, default=0, help="cropped off each side of the map")
-    add("-d", "--diagonal_offset", type=int, default=2, help="first diagonal kept, in bins")
+    add(
+        "-w",
+        "--pool_width",
+        type=console.positive_integer,
+        help="bin width (default: the cooler's)",
+    )
+    add(
+        "-c",
+        "--crop",
+        type=console.whole_number,
+        default=0,
+        help="cropped off each side of the map",
+    )
+    add(
+        "-d",
+        "--diagonal_offset",
+        type=console.whole_number,
+        default=2,
+        help="first diagonal kept, in bins",
+    )
     add("-b", "--blacklist", metavar="BED", help="stretches whose bins are masked")
     add("--as_obsexp", action="store_true", help="log of observed over expected in the window")
     add("--global_obsexp", action="store_true", help="expected from a table beside the cooler")
     add("--no_log", action="store_true", help="leave observed over expected as a ratio")
-    add("--clip", type=float, help="limit of log ratios where targets.txt has none")
+    add(
+        "--clip",
+        type=console.positive_number,
+        help="limit of log ratios where targets.txt has none",
+    )
     add("-k", "--kernel_sigma", "--kernel_stddev", type=float, default=0.0, help="in bins")
-    add("--kernel_width", type=int, help="in bins, odd (default: 8 sigma)")
+    add("--kernel_width", type=console.positive_integer, help="in bins, odd (default: 8 sigma)")
 
     work = parser.add_argument_group("work")
     add = work.add_argument
-    add("-r", "--seqs_per_tfr", type=int, default=128, help="records per file")
-    add("-p", "--workers", "--processes", type=int, default=1, help="processes")
+    add("-r", "--seqs_per_tfr", type=console.positive_integer, default=128, help="records per file")
+    add(
+        "-p", "--workers", "--processes", type=console.positive_integer, default=1, help="processes"
+    )
     add("--restart", action="store_true", help="continue an unfinished directory")
     add("--local", action="store_true", help="accepted for old command lines; work is local")
     return parser
@@ -193,11 +246,14 @@ def _lay_only(arguments: argparse.Namespace, layout: "windows.Layout | None") ->
 
     if layout is None:
         raise errors.DataError("--split_test lays windows; it does not go with --windows.")
+    out = Path(arguments.out)
+    if out.exists() and any(out.iterdir()):
+        raise errors.DataError(f"{out}: not empty; choose another directory.")
     with genome.Genome(arguments.fasta) as opened:
         found = windows.contigs(opened.sizes, layout)
     members = [windows.Window(r, split) for split, own in found.items() for r in own.members()]
-    windows.write_bed(Path(arguments.out) / "contigs.bed", members)
-    windows.write_bed(Path(arguments.out) / "sequences.bed", windows.lay(found, layout))
+    windows.write_bed(out / "contigs.bed", members)
+    windows.write_bed(out / "sequences.bed", windows.lay(found, layout))
 
 
 def _show(summary: "account.Summary") -> None:

@@ -6,6 +6,7 @@ import errno
 import importlib.abc
 import importlib.machinery
 import logging
+import math
 import os
 import sys
 import types
@@ -71,14 +72,30 @@ def run(command: Callable[[], None]) -> int:
         return _refuse(f"{error.filename}: no such file or directory.")
     except PermissionError as error:
         return _refuse(f"{error.filename}: permission denied.")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (FileExistsError, NotADirectoryError) as error:
+        name = error.filename2 or error.filename
+        return _refuse(f"{name}: a file is where a directory is needed; choose another name.")
+    except IsADirectoryError as error:
+        name = error.filename2 or error.filename
+        return _refuse(f"{name}: a directory is where a file is needed; choose another name.")
+    except Exception as error:
+        if not _disk_full(error):
             raise
-        where = f" while writing {error.filename}" if error.filename else ""
+        name = getattr(error, "filename", None)
+        where = f" while writing {name}" if name else ""
         return _refuse(f"the disk is full{where}; free some space and run again.")
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _disk_full(error: Exception) -> bool:
+    """True when the system, HDF5 or TensorFlow says so, each in its way."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError):
+        return error.errno in full or any(f"errno = {code}," in str(error) for code in full)
+    from_tensorflow = type(error).__module__.startswith("tensorflow.")
+    return from_tensorflow and any(os.strerror(code) in str(error) for code in full)
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):
@@ -160,6 +177,31 @@ def integers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a comma-separated list of integers"
         ) from None
+
+
+def whole_number(text: str) -> int:
+    """An argparse type: 0, 1, 2, ..."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
+
+
+def positive_integer(text: str) -> int:
+    """An argparse type: 1, 2, 3, ..."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def positive_number(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -78,6 +78,11 @@ class Transform:
     kernel_width: int | None = None
 
     def __post_init__(self) -> None:
+        for name, least in (("seq_length", 1), ("pool_width", 1), ("crop", 0)):
+            if getattr(self, name) < least:
+                raise errors.DataError(
+                    f"{name} {getattr(self, name)}: expected at least {least} bases."
+                )
         if self.global_obsexp:
             object.__setattr__(self, "as_obsexp", True)
         for name in ("seq_length", "crop"):

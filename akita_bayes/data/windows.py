@@ -66,10 +66,12 @@ class Layout:
         """Bases between windows of a split.
 
         Raises:
-            DataError: The stride is no multiple of `snap`.
+            DataError: The stride is not positive, or no multiple of `snap`.
         """
         name = "stride_test" if split in ("valid", "test") else "stride_train"
         stride = getattr(self, name)
+        if not stride > 0:
+            raise errors.DataError(f"{name} {stride:g}: expected a share of a window, or bases.")
         if stride <= 1:
             return max(self.snap, round(stride * self.seq_length / self.snap) * self.snap)
         if stride % self.snap:

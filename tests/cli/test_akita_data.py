@@ -1,4 +1,6 @@
+import gzip
 import json
+import os
 import re
 import resource
 import shutil
@@ -61,6 +63,15 @@ def test_a_directory_that_does_not_check_fails(folder, capsys):
     path.write_bytes(path.read_bytes()[:-20])
     assert akita_data.main(["--check", str(folder / "out")]) == 2
     assert "not right: train: records" in capsys.readouterr().err
+
+
+def test_a_finished_directory_stays_as_it_is(folder, capsys, caplog):
+    assert run(folder) == 0
+    first = capsys.readouterr().out
+    with caplog.at_level("INFO"):
+        assert run(folder, "--restart") == 0
+    assert "is finished; nothing is left to do" in caplog.text
+    assert capsys.readouterr().out == first
 
 
 def test_the_script_with_two_processes_and_basenjis_letters(folder, repository):
@@ -197,6 +208,49 @@ def filled_directory(folder):
     (folder / "out" / "thesis.txt").write_text("years of work")
 
 
+def output_is_a_file(folder):
+    (folder / "out").write_text("years of work")
+
+
+def occupied_and_only_windows(folder):
+    filled_directory(folder)
+    return ["--split_test"]
+
+
+def gzipped_blacklist(folder):
+    (folder / "blacklist.bed.gz").write_bytes(gzip.compress(b"chr1\t0\t100\n"))
+    return ["-b", str(folder / "blacklist.bed.gz")]
+
+
+def binary_gaps(folder):
+    (folder / "gaps.bed").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
+    return ["-g", str(folder / "gaps.bed")]
+
+
+def binary_expected(folder):
+    for name in ("a", "b"):
+        (folder / f"{name}.expected").write_bytes(b"\x1f\x8b\x08\x00\xff")
+    return ["--global_obsexp"]
+
+
+def target_without_a_file(folder):
+    (folder / "targets.txt").write_text("identifier\tfile\nA\ta.cool\nB\n")
+
+
+def index_of_an_older_genome(folder):
+    os.utime(folder / "genome.fa.fai", (0, 0))
+
+
+def options(*given):
+    """What spoils nothing but gives these options."""
+
+    def spoil(folder):
+        return list(given)
+
+    spoil.__name__ = "_".join(given)
+    return spoil
+
+
 def no_expected_table(folder):
     return ["--global_obsexp"]
 
@@ -231,11 +285,36 @@ def everything_filtered(folder):
         (filled_directory, "not empty; choose another directory, or continue it with --restart"),
         (no_expected_table, "a.expected: no such table of expected contacts"),
         (everything_filtered, "no window was written of"),
+        (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
+        (occupied_and_only_windows, "out: not empty; choose another directory."),
+        (gzipped_blacklist, "blacklist.bed.gz: not a text file; a compressed BED file must be"),
+        (binary_gaps, "gaps.bed: not a text file"),
+        (binary_expected, "a.expected: not a tab-separated table"),
+        (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
+        (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
+        (options("-r", "0"), "'0' is not a whole number of at least 1"),
+        (options("-p", "0"), "'0' is not a whole number of at least 1"),
+        (options("-l", "0"), "'0' is not a whole number of at least 1"),
+        (options("--kernel_width", "-3"), "'-3' is not a whole number of at least 1"),
+        (options("--sample_check", "0"), "'0' is not a whole number of at least 1"),
+        (options("--plot", "-1"), "'-1' is not a whole number of at least 0"),
+        (options("--seed", "-1"), "'-1' is not a whole number of at least 0"),
+        (options("-c", "-400"), "'-400' is not a whole number of at least 0"),
+        (options("--stride_train", "-0.5"), "'-0.5' is not a number above 0"),
+        (options("--stride_test", "0"), "'0' is not a number above 0"),
+        (options("--clip", "0"), "'0' is not a number above 0"),
+        (options("--clip", "-1"), "'-1' is not a number above 0"),
+        (options("--clip", "two"), "'two' is not a number above 0"),
+        (options("--sample", "nan"), "'nan' is not a number above 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(folder, capsys, spoil, reason):
-    options = spoil(folder) or []
-    assert run(folder, *options) == 2
+    given = spoil(folder) or []
+    try:
+        status = run(folder, *given)
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
     lines = capsys.readouterr().err.strip().splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -49,6 +50,9 @@ def test_strides_are_fractions_or_bases():
     assert layout.stride("fold3") == 200
     assert layout.stride("test") == layout.stride("valid") == 500
     assert windows.Layout(seq_length=1000, snap=100, stride_train=0.01).stride("train") == 100
+    for stride in (0, -500):
+        with pytest.raises(errors.DataError, match=r"stride_train .*: expected a share"):
+            dataclasses.replace(layout, stride_train=stride).stride("train")
     with pytest.raises(errors.DataError, match="stride_test 250 is not a multiple of snap 100"):
         windows.Layout(seq_length=1000, snap=100, stride_test=250).stride("valid")
 
