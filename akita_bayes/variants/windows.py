@@ -140,7 +140,8 @@ def _junction(
         Window(before, left, window),
         Window(after, right, window),
     )
-    site = (near - left, near - left + max(inserted, 1))
+    # Both bases that meet, so that the site is the same one on either strand.
+    site = (near - left - 1, near - left + inserted + 1)
     return Pair(reference, _windows(alternative, (left,), window), "alternative", site)
 
 

@@ -1,6 +1,8 @@
 """Draws, their mean and their spread, against the model called by hand."""
 
+import collections
 import dataclasses
+import weakref
 
 import keras
 import numpy as np
@@ -177,6 +179,46 @@ def test_an_ensemble_is_scaled_by_its_own_factors_not_by_those_of_a_member():
     np.testing.assert_allclose(before.aleatoric_sd[0, 0], 1.0)
     alone = posterior.sample_posterior(ensemble.Ensemble(members[:1]), x, draws=1)
     np.testing.assert_allclose(alone.aleatoric_sd, 9.0)
+
+
+def test_what_no_draw_changes_is_computed_once():
+    """A pass of the trunk a batch, and of the head a batch and draw; the whole network never."""
+    model, x = network(), sequences(3)
+    calls: collections.Counter = collections.Counter()
+
+    def counted(name, function):
+        def call(*args, **kwargs):
+            calls[name] += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    found = posterior._passes(model, "a")
+    model._passes_by_head["a"] = found._replace(
+        **{name: counted(name, getattr(found, name)) for name in ("encode", "decode", "whole")}
+    )
+    drawn = list(posterior.draw(model, x, draws=7, batch_size=2))
+    assert len(drawn) == 7
+    assert calls == {"encode": 2, "decode": 14}
+
+
+@pytest.mark.parametrize(("keep", "most"), [(False, 2), (True, 9)])
+def test_no_more_draws_are_held_than_asked_for(keep, most, monkeypatch):
+    """The one under way and the one before it, however many there are, unless all are kept."""
+    held: list[weakref.ref] = []
+    alive = []
+    stream = posterior.Sampler.stream
+
+    def watched(self, batches, draws):
+        for y in stream(self, batches, draws):
+            held.append(weakref.ref(y))
+            alive.append(sum(reference() is not None for reference in held))
+            yield y
+
+    monkeypatch.setattr(posterior.Sampler, "stream", watched)
+    posterior.sample_posterior(network(), sequences(1), draws=9, keep_draws=keep)
+    assert len(alive) == 9
+    assert max(alive) == most
 
 
 def test_bad_requests_are_refused_in_words():

@@ -222,18 +222,32 @@ def test_swapped_alleles_mirror(small_model, write_vcf, long_genome, tmp_path):
             )
 
 
+def turned_mate(mate):
+    """The far side of a junction, on the other strand of its chromosome."""
+    return records.Breakend(
+        mate.chrom,
+        len(LONG[mate.chrom]) - 1 - mate.position,
+        not mate.extends_right,
+        not mate.joined_after,
+    )
+
+
 def test_the_other_strand_leaves_scores_unchanged(small_model, write_vcf, long_genome, tmp_path):
     """A mirrored genome and mirrored variants, averaged over strands."""
+    base = CHR1[2499]
     lines = [
         line(1001),
         line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
         line(2200, alt="<INV>", info="SVTYPE=INV;END=2260"),
         line(2000, alt="<DUP>", info="SVTYPE=DUP;END=2032"),
         line(2401, alt=CHR1[2400] + "GATTACAGATTACAGA"),
+        *(line(2500, alt=alt) for alt in (f"{base}[chr1:3200[", f"]chr1:1200]{base}")),
+        *(line(2500, alt=alt) for alt in (f"{base}]chr1:3200]", f"[chr1:1200[{base}")),
+        line(2500, alt=f"{base}[chr2:900["),
+        line(2500, alt=f"]chr2:900]GATTAC{base}"),
     ]
-    mirrored = dna.reverse_complement(CHR1)
     path = tmp_path / "mirrored.fa"
-    genome.write_fasta(path, {"chr1": mirrored})
+    genome.write_fasta(path, {name: dna.reverse_complement(LONG[name]) for name in LONG})
     there = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES, rc=True)
     with genome.Genome(long_genome) as opened:
         rows = list(records.read(write_vcf(*lines, header=HEADER), opened))
@@ -243,12 +257,18 @@ def test_the_other_strand_leaves_scores_unchanged(small_model, write_vcf, long_g
             start=size - row.end,
             end=size - row.start,
             inserted=dna.reverse_complement(row.inserted),
+            mate=row.mate and turned_mate(row.mate),
         )
         for row in rows
     ]
+    assert [row.kind for row in rows].count("BND") == 6
     back = score(small_model, turned, path, scores=NAMES, rc=True)
+    assert (there["reason"] == "").all()
+    assert (columns(there, "SCD") > 1e-2).all()
     for name in NAMES:
-        np.testing.assert_allclose(columns(back, name), columns(there, name), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(
+            columns(back, name), columns(there, name), rtol=1e-3, atol=1e-5, err_msg=name
+        )
 
 
 def test_shifts_are_averaged_over_real_bases(small_model, long_genome, write_vcf):
