@@ -161,8 +161,8 @@ class Split:
             for batch in self.epoch(epoch, skip=skip):
                 seen += int(batch["region"].shape[0])
                 yield batch
-        if self.shard[1] == 1 and not self.drop_remainder and seen != self.records:
-            self._explain_count(seen)
+        if self.shard[1] == 1 and not self.drop_remainder:
+            self.check_count(seen)
 
     def sharded(self, index: int, count: int) -> "Split":
         """The same split as worker `index` of `count` reads it."""
@@ -178,10 +178,35 @@ class Split:
             tf.errors.InvalidArgumentError,
             tf.errors.NotFoundError,
         ) as error:
-            for path in self.files:
-                for _ in tfrecord.read_records(path, self.statistics):
-                    pass
+            self.reread()
             raise error
+
+    def reread(self) -> None:
+        """Reads every record again, one by one.
+
+        Raises:
+            DataError: A record is bad or a file is cut short; names file and record.
+        """
+        for path in self.files:
+            for _ in tfrecord.read_records(path, self.statistics):
+                pass
+
+    def check_count(self, seen: int) -> None:
+        """Compares the number of records that were read with that of `statistics.json`.
+
+        Raises:
+            DataError: They differ because a record is bad or a file is cut short.
+        """
+        if seen == self.records:
+            return
+        self.reread()
+        _log.warning(
+            "%s: split %s holds %d records where statistics.json says %d; the files count.",
+            self.data_dir,
+            "+".join(self.names),
+            seen,
+            self.records,
+        )
 
     def check_first_record(self) -> None:
         """Refuses a split without a record, or whose first record contradicts the statistics."""
@@ -200,18 +225,6 @@ class Split:
         """Rows of `sequences.bed` of this split: its records in unshuffled order."""
         rows = list(regions.read_bed(self.data_dir / "sequences.bed"))
         return [region for name in self.names for region, fields in rows if fields[:1] == [name]]
-
-    def _explain_count(self, seen: int) -> None:
-        for path in self.files:
-            for _ in tfrecord.read_records(path, self.statistics):
-                pass
-        _log.warning(
-            "%s: split %s holds %d records where statistics.json says %d; the files count.",
-            self.data_dir,
-            "+".join(self.names),
-            seen,
-            self.records,
-        )
 
     def _parse(self, where: tf.Tensor, serialised: tf.Tensor) -> Batch:
         shape = (self.statistics.target_length, self.statistics.num_targets)

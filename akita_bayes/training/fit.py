@@ -144,7 +144,13 @@ def fit(
         )
         for head, directory in zip(spec.head_names, directories, strict=True)
     }
-    origin = provenance.record(directories, spec.train.seed, strategy.describe(chosen))
+    first = next(iter(feeds.values()))
+    origin = provenance.record(
+        directories,
+        {"train": first.train.split.names, "valid": first.valid.split.names},
+        spec.train.seed,
+        strategy.describe(chosen),
+    )
     if resume:
         _check_same_training(out_dir, spec, origin)
     training = loop.Loop(
@@ -198,7 +204,7 @@ def _feed(
 
 
 def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
-    """Refuses to continue a run with another model, another recipe or other data."""
+    """Refuses to continue a run with another model, another recipe, or other data or splits."""
     params, told = out_dir / PARAMS, out_dir / provenance.FILE
     if params.exists():
         before, now = files.read_json(params), spec.to_json()
@@ -212,7 +218,15 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
                         "options, or start in another directory."
                     )
     if told.exists():
-        hashes = [[each["sha256"] for each in o["data"]] for o in (files.read_json(told), origin)]
+        begun = files.read_json(told)
+        for name, members in begun.get("splits", {}).items():
+            if members != origin["splits"][name]:
+                raise errors.RunError(
+                    f"{told}: this run began with {'+'.join(members)} as its {name} split, and "
+                    f"would continue with {'+'.join(origin['splits'][name])}; continue with the "
+                    "same, or start in another directory."
+                )
+        hashes = [[each["sha256"] for each in o["data"]] for o in (begun, origin)]
         if hashes[0] != hashes[1]:
             raise errors.RunError(
                 f"{told}: the data directories are not those that this run began with; "

@@ -263,13 +263,18 @@ class Loop:
         )
 
     def validate(self) -> dict[str, metrics.Accumulator]:
-        """Loss and metrics of every head on its whole validation split, at inference."""
+        """Loss and metrics of every head on its whole validation split, at inference.
+
+        Raises:
+            DataError: A record is bad or a file is cut short.
+        """
         found = self._zeros()
         self.watch.begin_validation(sum(feed.valid.steps for feed in self.feeds.values()))
         for judge, (head, feed) in zip(self.steps, self.feeds.items(), strict=True):
             for batch in feed.valid.epoch(0):
                 found[head].add(judge.evaluate(batch))
                 self.watch.end_validation_step()
+            feed.valid.split.check_count(round(found[head].examples))
         return found
 
     def save(self) -> None:
@@ -357,6 +362,7 @@ class Loop:
 
     def _short(self, index: int, position: int) -> errors.DataError:
         split = self.feeds[self.heads[index]].train.split
+        split.reread()
         return errors.DataError(
             f"{split.data_dir}: the record files of split {'+'.join(split.names)} end after "
             f"{position} batches where statistics.json promises {split.steps}; correct the count."

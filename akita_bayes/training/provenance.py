@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,17 @@ def data_digest(data_dir: str | Path) -> str:
     return digest.hexdigest()
 
 
-def record(data_dirs: Sequence[Path], seed: int, device: str) -> dict[str, Any]:
-    """The content of `provenance.json`."""
+def record(
+    data_dirs: Sequence[Path], splits: Mapping[str, Sequence[str]], seed: int, device: str
+) -> dict[str, Any]:
+    """The content of `provenance.json`.
+
+    Args:
+        data_dirs: Data directories, in the order of heads.
+        splits: The splits of each that are learnt from, `train`, and judged by, `valid`.
+        seed: Of the run.
+        device: Where it ran.
+    """
     return {
         "akita_bayes": akita_bayes.__version__,
         "versions": {
@@ -51,6 +60,7 @@ def record(data_dirs: Sequence[Path], seed: int, device: str) -> dict[str, Any]:
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         "data": [{"path": str(path.resolve()), "sha256": data_digest(path)} for path in data_dirs],
+        "splits": {name: list(members) for name, members in splits.items()},
         "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import zlib
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from akita_bayes.training import (
     batches,
     checkpoint,
     fit,
+    loop,
     metrics,
     progress,
     recipe,
@@ -321,3 +323,44 @@ def test_counts_that_promise_too_much_are_found(data, tmp_path):
         errors.DataError, match=r"end after 2 batches where statistics\.json promises 6"
     ):
         short(zoo.parse_spec(tiny.spec_json()), short_data, tmp_path / "run")
+
+
+def untrained(folder):
+    spec, chosen = zoo.parse_spec(tiny.spec_json()), strategy.choose("cpu")
+    feeds = loop.Feeds(
+        *(
+            batches.Feed(dataset.open_split(folder, split, batch_size=4, **options), chosen)
+            for split, options in (
+                ("train", {"shuffle": True, "drop_remainder": True}),
+                ("valid", {}),
+            )
+        )
+    )
+    return loop.Loop(spec, {"hic": feeds}, chosen, folder / "run", watch=progress.Silent())
+
+
+def cut_between_records(path, kept):
+    """What is left of a file whose copying stopped; TensorFlow takes it for a shorter one."""
+    whole = zlib.decompress(path.read_bytes())
+    end = 0
+    for _ in range(kept):
+        end += 12 + int.from_bytes(whole[end : end + 8], "little") + 4
+    stream = zlib.compressobj()
+    path.write_bytes(stream.compress(whole[:end]) + stream.flush(zlib.Z_SYNC_FLUSH))
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_file_that_was_cut_between_records_is_named(tmp_path, split):
+    tiny.write_data(tmp_path, train=6, valid=6)
+    begun = untrained(tmp_path)
+    cut_between_records(tmp_path / "tfrecords" / f"{split}-0.tfr", 3)
+    with pytest.raises(errors.DataError, match=rf"{split}-0\.tfr: cut short"):
+        begun.run() if split == "train" else begun.validate()
+
+
+def test_a_wrong_count_of_validation_is_told(tmp_path, caplog):
+    tiny.write_data(tmp_path, train=6, valid=6)
+    statistics = files.read_json(tmp_path / "statistics.json")
+    files.write_json(tmp_path / "statistics.json", statistics | {"valid_seqs": 9})
+    assert untrained(tmp_path).validate()["hic"].examples == 6
+    assert "split valid holds 6 records where statistics.json says 9" in caplog.text

@@ -6,6 +6,7 @@ step in the middle of an epoch, then in the middle of writing a checkpoint, then
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,37 @@ def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
     other = tiny.write_data(tmp_path / "other", seed=1)
     with pytest.raises(errors.RunError, match="the data directories are not those"):
         fit.fit(spec, other, out_dir=whole, resume=True)
+
+
+def test_other_splits_are_not_continued(runs, tmp_path):
+    whole, *_ = runs
+    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    told = files.read_json(whole / "provenance.json")
+    data = told["data"][0]["path"]
+    assert told["splits"] == {"train": ["train"], "valid": ["valid"]}
+    for options, message in (
+        (
+            {"train_split": ("train", "test")},
+            r"began with train as its train split, .* train\+test",
+        ),
+        ({"valid_split": "test"}, "began with valid as its valid split, .* continue with test"),
+    ):
+        with pytest.raises(errors.RunError, match=message):
+            fit.fit(spec, data, out_dir=whole, resume=True, devices="cpu", **options)
+    older = tmp_path / "older"
+    shutil.copytree(whole, older)
+    del told["splits"]
+    files.write_json(older / "provenance.json", told)
+    run = fit.fit(
+        spec,
+        data,
+        out_dir=older,
+        resume=True,
+        devices="cpu",
+        tensorboard=False,
+        valid_split="test",
+    )
+    assert run.epochs == 3
 
 
 def test_a_finished_run_has_nothing_left_to_do_and_more_epochs_may_follow(runs):
