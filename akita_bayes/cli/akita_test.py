@@ -38,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
+        "--train_split",
+        type=console.words,
+        help="splits whose mean is the baseline (default: train, or of folds all but the tested)",
+    )
+    parser.add_argument(
         "-t",
         "--targets",
         type=console.existing_file,
@@ -59,13 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes.data import dataset
-        from akita_bayes.evaluate import accuracy
+        from akita_bayes.evaluate import accuracy, baseline
         from akita_bayes.models import load
 
         model = load.load_model((options.params, options.model), head=options.head)
+        learnt = options.train_split or baseline.training_splits(options.data_dir, options.split)
         windows = sum(
             dataset.open_split(options.data_dir, split, batch_size=1).records
-            for split in (options.split, "train")
+            for split in (options.split, learnt)
         )
         names = target_names(options.data_dir, options.targets)
         with console.progress("Testing", windows) as advance:
@@ -73,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 model,
                 options.data_dir,
                 split=options.split,
+                train_split=learnt,
                 head=options.head,
                 rc=options.rc,
                 shifts=options.shifts,

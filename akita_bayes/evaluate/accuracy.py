@@ -82,7 +82,7 @@ def assess(
     data_dir: str | Path,
     *,
     split: str = "test",
-    train_split: str = "train",
+    train_split: str | Sequence[str] | None = None,
     head: str | int | None = None,
     rc: bool = False,
     shifts: Sequence[int] = (0,),
@@ -99,7 +99,8 @@ def assess(
         model: From `load_model`.
         data_dir: A data directory.
         split: Split to judge on.
-        train_split: Split of which the baseline is the mean.
+        train_split: Split, or splits, of which the baseline is the mean; None takes `train`, or of
+            folds all but the judged one.
         head: One head of several.
         rc: Average the predictions of both strands.
         shifts: Average over the window moved by so many bases.
@@ -126,6 +127,7 @@ def assess(
     offset = place.diagonal_offset
     groups = None if offset is None else strata_.log_spaced(place.bins, offset)
     distance = 0 if offset is None else triangle.distances(place.bins, offset)
+    train_split = train_split or baseline.training_splits(data_dir, split)
     expected = baseline.distance_only(data_dir, train_split, distance, advance=advance)[:, chosen]
     truth = read_truth(data_dir, split, opened.records)
     contests = {

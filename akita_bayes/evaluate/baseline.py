@@ -1,17 +1,35 @@
 """What distance alone predicts: the mean over training windows, target by target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes.data import dataset
+from akita_bayes import errors
+from akita_bayes.data import dataset, statistics
+
+
+def training_splits(data_dir: str | Path, tested: str) -> tuple[str, ...]:
+    """The splits to average when none are named: `train`, or of folds all but the tested one.
+
+    Raises:
+        DataError: There is no other split.
+    """
+    counts = statistics.read(data_dir).seqs
+    if counts.get("train"):
+        return ("train",)
+    others = tuple(name for name, count in counts.items() if count and name != tested)
+    if not others:
+        raise errors.DataError(
+            f"{data_dir}: has no split but {tested} to take the mean at every distance from."
+        )
+    return others
 
 
 def distance_only(
     data_dir: str | Path,
-    split: str,
+    split: str | Sequence[str],
     distance: NDArray | int,
     *,
     advance: Callable[[int], None] = lambda windows: None,
@@ -20,7 +38,7 @@ def distance_only(
 
     Args:
         data_dir: A data directory.
-        split: Split to average.
+        split: Split, or splits, to average.
         distance: Of every pixel, in bins, [P]; 0 for tracks, whose baseline is one number.
         advance: Told how many windows are done.
     """

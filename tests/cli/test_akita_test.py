@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes import files
+from akita_bayes import files, triangle
 from akita_bayes.cli import akita_test
-from akita_bayes.evaluate import accuracy
+from akita_bayes.data import dataset
+from akita_bayes.evaluate import accuracy, baseline
 from akita_bayes.models import build, load, weights, zoo
 from tests import tiny
 
@@ -93,10 +94,43 @@ def test_a_table_chooses_and_names_targets(folder, tmp_path, capsys):
     assert "6 windows" in capsys.readouterr().out
 
 
+def as_folds(data):
+    """Renames train, valid and test to fold0, fold1 and fold2."""
+    told = files.read_json(data / "statistics.json")
+    for number, split in enumerate(("train", "valid", "test")):
+        told[f"fold{number}_seqs"] = told.pop(f"{split}_seqs")
+        for path in (data / "tfrecords").glob(f"{split}-*"):
+            path.rename(path.with_name(path.name.replace(split, f"fold{number}")))
+    files.write_json(data / "statistics.json", told)
+
+
+def test_of_folds_the_others_are_the_baseline(folder, tmp_path, capsys):
+    as_folds(tiny.write_data(tmp_path / "data"))
+    files_ = (folder / "params.json", folder / "model.h5", tmp_path / "data")
+
+    def tested(*options):
+        out = tmp_path / "out"
+        quick = ("--no-rank", "--maps", "0", "-o", str(out))
+        assert akita_test.main([*map(str, files_), "--split", "fold1", *quick, *options]) == 0
+        return files.read_json(out / "metrics.json")["distance_only"]["mse"]["pooled"]
+
+    def expected(*splits):
+        distance = triangle.distances(tiny.BINS, tiny.OFFSET)
+        mean = baseline.distance_only(tmp_path / "data", splits, distance)
+        (batch,) = dataset.open_split(tmp_path / "data", "fold1", batch_size=6)
+        error = (batch["target"].numpy() - mean)[batch["mask"].numpy()]
+        return (error**2).mean()
+
+    assert tested() == pytest.approx(expected("fold0", "fold2"), rel=1e-5)
+    assert tested("--train_split", "fold0") == pytest.approx(expected("fold0"), rel=1e-5)
+    assert expected("fold0") != pytest.approx(expected("fold0", "fold2"), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--split", "tset"), "no record file tset"),
+        (("--train_split", "trian"), "no record file trian"),
         (("--head", "mouse"), 'no head "mouse"'),
         (("--draws", "4", "--rc"), "draws are of the window as it is"),
         (("-t", "params.json"), "no column"),
