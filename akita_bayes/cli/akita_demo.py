@@ -41,9 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", metavar="DIR", default="runs/demo", help="folder; a former demo is replaced")
     add("--params", type=console.existing_file, default=str(PARAMS), help="JSON spec of the model")
     add("--preset", choices=("tiny", "small", "medium"), default="small", help="simulated data")
-    add("--epochs", type=int, help="instead of the spec's")
-    add("--seed", type=int, default=0, help="of the data and of the training")
-    add("-p", "--processes", type=int, default=2, help="chromosomes simulated at once")
+    add("--epochs", type=console.positive_integer, help="instead of the spec's")
+    add("--seed", type=console.whole_number, default=0, help="of the data and of the training")
+    add(
+        "-p",
+        "--processes",
+        type=console.positive_integer,
+        default=2,
+        help="chromosomes simulated at once",
+    )
     return parser
 
 

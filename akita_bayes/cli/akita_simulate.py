@@ -57,8 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--replicates", type=int, help="experiments that share the depth, at least 2")
     add("--seq_length", type=int, help="bases of a window")
     add("--stride", type=int, help="bases from one training window to the next")
-    add("--seed", type=int, default=0, help="the same seed gives the same data")
-    add("-p", "--processes", type=int, default=2, help="chromosomes simulated at once")
+    add("--seed", type=console.whole_number, default=0, help="the same seed gives the same data")
+    add(
+        "-p",
+        "--processes",
+        type=console.positive_integer,
+        default=2,
+        help="chromosomes simulated at once",
+    )
     add("--no_coolers", action="store_true", help="leave out the coolers, half of the time")
     return parser
 

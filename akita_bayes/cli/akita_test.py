@@ -34,8 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
     )
-    parser.add_argument("--draws", type=int, default=0, help="predict the mean of posterior draws")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument(
+        "--draws", type=console.whole_number, default=0, help="predict the mean of posterior draws"
+    )
+    parser.add_argument("--seed", type=console.whole_number, default=0, help="of the draws")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
         "--train_split",
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="Spearman's correlation too, which holds all pixels in memory",
     )
-    parser.add_argument("--maps", type=int, default=3, help="windows to draw")
+    parser.add_argument("--maps", type=console.whole_number, default=3, help="windows to draw")
     return parser
 
 

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-o", "--out_dir", default="train_out", help="run directory to write")
     parser.add_argument("--epochs", type=int, help="at most so many, instead of train_epochs_max")
-    parser.add_argument("--seed", type=int, help="instead of the spec's")
+    parser.add_argument("--seed", type=console.whole_number, help="instead of the spec's")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT_DIR")
     parser.add_argument(
         "--deterministic", action="store_true", help="the same bits every time; slower on a GPU"
@@ -54,9 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tfr_eval", type=console.words, default=("valid",), help="splits that choose the best"
     )
-    parser.add_argument("--checkpoint_steps", type=int, help="a checkpoint every so many steps")
     parser.add_argument(
-        "--checkpoint_minutes", type=float, default=15.0, help="a checkpoint every so many minutes"
+        "--checkpoint_steps", type=console.positive_integer, help="a checkpoint every so many steps"
+    )
+    parser.add_argument(
+        "--checkpoint_minutes",
+        type=console.positive_number,
+        default=15.0,
+        help="a checkpoint every so many minutes",
     )
     parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
     return parser

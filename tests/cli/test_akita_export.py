@@ -1,6 +1,8 @@
 import json
+import resource
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from akita_bayes.cli import akita_export
@@ -31,3 +33,27 @@ def test_what_cannot_be_exported_is_told_and_nothing_is_written(tmp_path, capsys
     assert akita_export.main(arguments) == 2
     assert "no such weights file" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("room", [100, 4_000, 40_000])
+def test_a_full_disk_is_one_line_and_the_older_export_stays(tmp_path, capsys, room):
+    """At any moment; a limit on the size of files stands for the end of a disk."""
+    (tmp_path / "params.json").write_text(json.dumps(tiny.spec_json()))
+    weights.save_weights(
+        build.build(zoo.parse_spec(tiny.spec_json())), tmp_path / "model.h5", format="basenji"
+    )
+    out = tmp_path / "saved"
+    arguments = [str(tmp_path / "params.json"), str(tmp_path / "model.h5"), "-o", str(out)]
+    assert akita_export.main(arguments) == 0
+    before = (out / "saved_model.pb").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        status = akita_export.main(arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert lines == ["error: the disk is full; free some space and run again."]
+    assert (out / "saved_model.pb").read_bytes() == before
+    assert not list(tmp_path.glob(".*.partial.*"))

@@ -134,11 +134,16 @@ def test_of_folds_the_others_are_the_baseline(folder, tmp_path, capsys):
         (("--head", "mouse"), 'no head "mouse"'),
         (("--draws", "4", "--rc"), "draws are of the window as it is"),
         (("-t", "params.json"), "no column"),
+        (("--maps", "-1"), "'-1' is not a whole number of at least 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, monkeypatch, capsys, options, message):
     monkeypatch.chdir(folder)
-    assert command(folder, tmp_path / "out", *options) == 2
+    try:
+        status = command(folder, tmp_path / "out", *options)
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(lines) == 1
     assert message in lines[0]

@@ -63,6 +63,8 @@ REFUSED = {
     "an unknown split": (["params.json", "data", "--tfr_train", "fold9"], "no record file fold9"),
     "an unknown head": (["params.json", "data", "--heads", "hci"], 'Did you mean "hic"'),
     "weights that are none": (["params.json", "data", "--restore", "params.json"], "params.json"),
+    "a seed below 0": (["params.json", "data", "--seed", "-1"], "'-1' is not a whole number"),
+    "no step": (["params.json", "data", "--checkpoint_steps", "0"], "'0' is not a whole number"),
     "no epoch": (["params.json", "data", "--epochs", "0"], "train_epochs_max"),
 }
 
@@ -91,6 +93,17 @@ def test_a_truncated_record_file_names_itself(folder, tmp_path, capsys):
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(said) == 1
     assert "train-1.tfr" in said[0]
+
+
+@pytest.mark.parametrize("name", ["out", "out/deeper"])
+def test_an_output_that_is_a_file_is_one_line(folder, tmp_path, capsys, name):
+    (tmp_path / "out").write_text("years of work")
+    arguments = [str(folder / "params.json"), str(folder / "data"), "-o", str(tmp_path / name)]
+    assert akita_train.main([*arguments, "--devices", "cpu"]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1
+    assert "a file is where a directory is needed" in lines[0]
+    assert (tmp_path / "out").read_text() == "years of work"
 
 
 def test_an_occupied_directory_is_kept(run, folder, capsys):
