@@ -1,0 +1,105 @@
+"""The whole road: letters to coolers, coolers to records, records to a model, a model to its r."""
+
+import numpy as np
+import pytest
+
+from akita_bayes import files
+from akita_bayes.data import check, dataset, directory, statistics, tfrecord
+from akita_bayes.evaluate import accuracy
+from akita_bayes.models import zoo
+from akita_bayes.simulate import chromatin
+from akita_bayes.simulate import dataset as simulation
+from akita_bayes.training import fit
+
+BLOCK = {"name": "conv_block", "kernel_size": 11, "pool_size": 8}
+
+
+def spec(design, cropping):
+    return zoo.parse_spec(
+        {
+            "train": {"batch_size": 4, "learning_rate": 0.003, "optimizer": "adam", "loss": "mse"},
+            "model": {
+                "seq_length": design.seq_length,
+                "diagonal_offset": 2,
+                "augment_rc": True,
+                "activation": "relu",
+                "trunk": [{**BLOCK, "filters": 8} for _ in range(3)],
+                "head_hic": [
+                    {"name": "one_to_two", "operation": "mean"},
+                    {"name": "concat_dist_2d"},
+                    {"name": "conv_block_2d", "filters": 4, "kernel_size": 3},
+                    {"name": "symmetrize_2d"},
+                    {"name": "cropping_2d", "cropping": cropping},
+                    {"name": "upper_tri", "diagonal_offset": 2},
+                    {"name": "final", "units": len(design.cell_types), "activation": "linear"},
+                ],
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, small_design):
+    return simulation.simulate(tmp_path_factory.mktemp("road") / "world", small_design, workers=1)
+
+
+@pytest.fixture(scope="module")
+def made(world, small_design):
+    size = small_design.physics.bin_size
+    directory.make(
+        world / "genome.fa",
+        world / "targets.txt",
+        world.parent / "made",
+        transform=chromatin.transform(
+            small_design.seq_length // size, size, small_design.crop // size
+        ),
+        windows_file=world / "sequences.bed",
+    )
+    return world.parent / "made"
+
+
+def records(folder, split):
+    found = statistics.read(folder)
+    return {
+        record.region: record
+        for path in (folder / "tfrecords").glob(f"{split}-*")
+        for record in tfrecord.read_records(path, found)
+    }
+
+
+def test_coolers_make_the_records_that_were_simulated(world, made):
+    assert [finding for finding in check.check(made) if not finding.right] == []
+    found, simulated = records(made, "test"), records(world, "test")
+    assert found.keys() == simulated.keys()
+    pairs = []
+    for region, record in found.items():
+        twin = simulated[region]
+        np.testing.assert_array_equal(record.sequence, twin.sequence)
+        both = record.mask & twin.mask
+        pairs.append((record.target[both], twin.target[both]))
+    ours, theirs = (np.concatenate(each).astype(float) for each in zip(*pairs, strict=True))
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.95
+
+
+def test_a_model_of_them_is_trained_and_judged(made, small_design, tmp_path):
+    size = small_design.physics.bin_size
+    run = fit.fit(
+        spec(small_design, small_design.crop // size),
+        made,
+        out_dir=tmp_path / "run",
+        epochs=1,
+        devices="cpu",
+        tensorboard=False,
+    )
+    written = files.read_json(made / "summary.json")["written"]
+    report = accuracy.assess(run.model(), made, examples=1)
+    where, by_window = report.windows
+    bed = dataset.open_split(made, "test", batch_size=1).regions()
+    assert where == [f"{chrom}:{start}-{end}" for chrom, start, end in bed]
+    assert by_window.shape == (written["test"], len(small_design.cell_types))
+    valid = accuracy.assess(run.model(), made, split="valid", examples=0)
+    assert np.mean(valid.model.table()["mse"][:-1]) == pytest.approx(
+        run.best["valid_mse"], rel=1e-3
+    )
+    assert len(report.strata) == len(report.by_distance)
+    assert np.isfinite(report.model.table()["pearsonr"]).all()
