@@ -28,6 +28,22 @@ RESULT = Path(__file__).with_name("results") / "regulation.json"
 LAC = ROOT / "models" / "json" / "lac_thermodynamic.json"
 JOINT = ROOT / "models" / "json" / "lac_joint.json"
 SPECIES = (3, 4, 5, 6)
+TOY = {
+    "kind": "thermodynamic",
+    "name": "toy",
+    "sequence_length": 9,
+    "wild_type": "ACGTACGTA",
+    "energies": {"a": {"site": [0, 4]}, "b": {"site": [4, 9]}, "ab": {}},
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+    "measurement": {"kind": "gaussian"},
+    "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
+}
+"""A promoter of which many experiments can be simulated; its matrices are drawn from the priors."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "trees": trees,
+        "coverage": coverage,
         "fit_2_cores": functools.partial(fits, options.data, options.repeats),
         "adam_as_in_the_paper_4_cores": functools.partial(adam, options.data),
         "posterior_4_cores": functools.partial(posterior, LAC, options.data),
@@ -116,6 +133,46 @@ def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], 
             if (path := Path(folder) / "run" / name).is_file()
         ]
         return json.loads(found.read_text(encoding="utf-8")), seconds
+
+
+def coverage(experiments: int = 16) -> dict[str, Any]:
+    """Share of energies inside their 95 % intervals, from fits that know nothing of the truth."""
+    from akita_bayes import states
+    from akita_bayes.regulation import design, posterior_run
+    from akita_bayes.regulation import posterior as sampler
+    from akita_bayes.simulate import mpra
+
+    mechanism = states.parse(TOY)
+    made = mpra.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
+    inside: dict[str, list[float]] = {"NUTS": [], "Laplace": []}
+    for seed in range(experiments):
+        simulated = mpra.simulate(mechanism, made, seed=seed)
+        found = posterior_run.run(
+            mechanism,
+            simulated.table,
+            optima=1,
+            starts=3,
+            burn_in=400,
+            most_draws=1000,
+            effective=300,
+            replicates=0,
+            seed=seed,
+        )
+        parameters = found.fit.parameters
+        theta = design.true_theta(parameters, simulated.truth, found.fit.theta)
+        truth = sampler.physical(parameters, theta[None])
+        for method, table in found.tables().items():
+            true = np.array([truth[name][0] for name in table["name"]])
+            held = (table["lower"] <= true) & (true <= table["upper"])
+            inside[method].append(float(held.mean()))
+    return {
+        "experiments": experiments,
+        "energies": len(truth),
+        **{
+            method: {"mean": float(np.mean(each)), "lowest": min(each), "each": each}
+            for method, each in inside.items()
+        },
+    }
 
 
 def trees() -> dict[str, Any]:

@@ -9,6 +9,7 @@ and 4.4 s and 9.5 GB for a training step of two.
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from akita_bayes import files
 from benchmarks import environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,9 +79,18 @@ def in_own_process(arguments: Sequence[str], module: str = "benchmarks.run") -> 
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
-    """Writes a result file."""
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    """Writes a result file; what is not a number becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(path, _without_nan(result))
     print(f"wrote {path}")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def timed(call: Callable[[], Any], repeats: int) -> dict[str, float]:

@@ -38,12 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(options.threads))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-    from benchmarks import environment
+    from benchmarks import environment, run
 
     found = {kind: _compare(options, kind) for kind in ("built", "randomised")}
     about = {**environment.describe(), "threads": options.threads, "measurements": found}
-    options.result.parent.mkdir(parents=True, exist_ok=True)
-    options.result.write_text(json.dumps(about, indent=2) + "\n")
+    run.write(options.result, about)
 
 
 def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:

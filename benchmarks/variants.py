@@ -21,7 +21,6 @@ since kept SWAG draws of every run, which the command above therefore draws too.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     import akita_bayes as ab
     from akita_bayes.variants import conformal
-    from benchmarks import environment
+    from benchmarks import environment, run
 
     runs = [str(run) for run in options.runs]
     model = ab.load_model(runs if len(runs) > 1 else runs[0])
@@ -65,10 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = summarise([each for each in compared if each.position >= middle], widening)
     print(as_table(found))
     about = {**environment.describe(), "runs": len(runs), "draws": options.draws, "kinds": found}
-    options.result.parent.mkdir(parents=True, exist_ok=True)
     if options.intervals is not None:
         conformal.save(options.intervals, {"SCD": widening})
-    options.result.write_text(json.dumps(about, indent=2) + "\n")
+    run.write(options.result, about)
 
 
 def compare(model: Any, data: Path, *, draws: int, limit: int | None = None) -> list[Compared]:
