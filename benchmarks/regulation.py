@@ -147,7 +147,7 @@ def coverage(experiments: int = 16) -> dict[str, Any]:
     inside: dict[str, list[float]] = {"NUTS": [], "Laplace": []}
     for seed in range(experiments):
         simulated = mpra.simulate(mechanism, made, seed=seed)
-        found = posterior_run.run(
+        found = posterior_run.sample_posterior(
             mechanism,
             simulated.table,
             optima=1,

@@ -43,16 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes import states
         from akita_bayes.data import mpra_files
         from akita_bayes.regulation import posterior_run
 
-        mechanism = states.load(options.params)
-        table = mpra_files.read(options.data)
         with console.progress("draws", options.burn_in + options.most_draws) as advance:
-            found = posterior_run.run(
-                mechanism,
-                table,
+            found = posterior_run.sample_posterior(
+                options.params,
+                options.data,
                 knots=options.knots,
                 optima=options.optima,
                 starts=options.starts,

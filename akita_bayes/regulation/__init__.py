@@ -12,6 +12,7 @@ _PUBLIC = {
     "build": "akita_bayes.regulation.network",
     "fit": "akita_bayes.regulation.fitting",
     "summary": "akita_bayes.regulation.fitting",
+    "sample_posterior": "akita_bayes.regulation.posterior_run",
     "Fit": "akita_bayes.regulation.fitting",
     "Likelihood": "akita_bayes.regulation.likelihood",
     "judge": "akita_bayes.regulation.identify",

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, states
-from akita_bayes.data import mpra
+from akita_bayes.data import mpra, mpra_files
 from akita_bayes.regulation import fitting, laplace, posterior
 
 logger = logging.getLogger(__name__)
@@ -80,9 +81,9 @@ class PosteriorRun(NamedTuple):
         }
 
 
-def run(
-    mechanism: states.Mechanism,
-    table: mpra.Table,
+def sample_posterior(
+    mechanism: states.Mechanism | str | Path,
+    data: mpra.Table | str | Path,
     *,
     knots: int = 8,
     optima: int = 2,
@@ -98,8 +99,9 @@ def run(
     """The posterior of a mechanism on all sequences of a table.
 
     Args:
-        mechanism: What is declared; its bins are held as splines (`posterior.smooth`).
-        table: The assay.
+        mechanism: What is declared, or its JSON file; bins are held as splines
+            (`posterior.smooth`).
+        data: A table, or a directory or file of one.
         knots: Of the splines.
         optima: Independent fits; chains start in turn from those near the best.
         starts: Random starts of each fit.
@@ -112,7 +114,8 @@ def run(
         report: Called as report(steps, note=...) while sampling.
 
     Raises:
-        SpecError: A number of fits, chains or draws is too small to sample with.
+        SpecError: The mechanism is not one, or a number of fits, chains or draws is too small.
+        DataError: The table is not one, or does not suit the mechanism.
     """
     for name, given, least in (
         ("optima", optima, 1),
@@ -123,6 +126,9 @@ def run(
     ):
         if given < least:
             raise errors.SpecError(f"{name}: {given} is too few; give {least} or more.")
+    if not isinstance(mechanism, (states.Thermodynamic, states.Kinetic)):
+        mechanism = states.load(mechanism)
+    table = data if isinstance(data, mpra.Table) else mpra_files.read(data)
     smooth = posterior.smooth(mechanism, knots=knots)
     fits = [
         fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
