@@ -3,8 +3,8 @@
     python data/download.py lac && python data/download.py lac_libraries
     python -m benchmarks.regulation data/lac --libraries data/lac_libraries [--only fit,posterior]
 
-Fits and posteriors are whole commands, start-up included, each in a process of its own on a fixed
-number of cores. A file that is there keeps the measurements that are not taken again.
+Fits and posteriors are whole commands, start-up included, each in a process of its own on at most
+2 and 4 cores. A file that is there keeps the measurements that are not taken again.
 """
 
 import argparse
@@ -58,18 +58,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "trees": trees,
         "coverage": coverage,
-        "fit_2_cores": functools.partial(fits, options.data, options.repeats),
-        "adam_as_in_the_paper_4_cores": functools.partial(adam, options.data),
-        "posterior_4_cores": functools.partial(posterior, LAC, options.data),
+        "fit": functools.partial(fits, options.data, options.repeats),
+        "adam_as_in_the_paper": functools.partial(adam, options.data),
+        "posterior": functools.partial(posterior, LAC, options.data),
     }
     if options.libraries:
-        work["posterior_joint_4_cores"] = functools.partial(posterior, JOINT, options.libraries)
+        work["posterior_joint"] = functools.partial(posterior, JOINT, options.libraries)
     names = options.only.split(",") if options.only else list(work)
     found = {}
     if options.result.is_file():
         found = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
     for name in names:
-        found[name] = {**work[name](), "load_before": round(os.getloadavg()[0], 2)}
+        found[name] = {**work[name](), "load": round(os.getloadavg()[0], 2)}
         print(name, json.dumps(found[name]), flush=True)
         run.write(options.result, {**environment.describe(), "measurements": found})
 
@@ -78,8 +78,7 @@ def fits(data: Path, repeats: int) -> dict[str, Any]:
     """`mpra_fit.py` from several seeds: seconds, correlations and the interaction of each."""
     each = []
     for seed in range(repeats):
-        summary, seconds = _command("mpra_fit.py", LAC, data, "--seed", str(seed), cores=2)
-        each.append(_fitted(summary, seconds))
+        each.append(_fitted(*_command("mpra_fit.py", LAC, data, "--seed", str(seed), cores=2)))
     return {
         "seconds_median": float(np.median([one["seconds"] for one in each])),
         "seconds_largest": max(one["seconds"] for one in each),
@@ -89,13 +88,12 @@ def fits(data: Path, repeats: int) -> dict[str, Any]:
 
 def adam(data: Path) -> dict[str, Any]:
     """The paper's way, 300 epochs of Adam at the most."""
-    summary, seconds = _command("mpra_fit.py", LAC, data, "--method", "adam", cores=4)
-    return _fitted(summary, seconds)
+    return _fitted(*_command("mpra_fit.py", LAC, data, "--method", "adam", cores=4))
 
 
-def _fitted(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
+def _fitted(summary: dict[str, Any], timing: dict[str, Any]) -> dict[str, Any]:
     return {
-        "seconds": seconds,
+        **timing,
         "correlation": summary["correlation"],
         "interaction_kcal": summary["energies"]["interaction"]["kcal_per_mol"],
         "bits_per_read": summary["held_out"]["information_bits"],
@@ -105,9 +103,9 @@ def _fitted(summary: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def posterior(spec: Path, data: Path) -> dict[str, Any]:
     """`mpra_posterior.py`: the interaction by three methods, and how well the chains mixed."""
-    summary, seconds = _command("mpra_posterior.py", spec, data, cores=4)
+    summary, timing = _command("mpra_posterior.py", spec, data, cores=4)
     return {
-        "seconds": seconds,
+        **timing,
         "interaction": {
             method: energies["interaction"] for method, energies in summary["energies"].items()
         },
@@ -115,16 +113,17 @@ def posterior(spec: Path, data: Path) -> dict[str, Any]:
     }
 
 
-def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], float]:
-    """Runs a command of `bin/` on so many cores; its JSON summary and seconds of wall clock."""
+def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Runs a command of `bin/` on so many cores; its JSON summary, and seconds of wall clock."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, ROOT / "bin" / script, *arguments, "-o", Path(folder) / "run"]
+        allowed = sorted(os.sched_getaffinity(0))[:cores]
         started = time.perf_counter()
         subprocess.run(
             [str(part) for part in command],
             check=True,
             stdout=subprocess.DEVNULL,
-            preexec_fn=lambda: os.sched_setaffinity(0, range(cores)),
+            preexec_fn=lambda: os.sched_setaffinity(0, allowed),
         )
         seconds = time.perf_counter() - started
         (found,) = [
@@ -132,7 +131,8 @@ def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], 
             for name in ("summary.json", "posterior.json")
             if (path := Path(folder) / "run" / name).is_file()
         ]
-        return json.loads(found.read_text(encoding="utf-8")), seconds
+        timing = {"seconds": seconds, "cores": len(allowed)}
+        return json.loads(found.read_text(encoding="utf-8")), timing
 
 
 def coverage(experiments: int = 16) -> dict[str, Any]:
