@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "posterior": functools.partial(posterior, LAC, options.data),
     }
     if options.libraries:
+        work["fit_joint"] = functools.partial(_fit, JOINT, options.libraries)
         work["posterior_joint"] = functools.partial(posterior, JOINT, options.libraries)
     names = options.only.split(",") if options.only else list(work)
     found = {}
@@ -78,7 +79,7 @@ def fits(data: Path, repeats: int) -> dict[str, Any]:
     """`mpra_fit.py` from several seeds: seconds, correlations and the interaction of each."""
     each = []
     for seed in range(repeats):
-        each.append(_fitted(*_command("mpra_fit.py", LAC, data, "--seed", str(seed), cores=2)))
+        each.append(_fit(LAC, data, "--seed", str(seed)))
     return {
         "seconds_median": float(np.median([one["seconds"] for one in each])),
         "seconds_largest": max(one["seconds"] for one in each),
@@ -88,10 +89,11 @@ def fits(data: Path, repeats: int) -> dict[str, Any]:
 
 def adam(data: Path) -> dict[str, Any]:
     """The paper's way, 300 epochs of Adam at the most."""
-    return _fitted(*_command("mpra_fit.py", LAC, data, "--method", "adam", cores=4))
+    return _fit(LAC, data, "--method", "adam", cores=4)
 
 
-def _fitted(summary: dict[str, Any], timing: dict[str, Any]) -> dict[str, Any]:
+def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, Any]:
+    summary, timing = _command("mpra_fit.py", spec, data, *arguments, cores=cores)
     return {
         **timing,
         "correlation": summary["correlation"],
