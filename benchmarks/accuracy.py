@@ -115,7 +115,8 @@ def _row(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     runs = [_train(entry, each, options) for each in seeds]
     row = {"model": name, "seed": seed, **_judge(entry, runs, options.data)}
     row["epochs"] = float(np.mean([_epochs(run) for run in runs]))
-    row["seconds"] = sum(files.read_json(run / "seconds.json") for run in runs)
+    seconds = [files.read_json(run / "seconds.json") for run in runs]
+    row["seconds"] = None if None in seconds else sum(seconds)
     files.write_json(kept, row)
     return row
 
@@ -133,6 +134,7 @@ def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
     raw["train"] = {k: v for k, v in {**raw["train"], **SCHEDULE}.items() if v is not None}
     for key, value in [*own.items(), *entry.train.items()]:
         raw["train"][key] = {**raw["train"].get(key, {}), **value}
+    interrupted = (run / "history.csv").is_file()
     started = time.monotonic()
     fit.fit(
         zoo.parse_spec(raw),
@@ -142,7 +144,8 @@ def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
         resume=True,
         tensorboard=False,
     )
-    files.write_json(run / "seconds.json", time.monotonic() - started)
+    # an interrupted training has no time that could be compared
+    files.write_json(run / "seconds.json", None if interrupted else time.monotonic() - started)
     return run
 
 

@@ -1,0 +1,13 @@
+"""What the documents say of results is what the result files hold."""
+
+from akita_bayes import files
+from benchmarks import accuracy, accuracy_report
+
+
+def test_the_table_of_posteriors_is_that_of_its_result_file():
+    result = files.read_json(accuracy_report.RESULT)
+    page = accuracy_report.PAGE.read_text(encoding="utf-8")
+    shown = page.partition(accuracy_report.START)[2].partition(accuracy_report.END)[0]
+    assert shown.strip() == accuracy_report.table(result["rows"])
+    assert {row["model"] for row in result["rows"]} == set(accuracy.ENTRIES)
+    assert accuracy_report.FIGURE.is_file()
