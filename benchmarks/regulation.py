@@ -59,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "trees": trees,
         "coverage": coverage,
         "fit": functools.partial(fits, options.data, options.repeats),
-        "adam_as_in_the_paper": functools.partial(adam, options.data),
+        "adam_as_in_the_paper": functools.partial(
+            fits, options.data, options.repeats, "--method", "adam"
+        ),
         "posterior": functools.partial(posterior, LAC, options.data),
     }
     if options.libraries:
@@ -75,21 +77,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         run.write(options.result, {**environment.describe(), "measurements": found})
 
 
-def fits(data: Path, repeats: int) -> dict[str, Any]:
+def fits(data: Path, repeats: int, *arguments: str) -> dict[str, Any]:
     """`mpra_fit.py` from several seeds: seconds, correlations and the interaction of each."""
-    each = []
-    for seed in range(repeats):
-        each.append(_fit(LAC, data, "--seed", str(seed)))
+    each = [_fit(LAC, data, *arguments, "--seed", str(seed)) for seed in range(repeats)]
     return {
         "seconds_median": float(np.median([one["seconds"] for one in each])),
         "seconds_largest": max(one["seconds"] for one in each),
         "runs": each,
     }
-
-
-def adam(data: Path) -> dict[str, Any]:
-    """The paper's way, 300 epochs of Adam at the most."""
-    return _fit(LAC, data, "--method", "adam", cores=4)
 
 
 def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, Any]:

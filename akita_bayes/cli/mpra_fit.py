@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         default="quasi-newton",
         help="climb all data at once, or take stochastic steps and stop early, as in the paper",
     )
-    parser.add_argument("--starts", type=int, default=6, help="random starts of quasi-newton")
+    parser.add_argument("--starts", type=int, default=6, help="random starts that compete")
     parser.add_argument("--epochs", type=int, default=300, help="most epochs of adam and sgd")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the starts")
     parser.add_argument(

@@ -22,6 +22,8 @@ from akita_bayes.training import clipping, objective, optimizers, step, stopping
 BATCH_SIZE = 256
 PATIENCE = 20
 LEARNING_RATE = {"adam": 0.005, "sgd": 0.003}
+TRIAL_EPOCHS = 3
+"""Passes after which the start with the lowest validation loss goes on alone."""
 CLIP = 10.0
 """Largest norm of all gradients together."""
 
@@ -57,6 +59,7 @@ def minimise(
     *,
     method: str,
     epochs: int,
+    starts: int = 1,
     seed: int = 0,
 ) -> ascent.Optimum:
     """Fits by SGD with momentum or Adam until the validation loss stops falling.
@@ -66,7 +69,9 @@ def minimise(
         side: [N] 0 train, 1 validation, 2 test (never looked at).
         method: `adam` or `sgd`.
         epochs: Most passes over the training sequences.
-        seed: Of the start and of the order of the sequences.
+        starts: Random starts that compete in the first `TRIAL_EPOCHS` passes; a single one ends in
+            a poor optimum now and then.
+        seed: Of the starts and of the order of the sequences.
 
     Raises:
         SpecError: There are several libraries.
@@ -90,25 +95,22 @@ def minimise(
     )
     model = network.build(likelihood.mechanism, bins=len(library.columns))
     rng = np.random.default_rng(seed)
-    theta = start.draw(parameters, start.additive(parameters, likelihood.table), rng)
-    network.assign(model, parameters, theta)
-    optimizer = optimizers.from_spec(train)
-    optimizer.build(model.trainable_variables)
-    stepper = step.Step(
-        model, DataLoss(), optimizer, clipping.from_spec(train), tf.distribute.get_strategy()
-    )
     training, validation = (library.take(np.flatnonzero(side == part)) for part in (0, 1))
-    stopper, best, passes = stopping.Stopper(), model.get_weights(), 0
+    descent = _Descent(model, train, training, validation, rng)
+    additive = start.additive(parameters, likelihood.table)
+    passes = min(TRIAL_EPOCHS, epochs)
+    trials = []
+    for _ in range(starts):
+        network.assign(model, parameters, start.draw(parameters, additive, rng))
+        descent.forget()
+        loss = [descent.epoch() for _ in range(passes)][-1]
+        trials.append((loss, descent.state()))
+    loss, state = min(trials, key=lambda trial: trial[0])
+    descent.restore(state)
+    stopper, best = stopping.Stopper(-loss, passes), model.get_weights()
     while not stopper.done(passes, train):
-        for batch in _batches(training, rng.permutation(len(training.index))):
-            stepper.apply(stepper.gradients(batch))
         passes += 1
-        outcomes = [
-            stepper.evaluate(batch)
-            for batch in _batches(validation, np.arange(len(validation.index)))
-        ]
-        loss = sum(found.loss * found.examples for found in outcomes)
-        if stopper.update(-loss, passes):
+        if stopper.update(-descent.epoch(), passes):
             best = model.get_weights()
     model.set_weights(best)
     theta = network.read(model, parameters)
@@ -118,6 +120,55 @@ def minimise(
     root = ascent.root_of(-hessian, parameters.prior_sd)
     gain = float(((root.T @ slope) ** 2).sum()) / 2
     return ascent.Optimum(theta, hessian, gain, passes, (stopper.best,))
+
+
+class _Descent:
+    """Epochs of a network on a table, and where they have led to."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        train: train_spec.TrainSpec,
+        training: mpra.Library,
+        validation: mpra.Library,
+        rng: np.random.Generator,
+    ) -> None:
+        optimizer = optimizers.from_spec(train)
+        optimizer.build(model.trainable_variables)
+        self._step = step.Step(
+            model, DataLoss(), optimizer, clipping.from_spec(train), tf.distribute.get_strategy()
+        )
+        self._training, self._validation, self._rng = training, validation, rng
+        self._variables = [*model.variables, *optimizer.variables]
+        self._moments = optimizer.variables
+        self._unmoved = [variable.numpy() for variable in self._moments]
+
+    def epoch(self) -> float:
+        """One pass over the training sequences; the validation loss after it."""
+        for batch in _batches(self._training, self._rng.permutation(len(self._training.index))):
+            self._step.apply(self._step.gradients(batch))
+        outcomes = [
+            self._step.evaluate(batch)
+            for batch in _batches(self._validation, np.arange(len(self._validation.index)))
+        ]
+        return float(sum(found.loss * found.examples for found in outcomes))
+
+    def forget(self) -> None:
+        """Begins anew with the weights that the network has now."""
+        self._assign(self._moments, self._unmoved)
+
+    def state(self) -> list[NDArray]:
+        """Weights and moments."""
+        return [variable.numpy() for variable in self._variables]
+
+    def restore(self, state: list[NDArray]) -> None:
+        """Goes on from an earlier state."""
+        self._assign(self._variables, state)
+
+    @staticmethod
+    def _assign(variables: list[Any], values: list[NDArray]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def _batches(library: mpra.Library, order: NDArray[np.int64]) -> Iterator[dict[str, tf.Tensor]]:

@@ -154,7 +154,7 @@ def fit(
         data: A table, or a directory or file of one.
         method: `quasi-newton` climbs all data at once from several starts; `adam` and `sgd` take
             stochastic steps on the likelihood alone and stop early, as in the paper.
-        starts: Random starts of `quasi-newton`.
+        starts: Random starts that compete at the beginning.
         seed: Of the split by sequence and of the starts.
         fractions: Shares of train, validation and test.
         epochs: Most epochs of `adam` and `sgd`.
@@ -176,7 +176,9 @@ def fit(
     if method == "quasi-newton":
         optimum = ascent.maximise(likelihood, side, starts=starts, seed=seed)
     elif method in ("adam", "sgd"):
-        optimum = descent.minimise(likelihood, side, method=method, epochs=epochs, seed=seed)
+        optimum = descent.minimise(
+            likelihood, side, method=method, epochs=epochs, starts=starts, seed=seed
+        )
     else:
         raise errors.SpecError(
             f'method: unknown "{method}".'
