@@ -101,8 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         with files.atomic(run.out_dir / "history.png") as temporary:
             training.curves(run.history, best_epoch=run.best_epoch).savefig(temporary, dpi=130)
         best = run.best
+        which = (
+            f"The averaged weights were better than any of {run.epochs} epochs"
+            if run.averaged
+            else f"Best of {run.epochs} epochs was {run.best_epoch}"
+        )
         console.stdout.print(
-            f"Best of {run.epochs} epochs was {run.best_epoch}: validation loss "
+            f"{which}: validation loss "
             f"{best['valid_loss']:.4f}, r {best['valid_r']:.4f}, R2 {best['valid_r2']:.4f}. "
             f"The model is in {run.out_dir}.",
             highlight=False,
@@ -167,11 +172,29 @@ class Bars:
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
         """Prints the epoch's line above the bars."""
+        self._print(
+            f"epoch {row['epoch']:>3}  {seconds:6.1f} s  learning rate {row['learning_rate']:.3g}"
+            f"  train loss {row['train_loss']:.4f} r {row['train_r']:.4f}",
+            row,
+        )
+
+    def begin_renewal(self, steps: int) -> None:
+        """Turns the bar of steps into that of batch statistics."""
+        self._bars.update(self._whole, description="averaged weights")
+        self._bars.reset(self._part, total=steps, description="batch statistics", note="")
+
+    def end_renewal_step(self) -> None:
+        """Moves the bar of batch statistics on."""
+        self._bars.advance(self._part)
+
+    def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
+        """Prints the line of the averaged weights, which have no numbers of training."""
+        self._print(f"averaged weights  {seconds:.1f} s", row)
+
+    def _print(self, beginning: str, row: Mapping[str, float]) -> None:
         best = "  best so far" if row["best"] else ""
         self._bars.console.print(
-            f"epoch {row['epoch']:>3}  {seconds:6.1f} s  learning rate {row['learning_rate']:.3g}"
-            f"  train loss {row['train_loss']:.4f} r {row['train_r']:.4f}"
-            f"  valid loss {row['valid_loss']:.4f} r {row['valid_r']:.4f}"
+            f"{beginning}  valid loss {row['valid_loss']:.4f} r {row['valid_r']:.4f}"
             f" R2 {row['valid_r2']:.4f}{best}",
             highlight=False,
             soft_wrap=True,

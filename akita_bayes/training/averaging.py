@@ -113,41 +113,49 @@ def batch_statistics(model: keras.Model) -> list[keras.layers.BatchNormalization
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-def recompute_batch_statistics(
-    model: keras.Model,
-    batches: Iterable[Mapping[str, Any]],
-    spread: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None,
-) -> int:
+class Renewal:
     """Sets moving means and variances to their averages over batches at the weights as they are.
 
     Args:
         model: Run in training mode, so that augmentation and dropout act as they did.
-        batches: As the training reader yields them.
         spread: Turns a replica's function into one for the strategy; None on one device.
-
-    Returns:
-        Number of batches seen; 0 for a model without batch normalisation, which is left alone.
     """
-    layers = batch_statistics(model)
-    if not layers:
-        return 0
-    usual = [layer.momentum for layer in layers]
-    momentum = tf.Variable(0.0, trainable=False)
 
-    def forward(sequence: Any) -> None:
-        model(sequence, training=True)
+    def __init__(
+        self,
+        model: keras.Model,
+        spread: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None,
+    ) -> None:
+        self.layers = batch_statistics(model)
+        self._momentum = tf.Variable(0.0, trainable=False)
 
-    run = tf.function(spread(forward) if spread else forward, reduce_retracing=True)
-    seen = 0
-    try:
-        # Traced with a variable for momentum, the moving average becomes the mean over batches.
-        for layer in layers:
-            layer.momentum = momentum
-        for batch in batches:
-            momentum.assign(seen / (seen + 1))
-            run(batch["sequence"])
-            seen += 1
-    finally:
-        for layer, value in zip(layers, usual, strict=True):
-            layer.momentum = value
-    return seen
+        def forward(sequence: Any) -> None:
+            model(sequence, training=True)
+
+        self._run = tf.function(spread(forward) if spread else forward, reduce_retracing=True)
+
+    def __call__(self, batches: Iterable[Mapping[str, Any]]) -> int:
+        """Renews the statistics; traced once, whatever the weights and however often.
+
+        Args:
+            batches: As the training reader yields them.
+
+        Returns:
+            Number of batches seen; 0 for a model without batch normalisation, which is left alone.
+        """
+        if not self.layers:
+            return 0
+        usual = [layer.momentum for layer in self.layers]
+        seen = 0
+        try:
+            # Traced with a variable for momentum, the moving average becomes the mean over batches.
+            for layer in self.layers:
+                layer.momentum = self._momentum
+            for batch in batches:
+                self._momentum.assign(seen / (seen + 1))
+                self._run(batch["sequence"])
+                seen += 1
+        finally:
+            for layer, value in zip(self.layers, usual, strict=True):
+                layer.momentum = value
+        return seen

@@ -43,8 +43,9 @@ class Run:
         out_dir: The run directory.
         spec: What was trained, with every setting as it was used.
         epochs: Epochs done.
-        best_epoch: The one whose model was kept, counted from 1.
-        history: `history.csv`: a row per epoch.
+        best_epoch: The one whose model was kept, counted from 1; the one after the last stands for
+            the averaged weights.
+        history: `history.csv`: a row per epoch, and one of the averaged weights, if any.
     """
 
     out_dir: Path
@@ -57,6 +58,11 @@ class Run:
     def best(self) -> Mapping[str, float]:
         """The best epoch's row of the history."""
         return self.history.iloc[self.best_epoch - 1].to_dict()
+
+    @property
+    def averaged(self) -> bool:
+        """Whether the averaged weights were better than those of every epoch, and kept."""
+        return self.best_epoch > self.epochs
 
     def model(self) -> keras.Model:
         """The best model."""

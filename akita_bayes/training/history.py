@@ -1,8 +1,13 @@
-"""`history.csv`, a row per epoch, and the same numbers as TensorBoard events."""
+"""`history.csv`, a row per epoch, and the same numbers as TensorBoard events.
+
+Weights that were averaged over epochs have a row of their own, the last, whose columns of training
+are nan.
+"""
 
 import contextlib
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -65,6 +70,8 @@ class _TensorBoard:
 
     def epoch(self, row: Row) -> None:
         for name, value in row.items():
+            if math.isnan(value):
+                continue
             part, _, metric = name.partition("_")
             with self.writers.get(part, self.writers["train"]).as_default():
                 tf.summary.scalar(

@@ -134,14 +134,17 @@ class Loop:
             started = time.monotonic()
             self._train_epoch()
             row = self._end_epoch()
-            self._tell(row, events, started)
+            self._record(row, events)
+            self.watch.end_epoch(row, time.monotonic() - started)
             for objective in self.objectives.values():
                 if remark := objective.remark(row):
                     _log.warning("Epoch %d: %s", self.epoch, remark)
         if self.averager is not None:
             started = time.monotonic()
             if self.averager.count:
-                self._tell(self._end_averaging(self.averager), events, started)
+                row = self._end_averaging(self.averager)
+                self._record(row, events)
+                self.watch.end_averaging(row, time.monotonic() - started)
             else:
                 _log.warning(
                     "Nothing was averaged: training ended after %d epochs, before averaging starts "
@@ -152,10 +155,9 @@ class Loop:
                     self.stopper.best_epoch,
                 )
 
-    def _tell(self, row: history.Row, events: history.Events | None, started: float) -> None:
+    def _record(self, row: history.Row, events: history.Events | None) -> None:
         if events is not None:
             events.epoch(row)
-        self.watch.end_epoch(row, time.monotonic() - started)
 
     def _train_epoch(self) -> None:
         order = batches.interleaving(self.epoch_steps, seed=self.spec.train.seed, epoch=self.epoch)
@@ -237,8 +239,11 @@ class Loop:
         Nothing of it enters the checkpoint, so that a run which is continued goes on from the last
         epoch of training.
         """
+        renewal = averaging.Renewal(
+            self.model, lambda run: lambda x: self.strategy.run(run, args=(x,))
+        )
         averager.assign_mean()
-        self._renew_statistics(None)
+        self._renew_statistics(renewal, None)
         trained = {name: math.nan for name in self.rows[-1] if name.startswith("train_")}
         row = self._judge(self.epoch + 1, trained)
         self.write_results(model=bool(row["best"]))
@@ -246,21 +251,24 @@ class Loop:
             posterior, draws = averager.posterior(), []
             for seed in range(averager.options.swag_draws):
                 swag.unflatten(averager.variables, posterior.draw(seed))
-                self._renew_statistics(averaging.RENEWAL_BATCHES)
+                self._renew_statistics(renewal, averaging.RENEWAL_BATCHES)
                 draws.append(swag.flatten(swag.held(self.model)))
             if self.writes:
                 with checkpoint.disk_full_explained(self.run_dir / swag.FILE):
                     swag.save(self.run_dir / swag.FILE, posterior, np.stack(draws))
         return row
 
-    def _renew_statistics(self, limit: int | None) -> None:
+    def _renew_statistics(self, renewal: averaging.Renewal, limit: int | None) -> None:
         """Recomputes batch statistics on training data, `limit` batches of each head or all."""
-        batches_ = itertools.chain.from_iterable(
-            itertools.islice(feed.train.epoch(0), limit) for feed in self.feeds.values()
-        )
-        averaging.recompute_batch_statistics(
-            self.model, batches_, lambda run: lambda x: self.strategy.run(run, args=(x,))
-        )
+        if renewal.layers:
+            self.watch.begin_renewal(sum(min(limit or steps, steps) for steps in self.epoch_steps))
+            renewal(self._watched(limit))
+
+    def _watched(self, limit: int | None) -> Iterator[batches.Batch]:
+        for feed in self.feeds.values():
+            for batch in itertools.islice(feed.train.epoch(0), limit):
+                yield batch
+                self.watch.end_renewal_step()
 
     def validate(self) -> dict[str, metrics.Accumulator]:
         """Loss and metrics of every head on its whole validation split, at inference.

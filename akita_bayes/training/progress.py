@@ -27,6 +27,18 @@ class Progress(Protocol):
         """The epoch's row of `history.csv`, and how long it took."""
         ...
 
+    def begin_renewal(self, steps: int) -> None:
+        """Batch statistics of averaged or drawn weights are computed anew from `steps` batches."""
+        ...
+
+    def end_renewal_step(self) -> None:
+        """A batch of them."""
+        ...
+
+    def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
+        """The averaged weights' row of `history.csv`, without numbers of training."""
+        ...
+
 
 class Silent:
     """Watches nothing."""
@@ -44,4 +56,13 @@ class Silent:
         """Nothing."""
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
+        """Nothing."""
+
+    def begin_renewal(self, steps: int) -> None:
+        """Nothing."""
+
+    def end_renewal_step(self) -> None:
+        """Nothing."""
+
+    def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
         """Nothing."""

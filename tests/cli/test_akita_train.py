@@ -52,6 +52,26 @@ def test_it_writes_a_run_and_says_how_good_it_is(run, folder, capsys):
     assert (run / "tensorboard").exists()
 
 
+def test_averaged_weights_are_named_and_have_no_numbers_of_training(folder, tmp_path, capsys):
+    raw = tiny.spec_json(swa={"start": 1, "snapshots": 3})
+    (tmp_path / "swa.json").write_text(json.dumps(raw), encoding="utf-8")
+    arguments = [str(tmp_path / "swa.json"), str(folder / "data"), "-o", str(tmp_path / "run")]
+    assert akita_train.main([*arguments, "--devices", "cpu"]) == 0
+    said = capsys.readouterr()
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    row = history.iloc[-1]
+    (line,) = [line for line in said.err.splitlines() if line.startswith("averaged weights")]
+    assert re.fullmatch(
+        rf"averaged weights  \d+\.\d s  valid loss {row['valid_loss']:.4f} "
+        rf"r {row['valid_r']:.4f} R2 {row['valid_r2']:.4f}(  best so far)?",
+        line,
+    )
+    assert "nan" not in said.err
+    assert len([line for line in said.err.splitlines() if line.startswith("epoch  ")]) == 3
+    better = row["valid_loss"] < history["valid_loss"].iloc[:3].min()
+    assert ("The averaged weights were better than any of 3 epochs" in said.out) == better
+
+
 REFUSED = {
     "a missing spec": (["none.json", "data"], "none.json: no such file"),
     "a missing data directory": (["params.json", "none"], "none"),

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import akita_bayes as ab
 from akita_bayes import errors, files
@@ -229,6 +230,39 @@ def test_training_that_stops_before_averaging_keeps_its_best_model(
     for found, expected in zip(run.model().weights, kept, strict=True):
         np.testing.assert_array_equal(found, expected)
     assert run.model().swag_draws is None
+
+
+class Renewals(progress.Silent):
+    def __init__(self):
+        self.promised, self.done, self.averaged = [], [], []
+
+    def begin_renewal(self, steps):
+        self.promised.append(steps)
+        self.done.append(0)
+
+    def end_renewal_step(self):
+        self.done[-1] += 1
+
+    def end_averaging(self, row, seconds):
+        self.averaged.append(row)
+
+
+def test_averaging_is_told_apart_from_epochs(data, tmp_path):
+    """Six training batches renew the statistics of the mean, and of each SWAG draw."""
+    swa = {"start": 0, "swag_rank": 2, "swag_draws": 2}
+    spec = zoo.parse_spec(tiny.spec_json(swa=swa, train_epochs_max=2))
+    watch = Renewals()
+    run = ab.fit(spec, data, out_dir=tmp_path / "run", devices="cpu", watch=watch)
+    assert watch.promised == watch.done == [6, 6, 6]
+    assert [row["epoch"] for row in watch.averaged] == [3]
+    assert list(run.history["epoch"]) == [1, 2, 3]
+    assert np.isnan(run.history["train_loss"]).tolist() == [False, False, True]
+    assert run.averaged == (run.history["valid_loss"].idxmin() == 2)
+    (path,) = (tmp_path / "run" / "tensorboard" / "train").iterdir()
+    events = tf.compat.v1.train.summary_iterator(str(path))
+    told = [(event.step, value) for event in events for value in event.summary.value]
+    assert np.isfinite([tf.make_ndarray(value.tensor) for _, value in told]).all()
+    assert [step for step, value in told if value.tag == "loss"] == [1, 2]
 
 
 def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path):
