@@ -64,6 +64,7 @@ def run(command: Callable[[], None]) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, message=".*np.object.*")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("akita_bayes").setLevel(logging.INFO)
+    logging.getLogger("tensorflow").addFilter(_is_news)
     try:
         command()
     except errors.AkitaBayesError as error:
@@ -87,6 +88,11 @@ def run(command: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for TensorFlow's advice to trace less: members of an ensemble are traced one by one."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _disk_full(error: Exception) -> bool:
