@@ -118,6 +118,8 @@ def assess(
     if draws and (rc or tuple(shifts) != (0,)):
         raise errors.SpecError("draws: draws are of the window as it is; leave rc and shifts.")
     name = model.spec.head(head).name
+    if draws:
+        posterior.Sampler(model, head=name)  # An exported model is refused before the work.
     opened = dataset.open_split(
         data_dir, split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )

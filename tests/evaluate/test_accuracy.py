@@ -7,7 +7,7 @@ import scipy.stats
 from akita_bayes import errors, files, triangle
 from akita_bayes.data import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy, baseline, contest, insulation, strata
-from akita_bayes.models import build, predict, zoo
+from akita_bayes.models import build, export, load, predict, zoo
 from tests import tiny
 
 BINS, OFFSET, TARGETS = tiny.BINS, tiny.OFFSET, tiny.TARGETS
@@ -169,6 +169,14 @@ def test_truth_of_other_windows_is_refused(model, data, tmp_path):
 def test_draws_and_views_exclude_each_other(model, data):
     with pytest.raises(errors.SpecError, match="draws"):
         accuracy.assess(model, data, draws=4, rc=True)
+
+
+def test_draws_of_an_exported_model_are_refused_before_any_window(model, data, tmp_path):
+    export.export(model, tmp_path / "exported")
+    done = []
+    with pytest.raises(errors.RunError, match="an exported model holds its mean alone"):
+        accuracy.assess(load.load_model(tmp_path / "exported"), data, draws=4, advance=done.append)
+    assert not done
 
 
 def test_a_track_has_no_distance(tmp_path):
