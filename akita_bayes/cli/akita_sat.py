@@ -33,17 +33,27 @@ def _parser() -> argparse.ArgumentParser:
         "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
     )
     parser.add_argument("-o", "--out_dir", default="sat", help="directory to write")
-    parser.add_argument("-l", "--mut_len", type=int, help="bases in the middle of each region")
+    parser.add_argument(
+        "-l", "--mut_len", type=console.positive_integer, help="bases in the middle of each region"
+    )
     parser.add_argument(
         "--method",
         type=console.words,
         default=("ism",),
         help="of ism, deletion, shuffle, gradient, integrated; comma-separated",
     )
-    parser.add_argument("--width", type=int, default=20, help="bases of a deletion or shuffle")
-    parser.add_argument("--step", type=int, help="bases between them; else half the width")
-    parser.add_argument("--repeats", type=int, default=3, help="shuffles of every window")
-    parser.add_argument("--steps", type=int, default=16, help="points of integrated gradients")
+    parser.add_argument(
+        "--width", type=console.positive_integer, default=20, help="bases of a deletion or shuffle"
+    )
+    parser.add_argument(
+        "--step", type=console.positive_integer, help="bases between them; else half the width"
+    )
+    parser.add_argument(
+        "--repeats", type=console.positive_integer, default=3, help="shuffles of every window"
+    )
+    parser.add_argument(
+        "--steps", type=console.positive_integer, default=16, help="points of integrated gradients"
+    )
     parser.add_argument(
         "--stats", type=console.words, default=("SCD",), help="scores, comma-separated"
     )
@@ -60,8 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--head", help="one head of several")
     parser.add_argument("--targets", type=console.integers, help="numbers of targets; else all")
     parser.add_argument("--draws", type=int, default=0, help="posterior draws, for an sd")
-    parser.add_argument("--seed", type=int, default=0, help="of draws and shuffles")
-    parser.add_argument("--batch_size", type=int, help="windows at a time")
+    parser.add_argument(
+        "--seed", type=console.whole_number, default=0, help="of draws and shuffles"
+    )
+    parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
     return parser
 
 

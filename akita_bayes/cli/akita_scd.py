@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.variants import scoring, writers
+    from akita_bayes.variants import genes, scoring, writers
     from akita_bayes.variants.options import Options
 
 
@@ -34,11 +34,24 @@ def _parser() -> argparse.ArgumentParser:
         "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
     )
     parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
-    parser.add_argument("-t", "--targets_file", help="targets.txt, whose identifiers name columns")
     parser.add_argument(
-        "-m", "--maps", nargs="?", type=int, const=10, default=0, help="draw the N strongest"
+        "-t",
+        "--targets_file",
+        type=console.existing_file,
+        help="targets.txt, whose identifiers name columns",
     )
-    parser.add_argument("--genes", help="GTF or BED of genes to draw with -m")
+    parser.add_argument(
+        "-m",
+        "--maps",
+        nargs="?",
+        type=console.whole_number,
+        const=10,
+        default=0,
+        help="draw the N strongest",
+    )
+    parser.add_argument(
+        "--genes", type=console.existing_file, help="GTF or BED of genes to draw with -m"
+    )
     parser.add_argument("--rc", action="store_true", help="average both strands")
     parser.add_argument(
         "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
@@ -61,9 +74,14 @@ def _parser() -> argparse.ArgumentParser:
         "--targets", type=console.integers, help="numbers of the targets to score; else all"
     )
     parser.add_argument("--draws", type=int, default=0, help="posterior draws, for intervals")
-    parser.add_argument("--seed", type=int, default=0, help="of draws and background")
     parser.add_argument(
-        "--null", type=int, default=0, help="random variants per type, size and GC for quantiles"
+        "--seed", type=console.whole_number, default=0, help="of draws and background"
+    )
+    parser.add_argument(
+        "--null",
+        type=console.whole_number,
+        default=0,
+        help="random variants per type, size and GC for quantiles",
     )
     parser.add_argument(
         "--window",
@@ -85,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", help="only records here, as chr1:1,000-2,000")
     parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    parser.add_argument("--batch_size", type=int, help="windows at a time")
+    parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
     return parser
 
 
@@ -98,8 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _score(options: argparse.Namespace) -> None:
     from akita_bayes import regions
     from akita_bayes.models import load
+    from akita_bayes.variants import genes, scoring
     from akita_bayes.variants import options as settings
-    from akita_bayes.variants import scoring
 
     region = None if options.region is None else regions.parse(options.region)
     shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
@@ -116,6 +134,8 @@ def _score(options: argparse.Namespace) -> None:
         roi=options.roi,
         intervals=options.intervals,
     )
+    targets = _targets(options.targets_file)
+    annotation = [] if options.genes is None else genes.read(options.genes)
     pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
     model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
     with console.progress("Scoring") as advance:
@@ -125,7 +145,7 @@ def _score(options: argparse.Namespace) -> None:
             fasta=options.fasta,
             out_dir=options.out_dir,
             options=chosen,
-            targets=_targets(options.targets_file),
+            targets=targets,
             region=region,
             shard=shard,
             null=options.null,
@@ -136,7 +156,7 @@ def _score(options: argparse.Namespace) -> None:
         )
     _tell(options, summary)
     if options.maps and summary.results is not None:
-        _draw(model, options, chosen, summary.results)
+        _draw(model, options, chosen, summary.results, annotation)
 
 
 def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:
@@ -167,15 +187,20 @@ def _beside(model: str) -> Path | None:
     return kept if os.access(kept.parent, os.W_OK) else None
 
 
-def _draw(model: Any, options: argparse.Namespace, chosen: "Options", scored: Any) -> None:
+def _draw(
+    model: Any,
+    options: argparse.Namespace,
+    chosen: "Options",
+    scored: Any,
+    annotation: "list[genes.Gene]",
+) -> None:
     import numpy as np
 
     from akita_bayes import files
     from akita_bayes.data.genome import Genome
     from akita_bayes.plots import variants as plots
-    from akita_bayes.variants import engine, genes, shown
+    from akita_bayes.variants import engine, shown
 
-    annotation = [] if options.genes is None else genes.read(options.genes)
     first = next(iter(scored.values))
     strength = np.abs(scored.values[first]).max(axis=1)
     order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")

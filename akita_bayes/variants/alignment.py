@@ -74,6 +74,7 @@ class Alignment(NamedTuple):
         lost: Reference contacts without a counterpart in the alternative.
         gained: Alternative contacts without a counterpart in the reference.
         site: Bins of the frame that hold the event, as (first, one past the last).
+        turned: True when REF is what the pair calls alternative, and ALT is the genome.
     """
 
     reference: Stitch
@@ -82,6 +83,19 @@ class Alignment(NamedTuple):
     lost: int
     gained: int
     site: tuple[int, int]
+    turned: bool = False
+
+    def turn(self) -> "Alignment":
+        """The same comparison with REF and ALT exchanged."""
+        return Alignment(
+            self.alternative,
+            self.reference,
+            self.mask,
+            self.gained,
+            self.lost,
+            self.site,
+            not self.turned,
+        )
 
 
 def align(pair: windows.Pair, geometry: Geometry) -> Alignment:

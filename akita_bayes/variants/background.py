@@ -162,6 +162,7 @@ def build(
 
     Raises:
         VariantError: `count` is too small to say anything.
+        DataError: The file holds no background.
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
@@ -184,11 +185,16 @@ def _load(path: str | Path, identity: str) -> dict[Stratum, Null]:
     held: dict[Stratum, Null] = {}
     if not Path(path).is_file():
         return held
-    with h5py.File(path, "r") as file:
-        for group in file.get(identity, {}).values():
-            key = Stratum(*(group.attrs[field] for field in Stratum._fields))
-            key = Stratum(str(key.kind), int(key.taken), int(key.put), int(key.gc))
-            held[key] = {name: column[:] for name, column in group.items()}
+    try:
+        with h5py.File(path, "r") as file:
+            for group in file.get(identity, {}).values():
+                key = Stratum(*(group.attrs[field] for field in Stratum._fields))
+                key = Stratum(str(key.kind), int(key.taken), int(key.put), int(key.gc))
+                held[key] = {name: column[:] for name, column in group.items()}
+    except (OSError, KeyError, AttributeError):
+        raise errors.DataError(
+            f"{path}: is damaged or holds no background; remove it and run again."
+        ) from None
     return held
 
 

@@ -24,7 +24,13 @@ from akita_bayes.variants import (
     windows,
 )
 from akita_bayes.variants import scores as named_scores
-from akita_bayes.variants.options import Options, geometry_of, region_weights
+from akita_bayes.variants.options import (
+    Options,
+    check_shifts,
+    check_widths,
+    geometry_of,
+    region_weights,
+)
 
 log = logging.getLogger(__name__)
 
@@ -97,9 +103,11 @@ class Engine:
         share: bool = True,
     ) -> None:
         self.geometry = geometry_of(model, options.head)
+        check_shifts(options.shifts, self.geometry)
         self.options = options
         self._genome = genome
         self._scores = named_scores.resolve(options.scores)
+        check_widths(self._scores, self.geometry)
         chosen, held = options.targets, self.geometry.units or 0
         if chosen is not None and not all(0 <= target < held for target in chosen):
             raise errors.VariantError(f"targets {chosen}: the head has {held}, counted from 0.")
@@ -149,7 +157,7 @@ class Engine:
         """Yields the aligned REF and ALT maps of one variant, a draw at a time. [P, T] each."""
         pair = self.pair(variant)
         requests, places = self._requests([pair])
-        aligned = alignment.align(pair, self.geometry)
+        aligned = self._aligned(variant, pair)
         for drawn in self._passes(requests):
             yield aligned, *self._read(aligned, drawn, places[0])
 
@@ -203,7 +211,7 @@ class Engine:
         pairs = [self.pair(group[row]) for row in rows]
         aligned = []
         for row, pair in zip(rows, pairs, strict=True):
-            made = alignment.align(pair, self.geometry)
+            made = self._aligned(group[row], pair)
             aligned.append(made)
             scored.pixels[row] = made.mask.sum(), made.lost, made.gained
             scored.window[row] = _span(pair)
@@ -217,6 +225,10 @@ class Engine:
             if not group[row].reason:
                 self._summarise(scored, row, {k: v[position] for k, v in drawn.items()})
         return scored
+
+    def _aligned(self, variant: records.Variant, pair: windows.Pair) -> alignment.Alignment:
+        made = alignment.align(pair, self.geometry)
+        return made.turn() if variant.swapped else made
 
     def _draw_scores(
         self, pairs: list[windows.Pair], aligned: list[alignment.Alignment]
@@ -304,8 +316,9 @@ class Engine:
         self, made: alignment.Alignment, drawn: NDArray, places: tuple[list[int], list[int]]
     ) -> tuple[NDArray, NDArray]:
         drawn = drawn[..., self._targets] if len(self._targets) != drawn.shape[-1] else drawn
-        reference = made.reference([drawn[place] for place in places[0]])
-        return reference, made.alternative([drawn[place] for place in places[1]])
+        ref, alt = places[::-1] if made.turned else places
+        reference = made.reference([drawn[place] for place in ref])
+        return reference, made.alternative([drawn[place] for place in alt])
 
     def _matrix(self, vector: NDArray) -> NDArray:
         offset = self.geometry.diagonal_offset

@@ -1,6 +1,7 @@
 """What decides a variant's scores, beside the model, the variants and the genome."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from akita_bayes import errors, regions
@@ -47,6 +48,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
             raise errors.VariantError(f'window is "anchored" or "basenji"; got "{self.window}".')
+        if not self.scores:
+            names = ", ".join(named_scores.BY_NAME)
+            raise errors.VariantError(f"name at least one score of {names}.")
         if self.draws < 0 or self.share_windows < 0 or not self.shifts:
             raise errors.VariantError(
                 "draws and share_windows are 0 or more, and shifts has at least one entry."
@@ -71,6 +75,34 @@ def geometry_of(model: Any, head: str | int | None) -> Geometry:
             f"model: head {name} gives no triangle of a contact map, which variant scores need."
         )
     return geometry
+
+
+def check_shifts(shifts: Iterable[int], geometry: Geometry) -> None:
+    """Refuses shifts that move a whole window away.
+
+    Raises:
+        VariantError: One is as long as the window.
+    """
+    for shift in shifts:
+        if abs(shift) >= geometry.seq_length:
+            raise errors.VariantError(
+                f"a shift of {shift:,} leaves nothing of a window of {geometry.seq_length:,} "
+                "bases; give shifts of a few bases."
+            )
+
+
+def check_widths(scores: Iterable[named_scores.Score], geometry: Geometry) -> None:
+    """Refuses insulation over diamonds that the map cannot hold.
+
+    Raises:
+        VariantError: One is wider than the map.
+    """
+    for score in scores:
+        if 2 * score.width > geometry.bins:
+            raise errors.VariantError(
+                f"{score.name} needs {2 * score.width} bins, but the map has {geometry.bins}; "
+                f"the widest is INS{geometry.bins // 2}."
+            )
 
 
 def region_weights(path: str) -> list[tuple[regions.Region, float]]:

@@ -16,6 +16,7 @@ import pysam
 from akita_bayes import dna, errors, regions
 
 COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
 STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
 KINDS = ("SNV", "MNV", "INS", "DEL", "COMPLEX", "DUP", "INV", "BND")
 
@@ -81,6 +82,11 @@ class Variant(NamedTuple):
     def size(self) -> int:
         """Bases that the event touches: the longer of what it takes and what it puts."""
         return max(self.end - self.start, len(self.inserted))
+
+    @property
+    def swapped(self) -> bool:
+        """True when the genome has the ALT: `start` to `inserted` then say how REF is made."""
+        return SWAPPED in self.flags
 
 
 def read(
@@ -165,7 +171,11 @@ def _inside(variant: Variant, region: regions.Region) -> bool:
 
 
 def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
-    """Rows of one pysam record, REF checked against the genome."""
+    """Rows of one pysam record, REF checked against the genome.
+
+    Where the genome has an ALT, as long as REF, in its place, that row has its alleles swapped: it
+    is flagged, and the engine makes REF out of the genome.
+    """
     chrom = reconcile(record.chrom, genome.sizes)
     columns = str(record).rstrip("\n").split("\t")
     info = dict(part.partition("=")[::2] for part in columns[7].split(";"))
@@ -179,6 +189,11 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
     problem = _check_reference(base, chrom, genome)
     for allele, alt in enumerate(alts):
         row = base._replace(allele=allele + 1, alt=alt)
+        if problem and _in_genome(row, chrom, genome):
+            turned = row._replace(ref=row.alt, alt=row.ref)
+            turned = resolve(turned, info, alleles=len(alts), genome=genome)
+            yield turned._replace(ref=row.ref, alt=alt, flags=(*turned.flags, SWAPPED))
+            continue
         row = resolve(row, info, alleles=len(alts), genome=genome)
         if problem and not _skipped(alt):
             row = row._replace(reason=problem)
@@ -204,6 +219,16 @@ def _check_reference(row: Variant, chrom: str | None, genome: Any) -> str:
     if found == row.ref.upper():
         return ""
     return f"REF is {_short(row.ref)} but the genome has {_short(found)}"
+
+
+def _in_genome(row: Variant, chrom: str | None, genome: Any) -> bool:
+    """Whether the genome has an ALT of letters instead of REF.
+
+    Only where both are of one length: else the base that indels share would match by itself.
+    """
+    if chrom is None or len(row.alt) != len(row.ref) or not set(row.alt.upper()) <= set("ACGT"):
+        return False
+    return not _check_reference(row._replace(ref=row.alt), chrom, genome)
 
 
 def _short(letters: str) -> str:

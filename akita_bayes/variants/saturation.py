@@ -118,6 +118,7 @@ def saturation(
     with Genome(fasta) as genome:
         letters = genome.fetch(region).upper()
         geometry = settings.geometry_of(model, chosen.head)
+        settings.check_shifts(chosen.shifts, geometry)
         room = geometry.seq_length - 2 * geometry.crop_bp
         if region.width > room:
             raise errors.VariantError(

@@ -29,6 +29,12 @@ class Score(NamedTuple):
     function: Callable[..., NDArray]
     needs: tuple[str, ...] = ()
 
+    @property
+    def width(self) -> int:
+        """Bins on each side that an insulation diamond needs; 0 for other scores."""
+        given: dict[str, int] = getattr(self.function, "keywords", {})
+        return given.get("width", 0)
+
     def __call__(self, ref: NDArray, alt: NDArray, mask: NDArray, **known: Any) -> NDArray:
         """The score of every target, float32. [T]."""
         given = {name: known[name] for name in self.needs}

@@ -101,12 +101,13 @@ def score_file(
         advance: Called as `advance(rows, total=...)` after every part.
 
     Raises:
-        VariantError: No allele can be scored; says why not.
+        VariantError: No allele can be scored, and why not; or the targets are not the head's.
     """
     out_dir = Path(out_dir)
     options = options or Options()
     with Genome(fasta) as genome:
         scorer = engine.Engine(model, genome, options, batch_size=batch_size)
+        names = _chosen(targets, scorer)
         rows = list(records.read(variants, genome, region=region))
         if not rows:
             raise errors.VariantError(f"{variants}: holds no record to score.")
@@ -134,10 +135,10 @@ def score_file(
             advance(len(rows[start : start + PART]))
     found = [results.load(_part_path(out_dir, part), identity) for part in range(len(starts))]
     parts = [part for part in found if part is not None]
-    whole = results.joined(parts)
+    whole = results.joined(parts) if parts else scorer.score([])
     complete = len(parts) == len(found)
     if complete:
-        _write(out_dir, variants, whole, _chosen(targets, scorer), about, compress)
+        _write(out_dir, variants, whole, names, about, compress)
     return _summary(rows, whole, complete)
 
 
@@ -163,6 +164,11 @@ def _chosen(targets: writers.Targets | None, scorer: engine.Engine) -> writers.T
     numbers = [int(name) for name in scorer.target_names]
     if targets is None:
         return writers.Targets(scorer.target_names, [""] * len(numbers))
+    if len(targets.identifiers) != scorer.geometry.units:
+        raise errors.VariantError(
+            f"{len(targets.identifiers)} targets are named, but the head has "
+            f"{scorer.geometry.units}; give the table of the targets that it was trained on."
+        )
     return writers.Targets(*([column[number] for number in numbers] for column in targets))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,12 +100,14 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     columns = _columns(scored)
+    places: list[tuple[str, int]] = []
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
         try:
             with records.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
                 for number, record in enumerate(reader):
                     line = str(record).rstrip("\n")
+                    places.append((record.chrom, record.pos))
                     if number in rows:
                         line = _annotated(
                             line, record.alts or (), scored, rows.pop(number), columns
@@ -118,7 +120,7 @@ def write_vcf(
             files.remove(plain)
     if rows:
         raise errors.VariantError(f"{source}: has fewer records than were scored.")
-    if str(path).endswith(".gz") and _is_sorted(scored):
+    if str(path).endswith(".gz") and _is_sorted(places):
         pysam.tabix_index(str(path), preset="vcf", force=True)
 
 
@@ -204,15 +206,16 @@ def _token(text: str) -> str:
     return text
 
 
-def _is_sorted(scored: results.Scored) -> bool:
+def _is_sorted(places: Iterable[tuple[str, int]]) -> bool:
+    """Whether chromosomes, by the file's own names, are in one piece and positions rise."""
     seen: set[str] = set()
     last = ("", -1)
-    for variant in scored.variants:
-        if variant.chrom != last[0]:
-            if variant.chrom in seen:
+    for chrom, position in places:
+        if chrom != last[0]:
+            if chrom in seen:
                 return False
-            seen.add(variant.chrom)
-        elif variant.position < last[1]:
+            seen.add(chrom)
+        elif position < last[1]:
             return False
-        last = (variant.chrom, variant.position)
+        last = (chrom, position)
     return True

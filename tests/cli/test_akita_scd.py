@@ -96,6 +96,31 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     assert not (tmp_path / "out" / "scd.h5").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch_size", "-1"], "'-1' is not a whole number of at least 1"),
+        (["-m", "-3"], "'-3' is not a whole number of at least 0"),
+        (["--null", "2", "--seed", "-1"], "'-1' is not a whole number of at least 0"),
+        (["-m", "1", "--genes", "none.gtf"], "none.gtf: no such file"),
+        (["-t", "none.txt"], "none.txt: no such file"),
+    ],
+)
+def test_refuses_before_it_starts(folder, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as stopped:
+        run(folder, tmp_path / "out", *options)
+    assert stopped.value.code == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert message in error
+
+
+def test_reads_genes_before_it_scores(folder, tmp_path, capsys):
+    (tmp_path / "bad.gtf").write_text("chr1\tx\tgene\tone\n")
+    assert run(folder, tmp_path / "out", "-m", "1", "--genes", str(tmp_path / "bad.gtf")) == 2
+    assert "bad.gtf, line 1: is no line of a GTF" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_help_does_not_load_tensorflow():
     code = (
         "import sys; from akita_bayes.cli import akita_scd, akita_sat\n"

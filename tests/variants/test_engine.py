@@ -56,7 +56,7 @@ VARIETY = [
     line(3, alt=other(CHR1[2])),
     line(4090, alt=other(CHR1[4089])),
     line(3000, alt="<DEL>", info="SVTYPE=DEL;END=3400"),
-    f"chr1 3500 {other(CHR1[3499])} {CHR1[3499]}",
+    f"chr1 3500 {other(CHR1[3499])} {other(other(CHR1[3499]))}",
     line(1200, chrom="chr2"),
     line(1200, chrom="chr2"),
 ]
@@ -158,7 +158,8 @@ def test_every_allele_gets_a_row(small_model, variety, long_genome):
     assert table["alt"].tolist() == expected
     reasons = dict(zip(table["alt"] + table["pos"].astype(str), table["reason"], strict=True))
     skipped = {key: value for key, value in reasons.items() if value}
-    assert set(skipped) == {"*1003", "<NON_REF>1003", "<INS>2400", "<DEL>3000", f"{CHR1[3499]}3500"}
+    wrong = f"{other(other(CHR1[3499]))}3500"
+    assert set(skipped) == {"*1003", "<NON_REF>1003", "<INS>2400", "<DEL>3000", wrong}
     assert "larger than" in skipped["<DEL>3000"]
     for name in NAMES:
         unscored = np.isnan(columns(table, name)).all(axis=1)
@@ -187,6 +188,25 @@ def test_sharing_and_batches_change_nothing(model, variety, long_genome, request
         np.testing.assert_allclose(
             batches[0].values[name], batches[1].values[name], rtol=1e-5, atol=1e-6 * scale
         )
+
+
+def test_refuses_shifts_that_leave_nothing(small_model, long_genome):
+    length = small_model.spec.model.seq_length
+    with genome.Genome(long_genome) as opened:
+        engine.Engine(small_model, opened, Options(shifts=(1 - length,)))
+        for shift in (length, -length):
+            with pytest.raises(errors.VariantError, match="leaves nothing of a window"):
+                engine.Engine(small_model, opened, Options(shifts=(0, shift)))
+
+
+def test_refuses_insulation_wider_than_the_map(small_model, long_genome):
+    half = small_model.spec.geometry(0).bins // 2
+    with genome.Genome(long_genome) as opened:
+        engine.Engine(small_model, opened, Options(scores=(f"INS{half}",)))
+        with pytest.raises(errors.VariantError, match=f"the widest is INS{half}"):
+            engine.Engine(small_model, opened, Options(scores=("SCD", f"INS{half + 1}")))
+    with pytest.raises(errors.VariantError, match="at least one score of SCD"):
+        Options(scores=())
 
 
 def test_the_same_allele_twice_scores_zero(small_model, long_genome):
@@ -220,6 +240,33 @@ def test_swapped_alleles_mirror(small_model, write_vcf, long_genome, tmp_path):
             np.testing.assert_allclose(
                 columns(back, name)[0], sign * columns(there, name)[row], rtol=1e-4, atol=1e-6
             )
+
+
+def test_a_file_with_swapped_alleles_mirrors(small_model, write_vcf, long_genome):
+    """Against the same genome, which has the ALT of every record of the second file."""
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    pairs = [
+        (1000, CHR1[999], other[CHR1[999]]),
+        (1500, CHR1[1499:1506], "".join(other[letter] for letter in CHR1[1499:1506])),
+        (2000, CHR1[1999:2100], dna.reverse_complement(CHR1[1999:2100])),
+    ]
+    plain = [line(pos, ref=ref, alt=alt) for pos, ref, alt in pairs]
+    swapped = [f"chr1 {pos} {alt} {ref}" for pos, ref, alt in pairs]
+    there = score(small_model, write_vcf(*plain, header=HEADER), long_genome, scores=NAMES)
+    back = score(
+        small_model, write_vcf(*swapped, header=HEADER, name="b.vcf"), long_genome, scores=NAMES
+    )
+    assert (there["flags"] == "").all()
+    assert back["flags"].tolist() == ["alleles_swapped"] * 3
+    assert back["ref"].tolist() == there["alt"].tolist()
+    assert back["type"].tolist() == there["type"].tolist() == ["SNV", "MNV", "INV"]
+    assert back["pixels_lost"].tolist() == there["pixels_gained"].tolist()
+    for name in NAMES:
+        sign = -1 if name in scores.SIGNED else 1
+        np.testing.assert_allclose(
+            columns(back, name), sign * columns(there, name), rtol=1e-4, atol=1e-6
+        )
+        assert (np.abs(columns(back, name)) > 0).any()
 
 
 def turned_mate(mate):

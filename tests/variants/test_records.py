@@ -56,6 +56,8 @@ def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, sta
     ("line", "reason"),
     [
         ("chr1 5 A C", "REF is A but the genome has T"),
+        ("chr1 5 A <DEL> END=9", "REF is A but the genome has T"),
+        ("chr1 5 TAAA T", "REF is TAAA but the genome has TGCA"),
         ("chr1 5 T *", "overlapping deletion"),
         ("chr1 5 T <*>", "no specific allele"),
         ("chr1 5 T <NON_REF>", "no specific allele"),

@@ -8,7 +8,7 @@ import pandas as pd
 import pysam
 import pytest
 
-from akita_bayes import errors
+from akita_bayes import errors, regions
 from akita_bayes.data import genome
 from akita_bayes.variants import background, engine, records, results, scoring, writers
 from akita_bayes.variants.options import Options
@@ -108,6 +108,43 @@ def test_the_variant_file_comes_back_annotated(small_model, vcf, long_genome, tm
     if compress:
         with pysam.TabixFile(str(tmp_path / name)) as index:
             assert len(list(index.fetch("chr2"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "region"),
+    [
+        ((line(2000), line(1000), line(2500)), "chr1:1-1500"),
+        ((line(1000), line(1500).replace("chr1", "1", 1), line(2000)), None),
+    ],
+)
+def test_an_index_needs_the_whole_file_sorted_by_its_own_names(
+    small_model, write_vcf, long_genome, tmp_path, lines, region
+):
+    header = HEADER.replace("##contig", "##contig=<ID=1>\n##contig", 1)
+    vcf = write_vcf(*lines, header=header, name="mixed.vcf")
+    place = None if region is None else regions.parse(region)
+    run(small_model, vcf, long_genome, tmp_path, region=place, compress=True)
+    with pysam.VariantFile(str(tmp_path / "mixed.scored.vcf.gz")) as file:
+        assert len(list(file)) == 3
+    assert not (tmp_path / "mixed.scored.vcf.gz.tbi").exists()
+
+
+def test_a_shard_may_have_nothing_to_do(small_model, vcf, long_genome, tmp_path):
+    summary = run(small_model, vcf, long_genome, tmp_path, shard=scoring.Shard(9, 10))
+    assert (summary.rows, summary.scored, summary.complete) == (9, 0, False)
+    assert not (tmp_path / "scd.h5").exists()
+
+
+def test_names_are_those_of_the_heads_targets(small_model, vcf, long_genome, tmp_path):
+    with pytest.raises(errors.VariantError, match="1 targets are named, but the head has 2"):
+        run(small_model, vcf, long_genome, tmp_path, targets=writers.Targets(["HFF"], ["one"]))
+    assert not list(tmp_path.glob("parts/*"))
+
+
+def test_a_damaged_background_is_named(small_model, vcf, long_genome, tmp_path):
+    (tmp_path / "null.h5").write_bytes(b"no HDF5")
+    with pytest.raises(errors.DataError, match="is damaged or holds no background"):
+        run(small_model, vcf, long_genome, tmp_path, null=2)
 
 
 def test_shards_and_restarts_give_the_same_file(
