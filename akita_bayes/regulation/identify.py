@@ -72,6 +72,8 @@ class Profile(NamedTuple):
         lower: Lower end of the 95 % interval; None where the data never exclude.
         upper: Upper end; None where the data never exclude.
         verdict: `identified` when both ends are closed, `weakly` when one is.
+        better: How much more probable the best point of the profile is than the fit, in nats; far
+            above 0, the fit has stopped at a lesser optimum.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Profile(NamedTuple):
     lower: float | None
     upper: float | None
     verdict: Verdict
+    better: float
 
 
 def spectrum(fit: fitting.Fit) -> Spectrum:
@@ -142,28 +145,42 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
     def density(theta: NDArray[np.float64]) -> ascent.likelihoods.ValueAndGradient:
         return fit.likelihood.value_and_gradient(theta, fit.fitted)
 
-    best = without_prior(fit.theta, float(density(fit.theta[None]).value[0]))
-    found = {float(fit.theta[index]): best}
-    ends: list[float | None] = []
+    start = without_prior(fit.theta, float(density(fit.theta[None]).value[0]))
+    best = start
+    found = {float(fit.theta[index]): start}
     for direction in (-1.0, 1.0):
-        theta, stride, taken, end = fit.theta, sd, 0, None
-        while end is None and abs(theta[index] - fit.theta[index]) < FARTHEST * prior_sd:
+        theta, stride, taken = fit.theta, sd, 0
+        while abs(theta[index] - fit.theta[index]) < FARTHEST * prior_sd:
             moved = ascent.climb(density, theta + direction * stride * along, root, steps=steps)
             value = without_prior(moved.theta, moved.value)
             found[float(moved.theta[index])] = value
             best = max(best, value)
             if best - value > DROP95:
-                roots = np.sqrt([best - found[float(theta[index])], DROP95, best - value])
-                share = (roots[1] - roots[0]) / (roots[2] - roots[0])
-                end = float(theta[index] + share * (moved.theta[index] - theta[index]))
+                break
             theta, taken = moved.theta, taken + 1
             stride = sd if taken < points else 2 * stride
-        ends.append(end)
-    closed = sum(end is not None for end in ends)
-    verdicts: tuple[Verdict, ...] = ("not identified", "weakly identified", "identified")
     at = np.array(sorted(found))
     drop = best - np.array([found[value] for value in at])
-    return Profile(name, at, drop, ends[0], ends[1], verdicts[closed])
+    top = int(drop.argmin())
+    lower = _crossing(at[top::-1], drop[top::-1])
+    upper = _crossing(at[top:], drop[top:])
+    closed = (lower is not None) + (upper is not None)
+    verdicts: tuple[Verdict, ...] = ("not identified", "weakly identified", "identified")
+    return Profile(name, at, drop, lower, upper, verdicts[closed], best - start)
+
+
+def _crossing(at: NDArray[np.float64], drop: NDArray[np.float64]) -> float | None:
+    """Where a profile, from its maximum on, first drops by DROP95; its root is taken as straight.
+
+    None where it never does.
+    """
+    beyond = np.flatnonzero(drop > DROP95)
+    if not len(beyond):
+        return None
+    last = int(beyond[0])
+    inner, outer = np.sqrt(drop[last - 1]), np.sqrt(drop[last])
+    share = (np.sqrt(DROP95) - inner) / (outer - inner)
+    return float(at[last - 1] + share * (at[last] - at[last - 1]))
 
 
 def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
@@ -191,6 +208,11 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
             f"{found.name}: {found.verdict} by its profile likelihood; 95 % interval "
             f"{lower} to {upper}."
         )
+        if found.better > DROP95:
+            lines.append(
+                f"{found.name}: its profile found an optimum {found.better:.1f} nats above the "
+                "fit's; fit again with more starts or another seed."
+            )
     values = spectrum(fit).values
     strong = int((values > 1 / STRONG**2 - 1).sum())
     lines.append(

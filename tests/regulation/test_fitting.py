@@ -1,10 +1,11 @@
 import logging
+import types
 
 import numpy as np
 import pytest
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import ascent, fitting, gauge, identify
+from akita_bayes.regulation import ascent, fitting, gauge, identify, likelihood
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,39 @@ def test_a_profile_is_the_curvature_where_the_likelihood_is_gaussian(fit):
     name = "b.bases[0,0]"
     found, laplace = identify.profile(fit, name), fit.interval(name)
     assert found.upper - found.lower == pytest.approx(laplace.upper - laplace.lower, rel=0.3)
+
+
+@pytest.mark.parametrize("short", [3.0, -3.0, 0.0])
+def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
+    """A fit that stopped short lies outside the interval; that of a Gaussian is +- 1.96 sd."""
+    covariance = np.array([[4.0, 1.2], [1.2, 1.0]])
+    precision = np.linalg.inv(covariance)
+
+    def value_and_gradient(theta, weight):
+        value = -0.5 * np.einsum("si,ij,sj->s", theta, precision, theta)
+        return likelihood.ValueAndGradient(value, -theta @ precision)
+
+    stopped = types.SimpleNamespace(
+        parameters=types.SimpleNamespace(
+            names=("x", "y"), prior_mean=np.zeros(2), prior_sd=np.full(2, 1e3)
+        ),
+        covariance=covariance,
+        theta=short * covariance[0] / 2.0,
+        fitted=None,
+        likelihood=types.SimpleNamespace(value_and_gradient=value_and_gradient),
+    )
+    found = identify.profile(stopped, "x")
+    assert found.lower == pytest.approx(-fitting.Z95 * 2, abs=0.02)
+    assert found.upper == pytest.approx(fitting.Z95 * 2, abs=0.02)
+    assert found.better == pytest.approx(short**2 / 2, abs=0.01)
+    assert found.verdict == "identified"
+
+
+def test_a_lesser_optimum_is_said_to_be_one(fit):
+    profile = identify.profile(fit, "ab")
+    assert "nats above the fit's" not in identify.in_words(fit, (profile,))
+    better = profile._replace(better=15.5)
+    assert "found an optimum 15.5 nats above the fit's" in identify.in_words(fit, (better,))
 
 
 def test_what_the_data_do_not_hold_is_said_to_be_open(experiment):
