@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from akita_bayes import triangle
 from akita_bayes.geometry import Geometry
 from akita_bayes.regions import Region
-from akita_bayes.variants import alignment, engine, genes, records
+from akita_bayes.variants import alignment, engine, genes, records, windows
 
 
 class Placed(NamedTuple):
@@ -20,13 +20,30 @@ class Placed(NamedTuple):
     spans: list[tuple[float, float]]
 
 
+class Stretch(NamedTuple):
+    """Bins of the frame that are one stretch of the genome.
+
+    Attributes:
+        first: Where it starts, in bins, fractions included.
+        last: Where it ends.
+        region: The reference bases that it is.
+        strand: 1, or -1 when they run from right to left.
+    """
+
+    first: float
+    last: float
+    region: Region
+    strand: int
+
+
 class Shown(NamedTuple):
     """One variant and one target, in the frame's bins.
 
     Attributes:
         title: What the variant is.
-        region: Reference bases under the frame, for the axes; the frame of an insertion,
-            duplication or junction runs on beyond it.
+        region: As many bases as the frame has, from its first reference base on: the scale of the
+            axes.
+        stretches: What the frame's bins are; new letters and padding are in none.
         ref: REF map, mean over draws, NaN below the diagonal offset and where the frame shows what
             REF lacks. [N, N].
         alt: ALT map, likewise.
@@ -38,6 +55,7 @@ class Shown(NamedTuple):
 
     title: str
     region: Region
+    stretches: list[Stretch]
     ref: NDArray[np.float32]
     alt: NDArray[np.float32]
     mask: NDArray[np.bool_]
@@ -88,6 +106,7 @@ def collect(
     return Shown(
         _title(variant),
         Region(chrom, start, start + geometry.bins * geometry.bin_width),
+        _stretches(view, frame, geometry),
         matrix(mean_ref),
         matrix(mean_alt),
         matrix(aligned.mask, False),
@@ -95,6 +114,21 @@ def collect(
         aligned.site,
         [placed for gene in annotation if (placed := _place(gene, view, names, geometry)).spans],
     )
+
+
+def _stretches(view: alignment.Pieces, frame: windows.Window, geometry: Geometry) -> list[Stretch]:
+    edges = np.concatenate([[0], np.cumsum(view.length)])
+    found = []
+    for number in np.unique(view.segment):
+        held = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
+        segment = frame.allele[number]
+        if len(held):
+            first, last = edges[held[0]], edges[held[-1] + 1]
+            start = int(view.start[held].min())
+            region = Region(segment.chrom, start, start + int(last - first))
+            left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
+            found.append(Stretch(left, right, region, segment.strand))
+    return found
 
 
 def _seen(stitch: alignment.Stitch) -> NDArray[np.bool_]:

@@ -24,8 +24,9 @@ def what(**changes):
         shown.Placed("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
     ]
     base = shown.Shown(
-        "chr1:1,000 DEL", regions.Region("chr1", 0, BINS * 2048), ref, alt, mask, None, (9, 12),
-        genes,
+        "chr1:1,000 DEL", regions.Region("chr1", 0, BINS * 2048),
+        [shown.Stretch(0.0, BINS, regions.Region("chr1", 0, BINS * 2048), 1)],
+        ref, alt, mask, None, (9, 12), genes,
     )  # fmt: skip
     return base._replace(**changes)
 
@@ -57,6 +58,38 @@ def test_sd_gets_its_own_panel_and_genes_may_be_missing():
     figure = plots.figure(what(sd=sd, genes=[]), width=4)
     assert titles(figure)[-1] == "sd of ALT - REF"
     assert not any(text.get_text() == "ABC >" for axes in figure.axes for text in axes.texts)
+
+
+def ticks(figure):
+    axes = next(axes for axes in figure.axes if "insulation" in axes.get_ylabel())
+    labels = [axes.xaxis.get_major_formatter()(at, k) for k, at in enumerate(axes.get_xticks())]
+    return dict(zip(labels, axes.get_xticks(), strict=True))
+
+
+def test_a_junction_has_the_positions_of_both_its_sides():
+    """Ten bins of chr2 from right to left, then ten of chr1."""
+    stretches = [
+        shown.Stretch(0.0, 10.0, regions.Region("chr2", 100_000, 120_480), -1),
+        shown.Stretch(10.0, 20.0, regions.Region("chr1", 40_000, 60_480), 1),
+    ]
+    found = ticks(plots.figure(what(stretches=stretches), width=4))
+    assert found == {
+        "chr2\n120 kb": 480,
+        "chr2\n110 kb": 10_480,
+        "chr2\n100 kb": 20_480,
+        "chr1\n50 kb": 30_480,
+        "chr1\n60 kb": 40_480,
+    }
+    plain = ticks(plots.figure(what(), width=4))
+    assert plain["15 kb"] == 15_000
+
+
+def test_a_gene_at_the_border_keeps_its_name():
+    genes = [shown.Placed("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
+    figure = plots.figure(what(genes=genes), width=4)
+    (text,) = [text for axes in figure.axes for text in axes.texts if "LONG" in text.get_text()]
+    assert text.get_ha() == "right"
+    assert text.get_position()[0] == BINS * 2048
 
 
 @pytest.mark.parametrize("method", ["ism", "gradient", "deletion"])

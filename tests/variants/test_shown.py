@@ -54,6 +54,29 @@ def test_genes_follow_the_frame(small_model, long_genome):
     assert again - first == pytest.approx(3)
 
 
+def test_the_frame_knows_what_its_bins_are(small_model, long_genome):
+    snv = collect(small_model, long_genome, "SNV")
+    assert snv.stretches == [shown.Stretch(0.0, 12.0, snv.region, 1)]
+    first, copy = collect(small_model, long_genome, "DUP").stretches
+    assert (first.region.end, copy.region.start) == (2048, 2000)
+    assert first.last == copy.first
+    before, after = collect(small_model, long_genome, "INS").stretches
+    assert before.region.end == after.region.start == 2000
+    bases = (after.first - before.last) * before.region.width / (before.last - before.first)
+    assert bases == pytest.approx(48)
+
+
+def test_a_turned_side_runs_from_right_to_left(small_model, long_genome):
+    mate = records.Breakend("chr2", 1500, True, False)  # [chr2:1501[t
+    row = records.Variant(0, 1, "chr1", 1999, ".", "N", "[chr2:1501[N", "BND", 1999, 2000, "", mate)
+    with genome.Genome(long_genome) as opened:
+        scorer = engine.Engine(small_model, opened, Options())
+        far, near = shown.collect(scorer, row).stretches
+    assert (far.strand, near.strand) == (-1, 1)
+    assert far.region.chrom == "chr2"
+    assert (far.region.start, near.region.start) == (1500, 1999)
+
+
 def test_draws_give_an_sd_of_the_difference(latent_model, long_genome):
     what = collect(latent_model, long_genome, "SNV", draws=5)
     assert (what.sd[what.mask] > 0).any()
