@@ -36,12 +36,18 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         help="further run directories, comma-separated; the scales are of all together",
     )
-    parser.add_argument("--draws", type=int, default=32, help="posterior draws per window")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws and the bootstrap")
+    parser.add_argument(
+        "--draws", type=console.positive_integer, default=32, help="posterior draws per window"
+    )
+    parser.add_argument(
+        "--seed", type=console.whole_number, default=0, help="of the draws and the bootstrap"
+    )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument("--split", default="test", help="split to judge on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the scales on")
-    parser.add_argument("--distances", type=int, default=8, help="strata of genomic distance")
+    parser.add_argument(
+        "--distances", type=console.positive_integer, default=8, help="strata of genomic distance"
+    )
     return parser
 
 

@@ -27,7 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name in ("genome_mb", "depth", "replicates", "seq_length", "stride")
             if (value := getattr(options, name)) is not None
         }
-        chosen = dataclasses.replace(design.PRESETS[options.preset], **changes)
+        preset = design.PRESETS[options.preset]
+        # Contacts reach at least across a window.
+        changes["max_distance"] = max(preset.max_distance, options.seq_length or 0)
+        chosen = dataclasses.replace(preset, **changes)
         with console.progress("simulating") as advance:
             dataset.simulate(
                 options.out,
@@ -45,18 +48,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_simulate.py --preset small -o data/simulated")
     add = parser.add_argument
-    add("-o", "--out", metavar="DIR", required=True, help="folder to write")
+    add(
+        "-o",
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="folder to write; a former simulation is replaced",
+    )
     add(
         "--preset",
         choices=("tiny", "small", "medium"),
         default="small",
         help="what the options below do not change: seconds, the demo, the benchmarks",
     )
-    add("--genome_mb", type=float, help="megabases for training; held-out ones are added")
-    add("--depth", type=float, help="read pairs per kb and cell type, 5 kb or more apart")
-    add("--replicates", type=int, help="experiments that share the depth, at least 2")
-    add("--seq_length", type=int, help="bases of a window")
-    add("--stride", type=int, help="bases from one training window to the next")
+    add(
+        "--genome_mb",
+        type=console.positive_number,
+        help="megabases for training; held-out ones are added",
+    )
+    add(
+        "--depth",
+        type=console.positive_number,
+        help="read pairs per kb and cell type, 5 kb or more apart",
+    )
+    add(
+        "--replicates",
+        type=console.positive_integer,
+        help="experiments that share the depth, at least 2",
+    )
+    add("--seq_length", type=console.positive_integer, help="bases of a window")
+    add(
+        "--stride", type=console.positive_integer, help="bases from one training window to the next"
+    )
     add("--seed", type=console.whole_number, default=0, help="the same seed gives the same data")
     add(
         "-p",

@@ -28,7 +28,11 @@ def _parser() -> argparse.ArgumentParser:
         "data_dir", nargs="+", help="data directory; one for each head, in the order of the spec"
     )
     parser.add_argument("-o", "--out_dir", default="train_out", help="run directory to write")
-    parser.add_argument("--epochs", type=int, help="at most so many, instead of train_epochs_max")
+    parser.add_argument(
+        "--epochs",
+        type=console.positive_integer,
+        help="at most so many, instead of train_epochs_max",
+    )
     parser.add_argument("--seed", type=console.whole_number, help="instead of the spec's")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT_DIR")
     parser.add_argument(

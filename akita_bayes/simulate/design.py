@@ -4,6 +4,7 @@ import dataclasses
 
 from akita_bayes import errors
 from akita_bayes.regions import Region
+from akita_bayes.simulate.chromatin import DIAGONAL_OFFSET
 from akita_bayes.simulate.genome import Landscape
 from akita_bayes.simulate.physics import Physics
 
@@ -50,9 +51,19 @@ class Design:
                     f"{name} {getattr(self, name)} is no whole number of "
                     f"{self.physics.bin_size}-bp bins."
                 )
+        if self.stride <= 0:
+            raise errors.DataError(
+                f"stride {self.stride}: windows must move on; choose a bin or more."
+            )
+        if (self.seq_length - 2 * self.crop) // self.physics.bin_size <= DIAGONAL_OFFSET:
+            raise errors.DataError(
+                f"seq_length {self.seq_length}: nothing is left of a map that loses {self.crop} bp "
+                "on each side; choose longer windows."
+            )
         if self.max_distance < self.seq_length:
             raise errors.DataError(
-                f"max_distance {self.max_distance} is shorter than a window of {self.seq_length}."
+                f"max_distance {self.max_distance} is shorter than a window of {self.seq_length}; "
+                "simulate contacts up to a window's length, or farther."
             )
         if self.replicates < 2 or self.depth <= 0:
             raise errors.DataError(

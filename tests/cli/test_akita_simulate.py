@@ -24,10 +24,19 @@ def test_options_change_the_preset(tmp_path, capsys):
     assert 0 < replicate < best < 1
 
 
+def test_windows_longer_than_the_contacts_of_a_preset_lengthen_these(tmp_path):
+    options = "--preset tiny --genome_mb 0.3 --seq_length 65536 --no_coolers -p 1"
+    assert akita_simulate.main([*options.split(), "-o", str(tmp_path / "sim")]) == 0
+    assert parameters.read(tmp_path / "sim").max_distance == 65536
+    found = statistics.read(tmp_path / "sim")
+    assert (found.seq_length, found.bins) == (65536, 120)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ("--replicates 1", "at least 2 replicates"),
+        ("--seq_length 5120", "nothing is left of a map that loses 2048 bp on each side"),
         ("--seq_length 1000", "no whole number of 512-bp bins"),
         ("--genome_mb 0.01", "fewer than four windows"),
     ],

@@ -85,7 +85,7 @@ REFUSED = {
     "weights that are none": (["params.json", "data", "--restore", "params.json"], "params.json"),
     "a seed below 0": (["params.json", "data", "--seed", "-1"], "'-1' is not a whole number"),
     "no step": (["params.json", "data", "--checkpoint_steps", "0"], "'0' is not a whole number"),
-    "no epoch": (["params.json", "data", "--epochs", "0"], "train_epochs_max"),
+    "no epoch": (["params.json", "data", "--epochs", "0"], "'0' is not a whole number"),
 }
 
 

@@ -42,3 +42,26 @@ def test_a_command_is_tested_and_documented(repository, command: str):
     )
     architecture = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert f"`{command}.py`" in architecture
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        *(("akita_calibrate", f"{name} 0") for name in ("--distances", "--draws")),
+        ("akita_calibrate", "--seed -1"),
+        ("akita_train", "--epochs -3"),
+        *(("akita_simulate", f"{name} 0") for name in ("--depth", "--stride", "--seq_length")),
+        ("akita_simulate", "--genome_mb nan"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_any_work(command: str, number: str, capsys):
+    given = {"akita_calibrate": "run data", "akita_train": f"{__file__} data"}.get(command, "")
+    name, value = number.split()
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module(f"akita_bayes.cli.{command}").main(
+            [*given.split(), "-o", "out", name, value]
+        )
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: argument ")
+    assert f"{name}: {value!r} is not" in line
