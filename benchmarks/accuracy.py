@@ -167,6 +167,8 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
     target = np.stack([each.target for each in report.tested])
     mask = np.stack([each.mask for each in report.tested])
     after = report.after
+    spread = np.stack([each.epistemic_sd for each in report.tested])
+    stated = spread / report.recalibration.factors(mean.shape[1]).epistemic
     coverage = [
         stratum["coverage_90%"]["estimate"]
         for target_strata in after["strata"]
@@ -186,10 +188,19 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         "coverage_90": after["overall"]["coverage_90%"]["estimate"],
         "coverage_90_lowest": min(coverage),
         "coverage_90_highest": max(coverage),
+        "truth_90_stated": _covers(truth - mean, stated, mask),
+        "truth_90": _covers(truth - mean, spread, mask),
         **_strangeness(model, data),
         "kl": _of_best(history, "valid_kl"),
         "active_units": _of_best(history, "valid_active_units"),
     }
+
+
+def _covers(error: Any, sd: Any, mask: Any) -> float | None:
+    """Share of pixels whose truth lies in the central 90 % interval of the mean alone."""
+    if not sd.any():
+        return None
+    return float(np.mean(np.abs(error[mask]) < scipy.stats.norm.ppf(0.95) * sd[mask]))
 
 
 def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:

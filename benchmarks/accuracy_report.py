@@ -31,6 +31,8 @@ COLUMNS = {
     "coverage_90": ("90 % covers", 3),
     "coverage_90_lowest": ("lowest stratum", 3),
     "coverage_90_highest": ("highest", 3),
+    "truth_90_stated": ("truth in 90 %, as stated", 2),
+    "truth_90": ("truth in 90 %, recalibrated", 2),
     "epistemic_shuffled": ("sd shuffled / test", 2),
     "epistemic_gc": ("sd GC-shifted / test", 2),
     "kl": ("KL, nats", 0),
@@ -79,20 +81,22 @@ def figure(result: Mapping[str, Any]) -> matplotlib.figure.Figure:
     """
     frame = pd.DataFrame(list(result["rows"]))
     names = list(dict.fromkeys(frame["model"]))
-    drawn = matplotlib.figure.Figure(figsize=(11, 0.42 * len(names) + 1.4), layout="constrained")
-    panels = drawn.subplots(1, 4, sharey=True)
+    drawn = matplotlib.figure.Figure(figsize=(13.5, 0.42 * len(names) + 1.4), layout="constrained")
+    panels = drawn.subplots(1, 5, sharey=True)
     for axes, fields, title in zip(
         panels,
         (
             {"pearson": "data", "pearson_truth": "noise-free truth"},
             {"crps": "own sd", "crps_constant_sd": "constant sd"},
             {"coverage_90": "all pixels; line: strata of distance"},
+            {"truth_90_stated": "as stated", "truth_90": "recalibrated"},
             {"epistemic_shuffled": "shuffled", "epistemic_gc": "GC-shifted"},
         ),
         (
             "Pearson r with",
             "CRPS (low is good)",
-            "90 % interval covers",
+            "90 % interval covers data",
+            "90 % epistemic, the truth",
             "epistemic sd, strange / test",
         ),
         strict=True,
@@ -102,7 +106,8 @@ def figure(result: Mapping[str, Any]) -> matplotlib.figure.Figure:
     ceiling = np.mean(result["ceiling"]["test"]["target_truth_pearson"])
     panels[0].axvline(ceiling, color="#777777", lw=0.8, ls="--")
     _coverage(panels[2], frame, names)
-    panels[3].axvline(1, color="#777777", lw=0.8, ls="--")
+    panels[3].axvline(0.9, color="#777777", lw=0.8, ls="--")
+    panels[4].axvline(1, color="#777777", lw=0.8, ls="--")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
     return drawn

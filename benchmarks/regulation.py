@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     if options.libraries:
         work["fit_joint"] = functools.partial(_fit, JOINT, options.libraries)
-        work["posterior_joint"] = functools.partial(posterior, JOINT, options.libraries)
+        work["posterior_joint"] = functools.partial(
+            posterior, JOINT, options.libraries, "--bootstrap", "0"
+        )
     names = options.only.split(",") if options.only else list(work)
     found = {}
     if options.result.is_file():
@@ -98,9 +100,9 @@ def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, A
     }
 
 
-def posterior(spec: Path, data: Path) -> dict[str, Any]:
+def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
     """`mpra_posterior.py`: the interaction by three methods, and how well the chains mixed."""
-    summary, timing = _command("mpra_posterior.py", spec, data, cores=4)
+    summary, timing = _command("mpra_posterior.py", spec, data, *arguments, cores=4)
     return {
         **timing,
         "interaction": {

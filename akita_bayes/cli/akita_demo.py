@@ -148,7 +148,7 @@ def _windows(report: "Report") -> tuple[int, int]:
 def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
     """What the model does not know of a map; of one without a posterior, how data scatter."""
     if belief.epistemic_sd.any():
-        return "sd of the prediction", belief.epistemic_sd
+        return "epistemic sd", belief.epistemic_sd
     return "sd of a measurement", belief.sd
 
 

@@ -135,8 +135,8 @@ def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:
     prediction = _with_noise(prediction, fitted)
     factors = fitted.factors(len(prediction.mean))
     return prediction._replace(
-        epistemic_sd=prediction.epistemic_sd * factors,
-        aleatoric_sd=prediction.aleatoric_sd * factors,
+        epistemic_sd=prediction.epistemic_sd * factors.epistemic,
+        aleatoric_sd=prediction.aleatoric_sd * factors.aleatoric,
     )
 
 
@@ -155,9 +155,9 @@ def _summary(found: list[Prediction], groups: strata.Strata, seed: int) -> dict[
 def _draws_of_first(
     model: Any, data_dir: str | Path, split: str, fitted: Recalibration, **options: Any
 ) -> NDArray[np.float32]:
-    """Draws whose standard deviation is the recalibrated one. [S, P, T]."""
+    """Draws whose standard deviation is the recalibrated epistemic one. [S, P, T]."""
     first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
     x = first["sequence"].numpy()
     draws = np.stack([y[0] for y in posterior.draw(model, x, **options)])
     mean = draws.mean(0)
-    return mean + (draws - mean) * fitted.factors(len(mean))
+    return mean + (draws - mean) * fitted.factors(len(mean)).epistemic

@@ -1,29 +1,39 @@
-r"""A scale a target and distance that makes stated intervals true on data the model never fitted.
+r"""Factors on both parts of a standard deviation that make stated intervals true on unseen data.
 
-The standardised residuals r = (y - m) / s of a calibrated Gaussian prediction have |r| quantiles
-z_c = Phi^-1((1 + c) / 2). For each target and distance stratum the scale
+A posterior that is narrower than what the model does not know (a variational one is, by its
+objective; so is SWAG's at a small step size) and a noise that was learned together with it can err
+in opposite ways, so each has its own factor. In every target and distance stratum, the variance of
+a residual r = y - m is a^2 e^2 + b^2 n^2, e the epistemic sd and n the noise, and
 
-    a = sum_c z_c q_c / sum_c z_c^2
+    a, b = argmin sum_i log v_i / 2 + r_i^2 / (2 v_i) + (log^2 a + log^2 b) / 2
 
-regresses the observed quantiles q_c of |r| on z_c through the origin, over the levels that are
-reported (`calibration.LEVELS`); s is then multiplied by a. One number a stratum cannot overfit,
-and, unlike a maximum-likelihood scale, it is not moved by a few outliers. Rescaling on held-out
-data: Kuleshov, Fenner & Ermon 2018; scaling of variances: Levi et al. 2022.
+The last term, a log-normal prior of one measurement's weight, decides what the data do not: a
+stays 1 where no draw differs. The pixels of a stratum tell a from b because e differs among them:
+where the model is unsure the residuals are larger, or else a is small. Then both are multiplied by
+one more factor, so that intervals hold what they say: with q_c the observed quantiles of |r| / s
+and z_c = Phi^-1((1 + c) / 2) those of a calibrated Gaussian prediction,
+
+    s <- s sum_c z_c q_c / sum_c z_c^2
+
+regresses the observed on the normal quantiles through the origin, over the levels that are reported
+(`calibration.LEVELS`), and a few outliers do not move it. Rescaling on held-out data: Kuleshov,
+Fenner & Ermon 2018; scaling of variances: Levi et al. 2022.
 
 A model that has not learned its observation noise is first given one by moments: in each stratum
-the mean of (y - m)^2 less the epistemic variance.
+the mean of r^2 less the epistemic variance.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+import scipy.optimize
 import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.evaluate import calibration
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.models.recalibration import Recalibration, Table
 
 # |r| is binned finely instead of kept: quantiles to 0.4 %, memory independent of the pixels.
 _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])
@@ -57,9 +67,10 @@ class Prediction(NamedTuple):
 def fit(
     predictions: list[Prediction], strata: strata_.Strata, diagonal_offset: int
 ) -> Recalibration:
-    """Fits the scales, and the observation noise where the model has none.
+    """Fits the factors, and the observation noise where the model has none.
 
-    A stratum without a measured pixel takes the value of its target as a whole.
+    A stratum without a measured pixel takes the value of its target as a whole, and a target
+    without one that of all.
 
     Raises:
         DataError: No pixel was measured.
@@ -73,13 +84,26 @@ def fit(
         noise = _noise(predictions, strata)
         spread = noise[:, strata.index].T
         predictions = [each._replace(aleatoric_sd=spread) for each in predictions]
-    scale = _scales(predictions, strata)
+    factors = _parts(predictions, strata)
+    epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
+    predictions = [
+        each._replace(
+            epistemic_sd=each.epistemic_sd * epistemic, aleatoric_sd=each.aleatoric_sd * aleatoric
+        )
+        for each in predictions
+    ]
+    factors *= _scales(predictions, strata)
     return Recalibration(
         tuple(int(edge) for edge in strata.edges),
-        tuple(tuple(float(value) for value in row) for row in scale),
-        None if noise is None else tuple(tuple(float(v) for v in row) for row in noise),
+        _table(factors[0]),
+        _table(factors[1]),
+        None if noise is None else _table(noise),
         diagonal_offset,
     )
+
+
+def _table(values: NDArray[np.float64]) -> Table:
+    return tuple(tuple(float(value) for value in row) for row in values)
 
 
 def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
@@ -91,6 +115,61 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
         sums += [strata.sums(values) for values in (squared, epistemic, each.mask)]
     squared, epistemic, pixels = _filled(sums)
     return np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels)
+
+
+def _parts(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
+    """Most probable factors on the epistemic sd and on the noise. [2, T, D]."""
+    targets = predictions[0].mask.shape[-1]
+    found = np.empty((2, targets, strata.count))
+    for t in range(targets):
+        for d in range(strata.count):
+            found[:, t, d] = _factors(*_pixels(predictions, strata, t, d))
+    return found
+
+
+def _pixels(
+    predictions: list[Prediction], strata: strata_.Strata, target: int, stratum: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Squared residuals, epistemic variances and noise variances of measured pixels. [n] each."""
+    everywhere, one = np.arange(len(strata.index)), np.array([target])
+    every = np.arange(predictions[0].mask.shape[-1])
+    here = np.flatnonzero(strata.index == stratum)
+    blocks = [np.ix_(here, one), np.ix_(everywhere, one), np.ix_(everywhere, every)]
+    block = next(each for each in blocks if any(window.mask[each].any() for window in predictions))
+    parts = []
+    for each in predictions:
+        seen = each.mask[block]
+        residual = each.target[block] - each.mean[block]
+        parts.append(
+            [residual[seen], each.epistemic_sd[block][seen], each.aleatoric_sd[block][seen]]
+        )
+    residual, epistemic, noise = np.square(np.concatenate(parts, axis=1, dtype=np.float64))
+    return residual, epistemic, noise
+
+
+def _factors(
+    squared: NDArray[np.float64], epistemic: NDArray[np.float64], noise: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The most probable [a, b] for squared residuals and both variances. [n] -> [2]."""
+    least = 1e-12 * squared.mean() + np.finfo(float).tiny
+
+    def loss(logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        parts = np.exp(2 * logarithms)[:, None] * [epistemic, noise]
+        variance = parts.sum(0) + least
+        value = (np.log(variance) + squared / variance).sum() / 2
+        slope = (parts * (1 / variance - squared / variance**2)).sum(1)
+        prior = (logarithms**2).sum() / 2
+        return (value + prior) / len(squared), (slope + logarithms) / len(squared)
+
+    # from the best common factor, and from there with most of the variance epistemic
+    common = np.log(max(squared.sum() / max((epistemic + noise).sum(), least), 1e-12)) / 2
+    lift = np.log(max(squared.sum() / max(epistemic.sum(), least), 1.0)) / 2
+    begins = ([common, common], [np.clip(lift, -5, 5), common - 0.7])
+    found = [
+        scipy.optimize.minimize(loss, np.clip(begin, -5, 5), jac=True, method="L-BFGS-B")
+        for begin in begins
+    ]
+    return np.exp(min(found, key=lambda each: each.fun).x)
 
 
 def _scales(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:

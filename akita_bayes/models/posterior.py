@@ -32,7 +32,8 @@ class Posterior(NamedTuple):
         aleatoric_sd: Observation noise: how measurements scatter around the map. Zero for a model
             that has learned none and is not recalibrated.
         quantiles: Level -> quantile of the normal distribution of a measurement.
-        draws: Every draw, when asked for. [S, B, P, T].
+        draws: Every draw, when asked for, as far from the mean as the epistemic sd says.
+            [S, B, P, T].
     """
 
     mean: NDArray[np.float32]
@@ -280,12 +281,13 @@ def _summary(
     aleatoric = np.broadcast_to(np.float32(0) if learned is None else learned, mean.shape)
     if recalibration is not None:
         factors = recalibration.factors(pixels)
-        epistemic, aleatoric = epistemic * factors, aleatoric * factors
+        epistemic, aleatoric = epistemic * factors.epistemic, aleatoric * factors.aleatoric
+        kept = [mean + (y - mean) * factors.epistemic for y in kept]
     sd = np.hypot(epistemic, aleatoric)
     return Posterior(
         np.asarray(mean, np.float32),
         np.asarray(epistemic, np.float32),
         np.asarray(aleatoric, np.float32),
         {q: np.asarray(mean + scipy.stats.norm.ppf(q) * sd, np.float32) for q in quantiles},
-        np.stack(kept) if keep_draws else None,
+        np.stack(kept).astype(np.float32) if keep_draws else None,
     )

@@ -7,25 +7,27 @@ that only the same members have.
 
 import dataclasses
 import hashlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
 
-_log = logging.getLogger(__name__)
-
 FILE = "recalibration.json"
 
 WEIGHTS = "model_best.keras"
 
-_ANY_HEAD = ""
-
 Table = tuple[tuple[float, ...], ...]
+
+
+class Factors(NamedTuple):
+    """What both parts of a standard deviation are multiplied by. [P, T] each."""
+
+    epistemic: NDArray[np.float32]
+    aleatoric: NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,20 +36,22 @@ class Recalibration:
 
     Attributes:
         edges: Distances in bins at which strata begin, and the end of the last. [D + 1].
-        scale: Factors on the predictive standard deviation, both parts alike. [T][D].
+        epistemic: Factors on the standard deviation over draws. [T][D].
+        aleatoric: Factors on the observation noise. [T][D].
         noise: Observation noise of a model that has not learned its own, before the factor; None
             for one that has. [T][D].
         diagonal_offset: First diagonal of the triangle.
     """
 
     edges: tuple[int, ...]
-    scale: Table
+    epistemic: Table
+    aleatoric: Table
     noise: Table | None
     diagonal_offset: int
 
-    def factors(self, pixels: int) -> NDArray[np.float32]:
-        """The factor of every pixel and target. [P, T]."""
-        return self._spread(self.scale, pixels)
+    def factors(self, pixels: int) -> Factors:
+        """The factors of every pixel and target."""
+        return Factors(self._spread(self.epistemic, pixels), self._spread(self.aleatoric, pixels))
 
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
         """The observation noise of every pixel and target, where the model has none. [P, T]."""
@@ -75,7 +79,6 @@ def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
     path = Path(runs[0]) / FILE
     held = _read(path)
     if len(runs) == 1:
-        held["heads"].pop(_ANY_HEAD, None)
         held["heads"][head] = fitted
     else:
         held["ensembles"].setdefault(_key(runs), {})[head] = fitted
@@ -94,13 +97,7 @@ def load(runs: Sequence[str | Path], heads: Sequence[str]) -> dict[str, Recalibr
         DataError: A file is not one of recalibrations.
     """
     if len(runs) == 1:
-        path = Path(runs[0]) / FILE
-        found = _read(path)["heads"]
-        whichever = found.pop(_ANY_HEAD, None)
-        if whichever is not None and len(heads) == 1:
-            found = {heads[0]: whichever, **found}
-        elif whichever is not None:
-            _log.warning("%s: does not say of which head; run akita_calibrate.py again.", path)
+        found = _read(Path(runs[0]) / FILE)["heads"]
     else:
         found = {}
         held = [_read(Path(run) / FILE)["ensembles"] for run in runs]
@@ -123,8 +120,6 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         return {"heads": {}, "ensembles": {}}
     value = files.read_json(path)
     try:
-        if "edges" in value:  # written before factors were kept by head
-            return {"heads": {_ANY_HEAD: _parsed(value)}, "ensembles": {}}
         return {
             "heads": {head: _parsed(each) for head, each in value["heads"].items()},
             "ensembles": {
@@ -150,7 +145,8 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
     noise = value["noise"]
     return Recalibration(
         tuple(int(edge) for edge in value["edges"]),
-        _table(value["scale"]),
+        _table(value["epistemic"]),
+        _table(value["aleatoric"]),
         None if noise is None else _table(noise),
         int(value["diagonal_offset"]),
     )

@@ -92,7 +92,9 @@ def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, t
     for run in runs:
         run.mkdir()
         build.build(zoo.parse_spec(tiny.spec_json())).save(run / recalibration.WEIGHTS)
-    fitted = recalibration.Recalibration((2, 12), ((3.0,), (5.0,)), ((0.1,), (0.2,)), 2)
+    fitted = recalibration.Recalibration(
+        (2, 12), ((3.0,), (5.0,)), ((2.0,), (4.0,)), ((0.1,), (0.2,)), 2
+    )
     recalibration.save(runs, "hic", fitted)
     paths = [str(folder / "params.json"), str(runs[0]), str(folder / "regions.bed")]
     paths += ["-f", str(folder / "genome.fa"), "--ensemble", str(runs[1])]
@@ -108,7 +110,7 @@ def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, t
     with h5py.File(tmp_path / "drawn" / "predict.h5") as file:
         spread = members.std(0, ddof=1) * [3.0, 5.0]
         np.testing.assert_allclose(file["epistemic_sd"][0], spread, rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(file["aleatoric_sd"][0, 0], [0.3, 1.0], rtol=1e-5)
+        np.testing.assert_allclose(file["aleatoric_sd"][0, 0], [0.2, 0.8], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -102,37 +102,55 @@ def test_an_overconfident_model_is_found_out_and_recalibration_mends_it():
     before = collect(windows(40, inflate=0.5))
     assert before["overall"]["coverage_90%"]["estimate"] < 0.65
     fitted = recalibration.fit(list(predictions(windows(40, 1, 0.5))), STRATA, OFFSET)
-    factors = fitted.factors(PIXELS)
-    np.testing.assert_allclose(factors, 2.0, rtol=0.08)
     assert fitted.noise is None
+    factors = fitted.factors(PIXELS)
+    mended = np.hypot(0.6 * factors.epistemic, 0.8 * factors.aleatoric)
+    np.testing.assert_allclose(mended, 2.0, rtol=0.08)
     after = collect(
-        (target, mean, sd * factors, mask) for target, mean, sd, mask in windows(40, inflate=0.5)
+        (target, mean, sd * mended, mask) for target, mean, sd, mask in windows(40, inflate=0.5)
     )
     assert abs(after["overall"]["coverage_90%"]["estimate"] - 0.9) < 0.01
     assert after["overall"]["crps"]["estimate"] < before["overall"]["crps"]["estimate"]
 
 
-def test_recalibration_finds_a_different_scale_in_every_stratum_and_target():
-    truth = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
-    scaled = (
-        (target, mean, sd / truth[:, STRATA.index].T, mask)
-        for target, mean, sd, mask in windows(80, seed=2)
-    )
-    fitted = recalibration.fit(list(predictions(scaled)), STRATA, OFFSET)
-    np.testing.assert_allclose(np.array(fitted.scale), truth, rtol=0.1)
+FACTORS = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
+
+
+def test_a_narrow_posterior_and_a_wide_noise_are_told_apart():
+    """The epistemic sd is stated 1 / (5 f), the noise f times as large as it is, f by stratum."""
+    generator = np.random.default_rng(2)
+    f = FACTORS[:, STRATA.index].T
+    data = []
+    for _ in range(80):
+        epistemic = generator.uniform(0.1, 3.0, (PIXELS, TARGETS))
+        target = np.hypot(epistemic, 1.0) * generator.normal(size=epistemic.shape)
+        parts = (np.zeros_like(target), epistemic / (5 * f), np.broadcast_to(f, target.shape))
+        data.append(recalibration.Prediction(target, np.ones(target.shape, bool), *parts))
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    np.testing.assert_allclose(np.array(fitted.epistemic), 5 * FACTORS, rtol=0.15)
+    np.testing.assert_allclose(np.array(fitted.aleatoric), 1 / FACTORS, rtol=0.15)
+
+
+def test_without_a_spread_of_draws_the_noise_takes_it_all():
+    data = [
+        each._replace(epistemic_sd=0 * each.mean, aleatoric_sd=each.sd)
+        for each in predictions(windows(40, inflate=0.5))
+    ]
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    np.testing.assert_allclose(np.array(fitted.aleatoric), 2.0, rtol=0.08)
+    np.testing.assert_allclose(np.array(fitted.epistemic), 1.0, rtol=0.1)
 
 
 def test_a_model_without_noise_is_given_that_of_its_residuals():
     generator = np.random.default_rng(4)
-    truth = np.array([[0.5, 1.0, 1.5, 2.0], [2.0, 1.0, 0.7, 0.4]])[:, : STRATA.count]
-    sd = truth[:, STRATA.index].T
+    sd = FACTORS[:, STRATA.index].T
     data = [
         (sd * generator.normal(size=sd.shape), np.zeros(sd.shape), sd, np.ones(sd.shape, bool))
         for _ in range(60)
     ]
     fitted = recalibration.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
     np.testing.assert_allclose(fitted.aleatoric_sd(PIXELS), sd, rtol=0.1)
-    np.testing.assert_allclose(fitted.factors(PIXELS), 1.0, rtol=0.1)
+    np.testing.assert_allclose(fitted.factors(PIXELS).aleatoric, 1.0, rtol=0.1)
 
 
 def test_a_stratum_without_data_takes_the_value_of_its_target():
@@ -140,8 +158,10 @@ def test_a_stratum_without_data_takes_the_value_of_its_target():
     for each in data:
         each.mask[STRATA.index == 1, 0] = False
         each.mask[:, 1] = False
-    scale = np.array(recalibration.fit(data, STRATA, OFFSET).scale)
-    np.testing.assert_allclose(scale, 2.0, rtol=0.15)
+        each.target[~each.mask] = np.nan
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
+    np.testing.assert_allclose(mended, 2.0, rtol=0.15)
 
 
 def test_masked_pixels_count_nowhere():

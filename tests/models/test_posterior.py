@@ -130,21 +130,32 @@ def test_a_deterministic_model_has_no_epistemic_spread():
     np.testing.assert_allclose(found.mean, model(x.astype("float32")), atol=1e-6)
 
 
-def test_recalibration_scales_both_spreads_and_lends_noise_to_a_model_without():
+def factors_of(epistemic, aleatoric, edges=(2, 8), noise=None):
+    return recalibration.Recalibration(edges, epistemic, aleatoric, noise, 2)
+
+
+def test_recalibration_scales_each_spread_and_lends_noise_to_a_model_without():
     x = sequences()
-    factors = recalibration.Recalibration((2, 4, 8), ((2.0, 2.0), (3.0, 1.0)), None, 2)
+    fitted = factors_of(((2.0, 2.0), (3.0, 1.0)), ((0.5, 0.5), (0.7, 1.0)), (2, 4, 8))
     model = network()
-    before = posterior.sample_posterior(model, x, draws=4)
-    model.recalibrations = {"a": factors}
-    after = posterior.sample_posterior(model, x, draws=4)
-    scale = factors.factors(before.mean.shape[1])
-    assert set(np.unique(scale[:, 1])) == {1.0, 3.0}
-    np.testing.assert_allclose(after.sd, before.sd * scale, rtol=1e-5)
+    before = posterior.sample_posterior(model, x, draws=4, keep_draws=True)
+    model.recalibrations = {"a": fitted}
+    after = posterior.sample_posterior(model, x, draws=4, keep_draws=True)
+    factors = fitted.factors(before.mean.shape[1])
+    assert set(np.unique(factors.epistemic[:, 1])) == {1.0, 3.0}
+    np.testing.assert_allclose(
+        after.epistemic_sd, before.epistemic_sd * factors.epistemic, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        after.aleatoric_sd, before.aleatoric_sd * factors.aleatoric, rtol=1e-5
+    )
     np.testing.assert_array_equal(after.mean, before.mean)
+    np.testing.assert_allclose(after.draws.std(0, ddof=1), after.epistemic_sd, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(after.draws.mean(0), after.mean, atol=1e-5)
     plain = network(latent=False, loss="mse")
-    lent = dataclasses.replace(factors, noise=((0.5, 0.5), (0.5, 0.5)))
+    lent = dataclasses.replace(fitted, noise=((0.5, 0.5), (0.5, 0.5)))
     found = posterior.sample_posterior(plain, x, recalibration=lent)
-    np.testing.assert_allclose(found.aleatoric_sd[0], 0.5 * scale, rtol=1e-6)
+    np.testing.assert_allclose(found.aleatoric_sd[0], 0.5 * factors.aleatoric, rtol=1e-6)
 
 
 def test_a_head_must_be_chosen_out_of_several():
@@ -159,8 +170,8 @@ def test_each_head_is_scaled_by_its_own_factors_and_one_without_by_none():
     model, x = network(heads=3), sequences()
     before = {head: posterior.sample_posterior(model, x, draws=3, head=head) for head in "abc"}
     fitted = {
-        "a": recalibration.Recalibration((2, 8), ((2.0,), (3.0,)), None, 2),
-        "c": recalibration.Recalibration((2, 8), ((5.0,), (7.0,)), None, 2),
+        "a": factors_of(((2.0,), (3.0,)), ((2.0,), (3.0,))),
+        "c": factors_of(((5.0,), (7.0,)), ((5.0,), (7.0,))),
     }
     model.recalibrations = fitted
     for head, factors in {"a": [2.0, 3.0], "b": [1.0, 1.0], "c": [5.0, 7.0]}.items():
@@ -171,9 +182,9 @@ def test_each_head_is_scaled_by_its_own_factors_and_one_without_by_none():
 def test_an_ensemble_is_scaled_by_its_own_factors_not_by_those_of_a_member():
     members = tuple(network(latent=False, seed=seed) for seed in range(2))
     x, plain = sequences(), ensemble.Ensemble(members)
-    members[0].recalibrations = {"a": recalibration.Recalibration((2, 8), ((9.0,),) * 2, None, 2)}
+    members[0].recalibrations = {"a": factors_of(((9.0,),) * 2, ((9.0,),) * 2)}
     before = posterior.sample_posterior(plain, x, draws=2)
-    together = {"a": recalibration.Recalibration((2, 8), ((2.0,), (3.0,)), None, 2)}
+    together = {"a": factors_of(((2.0,), (3.0,)), ((1.0,), (1.0,)))}
     after = posterior.sample_posterior(ensemble.Ensemble(members, together), x, draws=2)
     np.testing.assert_allclose(after.epistemic_sd, before.epistemic_sd * [2.0, 3.0], rtol=1e-5)
     np.testing.assert_allclose(before.aleatoric_sd[0, 0], 1.0)
