@@ -91,6 +91,12 @@ def _scan(options: argparse.Namespace) -> None:
     places = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
     if not places:
         raise errors.DataError(f"{options.regions}: holds no region.")
+    if not options.method:
+        raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
+    step = options.step or max(options.width // 2, 1)
+    for region in places:
+        for method in options.method:
+            saturation.check(region, method, width=options.width, step=step)
     pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
     model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
     scans = []

@@ -20,8 +20,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", nargs="+", type=console.existing_file, help="mechanisms, JSON")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
-    parser.add_argument("--starts", type=int, default=6, help="random starts of each fit")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and of the starts")
+    parser.add_argument(
+        "--starts", type=console.positive_integer, default=6, help="random starts of each fit"
+    )
+    parser.add_argument(
+        "--seed", type=console.whole_number, default=0, help="of the split and of the starts"
+    )
     return parser
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from akita_bayes import states
+    from akita_bayes.data import mpra
     from akita_bayes.regulation import fitting
 
 
@@ -36,9 +38,15 @@ def _parser() -> argparse.ArgumentParser:
         default="quasi-newton",
         help="climb all data at once, or take stochastic steps and stop early, as in the paper",
     )
-    parser.add_argument("--starts", type=int, default=6, help="random starts that compete")
-    parser.add_argument("--epochs", type=int, default=300, help="most epochs of adam and sgd")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and of the starts")
+    parser.add_argument(
+        "--starts", type=console.positive_integer, default=6, help="random starts that compete"
+    )
+    parser.add_argument(
+        "--epochs", type=console.positive_integer, default=300, help="most epochs of adam and sgd"
+    )
+    parser.add_argument(
+        "--seed", type=console.whole_number, default=0, help="of the split and of the starts"
+    )
     parser.add_argument(
         "--profile",
         type=console.words,
@@ -54,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes import errors, states
+        from akita_bayes import states
         from akita_bayes.data import mpra_files
         from akita_bayes.regulation import fitting, identify
 
@@ -62,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         table = mpra_files.read(options.data)
         widths = {name: term.width for name, term in mechanism.terms.items() if term.site}
         references = mpra_files.references(options.data, widths)
+        if options.profile:
+            _check_names(options.profile, mechanism, table)
         fit = fitting.fit(
             mechanism,
             table,
@@ -70,12 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=options.seed,
             epochs=options.epochs,
         )
-        for name in options.profile:
-            if name not in fit.parameters.names:
-                raise errors.SpecError(
-                    f'--profile: unknown parameter "{name}".'
-                    f"{errors.did_you_mean(name, fit.parameters.names)}"
-                )
         profiles = tuple(identify.profile(fit, name) for name in options.profile)
         words = identify.in_words(fit, profiles)
         out = Path(options.out_dir)
@@ -91,6 +95,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.stdout.print(f"Wrote {out}.")
 
     return console.run(command)
+
+
+def _check_names(names: Sequence[str], mechanism: "states.Mechanism", table: "mpra.Table") -> None:
+    from akita_bayes import errors
+    from akita_bayes.regulation import parameters
+
+    used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+    known = parameters.Parameters.of(mechanism, used).names
+    for name in names:
+        if name not in known:
+            raise errors.SpecError(
+                f'--profile: unknown parameter "{name}".{errors.did_you_mean(name, known)}'
+            )
 
 
 def _write_tables(fit: "fitting.Fit", out: Path) -> None:

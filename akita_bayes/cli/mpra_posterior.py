@@ -25,16 +25,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument("--knots", type=int, default=8, help="knots of the splines p(bin | t)")
-    parser.add_argument("--optima", type=int, default=2, help="independent fits that start chains")
-    parser.add_argument("--starts", type=int, default=6, help="random starts of each fit")
-    parser.add_argument("--chains", type=int, default=4, help="chains")
-    parser.add_argument("--burn_in", type=int, default=200, help="draws thrown away per chain")
+    parser.add_argument(
+        "--optima",
+        type=console.positive_integer,
+        default=2,
+        help="independent fits that start chains",
+    )
+    parser.add_argument(
+        "--starts", type=console.positive_integer, default=6, help="random starts of each fit"
+    )
+    parser.add_argument("--chains", type=console.positive_integer, default=4, help="chains")
+    parser.add_argument(
+        "--burn_in", type=console.whole_number, default=200, help="draws thrown away per chain"
+    )
     parser.add_argument(
         "--effective", type=float, default=400.0, help="effective sample size to stop at"
     )
-    parser.add_argument("--most_draws", type=int, default=2000, help="draws per chain at the most")
-    parser.add_argument("--bootstrap", type=int, default=32, help="bootstrap refits; 0 for none")
-    parser.add_argument("--seed", type=int, default=0, help="of fits and chains")
+    parser.add_argument(
+        "--most_draws",
+        type=console.positive_integer,
+        default=2000,
+        help="draws per chain at the most",
+    )
+    parser.add_argument(
+        "--bootstrap", type=console.whole_number, default=32, help="bootstrap refits; 0 for none"
+    )
+    parser.add_argument("--seed", type=console.whole_number, default=0, help="of fits and chains")
     return parser
 
 

@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--sorted_only", action="store_true", help="no unsorted sample as bin 0")
     parser.add_argument("--design", action="store_true", help="sweep, and report interval widths")
-    parser.add_argument("--seed", type=int, default=0, help="of parameters, library and reads")
+    parser.add_argument(
+        "--seed", type=console.whole_number, default=0, help="of parameters, library and reads"
+    )
     return parser
 
 

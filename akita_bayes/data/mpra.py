@@ -158,9 +158,9 @@ def sides(
     side[order[:first]] = 0
     for library, key in zip(table.libraries, keys, strict=True):
         if len(np.unique(side[np.searchsorted(unique, key)])) < 3:
+            name = f'library "{library.name}"' if library.name else "the table"
             raise errors.DataError(
-                f'Library "{library.name}" has {len(key)} sequences, too few to split in '
-                f"parts of {fractions}."
+                f"{name} has {len(key)} sequences, too few to split in parts of {fractions}."
             )
     return np.concatenate([side[np.searchsorted(unique, key)] for key in keys])
 

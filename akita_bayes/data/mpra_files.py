@@ -184,10 +184,9 @@ def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
     values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
-        raise errors.DataError(
-            f"{where}: row {row + 1}, column {frame.columns[column]}: "
-            f"{frame.iloc[row, column]!r} is not a number."
-        )
+        cell = frame.iloc[row, column]
+        found = "is empty" if pd.isna(cell) else f"{str(cell)!r} is not a number"
+        raise errors.DataError(f"{where}: row {row + 1}, column {frame.columns[column]}: {found}.")
     return values
 
 

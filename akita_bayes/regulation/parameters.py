@@ -265,7 +265,7 @@ class Parameters:
         """The weights of a library's measurement process, each [..., *shape]."""
         return {
             block.part: theta[..., block.start : block.stop].reshape(
-                *theta.shape[:-1], *block.shape
+                (*theta.shape[:-1], *block.shape)
             )
             for block in self.blocks
             if block.owner == "measurement" and block.library == library

@@ -108,12 +108,9 @@ def saturation(
     Raises:
         VariantError: An unknown method, or a region that the window cannot hold.
     """
-    if method not in METHODS:
-        raise errors.VariantError(
-            f'no method is called "{method}".{errors.did_you_mean(method, METHODS)} '
-            f"Known: {', '.join(METHODS)}."
-        )
     region = regions.parse(region) if isinstance(region, str) else region
+    step = step or max(width // 2, 1)
+    check(region, method, width=width, step=step)
     chosen = settings.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
         letters = genome.fetch(region).upper()
@@ -140,8 +137,24 @@ def saturation(
         )
         if method == "ism":
             return _every_base(scorer, region, letters, advance)
-        step = step or max(width // 2, 1)
         return _windows(scorer, region, letters, method, width, step, repeats, seed, advance)
+
+
+def check(region: regions.Region, method: str, *, width: int, step: int) -> None:
+    """Refuses what no scan can do, before any work.
+
+    Raises:
+        VariantError: An unknown method, or windows that do not fit into the region.
+    """
+    if method not in METHODS:
+        raise errors.VariantError(
+            f'no method is called "{method}".{errors.did_you_mean(method, METHODS)} '
+            f"Known: {', '.join(METHODS)}."
+        )
+    if method in ("deletion", "shuffle") and (not 1 <= width <= region.width or step < 1):
+        raise errors.VariantError(
+            f"windows of {width} bases, {step} apart, do not fit into {region}."
+        )
 
 
 def _every_base(
@@ -181,10 +194,6 @@ def _windows(
     seed: int,
     advance: Callable[[int], None] | None,
 ) -> Scan:
-    if not 1 <= width <= region.width or step < 1:
-        raise errors.VariantError(
-            f"windows of {width} bases, {step} apart, do not fit into {region}."
-        )
     starts = np.arange(0, region.width - width + 1, step)
     rows: list[records.Variant] = []
     for start in starts:

@@ -42,9 +42,20 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--method", "ims"], "no method is called"), (["--stats", "SDC"], "no score is called")],
+    [
+        (["--method", "ims"], "no method is called"),
+        (["--method", ","], "name at least one method of ism"),
+        (["--stats", "SDC"], "no score is called"),
+        (["--stats", ","], "name at least one score of SCD"),
+    ],
 )
 def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     assert run(folder, tmp_path / "out", *options) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_windows_are_checked_before_any_scan(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("akita_bayes.models.load.load_model", None)  # calling it is a TypeError
+    assert run(folder, tmp_path / "out", "--method", "ism,deletion", "--width", "15") == 2
+    assert "windows of 15 bases, 7 apart, do not fit into chr1:300-312" in capsys.readouterr().err

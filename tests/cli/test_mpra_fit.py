@@ -66,6 +66,15 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     assert "bits per read" in said
 
 
+def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, monkeypatch):
+    folder, _, _ = assay
+    monkeypatch.setattr("akita_bayes.regulation.fitting.fit", None)  # calling it is a TypeError
+    arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run", "--profile", "a,bb"]
+    assert mpra_fit.main([*map(str, arguments)]) == 2
+    assert 'unknown parameter "bb"' in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 REFUSED = [
     ({"ct_0": [1, 2], "ct_1": [0, 0], "seq": ["ACGTACGTAC", "CCGTACGTAC"]}, "zero counts"),
     ({"ct_0": [1, 2], "seq": ["ACGTACGTAC", "CCGTACGTAC"]}, "one bin only"),

@@ -120,6 +120,15 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     assert "not numbers" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [mpra_simulate, mpra_posterior, mpra_compare])
+def test_seeds_are_whole_numbers(tmp_path, specs, assay, capsys, command):
+    data = [] if command is mpra_simulate else [str(assay)]
+    with pytest.raises(SystemExit) as stopped:
+        command.main([specs[0], *data, "-o", str(tmp_path / "out"), "--seed", "-1"])
+    assert stopped.value.code == 2
+    assert "'-1' is not a whole number of at least 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["mpra_simulate", "mpra_posterior", "mpra_compare"])
 def test_help_needs_no_tensorflow(repository, command):
     script = (

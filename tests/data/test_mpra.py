@@ -154,6 +154,10 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         "row 1, column ct_1: 'many' is not a number",
     )
     refused(
+        wide(tmp_path / "e.csv", ["seq", "ct_0", "ct_1"], [["ACGT", "", 2]]),
+        "row 1, column ct_0: is empty",
+    )
+    refused(
         wide(tmp_path / "d.csv", ["seq", "ct_0", "ct_1"], [["ACGT", 1, 2], ["", 1, 1]]),
         "row 2: seq is empty",
     )
@@ -224,7 +228,7 @@ def test_a_split_is_a_function_of_its_seed():
 
 
 def test_too_few_sequences_to_split():
-    with pytest.raises(errors.DataError, match="3 sequences, too few"):
+    with pytest.raises(errors.DataError, match=r"^the table has 3 sequences, too few"):
         mpra.split(mpra.Table((mpra.from_counts(SEQUENCES, COUNTS),)))
 
 

@@ -107,6 +107,25 @@ def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
         fitting.fit(two_sites(), simulated.table)
 
 
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        {"kind": "gaussian"},
+        {"kind": "skewed"},
+        {"kind": "poisson"},
+        {"kind": "monotone_bins", "hidden": 4},
+        {"kind": "spline_bins", "hidden": 5, "read_out": "log_activity"},
+    ],
+    ids=lambda each: each["kind"],
+)
+def test_stochastic_steps_fit_every_measurement(two_sites, experiment, measurement):
+    mechanism = two_sites(measurement=measurement)
+    simulated = experiment(mechanism, sequences=2000, noise=0.3)
+    fit = fitting.fit(mechanism, simulated.table, method="adam", starts=1, epochs=40)
+    found, truth = fit.term("b").matrix, simulated.truth.matrices["b"]
+    assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9
+
+
 def test_stochastic_steps_fit_one_library(two_sites, experiment):
     mechanism = two_sites(libraries=["low", "high"])
     table = experiment(mechanism, sequences=60, reads=600).table
