@@ -66,7 +66,10 @@ def check(
             findings.append(_read_split(data_dir, split, expected, found, records, advance))
     findings.append(_separation(data_dir, records))
     origin = data_dir / directory.OPTIONS
-    if origin.exists() and records:
+    if not origin.exists() or not records:
+        told = "regions of records" if origin.exists() else directory.OPTIONS
+        findings.append(Finding("against sources", f"not compared: there is no {told}", True))
+    else:
         chosen = np.random.default_rng(seed).permutation(len(records))[:sample]
         places = list(records.items())
         findings += _against_origin(

@@ -1,5 +1,6 @@
 """Random windows of a data directory as a person wants to look at them."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,11 +39,11 @@ class Example(NamedTuple):
 
 
 def examples(data_dir: str | Path, count: int, *, seed: int = 0) -> list[Example]:
-    """Draws windows at random from all record files.
+    """Draws different windows at random from all record files.
 
     Args:
         data_dir: A directory of contact maps.
-        count: Number of windows.
+        count: Number of windows; fewer where there are fewer records.
         seed: Of the draw.
 
     Raises:
@@ -60,17 +61,34 @@ def examples(data_dir: str | Path, count: int, *, seed: int = 0) -> list[Example
     ]
     if not places:
         raise errors.DataError(f"{data_dir}: no record file to draw from.")
-    random = np.random.default_rng(seed)
     options = data_dir / directory.OPTIONS
     origin = files.read_json(options) if options.exists() else None
-    drawn = []
     places.sort(key=lambda place: (place[0], dataset.natural(place[1])))
-    for index in np.sort(random.integers(len(places), size=count)):
+    chosen = _chosen([path for _, path in places], found, count, np.random.default_rng(seed))
+    drawn = []
+    for index, number in chosen:
         split, path = places[index]
-        records = list(tfrecord.read_records(path, found))
-        record = records[random.integers(len(records))]
+        record = next(itertools.islice(tfrecord.read_records(path, found), number, None))
         drawn.append(_example(record, split, found, origin))
     return drawn
+
+
+def _chosen(
+    paths: list[Path], found: statistics.Statistics, count: int, random: np.random.Generator
+) -> list[tuple[int, int]]:
+    """(file, record in it) of different windows; a file is drawn by its size, not to read all."""
+    shares = np.array([path.stat().st_size for path in paths], float)
+    unseen: dict[int, list[int]] = {}
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < count and shares.any():
+        index = int(random.choice(len(paths), p=shares / shares.sum()))
+        if index not in unseen:
+            unseen[index] = list(range(sum(1 for _ in tfrecord.read_records(paths[index], found))))
+        if unseen[index]:
+            chosen.append((index, unseen[index].pop(random.integers(len(unseen[index])))))
+        else:
+            shares[index] = 0
+    return sorted(chosen)
 
 
 def _example(

@@ -53,6 +53,8 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
     bar.set_label("target", fontsize=8)
     bar.ax.tick_params(labelsize=7)
+    told = "below the diagonal, grey: pixels that were not measured"
+    drawing.supxlabel(told, fontsize=7, x=0.04, ha="left")
     with files.atomic(path) as temporary:
         drawing.savefig(temporary, dpi=130)
 

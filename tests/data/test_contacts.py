@@ -143,7 +143,8 @@ def test_unusable_windows(filtered, counts, reason):
         ({"seq_length": -1024}, "seq_length -1024: expected at least 1 bases"),
         ({"no_log": True}, "no_log speaks of observed over expected"),
         ({"kernel_sigma": 1.0, "kernel_width": 4}, "kernel_width 4 must be odd"),
-        ({"kernel_sigma": -1.0}, "must not be negative"),
+        ({"kernel_sigma": -1.0}, "must be finite and not be negative"),
+        ({"kernel_sigma": float("nan")}, "must be finite"),
     ],
 )
 def test_lengths_that_do_not_fit(options, reason):

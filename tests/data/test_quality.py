@@ -61,6 +61,16 @@ def test_the_same_seed_draws_the_same_windows(made):
     assert first == second != other
 
 
+def test_windows_are_different_and_splits_are_drawn_by_their_size(made):
+    total = sum(statistics.read(made / "out").seqs.values())
+    every = [example.region for example in quality.examples(made / "out", total + 5)]
+    assert len(set(every)) == len(every) == total
+    drawn = [quality.examples(made / "out", 1, seed=seed)[0].split for seed in range(60)]
+    share = statistics.read(made / "out").seqs["train"] / total
+    assert abs(drawn.count("train") / 60 - share) < 0.2
+    assert share > 0.55
+
+
 def test_the_figure_shows_maps_and_masks(made, tmp_path):
     drawn = quality.examples(made / "out", 2, seed=3)
     contact_plots.figure(drawn, tmp_path / "windows.png")
