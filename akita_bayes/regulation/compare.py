@@ -16,6 +16,7 @@ from akita_bayes import errors, states
 from akita_bayes.data import mpra
 from akita_bayes.regulation import fitting, information
 from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.regulation import parameters as layout
 
 
 class Judged(NamedTuple):
@@ -102,6 +103,7 @@ def compare(
 
     Raises:
         SpecError: Two mechanisms have one name, or do not fit the same data.
+        DataError: The table does not suit one of them; said before the first fit.
     """
     names = [mechanism.name for mechanism in mechanisms]
     if len(set(names)) < len(names):
@@ -115,6 +117,9 @@ def compare(
                 f'libraries, measurement.leave_out: "{mechanism.name}" fits other data than '
                 f'"{mechanisms[0].name}"; make them agree.'
             )
+    for mechanism in mechanisms:
+        used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+        layout.Parameters.of(mechanism, used)
     judged = []
     for mechanism in mechanisms:
         judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))

@@ -100,3 +100,12 @@ def test_only_what_fits_the_same_data_can_be_compared():
     other = BLIND.model_copy(update={"libraries": ("x",)})
     with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
         compare.compare([TWO, other], None)
+
+
+def test_a_table_that_suits_only_some_is_refused_before_the_first_fit(monkeypatch):
+    design = simulator.Design(sequences=50, mutation_rate=0.35, reads=500, bins=4, noise=0.3)
+    table = simulator.simulate(TWO, design, seed=1).table
+    spec = ADDITIVE.model_copy(update={"name": "longer", "sequence_length": 9})
+    monkeypatch.setattr(compare.fitting, "fit", None)  # calling it is a TypeError
+    with pytest.raises(errors.DataError, match='have 8 bases, but the mechanism "longer"'):
+        compare.compare([TWO, spec], table)
