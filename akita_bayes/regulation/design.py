@@ -14,7 +14,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import states
+from akita_bayes import errors, states
 from akita_bayes.regulation import ascent, information, posterior
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
@@ -137,7 +137,18 @@ def sweep(
 
     All experiments have the same truth. Columns reads, bins, mutation_rate, sequences, noise, bits,
     and one per constant and site, in kT (or ln(1/s)).
+
+    Raises:
+        SpecError: What is swept plays no part in the mechanism's measurement.
     """
+    kind = mechanism.measurement.kind
+    idle = () if kind.endswith("bins") else ("bins",) if kind == "poisson" else ("bins", "reads")
+    for name in idle:
+        if len({getattr(design, name) for design in designs}) > 1:
+            raise errors.SpecError(
+                f"{name}: a measurement of kind {kind} does not depend on them; sweep another "
+                "property of the experiment, as the mutation rate."
+            )
     truth = simulator.draw_truth(mechanism, seed=seed)
     rows = []
     for design in designs:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from akita_bayes import states
+from akita_bayes import errors, states
 from akita_bayes.regulation import ascent, design, laplace, likelihood, posterior
 from akita_bayes.simulate import mpra as simulator
 
@@ -64,3 +64,13 @@ def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiment
         exact = posterior.physical(held.parameters, theta[None])
         z.append([(estimate[name][0] - exact[name][0]) / stated[name] for name in stated])
     assert 0.7 < np.sqrt(np.mean(np.square(z))) < 1.35
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("gaussian", "reads"), ("skewed", "reads"), ("gaussian", "bins"), ("poisson", "bins")],
+)
+def test_what_plays_no_part_is_not_swept(kind, name):
+    spec = states.parse({**TOY.model_dump(by_alias=True), "measurement": {"kind": kind}})
+    with pytest.raises(errors.SpecError, match=f"{name}: a measurement of kind {kind} does not"):
+        design.sweep(spec, [setup(**{name: 20}), setup(**{name: 40})])
