@@ -211,7 +211,7 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
         if found.better > DROP95:
             lines.append(
                 f"{found.name}: its profile found an optimum {found.better:.1f} nats above the "
-                "fit's; fit again with more starts or another seed."
+                "fit's, whose own interval is that of a lesser one; believe the profile."
             )
     values = spectrum(fit).values
     strong = int((values > 1 / STRONG**2 - 1).sum())
