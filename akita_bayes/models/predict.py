@@ -69,6 +69,12 @@ def stream(
     name = head_name(model, head)
     if not shifts:
         raise errors.DataError("shifts: at least one is needed; (0,) is the window as it is.")
+    for shift in shifts:
+        if abs(shift) >= spec.model.seq_length:
+            raise errors.DataError(
+                f"shifts: {shift} leaves nothing of a window of {spec.model.seq_length:,} bases; "
+                "give smaller ones."
+            )
     names = (name,) if name else spec.head_names
     members = model.members if isinstance(model, Ensemble) else (model,)
     views = [(shift, turned) for shift in shifts for turned in ((False, True) if rc else (False,))]

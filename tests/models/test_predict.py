@@ -136,6 +136,12 @@ def test_sequences_of_another_shape_are_refused(model, wrong, message):
         predict.predict(model, wrong)
 
 
+@pytest.mark.parametrize("shift", [100_000, -100_000])
+def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
+    with pytest.raises(errors.DataError, match=f"shifts: {shift} leaves nothing of a window"):
+        predict.predict(model, x, shifts=(0, shift))
+
+
 def test_no_shift_at_all_is_refused(model, x):
     with pytest.raises(errors.DataError, match=r"shifts: at least one is needed"):
         predict.predict(model, x, shifts=())
