@@ -5,12 +5,13 @@ objective; so is SWAG's at a small step size) and a noise that was learned toget
 in opposite ways, so each has its own factor. In every target and distance stratum, the variance of
 a residual r = y - m is a^2 e^2 + b^2 n^2, e the epistemic sd and n the noise, and
 
-    a, b = argmin sum_i log v_i / 2 + r_i^2 / (2 v_i) + (log^2 a + log^2 b) / 2
+    a, b = argmin M mean_i (log v_i + r_i^2 / v_i) / 2 + ((log a - log a_t)^2 + ...) / (2 0.5^2)
 
-The last term, a log-normal prior of one measurement's weight, decides what the data do not: a
-stays 1 where no draw differs. The pixels of a stratum tell a from b because e differs among them:
-where the model is unsure the residuals are larger, or else a is small. Then both are multiplied by
-one more factor, so that intervals hold what they say: with q_c the observed quantiles of |r| / s
+The pixels of a stratum tell a from b because e differs among them: where the model is unsure the
+residuals are larger, or else a is small. Neighbouring pixels err together, so W windows of N bins
+count as M = W N / 8 measurements; what these do not decide is left near a_t and b_t, the most
+probable factors of the target as a whole (near 1 where no draw differs). Both are then multiplied
+by one more factor, so that intervals hold what they say: with q_c the observed quantiles of |r| / s
 and z_c = Phi^-1((1 + c) / 2) those of a calibrated Gaussian prediction,
 
     s <- s sum_c z_c q_c / sum_c z_c^2
@@ -39,6 +40,12 @@ from akita_bayes.models.recalibration import Recalibration, Table
 _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])
 
 _LEAST_SHARE = 0.01
+
+_CORRELATED = 8
+"""Bins of a window that err together, and count as one measurement of a stratum."""
+
+_BETWEEN = 0.5
+"""Standard deviation of the logarithm of a factor between strata of one target."""
 
 
 class Prediction(NamedTuple):
@@ -119,21 +126,24 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
 
 def _parts(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
     """Most probable factors on the epistemic sd and on the noise. [2, T, D]."""
-    targets = predictions[0].mask.shape[-1]
-    found = np.empty((2, targets, strata.count))
-    for t in range(targets):
+    found = np.empty((2, predictions[0].mask.shape[-1], strata.count))
+    independent = len(predictions) * strata.edges[-1] / _CORRELATED
+    for t in range(found.shape[1]):
+        pixels = _pixels(predictions, strata, t, None)
+        whole = _factors(pixels, pixels.shape[1], np.zeros(2), 1.0)
         for d in range(strata.count):
-            found[:, t, d] = _factors(*_pixels(predictions, strata, t, d))
-    return found
+            pixels = _pixels(predictions, strata, t, d)
+            found[:, t, d] = _factors(pixels, independent, whole, _BETWEEN)
+    return np.exp(found)
 
 
 def _pixels(
-    predictions: list[Prediction], strata: strata_.Strata, target: int, stratum: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Squared residuals, epistemic variances and noise variances of measured pixels. [n] each."""
+    predictions: list[Prediction], strata: strata_.Strata, target: int, stratum: int | None
+) -> NDArray[np.float64]:
+    """Squared residuals, epistemic and noise variances of measured pixels of a target. [3, n]."""
     everywhere, one = np.arange(len(strata.index)), np.array([target])
     every = np.arange(predictions[0].mask.shape[-1])
-    here = np.flatnonzero(strata.index == stratum)
+    here = everywhere if stratum is None else np.flatnonzero(strata.index == stratum)
     blocks = [np.ix_(here, one), np.ix_(everywhere, one), np.ix_(everywhere, every)]
     block = next(each for each in blocks if any(window.mask[each].any() for window in predictions))
     parts = []
@@ -143,33 +153,38 @@ def _pixels(
         parts.append(
             [residual[seen], each.epistemic_sd[block][seen], each.aleatoric_sd[block][seen]]
         )
-    residual, epistemic, noise = np.square(np.concatenate(parts, axis=1, dtype=np.float64))
-    return residual, epistemic, noise
+    return np.square(np.concatenate(parts, axis=1, dtype=np.float64))
 
 
 def _factors(
-    squared: NDArray[np.float64], epistemic: NDArray[np.float64], noise: NDArray[np.float64]
+    pixels: NDArray[np.float64], count: float, centre: NDArray[np.float64], spread: float
 ) -> NDArray[np.float64]:
-    """The most probable [a, b] for squared residuals and both variances. [n] -> [2]."""
+    """The most probable log a and log b of pixels that count as so many. [3, n] -> [2].
+
+    The prior of both has this centre and standard deviation.
+    """
+    squared, variances = pixels[0], pixels[1:]
     least = 1e-12 * squared.mean() + np.finfo(float).tiny
 
     def loss(logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        parts = np.exp(2 * logarithms)[:, None] * [epistemic, noise]
+        parts = np.exp(2 * logarithms)[:, None] * variances
         variance = parts.sum(0) + least
-        value = (np.log(variance) + squared / variance).sum() / 2
-        slope = (parts * (1 / variance - squared / variance**2)).sum(1)
-        prior = (logarithms**2).sum() / 2
-        return (value + prior) / len(squared), (slope + logarithms) / len(squared)
+        away = (logarithms - centre) / spread
+        value = count * (np.log(variance) + squared / variance).mean() / 2
+        slope = count * (parts * (1 / variance - squared / variance**2)).mean(1)
+        return value + (away**2).sum() / 2, slope + away / spread
 
-    # from the best common factor, and from there with most of the variance epistemic
-    common = np.log(max(squared.sum() / max((epistemic + noise).sum(), least), 1e-12)) / 2
-    lift = np.log(max(squared.sum() / max(epistemic.sum(), least), 1.0)) / 2
-    begins = ([common, common], [np.clip(lift, -5, 5), common - 0.7])
+    # all residuals are noise, or all are epistemic: the better of two valleys
+    ratios = squared.mean() / np.maximum(variances.mean(1), least)
+    epistemic, noise = np.clip(np.log(ratios) / 2, -5, 5)
     found = [
-        scipy.optimize.minimize(loss, np.clip(begin, -5, 5), jac=True, method="L-BFGS-B")
-        for begin in begins
+        scipy.optimize.minimize(loss, begin, jac=True, method="L-BFGS-B")
+        for begin in (
+            np.array([min(centre[0], epistemic), noise]),
+            np.array([epistemic, noise - 1]),
+        )
     ]
-    return np.exp(min(found, key=lambda each: each.fun).x)
+    return min(found, key=lambda each: float(each.fun)).x
 
 
 def _scales(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
