@@ -165,6 +165,13 @@ def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:
     console.stdout.print(f"{text} {where}.", highlight=False)
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
         console.stdout.print(f"  {count} without: {reason}", highlight=False, markup=False)
+    swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
+    if swapped:
+        console.stdout.print(
+            f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
+            "alleles_swapped; were many not meant so, the file is of another genome build.",
+            highlight=False,
+        )
 
 
 def _targets(path: str | None) -> "writers.Targets | None":

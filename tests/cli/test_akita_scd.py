@@ -61,6 +61,26 @@ def test_writes_everything(folder, tmp_path, capsys):
     assert "1 without: ALT * stands for overlapping deletion" in told
 
 
+def test_counts_swapped_alleles(folder, tmp_path, capsys):
+    text = (folder / "variants.vcf").read_text()
+    assert run(folder, tmp_path / "as_they_are") == 0
+    assert "alleles_swapped" not in capsys.readouterr().out
+    head, *cells = next(row for row in text.splitlines() if "\tv500\t" in row).split("\t")
+    swapped = "\t".join([head, *cells[:2], cells[3], cells[2], *cells[4:]])
+    (tmp_path / "variants.vcf").write_text(HEADER + swapped + "\n")
+    paths = [
+        str(place / name)
+        for place, name in (
+            (folder, "params.json"),
+            (folder, "model.keras"),
+            (tmp_path, "variants.vcf"),
+        )
+    ]
+    options = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path / "swapped")]
+    assert akita_scd.main([*paths, *options]) == 0
+    assert "1 scored from REF to ALT though the genome has ALT" in capsys.readouterr().out
+
+
 def test_shards_region_targets_and_null(folder, tmp_path):
     assert (
         run(folder, tmp_path, "--shard", "1/1", "--targets", "1", "--region", "chr1:550-750") == 0
