@@ -1,7 +1,7 @@
 """From a mechanism and a table to its posterior: optima, Laplace, NUTS and the bootstrap."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ from akita_bayes.regulation import fitting, laplace, posterior
 
 logger = logging.getLogger(__name__)
 
-NEAR = 30.0
-"""Optima that are further below the best, in nats, do not start a chain."""
+NEAR = 7.0
+"""Nats of evidence (Laplace) below the best at which an optimum starts no chain: it holds less than
+a thousandth of the posterior, and a chain may not find out of it."""
 
 
 class PosteriorRun(NamedTuple):
@@ -27,7 +28,7 @@ class PosteriorRun(NamedTuple):
         gaussian: Laplace's approximation on all sequences.
         posterior: The draws of NUTS.
         refits: [B, D] of the weighted-likelihood bootstrap; empty when none were asked for.
-        optima: Log-posterior of the optimum of each fit, in nats, best first.
+        optima: Log-posterior of the optimum of each fit, in nats, that of most evidence first.
     """
 
     fit: fitting.Fit
@@ -103,7 +104,8 @@ def sample_posterior(
             (`posterior.smooth`).
         data: A table, or a directory or file of one.
         knots: Of the splines.
-        optima: Independent fits; chains start in turn from those near the best.
+        optima: Independent fits; chains start in turn from those that hold a share of
+            the posterior.
         starts: Random starts of each fit.
         chains: Of the sampler.
         burn_in: Draws thrown away.
@@ -134,10 +136,10 @@ def sample_posterior(
         fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
     ]
     gaussians = [laplace.laplace(fit.likelihood, fit.theta) for fit in fits]
-    order = np.argsort([-gaussian.log_density for gaussian in gaussians])
+    order = np.argsort([-gaussian.log_evidence for gaussian in gaussians])
     best = gaussians[order[0]]
     density = tuple(gaussians[i].log_density for i in order)
-    near = [gaussians[i].mode for i in order if best.log_density - gaussians[i].log_density < NEAR]
+    near = where_chains_start(gaussians)
     logger.info(
         "Optima at %s nats; %d of them start chains.",
         ", ".join(f"{value:.1f}" for value in density),
@@ -147,7 +149,7 @@ def sample_posterior(
     draws = posterior.sample(
         likelihood,
         best,
-        starts=np.array(near),
+        starts=near,
         chains=chains,
         burn_in=burn_in,
         effective=effective,
@@ -159,3 +161,10 @@ def sample_posterior(
     if replicates:
         refits = laplace.bootstrap(likelihood, best, replicates=replicates, seed=seed)
     return PosteriorRun(fits[order[0]], best, draws, refits, density)
+
+
+def where_chains_start(gaussians: Sequence[laplace.Laplace]) -> NDArray[np.float64]:
+    """Modes that hold a share of the posterior, that of most evidence first. [M, D]."""
+    ranked = sorted(gaussians, key=lambda gaussian: -gaussian.log_evidence)
+    least = ranked[0].log_evidence - NEAR
+    return np.array([each.mode for each in ranked if each.log_evidence > least])

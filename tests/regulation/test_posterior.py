@@ -16,6 +16,7 @@ from akita_bayes.regulation import (
     likelihood,
     parameters,
     posterior,
+    posterior_run,
 )
 from akita_bayes.simulate import mpra as simulator
 
@@ -198,3 +199,12 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     # Entries of a matrix are correlated, so the count scatters more than a binomial one.
     assert 0.9 <= np.mean(inside[0.95]) <= 0.995, np.mean(inside[0.95])
     assert 0.35 <= np.mean(inside[0.5]) <= 0.65, np.mean(inside[0.5])
+
+
+def test_chains_start_where_the_posterior_has_a_share():
+    """By evidence: a lower but wider mode counts, one without weight does not."""
+    modes = [(0.0, 5.0), (3.0, 9.0), (6.0, 1.0)]  # mode, log evidence
+    found = posterior_run.where_chains_start(
+        [laplace.Laplace(np.array([m]), np.eye(1), np.eye(1), -m, e) for m, e in modes]
+    )
+    assert found.tolist() == [[3.0], [0.0]]
