@@ -92,7 +92,8 @@ def _rate(
         def step_by_step() -> None:
             twins.clear()
             for window in found:
-                twins[window] = recipe.target(clr, window.region, sources.transform, clip=CLIP)
+                target = recipe.target(clr, window.region, sources.transform, clip=CLIP)
+                twins[window] = target.values
 
         twins: dict[windows.Window, np.ndarray] = {}
         pipeline()

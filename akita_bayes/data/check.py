@@ -192,7 +192,7 @@ def _recomputed(
         blacklisted = stretches.bins(region, transform.pool_width)
     if transform.global_obsexp:
         expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
-    return recipe.target_and_mask(
+    return recipe.target(
         clr.cooler,
         own,
         transform,

@@ -26,24 +26,6 @@ def target(
     clip: float | None = None,
     expected: NDArray | None = None,
     blacklisted: NDArray[np.bool_] | None = None,
-) -> NDArray[np.float64]:
-    """The target of one window. [P].
-
-    Takes what `target_and_mask` takes.
-    """
-    return target_and_mask(
-        clr, region, transform, clip=clip, expected=expected, blacklisted=blacklisted
-    ).values
-
-
-def target_and_mask(
-    clr: cooler.Cooler,
-    region: regions.Region,
-    transform: contacts.Transform,
-    *,
-    clip: float | None = None,
-    expected: NDArray | None = None,
-    blacklisted: NDArray[np.bool_] | None = None,
 ) -> contacts.Target:
     """The target of one window, and which of its pixels were measured.
 

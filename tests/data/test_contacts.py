@@ -42,7 +42,7 @@ def test_targets_are_basenjis(parity, yeast, name, transform, clip):
         assert len(found.values) == transform.pixels
         np.testing.assert_array_equal(found.values.astype(np.float16), row)
         by_recipe = recipe.target(yeast, window, transform, clip=clip)
-        np.testing.assert_array_equal(by_recipe.astype(np.float16), row)
+        np.testing.assert_array_equal(by_recipe.values.astype(np.float16), row)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_it_equals_the_recipe(yeast, options):
             expected=expected,
         )
         twin = recipe.target(yeast, window, transform, clip=2.0, expected=expected)
-        np.testing.assert_allclose(found.values, twin, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
         assert not found.mask.all()
 
 
@@ -81,7 +81,7 @@ def test_blacklisted_bins_are_filtered_like_unbalanced_ones(yeast):
     weights[blacklisted] = np.nan
     found = contacts.target(counts_of(yeast, window), weights, transform, clip=2.0)
     twin = recipe.target(yeast, window, transform, clip=2.0, blacklisted=blacklisted)
-    np.testing.assert_allclose(found.values, twin, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
 
 
 def test_the_mask_is_false_exactly_where_a_bin_is_filtered():

@@ -64,7 +64,7 @@ def test_every_record_holds_its_sequence_and_the_recipes_targets(made):
             np.testing.assert_array_equal(record.sequence, opened.index(region))
             for index, clr in enumerate(clrs):
                 twin = recipe.target(clr, region, TRANSFORM, clip=2.0)
-                np.testing.assert_allclose(record.target[:, index], twin, atol=2e-3)
+                np.testing.assert_allclose(record.target[:, index], twin.values, atol=2e-3)
                 valid = clr.bins().fetch(tuple(region))["weight"].notna().to_numpy()[2:14]
                 pixels = [valid[i] and valid[j] for i in range(12) for j in range(i + 2, 12)]
                 np.testing.assert_array_equal(record.mask[:, index], pixels)
@@ -414,14 +414,14 @@ def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
 
 def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
     folder, _ = made
-    genuine = recipe.target_and_mask
+    genuine = recipe.target
 
     def spoilt(*arguments, **options):
         twin = genuine(*arguments, **options)
         twin.values[np.flatnonzero(twin.mask)[0]] = np.nan
         return twin
 
-    monkeypatch.setattr(recipe, "target_and_mask", spoilt)
+    monkeypatch.setattr(recipe, "target", spoilt)
     wrong = {finding.check: finding.found for finding in check.check(folder / "out", sample=1)}
     assert "largest difference inf" in wrong["A against cooler"]
 
