@@ -88,7 +88,8 @@ def calibrate(
     fitted = recalibration_.fit(held_out, groups, place.diagonal_offset)
     tested = predictions(model, data_dir, split, draws=draws, seed=seed, head=head, advance=advance)
     mended = [apply(each, fitted) for each in tested]
-    stated = tested if fitted.noise is None else [_with_noise(each, fitted) for each in tested]
+    noise = fitted.aleatoric_sd(len(tested[0].mean))
+    stated = tested if noise is None else [each._replace(aleatoric_sd=noise) for each in tested]
     return Report(
         _summary(stated, groups, seed),
         _summary(mended, groups, seed),
@@ -132,17 +133,9 @@ def predictions(
 
 def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:
     """A prediction with the factors applied, as `sample_posterior` would."""
-    prediction = _with_noise(prediction, fitted)
-    factors = fitted.factors(len(prediction.mean))
-    return prediction._replace(
-        epistemic_sd=prediction.epistemic_sd * factors.epistemic,
-        aleatoric_sd=prediction.aleatoric_sd * factors.aleatoric,
-    )
-
-
-def _with_noise(prediction: Prediction, fitted: Recalibration) -> Prediction:
-    noise = fitted.aleatoric_sd(len(prediction.mean))
-    return prediction if noise is None else prediction._replace(aleatoric_sd=noise)
+    learned = prediction.aleatoric_sd if fitted.noise is None else None
+    epistemic, aleatoric = fitted.apply(prediction.epistemic_sd, learned)
+    return prediction._replace(epistemic_sd=epistemic, aleatoric_sd=aleatoric)
 
 
 def _summary(found: list[Prediction], groups: strata.Strata, seed: int) -> dict[str, Any]:
@@ -158,6 +151,8 @@ def _draws_of_first(
     """Draws whose standard deviation is the recalibrated epistemic one. [S, P, T]."""
     first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
     x = first["sequence"].numpy()
-    draws = np.stack([y[0] for y in posterior.draw(model, x, **options)])
-    mean = draws.mean(0)
-    return mean + (draws - mean) * fitted.factors(len(mean)).epistemic
+    found = posterior.sample_posterior(
+        model, x, quantiles=(), keep_draws=True, recalibration=fitted, **options
+    )
+    assert found.draws is not None
+    return found.draws[:, 0]

@@ -274,15 +274,12 @@ def _summary(
         if keep_draws:
             kept.append(y)
     epistemic = np.sqrt(squares / max(count - 1, 1))
-    pixels = np.shape(mean)[1]
     learned = sampler.aleatoric_sd()
-    if learned is None and recalibration is not None:
-        learned = recalibration.aleatoric_sd(pixels)
     aleatoric = np.broadcast_to(np.float32(0) if learned is None else learned, mean.shape)
     if recalibration is not None:
-        factors = recalibration.factors(pixels)
-        epistemic, aleatoric = epistemic * factors.epistemic, aleatoric * factors.aleatoric
-        kept = [mean + (y - mean) * factors.epistemic for y in kept]
+        epistemic, aleatoric = recalibration.apply(epistemic, learned)
+        factor = recalibration.factors(mean.shape[1]).epistemic
+        kept = [mean + (y - mean) * factor for y in kept]
     sd = np.hypot(epistemic, aleatoric)
     return Posterior(
         np.asarray(mean, np.float32),

@@ -53,6 +53,25 @@ class Recalibration:
         """The factors of every pixel and target."""
         return Factors(self._spread(self.epistemic, pixels), self._spread(self.aleatoric, pixels))
 
+    def apply(
+        self, epistemic: NDArray, aleatoric: NDArray | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both parts of a standard deviation times their factors. [..., P, T] each.
+
+        Args:
+            epistemic: As the model states it. [..., P, T].
+            aleatoric: Likewise, or what broadcasts to it; None of a model without a noise of its
+                own, which is lent this one's, or none.
+        """
+        pixels = epistemic.shape[-2]
+        factors = self.factors(pixels)
+        noise = self.aleatoric_sd(pixels) if aleatoric is None else aleatoric
+        scaled = np.zeros(()) if noise is None else noise * factors.aleatoric
+        return (
+            np.asarray(epistemic * factors.epistemic, np.float32),
+            np.asarray(np.broadcast_to(scaled, epistemic.shape), np.float32),
+        )
+
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
         """The observation noise of every pixel and target, where the model has none. [P, T]."""
         return None if self.noise is None else self._spread(self.noise, pixels)

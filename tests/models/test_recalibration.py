@@ -26,6 +26,22 @@ def test_every_pixel_has_the_factor_of_its_distance_and_target():
     assert FITTED.aleatoric_sd(triangle.length(24, 2)) is None
 
 
+def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
+    pixels = triangle.length(24, 2)
+    factors = FITTED.factors(pixels)
+    spread, learned = np.full((4, pixels, 2), 2.0), np.full((1, 2), 3.0)
+    lending = dataclasses.replace(FITTED, noise=((0.5, 0.5), (0.5, 0.5)))
+    for fitted, given, noise in (
+        (FITTED, learned, 3.0),
+        (lending, learned, 3.0),
+        (lending, None, 0.5),
+        (FITTED, None, 0.0),
+    ):
+        epistemic, aleatoric = fitted.apply(spread, given)
+        np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
+        np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
+
+
 OTHER = dataclasses.replace(FITTED, epistemic=((4.0, 4.0),))
 TOGETHER = dataclasses.replace(FITTED, noise=((0.1, 0.2), (0.3, 0.4)))
 
