@@ -79,6 +79,7 @@ def run(command: Callable[[], None]) -> int:
     except IsADirectoryError as error:
         name = error.filename2 or error.filename
         return _refuse(f"{name}: a directory is where a file is needed; choose another name.")
+    # TensorFlow's errors have no base class that can be named without importing it.
     except Exception as error:
         if not _disk_full(error):
             raise
