@@ -218,11 +218,7 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
             for key in sorted(set(before[part]) | set(now[part])):
                 old, new = before[part].get(key), now[part].get(key)
                 if old != new and key not in _MAY_CHANGE:
-                    raise errors.RunError(
-                        f"{params}: {part}.{key} differs from the spec to continue with "
-                        f"({_shown(old)} and {_shown(new)}); continue with the same spec and "
-                        "options, or start in another directory."
-                    )
+                    raise errors.RunError(f"{params}: {_difference(f'{part}.{key}', old, new)}")
     if told.exists():
         begun = files.read_json(told)
         for name, members in begun.get("splits", {}).items():
@@ -238,6 +234,20 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
                 f"{told}: the data directories are not those that this run began with; "
                 "start in another directory."
             )
+
+
+def _difference(name: str, old: Any, new: Any) -> str:
+    if name == "train.swa" and old and new and old | {"start": new["start"]} == new:
+        return (
+            f"this run averages weights after epoch {old['start']}, and would go on to average "
+            f"them after epoch {new['start']}: --epochs moves it, so that at least the last epoch "
+            "is averaged; continue with the --epochs that the run began with, or start in another "
+            "directory."
+        )
+    return (
+        f"{name} differs from the spec to continue with ({_shown(old)} and {_shown(new)}); "
+        "continue with the same spec and options, or start in another directory."
+    )
 
 
 def _shown(value: Any) -> str:

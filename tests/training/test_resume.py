@@ -18,7 +18,7 @@ import pytest
 
 from akita_bayes import errors, files
 from akita_bayes.models import zoo
-from akita_bayes.training import checkpoint, fit
+from akita_bayes.training import checkpoint, fit, recipe
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -114,6 +114,16 @@ def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
     other = tiny.write_data(tmp_path / "other", seed=1)
     with pytest.raises(errors.RunError, match="the data directories are not those"):
         fit.fit(spec, other, out_dir=whole, resume=True)
+
+
+def test_epochs_that_move_the_averaging_of_weights_are_not_continued(tmp_path):
+    """What was averaged is not what a longer training would have averaged."""
+    data = tiny.write_data(tmp_path / "data", train=4, valid=4)
+    spec = zoo.parse_spec(tiny.spec_json(swa={"start": 2}))
+    begun = recipe.adapt(spec, [data], epochs=1)
+    files.write_json(tmp_path / "run" / fit.PARAMS, begun.to_json())
+    with pytest.raises(errors.RunError, match=r"after epoch 0, .* after epoch 1: --epochs moves"):
+        fit.fit(spec, data, out_dir=tmp_path / "run", epochs=2, resume=True, devices="cpu")
 
 
 def test_other_splits_are_not_continued(runs, tmp_path):
