@@ -81,13 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stride", type=console.positive_integer, help="bases from one training window to the next"
     )
     add("--seed", type=console.whole_number, default=0, help="the same seed gives the same data")
-    add(
-        "-p",
-        "--processes",
-        type=console.positive_integer,
-        default=2,
-        help="chromosomes simulated at once",
-    )
+    add("-p", "--processes", type=console.positive_integer, default=2, help="chromosomes at once")
     add("--no_coolers", action="store_true", help="leave out the coolers, half of the time")
     return parser
 
