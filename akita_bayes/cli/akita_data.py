@@ -117,9 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     add("-g", "--gaps", metavar="BED", help="stretches without sequence")
     add("--limit", metavar="BED", help="only these stretches")
     add("-u", "--umap", metavar="BED", help="unmappable stretches")
-    add("--umap_t", type=float, default=0.3, help="share of unmappable bins that drops a window")
+    add(
+        "--umap_t",
+        type=console.share,
+        default=0.3,
+        help="least share of unmappable bins that drops a window",
+    )
     add("--umap_midpoints", metavar="BED", help="drop windows whose centre is unmappable by this")
-    add("--sample", type=console.positive_number, default=1.0, help="share of windows to keep")
+    add("--sample", type=console.share, default=1.0, help="share of windows to keep")
     add("--seed", type=console.whole_number, default=44, help="of splits, sample and order")
     add("--st", "--split_test", dest="split_test", action="store_true", help="only lay windows")
 

@@ -43,10 +43,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument(
-        "--draws", type=int, default=0, help="posterior draws, for a mean and two sd"
+        "--draws",
+        type=console.whole_number,
+        default=0,
+        help="posterior draws, for a mean and two sd",
     )
     parser.add_argument("--seed", type=console.whole_number, default=0, help="of the draws")
-    parser.add_argument("--stride", type=int, help="bases between tiles; else half the output")
+    parser.add_argument(
+        "--stride", type=console.positive_integer, help="bases between tiles; else half the output"
+    )
     parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
     parser.add_argument("-t", "--targets", help="targets.txt, whose identifiers name coolers")
     parser.add_argument(

@@ -211,6 +211,14 @@ def positive_number(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """An argparse type: a number above 0 and up to 1."""
+    value = positive_number(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, above 0 and up to 1")
+    return value
+
+
 def words(text: str) -> tuple[str, ...]:
     """An argparse type: comma-separated words."""
     return tuple(part.strip() for part in text.split(",") if part.strip())

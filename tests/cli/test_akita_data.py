@@ -306,6 +306,9 @@ def everything_filtered(folder):
         (options("--clip", "-1"), "'-1' is not a number above 0"),
         (options("--clip", "two"), "'two' is not a number above 0"),
         (options("--sample", "nan"), "'nan' is not a number above 0"),
+        (options("--sample", "7"), "'7' is not a share, above 0 and up to 1"),
+        (options("--umap_t", "7"), "'7' is not a share, above 0 and up to 1"),
+        (options("--umap_t", "0"), "'0' is not a number above 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(folder, capsys, spoil, reason):

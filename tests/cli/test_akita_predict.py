@@ -113,6 +113,15 @@ def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, t
         np.testing.assert_allclose(file["aleatoric_sd"][0, 0], [0.2, 0.8], rtol=1e-5)
 
 
+@pytest.mark.parametrize("option", [("--draws", "-2"), ("--stride", "0")], ids=str)
+def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, option):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", "params.json")]
+    with pytest.raises(SystemExit) as stopped:
+        akita_predict.main([*paths, "-f", str(folder / "genome.fa"), *option])
+    assert stopped.value.code == 2
+    assert f"'{option[1]}' is not a whole number of at least" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("bed", "options", "message"),
     [
