@@ -5,10 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from akita_bayes.data import coolers, genome
+from akita_bayes.data import contacts, coolers, directory, genome, statistics, tfrecord, windows
 
 BIN = 200
 SIZES = {"chr1": 40_000, "chr2": 24_000, "chr3": 2_000}
+TRANSFORM = contacts.Transform(3200, BIN, 400, as_obsexp=True)
+LAYOUT = windows.Layout(
+    seq_length=3200, snap=BIN, stride_train=0.25, stride_test=0.5, valid=0.2, test=0.2
+)
 CLI = ["-l", "3200", "-c", "400", "--as_obsexp", "--clip", "2", "-v", "0.2", "-t", "0.2"]
 
 
@@ -60,3 +64,30 @@ def world(folder: Path) -> Path:
     table = "index\tidentifier\tfile\tclip\tdescription\n0\tA\ta.cool\t2\tfirst\n1\tB\tb.cool\t\t\n"
     (folder / "targets.txt").write_text(table)
     return folder
+
+
+def make(folder, name="out", **options):
+    """Makes a data directory of a world; returns its summary."""
+    return directory.make(
+        folder / "genome.fa",
+        folder / "targets.txt",
+        folder / name,
+        **{"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8, **options},
+    )
+
+
+def records_of(folder):
+    """Every record of a data directory, by split and region."""
+    found = statistics.read(folder)
+    return {
+        (split, record.region): record
+        for split in found.seqs
+        for path in (folder / "tfrecords").glob(f"{split}-*")
+        for record in tfrecord.read_records(path, found)
+    }
+
+
+def command(folder, *options):
+    """Arguments of `akita_data.py` that make `out` of a world."""
+    paths = [str(folder / "genome.fa"), str(folder / "targets.txt"), "-o", str(folder / "out")]
+    return [*paths, *CLI, *options]

@@ -1,46 +1,24 @@
-import gzip
 import json
-import os
 import re
-import resource
-import shutil
 import subprocess
 import sys
 
-import h5py
 import matplotlib.image
 import numpy as np
 import pytest
 
 from akita_bayes.cli import akita_data
-from akita_bayes.data import genome, statistics
+from akita_bayes.data import genome, statistics, tfrecord
 from tests import coolers as world
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    return world.world(tmp_path_factory.mktemp("world"))
-
-
 @pytest.fixture
-def folder(template, tmp_path):
-    """A fresh copy: most tests spoil it."""
-    copy = tmp_path / "world"
-    shutil.copytree(template, copy)
-    return copy
+def folder(cooler_world):
+    return cooler_world
 
 
 def run(folder, *options):
-    return akita_data.main(
-        [
-            str(folder / "genome.fa"),
-            str(folder / "targets.txt"),
-            "-o",
-            str(folder / "out"),
-            *world.CLI,
-            *options,
-        ]
-    )
+    return akita_data.main(world.command(folder, *options))
 
 
 def test_the_whole_command(folder, capsys):
@@ -115,233 +93,6 @@ def test_presets(monkeypatch, preset, bins, pixels):
     assert seen["clip"] == 1.5
 
 
-def truncated_cooler(folder):
-    path = folder / "b.cool"
-    path.write_bytes(path.read_bytes()[:20_000])
-
-
-def unbalanced_cooler(folder):
-    with h5py.File(folder / "a.cool", "r+") as file:
-        del file["bins/weight"]
-
-
-def wrong_resolution(folder):
-    return ["-w", "400"]
-
-
-def no_common_chromosome(folder):
-    world.write(folder / "a.cool", sizes={"contig_1": 40_000})
-
-
-def other_assembly(folder):
-    world.write(folder / "a.cool", sizes={**world.SIZES, "chr1": 41_000})
-
-
-def short_fasta(folder):
-    (folder / "genome.fa.fai").unlink()
-    with genome.Genome(folder / "genome.fa") as opened:
-        sequences = {name: opened.padded(name, 0, 30_000) for name in opened.sizes}
-    genome.write_fasta(folder / "genome.fa", sequences)
-
-
-def empty_fasta(folder):
-    (folder / "genome.fa").write_text("")
-
-
-def two_sequences_of_one_name(folder):
-    (folder / "genome.fa.fai").unlink()
-    with open(folder / "genome.fa", "a") as file:
-        file.write(">chr1\nACGT\n")
-
-
-def duplicate_identifiers(folder):
-    (folder / "targets.txt").write_text("identifier\tfile\nA\ta.cool\nA\tb.cool\n")
-
-
-def unreadable_targets(folder):
-    (folder / "targets.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
-
-
-def missing_cooler(folder):
-    (folder / "b.cool").unlink()
-
-
-def empty_bed(folder):
-    (folder / "windows.bed").write_text("")
-    return ["--windows", str(folder / "windows.bed")]
-
-
-def missing_blacklist(folder):
-    return ["-b", str(folder / "absent.bed")]
-
-
-def every_chromosome_too_short(folder):
-    return ["-l", "80000", "--break", "80000"]
-
-
-def share_and_chromosome(folder):
-    return ["-v", "0.1", "-t", "chr2"]
-
-
-def broken_length(folder):
-    return ["-l", "3300"]
-
-
-def broken_crop(folder):
-    return ["-c", "100"]
-
-
-def broken_stride(folder):
-    return ["--stride_train", "333"]
-
-
-def unknown_chromosome(folder):
-    return ["-v", "chr9", "-t", "chr2"]
-
-
-def too_many_folds(folder):
-    return ["--folds", "5"]
-
-
-def filled_directory(folder):
-    (folder / "out").mkdir()
-    (folder / "out" / "thesis.txt").write_text("years of work")
-
-
-def output_is_a_file(folder):
-    (folder / "out").write_text("years of work")
-
-
-def occupied_and_only_windows(folder):
-    filled_directory(folder)
-    return ["--split_test"]
-
-
-def gzipped_blacklist(folder):
-    (folder / "blacklist.bed.gz").write_bytes(gzip.compress(b"chr1\t0\t100\n"))
-    return ["-b", str(folder / "blacklist.bed.gz")]
-
-
-def binary_gaps(folder):
-    (folder / "gaps.bed").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
-    return ["-g", str(folder / "gaps.bed")]
-
-
-def binary_expected(folder):
-    for name in ("a", "b"):
-        (folder / f"{name}.expected").write_bytes(b"\x1f\x8b\x08\x00\xff")
-    return ["--global_obsexp"]
-
-
-def target_without_a_file(folder):
-    (folder / "targets.txt").write_text("identifier\tfile\nA\ta.cool\nB\n")
-
-
-def index_of_an_older_genome(folder):
-    os.utime(folder / "genome.fa.fai", (0, 0))
-
-
-def options(*given):
-    """What spoils nothing but gives these options."""
-
-    def spoil(folder):
-        return list(given)
-
-    spoil.__name__ = "_".join(given)
-    return spoil
-
-
-def no_expected_table(folder):
-    return ["--global_obsexp"]
-
-
-def everything_filtered(folder):
-    world.write(folder / "a.cool", filtered=0.8)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (truncated_cooler, "b.cool: damaged or cut short; make or download it again"),
-        (unbalanced_cooler, "a.cool: has no balancing weights; run `cooler balance"),
-        (wrong_resolution, "a.cool: has bins of 200 bases, --pool_width says 400"),
-        (no_common_chromosome, "no chromosome in common with the genome: it has contig_1"),
-        (other_assembly, "chr1 has 41,000 bases, but chr1 of the genome has 40,000"),
-        (short_fasta, "chr1 has 40,000 bases, but chr1 of the genome has 30,000"),
-        (empty_fasta, "genome.fa: the FASTA file is empty"),
-        (two_sequences_of_one_name, "two sequences are called 'chr1'"),
-        (duplicate_identifiers, 'the identifier "A" is used twice'),
-        (unreadable_targets, "targets.txt: not a tab-separated table"),
-        (missing_cooler, "b.cool: no such cooler"),
-        (empty_bed, "windows.bed: holds no window"),
-        (missing_blacklist, "absent.bed: no such BED file"),
-        (every_chromosome_too_short, "no stretch of the genome is as long as one window of 80,000"),
-        (share_and_chromosome, "must both be shares or both be lists of chromosomes"),
-        (broken_length, "seq_length 3300 is not a multiple of the bin width 200"),
-        (broken_crop, "crop 100 is not a multiple of the bin width 200"),
-        (broken_stride, "stride_train 333 is not a multiple of snap 200"),
-        (unknown_chromosome, "chromosome chr9 of split valid is not in the genome"),
-        (too_many_folds, "2 contigs cannot make 5 folds"),
-        (filled_directory, "not empty; choose another directory, or continue it with --restart"),
-        (no_expected_table, "a.expected: no such table of expected contacts"),
-        (everything_filtered, "no window was written of"),
-        (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
-        (occupied_and_only_windows, "out: not empty; choose another directory."),
-        (gzipped_blacklist, "blacklist.bed.gz: not a text file; a compressed BED file must be"),
-        (binary_gaps, "gaps.bed: not a text file"),
-        (binary_expected, "a.expected: not a tab-separated table"),
-        (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
-        (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
-        (options("-r", "0"), "'0' is not a whole number of at least 1"),
-        (options("-p", "0"), "'0' is not a whole number of at least 1"),
-        (options("-l", "0"), "'0' is not a whole number of at least 1"),
-        (options("--kernel_width", "-3"), "'-3' is not a whole number of at least 1"),
-        (options("--sample_check", "0"), "'0' is not a whole number of at least 1"),
-        (options("--plot", "-1"), "'-1' is not a whole number of at least 0"),
-        (options("--seed", "-1"), "'-1' is not a whole number of at least 0"),
-        (options("-c", "-400"), "'-400' is not a whole number of at least 0"),
-        (options("--stride_train", "-0.5"), "'-0.5' is not a number above 0"),
-        (options("--stride_test", "0"), "'0' is not a number above 0"),
-        (options("--clip", "0"), "'0' is not a number above 0"),
-        (options("--clip", "-1"), "'-1' is not a number above 0"),
-        (options("--clip", "two"), "'two' is not a number above 0"),
-        (options("--sample", "nan"), "'nan' is not a number above 0"),
-        (options("--sample", "7"), "'7' is not a share, above 0 and up to 1"),
-        (options("--umap_t", "7"), "'7' is not a share, above 0 and up to 1"),
-        (options("--umap_t", "0"), "'0' is not a number above 0"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_2(folder, capsys, spoil, reason):
-    given = spoil(folder) or []
-    try:
-        status = run(folder, *given)
-    except SystemExit as stopped:
-        status = stopped.code
-    assert status == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    errors = [line for line in lines if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert reason in errors[0]
-    assert not (folder / "out" / "statistics.json").exists()
-    assert not list(folder.rglob("*.partial.*"))
-
-
-@pytest.mark.parametrize("room", [2_000, 12_000, 30_000])
-def test_a_full_disk_leaves_no_half_written_file(folder, capsys, room):
-    """At any moment: writing options, blocks, records."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        status = run(folder, "--stride_train", "0.125")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert status == 2
-    assert "the disk is full" in capsys.readouterr().err
-    assert not list(folder.rglob("*.partial.*"))
-    assert run(folder, "--stride_train", "0.125", "--restart") == 0
-    assert akita_data.main(["--check", str(folder / "out")]) == 0
-
-
 def test_lower_case_and_unknown_bases(folder):
     with genome.Genome(folder / "genome.fa") as opened:
         sequences = {name: opened.padded(name, 0, size) for name, size in opened.sizes.items()}
@@ -352,8 +103,6 @@ def test_lower_case_and_unknown_bases(folder):
     genome.write_fasta(folder / "genome.fa", mixed)
     (folder / "windows.bed").write_text("chr1\t0\t3200\n")
     assert run(folder, "--windows", str(folder / "windows.bed")) == 0
-    from akita_bayes.data import tfrecord
-
     found = statistics.read(folder / "out")
     (record,) = tfrecord.read_records(folder / "out" / "tfrecords" / "train-0.tfr", found)
     assert (record.sequence[:500] == 4).all()

@@ -1,57 +1,16 @@
+"""What `directory.make` writes, and how it goes on after it was stopped."""
+
 import dataclasses
 import json
-import shutil
 
 import cooler
 import numpy as np
 import pytest
 
 from akita_bayes import errors, regions
-from akita_bayes.data import (
-    blocks,
-    check,
-    contacts,
-    dataset,
-    directory,
-    genome,
-    recipe,
-    statistics,
-    targets,
-    tfrecord,
-    windows,
-)
+from akita_bayes.data import blocks, dataset, directory, genome, recipe, statistics, targets
 from tests import coolers as world
-
-TRANSFORM = contacts.Transform(3200, world.BIN, 400, as_obsexp=True)
-LAYOUT = windows.Layout(
-    seq_length=3200, snap=world.BIN, stride_train=0.25, stride_test=0.5, valid=0.2, test=0.2
-)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = world.world(tmp_path_factory.mktemp("world"))
-    summary = make(folder)
-    return folder, summary
-
-
-def make(folder, name="out", **options):
-    return directory.make(
-        folder / "genome.fa",
-        folder / "targets.txt",
-        folder / name,
-        **{"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8, **options},
-    )
-
-
-def records_of(folder):
-    found = statistics.read(folder)
-    return {
-        (split, record.region): record
-        for split in found.seqs
-        for path in (folder / "tfrecords").glob(f"{split}-*")
-        for record in tfrecord.read_records(path, found)
-    }
+from tests.coolers import TRANSFORM, make, records_of
 
 
 def test_every_record_holds_its_sequence_and_the_recipes_targets(made):
@@ -320,7 +279,7 @@ def test_nothing_written_is_an_error(made):
 
 def test_folds(made):
     folder, _ = made
-    layout = dataclasses.replace(LAYOUT, folds=3, largest_contig=20_000)
+    layout = dataclasses.replace(world.LAYOUT, folds=3, largest_contig=20_000)
     summary = make(folder, "folds", layout=layout)
     assert set(summary.written) == {"fold0", "fold1", "fold2"}
     assert dataset.open_split(folder / "folds", ("fold0", "fold2"), batch_size=2).records == (
@@ -331,126 +290,3 @@ def test_folds(made):
 def test_the_written_table_of_targets_makes_the_same_again(made):
     folder, _ = made
     assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
-
-
-def test_a_right_directory_checks(made):
-    folder, _ = made
-    findings = check.check(folder / "out")
-    assert [finding for finding in findings if not finding.right] == []
-    assert {finding.check for finding in findings} == {
-        "train: records",
-        "valid: records",
-        "test: records",
-        "splits apart",
-        "sequence against FASTA",
-        "A against cooler",
-        "A: mask against cooler",
-        "B against cooler",
-        "B: mask against cooler",
-    }
-
-
-def spoil_count(out):
-    found = statistics.read(out)
-    seqs = {**found.seqs, "train": found.seqs["train"] + 1}
-    statistics.write(out, dataclasses.replace(found, seqs=seqs))
-
-
-def rewrite(out, change, split="test"):
-    found = statistics.read(out)
-    path = next((out / "tfrecords").glob(f"{split}-0.tfr"))
-    records = [change(record) for record in tfrecord.read_records(path, found)]
-    tfrecord.write_records(path, records)
-
-
-def spoil_target(out):
-    rewrite(out, lambda r: r._replace(target=r.target + np.float16(0.125)))
-
-
-def spoil_mask(out):
-    rewrite(out, lambda r: r._replace(mask=np.roll(r.mask, 1, axis=0)))
-
-
-def spoil_all_masks(out):
-    rewrite(out, lambda r: r._replace(mask=np.zeros_like(r.mask)))
-
-
-def spoil_sequence(out):
-    rewrite(out, lambda r: r._replace(sequence=3 - np.minimum(r.sequence, 3)))
-
-
-def spoil_split(out):
-    found = statistics.read(out)
-    (path,) = (out / "tfrecords").glob("train-0.tfr")
-    record = next(tfrecord.read_records(path, found))
-    rewrite(out, lambda r: r._replace(region=record.region))
-
-
-def spoil_file(out):
-    path = out / "tfrecords" / "test-0.tfr"
-    path.write_bytes(path.read_bytes()[:-9])
-
-
-@pytest.mark.parametrize(
-    ("spoil", "wrong"),
-    [
-        (spoil_count, "train: records"),
-        (spoil_target, "A against cooler"),
-        (spoil_mask, "A: mask against cooler"),
-        (spoil_all_masks, "B: mask against cooler"),
-        (spoil_sequence, "sequence against FASTA"),
-        (spoil_split, "splits apart"),
-        (spoil_file, "test: records"),
-    ],
-)
-def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
-    folder, _ = made
-    out = tmp_path / "copy"
-    shutil.copytree(folder / "out", out)
-    spoil(out)
-    findings = check.check(out, sample=1000)
-    assert wrong in {finding.check for finding in findings if not finding.right}
-
-
-def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
-    folder, _ = made
-    genuine = recipe.target
-
-    def spoilt(*arguments, **options):
-        twin = genuine(*arguments, **options)
-        twin.values[np.flatnonzero(twin.mask)[0]] = np.nan
-        return twin
-
-    monkeypatch.setattr(recipe, "target", spoilt)
-    wrong = {finding.check: finding.found for finding in check.check(folder / "out", sample=1)}
-    assert "largest difference inf" in wrong["A against cooler"]
-
-
-def test_a_check_recomputes_something(made):
-    folder, _ = made
-    with pytest.raises(errors.DataError, match="recompute at least 1 record"):
-        check.check(folder / "out", sample=0)
-
-
-def test_empty_pixels_without_a_clip_check(tmp_path):
-    """Their logarithm is infinite, and smoothing would spread it."""
-    folder = world.world(tmp_path)
-    for name in ("a", "b"):
-        world.write(folder / f"{name}.cool", seed=3, depth=2.0)
-    summary = make(
-        folder,
-        clip=None,
-        transform=dataclasses.replace(TRANSFORM, kernel_sigma=1.0, kernel_width=5),
-    )
-    assert sum(summary.written.values()) > 0
-    records = records_of(folder / "out").values()
-    findings = check.check(folder / "out", sample=len(records))
-    assert [finding for finding in findings if not finding.right] == []
-
-
-def test_basenjis_own_directories_can_be_checked(real_data):
-    findings = check.check(real_data / "hg38_tiny")
-    by_name = {finding.check: finding for finding in findings}
-    assert by_name["test: records"].right
-    assert by_name["test: records"].found.startswith("10 in 3 files, statistics.json says 10")
-    assert by_name["against sources"].found == "not compared: there is no options.json"
