@@ -1,26 +1,30 @@
 r"""Variant scores against the truth: the simulator re-simulates every edited genome.
 
     akita_simulate.py --preset small -o runs/variants/data
-    for seed in 1 2 3; do
+    for seed in 0 1 2; do
         akita_train.py models/json/akita_tiny.json runs/variants/data \
             -o runs/variants/$seed --seed $seed
     done
-    python -m benchmarks.variants runs/variants/data runs/variants/1 runs/variants/2 runs/variants/3
+    akita_calibrate.py runs/variants/0 runs/variants/data \
+        --ensemble runs/variants/1,runs/variants/2 --draws 24
+    python -m benchmarks.variants runs/variants/data runs/variants/0 runs/variants/1 runs/variants/2
 
-Variants of known effect lie on the test chromosome: CTCF sites deleted, inverted or weakened by one
-substitution, stretches with sites deleted, inverted or duplicated, and neutral edits. Both alleles'
-windows are simulated as they are predicted, and aligned by the same code. Reported for every kind:
-the correlation of predicted with true change over compared pixels, that of predicted with true SCD,
-the AUROC of the SCD against neutral edits, and how often 90 % intervals hold the true SCD: the
-quantiles of the draws, and conformal intervals, fitted to variants in the first half of the
-chromosome. All is measured on those in the second half.
+Variants of known effect are drawn on the validation and on the test chromosome: CTCF sites deleted,
+inverted or weakened by one substitution, stretches with sites deleted, inverted or duplicated, and
+neutral edits. Both alleles' windows are simulated as they are predicted, and aligned by the same
+code. Reported for every kind of the test chromosome: the correlation of predicted with true change
+over compared pixels, that of predicted with true SCD, the AUROC of the SCD against neutral edits,
+and how often 90 % intervals hold the true SCD, with their interval score (Gneiting & Raftery 2007):
 
-The committed result is of three runs of five epochs, of the spec as it was at the commit that the
-result names: without weight averaging, so that the three members were the only draws. The spec has
-since kept SWAG draws of every run, which the command above therefore draws too.
+    draws         quantiles of the scores of the draws
+    recalibrated  the same, every draw of the change spread about its mean by the epistemic factors
+                  that the runs were given for maps; absent for runs without
+    fitted        conformal intervals, fitted to the variants of the validation chromosome
 """
 
 import argparse
+import dataclasses
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,14 +36,17 @@ RESULT = Path(__file__).with_name("results") / "variants.json"
 
 
 class Compared(NamedTuple):
-    """One variant. `truth` and `change` are [pixels, T], `true_scd` [T], `draws` [S, T]."""
+    """One variant. `truth` and `change` are [pixels, T], `true_scd` [T], the others [S, T].
+
+    `recalibrated` is None without factors.
+    """
 
     kind: str
-    position: int
     truth: NDArray
     change: NDArray
     true_scd: NDArray
     draws: NDArray
+    recalibrated: NDArray | None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder of akita_simulate.py")
     parser.add_argument("runs", nargs="+", type=Path, help="run directories, an ensemble")
     parser.add_argument("--draws", type=int, default=64)
-    parser.add_argument("--limit", type=int, help="variants of each kind")
+    parser.add_argument("--variants", type=int, default=60, help="of each kind and chromosome")
     parser.add_argument("--intervals", type=Path, help="write the fitted intervals here")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
@@ -58,40 +65,60 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     runs = [str(run) for run in options.runs]
     model = ab.load_model(runs if len(runs) > 1 else runs[0])
-    compared = compare(model, options.data, draws=options.draws, limit=options.limit)
-    middle = np.median([each.position for each in compared])
-    widening = _fitted([each for each in compared if each.position < middle])
-    found = summarise([each for each in compared if each.position >= middle], widening)
+    known, tested = (
+        compare(model, options.data, split, draws=options.draws, count=options.variants)
+        for split in ("valid", "test")
+    )
+    fitted = conformal.fit(
+        np.array([each.true_scd for each in known]),
+        np.array([each.draws.mean(axis=0) for each in known]),
+        np.array([_sd(each.draws) for each in known]),
+    )
+    found = summarise(tested, fitted)
     print(as_table(found))
-    about = {**environment.describe(), "runs": len(runs), "draws": options.draws, "kinds": found}
     if options.intervals is not None:
-        conformal.save(options.intervals, {"SCD": widening})
-    run.write(options.result, about)
+        conformal.save(options.intervals, {"SCD": fitted})
+    draws = len(tested[0].draws)
+    about = {"runs": len(runs), "draws": draws, "fitted_to": len(known), "kinds": found}
+    run.write(options.result, {**environment.describe(), **about})
 
 
-def compare(model: Any, data: Path, *, draws: int, limit: int | None = None) -> list[Compared]:
-    """Predicts and simulates every variant of a simulated folder."""
+def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> list[Compared]:
+    """Draws variants on the split's chromosomes, predicts and simulates them."""
+    import pandas as pd
+
     from akita_bayes.data.genome import Genome
-    from akita_bayes.simulate import effects, parameters
+    from akita_bayes.regions import Region
+    from akita_bayes.simulate import effect_files, parameters
+    from akita_bayes.simulate.genome import Chromosome
     from akita_bayes.variants import engine, records
     from akita_bayes.variants import options as settings
 
-    design = parameters.read(data)
-    kinds = [effect.kind for effect in effects.read(data)]
-    found: list[Compared] = []
-    with Genome(data / "genome.fa") as genome:
+    design = dataclasses.replace(parameters.read(data), variants=count)
+    with Genome(data / "genome.fa") as genome, tempfile.TemporaryDirectory() as folder:
+        chromosomes = [
+            Chromosome(name, genome.fetch(Region(name, 0, length)), [])
+            for name, (length, own) in design.chromosomes().items()
+            if own == split
+        ]
+        effect_files.write(folder, chromosomes, design, seed=0)
+        kinds = pd.read_csv(Path(folder) / "variants.tsv", sep="\t")["kind"]
         scorer = engine.Engine(model, genome, settings.Options(draws=draws))
-        rows = list(records.read(data / "variants.vcf", genome))
-        counts: dict[str, int] = {}
+        fitted = model.recalibrations.get(model.spec.head_names[0])
+        factors = (
+            None if fitted is None else fitted.factors(scorer.geometry.target_length).epistemic
+        )
+        rows = list(records.read(Path(folder) / "variants.vcf", genome))
+        found = []
         for kind, row in zip(kinds, rows, strict=True):
-            counts[kind] = counts.get(kind, 0) + 1
-            if limit is None or counts[kind] <= limit:
-                assert not scorer.refusal(row), scorer.refusal(row)
-                found.append(_compare(scorer, genome, design, kind, row))
+            assert not scorer.refusal(row), scorer.refusal(row)
+            found.append(_compare(scorer, genome, design, factors, kind, row))
     return found
 
 
-def _compare(scorer: Any, genome: Any, design: Any, kind: str, row: Any) -> Compared:
+def _compare(
+    scorer: Any, genome: Any, design: Any, factors: NDArray | None, kind: str, row: Any
+) -> Compared:
     changes = []
     for made, ref, alt in scorer.maps(row):
         aligned = made
@@ -104,10 +131,15 @@ def _compare(scorer: Any, genome: Any, design: Any, kind: str, row: Any) -> Comp
             (aligned.alternative, pair.alternative),
         )
     )
-    truth = (alt - ref)[aligned.mask]
-    drawn = np.sqrt(np.sum(np.square(changes, dtype=np.float64), axis=1))
-    true_scd = np.sqrt(np.sum(truth**2, axis=0))
-    return Compared(kind, row.start, truth, np.mean(changes, axis=0), true_scd, drawn)
+    truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
+    recalibrated = None
+    if factors is not None:
+        recalibrated = _scd(change + factors[aligned.mask] * (np.array(changes) - change))
+    return Compared(kind, truth, change, _scd(truth), _scd(np.array(changes)), recalibrated)
+
+
+def _scd(change: NDArray) -> NDArray:
+    return np.sqrt(np.sum(np.square(change, dtype=np.float64), axis=-2))
 
 
 def _simulated(window: Any, genome: Any, design: Any) -> NDArray:
@@ -129,41 +161,52 @@ def _simulated(window: Any, genome: Any, design: Any) -> NDArray:
     return triangle.to_vector(kept, diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
-def _fitted(known: list[Compared]) -> Any:
-    from akita_bayes.variants import conformal
-
-    return conformal.fit(
-        np.array([each.true_scd for each in known]),
-        np.array([each.draws.mean(axis=0) for each in known]),
-        np.array([_sd(each.draws) for each in known]),
-    )
-
-
 def _sd(draws: NDArray) -> NDArray:
     return draws.std(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
 
 
-def summarise(compared: list[Compared], widening: Any) -> dict[str, dict[str, float]]:
+def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, float]]:
     """The reported numbers of every kind, and of all together."""
     neutral = np.array([c.draws.mean() for c in compared if c.kind.startswith("neutral")])
-    kinds = list(dict.fromkeys(c.kind for c in compared))
+    kinds = sorted({c.kind for c in compared})
     table = {}
     for kind in (*kinds, "all"):
         some = [c for c in compared if kind in (c.kind, "all")]
         scores = np.array([c.draws.mean() for c in some])
-        true = np.array([c.true_scd.mean() for c in some])
+        true = np.array([c.true_scd for c in some])
         disruptive = np.array([c.draws.mean() for c in some if not c.kind.startswith("neutral")])
         table[kind] = {
             "variants": len(some),
             "true_scd": float(true.mean()),
             "predicted_scd": float(scores.mean()),
             "pixel_correlation": _mean_correlation(some),
-            "scd_correlation": _correlation(scores, true),
+            "scd_correlation": _correlation(scores, true.mean(axis=1)),
             "auroc_against_neutral": _auroc(disruptive, neutral),
-            "coverage_90_draws": _coverage(some, None),
-            "coverage_90": _coverage(some, widening),
         }
+        for name, (low, high) in _intervals(some, fitted).items():
+            inside = ((low <= true) & (true <= high)).mean(axis=1)
+            missed = np.maximum(low - true, 0) + np.maximum(true - high, 0)
+            table[kind] |= {
+                f"coverage_90_{name}": float(inside.mean()),
+                f"coverage_90_{name}_se": float(inside.std(ddof=1) / np.sqrt(len(inside))),
+                f"interval_score_{name}": float((high - low + 2 / 0.1 * missed).mean()),
+            }
     return table
+
+
+def _intervals(some: list[Compared], fitted: Any) -> dict[str, tuple[NDArray, NDArray]]:
+    """Lower and upper ends by name. [variants, T] each."""
+    draws = np.array([c.draws for c in some])
+    spread = np.array([_sd(c.draws) for c in some])
+    found = {"draws": _quantiles(draws), "fitted": fitted.interval(draws.mean(axis=1), spread)}
+    if some[0].recalibrated is not None:
+        found["recalibrated"] = _quantiles(np.array([c.recalibrated for c in some]))
+    return found
+
+
+def _quantiles(draws: NDArray) -> tuple[NDArray, NDArray]:
+    low, high = np.quantile(draws, (0.05, 0.95), axis=1)
+    return low, high
 
 
 def _mean_correlation(some: list[Compared]) -> float:
@@ -187,17 +230,6 @@ def _auroc(disruptive: NDArray, neutral: NDArray) -> float:
         return float("nan")
     above = disruptive[:, None] > neutral
     return float(np.mean(above + 0.5 * (disruptive[:, None] == neutral)))
-
-
-def _coverage(some: list[Compared], widening: Any) -> float:
-    inside = []
-    for c in some:
-        if widening is None:
-            low, high = np.quantile(c.draws, (0.05, 0.95), axis=0)
-        else:
-            low, high = widening.interval(c.draws.mean(axis=0), _sd(c.draws))
-        inside.append((low <= c.true_scd) & (c.true_scd <= high))
-    return float(np.mean(inside))
 
 
 def as_table(found: dict[str, dict[str, float]]) -> str:

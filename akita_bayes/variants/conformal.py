@@ -1,23 +1,27 @@
-"""Intervals that hold: widened until they held the truth of variants whose effect was known.
+"""Intervals that hold: made from the errors of variants whose effect was known.
 
 Draws tell how much a posterior disagrees with itself, not how wrong it is. Where true effects are
 known, as in a simulation, split conformal prediction (Lei et al. 2018) makes intervals that hold
 the truth as often as they say, whatever the model: with truth t, mean m and sd s of a score,
 
-    e = |log (t + c) - log (m + c)| / (d + s / (m + c))
+    e = (log (t + c) - log (m + c)) / (d + s / (m + c))
 
-is how far off a prediction was, in units of its own spread. The q-quantile of e over n known
-variants, at rank ceil((n + 1) level), gives the interval of a new one,
+is how far off a prediction was, in units of its own spread. Strong effects are predicted to within
+a small factor and weak ones are not, so known variants are put into classes of equal number by
+their predicted score, and those of a class serve new ones that are predicted alike (Mondrian
+conformal prediction: Vovk et al. 2003). Of the n errors of a class, the
+floor ((n + 1) (1 - level) / 2)-th smallest, l, and the one as far from the largest, h, give
 
-    log (m + c) +- q (d + s / (m + c)).
+    log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c)),
 
-c keeps scores near 0 from counting as infinitely wrong, d those without spread. For scores of 0 or
-more.
+which holds the truth at this level in every class. l is at most and h at least 0, so that it holds
+the prediction too. c keeps scores near 0 from counting as infinitely wrong, d those without spread.
+For scores of 0 or more.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +29,9 @@ from numpy.typing import NDArray
 from akita_bayes import errors, files
 
 LEVEL = 0.9
-FEWEST = 20  # known variants
+FEWEST = 20  # known scores
+CLASS = 100  # known scores of a class, at least, when there is more than one
+MOST = 8  # classes
 
 
 class Widening(NamedTuple):
@@ -34,19 +40,27 @@ class Widening(NamedTuple):
     Attributes:
         floor: c, in units of the score.
         spread: d.
-        error: q.
+        starts: Predicted scores at which classes begin, but for the first. [K - 1].
+        low: l of every class. [K].
+        high: h of every class. [K].
     """
 
     floor: float
     spread: float
-    error: float
+    starts: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
     def interval(self, mean: NDArray, sd: NDArray) -> tuple[NDArray, NDArray]:
         """Lower and upper end. Shapes as given; a missing sd counts as 0."""
         centre = np.maximum(mean, 0) + self.floor
-        half = self.error * (self.spread + np.nan_to_num(sd) / centre)
-        low, high = centre * np.exp(-half) - self.floor, centre * np.exp(half) - self.floor
-        return np.maximum(low, 0), high
+        unit = self.spread + np.nan_to_num(sd) / centre
+        kind = np.searchsorted(self.starts, mean, side="right")
+        low, high = (
+            centre * np.exp(np.asarray(error)[kind] * unit) - self.floor
+            for error in (self.low, self.high)
+        )
+        return np.maximum(low, 0), np.maximum(high, 0)
 
 
 def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> Widening:
@@ -67,11 +81,22 @@ def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> 
     if truth.min() < 0 or mean.min() < 0:
         raise errors.VariantError("only scores of 0 or more have intervals of this kind.")
     floor = max(float(np.quantile(mean, 0.1)), 1e-6)
-    wrong = np.abs(np.log((truth + floor) / (mean + floor)))
-    spread = max(float(np.median(wrong)), 1e-6)
-    scaled = np.sort(wrong / (spread + sd / (mean + floor)))
-    rank = min(int(np.ceil((len(scaled) + 1) * level)), len(scaled))
-    return Widening(floor, spread, float(scaled[rank - 1]))
+    wrong = np.log((truth + floor) / (mean + floor))
+    spread = max(float(np.median(np.abs(wrong))), 1e-6)
+    wrong /= spread + sd / (mean + floor)
+    classes = min(max(len(mean) // CLASS, 1), MOST)
+    starts = np.quantile(mean, np.arange(1, classes) / classes)
+    kind = np.searchsorted(starts, mean, side="right")
+    ends = [_ends(wrong[kind == k], level) for k in range(classes)]
+    return Widening(floor, spread, tuple(starts.tolist()), *zip(*ends, strict=True))
+
+
+def _ends(wrong: NDArray, level: float) -> tuple[float, float]:
+    """The errors between which another one lies at this level, 0 among them."""
+    count = len(wrong)
+    rank = max(int(np.floor((count + 1) * (1 - level) / 2 + 1e-9)), 1)
+    ordered = np.sort(wrong)
+    return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)
 
 
 def save(path: str | Path, widenings: Mapping[str, Widening]) -> None:
@@ -86,11 +111,17 @@ def load(path: str | Path) -> dict[str, Widening]:
         DataError: The file is missing or has another form.
     """
     try:
-        return {
-            str(name): Widening(**{field: float(row[field]) for field in Widening._fields})
-            for name, row in files.read_json(path).items()
-        }
+        return {str(name): _parsed(row) for name, row in files.read_json(path).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, errors.AkitaBayesError):
             raise
-        raise errors.DataError(f"{path}: holds no intervals of variant scores.") from None
+        raise errors.DataError(
+            f"{path}: holds no intervals of variant scores; fit them again."
+        ) from None
+
+
+def _parsed(row: Mapping[str, Any]) -> Widening:
+    starts, low, high = (tuple(map(float, row[key])) for key in ("starts", "low", "high"))
+    if not len(starts) + 1 == len(low) == len(high):
+        raise ValueError
+    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high)

@@ -34,6 +34,42 @@ def test_more_spread_gives_a_wider_interval():
     assert high[1] > high[0]
 
 
+def two_kinds(count, seed):
+    """Weak effects are predicted to within a factor of ten, strong ones 1.5 times too low."""
+    random = np.random.default_rng(seed)
+    mean = np.concatenate([random.uniform(0.5, 1, count), random.uniform(5, 10, count)])
+    error = np.concatenate([random.normal(0, 1.5, count), random.normal(0.4, 0.1, count)])
+    return mean * np.exp(error), mean, np.zeros(2 * count)
+
+
+def test_intervals_hold_for_weak_and_for_strong_effects_alike():
+    """One factor for all would be too narrow for the former and too wide for the latter."""
+    widening = conformal.fit(*two_kinds(2000, 0))
+    assert len(widening.starts) + 1 == conformal.MOST
+    truth, mean, sd = two_kinds(2000, 1)
+    low, high = widening.interval(mean, sd)
+    inside = (low <= truth) & (truth <= high)
+    for kind in (mean < 2, mean > 2):
+        assert 0.87 < inside[kind].mean() < 0.97
+    assert np.median((high / mean)[mean < 2]) > 5
+    assert np.median((high / mean)[mean > 2]) < 2
+
+
+def test_few_known_scores_make_one_class():
+    widening = conformal.fit(*two_kinds(conformal.CLASS - 1, 0))
+    assert widening.starts == ()
+    assert len(widening.low) == len(widening.high) == 1
+
+
+def test_the_ends_lie_at_their_ranks():
+    """Of 39 errors the second smallest and the second largest are the ends."""
+    mean = np.full(39, 1.0)
+    wrong = np.linspace(-0.57, 0.57, 39)
+    widening = conformal.fit((mean + 1) * np.exp(wrong) - 1, mean, np.zeros(39))
+    ends = np.array(widening.interval(np.array(1.0), np.array(0.0)))
+    np.testing.assert_allclose(np.log((ends + 1) / 2), wrong[[1, 37]])
+
+
 def test_survives_writing_and_reading(tmp_path):
     widening = conformal.fit(*world(100, 0))
     conformal.save(tmp_path / "i.json", {"SCD": widening})
@@ -46,6 +82,8 @@ def test_refuses_what_teaches_nothing(tmp_path):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
-    (tmp_path / "x.json").write_text(json.dumps({"SCD": {"floor": 1}}))
-    with pytest.raises(errors.DataError, match="no intervals"):
-        conformal.load(tmp_path / "x.json")
+    whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}
+    for wrong in ({"floor": 1}, whole | {"low": [-1]}, whole | {"high": "x"}):
+        (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))
+        with pytest.raises(errors.DataError, match="no intervals"):
+            conformal.load(tmp_path / "x.json")

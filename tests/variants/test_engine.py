@@ -352,7 +352,7 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
 
 def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf, tmp_path):
     path = write_vcf(line(1000), header=HEADER)
-    widening = conformal.Widening(floor=0.1, spread=0.5, error=2.0)
+    widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
     conformal.save(tmp_path / "i.json", {"SCD": widening})
     options = {"draws": 4, "scores": ("SCD", "SSD")}
     plain = score(latent_model, path, long_genome, **options)
