@@ -99,6 +99,29 @@ class Tower:
             [self._tile(index, edges[i], edges[i + 1]) for i in range(len(edges) - 1)]
         )
 
+    def edited(
+        self,
+        index: NDArray[np.uint8],
+        phase: int,
+        base: NDArray[np.uint8],
+        known: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """The same, given the output `known` for the sequence `base`.
+
+        Only the bins that see a difference are computed when they are fewer than a tile's.
+        """
+        places = np.flatnonzero(index != base)
+        if not len(places):
+            return known
+        first, last = self._reached(int(places[0]), int(places[-1]) + 1)
+        if last - first > self._bins:
+            return self(index, phase)
+        piece = self._seen(first, last)
+        letters = tf.constant(index[None, piece.start : piece.end])
+        values = self._run(piece.padding)(letters)[0].numpy()
+        self.computed += last - first
+        return np.concatenate([known[:first], values, known[last:]])
+
     def _tile(self, index: NDArray[np.uint8], first: int, last: int) -> NDArray[np.float32]:
         piece = self._seen(first, last)
         letters = index[piece.start : piece.end]
@@ -128,6 +151,17 @@ class Tower:
                 padding.append((max(-first, 0), max(last - length, 0)))
                 first, last = max(first, 0), min(last, length)
         return Piece(first, last, tuple(reversed(padding)))
+
+    def _reached(self, first: int, last: int) -> tuple[int, int]:
+        """Bins of the output that see any of the bases [first, last)."""
+        length = self._length
+        for step in self._steps:
+            if isinstance(step, Pool):
+                first, last, length = first // step.size, -(-last // step.size), length // step.size
+            elif isinstance(step, Convolution):
+                left, right = step.reach
+                first, last = max(first - right, 0), min(last + left, length)
+        return first, last
 
     def _run(self, padding: tuple[tuple[int, int], ...]) -> Any:
         if padding not in self._compiled:

@@ -16,7 +16,7 @@ from akita_bayes import dna, triangle
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, cut, posterior, predict
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.variants import folding, local, plan
+from akita_bayes.variants import folding, local, plan, strips
 
 Index = NDArray[np.uint8]
 Maps = NDArray[np.float32]
@@ -190,7 +190,7 @@ class _Shared:
             self._rest, _ = _drawn(keras.Model(self._tower.cut, output))
         else:
             self._body, posteriors = _drawn(keras.Model(self._tower.cut, found.track))
-            self._tail, _ = _drawn(keras.Model(found.map, output))
+            self._tail, _ = _drawn(keras.Model(found.output, output))
             self._tail_seed = posteriors * _LAYER_STRIDE
 
     def stream(
@@ -203,7 +203,12 @@ class _Shared:
         size: int,
     ) -> Iterator[Maps]:
         """Yields `draws` predictions of all windows, or the mean for 0."""
-        bottoms = [self._tower(index, phase) for index, phase in zip(letters, phases, strict=True)]
+        bottoms: list[NDArray] = []
+        for index, phase, base in zip(letters, phases, bases, strict=True):
+            if base is None or base >= len(bottoms):
+                bottoms.append(self._tower(index, phase))
+            else:
+                bottoms.append(self._tower.edited(index, phase, letters[base], bottoms[base]))
         for number in range(max(draws, 1)):
             draw = (bool(draws), seed, number)
             if self._head is None:
@@ -223,23 +228,15 @@ class _Shared:
         assert head is not None
         wanted = {base for base in bases if base is not None}
         last_use = {base: max(i for i, b in enumerate(bases) if b == base) for base in wanted}
-        kept: dict[int, tuple[NDArray, tuple[tf.Tensor, ...]]] = {}
+        kept: dict[int, tuple[NDArray, strips.Computed]] = {}
         rows: list[Maps] = []
         for i, (bottom, base) in enumerate(zip(bottoms, bases, strict=True)):
             track = self._body(bottom[None], *draw)
-            final = None
             if base is not None and i not in wanted:
-                old, maps = kept[base]
-                changed = np.flatnonzero(_changed(old, track.numpy()))
-                if not len(changed):
-                    final = maps[-1]
-                else:
-                    lo, hi = int(changed[0]), int(changed[-1]) + 1
-                    spliced = tf.concat([old[:, :lo], track[:, lo:hi], old[:, hi:]], axis=1)
-                    final = head.edited(maps, spliced, lo, hi)
-            if final is None:
-                whole = head.maps(track)
-                final = whole[-1]
+                final = _edited(head, *kept[base], track)
+            else:
+                whole = head.whole(track)
+                final = whole.output
                 if i in wanted:
                     kept[i] = (track.numpy(), whole)
             flag, seed, number = draw
@@ -247,6 +244,16 @@ class _Shared:
             if base is not None and last_use[base] == i:
                 del kept[base]
         return np.concatenate(rows)
+
+
+def _edited(head: strips.Head, old: NDArray, whole: strips.Computed, track: tf.Tensor) -> tf.Tensor:
+    """The head's output for a track, from that for another."""
+    changed = np.flatnonzero(_changed(old, track.numpy()))
+    if not len(changed):
+        return whole.output
+    lo, hi = int(changed[0]), int(changed[-1]) + 1
+    spliced = tf.concat([old[:, :lo], track[:, lo:hi], old[:, hi:]], axis=1)
+    return head.edited(whole.values, spliced, lo, hi)
 
 
 def _changed(old: NDArray, new: NDArray) -> NDArray[np.bool_]:

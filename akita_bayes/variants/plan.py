@@ -16,12 +16,13 @@ class Plan(NamedTuple):
     Attributes:
         head: Runs the part between the two tensors.
         track: The Keras tensor that the head reads. [B, N, C].
-        map: The Keras tensor that it ends with, a symmetric map. [B, N, N, F].
+        output: The Keras tensor that it ends with: a symmetric map, cropped, [B, M, M, F], or the
+            triangle of it, [B, P, F].
     """
 
     head: strips.Head
     track: Any
-    map: Any
+    output: Any
 
 
 def find(model: keras.Model) -> Plan | None:
@@ -50,8 +51,30 @@ def find(model: keras.Model) -> Plan | None:
         and all(_keeps_positive(layer) for layer in blocks[0].before)
     )
     bins = int(track.shape[1])
-    head = strips.Head(tuple(blocks), bins, distance=distance, separable=separable)
+    margin, offset, tensor = _shown(tensor, following)
+    head = strips.Head(
+        tuple(blocks),
+        bins,
+        distance=distance,
+        separable=separable,
+        margin=margin,
+        offset=offset,
+    )
     return Plan(head, track, tensor)
+
+
+def _shown(tensor: Any, following: dict[int, list[Any]]) -> tuple[int, int | None, Any]:
+    """Cropping and diagonal offset of what is read of the last map, and where they end."""
+    margin, layer = 0, _only(tensor, following)
+    if isinstance(layer, keras.layers.Cropping2D):
+        sides = {side for axis in layer.cropping for side in axis}
+        if len(sides) > 1:
+            return 0, None, tensor
+        (margin,), tensor = sides, layer.output
+        layer = _only(tensor, following)
+    if isinstance(layer, pairwise.UpperTri):
+        return margin, layer.diagonal_offset, layer.output
+    return margin, None, tensor
 
 
 def _only(tensor: Any, following: dict[int, list[Any]]) -> Any | None:

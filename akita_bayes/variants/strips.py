@@ -1,18 +1,29 @@
-"""The head of an Akita on whole maps, and again only where an edit changed them.
+"""The head of an Akita in rectangles of its maps: their upper triangle, and what an edit changed.
 
 The head is a row of blocks on symmetric maps: pointwise layers, a spatial convolution, further
-pointwise layers, perhaps the block's input added, and symmetrisation. When bins [lo, hi) of the
-track change, every map changes in a cross of rows and columns, which each convolution widens by
-its reach. Maps are symmetric, so rows tell the columns: a block is computed on a strip of rows,
-once with its kernel and once with the transposed one; their mean is the symmetrised map.
+pointwise layers, perhaps the block's input added, and symmetrisation. A rectangle is computed once
+with the kernel and once with the transposed one, in one convolution; their mean is the symmetrised
+map, so what lies below the diagonal need not be computed. Nor what is cropped behind the last block
+and no later block sees. When bins [lo, hi) of the track change, every map changes in a cross of
+rows and columns, which each convolution widens by its reach; the rest is the base's.
 """
 
+import collections
 import functools
 from typing import Any, NamedTuple
 
+import keras
+import numpy as np
 import tensorflow as tf
 
-MOST = 0.45  # of the rows; a wider strip saves nothing
+from akita_bayes import triangle
+from akita_bayes.variants import pieces
+
+HEIGHT = 96  # rows of a rectangle, at most
+GRID = 16  # bins; a graph serves all edits that reach the same bins of this grid
+GRAPHS = 32  # of edits, kept
+
+Values = tuple[tuple[tf.Tensor, ...], ...]
 
 
 class Block(NamedTuple):
@@ -24,8 +35,8 @@ class Block(NamedTuple):
         bias: [F].
         dilation: Of both axes.
         after: Pointwise functions after it.
-        mix: Kernel and bias of a last 1 x 1 convolution, or None. Being linear, it is applied to
-            the symmetrised map.
+        mix: Kernel and bias of a last 1 x 1 convolution, or None. Being linear, it takes the mean
+            of both kernels' results as well.
         residual: True when the block's input is added.
     """
 
@@ -43,86 +54,124 @@ class Block(NamedTuple):
         return (int(self.kernel.shape[0]) - 1) // 2 * self.dilation
 
 
+class Computed(NamedTuple):
+    """The head's result, and what edits of the track need of the way to it.
+
+    Attributes:
+        values: Of the rectangles of every block's map.
+        output: [1, P, F], or [1, M, M, F] without a diagonal offset.
+    """
+
+    values: Values
+    output: tf.Tensor
+
+
 class Head:
-    """From a track [1, N, C] to the last symmetric map [1, N, N, F].
+    """From a track [1, N, C] to the last symmetric map, cropped to M bins, or its triangle.
 
     Args:
         blocks: The blocks in order; the first reads pairs of the track's bins.
         bins: N.
         distance: True when |i - j| is the last channel of the pairs.
         separable: True when nothing acts on the pairs before the first convolution.
+        margin: Bins that are cropped from each side of the last map.
+        offset: First diagonal of the triangle of P pixels; None for the square map.
     """
 
     def __init__(
-        self, blocks: tuple[Block, ...], bins: int, *, distance: bool, separable: bool
+        self,
+        blocks: tuple[Block, ...],
+        bins: int,
+        *,
+        distance: bool,
+        separable: bool,
+        margin: int = 0,
+        offset: int | None = None,
     ) -> None:
         self._bins = bins
-        self._blocks = blocks[1:]
+        self._blocks = blocks
         self._first = (_SeparableFirst if separable else _First)(blocks[0], bins, distance)
-        self._reach = sum(block.reach for block in blocks)
+        self._spans = [(margin, bins - margin)]  # bins of each map that are wanted
+        for block in blocks[:0:-1]:
+            start = max(self._spans[0][0] - block.reach, 0)
+            self._spans.insert(0, (start, bins - start))
+        self._pixels = None if offset is None else _positions(*self._spans[-1], offset)
         self._whole = tf.function(self._all)
-        self._part = tf.function(self._cross)
+        self._seen: collections.Counter[tuple[int, int]] = collections.Counter()
+        self._graphs: collections.OrderedDict[tuple[int, int], Any] = collections.OrderedDict()
 
-    def maps(self, track: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Every block's map. [1, N, N, F] each; the last is the head's."""
+    def whole(self, track: tf.Tensor) -> Computed:
+        """The head on a whole track."""
         return self._whole(track)
 
-    def edited(
-        self, base: tuple[tf.Tensor, ...], track: tf.Tensor, lo: int, hi: int
-    ) -> tf.Tensor | None:
-        """The last map of a track that differs from the base's in bins [lo, hi) only.
+    def edited(self, base: Values, track: tf.Tensor, lo: int, hi: int) -> tf.Tensor:
+        """The output for a track that differs from the base's in bins [lo, hi) only.
 
-        None when the cross is too wide to save anything.
+        Making a graph takes as long as some whole maps: bins met for the first time get none.
         """
-        if hi - lo + 2 * self._reach > MOST * self._bins:
-            return None
-        return self._part(base, track, tf.constant(lo), tf.constant(hi))
+        reached = lo // GRID * GRID, min(-(-hi // GRID) * GRID, self._bins)
+        self._seen[reached] += 1
+        if self._seen[reached] == 1:
+            return self._whole(track).output
+        if reached not in self._graphs:
+            self._graphs[reached] = tf.function(functools.partial(self._cross, reached))
+            if len(self._graphs) > GRAPHS:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(reached)
+        return self._graphs[reached](base, track)
 
-    def _all(self, track: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        maps = [self._first.whole(track)]
-        for block in self._blocks:
-            x = maps[-1]
-            y = _chain(block.before, x)
-            y = _symmetrised(block, _convolved(block, y))
-            maps.append(x + y if block.residual else y)
-        return tuple(maps)
+    def _all(self, track: tf.Tensor) -> Computed:
+        maps = self._maps(track, 0, self._bins, None)
+        values = tuple(tuple(piece.values for piece in each) for each in maps)
+        return Computed(values, self._output(pieces.SymmetricMap(maps[-1])))
 
-    def _cross(
-        self, base: tuple[tf.Tensor, ...], track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor
-    ) -> tf.Tensor:
-        lo, hi = self._widened(lo, hi, self._first.block.reach)
-        strip = self._first.rows(track, lo, hi)
-        for block, whole in zip(self._blocks, base[:-1], strict=True):
-            reach = block.reach
-            low, high = self._widened(lo, hi, reach)
-            x = self._spliced(whole, strip, lo, hi, low - reach, high + reach)
-            y = _rows(block, _chain(block.before, x), low - reach, high + reach, self._bins)
-            strip = x[:, reach : reach + high - low] + y if block.residual else y
-            lo, hi = low, high
-        return self._spliced(base[-1], strip, lo, hi, tf.constant(0), tf.constant(self._bins))
+    def _cross(self, reached: tuple[int, int], base: Values, track: tf.Tensor) -> tf.Tensor:
+        held = [
+            [pieces.Piece(*each) for each in zip(self._places(number), values, strict=True)]
+            for number, values in enumerate(base)
+        ]
+        maps = self._maps(track, *reached, held)
+        return self._output(pieces.SymmetricMap(maps[-1], held[-1]))
 
-    def _widened(self, lo: tf.Tensor, hi: tf.Tensor, by: int) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.maximum(lo - by, 0), tf.minimum(hi + by, self._bins)
+    def _places(self, number: int, lo: int = 0, hi: int | None = None) -> list[pieces.Rectangle]:
+        """What bins [lo, hi) change of a block's map, as far as it is wanted."""
+        overlap = self._blocks[number + 1].reach if number + 1 < len(self._blocks) else 0
+        hi = self._bins if hi is None else hi
+        return pieces.cross(*self._spans[number], lo, hi, height=HEIGHT, overlap=overlap)
 
-    def _spliced(
-        self,
-        whole: tf.Tensor,
-        strip: tf.Tensor,
-        lo: tf.Tensor,
-        hi: tf.Tensor,
-        low: tf.Tensor,
-        high: tf.Tensor,
-    ) -> tf.Tensor:
-        """Rows [low, high) of a map whose cross [lo, hi) is replaced; zeros beyond the map."""
-        top, bottom = tf.maximum(low, 0), tf.minimum(high, self._bins)
-        columns = tf.transpose(strip, (0, 2, 1, 3))
-        sides = []
-        for start, end in ((top, lo), (hi, bottom)):
-            rows = whole[:, start:end]
-            inner = [rows[:, :, :lo], columns[:, start:end], rows[:, :, hi:]]
-            sides.append(tf.concat(inner, axis=2))
-        x = tf.concat([sides[0], strip, sides[1]], axis=1)
-        return tf.pad(x, [[0, 0], [top - low, high - bottom], [0, 0], [0, 0]])
+    def _maps(
+        self, track: tf.Tensor, lo: int, hi: int, base: list[list[pieces.Piece]] | None
+    ) -> list[list[pieces.Piece]]:
+        maps: list[list[pieces.Piece]] = []
+        compute = self._first.reader(track)
+        for number, block in enumerate(self._blocks):
+            lo, hi = max(lo - block.reach, 0), min(hi + block.reach, self._bins)
+            if number:
+                below = pieces.SymmetricMap(maps[-1], *(base[number - 1 : number] if base else ()))
+                compute = functools.partial(_rectangle, block, below, self._bins)
+            maps.append([pieces.Piece(p, compute(p)) for p in self._places(number, lo, hi)])
+        return maps
+
+    def _output(self, last: pieces.SymmetricMap) -> tf.Tensor:
+        start, end = self._spans[-1]
+        if self._pixels is None:
+            return last.read(pieces.Rectangle(start, end, start, end))
+        rows = [last.read(place) for place in self._places(len(self._blocks) - 1)]
+        flat = tf.concat([tf.reshape(x, (-1, x.shape[-1])) for x in rows], axis=0)
+        return tf.gather(flat, self._pixels)[None]
+
+
+def _positions(start: int, end: int, offset: int) -> np.ndarray:
+    """Where the pixels of the triangle stand in the rectangles of a whole map, one by one. [P]."""
+    rows, columns = (index + start for index in triangle.indices(end - start, offset))
+    positions = np.zeros(len(rows), np.int32)
+    begin = 0
+    for place in pieces.cross(start, end, start, end, height=HEIGHT):
+        inside = (rows >= place.top) & (rows < place.bottom)
+        row, column = rows[inside] - place.top, columns[inside] - place.left
+        positions[inside] = begin + row * (place.right - place.left) + column
+        begin += place.area
+    return positions
 
 
 class _First:
@@ -133,25 +182,22 @@ class _First:
         self.bins = bins
         self.distance = distance
 
-    def whole(self, track: tf.Tensor) -> tf.Tensor:
-        """[1, N, C] -> [1, N, N, F]."""
-        block = self.block
-        y = _chain(block.before, self._pairs(track, tf.range(self.bins)))
-        return _symmetrised(block, _convolved(block, y))
+    def reader(self, track: tf.Tensor) -> Any:
+        """A function from a rectangle to its values. [1, R, C, F]."""
 
-    def rows(self, track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor) -> tf.Tensor:
-        """Rows [lo, hi) of the same. [1, R, N, F]."""
-        low, high = lo - self.block.reach, hi + self.block.reach
-        y = _chain(self.block.before, self._pairs(track, tf.range(low, high)))
-        return _rows(self.block, y, low, high, self.bins)
+        def read(place: pieces.Rectangle) -> tf.Tensor:
+            wide = _seen(self.block, place, self.bins)
+            rows, columns = track[:, wide.top : wide.bottom], track[:, wide.left : wide.right]
+            x = (rows[:, :, None] + columns[:, None]) / 2
+            if self.distance:
+                apart = np.subtract.outer(
+                    range(wide.top, wide.bottom), range(wide.left, wide.right)
+                )
+                apart = tf.constant(np.abs(apart)[None, :, :, None], x.dtype)
+                x = tf.concat([x, apart], axis=-1)
+            return _convolved(self.block, x, place, self.bins)
 
-    def _pairs(self, track: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        rows = tf.gather(track, tf.clip_by_value(places, 0, self.bins - 1), axis=1)
-        x = (rows[:, :, None] + track[:, None]) / 2
-        if not self.distance:
-            return x
-        apart = tf.cast(tf.abs(places[:, None] - tf.range(self.bins)[None]), x.dtype)
-        return tf.concat([x, apart[None, :, :, None]], axis=-1)
+        return read
 
 
 class _SeparableFirst:
@@ -183,72 +229,76 @@ class _SeparableFirst:
             self.down = self.across = (self.down + self.across) / 2
             self.constant = (self.constant + tf.transpose(self.constant, (1, 0, 2))) / 2
 
-    def whole(self, track: tf.Tensor) -> tf.Tensor:
-        """[1, N, C] -> [1, N, N, F]."""
-        if self.linear:
-            y = tf.einsum("jk,iko->ijo", self.inside, self._sums(track, self.down))
-            return tf.add_n([y, tf.transpose(y, (1, 0, 2)), self.constant])[None]
-        y = self._sum(self._sums(track, self.down), self._sums(track, self.across))
-        return _symmetrised(self.block, (y + self.constant)[None])
-
-    def rows(self, track: tf.Tensor, lo: tf.Tensor, hi: tf.Tensor) -> tf.Tensor:
-        """Rows [lo, hi) of the same. [1, R, N, F]."""
+    def reader(self, track: tf.Tensor) -> Any:
+        """A function from a rectangle to its values. [1, R, C, F]."""
         down = self._sums(track, self.down)
-        if self.linear:
-            return (self._sum(down, down, lo, hi) + self.constant[lo:hi])[None]
-        across = self._sums(track, self.across)
-        plain = self._sum(down, across, lo, hi) + self.constant[lo:hi]
-        turned = self._sum(across, down, lo, hi)
-        turned += tf.transpose(self.constant[:, lo:hi], (1, 0, 2))
-        return _mean(self.block, plain[None], turned[None])
+        across = down if self.linear else self._sums(track, self.across)
+
+        def read(place: pieces.Rectangle) -> tf.Tensor:
+            rows, columns = slice(place.top, place.bottom), slice(place.left, place.right)
+            plain = self._sum(down, across, rows, columns) + self.constant[rows, columns]
+            if self.linear:
+                return plain[None]
+            turned = self._sum(across, down, rows, columns)
+            turned += tf.transpose(self.constant[columns, rows], (1, 0, 2))
+            return _mean(self.block, tf.concat([plain, turned], axis=-1)[None])
+
+        return read
 
     def _sums(self, track: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Sums over one axis of the kernel, for every offset along the other. [N, k, F]."""
         y = tf.nn.conv1d(track, kernel, 1, "SAME")[0]
         return tf.reshape(y, (self.bins, self.inside.shape[1], -1))
 
-    def _sum(self, down: tf.Tensor, across: tf.Tensor, lo: Any = 0, hi: Any = None) -> tf.Tensor:
-        """[N, k, F] of rows and of columns -> rows [lo, hi) of their sum. [R, N, F]."""
-        y = tf.einsum("jk,iko->ijo", self.inside, down[lo:hi])
-        return y + tf.einsum("ik,jko->ijo", self.inside[lo:hi], across)
+    def _sum(self, down: tf.Tensor, across: tf.Tensor, rows: slice, columns: slice) -> tf.Tensor:
+        """[N, k, F] of rows and of columns -> a rectangle of their sum. [R, C, F]."""
+        y = tf.einsum("jk,iko->ijo", self.inside[columns], down[rows])
+        return y + tf.einsum("ik,jko->ijo", self.inside[rows], across[columns])
 
 
-def _rows(block: Block, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, bins: int) -> tf.Tensor:
-    """A block's convolution and what follows, symmetrised, on rows of a symmetric map.
+def _rectangle(
+    block: Block, below: pieces.SymmetricMap, bins: int, place: pieces.Rectangle
+) -> tf.Tensor:
+    """A rectangle of a block's map from the map below. [1, R, C, F]."""
+    y = _convolved(block, below.read(_seen(block, place, bins)), place, bins)
+    return below.read(place) + y if block.residual else y
 
-    [1, R + 2 reach, N, C] -> [1, R, N, F]. Rows outside the map are zeroed: there the convolution
-    sees zeros, whatever pointwise functions made of them.
+
+def _seen(block: Block, place: pieces.Rectangle, bins: int) -> pieces.Rectangle:
+    return place.grown(block.reach).within(pieces.Rectangle(0, bins, 0, bins))
+
+
+def _convolved(block: Block, x: tf.Tensor, place: pieces.Rectangle, bins: int) -> tf.Tensor:
+    """A block on what a rectangle sees of a symmetric map, without its input. -> [1, R, C, F].
+
+    Beyond the map the convolution sees zeros, whatever pointwise functions make of them.
     """
-    places = tf.range(low, high)
-    inside = tf.cast((places >= 0) & (places < bins), y.dtype)
-    y = tf.pad(y * inside[None, :, None, None], [[0, 0], [0, 0], [block.reach] * 2, [0, 0]])
+    wide, seen = place.grown(block.reach), _seen(block, place, bins)
+    ends = [
+        [0, 0],
+        [seen.top - wide.top, wide.bottom - seen.bottom],
+        [seen.left - wide.left, wide.right - seen.right],
+        [0, 0],
+    ]
+    y = _chain(block.before, x)
+    y = tf.pad(y, ends) if any(map(any, ends)) else y
     kernels = tf.concat([block.kernel, tf.transpose(block.kernel, (1, 0, 2, 3))], axis=-1)
     y = tf.nn.conv2d(y, kernels, 1, "VALID", dilations=block.dilation)
-    y = tf.nn.bias_add(y, tf.concat([block.bias, block.bias], axis=0))
-    return _mean(block, *tf.split(y, 2, axis=-1))
+    return _mean(block, tf.nn.bias_add(y, tf.concat([block.bias, block.bias], axis=0)))
 
 
-def _convolved(block: Block, y: tf.Tensor) -> tf.Tensor:
-    y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation)
-    return tf.nn.bias_add(y, block.bias)
-
-
-def _symmetrised(block: Block, y: tf.Tensor) -> tf.Tensor:
-    """What follows a block's convolution, averaged with its transpose. [1, N, N, C] -> F."""
-    y = _chain(block.after, y)
-    return _mixed(block, y + tf.transpose(y, (0, 2, 1, 3)))
-
-
-def _mean(block: Block, y: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
-    """The same from a strip of the convolution and one of its transpose."""
-    return _mixed(block, _chain(block.after, y) + _chain(block.after, turned))
-
-
-def _mixed(block: Block, doubled: tf.Tensor) -> tf.Tensor:
+def _mean(block: Block, both: tf.Tensor) -> tf.Tensor:
+    """What follows both kernels' convolutions, averaged. [..., 2 C] -> [..., F]."""
+    if all(isinstance(each, keras.layers.Activation | keras.layers.ReLU) for each in block.after):
+        both = _chain(block.after, both)
+    else:
+        halves = [_chain(block.after, half) for half in tf.split(both, 2, axis=-1)]
+        both = tf.concat(halves, axis=-1)
     if block.mix is None:
-        return doubled / 2
+        return tf.add_n(tf.split(both, 2, axis=-1)) / 2
     kernel, bias = block.mix
-    return tf.nn.bias_add(tf.nn.conv2d(doubled, kernel / 2, 1, "SAME"), bias)
+    y = tf.nn.conv2d(both, tf.concat([kernel, kernel], axis=2) / 2, 1, "SAME")
+    return tf.nn.bias_add(y, bias)
 
 
 def _chain(functions: tuple[Any, ...], x: tf.Tensor) -> tf.Tensor:
