@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scattered", type=int, default=12)
     parser.add_argument("--saturated", type=int, default=100)
     parser.add_argument("--plain", type=int, default=4, help="variants of the plain loop")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
@@ -75,41 +76,54 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
                 ("scattered", scattered, None),
                 ("saturated", saturated, (place - length // 2) // 2048 * 2048),
             ):
-                found[name] = _measure(model, genome, rows, start, options.plain)
+                found[name] = _measure(model, genome, rows, start, options)
                 print(kind, name, json.dumps(found[name]), flush=True)
     return found
 
 
 def _measure(
-    model: Any, genome: Any, rows: list[Any], start: int | None, plain_rows: int
+    model: Any, genome: Any, rows: list[Any], start: int | None, settings: argparse.Namespace
 ) -> dict[str, Any]:
     from akita_bayes.variants import engine
-    from akita_bayes.variants import options as settings
+    from akita_bayes.variants import options as scoring
 
-    options = settings.Options(scores=("SCD",), start=start)
+    options = scoring.Options(scores=("SCD",), start=start)
     scorer = engine.Engine(model, genome, options)
-    warm = scorer.score(rows[:1])  # compiles
-    del warm
-    _forget(scorer)
-    engine_time, scored = _timed(lambda: scorer.score(rows))
-    some = rows[:plain_rows]
+    some = rows[: settings.plain]
+    for _ in range(2):  # compiles: the second time the graph of an edit
+        scorer.score(rows[:1])
     _plain(model, genome, scorer, some[:1])
-    plain_time, expected = _timed(lambda: _plain(model, genome, scorer, some))
+    mine, plain = [], []
+    for _ in range(settings.turns):
+        _forget(scorer)
+        spent, scored = _timed(lambda: scorer.score(rows))
+        mine.append({unit: seconds / len(rows) for unit, seconds in spent.items()})
+        spent, expected = _timed(lambda: _plain(model, genome, scorer, some))
+        plain.append({unit: seconds / len(some) for unit, seconds in spent.items()})
     values = scored.values["SCD"][: len(some)]
     score_difference = float(np.max(np.abs(values - expected) / expected))
     map_difference = max(_map_difference(model, genome, scorer, row) for row in some)
     assert map_difference < 1e-4, map_difference
-    each = {unit: plain_time[unit] / len(some) for unit in plain_time}
-    mine = {unit: engine_time[unit] / len(rows) for unit in engine_time}
+    ratios = {
+        unit: [slow[unit] / fast[unit] for slow, fast in zip(plain, mine, strict=True)]
+        for unit in plain[0]
+    }
     return {
         "variants": len(rows),
         "plain_variants": len(some),
-        "plain_seconds_per_variant": each,
-        "engine_seconds_per_variant": mine,
-        "times_faster": {unit: each[unit] / mine[unit] for unit in each},
+        "turns": settings.turns,
+        "plain_seconds_per_variant": _medians(plain),
+        "engine_seconds_per_variant": _medians(mine),
+        "times_faster": {unit: float(np.median(each)) for unit, each in ratios.items()},
+        "times_faster_least": {unit: min(each) for unit, each in ratios.items()},
+        "times_faster_most": {unit: max(each) for unit, each in ratios.items()},
         "largest_map_difference_in_sd": map_difference,
         "largest_relative_score_difference": score_difference,
     }
+
+
+def _medians(turns: list[dict[str, float]]) -> dict[str, float]:
+    return {unit: float(np.median([turn[unit] for turn in turns])) for unit in turns[0]}
 
 
 def _forget(scorer: Any) -> None:

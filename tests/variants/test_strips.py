@@ -1,0 +1,139 @@
+"""The head in rectangles against the same head written on whole square maps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from akita_bayes import triangle
+from akita_bayes.variants import strips
+
+BINS, CHANNELS, MARGIN, OFFSET = 64, 5, 6, 2
+
+
+def kernel(random, *shape):
+    values = random.normal(0, np.sqrt(1 / np.prod(shape[:-1])), shape)
+    return tf.constant(values.astype(np.float32))
+
+
+def bent(x):
+    """Not an activation layer, and not 0 at 0, so zeros beyond the map must come after it."""
+    return tf.nn.softplus(x)
+
+
+def blocks(*, first=(), after=()):
+    """A first block, a residual one with a last 1 x 1 convolution, and a plain one."""
+    random = np.random.default_rng(3)
+    relu = keras.layers.Activation("relu")
+
+    def bias():
+        return tf.constant(random.normal(0, 0.3, 4).astype(np.float32))
+
+    mix = (kernel(random, 1, 1, 4, 4), bias())
+    return (
+        strips.Block(first, kernel(random, 3, 3, CHANNELS + 1, 4), bias(), 1, after, None, False),
+        strips.Block((relu,), kernel(random, 3, 3, 4, 4), bias(), 4, (relu,), mix, True),
+        strips.Block((bent,), kernel(random, 3, 3, 4, 4), bias(), 2, (bent,), None, False),
+    )
+
+
+def plain(blocks, track):
+    """The head as its definition says. [1, N, C] -> [1, N, N, F]."""
+    apart = np.abs(np.subtract.outer(range(BINS), range(BINS)))[None, :, :, None]
+    x = (track[:, :, None] + track[:, None]) / 2
+    x = tf.concat([x, apart.astype(np.float32)], axis=-1)
+    for block in blocks:
+        y = strips._chain(block.before, x)
+        y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation) + block.bias
+        y = strips._chain(block.after, y)
+        if block.mix is not None:
+            y = tf.nn.conv2d(y, block.mix[0], 1, "SAME") + block.mix[1]
+        y = x + y if block.residual else y
+        x = (y + tf.transpose(y, (0, 2, 1, 3))) / 2
+    return x.numpy()
+
+
+def cropped(whole, offset):
+    inside = whole[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    if offset is None:
+        return inside
+    rows, columns = triangle.indices(inside.shape[1], offset)
+    return inside[:, rows, columns]
+
+
+def tracks(lo, hi):
+    random = np.random.default_rng(4)
+    old = random.uniform(0, 1, (1, BINS, CHANNELS)).astype(np.float32)
+    new = old.copy()
+    new[:, lo:hi] = random.uniform(0, 1, (1, hi - lo, CHANNELS))
+    return tf.constant(old), tf.constant(new)
+
+
+HEADS = [
+    (True, {}, OFFSET),
+    (True, {}, None),
+    (True, {"after": (bent,)}, OFFSET),
+    (False, {"first": (bent,)}, OFFSET),
+]
+
+
+@pytest.mark.parametrize(("separable", "kinds", "offset"), HEADS)
+def test_rectangles_add_up_to_the_head(separable, kinds, offset, monkeypatch):
+    monkeypatch.setattr(strips, "HEIGHT", 10)
+    monkeypatch.setattr(strips, "GRID", 4)
+    made = blocks(**kinds)
+    head = strips.Head(made, BINS, distance=True, separable=separable, margin=MARGIN, offset=offset)
+    for lo, hi in ((30, 33), (0, 2), (50, BINS)):
+        old, new = tracks(lo, hi)
+        base = head.whole(old)
+        expected = cropped(plain(made, old), offset)
+        np.testing.assert_allclose(base.output, expected, atol=1e-5 * expected.std())
+        expected = cropped(plain(made, new), offset)
+        assert np.abs(expected - base.output).max() > 1e-3
+        for _ in range(2):  # without a graph of its own, and with one
+            found = head.edited(base.values, new, lo, hi)
+            np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
+    assert len(head._graphs) == 3
+
+
+def test_an_edit_computes_its_cross_only(monkeypatch):
+    """One bin of 64: 12 pixels and more on either side of 1, none in the corners."""
+    monkeypatch.setattr(strips, "HEIGHT", 10)
+    monkeypatch.setattr(strips, "GRID", 1)
+    places = []
+    original = strips._rectangle
+
+    def rectangle(block, below, bins, place):
+        places.append((block.dilation, place.area))
+        return original(block, below, bins, place)
+
+    monkeypatch.setattr(strips, "_rectangle", rectangle)
+    head = strips.Head(blocks(), BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET)
+    old, new = tracks(32, 33)
+    base = head.whole(old)
+    pixels = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
+    wanted = [BINS - 2 * (MARGIN - 2), BINS - 2 * MARGIN]
+    assert all(
+        n * (n + 1) // 2 <= p < n * (n + 14) // 2 for p, n in zip(pixels, wanted, strict=True)
+    )
+    head.edited(base.values, new, 32, 33)
+    places.clear()
+    head.edited(base.values, new, 32, 33)
+    narrow = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
+    assert narrow[0] < 0.45 * pixels[0]
+    assert narrow[1] < 0.55 * pixels[1]
+
+
+def test_few_graphs_are_kept(monkeypatch):
+    monkeypatch.setattr(strips, "GRID", 1)
+    monkeypatch.setattr(strips, "GRAPHS", 2)
+    made = blocks()
+    head = strips.Head(made, BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET)
+    for lo in (20, 30, 40, 20):
+        old, new = tracks(lo, lo + 1)
+        base = head.whole(old)
+        expected = cropped(plain(made, new), OFFSET)
+        for _ in range(2):
+            found = head.edited(base.values, new, lo, lo + 1)
+            np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
+    assert list(head._graphs) == [(40, 41), (20, 21)]
