@@ -84,13 +84,13 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
 def _measure(
     model: Any, genome: Any, rows: list[Any], start: int | None, settings: argparse.Namespace
 ) -> dict[str, Any]:
-    from akita_bayes.variants import engine
+    from akita_bayes.variants import engine, strips
     from akita_bayes.variants import options as scoring
 
     options = scoring.Options(scores=("SCD",), start=start)
     scorer = engine.Engine(model, genome, options)
     some = rows[: settings.plain]
-    for _ in range(2):  # compiles: the second time the graph of an edit
+    for _ in range(strips.PATIENCE + 1):  # compiles: the last time the graph of an edit
         scorer.score(rows[:1])
     _plain(model, genome, scorer, some[:1])
     mine, plain = [], []

@@ -3,7 +3,8 @@
 A bin of the tower's output sees only a few thousand bases around it. So the output is computed in
 tiles of some bins, each from the stretch of sequence that it sees, and kept by the letters of that
 stretch. An edit changes the tiles that see it; the others are found again, also those of an
-overlapping window and of the flanks of an indel.
+overlapping window and of the flanks of an indel. Where the output for nearly the same sequence is
+at hand, only the bins that see the difference are computed.
 """
 
 import collections

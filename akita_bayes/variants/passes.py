@@ -178,7 +178,7 @@ class _Shared:
     """A network cut into its tower, which is shared, and the rest.
 
     The rest is one graph, in batches; or, for large maps of an Akita, the track's graph, the head
-    in strips where a window has a base, and the graph from the last map on.
+    in rectangles, of which a window with a base needs some, and the graph from there on.
     """
 
     def __init__(self, network: keras.Model, unknown: float) -> None:

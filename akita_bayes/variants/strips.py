@@ -22,6 +22,7 @@ from akita_bayes.variants import pieces
 HEIGHT = 96  # rows of a rectangle, at most
 GRID = 16  # bins; a graph serves all edits that reach the same bins of this grid
 GRAPHS = 32  # of edits, kept
+PATIENCE = 4  # edits that reach the same bins before a graph is made, slow as that is
 
 Values = tuple[tuple[tf.Tensor, ...], ...]
 
@@ -107,13 +108,15 @@ class Head:
     def edited(self, base: Values, track: tf.Tensor, lo: int, hi: int) -> tf.Tensor:
         """The output for a track that differs from the base's in bins [lo, hi) only.
 
-        Making a graph takes as long as some whole maps: bins met for the first time get none.
+        Making a graph takes as long as some whole maps, so the first edits that reach the same bins
+        are computed whole.
         """
         reached = lo // GRID * GRID, min(-(-hi // GRID) * GRID, self._bins)
-        self._seen[reached] += 1
-        if self._seen[reached] == 1:
-            return self._whole(track).output
         if reached not in self._graphs:
+            self._seen[reached] += 1
+            if self._seen[reached] <= PATIENCE:
+                return self._whole(track).output
+            del self._seen[reached]
             self._graphs[reached] = tf.function(functools.partial(self._cross, reached))
             if len(self._graphs) > GRAPHS:
                 self._graphs.popitem(last=False)

@@ -8,7 +8,7 @@ import akita_bayes
 from akita_bayes import dna
 from akita_bayes.models import posterior, predict, swag
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.variants import local, passes, plan
+from akita_bayes.variants import local, passes, plan, strips
 from tests import tiny
 
 
@@ -39,7 +39,8 @@ def one_hot(indexes):
 
 @pytest.mark.parametrize("name", ["strip_model", "strip_latent_model", "small_model"])
 @pytest.mark.parametrize("rc", [False, True])
-def test_agrees_with_the_plain_network(name, rc, request):
+def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
+    monkeypatch.setattr(strips, "PATIENCE", 1)
     model = request.getfixturevalue(name)
     indexes = sequences(model.spec.model.seq_length) if name != "small_model" else [
         x[:256] for x in sequences(1024)
@@ -175,6 +176,7 @@ def test_shared_passes_follow_changed_weights(randomise):
 def test_both_akitas_run_in_strips(parity, name, monkeypatch):
     """Also with squeeze and excitation, and the triangle, behind the last block."""
     monkeypatch.setattr(passes, "STRIP_BINS", 8)
+    monkeypatch.setattr(strips, "PATIENCE", 0)
     model = akita_bayes.load_model((parity / f"{name}.json", parity / f"{name}.h5"), head=0)
     length = model.spec.model.seq_length
     indexes = [x[:length] for x in sequences(length)]

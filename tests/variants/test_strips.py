@@ -81,6 +81,7 @@ HEADS = [
 def test_rectangles_add_up_to_the_head(separable, kinds, offset, monkeypatch):
     monkeypatch.setattr(strips, "HEIGHT", 10)
     monkeypatch.setattr(strips, "GRID", 4)
+    monkeypatch.setattr(strips, "PATIENCE", 1)
     made = blocks(**kinds)
     head = strips.Head(made, BINS, distance=True, separable=separable, margin=MARGIN, offset=offset)
     for lo, hi in ((30, 33), (0, 2), (50, BINS)):
@@ -100,6 +101,7 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     """One bin of 64: 12 pixels and more on either side of 1, none in the corners."""
     monkeypatch.setattr(strips, "HEIGHT", 10)
     monkeypatch.setattr(strips, "GRID", 1)
+    monkeypatch.setattr(strips, "PATIENCE", 0)
     places = []
     original = strips._rectangle
 
@@ -116,7 +118,6 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     assert all(
         n * (n + 1) // 2 <= p < n * (n + 14) // 2 for p, n in zip(pixels, wanted, strict=True)
     )
-    head.edited(base.values, new, 32, 33)
     places.clear()
     head.edited(base.values, new, 32, 33)
     narrow = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
@@ -124,7 +125,8 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     assert narrow[1] < 0.55 * pixels[1]
 
 
-def test_few_graphs_are_kept(monkeypatch):
+def test_few_graphs_are_kept_and_a_dropped_one_waits_again(monkeypatch):
+    monkeypatch.setattr(strips, "PATIENCE", 1)
     monkeypatch.setattr(strips, "GRID", 1)
     monkeypatch.setattr(strips, "GRAPHS", 2)
     made = blocks()
@@ -137,3 +139,6 @@ def test_few_graphs_are_kept(monkeypatch):
             found = head.edited(base.values, new, lo, lo + 1)
             np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
     assert list(head._graphs) == [(40, 41), (20, 21)]
+    assert not head._seen
+    head.edited(base.values, new, 30, 31)
+    assert (30, 31) not in head._graphs
