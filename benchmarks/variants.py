@@ -25,7 +25,7 @@ and how often 90 % intervals hold the true SCD, with their interval score (Gneit
 import argparse
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -232,14 +232,29 @@ def _auroc(disruptive: NDArray, neutral: NDArray) -> float:
     return float(np.mean(above + 0.5 * (disruptive[:, None] == neutral)))
 
 
-def as_table(found: dict[str, dict[str, float]]) -> str:
-    """The numbers as Markdown."""
-    columns = list(next(iter(found.values())))
-    lines = ["| kind | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+def as_table(found: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The numbers as `docs/variants.md` shows them."""
+    columns = (
+        *("kind", "variants", "correlation of change, per pixel", "AUROC against neutral edits"),
+        *("fitted intervals hold the truth", "draws alone", "draws recalibrated"),
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for kind, row in found.items():
-        cells = (f"{value:.3g}" for value in row.values())
-        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+        cells = [kind.replace("_", " "), str(row["variants"])]
+        cells += [_number(row[name]) for name in ("pixel_correlation", "auroc_against_neutral")]
+        for name in ("fitted", "draws", "recalibrated"):
+            share = _percent(row.get(f"coverage_90_{name}"))
+            cells.append(share and f"{share} ± {_percent(row.get(f'coverage_90_{name}_se'))}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None or np.isnan(share) else f"{100 * share:.0f} %"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the documents say of results is what the result files hold."""
 
 from akita_bayes import files
-from benchmarks import accuracy, accuracy_report
+from benchmarks import accuracy, accuracy_report, variants
 
 
 def test_the_table_of_posteriors_is_that_of_its_result_file():
@@ -11,3 +11,9 @@ def test_the_table_of_posteriors_is_that_of_its_result_file():
     assert shown.strip() == accuracy_report.table(result["rows"])
     assert {row["model"] for row in result["rows"]} == set(accuracy.ENTRIES)
     assert accuracy_report.FIGURE.is_file()
+
+
+def test_the_table_of_variants_is_that_of_its_result_file(repository):
+    kinds = files.read_json(variants.RESULT)["kinds"]
+    assert variants.as_table(kinds) in (repository / "docs/variants.md").read_text(encoding="utf-8")
+    assert kinds["all"]["variants"] == sum(row["variants"] for row in kinds.values()) / 2
