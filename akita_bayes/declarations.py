@@ -104,6 +104,9 @@ class Measurement(Frozen):
             `poisson` counts with mean exposure * a (t + t0).
         hidden: Width of the hidden layer of the bins; number of knots of the splines.
         read_out: What the bins see: the activity t, as in the paper, or its logarithm.
+        relative: Whether they see the odds o of activity against the wild type's, as
+            o / (o + o_wild_type), in place of t. A free curve p(bin | t) takes up any factor of o,
+            so that only the curve's prior tells that factor; relative bins say so.
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
         weight_prior: Prior of every weight of the process.
     """
@@ -111,5 +114,6 @@ class Measurement(Frozen):
     kind: Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "poisson"] = "bins"
     hidden: int = pydantic.Field(default=10, ge=1)
     read_out: Literal["activity", "log_activity"] = "activity"
+    relative: bool = False
     leave_out: tuple[str, ...] = ()
     weight_prior: Normal = Normal(sd=3.0)

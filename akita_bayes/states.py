@@ -42,6 +42,24 @@ class _Mechanism(declarations.Frozen):
         """One kT in kcal/mol at the mechanism's temperature in kelvin; 0.616 at 37 C."""
         return GAS_CONSTANT * self.temperature
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Activities in 0..1 of what the mechanism is in; empty where there are no such."""
+        return ()
+
+    def _check_relative(self) -> None:
+        if not self.measurement.relative:
+            return
+        if not self.measurement.kind.endswith("bins"):
+            raise errors.SpecError(
+                f'measurement.relative: is for bins, not for "{self.measurement.kind}"; drop it.'
+            )
+        if not self.levels:
+            raise errors.SpecError(
+                "measurement.relative: odds of activity need states whose activities are numbers "
+                "from 0 to 1; give such, or drop relative."
+            )
+
     def _check_terms(self, what: str, terms: Mapping[str, declarations.Term]) -> None:
         if not terms:
             raise errors.SpecError(f"{what}: there are none; name at least one.")
@@ -119,12 +137,20 @@ class Thermodynamic(_Mechanism):
             float,
         ).reshape(len(self.states), len(self.energies))
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Activities of the states if all are numbers in 0..1, so that t / (1 - t) are odds."""
+        levels = [state.activity for state in self.states.values()]
+        numbers = [level for level in levels if not isinstance(level, str) and 0 <= level <= 1]
+        return tuple(numbers) if len(numbers) == len(levels) else ()
+
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Thermodynamic":
         self._check_terms("energies", self.energies)
         self._check_states()
         self._check_activities()
         self._check_identity()
+        self._check_relative()
         return self
 
     def _check_states(self) -> None:
@@ -217,6 +243,7 @@ class Kinetic(_Mechanism):
         self._check_species()
         self._check_network()
         self._check_product()
+        self._check_relative()
         return self
 
     def _check_species(self) -> None:

@@ -95,7 +95,11 @@ def test_the_symbolic_law_of_activities_names_what_is_fitted():
     assert "helped e^-(a + b + ab)" in states.rate_law(states.parse(spec))
 
 
+BINS = {"kind": "bins", "relative": True}
 WRONG = [
+    (TWO_SITES, {"measurement": {**BINS, "kind": "gaussian"}}, r"relative: is for bins, not for"),
+    (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
+    (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
     (TWO_SITES, {"states__b__energies": ["bb"]}, r'states\.b\.energies: unknown energy "bb"\. Did'),
     (TWO_SITES, {"states__b__activity": 0, "states__ab__activity": 0}, "activities are all equal"),
     (TWO_SITES, {"states__b__activity": "on"}, r'states\.b\.activity: unknown activity "on"'),

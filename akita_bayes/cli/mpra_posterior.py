@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
-    parser.add_argument("--knots", type=int, default=8, help="knots of the splines p(bin | t)")
+    parser.add_argument("--knots", type=int, default=16, help="knots of the splines p(bin | t)")
     parser.add_argument(
         "--optima",
         type=console.positive_integer,
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--chains", type=console.positive_integer, default=4, help="chains")
     parser.add_argument(
-        "--burn_in", type=console.whole_number, default=200, help="draws thrown away per chain"
+        "--burn_in", type=console.whole_number, default=400, help="draws thrown away per chain"
     )
     parser.add_argument(
         "--effective", type=float, default=400.0, help="effective sample size to stop at"

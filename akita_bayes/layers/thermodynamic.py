@@ -127,6 +127,63 @@ class BoltzmannStates(keras.layers.Layer):
         return {**super().get_config(), "occupancy": self.occupancy}
 
 
+def log_odds(probabilities: Any, activities: Sequence[float]) -> Any:
+    """Log odds of activity, ln(t / (1 - t)), of states with activities in 0..1. [..., K] -> [...].
+
+    Neither t nor 1 - t is a difference, so both are exact however small.
+    """
+    active, inactive = _shares(probabilities, activities)
+    return ops.log(active) - ops.log(inactive)
+
+
+def relative_activity(probabilities: Any, activities: Sequence[float], reference: Any) -> Any:
+    """Odds o of activity against those of a reference, as o / (o + o_reference).
+
+    Args:
+        probabilities: [..., K] of the states.
+        activities: [K] of the states, in 0..1.
+        reference: [...] log odds of activity of the reference, e.g. the wild type.
+
+    Returns:
+        [...] in 0..1, and 1/2 for the reference.
+    """
+    active, inactive = _shares(probabilities, activities)
+    return active / (active + inactive * ops.exp(reference))
+
+
+def _shares(probabilities: Any, activities: Sequence[float]) -> tuple[Any, Any]:
+    alpha = ops.cast(np.asarray(activities, float), probabilities.dtype)
+    return ops.sum(probabilities * alpha, axis=-1), ops.sum(probabilities * (1 - alpha), axis=-1)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class RelativeActivity(keras.layers.Layer):
+    """Odds of activity against a reference, o / (o + o_reference). [B, K] -> [B, 1].
+
+    Args:
+        activities: alpha_s of the states, numbers in 0..1.
+    """
+
+    def __init__(self, activities: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activities = [float(alpha) for alpha in activities]
+        self.units = {"reference": "ln(odds)"}
+
+    def build(self, input_shape: tuple) -> None:
+        self.reference = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="reference"
+        )
+
+    def call(self, probabilities: Any) -> Any:
+        return relative_activity(probabilities, self.activities, self.reference)[..., None]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activities": self.activities}
+
+
 @keras.saving.register_keras_serializable("akita_bayes")
 class Activity(keras.layers.Layer):
     """Activity of a mixture of states, t = sum_s alpha_s P_s. [B, K] -> [B, 1].

@@ -131,11 +131,12 @@ def bins_given_activity(
     probability: NDArray[np.float64],
     *,
     bins: Sequence[str],
+    label: str = "activity t",
 ) -> None:
     """Draws p(bin | t), [M, G] on ascending activities [G], as a heat map."""
     rows = np.arange(len(probability))
     mesh = axes.pcolormesh(activity, rows, probability, cmap="viridis", shading="nearest", vmin=0)
-    axes.set(xscale="log", xlabel="activity t", ylabel="bin", yticks=rows, yticklabels=list(bins))
+    axes.set(xscale="log", xlabel=label, ylabel="bin", yticks=rows, yticklabels=list(bins))
     axes.figure.colorbar(mesh, ax=axes, pad=0.01, label="p(bin | t)")
 
 

@@ -42,7 +42,9 @@ def summary(
     lower = grid[len(ratios) - 1].subgridspec(1, 2)
     if page.activity is not None and page.bins is not None:
         axes = figure.add_subplot(lower[0])
-        regulation.bins_given_activity(axes, page.activity, page.bins, bins=page.columns)
+        regulation.bins_given_activity(
+            axes, page.activity, page.bins, bins=page.columns, label=page.activity_label
+        )
     axes = figure.add_subplot(lower[1])
     names = list(page.intervals["name"])
     regulation.interval_rows(axes, {"": page.intervals}, names, truth=truth, unit=page.unit)

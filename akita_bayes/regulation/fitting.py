@@ -176,6 +176,11 @@ def fit(
     if method == "quasi-newton":
         optimum = ascent.maximise(likelihood, side, starts=starts, seed=seed)
     elif method in ("adam", "sgd"):
+        if mechanism.measurement.relative:
+            raise errors.SpecError(
+                f"measurement.relative: {method} cannot follow the wild type's activity; fit by "
+                "quasi-newton, or drop relative."
+            )
         optimum = descent.minimise(
             likelihood, side, method=method, epochs=epochs, starts=starts, seed=seed
         )

@@ -1,4 +1,4 @@
-"""The prior that a sampler needs: the bases of a site share a scale that is not known.
+"""The prior that a sampler needs: parameters of one kind share a scale that is not known.
 
 A Gaussian of fixed width on each of d entries of an energy matrix is nearly a statement of the
 scale of the whole matrix, |theta| = sd sqrt(d) within 1 / sqrt(2 d): for the 78 entries of a CRP
@@ -7,8 +7,9 @@ reporter assay hold the scale of energies loosely. So, per site,
 
     theta_i ~ N(0, tau^2),    log tau ~ N(log base_prior.sd, 1),
 
-with tau integrated out on a grid; the density depends on theta through its norm alone. Constants
-and measurements keep the Gaussians of the spec.
+with tau integrated out on a grid; the density depends on theta through its norm alone. So have the
+bends of a spline, whose scale is the roughness of p(bin | t). Constants and the other weights keep
+the Gaussians of the spec.
 """
 
 from typing import Any
@@ -18,6 +19,8 @@ import tensorflow as tf
 
 from akita_bayes.regulation import parameters as layout
 
+PARTS = ("bases", "pairs", "bend")
+"""Blocks whose entries share a scale."""
 SPREAD = 1.0
 """Standard deviation of log tau."""
 REACH = 5.0
@@ -33,7 +36,7 @@ def log_prior(parameters: layout.Parameters, theta: Any) -> Any:
     total = tf.zeros_like(theta[:, 0])
     for block in parameters.blocks:
         here = slice(block.start, block.stop)
-        if block.part in ("bases", "pairs"):
+        if block.part in PARTS:
             squares = tf.reduce_sum(theta[:, here] ** 2, axis=-1)
             total += shared_scale(squares, block.stop - block.start, block.prior.sd)
         else:

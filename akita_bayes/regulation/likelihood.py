@@ -116,6 +116,19 @@ class Likelihood:
             ]
         return ops.sum(mixture * ops.stack(levels, axis=-1)[:, None, :], axis=-1)
 
+    def _seen(self, theta: Any, held: _Held) -> Any:
+        """What the measurement sees: activity, or odds against the wild type. [S, D] -> [S, N]."""
+        mechanism = self.mechanism
+        if isinstance(mechanism, states.Kinetic) or not mechanism.measurement.relative:
+            return self._activity(theta, held)
+        wild_type = held._replace(designs={}, weight=held.weight[:1])
+        ours, reference = (
+            thermodynamic.boltzmann(self._terms(theta, each), mechanism.occupancy)
+            for each in (held, wild_type)
+        )
+        odds = thermodynamic.log_odds(reference, mechanism.levels)
+        return thermodynamic.relative_activity(ours, mechanism.levels, odds)
+
     def _level(self, theta: Any, activity: float | str) -> Any:
         """An activity alpha. [S, D] -> [S]."""
         if isinstance(activity, str):
@@ -137,7 +150,7 @@ class Likelihood:
         parts = [
             self.parameters.processes[held.name].log_prob(
                 self._weights(theta, held.name),
-                self._activity(theta, held),
+                self._seen(theta, held),
                 held.observed,
                 held.weight,
             )
@@ -150,12 +163,17 @@ class Likelihood:
         theta = ops.cast(theta, self.dtype)
         return ops.concatenate([self._activity(theta, held) for held in self._held], axis=-1)
 
+    def seen(self, theta: Any) -> Any:
+        """What the measurement sees: the activity, or, relative, its odds. [S, D] -> [S, N]."""
+        theta = ops.cast(theta, self.dtype)
+        return ops.concatenate([self._seen(theta, held) for held in self._held], axis=-1)
+
     def outputs(self, theta: Any) -> dict[str, Any]:
         """Per library, the parameters of its data's distribution. [S, D] -> [S, outputs, N]."""
         theta = ops.cast(theta, self.dtype)
         return {
             held.name: self.parameters.processes[held.name].outputs(
-                self._weights(theta, held.name), self._activity(theta, held)
+                self._weights(theta, held.name), self._seen(theta, held)
             )
             for held in self._held
         }

@@ -43,9 +43,7 @@ def _mechanism_layers(mechanism: states.Mechanism) -> list[keras.layers.Layer]:
                 name="energies",
             ),
             thermodynamic.BoltzmannStates(mechanism.occupancy.tolist(), name="states"),
-            thermodynamic.Activity(
-                [state.activity for state in mechanism.states.values()], name="activity"
-            ),
+            _activity(mechanism),
         ]
     fixed = [None if term.value is None else float(np.log(term.value)) for term in terms]
     return [
@@ -57,6 +55,13 @@ def _mechanism_layers(mechanism: states.Mechanism) -> list[keras.layers.Layer]:
             [float(name in mechanism.product) for name in names], name="activity"
         ),
     ]
+
+
+def _activity(mechanism: states.Thermodynamic) -> keras.layers.Layer:
+    if mechanism.measurement.relative:
+        return thermodynamic.RelativeActivity(mechanism.levels, name="activity")
+    levels = [state.activity for state in mechanism.states.values()]
+    return thermodynamic.Activity(levels, name="activity")
 
 
 def assign(
@@ -79,7 +84,12 @@ def assign(
             first.matrices[i].assign(values.matrix)
         if values.pairs is not None:
             first.pairs[i].assign(values.pairs)
-    for name, weight in getattr(model.get_layer("activity"), "log_activities", {}).items():
+    seen = model.get_layer("activity")
+    if isinstance(seen, thermodynamic.RelativeActivity):
+        wild_type = dna.to_one_hot(parameters.wild_type)[None].astype("float32")
+        probabilities = model.get_layer("states")(first(wild_type))
+        seen.reference.assign(thermodynamic.log_odds(probabilities, seen.activities)[0])
+    for name, weight in getattr(seen, "log_activities", {}).items():
         weight.assign(theta[parameters.find(name, "log_activity").start])
     process = model.get_layer("measurement")
     for name, value in parameters.weights(theta, library).items():

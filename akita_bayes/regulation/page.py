@@ -51,6 +51,7 @@ class Page(NamedTuple):
         intervals: Columns name, mean, lower, upper: every constant, and every site's term for the
             wild type.
         unit: Of the intervals.
+        activity_label: What the activities are.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Page(NamedTuple):
     columns: tuple[str, ...]
     intervals: pd.DataFrame
     unit: str
+    activity_label: str = "activity t"
 
 
 def response(
@@ -111,7 +113,7 @@ def page(fit: fitting.Fit) -> Page:
     grid = bins = None
     if fit.held_out.information is not None:
         library = parameters.libraries[0]
-        seen = np.asarray(fit.likelihood.activity(fit.theta[None]))[0]
+        seen = np.asarray(fit.likelihood.seen(fit.theta[None]))[0]
         low, high = np.quantile(seen, [0.005, 0.995])
         grid = np.geomspace(max(low, 1e-6), high, GRID)
         weights = parameters.weights(fit.theta[None], library)
@@ -121,6 +123,7 @@ def page(fit: fitting.Fit) -> Page:
         for name, found in {**fit.wild_type, **fit.energies}.items()
     ]
     kinetic = isinstance(mechanism, states.Kinetic)
+    relative = mechanism.measurement.relative
     told = fit.held_out.information
     title = f"{mechanism.name}: {states.rate_law(mechanism)}"
     if told is not None:
@@ -132,6 +135,7 @@ def page(fit: fitting.Fit) -> Page:
         starts={name: site[0] for name, site in sites.items()},
         responses=tuple(response(parameters, fit.theta, name) for name in sites),
         activity=grid,
+        activity_label="odds against the wild type" if relative else "activity t",
         bins=bins,
         columns=fit.likelihood.table.libraries[0].columns,
         intervals=pd.DataFrame(rows),

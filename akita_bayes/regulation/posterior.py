@@ -4,7 +4,8 @@ The sampler moves in z, theta = mode + root z, where root root^T is at first the
 Laplace's approximation and then the inverse of the mean curvature where the chains have come to:
 there the posterior is close to N(0, I), and a trajectory of a few steps crosses it. The prior is
 that of `hierarchy`: the entries of an energy matrix share an unknown scale.
-All chains advance together in one XLA program, and are run until every energy has the effective
+Chains advance side by side, each on a thread of its own in one XLA program (a batch of chains would
+take the steps of the longest trajectory with all), and are run until every energy has the effective
 sample size and split R-hat that were asked for, or the most draws were made.
 
 Draws are reported in physical units: energy matrices centred at each position, constants as the
@@ -12,8 +13,10 @@ energy of the wild type, in kT and kcal/mol.
 """
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +33,8 @@ from akita_bayes.regulation import parameters as layout
 
 CHUNK = 50
 """Draws between two looks at convergence."""
+POINTS = 16
+"""Draws of all chains whose curvatures are averaged."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,7 +135,7 @@ def sample(
     *,
     starts: NDArray[np.float64] | None = None,
     chains: int = 4,
-    burn_in: int = 200,
+    burn_in: int = 400,
     effective: float = 400.0,
     most_draws: int = 2000,
     target_acceptance: float = 0.8,
@@ -210,8 +215,8 @@ class _Run:
         self._mode, self._root = gaussian.mode, gaussian.root
         self._warm = -(-adaptation // CHUNK)
         self._seed, self._made = seed, 0
-        self._state: tf.Tensor = None
-        self._results: Any = None
+        self._states: list[tf.Tensor] = []
+        self._results: list[Any] = []
         size = len(gaussian.mode)
 
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
@@ -250,38 +255,52 @@ class _Run:
 
     @property
     def step_size(self) -> float:
-        """In whitened units."""
-        return float(self._results.new_step_size)
+        """Mean over the chains, in whitened units."""
+        return float(np.mean([results.new_step_size for results in self._results]))
 
     def advance(self) -> _Chunk:
         """CHUNK draws of every chain."""
-        seed = tf.constant([self._seed, self._made], tf.int32)
-        out = self._advance(tf.constant(self._root), self._state, self._results, seed)
+        root = tf.constant(self._root)
+
+        def one(chain: int) -> Any:
+            seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
+            return self._advance(root, self._states[chain], self._results[chain], seed)
+
+        with futures.ThreadPoolExecutor(len(self._states)) as threads:
+            outs = list(threads.map(one, range(len(self._states))))
         self._made += 1
-        self._state, self._results = out.all_states[-1], out.final_kernel_results
-        density, leapfrogs, log_ratio, divergent = (part.numpy() for part in out.trace)
+        self._states = [out.all_states[-1] for out in outs]
+        self._results = [out.final_kernel_results for out in outs]
+        z = np.stack([out.all_states.numpy()[:, 0] for out in outs])
+        density, leapfrogs, log_ratio, divergent = (
+            np.stack([part.numpy()[:, 0] for part in parts])
+            for parts in zip(*[out.trace for out in outs], strict=True)
+        )
         return _Chunk(
-            self._mode + np.swapaxes(out.all_states.numpy(), 0, 1) @ self._root.T,
-            density.T,
+            self._mode + z @ self._root.T,
+            density,
             float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
             float(divergent.mean()),
             float(leapfrogs.mean()),
         )
 
-    def warm_up(self, z: tf.Tensor, tell: Callable[..., Any]) -> NDArray[np.float64]:
-        """Adapts the step size, from z on; returns the last draws. [C, CHUNK, D]."""
-        self._state = z
-        self._results = self._begin(tf.constant(self._root), z)
+    def warm_up(self, z: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
+        """Adapts the step sizes, from z [C, D] on; returns the last draws. [C, CHUNK, D]."""
+        root = tf.constant(self._root)
+        self._states = [tf.constant(chain[None]) for chain in z]
+        self._results = [self._begin(root, state) for state in self._states]
         for _ in range(self._warm):
             draws = self.advance().theta
             tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
         return draws
 
-    def reshape(self, draws: NDArray[np.float64]) -> tf.Tensor:
+    def reshape(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
-        ends = draws[:, -1]
-        self._root = ascent.root_of(precision(self._likelihood, ends), self._prior_sd)
-        return tf.constant(np.linalg.solve(self._root, (ends - self._mode).T).T)
+        ends, spread = draws[:, -1], -(-POINTS // len(draws))
+        some = draws[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
+        measured = precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
+        self._root = ascent.root_of(measured, self._prior_sd)
+        return np.asarray(np.linalg.solve(self._root, (ends - self._mode).T).T, np.float64)
 
 
 def precision(
@@ -293,24 +312,25 @@ def precision(
     curved so does its curvature; that of a few draws fits the rest better.
     """
     parameters = likelihood.parameters
-    hessian = curvature.Hessian(likelihood)
-    found = np.mean([-hessian(theta) for theta in thetas], axis=0)
+    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        hessians = list(threads.map(curvature.Hessian(likelihood), thetas))
+    found = -np.mean(hessians, axis=0)
     found -= np.diag(parameters.prior_sd**-2.0)
     variance = parameters.prior_sd**2
     for block in parameters.blocks:
-        if block.part in ("bases", "pairs"):
+        if block.part in hierarchy.PARTS:
             variance[block.start : block.stop] = (thetas[:, block.start : block.stop] ** 2).mean()
     return found + np.diag(1 / variance)
 
 
 def _initial(
     gaussian: gaussians.Laplace, starts: NDArray | None, chains: int, seed: int
-) -> tf.Tensor:
+) -> NDArray[np.float64]:
     """Each chain at one of the optima, jittered by the width of the Gaussian. [C, D]."""
     near = gaussian.mode[None] if starts is None else starts
     z = np.linalg.solve(gaussian.root, (near - gaussian.mode).T).T
     z = z[np.arange(chains) % len(z)]
-    return tf.constant(z + np.random.default_rng(seed).standard_normal(z.shape))
+    return z + np.random.default_rng(seed).standard_normal(z.shape)
 
 
 def _trace(_: Any, results: Any) -> tuple:
@@ -323,19 +343,21 @@ def _trace(_: Any, results: Any) -> tuple:
     )
 
 
-def smooth(mechanism: states.Mechanism, *, knots: int = 8) -> states.Mechanism:
-    """The mechanism with its bins as splines of its read-out, which a sampler can explore.
+def smooth(mechanism: states.Mechanism, *, knots: int = 16) -> states.Mechanism:
+    """The mechanism with its bins as splines, and relative, which a sampler can explore.
 
     The hidden units of `bins` and `monotone_bins` can trade places, and those that the data do not
-    need wander; splines hold the same curves with neither. Other measurements stay as they are.
+    need wander; splines hold the same curves with neither. A factor of the odds of activity moves
+    the curve and changes no likelihood; where odds exist, the bins see them against the wild
+    type's, and the factor keeps its prior. Other measurements stay as they are.
     """
-    if mechanism.measurement.kind not in ("bins", "monotone_bins"):
+    declared = mechanism.measurement
+    if not declared.kind.endswith("bins"):
         return mechanism
-    splines = mechanism.measurement.model_copy(
-        update={
-            "kind": "spline_bins",
-            "hidden": knots,
-            "weight_prior": declarations.Normal(sd=3.0),
-        }
-    )
-    return mechanism.model_copy(update={"measurement": splines})
+    changed: dict[str, Any] = {}
+    if declared.kind != "spline_bins":
+        prior = declarations.Normal(sd=3.0)
+        changed = {"kind": "spline_bins", "hidden": knots, "weight_prior": prior}
+    if mechanism.levels:
+        changed["relative"] = True
+    return mechanism.model_copy(update={"measurement": declared.model_copy(update=changed)})

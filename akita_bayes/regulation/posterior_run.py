@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra, mpra_files
-from akita_bayes.regulation import fitting, laplace, posterior
+from akita_bayes.regulation import fitting, hierarchy, laplace, posterior
+from akita_bayes.regulation import likelihood as likelihoods
 
 logger = logging.getLogger(__name__)
 
 NEAR = 7.0
-"""Nats of evidence (Laplace) below the best at which an optimum starts no chain: it holds less than
-a thousandth of the posterior, and a chain may not find out of it."""
+"""Nats of evidence below the best at which an optimum starts no chain: it holds less than a
+thousandth of the posterior, and a chain may take long to find out of it."""
 
 
 class PosteriorRun(NamedTuple):
@@ -86,11 +87,11 @@ def sample_posterior(
     mechanism: states.Mechanism | str | Path,
     data: mpra.Table | str | Path,
     *,
-    knots: int = 8,
+    knots: int = 16,
     optima: int = 2,
     starts: int = 6,
     chains: int = 4,
-    burn_in: int = 200,
+    burn_in: int = 400,
     effective: float = 400.0,
     most_draws: int = 2000,
     replicates: int = 32,
@@ -136,16 +137,16 @@ def sample_posterior(
         fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
     ]
     gaussians = [laplace.laplace(fit.likelihood, fit.theta) for fit in fits]
-    order = np.argsort([-gaussian.log_evidence for gaussian in gaussians])
-    best = gaussians[order[0]]
+    evidence = [log_evidence(fit.likelihood, at) for fit, at in zip(fits, gaussians, strict=True)]
+    order = np.argsort(evidence)[::-1]
+    best, likelihood = gaussians[order[0]], fits[order[0]].likelihood
     density = tuple(gaussians[i].log_density for i in order)
-    near = where_chains_start(gaussians)
+    near = where_chains_start(gaussians, evidence)
     logger.info(
         "Optima at %s nats; %d of them start chains.",
         ", ".join(f"{value:.1f}" for value in density),
         len(near),
     )
-    likelihood = fits[order[0]].likelihood
     draws = posterior.sample(
         likelihood,
         best,
@@ -163,8 +164,16 @@ def sample_posterior(
     return PosteriorRun(fits[order[0]], best, draws, refits, density)
 
 
-def where_chains_start(gaussians: Sequence[laplace.Laplace]) -> NDArray[np.float64]:
+def log_evidence(likelihood: likelihoods.Likelihood, gaussian: laplace.Laplace) -> float:
+    """Laplace's log evidence of a mode, with the sampler's prior in place of the fit's, in nats."""
+    fixed = float(likelihood.log_prior(gaussian.mode))
+    shared = float(hierarchy.log_prior(likelihood.parameters, gaussian.mode[None])[0])
+    return gaussian.log_evidence - fixed + shared
+
+
+def where_chains_start(
+    gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]
+) -> NDArray[np.float64]:
     """Modes that hold a share of the posterior, that of most evidence first. [M, D]."""
-    ranked = sorted(gaussians, key=lambda gaussian: -gaussian.log_evidence)
-    least = ranked[0].log_evidence - NEAR
-    return np.array([each.mode for each in ranked if each.log_evidence > least])
+    order = np.argsort(evidence)[::-1]
+    return np.array([gaussians[i].mode for i in order if evidence[i] > max(evidence) - NEAR])

@@ -79,6 +79,7 @@ ROWS = [
     Row(pairwise.Symmetrize2D, {}, (5, 5, 3), (5, 5, 3)),
     Row(pairwise.UpperTri, {"diagonal_offset": 1}, (5, 5, 3), (10, 3)),
     Row(pooling.SoftmaxPool1D, {"pool_size": 3, "gain": 1.5}, (6, 4), (2, 4)),
+    Row(thermodynamic.RelativeActivity, {"activities": [0.0, 1.0, 0.5]}, (3,), (1,), ["float32"]),
     Row(thermodynamic.Activity, {"activities": [0.0, "open", "open"]}, (3,), (1,), ["float32"]),
     Row(
         thermodynamic.BindingEnergies,
@@ -207,5 +208,5 @@ def test_no_constant_is_a_weight(row):
     layer = row.layer(**row.arguments)
     layer(tensors(row, "float32"))
     fixed = [weight for weight in layer.weights if not weight.trainable]
-    allowed = {"moving_mean", "moving_variance"}
+    allowed = {"moving_mean", "moving_variance", "reference"}
     assert all(weight.name in allowed for weight in fixed)

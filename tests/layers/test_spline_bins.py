@@ -22,11 +22,11 @@ def log_odds(layer, weights, u):
 def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
     rng = np.random.default_rng(0)
     layer = logarithmic(columns=4, hidden=6)
-    weights = {"log_background": -5.0, "log_odds": rng.normal(size=(6, 3))}
+    weights = {"log_background": -5.0, "line": rng.normal(size=(2, 3))}
+    weights["bend"] = rng.normal(size=(4, 3))
     knots = np.linspace(0, 1, 6)
     u = np.linspace(0, 1, 101)
     through = log_odds(layer, weights, knots)
-    np.testing.assert_allclose(through, weights["log_odds"].T, atol=1e-9)
     spline = scipy.interpolate.CubicSpline(knots, through.T, bc_type="natural")
     np.testing.assert_allclose(log_odds(layer, weights, u), spline(u).T, atol=1e-9)
     # Beyond the last knot the odds go on in a straight line, from where they were.
@@ -35,34 +35,57 @@ def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
     np.testing.assert_allclose(np.diff(outer[:, :2])[:, 0] / 0.2, spline(1.0, 1), rtol=1e-6)
 
 
-def test_no_and_full_transcription_are_the_first_and_last_knot_whatever_the_background():
+def test_bends_are_second_differences_and_leave_the_line_alone():
+    rng = np.random.default_rng(0)
+    layer = measurement.SplineBins(columns=3, hidden=7)
+    assert layer.shapes == {"line": (2, 2), "bend": (5, 2)}
+    weights = {"line": rng.normal(size=(2, 2)), "bend": rng.normal(size=(5, 2))}
+    knots = np.linspace(0, 1, 7)
+    p = np.asarray(layer.outputs({n: w[None] for n, w in weights.items()}, knots[None]))[0]
+    through = np.log(p[1:] / p[0]).T
+    second = weights["bend"] * layer.ROUGHNESS * 6**-1.5
+    np.testing.assert_allclose(np.diff(through, 2, axis=0), second, atol=1e-9)
+    line = np.stack([1 - knots, knots], axis=1)
+    fitted = np.linalg.lstsq(line, through, rcond=None)[0]
+    np.testing.assert_allclose(fitted, weights["line"], atol=1e-9)
+
+
+def test_curves_of_the_prior_are_as_rough_with_few_knots_as_with_many():
+    """So the number of knots decides nothing: neither how curves look nor how well they fit."""
+    spread = []
+    for hidden in (8, 16, 32):
+        layer = measurement.SplineBins(columns=2, hidden=hidden)
+        weights = {"line": np.zeros((400, 2, 1))}
+        weights["bend"] = np.random.default_rng(hidden).normal(size=(400, hidden - 2, 1))
+        p = np.asarray(layer.outputs(weights, np.tile(np.linspace(0, 1, 57), (400, 1))))
+        spread.append(np.log(p[:, 1] / p[:, 0]).std())
+    np.testing.assert_allclose(spread, np.mean(spread), rtol=0.25)
+
+
+def test_no_and_full_transcription_are_the_ends_whatever_the_background():
     layer = logarithmic(columns=3, hidden=4)
-    weight = np.random.default_rng(0).normal(size=(4, 2))
+    rng = np.random.default_rng(0)
+    weights = {"line": rng.normal(size=(2, 2)), "bend": rng.normal(size=(2, 2))}
+    found = []
     for log_background in (-9.0, -2.0, 3.0):
-        held = {"log_background": np.array([log_background]), "log_odds": weight[None]}
+        held = {name: weight[None] for name, weight in weights.items()}
+        held["log_background"] = np.array([log_background])
         p = np.asarray(layer.outputs(held, np.array([[0.0, 1.0]])))[0]
-        np.testing.assert_allclose(np.log(p[1:] / p[0]), weight[[0, 3]].T, atol=1e-9)
+        found.append(np.log(p[1:] / p[0]))
+    np.testing.assert_allclose(found, np.tile(found[0], (3, 1, 1)), atol=1e-9)
 
 
 def test_the_background_turns_a_logarithmic_read_out_into_a_linear_one():
     layer = logarithmic(columns=2, hidden=3)
-    straight = np.array([[0.0], [0.5], [1.0]])  # log odds = u
+    straight = {"line": np.array([[[0.0], [1.0]]]), "bend": np.zeros((1, 1, 1))}  # log odds = u
     t = np.array([[1e-3, 1e-2, 0.1, 1.0]])
     found = []
     for log_background in (-20.0, 8.0):
-        held = {"log_background": np.array([log_background]), "log_odds": straight[None]}
+        held = {"log_background": np.array([log_background]), **straight}
         p = np.asarray(layer.outputs(held, t))[0]
         found.append(np.log(p[1] / p[0]))
     np.testing.assert_allclose(np.diff(found[0]), np.log(10) / 20, rtol=1e-4)
     np.testing.assert_allclose(found[1], t[0], rtol=1e-3)
-
-
-def test_a_linear_read_out_is_the_spline_of_the_activity():
-    layer = measurement.SplineBins(columns=3, hidden=5)
-    assert layer.shapes == {"log_odds": (5, 2)}
-    weight = np.random.default_rng(0).normal(size=(5, 2))
-    p = np.asarray(layer.outputs({"log_odds": weight[None]}, np.linspace(0, 1, 5)[None]))[0]
-    np.testing.assert_allclose(np.log(p[1:] / p[0]), weight.T, atol=1e-9)
 
 
 def test_two_knots_are_too_few():

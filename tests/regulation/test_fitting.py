@@ -101,6 +101,9 @@ def test_bins_are_fitted_either_way_and_inform(sorted_cells, two_sites, method):
 def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
     with pytest.raises(errors.SpecError, match='unknown "newton"\\. Did you mean "quasi-newton"'):
         fitting.fit(two_sites(), sorted_cells.table, method="newton")
+    relative = two_sites(measurement={"relative": True})
+    with pytest.raises(errors.SpecError, match="adam cannot follow the wild type's activity"):
+        fitting.fit(relative, sorted_cells.table, method="adam")
     with pytest.raises(errors.DataError, match='no library "high"'):
         fitting.fit(two_sites(libraries=["high"]), sorted_cells.table)
     with pytest.raises(errors.DataError, match='declared as "bins"'):

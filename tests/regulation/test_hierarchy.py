@@ -43,7 +43,7 @@ def test_constants_and_measurement_keep_their_gaussians(two_sites):
     parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
     theta = np.random.default_rng(0).normal(size=(3, parameters.size))
     moved = theta.copy()
-    kept = [b for b in parameters.blocks if b.part not in ("bases", "pairs")]
+    kept = [b for b in parameters.blocks if b.part not in hierarchy.PARTS]
     for block in kept:
         moved[:, block.start : block.stop] += 0.7
     change = hierarchy.log_prior(parameters, moved) - hierarchy.log_prior(parameters, theta)

@@ -206,3 +206,31 @@ def test_a_table_that_does_not_suit_the_mechanism_is_refused(two_sites, experime
     read_out = mpra.Library("", np.zeros((3, 10), np.uint8), np.ones((3, 1)), ("y",), np.ones(3))
     with pytest.raises(errors.DataError, match='declared as "bins", but the table has 1 column'):
         parameters.Parameters.of(two_sites(), mpra.Table((read_out,)))
+
+
+@pytest.mark.parametrize("shift", [-20.0, -3.0, 0.5, 20.0])
+def test_relative_bins_do_not_see_a_factor_of_the_odds(two_sites, experiment, shift):
+    """The energy of the promoter scales the odds of every sequence and of the wild type alike."""
+    mechanism = two_sites(measurement={"relative": True})
+    table = experiment(two_sites(), sequences=60, reads=600).table
+    held = likelihood.Likelihood(mechanism, table)
+    theta = held.parameters.start(np.random.default_rng(0))
+    moved = theta.copy()
+    moved[held.parameters.find("b", "constant").start] += shift
+    here, there = np.asarray(held.seen(np.stack([theta, moved])))
+    np.testing.assert_allclose(there, here, rtol=2e-5)
+    assert np.ptp(np.asarray(held.activity(np.stack([theta, moved]))), axis=0).max() > 0.05
+    gradient = held.value_and_gradient(moved[None]).gradient
+    assert np.isfinite(gradient).all()
+
+
+def test_relative_bins_see_odds_against_the_wild_type(two_sites, experiment):
+    mechanism = two_sites(measurement={"relative": True})
+    table = experiment(two_sites(), sequences=60, reads=600).table
+    held = likelihood.Likelihood(mechanism, table, dtype="float64")
+    theta = held.parameters.start(np.random.default_rng(0))
+    t = np.asarray(held.activity(theta[None]))[0]
+    a, b, ab = (theta[held.parameters.find(name, "constant").start] for name in ("a", "b", "ab"))
+    odds = np.exp(-b) * (1 + np.exp(-a - ab)) / (1 + np.exp(-a))
+    found = np.asarray(held.seen(theta[None]))[0]
+    np.testing.assert_allclose(found, t / (1 - t) / (t / (1 - t) + odds), rtol=1e-6)

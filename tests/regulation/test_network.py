@@ -20,8 +20,13 @@ def tables(two_sites, experiment):
 
 @pytest.mark.parametrize(
     ("kind", "changes"),
-    [("two_sites", {}), ("two_sites", ACTIVITIES), ("cycle", {})],
-    ids=["thermodynamic", "neighbours and activities", "kinetic"],
+    [
+        ("two_sites", {}),
+        ("two_sites", ACTIVITIES),
+        ("two_sites", {"measurement": {"relative": True}}),
+        ("cycle", {}),
+    ],
+    ids=["thermodynamic", "neighbours and activities", "relative", "kinetic"],
 )
 def test_the_network_is_the_likelihood(request, tables, kind, changes):
     mechanism = request.getfixturevalue(kind)(**changes)

@@ -36,7 +36,7 @@ TOY = {
         "b": {"energies": ["b"], "activity": 1},
         "ab": {"energies": ["a", "b", "ab"], "activity": 1},
     },
-    "measurement": {"kind": "spline_bins", "hidden": 8, "read_out": "log_activity"},
+    "measurement": {"kind": "spline_bins", "hidden": 12, "read_out": "log_activity"},
     "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
 }
 """The read-out is the simulator's: where it is not, as with splines of the activity itself, no
@@ -147,10 +147,14 @@ def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
     held, _ = toy
     refits = laplace.bootstrap(held, gaussian, replicates=40, seed=3)
     assert refits.shape == (40, held.parameters.size)
-    z = (refits - gaussian.mode) / np.sqrt(np.diag(gaussian.covariance))
-    physical = z[:, : held.parameters.physical]
-    assert 0.6 < np.median(physical.std(0)) < 1.4
-    assert np.abs(physical.mean(0)).max() < 1.5
+    # Resampling moves the data, not the prior: C (C^-1 - prior) C, and C where data decide.
+    covariance = gaussian.covariance
+    data = np.linalg.inv(covariance) - np.diag(held.parameters.prior_sd**-2.0)
+    expected = np.sqrt(np.diag(covariance @ data @ covariance))
+    z = (refits - gaussian.mode)[:, : held.parameters.physical]
+    assert 0.8 < np.median(z.std(0) / expected[: held.parameters.physical]) < 1.25
+    deviation = np.sqrt(np.diag(covariance))[: held.parameters.physical]
+    assert np.abs(z.mean(0) / deviation).max() < 1.5
 
 
 def test_laplace_is_exact_where_the_data_say_nothing(toy):
@@ -159,7 +163,7 @@ def test_laplace_is_exact_where_the_data_say_nothing(toy):
     alone = likelihood.Likelihood(held.mechanism, held.table._replace(libraries=(nothing,)))
     prior = laplace.laplace(alone, alone.parameters.prior_mean)
     sd = np.sqrt(np.diag(prior.covariance)) / alone.parameters.prior_sd
-    assert np.median(sd) > 0.999
+    assert np.median(sd[: alone.parameters.physical]) > 0.999
     assert sd.max() < 1 + 1e-6
 
 
@@ -204,7 +208,33 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
 def test_chains_start_where_the_posterior_has_a_share():
     """By evidence: a lower but wider mode counts, one without weight does not."""
     modes = [(0.0, 5.0), (3.0, 9.0), (6.0, 1.0)]  # mode, log evidence
-    found = posterior_run.where_chains_start(
-        [laplace.Laplace(np.array([m]), np.eye(1), np.eye(1), -m, e) for m, e in modes]
-    )
+    gaussians = [laplace.Laplace(np.array([m]), np.eye(1), np.eye(1), -m, e) for m, e in modes]
+    found = posterior_run.where_chains_start(gaussians, [e for _, e in modes])
     assert found.tolist() == [[3.0], [0.0]]
+
+
+def test_the_evidence_of_an_optimum_is_under_the_prior_that_is_sampled(toy, gaussian):
+    held, _ = toy
+    block = held.parameters.find("b", "bases")
+    wide = gaussian.mode.copy()
+    wide[block.start : block.stop] *= 10 / np.linalg.norm(wide[block.start : block.stop])
+    grown = gaussian._replace(mode=wide)  # as high and as wide as before
+    prior = hierarchy.log_prior(held.parameters, np.stack([gaussian.mode, wide])).numpy()
+    fixed = [float(held.log_prior(theta)) for theta in (gaussian.mode, wide)]
+    found = [posterior_run.log_evidence(held, each) for each in (gaussian, grown)]
+    np.testing.assert_allclose(np.diff(found), np.diff(prior) - np.diff(fixed), rtol=1e-9)
+    assert abs(found[1] - found[0]) > 0.5
+
+
+def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
+    sampled = posterior.smooth(two_sites(), knots=9).measurement
+    assert (sampled.kind, sampled.hidden, sampled.relative) == ("spline_bins", 9, True)
+    logarithmic = two_sites(measurement={"kind": "spline_bins", "read_out": "log_activity"})
+    kept = posterior.smooth(logarithmic, knots=9).measurement
+    assert (kept.hidden, kept.read_out, kept.relative) == (4, "log_activity", True)
+    fitted = two_sites(activities={"on": {}}, states={"ab": {"activity": "on"}})
+    for absolute in (fitted, cycle()):
+        assert posterior.smooth(absolute).measurement.kind == "spline_bins"
+        assert not posterior.smooth(absolute).measurement.relative
+    gaussian = two_sites(measurement={"kind": "gaussian"})
+    assert posterior.smooth(gaussian) == gaussian
