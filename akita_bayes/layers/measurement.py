@@ -210,7 +210,7 @@ class SplineBins(SoftmaxBins):
 
     kind = "spline_bins"
     ROUGHNESS: ClassVar[float] = 30.0
-    """Of log odds per u^1.5: between the 15 that the lac reads of Kinney et al. (2010) favour, of 5,
+    """Of log odds per u^1.5: between the 15 that the lac reads of Kinney et al. (2010) favour of 5,
     15 and 45, by Laplace's evidence, and the 45 that simulated cells do. A sampler finds its own.
     """
     priors: ClassVar[dict[str, Normal]] = {
