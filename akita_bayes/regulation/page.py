@@ -135,7 +135,7 @@ def page(fit: fitting.Fit) -> Page:
         starts={name: site[0] for name, site in sites.items()},
         responses=tuple(response(parameters, fit.theta, name) for name in sites),
         activity=grid,
-        activity_label="odds against the wild type" if relative else "activity t",
+        activity_label="o / (o + o of the wild type)" if relative else "activity t",
         bins=bins,
         columns=fit.likelihood.table.libraries[0].columns,
         intervals=pd.DataFrame(rows),

@@ -1,0 +1,35 @@
+"""Variants on the two long chromosomes, and their scores."""
+
+import akita_bayes as ab
+from akita_bayes.variants import scores
+from tests.variants.conftest import LONG
+
+NAMES = tuple(name for name in scores.BY_NAME if name not in ("ROI", "INS16", "INS8"))
+"""Scores that a map of 12 bins has."""
+CHR1, CHR2 = LONG["chr1"], LONG["chr2"]
+HEADER = """##fileformat=VCFv4.2
+##contig=<ID=chr1,length=4096>
+##contig=<ID=chr2,length=3072>
+##INFO=<ID=END,Number=1,Type=Integer,Description="End">
+##INFO=<ID=SVTYPE,Number=1,Type=String,Description="Type">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
+"""
+
+
+def other(base):
+    return {"A": "C", "C": "G", "G": "T", "T": "A"}[base]
+
+
+def line(pos, alt=None, ref=None, info="", chrom="chr1"):
+    """A record at `pos`, counted from 1, whose REF is the genome's."""
+    letters = LONG[chrom]
+    ref = ref or letters[pos - 1]
+    return f"{chrom} {pos} {ref} {alt or other(letters[pos - 1])} {info}".strip()
+
+
+def score(model, path, fasta, **options):
+    return ab.score_variants(model, path, fasta=fasta, **options)
+
+
+def columns(table, name):
+    return table[[c for c in table.columns if c.startswith(f"{name}:")]].to_numpy()
