@@ -1,6 +1,7 @@
 """A mechanism as a `keras.Sequential` whose layers are its physics.
 
-thermodynamic  BindingEnergies -> BoltzmannStates -> Activity -> MeasurementProcess
+thermodynamic  BindingEnergies -> BoltzmannStates -> Activity -> MeasurementProcess (bins that are
+               relative: RelativeActivity in place of Activity)
 kinetic        TransitionRates -> KingAltman      -> Activity -> MeasurementProcess
 """
 
