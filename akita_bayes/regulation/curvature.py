@@ -1,4 +1,8 @@
-"""Second derivatives of a log-posterior, exact: Hessian-vector products of every direction."""
+"""Second derivatives of a log-posterior, exact: Hessian-vector products.
+
+What libraries share takes a direction per parameter. What belongs to one library has no second
+derivative with what belongs to another, so one direction serves one parameter of each.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -31,10 +35,34 @@ class Hessian:
         size = len(theta)
         chosen = np.ones(self.likelihood.rows) if weight is None else weight
         point = tf.constant(np.tile(theta, (BATCH, 1)), tf.float64)
-        rows = []
-        for first in range(0, size, BATCH):
-            vectors = np.eye(BATCH, size, first)
+        shared, owned = _owners(self.likelihood)
+        directions = np.zeros((len(shared) + max(map(len, owned), default=0), size))
+        directions[np.arange(len(shared)), shared] = 1
+        for own in owned:
+            directions[len(shared) + np.arange(len(own)), own] = 1
+        products = []
+        for first in range(0, len(directions), BATCH):
+            vectors = np.zeros((BATCH, size))
+            some = directions[first : first + BATCH]
+            vectors[: len(some)] = some
             product = self._products(point, tf.constant(vectors), tf.constant(chosen, tf.float64))
-            rows.append(product.numpy())
-        hessian = np.concatenate(rows)[:size]
+            products.append(product.numpy()[: len(some)])
+        rows = np.concatenate(products)
+        hessian = np.zeros((size, size))
+        hessian[shared] = rows[: len(shared)]
+        hessian[:, shared] = hessian[shared].T
+        hessian[np.ix_(shared, shared)] = rows[: len(shared), shared]
+        for own in owned:
+            hessian[np.ix_(own, own)] = rows[len(shared) : len(shared) + len(own), own]
         return (hessian + hessian.T) / 2
+
+
+def _owners(likelihood: likelihoods.Likelihood) -> tuple[NDArray[np.int64], list[NDArray]]:
+    """Indices of theta that libraries share, and those of each library."""
+    blocks = likelihood.parameters.blocks
+
+    def indices(library: str | None) -> NDArray[np.int64]:
+        found = [np.arange(b.start, b.stop) for b in blocks if b.library == library]
+        return np.concatenate([*found, np.zeros(0, np.int64)])
+
+    return indices(None), [indices(name) for name in likelihood.parameters.libraries]

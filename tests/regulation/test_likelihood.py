@@ -130,6 +130,26 @@ def test_the_hessian_is_that_of_differences(two_sites, experiment):
         np.testing.assert_allclose(hessian[i], expected, atol=1e-4)
 
 
+def test_hessian_of_libraries_is_exact_with_directions_that_they_share(joint):
+    mechanism, table = joint
+    held = likelihood.Likelihood(mechanism, table, dtype="float64")
+    theta = held.parameters.start(np.random.default_rng(0))
+    hessian = curvature.Hessian(held)
+    taken = []
+    products = hessian._products
+    hessian._products = lambda *given: taken.append(given) or products(*given)
+    found = hessian(theta)
+    parts = curvature._owners(held)
+    assert len(table.libraries) == len(parts[1]) == 2
+    assert sorted(np.concatenate([parts[0], *parts[1]])) == list(range(len(theta)))
+    assert len(taken) < -(-len(theta) // curvature.BATCH)
+    step = 1e-5
+    for i in range(0, len(theta), 5):
+        offset = step * np.eye(len(theta))[i]
+        gradient = held.value_and_gradient(np.stack([theta + offset, theta - offset])).gradient
+        np.testing.assert_allclose(found[i], (gradient[0] - gradient[1]) / (2 * step), atol=1e-3)
+
+
 def test_the_prior_is_gaussian_in_physical_units(two_sites, experiment):
     mechanism = two_sites(energies={"ab": {"prior": {"mean": -1.0, "sd": 2.0}}})
     held = likelihood.Likelihood(mechanism, experiment(mechanism, sequences=20, reads=200).table)
