@@ -36,22 +36,20 @@ class Hessian:
         chosen = np.ones(self.likelihood.rows) if weight is None else weight
         point = tf.constant(np.tile(theta, (BATCH, 1)), tf.float64)
         shared, owned = _owners(self.likelihood)
-        directions = np.zeros((len(shared) + max(map(len, owned), default=0), size))
+        needed = len(shared) + max(map(len, owned), default=0)
+        directions = np.zeros((-(-needed // BATCH) * BATCH, size))
         directions[np.arange(len(shared)), shared] = 1
         for own in owned:
             directions[len(shared) + np.arange(len(own)), own] = 1
         products = []
         for first in range(0, len(directions), BATCH):
-            vectors = np.zeros((BATCH, size))
-            some = directions[first : first + BATCH]
-            vectors[: len(some)] = some
-            product = self._products(point, tf.constant(vectors), tf.constant(chosen, tf.float64))
-            products.append(product.numpy()[: len(some)])
+            vectors = tf.constant(directions[first : first + BATCH])
+            product = self._products(point, vectors, tf.constant(chosen, tf.float64))
+            products.append(product.numpy())
         rows = np.concatenate(products)
         hessian = np.zeros((size, size))
         hessian[shared] = rows[: len(shared)]
         hessian[:, shared] = hessian[shared].T
-        hessian[np.ix_(shared, shared)] = rows[: len(shared), shared]
         for own in owned:
             hessian[np.ix_(own, own)] = rows[len(shared) : len(shared) + len(own), own]
         return (hessian + hessian.T) / 2

@@ -125,13 +125,11 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
     # The scale of the energies trades against the slope of the read-out along a curved ridge.
-    draws = posterior.sample(held, gaussian, burn_in=600, most_draws=2500, effective=400, seed=2)
+    # How many draws it takes to R-hat 1.01 hangs on the last digit of a sum: there are enough.
+    draws = posterior.sample(held, gaussian, burn_in=600, most_draws=6000, effective=400, seed=2)
     table = draws.table().set_index("name")
-    # How many draws it takes to R-hat 1.01 hangs on the last digit of a sum.
-    assert (table["r_hat"] < 1.05).all()
-    assert (table["ess"] > 100).all()
-    assert draws.converged == bool((table["r_hat"] < 1.01).all() and (table["ess"] >= 400).all())
-    assert draws.divergent < 0.05
+    assert draws.converged
+    assert draws.divergent < 0.01
     true = posterior.physical(held.parameters, truth[None])
     found = draws.theta.reshape(-1, held.parameters.size)
     # Entries of the matrices move together, so the distance of the truth is judged as one.
@@ -155,7 +153,7 @@ def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
     data = np.linalg.inv(covariance) - np.diag(held.parameters.prior_sd**-2.0)
     expected = np.sqrt(np.diag(covariance @ data @ covariance))
     z = (refits - gaussian.mode)[:, : held.parameters.physical]
-    assert 0.6 < np.median(z.std(0) / expected[: held.parameters.physical]) < 1.6
+    assert 0.6 < np.median(z.std(0) / expected[: held.parameters.physical]) < 1.4
     deviation = np.sqrt(np.diag(covariance))[: held.parameters.physical]
     assert np.abs(z.mean(0) / deviation).max() < 1.5
 
@@ -205,7 +203,7 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
                 found.append(lower <= true[name][0] <= upper)
     # Entries of a matrix are correlated, so the count scatters more than a binomial one.
     assert 0.9 <= np.mean(inside[0.95]) <= 0.995, np.mean(inside[0.95])
-    assert 0.3 <= np.mean(inside[0.5]) <= 0.75, np.mean(inside[0.5])
+    assert 0.35 <= np.mean(inside[0.5]) <= 0.65, np.mean(inside[0.5])
 
 
 def test_chains_start_where_the_posterior_has_a_share():
