@@ -105,8 +105,7 @@ def align(pair: windows.Pair, geometry: Geometry) -> Alignment:
     if not pair.aligned:
         return Alignment(whole, whole, np.ones(geometry.target_length, bool), 0, 0, site)
     if _same_coordinates(pair):
-        mask = _real(pieces(pair.frame, geometry, {}), geometry)
-        return Alignment(whole, whole, mask, 0, 0, site)
+        return Alignment(whole, whole, _shown(pair.frame, geometry), 0, 0, site)
     names: dict[str, int] = {}
     frame = pieces(pair.frame, geometry, names)
     reference = [pieces(window, geometry, names) for window in pair.reference]
@@ -140,6 +139,14 @@ def _site(pair: windows.Pair, geometry: Geometry) -> tuple[int, int]:
 def _identity(geometry: Geometry) -> Stitch:
     shape = (1, geometry.target_length)
     return Stitch(np.arange(geometry.target_length)[None], np.ones(shape, np.float32))
+
+
+@functools.lru_cache(maxsize=4)
+def _shown(window: windows.Window, geometry: Geometry) -> NDArray[np.bool_]:
+    """Pixels of a window that are not padding; read-only. [P]."""
+    shown = _real(pieces(window, geometry, {}), geometry)
+    shown.flags.writeable = False
+    return shown
 
 
 def _same_coordinates(pair: windows.Pair) -> bool:

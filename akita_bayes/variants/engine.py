@@ -1,24 +1,26 @@
 """From a variant file to scores: every ALT gets a row, scored or with the reason why not."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, regions, triangle
+from akita_bayes import errors, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.variants import (
     alignment,
-    alleles,
     background,
     conformal,
     intervals,
     passes,
+    predicted,
     records,
     results,
     windows,
@@ -35,6 +37,7 @@ from akita_bayes.variants.options import (
 log = logging.getLogger(__name__)
 
 GROUP = 32  # variants, at least, whose windows are predicted together
+LONGEST = 4  # times as many, where their reference is the same
 BASENJI_UNKNOWN = 0.25  # what Basenji's variant scripts put in the rows of N; training has 0
 
 
@@ -76,6 +79,13 @@ def score_variants(
         return results.table(engine.score(variants), engine.target_names)
 
 
+class _Row(NamedTuple):
+    """A variant with a reason not to score it, or with its windows."""
+
+    variant: records.Variant
+    pair: windows.Pair | None
+
+
 class Engine:
     """A model, a genome and options, ready to score variants.
 
@@ -114,7 +124,7 @@ class Engine:
         self._targets = list(chosen if chosen is not None else range(held))
         self.target_names = [str(target) for target in self._targets]
         basenji = options.window == "basenji"
-        self._passes = passes.Passes(
+        through = passes.Passes(
             model,
             head=options.head,
             draws=options.draws,
@@ -125,7 +135,10 @@ class Engine:
             batch_size=batch_size,
             share=share,
         )
-        self.draws = self._passes.draws
+        self.draws = through.draws
+        self._predict = predicted.Predictor(
+            through, genome, self.geometry.bin_width, targets=chosen, zeros=basenji
+        )
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
         self._group = max(GROUP, 4 * batch)
@@ -145,7 +158,7 @@ class Engine:
             advance: Called with the number of rows that a group finished.
         """
         parts = []
-        for group in _grouped(variants, self._group):
+        for group in _grouped(map(self._row, variants), self._group):
             parts.append(self._score_group(group))
             if advance is not None:
                 advance(len(group))
@@ -156,10 +169,9 @@ class Engine:
     ) -> Iterator[tuple[alignment.Alignment, NDArray, NDArray]]:
         """Yields the aligned REF and ALT maps of one variant, a draw at a time. [P, T] each."""
         pair = self.pair(variant)
-        requests, places = self._requests([pair])
         aligned = self._aligned(variant, pair)
-        for drawn in self._passes(requests):
-            yield aligned, *self._read(aligned, drawn, places[0])
+        for drawn in self._predict([pair], [aligned]):
+            yield aligned, drawn.references()[0], drawn.alternative(0)
 
     def pair(self, variant: records.Variant) -> windows.Pair:
         """The windows of a variant that has no reason against it."""
@@ -183,6 +195,10 @@ class Engine:
             return "Basenji's window shows alleles given by their letters only"
         return windows.refusal(variant, self.pair(variant), self.geometry)
 
+    def _row(self, variant: records.Variant) -> _Row:
+        variant = variant._replace(reason=self.refusal(variant))
+        return _Row(variant, None if variant.reason else self.pair(variant))
+
     def _blank(self, group: list[records.Variant]) -> results.Scored:
         rows, targets = len(group), len(self._targets)
         nothing = np.full((rows, targets), np.nan, np.float32)
@@ -204,11 +220,11 @@ class Engine:
         drawn = results.STATISTICS[:-1] if self.draws > 1 else ()
         return drawn if self.background is None else (*drawn, results.STATISTICS[-1])
 
-    def _score_group(self, group: list[records.Variant]) -> results.Scored:
-        group = [variant._replace(reason=self.refusal(variant)) for variant in group]
+    def _score_group(self, both: list[_Row]) -> results.Scored:
+        group = [row.variant for row in both]
         scored = self._blank(group)
-        rows = [row for row, variant in enumerate(group) if not variant.reason]
-        pairs = [self.pair(group[row]) for row in rows]
+        rows = [number for number, row in enumerate(both) if row.pair is not None]
+        pairs = [row.pair for row in both if row.pair is not None]
         aligned = []
         for row, pair in zip(rows, pairs, strict=True):
             made = self._aligned(group[row], pair)
@@ -242,21 +258,25 @@ class Engine:
         }
         if not pairs:
             return found
-        requests, places = self._requests(pairs)
         known = [self._known(pair, made) for pair, made in zip(pairs, aligned, strict=True)]
-        before: list[NDArray] = []
-        for draw, drawn in enumerate(self._passes(requests)):
-            references = []
-            for i, made in enumerate(aligned):
-                ref, alt = (self._matrix(m) for m in self._read(made, drawn, places[i]))
-                mask = self._mask(made)
-                for score in self._scores:
-                    found[score.name, False][i, draw] = score(ref, alt, mask, **known[i])
-                    if before:
-                        null = score(before[i], ref, mask, **known[i])
-                        found[score.name, True][i, draw] = null
-                references.append(ref)
-            before = references if self.draws > 1 else []
+        masks = self._matrices([made.mask for made in aligned])
+
+        def compare(drawn: predicted.Drawn, i: int, ref: NDArray, before: NDArray | None) -> None:
+            alt = self._matrix(drawn.alternative(i))
+            for score in self._scores:
+                found[score.name, False][i, drawn.number] = score(ref, alt, masks[i], **known[i])
+                if before is not None:
+                    null = score(before, ref, masks[i], **known[i])
+                    found[score.name, True][i, drawn.number] = null
+
+        before: Sequence[NDArray | None] = [None] * len(pairs)
+        with futures.ThreadPoolExecutor() as threads:
+            for drawn in self._predict(pairs, aligned):
+                references = self._matrices(drawn.references())
+                one = functools.partial(compare, drawn)
+                list(threads.map(one, range(len(pairs)), references, before))
+                if self.draws > 1:
+                    before = references
         return found
 
     def _summarise(
@@ -279,54 +299,18 @@ class Engine:
                 for statistic in results.STATISTICS[:-1]:
                     scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
 
-    def _requests(
-        self, pairs: list[windows.Pair]
-    ) -> tuple[list[passes.Request], list[tuple[list[int], list[int]]]]:
-        """The distinct windows of all pairs, and where each pair's lie among them."""
-        requests: list[passes.Request] = []
-        seen: dict[tuple[alleles.Segments, int], int] = {}
-        places = []
-        for pair in pairs:
-            phase = pair.frame.start // self.geometry.bin_width
-            base = None
-            both: tuple[list[int], list[int]] = ([], [])
-            ordered = [(0, w) for w in pair.reference] + [(1, w) for w in pair.alternative]
-            for side, window in ordered:
-                key = (window.segments, phase)
-                if key not in seen:
-                    seen[key] = len(requests)
-                    requests.append(passes.Request(self._letters(window), phase, base))
-                both[side].append(seen[key])
-                base = both[0][0]
-            places.append(both)
-        return requests, places
-
-    def _letters(self, window: windows.Window) -> Callable[[int], passes.Index]:
-        zeros = self.options.window == "basenji"
-
-        def letters(shift: int) -> passes.Index:
-            start = window.start if zeros else window.start - shift
-            segments = alleles.cut(window.allele, start, start + window.length)
-            index = dna.to_index(alleles.letters(segments, self._genome.padded))
-            return _shifted(index, shift) if zeros and shift else index
-
-        return letters
-
-    def _read(
-        self, made: alignment.Alignment, drawn: NDArray, places: tuple[list[int], list[int]]
-    ) -> tuple[NDArray, NDArray]:
-        drawn = drawn[..., self._targets] if len(self._targets) != drawn.shape[-1] else drawn
-        ref, alt = places[::-1] if made.turned else places
-        reference = made.reference([drawn[place] for place in ref])
-        return reference, made.alternative([drawn[place] for place in alt])
+    def _matrices(self, vectors: list[NDArray]) -> list[NDArray]:
+        """[P] or [P, T] each -> [N, N] or [N, N, T] each, once for those that are one array."""
+        distinct = {id(vector): vector for vector in vectors}
+        made = {key: self._matrix(vector) for key, vector in distinct.items()}
+        return [made[id(vector)] for vector in vectors]
 
     def _matrix(self, vector: NDArray) -> NDArray:
         offset = self.geometry.diagonal_offset
         assert offset is not None
-        return triangle.to_matrix(vector, diagonal_offset=offset, fill=0)
-
-    def _mask(self, made: alignment.Alignment) -> NDArray[np.bool_]:
-        return self._matrix(made.mask[:, None])[..., 0]
+        columns = vector.reshape(len(vector), -1)
+        matrix = triangle.to_matrix(columns, diagonal_offset=offset, fill=0)
+        return matrix.reshape(*matrix.shape[:2], *vector.shape[1:])
 
     def _known(self, pair: windows.Pair, made: alignment.Alignment) -> dict[str, Any]:
         known: dict[str, Any] = {"site": made.site}
@@ -335,23 +319,18 @@ class Engine:
         return known
 
 
-def _shifted(index: passes.Index, shift: int) -> passes.Index:
-    """Moves bases right as Basenji does; rows that enter are zeros."""
-    moved = np.full_like(index, passes.NOTHING)
-    if shift > 0:
-        moved[shift:] = index[:-shift]
-    else:
-        moved[:shift] = index[-shift:]
-    return moved
-
-
-def _grouped(variants: Iterable[records.Variant], size: int) -> Iterator[list[records.Variant]]:
-    group: list[records.Variant] = []
-    for variant in variants:
-        group.append(variant)
-        if len(group) == size:
+def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
+    """Groups of `size`; a longer one while the reference stays the same."""
+    group: list[_Row] = []
+    reference: tuple[windows.Window, ...] = ()
+    for row in rows:
+        other = row.pair is not None and row.pair.reference != reference
+        if len(group) >= (size if other else LONGEST * size):
             yield group
             group = []
+        if row.pair is not None:
+            reference = row.pair.reference
+        group.append(row)
     if group:
         yield group
 

@@ -265,8 +265,17 @@ def test_targets_and_region_select(small_model, variety, long_genome):
     pd.testing.assert_series_equal(one["SCD:1"], same["SCD:1"].reset_index(drop=True), rtol=1e-5)
 
 
-def test_windows_are_shared_when_allowed(small_model, long_genome, write_vcf, monkeypatch):
-    path = write_vcf(*(line(p) for p in range(2000, 2020)), header=HEADER)
+def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
+    whole = score(small_model, variety, long_genome)
+    turned = score(small_model, variety, long_genome, targets=(1, 0))
+    assert [c for c in turned.columns if c.startswith("SCD")] == ["SCD:1", "SCD:0"]
+    for name in ("SCD:0", "SCD:1"):
+        pd.testing.assert_series_equal(turned[name], whole[name])
+
+
+@pytest.fixture
+def windows_predicted(monkeypatch):
+    """Numbers of windows that were predicted together, one entry for each time."""
     seen = []
     original = engine.passes.Passes.__call__
 
@@ -275,8 +284,26 @@ def test_windows_are_shared_when_allowed(small_model, long_genome, write_vcf, mo
         return original(self, requests)
 
     monkeypatch.setattr(engine.passes.Passes, "__call__", counted)
+    return seen
+
+
+def test_windows_are_shared_when_allowed(small_model, long_genome, write_vcf, windows_predicted):
+    path = write_vcf(*(line(p) for p in range(2000, 2020)), header=HEADER)
     score(small_model, path, long_genome, share_windows=64)
-    assert sum(seen) <= 20 + 2
+    assert sum(windows_predicted) <= 20 + 2
+
+
+def test_a_group_is_longer_while_its_reference_is_the_same(
+    small_model, long_genome, write_vcf, windows_predicted
+):
+    """Its reference is predicted once; a group ends all the same, so that memory is bounded."""
+    most = engine.LONGEST * engine.GROUP
+    places = range(2000, 2000 + most + 10)
+    path = write_vcf(*map(line, places), header=HEADER)
+    together = score(small_model, path, long_genome, start=1936, batch_size=1)
+    assert windows_predicted == [most + 1, 10 + 1]
+    apart = score(small_model, write_vcf(line(places[-1]), header=HEADER), long_genome, start=1936)
+    np.testing.assert_array_equal(columns(together, "SCD")[-1], columns(apart, "SCD")[0])
 
 
 def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
