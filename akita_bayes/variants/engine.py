@@ -96,6 +96,9 @@ class Engine:
         batch_size: Windows computed at a time; None fits two megabase windows.
         share: False recomputes every window as a whole.
 
+    Raises:
+        VariantError: An option does not suit the model, or the intervals come without draws.
+
     Attributes:
         geometry: How maps lie on windows.
         target_names: Names of the scored targets.
@@ -144,6 +147,7 @@ class Engine:
         self._group = max(GROUP, 4 * batch)
         self._regions = None if options.roi is None else region_weights(options.roi)
         self._widened = {} if options.intervals is None else conformal.load(options.intervals)
+        self._check_draws()
 
     def score(
         self,
@@ -194,6 +198,15 @@ class Engine:
         ):
             return "Basenji's window shows alleles given by their letters only"
         return windows.refusal(variant, self.pair(variant), self.geometry)
+
+    def _check_draws(self) -> None:
+        if self.options.draws > self.draws:
+            log.warning("The model has %d of the %d draws asked for.", self.draws, self.options.draws)
+        if self._widened and self.draws < 2:
+            raise errors.VariantError(
+                f"{self.options.intervals}: these intervals are made of the mean and sd of draws; "
+                "give draws of 2 or more, and a model that has them."
+            )
 
     def _row(self, variant: records.Variant) -> _Row:
         variant = variant._replace(reason=self.refusal(variant))

@@ -224,6 +224,17 @@ def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf
     np.testing.assert_array_equal(table["SSD_q05:0"], plain["SSD_q05:0"])
 
 
+def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp_path, caplog):
+    widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
+    conformal.save(tmp_path / "i.json", {"SCD": widening})
+    given = str(tmp_path / "i.json")
+    with genome.Genome(long_genome) as opened:
+        for model, draws in ((latent_model, 0), (latent_model, 1), (small_model, 8)):
+            with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
+                engine.Engine(model, opened, Options(draws=draws, intervals=given))
+    assert "has 1 of the 8 draws" in caplog.text
+
+
 def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp_path):
     bed = tmp_path / "roi.bed"
     bed.write_text("chr1\t960\t976\tx\t2\nchr1\t1040\t1056\ty\t1\nchr2\t0\t99\tz\t9\n")
