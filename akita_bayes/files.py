@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside `path` and renames it to `path` when the body succeeds.
 
     A body that raises leaves no file behind, and an older file under the final name untouched.
-    The temporary name keeps the suffixes of `path`, since some writers choose a format by suffix.
+    The temporary name is random, since writers in containers or on several hosts share process
+    numbers, and keeps the suffixes of `path`, by which some writers choose a format.
 
     Args:
         path: Final name; its folder is created.
@@ -25,8 +27,7 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    remove(temporary)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.partial.{path.name}")
     try:
         if directory:
             temporary.mkdir()

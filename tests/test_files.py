@@ -49,14 +49,16 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     assert names(tmp_path) == ["run"]
 
 
-def test_leftovers_of_a_killed_process_are_cleared(tmp_path):
-    path = tmp_path / "out"
-    with files.atomic(path, directory=True) as temporary:
-        leftover = temporary
-    leftover.mkdir()
-    (leftover / "stale").write_text("stale")
-    with files.atomic(path, directory=True) as temporary:
-        assert names(temporary) == []
+@pytest.mark.parametrize("directory", [False, True])
+def test_writers_of_one_process_number_do_not_meet(tmp_path, directory):
+    path = tmp_path / "null.h5"
+    with files.atomic(path, directory=directory) as one:
+        (one / "text" if directory else one).write_text("one")
+        with files.atomic(path, directory=directory) as other:
+            (other / "text" if directory else other).write_text("other")
+        assert {one.match(".*.partial.*"), other.match(".*.partial.*")} == {True}
+    assert (path / "text" if directory else path).read_text() == "one"
+    assert names(tmp_path) == ["null.h5"]
 
 
 def test_json_is_read_as_written_and_has_no_nan(tmp_path):
