@@ -174,7 +174,9 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
     """Rows of one pysam record, REF checked against the genome.
 
     Where the genome has an ALT, as long as REF, in its place, that row has its alleles swapped: it
-    is flagged, and the engine makes REF out of the genome.
+    is flagged, and the engine makes REF out of the genome. N in REF is any base where ALT says by
+    coordinates what it does, as callers of structural variants write it; beside an ALT of letters
+    it would leave open what ALT replaces, and is refused unless the genome has it.
     """
     chrom = reconcile(record.chrom, genome.sizes)
     columns = str(record).rstrip("\n").split("\t")
@@ -186,9 +188,10 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
     if not alts:
         yield base._replace(reason="no ALT allele")
         return
-    problem = _check_reference(base, chrom, genome)
     for allele, alt in enumerate(alts):
         row = base._replace(allele=allele + 1, alt=alt)
+        row = row._replace(ref=_spelled(row, chrom, genome))
+        problem = _check_reference(row, chrom, genome)
         if problem and _in_genome(row, chrom, genome):
             turned = row._replace(ref=row.alt, alt=row.ref)
             turned = resolve(turned, info, alleles=len(alts), genome=genome)
@@ -197,7 +200,7 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
         row = resolve(row, info, alleles=len(alts), genome=genome)
         if problem and not _skipped(alt):
             row = row._replace(reason=problem)
-        yield row
+        yield row._replace(ref=base.ref)
 
 
 def reconcile(chrom: str, sizes: Mapping[str, int]) -> str | None:
@@ -207,6 +210,16 @@ def reconcile(chrom: str, sizes: Mapping[str, int]) -> str | None:
     if bare in ("M", "MT"):
         names += ["M", "MT", "chrM", "chrMT"]
     return next((name for name in names if name in sizes), None)
+
+
+def _spelled(row: Variant, chrom: str | None, genome: Any) -> str:
+    """REF, with the genome's bases for its N where ALT is a symbol or a breakend."""
+    symbolic = row.alt.startswith("<") or "[" in row.alt or "]" in row.alt
+    if chrom is None or not symbolic or "N" not in row.ref.upper():
+        return row.ref
+    found = genome.padded(chrom, row.position, row.position + len(row.ref))
+    pairs = zip(row.ref, found, strict=True)
+    return "".join(base if letter in "Nn" else letter for letter, base in pairs)
 
 
 def _check_reference(row: Variant, chrom: str | None, genome: Any) -> str:
@@ -226,7 +239,8 @@ def _in_genome(row: Variant, chrom: str | None, genome: Any) -> bool:
 
     Only where both are of one length: else the base that indels share would match by itself.
     """
-    if chrom is None or len(row.alt) != len(row.ref) or not set(row.alt.upper()) <= set("ACGT"):
+    known = set((row.ref + row.alt).upper()) <= set("ACGT")
+    if chrom is None or len(row.alt) != len(row.ref) or not known:
         return False
     return not _check_reference(row._replace(ref=row.alt), chrom, genome)
 
@@ -371,6 +385,7 @@ def _breakend(row: Variant, genome: Any) -> Variant:
     near = len(row.ref)
     inserted = letters[near:] if after else letters[: len(letters) - near]
     kept = letters[:near] if after else letters[len(letters) - near :]
-    if kept != row.ref.upper():
+    same = (letter in ("N", base) for letter, base in zip(kept, row.ref.upper(), strict=False))
+    if len(kept) < near or not all(same):
         return row._replace(mate=mate, reason="breakend changes the REF base; write it as two rows")
     return row._replace(mate=mate, inserted=inserted)

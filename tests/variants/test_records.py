@@ -44,6 +44,10 @@ def one(path, genome):
         ("chr2 5 g A", "SNV", 4, 5, "A"),
         ("chr1 5 T R", "SNV", 4, 5, "R"),
         ("chr1 5 T N", "SNV", 4, 5, "N"),
+        ("chr1 5 N <DEL> END=9", "DEL", 5, 9, ""),
+        ("chr2 5 n <DUP> END=9", "DUP", 5, 9, ""),
+        ("chr1 5 NG <INV> END=9", "INV", 5, 9, ""),
+        ("chr1 5 N <INS> SVINSSEQ=gg", "INS", 5, 5, "GG"),
     ],
 )
 def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, start, end, inserted):
@@ -58,6 +62,13 @@ def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, sta
         ("chr1 5 A C", "REF is A but the genome has T"),
         ("chr1 5 A <DEL> END=9", "REF is A but the genome has T"),
         ("chr1 5 TAAA T", "REF is TAAA but the genome has TGCA"),
+        ("chr1 5 N C", "REF is N but the genome has T"),
+        ("chr1 5 N T", "REF is N but the genome has T"),
+        ("chr1 5 N NAA", "REF is N but the genome has T"),
+        ("chr1 5 NA <DEL> END=9", "REF is TA but the genome has TG"),
+        ("chr7 5 N <DEL> END=9", "chromosome chr7 is not in the genome"),
+        ("chr1 41 N <DEL> END=49", "position 41 leaves chr1"),
+        ("chr1 0 N <DEL> END=9", "position 0 leaves chr1"),
         ("chr1 5 T *", "overlapping deletion"),
         ("chr1 5 T <*>", "no specific allele"),
         ("chr1 5 T <NON_REF>", "no specific allele"),
@@ -76,6 +87,8 @@ def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, sta
         ("chr1 5 T T[chr9:4[", "mate chromosome chr9 is not in the genome"),
         ("chr1 5 T T[chr2:99[", "mate position 99 leaves chr2"),
         ("chr1 5 T G[chr2:9[", "changes the REF base"),
+        ("chr1 5 N G[chr2:9[", "changes the REF base"),
+        ("chr1 5 TG T[chr2:9[", "changes the REF base"),
     ],
 )
 def test_skips_with_a_reason(write_vcf, toy_genome, line, reason):
@@ -97,6 +110,29 @@ def test_reads_breakends(write_vcf, toy_genome, alt, mate, inserted):
     row = one(write_vcf(f"chr1 5 T {alt}"), toy_genome)
     assert (row.reason, row.kind, row.mate, row.inserted) == ("", "BND", mate, inserted)
     assert (row.start, row.end) == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt", "inserted"),
+    [
+        ("N", "N[chr2:9[", ""),
+        ("N", "T[chr2:9[", ""),
+        ("T", "]chr2:9]N", ""),
+        ("n", "[chr2:9[n", ""),
+        ("N", "NGNA[chr2:9[", "GNA"),
+        ("N", "]chr2:9]GAN", "GA"),
+    ],
+)
+def test_a_breakend_keeps_the_genomes_base_for_n(write_vcf, toy_genome, ref, alt, inserted):
+    row = one(write_vcf(f"chr1 5 {ref} {alt}"), toy_genome)
+    assert (row.reason, row.ref, row.alt, row.inserted) == ("", ref, alt, inserted)
+    assert (row.start, row.end) == (4, 5)
+
+
+def test_n_is_any_base_for_symbols_only(write_vcf, toy_genome):
+    symbol, letter = records.read(write_vcf("chr1 5 N <DEL>,C END=9"), toy_genome)
+    assert (symbol.reason, symbol.ref, symbol.end) == ("", "N", 9)
+    assert letter.reason == "REF is N but the genome has T"
 
 
 def test_one_row_per_alt_also_when_some_are_skipped(write_vcf, toy_genome):
