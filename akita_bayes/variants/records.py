@@ -343,16 +343,21 @@ def _symbolic_end(
 ) -> tuple[int, str, tuple[str, ...]]:
     """One past the last base of a symbolic event; why there is none; and remarks.
 
-    END is the last base counted from 1, hence also one past it counted from 0. SVLEN is signed
-    before VCF 4.4 and positive since; only its size matters here.
+    END is the last base counted from 1, hence also one past it counted from 0; of several ALTs it
+    is the longest's (VCF 4.4), so that each goes by its own SVLEN. SVLEN is signed before VCF 4.4
+    and positive since; only its size matters here.
     """
-    length = _svlen(info.get("SVLEN", ""), row.allele, alleles)
-    text = info.get("END", "")
-    if not text.isdigit():
-        if not length:
-            return 0, "neither END nor SVLEN says where it ends", ()
-        return row.position + 1 + length, "", ()
-    end = int(text)
+    sizes: Sequence[str] = info.get("SVLEN", "").split(",")
+    own = len(sizes) == alleles
+    length = _size(sizes[row.allele - 1 if own else 0])
+    last = info.get("END", "")
+    if length and (not last.isdigit() or (own and alleles > 1)):
+        end = row.position + 1 + length
+        beyond = last.isdigit() and end > int(last) + 1
+        return end, "", ("svlen_disagrees_with_end",) if beyond else ()
+    if not last.isdigit():
+        return 0, "neither END nor SVLEN says where it ends", ()
+    end = int(last)
     if end < row.position + 1:
         return 0, f"END {end:,} is left of POS {row.position + 1:,}", ()
     if end == row.position + 1:
@@ -362,10 +367,8 @@ def _symbolic_end(
     return end, "", ()
 
 
-def _svlen(text: str, allele: int, alleles: int) -> int:
-    values: Sequence[str] = text.split(",")
-    value = values[allele - 1] if len(values) == alleles else values[0]
-    return abs(int(value)) if value.lstrip("-").isdigit() else 0
+def _size(text: str) -> int:
+    return abs(int(text)) if text.lstrip("-").isdigit() else 0
 
 
 def _breakend(row: Variant, genome: Any) -> Variant:

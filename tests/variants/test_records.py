@@ -151,6 +151,22 @@ def test_splits_svlen_by_allele(write_vcf, toy_genome):
     assert [(r.kind, r.end) for r in rows] == [("DEL", 8), ("DUP", 11)]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("chr1 5 T <DEL>,<DUP> SVLEN=-3,6;END=11", [(8, ()), (11, ())]),
+        ("chr1 5 T <DUP>,<DEL>,C SVLEN=6,3,.;END=11", [(11, ()), (8, ()), (5, ())]),
+        ("chr1 5 T <DEL>,<INV> SVLEN=-3,.;END=11", [(8, ()), (11, ())]),
+        ("chr1 5 T <DEL>,<DUP> END=11", [(11, ()), (11, ())]),
+        ("chr1 5 T <DEL>,<DUP> SVLEN=-3,9;END=11", [(8, ()), (14, ("svlen_disagrees_with_end",))]),
+    ],
+)
+def test_end_is_that_of_the_longest_of_several(write_vcf, toy_genome, line, expected):
+    rows = list(records.read(write_vcf(line), toy_genome))
+    assert [(row.end, row.flags) for row in rows] == expected
+    assert not any(row.reason for row in rows)
+
+
 def test_flags_a_length_that_disagrees(write_vcf, toy_genome):
     row = one(write_vcf("chr1 5 T <DEL> END=9;SVLEN=-20"), toy_genome)
     assert (row.end, row.flags) == (9, ("svlen_disagrees_with_end",))
