@@ -207,7 +207,10 @@ def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any
 
 
 def model_digest(model: Any) -> str:
-    """SHA-256 of a model's spec and weights, or of the files of an exported one."""
+    """SHA-256 of a model's spec and weights; of an exported one's graph and variables.
+
+    Other files in an exported one's directory, as a background or figures, do not count.
+    """
     digest = hashlib.sha256()
     for member in getattr(model, "members", (model,)):
         digest.update(specs.dumps(member.spec).encode())
@@ -215,9 +218,9 @@ def model_digest(model: Any) -> str:
             for weight in member.weights:
                 digest.update(weight.numpy().tobytes())
         else:
-            for path in sorted(Path(member.path).rglob("*")):
-                if path.is_file():
-                    digest.update(files.digest(path).encode())
+            kept = Path(member.path)
+            for path in (kept / "saved_model.pb", *sorted(kept.glob("variables/*"))):
+                digest.update(files.digest(path).encode())
     return digest.hexdigest()
 
 

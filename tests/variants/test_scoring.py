@@ -10,8 +10,10 @@ import pytest
 
 from akita_bayes import errors, regions
 from akita_bayes.data import genome
+from akita_bayes.models import export, load
 from akita_bayes.variants import background, engine, records, results, scoring, writers
 from akita_bayes.variants.options import Options
+from tests import tiny
 from tests.variants.conftest import LONG
 from tests.variants.test_engine import HEADER, line
 
@@ -264,3 +266,26 @@ def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, 
     run(small_model, vcf, long_genome, tmp_path / "b", null=4, null_path=kept)
     again, _ = contents(tmp_path / "b/scd.h5")
     np.testing.assert_array_equal(first["SCD_quantile"], again["SCD_quantile"])
+
+
+def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
+    small_model, vcf, long_genome, tmp_path, monkeypatch
+):
+    saved = tmp_path / "saved"
+    export.export(small_model, saved)
+    kept = saved / "null.h5"
+    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=kept)
+    assert kept.is_file()
+    monkeypatch.setattr(engine.Engine, "score", lambda *_, **__: pytest.fail("scored again"))
+    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=kept)
+
+
+def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
+    saved, other = tmp_path / "saved", tmp_path / "other"
+    export.export(small_model, saved)
+    before = scoring.model_digest(load.load_model(saved))
+    (saved / "calibration").mkdir()
+    (saved / "calibration" / "coverage.png").write_bytes(b"a figure")
+    assert scoring.model_digest(load.load_model(saved)) == before
+    export.export(randomise(tiny.spec_json(), seed=9), other)
+    assert scoring.model_digest(load.load_model(other)) != before
