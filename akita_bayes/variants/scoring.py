@@ -207,7 +207,7 @@ def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any
 
 
 def model_digest(model: Any) -> str:
-    """SHA-256 of a model's spec and weights; of an exported one's graph and variables.
+    """SHA-256 of a model's spec, weights and SWAG draws; of an exported one's graph and variables.
 
     Other files in an exported one's directory, as a background or figures, do not count.
     """
@@ -217,6 +217,8 @@ def model_digest(model: Any) -> str:
         if hasattr(member, "weights"):
             for weight in member.weights:
                 digest.update(weight.numpy().tobytes())
+            if member.swag_draws is not None:
+                digest.update(member.swag_draws.tobytes())
         else:
             kept = Path(member.path)
             for path in (kept / "saved_model.pb", *sorted(kept.glob("variables/*"))):

@@ -289,3 +289,12 @@ def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
     assert scoring.model_digest(load.load_model(saved)) == before
     export.export(randomise(tiny.spec_json(), seed=9), other)
     assert scoring.model_digest(load.load_model(other)) != before
+
+
+def test_swag_draws_are_a_part_of_a_model(small_model, monkeypatch):
+    plain = scoring.model_digest(small_model)
+    digests = {plain}
+    for value in (1, 2):
+        monkeypatch.setattr(small_model, "swag_draws", np.full((2, 3), value, np.float32))
+        digests.add(scoring.model_digest(small_model))
+    assert len(digests) == 3
