@@ -4,18 +4,14 @@ Every row says which reference bases [start, end) the ALT replaces and by what. 
 follow VCF 4.2 to 4.4: POS is the base before the event, END (or POS + |SVLEN|) its last base.
 """
 
-import contextlib
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pysam
+from akita_bayes import dna, regions
+from akita_bayes.variants import vcf
 
-from akita_bayes import dna, errors, regions
-
-COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
 STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
 KINDS = ("SNV", "MNV", "INS", "DEL", "COMPLEX", "DUP", "INV", "BND")
@@ -104,66 +100,11 @@ def read(
     Raises:
         VariantError: The file is missing, is no VCF, or has a malformed line.
     """
-    with opened(path) as file:
-        for number, record in enumerate(_numbered(Path(path), file)):
+    with vcf.opened(path) as file:
+        for number, record in vcf.numbered(path, file):
             for variant in from_record(number, record, genome):
                 if region is None or _inside(variant, region):
                     yield variant
-
-
-@contextlib.contextmanager
-def opened(path: str | Path) -> Iterator[Any]:
-    """A `pysam.VariantFile`.
-
-    A plain text file without the line of column names, as Basenji reads it, is completed: that
-    line, and columns up to INFO.
-
-    Raises:
-        VariantError: The file is missing or is no VCF or BCF.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise errors.VariantError(f"{path}: no such variant file.")
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with tempfile.TemporaryDirectory() as folder, _opened(path, Path(folder)) as file:
-            yield file
-    finally:
-        pysam.set_verbosity(verbosity)
-
-
-def _opened(path: Path, folder: Path) -> Any:
-    try:
-        return pysam.VariantFile(str(path))
-    except (OSError, ValueError, NotImplementedError) as error:
-        text = b"" if isinstance(error, NotImplementedError) else path.read_bytes()
-        named = re.match(rb"(##[^\n]*\n)+(?=[^#\n])", text)
-        if named is None:
-            raise errors.VariantError(
-                f"{path}: cannot be read as VCF or BCF ({error}); check that it starts with "
-                "##fileformat and that a compressed file was made by bgzip."
-            ) from None
-    lines = text[named.end() :].splitlines()
-    rows = [line + b"\t." * max(7 - line.count(b"\t"), 0) for line in lines if line.strip()]
-    completed = folder / "completed.vcf"
-    completed.write_bytes(text[: named.end()] + COLUMNS + b"\n".join(rows) + b"\n")
-    return pysam.VariantFile(str(completed))
-
-
-def _numbered(path: Path, file: Any) -> Iterator[Any]:
-    number = 0
-    records = iter(file)
-    while True:
-        try:
-            record = next(records)
-        except StopIteration:
-            return
-        except (OSError, ValueError) as error:
-            raise errors.VariantError(
-                f"{path}: record {number + 1} is malformed ({error}); mend or remove that line."
-            ) from None
-        yield record
-        number += 1
 
 
 def _inside(variant: Variant, region: regions.Region) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, files
-from akita_bayes.variants import records, results
+from akita_bayes.variants import results, vcf
 from akita_bayes.variants import scores as named_scores
 
 PREFIX = "AKITA_"
@@ -104,7 +104,7 @@ def write_vcf(
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
         try:
-            with records.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
+            with vcf.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
                 for number, record in enumerate(reader):
                     line = str(record).rstrip("\n")
                     places.append((record.chrom, record.pos))

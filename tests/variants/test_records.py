@@ -198,28 +198,3 @@ def test_region_selects_but_keeps_numbers(write_vcf, toy_genome):
     path = write_vcf("chr1 5 T C", "chr1 20 T C", "chr2 5 g A")
     rows = list(records.read(path, toy_genome, region=regions.Region("chr1", 10, 40)))
     assert [(r.record, r.position) for r in rows] == [(1, 19)]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("hello\n", "cannot be read as VCF"), ("", "cannot be read as VCF")]
-)
-def test_refuses_what_is_no_vcf(tmp_path, toy_genome, text, message):
-    path = tmp_path / "x.vcf"
-    path.write_text(text)
-    with pytest.raises(errors.VariantError, match=message):
-        list(records.read(path, toy_genome))
-    with pytest.raises(errors.VariantError, match="no such variant file"):
-        list(records.read(tmp_path / "none.vcf", toy_genome))
-
-
-def test_completes_a_file_without_column_names(tmp_path, toy_genome):
-    path = tmp_path / "basenji.vcf"
-    path.write_text("##fileformat=VCFv4.2\nchr1\t5\ta\tT\tC\t.\t.\nchr2\t5\tb\tG\tA\n")
-    rows = list(records.read(path, toy_genome))
-    assert [(r.name, r.kind, r.reason) for r in rows] == [("a", "SNV", ""), ("b", "SNV", "")]
-
-
-def test_names_the_malformed_record(write_vcf, toy_genome):
-    path = write_vcf("chr1 5 T C", "chr1 x T C")
-    with pytest.raises(errors.VariantError, match="record 2 is malformed"):
-        list(records.read(path, toy_genome))
