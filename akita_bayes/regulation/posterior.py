@@ -6,7 +6,7 @@ there the posterior is close to N(0, I), and a trajectory of a few steps crosses
 that of `hierarchy`: the entries of an energy matrix share an unknown scale.
 Chains advance side by side, each on a thread of its own in one XLA program (a batch of chains would
 take the steps of the longest trajectory with all), and are run until every energy has the effective
-sample size and split R-hat that were asked for, or the most draws were made.
+sample size and R-hat of `convergence` that were asked for, or the most draws were made.
 
 Draws are reported in physical units: energy matrices centred at each position, constants as the
 energy of the wild type, in kT and kcal/mol.
@@ -33,6 +33,8 @@ from akita_bayes.regulation import parameters as layout
 
 CHUNK = 50
 """Draws between two looks at convergence."""
+R_HAT, EFFECTIVE = 1.01, 400.0
+"""R-hat that converged chains are below, and effective draws that they have."""
 POINTS = 16
 """Draws of all chains whose curvatures are averaged."""
 
@@ -67,18 +69,20 @@ class Posterior:
         return self.theta.reshape(-1, self.theta.shape[-1])
 
     def table(self) -> pd.DataFrame:
-        """Every physical parameter: mean, sd, 95 % interval, split R-hat, effective sample size.
+        """Every physical parameter: mean, sd, 95 % interval, and how far the chains have come.
 
-        Columns name, unit, mean, sd, lower, upper, r_hat, ess; energies in kT also have
-        mean_kcal, lower_kcal and upper_kcal, in kcal/mol.
+        The columns of `summarise`; r_hat, the larger of rank-normalised split R-hat and the same
+        folded at the median; ess, the least effective sample size of the centre and of both ends
+        of the interval.
         """
-        return summarise(self.parameters, self.theta)
+        found = diagnose(self.parameters, self.theta)
+        return summarise(self.parameters, self.theta).assign(r_hat=found.r_hat, ess=found.ess)
 
     @property
     def converged(self) -> bool:
-        """Whether every energy has split R-hat below 1.01 and 400 effective samples."""
-        table = self.table()
-        return bool((table["r_hat"] < 1.01).all() and (table["ess"] >= 400).all())
+        """Whether every energy has R-hat below `R_HAT` and `EFFECTIVE` draws, centre and ends."""
+        found = diagnose(self.parameters, self.theta)
+        return bool((found.r_hat < R_HAT).all() and (found.ess >= EFFECTIVE).all())
 
 
 def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
@@ -99,7 +103,11 @@ def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray
 
 
 def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
-    """The table of `Posterior.table` for draws [C, S, D]."""
+    """Mean, sd and 95 % interval of every physical parameter of draws [C, S, D].
+
+    Columns name, unit, mean, sd, lower, upper; energies in kT also have mean_kcal, lower_kcal and
+    upper_kcal, in kcal/mol.
+    """
     values = physical(parameters, theta)
     draws = np.stack(list(values.values()), axis=-1)
     lower, upper = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
@@ -111,14 +119,17 @@ def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.D
             "sd": draws.std((0, 1)),
             "lower": lower,
             "upper": upper,
-            "r_hat": convergence.split_r_hat(draws),
-            "ess": convergence.effective_sample_size(draws),
         }
     )
     kcal = np.where(table["unit"] == "kT", parameters.mechanism.kcal_per_kt, np.nan)
     for column in ("mean", "lower", "upper"):
         table[f"{column}_kcal"] = table[column] * kcal
     return table
+
+
+def diagnose(parameters: layout.Parameters, theta: NDArray[np.float64]) -> convergence.Convergence:
+    """Convergence of every physical parameter, in the order of the table, of chains [C, S, D]."""
+    return convergence.diagnose(np.stack(list(physical(parameters, theta).values()), axis=-1))
 
 
 def _unit(parameters: layout.Parameters, name: str) -> str:
@@ -136,7 +147,7 @@ def sample(
     starts: NDArray[np.float64] | None = None,
     chains: int = 4,
     burn_in: int = 400,
-    effective: float = 400.0,
+    effective: float = EFFECTIVE,
     most_draws: int = 2000,
     target_acceptance: float = 0.8,
     max_tree_depth: int = 6,
@@ -153,7 +164,8 @@ def sample(
         chains: Number C of chains.
         burn_in: Draws thrown away. After the first half the coordinates take the curvature where
             the chains have come to; the step size is adapted in both halves.
-        effective: Effective sample size that every energy must have, with split R-hat < 1.01.
+        effective: Effective draws that the centre and both ends of the interval of every energy
+            must have, with R-hat, split and folded, below `R_HAT`.
         most_draws: Draws per chain after which to stop all the same.
         target_acceptance: Of the dual averaging of the step size.
         max_tree_depth: A trajectory has at most 2^this - 1 steps.
@@ -168,10 +180,9 @@ def sample(
     kept: list[_Chunk] = []
     while len(kept) * CHUNK < most_draws:
         kept.append(run.advance())
-        table = summarise(likelihood.parameters, _join(kept, "theta"))
-        r_hat, ess = float(table["r_hat"].max()), float(table["ess"].min())
-        tell(CHUNK, note=f"R-hat {r_hat:.3f}, ESS {ess:.0f}")
-        if r_hat < 1.01 and ess >= effective:
+        found = diagnose(likelihood.parameters, _join(kept, "theta"))
+        tell(CHUNK, note=f"R-hat {found.r_hat.max():.3f}, ESS {found.ess.min():.0f}")
+        if found.r_hat.max() < R_HAT and found.ess.min() >= effective:
             break
     return Posterior(
         parameters=likelihood.parameters,

@@ -54,7 +54,9 @@ class PosteriorRun(NamedTuple):
         """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
         methods = {}
         for label, table in self.tables().items():
-            constants = table[~table["name"].str.contains(",")].drop(columns=["r_hat", "ess"])
+            constants = table[~table["name"].str.contains(",")].drop(
+                columns=["r_hat", "ess"], errors="ignore"
+            )
             methods[label] = {
                 row.pop("name"): {
                     key: None if value != value else value for key, value in row.items()

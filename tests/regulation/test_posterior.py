@@ -120,6 +120,16 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
         assert abs(row["sd"] / exact_sd[at] - 1) < 5 / np.sqrt(2 * row["ess"])
 
 
+def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
+    held, _ = toy
+    alike = np.random.default_rng(0).normal(size=(4, 1000, held.parameters.size))
+    apart = alike * np.array([1.0, 1.0, 4.0, 4.0])[:, None, None]
+    for theta, converged in ((alike, True), (apart, False)):
+        found = posterior.Posterior(held.parameters, theta, theta[..., 0], 1.0, 0.0, 1.0, 1.0, 1.0)
+        assert found.converged == converged
+        assert (found.table()["r_hat"].max() < 1.01) == converged
+
+
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.2)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
