@@ -33,6 +33,8 @@ def write_h5(
     Further datasets: `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
     (compared, lost, gained), and `<score>_<statistic>`. Scores are float32 [rows, T], NaN where
     there is a reason. `pos` counts from 1, as in the variant file; `end` is the last base replaced.
+    `snp`, `ref` and `alt` are of variable length, unlike Basenji's, since one row of a fixed length
+    takes as much as the longest allele, which may be megabases; h5py reads both as bytes.
 
     Args:
         path: File name.
@@ -41,11 +43,13 @@ def write_h5(
         attributes: Of the file; values that HDF5 has no type for are written as JSON.
     """
     variants = scored.variants
-    text: dict[str, list[str]] = {
+    long: dict[str, list[str]] = {
         "snp": [variant.name for variant in variants],
-        "chr": [variant.chrom for variant in variants],
         "ref": [variant.ref for variant in variants],
         "alt": [variant.alt for variant in variants],
+    }
+    short: dict[str, list[str]] = {
+        "chr": [variant.chrom for variant in variants],
         "type": [variant.kind for variant in variants],
         "flags": scored.flags,
         "reason": scored.reasons,
@@ -53,7 +57,9 @@ def write_h5(
         "target_labels": targets.labels,
     }
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, column in text.items():
+        for name, column in long.items():
+            file.create_dataset(name, data=column, dtype=h5py.string_dtype())
+        for name, column in short.items():
             file[name] = np.array([value.encode() for value in column], dtype="S")
         file["pos"] = np.array([variant.position + 1 for variant in variants], np.uint32)
         file["end"] = np.array([variant.end for variant in variants], np.uint32)
