@@ -1,12 +1,14 @@
 """Factors that make a model's stated intervals true, fitted on data that it never learned.
 
 `evaluate.recalibration` fits them; a run directory keeps them, by head; `posterior` applies those
-of the head that it draws. Those of an ensemble lie in the directory of its first run, under a key
-that only the same members have.
+of the head that it draws. They are of the weights that they were fitted to, and of no others: with
+them stands a key of these weights. Those of an ensemble lie in the directory of its first run,
+under a key that only the same members have.
 """
 
 import dataclasses
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
+from akita_bayes.models import fingerprint
 
 FILE = "recalibration.json"
 
 WEIGHTS = "model_best.keras"
 
 Table = tuple[tuple[float, ...], ...]
+
+_log = logging.getLogger(__name__)
 
 
 class Factors(NamedTuple):
@@ -97,16 +102,20 @@ def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
     """
     path = Path(runs[0]) / FILE
     held = _read(path)
+    key = _key(runs)
     if len(runs) == 1:
-        held["heads"][head] = fitted
+        held["heads"][head], held["weights"][head] = fitted, key
     else:
-        held["ensembles"].setdefault(_key(runs), {})[head] = fitted
+        held["ensembles"].setdefault(key, {})[head] = fitted
     files.write_json(path, _plain(held))
     return path
 
 
 def load(runs: Sequence[str | Path], heads: Sequence[str]) -> dict[str, Recalibration]:
-    """Reads the factors that were fitted to exactly these runs; none of a head without.
+    """Reads the factors that were fitted to exactly these runs' weights; none of a head without.
+
+    Factors of a single run that was trained on since, or that do not say which weights they were
+    fitted to, are left out, and the log says so.
 
     Args:
         runs: A run directory, or those of an ensemble's members in any order.
@@ -115,32 +124,51 @@ def load(runs: Sequence[str | Path], heads: Sequence[str]) -> dict[str, Recalibr
     Raises:
         DataError: A file is not one of recalibrations.
     """
+    held = [_read(Path(run) / FILE) for run in runs]
     if len(runs) == 1:
-        found = _read(Path(runs[0]) / FILE)["heads"]
-    else:
-        found = {}
-        held = [_read(Path(run) / FILE)["ensembles"] for run in runs]
-        if any(held):
-            key = _key(runs)
-            for ensembles in reversed(held):
-                found |= ensembles.get(key, {})
+        return _of_run(Path(runs[0]), held[0], heads)
+    found: dict[str, Recalibration] = {}
+    if any(each["ensembles"] for each in held):
+        key = _key(runs)
+        for each in reversed(held):
+            found |= each["ensembles"].get(key, {})
     return {head: found[head] for head in heads if head in found}
 
 
+def _of_run(run: Path, held: dict[str, Any], heads: Sequence[str]) -> dict[str, Recalibration]:
+    """Those of a run's factors that were fitted to the weights that it holds now."""
+    fitted = [head for head in heads if head in held["heads"]]
+    key = _key([run]) if fitted else ""
+    stale = [head for head in fitted if held["weights"].get(head) != key]
+    if stale:
+        _log.warning(
+            "%s: the factors of %s were not fitted to the weights that %s holds now, or do not say "
+            "to which, and are not applied; run akita_calibrate.py again.",
+            run / FILE,
+            ", ".join(stale),
+            WEIGHTS,
+        )
+    return {head: held["heads"][head] for head in fitted if head not in stale}
+
+
 def _key(runs: Sequence[str | Path]) -> str:
-    """What tells an ensemble: its members' weights, in any order."""
-    members = sorted(files.digest(Path(run) / WEIGHTS) for run in runs)
+    """What tells a model, or an ensemble of them: the weights, in any order."""
+    members = sorted(fingerprint.fingerprint(Path(run) / WEIGHTS) for run in runs)
     return hashlib.sha256(" ".join(members).encode()).hexdigest()
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """`heads`: name -> factors, and `ensembles`: key -> name -> factors; a file may be absent."""
+    """`heads`: name -> factors, `weights`: name -> key, `ensembles`: key -> name -> factors.
+
+    A file may be absent.
+    """
     if not path.is_file():
-        return {"heads": {}, "ensembles": {}}
+        return {"heads": {}, "weights": {}, "ensembles": {}}
     value = files.read_json(path)
     try:
         return {
             "heads": {head: _parsed(each) for head, each in value["heads"].items()},
+            "weights": dict(value.get("weights", {})),
             "ensembles": {
                 key: {head: _parsed(each) for head, each in heads.items()}
                 for key, heads in value["ensembles"].items()
@@ -152,12 +180,11 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         ) from None
 
 
-def _plain(held: dict[str, Any]) -> dict[str, Any]:
+def _plain(value: Any) -> Any:
     """Nested factors as JSON writes them."""
-    return {
-        key: dataclasses.asdict(each) if isinstance(each, Recalibration) else _plain(each)
-        for key, each in held.items()
-    }
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return dataclasses.asdict(value) if isinstance(value, Recalibration) else value
 
 
 def _parsed(value: dict[str, Any]) -> Recalibration:

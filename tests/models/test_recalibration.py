@@ -2,10 +2,11 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
-from akita_bayes import errors, triangle
+from akita_bayes import errors, files, triangle
 from akita_bayes.models import recalibration
 
 FITTED = recalibration.Recalibration(
@@ -46,31 +47,65 @@ OTHER = dataclasses.replace(FITTED, epistemic=((4.0, 4.0),))
 TOGETHER = dataclasses.replace(FITTED, noise=((0.1, 0.2), (0.3, 0.4)))
 
 
-def runs(folder, *weights):
+def runs(folder, *names):
     """Run directories that hold so many different models."""
-    made = [folder / name for name in weights]
-    for run in made:
+    made = [folder / name for name in names]
+    for number, run in enumerate(made):
         run.mkdir()
-        (run / recalibration.WEIGHTS).write_text(run.name)
+        train(run, number)
     return made
 
 
+def train(run, value):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.set_weights([np.full((1, 1), value), np.zeros(1)])
+    model.save(run / recalibration.WEIGHTS)
+
+
 def test_factors_survive_their_file_and_a_damaged_one_is_named(tmp_path):
-    assert recalibration.load([tmp_path], ["hic"]) == {}
-    recalibration.save([tmp_path], "hic", FITTED)
-    assert recalibration.load([tmp_path], ["hic"]) == {"hic": FITTED}
-    (tmp_path / recalibration.FILE).write_text('{"edges": [1]}')
+    (run,) = runs(tmp_path, "a")
+    assert recalibration.load([run], ["hic"]) == {}
+    recalibration.save([run], "hic", FITTED)
+    assert recalibration.load([run], ["hic"]) == {"hic": FITTED}
+    (run / recalibration.FILE).write_text('{"edges": [1]}')
     with pytest.raises(errors.DataError, match=r"akita_calibrate\.py again"):
-        recalibration.load([tmp_path], ["hic"])
+        recalibration.load([run], ["hic"])
 
 
 def test_each_head_keeps_its_own_factors(tmp_path):
-    recalibration.save([tmp_path], "human", FITTED)
-    recalibration.save([tmp_path], "mouse", OTHER)
+    (run,) = runs(tmp_path, "a")
+    recalibration.save([run], "human", FITTED)
+    recalibration.save([run], "mouse", OTHER)
     heads = ["human", "mouse", "rat"]
-    assert recalibration.load([tmp_path], heads) == {"human": FITTED, "mouse": OTHER}
-    recalibration.save([tmp_path], "mouse", TOGETHER)
-    assert recalibration.load([tmp_path], heads) == {"human": FITTED, "mouse": TOGETHER}
+    assert recalibration.load([run], heads) == {"human": FITTED, "mouse": OTHER}
+    recalibration.save([run], "mouse", TOGETHER)
+    assert recalibration.load([run], heads) == {"human": FITTED, "mouse": TOGETHER}
+
+
+def test_a_run_that_was_trained_on_drops_its_factors_and_says_so(tmp_path, caplog):
+    (run,) = runs(tmp_path, "a")
+    heads = ["human", "mouse"]
+    for head in heads:
+        recalibration.save([run], head, FITTED)
+    assert len(recalibration.load([run], heads)) == 2
+    train(run, 0)  # the same weights, saved anew
+    assert len(recalibration.load([run], heads)) == 2
+    assert not caplog.text
+    train(run, 7)
+    recalibration.save([run], "mouse", OTHER)
+    assert recalibration.load([run], heads) == {"mouse": OTHER}
+    assert "the factors of human were not fitted to the weights that model_best" in caplog.text
+    assert "run akita_calibrate.py again" in caplog.text
+
+
+def test_factors_that_do_not_say_of_which_weights_they_are_are_not_applied(tmp_path, caplog):
+    (run,) = runs(tmp_path, "a")
+    path = recalibration.save([run], "hic", FITTED)
+    older = files.read_json(path)
+    del older["weights"]
+    files.write_json(path, older)
+    assert recalibration.load([run], ["hic"]) == {}
+    assert "or do not say to which" in caplog.text
 
 
 def test_an_ensemble_s_factors_are_of_exactly_these_members_in_any_order(tmp_path):
@@ -82,5 +117,5 @@ def test_an_ensemble_s_factors_are_of_exactly_these_members_in_any_order(tmp_pat
     assert recalibration.load([b, a], ["hic"]) == {"hic": TOGETHER}
     assert recalibration.load([a, b, c], ["hic"]) == {}
     assert recalibration.load([a, c], ["hic"]) == {}
-    (b / recalibration.WEIGHTS).write_text("trained again")
+    train(b, 7)
     assert recalibration.load([a, b], ["hic"]) == {}
