@@ -15,6 +15,7 @@ from akita_bayes.variants import results, vcf
 from akita_bayes.variants import scores as named_scores
 
 PREFIX = "AKITA_"
+PROVENANCE = "akita_bayes_"
 _ORDER = ("", *results.STATISTICS)
 
 
@@ -91,6 +92,7 @@ def write_vcf(
     """Writes the variant file again, in its order, with scores in INFO.
 
     Every field has one value per ALT, the mean over targets; AKITA_REASON says why there is none.
+    Fields of an earlier scoring are left out, also of records that are not scored again.
     A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed by tabix.
 
     Args:
@@ -112,15 +114,14 @@ def write_vcf(
         try:
             with vcf.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
                 for number, record in enumerate(reader):
-                    line = str(record).rstrip("\n")
+                    line = _unannotated(str(record).rstrip("\n"))
                     places.append((record.chrom, record.pos))
                     if number in rows:
                         line = _annotated(
                             line, record.alts or (), scored, rows.pop(number), columns
                         )
                     handle.write(line + "\n")
-                _declare(reader.header, columns, attributes)
-                head = str(reader.header)
+                head = _head(str(reader.header), columns, attributes)
             _finish(plain, head, temporary, compress=str(path).endswith(".gz"))
         finally:
             files.remove(plain)
@@ -145,21 +146,32 @@ def _columns(scored: results.Scored) -> dict[str, tuple[str, np.ndarray]]:
     return found
 
 
-def _declare(
-    header: Any, columns: dict[str, tuple[str, np.ndarray]], attributes: dict[str, Any]
-) -> None:
-    for name in ("version", "model_digest", "genome_digest"):
-        if name in attributes:
-            header.add_line(f"##akita_bayes_{name}={attributes[name]}")
-    for name, (about, _) in columns.items():
-        text = about.replace('"', "'")
-        header.add_line(f'##INFO=<ID={name},Number=A,Type=Float,Description="{text}">')
-    header.add_line(
-        f'##INFO=<ID={PREFIX}REASON,Number=A,Type=String,Description="Why an ALT has no score">'
-    )
-    header.add_line(
-        f'##INFO=<ID={PREFIX}FLAGS,Number=A,Type=String,Description="Remarks on the score">'
-    )
+def _head(
+    header: str, columns: dict[str, tuple[str, np.ndarray]], attributes: dict[str, Any]
+) -> str:
+    """A header that declares this scoring, and no earlier one."""
+    *lines, names = header.splitlines()
+    earlier = (f"##INFO=<ID={PREFIX}", f"##{PROVENANCE}")
+    declared = [
+        f"##{PROVENANCE}{name}={attributes[name]}"
+        for name in ("version", "model_digest", "genome_digest")
+        if name in attributes
+    ]
+    fields = [(name, "Float", about.replace('"', "'")) for name, (about, _) in columns.items()]
+    fields.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
+    fields.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
+    for name, kind, about in fields:
+        declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{about}">')
+    kept = [line for line in lines if not line.startswith(earlier)]
+    return "\n".join([*kept, *declared, names]) + "\n"
+
+
+def _unannotated(line: str) -> str:
+    """A record's line without fields of an earlier scoring."""
+    fields = line.split("\t")
+    kept = [field for field in fields[7].split(";") if not field.startswith(PREFIX)]
+    fields[7] = ";".join(kept) or "."
+    return "\t".join(fields)
 
 
 def _annotated(

@@ -4,6 +4,7 @@ import tracemalloc
 
 import h5py
 import numpy as np
+import pysam
 import pytest
 
 from akita_bayes.variants import records, results, writers
@@ -55,3 +56,22 @@ def test_alleles_are_read_as_bytes(tmp_path):
         assert [text.decode() for text in file["snp"]] == ["rs1", "."]
         assert [text.decode() for text in file["ref"]] == ["A", "ACGT"]
         assert file["alt"][:].tolist() == [b"C", b"<DEL>"]
+
+
+def test_an_earlier_scoring_is_left_out(write_vcf, tmp_path):
+    source = write_vcf("chr1 5 T C END=5", "chr1 9 A C", "chr1 12 G *,A")
+    old = rows(variant(0), variant(1), variant(2), variant(2))
+    old = old._replace(statistics={("SCD", "sd"): old.values["SCD"]}, flags=["padded"] * 4)
+    writers.write_vcf(tmp_path / "old.vcf", source, old, {"version": "1", "genome_digest": "x"})
+    new = rows(variant(1))._replace(values={"SCD": np.full((1, 2), 7, np.float32)})
+    writers.write_vcf(tmp_path / "new.vcf", tmp_path / "old.vcf", new, {"version": "2"})
+    text = (tmp_path / "new.vcf").read_text()
+    assert text.count("ID=AKITA_SCD,") == 1
+    assert "AKITA_SCD_SD" not in text
+    assert "##akita_bayes_version=2\n" in text
+    assert "##akita_bayes_version=1" not in text
+    assert "genome_digest" not in text
+    info = [line.split("\t")[7] for line in text.splitlines() if line[0] != "#"]
+    assert info == ["END=5", "AKITA_SCD=7", "."]
+    with pysam.VariantFile(str(tmp_path / "new.vcf")) as file:
+        assert [record.info.get("AKITA_SCD") for record in file] == [None, (7.0,), None]
