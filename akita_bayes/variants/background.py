@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 FLANK = 500  # bases on each side that count for GC content
 GC_CLASSES = 10
 TRIES = 2_000  # random places looked at for every variant wanted
+ELSEWHERE = frozenset({"ROI"})  # scores of chosen places, which random variants rarely reach
 
 
 class Stratum(NamedTuple):
@@ -103,8 +104,6 @@ def sample(wanted: Stratum, genome: Genome, count: int, *, seed: int = 0) -> lis
         if "N" in around.upper() or _gc_class(around) != wanted.gc:
             continue
         found.append(_made(wanted, genome, chrom, start, len(found), generator))
-    if len(found) < count:
-        log.warning("background: only %d of %d places for %s.", len(found), count, wanted)
     return found
 
 
@@ -139,6 +138,18 @@ def _random_mate(genome: Genome, generator: np.random.Generator) -> records.Brea
     return records.Breakend(chrom, position, *map(bool, generator.integers(2, size=2)))
 
 
+class _Held(NamedTuple):
+    """What a file keeps of a stratum.
+
+    Attributes:
+        attempted: Random variants asked for; fewer may have been found, or have a score.
+        null: Their finite scores by name. [N, T] each.
+    """
+
+    attempted: int
+    null: Null
+
+
 def build(
     variants: Iterable[records.Variant],
     genome: Genome,
@@ -150,6 +161,10 @@ def build(
     seed: int = 0,
 ) -> Background:
     """Null scores for every stratum among some variants, read from or added to a file.
+
+    Several processes may share the file: each stratum is read again before it is sampled, and
+    added to what is there by then. Two that write at once lose a stratum at most, which the next
+    run samples again.
 
     Args:
         variants: What is going to be scored.
@@ -166,55 +181,72 @@ def build(
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
-    held = _load(path, identity)
-    wanted = {stratum(variant, genome) for variant in variants if not variant.reason}
-    for each in sorted(wanted):
-        have = min((len(column) for column in held.get(each, {}).values()), default=0)
-        if have < count:
-            scored = score(sample(each, genome, count, seed=seed))
-            held[each] = {name: _finite(column) for name, column in scored.values.items()}
-            _save(path, identity, held)
-    return Background({each: held[each] for each in wanted}, genome)
+    found: dict[Stratum, _Held] = {}
+    for each in sorted({stratum(row, genome) for row in variants if not row.reason}):
+        held = _load(path).get(identity, {}).get(each)
+        if held is None or held.attempted < count:
+            drawn = score(sample(each, genome, count, seed=seed))
+            held = _Held(
+                count, {name: _finite(name, column) for name, column in drawn.values.items()}
+            )
+            _add(path, identity, each, held)
+        found[each] = held
+    _tell(found)
+    return Background({each: held.null for each, held in found.items()}, genome)
 
 
-def _finite(column: NDArray[np.float32]) -> NDArray[np.float32]:
-    return column[np.isfinite(column).all(axis=1)]
+def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:
+    return column[:0] if name in ELSEWHERE else column[np.isfinite(column).all(axis=1)]
 
 
-def _load(path: str | Path, identity: str) -> dict[Stratum, Null]:
-    held: dict[Stratum, Null] = {}
+def _tell(found: dict[Stratum, _Held]) -> None:
+    """Says which scores have fewer variants to be compared with than were wanted, or none."""
+    for name in sorted(ELSEWHERE & {name for held in found.values() for name in held.null}):
+        log.warning(
+            "background: %s has none, since random variants rarely reach its regions; its quantile "
+            "and p_null stay empty.",
+            name,
+        )
+    for each, (attempted, null) in found.items():
+        have = {name: len(column) for name, column in null.items() if name not in ELSEWHERE}
+        short = [f"{count} have {name}" for name, count in have.items() if count < attempted]
+        if short:
+            log.warning(
+                "background: of %d random variants of %s, %s.", attempted, each, ", ".join(short)
+            )
+
+
+def _load(path: str | Path) -> dict[str, dict[Stratum, _Held]]:
+    """What a file keeps, by identity; nothing when there is none."""
     if not Path(path).is_file():
-        return held
+        return {}
     try:
         with h5py.File(path, "r") as file:
-            for group in file.get(identity, {}).values():
-                key = Stratum(*(group.attrs[field] for field in Stratum._fields))
-                key = Stratum(str(key.kind), int(key.taken), int(key.put), int(key.gc))
-                held[key] = {name: column[:] for name, column in group.items()}
+            return {
+                identity: dict(_read(group) for group in strata.values())
+                for identity, strata in file.items()
+            }
     except (OSError, KeyError, AttributeError):
         raise errors.DataError(
             f"{path}: is damaged or holds no background; remove it and run again."
         ) from None
-    return held
 
 
-def _save(path: str | Path, identity: str, held: dict[Stratum, Null]) -> None:
-    others: dict[str, dict[str, tuple[dict, Null]]] = {}
-    if Path(path).is_file():
-        with h5py.File(path, "r") as file:
-            for key, runs in file.items():
-                if key != identity:
-                    others[key] = {
-                        name: (dict(group.attrs), {n: c[:] for n, c in group.items()})
-                        for name, group in runs.items()
-                    }
-    mine = {
-        str(key): (dict(zip(Stratum._fields, key, strict=True)), null) for key, null in held.items()
-    }
+def _read(group: h5py.Group) -> tuple[Stratum, _Held]:
+    about = group.attrs
+    key = Stratum(str(about["kind"]), *(int(about[name]) for name in Stratum._fields[1:]))
+    null = {name: column[:] for name, column in group.items()}
+    return key, _Held(int(about["attempted"]), null)
+
+
+def _add(path: str | Path, identity: str, wanted: Stratum, held: _Held) -> None:
+    """Adds a stratum to what the file holds by now."""
+    kept = _load(path)
+    kept.setdefault(identity, {})[wanted] = held
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        for run, groups in {**others, identity: mine}.items():
-            for name, (attributes, null) in groups.items():
-                group = file.create_group(f"{run}/{name}")
-                group.attrs.update(attributes)
-                for score, column in null.items():
-                    group[score] = column
+        for run, strata in kept.items():
+            for each, (attempted, null) in strata.items():
+                group = file.create_group(f"{run}/{each}")
+                group.attrs.update({**each._asdict(), "attempted": attempted})
+                for name, column in null.items():
+                    group[name] = column

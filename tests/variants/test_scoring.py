@@ -240,13 +240,18 @@ def test_intervals_and_backgrounds_become_columns(latent_model, vcf, long_genome
 
 
 def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, monkeypatch):
-    kept = tmp_path / "model.null.h5"
-    run(small_model, vcf, long_genome, tmp_path / "a", null=4, null_path=kept)
+    (tmp_path / "roi.bed").write_text("chr1\t990\t1010\n")
+    options = Options(scores=("SCD", "ROI"), roi=str(tmp_path / "roi.bed"))
+    settings = {"options": options, "null": 4, "null_path": tmp_path / "model.null.h5"}
+    run(small_model, vcf, long_genome, tmp_path / "a", **settings)
     first, _ = contents(tmp_path / "a/scd.h5")
     monkeypatch.setattr(background, "sample", lambda *_, **__: pytest.fail("sampled again"))
-    run(small_model, vcf, long_genome, tmp_path / "b", null=4, null_path=kept)
+    run(small_model, vcf, long_genome, tmp_path / "b", **settings)
     again, _ = contents(tmp_path / "b/scd.h5")
     np.testing.assert_array_equal(first["SCD_quantile"], again["SCD_quantile"])
+    assert np.isfinite(first["SCD_quantile"][first["reason"] == b""]).all()
+    assert np.isfinite(first["ROI"][0]).all()
+    assert np.isnan(first["ROI_quantile"]).all()
 
 
 def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
