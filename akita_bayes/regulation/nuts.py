@@ -1,0 +1,187 @@
+"""Chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
+
+The sampler moves in z, theta = mode + root z, where root root^T is at first the covariance of
+Laplace's approximation and then the inverse of the mean curvature where the chains have come to:
+there the posterior is close to N(0, I), and a trajectory of a few steps crosses it. The prior is
+that of `hierarchy`: the entries of an energy matrix share an unknown scale. Each chain is on a
+thread of its own in one XLA program (a batch of chains would take the steps of the longest
+trajectory with all).
+"""
+
+import os
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from numpy.typing import NDArray
+
+from akita_bayes.regulation import ascent, curvature, hierarchy
+from akita_bayes.regulation import laplace as gaussians
+from akita_bayes.regulation import likelihood as likelihoods
+
+CHUNK = 50
+"""Draws between two looks at convergence."""
+POINTS = 16
+"""Draws of all chains whose curvatures are averaged."""
+
+
+class Chunk(NamedTuple):
+    """Consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and means over them."""
+
+    theta: NDArray[np.float64]
+    log_density: NDArray[np.float64]
+    accepted: float
+    divergent: float
+    leapfrogs: float
+
+
+def join(chunks: list[Chunk], field: str) -> NDArray[np.float64]:
+    """One field of all chunks, [C, all draws, ...]."""
+    return np.concatenate([getattr(chunk, field) for chunk in chunks], axis=1)
+
+
+class Run:
+    """The sampler between two looks: its coordinates, chains and step size."""
+
+    def __init__(
+        self,
+        likelihood: likelihoods.Likelihood,
+        gaussian: gaussians.Laplace,
+        adaptation: int,
+        target_acceptance: float,
+        max_tree_depth: int,
+        seed: int,
+    ) -> None:
+        self._likelihood, self._prior_sd = likelihood, likelihood.parameters.prior_sd
+        self._mode, self._root = gaussian.mode, gaussian.root
+        self._warm = -(-adaptation // CHUNK)
+        self._seed, self._made = seed, 0
+        self._states: list[tf.Tensor] = []
+        self._results: list[Any] = []
+        size = len(gaussian.mode)
+
+        def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
+            def log_density(z: tf.Tensor) -> tf.Tensor:
+                theta = self._mode + tf.matmul(z, root, transpose_b=True)
+                prior = hierarchy.log_prior(likelihood.parameters, theta)
+                return likelihood.log_likelihood(theta) + prior
+
+            return tfp.mcmc.DualAveragingStepSizeAdaptation(
+                tfp.mcmc.NoUTurnSampler(
+                    log_density,
+                    step_size=tf.constant(size**-0.25, tf.float64),
+                    max_tree_depth=max_tree_depth,
+                ),
+                num_adaptation_steps=int(0.9 * self._warm * CHUNK),
+                target_accept_prob=tf.constant(target_acceptance, tf.float64),
+            )
+
+        @tf.function(jit_compile=True, autograph=False)
+        def begin(root: tf.Tensor, state: tf.Tensor) -> Any:
+            return kernel(root).bootstrap_results(state)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def advance(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
+            return tfp.mcmc.sample_chain(
+                CHUNK,
+                state,
+                previous_kernel_results=results,
+                kernel=kernel(root),
+                trace_fn=_trace,
+                return_final_kernel_results=True,
+                seed=seed,
+            )
+
+        self._begin, self._advance = begin, advance
+
+    @property
+    def step_size(self) -> float:
+        """Mean over the chains, in whitened units."""
+        return float(np.mean([results.new_step_size for results in self._results]))
+
+    def advance(self) -> Chunk:
+        """CHUNK draws of every chain."""
+        root = tf.constant(self._root)
+
+        def one(chain: int) -> Any:
+            seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
+            return self._advance(root, self._states[chain], self._results[chain], seed)
+
+        with futures.ThreadPoolExecutor(len(self._states)) as threads:
+            outs = list(threads.map(one, range(len(self._states))))
+        self._made += 1
+        self._states = [out.all_states[-1] for out in outs]
+        self._results = [out.final_kernel_results for out in outs]
+        z = np.stack([out.all_states.numpy()[:, 0] for out in outs])
+        density, leapfrogs, log_ratio, divergent = (
+            np.stack([part.numpy()[:, 0] for part in parts])
+            for parts in zip(*[out.trace for out in outs], strict=True)
+        )
+        return Chunk(
+            self._mode + z @ self._root.T,
+            density,
+            float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
+            float(divergent.mean()),
+            float(leapfrogs.mean()),
+        )
+
+    def warm_up(self, z: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
+        """Adapts the step sizes, from z [C, D] on; returns the last draws. [C, CHUNK, D]."""
+        root = tf.constant(self._root)
+        self._states = [tf.constant(chain[None]) for chain in z]
+        self._results = [self._begin(root, state) for state in self._states]
+        for _ in range(self._warm):
+            draws = self.advance().theta
+            tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
+        return draws
+
+    def reshape(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
+        ends, spread = draws[:, -1], -(-POINTS // len(draws))
+        some = draws[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
+        measured = precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
+        self._root = ascent.root_of(measured, self._prior_sd)
+        return np.asarray(np.linalg.solve(self._root, (ends - self._mode).T).T, np.float64)
+
+
+def precision(
+    likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean over thetas [S, D] of the negative Hessian, with the scale of each site as drawn.
+
+    The mode of a posterior of hundreds of parameters lies far from its draws, and where a ridge is
+    curved so does its curvature; that of a few draws fits the rest better.
+    """
+    parameters = likelihood.parameters
+    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        hessians = list(threads.map(curvature.Hessian(likelihood), thetas))
+    found = -np.mean(hessians, axis=0)
+    found -= np.diag(parameters.prior_sd**-2.0)
+    variance = parameters.prior_sd**2
+    for block in parameters.blocks:
+        if block.part in hierarchy.PARTS:
+            variance[block.start : block.stop] = (thetas[:, block.start : block.stop] ** 2).mean()
+    return found + np.diag(1 / variance)
+
+
+def begin_at(
+    gaussian: gaussians.Laplace, starts: NDArray | None, chains: int, seed: int
+) -> NDArray[np.float64]:
+    """Each chain at one of the optima, jittered by the width of the Gaussian. [C, D]."""
+    near = gaussian.mode[None] if starts is None else starts
+    z = np.linalg.solve(gaussian.root, (near - gaussian.mode).T).T
+    z = z[np.arange(chains) % len(z)]
+    return z + np.random.default_rng(seed).standard_normal(z.shape)
+
+
+def _trace(_: Any, results: Any) -> tuple:
+    inner = results.inner_results
+    return (
+        inner.target_log_prob,
+        inner.leapfrogs_taken,
+        inner.log_accept_ratio,
+        inner.has_divergence,
+    )
