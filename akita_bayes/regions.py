@@ -1,11 +1,15 @@
 """Half-open, zero-based genomic intervals, and the two ways people write them."""
 
+import itertools
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from akita_bayes import errors
+
+_log = logging.getLogger(__name__)
 
 _REGION = re.compile(r"^(?P<chrom>[^\s:]+):(?P<start>[\d,]+)-(?P<end>[\d,]+)$")
 
@@ -47,13 +51,74 @@ def parse(text: str) -> Region:
     return Region(match["chrom"], start, end)
 
 
-def read_bed(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
-    """Yields each BED line as (region, further columns); comments, track lines and blanks skipped.
+def own_name(chrom: str, names: Collection[str]) -> str | None:
+    """What a chromosome is called among `names`: the same, with or without `chr`, M as MT."""
+    bare = chrom.removeprefix("chr")
+    spellings = [chrom, bare, f"chr{bare}"]
+    if bare in ("M", "MT"):
+        spellings += ["M", "MT", "chrM", "chrMT"]
+    return next((name for name in spellings if name in names), None)
+
+
+def own_names(given: Iterable[str], names: Collection[str], source: str) -> dict[str, str]:
+    """What a genome calls each chromosome of a file; those that it lacks are left out.
+
+    Args:
+        given: Chromosomes of the file.
+        names: Chromosomes of the genome.
+        source: The file, for messages.
 
     Raises:
-        DataError: A missing file, one that is not text, or a line without three columns or with
-            impossible coordinates.
+        DataError: The file has chromosomes, and none of them is there.
     """
+    given = list(dict.fromkeys(given))
+    found = {chrom: own for chrom in given if (own := own_name(chrom, names)) is not None}
+    if given and not found:
+        raise errors.DataError(
+            f"{source}: no chromosome in common with the genome: it has {_some(given)}, the genome "
+            f"{_some(names)}."
+        )
+    otherwise = [chrom for chrom, own in found.items() if chrom != own]
+    if otherwise:
+        _log.info(
+            "%s: chromosomes are named otherwise than in the genome; reading %s as %s, and %d "
+            "others alike.",
+            source,
+            otherwise[0],
+            found[otherwise[0]],
+            len(otherwise) - 1,
+        )
+    return found
+
+
+def _some(names: Iterable[str]) -> str:
+    return ", ".join(itertools.islice(names, 4))
+
+
+def read_bed(
+    path: str | Path, *, names: Collection[str] | None = None
+) -> Iterator[tuple[Region, list[str]]]:
+    """Yields each BED line as (region, further columns); comments, track lines and blanks skipped.
+
+    Args:
+        path: The file.
+        names: Chromosomes of a genome; regions come under these names where one of them is meant
+            (`own_name`), and otherwise as they stand in the file.
+
+    Raises:
+        DataError: A missing file, one that is not text, a line without three columns or with
+            impossible coordinates, or no chromosome in common with `names`.
+    """
+    if names is None:
+        yield from _bed_lines(path)
+        return
+    lines = list(_bed_lines(path))
+    own = own_names((region.chrom for region, _ in lines), names, str(path))
+    for region, columns in lines:
+        yield region._replace(chrom=own.get(region.chrom, region.chrom)), columns
+
+
+def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
     path = Path(path)
     if not path.is_file():
         raise errors.DataError(f"{path}: no such BED file.")

@@ -13,7 +13,8 @@ TRANSFORM = contacts.Transform(3200, BIN, 400, as_obsexp=True)
 LAYOUT = windows.Layout(
     seq_length=3200, snap=BIN, stride_train=0.25, stride_test=0.5, valid=0.2, test=0.2
 )
-CLI = ["-l", "3200", "-c", "400", "--as_obsexp", "--clip", "2", "-v", "0.2", "-t", "0.2"]
+CLI = ["-l", "3200", "-c", "400", "--as_obsexp", "--clip", "2"]
+SHARES = ["-v", "0.2", "-t", "0.2"]
 
 
 def pixels(sizes, seed, depth=60.0):
@@ -90,4 +91,5 @@ def records_of(folder):
 def command(folder, *options):
     """Arguments of `akita_data.py` that make `out` of a world."""
     paths = [str(folder / "genome.fa"), str(folder / "targets.txt"), "-o", str(folder / "out")]
-    return [*paths, *CLI, *options]
+    shares = [] if "--windows" in options else SHARES
+    return [*paths, *CLI, *shares, *options]

@@ -74,6 +74,45 @@ def test_a_bad_bed_line_is_named(tmp_path, line: str):
         list(regions.read_bed(tmp_path / "absent.bed"))
 
 
+@pytest.mark.parametrize(
+    ("chrom", "names", "own"),
+    [
+        ("chr1", {"chr1", "1"}, "chr1"),
+        ("1", {"chr1"}, "chr1"),
+        ("chr1", {"1"}, "1"),
+        ("MT", {"chrM"}, "chrM"),
+        ("chrM", {"MT"}, "MT"),
+        ("chrMT", {"M"}, "M"),
+        ("11", {"chr1"}, None),
+    ],
+)
+def test_a_chromosome_under_the_name_that_a_genome_has_for_it(chrom, names, own):
+    assert regions.own_name(chrom, names) == own
+
+
+def test_bed_lines_come_under_the_names_of_the_genome(tmp_path, caplog):
+    """Each by itself: a scaffold that both call the same does not keep the others from it."""
+    path = tmp_path / "x.bed"
+    path.write_text("1\t0\t10\ttrain\nGL000008.2\t3\t4\nchrUn\t1\t2\n")
+    with caplog.at_level("INFO"):
+        found = list(regions.read_bed(path, names=["chr1", "GL000008.2"]))
+    assert found == [
+        (Region("chr1", 0, 10), ["train"]),
+        (Region("GL000008.2", 3, 4), []),
+        (Region("chrUn", 1, 2), []),
+    ]
+    assert "reading 1 as chr1, and 0 others alike" in caplog.text
+
+
+def test_a_bed_of_another_genome_is_refused(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_text("2L\t0\t10\n")
+    with pytest.raises(errors.DataError, match=r"no chromosome in common .* it has 2L, .* chr1"):
+        list(regions.read_bed(path, names=["chr1"]))
+    path.write_text("# none\n")
+    assert list(regions.read_bed(path, names=["chr1"])) == []
+
+
 def test_a_compressed_bed_is_named(tmp_path):
     path = tmp_path / "x.bed.gz"
     path.write_bytes(gzip.compress(b"chr1\t0\t10\n"))

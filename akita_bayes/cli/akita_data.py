@@ -43,6 +43,21 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+LAYOUT = {
+    "snap": "--snap",
+    "stride_train": "--stride_train",
+    "stride_test": "--stride_test",
+    "valid": "--valid",
+    "test": "--test",
+    "folds": "--folds",
+    "largest_contig": "--break",
+    "gaps": "--gaps",
+    "limit": "--limit",
+    "sample": "--sample",
+}
+"""Options that lay windows."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Reads the command line and returns the exit status."""
     parser = _parser()
@@ -52,7 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
     if arguments.check is None and None in (arguments.fasta, arguments.targets, arguments.out):
         parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
+    if arguments.windows is not None:
+        laid = [flag for name, flag in LAYOUT.items() if _given(parser, arguments, name)]
+        if laid:
+            parser.error(f"--windows says where windows lie; leave it out, or {', '.join(laid)}")
+    if arguments.umap is None and _given(parser, arguments, "umap_t"):
+        parser.error("--umap_t is the share for the stretches of --umap; give --umap too")
     return console.run(lambda: _check(arguments) if arguments.check else _make(arguments))
+
+
+def _given(parser: argparse.ArgumentParser, arguments: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(arguments, name) != parser.get_default(name))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,11 +199,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    from akita_bayes.data import contacts, coolers, directory, targets, windows
+    from akita_bayes.data import contacts, coolers, directory, genome, targets, windows
 
+    with genome.Genome(arguments.fasta) as opened:
+        sizes = opened.sizes
     rows = targets.read(arguments.targets, clip=arguments.clip)
     width = arguments.pool_width or coolers.bin_width(rows[0].uri)
-    taken = windows.read_windows(arguments.windows) if arguments.windows else None
+    taken = windows.read_windows(arguments.windows, sizes) if arguments.windows else None
     length = arguments.seq_length or (taken[0].region.width if taken else 131072)
     transform = contacts.Transform(
         seq_length=length,
@@ -191,12 +218,15 @@ def _make(arguments: argparse.Namespace) -> None:
         kernel_sigma=arguments.kernel_sigma,
         kernel_width=arguments.kernel_width,
     )
-    layout = None if taken else _layout(arguments, transform)
+    layout = None if taken else _layout(arguments, transform, sizes)
     if arguments.split_test:
-        _lay_only(arguments, layout)
+        _lay_only(arguments, layout, sizes)
         return
-    midpoints = arguments.umap_midpoints is not None
-    umap = arguments.umap_midpoints or arguments.umap
+    unmappable = []
+    if arguments.umap is not None:
+        unmappable.append(directory.Unmappable(arguments.umap, arguments.umap_t))
+    if arguments.umap_midpoints is not None:
+        unmappable.append(directory.Unmappable(arguments.umap_midpoints, midpoints=True))
     summary = directory.make(
         arguments.fasta,
         arguments.targets,
@@ -205,7 +235,7 @@ def _make(arguments: argparse.Namespace) -> None:
         layout=layout,
         windows_file=arguments.windows,
         blacklist=arguments.blacklist,
-        unmappable=directory.Unmappable(umap, arguments.umap_t, midpoints) if umap else None,
+        unmappable=unmappable,
         clip=arguments.clip,
         seqs_per_tfr=arguments.seqs_per_tfr,
         seed=arguments.seed,
@@ -218,9 +248,15 @@ def _make(arguments: argparse.Namespace) -> None:
         _plot(arguments.out, arguments.plot, arguments.seed)
 
 
-def _layout(arguments: argparse.Namespace, transform: "contacts.Transform") -> "windows.Layout":
+def _layout(
+    arguments: argparse.Namespace, transform: "contacts.Transform", sizes: dict[str, int]
+) -> "windows.Layout":
     from akita_bayes.data import intervals, windows
 
+    gaps, limit = (
+        None if path is None else intervals.Intervals.read(path, sizes)
+        for path in (arguments.gaps, arguments.limit)
+    )
     return windows.Layout(
         seq_length=transform.seq_length,
         snap=arguments.snap or transform.pool_width,
@@ -230,8 +266,8 @@ def _layout(arguments: argparse.Namespace, transform: "contacts.Transform") -> "
         test=_share(arguments.test),
         folds=arguments.folds,
         largest_contig=arguments.largest_contig,
-        gaps=intervals.Intervals.read(arguments.gaps) if arguments.gaps else intervals.Intervals(),
-        limit=intervals.Intervals.read(arguments.limit) if arguments.limit else None,
+        gaps=gaps or intervals.Intervals(),
+        limit=limit,
         sample=arguments.sample,
         seed=arguments.seed,
     )
@@ -244,18 +280,19 @@ def _share(text: str) -> float | tuple[str, ...]:
     return console.words(text)
 
 
-def _lay_only(arguments: argparse.Namespace, layout: "windows.Layout | None") -> None:
+def _lay_only(
+    arguments: argparse.Namespace, layout: "windows.Layout | None", sizes: dict[str, int]
+) -> None:
     from pathlib import Path
 
-    from akita_bayes.data import genome, windows
+    from akita_bayes.data import windows
 
     if layout is None:
         raise errors.DataError("--split_test lays windows; it does not go with --windows.")
     out = Path(arguments.out)
     if out.exists() and any(out.iterdir()):
         raise errors.DataError(f"{out}: not empty; choose another directory.")
-    with genome.Genome(arguments.fasta) as opened:
-        found = windows.contigs(opened.sizes, layout)
+    found = windows.contigs(sizes, layout)
     members = [windows.Window(r, split) for split, own in found.items() for r in own.members()]
     windows.write_bed(out / "contigs.bed", members)
     windows.write_bed(out / "sequences.bed", windows.lay(found, layout))

@@ -96,7 +96,8 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
         counts = opened.counts(block.region)
         weights = opened.weights(block.region)
         if sources.blacklist is not None:
-            touched = _blacklist(sources.blacklist).bins(block.region, transform.pool_width)
+            stretches = _blacklist(sources.blacklist, sources.sizes)
+            touched = stretches.bins(block.region, transform.pool_width)
             weights[touched] = np.nan
         expected = None
         if transform.global_obsexp:
@@ -156,8 +157,8 @@ def _open(uri: str, sizes: tuple[tuple[str, int], ...]) -> coolers.Contacts:
 
 
 @functools.lru_cache(maxsize=4)
-def _blacklist(path: str) -> intervals.Intervals:
-    return intervals.Intervals.read(path, margin=BLACKLIST_MARGIN)
+def _blacklist(path: str, sizes: tuple[tuple[str, int], ...]) -> intervals.Intervals:
+    return intervals.Intervals.read(path, dict(sizes), margin=BLACKLIST_MARGIN)
 
 
 @functools.lru_cache(maxsize=64)

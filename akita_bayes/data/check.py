@@ -148,11 +148,15 @@ def _against_origin(
         progress("sample", len(chosen)) as advance,
     ):
         clrs = [coolers.Contacts(source.uri, opened.sizes) for source in sources]
+        stretches = intervals.Intervals()
+        if options["blacklist"] is not None:
+            margin = blocks.BLACKLIST_MARGIN
+            stretches = intervals.Intervals.read(options["blacklist"], opened.sizes, margin=margin)
         for window, (path, index) in chosen:
             record = _nth(path, index, found)
             different += not np.array_equal(record.sequence, opened.index(window.region))
             for place, (source, clr) in enumerate(zip(sources, clrs, strict=True)):
-                twin = _recomputed(clr, source, window.region, transform, options["blacklist"])
+                twin = _recomputed(clr, source, window.region, transform, stretches)
                 mask = True if record.mask is None else record.mask[:, place]
                 worst[place] = max(worst[place], _difference(record.target[:, place], twin))
                 otherwise[place] += np.count_nonzero(mask != twin.mask)
@@ -183,13 +187,10 @@ def _recomputed(
     source: targets.TargetFile,
     region: regions.Region,
     transform: contacts.Transform,
-    blacklist: str | None,
+    blacklist: intervals.Intervals,
 ) -> contacts.Target:
     own = regions.Region(clr.names[region.chrom], region.start, region.end)
-    blacklisted = expected = None
-    if blacklist is not None:
-        stretches = intervals.Intervals.read(blacklist, margin=blocks.BLACKLIST_MARGIN)
-        blacklisted = stretches.bins(region, transform.pool_width)
+    expected = None
     if transform.global_obsexp:
         expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
     return recipe.target(
@@ -198,7 +199,7 @@ def _recomputed(
         transform,
         clip=source.clip,
         expected=expected,
-        blacklisted=blacklisted,
+        blacklisted=blacklist.bins(region, transform.pool_width),
     )
 
 

@@ -97,26 +97,9 @@ class Contacts:
         return own, region.start, min(region.end, int(self.cooler.chromsizes[own]))
 
     def _names(self, sizes: Mapping[str, int]) -> dict[str, str]:
-        there = set(self.cooler.chromnames)
-        names = {name: name for name in sizes if name in there}
-        if not names:
-            names = {name: _renamed(name) for name in sizes if _renamed(name) in there}
-            if names:
-                first = next(iter(names.items()))
-                _log.info(
-                    "%s: chromosomes are named otherwise than in the genome; reading %s as %s, "
-                    "and %d others alike.",
-                    self.uri,
-                    first[1],
-                    first[0],
-                    len(names) - 1,
-                )
-        if not names:
-            raise errors.DataError(
-                f"{self.uri}: no chromosome in common with the genome: it has "
-                f"{', '.join(self.cooler.chromnames[:4])}, the genome {', '.join(list(sizes)[:4])}."
-            )
-        return names
+        own = regions.own_names(self.cooler.chromnames, sizes, self.uri)
+        exact_last = sorted(own.items(), key=lambda pair: pair[0] == pair[1])
+        return {name: there for there, name in exact_last}
 
 
 def bin_width(uri: str) -> int:
@@ -200,10 +183,3 @@ def _open(uri: str) -> cooler.Cooler:
 def _damaged(uri: str, error: Exception) -> errors.DataError:
     reason = str(error).splitlines()[0][:120]
     return errors.DataError(f"{uri}: damaged or cut short; make or download it again ({reason}).")
-
-
-def _renamed(name: str) -> str:
-    """`chr1` for `1`, `1` for `chr1`, and the mitochondrion's two names."""
-    if name in ("MT", "chrM"):
-        return "chrM" if name == "MT" else "MT"
-    return name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"

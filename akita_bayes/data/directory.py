@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unmappable(NamedTuple):
-    """Which windows to leave out for their sequence.
+    """Windows to leave out for their sequence.
 
     Attributes:
         file: BED of unmappable stretches.
@@ -82,7 +82,7 @@ def make(
     layout: windows.Layout | None = None,
     windows_file: str | Path | None = None,
     blacklist: str | Path | None = None,
-    unmappable: Unmappable | None = None,
+    unmappable: Sequence[Unmappable] = (),
     clip: float | None = None,
     seqs_per_tfr: int = 128,
     seed: int = 44,
@@ -100,7 +100,7 @@ def make(
         layout: How windows are laid; or give `windows_file`.
         windows_file: BED of windows, taken as they are.
         blacklist: BED of stretches whose bins are filtered.
-        unmappable: Which windows are left out for their sequence.
+        unmappable: Which windows are left out for their sequence, by each in turn.
         clip: For targets whose row gives none.
         seqs_per_tfr: Records per file.
         seed: Of the order of records.
@@ -118,7 +118,7 @@ def make(
         sizes = opened.sizes
     filtered = None if blacklist is None else str(Path(blacklist).resolve())
     if filtered is not None:
-        intervals.Intervals.read(filtered)
+        intervals.Intervals.read(filtered, sizes)
     plan = _plan(sizes, found, transform, layout, windows_file, unmappable)
     options = {
         "fasta": _identity(fasta),
@@ -132,9 +132,7 @@ def make(
             for target in found
             if transform.global_obsexp
         ],
-        "unmappable": None
-        if unmappable is None
-        else {**unmappable._asdict(), "file": _identity(unmappable.file)},
+        "unmappable": [{**each._asdict(), "file": _identity(each.file)} for each in unmappable],
         "transform": dataclasses.asdict(transform),
         "seqs_per_tfr": seqs_per_tfr,
         "seed": seed,
@@ -197,7 +195,7 @@ def _plan(
     transform: contacts.Transform,
     layout: windows.Layout | None,
     windows_file: str | Path | None,
-    unmappable: Unmappable | None,
+    unmappable: Sequence[Unmappable],
 ) -> Plan:
     """Lays or reads windows and leaves out those that no cooler or sequence can serve."""
     opened = [coolers.Contacts(target.uri, sizes) for target in found]
@@ -213,18 +211,18 @@ def _plan(
             for region in members.members()
         ]
     elif windows_file is not None:
-        laid = windows.read_windows(windows_file)
+        laid = windows.read_windows(windows_file, sizes)
         splits = sorted({window.split for window in laid})
     else:
         raise ValueError("give a layout or a file of windows")
     kept, dropped = _place(laid, sizes, opened, found, transform)
-    if unmappable is not None:
+    for each in unmappable:
         kept, more = windows.unmappable(
             kept,
-            intervals.Intervals.read(unmappable.file),
+            intervals.Intervals.read(each.file, sizes),
             width=transform.pool_width,
-            threshold=unmappable.threshold,
-            midpoints=unmappable.midpoints,
+            threshold=each.threshold,
+            midpoints=each.midpoints,
         )
         dropped += more
     return Plan(splits, stretches, laid, kept, dropped)

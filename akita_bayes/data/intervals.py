@@ -1,6 +1,6 @@
 """Sets of genomic intervals: blacklists, gaps, limits and unmappable stretches."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +23,20 @@ class Intervals:
         self._merged = {chrom: _merge(found) for chrom, found in by_chrom.items()}
 
     @classmethod
-    def read(cls, path: str | Path, *, margin: int = 0) -> "Intervals":
+    def read(cls, path: str | Path, names: Collection[str], *, margin: int = 0) -> "Intervals":
         """Reads a BED file, each interval widened by `margin` bases on both sides.
 
+        Args:
+            path: The file.
+            names: Chromosomes of the genome, which are given its names.
+            margin: Bases.
+
         Raises:
-            DataError: The file is missing or is no BED.
+            DataError: The file is missing, is no BED, or of another genome.
         """
         return cls(
             regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
-            for region, _ in regions.read_bed(path)
+            for region, _ in regions.read_bed(path, names=names)
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,16 +149,20 @@ def lay(found: splits.Contigs, layout: Layout) -> list[Window]:
     return laid
 
 
-def read_windows(path: str | Path) -> list[Window]:
+def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
     """Reads windows from a BED file; the fourth column is the split, `train` when absent.
 
+    Args:
+        path: The file.
+        names: Chromosomes of the genome, which are given its names.
+
     Raises:
-        DataError: No window, windows of two lengths, the same window twice, or windows of two
-            splits that overlap.
+        DataError: No window, windows of two lengths, the same window twice, windows of two splits
+            that overlap, or windows of another genome.
     """
     found = [
         Window(region, fields[0] if fields else "train")
-        for region, fields in regions.read_bed(path)
+        for region, fields in regions.read_bed(path, names=names)
     ]
     if not found:
         raise errors.DataError(f"{path}: holds no window.")

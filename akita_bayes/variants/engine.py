@@ -145,7 +145,7 @@ class Engine:
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
         self._group = max(GROUP, 4 * batch)
-        self._regions = None if options.roi is None else region_weights(options.roi)
+        self._regions = None if options.roi is None else region_weights(options.roi, genome.sizes)
         self._widened = {} if options.intervals is None else conformal.load(options.intervals)
         self._check_draws()
 

@@ -1,7 +1,7 @@
 """What decides a variant's scores, beside the model, the variants and the genome."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from akita_bayes import errors, regions
@@ -106,15 +106,19 @@ def check_widths(scores: Iterable[named_scores.Score], geometry: Geometry) -> No
             )
 
 
-def region_weights(path: str) -> list[tuple[regions.Region, float]]:
+def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Region, float]]:
     """Regions of a BED and their weights: column 5, or 1.
+
+    Args:
+        path: The file.
+        names: Chromosomes of the genome, which are given its names.
 
     Raises:
         VariantError: A weight is no number.
-        DataError: The BED cannot be read.
+        DataError: The BED cannot be read, or is of another genome.
     """
     found = []
-    for region, columns in regions.read_bed(path):
+    for region, columns in regions.read_bed(path, names=names):
         try:
             weight = float(columns[1]) if len(columns) > 1 else 1.0
         except ValueError:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import triangle
+from akita_bayes import regions, triangle
 from akita_bayes.geometry import Geometry
 from akita_bayes.regions import Region
 from akita_bayes.variants import alignment, engine, genes, records, windows
@@ -155,12 +155,12 @@ def _place(
     geometry: Geometry,
 ) -> Placed:
     """Where a gene lies in the frame, pieces of neighbouring bins joined."""
-    chrom = names.get(gene.region.chrom)
+    chrom = regions.own_name(gene.region.chrom, names)
     spans: list[tuple[float, float]] = []
     if chrom is None:
         return Placed(gene.name, gene.strand, spans)
     offset = np.concatenate([[0], np.cumsum(view.length)[:-1]])
-    for k in np.flatnonzero(view.chrom == chrom):
+    for k in np.flatnonzero(view.chrom == names[chrom]):
         left = max(int(view.start[k]), gene.region.start)
         right = min(int(view.start[k] + view.length[k]), gene.region.end)
         if left < right:

@@ -74,7 +74,8 @@ def test_the_script_with_two_processes_and_basenjis_letters(folder, repository):
 @pytest.mark.parametrize(
     ("preset", "bins", "pixels"), [("akita_v1", 448, 99681), ("akita_v2", 512, 130305)]
 )
-def test_presets(monkeypatch, preset, bins, pixels):
+def test_presets(monkeypatch, tmp_path, preset, bins, pixels):
+    genome.write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT"})
     seen = {}
 
     def make(fasta, targets, out, *, transform, layout, clip, **options):
@@ -83,7 +84,7 @@ def test_presets(monkeypatch, preset, bins, pixels):
 
     monkeypatch.setattr("akita_bayes.data.directory.make", make)
     monkeypatch.setattr("akita_bayes.data.targets.read", lambda *a, **k: [])
-    command = ["genome.fa", "targets.txt", "-o", "out", "--preset", preset]
+    command = [str(tmp_path / "genome.fa"), "targets.txt", "-o", "out", "--preset", preset]
     assert akita_data.main(command) == 130
     assert (seen["transform"].map_bins, seen["transform"].pixels) == (bins, pixels)
     assert seen["transform"].kernel_radius == 2

@@ -81,6 +81,11 @@ def missing_blacklist(folder):
     return ["-b", str(folder / "absent.bed")]
 
 
+def blacklist_of_another_genome(folder):
+    (folder / "black.bed").write_text("2L\t0\t9000\n")
+    return ["-b", str(folder / "black.bed")]
+
+
 def every_chromosome_too_short(folder):
     return ["-l", "80000", "--break", "80000"]
 
@@ -181,6 +186,7 @@ def everything_filtered(folder):
         (missing_cooler, "b.cool: no such cooler"),
         (empty_bed, "windows.bed: holds no window"),
         (missing_blacklist, "absent.bed: no such BED file"),
+        (blacklist_of_another_genome, "no chromosome in common with the genome: it has 2L"),
         (every_chromosome_too_short, "no stretch of the genome is as long as one window of 80,000"),
         (share_and_chromosome, "must both be shares or both be lists of chromosomes"),
         (broken_length, "seq_length 3300 is not a multiple of the bin width 200"),
@@ -198,6 +204,11 @@ def everything_filtered(folder):
         (binary_expected, "a.expected: not a tab-separated table"),
         (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
         (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
+        (
+            options("--windows", "w.bed", "--limit", "l.bed", "--break", "9000"),
+            "--windows says where windows lie; leave it out, or --break, --limit",
+        ),
+        (options("--umap_t", "0.5"), "--umap_t is the share for the stretches of --umap"),
         (options("-r", "0"), "'0' is not a whole number of at least 1"),
         (options("-p", "0"), "'0' is not a whole number of at least 1"),
         (options("-l", "0"), "'0' is not a whole number of at least 1"),

@@ -47,6 +47,13 @@ def test_names_with_and_without_chr_are_mapped_and_logged(tmp_path, caplog, geno
     assert opened.counts(regions.Region(genome, 0, 4000)).shape == (20, 20)
 
 
+def test_names_are_mapped_one_by_one(tmp_path):
+    """A scaffold of one name in both does not keep the chromosomes from theirs."""
+    path = world.write(tmp_path / "a.cool", sizes={"1": 4000, "GL000008.2": 2000, "X": 2000})
+    opened = coolers.Contacts(str(path), {"chr1": 4000, "GL000008.2": 2000, "chr2": 4000})
+    assert opened.names == {"chr1": "1", "GL000008.2": "GL000008.2"}
+
+
 def test_a_length_rounded_up_to_bins_is_the_same_assembly(path):
     coolers.Contacts(str(path), {"chr1": 39_801})
     with pytest.raises(errors.DataError, match=r"chr1 has 40,000 bases, but chr1 .* has 39,800"):

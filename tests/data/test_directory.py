@@ -126,15 +126,15 @@ def expected_table(path, factor):
 
 
 def threshold(folder, options):
-    options["unmappable"] = options["unmappable"]._replace(threshold=0.6)
+    options["unmappable"] = [options["unmappable"][0]._replace(threshold=0.6)]
 
 
 def midpoints(folder, options):
-    options["unmappable"] = options["unmappable"]._replace(midpoints=True)
+    options["unmappable"] = [options["unmappable"][0]._replace(midpoints=True)]
 
 
 def no_unmappable(folder, options):
-    options["unmappable"] = None
+    options["unmappable"] = []
 
 
 def other_unmappable(folder, options):
@@ -171,7 +171,7 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         expected_table(folder / f"{name}.expected", 0.6)
     options = {
         "transform": dataclasses.replace(TRANSFORM, global_obsexp=True),
-        "unmappable": directory.Unmappable(folder / "umap.bed"),
+        "unmappable": [directory.Unmappable(folder / "umap.bed")],
         "blacklist": folder / "black.bed",
     }
 
@@ -240,19 +240,21 @@ def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
     assert summary.dropped == {reason: 1 for reason, _ in reasons.values()}
 
 
-def test_blacklisted_bins_are_masked(made):
+@pytest.mark.parametrize("chrom", ["chr1", "1"])
+def test_blacklisted_bins_are_masked(made, chrom):
     folder, _ = made
-    (folder / "blacklist.bed").write_text("chr1\t0\t1\nchr1\t1795\t2010\n")
+    (folder / "blacklist.bed").write_text(f"chr1\t0\t1\n{chrom}\t1795\t2010\n")
     (folder / "one.bed").write_text("chr1\t800\t4000\n")
+    name = f"blacklisted_{chrom}"
     make(
         folder,
-        "blacklisted",
+        name,
         layout=None,
         windows_file=folder / "one.bed",
         blacklist=folder / "blacklist.bed",
         transform=dataclasses.replace(TRANSFORM, crop=0),
     )
-    (record,) = records_of(folder / "blacklisted").values()
+    (record,) = records_of(folder / name).values()
     square = np.zeros((16, 16), bool)
     square[np.triu_indices(16, 2)] = record.mask[:, 0]
     assert not square[4:7].any()
@@ -262,17 +264,34 @@ def test_blacklisted_bins_are_masked(made):
 def test_unmappable_windows_are_counted(made):
     folder, summary = made
     (folder / "umap.bed").write_text("chr1\t0\t40000\n")
-    mapped = make(folder, "umap", unmappable=directory.Unmappable(folder / "umap.bed"))
+    mapped = make(folder, "umap", unmappable=[directory.Unmappable(folder / "umap.bed")])
     assert mapped.windows == summary.windows
     assert mapped.dropped["unmappable"] > 0
     assert sum(statistics.read(folder / "umap").seqs.values()) == sum(mapped.written.values())
+
+
+def test_unmappable_stretches_and_midpoints_go_together(made):
+    folder, summary = made
+    (folder / "left.bed").write_text("chr1\t0\t16000\n")
+    (folder / "all.bed").write_text("1\t0\t40000\n")
+    both = make(
+        folder,
+        "both",
+        unmappable=[
+            directory.Unmappable(folder / "left.bed", threshold=0.9),
+            directory.Unmappable(folder / "all.bed", midpoints=True),
+        ],
+    )
+    assert both.dropped["unmappable"] > 0
+    assert both.dropped["unmappable midpoint"] > 0
+    assert both.windows == summary.windows
 
 
 def test_nothing_written_is_an_error(made):
     folder, _ = made
     (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
     with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
-        make(folder, "nothing", unmappable=directory.Unmappable(folder / "all.bed"))
+        make(folder, "nothing", unmappable=[directory.Unmappable(folder / "all.bed")])
     assert (folder / "nothing" / "dropped.tsv").exists()
     assert not (folder / "nothing" / "statistics.json").exists()
 

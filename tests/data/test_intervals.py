@@ -58,7 +58,7 @@ def test_an_interval_starting_left_of_the_window_masks_its_first_bins():
 def test_reading_with_a_margin(tmp_path):
     path = tmp_path / "blacklist.bed"
     path.write_text("#comment\nchr1\t5\t30\nchr2 100 200 name\n")
-    found = intervals.Intervals.read(path, margin=20)
-    assert [tuple(region) for region in found.members()] == [("chr1", 0, 50), ("chr2", 80, 220)]
+    found = intervals.Intervals.read(path, ["1", "chr2"], margin=20)
+    assert [tuple(region) for region in found.members()] == [("1", 0, 50), ("chr2", 80, 220)]
     with pytest.raises(errors.DataError, match="no such BED file"):
-        intervals.Intervals.read(tmp_path / "absent.bed")
+        intervals.Intervals.read(tmp_path / "absent.bed", ["chr1"])

@@ -106,14 +106,14 @@ def bed(folder, text):
 
 
 def test_windows_as_they_are(tmp_path):
-    found = windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"))
+    found = windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"), ["chr1"])
     assert found == [
         windows.Window(Region("chr1", 0, 10), "test"),
         windows.Window(Region("chr1", 50, 60), "train"),
     ]
     path = tmp_path / "written.bed"
     windows.write_bed(path, found)
-    assert windows.read_windows(path) == found
+    assert windows.read_windows(path, ["chr1"]) == found
 
 
 @pytest.mark.parametrize(
@@ -129,11 +129,11 @@ def test_windows_as_they_are(tmp_path):
 )
 def test_windows_that_cannot_be_taken(tmp_path, text, reason):
     with pytest.raises(errors.DataError, match=reason):
-        windows.read_windows(bed(tmp_path, text))
+        windows.read_windows(bed(tmp_path, text), ["chr1"])
 
 
 def test_close_windows_of_different_splits_are_logged(tmp_path, caplog):
-    windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t15\t25\n"))
+    windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t15\t25\n"), ["chr1"])
     assert "within one window's length" in caplog.text
 
 

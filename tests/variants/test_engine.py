@@ -237,7 +237,7 @@ def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp
 
 def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp_path):
     bed = tmp_path / "roi.bed"
-    bed.write_text("chr1\t960\t976\tx\t2\nchr1\t1040\t1056\ty\t1\nchr2\t0\t99\tz\t9\n")
+    bed.write_text("chr1\t960\t976\tx\t2\n1\t1040\t1056\ty\t1\nchr2\t0\t99\tz\t9\n")
     path = write_vcf(line(1000), header=HEADER)
     table = score(small_model, path, long_genome, scores=("ROI",), roi=str(bed))
     start = (999 - L // 2 + W // 2) // W * W
