@@ -17,6 +17,7 @@ from akita_bayes.variants import scores as named_scores
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
 _ORDER = ("", *results.STATISTICS)
+_TBI_BASES = 2**29  # that a chromosome may have in a .tbi index
 
 
 class Targets(NamedTuple):
@@ -93,7 +94,8 @@ def write_vcf(
 
     Every field has one value per ALT, the mean over targets; AKITA_REASON says why there is none.
     Fields of an earlier scoring are left out, also of records that are not scored again.
-    A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed by tabix.
+    A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed: as `.tbi`,
+    or as `.csi` where they lie beyond what that can hold.
 
     Args:
         path: File name, `.vcf` or `.vcf.gz`.
@@ -108,14 +110,14 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     columns = _columns(scored)
-    places: list[tuple[str, int]] = []
+    places: list[tuple[str, int, int]] = []
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
         try:
             with vcf.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
                 for number, record in enumerate(reader):
                     line = _unannotated(str(record).rstrip("\n"))
-                    places.append((record.chrom, record.pos))
+                    places.append((record.chrom, record.pos, record.stop))
                     if number in rows:
                         line = _annotated(
                             line, record.alts or (), scored, rows.pop(number), columns
@@ -127,8 +129,8 @@ def write_vcf(
             files.remove(plain)
     if rows:
         raise errors.VariantError(f"{source}: has fewer records than were scored.")
-    if str(path).endswith(".gz") and _is_sorted(places):
-        pysam.tabix_index(str(path), preset="vcf", force=True)
+    if str(path).endswith(".gz"):
+        _index(str(path), places)
 
 
 def _columns(scored: results.Scored) -> dict[str, tuple[str, np.ndarray]]:
@@ -215,6 +217,15 @@ def _finish(plain: Path, head: str, path: Path, *, compress: bool) -> None:
     finally:
         if compress:
             files.remove(whole)
+
+
+def _index(path: str, places: list[tuple[str, int, int]]) -> None:
+    """Indexes records that are sorted; an index of an earlier file is not left beside them."""
+    for suffix in (".tbi", ".csi"):
+        files.remove(Path(path + suffix))
+    if _is_sorted((chrom, position) for chrom, position, _ in places):
+        far = any(end > _TBI_BASES for _, _, end in places)
+        pysam.tabix_index(path, preset="vcf", csi=far)
 
 
 def _token(text: str) -> str:

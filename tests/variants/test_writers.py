@@ -75,3 +75,39 @@ def test_an_earlier_scoring_is_left_out(write_vcf, tmp_path):
     assert info == ["END=5", "AKITA_SCD=7", "."]
     with pysam.VariantFile(str(tmp_path / "new.vcf")) as file:
         assert [record.info.get("AKITA_SCD") for record in file] == [None, (7.0,), None]
+
+
+FAR = 2**29  # bases that a .tbi index holds
+
+
+@pytest.mark.parametrize(
+    ("last", "suffix"),
+    [
+        (f"chr1 {FAR} T C", ".tbi"),
+        (f"chr1 {FAR + 1} T C", ".csi"),
+        (f"chr1 {FAR} TA T", ".csi"),
+        (f"chr1 9 T <DEL> END={FAR}", ".tbi"),
+        (f"chr1 9 T <DEL> END={FAR + 1}", ".csi"),
+        (f"chr1 9 T <DEL> SVLEN=-{FAR}", ".csi"),
+    ],
+)
+def test_the_index_holds_every_position(write_vcf, tmp_path, last, suffix):
+    source = write_vcf("chr1 5 T C", last)
+    path = tmp_path / "out.vcf.gz"
+    stale = tmp_path / ("out.vcf.gz.csi" if suffix == ".tbi" else "out.vcf.gz.tbi")
+    stale.write_text("of another file")
+    writers.write_vcf(path, source, rows(variant(0), variant(1)), {})
+    assert (tmp_path / f"out.vcf.gz{suffix}").exists()
+    assert not stale.exists()
+    position = int(last.split()[1])
+    with pysam.VariantFile(str(path)) as file:
+        (found,) = file.fetch("chr1", position - 1, position)
+    assert (found.pos, found.info["AKITA_SCD"]) == (position, (1.0,))
+
+
+def test_no_index_is_left_of_a_file_that_was_sorted(write_vcf, tmp_path):
+    path, lines = tmp_path / "out.vcf.gz", ("chr1 5 T C", "chr1 9 A C")
+    for number, order in enumerate((lines, lines[::-1])):
+        source = write_vcf(*order, name=f"{number}.vcf")
+        writers.write_vcf(path, source, rows(variant(0), variant(1)), {})
+        assert (tmp_path / "out.vcf.gz.tbi").exists() == (order == lines)
