@@ -34,16 +34,14 @@ class Averager:
 
     Args:
         variables: The trainable variables, of the trunk and every head.
-        options: When to start, and how.
-        epochs: `train_epochs_max`, of which the default start is three quarters.
+        options: When to start, in numbers, and how.
     """
 
-    def __init__(
-        self, variables: Sequence[keras.Variable], options: train_spec.SwaSpec, epochs: int
-    ) -> None:
+    def __init__(self, variables: Sequence[keras.Variable], options: train_spec.SwaSpec) -> None:
+        assert options.start is not None, "recipe.adapt settles it"
         self.variables = list(variables)
         self.options = options
-        self.start = options.start if options.start is not None else (3 * epochs) // 4
+        self.start = options.start
         self.count = 0
         size = sum(math.prod(variable.shape) for variable in self.variables)
         self._mean = np.zeros(size)

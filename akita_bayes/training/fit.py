@@ -214,6 +214,7 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
     params, told = out_dir / PARAMS, out_dir / provenance.FILE
     if params.exists():
         before, now = files.read_json(params), spec.to_json()
+        recipe.settle_averaging(before["train"])
         for part in ("model", "train"):
             for key in sorted(set(before[part]) | set(now[part])):
                 old, new = before[part].get(key), now[part].get(key)
@@ -240,9 +241,9 @@ def _difference(name: str, old: Any, new: Any) -> str:
     if name == "train.swa" and old and new and old | {"start": new["start"]} == new:
         return (
             f"this run averages weights after epoch {old['start']}, and would go on to average "
-            f"them after epoch {new['start']}: --epochs moves it, so that at least the last epoch "
-            "is averaged; continue with the --epochs that the run began with, or start in another "
-            "directory."
+            f"them after epoch {new['start']}: --epochs moves it; continue with the --epochs that "
+            f'the run began with, write "start": {old["start"]} under train.swa, or start in '
+            "another directory."
         )
     return (
         f"{name} differs from the spec to continue with ({_shown(old)} and {_shown(new)}); "

@@ -104,9 +104,7 @@ class Loop:
                 for head in self.heads
             ]
         self.averager = (
-            averaging.Averager(self.model.trainable_variables, train.swa, train.train_epochs_max)
-            if train.swa
-            else None
+            averaging.Averager(self.model.trainable_variables, train.swa) if train.swa else None
         )
         self.scale = precision.LossScale.of(train.precision)
         self.rate = math.nan

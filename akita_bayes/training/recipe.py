@@ -31,7 +31,8 @@ def adapt(
         data_dirs: One for each chosen head.
         heads: Names of the heads to train; None takes all.
         seed: Replaces `train.seed`.
-        epochs: Replaces `train.train_epochs_max`; of fewer, at least the last is averaged.
+        epochs: Replaces `train.train_epochs_max`; of fewer, at least the last is averaged. A
+            default start of averaging is written out.
         precision: Replaces `train.precision`.
 
     Raises:
@@ -54,8 +55,8 @@ def adapt(
     raw["train"] |= {key: value for key, value in changes.items() if value is not None}
     shortest = min(raw["train"]["train_epochs_min"], raw["train"]["train_epochs_max"])
     raw["train"]["train_epochs_min"] = shortest
-    swa = raw["train"].get("swa")
-    if epochs is not None and swa and swa["start"] is not None:
+    settle_averaging(raw["train"])
+    if epochs is not None and (swa := raw["train"]["swa"]):
         swa["start"] = min(swa["start"], epochs - 1)
     adapted = zoo.parse_spec(raw)
     order = {head.name: directory for head, directory in zip(chosen, data_dirs, strict=True)}
@@ -67,6 +68,16 @@ def adapt(
     for name, directory in order.items():
         adapted.check_statistics(statistics.read(directory).to_json(), name)
     return adapted
+
+
+def settle_averaging(train: dict[str, Any]) -> None:
+    """Writes out the default start of averaging in the `train` section of a spec, as JSON has it.
+
+    It follows the number of epochs, which may differ when a run is continued.
+    """
+    swa = train.get("swa")
+    if swa and swa["start"] is None:
+        swa["start"] = (3 * train["train_epochs_max"]) // 4
 
 
 def objective(train: spec_.TrainSpec, model: keras.Model, examples: int) -> objective_.Objective:

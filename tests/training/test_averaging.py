@@ -23,7 +23,7 @@ def network():
 def averager(**swa):
     model = network()
     spec = train_spec.SwaSpec(**{"start": 2, "swag_rank": 3, **swa})
-    return model, averaging.Averager(model.trainable_variables, spec, epochs=8)
+    return model, averaging.Averager(model.trainable_variables, spec)
 
 
 def walk(model, collector, epochs=8, seed=0):
@@ -68,8 +68,6 @@ def test_the_rate_follows_the_schedule_then_anneals_then_stays():
     np.testing.assert_allclose(rates, [0.5, 0.5, 0.5, 0.3, 0.1, 0.1])
     _, unchanged = averager(learning_rate=None)
     assert unchanged.rate(100, 0.5) == 0.5
-    _, default = averager(start=None)
-    assert default.start == 6
 
 
 def test_an_interrupted_average_goes_on_as_if_it_had_not_been():
@@ -77,7 +75,7 @@ def test_an_interrupted_average_goes_on_as_if_it_had_not_been():
     walk(model, whole, 8)
     model, first = averager()
     walk(model, first, 8)
-    second = averaging.Averager(model.trainable_variables, first.options, epochs=8)
+    second = averaging.Averager(model.trainable_variables, first.options)
     second.restore(first.state())
     for collector in (whole, second):
         collector.collect(8, 5, 5)

@@ -214,6 +214,9 @@ def test_fewer_epochs_than_averaging_waits_for_average_the_last(data):
     spec = zoo.parse_spec(tiny.spec_json(swa={"start": 4}, train_epochs_max=8))
     for epochs, start in ((None, 4), (6, 4), (3, 2), (1, 0)):
         assert recipe.adapt(spec, [data], epochs=epochs).train.swa.start == start
+    default = zoo.parse_spec(tiny.spec_json(swa={}, train_epochs_max=8))
+    for epochs, start in ((None, 6), (10, 7), (2, 1), (1, 0)):
+        assert recipe.adapt(default, [data], epochs=epochs).train.swa.start == start
 
 
 def test_training_that_stops_before_averaging_keeps_its_best_model(

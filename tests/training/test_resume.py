@@ -116,14 +116,28 @@ def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
         fit.fit(spec, other, out_dir=whole, resume=True)
 
 
-def test_epochs_that_move_the_averaging_of_weights_are_not_continued(tmp_path):
+@pytest.mark.parametrize(
+    ("swa", "written", "begun", "continued", "said"),
+    [
+        ({"start": 2}, 0, 1, 2, "after epoch 0, .* after epoch 1"),
+        ({}, 3, 4, 8, "after epoch 3, .* after epoch 6"),
+        ({}, None, 4, 8, "after epoch 3, .* after epoch 6"),
+    ],
+    ids=["given", "default", "default of an older run"],
+)
+def test_epochs_that_move_the_averaging_of_weights_are_not_continued(
+    tmp_path, swa, written, begun, continued, said
+):
     """What was averaged is not what a longer training would have averaged."""
     data = tiny.write_data(tmp_path / "data", train=4, valid=4)
-    spec = zoo.parse_spec(tiny.spec_json(swa={"start": 2}))
-    begun = recipe.adapt(spec, [data], epochs=1)
-    files.write_json(tmp_path / "run" / fit.PARAMS, begun.to_json())
-    with pytest.raises(errors.RunError, match=r"after epoch 0, .* after epoch 1: --epochs moves"):
-        fit.fit(spec, data, out_dir=tmp_path / "run", epochs=2, resume=True, devices="cpu")
+    spec = zoo.parse_spec(tiny.spec_json(swa=swa))
+    params = recipe.adapt(spec, [data], epochs=begun).to_json()
+    if written is None:
+        params["train"]["swa"]["start"] = None
+    assert params["train"]["swa"]["start"] == written
+    files.write_json(tmp_path / "run" / fit.PARAMS, params)
+    with pytest.raises(errors.RunError, match=f"{said}: --epochs moves it"):
+        fit.fit(spec, data, out_dir=tmp_path / "run", epochs=continued, resume=True, devices="cpu")
 
 
 def test_other_splits_are_not_continued(runs, tmp_path):
