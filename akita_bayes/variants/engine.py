@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
@@ -200,12 +201,20 @@ class Engine:
         return windows.refusal(variant, self.pair(variant), self.geometry)
 
     def _check_draws(self) -> None:
-        if self.options.draws > self.draws:
-            log.warning("The model has %d of the %d draws asked for.", self.draws, self.options.draws)
+        asked = self.options.draws
+        if asked > self.draws:
+            log.warning("The model has %d of the %d draws asked for.", self.draws, asked)
         if self._widened and self.draws < 2:
             raise errors.VariantError(
                 f"{self.options.intervals}: these intervals are made of the mean and sd of draws; "
                 "give draws of 2 or more, and a model that has them."
+            )
+        plain = [score.name for score in self._scores if score.name not in self._widened]
+        if self._widened and plain:
+            log.warning(
+                "%s: has no intervals for %s, whose quantiles are those of the draws.",
+                self.options.intervals,
+                ", ".join(plain),
             )
 
     def _row(self, variant: records.Variant) -> _Row:
@@ -283,7 +292,7 @@ class Engine:
                     found[score.name, True][i, drawn.number] = null
 
         before: Sequence[NDArray | None] = [None] * len(pairs)
-        with futures.ThreadPoolExecutor() as threads:
+        with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             for drawn in self._predict(pairs, aligned):
                 references = self._matrices(drawn.references())
                 one = functools.partial(compare, drawn)

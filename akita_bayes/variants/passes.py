@@ -4,7 +4,7 @@ A draw is the same for every window (common random numbers), so noise cancels in
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -90,9 +90,13 @@ class Passes:
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Maps]:
         """Yields one prediction of all windows a draw. Each [B, P, T]."""
-        lanes = [self._lane(requests, shift, turned) for shift, turned in self._lanes]
-        for parts in zip(*lanes, strict=True):
-            yield parts[0] if len(parts) == 1 else np.mean(parts, axis=0, dtype=np.float32)
+        lanes = (self._lane(requests, shift, turned) for shift, turned in self._lanes)
+        if self.draws == 1:  # what a lane keeps for the next draw goes with it
+            yield _mean(next(lane) for lane in lanes)
+            return
+        kept = list(lanes)
+        for _ in range(self.draws):
+            yield _mean(map(next, kept))
 
     def _lane(self, requests: Sequence[Request], shift: int, turned: bool) -> Iterator[Maps]:
         bases = [request.base for request in requests]
@@ -105,8 +109,11 @@ class Passes:
             member.stream(letters, phases, bases, self._seed, self._own(which), self._size)
             for which, member in enumerate(self._members)
         ]
-        for maps in self._interleaved(streams):
-            yield maps[:, self._order] if turned else maps
+        made = self._interleaved(streams)
+        return map(self._forwards, made) if turned else made
+
+    def _forwards(self, maps: Maps) -> Maps:
+        return maps[:, self._order]
 
     def _own(self, which: int) -> int:
         """How many of the draws a member gives."""
@@ -118,6 +125,14 @@ class Passes:
             return
         for draw in range(self._drawn):
             yield next(streams[draw % len(streams)])
+
+
+def _mean(parts: Iterable[Maps]) -> Maps:
+    """Mean of maps, of which one at a time is in memory beside their sum."""
+    total = np.zeros((), np.float32)
+    for count, part in enumerate(parts, 1):
+        total = part if count == 1 else np.add(total, part, dtype=np.float32)
+    return total if count == 1 else total / np.float32(count)
 
 
 def _turned(index: Index) -> Index:
@@ -209,6 +224,7 @@ class _Shared:
                 bottoms.append(self._tower(index, phase))
             else:
                 bottoms.append(self._tower.edited(index, phase, letters[base], bottoms[base]))
+        del letters  # a megabyte a window
         for number in range(max(draws, 1)):
             draw = (bool(draws), seed, number)
             if self._head is None:

@@ -211,7 +211,7 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
     assert table["SCD_p_null:0"][0] < 0.2
 
 
-def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf, tmp_path):
+def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf, tmp_path, caplog):
     path = write_vcf(line(1000), header=HEADER)
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
     conformal.save(tmp_path / "i.json", {"SCD": widening})
@@ -222,6 +222,7 @@ def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf
     np.testing.assert_allclose(table["SCD_q05:0"], low, rtol=1e-5)
     np.testing.assert_allclose(table["SCD_q95:0"], high, rtol=1e-5)
     np.testing.assert_array_equal(table["SSD_q05:0"], plain["SSD_q05:0"])
+    assert "has no intervals for SSD, whose quantiles are those of the draws" in caplog.text
 
 
 def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp_path, caplog):

@@ -52,6 +52,24 @@ def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
         np.testing.assert_array_equal(maps[5], maps[0])
 
 
+def test_strands_and_shifts_follow_one_another(small_model):
+    """Letters of the next are read after the last one's maps are made: memory is that of one."""
+    model, events = small_model, []
+
+    def letters(shift):
+        events.append(shift)
+        return sequences(256)[0]
+
+    made = passes.Passes(model, rc=True, shifts=(0, 1))
+    original = made._members[0]._rest
+    made._members[0]._rest = lambda *given: events.append("maps") or original(*given)
+    try:
+        next(made([passes.Request(letters)] * 2))
+    finally:
+        made._members[0]._rest = original
+    assert events == [0, 0, "maps", 0, 0, "maps", 1, 1, "maps", 1, 1, "maps"]
+
+
 def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
     found = plan.find(strip_model)
     assert found is not None
