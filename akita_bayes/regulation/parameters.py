@@ -217,10 +217,7 @@ class Parameters:
             shift = float((matrix * wild).sum())
         if spec.neighbours:
             block = self.find(name, "pairs")
-            both = np.kron(CONTRASTS, CONTRASTS)
-            pairs = (theta[block.start : block.stop].reshape(block.shape) @ both.T).reshape(
-                -1, 4, 4
-            )
+            pairs = pair_tables(theta[block.start : block.stop].reshape(block.shape))
             shift += float(np.einsum("wab,wa,wb->", pairs, wild[:-1], wild[1:]))
         sign = -1.0 if isinstance(self.mechanism, states.Kinetic) else 1.0
         constant = {library: self._constant(theta, name, library) for library in self.libraries}
@@ -290,6 +287,12 @@ class Parameters:
                 block = self.find("measurement", part, library)
                 theta[block.start : block.stop] = value.reshape(-1)
         return theta
+
+
+def pair_tables(contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tables of adjacent bases, rows and columns centred. [..., W - 1, 9] -> [..., W - 1, 4, 4]."""
+    tables = contrasts @ np.kron(CONTRASTS, CONTRASTS).T
+    return tables.reshape(*contrasts.shape[:-1], 4, 4)
 
 
 def _features(term: declarations.Term, index: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ position, constants as the energy of the wild type, in kT and kcal/mol.
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,20 +73,33 @@ class Posterior:
 
 
 def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
-    """Draws in physical units by name: `crp[3,A]`, `interaction`. [..., D] -> each [...]."""
-    values = {}
+    """Draws in physical units by name. [..., D] -> each [...].
+
+    `crp[3,A]` is what an A at position 3 of a site contributes, `crp[3,AC]` what an A there and a C
+    next to it contribute beyond their own, `interaction` a constant.
+    """
+    return {name: values for _, name, values in _reported(parameters, theta)}
+
+
+def _reported(
+    parameters: layout.Parameters, theta: NDArray
+) -> Iterator[tuple[layout.Block, str, NDArray[np.float64]]]:
     for block in parameters.blocks:
-        if block.owner == "measurement" or block.part == "pairs":
+        if block.owner == "measurement":
             continue
-        part = theta[..., block.start : block.stop]
+        part = theta[..., block.start : block.stop].reshape(*theta.shape[:-1], *block.shape)
         if block.part == "bases":
-            matrix = part.reshape(*part.shape[:-1], *block.shape) @ layout.CONTRASTS.T
+            matrix = part @ layout.CONTRASTS.T
             for position, base in np.ndindex(matrix.shape[-2:]):
                 name = f"{block.owner}[{position},{dna.ALPHABET[base]}]"
-                values[name] = matrix[..., position, base]
+                yield block, name, matrix[..., position, base]
+        elif block.part == "pairs":
+            pairs = layout.pair_tables(part)
+            for position, first, second in np.ndindex(pairs.shape[-3:]):
+                name = f"{block.owner}[{position},{dna.ALPHABET[first]}{dna.ALPHABET[second]}]"
+                yield block, name, pairs[..., position, first, second]
         else:
-            values[block.name] = part[..., 0]
-    return values
+            yield block, block.name, part
 
 
 def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
@@ -95,13 +108,13 @@ def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.D
     Columns name, unit, mean, sd, lower, upper; energies in kT also have mean_kcal, lower_kcal and
     upper_kcal, in kcal/mol.
     """
-    values = physical(parameters, theta)
-    draws = np.stack(list(values.values()), axis=-1)
+    blocks, names, values = zip(*_reported(parameters, theta), strict=True)
+    draws = np.stack(values, axis=-1)
     lower, upper = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
     table = pd.DataFrame(
         {
-            "name": list(values),
-            "unit": [_unit(parameters, name) for name in values],
+            "name": names,
+            "unit": [block.unit for block in blocks],
             "mean": draws.mean((0, 1)),
             "sd": draws.std((0, 1)),
             "lower": lower,
@@ -117,14 +130,6 @@ def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.D
 def diagnose(parameters: layout.Parameters, theta: NDArray[np.float64]) -> convergence.Convergence:
     """Convergence of every physical parameter, in the order of the table, of chains [C, S, D]."""
     return convergence.diagnose(np.stack(list(physical(parameters, theta).values()), axis=-1))
-
-
-def _unit(parameters: layout.Parameters, name: str) -> str:
-    owner = name.split("[")[0].removesuffix(".log_activity")
-    for block in parameters.blocks:
-        if block.owner == owner and (block.part == "bases") == ("," in name):
-            return block.unit
-    raise KeyError(name)
 
 
 def sample(

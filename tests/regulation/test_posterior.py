@@ -199,6 +199,23 @@ def test_matrices_are_reported_centred(toy):
         np.testing.assert_allclose(row.sum(), 0, atol=1e-12)
 
 
+def test_tables_of_adjacent_bases_are_reported_and_judged(two_sites, experiment):
+    table = experiment(two_sites(), sequences=40, reads=800).table
+    layout = parameters.Parameters.of(two_sites(energies={"b": {"neighbours": True}}), table)
+    theta = np.random.default_rng(0).normal(size=(4, 500, layout.size))
+    block = layout.find("b", "pairs")
+    theta[:2, :, block.start] += 5  # chains that disagree on nothing but a pair
+    found = posterior.Posterior(layout, theta, theta[..., 0], 1.0, 0.0, 1.0, 1.0, 1.0)
+    rows = found.table().set_index("name")
+    assert len(rows) == 4 * 4 + 5 * 4 + 4 * 16 + 3
+    assert set(rows["unit"]) == {"kT"}
+    expected = layout.term(theta.mean((0, 1)), "b").pairs
+    pairs = np.array([[[f"b[{w},{x}{y}]" for y in "ACGT"] for x in "ACGT"] for w in range(4)])
+    np.testing.assert_allclose(rows["mean"].loc[pairs.ravel()], expected.ravel(), atol=1e-12)
+    assert rows["r_hat"].drop(pairs[0].ravel()).max() < 1.02
+    assert rows["r_hat"].max() > 1.2
+
+
 @pytest.mark.parametrize("simulations", [6, pytest.param(20, marks=pytest.mark.slow)])
 def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     inside = {0.5: [], 0.95: []}
