@@ -11,8 +11,10 @@ every p-weighted mean over a base is moved to the next lower order; no energy of
 
 Mirrors. Linear maps A of the energies that permute the states of equal activity, Omega A = P Omega
 up to a constant per column, leave t as it is: for two factors that touch, "bound" and "unbound" of
-one can change places. Where the measurement absorbs t -> 1 - t, states may also change sides. Of
-all images the one is kept in which the wild type binds best.
+one can change places. Where the measurement absorbs t -> a + b t, states may also change sides: the
+hidden units of bins do; splines with even knots over 0..1 do so for t -> 1 - t alone, as do bins
+that see u = o / (o + o_wt), since odds o then turn over and u -> 1 - u. Of all images the one is
+kept in which the wild type binds best.
 """
 
 import itertools
@@ -112,13 +114,16 @@ def _affine(
     if before == after:
         return 0.0, 1.0
     measurement = mechanism.measurement
-    if measurement.kind != "bins" or measurement.read_out != "activity":
+    if measurement.kind not in ("bins", "spline_bins") or measurement.read_out != "activity":
         return None
     if any(isinstance(activity, str) for activity in before):
         return None
     x, y = np.array(before, float), np.array(after, float)
     slope = float(np.cov(x, y)[0, 1] / np.var(x, ddof=1))
     offset = float(y.mean() - slope * x.mean())
+    turns_over = np.allclose((offset, slope), (1.0, -1.0))
+    if not turns_over and (measurement.relative or measurement.kind == "spline_bins"):
+        return None
     return (offset, slope) if np.allclose(y, offset + slope * x) else None
 
 
@@ -163,6 +168,8 @@ def apply(
             image[here] = row @ np.array(constants)
         elif (mirror.offset, mirror.slope) == (0.0, 1.0):
             continue
+        elif block.part in ("line", "bend"):
+            image[here] = theta[here].reshape(block.shape)[::-1].reshape(-1)
         elif block.part == "hidden_slope":
             image[here] = theta[here] / mirror.slope
         elif block.part == "hidden_bias":

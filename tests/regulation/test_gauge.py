@@ -69,8 +69,19 @@ def test_a_log_rate_has_its_matrix_subtracted():
     assert fixed.potential[""] == pytest.approx(1.0 - 1.0)
 
 
-def test_two_touching_sites_have_four_images_of_equal_likelihood(two_sites, experiment):
-    mechanism = two_sites()
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        {"kind": "bins"},
+        {"kind": "bins", "relative": True},
+        {"kind": "spline_bins", "hidden": 7},
+        {"kind": "spline_bins", "hidden": 7, "relative": True},
+    ],
+)
+def test_two_touching_sites_have_four_images_of_equal_likelihood(
+    two_sites, experiment, measurement
+):
+    mechanism = two_sites(measurement=measurement)
     held = likelihood.Likelihood(
         mechanism, experiment(mechanism, sequences=80, reads=800).table, dtype="float64"
     )
@@ -103,6 +114,13 @@ def test_states_change_sides_only_where_the_measurement_absorbs_it(two_sites):
     assert len(gauge.mirrors(two_sites(measurement={"kind": "gaussian"}))) == 2
     assert len(gauge.mirrors(two_sites(measurement={"kind": "monotone_bins"}))) == 2
     assert len(gauge.mirrors(two_sites(measurement={"read_out": "log_activity"}))) == 2
+    splines = {"kind": "spline_bins", "read_out": "log_activity"}
+    assert len(gauge.mirrors(two_sites(measurement=splines))) == 2
+    # t -> 1/2 - t: knots do not lie alike from both ends, and odds do not turn over.
+    half = {"b": {"activity": 0.5}, "ab": {"activity": 0.5}}
+    assert len(gauge.mirrors(two_sites(states=half))) == 4
+    for seen in ({"kind": "spline_bins"}, {"relative": True}):
+        assert len(gauge.mirrors(two_sites(states=half, measurement=seen))) == 2
 
 
 def test_a_known_interaction_breaks_the_mirror_and_a_kinetic_model_has_none(two_sites, cycle):
