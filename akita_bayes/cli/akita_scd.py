@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         type=console.whole_number,
         const=10,
         default=0,
-        help="draw the N strongest",
+        metavar="N",
+        help="draw the N strongest; 10 when N is left out, as in Basenji's -m",
     )
     parser.add_argument(
         "--genes", type=console.existing_file, help="GTF or BED of genes to draw with -m"

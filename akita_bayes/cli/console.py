@@ -8,16 +8,19 @@ import importlib.machinery
 import logging
 import math
 import os
+import re
 import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import rich.console
 import rich.progress
 
 from akita_bayes import errors
+
+_NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 
 stderr = rich.console.Console(stderr=True)
 stdout = rich.console.Console()
@@ -33,7 +36,34 @@ def parser(doc: str, example: str) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses in one line, as `run` does, without repeating the usage."""
+    """Refuses in one line, as `run` does, without repeating the usage; reads Basenji's lines."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args(self._told(words), namespace)
+
+    def _told(self, words: Sequence[str]) -> list[str]:
+        """Words as argparse must be told them to take them as they are meant.
+
+        In `--shifts -1,0,1` it would take the list for an option, and in `-m params.json`, where
+        the value may be left out, the file for the value.
+        """
+        told: list[str] = []
+        for word in words:
+            before = told[-1] if told else ""
+            option = self._option_string_actions.get(before)
+            if option is not None and _NEGATIVE_LIST.fullmatch(word):
+                told[-1] = f"{before}={word}"
+                continue
+            if option is not None and option.nargs == "?" and os.path.exists(word):
+                try:
+                    self._check_value(option, self._get_value(option, word))
+                except argparse.ArgumentError:
+                    told[-1] = f"{before}={option.const}"
+            told.append(word)
+        return told
 
     def error(self, message: str) -> NoReturn:
         self.exit(_refuse(f"{message.removesuffix('.')}; {self.prog} --help lists what it takes."))

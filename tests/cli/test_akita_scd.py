@@ -61,6 +61,16 @@ def test_writes_everything(folder, tmp_path, capsys):
     assert "1 without: ALT * stands for overlapping deletion" in told
 
 
+def test_reads_basenjis_command_line(folder, tmp_path):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", "variants.vcf")]
+    fasta = ["-f", str(folder / "genome.fa")]
+    line = [*fasta, "-o", str(tmp_path), "--rc", "--shifts", "-1,0,1", "--stats", "SCD", "-m"]
+    assert akita_scd.main([*line, *paths]) == 0
+    with h5py.File(tmp_path / "scd.h5") as file:
+        assert json.loads(file.attrs["options"])["shifts"] == [-1, 0, 1]
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 4
+
+
 def test_counts_swapped_alleles(folder, tmp_path, capsys):
     text = (folder / "variants.vcf").read_text()
     assert run(folder, tmp_path / "as_they_are") == 0

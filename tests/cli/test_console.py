@@ -92,3 +92,68 @@ def test_numbers_from_the_command_line(kind, right, wrong):
     for text in wrong:
         with pytest.raises(argparse.ArgumentTypeError, match="is not a"):
             kind(text)
+
+
+@pytest.fixture
+def parser(tmp_path, monkeypatch):
+    """Options as commands have them, and a file to name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.json").write_text("{}")
+    parser = console.parser("Does it.", "do.py")
+    parser.add_argument("params", type=console.existing_file)
+    parser.add_argument("-s", "--shifts", type=console.integers, default=(0,))
+    parser.add_argument("--rc", action="store_true")
+    parser.add_argument("-m", "--maps", nargs="?", type=console.whole_number, const=10, default=0)
+    parser.add_argument("--cool", nargs="?", const="cool", choices=("cool", "mcool"))
+    return parser
+
+
+@pytest.mark.parametrize("name", ["--shifts", "-s"])
+@pytest.mark.parametrize(
+    ("text", "shifts"),
+    [("-1,0,1", (-1, 0, 1)), ("0,-1", (0, -1)), ("-1,-2", (-1, -2)), ("-1", (-1,)), ("2", (2,))],
+)
+def test_a_list_may_start_with_a_minus(parser, name, text, shifts):
+    for given in ([name, text], [f"{name}={text}"]):
+        for words in (["params.json", *given], [*given, "params.json"]):
+            options = parser.parse_args(words)
+            assert (options.params, options.shifts) == ("params.json", shifts)
+
+
+@pytest.mark.parametrize(
+    ("words", "maps", "cool"),
+    [
+        (["-m", "params.json"], 10, None),
+        (["--maps", "params.json"], 10, None),
+        (["-m", "3", "params.json"], 3, None),
+        (["params.json", "-m"], 10, None),
+        (["-m", "--rc", "params.json"], 10, None),
+        (["--cool", "params.json"], 0, "cool"),
+        (["--cool", "mcool", "params.json", "-m"], 10, "mcool"),
+    ],
+)
+def test_a_file_is_no_value_that_may_be_left_out(parser, words, maps, cool):
+    options = parser.parse_args(words)
+    assert (options.params, options.maps, options.cool) == ("params.json", maps, cool)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["params.json", "--rc", "-1,0"], "argument --rc: ignored explicit argument '-1,0'"),
+        (["params.json", "-1,0"], "unrecognized arguments: -1,0"),
+        (["params.json", "-m", "-3"], "'-3' is not a whole number"),
+        (["-m", "none.json", "params.json"], "'none.json' is not a whole number"),
+        (["--cool", "warm", "params.json"], "invalid choice: 'warm'"),
+    ],
+)
+def test_what_is_no_value_is_refused_still(parser, capsys, words, message):
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    assert message in capsys.readouterr().err
+
+
+def test_reads_the_command_line_itself(parser, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["do.py", "--shifts", "-1,0,1", "-m", "params.json"])
+    options = parser.parse_args()
+    assert (options.shifts, options.maps, options.params) == ((-1, 0, 1), 10, "params.json")
