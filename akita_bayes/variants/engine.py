@@ -76,6 +76,8 @@ def score_variants(
     with Genome(fasta) as genome:
         if isinstance(variants, str | Path):
             variants = records.read(variants, genome, region=region)
+        elif region is not None:
+            variants = (row for row in variants if _lies_in(row, region))
         engine = Engine(model, genome, chosen, batch_size=batch_size)
         return results.table(engine.score(variants), engine.target_names)
 
@@ -194,9 +196,8 @@ class Engine:
         """Why a variant cannot be scored; "" when it can."""
         if variant.reason:
             return variant.reason
-        if self.options.window == "basenji" and (
-            variant.kind in ("DUP", "INV", "BND") or variant.alt.startswith("<")
-        ):
+        symbolic = variant.kind == "BND" or variant.alt.startswith("<")
+        if self.options.window == "basenji" and symbolic:
             return "Basenji's window shows alleles given by their letters only"
         return windows.refusal(variant, self.pair(variant), self.geometry)
 
@@ -339,6 +340,10 @@ class Engine:
         if self._regions is not None:
             known["weights"] = alignment.coverage(pair.frame, self.geometry, self._regions)
         return known
+
+
+def _lies_in(variant: records.Variant, region: regions.Region) -> bool:
+    return variant.chrom == region.chrom and region.start <= variant.position < region.end
 
 
 def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:

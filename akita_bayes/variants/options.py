@@ -56,6 +56,10 @@ class Options:
             raise errors.VariantError(
                 "draws and share_windows are 0 or more, and shifts has at least one entry."
             )
+        if self.window == "basenji" and (self.share_windows or self.start is not None):
+            raise errors.VariantError(
+                "Basenji's window centres every variant; leave share_windows and start out."
+            )
         if "ROI" in (name.upper() for name in self.scores) and self.roi is None:
             raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
 

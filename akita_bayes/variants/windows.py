@@ -148,9 +148,17 @@ def _junction(
 def centred(variant: records.Variant, geometry: Geometry, sizes: Mapping[str, int]) -> Pair:
     """Basenji's windows: the variant's first base at L/2 - 1, the longer allele trimmed.
 
+    Alleles are taken by their letters, be they a copy of what lies beside them or not.
+
     The longer allele's window starts half the length difference later, so its flanks are shifted
     against the other's by that much; kept for parity only.
     """
+    if variant.kind in ("DUP", "INV"):
+        letters = variant.ref if variant.swapped else variant.alt
+        end = variant.position + len(variant.ref)
+        variant = variant._replace(
+            kind="INS", start=variant.position, end=end, inserted=letters.upper()
+        )
     window = geometry.seq_length
     start = variant.position - (window // 2 - 1)
     longer_by = len(variant.inserted) - (variant.end - variant.start)

@@ -256,6 +256,7 @@ def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp
     ("options", "message"),
     [
         ({"window": "centred"}, "window is"),
+        ({"window": "basenji", "share_windows": 64}, "centres every variant"),
         ({"draws": -1}, "0 or more"),
         ({"scores": ("ROI",)}, "needs a BED"),
         ({"scores": ("SCX",)}, "no score is called"),
@@ -275,6 +276,12 @@ def test_targets_and_region_select(small_model, variety, long_genome):
     assert [c for c in one.columns if c.startswith("SCD")] == ["SCD:1"]
     same = whole[(whole["chrom"] == "chr1") & whole["pos"].between(991, 1600)]
     pd.testing.assert_series_equal(one["SCD:1"], same["SCD:1"].reset_index(drop=True), rtol=1e-5)
+    with genome.Genome(long_genome) as opened:
+        rows = list(records.read(variety, opened))
+    of_rows = score(
+        small_model, rows, long_genome, targets=(1,), region=regions.Region("chr1", 990, 1600)
+    )
+    pd.testing.assert_series_equal(one["SCD:1"], of_rows["SCD:1"])
 
 
 def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
@@ -316,6 +323,19 @@ def test_a_group_is_longer_while_its_reference_is_the_same(
     assert windows_predicted == [most + 1, 10 + 1]
     apart = score(small_model, write_vcf(line(places[-1]), header=HEADER), long_genome, start=1936)
     np.testing.assert_array_equal(columns(together, "SCD")[-1], columns(apart, "SCD")[0])
+
+
+def test_basenji_window_takes_a_written_copy_by_its_letters(small_model, long_genome, write_vcf):
+    copied = CHR1[2000:2060]
+    path = write_vcf(line(2060, alt=CHR1[2059] + copied), header=HEADER)
+    table = score(small_model, path, long_genome, window="basenji")
+    assert table["type"][0] == "DUP"
+    start = 2059 - (L // 2 - 1)
+    changed = CHR1[:2060] + copied + CHR1[2060:]
+    ref = naive_maps(small_model, CHR1, start)
+    alt = naive_maps(small_model, changed, start + len(copied) // 2)
+    expected = np.sqrt(((alt - ref) ** 2).sum((0, 1)) / 2)
+    np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
 
 
 def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
