@@ -218,7 +218,8 @@ def _draw(
         for rank, row in enumerate(strongest, 1):
             target = int(np.abs(scored.values[first][row]).argmax())
             what = shown.collect(scorer, scored.variants[row], target=target, annotation=annotation)
-            path = Path(options.out_dir) / "maps" / f"{rank:03d}_row{row}_target{target}.png"
+            name = f"{rank:03d}_row{row}_target{scorer.target_names[target]}.png"
+            path = Path(options.out_dir) / "maps" / name
             with files.atomic(path) as temporary:
                 plots.figure(what).savefig(temporary, dpi=150)
             advance(1)

@@ -71,6 +71,13 @@ def test_reads_basenjis_command_line(folder, tmp_path):
     assert len(list((tmp_path / "maps").glob("*.png"))) == 4
 
 
+def test_figures_name_targets_as_the_table_does(folder, tmp_path):
+    assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1") == 0
+    assert "\tSCD:1\n" in (tmp_path / "scores.tsv").read_text()
+    (figure,) = (tmp_path / "maps").iterdir()
+    assert figure.name.endswith("_target1.png")
+
+
 def test_counts_swapped_alleles(folder, tmp_path, capsys):
     text = (folder / "variants.vcf").read_text()
     assert run(folder, tmp_path / "as_they_are") == 0
