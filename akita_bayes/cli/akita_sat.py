@@ -86,47 +86,43 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _scan(options: argparse.Namespace) -> None:
     from akita_bayes import regions
     from akita_bayes.models import load
-    from akita_bayes.variants import saturation
+    from akita_bayes.variants import options as settings
+    from akita_bayes.variants import saturation, scanning
 
     places = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
     if not places:
         raise errors.DataError(f"{options.regions}: holds no region.")
     if not options.method:
         raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
-    step = options.step or max(options.width // 2, 1)
+    sweep = saturation.Sweep(options.width, options.step, options.repeats, options.steps)
     for region in places:
         for method in options.method:
-            saturation.check(region, method, width=options.width, step=step)
+            saturation.check(region, method, sweep)
+    chosen = settings.Options(
+        scores=options.stats,
+        head=options.head,
+        targets=options.targets,
+        draws=options.draws,
+        seed=options.seed,
+        rc=options.rc,
+        shifts=options.shifts,
+    )
     pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
     model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
-    scans = []
     with console.progress("Scanning", len(places) * len(options.method)) as advance:
-        for region in places:
-            for method in options.method:
-                scans.append(
-                    saturation.saturation(
-                        model,
-                        region,
-                        fasta=options.fasta,
-                        method=method,
-                        scores=options.stats,
-                        width=options.width,
-                        step=options.step,
-                        repeats=options.repeats,
-                        steps=options.steps,
-                        draws=options.draws,
-                        seed=options.seed,
-                        batch_size=options.batch_size,
-                        head=options.head,
-                        targets=options.targets,
-                        rc=options.rc,
-                        shifts=options.shifts,
-                    )
-                )
-                advance(1)
-    _write(model, options, scans)
-    count = len(scans)
-    console.stdout.print(f"{count} scans are in {options.out_dir}.", highlight=False)
+        scans = scanning.scan_regions(
+            model,
+            places,
+            options.method,
+            fasta=options.fasta,
+            out_dir=options.out_dir,
+            sweep=sweep,
+            options=chosen,
+            batch_size=options.batch_size,
+            advance=advance,
+        )
+    _draw(scans, Path(options.out_dir) / "logos")
+    console.stdout.print(f"{len(scans)} scans are in {options.out_dir}.", highlight=False)
 
 
 def _middle(region: "regions.Region", bases: int | None) -> "regions.Region":
@@ -136,32 +132,15 @@ def _middle(region: "regions.Region", bases: int | None) -> "regions.Region":
     return region._replace(start=start, end=start + bases)
 
 
-def _write(model: Any, options: argparse.Namespace, scans: "list[saturation.Scan]") -> None:
+def _draw(scans: "list[saturation.Scan]", folder: Path) -> None:
     from akita_bayes import files
-    from akita_bayes.data.genome import Genome
     from akita_bayes.plots import saturation as plots
-    from akita_bayes.variants import scans as writers
-    from akita_bayes.variants import scoring
 
-    out_dir = Path(options.out_dir)
-    about = {
-        "model_digest": scoring.model_digest(model),
-        "genome_digest": files.digest(options.fasta),
-        "stats": ",".join(options.stats),
-        "draws": options.draws,
-        "seed": options.seed,
-    }
-    writers.write_h5(out_dir / "sat.h5", scans, about)
-    with Genome(options.fasta) as genome:
-        sizes = genome.sizes
-    for method in options.method:
-        of_method = [scan for scan in scans if scan.method == method]
-        for name, values in of_method[0].values.items():
-            for target in range(values.shape[-1]):
-                stem = out_dir / "tracks" / f"{method}_{name}_t{target}"
-                writers.write_bedgraph(f"{stem}.bedgraph", of_method, name, target)
-                writers.write_bigwig(f"{stem}.bw", of_method, name, target, sizes)
-                for number, scan in enumerate(of_method):
-                    path = out_dir / "logos" / f"{number:03d}_{method}_{name}_t{target}.png"
-                    with files.atomic(path) as temporary:
-                        plots.figure(scan, name, target=target).savefig(temporary, dpi=150)
+    numbers: dict[regions.Region, int] = {}
+    for scan in scans:
+        number = numbers.setdefault(scan.region, len(numbers))
+        for name in scan.values:
+            for column, target in enumerate(scan.targets):
+                path = folder / f"{number:03d}_{scan.method}_{name}_t{target}.png"
+                with files.atomic(path) as temporary:
+                    plots.figure(scan, name, column=column).savefig(temporary, dpi=150)

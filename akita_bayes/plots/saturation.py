@@ -15,15 +15,15 @@ LETTERS = 150  # a longer region is drawn as bars: its letters could not be read
 _BAR = "#0072B2"
 
 
-def figure(scan: Scan, name: str, *, target: int = 0) -> matplotlib.figure.Figure:
+def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figure:
     """Draws one score of one target.
 
     Args:
         scan: As `saturation` returns it.
         name: Score.
-        target: Number of the target.
+        column: Of the values' last axis; its target is `scan.targets[column]`.
     """
-    track = scan.track(name)[:, target]
+    track = scan.track(name)[:, column]
     every = scan.method == "ism"
     width = float(np.clip(0.16 * len(track), 6, 16))
     made = matplotlib.figure.Figure(
@@ -40,13 +40,13 @@ def figure(scan: Scan, name: str, *, target: int = 0) -> matplotlib.figure.Figur
     rows[0].set_ylabel(f"{name}, {scan.method}", fontsize=9)
     rows[0].spines[["top", "right"]].set_visible(False)
     if every:
-        _changes(made, rows[1], scan.values[name][..., target].T, edges)
+        _changes(made, rows[1], scan.values[name][..., column].T, edges)
     rows[-1].set_xlim(edges[0], edges[-1])
     rows[-1].ticklabel_format(axis="x", style="plain", useOffset=False)
     rows[-1].set_xlabel(scan.region.chrom, fontsize=9)
     for axes in rows:
         axes.tick_params(labelsize=8)
-    made.suptitle(str(scan.region), fontsize=10)
+    made.suptitle(f"{scan.region}, target {scan.targets[column]}", fontsize=10)
     return made
 
 

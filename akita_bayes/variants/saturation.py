@@ -28,6 +28,31 @@ EDITS = ("ism", "deletion", "shuffle")
 GRADIENTS = ("gradient", "integrated")
 METHODS = (*EDITS, *GRADIENTS)
 
+Values = dict[str, NDArray[np.float32]]
+Found = tuple[NDArray[np.intp], int, Values, Values]  # the last fields of a Scan
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """How a region is gone through, beside what decides scores.
+
+    Attributes:
+        width: Bases of a deleted or shuffled window.
+        step: Bases between windows; None for half the width.
+        repeats: Shuffles of every window, whose scores are averaged.
+        steps: Points on the path of integrated gradients.
+    """
+
+    width: int = 20
+    step: int | None = None
+    repeats: int = 3
+    steps: int = 16
+
+    @property
+    def spacing(self) -> int:
+        """Bases between windows."""
+        return self.step or max(self.width // 2, 1)
+
 
 class Scan(NamedTuple):
     """What every place of a region does.
@@ -36,6 +61,7 @@ class Scan(NamedTuple):
         region: The region.
         letters: Its bases, upper case.
         method: One of METHODS.
+        targets: Numbers of the head's targets, in the order of the values' last axis.
         starts: First base of every edit or position, from the region's start. [K].
         width: Bases of an edit; 1 for single bases.
         values: Score name, or "SSD" for gradients, -> [K, 4, T] of base changes in the order
@@ -46,10 +72,11 @@ class Scan(NamedTuple):
     region: regions.Region
     letters: str
     method: str
+    targets: tuple[int, ...]
     starts: NDArray[np.intp]
     width: int
-    values: dict[str, NDArray[np.float32]]
-    sd: dict[str, NDArray[np.float32]]
+    values: Values
+    sd: Values
 
     def track(self, name: str) -> NDArray[np.float32]:
         """One value per base of the region, NaN where nothing covers it. [L, T].
@@ -109,38 +136,15 @@ def saturation(
         VariantError: An unknown method, or a region that the window cannot hold.
     """
     region = regions.parse(region) if isinstance(region, str) else region
-    step = step or max(width // 2, 1)
-    check(region, method, width=width, step=step)
+    sweep = Sweep(width, step, repeats, steps)
+    check(region, method, sweep)
     chosen = settings.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
-        letters = genome.fetch(region).upper()
-        geometry = settings.geometry_of(model, chosen.head)
-        settings.check_shifts(chosen.shifts, geometry)
-        room = geometry.seq_length - 2 * geometry.crop_bp
-        if region.width > room:
-            raise errors.VariantError(
-                f"{region} is wider than the {room:,} bases that a window's map shows; split it."
-            )
-        start = windows.snapped(
-            (region.start + region.end) // 2 - geometry.seq_length // 2, geometry.bin_width
-        )
-        if method in GRADIENTS:
-            from akita_bayes.variants import gradients
-
-            values, sd = gradients.attributions(
-                model, genome, region, start, method=method, steps=steps, options=chosen
-            )
-            places = np.arange(region.width)
-            return Scan(region, letters, method, places, 1, {"SSD": values}, sd)
-        scorer = engine.Engine(
-            model, genome, dataclasses.replace(chosen, start=start), batch_size=batch_size
-        )
-        if method == "ism":
-            return _every_base(scorer, region, letters, advance)
-        return _windows(scorer, region, letters, method, width, step, repeats, seed, advance)
+        scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)
+        return scanner.scan(region, method, advance=advance)
 
 
-def check(region: regions.Region, method: str, *, width: int, step: int) -> None:
+def check(region: regions.Region, method: str, sweep: Sweep) -> None:
     """Refuses what no scan can do, before any work.
 
     Raises:
@@ -151,71 +155,140 @@ def check(region: regions.Region, method: str, *, width: int, step: int) -> None
             f'no method is called "{method}".{errors.did_you_mean(method, METHODS)} '
             f"Known: {', '.join(METHODS)}."
         )
-    if method in ("deletion", "shuffle") and (not 1 <= width <= region.width or step < 1):
+    slides = method in ("deletion", "shuffle")
+    if slides and not (1 <= sweep.width <= region.width and sweep.spacing >= 1):
         raise errors.VariantError(
-            f"windows of {width} bases, {step} apart, do not fit into {region}."
+            f"windows of {sweep.width} bases, {sweep.spacing} apart, do not fit into {region}."
         )
 
 
-def _every_base(
-    scorer: engine.Engine,
-    region: regions.Region,
-    letters: str,
-    advance: Callable[[int], None] | None,
-) -> Scan:
-    rows, cells = [], []
-    for place, letter in enumerate(letters):
-        for number, base in enumerate(dna.ALPHABET):
-            if letter in dna.ALPHABET and base != letter:
-                rows.append(_edit("SNV", region, place, 1, letter, base))
-                cells.append((place, number))
-    scored = scorer.score(rows, advance=advance)
-    at = tuple(np.array(cells, int).reshape(-1, 2).T)
-    unknown = np.array([letter not in dna.ALPHABET for letter in letters])
+class Scanner:
+    """A model, a genome and options, ready to scan regions.
 
-    def spread(column: NDArray[np.float32]) -> NDArray[np.float32]:
-        values = np.zeros((len(letters), 4, column.shape[-1]), np.float32)
-        values[at] = column
-        values[unknown] = np.nan
-        return values
+    Args:
+        model: What `build` or `load_model` returns.
+        genome: Reference.
+        sweep: How regions are gone through.
+        options: What to score and how.
+        batch_size: Windows computed at a time.
 
-    places = np.arange(len(letters))
-    return Scan(region, letters, "ism", places, 1, *_spread(scored, spread))
+    Raises:
+        VariantError: An option does not suit the model.
+    """
 
+    def __init__(
+        self,
+        model: Any,
+        genome: Genome,
+        sweep: Sweep,
+        options: settings.Options,
+        *,
+        batch_size: int | None = None,
+    ) -> None:
+        self._model, self._genome = model, genome
+        self._sweep, self._options = sweep, options
+        self._engine = engine.Engine(model, genome, options, batch_size=batch_size)
+        self._geometry = self._engine.geometry
 
-def _windows(
-    scorer: engine.Engine,
-    region: regions.Region,
-    letters: str,
-    method: str,
-    width: int,
-    step: int,
-    repeats: int,
-    seed: int,
-    advance: Callable[[int], None] | None,
-) -> Scan:
-    starts = np.arange(0, region.width - width + 1, step)
-    rows: list[records.Variant] = []
-    for start in starts:
-        piece = letters[start : start + width]
-        if method == "deletion":
-            rows.append(_edit("DEL", region, int(start), width, piece, ""))
-        else:
-            rows.extend(
-                _edit("MNV", region, int(start), width, piece, shuffled)
-                for shuffled in _shuffles(piece, repeats, [seed, region.start + int(start)])
+    def scan(
+        self, region: regions.Region, method: str, *, advance: Callable[[int], None] | None = None
+    ) -> Scan:
+        """Scans a region that `check` lets through.
+
+        Args:
+            region: The region.
+            method: One of METHODS.
+            advance: Called with the number of edits that were scored.
+
+        Raises:
+            VariantError: The window cannot hold the region.
+        """
+        letters = self._genome.fetch(region).upper()
+        length = self._geometry.seq_length
+        room = length - 2 * self._geometry.crop_bp
+        if region.width > room:
+            raise errors.VariantError(
+                f"{region} is wider than the {room:,} bases that a window's map shows; split it."
             )
-    scored = scorer.score(rows, advance=advance)
+        start = windows.snapped(
+            (region.start + region.end) // 2 - length // 2, self._geometry.bin_width
+        )
+        self._engine.options = dataclasses.replace(self._options, start=start)
+        if method in GRADIENTS:
+            found = self._gradients(region, start, method)
+        elif method == "ism":
+            found = self._every_base(region, letters, advance)
+        else:
+            found = self._windows(region, letters, method, advance)
+        targets = tuple(int(name) for name in self._engine.target_names)
+        return Scan(region, letters, method, targets, *found)
 
-    def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
-        return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
+    def _gradients(self, region: regions.Region, start: int, method: str) -> Found:
+        from akita_bayes.variants import gradients
 
-    return Scan(region, letters, method, starts, width, *_spread(scored, averaged))
+        values, sd = gradients.attributions(
+            self._model,
+            self._genome,
+            region,
+            start,
+            method=method,
+            steps=self._sweep.steps,
+            options=self._options,
+        )
+        return np.arange(region.width), 1, {"SSD": values}, sd
+
+    def _every_base(
+        self, region: regions.Region, letters: str, advance: Callable[[int], None] | None
+    ) -> Found:
+        rows, cells = [], []
+        for place, letter in enumerate(letters):
+            for number, base in enumerate(dna.ALPHABET):
+                if letter in dna.ALPHABET and base != letter:
+                    rows.append(_edit("SNV", region, place, 1, letter, base))
+                    cells.append((place, number))
+        scored = self._engine.score(rows, advance=advance)
+        at = tuple(np.array(cells, int).reshape(-1, 2).T)
+        unknown = np.array([letter not in dna.ALPHABET for letter in letters])
+
+        def spread(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            values = np.zeros((len(letters), 4, column.shape[-1]), np.float32)
+            values[at] = column
+            values[unknown] = np.nan
+            return values
+
+        return np.arange(len(letters)), 1, *_spread(scored, spread)
+
+    def _windows(
+        self,
+        region: regions.Region,
+        letters: str,
+        method: str,
+        advance: Callable[[int], None] | None,
+    ) -> Found:
+        width, repeats = self._sweep.width, self._sweep.repeats
+        starts = np.arange(0, region.width - width + 1, self._sweep.spacing)
+        rows: list[records.Variant] = []
+        for start in starts.tolist():
+            piece = letters[start : start + width]
+            if method == "deletion":
+                rows.append(_edit("DEL", region, start, width, piece, ""))
+            else:
+                seed = [self._options.seed, region.start + start]
+                rows.extend(
+                    _edit("MNV", region, start, width, piece, shuffled)
+                    for shuffled in _shuffles(piece, repeats, seed)
+                )
+        scored = self._engine.score(rows, advance=advance)
+
+        def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
+
+        return starts, width, *_spread(scored, averaged)
 
 
 def _spread(
     scored: results.Scored, shape: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+) -> tuple[Values, Values]:
     values = {name: shape(column) for name, column in scored.values.items()}
     sd = {
         name: shape(column)

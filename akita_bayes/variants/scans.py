@@ -16,7 +16,8 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
     """Writes `sat.h5`: a group for every region and method, `{number}/{method}`.
 
     Each holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
-    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `method`, `width`.
+    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `method`, `width`, and `targets`, the
+    numbers of the head's targets.
 
     Args:
         path: File name.
@@ -42,16 +43,24 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
                     "strand": "+",
                     "method": scan.method,
                     "width": scan.width,
+                    "targets": scan.targets,
                 }
             )
         file.attrs.update(attributes)
 
 
-def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, target: int) -> None:
-    """Writes one value per base of all regions, sorted; bases without a value are left out."""
+def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, column: int) -> None:
+    """Writes one value per base of all regions, sorted; bases without a value are left out.
+
+    Args:
+        path: File name.
+        scans: Scans of one method.
+        name: Score.
+        column: Of the values' last axis; its target is `targets[column]` of a scan.
+    """
     lines = [
         f"{chrom}\t{place}\t{place + 1}\t{value:.7g}\n"
-        for chrom, places, values in _sorted(scans, name, target)
+        for chrom, places, values in _sorted(scans, name, column)
         for place, value in zip(places, values, strict=True)
     ]
     with files.atomic(path) as temporary:
@@ -59,7 +68,7 @@ def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, target: i
 
 
 def write_bigwig(
-    path: str | Path, scans: Sequence[Scan], name: str, target: int, sizes: dict[str, int]
+    path: str | Path, scans: Sequence[Scan], name: str, column: int, sizes: dict[str, int]
 ) -> None:
     """Writes the same as a bigWig.
 
@@ -67,7 +76,7 @@ def write_bigwig(
         path: File name.
         scans: Scans of one method.
         name: Score.
-        target: Number of the target.
+        column: Of the values' last axis.
         sizes: Bases of every chromosome.
     """
     order = {chrom: number for number, chrom in enumerate(sizes)}
@@ -75,20 +84,20 @@ def write_bigwig(
         file = pyBigWig.open(str(temporary), "w")
         file.addHeader(list(sizes.items()))
         for chrom, places, values in sorted(
-            _sorted(scans, name, target), key=lambda track: order[track[0]]
+            _sorted(scans, name, column), key=lambda track: order[track[0]]
         ):
             file.addEntries(chrom, places.tolist(), values=values.tolist(), span=1)
         file.close()
 
 
 def _sorted(
-    scans: Sequence[Scan], name: str, target: int
+    scans: Sequence[Scan], name: str, column: int
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Per chromosome, places and values; where regions overlap, the first in the list counts."""
     found: dict[str, dict[int, float]] = {}
     for scan in scans:
         held = found.setdefault(scan.region.chrom, {})
-        for offset, value in enumerate(scan.track(name)[:, target]):
+        for offset, value in enumerate(scan.track(name)[:, column]):
             if np.isfinite(value):
                 held.setdefault(scan.region.start + offset, float(value))
     return [

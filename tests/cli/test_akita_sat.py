@@ -28,16 +28,34 @@ def run(folder, out, *options):
 
 
 def test_writes_every_region_by_every_method(folder, tmp_path):
-    assert run(folder, tmp_path, "--method", "ism,gradient", "-l", "8", "--targets", "1") == 0
+    options = ["--method", "ism,gradient", "-l", "8", "--targets", "1", "--rc", "--shifts", "1,0"]
+    assert run(folder, tmp_path, *options) == 0
     with h5py.File(tmp_path / "sat.h5") as file:
         assert file["0/ism/SCD"].shape == (8, 4, 1)
         assert file["1/gradient/SSD"].shape == (8, 4, 1)
         assert (file["0/ism"].attrs["start"], file["0/ism"].attrs["end"]) == (506, 514)
+        assert file["1/gradient"].attrs["targets"].tolist() == [1]
         expected = file["0/ism/SCD"][:, :, 0].sum(1) / 3
-    with pyBigWig.open(str(tmp_path / "tracks" / "ism_SCD_t0.bw")) as track:
+        about = dict(file.attrs)
+    with pyBigWig.open(str(tmp_path / "tracks" / "ism_SCD_t1.bw")) as track:
         np.testing.assert_allclose(track.values("chr1", 506, 514), expected, rtol=1e-5)
-    assert len(list((tmp_path / "logos").glob("*.png"))) == 4
-    assert (tmp_path / "tracks" / "gradient_SSD_t0.bedgraph").exists()
+    assert sorted(path.name for path in (tmp_path / "logos").iterdir()) == [
+        f"00{number}_{what}_t1.png" for number in (0, 1) for what in ("gradient_SSD", "ism_SCD")
+    ]
+    assert (tmp_path / "tracks" / "gradient_SSD_t1.bedgraph").exists()
+    assert len(about["model_digest"]) == len(about["genome_digest"]) == 64
+    decided = {"scores": ["SCD"], "head": None, "targets": [1], "rc": True, "shifts": [1, 0]}
+    decided |= {"draws": 0, "seed": 0, "width": 20, "step": 10, "repeats": 3, "steps": 16}
+    assert json.loads(about["options"]).items() >= decided.items()
+
+
+def test_targets_keep_their_numbers(folder, tmp_path):
+    assert run(folder, tmp_path / "all", "-l", "4") == 0
+    assert run(folder, tmp_path / "one", "-l", "4", "--targets", "1") == 0
+    for name in ("ism_SCD_t1.bedgraph", "ism_SCD_t1.bw"):
+        one, both = (tmp_path / out / "tracks" / name for out in ("one", "all"))
+        assert one.read_bytes() == both.read_bytes()
+    assert not list((tmp_path / "one").rglob("*_t0*"))
 
 
 @pytest.mark.parametrize(

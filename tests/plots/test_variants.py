@@ -102,7 +102,7 @@ def test_scans_are_drawn_by_their_method(tmp_path, method):
     }[method]
     starts = np.array([0, 5]) if method == "deletion" else np.arange(10)
     made = saturation.Scan(
-        regions.Region("chr1", 100, 110), letters, method, starts,
+        regions.Region("chr1", 100, 110), letters, method, (0,), starts,
         5 if method == "deletion" else 1, {"SCD": values}, {},
     )  # fmt: skip
     figure = saturation_plots.figure(made, "SCD")

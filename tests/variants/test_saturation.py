@@ -31,6 +31,7 @@ def naive_scd(model, letters):
 def test_every_base_change_equals_the_naive_twin(small_model, long_genome):
     made = scan(small_model, long_genome, scores=("SCD", "SSD"))
     assert made.letters == CHR1[2000:2012]
+    assert made.targets == (0, 1)
     values = made.values["SCD"]
     assert values.shape == (12, 4, 2)
     for place in range(12):
@@ -96,6 +97,17 @@ def test_gradient_is_the_slope(strip_model, long_genome):
     step[2000 - start + place] = 1e-2 * x[2000 - start + place]
     slope = (strength(strip_model, x + step) - strength(strip_model, x - step)) / 2e-2
     np.testing.assert_allclose(made.track("SSD")[place], slope, rtol=0.05, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", saturation.METHODS)
+def test_targets_are_known_by_their_numbers(small_model, long_genome, method):
+    both = scan(small_model, long_genome, method=method, width=6, steps=2)
+    turned = scan(small_model, long_genome, method=method, width=6, steps=2, targets=(1, 0))
+    assert (both.targets, turned.targets) == ((0, 1), (1, 0))
+    (name,) = both.values
+    np.testing.assert_allclose(
+        turned.values[name], both.values[name][..., ::-1], rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", saturation.METHODS)

@@ -1,0 +1,79 @@
+"""Regions by methods into a directory: `sat.h5` and tracks of every method, score and target."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from akita_bayes import regions
+from akita_bayes.data.genome import Genome
+from akita_bayes.variants import saturation, scans, scoring
+from akita_bayes.variants.options import Options
+
+
+def scan_regions(
+    model: Any,
+    places: Sequence[regions.Region],
+    methods: Sequence[str],
+    *,
+    fasta: str | Path,
+    out_dir: str | Path,
+    sweep: saturation.Sweep,
+    options: Options,
+    batch_size: int | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[saturation.Scan]:
+    """Scans every region by every method and writes `sat.h5`, bedGraphs and bigWigs.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        places: Regions that `saturation.check` lets through.
+        methods: Of `saturation.METHODS`.
+        fasta: The genome.
+        out_dir: Folder of the outputs.
+        sweep: How regions are gone through.
+        options: What to score and how.
+        batch_size: Windows computed at a time.
+        advance: Called with 1 after every scan.
+
+    Returns:
+        The scans, region by region.
+
+    Raises:
+        VariantError: The model does not allow an option, or its window cannot hold a region.
+    """
+    found = []
+    with Genome(fasta) as genome:
+        scanner = saturation.Scanner(model, genome, sweep, options, batch_size=batch_size)
+        for place in places:
+            for method in methods:
+                found.append(scanner.scan(place, method))
+                advance(1)
+        sizes = genome.sizes
+    scans.write_h5(Path(out_dir) / "sat.h5", found, provenance(model, fasta, sweep, options))
+    for method in methods:
+        _write_tracks(
+            Path(out_dir) / "tracks", [scan for scan in found if scan.method == method], sizes
+        )
+    return found
+
+
+def provenance(
+    model: Any, fasta: str | Path, sweep: saturation.Sweep, options: Options
+) -> dict[str, Any]:
+    """What scans depend on, for the attributes of outputs."""
+    about = scoring.provenance(model, fasta, options)
+    swept = {**dataclasses.asdict(sweep), "step": sweep.spacing}
+    return {**about, "options": json.dumps(json.loads(about["options"]) | swept, sort_keys=True)}
+
+
+def _write_tracks(
+    folder: Path, of_method: Sequence[saturation.Scan], sizes: dict[str, int]
+) -> None:
+    first = of_method[0]
+    for name in first.values:
+        for column, target in enumerate(first.targets):
+            stem = folder / f"{first.method}_{name}_t{target}"
+            scans.write_bedgraph(f"{stem}.bedgraph", of_method, name, column)
+            scans.write_bigwig(f"{stem}.bw", of_method, name, column, sizes)
