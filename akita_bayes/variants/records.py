@@ -84,6 +84,10 @@ class Variant(NamedTuple):
         """True when the genome has the ALT: `start` to `inserted` then say how REF is made."""
         return SWAPPED in self.flags
 
+    def lies_in(self, region: regions.Region) -> bool:
+        """Whether POS is one of the region's bases."""
+        return self.chrom == region.chrom and region.start <= self.position < region.end
+
 
 def read(
     path: str | Path, genome: Any, *, region: regions.Region | None = None
@@ -95,20 +99,19 @@ def read(
     Args:
         path: The variant file.
         genome: A `data.genome.Genome`; checks REF and names chromosomes.
-        region: Only records whose POS lies here, by the genome's chromosome names.
+        region: Only records whose POS lies here.
 
     Raises:
         VariantError: The file is missing, is no VCF, or has a malformed line.
     """
+    if region is not None:
+        own = regions.own_name(region.chrom, genome.sizes)
+        region = region._replace(chrom=own or region.chrom)
     with vcf.opened(path) as file:
         for number, record in vcf.numbered(path, file):
             for variant in from_record(number, record, genome):
-                if region is None or _inside(variant, region):
+                if region is None or variant.lies_in(region):
                     yield variant
-
-
-def _inside(variant: Variant, region: regions.Region) -> bool:
-    return variant.chrom == region.chrom and region.start <= variant.position < region.end
 
 
 def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
@@ -119,7 +122,7 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
     coordinates what it does, as callers of structural variants write it; beside an ALT of letters
     it would leave open what ALT replaces, and is refused unless the genome has it.
     """
-    chrom = reconcile(record.chrom, genome.sizes)
+    chrom = regions.own_name(record.chrom, genome.sizes)
     columns = str(record).rstrip("\n").split("\t")
     info = dict(part.partition("=")[::2] for part in columns[7].split(";"))
     alts = [] if columns[4] in ("", ".") else columns[4].split(",")
@@ -142,15 +145,6 @@ def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
         if problem and not _skipped(alt):
             row = row._replace(reason=problem)
         yield row._replace(ref=base.ref)
-
-
-def reconcile(chrom: str, sizes: Mapping[str, int]) -> str | None:
-    """The genome's name for a chromosome: itself, with or without `chr`, M as MT; else None."""
-    bare = chrom.removeprefix("chr")
-    names = [chrom, bare, f"chr{bare}"]
-    if bare in ("M", "MT"):
-        names += ["M", "MT", "chrM", "chrMT"]
-    return next((name for name in names if name in sizes), None)
 
 
 def _spelled(row: Variant, chrom: str | None, genome: Any) -> str:
@@ -243,7 +237,7 @@ def _letters(row: Variant, info: Mapping[str, str], genome: Any) -> Variant:
 def _insertion(row: Variant, named: str, genome: Any) -> Variant:
     """Names an insertion DUP when, moved as far left as it goes, it repeats the bases after it."""
     size = len(row.inserted)
-    chrom = reconcile(row.chrom, genome.sizes)
+    chrom = regions.own_name(row.chrom, genome.sizes)
     if chrom is None or (named != "DUP" and size < STRUCTURAL_LENGTH):
         return row._replace(kind="INS")
     before = genome.padded(chrom, row.start - size, row.start).upper()
@@ -317,7 +311,7 @@ def _breakend(row: Variant, genome: Any) -> Variant:
     match = _BREAKEND.match(row.alt)
     if match is None or bool(match["before"]) == bool(match["after"]):
         return row._replace(reason=f"breakend {_short(row.alt)} has none of the four forms")
-    chrom = reconcile(match["chrom"], genome.sizes)
+    chrom = regions.own_name(match["chrom"], genome.sizes)
     if chrom is None:
         return row._replace(reason=f"mate chromosome {match['chrom']} is not in the genome")
     position = int(match["position"]) - 1

@@ -194,7 +194,14 @@ def test_bcf_gz_and_index_read_alike(write_vcf, toy_genome, tmp_path):
         list(records.read(tmp_path / "gzip.vcf.gz", toy_genome))
 
 
-def test_region_selects_but_keeps_numbers(write_vcf, toy_genome):
+@pytest.mark.parametrize("chrom", ["chr1", "1"])
+def test_region_selects_but_keeps_numbers(write_vcf, toy_genome, chrom):
     path = write_vcf("chr1 5 T C", "chr1 20 T C", "chr2 5 g A")
-    rows = list(records.read(path, toy_genome, region=regions.Region("chr1", 10, 40)))
+    rows = list(records.read(path, toy_genome, region=regions.Region(chrom, 10, 40)))
     assert [(r.record, r.position) for r in rows] == [(1, 19)]
+
+
+def test_a_region_counts_from_0_without_its_end(write_vcf, toy_genome):
+    path = write_vcf("chr1 5 T C", "chr1 6 G C", "chr1 9 A C", "chr1 10 A C")
+    rows = records.read(path, toy_genome, region=regions.parse("chr1:5-9"))
+    assert [row.position + 1 for row in rows] == [6, 9]
