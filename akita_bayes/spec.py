@@ -22,6 +22,9 @@ __all__ = ["BlockSpec", "ElboSpec", "HeadSpec", "ModelSpec", "Spec", "SwaSpec", 
 OUTPUT_BLOCKS = ("final", "dense", "dense_variational", "Dense", "Conv1D")
 """Blocks that end in their activation: the global one is no default for these."""
 
+POSTERIOR_BLOCKS = ("normal_latent", "dense_variational")
+"""Blocks that hold a distribution, as does any block whose `variational` is true."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -161,6 +164,7 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
     )
     spec = Spec(train=train, model=model)
     _check_claims(spec, claims)
+    _check_posteriors(spec)
     return spec
 
 
@@ -254,6 +258,23 @@ def _check_claims(spec: Spec, claims: legacy.Claims) -> None:
                 f"{' or '.join(map(str, dict.fromkeys(held)))}; Basenji never read this key, "
                 "so correct it or leave it out."
             )
+
+
+def holds_posterior(block: BlockSpec) -> bool:
+    """Whether a block holds a distribution over latents or weights."""
+    return block.name in POSTERIOR_BLOCKS or bool(block.arguments.get("variational"))
+
+
+def _check_posteriors(spec: Spec) -> None:
+    """A divergence, which is a sum, beside a mean error collapses the posterior onto the prior."""
+    parts = [("trunk", spec.model.trunk), *((head.key, head.blocks) for head in spec.model.heads)]
+    for key, blocks in parts:
+        for index, block in enumerate(blocks):
+            if holds_posterior(block) and spec.train.loss != "elbo":
+                raise errors.SpecError(
+                    f"model.{key}[{index}]: {block.name} holds a posterior, which train.loss "
+                    f'"{spec.train.loss}" would train to be its prior; write "loss": "elbo".'
+                )
 
 
 def _natural(text: str) -> list[Any]:

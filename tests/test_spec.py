@@ -29,7 +29,12 @@ VOCABULARY = {
         "one_to_two": {"operation": ("mean", str)},
         "cropping_2d": {"cropping": (REQUIRED, int)},
         "upper_tri": {"diagonal_offset": (2, int)},
-        "final": {"units": (REQUIRED, int), "activation": ("linear", str | None)},
+        "normal_latent": {"units": (64, int)},
+        "final": {
+            "units": (REQUIRED, int),
+            "activation": ("linear", str | None),
+            "variational": (False, bool),
+        },
     }.items()
 }
 
@@ -228,6 +233,26 @@ def test_the_elbo_has_its_own_options_with_defaults():
     value["train"] = {"loss": "elbo", "elbo": {"kl_wait": 5}}
     with pytest.raises(errors.SpecError, match=r'^train\.elbo\.kl_wait: .* mean "kl_weight"'):
         parse(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "model.trunk[1]",
+            {"name": "normal_latent"},
+            r"^model\.trunk\[1\]: normal_latent holds a posterior, which train\.loss \"mse\" would"
+            r' .*; write "loss": "elbo"\.$',
+        ),
+        ("model.head_hic[3].variational", True, r"^model\.head_hic\[3\]: final holds a posterior"),
+    ],
+)
+def test_a_posterior_is_trained_by_the_elbo_alone(path: str, value: Any, message: str):
+    whole = changed(path, value)
+    with pytest.raises(errors.SpecError, match=message):
+        parse(whole)
+    whole["train"]["loss"] = "elbo"
+    assert parse(whole).train.elbo is not None
 
 
 def test_old_spellings_mean_what_they_meant():

@@ -93,7 +93,7 @@ def small_model():
 @pytest.fixture(scope="session")
 def latent_model():
     """The same with a Gaussian latent before the pairs."""
-    spec = tiny.spec_json()
+    spec = tiny.spec_json(loss="elbo")
     latent = {"name": "normal_latent", "units": 5, "initial_scale": 0.5}
     spec["model"]["head_hic"].insert(0, latent)
     return randomised(spec, seed=4)
@@ -153,6 +153,7 @@ def strip_model():
 def strip_latent_model():
     """A head whose first convolution sees negative numbers, so it is not separable."""
     spec = strip_spec()
+    spec["train"]["loss"] = "elbo"
     latent = {"name": "normal_latent", "units": 5, "initial_scale": 0.5}
     spec["model"]["head_hic"].insert(0, latent)
     return randomised(spec, seed=6)
