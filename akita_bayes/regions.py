@@ -35,7 +35,9 @@ class Region(NamedTuple):
 
 
 def parse(text: str) -> Region:
-    """Reads `chr1:1,000-2,000` as bases 1000..1999 counted from 0 (the UCSC file convention).
+    """Reads `chr1:1,000-2,000` as bases 1000..1999 counted from 0, as BED, cooler and bioframe do.
+
+    Tabix, bcftools and the UCSC browser would read it from 1: one base more, on the left.
 
     Raises:
         DataError: The text has another form, or its end is not right of its start.

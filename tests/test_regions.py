@@ -1,5 +1,6 @@
 import gzip
 
+import cooler.util
 import pytest
 
 from akita_bayes import errors, regions
@@ -17,6 +18,11 @@ Region = regions.Region
 )
 def test_a_region_is_read_with_or_without_commas(text: str, region: regions.Region):
     assert regions.parse(text) == region
+
+
+def test_a_region_is_what_cooler_reads():
+    text = "chr1:1,000-2,000"
+    assert tuple(regions.parse(text)) == cooler.util.parse_region_string(text)
 
 
 @pytest.mark.parametrize("text", ["chr1", "chr1:5", "chr1:5-", "chr1:-5-9", "chr1:a-b", ":1-2", ""])

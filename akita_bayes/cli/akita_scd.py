@@ -101,7 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--intervals", help="JSON of intervals fitted to variants of known effect; with --draws"
     )
-    parser.add_argument("--region", help="only records here, as chr1:1,000-2,000")
+    parser.add_argument(
+        "--region",
+        help="only records here; chr1:1,000-2,000 is POS 1,001 to 2,000, as for cooler, not tabix",
+    )
     parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")

@@ -116,6 +116,16 @@ def test_shards_region_targets_and_null(folder, tmp_path):
         assert np.isfinite(file["SCD_quantile"][0]).all()
 
 
+def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        akita_scd.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "chr1:1,000-2,000 is POS 1,001 to 2,000" in told
+    assert run(folder, tmp_path, "--region", "chr1:500-700") == 0
+    with h5py.File(tmp_path / "scd.h5") as file:
+        assert file["pos"][:].tolist() == [600, 600, 700]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
