@@ -89,14 +89,18 @@ def _scan(options: argparse.Namespace) -> None:
     from akita_bayes.variants import options as settings
     from akita_bayes.variants import saturation, scanning
 
-    places = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
+    lines = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
+    places, methods = list(dict.fromkeys(lines)), list(dict.fromkeys(options.method))
     if not places:
         raise errors.DataError(f"{options.regions}: holds no region.")
-    if not options.method:
+    if not methods:
         raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
+    if len(places) < len(lines):
+        count = f"{len(lines)} lines name {len(places)} regions"
+        console.stdout.print(f"{count}; each is scanned once.", highlight=False)
     sweep = saturation.Sweep(options.width, options.step, options.repeats, options.steps)
     for region in places:
-        for method in options.method:
+        for method in methods:
             saturation.check(region, method, sweep)
     chosen = settings.Options(
         scores=options.stats,
@@ -109,11 +113,11 @@ def _scan(options: argparse.Namespace) -> None:
     )
     pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
     model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
-    with console.progress("Scanning", len(places) * len(options.method)) as advance:
+    with console.progress("Scanning", len(places) * len(methods)) as advance:
         scans = scanning.scan_regions(
             model,
             places,
-            options.method,
+            methods,
             fasta=options.fasta,
             out_dir=options.out_dir,
             sweep=sweep,
@@ -135,12 +139,11 @@ def _middle(region: "regions.Region", bases: int | None) -> "regions.Region":
 def _draw(scans: "list[saturation.Scan]", folder: Path) -> None:
     from akita_bayes import files
     from akita_bayes.plots import saturation as plots
+    from akita_bayes.variants import scans as naming
 
-    numbers: dict[regions.Region, int] = {}
     for scan in scans:
-        number = numbers.setdefault(scan.region, len(numbers))
         for name in scan.values:
             for column, target in enumerate(scan.targets):
-                path = folder / f"{number:03d}_{scan.method}_{name}_t{target}.png"
-                with files.atomic(path) as temporary:
+                what = f"{naming.file_name(scan.region)}_{scan.method}_{name}_t{target}"
+                with files.atomic(folder / f"{what}.png") as temporary:
                     plots.figure(scan, name, column=column).savefig(temporary, dpi=150)

@@ -28,8 +28,8 @@ def scan_regions(
 
     Args:
         model: What `build` or `load_model` returns.
-        places: Regions that `saturation.check` lets through.
-        methods: Of `saturation.METHODS`.
+        places: Regions that `saturation.check` lets through, each once.
+        methods: Of `saturation.METHODS`, each once.
         fasta: The genome.
         out_dir: Folder of the outputs.
         sweep: How regions are gone through.

@@ -1,5 +1,6 @@
 """Scans of regions as files: HDF5, bedGraph and bigWig."""
 
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,22 @@ import h5py
 import numpy as np
 import pyBigWig
 
-from akita_bayes import dna, files
+from akita_bayes import dna, files, regions
 from akita_bayes.variants.saturation import Scan
 
 
+def group_name(region: regions.Region) -> str:
+    """A region as `chr1:506-514`, counted as in a BED; URL quotes for what a name cannot hold."""
+    return f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
+
+
+def file_name(region: regions.Region) -> str:
+    """The same without the colon, which copying commands take for the end of a host's name."""
+    return group_name(region).replace(":", "_")
+
+
 def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
-    """Writes `sat.h5`: a group for every region and method, `{number}/{method}`.
+    """Writes `sat.h5`: a group for every region and method, as `chr1:506-514/ism`.
 
     Each holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
     `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `method`, `width`, and `targets`, the
@@ -21,14 +32,12 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
 
     Args:
         path: File name.
-        scans: Scans of one or more regions.
+        scans: Scans that differ in region or method.
         attributes: Of the file.
     """
-    numbers: dict[Any, int] = {}
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for scan in scans:
-            number = numbers.setdefault(scan.region, len(numbers))
-            group = file.create_group(f"{number}/{scan.method}")
+            group = file.create_group(f"{group_name(scan.region)}/{scan.method}")
             group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
             group["starts"] = scan.starts
             for name, values in scan.values.items():

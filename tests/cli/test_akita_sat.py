@@ -22,8 +22,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(folder, out, *options):
-    paths = [str(folder / name) for name in ("params.json", "model.keras", "regions.bed")]
+def run(folder, out, *options, bed="regions.bed"):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", bed)]
     return akita_sat.main([*paths, "-f", str(folder / "genome.fa"), "-o", str(out), *options])
 
 
@@ -31,16 +31,21 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
     options = ["--method", "ism,gradient", "-l", "8", "--targets", "1", "--rc", "--shifts", "1,0"]
     assert run(folder, tmp_path, *options) == 0
     with h5py.File(tmp_path / "sat.h5") as file:
-        assert file["0/ism/SCD"].shape == (8, 4, 1)
-        assert file["1/gradient/SSD"].shape == (8, 4, 1)
-        assert (file["0/ism"].attrs["start"], file["0/ism"].attrs["end"]) == (506, 514)
-        assert file["1/gradient"].attrs["targets"].tolist() == [1]
-        expected = file["0/ism/SCD"][:, :, 0].sum(1) / 3
+        assert file["chr1:506-514/ism/SCD"].shape == (8, 4, 1)
+        assert file["chr1:302-310/gradient/SSD"].shape == (8, 4, 1)
+        assert (file["chr1:506-514/ism"].attrs["start"], file["chr1:506-514/ism"].attrs["end"]) == (
+            506,
+            514,
+        )
+        assert file["chr1:302-310/gradient"].attrs["targets"].tolist() == [1]
+        expected = file["chr1:506-514/ism/SCD"][:, :, 0].sum(1) / 3
         about = dict(file.attrs)
     with pyBigWig.open(str(tmp_path / "tracks" / "ism_SCD_t1.bw")) as track:
         np.testing.assert_allclose(track.values("chr1", 506, 514), expected, rtol=1e-5)
     assert sorted(path.name for path in (tmp_path / "logos").iterdir()) == [
-        f"00{number}_{what}_t1.png" for number in (0, 1) for what in ("gradient_SSD", "ism_SCD")
+        f"chr1_{place}_{what}_t1.png"
+        for place in ("302-310", "506-514")
+        for what in ("gradient_SSD", "ism_SCD")
     ]
     assert (tmp_path / "tracks" / "gradient_SSD_t1.bedgraph").exists()
     assert len(about["model_digest"]) == len(about["genome_digest"]) == 64
@@ -56,6 +61,20 @@ def test_targets_keep_their_numbers(folder, tmp_path):
         one, both = (tmp_path / out / "tracks" / name for out in ("one", "all"))
         assert one.read_bytes() == both.read_bytes()
     assert not list((tmp_path / "one").rglob("*_t0*"))
+
+
+def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
+    (tmp_path / "twice.bed").write_text(
+        "chr1\t500\t520\tone\nchr1\t300\t312\nchr1\t500\t520\ttwo\nchr1\t502\t518\n"
+    )
+    options = ["--method", "ism,ism", "-l", "4"]
+    assert run(folder, tmp_path / "out", *options, bed=tmp_path / "twice.bed") == 0
+    with h5py.File(tmp_path / "out" / "sat.h5") as file:
+        assert sorted(file) == ["chr1:304-308", "chr1:508-512"]
+        assert [list(group) for group in file.values()] == [["ism"], ["ism"]]
+    told = " ".join(capsys.readouterr().out.split())
+    assert "4 lines name 2 regions; each is scanned once." in told
+    assert "2 scans are in" in told
 
 
 @pytest.mark.parametrize(

@@ -171,8 +171,8 @@ def test_files_hold_what_was_scanned(small_model, long_genome, tmp_path):
     ]
     scans.write_h5(tmp_path / "sat.h5", made, {"seed": 3})
     with h5py.File(tmp_path / "sat.h5") as file:
-        assert sorted(file) == ["0", "1"]
-        group = file["1/ism"]
+        assert sorted(file) == ["chr1:2000-2012", "chr1:2100-2105"]
+        group = file["chr1:2000-2012/ism"]
         assert (group.attrs["chr"], group.attrs["start"], group.attrs["end"]) == REGION
         np.testing.assert_array_equal(group["seqs"][:], dna.to_one_hot(CHR1[2000:2012]))
         np.testing.assert_array_equal(group["SCD"][:], made[2].values["SCD"])
@@ -187,3 +187,11 @@ def test_files_hold_what_was_scanned(small_model, long_genome, tmp_path):
     with pyBigWig.open(str(tmp_path / "t.bw")) as file:
         np.testing.assert_allclose(file.values("chr1", 2000, 2012), expected[:12], rtol=1e-5)
         assert np.isnan(file.values("chr1", 2012, 2100)).all()
+
+
+def test_regions_are_named_by_what_files_can_hold():
+    assert scans.group_name(REGION) == "chr1:2000-2012"
+    assert scans.file_name(REGION) == "chr1_2000-2012"
+    slashed = regions.Region("a/b:c", 1, 2)
+    assert scans.group_name(slashed) == "a%2Fb%3Ac:1-2"
+    assert scans.file_name(slashed) == "a%2Fb%3Ac_1-2"
