@@ -42,8 +42,8 @@ class Summary(NamedTuple):
 
     Attributes:
         rows: Alleles read.
-        scored: Alleles with scores; those of this shard only while others are missing.
-        reasons: Reason -> number of alleles without scores.
+        scored: Alleles with scores in the parts that are there, whichever shard made them.
+        reasons: Reason -> number of alleles without scores, in the same parts.
         complete: True when every part is there and the outputs are written.
         results: All rows when complete.
     """
@@ -101,10 +101,14 @@ def score_file(
         advance: Called as `advance(rows, total=...)` after every part.
 
     Raises:
-        VariantError: No allele can be scored, and why not; or the targets are not the head's.
+        VariantError: No allele can be scored, and why not; the targets are not the head's; or the
+            annotated file would take the place of the variants.
     """
     out_dir = Path(out_dir)
     options = options or Options()
+    annotated = out_dir.resolve() / _annotated_name(variants, compress)
+    if annotated == Path(variants).resolve():
+        raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
         scorer = engine.Engine(model, genome, options, batch_size=batch_size)
         names = _chosen(targets, scorer)
@@ -138,7 +142,9 @@ def score_file(
     whole = results.joined(parts) if parts else scorer.score([])
     complete = len(parts) == len(found)
     if complete:
-        _write(out_dir, variants, whole, names, about, compress)
+        writers.write_h5(out_dir / "scd.h5", whole, names, about)
+        writers.write_table(out_dir / "scores.tsv", whole, names)
+        writers.write_vcf(annotated, variants, whole, about)
     return _summary(rows, whole, complete)
 
 
@@ -172,23 +178,11 @@ def _chosen(targets: writers.Targets | None, scorer: engine.Engine) -> writers.T
     return writers.Targets(*([column[number] for number in numbers] for column in targets))
 
 
-def _write(
-    out_dir: Path,
-    variants: str | Path,
-    whole: results.Scored,
-    targets: writers.Targets,
-    about: dict[str, Any],
-    compress: bool,
-) -> None:
-    writers.write_h5(out_dir / "scd.h5", whole, targets, about)
-    writers.write_table(out_dir / "scores.tsv", whole, targets)
+def _annotated_name(variants: str | Path, compress: bool) -> str:
     stem = Path(variants).name
     for suffix in (".gz", ".vcf", ".bcf"):
         stem = stem.removesuffix(suffix)
-    name = f"{stem}.scored.vcf" + (".gz" if compress else "")
-    if (out_dir / name).resolve() == Path(variants).resolve():
-        raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
-    writers.write_vcf(out_dir / name, variants, whole, about)
+    return f"{stem}.scored.vcf" + (".gz" if compress else "")
 
 
 def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any]:

@@ -138,6 +138,31 @@ def test_a_shard_may_have_nothing_to_do(small_model, vcf, long_genome, tmp_path)
     assert not (tmp_path / "scd.h5").exists()
 
 
+def test_a_summary_counts_the_parts_of_every_shard(small_model, vcf, long_genome, tmp_path):
+    counts = []
+    for number in (0, 2, 1):
+        summary = run(small_model, vcf, long_genome, tmp_path, shard=scoring.Shard(number, 3))
+        counts.append((summary.scored, sum(summary.reasons.values())))
+    assert counts == [(3, 1), (5, 1), (7, 2)]  # of 4, 6 and 9 alleles
+
+
+def test_the_variants_are_not_overwritten_through_a_link(small_model, vcf, long_genome, tmp_path):
+    """A link elsewhere to the input is replaced; the input itself, under another name, is not."""
+    out = tmp_path / "out"
+    out.mkdir()
+    held = vcf.rename(out / "toy.scored.vcf").read_text()
+    vcf.symlink_to(out / "toy.scored.vcf")
+    with pytest.raises(errors.VariantError, match="would be overwritten"):
+        run(small_model, vcf, long_genome, out)
+    assert not (out / "parts").exists()
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "toy.scored.vcf").symlink_to(vcf)
+    run(small_model, vcf, long_genome, again)
+    assert not (again / "toy.scored.vcf").is_symlink()
+    assert vcf.read_text() == held
+
+
 def test_names_are_those_of_the_heads_targets(small_model, vcf, long_genome, tmp_path):
     with pytest.raises(errors.VariantError, match="1 targets are named, but the head has 2"):
         run(small_model, vcf, long_genome, tmp_path, targets=writers.Targets(["HFF"], ["one"]))
