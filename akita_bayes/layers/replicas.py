@@ -39,7 +39,8 @@ def total(x: Any) -> Any:
 def share(draw: Callable[[Any], Any], x: Any) -> Any:
     """This replica's part of what is drawn at random for every example of the global batch.
 
-    Replicas hold generators in the same state; so two of them see together what one would.
+    Replicas hold generators in the same state and batches of the same size; so two of them see
+    together what one would.
 
     Args:
         draw: Number of examples -> [that many, ...].

@@ -22,10 +22,22 @@ class Feed:
     Attributes:
         split: The split; its batch size is the global one.
         strategy: Who reads it.
+
+    Raises:
+        RunError: The replicas cannot share a batch equally, as what they draw at random for their
+            examples supposes (`layers.replicas.share`).
     """
 
     split: dataset.Split
     strategy: tf.distribute.Strategy
+
+    def __post_init__(self) -> None:
+        replicas = self.strategy.num_replicas_in_sync
+        if self.split.batch_size % replicas:
+            raise errors.RunError(
+                f"train.batch_size: {self.split.batch_size} cannot be shared equally by "
+                f"{replicas} replicas; make it a multiple."
+            )
 
     @property
     def steps(self) -> int:
@@ -69,11 +81,6 @@ class Feed:
     ) -> tf.data.Dataset:
         """A worker's own files, in batches of one replica."""
         replicas = context.num_replicas_in_sync
-        if self.split.batch_size % replicas:
-            raise errors.RunError(
-                f"train.batch_size: {self.split.batch_size} cannot be shared equally by "
-                f"{replicas} replicas; make it a multiple."
-            )
         mine = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
         mine = dataclasses.replace(mine, batch_size=self.split.batch_size // replicas)
         local = replicas // context.num_input_pipelines

@@ -167,15 +167,6 @@ def test_one_head_of_several_can_be_trained_and_its_trunk_restored(mouse, tmp_pa
     assert np.abs(restored - start).max() < 0.05 < np.abs(drawn_anew - start).max()
 
 
-def test_the_order_of_several_data_sets_is_a_function_of_seed_and_epoch():
-    first = batches.interleaving([5, 3, 2], seed=1, epoch=0)
-    assert list(np.bincount(first)) == [5, 3, 2]
-    np.testing.assert_array_equal(first, batches.interleaving([5, 3, 2], seed=1, epoch=0))
-    assert list(first) != sorted(first)
-    assert list(first) != list(batches.interleaving([5, 3, 2], seed=1, epoch=1))
-    assert list(first) != list(batches.interleaving([5, 3, 2], seed=2, epoch=0))
-
-
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_learns_and_leaves_a_float32_model(data, tmp_path, precision):
     spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=2))

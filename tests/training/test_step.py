@@ -91,7 +91,7 @@ def replica_spec(**train):
         optimizer="sgd",
         learning_rate=0.05,
         momentum=0.9,
-        batch_size=5,
+        batch_size=4,
         clip_norm=0.05,
         model={"augment_shift": 0, "l2_scale": 0.001},
         **train,
@@ -101,7 +101,7 @@ def replica_spec(**train):
 
 
 def test_two_replicas_reach_the_weights_of_one(tmp_path):
-    """A batch of 5 is shared 3 to 2, pixels are masked unevenly, and every gradient is clipped."""
+    """Pixels are masked unevenly, every gradient is clipped, the last batch to judge by is half."""
     data = tiny.write_data(tmp_path / "data")
     raw = replica_spec()
     (tmp_path / "spec.json").write_text(json.dumps(raw), encoding="utf-8")
@@ -127,8 +127,8 @@ def test_two_replicas_reach_the_weights_of_one(tmp_path):
 def test_the_limit_of_that_test_does_bind():
     spec = zoo.parse_spec(replica_spec())
     model = build.build(spec)
-    target = np.stack([record.target for record in tiny.records(5)])
-    batch = batch_of(tiny.one_hot(5), target)
+    target = np.stack([record.target for record in tiny.records(4)])
+    batch = batch_of(tiny.one_hot(4), target)
     norms = [
         float(tf.norm(g)) for g in one_step(spec, model, clipping.none).gradients(batch).values
     ]
