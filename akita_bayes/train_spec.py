@@ -18,7 +18,8 @@ class ElboSpec(Frozen):
             one sample alone.
         samples: Draws of z per example; above 1 the importance-weighted bound is used.
         reduction: "elbo" sums both terms over pixels and latents and divides both by the number of
-            pixels; "paper" takes a mean squared error beside a sum of KL, as was published.
+            pixels of a map, measured or not; "paper" takes a mean squared error beside a sum of KL,
+            as was published.
         observation_noise: What the learned noise of the Gaussian likelihood depends on.
         initial_noise: Observation noise at the first step, in units of the target.
     """

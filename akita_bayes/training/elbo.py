@@ -1,15 +1,17 @@
 r"""The negative evidence lower bound, both terms on one scale.
 
-For an example with measured pixels i = 1..n, observation noise s_i and latents z ~ q(z | x),
+For an example with measured pixels i, observation noise s_i and latents z ~ q(z | x),
 
     log p(y | z) = - sum_i [ (y_i - f_i(z))^2 / (2 s_i^2) + log s_i + log(2 pi) / 2 ]
-    loss = ( - E_q[log p(y | z)] + beta KL(q || p) ) / n
+    loss = ( - E_q[log p(y | z)] + beta KL(q || p) ) / (P T)
 
-with beta growing linearly to `kl_weight` over `kl_warmup` epochs. Free bits replace each latent
-channel's divergence, summed over its positions, by no less than `free_bits` a position (Kingma et
-al. 2016). K > 1 samples give the importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
+with all P T pixels of a map below, measured or not, so that the mean over examples is the bound of
+the data, but for one constant. beta grows linearly to `kl_weight` over `kl_warmup` epochs. Free
+bits replace each latent channel's divergence, summed over its positions, by no less than
+`free_bits` a position (Kingma et al. 2016). K > 1 samples give the importance-weighted bound
+(Burda, Grosse & Salakhutdinov 2016)
 
-    loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / n.
+    loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
 `reduction: "paper"` is the objective of Attention to Bayes with the sign of its KL corrected: the
 *mean* squared error beside beta times the *sum* of the divergence; docs/errata.md says why it
@@ -26,6 +28,7 @@ from keras import ops
 from akita_bayes import errors, train_spec
 from akita_bayes.layers import noise, stochastic
 from akita_bayes.models import cut
+from akita_bayes.training import losses
 from akita_bayes.training import objective as objective_
 
 Tensor: TypeAlias = Any
@@ -92,13 +95,12 @@ class Elbo:
             prediction = ops.cast(model(batch["sequence"], training=training), "float32")
         likelihood = self._likelihood(batch, prediction)
         columns = self._columns(likelihood, divergences)
-        pixels = _pixels(batch["mask"])
         if self.elbo.reduction == "paper":
-            squared = ops.where(batch["mask"], batch["target"] - prediction, 0.0) ** 2
-            error = ops.sum(squared, axis=tuple(range(1, len(squared.shape)))) / pixels
+            error = losses.mse(batch["target"], prediction, batch["mask"])
             loss = error + beta * columns["kl"]
         else:
-            loss = (beta * self._penalised(likelihood, divergences) - likelihood) / pixels
+            bound = likelihood - beta * self._penalised(likelihood, divergences)
+            loss = -bound / _pixels(prediction)
         return objective_.Terms(loss, objective_.penalty(model), columns, prediction)
 
     def remark(self, row: Mapping[str, float]) -> str | None:
@@ -127,7 +129,7 @@ class Elbo:
         bound = ops.logsumexp(ops.stack(weights), axis=0) - math.log(self.elbo.samples)
         penalty = objective_.penalty(self.cut.encoder) + objective_.penalty(self.cut.decoder)
         return objective_.Terms(
-            -bound / _pixels(batch["mask"]),
+            -bound / _pixels(predictions[0]),
             penalty,
             {name: sum(each[name] for each in columns) / len(columns) for name in columns[0]},
             sum(predictions) / len(predictions),
@@ -171,10 +173,9 @@ class Elbo:
         return 1 / self.examples if divergence.weight is None else divergence.weight
 
 
-def _pixels(mask: Tensor) -> Tensor:
-    """Measured pixels of every example, at least 1. [B]."""
-    counted = ops.sum(ops.cast(mask, "float32"), axis=tuple(range(1, len(mask.shape))))
-    return ops.maximum(counted, 1.0)
+def _pixels(prediction: Tensor) -> int:
+    """Pixels of a map, all targets together. [B, P, T] -> P T."""
+    return math.prod(prediction.shape[1:])
 
 
 def _over_dimensions(kl: Tensor) -> Tensor:

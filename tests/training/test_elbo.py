@@ -16,11 +16,11 @@ from tests import tiny
 LATENT = {"name": "normal_latent", "units": 3, "initial_scale": 0.3}
 
 
-def network(units=4, seed=0, sd=0.5):
+def network(units=4, seed=0, sd=0.5, scale=0.4):
     """z ~ q(z | x) of 3 positions, decoded to 3 pixels of 2 targets."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((3, 4), name="sequence")
-    z = latent.NormalLatent(units, initial_scale=0.4)(inputs)
+    z = latent.NormalLatent(units, initial_scale=scale)(inputs)
     outputs = noise.ObservationNoise(initial=sd)(keras.layers.Dense(2)(z))
     return keras.Model(inputs, outputs)
 
@@ -51,7 +51,7 @@ def test_log_likelihood_is_the_sum_of_normal_densities_over_measured_pixels():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_the_loss_is_the_negative_bound_over_the_number_of_measured_pixels():
+def test_the_loss_is_the_negative_bound_over_the_number_of_pixels():
     model, data = network(), batch()
     terms = objective(model, kl_weight=2.0)(model, data, False)
     q = model.layers[1].posterior(data["sequence"])
@@ -64,7 +64,20 @@ def test_the_loss_is_the_negative_bound_over_the_number_of_measured_pixels():
     likelihood = np.where(mask, density, 0).sum((1, 2))
     np.testing.assert_allclose(terms.columns["kl"], kl, rtol=1e-4)
     np.testing.assert_allclose(terms.columns["log_likelihood"], likelihood, rtol=1e-4)
-    np.testing.assert_allclose(terms.loss, (2 * kl - likelihood) / mask.sum((1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(terms.loss, (2 * kl - likelihood) / 6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"samples": 2, "kl_weight": 0.0}], ids=str)
+def test_the_mean_loss_is_the_bound_of_the_data_whatever_was_measured_where(options):
+    """An example weighs what was measured of it; one that never was, its divergence alone."""
+    model, data = network(scale=1e-4), batch()
+    data["mask"] = ops.convert_to_tensor(np.arange(6).reshape(3, 2) < np.arange(5)[:, None, None])
+    bound = objective(model, **options)
+    terms = bound(model, data, bound.cut is not None)
+    likelihood, kl = (terms.columns[name].numpy() for name in ("log_likelihood", "kl"))
+    assert likelihood[0] == 0 < kl[0]
+    nats = options.get("kl_weight", 1) * kl - likelihood
+    np.testing.assert_allclose(np.mean(terms.loss), nats.mean() / 6, rtol=1e-3)
 
 
 def test_the_paper_s_objective_is_a_mean_error_beside_a_sum_of_kl():
@@ -92,8 +105,7 @@ def test_free_bits_punish_no_less_than_they_allow_and_leave_what_exceeds():
     tiny_allowance = objective(model, free_bits=1e-6)(model, data, False)
     np.testing.assert_allclose(tiny_allowance.loss, plain.loss, rtol=1e-5)
     generous = objective(model, free_bits=50.0)(model, data, False)
-    pixels = data["mask"].numpy().sum((1, 2))
-    spent = (50.0 * 3 * 4 - plain.columns["log_likelihood"].numpy()) / pixels
+    spent = (50.0 * 3 * 4 - plain.columns["log_likelihood"].numpy()) / 6
     np.testing.assert_allclose(generous.loss, spent, rtol=1e-5)
 
 
