@@ -15,6 +15,7 @@ from akita_bayes.cli import console
 
 if TYPE_CHECKING:
     from akita_bayes import regions
+    from akita_bayes.data.genome import Genome
     from akita_bayes.variants import saturation
 
 
@@ -84,24 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scan(options: argparse.Namespace) -> None:
-    from akita_bayes import regions
+    from akita_bayes.data import genome as genomes
     from akita_bayes.models import load
     from akita_bayes.variants import options as settings
     from akita_bayes.variants import saturation, scanning
 
-    lines = [_middle(region, options.mut_len) for region, _ in regions.read_bed(options.regions)]
-    places, methods = list(dict.fromkeys(lines)), list(dict.fromkeys(options.method))
-    if not places:
-        raise errors.DataError(f"{options.regions}: holds no region.")
+    methods = list(dict.fromkeys(options.method))
     if not methods:
         raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
-    if len(places) < len(lines):
-        count = f"{len(lines)} lines name {len(places)} regions"
-        console.stdout.print(f"{count}; each is scanned once.", highlight=False)
     sweep = saturation.Sweep(options.width, options.step, options.repeats, options.steps)
-    for region in places:
-        for method in methods:
-            saturation.check(region, method, sweep)
+    with genomes.Genome(options.fasta) as genome:
+        places = _places(options.regions, options.mut_len, genome)
+        for region in places:
+            for method in methods:
+                saturation.check(region, method, sweep, genome)
     chosen = settings.Options(
         scores=options.stats,
         head=options.head,
@@ -127,6 +124,20 @@ def _scan(options: argparse.Namespace) -> None:
         )
     _draw(scans, Path(options.out_dir) / "logos")
     console.stdout.print(f"{len(scans)} scans are in {options.out_dir}.", highlight=False)
+
+
+def _places(path: str, bases: int | None, genome: "Genome") -> "list[regions.Region]":
+    """The middles of all regions of a BED, each once."""
+    from akita_bayes import regions
+
+    lines = [_middle(region, bases) for region, _ in regions.read_bed(path, names=genome.sizes)]
+    if not lines:
+        raise errors.DataError(f"{path}: holds no region.")
+    places = list(dict.fromkeys(lines))
+    if len(places) < len(lines):
+        count = f"{len(lines)} lines name {len(places)} regions"
+        console.stdout.print(f"{count}; each is scanned once.", highlight=False)
+    return places
 
 
 def _middle(region: "regions.Region", bases: int | None) -> "regions.Region":

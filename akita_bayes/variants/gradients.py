@@ -18,6 +18,24 @@ from akita_bayes.variants.options import Options
 Values = NDArray[np.float32]
 
 
+def check(model: Any, options: Options) -> None:
+    """Refuses what has no gradients, before any work.
+
+    Raises:
+        VariantError: The model is an exported one, through which no gradient passes; or its draws
+            are of SWAG.
+    """
+    members = _members(model)
+    if not all(isinstance(member, build.Network) for member in members):
+        raise errors.VariantError("gradients need the network itself; load the run directory.")
+    if options.draws and any(member.swag_draws is not None for member in members):
+        raise errors.VariantError("gradients have no SWAG draws; leave out draws.")
+
+
+def _members(model: Any) -> tuple[Any, ...]:
+    return model.members if isinstance(model, Ensemble) else (model,)
+
+
 def attributions(
     model: Any,
     genome: Genome,
@@ -31,6 +49,7 @@ def attributions(
     """Mean over draws, and their standard deviation, of gradient x input or integrated gradients.
 
     Both strands and all shifts that the options ask for are averaged. Formulas: `saturation`.
+    `check` says what the model must be.
 
     Args:
         model: A network or an ensemble.
@@ -43,15 +62,8 @@ def attributions(
 
     Returns:
         [L, 4, T], zero but for the base that is there; and {"SSD": the same} or {}.
-
-    Raises:
-        VariantError: The model is an exported one, through which no gradient passes.
     """
-    members = model.members if isinstance(model, Ensemble) else (model,)
-    if not all(isinstance(member, build.Network) for member in members):
-        raise errors.VariantError("gradients need the network itself; load the run directory.")
-    if options.draws and any(member.swag_draws is not None for member in members):
-        raise errors.VariantError("gradients have no SWAG draws; leave out draws.")
+    members = _members(model)
     name = predict.head_name(model, options.head)
     assert name is not None
     count = posterior.Sampler(model, head=name).count(options.draws) if options.draws else 0

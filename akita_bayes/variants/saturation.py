@@ -133,22 +133,26 @@ def saturation(
         **options: Further fields of `settings.Options`.
 
     Raises:
-        VariantError: An unknown method, or a region that the window cannot hold.
+        VariantError: An unknown method, one that the model does not allow, or a region that the
+            window cannot hold.
+        DataError: The region is not in the genome.
     """
     region = regions.parse(region) if isinstance(region, str) else region
     sweep = Sweep(width, step, repeats, steps)
-    check(region, method, sweep)
     chosen = settings.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
+        check(region, method, sweep, genome)
         scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)
+        scanner.check(region, method)
         return scanner.scan(region, method, advance=advance)
 
 
-def check(region: regions.Region, method: str, sweep: Sweep) -> None:
-    """Refuses what no scan can do, before any work.
+def check(region: regions.Region, method: str, sweep: Sweep, genome: Genome) -> None:
+    """Refuses what no scan can do, before a model is loaded.
 
     Raises:
         VariantError: An unknown method, or windows that do not fit into the region.
+        DataError: The chromosome is unknown or the region leaves it.
     """
     if method not in METHODS:
         raise errors.VariantError(
@@ -160,6 +164,7 @@ def check(region: regions.Region, method: str, sweep: Sweep) -> None:
         raise errors.VariantError(
             f"windows of {sweep.width} bases, {sweep.spacing} apart, do not fit into {region}."
         )
+    genome.fetch(region)
 
 
 class Scanner:
@@ -190,28 +195,36 @@ class Scanner:
         self._engine = engine.Engine(model, genome, options, batch_size=batch_size)
         self._geometry = self._engine.geometry
 
-    def scan(
-        self, region: regions.Region, method: str, *, advance: Callable[[int], None] | None = None
-    ) -> Scan:
-        """Scans a region that `check` lets through.
-
-        Args:
-            region: The region.
-            method: One of METHODS.
-            advance: Called with the number of edits that were scored.
+    def check(self, region: regions.Region, method: str) -> None:
+        """Refuses what this model cannot scan, before any work.
 
         Raises:
-            VariantError: The window cannot hold the region.
+            VariantError: The window cannot hold the region, or no gradient passes the model.
         """
-        letters = self._genome.fetch(region).upper()
-        length = self._geometry.seq_length
-        room = length - 2 * self._geometry.crop_bp
+        room = self._geometry.seq_length - 2 * self._geometry.crop_bp
         if region.width > room:
             raise errors.VariantError(
                 f"{region} is wider than the {room:,} bases that a window's map shows; split it."
             )
+        if method in GRADIENTS:
+            from akita_bayes.variants import gradients
+
+            gradients.check(self._model, self._options)
+
+    def scan(
+        self, region: regions.Region, method: str, *, advance: Callable[[int], None] | None = None
+    ) -> Scan:
+        """Scans a region.
+
+        Args:
+            region: A region that both functions called `check` let through.
+            method: One of METHODS.
+            advance: Called with the number of edits that were scored.
+        """
+        letters = self._genome.fetch(region).upper()
         start = windows.snapped(
-            (region.start + region.end) // 2 - length // 2, self._geometry.bin_width
+            (region.start + region.end) // 2 - self._geometry.seq_length // 2,
+            self._geometry.bin_width,
         )
         self._engine.options = dataclasses.replace(self._options, start=start)
         if method in GRADIENTS:

@@ -41,15 +41,18 @@ def scan_regions(
         The scans, region by region.
 
     Raises:
-        VariantError: The model does not allow an option, or its window cannot hold a region.
+        VariantError: The model does not allow an option or method, or its window cannot hold a
+            region; nothing has been scanned then.
     """
     found = []
     with Genome(fasta) as genome:
         scanner = saturation.Scanner(model, genome, sweep, options, batch_size=batch_size)
-        for place in places:
-            for method in methods:
-                found.append(scanner.scan(place, method))
-                advance(1)
+        wanted = [(place, method) for place in places for method in methods]
+        for place, method in wanted:
+            scanner.check(place, method)
+        for place, method in wanted:
+            found.append(scanner.scan(place, method))
+            advance(1)
         sizes = genome.sizes
     scans.write_h5(Path(out_dir) / "sat.h5", found, provenance(model, fasta, sweep, options))
     for method in methods:

@@ -7,7 +7,8 @@ import pytest
 
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
-from akita_bayes.models import build, zoo
+from akita_bayes.models import build, export, load, zoo
+from akita_bayes.variants import saturation
 from tests import tiny
 
 
@@ -92,7 +93,47 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_windows_are_checked_before_any_scan(folder, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("line", "options", "message"),
+    [
+        (
+            "chr1 300 312",
+            ["--width", "15"],
+            "windows of 15 bases, 7 apart, do not fit into chr1:300",
+        ),
+        ("chr9 300 330", [], "no chromosome 'chr9'"),
+        ("chr1 980 1010", [], "chr1:980-1,010 leaves chr1, which has 1,000 bases"),
+    ],
+)
+def test_every_region_is_checked_before_the_model_is_loaded(
+    folder, tmp_path, capsys, monkeypatch, line, options, message
+):
     monkeypatch.setattr("akita_bayes.models.load.load_model", None)  # calling it is a TypeError
-    assert run(folder, tmp_path / "out", "--method", "ism,deletion", "--width", "15") == 2
-    assert "windows of 15 bases, 7 apart, do not fit into chr1:300-312" in capsys.readouterr().err
+    bed = tmp_path / "last.bed"
+    bed.write_text(f"chr1 500 520\n{line}\n")
+    options = ["--method", "ism,deletion", *options]
+    assert run(folder, tmp_path / "out", *options, bed=bed) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_every_region_and_method_is_checked_before_any_scan(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(saturation.Scanner, "scan", lambda *_, **__: pytest.fail("scanned"))
+    wide = tmp_path / "wide.bed"
+    wide.write_text("chr1 500 520\nchr1 300 500\n")
+    assert run(folder, tmp_path / "out", bed=wide) == 2
+    assert "chr1:300-500 is wider than the 192 bases" in capsys.readouterr().err
+    export.export(load.load_model(folder / "model.keras"), tmp_path / "saved")
+    arguments = [folder / "params.json", tmp_path / "saved", folder / "regions.bed"]
+    options = ["-f", folder / "genome.fa", "-o", tmp_path / "out", "--method", "ism,gradient"]
+    assert akita_sat.main(list(map(str, [*arguments, *options]))) == 2
+    assert "gradients need the network itself" in capsys.readouterr().err
+    assert run(folder, tmp_path / "out", "--method", "gradient", "--targets", "7") == 2
+    assert "the head has 2, counted from 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_chromosomes_may_be_named_without_chr(folder, tmp_path):
+    (tmp_path / "bare.bed").write_text("1\t500\t504\n")
+    assert run(folder, tmp_path / "out", bed=tmp_path / "bare.bed") == 0
+    with h5py.File(tmp_path / "out" / "sat.h5") as file:
+        assert list(file) == ["chr1:500-504"]

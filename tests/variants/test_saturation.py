@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import akita_bayes as ab
 from akita_bayes import dna, errors, regions
-from akita_bayes.models import predict
+from akita_bayes.models import export, load, predict
 from akita_bayes.variants import saturation, scans
 from tests.variants.conftest import LONG
 
@@ -160,6 +160,15 @@ def test_refuses(small_model, long_genome, options, message):
 def test_refuses_a_region_wider_than_the_map(small_model, long_genome):
     with pytest.raises(errors.VariantError, match="wider than the 192 bases"):
         ab.saturation(small_model, "chr1:1,000-1,200", fasta=long_genome)
+
+
+def test_refuses_gradients_where_there_are_none(small_model, long_genome, tmp_path, monkeypatch):
+    export.export(small_model, tmp_path / "saved")
+    with pytest.raises(errors.VariantError, match="need the network itself"):
+        scan(load.load_model(tmp_path / "saved"), long_genome, method="gradient")
+    monkeypatch.setattr(small_model, "swag_draws", np.zeros((2, 3), np.float32))
+    with pytest.raises(errors.VariantError, match="no SWAG draws"):
+        scan(small_model, long_genome, method="gradient", draws=2)
 
 
 def test_files_hold_what_was_scanned(small_model, long_genome, tmp_path):
