@@ -19,7 +19,7 @@ class RelativeAttention(keras.layers.Layer):
     Args:
         heads: Attention heads; C must be a multiple.
         key_size: Width of queries and keys per head; None takes C / heads.
-        num_position_features: Position features; None takes the even number below C / heads.
+        num_position_features: Position features, even; None takes the even number below C / heads.
         attention_dropout: Dropout of the attention weights.
         position_dropout: Dropout of the position features.
         initializer: Of all kernels but the output's, which is zero: a block starts as identity.
@@ -39,6 +39,13 @@ class RelativeAttention(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if num_position_features is not None and (
+            num_position_features < 2 or num_position_features % 2
+        ):
+            raise ValueError(
+                f"RelativeAttention: {num_position_features} position features cannot be halved "
+                "into masks and signed masks. Choose an even num_position_features of at least 2."
+            )
         self.heads = heads
         self.key_size = key_size
         self.num_position_features = num_position_features

@@ -55,6 +55,12 @@ def test_relative_attention_needs_heads_that_divide_the_channels():
         attention.RelativeAttention(heads=3).build((None, 5, 8))
 
 
+@pytest.mark.parametrize("features", [-2, 0, 1, 5])
+def test_position_features_come_in_pairs(features):
+    with pytest.raises(ValueError, match=rf"{features} position features cannot be halved .* even"):
+        attention.RelativeAttention(num_position_features=features)
+
+
 def test_central_masks_are_nested_then_signed():
     features = attention.central_mask_features(8, 6)[0]
     distances = np.arange(-7, 8)

@@ -116,10 +116,14 @@ def test_a_keras_file_holds_spec_weights_and_precision(tmp_path):
         assert np.array_equal(y, again(x)[head])
 
 
-def test_a_block_that_cannot_be_built_is_named_by_its_path():
+@pytest.mark.parametrize(
+    ("block", "argument", "value"),
+    [("transformer_encoder", "heads", 5), ("transformer_tower", "num_position_features", 3)],
+)
+def test_a_block_that_cannot_be_built_is_named_by_its_path(block, argument, value):
     raw = tiny.spec_json()
-    raw["model"]["trunk"].append({"name": "transformer_encoder", "heads": 5})
-    with pytest.raises(errors.SpecError, match=r"^model\.trunk\[1\]: transformer_encoder: "):
+    raw["model"]["trunk"].append({"name": block, argument: value})
+    with pytest.raises(errors.SpecError, match=rf"^model\.trunk\[1\]: {block}: .* {value} "):
         build.build(zoo.parse_spec(raw))
 
 
