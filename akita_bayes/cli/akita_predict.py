@@ -96,7 +96,7 @@ def _predict(options: argparse.Namespace) -> None:
             "draws": options.draws,
         }
         path = Path(options.out_dir) / predictions.NAME
-        size = options.batch_size or predict.default_batch_size(model)
+        size = options.batch_size or predict.batch_size(model.spec.model.seq_length)
         with (
             predictions.Writer(path, places, attributes) as writer,
             console.progress("Predicting", len(jobs)) as advance,

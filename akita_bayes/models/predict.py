@@ -92,11 +92,6 @@ def stream(
         yield {key: value / np.float32(len(views) * len(members)) for key, value in total.items()}
 
 
-def default_batch_size(model: Any) -> int:
-    """Windows that are computed at a time unless said otherwise."""
-    return max(1, min(BATCH_WINDOWS, BATCH_BASES // model.spec.model.seq_length))
-
-
 def forward(model: Any, x: NDArray) -> Outputs:
     """One inference pass, compiled once for all batch sizes. [B, L, 4] -> heads by name."""
     compiled = getattr(model, "_forward", None)

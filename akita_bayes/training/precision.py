@@ -1,26 +1,11 @@
-"""Mixed precision: the dtype policy while a model is made, and loss scaling for float16."""
+"""Loss scaling for float16; the dtype policy itself is that of the network (`models.build`)."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
-
-import keras
 
 from akita_bayes import errors
 
 _GROWTH_STEPS = 2000
 _SMALLEST = 2.0**-14
-
-
-@contextlib.contextmanager
-def policy(name: str) -> Iterator[None]:
-    """Makes layers under a Keras dtype policy: float32, mixed_bfloat16 or mixed_float16."""
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(previous)
 
 
 @dataclasses.dataclass

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,14 @@ FLOORS = {
     "evaluate": 4,
     "regulation": 4,
     "plots": 5,
-    "report": 5,
     "cli": 6,
 }
 SIBLINGS = {("simulate", "data"), ("regulation", "training")}
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
-NEVER = {("plots", "models"), ("report", "models")}
+NEVER = {("plots", "models")}
 GROUND = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
 HEAVY = {"tensorflow", "keras", "tensorflow_probability", "tf_keras"}
-INFERENCE = {"stochastic", "latent", "variational", "distributions"}
-"""The only layers that may use TensorFlow Probability."""
-
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
 }
@@ -98,6 +95,14 @@ def test_imports_go_down_or_stay_in_the_folder(module: str):
         assert (here, there) not in NEVER, f"{module} imports {other}"
 
 
+def test_every_folder_has_its_floor_here_and_on_the_page(repository: Path):
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
+    told = {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)/`", names)}
+    assert told == FLOORS
+    assert set(FLOORS) == {folder(module) for module in MODULES} - {""}
+
+
 def test_no_module_imports_itself_through_others():
     graph = {module: inner_imports(module, at_once=True) - {module} for module in MODULES}
     done: set[str] = set()
@@ -124,8 +129,8 @@ def test_layers_are_written_with_keras_ops():
             continue
         eager = {name.split(".")[0] for name, at_once in statements(module) if at_once}
         assert not eager & {"tensorflow", "tf_keras"}, module
-        if module.split(".")[-1] not in INFERENCE:
-            assert "tensorflow_probability" not in eager, module
+        every = {name.split(".")[0] for name, _ in statements(module)}
+        assert "tensorflow_probability" not in every, f"{module}: layers.distributions imports it"
 
 
 def test_no_file_is_long():
