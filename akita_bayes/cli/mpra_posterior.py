@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "--optima",
         type=console.positive_integer,
         default=2,
-        help="independent fits that start chains",
+        help="fits; chains start from the different modes that these end in",
     )
     parser.add_argument(
         "--starts", type=console.positive_integer, default=6, help="random starts of each fit"

@@ -27,6 +27,9 @@ CHUNK = 50
 POINTS = 16
 """Draws of all chains whose curvatures are averaged."""
 
+SPREAD = 2.0
+"""Standard deviations of Laplace's Gaussian by which chains start off a mode."""
+
 
 class Chunk(NamedTuple):
     """Consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and means over them."""
@@ -170,11 +173,16 @@ def precision(
 def begin_at(
     gaussian: gaussians.Laplace, starts: NDArray | None, chains: int, seed: int
 ) -> NDArray[np.float64]:
-    """Each chain at one of the optima, jittered by the width of the Gaussian. [C, D]."""
+    """Each chain at one of the modes in turn, off it by more than the posterior is wide. [C, D].
+
+    R-hat tells chains that have not forgotten their starts only if these lie farther apart than
+    draws do (Gelman and Rubin 1992). Refits of a bootstrap would not: along what the prior holds,
+    which is where chains are slow, they hardly differ.
+    """
     near = gaussian.mode[None] if starts is None else starts
     z = np.linalg.solve(gaussian.root, (near - gaussian.mode).T).T
     z = z[np.arange(chains) % len(z)]
-    return z + np.random.default_rng(seed).standard_normal(z.shape)
+    return z + SPREAD * np.random.default_rng(seed).standard_normal(z.shape)
 
 
 def _trace(_: Any, results: Any) -> tuple:

@@ -151,8 +151,8 @@ def sample(
     Args:
         likelihood: Gives the log-posterior; per-sequence arithmetic may be float32.
         gaussian: Laplace's approximation at the best optimum; its covariance preconditions.
-        starts: [n, D] the best optima found, n <= C; each chain starts near one of them in turn.
-            Only the optimum of `gaussian` when None.
+        starts: [n, D] modes, n <= C; each chain starts around one of them in turn, spread wider
+            than the posterior is (`nuts.begin_at`). Only that of `gaussian` when None.
         chains: Number C of chains.
         burn_in: Draws thrown away. After the first half the coordinates take the curvature where
             the chains have come to; the step size is adapted in both halves.

@@ -1,7 +1,7 @@
-"""From a mechanism and a table to its posterior: optima, Laplace, NUTS and the bootstrap."""
+"""From a mechanism and a table to its posterior: modes, Laplace, NUTS and the bootstrap."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,32 +11,27 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra, mpra_files
-from akita_bayes.regulation import fitting, hierarchy, laplace, posterior
-from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.regulation import fitting, laplace, modes, posterior
 
 logger = logging.getLogger(__name__)
-
-NEAR = 7.0
-"""Nats of evidence below the best at which an optimum starts no chain: it holds less than a
-thousandth of the posterior, and a chain may take long to find out of it."""
 
 
 class PosteriorRun(NamedTuple):
     """A posterior by three methods.
 
     Attributes:
-        fit: The best optimum, fitted to train and validation.
+        fit: That of the mode of most evidence, fitted to train and validation.
         gaussian: Laplace's approximation on all sequences.
         posterior: The draws of NUTS.
         refits: [B, D] of the weighted-likelihood bootstrap; empty when none were asked for.
-        optima: Log-posterior of the optimum of each fit, in nats, that of most evidence first.
+        modes: The different modes that fits have found, that of most evidence first.
     """
 
     fit: fitting.Fit
     gaussian: laplace.Laplace
     posterior: posterior.Posterior
     refits: NDArray[np.float64]
-    optima: tuple[float, ...]
+    modes: tuple[modes.Mode, ...]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Means and intervals of the same parameters by method."""
@@ -64,6 +59,7 @@ class PosteriorRun(NamedTuple):
                 for row in constants.to_dict("records")
             }
         table = self.posterior.table()
+        chains = self.posterior.theta.shape[0]
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
@@ -72,14 +68,23 @@ class PosteriorRun(NamedTuple):
                 "converged": self.posterior.converged,
                 "largest_r_hat": float(table["r_hat"].max()),
                 "least_effective_sample_size": float(table["ess"].min()),
-                "chains": self.posterior.theta.shape[0],
+                "chains": chains,
                 "draws_per_chain": self.posterior.theta.shape[1],
                 "divergent": self.posterior.divergent,
                 "acceptance": self.posterior.accepted,
                 "gradients_per_draw": self.posterior.leapfrogs,
                 "step_size": self.posterior.step_size,
-                "optima": list(self.optima),
-                "log_evidence_laplace": self.gaussian.log_evidence,
+                "modes": [
+                    {
+                        "log_density": mode.gaussian.log_density,
+                        "log_evidence": mode.log_evidence,
+                        "fits": mode.fits,
+                        "chains": started,
+                    }
+                    for mode, started in zip(
+                        self.modes, modes.chains(self.modes, chains), strict=True
+                    )
+                ],
                 "seconds": self.posterior.seconds,
             },
         }
@@ -107,8 +112,8 @@ def sample_posterior(
             (`posterior.smooth`).
         data: A table, or a directory or file of one.
         knots: Of the splines.
-        optima: Independent fits; chains start in turn from those that hold a share of
-            the posterior.
+        optima: Fits with starts and splits of their own. Chains start in turn from the different
+            modes that these end in and that hold a share of the posterior: often one.
         starts: Random starts of each fit.
         chains: Of the sampler.
         burn_in: Draws thrown away.
@@ -139,20 +144,23 @@ def sample_posterior(
         fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
     ]
     gaussians = [laplace.laplace(fit.likelihood, fit.theta) for fit in fits]
-    evidence = [log_evidence(fit.likelihood, at) for fit, at in zip(fits, gaussians, strict=True)]
-    order = np.argsort(evidence)[::-1]
-    best, likelihood = gaussians[order[0]], fits[order[0]].likelihood
-    density = tuple(gaussians[i].log_density for i in order)
-    near = where_chains_start(gaussians, evidence)
+    evidence = [
+        modes.log_evidence(each.likelihood, at) for each, at in zip(fits, gaussians, strict=True)
+    ]
+    fit = fits[int(np.argmax(evidence))]
+    found = modes.distinct(gaussians, evidence)
+    starting = modes.where_chains_start(found)
     logger.info(
-        "Optima at %s nats; %d of them start chains.",
-        ", ".join(f"{value:.1f}" for value in density),
-        len(near),
+        "%d fits, %d modes with evidence of %s nats; %d of them start chains.",
+        optima,
+        len(found),
+        ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
+        len(starting),
     )
     draws = posterior.sample(
-        likelihood,
-        best,
-        starts=near,
+        fit.likelihood,
+        found[0].gaussian,
+        starts=starting,
         chains=chains,
         burn_in=burn_in,
         effective=effective,
@@ -160,22 +168,8 @@ def sample_posterior(
         seed=seed,
         report=report,
     )
-    refits = np.zeros((0, len(best.mode)))
+    gaussian = found[0].gaussian
+    refits = np.zeros((0, len(gaussian.mode)))
     if replicates:
-        refits = laplace.bootstrap(likelihood, best, replicates=replicates, seed=seed)
-    return PosteriorRun(fits[order[0]], best, draws, refits, density)
-
-
-def log_evidence(likelihood: likelihoods.Likelihood, gaussian: laplace.Laplace) -> float:
-    """Laplace's log evidence of a mode, with the sampler's prior in place of the fit's, in nats."""
-    fixed = float(likelihood.log_prior(gaussian.mode))
-    shared = float(hierarchy.log_prior(likelihood.parameters, gaussian.mode[None])[0])
-    return gaussian.log_evidence - fixed + shared
-
-
-def where_chains_start(
-    gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]
-) -> NDArray[np.float64]:
-    """Modes that hold a share of the posterior, that of most evidence first. [M, D]."""
-    order = np.argsort(evidence)[::-1]
-    return np.array([gaussians[i].mode for i in order if evidence[i] > max(evidence) - NEAR])
+        refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates, seed=seed)
+    return PosteriorRun(fit, gaussian, draws, refits, found)

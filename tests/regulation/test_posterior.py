@@ -14,9 +14,9 @@ from akita_bayes.regulation import (
     hierarchy,
     laplace,
     likelihood,
+    nuts,
     parameters,
     posterior,
-    posterior_run,
 )
 from akita_bayes.simulate import mpra as simulator
 
@@ -130,6 +130,16 @@ def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
         assert (found.table()["r_hat"].max() < 1.01) == converged
 
 
+def test_chains_start_wider_than_the_posterior_is():
+    root = np.array([[2.0, 0.0], [1.0, 0.5]])
+    at = laplace.Laplace(np.array([1.0, -1.0]), root @ root.T, root, 0.0, 0.0)
+    z = nuts.begin_at(at, None, 4000, seed=0)
+    np.testing.assert_allclose(np.cov(z.T), 4 * np.eye(2), atol=0.4)
+    modes = at.mode + np.array([[0.0, 0.0], [100.0, 0.0]])
+    theta = at.mode + nuts.begin_at(at, modes, 6, seed=0) @ root.T
+    assert (theta[:, 0] > 50).tolist() == [False, True] * 3
+
+
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.2)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
@@ -231,27 +241,6 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     # Entries of a matrix are correlated, so the count scatters more than a binomial one.
     assert 0.9 <= np.mean(inside[0.95]) <= 0.995, np.mean(inside[0.95])
     assert 0.35 <= np.mean(inside[0.5]) <= 0.65, np.mean(inside[0.5])
-
-
-def test_chains_start_where_the_posterior_has_a_share():
-    """By evidence: a lower but wider mode counts, one without weight does not."""
-    modes = [(0.0, 5.0), (3.0, 9.0), (6.0, 1.0)]  # mode, log evidence
-    gaussians = [laplace.Laplace(np.array([m]), np.eye(1), np.eye(1), -m, e) for m, e in modes]
-    found = posterior_run.where_chains_start(gaussians, [e for _, e in modes])
-    assert found.tolist() == [[3.0], [0.0]]
-
-
-def test_the_evidence_of_an_optimum_is_under_the_prior_that_is_sampled(toy, gaussian):
-    held, _ = toy
-    block = held.parameters.find("b", "bases")
-    wide = gaussian.mode.copy()
-    wide[block.start : block.stop] *= 10 / np.linalg.norm(wide[block.start : block.stop])
-    grown = gaussian._replace(mode=wide)  # as high and as wide as before
-    prior = hierarchy.log_prior(held.parameters, np.stack([gaussian.mode, wide])).numpy()
-    fixed = [float(held.log_prior(theta)) for theta in (gaussian.mode, wide)]
-    found = [posterior_run.log_evidence(held, each) for each in (gaussian, grown)]
-    np.testing.assert_allclose(np.diff(found), np.diff(prior) - np.diff(fixed), rtol=1e-9)
-    assert abs(found[1] - found[0]) > 0.5
 
 
 def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
