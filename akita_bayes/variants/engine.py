@@ -77,7 +77,7 @@ def score_variants(
         if isinstance(variants, str | Path):
             variants = records.read(variants, genome, region=region)
         elif region is not None:
-            variants = (row for row in variants if _lies_in(row, region))
+            variants = (row for row in variants if row.lies_in(region))
         engine = Engine(model, genome, chosen, batch_size=batch_size)
         return results.table(engine.score(variants), engine.target_names)
 
@@ -340,10 +340,6 @@ class Engine:
         if self._regions is not None:
             known["weights"] = alignment.coverage(pair.frame, self.geometry, self._regions)
         return known
-
-
-def _lies_in(variant: records.Variant, region: regions.Region) -> bool:
-    return variant.chrom == region.chrom and region.start <= variant.position < region.end
 
 
 def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
