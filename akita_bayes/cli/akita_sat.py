@@ -2,7 +2,7 @@
 
 Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
 or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
-of every region with a logo.
+of every region with a logo. An interrupted run goes on behind the scans that it finished.
 """
 
 import argparse

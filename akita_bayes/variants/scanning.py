@@ -1,4 +1,8 @@
-"""Regions by methods into a directory: `sat.h5` and tracks of every method, score and target."""
+"""Regions by methods into a directory: in parts that survive an interruption, then all outputs.
+
+Every scan is kept as a file when it is finished, by its region and method; one of the same model,
+genome and options is not made again, whatever else a run scans.
+"""
 
 import dataclasses
 import json
@@ -24,14 +28,14 @@ def scan_regions(
     batch_size: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[saturation.Scan]:
-    """Scans every region by every method and writes `sat.h5`, bedGraphs and bigWigs.
+    """Scans every region by every method and, when all are there, writes `sat.h5` and tracks.
 
     Args:
         model: What `build` or `load_model` returns.
         places: Regions that `saturation.check` lets through, each once.
         methods: Of `saturation.METHODS`, each once.
         fasta: The genome.
-        out_dir: Folder of the outputs.
+        out_dir: Folder of the outputs; scans of an interrupted run in it are used.
         sweep: How regions are gone through.
         options: What to score and how.
         batch_size: Windows computed at a time.
@@ -44,21 +48,27 @@ def scan_regions(
         VariantError: The model does not allow an option or method, or its window cannot hold a
             region; nothing has been scanned then.
     """
+    out_dir = Path(out_dir)
+    wanted = [(place, method) for place in places for method in methods]
     found = []
     with Genome(fasta) as genome:
         scanner = saturation.Scanner(model, genome, sweep, options, batch_size=batch_size)
-        wanted = [(place, method) for place in places for method in methods]
         for place, method in wanted:
             scanner.check(place, method)
+        about = provenance(model, fasta, sweep, options)
         for place, method in wanted:
-            found.append(scanner.scan(place, method))
+            path = out_dir / scoring.PARTS / f"{scans.file_name(place)}_{method}.h5"
+            identity = json.dumps([about, place, method], sort_keys=True)
+            scan = scans.load(path, identity)
+            if scan is None:
+                scan = scanner.scan(place, method)
+                scans.save(path, scan, identity)
+            found.append(scan)
             advance(1)
         sizes = genome.sizes
-    scans.write_h5(Path(out_dir) / "sat.h5", found, provenance(model, fasta, sweep, options))
+    scans.write_h5(out_dir / "sat.h5", found, about)
     for method in methods:
-        _write_tracks(
-            Path(out_dir) / "tracks", [scan for scan in found if scan.method == method], sizes
-        )
+        _write_tracks(out_dir / "tracks", [scan for scan in found if scan.method == method], sizes)
     return found
 
 

@@ -12,6 +12,8 @@ import pyBigWig
 from akita_bayes import dna, files, regions
 from akita_bayes.variants.saturation import Scan
 
+_SD = "_sd"
+
 
 def group_name(region: regions.Region) -> str:
     """A region as `chr1:506-514`, counted as in a BED; URL quotes for what a name cannot hold."""
@@ -37,25 +39,66 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for scan in scans:
-            group = file.create_group(f"{group_name(scan.region)}/{scan.method}")
-            group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
-            group["starts"] = scan.starts
-            for name, values in scan.values.items():
-                group[name] = values
-            for name, values in scan.sd.items():
-                group[f"{name}_sd"] = values
-            group.attrs.update(
-                {
-                    "chr": scan.region.chrom,
-                    "start": scan.region.start,
-                    "end": scan.region.end,
-                    "strand": "+",
-                    "method": scan.method,
-                    "width": scan.width,
-                    "targets": scan.targets,
-                }
-            )
+            _put(file.create_group(f"{group_name(scan.region)}/{scan.method}"), scan)
         file.attrs.update(attributes)
+
+
+def save(path: str | Path, scan: Scan, identity: str) -> None:
+    """Writes one scan, so that a run that was stopped can go on behind it.
+
+    Args:
+        path: File name.
+        scan: The scan.
+        identity: Everything that it depends on.
+    """
+    with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+        file.attrs["identity"] = identity
+        _put(file, scan)
+
+
+def load(path: str | Path, identity: str) -> Scan | None:
+    """Reads what `save` wrote; None when it is missing, damaged or of other inputs."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file) if file.attrs["identity"] == identity else None
+    except (OSError, KeyError):
+        return None
+
+
+def _put(group: h5py.Group, scan: Scan) -> None:
+    group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
+    group["starts"] = scan.starts
+    for name, values in scan.values.items():
+        group[name] = values
+    for name, values in scan.sd.items():
+        group[f"{name}{_SD}"] = values
+    group.attrs.update(
+        {
+            "chr": scan.region.chrom,
+            "start": scan.region.start,
+            "end": scan.region.end,
+            "strand": "+",
+            "method": scan.method,
+            "width": scan.width,
+            "targets": scan.targets,
+        }
+    )
+
+
+def _read(group: h5py.Group) -> Scan:
+    about = group.attrs
+    held = {name: column[:] for name, column in group.items()}
+    letters, starts = dna.from_one_hot(held.pop("seqs")), held.pop("starts")
+    return Scan(
+        regions.Region(str(about["chr"]), int(about["start"]), int(about["end"])),
+        letters,
+        str(about["method"]),
+        tuple(int(target) for target in about["targets"]),
+        starts,
+        int(about["width"]),
+        {name: values for name, values in held.items() if not name.endswith(_SD)},
+        {name.removesuffix(_SD): values for name, values in held.items() if name.endswith(_SD)},
+    )
 
 
 def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, column: int) -> None:

@@ -137,3 +137,62 @@ def test_chromosomes_may_be_named_without_chr(folder, tmp_path):
     assert run(folder, tmp_path / "out", bed=tmp_path / "bare.bed") == 0
     with h5py.File(tmp_path / "out" / "sat.h5") as file:
         assert list(file) == ["chr1:500-504"]
+
+
+def outputs(folder):
+    """Every file but parts, with its content."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and "parts" not in path.parts]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def scanned(monkeypatch):
+    """What is scanned, as it is scanned; `scanned.stop` says before which scan to stop."""
+
+    class Scanned(list):
+        stop = None
+
+    seen = Scanned()
+    original = saturation.Scanner.scan
+
+    def scan(self, region, method, **keywords):
+        if len(seen) == seen.stop:
+            raise KeyboardInterrupt
+        seen.append((region.start, method))
+        return original(self, region, method, **keywords)
+
+    monkeypatch.setattr(saturation.Scanner, "scan", scan)
+    return seen
+
+
+def test_a_stopped_run_goes_on_behind_its_finished_scans(folder, tmp_path, scanned):
+    options = ["-l", "4", "--method", "ism,deletion", "--width", "3"]
+    assert run(folder, tmp_path / "whole", *options) == 0
+    del scanned[:]
+    scanned.stop = 3
+    assert run(folder, tmp_path / "out", *options) == 130
+    assert not outputs(tmp_path / "out")
+    finished = sorted((tmp_path / "out" / "parts").iterdir())
+    assert [path.name for path in finished] == [
+        "chr1_304-308_ism.h5",
+        "chr1_508-512_deletion.h5",
+        "chr1_508-512_ism.h5",
+    ]
+    scanned.stop = None
+    finished[0].write_bytes(b"damaged")
+    assert run(folder, tmp_path / "out", *options) == 0
+    assert scanned[3:] == [(304, "ism"), (304, "deletion")]
+    assert outputs(tmp_path / "out") == outputs(tmp_path / "whole")
+
+
+def test_scans_of_other_inputs_are_not_used(folder, tmp_path, scanned):
+    out, options = tmp_path / "out", ["-l", "2", "--targets", "0"]
+    assert run(folder, out, *options) == 0
+    assert run(folder, out, *options, "--method", "ism,gradient") == 0
+    assert scanned == [(509, "ism"), (305, "ism"), (509, "gradient"), (305, "gradient")]
+    for other in (["--rc"], ["--repeats", "2"]):
+        del scanned[:]
+        assert run(folder, out, *options, *other) == 0
+        assert scanned == [(509, "ism"), (305, "ism")]
+    assert run(folder, tmp_path / "fresh", *options, "--repeats", "2") == 0
+    assert (out / "sat.h5").read_bytes() == (tmp_path / "fresh" / "sat.h5").read_bytes()

@@ -204,3 +204,20 @@ def test_regions_are_named_by_what_files_can_hold():
     slashed = regions.Region("a/b:c", 1, 2)
     assert scans.group_name(slashed) == "a%2Fb%3Ac:1-2"
     assert scans.file_name(slashed) == "a%2Fb%3Ac_1-2"
+
+
+@pytest.mark.parametrize("method", ["ism", "deletion", "integrated"])
+def test_a_scan_survives_writing_and_reading(latent_model, long_genome, tmp_path, method):
+    options = {"scores": ("SSD", "SCD"), "width": 6, "steps": 2, "draws": 2, "targets": (1,)}
+    made = scan(latent_model, long_genome, method=method, **options)
+    scans.save(tmp_path / "part.h5", made, "id")
+    back = scans.load(tmp_path / "part.h5", "id")
+    assert back[:4] == made[:4]
+    assert back.width == made.width
+    assert back.starts.tolist() == made.starts.tolist()
+    for one, two in ((back.values, made.values), (back.sd, made.sd)):
+        assert list(one) == list(two)
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, two[name])
+    assert scans.load(tmp_path / "part.h5", "other") is None
+    assert scans.load(tmp_path / "none.h5", "id") is None
