@@ -1,8 +1,8 @@
 """The complete state of a run in one file, so that a rename makes it whole or leaves the old one.
 
-`checkpoint/state.npz` holds every variable of model, objective and optimizer by order, the weights
-of the best model so far, and a JSON text with counters, histories and running sums. Whatever else
-lies in a run directory follows from it.
+`checkpoint/state.npz` holds every variable of model and optimizer by order, the weights of the best
+model so far, those averaged so far, and a JSON text with counters, histories and running sums.
+Whatever else lies in a run directory follows from it.
 """
 
 import contextlib

@@ -300,6 +300,7 @@ class Loop:
             "epoch": self.epoch,
             "step_in_epoch": self.step_in_epoch,
             "step_in_all": self.step_in_all,
+            "rate": self.rate,
             "stopper": dataclasses.asdict(self.stopper),
             "scale": dataclasses.asdict(self.scale),
             "rows": self.rows,
@@ -324,7 +325,7 @@ class Loop:
             )
         self.best_weights = list(arrays.get("best", []))
         self.epoch, self.step_in_epoch = state["epoch"], state["step_in_epoch"]
-        self.step_in_all = state["step_in_all"]
+        self.step_in_all, self.rate = state["step_in_all"], state.get("rate", math.nan)
         self.stopper = stopping.Stopper(**state["stopper"])
         self.scale = precision.LossScale(**state["scale"])
         self.rows = list(state["rows"])

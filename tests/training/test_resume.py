@@ -14,14 +14,18 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from akita_bayes import errors, files
-from akita_bayes.models import zoo
+from akita_bayes.models import swag, zoo
 from akita_bayes.training import checkpoint, fit, recipe
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
+SWA = {"start": 1, "snapshots": 3, "learning_rate": 0.005, "swag_rank": 2, "swag_draws": 2}
+"""The first process dies when one of six snapshots is taken."""
+
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OMP_NUM_THREADS": "1",
@@ -29,6 +33,10 @@ ENVIRONMENT = {
     "TF_NUM_INTEROP_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
+
+
+def spec_json():
+    return tiny.spec_json(warmup_steps=3, swa=SWA)
 
 
 def start(*arguments):
@@ -61,11 +69,11 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
     data = tiny.write_data(folder / "data")
     spec = folder / "spec.json"
-    spec.write_text(json.dumps(tiny.spec_json(warmup_steps=3)), encoding="utf-8")
+    spec.write_text(json.dumps(spec_json()), encoding="utf-8")
     whole, broken = folder / "whole", folder / "broken"
     uninterrupted = start(spec, data, whole)
     finish(start(spec, data, broken, "--kill-step", 11), -signal.SIGKILL)
-    killed_at = checkpoint.read(broken).state
+    killed_at = checkpoint.read(broken)
     finish(start(spec, data, broken, "--resume", "--kill-write", 2), -signal.SIGKILL)
     left = [path.name for path in (broken / "checkpoint").iterdir()]
     finish(start(spec, data, broken, "--resume"), 0)
@@ -75,7 +83,8 @@ def runs(tmp_path_factory):
 
 def test_it_was_killed_in_the_middle_of_an_epoch_and_of_a_write(runs):
     _, broken, killed_at, left = runs
-    assert (killed_at["epoch"], killed_at["step_in_epoch"]) == (1, 2)
+    assert (killed_at.state["epoch"], killed_at.state["step_in_epoch"]) == (1, 2)
+    assert killed_at.arrays["averager/count"] == [1]
     assert len(left) == 2
     assert sorted(path.name for path in (broken / "checkpoint").iterdir()) == ["state.npz"]
 
@@ -84,15 +93,17 @@ def test_history_is_the_same_to_the_last_digit(runs):
     whole, broken, *_ = runs
     text = (whole / "history.csv").read_text(encoding="utf-8")
     assert (broken / "history.csv").read_text(encoding="utf-8") == text
-    assert len(text.splitlines()) == 4
+    assert len(text.splitlines()) == 1 + 3 + 1  # names, epochs, the averaged weights
 
 
 def test_every_variable_and_counter_is_the_same_bit_for_bit(runs):
     whole, broken, *_ = (checkpoint.read(run) if isinstance(run, Path) else run for run in runs)
     assert whole.state == broken.state
-    assert whole.arrays.keys() == broken.arrays.keys() == {"model", "optimizer", "best"}
+    averager = {f"averager/{name}" for name in ("count", "mean", "square", "deviations")}
+    assert whole.arrays.keys() == broken.arrays.keys()
+    assert whole.arrays.keys() == {"model", "optimizer", "best"} | averager
     for group, arrays in whole.arrays.items():
-        assert len(arrays) > 5
+        assert group in averager or len(arrays) > 5
         for mine, other in zip(arrays, broken.arrays[group], strict=True):
             np.testing.assert_array_equal(mine, other, err_msg=group)
 
@@ -105,9 +116,17 @@ def test_the_best_model_is_the_same(runs):
         np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
+def test_the_swag_posterior_is_the_same(runs):
+    whole, broken, *_ = runs
+    (expected, draws), (found, again) = (swag.load(run / swag.FILE) for run in (whole, broken))
+    np.testing.assert_array_equal(again, draws)
+    for mine, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
 def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
     whole, *_ = runs
-    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    spec = zoo.parse_spec(spec_json())
     data = files.read_json(whole / "provenance.json")["data"][0]["path"]
     with pytest.raises(errors.RunError, match=r"train\.seed differs from the spec"):
         fit.fit(spec, data, out_dir=whole, resume=True, seed=5)
@@ -142,7 +161,7 @@ def test_epochs_that_move_the_averaging_of_weights_are_not_continued(
 
 def test_other_splits_are_not_continued(runs, tmp_path):
     whole, *_ = runs
-    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    spec = zoo.parse_spec(spec_json())
     told = files.read_json(whole / "provenance.json")
     data = told["data"][0]["path"]
     assert told["splits"] == {"train": ["train"], "valid": ["valid"]}
@@ -173,18 +192,19 @@ def test_other_splits_are_not_continued(runs, tmp_path):
 
 def test_a_finished_run_has_nothing_left_to_do_and_more_epochs_may_follow(runs):
     whole, *_ = runs
-    spec = zoo.parse_spec(tiny.spec_json(warmup_steps=3))
+    spec = zoo.parse_spec(spec_json())
     data = files.read_json(whole / "provenance.json")["data"][0]["path"]
-    before = checkpoint.read(whole)
+    before, rates = checkpoint.read(whole), pd.read_csv(whole / "history.csv")["learning_rate"]
     run = fit.fit(spec, data, out_dir=whole, resume=True, devices="cpu", tensorboard=False)
     assert run.epochs == 3
+    assert run.history["learning_rate"].tolist() == pytest.approx(list(rates))
     np.testing.assert_array_equal(
         checkpoint.read(whole).arrays["model"][0], before.arrays["model"][0]
     )
     more = fit.fit(
         spec, data, out_dir=whole, resume=True, epochs=4, devices="cpu", tensorboard=False
     )
-    assert list(more.history["epoch"]) == [1, 2, 3, 4]
+    assert list(more.history["epoch"]) == [1, 2, 3, 4, 5]
 
 
 def test_resuming_where_nothing_began_begins(tmp_path):
