@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra, mpra_files
@@ -23,14 +22,14 @@ class PosteriorRun(NamedTuple):
         fit: That of the mode of most evidence, fitted to train and validation.
         gaussian: Laplace's approximation on all sequences.
         posterior: The draws of NUTS.
-        refits: [B, D] of the weighted-likelihood bootstrap; empty when none were asked for.
+        bootstrap: Refits of weighted sequences; None when none were asked for.
         modes: The different modes that fits have found, that of most evidence first.
     """
 
     fit: fitting.Fit
     gaussian: laplace.Laplace
     posterior: posterior.Posterior
-    refits: NDArray[np.float64]
+    bootstrap: laplace.Bootstrap | None
     modes: tuple[modes.Mode, ...]
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -41,8 +40,8 @@ class PosteriorRun(NamedTuple):
             "NUTS": self.posterior.table(),
             "Laplace": posterior.summarise(parameters, drawn),
         }
-        if len(self.refits):
-            found["bootstrap"] = posterior.summarise(parameters, self.refits[None])
+        if self.bootstrap is not None and len(self.bootstrap.theta):
+            found["bootstrap"] = posterior.summarise(parameters, self.bootstrap.theta[None])
         return found
 
     def summary(self) -> dict[str, Any]:
@@ -64,6 +63,12 @@ class PosteriorRun(NamedTuple):
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
             "energies": methods,
+            "bootstrap": None
+            if self.bootstrap is None
+            else {
+                "refits": len(self.bootstrap.theta),
+                "share_converged": self.bootstrap.converged,
+            },
             "convergence": {
                 "converged": self.posterior.converged,
                 "largest_r_hat": float(table["r_hat"].max()),
@@ -168,8 +173,7 @@ def sample_posterior(
         seed=seed,
         report=report,
     )
-    gaussian = found[0].gaussian
-    refits = np.zeros((0, len(gaussian.mode)))
+    gaussian, refits = found[0].gaussian, None
     if replicates:
         refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates, seed=seed)
     return PosteriorRun(fit, gaussian, draws, refits, found)

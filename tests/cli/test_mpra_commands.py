@@ -85,7 +85,8 @@ def test_a_posterior_is_summarised_in_two_units(folder):
     draws = np.load(folder / "posterior" / "draws.npz")
     assert np.isfinite(draws["log_density"]).all()
     assert draws["theta"].shape[-1] == len(draws["names"])
-    told = json.loads((folder / "posterior" / "posterior.json").read_text())["convergence"]
-    (mode,) = told["modes"]
+    summary = json.loads((folder / "posterior" / "posterior.json").read_text())
+    assert summary["bootstrap"] is None
+    (mode,) = summary["convergence"]["modes"]
     assert (mode["fits"], mode["chains"]) == (1, 2)
     assert mode["log_evidence"] < mode["log_density"]

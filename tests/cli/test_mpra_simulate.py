@@ -80,6 +80,7 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert mpra_posterior.main([*arguments, "--bootstrap", "8"]) == 0
     written = json.loads((out / "posterior.json").read_text())
     assert set(written["energies"]) == {"NUTS", "Laplace", "bootstrap"}
+    assert written["bootstrap"] == {"refits": 8, "share_converged": 1.0}
     row = written["energies"]["NUTS"]["ab"]
     assert row["lower"] < row["mean"] < row["upper"]
     np.testing.assert_allclose(row["mean_kcal"], row["mean"] * 0.616331, rtol=1e-5)

@@ -166,7 +166,8 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
 
 def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
     held, _ = toy
-    refits = laplace.bootstrap(held, gaussian, replicates=40, seed=3)
+    refits, converged = laplace.bootstrap(held, gaussian, replicates=40, seed=3)
+    assert converged == 1
     assert refits.shape == (40, held.parameters.size)
     # Resampling moves the data, not the prior: C (C^-1 - prior) C, and C where data decide.
     covariance = gaussian.covariance
@@ -176,6 +177,32 @@ def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
     assert 0.6 < np.median(z.std(0) / expected[: held.parameters.physical]) < 1.4
     deviation = np.sqrt(np.diag(covariance))[: held.parameters.physical]
     assert np.abs(z.mean(0) / deviation).max() < 1.5
+
+
+class Pulled(Gaussian):
+    """The same with two sequences, the first of which pulls the mode away where it weighs much."""
+
+    rows = 2
+
+    def log_posterior(self, theta, weight=None):
+        far = 5.0 * tf.cast(weight[:, :1] > 1, tf.float64)
+        return super().log_posterior(theta - far)
+
+
+def test_refits_that_did_not_converge_are_counted_and_left_out(toy):
+    held, _ = toy
+    size = held.parameters.size
+    stiff = np.diag(np.geomspace(0.1, 1, size))
+    pulled = Pulled(held, np.zeros(size), stiff)
+    unit = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0, 0.0)
+    short = laplace.bootstrap(pulled, unit, replicates=40, seed=0, steps=2)
+    assert 0.2 < short.converged < 0.8
+    assert len(short.theta) == 40 * short.converged
+    np.testing.assert_array_equal(short.theta, 0)
+    enough = laplace.bootstrap(pulled, unit, replicates=40, seed=0)
+    assert enough.converged == 1
+    near = np.abs(enough.theta - 5).max(1) < 0.1
+    assert near.mean() == pytest.approx(1 - short.converged)
 
 
 def test_laplace_is_exact_where_the_data_say_nothing(toy):
