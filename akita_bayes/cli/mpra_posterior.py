@@ -143,11 +143,23 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
     told = summary["convergence"]
     say(
         f"{'Converged' if told['converged'] else 'Not converged'}: largest R-hat "
-        f"{told['largest_r_hat']:.3f}, least effective sample size "
-        f"{told['least_effective_sample_size']:.0f}, {told['divergent']:.1%} divergent, "
+        f"{told['largest_r_hat']:.3f} (split, and folded for the width), least effective sample "
+        f"size {told['least_effective_sample_size']:.0f} (of the centre and of both ends of the "
+        f"interval), over {told['energies']} energies; {told['divergent']:.1%} divergent, "
         f"{told['seconds']:.0f} s.",
         highlight=False,
     )
+    for mode in told["modes"]:
+        say(
+            f"Mode found by {mode['fits']} of the fits, log evidence {mode['log_evidence']:.1f}: "
+            f"{mode['chains']} chains started there.",
+            highlight=False,
+        )
+    if summary["bootstrap"] is not None:
+        say(
+            f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.",
+            highlight=False,
+        )
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ class PosteriorRun(NamedTuple):
             },
             "convergence": {
                 "converged": self.posterior.converged,
+                "energies": len(table),
                 "largest_r_hat": float(table["r_hat"].max()),
                 "least_effective_sample_size": float(table["ess"].min()),
                 "chains": chains,
@@ -122,7 +123,8 @@ def sample_posterior(
         starts: Random starts of each fit.
         chains: Of the sampler.
         burn_in: Draws thrown away.
-        effective: Effective sample size at which to stop.
+        effective: Effective draws of the centre and of both ends of every interval at which to
+            stop, once R-hat allows it.
         most_draws: Draws per chain at which to stop all the same.
         replicates: Refits of the bootstrap; 0 for none.
         seed: Of everything.

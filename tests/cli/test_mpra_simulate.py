@@ -91,7 +91,12 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert draws["theta"].shape == (2, 50, len(draws["names"]))
     said = capsys.readouterr().out
     assert "kcal/mol" in said
+    said = " ".join(said.split())  # without the line breaks of a narrow terminal
     assert "onverged: largest R-hat" in said
+    assert "of the centre and of both ends of the interval), over 27 energies" in said
+    assert "Mode found by 1 of the fits" in said
+    assert "2 chains started there" in said
+    assert "100% of the bootstrap's refits converged" in said
     for name in ("summary.png", "chains.png", "intervals.png"):
         assert (out / name).stat().st_size > 10_000
 
