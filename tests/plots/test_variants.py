@@ -102,11 +102,12 @@ def test_scans_are_drawn_by_their_method(tmp_path, method):
     }[method]
     starts = np.array([0, 5]) if method == "deletion" else np.arange(10)
     made = saturation.Scan(
-        regions.Region("chr1", 100, 110), letters, method, (0,), starts,
+        regions.Region("chr1", 100, 110), letters, method, (3,), starts,
         5 if method == "deletion" else 1, {"SCD": values}, {},
     )  # fmt: skip
     figure = saturation_plots.figure(made, "SCD")
     figure.savefig(tmp_path / "x.png")
+    assert figure.get_suptitle() == "chr1:100-110, target 3"
     if method == "ism":
         np.testing.assert_allclose(figure.axes[1].images[0].get_array(), values[..., 0].T)
     if method == "deletion":
