@@ -156,6 +156,7 @@ def fit(
         {"train": first.train.split.names, "valid": first.valid.split.names},
         spec.train.seed,
         strategy.describe(chosen),
+        provenance.first_weights(restore, trunk=trunk),
     )
     if resume:
         _check_same_training(out_dir, spec, origin)
@@ -222,19 +223,35 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
                     raise errors.RunError(f"{params}: {_difference(f'{part}.{key}', old, new)}")
     if told.exists():
         begun = files.read_json(told)
-        for name, members in begun.get("splits", {}).items():
-            if members != origin["splits"][name]:
-                raise errors.RunError(
-                    f"{told}: this run began with {'+'.join(members)} as its {name} split, and "
-                    f"would continue with {'+'.join(origin['splits'][name])}; continue with the "
-                    "same, or start in another directory."
-                )
-        hashes = [[each["sha256"] for each in o["data"]] for o in (begun, origin)]
-        if hashes[0] != hashes[1]:
+        _check_same_data(told, begun, origin)
+        if "weights" in begun and not (out_dir / checkpoint.FILE).exists():
+            _check_same_weights(told, begun["weights"] or {}, origin["weights"] or {})
+
+
+def _check_same_data(told: Path, begun: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
+    for name, members in begun.get("splits", {}).items():
+        if members != origin["splits"][name]:
             raise errors.RunError(
-                f"{told}: the data directories are not those that this run began with; "
-                "start in another directory."
+                f"{told}: this run began with {'+'.join(members)} as its {name} split, and "
+                f"would continue with {'+'.join(origin['splits'][name])}; continue with the "
+                "same, or start in another directory."
             )
+    hashes = [[each["sha256"] for each in o["data"]] for o in (begun, origin)]
+    if hashes[0] != hashes[1]:
+        raise errors.RunError(
+            f"{told}: the data directories are not those that this run began with; "
+            "start in another directory."
+        )
+
+
+def _check_same_weights(told: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A run that was killed before its first checkpoint begins again."""
+    if any(begun.get(key) != now.get(key) for key in ("sha256", "trunk")):
+        raise errors.RunError(
+            f"{told}: this run began with {_named(begun)}, has no checkpoint yet, and would begin "
+            f"again with {_named(now)}; give the same --restore and --trunk, or start in another "
+            "directory."
+        )
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
@@ -249,6 +266,12 @@ def _difference(name: str, old: Any, new: Any) -> str:
         f"{name} differs from the spec to continue with ({_shown(old)} and {_shown(new)}); "
         "continue with the same spec and options, or start in another directory."
     )
+
+
+def _named(weights: Mapping[str, Any]) -> str:
+    if not weights:
+        return "weights drawn at random"
+    return f"{'the trunk' if weights['trunk'] else 'all weights'} of {weights['path']}"
 
 
 def _shown(value: Any) -> str:

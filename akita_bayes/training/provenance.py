@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import akita_bayes
+from akita_bayes import files
 from akita_bayes.data import statistics, tfrecord
 
 FILE = "provenance.json"
@@ -39,8 +40,21 @@ def data_digest(data_dir: str | Path) -> str:
     return digest.hexdigest()
 
 
+def first_weights(path: str | Path | None, *, trunk: bool) -> dict[str, Any] | None:
+    """What tells the file of weights that a run starts from; None for weights drawn at random."""
+    if path is None:
+        return None
+    path = Path(path)
+    sha256 = files.digest(path) if path.is_file() else None
+    return {"path": str(path.resolve()), "sha256": sha256, "trunk": trunk}
+
+
 def record(
-    data_dirs: Sequence[Path], splits: Mapping[str, Sequence[str]], seed: int, device: str
+    data_dirs: Sequence[Path],
+    splits: Mapping[str, Sequence[str]],
+    seed: int,
+    device: str,
+    weights: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The content of `provenance.json`.
 
@@ -49,6 +63,7 @@ def record(
         splits: The splits of each that are learnt from, `train`, and judged by, `valid`.
         seed: Of the run.
         device: Where it ran.
+        weights: Those that it starts from, as `first_weights` tells them.
     """
     return {
         "akita_bayes": akita_bayes.__version__,
@@ -60,6 +75,7 @@ def record(
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         "data": [{"path": str(path.resolve()), "sha256": data_digest(path)} for path in data_dirs],
+        "weights": weights,
         "splits": {name: list(members) for name, members in splits.items()},
         "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

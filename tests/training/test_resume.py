@@ -19,7 +19,7 @@ import pytest
 
 from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
-from akita_bayes.training import checkpoint, fit, recipe
+from akita_bayes.training import checkpoint, fit, provenance, recipe
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -188,6 +188,28 @@ def test_other_splits_are_not_continued(runs, tmp_path):
         valid_split="test",
     )
     assert run.epochs == 3
+
+
+def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at_all(
+    runs, tmp_path
+):
+    whole, *_ = runs
+    spec = zoo.parse_spec(spec_json())
+    told = files.read_json(whole / "provenance.json")
+    data, path = told["data"][0]["path"], whole / "model_best.h5"
+    assert told["weights"] is None
+    told["weights"] = provenance.first_weights(path, trunk=True)
+    files.write_json(tmp_path / "provenance.json", told)
+    for options, message in (
+        ({}, "began with the trunk of .*model_best.h5, .* with weights drawn at random; give"),
+        ({"restore": path}, "began with the trunk of .*, .* with all weights of .*; give the same"),
+    ):
+        with pytest.raises(errors.RunError, match=message):
+            fit.fit(spec, data, out_dir=tmp_path, resume=True, devices="cpu", **options)
+    options = {"epochs": 1, "resume": True, "devices": "cpu", "tensorboard": False}
+    run = fit.fit(spec, data, out_dir=tmp_path, restore=path, trunk=True, **options)
+    assert run.epochs == 1
+    assert fit.fit(spec, data, out_dir=tmp_path, **options).epochs == 1  # the checkpoint has all
 
 
 def test_a_finished_run_has_nothing_left_to_do_and_more_epochs_may_follow(runs):
