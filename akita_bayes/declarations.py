@@ -108,7 +108,8 @@ class Measurement(Frozen):
             o / (o + o_wild_type), in place of t. A free curve p(bin | t) takes up any factor of o,
             so that only the curve's prior tells that factor; relative bins say so.
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
-        weight_prior: Prior of every weight of the process.
+        weight_prior: Prior of every weight of the process; those of a continuous read-out are in
+            its standard deviation, from its mean.
     """
 
     kind: Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "poisson"] = "bins"

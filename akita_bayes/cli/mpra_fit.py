@@ -127,8 +127,8 @@ def _write_tables(fit: "fitting.Fit", out: Path) -> None:
         {
             "name": fit.parameters.names,
             "unit": fit.parameters.units,
-            "value": fit.theta,
-            "sd": np.sqrt(np.diag(fit.covariance)),
+            "value": fit.parameters.natural(fit.theta),
+            "sd": fit.parameters.natural_factor * np.sqrt(np.diag(fit.covariance)),
         }
     )
     with files.atomic(out / "theta.tsv") as path:

@@ -105,7 +105,7 @@ def write(
     with files.atomic(out / "draws.npz") as path:
         np.savez_compressed(
             path,
-            theta=found.posterior.theta.astype(np.float32),
+            theta=parameters.natural(found.posterior.theta).astype(np.float32),
             names=np.array(parameters.names),
             units=np.array(parameters.units),
             log_density=found.posterior.log_density,

@@ -30,6 +30,9 @@ SAMPLE, PER_PARAMETER = 8192, 24
 """Sequences, and sequences per parameter, of the sample on which random starts compete, and whose
 Hessian guides the ascent of the best: the larger of the two."""
 FINALISTS = 2
+OVERFLOW = 1e12
+"""Largest number of nats that an ascent is told of: a first step that goes much too far can leave
+the range of float32, and must look like a very bad one for the line search to come back."""
 
 one_thread = threadpoolctl.threadpool_limits.wrap(limits=1, user_api="blas")
 """Linear algebra this small loses ten times more to threads than it gains."""
@@ -82,7 +85,9 @@ def climb(
         nonlocal evaluations
         evaluations += 1
         value, gradient = density((theta + root @ z)[None])
-        return -float(value[0]), -root.T @ gradient[0]
+        slope = np.nan_to_num(gradient[0], nan=0.0, posinf=OVERFLOW, neginf=-OVERFLOW)
+        found = max(float(np.nan_to_num(value[0], nan=-OVERFLOW)), -OVERFLOW)
+        return -found, -root.T @ np.clip(slope, -OVERFLOW, OVERFLOW)
 
     found = scipy.optimize.minimize(
         descend,

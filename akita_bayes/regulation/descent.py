@@ -93,7 +93,8 @@ def minimise(
             "train_epochs_max": epochs,
         }
     )
-    model = network.build(likelihood.mechanism, bins=len(library.columns))
+    origin, unit = parameters.read_outs[0] if parameters.read_outs else (0.0, 1.0)
+    model = network.build(likelihood.mechanism, bins=len(library.columns), origin=origin, unit=unit)
     rng = np.random.default_rng(seed)
     training, validation = (library.take(np.flatnonzero(side == part)) for part in (0, 1))
     descent = _Descent(model, train, training, validation, rng)

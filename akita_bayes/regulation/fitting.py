@@ -95,7 +95,8 @@ class Fit:
     def interval(self, name: str) -> Interval:
         """Mean and 95 % interval of one parameter, by its name in `parameters.names`."""
         index = self.parameters.names.index(name)
-        mean, sd = self.theta[index], np.sqrt(self.covariance[index, index])
+        mean = self.parameters.natural(self.theta)[index]
+        sd = self.parameters.natural_factor[index] * np.sqrt(self.covariance[index, index])
         return Interval(float(mean), float(mean - Z95 * sd), float(mean + Z95 * sd))
 
     @property

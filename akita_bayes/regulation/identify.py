@@ -159,8 +159,11 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
                 break
             theta, taken = moved.theta, taken + 1
             stride = sd if taken < points else 2 * stride
-    at = np.array(sorted(found))
-    drop = best - np.array([found[value] for value in at])
+    taken_at = sorted(found)
+    drop = best - np.array([found[value] for value in taken_at])
+    thetas = np.tile(fit.theta, (len(taken_at), 1))
+    thetas[:, index] = taken_at
+    at = fit.parameters.natural(thetas)[:, index]
     top = int(drop.argmin())
     lower = _crossing(at[top::-1], drop[top::-1])
     upper = _crossing(at[top:], drop[top:])

@@ -15,18 +15,23 @@ from akita_bayes.regulation import gauge
 from akita_bayes.regulation import parameters as layout
 
 
-def build(mechanism: states.Mechanism, *, bins: int = 1) -> keras.Sequential:
+def build(
+    mechanism: states.Mechanism, *, bins: int = 1, origin: float = 0.0, unit: float = 1.0
+) -> keras.Sequential:
     """The network of a mechanism. [B, L, 4] one-hot -> [B, M], the measurement's parameters.
 
     Args:
         mechanism: What is declared.
         bins: Number of bins of the measurement; 1 for a single read-out.
+        origin: Of a continuous read-out (`measurement.GaussianNoise`).
+        unit: Of a continuous read-out.
     """
     model = keras.Sequential(name=mechanism.name)
     model.add(keras.Input((mechanism.sequence_length, 4)))
     for layer in _mechanism_layers(mechanism):
         model.add(layer)
-    model.add(measurement.process(mechanism.measurement, bins, name="measurement"))
+    spec = mechanism.measurement
+    model.add(measurement.process(spec, bins, origin=origin, unit=unit, name="measurement"))
     return model
 
 

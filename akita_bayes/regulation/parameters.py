@@ -80,11 +80,13 @@ class Parameters:
         mechanism: What is declared.
         wild_type: The sequence to which the constants of terms refer.
         columns: Per library, its name and its number of bins.
+        read_outs: Per library, origin and unit of a continuous read-out; none for other data.
     """
 
     mechanism: states.Mechanism
     wild_type: str
     columns: tuple[tuple[str, int], ...]
+    read_outs: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def of(cls, mechanism: states.Mechanism, table: mpra.Table) -> "Parameters":
@@ -107,7 +109,9 @@ class Parameters:
                     f"{len(library.columns)} column(s) of data ({', '.join(library.columns)})."
                 )
         columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
-        return cls(mechanism, mechanism.wild_type or table.wild_type(), columns)
+        continuous = kind in ("gaussian", "skewed")
+        read_outs = tuple(_origin_and_unit(lib) for lib in table.libraries if continuous)
+        return cls(mechanism, mechanism.wild_type or table.wild_type(), columns, read_outs)
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -118,7 +122,11 @@ class Parameters:
     def processes(self) -> dict[str, measurement.MeasurementProcess]:
         """The measurement process of each library."""
         spec = self.mechanism.measurement
-        return {name: measurement.process(spec, columns) for name, columns in self.columns}
+        units = self.read_outs or [(0.0, 1.0)] * len(self.columns)
+        return {
+            name: measurement.process(spec, columns, origin=origin, unit=unit)
+            for (name, columns), (origin, unit) in zip(self.columns, units, strict=True)
+        }
 
     @functools.cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -187,6 +195,26 @@ class Parameters:
     def prior_sd(self) -> NDArray[np.float64]:
         """[D] prior standard deviations."""
         return np.concatenate([np.full(b.stop - b.start, b.prior.sd) for b in self.blocks])
+
+    @functools.cached_property
+    def natural_factor(self) -> NDArray[np.float64]:
+        """[D] by which deviations of theta are multiplied to be in the unit of the data."""
+        return self._natural[1]
+
+    def natural(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Theta in the unit of the data, in which it is reported. [..., D] -> [..., D]."""
+        shift, factor = self._natural
+        return shift + factor * theta
+
+    @functools.cached_property
+    def _natural(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        shift, factor = np.zeros(self.size), np.ones(self.size)
+        for block in self.blocks:
+            if block.owner == "measurement":
+                here = slice(block.start, block.stop)
+                process = self.processes[block.library or self.libraries[0]]
+                shift[here], factor[here] = process.natural(block.part)
+        return shift, factor
 
     def find(self, owner: str, part: str, library: str | None = None) -> Block:
         """The block that a library sees: its own if it has one, else the shared one."""
@@ -287,6 +315,14 @@ class Parameters:
                 block = self.find("measurement", part, library)
                 theta[block.start : block.stop] = value.reshape(-1)
         return theta
+
+
+def _origin_and_unit(library: mpra.Library) -> tuple[float, float]:
+    """Mean and standard deviation of a read-out over all rows, so that no split moves them."""
+    read_out = library.observed[:, 0]
+    mean = np.average(read_out, weights=library.weight)
+    deviation = np.sqrt(np.average((read_out - mean) ** 2, weights=library.weight))
+    return float(mean), float(deviation) or 1.0
 
 
 def pair_tables(contrasts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ ROWS = [
     Row(kinetic.KingAltman, {"species": 2, "edges": [(0, 1), (1, 0)]}, (2,), (2,), ["float32"]),
     Row(kinetic.TransitionRates, {"sites": [(1, 4), None]}, (6, 4), (2,), ["float32"]),
     Row(latent.NormalLatent, {"units": 3, "prior_mean": 0.5, "prior_scale": 2.0}, (6, 4), (6, 3)),
-    Row(measurement.GaussianNoise, {}, (1,), (2,), ["float32"]),
+    Row(measurement.GaussianNoise, {"origin": 2.0, "unit": 3.0}, (1,), (2,), ["float32"]),
     Row(measurement.MonotoneBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
     Row(measurement.PoissonCounts, {}, (1,), (1,), ["float32"]),
     Row(measurement.SkewedNoise, {}, (1,), (3,), ["float32"]),

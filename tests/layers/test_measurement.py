@@ -81,6 +81,22 @@ def test_gaussian_noise_is_the_normal_density_of_the_log_read_out():
     np.testing.assert_allclose(outputs, [mean, np.full(40, np.exp(weights["log_sd"]))])
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "skewed"])
+def test_origin_and_unit_of_a_read_out_are_a_change_of_weights(kind):
+    spec = declarations.Measurement(kind=kind)
+    plain, scaled = (measurement.process(spec, 1, origin=7.0 * s, unit=100.0**s) for s in (0, 1))
+    weights = drawn(plain)
+    natural = {}
+    for name, value in weights.items():
+        shift, factor = scaled.natural(name)
+        natural[name] = shift + factor * value
+    y, replicates = RNG.normal(7, 100, size=(1, 40)), RNG.integers(1, 4, 40).astype(float)
+    for method, data in (("log_prob", (y, replicates)), ("outputs", ())):
+        expected = getattr(plain, method)(batched(natural), ACTIVITY[None], *data)
+        found = getattr(scaled, method)(batched(weights), ACTIVITY[None], *data)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("skew", [-0.7, 0.0, 0.4])
 def test_skewed_noise_is_a_density_of_two_half_normals(skew):
     layer = measurement.SkewedNoise()

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import types
 
@@ -186,7 +187,10 @@ def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
 
     stopped = types.SimpleNamespace(
         parameters=types.SimpleNamespace(
-            names=("x", "y"), prior_mean=np.zeros(2), prior_sd=np.full(2, 1e3)
+            names=("x", "y"),
+            prior_mean=np.zeros(2),
+            prior_sd=np.full(2, 1e3),
+            natural=lambda theta: theta,
         ),
         covariance=covariance,
         theta=short * covariance[0] / 2.0,
@@ -255,3 +259,33 @@ def test_libraries_share_energies_and_keep_constants_of_their_own(two_sites, exp
         return fit.energies["ab"].upper - fit.energies["ab"].lower
 
     assert width(joint) < 0.75 * width(alone)
+
+
+def test_energies_do_not_depend_on_the_unit_of_a_read_out(fit, simulated, two_sites):
+    (library,) = simulated.table.libraries
+    scaled = dataclasses.replace(library, observed=100 * library.observed + 7)
+    table = simulated.table._replace(libraries=(scaled,))
+    other = fitting.fit(two_sites(measurement={"kind": "gaussian"}), table, starts=3)
+    # The posterior is the same, up to the unit of a density.
+    thetas = np.stack([fit.theta, other.theta, fit.parameters.prior_mean])
+    lost = np.log(100) * simulated.table.rows
+    before, after = (np.asarray(each.likelihood.log_posterior(thetas)) for each in (fit, other))
+    np.testing.assert_allclose(after, before - lost, rtol=1e-5)
+    # An ascent ends within a fraction of a standard deviation of the optimum.
+    for name, interval in {**fit.energies, **fit.wild_type}.items():
+        sd = (interval.upper - interval.lower) / 2 / fitting.Z95
+        assert abs(other.interval(name).mean - interval.mean) < 0.3 * sd
+    offset, found = (each.interval("measurement.offset").mean for each in (fit, other))
+    assert found == pytest.approx(100 * offset + 7, abs=2)
+
+
+def test_an_ascent_comes_back_from_a_step_that_overflows():
+    def density(thetas):
+        (x,) = thetas[0]
+        beyond = abs(x) > 5
+        value = np.nan if beyond else -((x - 3.0) ** 2) * 50
+        gradient = np.inf if beyond else -100 * (x - 3.0)
+        return likelihood.ValueAndGradient(np.array([value]), np.array([[gradient]]))
+
+    found = ascent.climb(density, np.array([-4.0]), np.array([[20.0]]))
+    assert found.theta == pytest.approx([3.0], abs=0.01)

@@ -46,6 +46,21 @@ def test_the_network_is_the_likelihood(request, tables, kind, changes):
     np.testing.assert_allclose(network.read(model, held.parameters), theta, atol=2e-5)
 
 
+def test_the_network_has_the_unit_of_the_read_out(two_sites, experiment):
+    mechanism = two_sites(measurement={"kind": "skewed"})
+    held = likelihood.Likelihood(
+        mechanism, experiment(mechanism, sequences=60).table, dtype="float64"
+    )
+    theta = held.parameters.start(np.random.default_rng(0))
+    ((origin, unit),) = held.parameters.read_outs
+    model = network.build(mechanism, origin=origin, unit=unit)
+    network.assign(model, held.parameters, theta)
+    (library,) = held.table.libraries
+    predicted = np.asarray(model(dna.index_to_one_hot(library.index).astype("float32")), float)
+    np.testing.assert_allclose(predicted, np.asarray(held.outputs(theta[None])[""])[0].T, rtol=1e-4)
+    assert origin == pytest.approx(library.observed.mean())
+
+
 def test_the_layers_are_the_physics(two_sites, cycle):
     thermal = network.build(two_sites(), bins=4)
     assert [type(layer) for layer in thermal.layers] == [
