@@ -9,6 +9,7 @@ Species are 0..K-1, an edge is (source, target), and a tree to i has one edge ou
 species. Two edges may join the same two species.
 """
 
+import decimal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Edge = tuple[int, int]
+
+MOST_WRITTEN = 100
+"""Spanning trees of the longest rate law that is written out."""
 
 
 class Diagrams(NamedTuple):
@@ -49,15 +53,17 @@ def strongly_connected(species: int, edges: Sequence[Edge]) -> bool:
 
 
 def count(species: int, edges: Sequence[Edge]) -> int:
-    """Number of spanning trees over all roots: minors of the Laplacian, not an enumeration."""
+    """Number of spanning trees over all roots, to the digits of a double; none are enumerated.
+
+    The minors of the Laplacian L count the trees to each root, and since the rows of L sum to 0,
+    those minors add up to det(L + J / K), J all ones. Its logarithm does not overflow.
+    """
     laplacian = np.zeros((species, species))
     for source, target in edges:
         laplacian[source, source] += 1
         laplacian[source, target] -= 1
-    minors = (
-        np.linalg.det(np.delete(np.delete(laplacian, root, 0), root, 1)) for root in range(species)
-    )
-    return round(sum(minors))
+    sign, log_count = np.linalg.slogdet(laplacian + 1 / species)
+    return round(decimal.Decimal(float(log_count)).exp()) if sign > 0 else 0
 
 
 def diagrams(species: int, edges: Sequence[Edge]) -> Diagrams:
@@ -128,12 +134,22 @@ def rate_law(
 ) -> str:
     """The steady-state occupancy of `product` in symbols, e.g. `P_open = k1 k2 / (k1 k2 + ...)`.
 
+    Where a network has more than `MOST_WRITTEN` spanning trees, in words, with their number.
+
     Args:
         species: Names of the K species.
         edges: (source, target) of each transition.
         rates: Name of the rate of each edge; edges may share a rate.
         product: The species whose occupancy is written.
     """
+    number = count(len(species), edges)
+    if number > MOST_WRITTEN:
+        exponent = len(str(number)) - 1
+        many = f"{number:,}" if exponent < 12 else f"about 10^{exponent}"
+        return (
+            f"P_{product} = the products of rates of the spanning trees that lead to {product} / "
+            f"those of all spanning trees, {many} (King and Altman 1956)"
+        )
     found = diagrams(len(species), edges)
     terms = [_monomial([rates[edge] for edge in tree], rates) for tree in found.trees]
     mine = [

@@ -62,6 +62,27 @@ def test_rate_law_collects_shared_rates():
     assert law == "P_A = a b / (2 a b + a^2)"
 
 
+def test_a_law_too_long_to_write_says_how_many_trees_it_has():
+    names = [f"s{i}" for i in range(7)]
+    edges = list(itertools.permutations(range(7), 2))
+    law = trees.rate_law(names, edges, [f"k{i}" for i in range(len(edges))], "s3")
+    assert law.startswith("P_s3 = ")
+    assert "117,649" in law
+    # Four sites of a promoter, bound one at a time: never to be enumerated.
+    cube = [(i, i ^ 1 << site) for i in range(16) for site in range(4)]
+    law = trees.rate_law([f"s{i}" for i in range(16)], cube, ["k"] * len(cube), "s0")
+    assert "679,477,248" in law
+
+
+def test_trees_are_counted_beyond_the_range_of_a_double():
+    edges = list(itertools.permutations(range(150), 2))
+    digits = 149 * np.log10(150)
+    assert len(str(trees.count(150, edges))) == int(digits) + 1
+    law = trees.rate_law([f"s{i}" for i in range(150)], edges, ["k"] * len(edges), "s0")
+    assert f"about 10^{int(digits)}" in law
+    assert trees.count(3, [(0, 1), (1, 0)]) == 0
+
+
 def test_steady_state_balances_every_flux():
     edges = random_network(5, 6)
     rates = np.random.default_rng(0).lognormal(size=(3, len(edges)))
