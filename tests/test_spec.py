@@ -1,84 +1,10 @@
-import inspect
 import json
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pytest
 
 from akita_bayes import errors, spec
-
-
-class Word(NamedTuple):
-    defaults: dict[str, Any]
-    types: dict[str, Any]
-
-
-REQUIRED = inspect.Parameter.empty
-CONV = {
-    "filters": (REQUIRED, int),
-    "pool_size": (1, int),
-    "dropout": (0.0, float),
-    "activation": ("relu", str | None),
-    "norm_type": (None, Literal["batch", "layer"] | None),
-    "padding": ("same", str),
-}
-VOCABULARY = {
-    name: Word({k: d for k, (d, _) in known.items()}, {k: t for k, (_, t) in known.items()})
-    for name, known in {
-        "conv_block": CONV,
-        "conv_tower": {**CONV, "repeat": (1, int)},
-        "one_to_two": {"operation": ("mean", str)},
-        "cropping_2d": {"cropping": (REQUIRED, int)},
-        "upper_tri": {"diagonal_offset": (2, int)},
-        "normal_latent": {"units": (64, int)},
-        "final": {
-            "units": (REQUIRED, int),
-            "activation": ("linear", str | None),
-            "variational": (False, bool),
-        },
-    }.items()
-}
-
-
-def raw() -> dict[str, Any]:
-    """64 bins of 128 bp, 4 cropped at each side: 56 bins, 54 * 55 / 2 pixels."""
-    return {
-        "train": {"batch_size": 4, "loss": "mse"},
-        "model": {
-            "seq_length": 8192,
-            "diagonal_offset": 2,
-            "augment_shift": 3,
-            "activation": "gelu",
-            "norm_type": "batch",
-            "trunk": [
-                {"name": "conv_block", "filters": 8, "pool_size": 2},
-                {"name": "conv_tower", "filters": 8, "pool_size": 2, "repeat": 6},
-            ],
-            "head_hic": [
-                {"name": "one_to_two"},
-                {"name": "cropping_2d", "cropping": 4},
-                {"name": "upper_tri", "diagonal_offset": 2},
-                {"name": "final", "units": 5, "activation": "linear"},
-            ],
-        },
-    }
-
-
-def parse(value: Any) -> spec.Spec:
-    return spec.parse(value, VOCABULARY)
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """`raw()` with one value set; `path` as in error messages, '-' removes."""
-    whole = raw()
-    *steps, last = path.replace("[", ".").replace("]", "").split(".")
-    place: Any = whole
-    for step in steps:
-        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
-    if value == "-":
-        del place[int(last) if last.isdigit() else last]
-    else:
-        place[int(last) if last.isdigit() else last] = value
-    return whole
+from tests.specs import VOCABULARY, changed, parse, raw
 
 
 def test_every_default_is_resolved_and_globals_reach_the_blocks_that_know_them():
@@ -204,55 +130,6 @@ def test_settings_that_exclude_each_other_are_refused(pair: dict[str, Any], mess
     value["train"].update(pair)
     with pytest.raises(errors.SpecError, match=message):
         parse(value)
-
-
-@pytest.mark.parametrize(
-    ("elbo", "message"),
-    [
-        ({"samples": 4, "free_bits": 0.1}, "elbo.free_bits and elbo.samples above 1 exclude"),
-        ({"reduction": "paper", "samples": 4}, '"paper" and elbo.samples above 1 exclude'),
-        ({"reduction": "paper", "free_bits": 0.1}, '"paper" and elbo.free_bits exclude'),
-    ],
-)
-def test_options_of_the_elbo_without_effect_are_refused(elbo: dict[str, Any], message: str):
-    value = raw()
-    value["train"] = {"loss": "elbo", "elbo": elbo}
-    with pytest.raises(errors.SpecError, match=rf"^train: .*{message} each other; keep one\.$"):
-        parse(value)
-    value["train"]["elbo"] = dict(list(elbo.items())[:1])
-    assert parse(value).train.elbo is not None
-
-
-def test_the_elbo_has_its_own_options_with_defaults():
-    value = raw()
-    value["train"] = {"loss": "elbo", "elbo": {"kl_warmup": 5}}
-    elbo = parse(value).train.elbo
-    assert (elbo.kl_weight, elbo.kl_warmup, elbo.reduction) == (1.0, 5, "elbo")
-    value["train"] = {"loss": "elbo"}
-    assert parse(value).train.elbo.observation_noise == "target"
-    value["train"] = {"loss": "elbo", "elbo": {"kl_wait": 5}}
-    with pytest.raises(errors.SpecError, match=r'^train\.elbo\.kl_wait: .* mean "kl_weight"'):
-        parse(value)
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        (
-            "model.trunk[1]",
-            {"name": "normal_latent"},
-            r"^model\.trunk\[1\]: normal_latent holds a posterior, which train\.loss \"mse\" would"
-            r' .*; write "loss": "elbo"\.$',
-        ),
-        ("model.head_hic[3].variational", True, r"^model\.head_hic\[3\]: final holds a posterior"),
-    ],
-)
-def test_a_posterior_is_trained_by_the_elbo_alone(path: str, value: Any, message: str):
-    whole = changed(path, value)
-    with pytest.raises(errors.SpecError, match=message):
-        parse(whole)
-    whole["train"]["loss"] = "elbo"
-    assert parse(whole).train.elbo is not None
 
 
 def test_old_spellings_mean_what_they_meant():
