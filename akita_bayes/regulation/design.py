@@ -58,9 +58,13 @@ def expect(
     truth: simulator.Truth | None = None,
     seed: int = 0,
 ) -> Expected:
-    """The interval widths to expect of one experiment, by simulating its data once."""
+    """The interval widths to expect of one experiment, by simulating its data once.
+
+    Bins that the mechanism leaves out are sorted and read, and not fitted.
+    """
     simulated = simulator.simulate(mechanism, design, truth=truth, seed=seed)
-    likelihood = likelihoods.Likelihood(posterior.smooth(mechanism), simulated.table)
+    table = simulated.table.leave_out(mechanism.measurement.leave_out)
+    likelihood = likelihoods.Likelihood(posterior.smooth(mechanism), table)
     parameters = likelihood.parameters
     theta = true_theta(parameters, simulated.truth, parameters.start(np.random.default_rng(seed)))
     theta = fit_measurement(likelihood, theta)
@@ -69,8 +73,11 @@ def expect(
     for name, sd in deviation.items():
         grouped.setdefault(f"{name.split('[')[0]}.matrix" if "," in name else name, []).append(sd)
     bits = [
-        information.predictive(simulated.activity[library.name], library.observed).bits
-        for library in simulated.table.libraries
+        information.predictive(
+            simulator.activity(mechanism, simulated.truth, library.index, library.name),
+            library.observed,
+        ).bits
+        for library in table.libraries
         if len(library.columns) > 1
     ]
     widths = {name: WIDTH * float(np.mean(sds)) for name, sds in grouped.items()}

@@ -46,6 +46,21 @@ def test_bins_of_a_sort_are_counted_in_bits_and_no_spread_is_wider_than_its_prio
     assert 0 < expected.widths["ab"] < design.WIDTH * 2.0 * 1.001
 
 
+def test_bins_that_are_left_out_tell_nothing():
+    bins = {"kind": "bins", "hidden": 4}
+    some = {**bins, "leave_out": ["0", "1", "3"]}
+    every, fewer = (
+        design.expect(
+            states.parse({**TOY.model_dump(by_alias=True), "measurement": measured}),
+            setup(reads=8000, bins=4),
+            seed=2,
+        )
+        for measured in (bins, some)
+    )
+    assert fewer.bits < 0.9 * every.bits  # of a read that is not left out
+    assert fewer.widths["a.matrix"] > 2 * every.widths["a.matrix"]
+
+
 @pytest.mark.parametrize("experiments", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiments):
     truth = simulator.draw_truth(TOY, seed=0)
