@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
 
+COUNT = ("count", "ct")
+"""Names of a column of counts; a single column of another name is a continuous read-out."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Library:
@@ -37,6 +40,12 @@ class Library:
         return dataclasses.replace(
             self, index=self.index[rows], observed=self.observed[rows], weight=self.weight[rows]
         )
+
+    @property
+    def reads(self) -> float:
+        """Sum of all counts, or the number of continuous read-outs."""
+        counted = len(self.columns) > 1 or self.columns[0] in COUNT
+        return float(self.observed.sum()) if counted else float(len(self.observed))
 
     @property
     def sequences(self) -> list[str]:
@@ -67,8 +76,8 @@ class Table(NamedTuple):
 
     @property
     def reads(self) -> float:
-        """Sum of all counts (or read-outs)."""
-        return float(sum(library.observed.sum() for library in self.libraries))
+        """Sum of all counts; a continuous read-out is one, whatever its value."""
+        return float(sum(library.reads for library in self.libraries))
 
     def frequencies(self) -> NDArray[np.float64]:
         """How often each base occurs at each position, over all rows. [L, 4]."""

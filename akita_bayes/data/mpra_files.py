@@ -21,7 +21,6 @@ from akita_bayes import dna, errors, files
 from akita_bayes.data import mpra
 
 SEQUENCE = ("sequence", "seq", "x")
-COUNT = ("count", "ct")
 VALUE = ("value", "y")
 LONG = ["library", "bin", "sequence", "count"]
 """Columns of long rows without a header; the count may be left out."""
@@ -71,7 +70,7 @@ def _read_bins(folder: Path) -> mpra.Table:
         if file is None:
             raise errors.DataError(f"{candidates[0]}: no such file, named in files.txt.")
         frame = _frame(file)
-        count = _column(frame, COUNT, file)
+        count = _column(frame, mpra.COUNT, file)
         sequence = _column(frame, SEQUENCE, file)
         _present(frame[sequence], str(file))
         mpra.to_index(list(frame[sequence].astype(str)), where=str(file))
@@ -98,7 +97,7 @@ def _read_table(path: Path) -> mpra.Table:
         where = f'{path}, library "{name}"' if name else str(path)
         bins = [column for column in frame if column.startswith("ct_")]
         if "bin" in frame:
-            count = next((c for c in COUNT if c in frame), None)
+            count = next((c for c in mpra.COUNT if c in frame), None)
             rows = pd.DataFrame({"bin": group["bin"].astype(str), "sequence": group[sequence]})
             rows["count"] = 1.0 if count is None else group[count]
             order = sorted(rows["bin"].unique(), key=_natural)
@@ -127,13 +126,13 @@ def _long_library(rows: pd.DataFrame, bins: Sequence[str], name: str, where: str
 
 def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra.Library:
     """A read-out with a weight, or a count with an exposure."""
-    value = next((column for column in (*VALUE, *COUNT) if column in frame), None)
+    value = next((column for column in (*VALUE, *mpra.COUNT) if column in frame), None)
     if value is None:
         raise errors.DataError(
             f"{where}: has neither a bin column, nor counts ct_*, nor a value, nor a count; "
             f"its columns are {', '.join(map(str, frame.columns))}."
         )
-    weight = "exposure" if value in COUNT else "weight"
+    weight = "exposure" if value in mpra.COUNT else "weight"
     observed = _numbers(frame[[value]], where)
     weights = _numbers(frame[[weight]], where)[:, 0] if weight in frame else np.ones(len(frame))
     if (weights <= 0).any():
@@ -141,7 +140,7 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra
             f"{where}: row {int(np.argmax(weights <= 0)) + 1} has {weight} "
             f"{weights[np.argmax(weights <= 0)]:g}; leave out what was not measured."
         )
-    if value in COUNT:
+    if value in mpra.COUNT:
         mpra.check_counts(observed, where)
     index = mpra.to_index(list(frame[sequence].astype(str)), where=where)
     return mpra.Library(name, index, observed, (value,), weights)

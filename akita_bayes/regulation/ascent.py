@@ -121,7 +121,7 @@ def maximise(
 
     Args:
         likelihood: Of the whole table.
-        side: [N] 0 train, 1 validation, 2 test (never looked at).
+        side: [N] 0 train, 1 validation, 2 test (never looked at, but for the unit of a read-out).
         starts: Number of random starts.
         seed: Of the starts and of the sample.
     """

@@ -66,7 +66,7 @@ def minimise(
 
     Args:
         likelihood: Of a table of one library.
-        side: [N] 0 train, 1 validation, 2 test (never looked at).
+        side: [N] 0 train, 1 validation, 2 test (never looked at, but for the unit of a read-out).
         method: `adam` or `sgd`.
         epochs: Most passes over the training sequences.
         starts: Random starts that compete in the first `TRIAL_EPOCHS` passes; a single one ends in
@@ -98,7 +98,7 @@ def minimise(
     rng = np.random.default_rng(seed)
     training, validation = (library.take(np.flatnonzero(side == part)) for part in (0, 1))
     descent = _Descent(model, train, training, validation, rng)
-    additive = start.additive(parameters, likelihood.table)
+    additive = start.additive(parameters, likelihood.table.take(np.flatnonzero(side == 0)))
     passes = min(TRIAL_EPOCHS, epochs)
     trials = []
     for _ in range(starts):

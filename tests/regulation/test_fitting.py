@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import ascent, fitting, gauge, identify, likelihood
+from akita_bayes.regulation import ascent, fitting, gauge, identify, likelihood, start
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,22 @@ def test_stochastic_steps_fit_every_measurement(two_sites, experiment, measureme
     fit = fitting.fit(mechanism, simulated.table, method="adam", starts=1, epochs=40)
     found, truth = fit.term("b").matrix, simulated.truth.matrices["b"]
     assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9
+
+
+def test_stochastic_steps_begin_without_the_test_sequences(two_sites, experiment, monkeypatch):
+    mechanism = two_sites(measurement={"kind": "gaussian"})
+    table = experiment(mechanism, sequences=200).table
+    seen, additive = [], start.additive
+
+    def watched(parameters, table):
+        seen.append(table)
+        return additive(parameters, table)
+
+    monkeypatch.setattr(start, "additive", watched)
+    fit = fitting.fit(mechanism, table, method="adam", epochs=1, starts=1)
+    ((training,),) = (each.libraries for each in seen)
+    np.testing.assert_array_equal(training.index, table.libraries[0].index[fit.side == 0])
+    assert fit.held_out.reads == (fit.side == 2).sum()  # read-outs, not their sum
 
 
 def test_stochastic_steps_fit_one_library(two_sites, experiment):
