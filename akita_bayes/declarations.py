@@ -77,6 +77,15 @@ class State(Frozen):
     energies: tuple[str, ...] = ()
     activity: float | str = 0.0
 
+    @property
+    def weight(self) -> str:
+        """Boltzmann weight in symbols, e.g. `e^-(crp + 2 rnap)`."""
+        counted = {name: self.energies.count(name) for name in self.energies}
+        powers = [name if n == 1 else f"{n} {name}" for name, n in counted.items()]
+        if not powers:
+            return "1"
+        return f"e^-{powers[0]}" if len(powers) == 1 else f"e^-({' + '.join(powers)})"
+
 
 class Truth(Frozen):
     """What a term is taken to be when data are simulated; fits do not look at it.

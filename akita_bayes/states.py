@@ -47,7 +47,12 @@ class _Mechanism(declarations.Frozen):
         """Activities in 0..1 of what the mechanism is in; empty where there are no such."""
         return ()
 
-    def _check_relative(self) -> None:
+    def _check_measurement(self) -> None:
+        if self.measurement.kind == "spline_bins" and self.measurement.hidden < 3:
+            raise errors.SpecError(
+                f"measurement.hidden: {self.measurement.hidden} knots bear no spline; give 3 or "
+                "more."
+            )
         if not self.measurement.relative:
             return
         if not self.measurement.kind.endswith("bins"):
@@ -104,7 +109,13 @@ class _Mechanism(declarations.Frozen):
                     f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
                     f"{width}."
                 )
-            if isinstance(truth.constant, dict) and set(truth.constant) != set(self.libraries):
+            if isinstance(truth.constant, dict) and not getattr(known[name], "per_library", False):
+                raise errors.SpecError(
+                    f"truth.{name}.constant: all libraries share it; give one number"
+                    + (", or set its per_library." if name in terms else ".")
+                )
+            libraries = set(truth.constant) if isinstance(truth.constant, dict) else None
+            if libraries is not None and (libraries != set(self.libraries) or not libraries):
                 raise errors.SpecError(
                     f"truth.{name}.constant: give one number, or one for each of the libraries "
                     f"{list(self.libraries)}."
@@ -150,7 +161,7 @@ class Thermodynamic(_Mechanism):
         self._check_states()
         self._check_activities()
         self._check_identity()
-        self._check_relative()
+        self._check_measurement()
         return self
 
     def _check_states(self) -> None:
@@ -243,7 +254,7 @@ class Kinetic(_Mechanism):
         self._check_species()
         self._check_network()
         self._check_product()
-        self._check_relative()
+        self._check_measurement()
         return self
 
     def _check_species(self) -> None:
@@ -374,20 +385,13 @@ def rate_law(mechanism: Mechanism) -> str:
 
 
 def _boltzmann_law(mechanism: Thermodynamic) -> str:
-    def weight(state: declarations.State) -> str:
-        counted = {name: state.energies.count(name) for name in state.energies}
-        powers = [name if n == 1 else f"{n} {name}" for name, n in counted.items()]
-        if not powers:
-            return "1"
-        return f"e^-{powers[0]}" if len(powers) == 1 else f"e^-({' + '.join(powers)})"
-
     def scaled(state: declarations.State) -> str:
         if state.activity == 1:
-            return weight(state)
+            return state.weight
         label = state.activity if isinstance(state.activity, str) else f"{state.activity:g}"
-        return f"{label} {weight(state)}"
+        return f"{label} {state.weight}"
 
     states = mechanism.states.values()
     active = [scaled(state) for state in states if state.activity != 0]
     numerator = active[0] if len(active) == 1 else f"({' + '.join(active)})"
-    return f"t = {numerator} / ({' + '.join(weight(state) for state in states)})"
+    return f"t = {numerator} / ({' + '.join(state.weight for state in states)})"

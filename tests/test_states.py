@@ -96,7 +96,33 @@ def test_the_symbolic_law_of_activities_names_what_is_fitted():
 
 
 BINS = {"kind": "bins", "relative": True}
+EACH = {"constant": {"low": 1.0, "high": 2.0}}
 WRONG = [
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "spline_bins", "hidden": 2}},
+        "measurement.hidden: 2 knots bear no spline",
+    ),
+    (
+        TWO_SITES,
+        {"energies__ab__per_library": True, "truth": {"ab": {"constant": {}}}},
+        r"truth\.ab\.constant: give one number, or one for each of the libraries",
+    ),
+    (
+        TWO_SITES,
+        {"libraries": ["low", "high"], "truth": {"ab": EACH}},
+        r"truth\.ab\.constant: all libraries share it; give one number, or set its per_library",
+    ),
+    (
+        TWO_SITES,
+        {
+            "libraries": ["low", "high"],
+            "activities": {"on": {}},
+            "states__ab__activity": "on",
+            "truth": {"on": EACH},
+        },
+        r"truth\.on\.constant: all libraries share it; give one number\.$",
+    ),
     (TWO_SITES, {"measurement": {**BINS, "kind": "gaussian"}}, r"relative: is for bins, not for"),
     (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
     (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
