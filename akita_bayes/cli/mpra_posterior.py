@@ -24,7 +24,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
-    parser.add_argument("--knots", type=int, default=16, help="knots of the splines p(bin | t)")
+    parser.add_argument(
+        "--knots",
+        type=console.positive_integer,
+        help="knots of the splines p(bin | t), 3 or more (default: those declared, or 16)",
+    )
     parser.add_argument(
         "--optima",
         type=console.positive_integer,

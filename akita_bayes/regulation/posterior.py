@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import declarations, dna, states
+from akita_bayes import declarations, dna, errors, states
 from akita_bayes.regulation import convergence, nuts
 from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
@@ -24,6 +24,8 @@ from akita_bayes.regulation import parameters as layout
 
 R_HAT, EFFECTIVE = 1.01, 400.0
 """R-hat that converged chains are below, and effective draws that they have."""
+KNOTS = 16
+"""Of the splines in place of hidden units."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -188,21 +190,34 @@ def sample(
     )
 
 
-def smooth(mechanism: states.Mechanism, *, knots: int = 16) -> states.Mechanism:
+def smooth(mechanism: states.Mechanism, *, knots: int | None = None) -> states.Mechanism:
     """The mechanism with its bins as splines, and relative, which a sampler can explore.
 
     The hidden units of `bins` and `monotone_bins` can trade places, and those that the data do not
     need wander; splines hold the same curves with neither. A factor of the odds of activity moves
     the curve and changes no likelihood; where odds exist, the bins see them against the wild
     type's, and the factor keeps its prior. Other measurements stay as they are.
+
+    Args:
+        mechanism: What is declared.
+        knots: Of the splines; None for those that the mechanism declares, or `KNOTS`.
+
+    Raises:
+        SpecError: Fewer knots than a spline needs, or knots of a measurement without bins.
     """
     declared = mechanism.measurement
+    if knots is not None and knots < 3:
+        raise errors.SpecError(f"knots: {knots} bear no spline; give 3 or more.")
     if not declared.kind.endswith("bins"):
+        if knots is not None:
+            raise errors.SpecError(
+                f"knots: a measurement of kind {declared.kind} has no splines; leave them out."
+            )
         return mechanism
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = {} if knots is None else {"hidden": knots}
     if declared.kind != "spline_bins":
         prior = declarations.Normal(sd=3.0)
-        changed = {"kind": "spline_bins", "hidden": knots, "weight_prior": prior}
+        changed = {"kind": "spline_bins", "hidden": knots or KNOTS, "weight_prior": prior}
     if mechanism.levels:
         changed["relative"] = True
     return mechanism.model_copy(update={"measurement": declared.model_copy(update=changed)})

@@ -100,7 +100,7 @@ def sample_posterior(
     mechanism: states.Mechanism | str | Path,
     data: mpra.Table | str | Path,
     *,
-    knots: int = 16,
+    knots: int | None = None,
     optima: int = 2,
     starts: int = 6,
     chains: int = 4,
@@ -117,7 +117,7 @@ def sample_posterior(
         mechanism: What is declared, or its JSON file; bins are held as splines
             (`posterior.smooth`).
         data: A table, or a directory or file of one.
-        knots: Of the splines.
+        knots: Of the splines; None for those that the mechanism declares, or 16.
         optima: Fits with starts and splits of their own. Chains start in turn from the different
             modes that these end in and that hold a share of the posterior: often one.
         starts: Random starts of each fit.
@@ -131,7 +131,8 @@ def sample_posterior(
         report: Called as report(steps, note=...) while sampling.
 
     Raises:
-        SpecError: The mechanism is not one, or a number of fits, chains or draws is too small.
+        SpecError: The mechanism is not one, or a number of fits, chains, draws or
+            knots is too small.
         DataError: The table is not one, or does not suit the mechanism.
     """
     for name, given, least in (

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from akita_bayes import states
+from akita_bayes import errors, states
 from akita_bayes.regulation import (
     ascent,
     design,
@@ -274,11 +274,17 @@ def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
     sampled = posterior.smooth(two_sites(), knots=9).measurement
     assert (sampled.kind, sampled.hidden, sampled.relative) == ("spline_bins", 9, True)
     logarithmic = two_sites(measurement={"kind": "spline_bins", "read_out": "log_activity"})
-    kept = posterior.smooth(logarithmic, knots=9).measurement
+    kept = posterior.smooth(logarithmic).measurement
     assert (kept.hidden, kept.read_out, kept.relative) == (4, "log_activity", True)
+    assert posterior.smooth(logarithmic, knots=9).measurement.hidden == 9
+    assert posterior.smooth(two_sites()).measurement.hidden == posterior.KNOTS
+    with pytest.raises(errors.SpecError, match="knots: 2 bear no spline"):
+        posterior.smooth(two_sites(), knots=2)
     fitted = two_sites(activities={"on": {}}, states={"ab": {"activity": "on"}})
     for absolute in (fitted, cycle()):
         assert posterior.smooth(absolute).measurement.kind == "spline_bins"
         assert not posterior.smooth(absolute).measurement.relative
     gaussian = two_sites(measurement={"kind": "gaussian"})
     assert posterior.smooth(gaussian) == gaussian
+    with pytest.raises(errors.SpecError, match="kind gaussian has no splines"):
+        posterior.smooth(gaussian, knots=9)
