@@ -1,9 +1,10 @@
 """Which parameters the data determine: spectrum, shrinkage, profile likelihood, and words for them.
 
-The Fisher information of the mechanism's parameters, with the measurement process free to follow,
-is the Schur complement F = A - B C^-1 B^T of the measurement's block C in minus the Hessian of the
-log-likelihood. Taken in units of the prior, an eigenvalue of 1 means that the data say as much as
-the prior about that direction; much less than 1 that they say nothing.
+The Fisher information of the mechanism's parameters, with the measurement process free to follow as
+far as its prior lets it, is the Schur complement F = A - B C^-1 B^T in minus the Hessian of the
+log-likelihood, to whose block C of the measurement the precision of its prior is added. Taken in
+units of the prior, an eigenvalue of 1 means that the data say as much as the prior about that
+direction; much less than 1 that they say nothing.
 
 The profile of a parameter is the log-likelihood maximised over all others (their priors kept) with
 that one held; where it falls by 1.92 nats ends its 95 % interval (Wilks 1938).

@@ -44,8 +44,9 @@ def predictive(prediction: NDArray, counts: NDArray, *, classes: int | None = No
     Args:
         prediction: [N] one number per sequence; any monotone function of it gives the same.
         counts: [N, M] reads per bin.
-        classes: Number Q of quantiles; by default 2 (reads / M)^(1/3), at most 50, which
-            keeps both the bias and the loss by coarse classes below a hundredth of a bit.
+        classes: Number Q of quantiles; by default 2 (reads / M)^(1/3), at most 50. Until it gets
+            there, the bias that is subtracted is about (M / reads)^(2/3) / ln 2 bits: 0.015 bits
+            for 6,793 reads in 10 bins, and falling with more.
     """
     counts = np.asarray(counts, float)
     reads, bins = counts.sum(), counts.shape[1]
