@@ -34,15 +34,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--saturated", type=int, default=100)
     parser.add_argument("--plain", type=int, default=4, help="variants of the plain loop")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(options.threads))
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     from benchmarks import environment, run
 
     found = {kind: _compare(options, kind) for kind in ("built", "randomised")}
-    about = {**environment.describe(), "threads": options.threads, "measurements": found}
+    about = {**environment.describe(), "cores_used": options.cores, "measurements": found}
     run.write(options.result, about)
 
 
