@@ -159,9 +159,8 @@ def sample_posterior(
     found = modes.distinct(gaussians, evidence)
     starting = modes.where_chains_start(found)
     logger.info(
-        "%d fits, %d modes with evidence of %s nats; %d of them start chains.",
+        "Log evidence of the modes that %d fits found: %s nats. Modes that start chains: %d.",
         optima,
-        len(found),
         ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
         len(starting),
     )
