@@ -259,7 +259,10 @@ def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
 
 
 def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure:
-    """Expected interval widths against reads, one panel per term, one line per other setting."""
+    """Expected interval widths against reads, one panel per term, one line per other setting.
+
+    Every panel spans a factor of 10 or more, so that a width that reads do not change looks so.
+    """
     settings = ["reads", "bins", "mutation_rate", "sequences", "noise", "bits"]
     terms = [name for name in table if name not in settings]
     columns = min(3, len(terms))
@@ -276,6 +279,7 @@ def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure
         axes.set(title=term.replace(".matrix", ", entries of the matrix"), xlabel="reads")
         axes.set(xscale="log", yscale="log", ylabel=f"95 % interval width ({unit})")
         _few_ticks(axes.xaxis, sorted(table["reads"].unique()))
+        axes.set_ylim(*_at_least_a_decade(*axes.get_ylim()))
         _few_ticks(axes.yaxis, _round_numbers(*axes.get_ylim()))
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[len(terms) :]:
@@ -283,6 +287,12 @@ def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, fontsize=8, loc="outside right upper")
     return figure
+
+
+def _at_least_a_decade(low: float, high: float) -> tuple[float, float]:
+    """Bounds of a logarithmic axis, widened about their middle to a factor of 10."""
+    middle, half = np.sqrt(low * high), max(np.sqrt(high / low), np.sqrt(10.0))
+    return float(middle / half), float(middle * half)
 
 
 def _few_ticks(axis: matplotlib.axis.Axis, values: Sequence[float]) -> None:

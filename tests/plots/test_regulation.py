@@ -103,6 +103,8 @@ def test_design_draws_one_line_per_setting_and_one_panel_per_term():
     # No two labels of an axis touch, and the legend lies outside the panels.
     figure.savefig(io.BytesIO())
     for axes in titled.values():
+        low, high = axes.get_ylim()
+        assert high / low > 9.99  # what reads do not change is level
         for axis in (axes.xaxis, axes.yaxis):
             boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
             assert boxes
