@@ -108,6 +108,7 @@ def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
         "interaction": {
             method: energies["interaction"] for method, energies in summary["energies"].items()
         },
+        "bootstrap": summary["bootstrap"],
         "convergence": summary["convergence"],
     }
 
