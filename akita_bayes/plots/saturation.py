@@ -4,6 +4,7 @@ import logomaker
 import matplotlib.axes
 import matplotlib.figure
 import matplotlib.layout_engine
+import matplotlib.ticker
 import numpy as np
 import pandas as pd
 
@@ -42,7 +43,8 @@ def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figur
     if every:
         _changes(made, rows[1], scan.values[name][..., column].T, edges)
     rows[-1].set_xlim(edges[0], edges[-1])
-    rows[-1].ticklabel_format(axis="x", style="plain", useOffset=False)
+    rows[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True))
+    rows[-1].xaxis.set_major_formatter("{x:,.0f}")
     rows[-1].set_xlabel(scan.region.chrom, fontsize=9)
     for axes in rows:
         axes.tick_params(labelsize=8)

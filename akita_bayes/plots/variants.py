@@ -111,7 +111,7 @@ def _insulation(axes: matplotlib.axes.Axes, what: shown.Shown, width: int) -> No
     axes.set_ylabel(f"insulation\n{2 * width} bins", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, ncols=2, loc="upper right")
+    axes.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     maps.genomic(axes.xaxis, what.region)
     _places(axes.xaxis, what, room=0.06, across=True)
 

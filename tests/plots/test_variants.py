@@ -108,6 +108,9 @@ def test_scans_are_drawn_by_their_method(tmp_path, method):
     figure = saturation_plots.figure(made, "SCD")
     figure.savefig(tmp_path / "x.png")
     assert figure.get_suptitle() == "chr1:100-110, target 3"
+    places = [label.get_text() for label in figure.axes[method == "ism"].get_xticklabels()]
+    assert places
+    assert all(place.isdigit() for place in places)  # a base, not the middle of two
     if method == "ism":
         np.testing.assert_allclose(figure.axes[1].images[0].get_array(), values[..., 0].T)
     if method == "deletion":
