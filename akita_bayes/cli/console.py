@@ -38,7 +38,7 @@ def parser(doc: str, example: str) -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """Refuses in one line, as `run` does, without repeating the usage; reads Basenji's lines."""
 
-    def parse_known_args(  # type: ignore[override]
+    def parse_known_args(  # type: ignore[override]  # theirs has an overload per namespace
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         words = sys.argv[1:] if args is None else args

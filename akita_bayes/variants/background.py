@@ -181,18 +181,26 @@ def build(
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
-    found: dict[Stratum, _Held] = {}
-    for each in sorted({stratum(row, genome) for row in variants if not row.reason}):
-        held = _load(path).get(identity, {}).get(each)
-        if held is None or held.attempted < count:
+    wanted = sorted({stratum(row, genome) for row in variants if not row.reason})
+    found = _enough(path, identity, count)
+    for each in (each for each in wanted if each not in found):
+        held = _enough(path, identity, count).get(each)
+        if held is None:
             drawn = score(sample(each, genome, count, seed=seed))
             held = _Held(
                 count, {name: _finite(name, column) for name, column in drawn.values.items()}
             )
             _add(path, identity, each, held)
         found[each] = held
-    _tell(found)
-    return Background({each: held.null for each, held in found.items()}, genome)
+    used = {each: found[each] for each in wanted}
+    _tell(used)
+    return Background({each: held.null for each, held in used.items()}, genome)
+
+
+def _enough(path: str | Path, identity: str, count: int) -> dict[Stratum, _Held]:
+    """The strata in the file for which as many random variants were attempted."""
+    kept = _load(path).get(identity, {})
+    return {each: held for each, held in kept.items() if held.attempted >= count}
 
 
 def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -66,6 +66,16 @@ def test_random_variants_are_of_the_stratum(long_genome):
         assert all(row.inserted != row.ref for row in snvs)
 
 
+def test_a_file_that_holds_all_is_read_once(build, monkeypatch):
+    build([SNV, DEL], SCD=places)
+    read, original = [], background._load
+    monkeypatch.setattr(background, "_load", lambda path: read.append(path) or original(path))
+    found, calls = build([SNV, DEL], SCD=places)
+    assert calls == [4, 4]  # of the first time
+    assert len(read) == 1
+    assert found.null(DEL, "SCD").shape == (4, 1)
+
+
 def test_scores_of_chosen_places_have_no_background_and_spoil_none(build, caplog):
     for _ in range(2):
         found, calls = build([SNV], SCD=places, ROI=missing)
