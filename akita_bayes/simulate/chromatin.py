@@ -52,9 +52,6 @@ DIAGONAL_OFFSET = 2
 NOISE_FREE = 1e12
 """Reads per bin that leave no noise to smooth."""
 
-BALANCE_STEPS = (0.5, 1.0)
-"""Exponents of the two local balancing steps."""
-
 
 class Tracks(NamedTuple):
     """What the letters say about each bin, in one cell type. [N] each."""
