@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import logomaker
 import matplotlib.axes
 import matplotlib.axis
 import matplotlib.figure
@@ -13,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import dna, files
+from akita_bayes.plots import lettering
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
-BASES = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
 
 
 def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
@@ -33,9 +32,7 @@ def logo(
     label: str = "energy (kT)",
 ) -> None:
     """Draws an energy matrix [W, 4] as a logo; energy points down, so that binding stands up."""
-    binding = pd.DataFrame(matrix.mean(1, keepdims=True) - matrix, columns=list(dna.ALPHABET))
-    binding.index += first
-    logomaker.Logo(binding, ax=axes, color_scheme=BASES, flip_below=False, fade_below=0.5)
+    lettering.draw(axes, matrix.mean(1, keepdims=True) - matrix, first=first, upside_down=False)
     axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(title=title, ylabel=label, xlabel="base of the promoter, from 0")
@@ -93,7 +90,7 @@ def against_reference(
                 bar.set_label("kT")
         axes = figure.add_subplot(grid[row, 1])
         axes.axline((0, 0), slope=1, color="grey", lw=0.8, ls="--")
-        for base, (letter, colour) in enumerate(BASES.items()):
+        for base, (letter, colour) in enumerate(lettering.BASES.items()):
             axes.plot(pair[1][:, base], pair[0][:, base], ".", color=colour, label=letter)
         correlation = np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1]
         axes.set(xlabel="reference", ylabel="fitted (kT)", title=f"r = {correlation:.4f}")

@@ -1,15 +1,13 @@
 """A scan as a figure: a logo or bars of what every base does, and every change as a heat map."""
 
-import logomaker
 import matplotlib.axes
 import matplotlib.figure
 import matplotlib.layout_engine
 import matplotlib.ticker
 import numpy as np
-import pandas as pd
 
 from akita_bayes import dna
-from akita_bayes.plots import maps
+from akita_bayes.plots import lettering, maps
 from akita_bayes.variants.saturation import GRADIENTS, Scan
 
 LETTERS = 150  # a longer region is drawn as bars: its letters could not be read
@@ -34,7 +32,8 @@ def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figur
     rows = made.subplots(2 if every else 1, 1, squeeze=False, sharex=True)[:, 0]
     edges = scan.region.start + np.arange(len(track) + 1) - 0.5
     if len(track) <= LETTERS and scan.method in ("ism", *GRADIENTS):
-        _logo(rows[0], scan.letters, track, edges)
+        letters = dna.to_one_hot(scan.letters) * track[:, None]
+        lettering.draw(rows[0], letters, first=scan.region.start)
     else:
         rows[0].bar(edges[:-1] + 0.5, np.nan_to_num(track), width=1, color=_BAR)
     rows[0].axhline(0, color="black", lw=0.6)
@@ -52,12 +51,6 @@ def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figur
     return made
 
 
-def _logo(axes: matplotlib.axes.Axes, letters: str, track: np.ndarray, edges: np.ndarray) -> None:
-    heights = dna.to_one_hot(letters) * np.nan_to_num(track)[:, None]
-    table = pd.DataFrame(heights, columns=list(dna.ALPHABET), index=(edges[:-1] + 0.5).astype(int))
-    logomaker.Logo(table, ax=axes, color_scheme="classic")
-
-
 def _changes(
     made: matplotlib.figure.Figure,
     axes: matplotlib.axes.Axes,
@@ -65,7 +58,7 @@ def _changes(
     edges: np.ndarray,
 ) -> None:
     signed = (values < 0).any()
-    top = float(np.nanmax(np.abs(values))) or 1e-6
+    top = float(np.nan_to_num(np.abs(values)).max()) or 1e-6
     image = axes.imshow(
         values,
         aspect="auto",
