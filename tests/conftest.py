@@ -1,6 +1,11 @@
-"""Fixtures of all tests: where real data and reference numbers lie, and a quiet TensorFlow."""
+"""Fixtures of all tests: where real data and reference numbers lie, and a quiet TensorFlow.
+
+Every fixture and every test begins at a seed of its own name, whatever ran before it, so that the
+weights of a network are the same on every machine; AKITA_BAYES_SEED gives all of them others.
+"""
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,24 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _seed(name: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(
+        zlib.crc32(f"{name} {os.environ.get('AKITA_BAYES_SEED', '')}".encode())
+    )
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest) -> None:
+    """Before a fixture is made."""
+    _seed(f"{request.path.name} {fixturedef.argname}")
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Before a test is called, after its fixtures were made."""
+    _seed(item.nodeid)
 
 
 def _folder(variable: str, name: str) -> Path:
