@@ -1,5 +1,7 @@
 """From a variant file to scores: every ALT gets a row, scored or with the reason why not."""
 
+import copy
+import dataclasses
 import functools
 import logging
 import os
@@ -152,6 +154,12 @@ class Engine:
         self._widened = {} if options.intervals is None else conformal.load(options.intervals)
         self._check_draws()
 
+    def starting_at(self, start: int) -> "Engine":
+        """The same engine, whose every window begins at one base of the reference."""
+        moved = copy.copy(self)
+        moved.options = dataclasses.replace(self.options, start=start)
+        return moved
+
     def score(
         self,
         variants: Iterable[records.Variant],
@@ -194,12 +202,7 @@ class Engine:
 
     def refusal(self, variant: records.Variant) -> str:
         """Why a variant cannot be scored; "" when it can."""
-        if variant.reason:
-            return variant.reason
-        symbolic = variant.kind == "BND" or variant.alt.startswith("<")
-        if self.options.window == "basenji" and symbolic:
-            return "Basenji's window shows alleles given by their letters only"
-        return windows.refusal(variant, self.pair(variant), self.geometry)
+        return self._row(variant).variant.reason
 
     def _check_draws(self) -> None:
         asked = self.options.draws
@@ -219,8 +222,15 @@ class Engine:
             )
 
     def _row(self, variant: records.Variant) -> _Row:
-        variant = variant._replace(reason=self.refusal(variant))
-        return _Row(variant, None if variant.reason else self.pair(variant))
+        if variant.reason:
+            return _Row(variant, None)
+        symbolic = variant.kind == "BND" or variant.alt.startswith("<")
+        if self.options.window == "basenji" and symbolic:
+            reason = "Basenji's window shows alleles given by their letters only"
+            return _Row(variant._replace(reason=reason), None)
+        pair = self.pair(variant)
+        reason = windows.refusal(variant, pair, self.geometry)
+        return _Row(variant._replace(reason=reason), None if reason else pair)
 
     def _blank(self, group: list[records.Variant]) -> results.Scored:
         rows, targets = len(group), len(self._targets)

@@ -226,13 +226,13 @@ class Scanner:
             (region.start + region.end) // 2 - self._geometry.seq_length // 2,
             self._geometry.bin_width,
         )
-        self._engine.options = dataclasses.replace(self._options, start=start)
+        scorer = self._engine.starting_at(start)
         if method in GRADIENTS:
             found = self._gradients(region, start, method)
         elif method == "ism":
-            found = self._every_base(region, letters, advance)
+            found = self._every_base(scorer, region, letters, advance)
         else:
-            found = self._windows(region, letters, method, advance)
+            found = self._windows(scorer, region, letters, method, advance)
         targets = tuple(int(name) for name in self._engine.target_names)
         return Scan(region, letters, method, targets, *found)
 
@@ -251,7 +251,11 @@ class Scanner:
         return np.arange(region.width), 1, {"SSD": values}, sd
 
     def _every_base(
-        self, region: regions.Region, letters: str, advance: Callable[[int], None] | None
+        self,
+        scorer: engine.Engine,
+        region: regions.Region,
+        letters: str,
+        advance: Callable[[int], None] | None,
     ) -> Found:
         rows, cells = [], []
         for place, letter in enumerate(letters):
@@ -259,7 +263,7 @@ class Scanner:
                 if letter in dna.ALPHABET and base != letter:
                     rows.append(_edit("SNV", region, place, 1, letter, base))
                     cells.append((place, number))
-        scored = self._engine.score(rows, advance=advance)
+        scored = scorer.score(rows, advance=advance)
         at = tuple(np.array(cells, int).reshape(-1, 2).T)
         unknown = np.array([letter not in dna.ALPHABET for letter in letters])
 
@@ -273,6 +277,7 @@ class Scanner:
 
     def _windows(
         self,
+        scorer: engine.Engine,
         region: regions.Region,
         letters: str,
         method: str,
@@ -291,7 +296,7 @@ class Scanner:
                     _edit("MNV", region, start, width, piece, shuffled)
                     for shuffled in _shuffles(piece, repeats, seed)
                 )
-        scored = self._engine.score(rows, advance=advance)
+        scored = scorer.score(rows, advance=advance)
 
         def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
             return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
