@@ -11,7 +11,7 @@ from akita_bayes import errors
 
 _log = logging.getLogger(__name__)
 
-_REGION = re.compile(r"^(?P<chrom>[^\s:]+):(?P<start>[\d,]+)-(?P<end>[\d,]+)$")
+_REGION = re.compile(r"^(?P<chrom>[^\s:]+):(?P<start>\d[\d,]*)-(?P<end>\d[\d,]*)$")
 
 
 class Region(NamedTuple):

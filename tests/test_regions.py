@@ -25,7 +25,10 @@ def test_a_region_is_what_cooler_reads():
     assert tuple(regions.parse(text)) == cooler.util.parse_region_string(text)
 
 
-@pytest.mark.parametrize("text", ["chr1", "chr1:5", "chr1:5-", "chr1:-5-9", "chr1:a-b", ":1-2", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["chr1", "chr1:5", "chr1:5-", "chr1:-5-9", "chr1:a-b", "chr1:,-5", "chr1:1-,", ":1-2", ""],
+)
 def test_what_is_no_region_is_refused(text: str):
     with pytest.raises(errors.DataError, match="is no region; write chrom:start-end"):
         regions.parse(text)
