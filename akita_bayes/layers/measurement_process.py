@@ -66,7 +66,7 @@ class MeasurementProcess(keras.layers.Layer):
             weights: By name, each [..., *shape].
             activity: [..., N].
             observed: [M, N] counts per bin, or the read-out.
-            weight: [N] number of replicates behind a read-out, or the exposure of a count.
+            weight: [N] replicates that a read-out is the mean of, or the exposure of a count.
 
         Returns:
             [..., N] in nats; the multinomial coefficient of bins is left out.

@@ -5,6 +5,9 @@
               (Fernandez and Steel 1998).
     poisson   y ~ Poisson(exposure * a (t + t0)).
 
+Of a continuous y that is the mean of n replicates, sd is that of one: the mean has sd / sqrt(n).
+For `skewed` this keeps the shape, which a mean of many would lose.
+
 The unit of a continuous y is free: a, b and sd are held in a unit and from an origin that the layer
 is given (the standard deviation and the mean of the data), where their priors are of order 1.
 """
@@ -63,18 +66,19 @@ class GaussianNoise(MeasurementProcess):
         return ops.stack([self.origin + self.unit * location, self.unit * sd], axis=-2)
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
-        z = self._deviation(weights, activity, observed)
-        return weight * (-0.5 * z * z - self._log_scale(weights))
+        z = self._deviation(weights, activity, observed, weight)
+        return -0.5 * z * z - self._log_scale(weights, weight)
 
-    def _deviation(self, weights: Weights, activity: Any, observed: Any) -> Any:
-        """Of the read-out from its location, in standard deviations. [..., N]."""
+    def _deviation(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        """Of a mean of `weight` replicates from its location, in its own sd. [..., N]."""
         standard = (observed[0] - self.origin) / self.unit
-        log_sd = weights["log_sd"][..., None]
+        log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
         return (standard - self.location(weights, activity)) * ops.exp(-log_sd)
 
-    def _log_scale(self, weights: Weights) -> Any:
-        """Log of the normal density's divisor, in the unit of the read-out. [..., 1]."""
-        return weights["log_sd"][..., None] + np.log(self.unit) + 0.5 * np.log(2 * np.pi)
+    def _log_scale(self, weights: Weights, weight: Any) -> Any:
+        """Log of the normal density's divisor, in the unit of the read-out. [..., N]."""
+        log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
+        return log_sd + np.log(self.unit) + 0.5 * np.log(2 * np.pi)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 2)
@@ -100,10 +104,10 @@ class SkewedNoise(GaussianNoise):
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         log_skew = weights["log_skew"][..., None]
-        z = self._deviation(weights, activity, observed)
+        z = self._deviation(weights, activity, observed, weight)
         z = z * ops.exp(-log_skew * ops.sign(z))
         spread = ops.log(0.5 * (ops.exp(log_skew) + ops.exp(-log_skew)))
-        return weight * (-0.5 * z * z - spread - self._log_scale(weights))
+        return -0.5 * z * z - spread - self._log_scale(weights, weight)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 3)

@@ -75,7 +75,8 @@ def test_gaussian_noise_is_the_normal_density_of_the_log_read_out():
     mean = weights["offset"] + np.exp(weights["log_slope"]) * np.log(
         ACTIVITY + np.exp(weights["log_background"])
     )
-    expected = replicates * scipy.stats.norm.logpdf(y[0], mean, np.exp(weights["log_sd"]))
+    sd = np.exp(weights["log_sd"]) / np.sqrt(replicates)
+    expected = scipy.stats.norm.logpdf(y[0], mean, sd)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
     outputs = np.asarray(layer.outputs(batched(weights), ACTIVITY[None]))[0]
     np.testing.assert_allclose(outputs, [mean, np.full(40, np.exp(weights["log_sd"]))])
@@ -106,9 +107,15 @@ def test_skewed_noise_is_a_density_of_two_half_normals(skew):
     assert above / below == pytest.approx(np.exp(2 * skew))
     y = np.linspace(mode - 12, mode + 12, 40_001)
     activity = np.full((1, len(y)), 0.2)
-    log_density = np.asarray(layer.log_prob(batched(weights), activity, y[None], np.ones(len(y))))
-    density = np.exp(log_density[0])
+
+    def density_of(replicates):
+        weight = np.full(len(y), replicates)
+        return np.exp(np.asarray(layer.log_prob(batched(weights), activity, y[None], weight))[0])
+
+    density, of_mean = density_of(1.0), density_of(4.0)
     assert np.trapezoid(density, y) == pytest.approx(1, abs=1e-6)
+    assert np.trapezoid(of_mean, y) == pytest.approx(1, abs=1e-6)
+    assert of_mean.max() == pytest.approx(2 * density.max(), rel=1e-3)
     assert y[density.argmax()] == pytest.approx(mode, abs=1e-3)
     side = y > mode
     spread = np.sqrt(np.average((y[side] - mode) ** 2, weights=density[side]))
