@@ -63,9 +63,14 @@ class NormalPrior:
 
     def __call__(self, kernel_size: int, bias_size: int, dtype: Any) -> Callable[[Any], Any]:
         """A function of the input, which it ignores."""
-        size = kernel_size + bias_size
-        mean, scale = ops.full((size,), self.mean, dtype), ops.full((size,), self.scale, dtype)
-        return lambda _: tfd.Independent(tfd.Normal(mean, scale), 1)
+        shape = (kernel_size + bias_size,)
+
+        # Made when called: a tensor made here would belong to the graph that built the layer.
+        def prior(x: Any) -> Any:
+            mean, scale = ops.full(shape, self.mean, dtype), ops.full(shape, self.scale, dtype)
+            return tfd.Independent(tfd.Normal(mean, scale), 1)
+
+        return prior
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from akita_bayes.layers import stochastic, variational
@@ -64,6 +65,13 @@ def test_losses_bear_the_weight_of_the_divergence():
     kl = float(divergence(layer)[1].kl)
     layer(X, training=True)
     assert float(layer.losses[0]) == pytest.approx(0.01 * kl, rel=1e-4)
+
+
+def test_a_layer_that_was_built_inside_a_traced_function_serves_outside_of_it():
+    layer = variational.DenseVariational(2)
+    inside = tf.function(lambda x: layer(x, training=True))(X)
+    assert inside.shape == layer(X, training=True).shape == (3, 4, 2)
+    assert float(divergence(layer)[1].kl) > 0
 
 
 @keras.saving.register_keras_serializable("test_variational")
