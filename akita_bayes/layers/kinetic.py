@@ -53,12 +53,14 @@ class TransitionRates(keras.layers.Layer):
                 f"TransitionRates needs one name and one fixed value (or None) per rate; got "
                 f"{len(self.sites)} sites, {len(self.names)} names, {len(self.fixed)} fixed values."
             )
+        self.units: dict[str, str] = {}
 
     def build(self, input_shape: tuple) -> None:
         length = input_shape[1]
         self.log_rates, self.matrices = [], []
         for name, site, fixed in zip(self.names, self.sites, self.fixed, strict=True):
             start = 0.0 if fixed is None else fixed
+            self.units[f"{name}_log_rate"] = "ln(1/time)"
             log_rate = self.add_weight(
                 shape=(),
                 initializer=keras.initializers.Constant(start),
@@ -72,6 +74,7 @@ class TransitionRates(keras.layers.Layer):
                         f"Rate {name}: site {site[0]}..{site[1]} lies outside a sequence of "
                         f"{length} bases; give 0 <= start < stop <= {length}."
                     )
+                self.units[f"{name}_activation_energy"] = "kT"
                 matrix = self.add_weight(
                     shape=(site[1] - site[0], 4),
                     initializer="zeros",

@@ -78,9 +78,9 @@ def test_the_layers_are_the_physics(two_sites, cycle):
     ]
 
 
-def test_every_weight_has_a_name_and_a_unit(two_sites):
+def test_every_weight_has_a_name_and_a_unit(two_sites, cycle):
     model = network.build(two_sites(**ACTIVITIES), bins=4)
-    for layer in model.layers:
+    for layer in (*model.layers, *network.build(cycle(), bins=4).layers):
         units = getattr(layer, "units", {})
         assert {weight.name for weight in layer.weights} == set(units), layer.name
         assert all(units.values())
