@@ -150,7 +150,7 @@ class Calibration:
             "windows": self.windows,
             "levels": list(LEVELS),
             "distance_edges": [int(edge) for edge in self.strata.edges],
-            "overall": _describe(tables, ranking[..., 0].mean(-1), weights),
+            "overall": _describe(tables, _mean_over_targets(ranking[..., 0]), weights),
             "targets": [
                 _describe(tables, ranking[:, :, t, 0], weights, slice(t, t + 1))
                 for t in range(self.targets)
@@ -174,6 +174,14 @@ class Calibration:
                 [_frequencies(stratum) for stratum in target.T] for target in pit.swapaxes(0, 1)
             ],
         }
+
+
+def _mean_over_targets(ranking: NDArray) -> NDArray[np.float64]:
+    """Of the targets that have one; NaN where none has. [W, 2, T] -> [W, 2]."""
+    seen = np.isfinite(ranking)
+    count = seen.sum(-1)
+    mean = np.where(seen, ranking, 0.0).sum(-1) / np.maximum(count, 1)
+    return np.where(count > 0, mean, np.nan)
 
 
 def _frequencies(counts: NDArray) -> list[float] | None:

@@ -47,6 +47,9 @@ _CORRELATED = 8
 _BETWEEN = 0.5
 """Standard deviation of the logarithm of a factor between strata of one target."""
 
+_FARTHEST = 5.0
+"""Largest logarithm of a factor that a search begins at."""
+
 
 class Prediction(NamedTuple):
     """One window as measured and as predicted. Every array is [P, T].
@@ -164,6 +167,8 @@ def _factors(
     The prior of both has this centre and standard deviation.
     """
     squared, variances = pixels[0], pixels[1:]
+    if not squared.any():  # No factor is small enough for predictions without any error.
+        return np.full(2, -_FARTHEST)
     least = 1e-12 * squared.mean() + np.finfo(float).tiny
 
     def loss(logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -176,7 +181,7 @@ def _factors(
 
     # all residuals are noise, or all are epistemic: the better of two valleys
     ratios = squared.mean() / np.maximum(variances.mean(1), least)
-    epistemic, noise = np.clip(np.log(ratios) / 2, -5, 5)
+    epistemic, noise = np.clip(np.log(ratios) / 2, -_FARTHEST, _FARTHEST)
     found = [
         scipy.optimize.minimize(loss, begin, jac=True, method="L-BFGS-B")
         for begin in (

@@ -92,6 +92,17 @@ def test_every_target_and_stratum_has_a_pit_and_a_ranking():
     assert summary["strata"][1][2]["ause"] is None
 
 
+def test_a_target_without_a_ranking_does_not_take_it_from_the_others():
+    accumulator = calibration.Calibration(STRATA, TARGETS)
+    for target, mean, sd, mask in windows(5, seed=7):
+        mask[:, 1] = False
+        accumulator.update(target, mean, sd, mask)
+    summary = accumulator.summary(bootstrap=5)
+    for name in ("error_sd_spearman", "ause"):
+        assert summary["targets"][1][name] is None
+        assert summary["overall"][name] == summary["targets"][0][name]
+
+
 def predictions(data, learned=True):
     for target, mean, sd, mask in data:
         parts = (0.6 * sd, 0.8 * sd) if learned else (0 * sd, 0 * sd)
@@ -162,6 +173,17 @@ def test_a_stratum_without_data_takes_the_value_of_its_target():
     fitted = recalibration.fit(data, STRATA, OFFSET)
     mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
     np.testing.assert_allclose(mended, 2.0, rtol=0.15)
+
+
+def test_a_target_that_is_predicted_without_error_gets_the_least_factors():
+    data = [
+        each._replace(mean=np.where(np.arange(TARGETS) == 0, each.target, each.mean))
+        for each in predictions(windows(20))
+    ]
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    assert (np.array([fitted.epistemic, fitted.aleatoric])[:, 0] < 1e-4).all()
+    mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))[1]
+    np.testing.assert_allclose(mended, 1.0, rtol=0.15)
 
 
 def test_masked_pixels_count_nowhere():
