@@ -7,6 +7,7 @@ from akita_bayes.regions import Region
 from akita_bayes.simulate.chromatin import DIAGONAL_OFFSET
 from akita_bayes.simulate.genome import Landscape
 from akita_bayes.simulate.physics import Physics
+from akita_bayes.simulate.reads import FAR
 
 LONGEST = 4_194_304
 """Longest chromosome, bp: they are simulated one per process."""
@@ -64,6 +65,11 @@ class Design:
             raise errors.DataError(
                 f"max_distance {self.max_distance} is shorter than a window of {self.seq_length}; "
                 "simulate contacts up to a window's length, or farther."
+            )
+        if self.max_distance // self.physics.bin_size <= FAR:
+            raise errors.DataError(
+                f"max_distance {self.max_distance}: the depth counts pairs at least {FAR} bins "
+                f"apart; simulate contacts beyond {FAR * self.physics.bin_size} bp."
             )
         if self.replicates < 2 or self.depth <= 0:
             raise errors.DataError(

@@ -45,7 +45,11 @@ def write(
             scd = np.sqrt(np.nansum(effects.true_change(effect, sequence, design) ** 2, axis=0))
             row |= dict(zip([f"scd_{cell}" for cell in design.cell_types], scd, strict=True))
             rows.append(row)
-    pd.DataFrame(rows).to_csv(folder / "variants.tsv", sep="\t", index=False, float_format="%.6g")
+    columns = ["id", "chrom", "start", "end", "kind", "type", "neutral"]
+    columns += [f"scd_{cell}" for cell in design.cell_types]
+    pd.DataFrame(rows, columns=columns).to_csv(
+        folder / "variants.tsv", sep="\t", index=False, float_format="%.6g"
+    )
 
 
 def _type(effect: effects.Effect) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna
+from akita_bayes import dna, errors
 from akita_bayes.data import contacts as targets
 from akita_bayes.simulate import chromatin, genome, reads, sites
 from akita_bayes.simulate.design import Design
@@ -57,7 +57,11 @@ class Experiment(NamedTuple):
 
 
 def run(name: str, design: Design, seed: int) -> Experiment:
-    """Simulates a chromosome of the design; the same seed gives the same experiment."""
+    """Simulates a chromosome of the design; the same seed gives the same experiment.
+
+    Raises:
+        DataError: A window has too few reads, or too few bins where any can be placed.
+    """
     physics = design.physics
     length, split = design.chromosomes()[name]
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -103,7 +107,13 @@ def _window(
 
     def value(map_of: NDArray, weights: NDArray) -> targets.Target:
         square = reads.window(map_of, first, bins)
-        return targets.target(square, weights, transform, clip=chromatin.CLIP)
+        try:
+            return targets.target(square, weights, transform, clip=chromatin.CLIP)
+        except targets.Unusable as problem:
+            raise errors.DataError(
+                f"depth {design.depth:g}, unmappable {design.unmappable:g}: a window is "
+                f"{problem.reason}; simulate more depth, or more bins that can be mapped."
+            ) from None
 
     pooled = [value(sum(cell[1:], cell[0]), weights) for cell in counts]
     truth = [value(band * chromatin.NOISE_FREE, np.ones(bins)).values for band in bands]

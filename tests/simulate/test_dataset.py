@@ -167,6 +167,20 @@ def test_nothing_is_left_of_a_simulation_that_failed(tmp_path, small_design, mon
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"depth": 0.001}, "depth 0.001, .* too sparse; simulate more depth"),
+        ({"unmappable": 0.7}, "unmappable 0.7: .* half of the bins filtered"),
+    ],
+)
+def test_windows_that_cannot_be_measured_are_refused(tmp_path, small_design, change, says):
+    barren = dataclasses.replace(small_design, genome_mb=0.14, **change)
+    with pytest.raises(errors.DataError, match=says):
+        dataset.simulate(tmp_path / "sim", barren, workers=1, with_coolers=False)
+    assert not (tmp_path / "sim").exists()
+
+
 def test_progress_reaches_its_total(tmp_path, small_design):
     told = []
 

@@ -56,6 +56,7 @@ def test_a_folder_without_a_simulation_is_refused(tmp_path):
     [
         ({"seq_length": 1000}, "seq_length 1000 is no whole number"),
         ({"max_distance": 1024}, "shorter than a window"),
+        ({"seq_length": 5120, "crop": 0, "max_distance": 5120}, "contacts beyond 5120 bp"),
         ({"replicates": 1}, "at least 2 replicates"),
         ({"depth": 0.0}, "depth above 0"),
         ({"genome_mb": 0.1}, "fewer than four windows"),

@@ -35,6 +35,14 @@ def test_disruptive_variants_change_the_map_and_neutral_ones_do_not(folder, smal
     assert largest[~table["neutral"]].median() > 10 * largest[table["neutral"]].max()
 
 
+def test_a_chromosome_without_a_strong_site_has_no_variants(tmp_path, bench, small_design):
+    empty = genome.Chromosome("chr1", bench.background(256), [])
+    (tmp_path / "genome.fa").write_text(f">chr1\n{empty.sequence}\n")
+    effect_files.write(tmp_path, [empty], small_design, seed=0)
+    assert list(effects.read(tmp_path)) == []
+    assert "scd_alpha" in pd.read_csv(tmp_path / "variants.tsv", sep="\t").columns
+
+
 def test_the_vcf_says_what_was_edited(folder, chromosome):
     """REF is the genome's, and the ALT of every record, spelled out, is the edit."""
     letters = chromosome.sequence
