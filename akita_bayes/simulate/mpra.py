@@ -96,7 +96,7 @@ class Simulated(NamedTuple):
 
 
 def draw_truth(mechanism: states.Mechanism, *, seed: int = 0) -> Truth:
-    """The spec's `truth` where it has one, else a draw from the prior of each term.
+    """The spec's `truth` where it has one, else a draw from the prior of each term, at half its sd.
 
     A matrix drawn from the prior has the wild type's base as the best of its position, since the
     wild type of a promoter binds better than its mutants.
