@@ -3,8 +3,9 @@ import h5py
 import numpy as np
 import pytest
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, regions, triangle
 from akita_bayes.data import contacts, recipe
+from tests import coolers as world
 
 W303 = "scer_w303_g1_2kb_SRR8769554.cool"
 
@@ -50,6 +51,9 @@ def test_targets_are_basenjis(parity, yeast, name, transform, clip):
     [
         {"as_obsexp": True, "kernel_sigma": 1.0, "kernel_width": 5},
         {"as_obsexp": True, "no_log": True},
+        {"as_obsexp": True, "no_log": True, "kernel_sigma": 1.0},
+        {"global_obsexp": True, "no_log": True, "kernel_sigma": 1.0},
+        {"kernel_sigma": 1.0},
         {"as_obsexp": True, "kernel_sigma": 1.5, "crop": 20000},
         {"global_obsexp": True, "diagonal_offset": 3},
         {"diagonal_offset": 1},
@@ -57,6 +61,7 @@ def test_targets_are_basenjis(parity, yeast, name, transform, clip):
 )
 def test_it_equals_the_recipe(yeast, options):
     transform = contacts.Transform(**{"seq_length": 256000, "pool_width": 2000, **options})
+    assert transform.as_obsexp == any(name.endswith("obsexp") for name in options)
     expected = np.linspace(2.0, 0.1, 128) if transform.global_obsexp else None
     for window in (regions.Region("chr12", 300000, 556000), regions.Region("chr2", 0, 256000)):
         found = contacts.target(
@@ -69,6 +74,25 @@ def test_it_equals_the_recipe(yeast, options):
         twin = recipe.target(yeast, window, transform, clip=2.0, expected=expected)
         np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
         assert not found.mask.all()
+
+
+@pytest.mark.parametrize("no_log", [False, True])
+def test_it_equals_the_recipe_where_contacts_are_missing(tmp_path, no_log):
+    """Too few for coarse-graining to fill every pixel: their logarithm is not a number."""
+    clr = cooler.Cooler(str(world.write(tmp_path / "a.cool", depth=5.0, filtered=0.02)))
+    transform = contacts.Transform(3200, 200, as_obsexp=True, no_log=no_log)
+    empty = 0
+    for start in range(0, 36_000, 1200):
+        window = regions.Region("chr1", start, start + 3200)
+        weights = weights_of(clr, window)
+        found = contacts.target(counts_of(clr, window), weights, transform)
+        twin = recipe.target(clr, window, transform)
+        np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(found.mask, twin.mask)
+        rows, columns = triangle.indices(16, 2)
+        measured = np.isfinite(weights[rows]) & np.isfinite(weights[columns])
+        empty += np.sum(measured & ~found.mask)
+    assert (empty > 0) != no_log
 
 
 def test_blacklisted_bins_are_filtered_like_unbalanced_ones(yeast):

@@ -17,6 +17,8 @@ def test_contigs_are_halved_until_short_enough():
     broken = splits.break_large([Region("chr1", 0, 100), Region("chr2", 0, 9)], 30, 10)
     assert [tuple(r)[1:] for r in broken] == [(0, 25), (25, 50), (50, 75), (75, 100)]
     assert splits.break_large([Region("chr1", 0, 19)], 10, 10) == [Region("chr1", 0, 19)]
+    assert splits.break_large([Region("chr1", 0, 10)], 10, 10) == [Region("chr1", 0, 10)]
+    assert splits.break_large(GENOME, 1000, 100) == sorted(splits.break_large(GENOME, 1000, 100))
     with pytest.raises(errors.DataError, match="--break 5 is shorter than one window of 10"):
         splits.break_large([], 5, 10)
 
@@ -66,6 +68,8 @@ def test_folds_are_equally_long():
     assert list(dealt) == [f"fold{i}" for i in range(8)]
     assert sum(widths) == width(GENOME)
     assert max(widths) - min(widths) < 1000
+    pair = splits.by_fold(GENOME[:2], 2, seed=0)
+    assert sorted(pair.values()) == [[GENOME[0]], [GENOME[1]]]
     with pytest.raises(errors.DataError, match="2 contigs cannot make 3 folds"):
         splits.by_fold(GENOME[:2], 3, seed=0)
     with pytest.raises(errors.DataError, match="at least 2 folds"):

@@ -35,6 +35,10 @@ def test_akita_v1_statistics(tmp_path):
     assert json.loads((tmp_path / "statistics.json").read_text()) == GOOD
 
 
+def test_one_target_is_enough(tmp_path):
+    assert statistics.read(write(tmp_path, num_targets=1)).num_targets == 1
+
+
 def test_absent_seq_1hot_means_one_hot(tmp_path):
     found = statistics.read(write(tmp_path, seq_1hot=None, diagonal_offset=None))
     assert found.sequence_bytes == 4 * 1048576
@@ -52,6 +56,8 @@ def test_absent_seq_1hot_means_one_hot(tmp_path):
         ({"seq_length": 10.5}, '"seq_length" is 10.5'),
         ({"train_seqs": -1}, '"train_seqs" is -1'),
         ({"crop_bp": 524288}, "leaves 0 bins"),
+        ({"crop_bp": 522240}, "leaves 2 bins, too few for diagonal_offset 2"),
+        ({"seq_1hot": "yes"}, "\"seq_1hot\" is 'yes'"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, changes, reason):

@@ -67,6 +67,9 @@ def test_a_measured_target_must_be_finite_when_written(tmp_path, value):
     assert not list(tmp_path.iterdir())
     record.mask[4, 1] = False
     assert tfrecord.write_records(tmp_path / "train-0.tfr", [record]) == 1
+    (read,) = tfrecord.read_records(tmp_path / "train-0.tfr", STATISTICS)
+    assert not np.isfinite(read.target[4, 1])
+    assert not read.mask[4, 1]
 
 
 def test_every_bad_record_is_named(tmp_path):

@@ -76,6 +76,8 @@ def test_a_sample_of_each_split():
     for split in ("train", "valid", "test"):
         members = [w for w in whole if w.split == split]
         assert len([w for w in half if w.split == split]) == max(1, round(0.5 * len(members)))
+    assert len(set(half)) == len(half)
+    assert {w.split for w in lay(seed=1, sample=1e-6)} == {"train", "valid", "test"}
 
 
 def test_short_chromosomes_are_named_in_the_log(caplog):
@@ -113,6 +115,8 @@ def test_windows_as_they_are(tmp_path):
     ]
     path = tmp_path / "written.bed"
     windows.write_bed(path, found)
+    assert windows.read_windows(path, ["chr1"]) == found
+    path.write_text(path.read_text().replace("chr1", "1"))
     assert windows.read_windows(path, ["chr1"]) == found
 
 

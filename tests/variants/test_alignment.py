@@ -7,7 +7,7 @@ frame can be worked out from the loci alone.
 import numpy as np
 import pytest
 
-from akita_bayes import triangle
+from akita_bayes import regions, triangle
 from akita_bayes.geometry import Geometry
 from akita_bayes.variants import alignment, alleles, records, windows
 
@@ -144,6 +144,20 @@ def test_deleted_bins_are_masked_and_counted():
     np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
 
 
+def test_a_flank_is_read_from_the_window_that_keeps_its_place():
+    """And what lies across, which moves as far in either window, from both."""
+    _, made, _, _ = compare(variant("DEL", 480, 496))
+    rows, columns = triangle.indices(12, 2)
+    first, last = made.site
+    for pixels, weight in (
+        (columns < first, [1, 0]),
+        (rows >= last, [0, 1]),
+        ((rows < first - 2) & (columns >= last + 2), [0.5, 0.5]),
+    ):
+        expected = np.outer(weight, np.ones(pixels.sum()))
+        np.testing.assert_array_equal(made.alternative.weight[:, pixels], expected)
+
+
 def test_inserted_bins_are_masked_and_counted():
     _, made, ref, alt = compare(variant("INS", 496, 496, "A" * 32))
     mask = as_map(made.mask)
@@ -233,8 +247,63 @@ def test_both_alleles_swapped_swap_the_maps():
 def test_chromosome_ends_are_padded_and_masked(position):
     pair, made, ref, _ = compare(variant("SNV", position, position + 1, "C"))
     assert pair.padded()
-    assert 0 < made.mask.sum() < made.mask.size
+    lacking = np.array([locus is None for locus in loci(pair.frame)])
+    empty = lacking.reshape(-1, BIN).mean(1) > 0.5
+    assert 0 < empty.sum() < 12
+    expected = far_apart(12) & ~empty & ~empty[:, None]
+    np.testing.assert_array_equal(as_map(made.mask), expected)
     assert np.isfinite(ref[made.mask]).all()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [variant("DEL", 20, 36), variant("DEL", 960, 976), variant("INS", 20, 20, "A" * 16)],
+    ids=["left", "right", "insertion"],
+)
+def test_padding_of_either_allele_is_compared_with_nothing(event):
+    pair, made, ref, alt = compare(event)
+    assert pair.padded()
+    assert made.mask.any()
+    beside = np.array([locus is None for locus in loci(pair.frame)]).reshape(-1, BIN).all(1)
+    assert beside.any()
+    assert not as_map(made.mask)[beside].any()
+    assert np.abs(ref - alt)[made.mask].max() <= BIN  # an end of the event lies within a bin
+
+
+def test_gained_contacts_are_those_of_the_window_that_shows_most():
+    pair, made, _, _ = compare(variant("COMPLEX", 476, 517, "A" * 16))
+    rows, columns = triangle.indices(12, 2)
+    shown = []
+    for window in pair.alternative:
+        new = np.array([locus is None for locus in loci(window)]).reshape(-1, BIN).mean(1) > 0.5
+        shown.append(np.sum(new[rows] | new[columns]))
+    assert shown[0] != shown[1]
+    assert made.gained == max(shown)
+
+
+@pytest.mark.parametrize("kind", ["DEL", "INV", "INS"])
+def test_regions_weigh_bins_by_the_bases_that_they_cover(kind):
+    event = variant(kind, 500, 500 if kind == "INS" else 520, "A" * 12 if kind == "INS" else "")
+    pair, *_ = compare(event)
+    weighted = [
+        (regions.Region("chr1", 475, 507), 2.0),
+        (regions.Region("chr1", 505, 510), 0.5),
+        (regions.Region("chr1", 0, 100), 3.0),
+        (regions.Region("chr2", 0, 1000), 5.0),
+        (regions.Region("chr3", 0, 1000), 7.0),
+    ]
+    for window in (*pair.reference, *pair.alternative):
+        expected = [
+            sum(
+                value
+                for region, value in weighted
+                if locus and locus[0] == region.chrom and region.start <= locus[1] < region.end
+            )
+            for locus in loci(window)
+        ]
+        expected = np.reshape(expected, (-1, BIN)).mean(1)
+        assert expected.max() > 0
+        np.testing.assert_allclose(alignment.coverage(window, GEOMETRY, weighted), expected)
 
 
 def test_basenji_windows_shift_the_longer_allele():

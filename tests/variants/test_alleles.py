@@ -83,6 +83,14 @@ def test_cutting_the_other_strand_is_the_other_strand_of_the_cut(edit, start, wi
     assert alleles.length(forward) == width
 
 
+@pytest.mark.parametrize("strand", [1, -1])
+def test_stretches_that_continue_each_other_are_one(strand):
+    whole = alleles.reference("chr1", SIZE, strand)
+    parts = [part for start in (0, 30, 60) for part in alleles.cut(whole, start, start + 30)]
+    assert alleles.merged(parts) == alleles.cut(whole, 0, 90)
+    assert len(alleles.merged(parts[::-1])) == 3
+
+
 def test_a_window_beyond_the_allele_is_padding():
     whole = alleles.reference("chr1", SIZE)
     assert alleles.cut(whole, 200, 230) == (alleles.Segment(30, letters="N" * 30),)

@@ -61,12 +61,17 @@ def test_random_variants_are_of_the_stratum(long_genome):
             assert {background.stratum(row, opened) for row in made} == {wanted}
             assert made == background.sample(wanted, opened, 5, seed=1)
             for row in made:
-                assert row.ref == opened.padded(row.chrom, row.start, row.start + len(row.ref))
+                last = max(row.start + wanted.taken, row.start + 1)
+                assert row.ref == opened.padded(row.chrom, row.start, last)
         snvs = background.sample(background.Stratum("SNV", 1, 1, 4), opened, 5)
         assert all(row.inserted != row.ref for row in snvs)
+        joints = background.sample(background.Stratum("BND", 0, 0, 4), opened, 40)
+        assert {row.end - row.start for row in joints} == {1}
+        assert {row.mate.chrom for row in joints} == {"chr1", "chr2"}
+        assert len({(row.mate.extends_right, row.mate.joined_after) for row in joints}) == 4
 
 
-def test_a_file_that_holds_all_is_read_once(build, monkeypatch):
+def test_a_file_that_holds_all_is_read_once(build, monkeypatch, caplog):
     build([SNV, DEL], SCD=places)
     read, original = [], background._load
     monkeypatch.setattr(background, "_load", lambda path: read.append(path) or original(path))
@@ -74,6 +79,19 @@ def test_a_file_that_holds_all_is_read_once(build, monkeypatch):
     assert calls == [4, 4]  # of the first time
     assert len(read) == 1
     assert found.null(DEL, "SCD").shape == (4, 1)
+    assert caplog.text == ""
+
+
+def test_a_random_variant_without_a_score_of_every_target_is_none(build, caplog):
+    def some(rows):
+        column = np.ones((len(rows), 2), np.float32)
+        column[0, 1] = np.nan
+        return column
+
+    found, _ = build([SNV], SCD=some)
+    np.testing.assert_array_equal(found.null(SNV, "SCD"), np.ones((3, 2)))
+    assert "of 4 random variants of SNV-1-1-gc" in caplog.text
+    assert "3 have SCD" in caplog.text
 
 
 def test_scores_of_chosen_places_have_no_background_and_spoil_none(build, caplog):
@@ -135,3 +153,10 @@ def test_a_stratum_that_another_process_has_finished_is_not_sampled_again(build)
 def test_refuses_too_few(build):
     with pytest.raises(errors.VariantError, match="2 or more random variants; got 1"):
         build([SNV], count=1, SCD=places)
+    assert build([SNV], count=2, SCD=places)[0].null(SNV, "SCD").shape == (2, 1)
+
+
+def test_refuses_a_damaged_file(build, tmp_path):
+    (tmp_path / "null.h5").write_bytes(b"no HDF5")
+    with pytest.raises(errors.DataError, match=r"null\.h5: is damaged or holds no background"):
+        build([SNV], SCD=places)

@@ -61,13 +61,16 @@ def test_few_known_scores_make_one_class():
     assert len(widening.low) == len(widening.high) == 1
 
 
-def test_the_ends_lie_at_their_ranks():
-    """Of 39 errors the second smallest and the second largest are the ends."""
-    mean = np.full(39, 1.0)
-    wrong = np.linspace(-0.57, 0.57, 39)
-    widening = conformal.fit((mean + 1) * np.exp(wrong) - 1, mean, np.zeros(39))
+@pytest.mark.parametrize(("count", "ranks"), [(20, [0, 19]), (39, [1, 37])])
+def test_the_ends_lie_at_their_ranks(count, ranks):
+    """Of 39 errors the second smallest and the second largest are the ends; of 20 the outermost."""
+    mean = np.full(count, 1.0)
+    wrong = np.linspace(-0.57, 0.57, count)
+    widening = conformal.fit((mean + 1) * np.exp(wrong) - 1, mean, np.zeros(count))
+    assert widening.floor == 1
+    assert widening.spread == pytest.approx(np.median(np.abs(wrong)))
     ends = np.array(widening.interval(np.array(1.0), np.array(0.0)))
-    np.testing.assert_allclose(np.log((ends + 1) / 2), wrong[[1, 37]])
+    np.testing.assert_allclose(np.log((ends + 1) / 2), wrong[ranks])
 
 
 def test_survives_writing_and_reading(tmp_path):
@@ -82,6 +85,10 @@ def test_refuses_what_teaches_nothing(tmp_path):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
+    with pytest.raises(errors.VariantError, match="0 or more"):
+        conformal.fit(np.ones(30), np.linspace(-1, 1, 30), np.ones(30))
+    with pytest.raises(errors.AkitaBayesError, match=r"none\.json: no such file"):
+        conformal.load(tmp_path / "none.json")
     whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}
     for wrong in ({"floor": 1}, whole | {"low": [-1]}, whole | {"high": "x"}):
         (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))

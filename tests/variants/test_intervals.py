@@ -44,5 +44,17 @@ def test_one_draw_has_a_mean_but_no_spread():
     np.testing.assert_array_equal(made.p_null, [1, 1])
 
 
+def test_two_draws_have_a_spread():
+    made = intervals.summarise(np.array([[1.0], [3.0]]))
+    assert made.sd[0] == pytest.approx(np.sqrt(2))
+    assert made.mcse[0] == pytest.approx(1)
+
+
+def test_a_score_that_some_draws_lack_is_compared_with_nothing():
+    draws = np.array([[1.0, 1.0], [np.nan, 3.0]])
+    null = np.array([[0.0, 0.0], [2.0, 2.0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(intervals.exceedance(draws, null), [np.nan, 0.75])
+
+
 def test_a_background_without_samples_says_nothing():
     assert np.isnan(intervals.exceedance(np.ones((3, 1)), np.zeros((0, 1)))).all()

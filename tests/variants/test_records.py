@@ -3,8 +3,11 @@ import gzip
 import pysam
 import pytest
 
-from akita_bayes import errors, regions
+from akita_bayes import dna, errors, regions
+from akita_bayes.data import genome
 from akita_bayes.variants import records
+from tests.variants.conftest import LONG
+from tests.variants.long import HEADER
 
 # chr1 ACGTTGCAACCGGTATGACTCAGGCTTAACGTGCATCGAT
 #      1234567890123456789012345678901234567890
@@ -39,6 +42,7 @@ def one(path, genome):
         ("chr1 5 T TGCAA", "INS", 5, 5, "GCAA"),
         ("chr1 5 T <INV> END=9", "INV", 5, 9, ""),
         ("chr1 5 TGCAAC TGTTGC SVTYPE=INV", "INV", 6, 9, ""),
+        ("chr1 5 TGCAAC TGTACC SVTYPE=INV", "MNV", 6, 9, "TAC"),
         ("chr1 5 T <INS> SVINSSEQ=gg", "INS", 5, 5, "GG"),
         ("1 5 T C", "SNV", 4, 5, "C"),
         ("chr2 5 g A", "SNV", 4, 5, "A"),
@@ -89,6 +93,11 @@ def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, sta
         ("chr1 5 T G[chr2:9[", "changes the REF base"),
         ("chr1 5 N G[chr2:9[", "changes the REF base"),
         ("chr1 5 TG T[chr2:9[", "changes the REF base"),
+        ("chr1 5 TG TA[chr2:9[", "changes the REF base"),
+        ("chr1 5 T T[chr2:9", "breakend T[chr2:9 has none of the four forms"),
+        ("chr1 5 T T[chr2:9[T", "none of the four forms"),
+        ("chr1 5 T [chr2:9[", "none of the four forms"),
+        ("chr1 5 T TEQ", "ALT TEQ is neither letters nor a known symbol"),
     ],
 )
 def test_skips_with_a_reason(write_vcf, toy_genome, line, reason):
@@ -133,6 +142,35 @@ def test_n_is_any_base_for_symbols_only(write_vcf, toy_genome):
     symbol, letter = records.read(write_vcf("chr1 5 N <DEL>,C END=9"), toy_genome)
     assert (symbol.reason, symbol.ref, symbol.end) == ("", "N", 9)
     assert letter.reason == "REF is N but the genome has T"
+
+
+def test_without_alt_there_is_no_allele(write_vcf, toy_genome):
+    assert one(write_vcf("chr1 5 T ."), toy_genome).allele == 0
+
+
+@pytest.mark.parametrize(("alt", "flags"), [("C", ()), ("R", ("ambiguous_bases",))])
+def test_flags_letters_that_stand_for_several_bases(write_vcf, toy_genome, alt, flags):
+    assert one(write_vcf(f"chr1 5 T {alt}"), toy_genome).flags == flags
+
+
+@pytest.mark.parametrize(
+    ("size", "repeat", "other_strand"), [(49, "INS", "MNV"), (50, "DUP", "INV")]
+)
+def test_long_repeats_and_inversions_are_named_as_such(
+    write_vcf, long_genome, size, repeat, other_strand
+):
+    letters = LONG["chr1"]
+    near, unit = letters[999], letters[1000 : 1000 + size]
+    assert dna.reverse_complement(unit)[0] != unit[0]
+    path = write_vcf(
+        f"chr1 1000 {near} {near}{unit}",
+        f"chr1 1001 {unit} {dna.reverse_complement(unit)}",
+        f"chr1 1001 {unit} {unit[::-1].translate(str.maketrans('ACGT', 'CATG'))}",
+        header=HEADER,
+    )
+    with genome.Genome(long_genome) as opened:
+        rows = list(records.read(path, opened))
+    assert [row.kind for row in rows] == [repeat, other_strand, "MNV"]
 
 
 def test_one_row_per_alt_also_when_some_are_skipped(write_vcf, toy_genome):

@@ -1,3 +1,4 @@
+import pysam
 import pytest
 
 from akita_bayes import errors
@@ -22,9 +23,11 @@ def test_refuses_what_is_no_vcf(tmp_path, text, message):
 def test_completes_a_file_without_column_names(tmp_path):
     path = tmp_path / "basenji.vcf"
     path.write_text("##fileformat=VCFv4.2\nchr1\t5\ta\tT\tC\t.\t.\nchr2\t5\tb\tG\tA\n")
+    before = pysam.get_verbosity()
     with vcf.opened(path) as file:
         read = [(number, record.id, record.alts) for number, record in vcf.numbered(path, file)]
     assert read == [(0, "a", ("C",)), (1, "b", ("A",))]
+    assert pysam.get_verbosity() == before
 
 
 def test_names_the_malformed_record(write_vcf):
