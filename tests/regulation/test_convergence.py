@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+import scipy.stats
 
 from akita_bayes.regulation import convergence
 
@@ -8,6 +10,61 @@ def autoregressive(rng, chains, draws, rho):
     for i in range(1, draws):
         walk[:, i] = rho * walk[:, i - 1] + rng.normal(size=chains) * np.sqrt(1 - rho**2)
     return walk
+
+
+def scores(chains):
+    ranks = scipy.stats.rankdata(chains).reshape(chains.shape)
+    return scipy.stats.norm.ppf((ranks - 3 / 8) / (chains.size + 1 / 4))
+
+
+def variances(chains):
+    """W and var+ of Vehtari et al. 2021, eqs. 1 to 3."""
+    count = chains.shape[1]
+    within = np.mean([chain.var(ddof=1) for chain in chains])
+    between = count * np.var([chain.mean() for chain in chains], ddof=1)
+    return within, (count - 1) / count * within + between / count
+
+
+def r_hat(chains):
+    within, total = variances(chains)
+    return np.sqrt(total / within)
+
+
+def effective(chains):
+    """Their eqs. 10 to 14, one autocorrelation after the other."""
+    count = chains.shape[1]
+    within, total = variances(chains)
+    rho = []
+    for lag in range(count):
+        products = [
+            ((c - c.mean())[: count - lag] * (c - c.mean())[lag:]).sum() / (count - 1)
+            for c in chains
+        ]
+        rho.append(1 - (within - np.mean(products)) / total)
+    rho[0] = 1.0
+    tau, least = -1.0, np.inf
+    for even in range(0, count - 1, 2):
+        pair = rho[even] + rho[even + 1]
+        if pair <= 0:
+            break
+        least = min(least, pair)
+        tau += 2 * least
+    return chains.size / max(tau, 1 / np.log10(chains.size))
+
+
+@pytest.mark.parametrize("rho", [-0.9, 0.0, 0.7])
+@pytest.mark.parametrize("draws", [80, 83])
+def test_every_number_is_that_of_the_formulas_one_by_one(rho, draws):
+    chains = autoregressive(np.random.default_rng(7), 3, draws, rho)
+    found = convergence.diagnose(chains)
+    half = draws // 2
+    halves = np.concatenate([chains[:, :half], chains[:, half : 2 * half]])
+    assert found.bulk_r_hat == pytest.approx(r_hat(scores(halves)))
+    folded = scores(np.abs(halves - np.median(halves)))
+    assert found.folded_r_hat == pytest.approx(r_hat(folded))
+    assert found.bulk_ess == pytest.approx(effective(scores(halves)))
+    ends = np.quantile(halves, [0.025, 0.975])
+    assert found.tail_ess == pytest.approx(min(effective((halves <= end) * 1.0) for end in ends))
 
 
 def test_independent_draws_count_in_full():

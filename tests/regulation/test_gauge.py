@@ -98,6 +98,19 @@ def test_two_touching_sites_have_four_images_of_equal_likelihood(
         )
 
 
+def test_binding_is_the_energy_of_random_bases_less_the_wild_type_s(two_sites, experiment):
+    mechanism = two_sites()
+    table = experiment(mechanism, sequences=20, reads=200).table
+    layout = parameters.Parameters.of(mechanism, table)
+    theta = layout.start(np.random.default_rng(0))
+    for name, advantage in gauge.binding(layout, theta).items():
+        matrix = layout.term(theta, name).matrix
+        np.testing.assert_allclose(matrix.mean(1), 0, atol=1e-12)
+        wild = layout.wild_type[mechanism.terms[name].bases]
+        energies = [row["ACGT".index(base)] for row, base in zip(matrix, wild, strict=True)]
+        assert advantage == pytest.approx(-sum(energies))
+
+
 def test_the_image_in_which_the_wild_type_binds_is_kept(two_sites, experiment):
     mechanism = two_sites()
     table = experiment(mechanism, sequences=20, reads=200).table

@@ -99,3 +99,8 @@ def test_batch_statistics_become_the_mean_over_batches():
         normalise.moving_variance.numpy(), np.mean([x.var((0, 1)) for x in found], 0), rtol=1e-5
     )
     assert normalise.momentum == 0.9
+
+
+def test_a_network_without_batch_statistics_sees_no_batch():
+    model = keras.Sequential([keras.layers.Input((8, 4)), keras.layers.Dense(2)])
+    assert averaging.Renewal(model)([{"sequence": np.ones((5, 8, 4))}]) == 0

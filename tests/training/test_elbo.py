@@ -78,6 +78,22 @@ def test_the_mean_loss_is_the_bound_of_the_data_whatever_was_measured_where(opti
     assert likelihood[0] == 0 < kl[0]
     nats = options.get("kl_weight", 1) * kl - likelihood
     np.testing.assert_allclose(np.mean(terms.loss), nats.mean() / 6, rtol=1e-3)
+    np.testing.assert_allclose(terms.loss, nats / 6, rtol=1e-2)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_layers_before_the_posterior_train_whatever_the_samples(samples):
+    inputs = keras.Input((3, 4), name="sequence")
+    normalise = keras.layers.BatchNormalization(momentum=0.5)
+    z = latent.NormalLatent(4)(normalise(inputs))
+    model = keras.Model(inputs, noise.ObservationNoise(initial=0.5)(keras.layers.Dense(2)(z)))
+    data = batch()
+    mean = data["sequence"].numpy().mean((0, 1))
+    bound = objective(model, samples=samples)
+    bound(model, data, False)
+    np.testing.assert_array_equal(normalise.moving_mean, np.zeros(4))
+    bound(model, data, True)
+    np.testing.assert_allclose(normalise.moving_mean, mean / 2, rtol=1e-4)
 
 
 def test_the_paper_s_objective_is_a_mean_error_beside_a_sum_of_kl():
@@ -172,6 +188,21 @@ def test_weights_bear_their_share_of_the_divergence():
     columns = objective(model)(model, data, False).columns
     np.testing.assert_allclose(columns["kl"], np.full(2, divergences[0].kl / 10), rtol=1e-5)
     assert "active_units" not in columns
+
+
+def test_active_units_are_those_of_the_latents_beside_variational_weights():
+    from akita_bayes.models import build
+
+    spec = variational()
+    spec["model"]["head_hic"].insert(0, LATENT)
+    model = build.build(zoo.parse_spec(spec))
+    data = {
+        "sequence": tiny.one_hot(2).astype("float32"),
+        "target": np.zeros((2, tiny.PIXELS, tiny.TARGETS), "float32"),
+        "mask": np.ones((2, tiny.PIXELS, tiny.TARGETS), bool),
+    }
+    columns = objective(model)(model, data, False).columns
+    np.testing.assert_array_equal(columns["active_units"], [3, 3])
 
 
 def test_a_collapsed_posterior_is_named_and_a_live_one_is_not():

@@ -11,6 +11,7 @@ def test_summary_of_a_known_sample():
     np.testing.assert_allclose(made.sd, [0.5, 2], rtol=0.05)
     np.testing.assert_allclose(made.q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
     np.testing.assert_allclose(made.q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
+    assert made.p_null.shape == (2,)
     assert np.isnan(made.p_null).all()
 
 

@@ -140,6 +140,10 @@ def test_impact_and_regions_by_loops(maps):
     np.testing.assert_allclose(
         pixels.regional(ref, alt, mask, weights=weights)[0], expected[0], rtol=1e-6
     )
+    one = np.zeros_like(mask)
+    one[3, 9] = one[9, 3] = True
+    square = (alt[3, 9].astype(float) - ref[3, 9]) ** 2
+    np.testing.assert_allclose(pixels.regional(ref, alt, one, weights=weights / 8), square)
 
 
 @pytest.mark.parametrize(
