@@ -116,13 +116,17 @@ def report(layer: keras.layers.Layer, divergence: Divergence) -> None:
 
 
 def key(generator: keras.random.SeedGenerator) -> Any:
-    """The stateless seed of this call: the draw's, or the generator's next. int32 [2]."""
+    """The stateless seed of this call: the draw's, or the generator's next. [2].
+
+    Of the integers that the backend's generators take: uint32 of JAX, int32 of the others.
+    """
+    integers = "uint32" if keras.backend.backend() == "jax" else "int32"
     if _state.draw is None:
-        return ops.cast(ops.mod(generator.next(), _LARGEST), "int32")
+        return ops.cast(ops.mod(generator.next(), _LARGEST), integers)
     draw = _state.draw
     seed = ops.cast(draw.seed, "int32") + draw.layers * _STRIDE
     draw.layers += 1
-    return ops.stack([seed, ops.cast(draw.draw, "int32")])
+    return ops.cast(ops.stack([seed, ops.cast(draw.draw, "int32")]), integers)
 
 
 def noise(x: Any, shape: tuple[int, ...], generator: keras.random.SeedGenerator) -> Any:

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from akita_bayes.layers import latent, stochastic, variational
@@ -149,3 +150,16 @@ def test_draws_from_a_saved_model(tmp_path):
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(saved.serve(X), model(X), atol=1e-6)
     np.testing.assert_allclose(saved.draw(X[1:], 3, 2), draw(model, X, 3, 2)[1:], atol=1e-6)
+
+
+@pytest.mark.parametrize(("backend", "dtype"), [("jax", "uint32"), ("tensorflow", "int32")])
+def test_a_seed_is_of_the_integers_that_the_backend_takes(monkeypatch, backend, dtype):
+    """JAX refuses a key of int32 and TensorFlow's stateless generators one of uint32."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    generator = keras.random.SeedGenerator(1)
+    with stochastic.drawing(7, 3):
+        first, second = (stochastic.key(generator) for _ in range(2))
+    for key in (first, second, stochastic.key(generator)):
+        assert (key.dtype, key.shape) == (dtype, (2,))
+    assert first.numpy().tolist() == [7, 3]
+    assert second.numpy().tolist() == [7 + 1_000_003, 3]
