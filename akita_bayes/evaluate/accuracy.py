@@ -139,7 +139,7 @@ def assess(
     }
     borders = Moments.zeros(len(chosen))
     kept, names, scattered = [], [], []
-    shown = set(np.linspace(0, opened.records - 1, examples).astype(int)) if examples else set()
+    shown = set(np.linspace(0, opened.records - 1, examples).astype(int))
     random = np.random.default_rng(seed)
     share = max(1, -(-SCATTERED // opened.records))
     views = _views(model, opened, name, rc, tuple(shifts), draws, seed)

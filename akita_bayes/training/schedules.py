@@ -68,4 +68,4 @@ def from_spec(train: train_spec.TrainSpec, steps_per_epoch: int) -> Schedule:
             train.final_learning_rate,
             train.train_epochs_cycle1 * steps_per_epoch,
         )
-    return warm_up(train.warmup_steps, schedule) if train.warmup_steps else schedule
+    return warm_up(train.warmup_steps, schedule)

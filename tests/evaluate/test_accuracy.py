@@ -112,6 +112,62 @@ def test_insulation_is_the_mean_of_the_diamond():
     assert known.all()
 
 
+def test_a_diamond_without_a_measured_pixel_is_not_known():
+    vector, mask = np.ones((tiny.PIXELS, 1)), np.zeros((tiny.PIXELS, 1), bool)
+    rows, columns = triangle.indices(BINS, OFFSET)
+    mask[(rows == 4) & (columns == 6)] = True
+    found, known = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
+    np.testing.assert_array_equal(np.flatnonzero(known[:, 0]) + 3, [5, 6])
+    np.testing.assert_array_equal(found[known], [1, 1])
+
+
+@pytest.mark.parametrize(("bins", "width"), [(12, 2), (40, 5), (79, 9), (80, 10), (512, 10)])
+def test_the_diamond_is_smaller_where_the_map_is(bins, width):
+    assert insulation.default_width(bins) == width
+
+
+def test_insulation_is_correlated_over_all_borders_of_all_windows(report, model, data):
+    found = whole(data, "test")
+    prediction = predict.predict(model, found["sequence"])
+    pairs = []
+    for y, p, mask in zip(found["target"], prediction, found["mask"], strict=True):
+        (y, known), (p, _) = (
+            insulation.profile(each, mask, diagonal_offset=OFFSET, width=2) for each in (y, p)
+        )
+        assert known.all()
+        pairs.append((y, p))
+    y, p = np.concatenate(pairs, axis=1)
+    expected = [np.corrcoef(y[:, t], p[:, t])[0, 1] for t in range(TARGETS)]
+    np.testing.assert_allclose(report.insulation, expected, atol=1e-6)
+
+
+def test_strata_are_named_in_bins_or_in_kilobases():
+    groups = strata.log_spaced(24, 0, 4)
+    assert groups.edges.tolist() == [0, 2, 5, 11, 24]
+    assert groups.labels() == ["0-1", "2-4", "5-10", "11-23"]
+    assert groups.labels(2048)[:2] == ["0-4.096 kb", "4.096-10.24 kb"]
+    assert groups.index.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("splits", "tested", "others"),
+    [
+        ({"train": 4, "valid": 2, "test": 2}, "test", ("train",)),
+        ({"fold0": 2, "fold1": 2, "fold2": 2, "fold3": 0}, "fold1", ("fold0", "fold2")),
+        ({"train": 0, "test": 2}, "test", None),
+    ],
+)
+def test_the_baseline_is_of_the_training_split_or_of_the_other_folds(
+    tmp_path, splits, tested, others
+):
+    statistics.write(tmp_path, statistics.Statistics(64, 4, 2, 16, seqs=splits))
+    if others is None:
+        with pytest.raises(errors.DataError, match="no split but test to take the mean"):
+            baseline.training_splits(tmp_path, tested)
+    else:
+        assert baseline.training_splits(tmp_path, tested) == others
+
+
 def test_a_perfect_prediction_is_perfect_and_a_constant_one_is_nothing():
     random = np.random.default_rng(1)
     y = random.normal(size=(4, tiny.PIXELS, 2))
@@ -202,6 +258,7 @@ def test_a_track_has_no_distance(tmp_path):
         tfrecord.write_records(tmp_path / "tfrecords" / f"{split}-0.tfr", made[split])
     report = accuracy.assess(build.build(spec), tmp_path)
     assert report.insulation is None
+    assert {(each.region.start, each.region.end) for each in report.examples} == {(0, 64)}
     assert report.strata == []
     mean = np.mean([record.target.astype(np.float16) for record in made["train"]], axis=(0, 1))
     truth = np.stack([record.target.astype(np.float16) for record in made["test"]])

@@ -50,6 +50,17 @@ def test_nll_and_crps_agree_with_scipy_and_monte_carlo():
     np.testing.assert_allclose(calibration.crps(residual, sd), expected, rtol=0.01)
 
 
+def test_sparsification_compares_two_orders_of_dropping():
+    error = np.arange(1.0, 21)
+    assert calibration.sparsification_error(error, error**2) == 0
+    assert calibration.sparsification_error(np.zeros(20), error) == 0
+    kept = 20 - np.arange(20)  # of which each share of 1/20 drops one more
+    best = np.array([error[:k].mean() for k in kept])
+    worst = np.array([error[-k:].mean() for k in kept])
+    expected = np.trapezoid((worst - best) / error.mean(), dx=0.05)
+    assert calibration.sparsification_error(error, -error) == pytest.approx(expected)
+
+
 def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
     summary = collect(windows(60))
     for level in calibration.LEVELS:
@@ -162,6 +173,16 @@ def test_a_model_without_noise_is_given_that_of_its_residuals():
     fitted = recalibration.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
     np.testing.assert_allclose(fitted.aleatoric_sd(PIXELS), sd, rtol=0.1)
     np.testing.assert_allclose(fitted.factors(PIXELS).aleatoric, 1.0, rtol=0.1)
+
+
+def test_a_window_without_data_counts_nowhere():
+    *data, last = predictions(windows(21))
+    nothing = np.full_like(last.target, np.nan)
+    fitted = recalibration.fit(
+        [*data, last._replace(target=nothing, mask=np.isfinite(nothing))], STRATA, OFFSET
+    )
+    mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
+    np.testing.assert_allclose(mended, 1, rtol=0.15)
 
 
 def test_a_stratum_without_data_takes_the_value_of_its_target():

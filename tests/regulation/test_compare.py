@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import compare
+from akita_bayes.regulation import compare, information, likelihood
 from akita_bayes.simulate import mpra as simulator
 
 WILD = "ACGTACGT"
@@ -81,6 +81,20 @@ def test_log_likelihood_is_that_of_the_held_out_sequences(ranked):
         assert len(one.log_likelihood) == (one.fit.side == 2).sum()
         behind = judged[0].log_likelihood.sum() - one.log_likelihood.sum()
         np.testing.assert_allclose(row["behind"], behind)
+
+
+def test_information_is_that_of_the_held_out_sequences(ranked):
+    table, judged = ranked
+    for row, one in zip(table.to_dict("records"), judged, strict=True):
+        unseen = one.fit.likelihood.table.take(np.flatnonzero(one.fit.side == 2))
+        (library,) = unseen.libraries
+        held = likelihood.Likelihood(
+            one.fit.mechanism, unseen, parameters=one.fit.parameters, dtype="float64"
+        )
+        activity = np.asarray(held.activity(one.fit.theta[None]))[0]
+        found = information.predictive(activity, library.observed)
+        np.testing.assert_allclose(row["predictive_bits"], found.bits)
+        np.testing.assert_allclose(row["predictive_error"], found.standard_error)
 
 
 def test_pairing_removes_what_is_hard_for_all():

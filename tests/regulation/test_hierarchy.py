@@ -39,6 +39,20 @@ def test_the_scale_of_a_matrix_is_not_decided_by_its_number_of_entries():
         np.testing.assert_allclose(mean, np.log(2.0 * np.sqrt(size)), atol=0.1)
 
 
+def test_the_prior_is_the_product_over_blocks(two_sites):
+    parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
+    theta = np.random.default_rng(1).normal(size=(3, parameters.size))
+    expected = np.zeros(3)
+    for b in parameters.blocks:
+        values = theta[:, b.start : b.stop]
+        if b.part in ("bases", "pairs", "bend"):
+            squares = (values**2).sum(1)
+            expected += hierarchy.shared_scale(squares, b.stop - b.start, b.prior.sd)
+        else:
+            expected += scipy.stats.norm.logpdf(values, b.prior.mean, b.prior.sd).sum(1)
+    np.testing.assert_allclose(hierarchy.log_prior(parameters, theta), expected)
+
+
 def test_constants_and_measurement_keep_their_gaussians(two_sites):
     parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
     theta = np.random.default_rng(0).normal(size=(3, parameters.size))

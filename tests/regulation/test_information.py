@@ -35,6 +35,25 @@ def test_both_informations_find_the_exact_bits_of_a_known_channel(slope):
         assert 0 <= found.standard_error < 0.01
 
 
+def test_bits_of_a_table_by_hand():
+    """Two classes of predictions, two bins that were seen and one that was not."""
+    counts = np.array([[30, 10, 0], [10, 30, 0], [20, 20, 0]])
+    joint = np.array([[30, 10], [30, 50]]) / 120
+    ratio = np.log2(joint / (joint.sum(1, keepdims=True) * joint.sum(0)))
+    found = information.predictive([0.1, 0.7, 0.7], counts, classes=2)
+    assert found.bits == pytest.approx((joint * ratio).sum() - 1 / (2 * 120 * np.log(2)))
+    mean = (joint * ratio).sum()
+    sums = [(row[:2] * (ratio[k] - mean)).sum() for row, k in zip(counts, (0, 1, 1), strict=True)]
+    assert found.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
+    log_prob = np.log(np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.5, 0.4, 0.1]]))
+    bits = log_prob[:, :2] / np.log(2) + 1
+    found = information.variational(log_prob, counts)
+    mean = (counts[:, :2] * bits).sum() / 120
+    assert found.bits == pytest.approx(mean + 1 / (2 * 120 * np.log(2)))
+    sums = (counts[:, :2] * (bits - mean)).sum(1)
+    assert found.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
+
+
 def test_standard_errors_are_the_spread_over_repeated_experiments():
     runs = [channel(seed, 3000, 2) for seed in range(40)]
     predictive = [information.predictive(t, counts) for t, _, counts, _ in runs]
