@@ -181,3 +181,16 @@ def test_published_sizes():
     assert (v1.window_bins, v1.map_bins, v1.pixels, v1.kernel_radius) == (512, 448, 99681, 2)
     assert contacts.Transform(1310720, 2048, 131072).pixels == 130305
     assert contacts.Transform(1048576, 2048, kernel_sigma=1).kernel_radius == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "radius"),
+    [
+        ({"kernel_sigma": 1.0}, 4),
+        ({"kernel_sigma": 1.3}, 5),
+        ({"kernel_sigma": 1.4}, 6),
+        ({"kernel_sigma": 1.4, "kernel_width": 5}, 2),
+    ],
+)
+def test_a_kernel_is_cut_at_the_odd_width_of_eight_sigma_or_more(options, radius):
+    assert contacts.Transform(64, 4, **options).kernel_radius == radius

@@ -100,6 +100,17 @@ def test_the_baseline_is_the_training_mean_at_each_distance(report, data):
     assert r > 0.3
 
 
+def test_the_baseline_of_one_window_is_its_value_where_a_distance_has_one_pixel(tmp_path):
+    folder = tiny.write_data(tmp_path, train=1)
+    only = whole(folder, "train")
+    distance = triangle.distances(BINS, OFFSET)
+    found = baseline.distance_only(folder, "train", distance)
+    (far,) = np.flatnonzero(distance == BINS - 1)
+    assert only["mask"][0, far].any()
+    expected = np.where(only["mask"][0, far], only["target"][0, far], 0)
+    np.testing.assert_allclose(found[far], expected)
+
+
 def test_insulation_is_the_mean_of_the_diamond():
     random = np.random.default_rng(0)
     vector = random.normal(size=(tiny.PIXELS, 1))
