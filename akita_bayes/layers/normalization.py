@@ -60,11 +60,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _plain(self, x: Any) -> tuple[Any, Any, Any]:
         x = ops.cast(x, "float32")
-        mean, variance = ops.moments(x, (0, 1, 2), synchronized=self.synchronized)
+        axes = [axis for axis in range(4) if axis != self.axis % 4]
+        mean, variance = ops.moments(x, axes, synchronized=self.synchronized)
         y = ops.batch_normalization(
-            x, mean, variance, -1, self.beta, self.gamma, epsilon=self.epsilon
+            x, mean, variance, self.axis, self.beta, self.gamma, epsilon=self.epsilon
         )
-        pixels = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
+        pixels = ops.cast(ops.prod([ops.shape(x)[axis] for axis in axes]), "float32")
         pixels = replicas.total(pixels) if self.synchronized else pixels
         return y, mean, variance * (pixels / ops.maximum(pixels - 1, 1))
 

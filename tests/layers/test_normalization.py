@@ -47,6 +47,15 @@ def test_batch_moments_normalise_and_enter_the_averages_as_in_keras_2(shape, syn
     np.testing.assert_allclose(layer(x, training=False), expected, atol=2e-5)
 
 
+def test_channels_may_lie_on_another_axis():
+    x = np.random.default_rng(0).normal(2, 3, size=(3, 4, 5, 6)).astype("float32")
+    last, first = (normalization.BatchNormalization(axis=axis) for axis in (-1, 1))
+    y = np.asarray(first(x.transpose(0, 3, 1, 2), training=True))
+    np.testing.assert_allclose(y.transpose(0, 2, 3, 1), last(x, training=True), atol=1e-5)
+    for name in ("moving_mean", "moving_variance"):
+        np.testing.assert_allclose(getattr(first, name), getattr(last, name), rtol=1e-5)
+
+
 def test_a_frozen_normalisation_neither_reads_nor_changes_by_the_batch():
     x = np.random.default_rng(0).normal(2, 3, size=(2, 4, 4, 3)).astype("float32")
     layer = normalization.BatchNormalization(trainable=False)
