@@ -26,7 +26,7 @@ class Library:
         index: [N, L] bases 0..3 in the order A C G T.
         observed: [N, M] counts per bin, or one read-out or count.
         columns: M names of bins, or of the read-out.
-        weight: [N] replicates behind a read-out, exposure of a count, 1 for bins.
+        weight: [N] replicates that a read-out is the mean of, exposure of a count, 1 for bins.
     """
 
     name: str
