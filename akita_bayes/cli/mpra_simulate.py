@@ -6,6 +6,7 @@ and design.tsv holds the 95 % interval width to be expected of every energy in e
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +25,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
-    parser.add_argument("--sequences", type=int, default=20_000, help="sequences of each library")
+    parser.add_argument(
+        "--sequences",
+        type=console.positive_integer,
+        default=20_000,
+        help="sequences of each library",
+    )
     parser.add_argument(
         "--mutation_rate", type=_numbers, default=(0.12,), help="chance that a base is mutated"
     )
     parser.add_argument(
-        "--reads", type=_numbers, default=(100_000.0,), help="reads of each library"
+        "--reads", type=_whole_numbers, default=(100_000,), help="reads of each library"
     )
-    parser.add_argument("--bins", type=_numbers, default=(9.0,), help="sorted bins")
+    parser.add_argument("--bins", type=_whole_numbers, default=(9,), help="sorted bins")
     parser.add_argument("--cells", type=float, default=200.0, help="sorted cells per sequence")
     parser.add_argument("--noise", type=float, default=1.0, help="sd of log fluorescence, in nats")
     parser.add_argument("--background", type=float, default=1e-3, help="activity seen without any")
@@ -39,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
         "--contamination", type=float, default=0.02, help="share of reads from any bin alike"
     )
     parser.add_argument("--sorted_only", action="store_true", help="no unsorted sample as bin 0")
-    parser.add_argument("--design", action="store_true", help="sweep, and report interval widths")
+    parser.add_argument(
+        "--design",
+        action="store_true",
+        help="sweep --reads, --bins, --mutation_rate (values by comma); report interval widths",
+    )
     parser.add_argument(
         "--seed", type=console.whole_number, default=0, help="of parameters, library and reads"
     )
@@ -51,6 +61,13 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not numbers separated by commas") from None
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    values = _numbers(text)
+    if not all(math.isfinite(value) and value == int(value) for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is not whole numbers separated by commas")
+    return tuple(int(value) for value in values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,8 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             mpra.Design(
                 sequences=options.sequences,
                 mutation_rate=rate,
-                reads=int(reads),
-                bins=int(bins),
+                reads=reads,
+                bins=bins,
                 unsorted=not options.sorted_only,
                 cells=options.cells,
                 noise=options.noise,
@@ -87,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.design:
             _sweep(mechanism, designs, options)
             return
+        mpra_files.check(options.out_dir)
         simulated = mpra.simulate(mechanism, designs[0], seed=options.seed)
         mpra_files.write(simulated, mechanism, designs[0], options.out_dir)
         for library in simulated.table.libraries:
@@ -96,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
         console.stdout.print(f"Wrote {options.out_dir}.")
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 def _sweep(

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from akita_bayes import dna, files, states
+from akita_bayes import dna, errors, files, states
 from akita_bayes.data import mpra
 from akita_bayes.simulate import mpra as simulator
+
+TRUTH = "truth.json"
 
 
 def write(
@@ -23,7 +25,12 @@ def write(
     design: simulator.Design,
     out_dir: str | Path,
 ) -> None:
-    """Writes a simulated experiment into a directory, which is replaced."""
+    """Writes a simulated experiment into a directory; a former one is replaced.
+
+    Raises:
+        DataError: The directory holds something else.
+    """
+    check(out_dir)
     with files.atomic(out_dir, directory=True) as folder:
         (library, *others) = simulated.table.libraries
         if len(library.columns) > 1 and not others and not library.name:
@@ -31,7 +38,16 @@ def write(
         else:
             _write_table(simulated.table, folder / "assay.csv.gz")
         files.write_json(folder / "params.json", mechanism.model_dump(mode="json", by_alias=True))
-        files.write_json(folder / "truth.json", truth_as_json(simulated, mechanism, design))
+        files.write_json(folder / TRUTH, truth_as_json(simulated, mechanism, design))
+
+
+def check(out_dir: str | Path) -> None:
+    """Refuses a directory that holds something else than a simulated experiment."""
+    folder = Path(out_dir)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / TRUTH).is_file():
+        raise errors.DataError(
+            f"{folder}: not empty, and no simulated assay; choose another folder with -o."
+        )
 
 
 def truth_as_json(

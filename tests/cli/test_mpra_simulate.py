@@ -149,3 +149,21 @@ def test_help_needs_no_tensorflow(repository, command):
     )
     assert done.returncode == 0, done.stderr
     assert "example:" in done.stdout
+
+
+def test_a_directory_of_something_else_is_kept(tmp_path, specs, assay, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "genome.fa").write_text(">chr1\nACGT\n")
+    assert mpra_simulate.main([specs[0], "-o", str(data), *SMALL]) == 2
+    assert "not empty, and no simulated assay" in capsys.readouterr().err
+    assert [path.name for path in data.iterdir()] == ["genome.fa"]
+    assert mpra_simulate.main([specs[0], "-o", str(assay), *SMALL, "--seed", "1"]) == 0
+
+
+@pytest.mark.parametrize("option", [("--bins", "2.5"), ("--reads", "1e3,inf"), ("--reads", "nan")])
+def test_bins_and_reads_are_whole_numbers(tmp_path, specs, capsys, option):
+    with pytest.raises(SystemExit) as stopped:
+        mpra_simulate.main([specs[0], "-o", str(tmp_path / "out"), "--design", *option])
+    assert stopped.value.code == 2
+    assert f"{option[1]!r} is not whole numbers" in capsys.readouterr().err
