@@ -1,6 +1,6 @@
 """Checks on held-out windows that a model's intervals are true, and mends them.
 
-Posterior draws of the validation split give a scale per target and genomic distance, which is
+Posterior draws of the validation split give factors per target and genomic distance, which are
 stored in the run directory, by head, and applied by every posterior of that head from then on; an
 ensemble's is applied wherever exactly these runs are loaded together. The test split then tells,
 before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes import files
+from akita_bayes import errors, files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ensemble",
         type=console.words,
         default=(),
-        help="further run directories, comma-separated; the scales are of all together",
+        help="further run directories, comma-separated; the factors are of all together",
     )
     parser.add_argument(
         "--draws", type=console.positive_integer, default=32, help="posterior draws per window"
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--head", help="one head of several")
     parser.add_argument("--split", default="test", help="split to judge on")
-    parser.add_argument("--fit_split", default="valid", help="split to fit the scales on")
+    parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(
         "--distances", type=console.positive_integer, default=8, help="strata of genomic distance"
     )
@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.models import load, recalibration
 
         runs = [options.run, *options.ensemble]
+        _check(runs)
         model = load.load_model(runs if options.ensemble else options.run)
         windows = sum(
             dataset.open_split(options.data_dir, split, batch_size=1).records
@@ -85,7 +86,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         recalibration.save(runs, report.head, report.recalibration)
         _show(report, out)
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
+
+
+def _check(runs: Sequence[str]) -> None:
+    """Refuses what could not take the factors when they are found."""
+    places = [Path(run).resolve() for run in runs]
+    for run, place in zip(runs, places, strict=True):
+        if place.is_file():
+            raise errors.RunError(
+                f"{run}: a file; give the run directory, in which the factors are kept."
+            )
+        if places.count(place) > 1:
+            raise errors.RunError(f"{run}: is named twice; an ensemble has each run once.")
 
 
 def _place(runs: Sequence[str], head: str | None) -> Path:
@@ -117,13 +130,14 @@ def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
             example.mean[:, 0],
             example.sd[:, 0],
             diagonal_offset=report.diagonal_offset,
-            title=names[0],
+            title=f"{names[0]}, first window of the split",
         ),
         "pixels": plots.pixel_distributions(
             report.draws[:, pixels, 0],
             example.aleatoric_sd[pixels, 0],
             example.target[pixels, 0],
             [_pixel_name(report, pixel) for pixel in pixels],
+            title=f"{names[0]}, first window of the split",
         ),
     }
     for name, figure in figures.items():

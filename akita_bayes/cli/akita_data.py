@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"--windows says where windows lie; leave it out, or {', '.join(laid)}")
     if arguments.umap is None and _given(parser, arguments, "umap_t"):
         parser.error("--umap_t is the share for the stretches of --umap; give --umap too")
-    return console.run(lambda: _check(arguments) if arguments.check else _make(arguments))
+    return console.run(
+        lambda: _check(arguments) if arguments.check else _make(arguments), out=arguments.out
+    )
 
 
 def _given(parser: argparse.ArgumentParser, arguments: argparse.Namespace, name: str) -> bool:

@@ -32,7 +32,7 @@ _DRAWS = 8
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
-    return console.run(lambda: _demo(options))
+    return console.run(lambda: _demo(options), out=options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

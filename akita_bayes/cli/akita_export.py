@@ -6,6 +6,7 @@ tf.saved_model.load(DIR)(x) gives the predictions of one-hot sequences x [B, L, 
 import argparse
 from collections.abc import Sequence
 
+from akita_bayes import errors
 from akita_bayes.cli import console
 
 
@@ -26,7 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.models import export, load
 
         model = load.load_model((options.params, options.model), head=options.head)
+        if options.head not in (None, *model.spec.head_names):
+            raise errors.SpecError(
+                f'{options.model}: has no head "{options.head}" but '
+                f"{' and '.join(model.spec.head_names)}."
+            )
         export.export(model, options.out_dir)
         console.stdout.print(f"The model is in {options.out_dir}.", highlight=False)
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)

@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "--stride", type=console.positive_integer, help="bases between tiles; else half the output"
     )
     parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
-    parser.add_argument("-t", "--targets", help="targets.txt, whose identifiers name coolers")
+    parser.add_argument(
+        "-t",
+        "--targets_file",
+        type=console.existing_file,
+        help="targets.txt, whose identifiers name coolers; with --cool",
+    )
     parser.add_argument(
         "--cool",
         nargs="?",
@@ -66,8 +71,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
-    return console.run(lambda: _predict(options))
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.targets_file and not options.cool:
+        parser.error("--targets_file names the files of --cool; give --cool too")
+    return console.run(lambda: _predict(options), out=options.out_dir)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -84,6 +92,9 @@ def _predict(options: argparse.Namespace) -> None:
         head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)
     }
     with genome.Genome(options.fasta) as opened:
+        if options.targets_file:
+            for head, place in places.items():
+                _names(options.targets_file, head, place.units or 1)
         jobs = _jobs(regions.read_bed(options.regions), opened, places, options.stride)
         if not jobs:
             raise errors.DataError(f"{options.regions}: holds no region.")
@@ -114,7 +125,7 @@ def _predict(options: argparse.Namespace) -> None:
                     path,
                     options.out_dir,
                     chrom_sizes=opened.sizes,
-                    names=_names(options.targets, head, place.units or 1),
+                    names=_names(options.targets_file, head, place.units or 1),
                     head=predictions.group_name(head, places),
                     zoom=options.cool == "mcool",
                 )
@@ -125,13 +136,17 @@ def _jobs(
     bed: Any, opened: "genome.Genome", places: dict[str, Any], stride: int | None
 ) -> list[tuple[int, "regions.Region"]]:
     """(number of the region, window) for every window to predict."""
+    from akita_bayes import regions
     from akita_bayes.data import predictions
 
     place = max(places.values(), key=lambda each: each.crop_bp)
     jobs = []
     for number, (region, _) in enumerate(bed):
-        if region.chrom not in opened.sizes:
+        own = regions.own_name(region.chrom, opened.sizes)
+        if own is None:
             opened.fetch(region)
+        else:
+            region = region._replace(chrom=own)
         size = opened.sizes[region.chrom]
         if region.end > size:
             raise errors.DataError(f"{region}: leaves {region.chrom}, which has {size:,} bases.")

@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
-    return console.run(lambda: _scan(options))
+    return console.run(lambda: _scan(options), out=options.out_dir)
 
 
 def _scan(options: argparse.Namespace) -> None:

@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
-    return console.run(lambda: _score(options))
+    return console.run(lambda: _score(options), out=options.out_dir)
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "-t",
-        "--targets",
+        "--targets_file",
         type=console.existing_file,
         help="table whose first column says which targets, and whose identifiers name them",
     )
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             dataset.open_split(options.data_dir, split, batch_size=1).records
             for split in (options.split, learnt)
         )
-        names = target_names(options.data_dir, options.targets)
+        names = target_names(options.data_dir, options.targets_file)
         with console.progress("Testing", windows) as advance:
             report = accuracy.assess(
                 model,
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 shifts=options.shifts,
                 draws=options.draws,
                 seed=options.seed,
-                targets=None if options.targets is None else list(names.index),
+                targets=None if options.targets_file is None else list(names.index),
                 rank=options.rank,
                 examples=options.maps,
                 advance=advance,
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write(report, names, Path(options.out_dir))
         _show(report, Path(options.out_dir))
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":

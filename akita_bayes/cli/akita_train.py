@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.trunk and not options.restore:
+        parser.error("--trunk is the part of --restore to take; give --restore too")
 
     def command() -> None:
         from akita_bayes.models import zoo
@@ -118,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             soft_wrap=True,
         )
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 class Bars:

@@ -81,9 +81,10 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
         return super()._get_help_string(action)
 
 
-def run(command: Callable[[], None]) -> int:
+def run(command: Callable[[], None], *, out: str | None = None) -> int:
     """Runs a command's one library call; returns its exit status.
 
+    An output directory that a file bars is told before any work is done.
     0 on success; 2 with one line on stderr for an error that the user can mend; 130 on Ctrl-C.
     Anything else is a defect of this package and propagates with its traceback.
     """
@@ -96,6 +97,8 @@ def run(command: Callable[[], None]) -> int:
     logging.getLogger("akita_bayes").setLevel(logging.INFO)
     logging.getLogger("tensorflow").addFilter(_is_news)
     try:
+        if out is not None:
+            _no_file_bars(out)
         command()
     except errors.AkitaBayesError as error:
         return _refuse(str(error))
@@ -119,6 +122,15 @@ def run(command: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _no_file_bars(out: str) -> None:
+    """Raises what making the directory would: some part of its path is a file."""
+    path = os.path.abspath(out)
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    if not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -201,6 +213,8 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
 
 def existing_file(text: str) -> str:
     """An argparse type: a path to a file that is there."""
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text}: a directory is where a file is needed")
     if not os.path.isfile(text):
         raise argparse.ArgumentTypeError(f"{text}: no such file")
     return text

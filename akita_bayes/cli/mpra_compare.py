@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.stdout.print(f"{row['name']}: {behind}{bits}.", highlight=False, soft_wrap=True)
         console.stdout.print(f"Wrote {out}.")
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
         console.stdout.print(f"Wrote {out}.")
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 def _check_names(names: Sequence[str], mechanism: "states.Mechanism", table: "mpra.Table") -> None:

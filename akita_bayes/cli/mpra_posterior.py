@@ -6,6 +6,7 @@ summary.png, chains.png and intervals.png.
 """
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,13 +44,16 @@ def _parser() -> argparse.ArgumentParser:
         "--burn_in", type=console.whole_number, default=400, help="draws thrown away per chain"
     )
     parser.add_argument(
-        "--effective", type=float, default=400.0, help="effective sample size to stop at"
+        "--effective",
+        type=console.positive_number,
+        default=400.0,
+        help="effective sample size to stop at",
     )
     parser.add_argument(
         "--most_draws",
         type=console.positive_integer,
         default=2000,
-        help="draws per chain at the most",
+        help="draws per chain at the most, made 50 at a time",
     )
     parser.add_argument(
         "--bootstrap", type=console.whole_number, default=32, help="bootstrap refits; 0 for none"
@@ -64,9 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes.data import mpra_files
-        from akita_bayes.regulation import posterior_run
+        from akita_bayes.regulation import nuts, posterior_run
 
-        with console.progress("draws", options.burn_in + options.most_draws) as advance:
+        # The two halves of the burn-in, and the draws, are made in whole chunks.
+        parts = (options.burn_in / 2, options.burn_in / 2, options.most_draws)
+        total = sum(math.ceil(part / nuts.CHUNK) * nuts.CHUNK for part in parts)
+        with console.progress("draws", total) as advance:
             found = posterior_run.sample_posterior(
                 options.params,
                 options.data,
@@ -85,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(found)
         console.stdout.print(f"Wrote {options.out_dir}.")
 
-    return console.run(command)
+    return console.run(command, out=options.out_dir)
 
 
 def write(
@@ -143,6 +150,7 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
                 f"{method}: {name} {row['mean']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) "
                 f"{row['unit']}{kcal}.",
                 highlight=False,
+                soft_wrap=True,
             )
     told = summary["convergence"]
     say(
@@ -152,12 +160,14 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         f"interval), over {told['energies']} energies; {told['divergent']:.1%} divergent, "
         f"{told['seconds']:.0f} s.",
         highlight=False,
+        soft_wrap=True,
     )
     for mode in told["modes"]:
         say(
             f"Mode found by {mode['fits']} of the fits, log evidence {mode['log_evidence']:.1f}: "
             f"{mode['chains']} chains started there.",
             highlight=False,
+            soft_wrap=True,
         )
     if summary["bootstrap"] is not None:
         say(

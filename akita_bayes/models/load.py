@@ -1,6 +1,7 @@
 """Trained models from disk, whatever form they were kept in."""
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ def _run(run: Path, best: Path) -> build.Network:
 
 
 def _keras(path: Path) -> build.Network:
+    if not zipfile.is_zipfile(path):
+        raise errors.RunError(
+            f"{path}: cannot be loaded as a Keras model: it is no .keras archive, or was cut "
+            "short; copy or train it again."
+        )
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
@@ -90,7 +96,10 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
     if path.is_dir() or path.suffix == ".keras":
         model = load_model(path)
         if _network(model.spec) != _network(spec, model.spec.head_names):
-            raise errors.RunError(f"{path}: was built from another model than {params} says.")
+            raise errors.RunError(
+                f"{path}: was built from another model than {params} says; give the params.json "
+                "that it was trained with."
+            )
         return model
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")

@@ -6,6 +6,7 @@ topological order, each a group that lists its `weight_names`, trainable before 
 
 import logging
 import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -54,6 +55,11 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
     stored = read(path)
+    if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
+        raise errors.RunError(
+            f"{path}: does not fit the model: it is neither HDF5 nor a .keras archive, or was cut "
+            "short; copy it again."
+        )
     if stored is None and not trunk:
         try:
             model.load_weights(path)

@@ -121,3 +121,13 @@ def test_fitting_and_judging_on_one_split_is_refused(trained, capsys):
     arguments = [str(trained / "run"), str(trained / "data"), "--split", "valid"]
     assert akita_calibrate.main(arguments) == 2
     assert 'intervals fitted on "valid" cannot be judged on it' in capsys.readouterr().err
+
+
+def test_what_cannot_take_the_factors_is_refused_before_any_draw(trained, capsys):
+    run, data = trained / "run", str(trained / "data")
+    assert akita_calibrate.main([str(run / "model_best.keras"), data]) == 2
+    assert "model_best.keras: a file; give the run directory" in capsys.readouterr().err
+    assert akita_calibrate.main([str(run), data, "--ensemble", str(run / ".." / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "run: is named twice" in said
+    assert "Drawing" not in said

@@ -57,3 +57,13 @@ def test_a_full_disk_is_one_line_and_the_older_export_stays(tmp_path, capsys, ro
     assert lines == ["error: the disk is full; free some space and run again."]
     assert (out / "saved_model.pb").read_bytes() == before
     assert not list(tmp_path.glob(".*.partial.*"))
+
+
+def test_a_head_that_a_trained_model_lacks_is_refused(tmp_path, capsys):
+    (tmp_path / "params.json").write_text(json.dumps(tiny.spec_json()))
+    build.build(zoo.parse_spec(tiny.spec_json())).save(tmp_path / "model.keras")
+    arguments = [str(tmp_path / name) for name in ("params.json", "model.keras")]
+    out = tmp_path / "saved"
+    assert akita_export.main([*arguments, "-o", str(out), "--head", "mouse"]) == 2
+    assert 'model.keras: has no head "mouse" but hic.' in capsys.readouterr().err
+    assert not out.exists()

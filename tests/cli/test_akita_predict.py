@@ -142,3 +142,37 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options
     said = capsys.readouterr().err.strip().splitlines()
     assert message in said[-1]
     assert said[-1].startswith("error: ")
+
+
+def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path):
+    paths = [str(folder / name) for name in ("params.json", "model.keras")]
+    found = []
+    for name in ("1", "chr1"):
+        bed = tmp_path / f"{name}.bed"
+        bed.write_text(f"{name}\t64\t80\n")
+        out = tmp_path / f"out_{name}"
+        fasta = str(folder / "genome.fa")
+        assert akita_predict.main([*paths, str(bed), "-f", fasta, "-o", str(out)]) == 0
+        with h5py.File(out / "predict.h5") as file:
+            assert file["chrom"].asstr()[0] == "chr1"
+            found.append(file["preds"][()])
+    np.testing.assert_array_equal(*found)
+
+
+def test_names_for_coolers_without_coolers_are_refused(folder, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(folder, tmp_path / "out", "-t", str(folder / "params.json"))
+    assert stopped.value.code == 2
+    assert "give --cool too" in capsys.readouterr().err
+
+
+def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, capsys):
+    (tmp_path / "targets.txt").write_text("identifier\tfile\na\ta.cool\n" * 1)
+    with open(tmp_path / "targets.txt", "a") as table:
+        table.writelines(f"t{k}\tt{k}.cool\n" for k in range(9))
+    out = tmp_path / "out"
+    assert run(folder, out, "--cool", "-t", str(tmp_path / "targets.txt")) == 2
+    said = capsys.readouterr().err
+    assert "10 targets, but head hic has" in said
+    assert "Predicting" not in said
+    assert not out.exists()

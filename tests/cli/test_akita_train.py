@@ -83,6 +83,8 @@ REFUSED = {
     "an unknown split": (["params.json", "data", "--tfr_train", "fold9"], "no record file fold9"),
     "an unknown head": (["params.json", "data", "--heads", "hci"], 'Did you mean "hic"'),
     "weights that are none": (["params.json", "data", "--restore", "params.json"], "params.json"),
+    "a cut archive": (["params.json", "data", "--restore", "cut.keras"], "cut.keras.* cut short"),
+    "a trunk of nothing": (["params.json", "data", "--trunk"], "give --restore too"),
     "a seed below 0": (["params.json", "data", "--seed", "-1"], "'-1' is not a whole number"),
     "no step": (["params.json", "data", "--checkpoint_steps", "0"], "'0' is not a whole number"),
     "no epoch": (["params.json", "data", "--epochs", "0"], "'0' is not a whole number"),
@@ -93,6 +95,7 @@ REFUSED = {
 def test_bad_input_is_one_line_and_exit_2(case, folder, tmp_path, monkeypatch, capsys):
     arguments, message = REFUSED[case]
     monkeypatch.chdir(folder)
+    (folder / "cut.keras").write_bytes(b"PK and no more")
     try:
         status = akita_train.main([*arguments, "-o", str(tmp_path / "out")])
     except SystemExit as stopped:

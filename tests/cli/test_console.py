@@ -157,3 +157,20 @@ def test_reads_the_command_line_itself(parser, monkeypatch):
     monkeypatch.setattr("sys.argv", ["do.py", "--shifts", "-1,0,1", "-m", "params.json"])
     options = parser.parse_args()
     assert (options.shifts, options.maps, options.params) == ((-1, 0, 1), 10, "params.json")
+
+
+@pytest.mark.parametrize("name", ["out", "out/deeper/still"])
+def test_a_file_in_the_way_of_the_output_is_told_before_any_work(tmp_path, capsys, name):
+    (tmp_path / "out").write_text("years of work")
+    worked = []
+    assert console.run(lambda: worked.append(1), out=str(tmp_path / name)) == 2
+    message = f"error: {tmp_path / name}: a file is where a directory is needed"
+    assert capsys.readouterr().err.startswith(message)
+    assert worked == []
+    assert console.run(lambda: worked.append(1), out=str(tmp_path / "new" / "folder")) == 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_directory_in_place_of_a_file_is_called_one(tmp_path):
+    with pytest.raises(argparse.ArgumentTypeError, match="a directory is where a file is needed"):
+        console.existing_file(str(tmp_path))
