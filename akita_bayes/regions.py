@@ -125,7 +125,7 @@ def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
     if not path.is_file():
         raise errors.DataError(f"{path}: no such BED file.")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise errors.DataError(
             f"{path}: not a text file; a compressed BED file must be unpacked first."
@@ -138,7 +138,8 @@ def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
             region = Region(fields[0], int(fields[1]), int(fields[2]))
         except (IndexError, ValueError):
             raise errors.DataError(
-                f'{path}, line {number}: expected "chrom start end", got "{line[:60]}".'
+                f'{path}, line {number}: expected "chrom start end", the last two whole numbers, '
+                f'got "{line[:60]}"; a header line must begin with #.'
             ) from None
         if not 0 <= region.start < region.end:
             raise errors.DataError(

@@ -97,3 +97,8 @@ def test_remove_takes_files_folders_and_absence(tmp_path):
         if name == "link":
             assert (tmp_path / "folder" / "file").exists()
     assert names(tmp_path) == []
+
+
+def test_json_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "x.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert files.read_json(tmp_path / "x.json") == {"a": 1}

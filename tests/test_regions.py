@@ -127,3 +127,16 @@ def test_a_compressed_bed_is_named(tmp_path):
     path.write_bytes(gzip.compress(b"chr1\t0\t10\n"))
     with pytest.raises(errors.DataError, match=rf"^{path}: not a text file; a compressed BED"):
         list(regions.read_bed(path))
+
+
+def test_a_header_line_is_told_from_a_region(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_text("chrom\tstart\tend\nchr1\t0\t10\n")
+    with pytest.raises(errors.DataError, match=r"line 1: .* whole numbers, .* begin with #"):
+        list(regions.read_bed(path))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_chromosome(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_bytes(b"\xef\xbb\xbfchr1\t0\t10\r\n")
+    assert list(regions.read_bed(path)) == [(Region("chr1", 0, 10), [])]
