@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import triangle
+from akita_bayes.plots import maps
+from akita_bayes.regions import Region
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
+_COLOURS = (_ORANGE, _BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 def reliability(
@@ -26,8 +30,7 @@ def reliability(
     figure = matplotlib.figure.Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([0.4, 1], [0.4, 1], color=_GREY, lw=1, ls="--", label="calibrated")
-    colours = [_ORANGE, _BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
-    for colour, (name, summary) in zip(colours, summaries.items(), strict=False):
+    for colour, (name, summary) in zip(_COLOURS, summaries.items(), strict=False):
         levels = summary["levels"]
         found = [summary["overall"][f"coverage_{level:.0%}"] for level in levels]
         centre = np.array([value["estimate"] for value in found])
@@ -64,56 +67,85 @@ def coverage_by_distance(
     axes = figure.subplots()
     edges = np.asarray(summary["distance_edges"], float)
     centres = np.sqrt(edges[:-1] * (edges[1:] - 1).clip(1)) * bin_width / 1000
-    for name, strata in zip(targets, summary["strata"], strict=True):
+    for number, (name, strata) in enumerate(zip(targets, summary["strata"], strict=True)):
         found = [stratum[f"coverage_{level:.0%}"] for stratum in strata]
         values = [np.nan if value is None else value["estimate"] for value in found]
-        axes.plot(centres, values, "o-", ms=4, label=name)
+        colour = _COLOURS[(number + 1) % len(_COLOURS)]
+        axes.plot(centres, values, "o-", ms=4, color=colour, label=name)
     axes.axhline(level, color=_GREY, lw=1, ls="--")
     axes.set(xscale="log", xlabel="genomic distance (kb)", ylim=(min(0.6, level - 0.2), 1.0))
     axes.set_ylabel(f"coverage of the {level:.0%} interval")
+    axes.set_xticks(centres, [f"{centre:.3g}" for centre in centres])
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
 
 def sd_beside_error(
-    target: NDArray, mean: NDArray, sd: NDArray, *, diagonal_offset: int, title: str = ""
+    target: NDArray,
+    mean: NDArray,
+    sd: NDArray,
+    *,
+    diagonal_offset: int,
+    region: Region | None = None,
+    title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Target, prediction, stated standard deviation and absolute error of one map. Each [P]."""
+    """Target, prediction, stated standard deviation and absolute error of one map. Each [P].
+
+    Args:
+        target: Measured values.
+        mean: Predicted ones.
+        sd: Standard deviation of the prediction.
+        diagonal_offset: First diagonal kept, in bins.
+        region: Where the map lies; without it the axes count bins.
+        title: Text above the figure.
+    """
     figure = matplotlib.figure.Figure(figsize=(13, 3.6), layout="constrained")
-    panels = figure.subplots(1, 4)
+    panels = figure.subplots(1, 4, sharey=True)
     limit = float(np.nanquantile(np.abs(target), 0.99))
     spread = float(np.nanquantile(np.abs(target - mean), 0.98))
-    diverging = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-    sequential = {"cmap": "magma", "vmin": 0, "vmax": spread}
     drawn = (
-        ("measured", target, diverging),
-        ("predicted mean", mean, diverging),
-        ("stated sd", sd, sequential),
-        ("absolute error", np.abs(target - mean), sequential),
+        ("measured", target, (-limit, limit), maps.DIVERGING),
+        ("predicted mean", mean, (-limit, limit), maps.DIVERGING),
+        ("stated sd", sd, (0, spread), "magma"),
+        ("absolute error", np.abs(target - mean), (0, spread), "magma"),
     )
-    for axes, (name, values, style) in zip(panels, drawn, strict=True):
+    for axes, (name, values, limits, colours) in zip(panels, drawn, strict=True):
         matrix = triangle.to_matrix(values[:, None], diagonal_offset=diagonal_offset)[..., 0]
-        image = axes.imshow(matrix, interpolation="nearest", **style)
-        axes.set(title=name, xticks=[], yticks=[])
-        figure.colorbar(image, ax=axes, shrink=0.8)
+        place = region or Region("", 0, len(matrix))
+        image = maps.square(axes, matrix, place, limits=limits, colours=colours)
+        if region is None:
+            axes.xaxis.set_major_formatter("{x:.0f}")
+            axes.yaxis.set_major_formatter("{x:.0f}")
+            axes.set_xlabel("bin")
+        axes.tick_params(labelsize=8)
+        axes.set_title(name)
+        figure.colorbar(image, ax=axes, shrink=0.8, label=maps.LOG_RATIO)
     figure.suptitle(title)
     return figure
 
 
 def pixel_distributions(
-    draws: NDArray, aleatoric_sd: NDArray, target: NDArray, names: Sequence[str]
+    draws: NDArray,
+    aleatoric_sd: NDArray,
+    target: NDArray,
+    names: Sequence[str],
+    *,
+    title: str = "",
 ) -> matplotlib.figure.Figure:
     """The predictive distribution of chosen pixels against the value measured.
 
     The histogram is of the posterior draws of the mean (epistemic); the line adds the observation
     noise, so that it is the distribution of a measurement. Attention to Bayes, appendix A.9, shows
-    the histogram alone. Each is scaled to its peak.
+    the histogram alone. Each is scaled to its peak. Draws that all agree are a line.
 
     Args:
         draws: Draws of the mean. [S, K].
         aleatoric_sd: Observation noise. [K].
         target: Measured values. [K].
         names: What to call each pixel. [K].
+        title: Text above the figure.
     """
     count = len(names)
     columns = min(4, count)
@@ -126,15 +158,22 @@ def pixel_distributions(
         centre, spread = draws[:, k].mean(), np.hypot(draws[:, k].std(), aleatoric_sd[k])
         reach = max(3.5 * spread, 1.2 * abs(target[k] - centre))
         grid = np.linspace(centre - reach, centre + reach, 300)
-        counts, edges = np.histogram(draws[:, k], grid[::10])
-        share = counts / counts.max()
-        axes.stairs(share, edges, fill=True, color=_BLUE, alpha=0.35, label="draws of the mean")
+        style = {"color": _BLUE, "alpha": 0.35, "label": "draws of the mean"}
+        if np.ptp(draws[:, k]) < 1e-3 * spread:
+            axes.axvline(centre, lw=3, **style)
+        else:
+            counts, edges = np.histogram(draws[:, k], grid[::10])
+            axes.stairs(counts / counts.max(), edges, fill=True, **style)
         noise = max(float(aleatoric_sd[k]), 1e-6)
         density = scipy.stats.norm.pdf(grid[:, None], draws[:, k], noise).mean(1)
         axes.plot(grid, density / density.max(), color=_BLUE, label="with observation noise")
         axes.axvline(target[k], color=_ORANGE, label="measured")
-        axes.set(title=names[k], yticks=[])
+        axes.set(title=names[k], yticks=[], ylim=(0, 1.05))
         axes.title.set_fontsize(9)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.supxlabel(maps.LOG_RATIO, fontsize=10)
+    figure.suptitle(title, fontsize=10)
     return figure

@@ -134,6 +134,7 @@ def bins_given_activity(
     rows = np.arange(len(probability))
     mesh = axes.pcolormesh(activity, rows, probability, cmap="viridis", shading="nearest", vmin=0)
     axes.set(xscale="log", xlabel=label, ylabel="bin", yticks=rows, yticklabels=list(bins))
+    _few_ticks(axes.xaxis, _decades(float(activity[0]), float(activity[-1])))
     axes.figure.colorbar(mesh, ax=axes, pad=0.01, label="p(bin | t)")
 
 
@@ -147,7 +148,7 @@ def chains(
     figure = matplotlib.figure.Figure(figsize=(9, 1.9 * len(draws)), layout="constrained")
     panels = figure.subplots(len(draws), 2, squeeze=False, width_ratios=(3, 1), sharey="row")
     for (trace, marginal), (name, values) in zip(panels, draws.items(), strict=True):
-        edges = np.linspace(values.min(), values.max(), 41)
+        edges = np.linspace(values.min(), values.max(), 1 + min(40, max(8, values.shape[1] // 10)))
         for chain, colour in zip(values, COLOURS * 9, strict=False):
             trace.plot(chain, color=colour, lw=0.5)
             marginal.stairs(
@@ -159,7 +160,6 @@ def chains(
         if truth and name in truth:
             trace.axhline(truth[name], color="black", ls="--", lw=1)
             marginal.axhline(truth[name], color="black", ls="--", lw=1, label="truth")
-            marginal.legend(frameon=False, fontsize=8, loc="lower right")
         unit = (units or {}).get(name, "kT")
         trace.set(ylabel=f"{name}\n({unit})", xlim=(0, values.shape[1]))
         marginal.set_xticks([])
@@ -167,6 +167,11 @@ def chains(
             axes.spines[["top", "right"]].set_visible(False)
     panels[-1, 0].set_xlabel("draw")
     panels[-1, 1].set_xlabel("density")
+    truths = [axes.get_legend_handles_labels()[0] for axes in panels[:, 1]]
+    if any(truths):
+        figure.legend(
+            handles=next(filter(None, truths)), frameon=False, fontsize=8, loc="outside upper right"
+        )
     return figure
 
 
@@ -303,3 +308,15 @@ def _round_numbers(low: float, high: float) -> list[float]:
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     found = [m * 10.0**d for d in decades for m in (1, 2, 3, 5) if low <= m * 10.0**d <= high]
     return found or [low, high]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Powers of ten within bounds, every second or third of many; of less than two, more numbers.
+
+    Numbers are at most four, so that their labels keep apart in a narrow panel.
+    """
+    exponents = np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1)
+    if len(exponents) >= 2:
+        return [float(10.0**exponent) for exponent in exponents[:: -(-len(exponents) // 4)]]
+    found = _round_numbers(low, high)
+    return found[:: -(-len(found) // 4)]

@@ -40,7 +40,7 @@ def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figur
     rows[0].set_ylabel(f"{name}, {scan.method}", fontsize=9)
     rows[0].spines[["top", "right"]].set_visible(False)
     if every:
-        _changes(made, rows[1], scan.values[name][..., column].T, edges)
+        _changes(made, rows[1], scan.values[name][..., column].T, edges, name)
     rows[-1].set_xlim(edges[0], edges[-1])
     rows[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True))
     rows[-1].xaxis.set_major_formatter("{x:,.0f}")
@@ -56,6 +56,7 @@ def _changes(
     axes: matplotlib.axes.Axes,
     values: np.ndarray,
     edges: np.ndarray,
+    name: str,
 ) -> None:
     signed = (values < 0).any()
     top = float(np.nan_to_num(np.abs(values)).max()) or 1e-6
@@ -71,3 +72,5 @@ def _changes(
     axes.set_yticks(np.arange(4) + 0.5, list(dna.ALPHABET))
     bar = made.colorbar(image, ax=axes, pad=0.01, aspect=12)
     bar.ax.tick_params(labelsize=7)
+    bar.set_label(name, fontsize=8)
+    axes.set_ylabel("changed to", fontsize=9)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from akita_bayes import triangle
+from akita_bayes import regions, triangle
 from akita_bayes.evaluate import calibration as statistics
 from akita_bayes.evaluate import strata
 from akita_bayes.plots import calibration
@@ -59,3 +59,29 @@ def test_pixel_distributions_mark_the_measured_value():
         assert axes.lines[-1].get_xdata()[0] == value
         low, high = axes.get_xlim()
         assert low < value < high
+
+
+def test_distances_are_plain_numbers_of_kb():
+    axes = calibration.coverage_by_distance(summary(), ["HFF", "H1"], bin_width=2048).axes[0]
+    labels = [float(label.get_text()) for label in axes.get_xticklabels()]
+    np.testing.assert_allclose(labels, axes.lines[0].get_xdata(), rtol=5e-3)
+
+
+def test_maps_have_places_and_units():
+    generator = np.random.default_rng(1)
+    target, mean = generator.normal(size=(2, PIXELS))
+    place = regions.Region("chr1", 40_000, 64_000)
+    figure = calibration.sd_beside_error(
+        target, mean, np.ones(PIXELS), diagonal_offset=OFFSET, region=place
+    )
+    assert figure.axes[0].images[0].get_extent() == [40_000, 64_000, 64_000, 40_000]
+    assert [axes.get_ylabel() for axes in figure.axes[4:]] == ["ln observed / expected"] * 4
+
+
+def test_draws_that_agree_are_a_line_at_the_mean():
+    figure = calibration.pixel_distributions(
+        np.full((4, 1), 0.3), np.array([0.5]), np.array([1.0]), ["a"]
+    )
+    (axes,) = figure.axes
+    assert not axes.patches
+    assert [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 2] == [0.3, 1.0]

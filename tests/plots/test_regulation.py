@@ -146,3 +146,15 @@ def test_summary_has_logos_responses_measurement_and_intervals(bins, tmp_path):
     assert labels.count("dG a (kT)") == 2
     regulation.save(figure, tmp_path / "summary.png")
     assert plt.imread(tmp_path / "summary.png").std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.015, 0.8, [0.02, 0.05, 0.2, 0.5]), (1e-9, 1, [1e-9, 1e-6, 1e-3, 1]), (0.41, 0.49, None)],
+)
+def test_activities_have_few_ticks_that_keep_apart(low, high, expected):
+    axes = plt.Figure().subplots()
+    activity = np.geomspace(low, high, 20)
+    regulation.bins_given_activity(axes, activity, np.full((3, 20), 1 / 3), bins=list("012"))
+    np.testing.assert_allclose(axes.get_xticks(), expected or [low, high])
+    assert len(axes.xaxis.get_minorticklocs()) == 0
