@@ -114,6 +114,10 @@ def test_only_what_fits_the_same_data_can_be_compared():
     other = BLIND.model_copy(update={"libraries": ("x",)})
     with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
         compare.compare([TWO, other], None)
+    measurement = BLIND.measurement.model_copy(update={"leave_out": ("0",)})
+    other = BLIND.model_copy(update={"measurement": measurement})
+    with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
+        compare.compare([TWO, other], None)
 
 
 def test_a_table_that_suits_only_some_is_refused_before_the_first_fit(monkeypatch):

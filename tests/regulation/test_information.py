@@ -54,6 +54,11 @@ def test_bits_of_a_table_by_hand():
     assert found.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
 
 
+def test_few_reads_make_two_classes():
+    found = information.predictive(np.arange(4), np.eye(4))
+    assert found.bits == pytest.approx(1 - 3 / (8 * np.log(2)))
+
+
 def test_standard_errors_are_the_spread_over_repeated_experiments():
     runs = [channel(seed, 3000, 2) for seed in range(40)]
     predictive = [information.predictive(t, counts) for t, _, counts, _ in runs]

@@ -22,10 +22,10 @@ def test_chains_start_where_the_posterior_has_a_share():
 
 
 def test_a_mode_found_twice_is_one_mode():
-    wide = [optimum(at, width=2.0) for at in (0.0, 1.5, 5.0)]
-    found = modes.distinct(wide, [5.0, 5.1, 5.2])
-    assert [mode.gaussian.mode.tolist() for mode in found] == [[5.0], [1.5]]
-    assert [mode.fits for mode in found] == [1, 2]
+    wide = [optimum(at, width=2.0) for at in (0.0, 1.5, 5.0, -5.0)]
+    found = modes.distinct(wide, [5.0, 5.1, 5.2, 4.0])
+    assert [mode.gaussian.mode.tolist() for mode in found] == [[5.0], [1.5], [-5.0]]
+    assert [mode.fits for mode in found] == [1, 2, 1]
 
 
 def test_the_evidence_of_a_mode_is_under_the_prior_that_is_sampled(two_sites, experiment):

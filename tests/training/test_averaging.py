@@ -66,6 +66,8 @@ def test_the_rate_follows_the_schedule_then_anneals_then_stays():
     _, collector = averager(start=4, annealing_epochs=2, learning_rate=0.1)
     rates = [collector.rate(epoch, 0.5) for epoch in (0, 3.9, 4, 5, 6, 7.5)]
     np.testing.assert_allclose(rates, [0.5, 0.5, 0.5, 0.3, 0.1, 0.1])
+    _, at_once = averager(start=4, annealing_epochs=0, learning_rate=0.1)
+    np.testing.assert_allclose([at_once.rate(epoch, 0.5) for epoch in (3.9, 4)], [0.5, 0.1])
     _, unchanged = averager(learning_rate=None)
     assert unchanged.rate(100, 0.5) == 0.5
 

@@ -113,6 +113,9 @@ def test_beta_grows_linearly_in_training_and_is_whole_in_evaluation():
         bound.begin_epoch(epoch)
         assert float(bound._beta.numpy()) == pytest.approx(beta)
         np.testing.assert_array_equal(bound(model, data, False).loss, whole)
+        terms = bound(model, data, True)
+        nats = beta * terms.columns["kl"].numpy() - terms.columns["log_likelihood"].numpy()
+        np.testing.assert_allclose(terms.loss, nats / 6, rtol=1e-5)
 
 
 def test_free_bits_punish_no_less_than_they_allow_and_leave_what_exceeds():
@@ -171,6 +174,28 @@ def test_a_linear_gaussian_model_recovers_its_exact_posterior_and_evidence():
     evidence = scipy.stats.multivariate_normal.logpdf(y[:, 0], cov=covariance).mean()
     losses = [2 * bound(model, data, True).loss.numpy().mean() for _ in range(20)]
     np.testing.assert_allclose(-np.mean(losses), evidence, atol=0.03)
+
+
+def test_at_the_exact_posterior_any_samples_give_the_evidence():
+    """Then every importance weight p(y, z) / q(z) is p(y), and the bound is tight."""
+    decode, sd = np.array([[0.8, -0.5]], "float32"), 0.6
+    y = np.random.default_rng(3).normal(size=(4, 1, 2)).astype("float32")
+    inputs = keras.Input((1, 2), name="sequence")
+    decoder = keras.layers.Dense(2, use_bias=False)
+    z = latent.NormalLatent(1)(inputs)
+    model = keras.Model(inputs, noise.ObservationNoise(initial=sd)(decoder(z)))
+    decoder.kernel.assign(decode)
+    variance = 1 / (1 + (decode**2).sum() / sd**2)
+    encoder = model.layers[1]
+    encoder.mean.kernel.assign(variance * decode.T / sd**2)
+    encoder.mean.bias.assign([0.0])
+    encoder.raw_scale.kernel.assign(np.zeros((2, 1)))
+    encoder.raw_scale.bias.assign([np.log(np.expm1(np.sqrt(variance)))])
+    covariance = decode.T @ decode + sd**2 * np.eye(2)
+    evidence = scipy.stats.multivariate_normal.logpdf(y[:, 0], cov=covariance)
+    data = {"sequence": y, "target": y, "mask": np.ones(y.shape, bool)}
+    terms = objective(model, samples=3)(model, data, True)
+    np.testing.assert_allclose(terms.loss, -evidence / 2, rtol=1e-3)
 
 
 def test_weights_bear_their_share_of_the_divergence():

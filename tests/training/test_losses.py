@@ -93,6 +93,20 @@ def test_an_example_without_a_measured_pixel_costs_nothing(name):
     np.testing.assert_array_equal(found, 0)
 
 
+def test_a_target_measured_at_one_position_counts():
+    truth, prediction = np.random.default_rng(4).uniform(0.1, 0.9, (2, 1, 5, 2)).astype("float32")
+    mask = np.zeros(truth.shape, bool)
+    mask[0, 2, 0] = mask[0, :, 1] = True
+    found = np.array(losses.poisson_mn(truth, prediction, mask))
+    np.testing.assert_allclose(found, [poisson_mn(truth[0], prediction[0], mask[0])], rtol=2e-5)
+
+
+def test_a_certain_probability_costs_a_finite_amount():
+    truth, prediction = np.float32([[[0, 1, 1, 0]]]), np.float32([[[1, 0, 1, 0]]])
+    found = np.array(losses.bce(truth, prediction, np.ones(truth.shape, bool)))
+    np.testing.assert_allclose(found, [-np.log(1e-7) / 2], rtol=0.01)
+
+
 def test_an_unknown_name_is_an_error_with_the_nearest():
     with pytest.raises(errors.SpecError, match=r'"poison" is no loss.*Did you mean "poisson"'):
         losses.named("poison")
