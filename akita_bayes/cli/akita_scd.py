@@ -221,7 +221,9 @@ def _draw(
         for rank, row in enumerate(strongest, 1):
             target = int(np.abs(scored.values[first][row]).argmax())
             what = shown.collect(scorer, scored.variants[row], target=target, annotation=annotation)
-            name = f"{rank:03d}_row{row}_target{scorer.target_names[target]}.png"
+            label = scorer.target_names[target]
+            what = what._replace(title=f"{what.title}, target {label}")
+            name = f"{rank:03d}_row{row}_target{label}.png"
             path = Path(options.out_dir) / "maps" / name
             with files.atomic(path) as temporary:
                 plots.figure(what).savefig(temporary, dpi=150)

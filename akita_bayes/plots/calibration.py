@@ -88,7 +88,6 @@ def sd_beside_error(
     sd: NDArray,
     *,
     diagonal_offset: int,
-    region: Region | None = None,
     title: str = "",
 ) -> matplotlib.figure.Figure:
     """Target, prediction, stated standard deviation and absolute error of one map. Each [P].
@@ -98,7 +97,6 @@ def sd_beside_error(
         mean: Predicted ones.
         sd: Standard deviation of the prediction.
         diagonal_offset: First diagonal kept, in bins.
-        region: Where the map lies; without it the axes count bins.
         title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(13, 3.6), layout="constrained")
@@ -113,12 +111,11 @@ def sd_beside_error(
     )
     for axes, (name, values, limits, colours) in zip(panels, drawn, strict=True):
         matrix = triangle.to_matrix(values[:, None], diagonal_offset=diagonal_offset)[..., 0]
-        place = region or Region("", 0, len(matrix))
-        image = maps.square(axes, matrix, place, limits=limits, colours=colours)
-        if region is None:
-            axes.xaxis.set_major_formatter("{x:.0f}")
-            axes.yaxis.set_major_formatter("{x:.0f}")
-            axes.set_xlabel("bin")
+        bins = Region("", 0, len(matrix))
+        image = maps.square(axes, matrix, bins, limits=limits, colours=colours)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:.0f}")
+        axes.set_xlabel("bin")
         axes.tick_params(labelsize=8)
         axes.set_title(name)
         figure.colorbar(image, ax=axes, shrink=0.8, label=maps.LOG_RATIO)
@@ -172,8 +169,9 @@ def pixel_distributions(
         axes.title.set_fontsize(9)
         axes.tick_params(labelsize=8)
         axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+        if k >= count - columns:
+            axes.set_xlabel(maps.LOG_RATIO, fontsize=8)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    figure.supxlabel(maps.LOG_RATIO, fontsize=10)
     figure.suptitle(title, fontsize=10)
     return figure

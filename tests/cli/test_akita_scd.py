@@ -9,6 +9,7 @@ import pytest
 from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
+from akita_bayes.plots import variants as plots
 from tests import tiny
 
 HEADER = (
@@ -178,3 +179,15 @@ def test_help_does_not_load_tensorflow():
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "example:" in made.stdout
+
+
+def test_figures_say_which_target_they_are_of(folder, tmp_path, monkeypatch):
+    titles, drawn = [], plots.figure
+
+    def figure(what):
+        titles.append(what.title)
+        return drawn(what)
+
+    monkeypatch.setattr(plots, "figure", figure)
+    assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1") == 0
+    assert [title.rpartition(", ")[2] for title in titles] == ["target 1"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from akita_bayes import regions, triangle
+from akita_bayes import triangle
 from akita_bayes.evaluate import calibration as statistics
 from akita_bayes.evaluate import strata
 from akita_bayes.plots import calibration
@@ -67,14 +67,11 @@ def test_distances_are_plain_numbers_of_kb():
     np.testing.assert_allclose(labels, axes.lines[0].get_xdata(), rtol=5e-3)
 
 
-def test_maps_have_places_and_units():
+def test_maps_have_bins_and_units():
     generator = np.random.default_rng(1)
     target, mean = generator.normal(size=(2, PIXELS))
-    place = regions.Region("chr1", 40_000, 64_000)
-    figure = calibration.sd_beside_error(
-        target, mean, np.ones(PIXELS), diagonal_offset=OFFSET, region=place
-    )
-    assert figure.axes[0].images[0].get_extent() == [40_000, 64_000, 64_000, 40_000]
+    figure = calibration.sd_beside_error(target, mean, np.ones(PIXELS), diagonal_offset=OFFSET)
+    assert figure.axes[0].images[0].get_extent() == [0, BINS, BINS, 0]
     assert [axes.get_ylabel() for axes in figure.axes[4:]] == ["ln observed / expected"] * 4
 
 
