@@ -7,7 +7,7 @@ import scipy.stats
 from akita_bayes import errors, files, triangle
 from akita_bayes.data import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy, baseline, contest, insulation, strata
-from akita_bayes.models import build, export, load, predict, zoo
+from akita_bayes.models import build, export, load, posterior, predict, zoo
 from tests import tiny
 
 BINS, OFFSET, TARGETS = tiny.BINS, tiny.OFFSET, tiny.TARGETS
@@ -223,6 +223,17 @@ def test_both_strands_and_shifts_are_averaged(model, data):
     expected = predict.predict(model, sequence, rc=True, shifts=(0, 1))[0]
     np.testing.assert_allclose(averaged, expected, atol=1e-5)
     assert np.abs(averaged - plain).max() > 1e-3
+
+
+def test_so_many_draws_are_averaged(data):
+    spec = tiny.spec_json(loss="elbo")
+    spec["model"]["head_hic"].insert(0, {"name": "normal_latent", "units": 3})
+    latent = build.build(zoo.parse_spec(spec))
+    (example,) = accuracy.assess(latent, data, rank=False, examples=1, draws=3, seed=5).examples
+    stated = posterior.sample_posterior(
+        latent, whole(data, "test")["sequence"][:1], draws=3, seed=5, quantiles=()
+    )
+    np.testing.assert_allclose(example.prediction, stated.mean[0], atol=1e-5)
 
 
 def test_truth_of_other_windows_is_refused(model, data, tmp_path):

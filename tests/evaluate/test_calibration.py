@@ -103,6 +103,32 @@ def test_every_target_and_stratum_has_a_pit_and_a_ranking():
     assert summary["strata"][1][2]["ause"] is None
 
 
+def test_every_target_is_described_as_if_it_were_alone():
+    data = list(windows(4, seed=8))
+    both = collect(data)
+    for t in range(TARGETS):
+        accumulator = calibration.Calibration(STRATA, 1)
+        for window in data:
+            accumulator.update(*(each[:, [t]] for each in window))
+        alone = accumulator.summary(bootstrap=50)
+        assert both["targets"][t] == alone["overall"] == alone["targets"][0]
+        assert both["strata"][t] == alone["strata"][0]
+
+
+def test_residuals_beyond_all_measure_fill_the_last_bins():
+    accumulator = calibration.Calibration(STRATA, 1)
+    with pytest.raises(ValueError, match="no window was added"):
+        accumulator.summary()
+    mean, sd = np.zeros((PIXELS, 1)), np.ones((PIXELS, 1))
+    target = np.where(np.arange(PIXELS) < PIXELS // 4, -100.0, 100.0)[:, None]
+    accumulator.update(target, mean, sd, np.ones(mean.shape, bool))
+    summary = accumulator.summary(bootstrap=0)
+    assert len(summary["pit"]) == calibration.PIT_BINS
+    assert summary["pit"][0] == pytest.approx(0.25, abs=0.01)
+    assert summary["pit"][0] + summary["pit"][-1] == pytest.approx(1)
+    assert summary["overall"]["rmse"] == {"estimate": 100, "lower": 100, "upper": 100}
+
+
 def test_a_target_without_a_ranking_does_not_take_it_from_the_others():
     accumulator = calibration.Calibration(STRATA, TARGETS)
     for target, mean, sd, mask in windows(5, seed=7):
@@ -173,6 +199,36 @@ def test_a_model_without_noise_is_given_that_of_its_residuals():
     fitted = recalibration.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
     np.testing.assert_allclose(fitted.aleatoric_sd(PIXELS), sd, rtol=0.1)
     np.testing.assert_allclose(fitted.factors(PIXELS).aleatoric, 1.0, rtol=0.1)
+
+
+def test_that_noise_is_what_the_spread_of_the_mean_leaves():
+    generator = np.random.default_rng(9)
+    data = []
+    for _ in range(80):
+        mean = generator.normal(5, 1, (PIXELS, TARGETS))
+        epistemic = generator.uniform(0.5, 2, mean.shape)
+        target = mean + np.hypot(epistemic, 1.5) * generator.normal(size=mean.shape)
+        parts = (np.ones(mean.shape, bool), mean, epistemic, np.zeros_like(mean))
+        data.append(recalibration.Prediction(target, *parts))
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    np.testing.assert_allclose(np.array(fitted.noise), 1.5, rtol=0.1)
+
+
+def test_factors_are_the_most_probable_ones():
+    """Of few measurements, beside a search over all pairs of factors."""
+    generator = np.random.default_rng(10)
+    squared, epistemic, noise = generator.gamma(1.0, [[4.0], [1.0], [2.0]], (3, 50))
+    centre, spread, count = np.array([0.9, -0.8]), 0.5, 6.0
+    found = recalibration._factors(np.stack([squared, epistemic, noise]), count, centre, spread)
+    grid = np.linspace(-2, 2, 401)
+    a, b = np.meshgrid(grid, grid, indexing="ij")
+    loss = ((a - centre[0]) ** 2 + (b - centre[1]) ** 2) / (2 * spread**2)
+    for r, e, n in zip(squared, epistemic, noise, strict=True):
+        variance = np.exp(2 * a) * e + np.exp(2 * b) * n
+        loss += count / 50 * (np.log(variance) + r / variance) / 2
+    best = np.unravel_index(loss.argmin(), loss.shape)
+    np.testing.assert_allclose(found, grid[list(best)], atol=0.01)
+    assert np.abs(found - centre).max() > 0.1
 
 
 def test_a_window_without_data_counts_nowhere():
