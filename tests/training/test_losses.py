@@ -101,6 +101,16 @@ def test_a_target_measured_at_one_position_counts():
     np.testing.assert_allclose(found, [poisson_mn(truth[0], prediction[0], mask[0])], rtol=2e-5)
 
 
+@pytest.mark.parametrize("name", ["poisson", "poisson_mn", "poisson_kl"])
+def test_a_prediction_of_zero_costs_what_the_small_constants_say(name):
+    truth, prediction = np.random.default_rng(6).uniform(0.1, 0.9, (2, 1, 8, 2)).astype("float32")
+    prediction[0, :3] = 0
+    mask = np.ones(truth.shape, bool)
+    found = np.array(losses.named(name)(truth, prediction, mask))
+    expected = TWINS[name, ()](truth[0].astype(float), prediction[0].astype(float), mask[0])
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+
+
 def test_a_certain_probability_costs_a_finite_amount():
     truth, prediction = np.float32([[[0, 1, 1, 0]]]), np.float32([[[1, 0, 1, 0]]])
     found = np.array(losses.bce(truth, prediction, np.ones(truth.shape, bool)))
