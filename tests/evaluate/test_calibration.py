@@ -214,6 +214,15 @@ def test_that_noise_is_what_the_spread_of_the_mean_leaves():
     np.testing.assert_allclose(np.array(fitted.noise), 1.5, rtol=0.1)
 
 
+def test_a_spread_beyond_all_residuals_leaves_a_hundredth_of_their_variance():
+    data = [
+        each._replace(epistemic_sd=np.full(each.mean.shape, 9.0), target=each.mean + 2)
+        for each in predictions(windows(3), learned=False)
+    ]
+    fitted = recalibration.fit(data, STRATA, OFFSET)
+    np.testing.assert_allclose(np.array(fitted.noise), 0.2)
+
+
 def test_factors_are_the_most_probable_ones():
     """Of few measurements, beside a search over all pairs of factors."""
     generator = np.random.default_rng(10)

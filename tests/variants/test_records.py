@@ -205,9 +205,13 @@ def test_end_is_that_of_the_longest_of_several(write_vcf, toy_genome, line, expe
     assert not any(row.reason for row in rows)
 
 
-def test_flags_a_length_that_disagrees(write_vcf, toy_genome):
-    row = one(write_vcf("chr1 5 T <DEL> END=9;SVLEN=-20"), toy_genome)
-    assert (row.end, row.flags) == (9, ("svlen_disagrees_with_end",))
+@pytest.mark.parametrize(
+    ("length", "flags"),
+    [(-20, ("svlen_disagrees_with_end",)), (-6, ("svlen_disagrees_with_end",)), (-5, ()), (3, ())],
+)
+def test_flags_a_length_that_disagrees_by_more_than_a_base(write_vcf, toy_genome, length, flags):
+    row = one(write_vcf(f"chr1 5 T <DEL> END=9;SVLEN={length}"), toy_genome)
+    assert (row.end, row.flags) == (9, flags)
 
 
 def test_bcf_gz_and_index_read_alike(write_vcf, toy_genome, tmp_path):
