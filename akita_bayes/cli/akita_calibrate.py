@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import errors, files
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate import calibrate
@@ -30,19 +30,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", help="run directory of a trained model")
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", help="where to write, instead of RUN/calibration")
-    parser.add_argument(
+    model_options.add(
+        parser,
         "--ensemble",
-        type=console.words,
-        default=(),
         help="further run directories, comma-separated; the factors are of all together",
     )
-    parser.add_argument(
-        "--draws", type=console.positive_integer, default=32, help="posterior draws per window"
+    model_options.add(
+        parser,
+        "--draws",
+        type=console.positive_integer,
+        default=32,
+        help="posterior draws per window",
     )
-    parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of the draws and the bootstrap"
-    )
-    parser.add_argument("--head", help="one head of several")
+    model_options.add(parser, "--seed", help="of the draws and the bootstrap")
+    model_options.add(parser, "--head")
     parser.add_argument("--split", default="test", help="split to judge on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(

@@ -7,15 +7,15 @@ import argparse
 from collections.abc import Sequence
 
 from akita_bayes import errors
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_export.py run/params.json run -o saved_model")
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
-    parser.add_argument("model", help="run directory, .keras, or HDF5 weights of Basenji")
+    model_options.add(parser, "params")
+    model_options.add(parser, "model", help="run directory, .keras, or HDF5 weights of Basenji")
     parser.add_argument("-o", "--out_dir", required=True, help="SavedModel directory to write")
-    parser.add_argument("--head", help="the head that HDF5 weights are of")
+    model_options.add(parser, "--head", help="the head that HDF5 weights are of")
     return parser
 
 
@@ -24,9 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.models import export, load
+        from akita_bayes.models import export
 
-        model = load.load_model((options.params, options.model), head=options.head)
+        model = model_options.load(options)
         if options.head not in (None, *model.spec.head_names):
             raise errors.SpecError(
                 f'{options.model}: has no head "{options.head}" but '

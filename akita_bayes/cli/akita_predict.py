@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import errors
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,39 +24,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "akita_predict.py models/json/akita_v1.json run regions.bed -f hg38.fa -o out"
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
-    parser.add_argument(
-        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
-    )
-    parser.add_argument("regions", type=console.existing_file, help="BED file")
-    parser.add_argument("-f", "--fasta", required=True, help="genome, plain or bgzipped")
+    model_options.add(parser, "params", "model", "regions", "--fasta")
     parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
-    parser.add_argument("--rc", action="store_true", help="average both strands")
-    parser.add_argument(
-        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
-    )
-    parser.add_argument(
+    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(
+        parser,
         "--ensemble",
-        type=console.words,
-        default=(),
         help="further run directories, comma-separated: their mean, or with --draws members",
     )
-    parser.add_argument("--head", help="one head of several")
-    parser.add_argument(
-        "--draws",
-        type=console.whole_number,
-        default=0,
-        help="posterior draws, for a mean and two sd",
-    )
-    parser.add_argument("--seed", type=console.whole_number, default=0, help="of the draws")
+    model_options.add(parser, "--head")
+    model_options.add(parser, "--draws", help="posterior draws, for a mean and two sd")
+    model_options.add(parser, "--seed")
     parser.add_argument(
         "--stride", type=console.positive_integer, help="bases between tiles; else half the output"
     )
-    parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
-    parser.add_argument(
-        "-t",
+    model_options.add(parser, "--batch_size")
+    model_options.add(
+        parser,
         "--targets_file",
-        type=console.existing_file,
         help="targets.txt, whose identifiers name coolers; with --cool",
     )
     parser.add_argument(
@@ -81,12 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _predict(options: argparse.Namespace) -> None:
     from akita_bayes import files, regions
     from akita_bayes.data import genome, predictions
-    from akita_bayes.models import load, predict
+    from akita_bayes.models import predict
 
     if options.draws and (options.rc or options.shifts != (0,)):
         raise errors.SpecError("--draws: draws are of the window as it is; leave --rc, --shifts.")
-    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
-    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
+    model = model_options.load(options)
     name = predict.head_name(model, options.head)
     places = {
         head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)

@@ -8,15 +8,23 @@ of every region with a logo. An interrupted run goes on behind the scans that it
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from akita_bayes import errors
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes import regions
     from akita_bayes.data.genome import Genome
     from akita_bayes.variants import saturation
+
+_METHODS_OF = {
+    "width": ("deletion", "shuffle"),
+    "step": ("deletion", "shuffle"),
+    "repeats": ("shuffle",),
+    "steps": ("integrated",),
+}
+"""Which methods an option of a sweep is for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -25,14 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "akita_sat.py models/json/akita_v1.json model_best.h5 sites.bed -f hg38.fa -o sat "
         "--method ism,gradient -l 200",
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
-    parser.add_argument(
-        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
-    )
-    parser.add_argument("regions", type=console.existing_file, help="BED file")
-    parser.add_argument(
-        "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
-    )
+    model_options.add(parser, "params", "model", "regions", "--fasta")
     parser.add_argument("-o", "--out_dir", default="sat", help="directory to write")
     parser.add_argument(
         "-l", "--mut_len", type=console.positive_integer, help="bases in the middle of each region"
@@ -43,73 +44,45 @@ def _parser() -> argparse.ArgumentParser:
         default=("ism",),
         help="of ism, deletion, shuffle, gradient, integrated; comma-separated",
     )
-    parser.add_argument(
-        "--width", type=console.positive_integer, default=20, help="bases of a deletion or shuffle"
-    )
-    parser.add_argument(
-        "--step", type=console.positive_integer, help="bases between them; else half the width"
-    )
-    parser.add_argument(
-        "--repeats", type=console.positive_integer, default=3, help="shuffles of every window"
-    )
-    parser.add_argument(
-        "--steps", type=console.positive_integer, default=16, help="points of integrated gradients"
-    )
-    parser.add_argument(
-        "--stats", type=console.words, default=("SCD",), help="scores, comma-separated"
-    )
-    parser.add_argument("--rc", action="store_true", help="average both strands")
-    parser.add_argument(
-        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
-    )
-    parser.add_argument(
-        "--ensemble",
-        type=console.words,
-        default=(),
-        help="further run directories, comma-separated: members are draws",
-    )
-    parser.add_argument("--head", help="one head of several")
-    parser.add_argument("--targets", type=console.integers, help="numbers of targets; else all")
-    parser.add_argument("--draws", type=int, default=0, help="posterior draws, for an sd")
-    parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of draws and shuffles"
-    )
-    parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
+    add = parser.add_argument
+    add("--width", type=console.positive_integer, help="bases of a deletion or shuffle, else 20")
+    add("--step", type=console.positive_integer, help="bases between them; else half the width")
+    add("--repeats", type=console.positive_integer, help="shuffles of every window, else 3")
+    add("--steps", type=console.positive_integer, help="points of integrated gradients, else 16")
+    model_options.add(parser, "--stats", default=("SCD",))
+    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--draws", help="posterior draws, for an sd")
+    model_options.add(parser, "--seed", help="of draws and shuffles")
+    model_options.add(parser, "--batch_size")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    for name, methods in _METHODS_OF.items():
+        if getattr(options, name) is not None and not set(methods) & set(options.method):
+            parser.error(f"--{name} is for the method {' or '.join(methods)}; name it in --method")
     return console.run(lambda: _scan(options), out=options.out_dir)
 
 
 def _scan(options: argparse.Namespace) -> None:
     from akita_bayes.data import genome as genomes
-    from akita_bayes.models import load
-    from akita_bayes.variants import options as settings
     from akita_bayes.variants import saturation, scanning
 
     methods = list(dict.fromkeys(options.method))
     if not methods:
         raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
-    sweep = saturation.Sweep(options.width, options.step, options.repeats, options.steps)
+    given = {name: getattr(options, name) for name in _METHODS_OF}
+    sweep = saturation.Sweep(**{name: n for name, n in given.items() if n is not None})
     with genomes.Genome(options.fasta) as genome:
         places = _places(options.regions, options.mut_len, genome)
         for region in places:
             for method in methods:
                 saturation.check(region, method, sweep, genome)
-    chosen = settings.Options(
-        scores=options.stats,
-        head=options.head,
-        targets=options.targets,
-        draws=options.draws,
-        seed=options.seed,
-        rc=options.rc,
-        shifts=options.shifts,
-    )
-    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
-    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
+    chosen = model_options.scoring(options)
+    model = model_options.load(options)
     with console.progress("Scanning", len(places) * len(methods)) as advance:
         scans = scanning.scan_regions(
             model,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes.variants import genes, scoring, writers
@@ -25,21 +25,11 @@ def _parser() -> argparse.ArgumentParser:
         "akita_scd.py models/json/akita_v1.json model_best.h5 variants.vcf -f hg38.fa -o scd "
         "--rc --shifts 1,0,-1 --stats SCD,SSD,INS8",
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
-    parser.add_argument(
-        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
-    )
+    model_options.add(parser, "params", "model")
     parser.add_argument("variants", type=console.existing_file, help="VCF or BCF")
-    parser.add_argument(
-        "-f", "--fasta", required=True, type=console.existing_file, help="genome, plain or bgzipped"
-    )
+    model_options.add(parser, "--fasta")
     parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
-    parser.add_argument(
-        "-t",
-        "--targets_file",
-        type=console.existing_file,
-        help="targets.txt, whose identifiers name columns",
-    )
+    model_options.add(parser, "--targets_file", help="targets.txt, whose identifiers name columns")
     parser.add_argument(
         "-m",
         "--maps",
@@ -53,31 +43,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genes", type=console.existing_file, help="GTF or BED of genes to draw with -m"
     )
-    parser.add_argument("--rc", action="store_true", help="average both strands")
-    parser.add_argument(
-        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
-    )
-    parser.add_argument(
+    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(
+        parser,
         "--stats",
-        type=console.words,
         default=("SCD", "SSD"),
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
-    parser.add_argument(
-        "--ensemble",
-        type=console.words,
-        default=(),
-        help="further run directories, comma-separated: members are draws",
-    )
-    parser.add_argument("--head", help="one head of several")
-    parser.add_argument(
-        "--targets", type=console.integers, help="numbers of the targets to score; else all"
-    )
-    parser.add_argument("--draws", type=int, default=0, help="posterior draws, for intervals")
-    parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of draws and background"
-    )
+    model_options.add(parser, "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--draws", help="posterior draws, for intervals")
+    model_options.add(parser, "--seed", help="of draws and background")
     parser.add_argument(
         "--null",
         type=console.whole_number,
@@ -93,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--share_windows",
         "--share-windows",
-        type=int,
+        type=console.whole_number,
         default=0,
         help="bases off centre that let neighbours share a window",
     )
@@ -107,41 +83,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    parser.add_argument("--batch_size", type=console.positive_integer, help="windows at a time")
+    model_options.add(parser, "--batch_size")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.genes and not options.maps:
+        parser.error("--genes are drawn into the figures of -m; give -m too")
+    if options.roi and "ROI" not in map(str.upper, options.scores):
+        parser.error("--roi is for the score ROI; name it in --stats")
     return console.run(lambda: _score(options), out=options.out_dir)
 
 
 def _score(options: argparse.Namespace) -> None:
     from akita_bayes import regions
-    from akita_bayes.models import load
     from akita_bayes.variants import genes, scoring
-    from akita_bayes.variants import options as settings
 
     region = None if options.region is None else regions.parse(options.region)
     shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
-    chosen = settings.Options(
-        scores=options.stats,
-        head=options.head,
-        targets=options.targets,
-        draws=options.draws,
-        seed=options.seed,
-        rc=options.rc,
-        shifts=options.shifts,
-        window=options.window,
-        share_windows=options.share_windows,
-        roi=options.roi,
-        intervals=options.intervals,
-    )
+    chosen = model_options.scoring(options)
     targets = _targets(options.targets_file)
     annotation = [] if options.genes is None else genes.read(options.genes)
-    pairs: list[Any] = [(options.params, run) for run in (options.model, *options.ensemble)]
-    model = load.load_model(pairs if options.ensemble else pairs[0], head=options.head)
+    model = model_options.load(options)
     with console.progress("Scoring") as advance:
         summary = scoring.score_file(
             model,

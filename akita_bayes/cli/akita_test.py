@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files
-from akita_bayes.cli import console
+from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,31 +23,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "akita_test.py models/json/akita_tiny.json runs/demo data/demo -o test_out"
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
-    parser.add_argument(
-        "model", help="run directory, .keras, SavedModel, or HDF5 weights of Basenji"
-    )
+    model_options.add(parser, "params", "model")
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
-    parser.add_argument("--head", help="one head of several")
-    parser.add_argument("--rc", action="store_true", help="average both strands")
-    parser.add_argument(
-        "--shifts", type=console.integers, default=(0,), help="average shifts, comma-separated"
-    )
-    parser.add_argument(
-        "--draws", type=console.whole_number, default=0, help="predict the mean of posterior draws"
-    )
-    parser.add_argument("--seed", type=console.whole_number, default=0, help="of the draws")
+    model_options.add(parser, "--head", "--rc", "--shifts")
+    model_options.add(parser, "--draws", help="predict the mean of posterior draws")
+    model_options.add(parser, "--seed")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
         "--train_split",
         type=console.words,
         help="splits whose mean is the baseline (default: train, or of folds all but the tested)",
     )
-    parser.add_argument(
-        "-t",
+    model_options.add(
+        parser,
         "--targets_file",
-        type=console.existing_file,
         help="table whose first column says which targets, and whose identifiers name them",
     )
     parser.add_argument(
@@ -67,9 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes.data import dataset
         from akita_bayes.evaluate import accuracy, baseline
-        from akita_bayes.models import load
 
-        model = load.load_model((options.params, options.model), head=options.head)
+        model = model_options.load(options)
         learnt = options.train_split or baseline.training_splits(options.data_dir, options.split)
         windows = sum(
             dataset.open_split(options.data_dir, split, batch_size=1).records

@@ -117,6 +117,7 @@ def assess(
     """
     if draws and (rc or tuple(shifts) != (0,)):
         raise errors.SpecError("draws: draws are of the window as it is; leave rc and shifts.")
+    predict.check_shifts(shifts, model.spec.model.seq_length)
     name = model.spec.head(head).name
     if draws:
         posterior.Sampler(model, head=name)  # An exported model is refused before the work.

@@ -69,12 +69,7 @@ def stream(
     name = head_name(model, head)
     if not shifts:
         raise errors.DataError("shifts: at least one is needed; (0,) is the window as it is.")
-    for shift in shifts:
-        if abs(shift) >= spec.model.seq_length:
-            raise errors.DataError(
-                f"shifts: {shift} leaves nothing of a window of {spec.model.seq_length:,} bases; "
-                "give smaller ones."
-            )
+    check_shifts(shifts, spec.model.seq_length)
     names = (name,) if name else spec.head_names
     members = model.members if isinstance(model, Ensemble) else (model,)
     views = [(shift, turned) for shift in shifts for turned in ((False, True) if rc else (False,))]
@@ -125,6 +120,20 @@ def head_name(model: Any, head: str | int | None) -> str | None:
     if head is None and len(model.spec.head_names) > 1:
         return None
     return model.spec.head(head).name
+
+
+def check_shifts(shifts: Iterable[int], length: int) -> None:
+    """Refuses shifts that move a whole window of so many bases away.
+
+    Raises:
+        DataError: One is as long as the window.
+    """
+    for shift in shifts:
+        if abs(shift) >= length:
+            raise errors.DataError(
+                f"a shift of {shift:,} leaves nothing of a window of {length:,} bases; give "
+                "shifts of a few bases."
+            )
 
 
 def batch_size(length: int) -> int:

@@ -31,7 +31,7 @@ from akita_bayes.variants import (
 from akita_bayes.variants import scores as named_scores
 from akita_bayes.variants.options import (
     Options,
-    check_shifts,
+    check_share,
     check_widths,
     geometry_of,
     region_weights,
@@ -121,11 +121,12 @@ class Engine:
         share: bool = True,
     ) -> None:
         self.geometry = geometry_of(model, options.head)
-        check_shifts(options.shifts, self.geometry)
+        predict.check_shifts(options.shifts, self.geometry.seq_length)
         self.options = options
         self._genome = genome
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
+        check_share(options.share_windows, self.geometry)
         chosen, held = options.targets, self.geometry.units or 0
         if chosen is not None and not all(0 <= target < held for target in chosen):
             raise errors.VariantError(f"targets {chosen}: the head has {held}, counted from 0.")

@@ -82,20 +82,6 @@ def geometry_of(model: Any, head: str | int | None) -> Geometry:
     return geometry
 
 
-def check_shifts(shifts: Iterable[int], geometry: Geometry) -> None:
-    """Refuses shifts that move a whole window away.
-
-    Raises:
-        VariantError: One is as long as the window.
-    """
-    for shift in shifts:
-        if abs(shift) >= geometry.seq_length:
-            raise errors.VariantError(
-                f"a shift of {shift:,} leaves nothing of a window of {geometry.seq_length:,} "
-                "bases; give shifts of a few bases."
-            )
-
-
 def check_widths(scores: Iterable[named_scores.Score], geometry: Geometry) -> None:
     """Refuses insulation over diamonds that the map cannot hold.
 
@@ -108,6 +94,20 @@ def check_widths(scores: Iterable[named_scores.Score], geometry: Geometry) -> No
                 f"{score.name} needs {2 * score.width} bins, but the map has {geometry.bins}; "
                 f"the widest is INS{geometry.bins // 2}."
             )
+
+
+def check_share(share: int, geometry: Geometry) -> None:
+    """Refuses a grid of windows on which an event may lie outside the map.
+
+    Raises:
+        VariantError: It is wider than what the map covers.
+    """
+    covered = geometry.bins * geometry.bin_width
+    if share > covered:
+        raise errors.VariantError(
+            f"share_windows of {share:,} lets events lie {share // 2:,} bases off the middle of a "
+            f"window, whose map covers {covered:,}; give at most these."
+        )
 
 
 def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Region, float]]:

@@ -132,6 +132,7 @@ def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, opti
         ("chr1\t3\t259\n", ["--cool"], "starts off the grid of 16-bp bins"),
         ("chr1\t0\t9\n", ["--head", "human"], 'no head "human" but hic'),
         ("chr1\t0\t9\n", ["--draws", "2", "--rc"], "leave --rc, --shifts"),
+        ("chr1\t0\t9\n", ["--shifts", f"{-L}"], f"a shift of {-L} leaves nothing of a window"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options, message):
@@ -142,6 +143,7 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options
     said = capsys.readouterr().err.strip().splitlines()
     assert message in said[-1]
     assert said[-1].startswith("error: ")
+    assert "--cool" in options or not (tmp_path / "out").exists()
 
 
 def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path):

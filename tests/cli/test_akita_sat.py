@@ -94,6 +94,32 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--steps", "16"], "--steps is for the method integrated"),
+        (["--repeats", "2", "--method", "deletion"], "--repeats is for the method shuffle"),
+        (["--width", "8"], "--width is for the method deletion or shuffle; name it in --method"),
+        (["--step", "4", "--method", "gradient,integrated"], "--step is for the method deletion"),
+    ],
+)
+def test_an_option_of_another_method_is_refused(folder, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as stopped:
+        run(folder, tmp_path / "out", *options)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_says_what_a_sweep_is_unless_it_is_said(capsys):
+    with pytest.raises(SystemExit):
+        akita_sat.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    sweep = saturation.Sweep()
+    assert f"bases of a deletion or shuffle, else {sweep.width} " in told
+    assert f"shuffles of every window, else {sweep.repeats} " in told
+    assert f"points of integrated gradients, else {sweep.steps} " in told
+
+
+@pytest.mark.parametrize(
     ("line", "options", "message"),
     [
         (
@@ -190,9 +216,9 @@ def test_scans_of_other_inputs_are_not_used(folder, tmp_path, scanned):
     assert run(folder, out, *options) == 0
     assert run(folder, out, *options, "--method", "ism,gradient") == 0
     assert scanned == [(509, "ism"), (305, "ism"), (509, "gradient"), (305, "gradient")]
-    for other in (["--rc"], ["--repeats", "2"]):
+    for other in (["--rc"], ["--seed", "2"]):
         del scanned[:]
         assert run(folder, out, *options, *other) == 0
         assert scanned == [(509, "ism"), (305, "ism")]
-    assert run(folder, tmp_path / "fresh", *options, "--repeats", "2") == 0
+    assert run(folder, tmp_path / "fresh", *options, "--seed", "2") == 0
     assert (out / "sat.h5").read_bytes() == (tmp_path / "fresh" / "sat.h5").read_bytes()

@@ -133,7 +133,8 @@ def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
         (["--stats", "SDC"], "no score is called"),
         (["--shard", "3/2"], "is no shard"),
         (["--region", "chr1"], "is no region"),
-        (["--draws", "-3"], "0 or more"),
+        (["--shifts", "0,-256"], "a shift of -256 leaves nothing of a window of 256 bases"),
+        (["--share_windows", "224"], "whose map covers 192; give at most these"),
     ],
 )
 def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
@@ -141,7 +142,7 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error:")
     assert message in error
-    assert not (tmp_path / "out" / "scd.h5").exists()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -149,12 +150,16 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     [
         (["--batch_size", "-1"], "'-1' is not a whole number of at least 1"),
         (["-m", "-3"], "'-3' is not a whole number of at least 0"),
+        (["--draws", "-3"], "'-3' is not a whole number of at least 0"),
+        (["--genes", "genome.fa"], "--genes are drawn into the figures of -m; give -m too"),
+        (["--roi", "genes.bed"], "--roi is for the score ROI; name it in --stats"),
         (["--null", "2", "--seed", "-1"], "'-1' is not a whole number of at least 0"),
         (["-m", "1", "--genes", "none.gtf"], "none.gtf: no such file"),
         (["-t", "none.txt"], "none.txt: no such file"),
     ],
 )
-def test_refuses_before_it_starts(folder, tmp_path, capsys, options, message):
+def test_refuses_before_it_starts(folder, tmp_path, capsys, monkeypatch, options, message):
+    monkeypatch.chdir(folder)
     with pytest.raises(SystemExit) as stopped:
         run(folder, tmp_path / "out", *options)
     assert stopped.value.code == 2

@@ -134,6 +134,7 @@ def test_of_folds_the_others_are_the_baseline(folder, tmp_path, capsys):
         (("--head", "mouse"), 'no head "mouse"'),
         (("--draws", "4", "--rc"), "draws are of the window as it is"),
         (("-t", "params.json"), "no column"),
+        (("--shifts", "0,256"), "a shift of 256 leaves nothing of a window of 256 bases"),
         (("--maps", "-1"), "'-1' is not a whole number of at least 0"),
     ],
 )
@@ -144,7 +145,10 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, monkeypatch, capsys,
     except SystemExit as stopped:
         status = stopped.code
     assert status == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    said = capsys.readouterr().err.splitlines()
+    lines = [line for line in said if line.startswith("error:")]
     assert len(lines) == 1
     assert message in lines[0]
+    if "--shifts" in options:
+        assert said == lines  # before any bar
     assert not (tmp_path / "out").exists()

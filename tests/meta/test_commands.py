@@ -10,9 +10,8 @@ import pytest
 import akita_bayes
 
 CLI = Path(akita_bayes.__file__).parent / "cli"
-COMMANDS = sorted(
-    path.stem for path in CLI.glob("*.py") if path.stem not in ("__init__", "console")
-)
+SHARED = ("__init__", "console", "model_options")
+COMMANDS = sorted(path.stem for path in CLI.glob("*.py") if path.stem not in SHARED)
 
 
 def test_scripts_and_modules_are_the_same(repository):

@@ -138,7 +138,7 @@ def test_sequences_of_another_shape_are_refused(model, wrong, message):
 
 @pytest.mark.parametrize("shift", [100_000, -100_000])
 def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
-    with pytest.raises(errors.DataError, match=f"shifts: {shift} leaves nothing of a window"):
+    with pytest.raises(errors.DataError, match=f"shift of {shift:,} leaves nothing of a window"):
         predict.predict(model, x, shifts=(0, shift))
 
 

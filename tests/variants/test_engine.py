@@ -165,7 +165,7 @@ def test_refuses_shifts_that_leave_nothing(small_model, long_genome):
     with genome.Genome(long_genome) as opened:
         engine.Engine(small_model, opened, Options(shifts=(1 - length,)))
         for shift in (length, -length):
-            with pytest.raises(errors.VariantError, match="leaves nothing of a window"):
+            with pytest.raises(errors.DataError, match="leaves nothing of a window"):
                 engine.Engine(small_model, opened, Options(shifts=(0, shift)))
 
 
