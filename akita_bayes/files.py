@@ -1,16 +1,22 @@
-"""Writing so that nothing half-written is ever left under a final name."""
+"""Writing so that nothing half-written is ever left under a final name; reading packed or not."""
 
 import contextlib
+import gzip
 import hashlib
+import io
 import json
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from akita_bayes import errors
+
+_GZIP = b"\x1f\x8b"
+"""First bytes of gzip's archives, bgzip's among them: RFC 1952."""
 
 
 @contextlib.contextmanager
@@ -73,6 +79,33 @@ def read_json(path: str | Path) -> Any:
     except json.JSONDecodeError as error:
         raise errors.DataError(
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
+        ) from None
+
+
+def lines(path: str | Path, kind: str) -> Iterator[str]:
+    """Yields the lines of a text without their ends, from a file or from a pipe.
+
+    Args:
+        path: Plain, or compressed by gzip or bgzip, which its first bytes tell.
+        kind: What it is, for messages.
+
+    Raises:
+        DataError: It is missing, is a directory, is no text, or is an archive that was cut short.
+    """
+    try:
+        with open(path, "rb") as opened:
+            packed = opened.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+            stream: IO[bytes] = gzip.GzipFile(fileobj=opened) if packed else opened
+            with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
+                for line in text:
+                    yield line.removesuffix("\n")
+    except (FileNotFoundError, IsADirectoryError):
+        raise errors.DataError(f"{path}: no such {kind}.") from None
+    except UnicodeDecodeError:
+        raise errors.DataError(f"{path}: not a text, plain or gzipped; give a {kind}.") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise errors.DataError(
+            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
         ) from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from akita_bayes import errors
+from akita_bayes import errors, files
 
 _log = logging.getLogger(__name__)
 
@@ -103,12 +103,12 @@ def read_bed(
     """Yields each BED line as (region, further columns); comments, track lines and blanks skipped.
 
     Args:
-        path: The file.
+        path: A file or a pipe, plain or gzipped.
         names: Chromosomes of a genome; regions come under these names where one of them is meant
             (`own_name`), and otherwise as they stand in the file.
 
     Raises:
-        DataError: A missing file, one that is not text, a line without three columns or with
+        DataError: What `files.lines` raises, a line without three columns or with
             impossible coordinates, or no chromosome in common with `names`.
     """
     if names is None:
@@ -121,16 +121,7 @@ def read_bed(
 
 
 def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
-    path = Path(path)
-    if not path.is_file():
-        raise errors.DataError(f"{path}: no such BED file.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise errors.DataError(
-            f"{path}: not a text file; a compressed BED file must be unpacked first."
-        ) from None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(files.lines(path, "BED file"), 1):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
         fields = line.split("\t") if "\t" in line else line.split()

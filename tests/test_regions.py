@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import cooler.util
 import pytest
@@ -6,6 +7,12 @@ import pytest
 from akita_bayes import errors, regions
 
 Region = regions.Region
+
+
+def bgzipped(content: bytes) -> bytes:
+    """Several members and an empty last one, as bgzip writes them."""
+    parts = (content[start : start + 1000] for start in range(0, len(content), 1000))
+    return b"".join(map(gzip.compress, [*parts, b""]))
 
 
 @pytest.mark.parametrize(
@@ -122,11 +129,34 @@ def test_a_bed_of_another_genome_is_refused(tmp_path):
     assert list(regions.read_bed(path, names=["chr1"])) == []
 
 
-def test_a_compressed_bed_is_named(tmp_path):
-    path = tmp_path / "x.bed.gz"
-    path.write_bytes(gzip.compress(b"chr1\t0\t10\n"))
-    with pytest.raises(errors.DataError, match=rf"^{path}: not a text file; a compressed BED"):
+@pytest.mark.parametrize("pack", [gzip.compress, bgzipped, bytes])
+@pytest.mark.parametrize("name", ["x.bed.gz", "x.bed"])
+def test_a_compressed_bed_is_read_like_a_plain_one(tmp_path, pack, name):
+    """Its first bytes tell, so that a name may be anything."""
+    path = tmp_path / name
+    path.write_bytes(pack(b"chr1\t0\t10\tx\r\n" * 9000))
+    assert list(regions.read_bed(path)) == [(Region("chr1", 0, 10), ["x"])] * 9000
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    for content in (b"chr1\t0\t10\n", gzip.compress(b"chr1\t0\t10\n")):
+        end, begin = os.pipe()
+        os.write(begin, content)
+        os.close(begin)
+        assert list(regions.read_bed(f"/dev/fd/{end}", names=["1"])) == [(Region("1", 0, 10), [])]
+        os.close(end)
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_bytes(b"\x89HDF\xff")
+    with pytest.raises(errors.DataError, match=rf"^{path}: not a text, plain or gzipped; give a"):
         list(regions.read_bed(path))
+    whole = gzip.compress(bytes(range(48, 58)) * 99)
+    for cut in (whole[:-9], whole[:14], whole[:-8] + b"damaged!"):
+        path.write_bytes(cut)
+        with pytest.raises(errors.DataError, match=rf"^{path}: the archive is damaged or was cut"):
+            list(regions.read_bed(path))
 
 
 def test_a_header_line_is_told_from_a_region(tmp_path):

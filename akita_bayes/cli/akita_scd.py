@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         help="draw the N strongest; 10 when N is left out, as in Basenji's -m",
     )
     parser.add_argument(
-        "--genes", type=console.existing_file, help="GTF or BED of genes to draw with -m"
+        "--genes", type=console.readable, help="GTF or BED of genes to draw with -m"
     )
     model_options.add(parser, "--rc", "--shifts")
     model_options.add(
@@ -73,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="bases off centre that let neighbours share a window",
     )
-    parser.add_argument("--roi", help="BED of regions for the ROI score; column 5 is the weight")
+    parser.add_argument(
+        "--roi",
+        type=console.existing_file,
+        help="BED of regions for the ROI score; column 5 is the weight",
+    )
     parser.add_argument(
         "--intervals", help="JSON of intervals fitted to variants of known effect; with --draws"
     )

@@ -215,9 +215,16 @@ def existing_file(text: str) -> str:
     """An argparse type: a path to a file that is there."""
     if os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text}: a directory is where a file is needed")
-    if not os.path.isfile(text):
+    if not os.path.exists(text):
         raise argparse.ArgumentTypeError(f"{text}: no such file")
+    if not os.path.isfile(text):
+        raise argparse.ArgumentTypeError(f"{text}: a pipe can be read only once; give a file")
     return text
+
+
+def readable(text: str) -> str:
+    """An argparse type: a path to a file, or to a pipe as `<(...)` of a shell is, that is there."""
+    return text if os.path.exists(text) and not os.path.isdir(text) else existing_file(text)
 
 
 def integers(text: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OPTIONS: dict[str, dict[str, Any]] = {
     "params": {"type": console.existing_file, "help": "JSON spec of the model"},
     "model": {"help": "run directory, .keras, SavedModel, or HDF5 weights of Basenji"},
-    "regions": {"type": console.existing_file, "help": "BED file"},
+    "regions": {"type": console.readable, "help": "BED file, plain or gzipped"},
     "--fasta": {
         "flag": "-f",
         "required": True,

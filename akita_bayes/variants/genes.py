@@ -1,15 +1,16 @@
 """Genes of a GTF or BED file, to be drawn beside maps."""
 
-import gzip
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from akita_bayes import errors
+from akita_bayes import errors, files
 from akita_bayes.regions import Region
 
 _NAME = re.compile(r'gene_name "([^"]+)"')
+_WHOLE_NUMBERS = re.compile(r"[^\t]+\t\d+\t\d+(\t|$)")
 _ID = re.compile(r'gene_id "([^"]+)"')
 
 
@@ -24,36 +25,46 @@ class Gene(NamedTuple):
 def read(path: str | Path) -> list[Gene]:
     """Reads the `gene` lines of a GTF, or every line of a BED (name column 4, strand column 6).
 
-    Plain or gzipped; a name ending in `.bed` or `.bed.gz` is a BED.
+    A file or a pipe, plain or gzipped. A BED is told by its name, `.bed` or `.bed.gz`, or, where
+    that is neither, by whole numbers in the second and third columns.
 
     Raises:
-        DataError: The file is missing, or a line is malformed.
+        DataError: The file is missing or cannot be read, or a line is malformed.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise errors.DataError(f"{path}: no such file of genes.")
-    bed = path.name.removesuffix(".gz").endswith(".bed")
-    if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            return list(_genes(path, lines, bed))
-    with open(path, encoding="utf-8") as lines:
-        return list(_genes(path, lines, bed))
-
-
-def _genes(path: Path, lines: Iterable[str], bed: bool) -> Iterator[Gene]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith(("#", "track", "browser")):
-            continue
-        fields = line.rstrip("\n").split("\t")
+    lines = _numbered(path)
+    first = next(lines, None)
+    if first is None:
+        return []
+    bed = re.search(r"\.bed(\.b?gz)?$", str(path)) or _WHOLE_NUMBERS.match(first[1])
+    of = _of_bed if bed else _of_gtf
+    genes = []
+    for number, line in itertools.chain([first], lines):
         try:
-            if bed:
-                region = Region(fields[0], int(fields[1]), int(fields[2]))
-                name = fields[3] if len(fields) > 3 else str(region)
-                yield Gene(name, region, fields[5] if len(fields) > 5 else ".")
-            elif fields[2] == "gene":
-                region = Region(fields[0], int(fields[3]) - 1, int(fields[4]))
-                named = _NAME.search(fields[8]) or _ID.search(fields[8])
-                yield Gene(named[1] if named else str(region), region, fields[6])
+            gene = of(line.split("\t"))
         except (IndexError, ValueError):
             kind = "BED" if bed else "GTF"
             raise errors.DataError(f"{path}, line {number}: is no line of a {kind}.") from None
+        if gene is not None:
+            genes.append(gene)
+    return genes
+
+
+def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Lines that say something, by their number."""
+    for number, line in enumerate(files.lines(path, "file of genes"), 1):
+        if line.strip() and not line.startswith(("#", "track", "browser")):
+            yield number, line
+
+
+def _of_bed(fields: list[str]) -> Gene:
+    region = Region(fields[0], int(fields[1]), int(fields[2]))
+    name = fields[3] if len(fields) > 3 else str(region)
+    return Gene(name, region, fields[5] if len(fields) > 5 else ".")
+
+
+def _of_gtf(fields: list[str]) -> Gene | None:
+    if fields[2] != "gene":
+        return None
+    region = Region(fields[0], int(fields[3]) - 1, int(fields[4]))
+    named = _NAME.search(fields[8]) or _ID.search(fields[8])
+    return Gene(named[1] if named else str(region), region, fields[6])

@@ -1,4 +1,5 @@
 import json
+import os
 
 import cooler
 import h5py
@@ -159,6 +160,18 @@ def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path)
             assert file["chrom"].asstr()[0] == "chr1"
             found.append(file["preds"][()])
     np.testing.assert_array_equal(*found)
+
+
+def test_regions_may_come_from_a_pipe(folder, tmp_path):
+    paths = [str(folder / name) for name in ("params.json", "model.keras")]
+    end, begin = os.pipe()
+    os.write(begin, (folder / "regions.bed").read_bytes())
+    os.close(begin)
+    fasta = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path)]
+    assert akita_predict.main([*paths, f"/dev/fd/{end}", *fasta]) == 0
+    os.close(end)
+    with h5py.File(tmp_path / "predict.h5") as file:
+        assert file["start"][()].tolist()[:3] == [64, 0, 256]
 
 
 def test_names_for_coolers_without_coolers_are_refused(folder, tmp_path, capsys):

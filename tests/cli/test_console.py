@@ -172,5 +172,16 @@ def test_a_file_in_the_way_of_the_output_is_told_before_any_work(tmp_path, capsy
 
 
 def test_a_directory_in_place_of_a_file_is_called_one(tmp_path):
-    with pytest.raises(argparse.ArgumentTypeError, match="a directory is where a file is needed"):
-        console.existing_file(str(tmp_path))
+    for kind in (console.existing_file, console.readable):
+        with pytest.raises(argparse.ArgumentTypeError, match="a directory is where a file is need"):
+            kind(str(tmp_path))
+        with pytest.raises(argparse.ArgumentTypeError, match="none: no such file"):
+            kind(str(tmp_path / "none"))
+
+
+def test_a_pipe_serves_where_a_file_is_read_once(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert console.readable(str(pipe)) == str(pipe)
+    with pytest.raises(argparse.ArgumentTypeError, match="pipe can be read only once; give a file"):
+        console.existing_file(str(pipe))

@@ -23,11 +23,21 @@ def test_reads_gtf_and_bed_packed_or_not(tmp_path):
     ]
     for name in ("g.gtf", "g.gtf.gz", "g.bed"):
         assert genes.read(tmp_path / name) == expected
+        packed = (tmp_path / name).read_bytes()
+        for other in ("g.bed.bgz", "g.packed") if name == "g.bed" else ("g.packed",):
+            content = gzip.compress(packed[:50]) + gzip.compress(packed[50:])
+            (tmp_path / other).write_bytes(packed if name.endswith("gz") else content)
+            assert genes.read(tmp_path / other) == expected
+    (tmp_path / "none.gtf").write_text("# none\n")
+    assert genes.read(tmp_path / "none.gtf") == []
 
 
 def test_names_the_wrong_line(tmp_path):
     (tmp_path / "g.gtf").write_text(GTF + "chr1 oops\n")
     with pytest.raises(errors.DataError, match="line 5: is no line of a GTF"):
         genes.read(tmp_path / "g.gtf")
-    with pytest.raises(errors.DataError, match="no such file"):
+    (tmp_path / "g.bed").write_text("track x\nchr1\t0\tten\n")
+    with pytest.raises(errors.DataError, match="line 2: is no line of a BED"):
+        genes.read(tmp_path / "g.bed")
+    with pytest.raises(errors.DataError, match="no such file of genes"):
         genes.read(tmp_path / "none.gtf")
