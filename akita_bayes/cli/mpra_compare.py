@@ -1,14 +1,21 @@
 """Compares mechanisms on one reporter assay: same split, held-out likelihood, paired bootstrap.
 
-Writes comparison.tsv, best first, and comparison.png.
+Writes comparison.tsv, best first, and comparison.png; the constants of every mechanism with their
+95 % intervals in constants.tsv and constants.png; and ranges.tsv, where each constant lies over all
+mechanisms that neither held-out sequences nor the evidence reject. With --assumptions, each
+mechanism is compared with itself under other read-outs and wider priors.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from akita_bayes import files
 from akita_bayes.cli import console
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -20,6 +27,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", nargs="+", type=console.existing_file, help="mechanisms, JSON")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
+    parser.add_argument(
+        "--assumptions",
+        action="store_true",
+        help="fit each mechanism under other read-outs and wider priors as well",
+    )
     parser.add_argument(
         "--starts", type=console.positive_integer, default=6, help="random starts of each fit"
     )
@@ -36,36 +48,70 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes import states
         from akita_bayes.data import mpra_files
-        from akita_bayes.plots import regulation as plots
-        from akita_bayes.regulation import compare
+        from akita_bayes.regulation import assumptions, compare
 
         mechanisms = [states.load(path) for path in options.params]
+        if options.assumptions:
+            mechanisms = [each for one in mechanisms for each in assumptions.alternatives(one)]
         table = mpra_files.read(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
-            ranked, _ = compare.compare(
+            ranked, judged = compare.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance
             )
+        constants = compare.constants(judged)
+        ranges = assumptions.ranges(ranked, constants)
         out = Path(options.out_dir)
-        with files.atomic(out / "comparison.tsv") as path:
-            ranked.to_csv(path, sep="\t", index=False, float_format="%.6g")
-        plots.save(plots.comparison(ranked), out / "comparison.png")
-        for row in ranked.to_dict("records"):
-            behind = (
-                "best"
-                if row["behind"] == 0
-                else f"{row['behind']:.1f} nats behind "
-                f"({row['behind_lower']:.1f} to {row['behind_upper']:.1f})"
-            )
-            bits = (
-                f", I_pred {row['predictive_bits']:.3f} +- {row['predictive_error']:.3f}, "
-                f"I_var {row['variational_bits']:.3f} +- {row['variational_error']:.3f} bits"
-                if "predictive_bits" in row
-                else ""
-            )
-            console.stdout.print(f"{row['name']}: {behind}{bits}.", highlight=False, soft_wrap=True)
+        for name, rows in (("comparison", ranked), ("constants", constants), ("ranges", ranges)):
+            with files.atomic(out / f"{name}.tsv") as path:
+                rows.to_csv(path, sep="\t", index=False, float_format="%.6g")
+        _draw(ranked, constants, mpra_files.constants(options.data), out)
+        _tell(ranked, ranges)
         console.stdout.print(f"Wrote {out}.")
 
     return console.run(command, out=options.out_dir)
+
+
+def _draw(
+    ranked: "pd.DataFrame", constants: "pd.DataFrame", truth: dict[str, float], out: Path
+) -> None:
+    from akita_bayes.plots import regulation as plots
+
+    plots.save(plots.comparison(ranked), out / "comparison.png")
+    tables = {name: constants[constants["mechanism"] == name] for name in ranked["name"]}
+    shared = constants.groupby(["name", "unit"], sort=False)["mechanism"].nunique()
+    common = shared[shared == len(tables)].reset_index()
+    if len(common):
+        (unit, *_), names = common["unit"], list(common["name"])
+        known = {name: truth[name] for name in names if name in truth}
+        plots.save(plots.intervals(tables, names, truth=known, unit=unit), out / "constants.png")
+
+
+def _tell(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
+    def say(line: str) -> None:
+        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    for row in ranked.to_dict("records"):
+        behind = (
+            "best"
+            if row["behind"] == 0
+            else f"{row['behind']:.1f} nats behind "
+            f"({row['behind_lower']:.1f} to {row['behind_upper']:.1f})"
+        )
+        bits = (
+            f", I_pred {row['predictive_bits']:.3f} +- {row['predictive_error']:.3f}, "
+            f"I_var {row['variational_bits']:.3f} +- {row['variational_error']:.3f} bits"
+            if "predictive_bits" in row
+            else ""
+        )
+        less = row["log_evidence"] - ranked["log_evidence"].max()
+        evidence = "" if less != less else f", log evidence {less:.1f} nats from the best"
+        say(f"{row['name']}: {behind}{bits}{evidence}.")
+    for row in ranges[ranges["mechanisms"] > 1].to_dict("records"):
+        say(
+            f"{row['name']}: {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
+            f"{row['mechanisms']} fits that the data do not reject, none of which has an interval "
+            f"wider than {row['widest']:.2f}."
+        )
 
 
 if __name__ == "__main__":

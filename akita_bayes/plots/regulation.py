@@ -215,7 +215,14 @@ def interval_rows(
         y = np.arange(len(names)) + (i - (len(tables) - 1) / 2) * step
         reach = np.abs(rows[["lower", "upper"]].to_numpy().T - rows["mean"].to_numpy())
         axes.errorbar(
-            rows["mean"], y, xerr=reach, fmt="o", ms=4, capsize=2, color=COLOURS[i], label=label
+            rows["mean"],
+            y,
+            xerr=reach,
+            fmt="o",
+            ms=4,
+            capsize=2,
+            color=COLOURS[i % len(COLOURS)],
+            label=label,
         )
     known = [(truth[name], row) for row, name in enumerate(names) if truth and name in truth]
     if known:
@@ -252,7 +259,7 @@ def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
                 label=kind,
             )
         panels[1].set_xlabel("information about the bin (bits per read)")
-        panels[1].legend(frameon=False)
+        panels[1].legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     for axes in panels:
         axes.locator_params(axis="x", nbins=5)
         axes.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra
-from akita_bayes.regulation import fitting, information
+from akita_bayes.regulation import fitting, information, laplace, modes
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 
@@ -27,16 +27,23 @@ class Judged(NamedTuple):
         log_likelihood: [N] nats per test sequence.
         predictive: Information of the predicted activity about the bin; None for read-outs.
         variational: Information of the likelihood about the bin; None for read-outs.
+        log_evidence: Laplace's, of all sequences, in nats, each site's scale unknown; None with
+            hidden units, whose many equal optima it does not count.
     """
 
     fit: fitting.Fit
     log_likelihood: NDArray[np.float64]
     predictive: information.Information | None
     variational: information.Information | None
+    log_evidence: float | None
 
 
 def judge(fit: fitting.Fit) -> Judged:
-    """Scores a fit on the test sequences of its split."""
+    """Scores a fit on the test sequences of its split, and its evidence on all sequences."""
+    evidence = None
+    if fit.mechanism.measurement.kind not in ("bins", "monotone_bins"):
+        gaussian = laplace.laplace(fit.likelihood, fit.theta)
+        evidence = modes.log_evidence(fit.likelihood, gaussian)
     unseen = likelihoods.Likelihood(
         fit.mechanism,
         fit.likelihood.table.take(np.flatnonzero(fit.side == 2)),
@@ -47,7 +54,7 @@ def judge(fit: fitting.Fit) -> Judged:
     per_sequence = np.asarray(unseen.per_sequence(theta))[0]
     activity = np.asarray(unseen.activity(theta))[0]
     if fit.held_out.information is None:
-        return Judged(fit, per_sequence, None, None)
+        return Judged(fit, per_sequence, None, None, evidence)
     first, parts = 0, []
     for library in unseen.table.libraries:
         here = slice(first, first + len(library.index))
@@ -58,7 +65,7 @@ def judge(fit: fitting.Fit) -> Judged:
         sum(share * part.bits for share, part in parts),
         float(np.sqrt(sum((share * part.standard_error) ** 2 for share, part in parts))),
     )
-    return Judged(fit, per_sequence, predictive, fit.held_out.information)
+    return Judged(fit, per_sequence, predictive, fit.held_out.information, evidence)
 
 
 def paired_bootstrap(
@@ -98,8 +105,9 @@ def compare(
 
     Returns:
         A table, best first: name, parameters, held-out log-likelihood in nats, `behind` the best
-        with the 95 % interval of the paired difference, information in bits and its standard
-        error, seconds; and the fits, in the same order.
+        with the 95 % interval of the paired difference, log evidence in nats (NaN with hidden
+        units), information in bits and its standard error, seconds; and the fits, in the same
+        order.
 
     Raises:
         SpecError: Two mechanisms have one name, or do not fit the same data.
@@ -129,6 +137,26 @@ def compare(
     return pd.DataFrame([_row(one, judged[0], seed) for one in judged]), judged
 
 
+def constants(judged: Sequence[Judged]) -> pd.DataFrame:
+    """Every constant of fitted mechanisms, and every site's term for the wild type.
+
+    Returns:
+        One row per mechanism and constant: mechanism, name, unit, mean, lower, upper (95 %), and
+        for energies the last three in kcal/mol as mean_kcal, lower_kcal, upper_kcal.
+    """
+    rows = []
+    for one in judged:
+        mechanism = one.fit.mechanism
+        for name, interval in {**one.fit.wild_type, **one.fit.energies}.items():
+            row = {"mechanism": mechanism.name, "name": name, "unit": mechanism.unit}
+            row |= interval._asdict()
+            if mechanism.unit == "kT":
+                kcal = interval._asdict().items()
+                row |= {f"{key}_kcal": value * mechanism.kcal_per_kt for key, value in kcal}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def _row(one: Judged, best: Judged, seed: int) -> dict[str, Any]:
     behind, lower, upper = paired_bootstrap(best.log_likelihood, one.log_likelihood, seed=seed)
     row = {
@@ -138,6 +166,7 @@ def _row(one: Judged, best: Judged, seed: int) -> dict[str, Any]:
         "behind": behind,
         "behind_lower": lower,
         "behind_upper": upper,
+        "log_evidence": np.nan if one.log_evidence is None else one.log_evidence,
     }
     for label, found in (("predictive", one.predictive), ("variational", one.variational)):
         if found is not None:

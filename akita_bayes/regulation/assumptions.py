@@ -1,0 +1,89 @@
+"""What a spec takes for granted, taken otherwise, and how far that moves its energies.
+
+An interval holds given the read-out and the priors that a spec declares. Predictions of unseen
+sequences hardly depend on either, so no held-out score can justify them; constants may move by many
+times their interval. Here a mechanism is fitted under every combination of
+
+    the declared read-out; smooth curves of the odds of activity; smooth curves of their logarithm
+        (of activity itself where it has no odds; for continuous read-outs, the declared noise and
+        the other of `gaussian` and `skewed`);
+    the declared priors of the bases; priors several times as wide, which shrink no scale,
+
+and the union of the intervals that neither held-out sequences nor the evidence reject is reported.
+Curves of one variable are smoother than those of another, and the evidence, unlike a held-out
+score, counts how much a curve has to bend.
+"""
+
+import pandas as pd
+
+from akita_bayes import declarations, states
+from akita_bayes.regulation import modes, posterior
+
+WIDER = 2.5
+"""Times the declared sd of the priors of bases."""
+
+
+def alternatives(mechanism: states.Mechanism) -> list[states.Mechanism]:
+    """The mechanism as declared, then otherwise; each name says what differs.
+
+    Args:
+        mechanism: With any measurement; one of counts has no other read-out.
+    """
+    measured = {mechanism.name: mechanism.measurement, **_read_outs(mechanism)}
+    found = [
+        mechanism.model_copy(update={"name": name, "measurement": measurement})
+        for name, measurement in measured.items()
+    ]
+    return found + [_widened(each) for each in found]
+
+
+def ranges(ranked: pd.DataFrame, constants: pd.DataFrame) -> pd.DataFrame:
+    """Where the constants are, over all mechanisms that the data do not reject.
+
+    Args:
+        ranked: As `compare.compare` returns it.
+        constants: As `compare.constants` returns it, of the same fits.
+
+    Returns:
+        One row per constant that all of these mechanisms have: name, unit, lower and upper, the
+        ends of the union of their 95 % intervals; `widest`, the largest width of any of these;
+        `mechanisms`, how many they are. A mechanism is rejected that is behind the best by a
+        difference whose 95 % interval is above 0, or by more than `modes.NEAR` nats of evidence
+        behind the best of those that have one.
+    """
+    far = ranked["log_evidence"] < ranked["log_evidence"].max() - modes.NEAR
+    kept = set(ranked.loc[(ranked["behind_lower"] <= 0) & ~far, "name"])
+    rows = constants[constants["mechanism"].isin(kept)]
+    rows = rows.assign(width=rows["upper"] - rows["lower"])
+    found = rows.groupby(["name", "unit"], sort=False).agg(
+        lower=("lower", "min"),
+        upper=("upper", "max"),
+        widest=("width", "max"),
+        mechanisms=("mechanism", "nunique"),
+    )
+    return found[found["mechanisms"] == len(kept)].reset_index()
+
+
+def _read_outs(mechanism: states.Mechanism) -> dict[str, declarations.Measurement]:
+    declared, name = mechanism.measurement, mechanism.name
+    if declared.kind in ("gaussian", "skewed"):
+        other = "skewed" if declared.kind == "gaussian" else "gaussian"
+        return {f"{name}, {other}": declared.model_copy(update={"kind": other})}
+    if not declared.kind.endswith("bins"):
+        return {}
+    seen = "odds" if mechanism.levels else "activity"
+    found = {}
+    for label, read_out in ((seen, "activity"), (f"log {seen}", "log_activity")):
+        measurement = declared.model_copy(update={"read_out": read_out})
+        seen_so = mechanism.model_copy(update={"measurement": measurement})
+        found[f"{name}, {label}"] = posterior.smooth(seen_so).measurement
+    return {label: made for label, made in found.items() if made != declared}
+
+
+def _widened(mechanism: states.Mechanism) -> states.Mechanism:
+    kind = "energies" if isinstance(mechanism, states.Thermodynamic) else "rates"
+    terms = {}
+    for name, term in getattr(mechanism, kind).items():
+        prior = term.base_prior.model_copy(update={"sd": WIDER * term.base_prior.sd})
+        terms[name] = term.model_copy(update={"base_prior": prior})
+    return mechanism.model_copy(update={"name": f"{mechanism.name}, wide priors", kind: terms})
