@@ -338,7 +338,10 @@ def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
 
 def load(path: str | Path) -> Mechanism:
     """Reads and validates a mechanism from a JSON file."""
-    return parse(files.read_json(path), where=str(path))
+    raw = files.read_json(path)
+    if isinstance(raw, dict) and "model" in raw and "kind" not in raw:
+        raise errors.SpecError(f"{path}: is a network, not a mechanism; akita_train.py takes it.")
+    return parse(raw, where=str(path))
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:

@@ -50,5 +50,5 @@ def load_network(path: str | Path) -> spec.Spec:
     """
     loaded = load_spec(path)
     if not isinstance(loaded, spec.Spec):
-        raise errors.SpecError(f"model: {path} is a mechanism, not a network; use mpra_fit.py.")
+        raise errors.SpecError(f"{path}: is a mechanism, not a network; mpra_fit.py takes it.")
     return loaded

@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 
 from akita_bayes import __version__, errors, files
 from akita_bayes.regions import Region
-from akita_bayes.simulate import chromatin, coolers, effect_files, experiment, parameters, pool
+from akita_bayes.simulate import (
+    chromatin,
+    coolers,
+    effect_files,
+    experiment,
+    parameters,
+    pool,
+    reads,
+)
 from akita_bayes.simulate.design import Design
 
 if TYPE_CHECKING:
@@ -54,13 +62,14 @@ def simulate(
         advance: Told of every step done; `total=` announces how many there are.
 
     Raises:
-        DataError: The folder holds something else.
+        DataError: The folder holds something else, or the depth is more than can be counted.
     """
     out_dir = Path(out_dir)
     if out_dir.is_dir() and any(out_dir.iterdir()) and not (out_dir / parameters.FILE).exists():
         raise errors.DataError(
             f"{out_dir}: not empty, and no simulation; choose another folder for the simulation."
         )
+    reads.check_depth(design.depth, design.physics, design.max_distance // design.physics.bin_size)
     names = list(design.chromosomes())
     maps = len(design.cell_types) * (design.replicates + 1) if with_coolers else 0
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))

@@ -7,6 +7,7 @@ beyond the chromosome's end are 0.
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes import errors
 from akita_bayes.simulate import chromatin
 from akita_bayes.simulate.physics import Physics
 
@@ -68,6 +69,30 @@ def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
     bins = distances + 2 * physics.flank // physics.bin_size
     free = chromatin.contacts_of(chromatin.Tracks(*np.zeros((3, bins))), physics)
     return depth * physics.bin_size / 1000 / free[0, FAR:].sum()
+
+
+def check_depth(depth: float, physics: Physics, distances: int) -> None:
+    """Refuses a depth whose counts a table of them cannot hold.
+
+    Coolers, as simulated tables, hold counts as int32. Most contacts are those of a bin with
+    itself; loops and noise add less than as many again.
+
+    Args:
+        depth: As in `reads_per_contact`, all replicates together.
+        physics: Its parameters.
+        distances: As in `reads_per_contact`.
+
+    Raises:
+        DataError: More reads are expected in a pixel than half of what int32 holds.
+    """
+    most = np.iinfo(np.int32).max / 2
+    unit = reads_per_contact(1.0, physics, distances)
+    expected = depth * unit * float(chromatin.decay(np.zeros(()), physics))
+    if expected > most:
+        raise errors.DataError(
+            f"depth {depth:g}: puts {expected:.2g} reads into one pixel, and coolers count to "
+            f"{np.iinfo(np.int32).max:,}; simulate less than {depth * most / expected:.2g}."
+        )
 
 
 def sequence(

@@ -21,8 +21,10 @@ def test_a_network_is_told_from_a_mechanism(tmp_path, repository):
     assert zoo.load_network(path) == zoo.load_spec(path) == zoo.parse_spec(tiny.spec_json())
     lac = repository / "models" / "json" / "lac_thermodynamic.json"
     assert isinstance(zoo.load_spec(lac), states.Thermodynamic)
-    with pytest.raises(errors.SpecError, match=r"^model: .*is a mechanism, not a network"):
+    with pytest.raises(errors.SpecError, match=rf"^{lac}: is a mechanism, not .*; mpra_fit\.py"):
         zoo.load_network(lac)
+    with pytest.raises(errors.SpecError, match=rf"^{path}: is a network, .*; akita_train\.py"):
+        states.load(path)
 
 
 def test_a_typo_is_told_with_the_nearest_word_of_this_package(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from akita_bayes import errors
 from akita_bayes.data import contacts as targets
 from akita_bayes.simulate import chromatin, genome, reads
 
@@ -39,6 +40,20 @@ def test_depth_is_pairs_per_kilobase(bench):
     free = chromatin.Tracks(*np.zeros((3, 400)))
     far = reads.band(free, bench.physics, DISTANCES)[100:200, reads.FAR :].sum()
     np.testing.assert_allclose(far * reads_per_contact / (100 * 0.512), 300.0)
+
+
+def test_more_reads_than_can_be_counted_are_refused(bench, band):
+    """A pixel on the diagonal, loops included, keeps within int32 at the greatest depth."""
+    unit = reads.reads_per_contact(1.0, bench.physics, DISTANCES)
+    free = 1 + bench.physics.neighbour_strength
+    greatest = 2**30 / (unit * free)
+    reads.check_depth(0.999 * greatest, bench.physics, DISTANCES)
+    with pytest.raises(errors.DataError, match=r"depth .*: puts 1.1e\+09 reads into one pixel"):
+        reads.check_depth(1.001 * greatest, bench.physics, DISTANCES)
+    assert free < band.max() < 1.9 * free
+    counts = reads.sequence(band, greatest * unit, np.zeros(700, bool), np.random.default_rng(0))
+    assert counts.min() >= 0
+    np.testing.assert_allclose(counts.max(), band.max() * greatest * unit, rtol=1e-3)
 
 
 def test_counts_are_poisson(band):
