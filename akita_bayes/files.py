@@ -11,7 +11,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from akita_bayes import errors
 
@@ -95,7 +95,9 @@ def lines(path: str | Path, kind: str) -> Iterator[str]:
     try:
         with open(path, "rb") as opened:
             packed = opened.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
-            stream: IO[bytes] = gzip.GzipFile(fileobj=opened) if packed else opened
+            stream: gzip.GzipFile | io.BufferedReader = (
+                gzip.GzipFile(fileobj=opened) if packed else opened
+            )
             with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
                 for line in text:
                     yield line.removesuffix("\n")

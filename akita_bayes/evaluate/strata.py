@@ -5,6 +5,7 @@ pixels hides both. Strata are log-spaced, as distance decay is.
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,17 @@ class Strata:
         return len(self.edges) - 1
 
     def labels(self, bin_width: int = 1) -> list[str]:
-        """Each stratum as text, in bins or, given a bin width in bp, in kb."""
+        """Each stratum as text, in bins or, given a bin width in bp, in kb.
+
+        Kilobases have as many digits as tell the edges apart, and two at least.
+        """
+        low, high = self.edges[:-1], self.edges[1:]
         if bin_width == 1:
-            return [
-                f"{low}-{high - 1}" for low, high in zip(self.edges, self.edges[1:], strict=False)
-            ]
-        return [
-            f"{low * bin_width / 1000:g}-{high * bin_width / 1000:g} kb"
-            for low, high in zip(self.edges, self.edges[1:], strict=False)
-        ]
+            return [f"{a}-{b - 1}" for a, b in zip(low, high, strict=True)]
+        kb = [float(edge * bin_width / 1000) for edge in self.edges]
+        digits = next(d for d in range(2, 18) if len({f"{x:.{d}g}" for x in kb}) == len(kb))
+        told = [f"{float(f'{x:.{digits}g}'):.15g}" for x in kb]
+        return [f"{a}-{b} kb" for a, b in itertools.pairwise(told)]
 
     def sums(self, values: NDArray) -> NDArray[np.float64]:
         """Sums pixels within strata, in float64. [P, T] -> [T, D]."""

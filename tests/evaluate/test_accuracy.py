@@ -156,8 +156,17 @@ def test_strata_are_named_in_bins_or_in_kilobases():
     groups = strata.log_spaced(24, 0, 4)
     assert groups.edges.tolist() == [0, 2, 5, 11, 24]
     assert groups.labels() == ["0-1", "2-4", "5-10", "11-23"]
-    assert groups.labels(2048)[:2] == ["0-4.096 kb", "4.096-10.24 kb"]
+    assert groups.labels(2048) == ["0-4.1 kb", "4.1-10 kb", "10-23 kb", "23-49 kb"]
     assert groups.index.min() == 0
+
+
+def test_labels_of_distances_have_the_digits_that_tell_them_apart():
+    far = strata.Strata(np.array([2, 499, 512]), np.zeros(1, int))
+    assert far.labels(2048) == ["4.1-1020 kb", "1020-1050 kb"]
+    assert strata.Strata(np.array([1, 100, 101]), np.zeros(1, int)).labels(1024) == [
+        "1.02-102 kb",
+        "102-103 kb",
+    ]
 
 
 @pytest.mark.parametrize(
