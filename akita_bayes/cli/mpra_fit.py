@@ -174,6 +174,11 @@ def _tell(summary: dict[str, Any]) -> None:
             f"{label}: {found['mean']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}) "
             f"{found['unit']}{also}."
         )
+    if summary["wild_type"] or summary["energies"]:
+        say(
+            "Intervals take the read-out and the priors for granted; mpra_compare.py --assumptions "
+            "tells how far others move them."
+        )
     held_out, convergence = summary["held_out"], summary["convergence"]
     bits = held_out["information_bits"]
     if bits:
