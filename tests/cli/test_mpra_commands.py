@@ -1,5 +1,6 @@
 """mpra_simulate, mpra_compare and mpra_posterior, one after the other on one small experiment."""
 
+import contextlib
 import copy
 import json
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes.cli import mpra_compare, mpra_posterior, mpra_simulate
+from akita_bayes.cli import console, mpra_compare, mpra_posterior, mpra_simulate
 from akita_bayes.data import mpra_files
 
 SPEC = {
@@ -72,11 +73,24 @@ def test_the_mechanism_that_made_the_data_is_ranked_first(folder):
     assert table["behind_lower"][1] > 0
 
 
-def test_a_posterior_is_summarised_in_two_units(folder):
+def test_a_posterior_is_summarised_in_two_units(folder, capsys, monkeypatch):
+    totals, steps = [], []
+
+    @contextlib.contextmanager
+    def progress(description, total):
+        totals.append(total)
+        yield lambda count, **fields: steps.append(count)
+
+    monkeypatch.setattr(console, "progress", progress)
     arguments = [str(folder / "two.json"), str(folder / "data"), "-o", str(folder / "posterior")]
     arguments += ["--knots", "5", "--optima", "1", "--starts", "2", "--chains", "2"]
-    arguments += ["--burn_in", "60", "--most_draws", "80", "--effective", "20", "--bootstrap", "0"]
-    assert mpra_posterior.main(arguments) == 0
+    arguments += ["--burn_in", "60", "--most_draws", "80", "--effective", "1e9"]
+    assert mpra_posterior.main([*arguments, "--bootstrap", "0"]) == 0
+    # Halves of the burn-in of 50 each, and 100 draws, none of which is one too many to count.
+    assert totals == [sum(steps)] == [200]
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if "R-hat" in line)
+    assert told.startswith("Not converged: ")
+    assert told.endswith(" s.")  # though longer than a screen is wide
     table = pd.read_csv(folder / "posterior" / "posterior.tsv", sep="\t").set_index("name")
     assert (table["lower"] < table["upper"]).all()
     np.testing.assert_allclose(
@@ -90,3 +104,23 @@ def test_a_posterior_is_summarised_in_two_units(folder):
     (mode,) = summary["convergence"]["modes"]
     assert (mode["fits"], mode["chains"]) == (1, 2)
     assert mode["log_evidence"] < mode["log_density"]
+
+
+@pytest.mark.parametrize("size", ["-400", "0", "nan"])
+def test_a_sample_of_no_size_is_refused(folder, capsys, size):
+    arguments = [str(folder / "two.json"), str(folder / "data"), "-o", str(folder / "none")]
+    with pytest.raises(SystemExit) as stopped:
+        mpra_posterior.main([*arguments, "--effective", size])
+    assert stopped.value.code == 2
+    assert f"--effective: {size!r} is not a number above 0" in capsys.readouterr().err
+    assert not (folder / "none").exists()
+
+
+@pytest.mark.parametrize("command", [mpra_posterior, mpra_compare, mpra_simulate])
+def test_a_network_is_no_mechanism(repository, tmp_path, capsys, command):
+    params = str(repository / "models" / "json" / "akita_tiny.json")
+    data = [] if command is mpra_simulate else [str(tmp_path)]
+    assert command.main([params, *data, "-o", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "akita_tiny.json: is a network, not a mechanism; akita_train.py takes it." in said
+    assert not (tmp_path / "out").exists()

@@ -46,6 +46,25 @@ def test_chains_have_a_trace_each_and_a_dashed_truth():
     assert trace.get_ylabel() == "ab\n(kT)"
     rates = regulation.chains({"k": draws["ab"]}, units={"k": "ln(1/s)"})
     assert rates.axes[0].get_ylabel() == "k\n(ln(1/s))"
+    assert rates.legends == []
+
+
+@pytest.mark.parametrize(("count", "bins"), [(50, 8), (200, 20), (2000, 40)])
+def test_marginals_have_as_many_bins_as_their_draws_fill(count, bins):
+    values = np.random.default_rng(0).normal(size=(2, count))
+    for patch in regulation.chains({"a": values}).axes[1].patches:
+        assert len(patch.get_data().values) == bins
+
+
+def test_one_legend_of_the_chains_lies_beside_the_panels():
+    draws = {name: np.random.default_rng(0).normal(size=(2, 50)) for name in "abc"}
+    figure = regulation.chains(draws, truth={"b": 0.1, "c": 0.2})
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["truth"]
+    figure.canvas.draw()
+    place = legend.get_window_extent()
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    assert not any(place.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
 def test_intervals_show_mean_and_ends_of_every_method():

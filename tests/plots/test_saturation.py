@@ -32,3 +32,4 @@ def test_letters_are_those_of_the_region_and_their_heights_the_mean_of_the_chang
     assert 100.5 < only.x0 < only.x1 < 101.5
     np.testing.assert_allclose(only.y1, 4, atol=0.1)
     np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), values[:, :, 0].T)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["SCD, ism", "changed to", "SCD"]
