@@ -1,7 +1,9 @@
 """From a trained model and held-out windows to a calibration report, and factors that mend it."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ class Report:
         after: The same with the factors applied.
         recalibration: The factors.
         head: Name of the head that they are of.
-        tested: Every window of the tested split, recalibrated.
+        tested: Every window of the tested split, recalibrated; its arrays lie on disk.
         draws: Draws of the mean of the first of them, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
@@ -87,7 +89,7 @@ def calibrate(
     )
     fitted = recalibration_.fit(held_out, groups, place.diagonal_offset)
     tested = predictions(model, data_dir, split, draws=draws, seed=seed, head=head, advance=advance)
-    mended = [apply(each, fitted) for each in tested]
+    mended = on_disk(apply(each, fitted) for each in tested)
     noise = fitted.aleatoric_sd(len(tested[0].mean))
     stated = tested if noise is None else [each._replace(aleatoric_sd=noise) for each in tested]
     return Report(
@@ -112,8 +114,22 @@ def predictions(
     head: str | int | None = None,
     advance: Callable[[int], None] = lambda windows: None,
 ) -> list[Prediction]:
-    """Every window of a split, measured and predicted, as the model states itself."""
-    found = []
+    """Every window of a split, measured and predicted, as the model states itself.
+
+    The arrays lie on disk (`on_disk`).
+    """
+    return on_disk(_drawn(model, data_dir, split, draws, seed, head, advance))
+
+
+def _drawn(
+    model: Any,
+    data_dir: str | Path,
+    split: str,
+    draws: int,
+    seed: int,
+    head: str | int | None,
+    advance: Callable[[int], None],
+) -> Iterator[Prediction]:
     size = predict.batch_size(model.spec.model.seq_length)
     for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
         stated = posterior.sample_posterior(
@@ -126,9 +142,29 @@ def predictions(
             recalibrated=False,
         )
         arrays = (batch["target"].numpy(), batch["mask"].numpy(), *stated[:3])
-        found += [Prediction(*window) for window in zip(*arrays, strict=True)]
+        yield from (Prediction(*window) for window in zip(*arrays, strict=True))
         advance(len(stated.mean))
-    return found
+
+
+def on_disk(windows: Iterable[Prediction]) -> list[Prediction]:
+    """The same windows, whose arrays are read from a nameless temporary file when they are used.
+
+    Full human maps take 10 MB a window; TMPDIR says where.
+    """
+    with contextlib.ExitStack() as stack:
+        stored = [stack.enter_context(tempfile.TemporaryFile()) for _ in Prediction._fields]
+        count, window = 0, None
+        for window in windows:
+            for file, values in zip(stored, window, strict=True):
+                file.write(np.ascontiguousarray(values).data)
+            count += 1
+        if window is None:
+            return []
+        kept = []
+        for file, values in zip(stored, window, strict=True):
+            file.flush()
+            kept.append(np.memmap(file, values.dtype, "r", shape=(count, *values.shape)))
+    return [Prediction(*window) for window in zip(*kept, strict=True)]
 
 
 def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:

@@ -39,6 +39,12 @@ from akita_bayes.models.recalibration import Recalibration, Table
 # |r| is binned finely instead of kept: quantiles to 0.4 %, memory independent of the pixels.
 _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])
 
+_CELL = 0.02
+"""Width of a cell of standard deviations, as a logarithm: factors move by less than 0.05 %."""
+
+_RANKS = 4096
+"""Cells from the smallest to the largest sd, a factor of 10^35 apart."""
+
 _LEAST_SHARE = 0.01
 
 _CORRELATED = 8
@@ -79,6 +85,8 @@ def fit(
 ) -> Recalibration:
     """Fits the factors, and the observation noise where the model has none.
 
+    Reads every window a few times and keeps none: memory does not grow with their number.
+
     A stratum without a measured pixel takes the value of its target as a whole, and a target
     without one that of all.
 
@@ -94,15 +102,8 @@ def fit(
         noise = _noise(predictions, strata)
         spread = noise[:, strata.index].T
         predictions = [each._replace(aleatoric_sd=spread) for each in predictions]
-    factors = _parts(predictions, strata)
-    epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
-    predictions = [
-        each._replace(
-            epistemic_sd=each.epistemic_sd * epistemic, aleatoric_sd=each.aleatoric_sd * aleatoric
-        )
-        for each in predictions
-    ]
-    factors *= _scales(predictions, strata)
+    factors = _parts(_cells(predictions, strata), len(predictions) * strata.edges[-1])
+    factors *= _scales(predictions, strata, factors)
     return Recalibration(
         tuple(int(edge) for edge in strata.edges),
         _table(factors[0]),
@@ -127,60 +128,88 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
     return np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels)
 
 
-def _parts(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
-    """Most probable factors on the epistemic sd and on the noise. [2, T, D]."""
-    found = np.empty((2, predictions[0].mask.shape[-1], strata.count))
-    independent = len(predictions) * strata.edges[-1] / _CORRELATED
-    for t in range(found.shape[1]):
-        pixels = _pixels(predictions, strata, t, None)
-        whole = _factors(pixels, pixels.shape[1], np.zeros(2), 1.0)
-        for d in range(strata.count):
-            pixels = _pixels(predictions, strata, t, d)
-            found[:, t, d] = _factors(pixels, independent, whole, _BETWEEN)
+def _cells(predictions: list[Prediction], strata: strata_.Strata) -> list[list[NDArray]]:
+    """What the factors depend on, by target and stratum, whatever the number of windows.
+
+    Pixels whose epistemic sd and noise are alike to `_CELL` count as one, with the means of their
+    squared residuals and variances: which r goes with which of two equal (e, n) does not matter.
+
+    Returns:
+        [T][D] of [4, n]: measured pixels, and sums of r^2, e^2 and n^2.
+    """
+    targets = predictions[0].mask.shape[-1]
+    group = strata.index[:, None] + strata.count * np.arange(targets)
+    keys, sums = np.empty(0, np.int64), np.empty((4, 0))
+    for each in predictions:
+        seen = each.mask
+        sd = [part[seen].astype(np.float64) for part in (each.epistemic_sd, each.aleatoric_sd)]
+        key = group[seen]
+        for part in sd:
+            rank = np.floor(np.log(np.maximum(part, 1e-300)) / _CELL).astype(np.int64)
+            key = key * _RANKS + np.clip(rank + _RANKS // 2, 0, _RANKS - 1)
+        residual = each.target[seen].astype(np.float64) - each.mean[seen]
+        squares = np.stack([np.ones_like(residual), residual, *sd]) ** 2
+        window = _summed(key, squares)
+        keys, sums = _summed(np.append(keys, window[0]), np.append(sums, window[1], axis=1))
+    owner = keys // _RANKS**2
+    return [
+        [sums[:, owner == t * strata.count + d] for d in range(strata.count)]
+        for t in range(targets)
+    ]
+
+
+def _summed(
+    keys: NDArray[np.int64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Keys without repetition, and the sums of their columns. [n], [4, n]."""
+    keys, place = np.unique(keys, return_inverse=True)
+    return keys, np.stack([np.bincount(place, row, len(keys)) for row in values])
+
+
+def _parts(cells: list[list[NDArray]], bins: int) -> NDArray[np.float64]:
+    """Most probable factors on the epistemic sd and on the noise. [2, T, D].
+
+    Args:
+        cells: Of every target and stratum; one without any takes those of its target, and a target
+            without any those of all.
+        bins: Bins of all windows together.
+    """
+    found = np.empty((2, len(cells), len(cells[0])))
+    everything = np.concatenate([each for target in cells for each in target], axis=1)
+    for t, strata in enumerate(cells):
+        joined = np.concatenate(strata, axis=1)
+        own = joined if joined.size else everything
+        whole = _factors(own, own[0].sum(), np.zeros(2), 1.0)
+        for d, stratum in enumerate(strata):
+            chosen = stratum if stratum.size else own
+            found[:, t, d] = _factors(chosen, bins / _CORRELATED, whole, _BETWEEN)
     return np.exp(found)
 
 
-def _pixels(
-    predictions: list[Prediction], strata: strata_.Strata, target: int, stratum: int | None
-) -> NDArray[np.float64]:
-    """Squared residuals, epistemic and noise variances of measured pixels of a target. [3, n]."""
-    everywhere, one = np.arange(len(strata.index)), np.array([target])
-    every = np.arange(predictions[0].mask.shape[-1])
-    here = everywhere if stratum is None else np.flatnonzero(strata.index == stratum)
-    blocks = [np.ix_(here, one), np.ix_(everywhere, one), np.ix_(everywhere, every)]
-    block = next(each for each in blocks if any(window.mask[each].any() for window in predictions))
-    parts = []
-    for each in predictions:
-        seen = each.mask[block]
-        residual = each.target[block] - each.mean[block]
-        parts.append(
-            [residual[seen], each.epistemic_sd[block][seen], each.aleatoric_sd[block][seen]]
-        )
-    return np.square(np.concatenate(parts, axis=1, dtype=np.float64))
-
-
 def _factors(
-    pixels: NDArray[np.float64], count: float, centre: NDArray[np.float64], spread: float
+    cells: NDArray[np.float64], count: float, centre: NDArray[np.float64], spread: float
 ) -> NDArray[np.float64]:
-    """The most probable log a and log b of pixels that count as so many. [3, n] -> [2].
+    """The most probable log a and log b of cells that count as so many pixels. [4, n] -> [2].
 
     The prior of both has this centre and standard deviation.
     """
-    squared, variances = pixels[0], pixels[1:]
+    share = cells[0] / cells[0].sum()
+    squared, variances = cells[1] / cells[0], cells[2:] / cells[0]
     if not squared.any():  # No factor is small enough for predictions without any error.
         return np.full(2, -_FARTHEST)
-    least = 1e-12 * squared.mean() + np.finfo(float).tiny
+    error = share @ squared
+    least = 1e-12 * error + np.finfo(float).tiny
 
     def loss(logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parts = np.exp(2 * logarithms)[:, None] * variances
         variance = parts.sum(0) + least
         away = (logarithms - centre) / spread
-        value = count * (np.log(variance) + squared / variance).mean() / 2
-        slope = count * (parts * (1 / variance - squared / variance**2)).mean(1)
+        value = count * (share @ (np.log(variance) + squared / variance)) / 2
+        slope = count * (parts @ (share * (1 / variance - squared / variance**2)))
         return value + (away**2).sum() / 2, slope + away / spread
 
     # all residuals are noise, or all are epistemic: the better of two valleys
-    ratios = squared.mean() / np.maximum(variances.mean(1), least)
+    ratios = error / np.maximum(variances @ share, least)
     epistemic, noise = np.clip(np.log(ratios) / 2, -_FARTHEST, _FARTHEST)
     found = [
         scipy.optimize.minimize(loss, begin, jac=True, method="L-BFGS-B")
@@ -192,12 +221,16 @@ def _factors(
     return min(found, key=lambda each: float(each.fun)).x
 
 
-def _scales(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
-    """[T, D]."""
+def _scales(
+    predictions: list[Prediction], strata: strata_.Strata, factors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What both parts are still to be multiplied by. [T, D]."""
     targets = predictions[0].mask.shape[-1]
+    epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
     histogram = np.zeros((len(_GRID) - 1, targets, strata.count))
     for each in predictions:
-        residual = np.abs(each.target - each.mean) / np.maximum(each.sd, 1e-12)
+        sd = np.hypot(each.epistemic_sd * epistemic, each.aleatoric_sd * aleatoric)
+        residual = np.abs(each.target - each.mean) / np.maximum(sd, 1e-12)
         cell = np.minimum(np.searchsorted(_GRID, residual, side="right") - 1, len(_GRID) - 2)
         for t, seen in enumerate(each.mask.T):
             np.add.at(histogram[:, t], (cell[seen, t], strata.index[seen]), 1)

@@ -1,11 +1,13 @@
 """Calibration statistics against closed forms, Monte Carlo and their own definitions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibration, recalibration, strata
+from akita_bayes.evaluate import calibrate, calibration, recalibration, strata
 
 BINS, OFFSET, TARGETS = 24, 2, 2
 STRATA = strata.log_spaced(BINS, OFFSET, 4)
@@ -228,7 +230,10 @@ def test_factors_are_the_most_probable_ones():
     generator = np.random.default_rng(10)
     squared, epistemic, noise = generator.gamma(1.0, [[4.0], [1.0], [2.0]], (3, 50))
     centre, spread, count = np.array([0.9, -0.8]), 0.5, 6.0
-    found = recalibration._factors(np.stack([squared, epistemic, noise]), count, centre, spread)
+    cells = np.stack([np.ones(50), squared, epistemic, noise])
+    found = recalibration._factors(cells, count, centre, spread)
+    twice = np.concatenate([2 * cells[:, :20], cells[:, 20:], cells[:, 20:]], axis=1)
+    np.testing.assert_allclose(recalibration._factors(twice, count, centre, spread), found, 1e-4)
     grid = np.linspace(-2, 2, 401)
     a, b = np.meshgrid(grid, grid, indexing="ij")
     loss = ((a - centre[0]) ** 2 + (b - centre[1]) ** 2) / (2 * spread**2)
@@ -238,6 +243,61 @@ def test_factors_are_the_most_probable_ones():
     best = np.unravel_index(loss.argmin(), loss.shape)
     np.testing.assert_allclose(found, grid[list(best)], atol=0.01)
     assert np.abs(found - centre).max() > 0.1
+
+
+def uneven(windows, pixels=PIXELS, spread=0.5):
+    """Predictions whose epistemic sd and noise differ from pixel to pixel, as networks' do."""
+    generator = np.random.default_rng(0)
+    shape = (pixels, TARGETS)
+    for _ in range(windows):
+        epistemic, noise = np.exp(generator.normal([[[-2.0]], [[-1.5]]], spread, (2, *shape)))
+        error = np.hypot(2 * epistemic, 0.8 * noise) * generator.standard_t(6, shape)
+        parts = (generator.random(shape) > 0.1, np.zeros(shape), epistemic, noise)
+        yield recalibration.Prediction(error, *parts)
+
+
+def test_pixels_that_are_alike_give_the_factors_of_all_one_by_one():
+    data = list(uneven(30))
+    every = [[[] for _ in range(STRATA.count)] for _ in range(TARGETS)]
+    for each in data:
+        for pixel, t in zip(*np.nonzero(each.mask), strict=True):
+            squares = [each[k][pixel, t] ** 2 for k in (0, 3, 4)]
+            every[t][STRATA.index[pixel]].append([1.0, *squares])
+    one_by_one = [[np.array(stratum).T for stratum in target] for target in every]
+    cells = recalibration._cells(data, STRATA)
+    for few, many in zip(cells, one_by_one, strict=True):
+        for cell, pixels in zip(few, many, strict=True):
+            np.testing.assert_allclose(cell.sum(1), pixels.sum(1))
+    assert sum(each.shape[1] for each in cells[0]) < sum(each.shape[1] for each in one_by_one[0])
+    bins = 30 * BINS
+    expected = recalibration._parts(one_by_one, bins)
+    assert np.abs(expected - 1).max() > 0.1
+    np.testing.assert_allclose(recalibration._parts(cells, bins), expected, rtol=5e-4)
+
+
+def test_memory_does_not_grow_with_windows():
+    wide = strata.log_spaced(128, OFFSET, 4)
+
+    def peak(count):
+        tracemalloc.start()
+        kept = calibrate.on_disk(uneven(count, len(wide.index), 0.1))
+        recalibration.fit(kept, wide, OFFSET)
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return held
+
+    window = sum(values.nbytes for values in next(uneven(1, len(wide.index))))
+    few, many = peak(8), peak(24)
+    assert many - few < 0.1 * 16 * window
+
+
+def test_windows_on_disk_are_those_that_were_given():
+    given = list(uneven(3))
+    for one, other in zip(calibrate.on_disk(iter(given)), given, strict=True):
+        for values, expected in zip(one, other, strict=True):
+            assert values.dtype == expected.dtype
+            np.testing.assert_array_equal(values, expected)
+    assert calibrate.on_disk([]) == []
 
 
 def test_a_window_without_data_counts_nowhere():
