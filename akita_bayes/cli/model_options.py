@@ -71,9 +71,8 @@ def load(options: argparse.Namespace) -> Any:
     """
     from akita_bayes.models import load, predict
 
-    pairs: list[Any] = [
-        (options.params, run) for run in (options.model, *getattr(options, "ensemble", ()))
-    ]
+    runs = (options.model, *getattr(options, "ensemble", ()))
+    pairs: list[Any] = [(options.params, run) for run in runs]
     model = load.load_model(pairs if len(pairs) > 1 else pairs[0], head=options.head)
     predict.check_shifts(getattr(options, "shifts", ()), model.spec.model.seq_length)
     return model

@@ -20,11 +20,10 @@ def test_every_option_of_a_score_reaches_it(command, tmp_path):
     expected = Options(("SCD", "INS8"), "human", (3, 1), 5, 7, rc=True, shifts=(-1, 1))
     assert model_options.scoring(command._parser().parse_args(given)) == expected
     if command is akita_scd:
-        more = ["--share_windows", "64", "--roi", "a.bed", "--intervals", "b.json"]
+        bed = str(tmp_path / "where")
+        more = ["--share_windows", "64", "--roi", bed, "--intervals", "b.json"]
         found = model_options.scoring(command._parser().parse_args([*given, *more]))
-        assert found == dataclasses.replace(
-            expected, share_windows=64, roi="a.bed", intervals="b.json"
-        )
+        assert found == dataclasses.replace(expected, share_windows=64, roi=bed, intervals="b.json")
 
 
 def test_a_command_says_what_differs_and_nothing_else():
