@@ -1,7 +1,7 @@
 """Compares mechanisms on one reporter assay: same split, held-out likelihood, paired bootstrap.
 
 Writes comparison.tsv, best first, and comparison.png; the constants of every mechanism with their
-95 % intervals in constants.tsv and constants.png; and ranges.tsv, where each constant lies over all
+95 % intervals in constants.tsv; and ranges.tsv and ranges.png, where each constant lies over all
 mechanisms that neither held-out sequences nor the evidence reject. With --assumptions, each
 mechanism is compared with itself under other read-outs and wider priors.
 """
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes import states
         from akita_bayes.data import mpra_files
+        from akita_bayes.plots import regulation_compared as plots
+        from akita_bayes.plots.regulation import save
         from akita_bayes.regulation import assumptions, compare
 
         mechanisms = [states.load(path) for path in options.params]
@@ -59,31 +61,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance
             )
         constants = compare.constants(judged)
-        ranges = assumptions.ranges(ranked, constants)
+        kept = assumptions.supported(ranked)
+        ranges = assumptions.ranges(constants, kept)
         out = Path(options.out_dir)
         for name, rows in (("comparison", ranked), ("constants", constants), ("ranges", ranges)):
             with files.atomic(out / f"{name}.tsv") as path:
                 rows.to_csv(path, sep="\t", index=False, float_format="%.6g")
-        _draw(ranked, constants, mpra_files.constants(options.data), out)
+        save(plots.comparison(ranked), out / "comparison.png")
+        if len(ranges):
+            truth = mpra_files.constants(options.data)
+            save(plots.assumptions(constants, ranges, kept, truth=truth), out / "ranges.png")
         _tell(ranked, ranges)
         console.stdout.print(f"Wrote {out}.")
 
     return console.run(command, out=options.out_dir)
-
-
-def _draw(
-    ranked: "pd.DataFrame", constants: "pd.DataFrame", truth: dict[str, float], out: Path
-) -> None:
-    from akita_bayes.plots import regulation as plots
-
-    plots.save(plots.comparison(ranked), out / "comparison.png")
-    tables = {name: constants[constants["mechanism"] == name] for name in ranked["name"]}
-    shared = constants.groupby(["name", "unit"], sort=False)["mechanism"].nunique()
-    common = shared[shared == len(tables)].reset_index()
-    if len(common):
-        (unit, *_), names = common["unit"], list(common["name"])
-        known = {name: truth[name] for name in names if name in truth}
-        plots.save(plots.intervals(tables, names, truth=known, unit=unit), out / "constants.png")
 
 
 def _tell(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:

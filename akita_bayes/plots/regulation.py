@@ -1,4 +1,4 @@
-"""Pictures of regulation: energy logos, matrices, occupancies, p(bin | t), chains, comparisons."""
+"""Pictures of regulation: energy logos, matrices, occupancies, p(bin | t), chains, designs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -221,7 +221,7 @@ def interval_rows(
             fmt="o",
             ms=4,
             capsize=2,
-            color=COLOURS[i % len(COLOURS)],
+            color=COLOURS[i],
             label=label,
         )
     known = [(truth[name], row) for row, name in enumerate(names) if truth and name in truth]
@@ -232,39 +232,6 @@ def interval_rows(
     axes.set(yticks=range(len(names)), yticklabels=list(names))
     axes.set(xlabel=f"mean and 95 % interval ({unit})", ylim=(len(names) - 0.5, -0.5))
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
-    """How far mechanisms are behind the best, held out, and the bits that they hold."""
-    bits = "predictive_bits" in table
-    figure = matplotlib.figure.Figure(figsize=(9, 1.4 + 0.4 * len(table)), layout="constrained")
-    panels = figure.subplots(1, 2 if bits else 1, squeeze=False, sharey=True)[0]
-    y = np.arange(len(table))
-    reach = np.abs(
-        table[["behind_lower", "behind_upper"]].to_numpy().T - table["behind"].to_numpy()
-    )
-    panels[0].errorbar(table["behind"], y, xerr=reach, fmt="o", capsize=3, color=COLOURS[0])
-    panels[0].axvline(0, color="black", lw=0.8)
-    panels[0].set(xlabel="nats behind the best, held out", yticks=y, yticklabels=table["name"])
-    panels[0].invert_yaxis()
-    if bits:
-        for shift, kind, colour in ((-0.1, "predictive", 0), (0.1, "variational", 1)):
-            panels[1].errorbar(
-                table[f"{kind}_bits"],
-                y + shift,
-                xerr=1.96 * table[f"{kind}_error"],
-                fmt="o",
-                capsize=3,
-                color=COLOURS[colour],
-                label=kind,
-            )
-        panels[1].set_xlabel("information about the bin (bits per read)")
-        panels[1].legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
-    for axes in panels:
-        axes.locator_params(axis="x", nbins=5)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(y=0.2)
-    return figure
 
 
 def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure:

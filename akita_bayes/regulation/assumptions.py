@@ -14,6 +14,8 @@ Curves of one variable are smoother than those of another, and the evidence, unl
 score, counts how much a curve has to bend.
 """
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from akita_bayes import declarations, states
@@ -37,22 +39,31 @@ def alternatives(mechanism: states.Mechanism) -> list[states.Mechanism]:
     return found + [_widened(each) for each in found]
 
 
-def ranges(ranked: pd.DataFrame, constants: pd.DataFrame) -> pd.DataFrame:
-    """Where the constants are, over all mechanisms that the data do not reject.
+def supported(ranked: pd.DataFrame) -> list[str]:
+    """Names of the mechanisms that the data do not reject, the best first.
+
+    Rejected is what is behind the best by a difference whose 95 % interval is above 0, or by more
+    than `modes.NEAR` nats of evidence behind the best of those that have one.
 
     Args:
         ranked: As `compare.compare` returns it.
-        constants: As `compare.constants` returns it, of the same fits.
-
-    Returns:
-        One row per constant that all of these mechanisms have: name, unit, lower and upper, the
-        ends of the union of their 95 % intervals; `widest`, the largest width of any of these;
-        `mechanisms`, how many they are. A mechanism is rejected that is behind the best by a
-        difference whose 95 % interval is above 0, or by more than `modes.NEAR` nats of evidence
-        behind the best of those that have one.
     """
     far = ranked["log_evidence"] < ranked["log_evidence"].max() - modes.NEAR
-    kept = set(ranked.loc[(ranked["behind_lower"] <= 0) & ~far, "name"])
+    return list(ranked.loc[(ranked["behind_lower"] <= 0) & ~far, "name"])
+
+
+def ranges(constants: pd.DataFrame, kept: Collection[str]) -> pd.DataFrame:
+    """Where the constants are, over several mechanisms.
+
+    Args:
+        constants: As `compare.constants` returns it.
+        kept: Names of the mechanisms, as `supported` gives them.
+
+    Returns:
+        One row per constant that all of them have: name, unit, lower and upper, the ends of the
+        union of their 95 % intervals; `widest`, the largest width of any of these; `mechanisms`,
+        how many they are.
+    """
     rows = constants[constants["mechanism"].isin(kept)]
     rows = rows.assign(width=rows["upper"] - rows["lower"])
     found = rows.groupby(["name", "unit"], sort=False).agg(

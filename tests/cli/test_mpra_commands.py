@@ -1,8 +1,9 @@
-"""mpra_simulate, mpra_compare and mpra_posterior, one after the other on one small experiment."""
+"""mpra_simulate, mpra_posterior and mpra_compare: what they write, and what they refuse."""
 
 import contextlib
-import copy
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -13,67 +14,67 @@ from akita_bayes.data import mpra_files
 
 SPEC = {
     "kind": "thermodynamic",
-    "name": "two_sites",
-    "sequence_length": 8,
-    "wild_type": "ACGTACGT",
-    "energies": {"a": {"site": [0, 4]}, "b": {"site": [4, 8]}, "ab": {}},
+    "name": "toy",
+    "sequence_length": 6,
+    "wild_type": "ACGTAC",
+    "energies": {"a": {"site": [0, 3]}, "b": {"site": [3, 6]}, "ab": {"prior": {"sd": 2.0}}},
     "states": {
         "free": {},
         "a": {"energies": ["a"]},
         "b": {"energies": ["b"], "activity": 1},
         "ab": {"energies": ["a", "b", "ab"], "activity": 1},
     },
-    "measurement": {"kind": "bins", "hidden": 3},
-    "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.5}, "ab": {"constant": -2.5}},
+    "measurement": {"kind": "bins", "hidden": 4},
+    "truth": {"a": {"constant": 0.0}, "b": {"constant": 0.5}, "ab": {"constant": -2.5}},
 }
-LONE = copy.deepcopy(SPEC) | {
-    "name": "one_site",
-    "energies": {"a": {"site": [0, 4]}},
-    "states": {"free": {}, "a": {"energies": ["a"], "activity": 1}},
-    "truth": {},
+ADDITIVE = {
+    **{key: SPEC[key] for key in ("kind", "sequence_length", "wild_type")},
+    "name": "additive",
+    "energies": {"all": {"site": [0, 6]}},
+    "states": {"off": {}, "on": {"energies": ["all"], "activity": 1}},
+    "measurement": {"kind": "bins", "hidden": 4},
 }
+SMALL = ["--sequences", "600", "--mutation_rate", "0.4", "--bins", "3", "--noise", "0.4"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mpra")
-    for name, spec in (("two", SPEC), ("one", LONE)):
-        (folder / f"{name}.json").write_text(json.dumps(spec))
-    arguments = [str(folder / "two.json"), "-o", str(folder / "data"), "--sequences", "600"]
-    arguments += ["--reads", "12000", "--bins", "3", "--noise", "0.4", "--mutation_rate", "0.3"]
+@pytest.fixture
+def specs(tmp_path):
+    paths = []
+    for spec in (SPEC, ADDITIVE):
+        path = tmp_path / f"{spec['name']}.json"
+        path.write_text(json.dumps(spec))
+        paths.append(str(path))
+    return paths
+
+
+@pytest.fixture
+def assay(tmp_path, specs):
+    assert mpra_simulate.main([specs[0], "-o", str(tmp_path / "assay"), *SMALL]) == 0
+    return tmp_path / "assay"
+
+
+def test_an_assay_has_the_reads_that_were_ordered_and_its_truth_beside_it(assay):
+    table = mpra_files.read(assay)
+    assert table.libraries[0].columns == ("0", "1", "2", "3")
+    np.testing.assert_array_equal(table.libraries[0].observed.sum(0), 25_000)
+    truth = json.loads((assay / "truth.json").read_text())
+    assert truth["constants"]["ab"] == {"": -2.5}
+    assert len(truth["gates"][""]) == 2
+    assert truth["design"]["mutation_rate"] == 0.4
+
+
+def test_a_sweep_reports_a_width_per_design_and_energy(tmp_path, specs):
+    out = tmp_path / "design"
+    arguments = [specs[0], "-o", str(out), "--design", *SMALL, "--reads", "3000,12000"]
     assert mpra_simulate.main(arguments) == 0
-    return folder
-
-
-def test_what_is_simulated_is_read_back(folder):
-    (library,) = mpra_files.read(folder / "data").libraries
-    assert library.observed.sum() == pytest.approx(12_000, rel=0.02)
-    assert library.observed.shape[1] == 4  # three bins and the unsorted sample
-    assert len(set(library.sequences)) == len(library.sequences)
-
-
-def test_a_sweep_needs_design_and_then_reports_widths(folder, capsys):
-    arguments = [str(folder / "two.json"), "-o", str(folder / "sweep"), "--reads", "3000,12000"]
-    with pytest.raises(SystemExit):
-        mpra_simulate.main(arguments)
-    assert "swept with --design only" in capsys.readouterr().err
-    arguments += ["--design", "--sequences", "300", "--bins", "3", "--mutation_rate", "0.3"]
-    assert mpra_simulate.main(arguments) == 0
-    table = pd.read_csv(folder / "sweep" / "design.tsv", sep="\t")
+    table = pd.read_csv(out / "design.tsv", sep="\t")
     assert list(table["reads"]) == [3000, 12000]
-    assert table["ab"][1] < table["ab"][0]
+    assert {"a", "b", "ab", "a.matrix", "b.matrix", "bits"} <= set(table)
+    assert (table.loc[1, ["a.matrix", "b.matrix"]] < table.loc[0, ["a.matrix", "b.matrix"]]).all()
+    assert (out / "design.png").stat().st_size > 10_000
 
 
-def test_the_mechanism_that_made_the_data_is_ranked_first(folder):
-    arguments = [str(folder / name) for name in ("one.json", "two.json", "data")]
-    assert mpra_compare.main([*arguments, "-o", str(folder / "compared"), "--starts", "2"]) == 0
-    table = pd.read_csv(folder / "compared" / "comparison.tsv", sep="\t")
-    assert list(table["name"]) == ["two_sites", "one_site"]
-    assert table["behind"][0] == 0
-    assert table["behind_lower"][1] > 0
-
-
-def test_a_posterior_is_summarised_in_two_units(folder, capsys, monkeypatch):
+def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, capsys, monkeypatch):
     totals, steps = [], []
 
     @contextlib.contextmanager
@@ -82,38 +83,114 @@ def test_a_posterior_is_summarised_in_two_units(folder, capsys, monkeypatch):
         yield lambda count, **fields: steps.append(count)
 
     monkeypatch.setattr(console, "progress", progress)
-    arguments = [str(folder / "two.json"), str(folder / "data"), "-o", str(folder / "posterior")]
-    arguments += ["--knots", "5", "--optima", "1", "--starts", "2", "--chains", "2"]
-    arguments += ["--burn_in", "60", "--most_draws", "80", "--effective", "1e9"]
-    assert mpra_posterior.main([*arguments, "--bootstrap", "0"]) == 0
-    # Halves of the burn-in of 50 each, and 100 draws, none of which is one too many to count.
-    assert totals == [sum(steps)] == [200]
-    (told,) = (line for line in capsys.readouterr().out.splitlines() if "R-hat" in line)
-    assert told.startswith("Not converged: ")
-    assert told.endswith(" s.")  # though longer than a screen is wide
-    table = pd.read_csv(folder / "posterior" / "posterior.tsv", sep="\t").set_index("name")
-    assert (table["lower"] < table["upper"]).all()
-    np.testing.assert_allclose(
-        table.loc["ab", "mean_kcal"], 0.61633 * table.loc["ab", "mean"], rtol=1e-4
-    )
-    draws = np.load(folder / "posterior" / "draws.npz")
+    out = tmp_path / "posterior"
+    arguments = [specs[0], str(assay), "-o", str(out), "--optima", "1", "--starts", "1"]
+    arguments += ["--knots", "4", "--chains", "2", "--burn_in", "60", "--most_draws", "40"]
+    assert mpra_posterior.main([*arguments, "--bootstrap", "8", "--effective", "1e9"]) == 0
+    # Halves of the burn-in of 50 each, and 50 draws, none of which is one too many to count.
+    assert totals == [sum(steps)] == [150]
+    written = json.loads((out / "posterior.json").read_text())
+    assert set(written["energies"]) == {"NUTS", "Laplace", "bootstrap"}
+    assert written["bootstrap"] == {"refits": 8, "share_converged": 1.0}
+    row = written["energies"]["NUTS"]["ab"]
+    assert row["lower"] < row["mean"] < row["upper"]
+    np.testing.assert_allclose(row["mean_kcal"], row["mean"] * 0.616331, rtol=1e-5)
+    assert written["convergence"]["draws_per_chain"] == 50
+    table = pd.read_csv(out / "posterior.tsv", sep="\t")
+    assert len(table) == 2 * 12 + 3
+    draws = np.load(out / "draws.npz")
+    assert draws["theta"].shape == (2, 50, len(draws["names"]))
     assert np.isfinite(draws["log_density"]).all()
-    assert draws["theta"].shape[-1] == len(draws["names"])
-    summary = json.loads((folder / "posterior" / "posterior.json").read_text())
-    assert summary["bootstrap"] is None
-    (mode,) = summary["convergence"]["modes"]
+    (mode,) = written["convergence"]["modes"]
     assert (mode["fits"], mode["chains"]) == (1, 2)
-    assert mode["log_evidence"] < mode["log_density"]
+    assert np.isfinite(mode["log_evidence"])
+    said = capsys.readouterr().out
+    assert "kcal/mol" in said
+    (told,) = (line for line in said.splitlines() if "R-hat" in line)
+    assert told.startswith("Not converged: largest R-hat")
+    assert told.endswith(" s.")  # though longer than a screen is wide
+    assert "of the centre and of both ends of the interval), over 27 energies" in said
+    assert "Mode found by 1 of the fits" in said
+    assert "2 chains started there" in said
+    assert "100% of the bootstrap's refits converged" in said
+    for name in ("summary.png", "chains.png", "intervals.png"):
+        assert (out / name).stat().st_size > 10_000
+
+
+def test_comparison_ranks_what_it_was_given(tmp_path, specs, assay, capsys):
+    out = tmp_path / "compared"
+    assert mpra_compare.main([*specs, str(assay), "-o", str(out), "--starts", "1"]) == 0
+    table = pd.read_csv(out / "comparison.tsv", sep="\t")
+    assert list(table["name"]) == ["toy", "additive"]
+    assert table["behind"][0] == 0 < table["behind_lower"][1]
+    constants = pd.read_csv(out / "constants.tsv", sep="\t")
+    assert list(constants["mechanism"]) == ["toy"] * 3 + ["additive"]
+    ranges = pd.read_csv(out / "ranges.tsv", sep="\t")  # of the one that is not rejected
+    assert ranges["lower"].tolist() == constants["lower"][:3].tolist()
+    said = capsys.readouterr().out
+    assert "toy: best" in said
+    assert "evidence" not in said  # hidden units have none
+    assert " fits that the data do not reject" not in said
+
+
+def test_what_neither_held_out_sequences_nor_evidence_reject_is_said_in_a_line(capsys):
+    ranked = pd.DataFrame(
+        {
+            "name": ["one", "two", "hidden"],
+            "behind": [0.0, 1.25, 2.0],
+            "behind_lower": [0.0, -1.0, 1.0],
+            "behind_upper": [0.0, 3.5, 3.0],
+            "log_evidence": [-105.5, -100.0, np.nan],
+        }
+    )
+    ranges = pd.DataFrame(
+        {"name": ["ab"], "unit": "kT", "lower": -3.0, "upper": 1.0, "widest": 0.5, "mechanisms": 2}
+    )
+    mpra_compare._tell(ranked, ranges)
+    assert capsys.readouterr().out.splitlines() == [
+        "one: best, log evidence -5.5 nats from the best.",
+        "two: 1.2 nats behind (-1.0 to 3.5), log evidence 0.0 nats from the best.",
+        "hidden: 2.0 nats behind (1.0 to 3.0).",
+        "ab: -3.00 to 1.00 kT over the 2 fits that the data do not reject, none of which has an "
+        "interval wider than 0.50.",
+    ]
+    mpra_compare._tell(ranked, ranges.assign(mechanisms=1))  # its own interval, and no range
+    assert "ab:" not in capsys.readouterr().out
+
+
+def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
+    out = str(tmp_path / "out")
+    assert mpra_simulate.main([specs[0], "-o", out, "--mutation_rate", "0.9"]) == 2
+    assert "error: mutation rate: 0.9 is out of range" in capsys.readouterr().err
+    assert mpra_compare.main([specs[0], specs[0], str(tmp_path / "none"), "-o", out]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert mpra_posterior.main([specs[0], str(assay), "-o", out, "--burn_in", "0"]) == 2
+    assert "burn_in: 0 is too few" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
+    assert "swept with --design only" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        mpra_simulate.main([specs[0], "-o", out, "--bins", "many"])
+    assert "not numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [mpra_simulate, mpra_posterior, mpra_compare])
+def test_seeds_are_whole_numbers(tmp_path, specs, assay, capsys, command):
+    data = [] if command is mpra_simulate else [str(assay)]
+    with pytest.raises(SystemExit) as stopped:
+        command.main([specs[0], *data, "-o", str(tmp_path / "out"), "--seed", "-1"])
+    assert stopped.value.code == 2
+    assert "'-1' is not a whole number of at least 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", ["-400", "0", "nan"])
-def test_a_sample_of_no_size_is_refused(folder, capsys, size):
-    arguments = [str(folder / "two.json"), str(folder / "data"), "-o", str(folder / "none")]
+def test_a_sample_of_no_size_is_refused(tmp_path, specs, assay, capsys, size):
+    out = tmp_path / "none"
     with pytest.raises(SystemExit) as stopped:
-        mpra_posterior.main([*arguments, "--effective", size])
+        mpra_posterior.main([specs[0], str(assay), "-o", str(out), "--effective", size])
     assert stopped.value.code == 2
     assert f"--effective: {size!r} is not a number above 0" in capsys.readouterr().err
-    assert not (folder / "none").exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("command", [mpra_posterior, mpra_compare, mpra_simulate])
@@ -124,3 +201,37 @@ def test_a_network_is_no_mechanism(repository, tmp_path, capsys, command):
     said = capsys.readouterr().err
     assert "akita_tiny.json: is a network, not a mechanism; akita_train.py takes it." in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["mpra_simulate", "mpra_posterior", "mpra_compare"])
+def test_help_needs_no_tensorflow(repository, command):
+    script = (
+        f"import sys; sys.argv = ['x', '--help']\n"
+        f"from akita_bayes.cli import {command}\n"
+        f"try: {command}.main()\n"
+        f"except SystemExit: pass\n"
+        f"sys.exit('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=repository, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "example:" in done.stdout
+
+
+def test_a_directory_of_something_else_is_kept(tmp_path, specs, assay, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "genome.fa").write_text(">chr1\nACGT\n")
+    assert mpra_simulate.main([specs[0], "-o", str(data), *SMALL]) == 2
+    assert "not empty, and no simulated assay" in capsys.readouterr().err
+    assert [path.name for path in data.iterdir()] == ["genome.fa"]
+    assert mpra_simulate.main([specs[0], "-o", str(assay), *SMALL, "--seed", "1"]) == 0
+
+
+@pytest.mark.parametrize("option", [("--bins", "2.5"), ("--reads", "1e3,inf"), ("--reads", "nan")])
+def test_bins_and_reads_are_whole_numbers(tmp_path, specs, capsys, option):
+    with pytest.raises(SystemExit) as stopped:
+        mpra_simulate.main([specs[0], "-o", str(tmp_path / "out"), "--design", *option])
+    assert stopped.value.code == 2
+    assert f"{option[1]!r} is not whole numbers" in capsys.readouterr().err

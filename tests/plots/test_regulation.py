@@ -1,12 +1,13 @@
 import io
 import itertools
 
+import matplotlib.colors
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes.plots import regulation, regulation_summary
+from akita_bayes.plots import regulation, regulation_compared, regulation_summary
 from akita_bayes.regulation import page
 
 MATRIX = np.array([[-1.0, 0, 0, 1], [0.5, 0.5, -1.5, 0.5], [0, 0, 0, 0]])
@@ -101,12 +102,37 @@ def test_comparison_draws_nats_behind_and_bits():
             "variational_error": [0.01, 0.01],
         }
     )
-    figure = regulation.comparison(table)
+    figure = regulation_compared.comparison(table)
     nats, bits = figure.axes
     np.testing.assert_allclose(nats.collections[0].get_segments()[1][:, 0], [5, 20])
     assert len(bits.containers) == 2
-    alone = regulation.comparison(table[[c for c in table if "bits" not in c]])
+    alone = regulation_compared.comparison(table[[c for c in table if "bits" not in c]])
     assert len(alone.axes) == 1
+
+
+def test_assumptions_have_a_panel_per_constant_and_pale_what_is_rejected():
+    constants = pd.DataFrame(
+        {
+            "mechanism": ["m", "m", "n", "n"],
+            "name": ["x", "y", "x", "y"],
+            "mean": [0.0, 5.0, 3.0, 6.0],
+            "lower": [-1.0, 4.0, 2.0, 5.0],
+            "upper": [2.0, 6.0, 4.0, 8.0],
+        }
+    )
+    ranges = pd.DataFrame({"name": ["x", "y"], "unit": "kT", "lower": [-1.0, 4], "upper": [2.0, 6]})
+    figure = regulation_compared.assumptions(constants, ranges, ["m"], truth={"y": 5.5, "z": 1.0})
+    x, y = figure.axes
+    assert (x.get_xlabel(), y.get_xlabel()) == ("x (kT)", "y (kT)")
+    assert [label.get_text() for label in x.get_yticklabels()] == ["m", "n"]
+    segments = [bars.get_segments()[0] for bars in x.collections]
+    np.testing.assert_allclose(segments, [[[-1, 0], [2, 0]], [[2, 1], [4, 1]]])
+    colours = [matplotlib.colors.to_hex(bars.get_color()[0]) for bars in x.collections]
+    assert colours == [regulation.COLOURS[0].lower(), regulation_compared.REJECTED.lower()]
+    (legend,) = figure.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["not rejected", "range of these", "rejected", "truth"]
+    assert [line.get_xdata()[0] for line in y.lines if line.get_label() == "truth"] == [5.5]
 
 
 def test_design_draws_one_line_per_setting_and_one_panel_per_term():
