@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes.cli import console, mpra_compare, mpra_posterior, mpra_simulate
+from akita_bayes.cli import console, mpra_compare, mpra_fit, mpra_posterior, mpra_simulate
 from akita_bayes.data import mpra_files
 
 SPEC = {
@@ -193,7 +193,7 @@ def test_a_sample_of_no_size_is_refused(tmp_path, specs, assay, capsys, size):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", [mpra_posterior, mpra_compare, mpra_simulate])
+@pytest.mark.parametrize("command", [mpra_posterior, mpra_compare, mpra_fit, mpra_simulate])
 def test_a_network_is_no_mechanism(repository, tmp_path, capsys, command):
     params = str(repository / "models" / "json" / "akita_tiny.json")
     data = [] if command is mpra_simulate else [str(tmp_path)]
