@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -84,20 +85,29 @@ def calibrate(
     if place.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
     groups = strata.log_spaced(place.bins, place.diagonal_offset, distances)
-    held_out = predictions(
-        model, data_dir, fit_split, draws=draws, seed=seed, head=head, advance=advance
+    drawn = functools.partial(
+        predictions, model, data_dir, draws=draws, seed=seed, head=head, advance=advance
     )
-    fitted = recalibration_.fit(held_out, groups, place.diagonal_offset)
-    tested = predictions(model, data_dir, split, draws=draws, seed=seed, head=head, advance=advance)
-    mended = on_disk(apply(each, fitted) for each in tested)
-    noise = fitted.aleatoric_sd(len(tested[0].mean))
-    stated = tested if noise is None else [each._replace(aleatoric_sd=noise) for each in tested]
+    fitted = recalibration_.fit(on_disk(drawn(fit_split)), groups, place.diagonal_offset)
+    noise = fitted.aleatoric_sd(place.target_length)
+    before, after = (calibration.Calibration(groups, len(fitted.epistemic)) for _ in range(2))
+
+    def judged() -> Iterator[Prediction]:
+        for stated in drawn(split):
+            mended = apply(stated, fitted)
+            if noise is not None:
+                stated = stated._replace(aleatoric_sd=noise)
+            for accumulator, each in ((before, stated), (after, mended)):
+                accumulator.update(each.target, each.mean, each.sd, each.mask)
+            yield mended
+
+    tested = on_disk(judged())
     return Report(
-        _summary(stated, groups, seed),
-        _summary(mended, groups, seed),
+        before.summary(seed=seed),
+        after.summary(seed=seed),
         fitted,
         head,
-        mended,
+        tested,
         _draws_of_first(model, data_dir, split, fitted, draws=draws, seed=seed, head=head),
         place.bin_width,
         place.diagonal_offset,
@@ -113,23 +123,8 @@ def predictions(
     seed: int = 0,
     head: str | int | None = None,
     advance: Callable[[int], None] = lambda windows: None,
-) -> list[Prediction]:
-    """Every window of a split, measured and predicted, as the model states itself.
-
-    The arrays lie on disk (`on_disk`).
-    """
-    return on_disk(_drawn(model, data_dir, split, draws, seed, head, advance))
-
-
-def _drawn(
-    model: Any,
-    data_dir: str | Path,
-    split: str,
-    draws: int,
-    seed: int,
-    head: str | int | None,
-    advance: Callable[[int], None],
 ) -> Iterator[Prediction]:
+    """Yields every window of a split, measured and predicted, as the model states itself."""
     size = predict.batch_size(model.spec.model.seq_length)
     for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
         stated = posterior.sample_posterior(
@@ -172,13 +167,6 @@ def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:
     learned = prediction.aleatoric_sd if fitted.noise is None else None
     epistemic, aleatoric = fitted.apply(prediction.epistemic_sd, learned)
     return prediction._replace(epistemic_sd=epistemic, aleatoric_sd=aleatoric)
-
-
-def _summary(found: list[Prediction], groups: strata.Strata, seed: int) -> dict[str, Any]:
-    accumulator = calibration.Calibration(groups, found[0].mean.shape[-1])
-    for each in found:
-        accumulator.update(each.target, each.mean, each.sd, each.mask)
-    return accumulator.summary(seed=seed)
 
 
 def _draws_of_first(
