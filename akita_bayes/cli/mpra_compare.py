@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out = Path(options.out_dir)
         for name, rows in (("comparison", ranked), ("constants", constants), ("ranges", ranges)):
             with files.atomic(out / f"{name}.tsv") as path:
-                rows.to_csv(path, sep="\t", index=False, float_format="%.6g")
+                rows.to_csv(path, sep="\t", index=False, float_format="%.9g")
         save(plots.comparison(ranked), out / "comparison.png")
         if len(ranges):
             truth = mpra_files.constants(options.data)

@@ -108,7 +108,23 @@ def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     assert changed.measurement.kind == "spline_bins"
     assert changed.measurement.read_out == "log_activity"
     assert [term.base_prior.sd for term in changed.terms.values() if term.site] == [5.0, 5.0]
-    assert states.load(folder / "runs/lac/fit_log/params.json") == changed
+
+
+def test_assumptions_are_fitted_judged_and_united(ran):
+    folder, _ = ran
+    found = {
+        name: pd.read_csv(folder / f"runs/lac/assumed/{name}.tsv", sep="\t")
+        for name in ("comparison", "constants", "ranges")
+    }
+    evidence = found["comparison"].set_index("name")["log_evidence"]
+    hidden = [name for name in evidence.index if evidence.isna()[name]]
+    assert sorted(hidden) == ["lac", "lac, wide priors"]
+    assert len(evidence) == 6
+    assert set(found["constants"].groupby("name").size()) == {6}
+    for row in found["ranges"].to_dict("records"):
+        of_all = found["constants"].query("name == @row['name']")
+        assert of_all["lower"].min() <= row["lower"] < row["upper"] <= of_all["upper"].max()
+        assert row["widest"] <= row["upper"] - row["lower"] + 1e-6  # of nine digits
 
 
 def test_the_sweep_has_the_columns_that_the_page_speaks_of(ran):
