@@ -127,3 +127,8 @@ class Measurement(Frozen):
     relative: bool = False
     leave_out: tuple[str, ...] = ()
     weight_prior: Normal = Normal(sd=3.0)
+
+    @property
+    def has_hidden_units(self) -> bool:
+        """Whether many equal optima come from hidden units that can trade places."""
+        return self.kind in ("bins", "monotone_bins")

@@ -1,6 +1,7 @@
 """Samples the posterior of a regulatory mechanism: NUTS, Laplace and the bootstrap side by side.
 
-Writes posterior.json (every constant with its 95 % interval in kT and kcal/mol, by each method;
+Bins with hidden units are sampled as smooth curves of the odds of activity or of their logarithm,
+whichever has more evidence. Writes posterior.json (every constant with its 95 % interval in kT and kcal/mol, by each method;
 convergence), posterior.tsv (every energy: mean, interval, R-hat, effective sample size), draws.npz,
 summary.png, chains.png and intervals.png.
 """
@@ -152,6 +153,15 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+    chosen, *others = sorted(found.read_outs, key=lambda label: -found.read_outs[label]) or [""]
+    for other in others:
+        behind = found.read_outs[chosen] - found.read_outs[other]
+        say(
+            f"p(bin) as smooth curves of the {chosen}: {behind:.1f} nats more evidence than of the "
+            f"{other}.",
+            highlight=False,
+            soft_wrap=True,
+        )
     told = summary["convergence"]
     say(
         f"{'Converged' if told['converged'] else 'Not converged'}: largest R-hat "

@@ -82,13 +82,12 @@ def _read_outs(mechanism: states.Mechanism) -> dict[str, declarations.Measuremen
         return {f"{name}, {other}": declared.model_copy(update={"kind": other})}
     if not declared.kind.endswith("bins"):
         return {}
-    seen = "odds" if mechanism.levels else "activity"
-    found = {}
-    for label, read_out in ((seen, "activity"), (f"log {seen}", "log_activity")):
-        measurement = declared.model_copy(update={"read_out": read_out})
-        seen_so = mechanism.model_copy(update={"measurement": measurement})
-        found[f"{name}, {label}"] = posterior.smooth(seen_so).measurement
-    return {label: made for label, made in found.items() if made != declared}
+    curves = posterior.curves(mechanism).items()
+    return {
+        f"{name}, {label}": made.measurement
+        for label, made in curves
+        if made.measurement != declared
+    }
 
 
 def _widened(mechanism: states.Mechanism) -> states.Mechanism:

@@ -41,7 +41,7 @@ class Judged(NamedTuple):
 def judge(fit: fitting.Fit) -> Judged:
     """Scores a fit on the test sequences of its split, and its evidence on all sequences."""
     evidence = None
-    if fit.mechanism.measurement.kind not in ("bins", "monotone_bins"):
+    if not fit.mechanism.measurement.has_hidden_units:
         gaussian = laplace.laplace(fit.likelihood, fit.theta)
         evidence = modes.log_evidence(fit.likelihood, gaussian)
     unseen = likelihoods.Likelihood(

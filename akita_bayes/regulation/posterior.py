@@ -190,6 +190,25 @@ def sample(
     )
 
 
+def curves(mechanism: states.Mechanism, *, knots: int | None = None) -> dict[str, states.Mechanism]:
+    """The mechanism with bins as smooth curves of the odds of activity, and of their logarithm.
+
+    Of activity itself, where it has no odds. A curve that is smooth in one has to bend in the
+    other, so the evidence tells them apart where held-out sequences do not.
+
+    Args:
+        mechanism: Its measurement has bins.
+        knots: As for `smooth`.
+    """
+    seen = "odds" if mechanism.levels else "activity"
+    found = {}
+    for label, read_out in ((seen, "activity"), (f"log {seen}", "log_activity")):
+        measurement = mechanism.measurement.model_copy(update={"read_out": read_out})
+        other = mechanism.model_copy(update={"measurement": measurement})
+        found[label] = smooth(other, knots=knots)
+    return found
+
+
 def smooth(mechanism: states.Mechanism, *, knots: int | None = None) -> states.Mechanism:
     """The mechanism with its bins as splines, and relative, which a sampler can explore.
 

@@ -24,6 +24,8 @@ class PosteriorRun(NamedTuple):
         posterior: The draws of NUTS.
         bootstrap: Refits of weighted sequences; None when none were asked for.
         modes: The different modes that fits have found, that of most evidence first.
+        read_outs: Log evidence, in nats, of what smooth bins may see, by name; the sampled one has
+            the most. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
@@ -31,6 +33,7 @@ class PosteriorRun(NamedTuple):
     posterior: posterior.Posterior
     bootstrap: laplace.Bootstrap | None
     modes: tuple[modes.Mode, ...]
+    read_outs: dict[str, float]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Means and intervals of the same parameters by method."""
@@ -62,6 +65,7 @@ class PosteriorRun(NamedTuple):
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
+            "read_outs": self.read_outs,
             "energies": methods,
             "bootstrap": None
             if self.bootstrap is None
@@ -96,6 +100,27 @@ class PosteriorRun(NamedTuple):
         }
 
 
+class _Optimum(NamedTuple):
+    """Where a fit ended, with the evidence that it gives."""
+
+    fit: fitting.Fit
+    gaussian: laplace.Laplace
+    log_evidence: float
+
+
+def _optimum(mechanism: states.Mechanism, table: mpra.Table, *, starts: int, seed: int) -> _Optimum:
+    fit = fitting.fit(mechanism, table, starts=starts, seed=seed)
+    gaussian = laplace.laplace(fit.likelihood, fit.theta)
+    return _Optimum(fit, gaussian, modes.log_evidence(fit.likelihood, gaussian))
+
+
+def _candidates(mechanism: states.Mechanism, knots: int | None) -> dict[str, states.Mechanism]:
+    """What may be sampled, by the read-out; by "" where there is no choice."""
+    if mechanism.measurement.has_hidden_units:
+        return posterior.curves(mechanism, knots=knots)
+    return {"": posterior.smooth(mechanism, knots=knots)}
+
+
 def sample_posterior(
     mechanism: states.Mechanism | str | Path,
     data: mpra.Table | str | Path,
@@ -114,12 +139,14 @@ def sample_posterior(
     """The posterior of a mechanism on all sequences of a table.
 
     Args:
-        mechanism: What is declared, or its JSON file; bins are held as splines
-            (`posterior.smooth`).
+        mechanism: What is declared, or its JSON file. Bins with hidden units are sampled as smooth
+            curves of whichever `posterior.curves` has more evidence; splines as `posterior.smooth`
+            holds them.
         data: A table, or a directory or file of one.
         knots: Of the splines; None for those that the mechanism declares, or 16.
-        optima: Fits with starts and splits of their own. Chains start in turn from the different
-            modes that these end in and that hold a share of the posterior: often one.
+        optima: Fits of what is sampled, with starts and splits of their own. Chains start in turn
+            from the different modes that these end in and that hold a share of the posterior: often
+            one.
         starts: Random starts of each fit.
         chains: Of the sampler.
         burn_in: Draws thrown away.
@@ -147,16 +174,17 @@ def sample_posterior(
     if not isinstance(mechanism, (states.Thermodynamic, states.Kinetic)):
         mechanism = states.load(mechanism)
     table = data if isinstance(data, mpra.Table) else mpra_files.read(data)
-    smooth = posterior.smooth(mechanism, knots=knots)
-    fits = [
-        fitting.fit(smooth, table, starts=starts, seed=seed + number) for number in range(optima)
-    ]
-    gaussians = [laplace.laplace(fit.likelihood, fit.theta) for fit in fits]
-    evidence = [
-        modes.log_evidence(each.likelihood, at) for each, at in zip(fits, gaussians, strict=True)
-    ]
-    fit = fits[int(np.argmax(evidence))]
-    found = modes.distinct(gaussians, evidence)
+    candidates = _candidates(mechanism, knots)
+    tried = {
+        label: _optimum(each, table, starts=starts, seed=seed) for label, each in candidates.items()
+    }
+    chosen = max(tried, key=lambda label: tried[label].log_evidence)
+    reached = [tried[chosen]]
+    for number in range(1, optima):
+        reached.append(_optimum(candidates[chosen], table, starts=starts, seed=seed + number))
+    evidence = [each.log_evidence for each in reached]
+    fit = reached[int(np.argmax(evidence))].fit
+    found = modes.distinct([each.gaussian for each in reached], evidence)
     starting = modes.where_chains_start(found)
     logger.info(
         "Log evidence of the modes that %d fits found: %s nats. Modes that start chains: %d.",
@@ -178,4 +206,5 @@ def sample_posterior(
     gaussian, refits = found[0].gaussian, None
     if replicates:
         refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates, seed=seed)
-    return PosteriorRun(fit, gaussian, draws, refits, found)
+    read_outs = {label: each.log_evidence for label, each in tried.items() if label}
+    return PosteriorRun(fit, gaussian, draws, refits, found, read_outs)

@@ -103,9 +103,14 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert np.isfinite(draws["log_density"]).all()
     (mode,) = written["convergence"]["modes"]
     assert (mode["fits"], mode["chains"]) == (1, 2)
-    assert np.isfinite(mode["log_evidence"])
+    assert set(written["read_outs"]) == {"odds", "log odds"}
+    np.testing.assert_allclose(max(written["read_outs"].values()), mode["log_evidence"])
     said = capsys.readouterr().out
     assert "kcal/mol" in said
+    more = written["read_outs"]["log odds"] - written["read_outs"]["odds"]
+    assert more > 0  # the gates of the simulation lie on the logarithm
+    told = f"smooth curves of the log odds: {more:.1f} nats more evidence than of the odds."
+    assert told in said
     (told,) = (line for line in said.splitlines() if "R-hat" in line)
     assert told.startswith("Not converged: largest R-hat")
     assert told.endswith(" s.")  # though longer than a screen is wide
