@@ -1,9 +1,9 @@
 """Samples the posterior of a regulatory mechanism: NUTS, Laplace and the bootstrap side by side.
 
 Bins with hidden units are sampled as smooth curves of the odds of activity or of their logarithm,
-whichever has more evidence. Writes posterior.json (every constant with its 95 % interval in kT and kcal/mol, by each method;
-convergence), posterior.tsv (every energy: mean, interval, R-hat, effective sample size), draws.npz,
-summary.png, chains.png and intervals.png.
+whichever has more evidence. Writes posterior.json (every constant with its 95 % interval in kT and
+kcal/mol, by each method; convergence), posterior.tsv (every energy: mean, interval, R-hat,
+effective sample size), draws.npz, summary.png, chains.png and intervals.png.
 """
 
 import argparse
