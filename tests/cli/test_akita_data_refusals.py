@@ -128,8 +128,8 @@ def occupied_and_only_windows(folder):
     return ["--split_test"]
 
 
-def gzipped_blacklist(folder):
-    (folder / "blacklist.bed.gz").write_bytes(gzip.compress(b"chr1\t0\t100\n"))
+def cut_blacklist(folder):
+    (folder / "blacklist.bed.gz").write_bytes(gzip.compress(b"chr1\t0\t100\n" * 9)[:-9])
     return ["-b", str(folder / "blacklist.bed.gz")]
 
 
@@ -199,8 +199,8 @@ def everything_filtered(folder):
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
         (occupied_and_only_windows, "out: not empty; choose another directory."),
-        (gzipped_blacklist, "blacklist.bed.gz: not a text file; a compressed BED file must be"),
-        (binary_gaps, "gaps.bed: not a text file"),
+        (cut_blacklist, "blacklist.bed.gz: the archive is damaged or was cut short"),
+        (binary_gaps, "gaps.bed: not a text, plain or gzipped; give a BED file"),
         (binary_expected, "a.expected: not a tab-separated table"),
         (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
         (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
