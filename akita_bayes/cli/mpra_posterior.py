@@ -7,10 +7,9 @@ effective sample size), draws.npz, summary.png, chains.png and intervals.png.
 """
 
 import argparse
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files
 from akita_bayes.cli import console
@@ -69,12 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes.data import mpra_files
-        from akita_bayes.regulation import nuts, posterior_run
+        from akita_bayes.regulation import posterior_run
 
-        # The two halves of the burn-in, and the draws, are made in whole chunks.
-        parts = (options.burn_in / 2, options.burn_in / 2, options.most_draws)
-        total = sum(math.ceil(part / nuts.CHUNK) * nuts.CHUNK for part in parts)
-        with console.progress("draws", total) as advance:
+        with console.progress("draws") as advance:
             found = posterior_run.sample_posterior(
                 options.params,
                 options.data,
@@ -114,14 +110,14 @@ def write(
     with files.atomic(out / "posterior.tsv") as path:
         found.posterior.table().to_csv(path, sep="\t", index=False, float_format="%.6g")
     parameters = found.fit.parameters
+    arrays: dict[str, Any] = {}
+    for number, each in enumerate(found.sampled, start=1):
+        which = "" if number == 1 else f"_mode_{number}"
+        arrays[f"theta{which}"] = parameters.natural(each.theta).astype(np.float32)
+        arrays[f"log_density{which}"] = each.log_density
+    arrays |= {"names": np.array(parameters.names), "units": np.array(parameters.units)}
     with files.atomic(out / "draws.npz") as path:
-        np.savez_compressed(
-            path,
-            theta=parameters.natural(found.posterior.theta).astype(np.float32),
-            names=np.array(parameters.names),
-            units=np.array(parameters.units),
-            log_density=found.posterior.log_density,
-        )
+        np.savez_compressed(path, **arrays)
     values = posterior.physical(parameters, found.posterior.theta)
     constants = [name for name in values if "," not in name]
     draws = {name: values[name] for name in constants}
@@ -172,13 +168,23 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for mode in told["modes"]:
+    for number, mode in enumerate(summary["modes"], start=1):
+        what = "sampled" if mode["sampled"] else "too little evidence to be sampled"
         say(
-            f"Mode found by {mode['fits']} of the fits, log evidence {mode['log_evidence']:.1f}: "
-            f"{mode['chains']} chains started there.",
+            f"Mode {number}, found by {mode['fits']} of the fits, log evidence "
+            f"{mode['log_evidence']:.1f}: {what}.",
             highlight=False,
             soft_wrap=True,
         )
+    if len(found.sampled) > 1:
+        for name, row in summary["ranges"].items():
+            say(
+                f"{name} is {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
+                f"{len(found.sampled)} modes, between which no chain passes and whose evidence is "
+                "not told to a few nats: report all of it.",
+                highlight=False,
+                soft_wrap=True,
+            )
     if summary["bootstrap"] is not None:
         say(
             f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.",

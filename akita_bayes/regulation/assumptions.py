@@ -36,7 +36,10 @@ def alternatives(mechanism: states.Mechanism) -> list[states.Mechanism]:
         mechanism.model_copy(update={"name": name, "measurement": measurement})
         for name, measurement in measured.items()
     ]
-    return found + [_widened(each) for each in found]
+    wide = [
+        widened(each).model_copy(update={"name": f"{each.name}, wide priors"}) for each in found
+    ]
+    return found + wide
 
 
 def supported(ranked: pd.DataFrame) -> list[str]:
@@ -90,10 +93,11 @@ def _read_outs(mechanism: states.Mechanism) -> dict[str, declarations.Measuremen
     }
 
 
-def _widened(mechanism: states.Mechanism) -> states.Mechanism:
+def widened(mechanism: states.Mechanism) -> states.Mechanism:
+    """The same with priors of the bases `WIDER` times as wide."""
     kind = "energies" if isinstance(mechanism, states.Thermodynamic) else "rates"
     terms = {}
     for name, term in getattr(mechanism, kind).items():
         prior = term.base_prior.model_copy(update={"sd": WIDER * term.base_prior.sd})
         terms[name] = term.model_copy(update={"base_prior": prior})
-    return mechanism.model_copy(update={"name": f"{mechanism.name}, wide priors", kind: terms})
+    return mechanism.model_copy(update={kind: terms})

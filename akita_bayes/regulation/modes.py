@@ -1,4 +1,4 @@
-"""The modes of a posterior that fits have found, and which of them start chains.
+"""The modes of a posterior that fits have found, and which of them are sampled.
 
 A mode is weighed by Laplace's evidence under the prior that is sampled (`hierarchy`), which is not
 that of the fit: a higher optimum may be a narrower one and hold less of the posterior.
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes.regulation import hierarchy, laplace
+from akita_bayes.regulation import ascent, hierarchy, laplace
 from akita_bayes.regulation import likelihood as likelihoods
 
 NEAR = 7.0
-"""Nats of evidence below the best at which a mode starts no chain: it holds less than a thousandth
-of the posterior, and a chain may take long to find out of it."""
+"""Nats of evidence below the best at which a mode is left out: it holds less than a thousandth of
+the posterior, or, since the evidence is good to a few nats, not much of it."""
 SAME = 1.0
 """Standard deviations by which two optima of one mode differ at the most: half a nat."""
 
@@ -34,11 +34,26 @@ class Mode(NamedTuple):
     fits: int
 
 
-def log_evidence(likelihood: likelihoods.Likelihood, gaussian: laplace.Laplace) -> float:
-    """Laplace's log evidence of a mode, with the sampler's prior in place of the fit's, in nats."""
-    fixed = float(likelihood.log_prior(gaussian.mode))
-    shared = float(hierarchy.log_prior(likelihood.parameters, gaussian.mode[None])[0])
-    return gaussian.log_evidence - fixed + shared
+def log_evidence(likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]) -> float:
+    """Laplace's log evidence of the mode near a fit, under the prior that is sampled, in nats.
+
+    One Newton step from the fit, with the scale of each site as it has it; good to a few nats
+    where hundreds of parameters are no Gaussian.
+
+    Args:
+        likelihood: Of all sequences.
+        theta: [D].
+    """
+    parameters = likelihood.parameters
+    sd, fixed = hierarchy.drawn_sd(parameters, theta[None]), parameters.prior_sd
+    root = ascent.root_of(hierarchy.precision(likelihood, theta[None]), sd)
+    gradient = likelihood.value_and_gradient(theta[None]).gradient[0]
+    gradient += (theta - parameters.prior_mean) * (fixed**-2.0 - sd**-2.0)
+    value = float(likelihood.log_likelihood(theta))
+    value += float(hierarchy.log_prior(parameters, theta[None])[0])
+    value += 0.5 * float(np.sum((root.T @ gradient) ** 2))
+    value += np.linalg.slogdet(root / sd[:, None])[1] + np.log(sd).sum()
+    return float(value + len(theta) / 2 * np.log(2 * np.pi))
 
 
 def distinct(gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]) -> tuple[Mode, ...]:
@@ -55,14 +70,6 @@ def distinct(gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]) ->
     return tuple(modes)
 
 
-def where_chains_start(modes: Sequence[Mode]) -> NDArray[np.float64]:
-    """Modes that hold a share of the posterior, that of most evidence first. [M, D]."""
-    best = modes[0].log_evidence
-    return np.array([mode.gaussian.mode for mode in modes if mode.log_evidence > best - NEAR])
-
-
-def chains(modes: Sequence[Mode], number: int) -> list[int]:
-    """How many of so many chains start at each mode, which they take in turn."""
-    starting = len(where_chains_start(modes))
-    turns = np.bincount(np.arange(number) % starting, minlength=len(modes))
-    return [int(count) for count in turns]
+def near(modes: Sequence[Mode]) -> tuple[Mode, ...]:
+    """Modes that may hold a share of the posterior, that of most evidence first."""
+    return tuple(mode for mode in modes if mode.log_evidence > modes[0].log_evidence - NEAR)

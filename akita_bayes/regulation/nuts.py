@@ -8,7 +8,6 @@ thread of its own in one XLA program (a batch of chains would take the steps of 
 trajectory with all).
 """
 
-import os
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
-from akita_bayes.regulation import ascent, curvature, hierarchy
+from akita_bayes.regulation import ascent, hierarchy
 from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
 
@@ -145,44 +144,18 @@ class Run:
         """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
         ends, spread = draws[:, -1], -(-POINTS // len(draws))
         some = draws[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
-        measured = precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
+        measured = hierarchy.precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
         self._root = ascent.root_of(measured, self._prior_sd)
         return np.asarray(np.linalg.solve(self._root, (ends - self._mode).T).T, np.float64)
 
 
-def precision(
-    likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean over thetas [S, D] of the negative Hessian, with the scale of each site as drawn.
-
-    The mode of a posterior of hundreds of parameters lies far from its draws, and where a ridge is
-    curved so does its curvature; that of a few draws fits the rest better.
-    """
-    parameters = likelihood.parameters
-    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        hessians = list(threads.map(curvature.Hessian(likelihood), thetas))
-    found = -np.mean(hessians, axis=0)
-    found -= np.diag(parameters.prior_sd**-2.0)
-    variance = parameters.prior_sd**2
-    for block in parameters.blocks:
-        if block.part in hierarchy.PARTS:
-            variance[block.start : block.stop] = (thetas[:, block.start : block.stop] ** 2).mean()
-    return found + np.diag(1 / variance)
-
-
-def begin_at(
-    gaussian: gaussians.Laplace, starts: NDArray | None, chains: int, seed: int
-) -> NDArray[np.float64]:
-    """Each chain at one of the modes in turn, off it by more than the posterior is wide. [C, D].
+def begin(size: int, chains: int, seed: int) -> NDArray[np.float64]:
+    """Starts around a mode, farther off it than draws of Laplace's Gaussian are. [C, D].
 
     R-hat tells chains that have not forgotten their starts only if these lie farther apart than
-    draws do (Gelman and Rubin 1992). Refits of a bootstrap would not: along what the prior holds,
-    which is where chains are slow, they hardly differ.
+    draws do (Gelman and Rubin 1992).
     """
-    near = gaussian.mode[None] if starts is None else starts
-    z = np.linalg.solve(gaussian.root, (near - gaussian.mode).T).T
-    z = z[np.arange(chains) % len(z)]
-    return z + SPREAD * np.random.default_rng(seed).standard_normal(z.shape)
+    return SPREAD * np.random.default_rng(seed).standard_normal((chains, size))
 
 
 def _trace(_: Any, results: Any) -> tuple:

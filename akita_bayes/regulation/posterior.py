@@ -138,7 +138,6 @@ def sample(
     likelihood: likelihoods.Likelihood,
     gaussian: gaussians.Laplace,
     *,
-    starts: NDArray[np.float64] | None = None,
     chains: int = 4,
     burn_in: int = 400,
     effective: float = EFFECTIVE,
@@ -152,9 +151,8 @@ def sample(
 
     Args:
         likelihood: Gives the log-posterior; per-sequence arithmetic may be float32.
-        gaussian: Laplace's approximation at the best optimum; its covariance preconditions.
-        starts: [n, D] modes, n <= C; each chain starts around one of them in turn, spread wider
-            than the posterior is (`nuts.begin_at`). Only that of `gaussian` when None.
+        gaussian: Laplace's approximation at a mode, around which chains start (`nuts.begin`); its
+            covariance preconditions.
         chains: Number C of chains.
         burn_in: Draws thrown away. After the first half the coordinates take the curvature where
             the chains have come to; the step size is adapted in both halves.
@@ -168,7 +166,7 @@ def sample(
     """
     began = time.perf_counter()
     run = nuts.Run(likelihood, gaussian, burn_in // 2, target_acceptance, max_tree_depth, seed)
-    z = nuts.begin_at(gaussian, starts, chains, seed)
+    z = nuts.begin(len(gaussian.mode), chains, seed)
     tell = report or (lambda steps, note: None)
     run.warm_up(run.reshape(run.warm_up(z, tell)), tell)
     kept: list[nuts.Chunk] = []

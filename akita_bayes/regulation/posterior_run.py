@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra, mpra_files
-from akita_bayes.regulation import fitting, laplace, modes, posterior
+from akita_bayes.regulation import assumptions, fitting, laplace, modes, nuts, posterior
 
 logger = logging.getLogger(__name__)
 
@@ -20,53 +19,53 @@ class PosteriorRun(NamedTuple):
 
     Attributes:
         fit: That of the mode of most evidence, fitted to train and validation.
-        gaussian: Laplace's approximation on all sequences.
-        posterior: The draws of NUTS.
-        bootstrap: Refits of weighted sequences; None when none were asked for.
         modes: The different modes that fits have found, that of most evidence first.
+        sampled: The draws of NUTS around each of the modes that may hold a share of the posterior,
+            in the same order.
+        bootstrap: Refits of weighted sequences; None when none were asked for.
         read_outs: Log evidence, in nats, of what smooth bins may see, by name; the sampled one has
             the most. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
-    gaussian: laplace.Laplace
-    posterior: posterior.Posterior
-    bootstrap: laplace.Bootstrap | None
     modes: tuple[modes.Mode, ...]
+    sampled: tuple[posterior.Posterior, ...]
+    bootstrap: laplace.Bootstrap | None
     read_outs: dict[str, float]
 
+    @property
+    def posterior(self) -> posterior.Posterior:
+        """The draws around the mode of most evidence."""
+        return self.sampled[0]
+
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Means and intervals of the same parameters by method."""
+        """Means and intervals of the same parameters by method, and of NUTS by mode."""
         parameters = self.fit.parameters
-        drawn = self.gaussian.draws(4000, seed=0)[None]
-        found = {
-            "NUTS": self.posterior.table(),
-            "Laplace": posterior.summarise(parameters, drawn),
-        }
+        drawn = self.modes[0].gaussian.draws(4000, seed=0)[None]
+        found = {"NUTS": self.posterior.table()}
+        for number, other in enumerate(self.sampled[1:], start=2):
+            found[f"NUTS, mode {number}"] = other.table()
+        found["Laplace"] = posterior.summarise(parameters, drawn)
         if self.bootstrap is not None and len(self.bootstrap.theta):
             found["bootstrap"] = posterior.summarise(parameters, self.bootstrap.theta[None])
         return found
 
+    def ranges(self) -> pd.DataFrame:
+        """Union of the intervals of all sampled modes: name, unit, lower, upper (and in kcal)."""
+        rows = pd.concat([each.table() for each in self.sampled])
+        ends = {"lower": "min", "upper": "max", "lower_kcal": "min", "upper_kcal": "max"}
+        return rows.groupby(["name", "unit"], sort=False).agg(ends).reset_index()
+
     def summary(self) -> dict[str, Any]:
         """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
-        methods = {}
-        for label, table in self.tables().items():
-            constants = table[~table["name"].str.contains(",")].drop(
-                columns=["r_hat", "ess"], errors="ignore"
-            )
-            methods[label] = {
-                row.pop("name"): {
-                    key: None if value != value else value for key, value in row.items()
-                }
-                for row in constants.to_dict("records")
-            }
-        table = self.posterior.table()
-        chains = self.posterior.theta.shape[0]
+        sampled = [each.table() for each in self.sampled]
+        draws = [each.theta.shape for each in self.sampled]
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
             "read_outs": self.read_outs,
-            "energies": methods,
+            "energies": {label: _constants(table) for label, table in self.tables().items()},
+            "ranges": _constants(self.ranges()),
             "bootstrap": None
             if self.bootstrap is None
             else {
@@ -74,30 +73,36 @@ class PosteriorRun(NamedTuple):
                 "share_converged": self.bootstrap.converged,
             },
             "convergence": {
-                "converged": self.posterior.converged,
-                "energies": len(table),
-                "largest_r_hat": float(table["r_hat"].max()),
-                "least_effective_sample_size": float(table["ess"].min()),
-                "chains": chains,
-                "draws_per_chain": self.posterior.theta.shape[1],
-                "divergent": self.posterior.divergent,
-                "acceptance": self.posterior.accepted,
-                "gradients_per_draw": self.posterior.leapfrogs,
-                "step_size": self.posterior.step_size,
-                "modes": [
-                    {
-                        "log_density": mode.gaussian.log_density,
-                        "log_evidence": mode.log_evidence,
-                        "fits": mode.fits,
-                        "chains": started,
-                    }
-                    for mode, started in zip(
-                        self.modes, modes.chains(self.modes, chains), strict=True
-                    )
-                ],
-                "seconds": self.posterior.seconds,
+                "converged": all(each.converged for each in self.sampled),
+                "energies": len(sampled[0]),
+                "largest_r_hat": max(float(table["r_hat"].max()) for table in sampled),
+                "least_effective_sample_size": min(float(table["ess"].min()) for table in sampled),
+                "chains": sum(chains for chains, _, _ in draws),
+                "draws_per_chain": [number for _, number, _ in draws],
+                "divergent": max(each.divergent for each in self.sampled),
+                "acceptance": [each.accepted for each in self.sampled],
+                "gradients_per_draw": [each.leapfrogs for each in self.sampled],
+                "step_size": [each.step_size for each in self.sampled],
+                "seconds": sum(each.seconds for each in self.sampled),
             },
+            "modes": [
+                {
+                    "log_density": mode.gaussian.log_density,
+                    "log_evidence": mode.log_evidence,
+                    "fits": mode.fits,
+                    "sampled": number < len(self.sampled),
+                }
+                for number, mode in enumerate(self.modes)
+            ],
         }
+
+
+def _constants(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    rows = table[~table["name"].str.contains(",")].drop(columns=["r_hat", "ess"], errors="ignore")
+    return {
+        row.pop("name"): {key: None if value != value else value for key, value in row.items()}
+        for row in rows.to_dict("records")
+    }
 
 
 class _Optimum(NamedTuple):
@@ -108,10 +113,23 @@ class _Optimum(NamedTuple):
     log_evidence: float
 
 
-def _optimum(mechanism: states.Mechanism, table: mpra.Table, *, starts: int, seed: int) -> _Optimum:
-    fit = fitting.fit(mechanism, table, starts=starts, seed=seed)
-    gaussian = laplace.laplace(fit.likelihood, fit.theta)
-    return _Optimum(fit, gaussian, modes.log_evidence(fit.likelihood, gaussian))
+def _optima(
+    mechanism: states.Mechanism, table: mpra.Table, *, number: int, starts: int, seed: int
+) -> list[_Optimum]:
+    """Fits with the declared priors of bases and with wider ones, in turn.
+
+    A narrow prior has its optimum where scales are small, though the posterior, in which scales
+    are not known, may have another mode where they are larger.
+    """
+    found: list[_Optimum] = []
+    for turn in range(number):
+        tried = assumptions.widened(mechanism) if turn % 2 else mechanism
+        fit = fitting.fit(tried, table, starts=starts, seed=seed + turn)
+        gaussian = laplace.laplace(fit.likelihood, fit.theta)
+        declared = found[0].fit.likelihood if found else fit.likelihood
+        evidence = modes.log_evidence(declared, gaussian.mode)
+        found.append(_Optimum(fit, gaussian, evidence))
+    return found
 
 
 def _candidates(mechanism: states.Mechanism, knots: int | None) -> dict[str, states.Mechanism]:
@@ -144,18 +162,19 @@ def sample_posterior(
             holds them.
         data: A table, or a directory or file of one.
         knots: Of the splines; None for those that the mechanism declares, or 16.
-        optima: Fits of what is sampled, with starts and splits of their own. Chains start in turn
-            from the different modes that these end in and that hold a share of the posterior: often
-            one.
+        optima: Fits of every read-out that may be sampled, with starts and splits of their own,
+            every second with wider priors of the bases. Each of the different modes that these end
+            in and that may hold a share of the posterior is sampled by itself: often one.
         starts: Random starts of each fit.
-        chains: Of the sampler.
+        chains: Of the sampler, around each mode.
         burn_in: Draws thrown away.
         effective: Effective draws of the centre and of both ends of every interval at which to
             stop, once R-hat allows it.
         most_draws: Draws per chain at which to stop all the same.
         replicates: Refits of the bootstrap; 0 for none.
         seed: Of everything.
-        report: Called as report(steps, note=...) while sampling.
+        report: Called as report(0, total=...) before sampling, the most draws that are made, and as
+            report(steps, note=...) while sampling.
 
     Raises:
         SpecError: The mechanism is not one, or a number of fits, chains, draws or
@@ -174,37 +193,46 @@ def sample_posterior(
     if not isinstance(mechanism, (states.Thermodynamic, states.Kinetic)):
         mechanism = states.load(mechanism)
     table = data if isinstance(data, mpra.Table) else mpra_files.read(data)
-    candidates = _candidates(mechanism, knots)
-    tried = {
-        label: _optimum(each, table, starts=starts, seed=seed) for label, each in candidates.items()
+    reached = {
+        label: _optima(each, table, number=optima, starts=starts, seed=seed)
+        for label, each in _candidates(mechanism, knots).items()
     }
-    chosen = max(tried, key=lambda label: tried[label].log_evidence)
-    reached = [tried[chosen]]
-    for number in range(1, optima):
-        reached.append(_optimum(candidates[chosen], table, starts=starts, seed=seed + number))
-    evidence = [each.log_evidence for each in reached]
-    fit = reached[int(np.argmax(evidence))].fit
-    found = modes.distinct([each.gaussian for each in reached], evidence)
-    starting = modes.where_chains_start(found)
+    best = {
+        label: max(found, key=lambda each: each.log_evidence) for label, found in reached.items()
+    }
+    chosen = max(best, key=lambda label: best[label].log_evidence)
+    likelihood, top = reached[chosen][0].fit.likelihood, best[chosen]
+    found = modes.distinct(
+        [each.gaussian for each in reached[chosen]], [each.log_evidence for each in reached[chosen]]
+    )
+    near = modes.near(found)
     logger.info(
-        "Log evidence of the modes that %d fits found: %s nats. Modes that start chains: %d.",
+        "Log evidence of the modes that %d fits found: %s nats. Modes that are sampled: %d.",
         optima,
         ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
-        len(starting),
+        len(near),
     )
-    draws = posterior.sample(
-        fit.likelihood,
-        found[0].gaussian,
-        starts=starting,
-        chains=chains,
-        burn_in=burn_in,
-        effective=effective,
-        most_draws=most_draws,
-        seed=seed,
-        report=report,
-    )
-    gaussian, refits = found[0].gaussian, None
+    if report is not None:
+        parts = (burn_in // 2, burn_in // 2, most_draws)
+        each = sum(-(-part // nuts.CHUNK) * nuts.CHUNK for part in parts)
+        report(0, total=len(near) * each)
+    draws = [
+        posterior.sample(
+            likelihood,
+            mode.gaussian,
+            chains=chains,
+            burn_in=burn_in,
+            effective=effective,
+            most_draws=most_draws,
+            seed=seed,
+            report=report,
+        )
+        for mode in near
+    ]
+    refits = None
     if replicates:
-        refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates, seed=seed)
-    read_outs = {label: each.log_evidence for label, each in tried.items() if label}
-    return PosteriorRun(fit, gaussian, draws, refits, found, read_outs)
+        refits = laplace.bootstrap(
+            top.fit.likelihood, top.gaussian, replicates=replicates, seed=seed
+        )
+    read_outs = {label: each.log_evidence for label, each in best.items() if label}
+    return PosteriorRun(top.fit, found, tuple(draws), refits, read_outs)

@@ -78,9 +78,12 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     totals, steps = [], []
 
     @contextlib.contextmanager
-    def progress(description, total):
-        totals.append(total)
-        yield lambda count, **fields: steps.append(count)
+    def progress(description):
+        def advance(count, *, total=None, note=""):
+            steps.append(count)
+            totals.extend([] if total is None else [total])
+
+        yield advance
 
     monkeypatch.setattr(console, "progress", progress)
     out = tmp_path / "posterior"
@@ -88,21 +91,22 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     arguments += ["--knots", "4", "--chains", "2", "--burn_in", "60", "--most_draws", "40"]
     assert mpra_posterior.main([*arguments, "--bootstrap", "8", "--effective", "1e9"]) == 0
     # Halves of the burn-in of 50 each, and 50 draws, none of which is one too many to count.
-    assert totals == [sum(steps)] == [150]
+    assert totals == [sum(steps)] == [150]  # of one mode
     written = json.loads((out / "posterior.json").read_text())
     assert set(written["energies"]) == {"NUTS", "Laplace", "bootstrap"}
     assert written["bootstrap"] == {"refits": 8, "share_converged": 1.0}
     row = written["energies"]["NUTS"]["ab"]
     assert row["lower"] < row["mean"] < row["upper"]
     np.testing.assert_allclose(row["mean_kcal"], row["mean"] * 0.616331, rtol=1e-5)
-    assert written["convergence"]["draws_per_chain"] == 50
+    assert written["convergence"]["draws_per_chain"] == [50]
     table = pd.read_csv(out / "posterior.tsv", sep="\t")
     assert len(table) == 2 * 12 + 3
     draws = np.load(out / "draws.npz")
     assert draws["theta"].shape == (2, 50, len(draws["names"]))
     assert np.isfinite(draws["log_density"]).all()
-    (mode,) = written["convergence"]["modes"]
-    assert (mode["fits"], mode["chains"]) == (1, 2)
+    (mode,) = written["modes"]
+    assert (mode["fits"], mode["sampled"]) == (1, True)
+    assert written["ranges"]["ab"]["lower"] == row["lower"]
     assert set(written["read_outs"]) == {"odds", "log odds"}
     np.testing.assert_allclose(max(written["read_outs"].values()), mode["log_evidence"])
     said = capsys.readouterr().out
@@ -115,8 +119,8 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert told.startswith("Not converged: largest R-hat")
     assert told.endswith(" s.")  # though longer than a screen is wide
     assert "of the centre and of both ends of the interval), over 27 energies" in said
-    assert "Mode found by 1 of the fits" in said
-    assert "2 chains started there" in said
+    assert "Mode 1, found by 1 of the fits, log evidence" in said
+    assert "report all of it" not in said  # one mode has no range
     assert "100% of the bootstrap's refits converged" in said
     for name in ("summary.png", "chains.png", "intervals.png"):
         assert (out / name).stat().st_size > 10_000

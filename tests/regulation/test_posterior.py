@@ -131,13 +131,8 @@ def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
 
 
 def test_chains_start_wider_than_the_posterior_is():
-    root = np.array([[2.0, 0.0], [1.0, 0.5]])
-    at = laplace.Laplace(np.array([1.0, -1.0]), root @ root.T, root, 0.0, 0.0)
-    z = nuts.begin_at(at, None, 4000, seed=0)
+    z = nuts.begin(2, 4000, seed=0)
     np.testing.assert_allclose(np.cov(z.T), 4 * np.eye(2), atol=0.4)
-    modes = at.mode + np.array([[0.0, 0.0], [100.0, 0.0]])
-    theta = at.mode + nuts.begin_at(at, modes, 6, seed=0) @ root.T
-    assert (theta[:, 0] > 50).tolist() == [False, True] * 3
 
 
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
