@@ -101,13 +101,16 @@ def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, A
 
 
 def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
-    """`mpra_posterior.py`: the interaction by three methods, and how well the chains mixed."""
+    """`mpra_posterior.py`: the interaction by method and mode, and how well the chains mixed."""
     summary, timing = _command("mpra_posterior.py", spec, data, *arguments, cores=4)
     return {
         **timing,
         "interaction": {
             method: energies["interaction"] for method, energies in summary["energies"].items()
         },
+        "range": summary["ranges"]["interaction"],
+        "read_outs": summary["read_outs"],
+        "modes": summary["modes"],
         "bootstrap": summary["bootstrap"],
         "convergence": summary["convergence"],
     }
