@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         "--optima",
         type=console.positive_integer,
         default=2,
-        help="fits; chains start from the different modes that these end in",
+        help="fits, every second with wider priors; the modes that these end in are sampled",
     )
     parser.add_argument(
         "--starts", type=console.positive_integer, default=6, help="random starts of each fit"
