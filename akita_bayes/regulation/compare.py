@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra
-from akita_bayes.regulation import fitting, information, modes
+from akita_bayes.regulation import fitting, information, laplace, modes
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 
@@ -42,7 +42,8 @@ def judge(fit: fitting.Fit) -> Judged:
     """Scores a fit on the test sequences of its split, and its evidence on all sequences."""
     evidence = None
     if not fit.mechanism.measurement.has_hidden_units:
-        evidence = modes.log_evidence(fit.likelihood, fit.theta)
+        gaussian = laplace.laplace(fit.likelihood, fit.theta)
+        evidence = modes.log_evidence(fit.likelihood, gaussian.mode)
     unseen = likelihoods.Likelihood(
         fit.mechanism,
         fit.likelihood.table.take(np.flatnonzero(fit.side == 2)),

@@ -35,10 +35,10 @@ class Mode(NamedTuple):
 
 
 def log_evidence(likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]) -> float:
-    """Laplace's log evidence of the mode near a fit, under the prior that is sampled, in nats.
+    """Laplace's log evidence of a mode, under the prior that is sampled, in nats.
 
-    One Newton step from the fit, with the scale of each site as it has it; good to a few nats
-    where hundreds of parameters are no Gaussian.
+    One Newton step from the mode under the fit's prior, with the scale of each site as it has it;
+    good to a few nats where hundreds of parameters are no Gaussian.
 
     Args:
         likelihood: Of all sequences.
