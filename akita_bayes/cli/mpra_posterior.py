@@ -181,7 +181,7 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
             say(
                 f"{name} is {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
                 f"{len(found.sampled)} modes, between which no chain passes and whose evidence is "
-                "not told to a few nats: report all of it.",
+                "known to a few nats only: report all of it.",
                 highlight=False,
                 soft_wrap=True,
             )
