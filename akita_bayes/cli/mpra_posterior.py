@@ -180,8 +180,8 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         for name, row in summary["ranges"].items():
             say(
                 f"{name} is {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
-                f"{len(found.sampled)} modes, between which no chain passes and whose evidence is "
-                "known to a few nats only: report all of it.",
+                f"{len(found.sampled)} modes, each sampled by itself; their shares are not known, "
+                "since evidence is good to a few nats only: report all of it.",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -28,14 +28,12 @@ class Laplace(NamedTuple):
         covariance: [D, D].
         root: [D, D] with root @ root.T = covariance: theta = mode + root @ z whitens.
         log_density: Log-posterior at the mode, unnormalised, in nats.
-        log_evidence: Laplace's approximation of the log of the marginal likelihood, in nats.
     """
 
     mode: NDArray[np.float64]
     covariance: NDArray[np.float64]
     root: NDArray[np.float64]
     log_density: float
-    log_evidence: float
 
     def draws(self, number: int, *, seed: int) -> NDArray[np.float64]:
         """Draws from the Gaussian. [number, D]."""
@@ -70,9 +68,7 @@ def laplace(
         if higher.max() <= value[0]:
             break
         theta = theta + sizes[higher.argmax()] * move
-    log_evidence = value[0] + len(theta) / 2 * np.log(2 * np.pi)
-    log_evidence += np.linalg.slogdet(root / sd[:, None])[1] + np.log(sd).sum()
-    return Laplace(theta, root @ root.T, root, float(value[0]), float(log_evidence))
+    return Laplace(theta, root @ root.T, root, float(value[0]))
 
 
 class Bootstrap(NamedTuple):

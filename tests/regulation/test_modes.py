@@ -9,9 +9,7 @@ from akita_bayes.regulation import hierarchy, laplace, likelihood, modes
 
 
 def optimum(at, log_density=0.0, width=1.0):
-    return laplace.Laplace(
-        np.array([at]), np.eye(1) * width**2, np.eye(1) * width, log_density, np.nan
-    )
+    return laplace.Laplace(np.array([at]), np.eye(1) * width**2, np.eye(1) * width, log_density)
 
 
 def test_modes_are_sampled_that_may_hold_a_share_of_the_posterior():
