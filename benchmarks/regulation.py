@@ -108,9 +108,9 @@ def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
         "interaction": {
             method: energies["interaction"] for method, energies in summary["energies"].items()
         },
-        "range": summary["ranges"]["interaction"],
         "read_outs": summary["read_outs"],
         "modes": summary["modes"],
+        "left_out": summary["left_out"],
         "bootstrap": summary["bootstrap"],
         "convergence": summary["convergence"],
     }
@@ -141,8 +141,7 @@ def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], 
 def coverage(experiments: int = 16) -> dict[str, Any]:
     """Share of energies inside their 95 % intervals, from fits that know nothing of the truth."""
     from akita_bayes import states
-    from akita_bayes.regulation import design, posterior_run
-    from akita_bayes.regulation import posterior as sampler
+    from akita_bayes.regulation import design, posterior_run, reported
     from akita_bayes.simulate import mpra
 
     mechanism = states.parse(TOY)
@@ -163,7 +162,7 @@ def coverage(experiments: int = 16) -> dict[str, Any]:
         )
         parameters = found.fit.parameters
         theta = design.true_theta(parameters, simulated.truth, found.fit.theta)
-        truth = sampler.physical(parameters, theta[None])
+        truth = reported.physical(parameters, theta[None])
         for method, table in found.tables().items():
             true = np.array([truth[name][0] for name in table["name"]])
             held = (table["lower"] <= true) & (true <= table["upper"])

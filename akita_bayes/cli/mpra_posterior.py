@@ -103,28 +103,32 @@ def write(
 
     from akita_bayes.plots import regulation as plots
     from akita_bayes.plots import regulation_summary
-    from akita_bayes.regulation import page, posterior
+    from akita_bayes.regulation import page, reported
 
     out = Path(out_dir)
     files.write_json(out / "posterior.json", found.summary())
     with files.atomic(out / "posterior.tsv") as path:
-        found.posterior.table().to_csv(path, sep="\t", index=False, float_format="%.6g")
+        found.table().to_csv(path, sep="\t", index=False, float_format="%.6g")
     parameters = found.fit.parameters
-    arrays: dict[str, Any] = {}
-    for number, each in enumerate(found.sampled, start=1):
-        which = "" if number == 1 else f"_mode_{number}"
-        arrays[f"theta{which}"] = parameters.natural(each.theta).astype(np.float32)
-        arrays[f"log_density{which}"] = each.log_density
-    arrays |= {"names": np.array(parameters.names), "units": np.array(parameters.units)}
+    arrays: dict[str, Any] = {
+        "theta": parameters.natural(found.theta).astype(np.float32),
+        "names": np.array(parameters.names),
+        "units": np.array(parameters.units),
+    }
+    for number, one in enumerate(found.modes, start=1):
+        arrays[f"chains_{number}"] = parameters.natural(one.draws.theta).astype(np.float32)
+        arrays[f"log_density_{number}"] = one.draws.log_density
     with files.atomic(out / "draws.npz") as path:
         np.savez_compressed(path, **arrays)
-    values = posterior.physical(parameters, found.posterior.theta)
-    constants = [name for name in values if "," not in name]
-    draws = {name: values[name] for name in constants}
     tables = found.tables()
     drawn = tables["NUTS"].set_index("name")
+    constants = [name for name in drawn.index if "," not in name]
+    values = [reported.physical(parameters, one.draws.theta) for one in found.modes]
+    chains = {name: [chain for each in values for chain in each[name]] for name in constants}
+    weights = [one.share.mean for one in found.modes for _ in one.draws.theta]
     units = drawn["unit"].to_dict()
-    plots.save(plots.chains(draws, units=units, truth=truth), out / "chains.png")
+    traces = plots.chains(chains, weights=weights, units=units, truth=truth)
+    plots.save(traces, out / "chains.png")
     shown = page.page(found.fit)
     intervals = plots.intervals(tables, constants, truth=truth, unit=shown.unit)
     plots.save(intervals, out / "intervals.png")
@@ -133,7 +137,9 @@ def write(
 
 
 def _tell(found: "posterior_run.PosteriorRun") -> None:
-    say = console.stdout.print
+    def say(line: str) -> None:
+        console.stdout.print(line, highlight=False, soft_wrap=True)
+
     summary = found.summary()
     for method, energies in summary["energies"].items():
         for name, row in energies.items():
@@ -145,18 +151,16 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
             )
             say(
                 f"{method}: {name} {row['mean']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) "
-                f"{row['unit']}{kcal}.",
-                highlight=False,
-                soft_wrap=True,
+                f"{row['unit']}{kcal}."
             )
+    if len(summary["modes"]) > 1:
+        say("NUTS is the posterior of all modes, each by its share.")
     chosen, *others = sorted(found.read_outs, key=lambda label: -found.read_outs[label]) or [""]
     for other in others:
         behind = found.read_outs[chosen] - found.read_outs[other]
         say(
             f"p(bin) as smooth curves of the {chosen}: {behind:.1f} nats more evidence than of the "
-            f"{other}.",
-            highlight=False,
-            soft_wrap=True,
+            f"{other}."
         )
     told = summary["convergence"]
     say(
@@ -164,32 +168,24 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         f"{told['largest_r_hat']:.3f} (split, and folded for the width), least effective sample "
         f"size {told['least_effective_sample_size']:.0f} (of the centre and of both ends of the "
         f"interval), over {told['energies']} energies; {told['divergent']:.1%} divergent, "
-        f"{told['seconds']:.0f} s.",
-        highlight=False,
-        soft_wrap=True,
+        f"{told['seconds']:.0f} s."
     )
     for number, mode in enumerate(summary["modes"], start=1):
-        what = "sampled" if mode["sampled"] else "too little evidence to be sampled"
+        lower, upper = mode["share_interval"]
+        several = f", holds {mode['share']:.0%} ({lower:.0%} to {upper:.0%}) of the posterior"
         say(
-            f"Mode {number}, found by {mode['fits']} of the fits, log evidence "
-            f"{mode['log_evidence']:.1f}: {what}.",
-            highlight=False,
-            soft_wrap=True,
+            f"Mode {number}, found by {mode['fits']} of the fits"
+            f"{several if len(summary['modes']) > 1 else ''}: log evidence "
+            f"{mode['log_evidence']:.1f} +- {mode['log_evidence_error']:.1f}."
         )
-    if len(found.sampled) > 1:
-        for name, row in summary["ranges"].items():
-            say(
-                f"{name} is {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
-                f"{len(found.sampled)} modes, each sampled by itself; their shares are not known, "
-                "since evidence is good to a few nats only: report all of it.",
-                highlight=False,
-                soft_wrap=True,
-            )
+    for mode in summary["left_out"]:
+        behind = found.modes[0].mode.log_evidence - mode["laplace_log_evidence"]
+        say(
+            f"A mode found by {mode['fits']} of the fits was left out: {behind:.0f} nats less "
+            "evidence by Laplace's approximation."
+        )
     if summary["bootstrap"] is not None:
-        say(
-            f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.",
-            highlight=False,
-        )
+        say(f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.")
 
 
 if __name__ == "__main__":

@@ -139,20 +139,31 @@ def bins_given_activity(
 
 
 def chains(
-    draws: Mapping[str, NDArray[np.float64]],
+    draws: Mapping[str, Sequence[NDArray[np.float64]]],
     *,
+    weights: Sequence[float] | None = None,
     units: Mapping[str, str] | None = None,
     truth: Mapping[str, float] | None = None,
 ) -> matplotlib.figure.Figure:
-    """Traces of every chain, and the marginal of each, per quantity [C, S]."""
+    """Traces of every chain, and the marginal of each, per quantity.
+
+    Args:
+        draws: Name -> the draws [S] of each of C chains, which may differ in length.
+        weights: [C] by which marginals are multiplied, e.g. the share of the mode of a chain.
+        units: Of the quantities; kT where not given.
+        truth: Values that are known, by name.
+    """
     figure = matplotlib.figure.Figure(figsize=(9, 1.9 * len(draws)), layout="constrained")
     panels = figure.subplots(len(draws), 2, squeeze=False, width_ratios=(3, 1), sharey="row")
     for (trace, marginal), (name, values) in zip(panels, draws.items(), strict=True):
-        edges = np.linspace(values.min(), values.max(), 1 + min(40, max(8, values.shape[1] // 10)))
-        for chain, colour in zip(values, COLOURS * 9, strict=False):
+        low, high = min(map(np.min, values)), max(map(np.max, values))
+        length = max(map(len, values))
+        edges = np.linspace(low, high, 1 + min(40, max(8, length // 10)))
+        weighed = zip(values, weights or [1.0] * len(values), COLOURS * 9, strict=False)
+        for chain, weight, colour in weighed:
             trace.plot(chain, color=colour, lw=0.5)
             marginal.stairs(
-                np.histogram(chain, edges, density=True)[0],
+                weight * np.histogram(chain, edges, density=True)[0],
                 edges,
                 orientation="horizontal",
                 color=colour,
@@ -161,7 +172,7 @@ def chains(
             trace.axhline(truth[name], color="black", ls="--", lw=1)
             marginal.axhline(truth[name], color="black", ls="--", lw=1, label="truth")
         unit = (units or {}).get(name, "kT")
-        trace.set(ylabel=f"{name}\n({unit})", xlim=(0, values.shape[1]))
+        trace.set(ylabel=f"{name}\n({unit})", xlim=(0, length))
         marginal.set_xticks([])
         for axes in (trace, marginal):
             axes.spines[["top", "right"]].set_visible(False)

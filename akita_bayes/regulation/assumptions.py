@@ -19,7 +19,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from akita_bayes import declarations, states
-from akita_bayes.regulation import modes, posterior
+from akita_bayes.regulation import modes, smooth
 
 WIDER = 2.5
 """Times the declared sd of the priors of bases."""
@@ -85,7 +85,7 @@ def _read_outs(mechanism: states.Mechanism) -> dict[str, declarations.Measuremen
         return {f"{name}, {other}": declared.model_copy(update={"kind": other})}
     if not declared.kind.endswith("bins"):
         return {}
-    curves = posterior.curves(mechanism).items()
+    curves = smooth.curves(mechanism).items()
     return {
         f"{name}, {label}": made.measurement
         for label, made in curves

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra
-from akita_bayes.regulation import fitting, information, laplace, modes
+from akita_bayes.regulation import fitting, information, laplace, modes, reported
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 
@@ -144,17 +144,15 @@ def constants(judged: Sequence[Judged]) -> pd.DataFrame:
         One row per mechanism and constant: mechanism, name, unit, mean, lower, upper (95 %), and
         for energies the last three in kcal/mol as mean_kcal, lower_kcal, upper_kcal.
     """
-    rows = []
+    tables = []
     for one in judged:
         mechanism = one.fit.mechanism
-        for name, interval in {**one.fit.wild_type, **one.fit.energies}.items():
-            row = {"mechanism": mechanism.name, "name": name, "unit": mechanism.unit}
-            row |= interval._asdict()
-            if mechanism.unit == "kT":
-                kcal = interval._asdict().items()
-                row |= {f"{key}_kcal": value * mechanism.kcal_per_kt for key, value in kcal}
-            rows.append(row)
-    return pd.DataFrame(rows)
+        rows = [
+            {"mechanism": mechanism.name, "name": name, "unit": mechanism.unit, **each._asdict()}
+            for name, each in {**one.fit.wild_type, **one.fit.energies}.items()
+        ]
+        tables.append(reported.in_kcal(pd.DataFrame(rows), mechanism))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _row(one: Judged, best: Judged, seed: int) -> dict[str, Any]:

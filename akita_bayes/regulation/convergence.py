@@ -53,8 +53,8 @@ def diagnose(draws: NDArray[np.float64]) -> Convergence:
     return Convergence(
         bulk_r_hat=_r_hat(scores),
         folded_r_hat=_r_hat(folded),
-        bulk_ess=_effective(scores),
-        tail_ess=np.min([_effective((halves <= end).astype(float)) for end in ends], axis=0),
+        bulk_ess=effective(scores),
+        tail_ess=np.min([effective((halves <= end).astype(float)) for end in ends], axis=0),
     )
 
 
@@ -73,7 +73,7 @@ def _r_hat(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt((length - 1) / length + between / within)
 
 
-def _effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Effective sample size of the mean of all chains together. [C, S, ...] -> [...].
 
     S_eff = C S / tau, tau = 1 + 2 sum_t rho_t, the sum up to where pairs of autocorrelations

@@ -15,7 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import ascent, information, posterior
+from akita_bayes.regulation import ascent, information, reported, smooth
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 from akita_bayes.simulate import mpra as simulator
@@ -64,7 +64,7 @@ def expect(
     """
     simulated = simulator.simulate(mechanism, design, truth=truth, seed=seed)
     table = simulated.table.leave_out(mechanism.measurement.leave_out)
-    likelihood = likelihoods.Likelihood(posterior.smooth(mechanism), table)
+    likelihood = likelihoods.Likelihood(smooth.bins(mechanism), table)
     parameters = likelihood.parameters
     theta = true_theta(parameters, simulated.truth, parameters.start(np.random.default_rng(seed)))
     theta = fit_measurement(likelihood, theta)
@@ -128,8 +128,8 @@ def standard_deviations(
     precision = fisher_information(likelihood, theta) + np.diag(parameters.prior_sd**-2.0)
     root = ascent.root_of(precision, parameters.prior_sd)
     # Physical values are linear in theta, so their covariance follows from the rows of the root.
-    zero = posterior.physical(parameters, np.zeros((1, parameters.size)))
-    moved = posterior.physical(parameters, root.T)
+    zero = reported.physical(parameters, np.zeros((1, parameters.size)))
+    moved = reported.physical(parameters, root.T)
     return {name: float(np.sqrt(((moved[name] - zero[name]) ** 2).sum())) for name in zero}
 
 

@@ -49,6 +49,11 @@ def log_prior(parameters: layout.Parameters, theta: Any) -> Any:
     return total
 
 
+def log_posterior(likelihood: likelihoods.Likelihood, theta: Any) -> Any:
+    """Log density that is sampled, unnormalised. [S, D] -> [S], float64."""
+    return likelihood.log_likelihood(theta) + log_prior(likelihood.parameters, theta)
+
+
 def shared_scale(squares: Any, size: int, sd: float) -> Any:
     """Log density of `size` entries whose squares add up to `squares`. [S] -> [S]."""
     grid = np.linspace(-REACH, REACH, POINTS) * SPREAD

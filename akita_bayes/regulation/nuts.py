@@ -58,7 +58,7 @@ class Run:
         seed: int,
     ) -> None:
         self._likelihood, self._prior_sd = likelihood, likelihood.parameters.prior_sd
-        self._mode, self._root = gaussian.mode, gaussian.root
+        self._mode, self.root = gaussian.mode, gaussian.root
         self._warm = -(-adaptation // CHUNK)
         self._seed, self._made = seed, 0
         self._states: list[tf.Tensor] = []
@@ -68,8 +68,7 @@ class Run:
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
                 theta = self._mode + tf.matmul(z, root, transpose_b=True)
-                prior = hierarchy.log_prior(likelihood.parameters, theta)
-                return likelihood.log_likelihood(theta) + prior
+                return hierarchy.log_posterior(likelihood, theta)
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
@@ -82,11 +81,11 @@ class Run:
             )
 
         @tf.function(jit_compile=True, autograph=False)
-        def begin(root: tf.Tensor, state: tf.Tensor) -> Any:
+        def first(root: tf.Tensor, state: tf.Tensor) -> Any:
             return kernel(root).bootstrap_results(state)
 
         @tf.function(jit_compile=True, autograph=False)
-        def advance(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
+        def further(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
             return tfp.mcmc.sample_chain(
                 CHUNK,
                 state,
@@ -97,7 +96,7 @@ class Run:
                 seed=seed,
             )
 
-        self._begin, self._advance = begin, advance
+        self._first, self._further = first, further
 
     @property
     def step_size(self) -> float:
@@ -106,11 +105,11 @@ class Run:
 
     def advance(self) -> Chunk:
         """CHUNK draws of every chain."""
-        root = tf.constant(self._root)
+        root = tf.constant(self.root)
 
         def one(chain: int) -> Any:
             seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
-            return self._advance(root, self._states[chain], self._results[chain], seed)
+            return self._further(root, self._states[chain], self._results[chain], seed)
 
         with futures.ThreadPoolExecutor(len(self._states)) as threads:
             outs = list(threads.map(one, range(len(self._states))))
@@ -123,7 +122,7 @@ class Run:
             for parts in zip(*[out.trace for out in outs], strict=True)
         )
         return Chunk(
-            self._mode + z @ self._root.T,
+            self._mode + z @ self.root.T,
             density,
             float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
             float(divergent.mean()),
@@ -132,9 +131,9 @@ class Run:
 
     def warm_up(self, z: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
         """Adapts the step sizes, from z [C, D] on; returns the last draws. [C, CHUNK, D]."""
-        root = tf.constant(self._root)
+        root = tf.constant(self.root)
         self._states = [tf.constant(chain[None]) for chain in z]
-        self._results = [self._begin(root, state) for state in self._states]
+        self._results = [self._first(root, state) for state in self._states]
         for _ in range(self._warm):
             draws = self.advance().theta
             tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
@@ -145,8 +144,8 @@ class Run:
         ends, spread = draws[:, -1], -(-POINTS // len(draws))
         some = draws[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
         measured = hierarchy.precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
-        self._root = ascent.root_of(measured, self._prior_sd)
-        return np.asarray(np.linalg.solve(self._root, (ends - self._mode).T).T, np.float64)
+        self.root = ascent.root_of(measured, self._prior_sd)
+        return np.asarray(np.linalg.solve(self.root, (ends - self._mode).T).T, np.float64)
 
 
 def begin(size: int, chains: int, seed: int) -> NDArray[np.float64]:

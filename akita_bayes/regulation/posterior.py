@@ -1,31 +1,25 @@
-"""The posterior of a mechanism: what it is, when it is known, and how it is reported.
+"""The posterior of a mechanism around a mode: what is sampled, and when it is known.
 
 `nuts` draws from it. Chains are run until every energy has the effective sample size and R-hat of
 `convergence` that were asked for, or the most draws were made.
-
-Draws are reported in physical units: energy matrices and tables of adjacent bases centred at each
-position, constants as the energy of the wild type, in kT and kcal/mol.
 """
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import declarations, dna, errors, states
-from akita_bayes.regulation import convergence, nuts
+from akita_bayes.regulation import convergence, nuts, reported
 from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
 from akita_bayes.regulation import parameters as layout
 
 R_HAT, EFFECTIVE = 1.01, 400.0
 """R-hat that converged chains are below, and effective draws that they have."""
-KNOTS = 16
-"""Of the splines in place of hidden units."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +34,8 @@ class Posterior:
         divergent: Fraction of trajectories that diverged.
         leapfrogs: Mean number of gradients per draw.
         step_size: In whitened units.
+        root: [D, D] of the coordinates in which the chains moved; root root^T is about the
+            covariance of the draws.
         seconds: Wall time, burn-in and compilation included.
     """
 
@@ -50,22 +46,19 @@ class Posterior:
     divergent: float
     leapfrogs: float
     step_size: float
+    root: NDArray[np.float64]
     seconds: float
-
-    @property
-    def pooled(self) -> NDArray[np.float64]:
-        """The draws of all chains. [C * S, D]."""
-        return self.theta.reshape(-1, self.theta.shape[-1])
 
     def table(self) -> pd.DataFrame:
         """Every physical parameter: mean, sd, 95 % interval, and how far the chains have come.
 
-        The columns of `summarise`; r_hat, the larger of rank-normalised split R-hat and the same
-        folded at the median; ess, the least effective sample size of the centre and of both ends
-        of the interval.
+        The columns of `reported.summarise`; r_hat, the larger of rank-normalised split R-hat and
+        the same folded at the median; ess, the least effective sample size of the centre and of
+        both ends of the interval.
         """
         found = diagnose(self.parameters, self.theta)
-        return summarise(self.parameters, self.theta).assign(r_hat=found.r_hat, ess=found.ess)
+        table = reported.summarise(self.parameters, self.theta)
+        return table.assign(r_hat=found.r_hat, ess=found.ess)
 
     @property
     def converged(self) -> bool:
@@ -73,65 +66,26 @@ class Posterior:
         found = diagnose(self.parameters, self.theta)
         return bool((found.r_hat < R_HAT).all() and (found.ess >= EFFECTIVE).all())
 
-
-def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
-    """Draws in physical units by name. [..., D] -> each [...].
-
-    `crp[3,A]` is what an A at position 3 of a site contributes, `crp[3,AC]` what an A there and a C
-    next to it contribute beyond their own, `interaction` a constant.
-    """
-    return {name: values for _, name, values in _reported(parameters, theta)}
-
-
-def _reported(
-    parameters: layout.Parameters, theta: NDArray
-) -> Iterator[tuple[layout.Block, str, NDArray[np.float64]]]:
-    for block in parameters.blocks:
-        if block.owner == "measurement":
-            continue
-        part = theta[..., block.start : block.stop].reshape(*theta.shape[:-1], *block.shape)
-        if block.part == "bases":
-            matrix = part @ layout.CONTRASTS.T
-            for position, base in np.ndindex(matrix.shape[-2:]):
-                name = f"{block.owner}[{position},{dna.ALPHABET[base]}]"
-                yield block, name, matrix[..., position, base]
-        elif block.part == "pairs":
-            pairs = layout.pair_tables(part)
-            for position, first, second in np.ndindex(pairs.shape[-3:]):
-                name = f"{block.owner}[{position},{dna.ALPHABET[first]}{dna.ALPHABET[second]}]"
-                yield block, name, pairs[..., position, first, second]
-        else:
-            yield block, block.name, part
-
-
-def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
-    """Mean, sd and 95 % interval of every physical parameter of draws [C, S, D].
-
-    Columns name, unit, mean, sd, lower, upper; energies in kT also have mean_kcal, lower_kcal and
-    upper_kcal, in kcal/mol.
-    """
-    blocks, names, values = zip(*_reported(parameters, theta), strict=True)
-    draws = np.stack(values, axis=-1)
-    lower, upper = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
-    table = pd.DataFrame(
-        {
-            "name": names,
-            "unit": [block.unit for block in blocks],
-            "mean": draws.mean((0, 1)),
-            "sd": draws.std((0, 1)),
-            "lower": lower,
-            "upper": upper,
-        }
-    )
-    kcal = np.where(table["unit"] == "kT", parameters.mechanism.kcal_per_kt, np.nan)
-    for column in ("mean", "lower", "upper"):
-        table[f"{column}_kcal"] = table[column] * kcal
-    return table
+    def together(self, other: "Posterior") -> "Posterior":
+        """The chains of both, as long as the shorter ones; what is said of each, on average."""
+        length = min(self.theta.shape[1], other.theta.shape[1])
+        parts = (self, other)
+        return dataclasses.replace(
+            self,
+            theta=np.concatenate([part.theta[:, -length:] for part in parts]),
+            log_density=np.concatenate([part.log_density[:, -length:] for part in parts]),
+            accepted=(self.accepted + other.accepted) / 2,
+            divergent=max(self.divergent, other.divergent),
+            leapfrogs=(self.leapfrogs + other.leapfrogs) / 2,
+            step_size=(self.step_size + other.step_size) / 2,
+            seconds=self.seconds + other.seconds,
+        )
 
 
 def diagnose(parameters: layout.Parameters, theta: NDArray[np.float64]) -> convergence.Convergence:
     """Convergence of every physical parameter, in the order of the table, of chains [C, S, D]."""
-    return convergence.diagnose(np.stack(list(physical(parameters, theta).values()), axis=-1))
+    values = reported.physical(parameters, theta).values()
+    return convergence.diagnose(np.stack(list(values), axis=-1))
 
 
 def sample(
@@ -184,57 +138,6 @@ def sample(
         divergent=float(np.mean([chunk.divergent for chunk in kept])),
         leapfrogs=float(np.mean([chunk.leapfrogs for chunk in kept])),
         step_size=run.step_size,
+        root=run.root,
         seconds=time.perf_counter() - began,
     )
-
-
-def curves(mechanism: states.Mechanism, *, knots: int | None = None) -> dict[str, states.Mechanism]:
-    """The mechanism with bins as smooth curves of the odds of activity, and of their logarithm.
-
-    Of activity itself, where it has no odds. A curve that is smooth in one has to bend in the
-    other, so the evidence tells them apart where held-out sequences do not.
-
-    Args:
-        mechanism: Its measurement has bins.
-        knots: As for `smooth`.
-    """
-    seen = "odds" if mechanism.levels else "activity"
-    found = {}
-    for label, read_out in ((seen, "activity"), (f"log {seen}", "log_activity")):
-        measurement = mechanism.measurement.model_copy(update={"read_out": read_out})
-        other = mechanism.model_copy(update={"measurement": measurement})
-        found[label] = smooth(other, knots=knots)
-    return found
-
-
-def smooth(mechanism: states.Mechanism, *, knots: int | None = None) -> states.Mechanism:
-    """The mechanism with its bins as splines, and relative, which a sampler can explore.
-
-    The hidden units of `bins` and `monotone_bins` can trade places, and those that the data do not
-    need wander; splines hold the same curves with neither. A factor of the odds of activity moves
-    the curve and changes no likelihood; where odds exist, the bins see them against the wild
-    type's, and the factor keeps its prior. Other measurements stay as they are.
-
-    Args:
-        mechanism: What is declared.
-        knots: Of the splines; None for those that the mechanism declares, or `KNOTS`.
-
-    Raises:
-        SpecError: Fewer knots than a spline needs, or knots of a measurement without bins.
-    """
-    declared = mechanism.measurement
-    if knots is not None and knots < 3:
-        raise errors.SpecError(f"knots: {knots} bear no spline; give 3 or more.")
-    if not declared.kind.endswith("bins"):
-        if knots is not None:
-            raise errors.SpecError(
-                f"knots: a measurement of kind {declared.kind} has no splines; leave them out."
-            )
-        return mechanism
-    changed: dict[str, Any] = {} if knots is None else {"hidden": knots}
-    if declared.kind != "spline_bins":
-        prior = declarations.Normal(sd=3.0)
-        changed = {"kind": "spline_bins", "hidden": knots or KNOTS, "weight_prior": prior}
-    if mechanism.levels:
-        changed["relative"] = True
-    return mechanism.model_copy(update={"measurement": declared.model_copy(update=changed)})

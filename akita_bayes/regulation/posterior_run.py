@@ -5,11 +5,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from akita_bayes import errors, states
 from akita_bayes.data import mpra, mpra_files
-from akita_bayes.regulation import assumptions, fitting, laplace, modes, nuts, posterior
+from akita_bayes.regulation import (
+    assumptions,
+    fitting,
+    laplace,
+    mixture,
+    modes,
+    nuts,
+    posterior,
+    reported,
+    smooth,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -18,54 +30,59 @@ class PosteriorRun(NamedTuple):
     """A posterior by three methods.
 
     Attributes:
-        fit: That of the mode of most evidence, fitted to train and validation.
-        modes: The different modes that fits have found, that of most evidence first.
-        sampled: The draws of NUTS around each of the modes that may hold a share of the posterior,
-            in the same order.
+        fit: That of the mode of the largest share, fitted to train and validation.
+        modes: The modes that were sampled by NUTS, with their draws and their shares of the
+            posterior, the largest first.
+        left_out: Modes that fits found and that hold next to nothing of the posterior.
         bootstrap: Refits of weighted sequences; None when none were asked for.
-        read_outs: Log evidence, in nats, of what smooth bins may see, by name; the sampled one has
-            the most. Empty where the mechanism leaves no choice.
+        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name; the
+            sampled one has the most. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
-    modes: tuple[modes.Mode, ...]
-    sampled: tuple[posterior.Posterior, ...]
+    modes: tuple[mixture.Component, ...]
+    left_out: tuple[modes.Mode, ...]
     bootstrap: laplace.Bootstrap | None
     read_outs: dict[str, float]
 
     @property
-    def posterior(self) -> posterior.Posterior:
-        """The draws around the mode of most evidence."""
-        return self.sampled[0]
+    def theta(self) -> NDArray[np.float64]:
+        """Draws of the posterior, those of each mode by its share. [N, D]."""
+        return mixture.draws(self.modes)
+
+    def table(self) -> pd.DataFrame:
+        """Every physical parameter: the columns of `reported.summarise`, r_hat and ess.
+
+        The last two are those of the mode that has come least far.
+        """
+        each = [one.draws.table() for one in self.modes]
+        return reported.summarise(self.fit.parameters, self.theta[None]).assign(
+            r_hat=np.max([table["r_hat"] for table in each], axis=0),
+            ess=np.min([table["ess"] for table in each], axis=0),
+        )
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Means and intervals of the same parameters by method, and of NUTS by mode."""
         parameters = self.fit.parameters
-        drawn = self.modes[0].gaussian.draws(4000, seed=0)[None]
-        found = {"NUTS": self.posterior.table()}
-        for number, other in enumerate(self.sampled[1:], start=2):
-            found[f"NUTS, mode {number}"] = other.table()
-        found["Laplace"] = posterior.summarise(parameters, drawn)
+        drawn = self.modes[0].mode.gaussian.draws(4000, seed=0)[None]
+        found = {"NUTS": self.table()}
+        if len(self.modes) > 1:
+            for number, one in enumerate(self.modes, start=1):
+                found[f"NUTS, mode {number}"] = one.draws.table()
+        found["Laplace"] = reported.summarise(parameters, drawn)
         if self.bootstrap is not None and len(self.bootstrap.theta):
-            found["bootstrap"] = posterior.summarise(parameters, self.bootstrap.theta[None])
+            found["bootstrap"] = reported.summarise(parameters, self.bootstrap.theta[None])
         return found
-
-    def ranges(self) -> pd.DataFrame:
-        """Union of the intervals of all sampled modes: name, unit, lower, upper (and in kcal)."""
-        rows = pd.concat([each.table() for each in self.sampled])
-        ends = {"lower": "min", "upper": "max", "lower_kcal": "min", "upper_kcal": "max"}
-        return rows.groupby(["name", "unit"], sort=False).agg(ends).reset_index()
 
     def summary(self) -> dict[str, Any]:
         """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
-        sampled = [each.table() for each in self.sampled]
-        draws = [each.theta.shape for each in self.sampled]
+        table, sampled = self.table(), [one.draws for one in self.modes]
+        draws = [each.theta.shape for each in sampled]
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
             "read_outs": self.read_outs,
             "energies": {label: _constants(table) for label, table in self.tables().items()},
-            "ranges": _constants(self.ranges()),
             "bootstrap": None
             if self.bootstrap is None
             else {
@@ -73,28 +90,34 @@ class PosteriorRun(NamedTuple):
                 "share_converged": self.bootstrap.converged,
             },
             "convergence": {
-                "converged": all(each.converged for each in self.sampled),
-                "energies": len(sampled[0]),
-                "largest_r_hat": max(float(table["r_hat"].max()) for table in sampled),
-                "least_effective_sample_size": min(float(table["ess"].min()) for table in sampled),
+                "converged": all(each.converged for each in sampled),
+                "energies": len(table),
+                "largest_r_hat": float(table["r_hat"].max()),
+                "least_effective_sample_size": float(table["ess"].min()),
                 "chains": sum(chains for chains, _, _ in draws),
                 "draws_per_chain": [number for _, number, _ in draws],
-                "divergent": max(each.divergent for each in self.sampled),
-                "acceptance": [each.accepted for each in self.sampled],
-                "gradients_per_draw": [each.leapfrogs for each in self.sampled],
-                "step_size": [each.step_size for each in self.sampled],
-                "seconds": sum(each.seconds for each in self.sampled),
+                "divergent": max(each.divergent for each in sampled),
+                "acceptance": [each.accepted for each in sampled],
+                "gradients_per_draw": [each.leapfrogs for each in sampled],
+                "step_size": [each.step_size for each in sampled],
+                "seconds": sum(each.seconds for each in sampled),
             },
             "modes": [
                 {
-                    "log_density": mode.gaussian.log_density,
-                    "log_evidence": mode.log_evidence,
-                    "fits": mode.fits,
-                    "sampled": number < len(self.sampled),
+                    "share": one.share.mean,
+                    "share_interval": [one.share.lower, one.share.upper],
+                    "log_evidence": one.evidence.value,
+                    "log_evidence_error": one.evidence.error,
+                    **_found(one.mode),
                 }
-                for number, mode in enumerate(self.modes)
+                for one in self.modes
             ],
+            "left_out": [_found(mode) for mode in self.left_out],
         }
+
+
+def _found(mode: modes.Mode) -> dict[str, Any]:
+    return {"fits": mode.fits, "laplace_log_evidence": mode.log_evidence}
 
 
 def _constants(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -135,8 +158,8 @@ def _optima(
 def _candidates(mechanism: states.Mechanism, knots: int | None) -> dict[str, states.Mechanism]:
     """What may be sampled, by the read-out; by "" where there is no choice."""
     if mechanism.measurement.has_hidden_units:
-        return posterior.curves(mechanism, knots=knots)
-    return {"": posterior.smooth(mechanism, knots=knots)}
+        return smooth.curves(mechanism, knots=knots)
+    return {"": smooth.bins(mechanism, knots=knots)}
 
 
 def sample_posterior(
@@ -158,7 +181,7 @@ def sample_posterior(
 
     Args:
         mechanism: What is declared, or its JSON file. Bins with hidden units are sampled as smooth
-            curves of whichever `posterior.curves` has more evidence; splines as `posterior.smooth`
+            curves of whichever `smooth.curves` has more evidence; splines as `smooth.bins`
             holds them.
         data: A table, or a directory or file of one.
         knots: Of the splines; None for those that the mechanism declares, or 16.
@@ -197,17 +220,16 @@ def sample_posterior(
         label: _optima(each, table, number=optima, starts=starts, seed=seed)
         for label, each in _candidates(mechanism, knots).items()
     }
-    best = {
-        label: max(found, key=lambda each: each.log_evidence) for label, found in reached.items()
-    }
-    chosen = max(best, key=lambda label: best[label].log_evidence)
-    likelihood, top = reached[chosen][0].fit.likelihood, best[chosen]
+    best = {label: max(each.log_evidence for each in found) for label, found in reached.items()}
+    chosen = max(best, key=lambda label: best[label])
+    likelihood = reached[chosen][0].fit.likelihood
     found = modes.distinct(
         [each.gaussian for each in reached[chosen]], [each.log_evidence for each in reached[chosen]]
     )
     near = modes.near(found)
     logger.info(
-        "Log evidence of the modes that %d fits found: %s nats. Modes that are sampled: %d.",
+        "Laplace's log evidence of the modes that %d fits found: %s nats. Modes that are sampled: "
+        "%d.",
         optima,
         ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
         len(near),
@@ -216,7 +238,7 @@ def sample_posterior(
         parts = (burn_in // 2, burn_in // 2, most_draws)
         each = sum(-(-part // nuts.CHUNK) * nuts.CHUNK for part in parts)
         report(0, total=len(near) * each)
-    draws = [
+    sampled = [
         posterior.sample(
             likelihood,
             mode.gaussian,
@@ -229,10 +251,11 @@ def sample_posterior(
         )
         for mode in near
     ]
+    components = mixture.components(likelihood, list(zip(near, sampled, strict=True)), seed=seed)
+    top = components[0].mode.gaussian
+    (fit,) = (each.fit for each in reached[chosen] if each.gaussian is top)
     refits = None
     if replicates:
-        refits = laplace.bootstrap(
-            top.fit.likelihood, top.gaussian, replicates=replicates, seed=seed
-        )
-    read_outs = {label: each.log_evidence for label, each in best.items() if label}
-    return PosteriorRun(top.fit, found, tuple(draws), refits, read_outs)
+        refits = laplace.bootstrap(fit.likelihood, top, replicates=replicates, seed=seed)
+    read_outs = {label: evidence for label, evidence in best.items() if label}
+    return PosteriorRun(fit, components, found[len(near) :], refits, read_outs)

@@ -57,6 +57,19 @@ def test_marginals_have_as_many_bins_as_their_draws_fill(count, bins):
         assert len(patch.get_data().values) == bins
 
 
+def test_chains_of_modes_may_differ_in_length_and_weight():
+    random = np.random.default_rng(0)
+    values = [random.normal(at, 1, size) for at, size in ((0, 300), (0, 300), (8, 200))]
+    trace, marginal = regulation.chains({"a": values}, weights=[0.75, 0.75, 0.25]).axes
+    assert [len(line.get_ydata()) for line in trace.lines] == [300, 300, 200]
+    assert trace.get_xlim() == (0, 300)
+    areas = []
+    for patch in marginal.patches:
+        heights, edges, _ = patch.get_data()
+        areas.append((heights * np.diff(edges)).sum())
+    np.testing.assert_allclose(areas, [0.75, 0.75, 0.25])
+
+
 def test_one_legend_of_the_chains_lies_beside_the_panels():
     draws = {name: np.random.default_rng(0).normal(size=(2, 50)) for name in "abc"}
     figure = regulation.chains(draws, truth={"b": 0.1, "c": 0.2})

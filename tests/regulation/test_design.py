@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import ascent, design, laplace, likelihood, posterior
+from akita_bayes.regulation import ascent, design, laplace, likelihood, reported
 from akita_bayes.simulate import mpra as simulator
 
 TOY = states.parse(
@@ -75,8 +75,8 @@ def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiment
         stated = design.standard_deviations(held, theta)
         unit = np.eye(held.parameters.size)
         found = laplace.laplace(held, ascent.climb(held.value_and_gradient, theta, unit).theta).mode
-        estimate = posterior.physical(held.parameters, found[None])
-        exact = posterior.physical(held.parameters, theta[None])
+        estimate = reported.physical(held.parameters, found[None])
+        exact = reported.physical(held.parameters, theta[None])
         z.append([(estimate[name][0] - exact[name][0]) / stated[name] for name in stated])
     assert 0.7 < np.sqrt(np.mean(np.square(z))) < 1.35
 

@@ -17,6 +17,8 @@ from akita_bayes.regulation import (
     nuts,
     parameters,
     posterior,
+    reported,
+    smooth,
 )
 from akita_bayes.simulate import mpra as simulator
 
@@ -69,6 +71,21 @@ def mode(held, truth):
     return laplace.laplace(held, ascent.climb(held.value_and_gradient, truth, unit).theta)
 
 
+def drawn(layout, theta):
+    """Chains of which nothing but the draws matters."""
+    return posterior.Posterior(
+        layout,
+        theta,
+        theta[..., 0],
+        accepted=1.0,
+        divergent=0.0,
+        leapfrogs=1.0,
+        step_size=1.0,
+        root=np.eye(layout.size),
+        seconds=1.0,
+    )
+
+
 class Gaussian:
     """A likelihood whose posterior is a correlated Gaussian of known moments."""
 
@@ -110,7 +127,7 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
     assert draws.divergent == 0
     table = draws.table()
     assert (table["r_hat"] < 1.02).all()
-    exact_mean = posterior.physical(held.parameters, mean[None])
+    exact_mean = reported.physical(held.parameters, mean[None])
     exact_sd = np.sqrt(np.diag(root @ root.T))
     for name in ("a", "b", "ab"):
         at = held.parameters.find(name, "constant").start
@@ -125,7 +142,7 @@ def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
     alike = np.random.default_rng(0).normal(size=(4, 1000, held.parameters.size))
     apart = alike * np.array([1.0, 1.0, 4.0, 4.0])[:, None, None]
     for theta, converged in ((alike, True), (apart, False)):
-        found = posterior.Posterior(held.parameters, theta, theta[..., 0], 1.0, 0.0, 1.0, 1.0, 1.0)
+        found = drawn(held.parameters, theta)
         assert found.converged == converged
         assert (found.table()["r_hat"].max() < 1.01) == converged
 
@@ -145,7 +162,7 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     table = draws.table().set_index("name")
     assert draws.converged
     assert draws.divergent < 0.01
-    true = posterior.physical(held.parameters, truth[None])
+    true = reported.physical(held.parameters, truth[None])
     found = draws.theta.reshape(-1, held.parameters.size)
     # Entries of the matrices move together, so the distance of the truth is judged as one.
     off = np.linalg.solve(np.cov(found.T), truth - found.mean(0)) @ (truth - found.mean(0))
@@ -213,7 +230,7 @@ def test_laplace_is_exact_where_the_data_say_nothing(toy):
 def test_matrices_are_reported_centred(toy):
     held, _ = toy
     theta = np.random.default_rng(0).normal(size=(2, 3, held.parameters.size))
-    values = posterior.physical(held.parameters, theta)
+    values = reported.physical(held.parameters, theta)
     block = held.parameters.find("b", "bases")
     matrix = theta[1, 2, block.start : block.stop].reshape(5, 3) @ parameters.CONTRASTS.T
     for position in range(5):
@@ -228,7 +245,7 @@ def test_tables_of_adjacent_bases_are_reported_and_judged(two_sites, experiment)
     theta = np.random.default_rng(0).normal(size=(4, 500, layout.size))
     block = layout.find("b", "pairs")
     theta[:2, :, block.start] += 5  # chains that disagree on nothing but a pair
-    found = posterior.Posterior(layout, theta, theta[..., 0], 1.0, 0.0, 1.0, 1.0, 1.0)
+    found = drawn(layout, theta)
     rows = found.table().set_index("name")
     assert len(rows) == 4 * 4 + 5 * 4 + 4 * 16 + 3
     assert set(rows["unit"]) == {"kT"}
@@ -245,8 +262,8 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     for seed in range(100, 100 + simulations):
         held, truth = experiment(seed)
         gaussian = mode(held, truth)
-        draws = posterior.physical(held.parameters, gaussian.draws(2000, seed=seed))
-        true = posterior.physical(held.parameters, truth[None])
+        draws = reported.physical(held.parameters, gaussian.draws(2000, seed=seed))
+        true = reported.physical(held.parameters, truth[None])
         for name, values in draws.items():
             for level, found in inside.items():
                 lower, upper = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
@@ -257,20 +274,20 @@ def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
 
 
 def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
-    sampled = posterior.smooth(two_sites(), knots=9).measurement
+    sampled = smooth.bins(two_sites(), knots=9).measurement
     assert (sampled.kind, sampled.hidden, sampled.relative) == ("spline_bins", 9, True)
     logarithmic = two_sites(measurement={"kind": "spline_bins", "read_out": "log_activity"})
-    kept = posterior.smooth(logarithmic).measurement
+    kept = smooth.bins(logarithmic).measurement
     assert (kept.hidden, kept.read_out, kept.relative) == (4, "log_activity", True)
-    assert posterior.smooth(logarithmic, knots=9).measurement.hidden == 9
-    assert posterior.smooth(two_sites()).measurement.hidden == posterior.KNOTS
+    assert smooth.bins(logarithmic, knots=9).measurement.hidden == 9
+    assert smooth.bins(two_sites()).measurement.hidden == smooth.KNOTS
     with pytest.raises(errors.SpecError, match="knots: 2 bear no spline"):
-        posterior.smooth(two_sites(), knots=2)
+        smooth.bins(two_sites(), knots=2)
     fitted = two_sites(activities={"on": {}}, states={"ab": {"activity": "on"}})
     for absolute in (fitted, cycle()):
-        assert posterior.smooth(absolute).measurement.kind == "spline_bins"
-        assert not posterior.smooth(absolute).measurement.relative
+        assert smooth.bins(absolute).measurement.kind == "spline_bins"
+        assert not smooth.bins(absolute).measurement.relative
     gaussian = two_sites(measurement={"kind": "gaussian"})
-    assert posterior.smooth(gaussian) == gaussian
+    assert smooth.bins(gaussian) == gaussian
     with pytest.raises(errors.SpecError, match="kind gaussian has no splines"):
-        posterior.smooth(gaussian, knots=9)
+        smooth.bins(gaussian, knots=9)

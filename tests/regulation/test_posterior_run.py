@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from akita_bayes.cli import mpra_posterior
-from akita_bayes.regulation import fitting, modes, posterior, posterior_run
+from akita_bayes.regulation import bridge, fitting, laplace, modes, posterior, posterior_run
 
 
 @pytest.fixture(scope="module")
 def followed(two_sites, experiment):
     """A run whose two fits are taken for two modes, with draws of their Gaussians for chains."""
     table = experiment(two_sites(), sequences=150, reads=3000).table
-    fits, sampled, told = [], [], []
+    fits, sampled, refitted, told = [], [], [], []
     fit = fitting.fit
 
     def recorded(mechanism, *arguments, **options):
@@ -22,9 +22,19 @@ def followed(two_sites, experiment):
         sampled.append((likelihood, gaussian))
         theta = gaussian.draws(chains * 500, seed=0).reshape(chains, 500, -1)
         shifted = theta + 10.0 * (len(sampled) - 1)
+        root = np.full((theta.shape[-1],) * 2, float(len(sampled)))
         return posterior.Posterior(
-            likelihood.parameters, shifted, shifted[..., 0], 0.8, 0.0, 7.0, 0.3, 1.0
+            likelihood.parameters, shifted, shifted[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
         )
+
+    def evidence(log_density, theta, values, root, *, seed):
+        """A quarter of the posterior is in the mode that was sampled first."""
+        assert (values == theta[..., 0]).all()
+        return bridge.Evidence(np.log([0.25, 0.75])[int(root[0, 0]) - 1], 0.01)
+
+    def bootstrap(likelihood, gaussian, *, replicates, seed):
+        refitted.append((likelihood, gaussian))
+        return laplace.Bootstrap(gaussian.draws(replicates, seed=seed), 1.0)
 
     def distinct(gaussians, evidence):
         order = np.argsort(evidence)[::-1]
@@ -34,6 +44,8 @@ def followed(two_sites, experiment):
         patch.setattr(fitting, "fit", recorded)
         patch.setattr(posterior, "sample", sample)
         patch.setattr(modes, "distinct", distinct)
+        patch.setattr(bridge, "log_evidence", evidence)
+        patch.setattr(laplace, "bootstrap", bootstrap)
         run = posterior_run.sample_posterior(
             two_sites(),
             table,
@@ -42,15 +54,15 @@ def followed(two_sites, experiment):
             chains=2,
             burn_in=60,
             most_draws=70,
-            replicates=0,
+            replicates=3,
             seed=5,
             report=lambda steps, **fields: told.append((steps, fields)),
         )
-    return run, fits, sampled, told
+    return run, fits, sampled, refitted, told
 
 
 def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
-    run, fits, _, _ = followed
+    run, fits, *_ = followed
     seen = [
         (each.measurement.read_out, each.energies["a"].base_prior.sd, seed) for each, seed in fits
     ]
@@ -66,8 +78,8 @@ def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
 
 
 def test_every_near_mode_is_sampled_under_the_declared_prior(followed):
-    run, _, sampled, told = followed
-    assert len(run.sampled) == len(sampled) == 2
+    run, _, sampled, _, told = followed
+    assert len(run.modes) == len(sampled) == 2
     for likelihood, _ in sampled:
         assert likelihood.mechanism.energies["a"].base_prior.sd == 2.0
     one, other = (gaussian.mode for _, gaussian in sampled)
@@ -76,29 +88,61 @@ def test_every_near_mode_is_sampled_under_the_declared_prior(followed):
     assert told == [(0, {"total": 2 * 200})]
 
 
-def test_intervals_are_told_by_mode_and_over_all_of_them(followed, capsys):
+def test_the_mode_of_the_largest_share_comes_first_with_its_fit(followed):
+    run, _, sampled, refitted, _ = followed
+    (_, second), first = sampled[1], run.modes[0]
+    assert first.mode.gaussian is second
+    assert (first.share.mean > 0.7, run.left_out) == (True, ())
+    # The bootstrap refits under the prior of the fit that ended there.
+    ((likelihood, gaussian),) = refitted
+    assert gaussian is second
+    assert likelihood is run.fit.likelihood
+    distance = np.abs(run.fit.theta - second.mode).max()
+    assert distance < np.abs(run.fit.theta - run.modes[1].mode.gaussian.mode).max()
+
+
+def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys):
     run, *_ = followed
     tables = run.tables()
-    assert list(tables) == ["NUTS", "NUTS, mode 2", "Laplace"]
-    first, second = (tables[name].set_index("name").loc["ab"] for name in list(tables)[:2])
+    assert list(tables) == ["NUTS", "NUTS, mode 1", "NUTS, mode 2", "Laplace", "bootstrap"]
+    whole, first, second = (tables[name].set_index("name").loc["ab"] for name in list(tables)[:3])
+    # The mode that was sampled second lies ten units higher, and holds three quarters.
+    assert second["upper"] < first["lower"]
+    assert second["lower"] < whole["lower"] < second["upper"]
+    assert first["lower"] < whole["upper"] < first["upper"]
+    expected = 0.75 * first["mean"] + 0.25 * second["mean"]
+    np.testing.assert_allclose(whole["mean"], expected, atol=0.05)
+    assert whole["r_hat"] == max(first["r_hat"], second["r_hat"])
+    assert whole["ess"] == min(first["ess"], second["ess"])
     summary = run.summary()
-    whole = summary["ranges"]["ab"]
-    assert (whole["lower"], whole["upper"]) == (first["lower"], second["upper"])
-    np.testing.assert_allclose(whole["upper_kcal"], second["upper_kcal"])
-    assert first["upper"] < second["lower"]
-    assert [mode["sampled"] for mode in summary["modes"]] == [True, True]
+    np.testing.assert_allclose(
+        [mode["share"] for mode in summary["modes"]], [0.75, 0.25], atol=0.01
+    )
     assert summary["convergence"]["draws_per_chain"] == [500, 500]
     assert summary["convergence"]["chains"] == 4
     mpra_posterior._tell(run)
     said = capsys.readouterr().out
-    assert f"ab is {first['lower']:.2f} to {second['upper']:.2f} kT over the 2 modes" in said
+    assert f"NUTS: ab {whole['mean']:.2f} ({whole['lower']:.2f} to {whole['upper']:.2f}) kT" in said
     assert "NUTS, mode 2: ab" in said
-    assert "Mode 2, found by 1 of the fits" in said
+    assert "NUTS is the posterior of all modes, each by its share." in said
+    assert "Mode 1, found by 1 of the fits, holds 75% (7" in said
+    assert "of the posterior: log evidence -0.3 +- 0.0." in said
 
 
-def test_draws_of_every_mode_are_kept(followed, tmp_path):
+def test_a_mode_that_was_left_out_is_told(followed, capsys):
+    run, *_ = followed
+    behind = run.modes[1].mode._replace(log_evidence=run.modes[0].mode.log_evidence - 12)
+    mpra_posterior._tell(run._replace(left_out=(behind,)))
+    said = capsys.readouterr().out
+    assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
+
+
+def test_draws_are_kept_of_the_posterior_and_of_the_chains_of_every_mode(followed, tmp_path):
     run, *_ = followed
     mpra_posterior.write(run, tmp_path)
     draws = np.load(tmp_path / "draws.npz")
-    assert draws["theta"].shape == draws["theta_mode_2"].shape == (2, 500, len(draws["names"]))
-    np.testing.assert_array_equal(draws["log_density_mode_2"], run.sampled[1].log_density)
+    size = len(draws["names"])
+    assert draws["theta"].shape == (len(run.theta), size)
+    for number, one in enumerate(run.modes, start=1):
+        assert draws[f"chains_{number}"].shape == (2, 500, size)
+        np.testing.assert_array_equal(draws[f"log_density_{number}"], one.draws.log_density)
