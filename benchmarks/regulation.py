@@ -152,7 +152,6 @@ def coverage(experiments: int = 16) -> dict[str, Any]:
         found = posterior_run.sample_posterior(
             mechanism,
             simulated.table,
-            optima=1,
             starts=3,
             burn_in=400,
             most_draws=1000,

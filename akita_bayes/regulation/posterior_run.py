@@ -246,10 +246,10 @@ def sample_posterior(
             burn_in=burn_in,
             effective=effective,
             most_draws=most_draws,
-            seed=seed,
+            seed=seed + number,
             report=report,
         )
-        for mode in near
+        for number, mode in enumerate(near)
     ]
     components = mixture.components(likelihood, list(zip(near, sampled, strict=True)), seed=seed)
     top = components[0].mode.gaussian

@@ -11,15 +11,16 @@ from akita_bayes.regulation import bridge, fitting, laplace, modes, posterior, p
 def followed(two_sites, experiment):
     """A run whose two fits are taken for two modes, with draws of their Gaussians for chains."""
     table = experiment(two_sites(), sequences=150, reads=3000).table
-    fits, sampled, refitted, told = [], [], [], []
+    fits, sampled, refitted, told, seeds = [], [], [], [], []
     fit = fitting.fit
 
     def recorded(mechanism, *arguments, **options):
         fits.append((mechanism, options["seed"]))
         return fit(mechanism, *arguments, **options)
 
-    def sample(likelihood, gaussian, *, chains, **options):
+    def sample(likelihood, gaussian, *, chains, seed, **options):
         sampled.append((likelihood, gaussian))
+        seeds.append(seed)
         theta = gaussian.draws(chains * 500, seed=0).reshape(chains, 500, -1)
         shifted = theta + 10.0 * (len(sampled) - 1)
         root = np.full((theta.shape[-1],) * 2, float(len(sampled)))
@@ -58,6 +59,7 @@ def followed(two_sites, experiment):
             seed=5,
             report=lambda steps, **fields: told.append((steps, fields)),
         )
+    assert len(set(seeds)) == 2  # chains of one seed, of modes that are one, would be copies
     return run, fits, sampled, refitted, told
 
 
