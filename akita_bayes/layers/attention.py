@@ -19,7 +19,7 @@ class RelativeAttention(keras.layers.Layer):
     Args:
         heads: Attention heads; C must be a multiple.
         key_size: Width of queries and keys per head; None takes C / heads.
-        num_position_features: Position features, even; None takes the even number below C / heads.
+        num_position_features: Position features, even; None takes C / heads, made even.
         attention_dropout: Dropout of the attention weights.
         position_dropout: Dropout of the position features.
         initializer: Of all kernels but the output's, which is zero: a block starts as identity.

@@ -37,10 +37,10 @@ class SoftmaxBins(MeasurementProcess):
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         begin = super().start(rng)
-        slope = rng.normal(0.0, 4.0, self.hidden)
         low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
+        slope = rng.normal(0.0, 4.0 / (high - low), self.hidden)
         bend = rng.uniform(low, high, self.hidden)
-        return {**begin, "hidden_slope": slope / (high - low), "hidden_bias": -slope * bend}
+        return {**begin, "hidden_slope": slope, "hidden_bias": -slope * bend}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
         """Log p(bin | t). [..., N] -> [..., M, N]."""

@@ -1,5 +1,6 @@
 """One row per word: shapes, weights and every precision. A word without a row fails."""
 
+import typing
 from typing import Any, NamedTuple
 
 import keras
@@ -207,3 +208,64 @@ def test_a_block_that_passes_keywords_on_accepts_them_but_those_it_sets():
     assert "filters" not in words["conv_tower"].defaults
     assert not {"dilation_rate", "norm_gamma", "stride"} & set(words["dilated_residual"].defaults)
     assert words["final"].defaults["activation"] == "linear"
+
+
+# What an argument needs beside it to have an effect, and values where twice the default has none.
+BESIDE = {
+    "bn_momentum": {"norm_type": "batch"},
+    "divisible_by": {"filters_init": 5},
+    "dropout_residual": {"residual": True},
+    "filters_end": {"repeat": 2},
+    "filters_mult": {"repeat": 2},
+    "kl_weight": {"variational": True},
+    "norm_gamma": {"norm_type": "batch"},
+    "padding": {"pool_size": 2, "kernel_size": 3},
+    "pool_type": {"pool_size": 2},
+    "prior_scale": {"variational": True},
+    "rate_mult": {"repeat": 2},
+    "round": {"repeat": 4, "rate_mult": 1.5},
+    "use_bias": {"norm_type": "batch"},
+}
+ANOTHER = {"bottleneck_ratio": 2, "filters_mult": 2.0, "key_size": 5, "rate_mult": 3.0}
+NEEDED = {"units": 3, "filters": 12, "filters_init": 12, "cropping": 1}
+ON_MAPS = {"concat_dist_2d", "conv_block_2d", "cropping_2d", "dilated_residual_2d"}
+ON_MAPS |= {"symmetrize_2d", "upper_tri"}
+
+
+def another(argument: str, annotation: Any, now: Any) -> Any:
+    """A value that an argument may take and has not."""
+    kinds = typing.get_args(annotation) or (annotation,)
+    choices = [choice for kind in (annotation, *kinds) for choice in typing.get_args(kind)]
+    if argument in ANOTHER:
+        return ANOTHER[argument]
+    if bool in kinds:
+        return not now
+    if str in kinds:
+        return "zeros" if now != "zeros" else "ones"
+    if int in kinds:
+        return 2 * now if now else 2
+    if float in kinds:
+        return now / 2 if now else 0.25
+    return next(each for each in reversed(choices) if isinstance(each, str) and each != now)
+
+
+def described(word: str, arguments: dict[str, Any]) -> list[Any]:
+    """The layers that a block makes, each by its configuration, and the shapes of their weights."""
+    inputs = keras.Input((8, 8, 12) if word in ON_MAPS else (16, 12))
+    model = keras.Model(inputs, registry.words()[word].function(inputs, **arguments))
+    configs = [{**layer.get_config(), "name": type(layer).__name__} for layer in model.layers]
+    return [configs, [weight.shape for weight in model.weights]]
+
+
+@pytest.mark.parametrize("word", sorted(set(registry.words()) - set(keras_layers.ALLOWED)))
+def test_no_argument_is_without_effect(word):
+    known = registry.words()[word]
+    base = {a: NEEDED[a] if d is registry.REQUIRED else d for a, d in known.defaults.items()}
+    usual = described(word, base)
+    assert described(word, base) == usual
+    for argument, annotation in known.types.items():
+        beside = {a: v for a, v in BESIDE.get(argument, {}).items() if a in base}
+        before = {**base, **beside}
+        changed = {**before, argument: another(argument, annotation, before[argument])}
+        without = described(word, before) if beside else usual
+        assert described(word, changed) != without, argument

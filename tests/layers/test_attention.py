@@ -61,6 +61,13 @@ def test_position_features_come_in_pairs(features):
         attention.RelativeAttention(num_position_features=features)
 
 
+@pytest.mark.parametrize(("channels", "heads", "features"), [(8, 2, 4), (10, 2, 4), (3, 3, 2)])
+def test_position_features_are_as_many_as_channels_of_a_head_but_even(channels, heads, features):
+    layer = attention.RelativeAttention(heads=heads)
+    layer.build((None, 5, channels))
+    assert layer.position_key.kernel.shape == (features, channels)
+
+
 def test_central_masks_are_nested_then_signed():
     features = attention.central_mask_features(8, 6)[0]
     distances = np.arange(-7, 8)

@@ -1,6 +1,7 @@
 """One row per layer: the Keras contract, in every precision. A layer without a row fails."""
 
 import importlib
+import inspect
 import pkgutil
 from typing import Any, NamedTuple
 
@@ -188,6 +189,18 @@ def test_config_round_trip(case):
     twin.set_weights(layer.get_weights())
     assert twin.get_config() == config
     np.testing.assert_array_equal(first(twin(x)), first(outputs))
+
+
+@pytest.mark.parametrize("layer", [*(row.layer for row in ROWS), *INNER])
+def test_a_config_holds_every_argument_of_the_constructor(layer):
+    known = set()
+    for kind in layer.__mro__:
+        if kind.__module__.startswith("akita_bayes.") and "__init__" in vars(kind):
+            parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+            known |= {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+    arguments = next((row.arguments for row in ROWS if row.layer is layer), {})
+    made = layer(**arguments) if layer not in INNER else layer(2, 1, 0.3)
+    assert known <= set(made.get_config())
 
 
 def test_save_and_load(case, tmp_path):

@@ -129,6 +129,23 @@ def test_a_rate_is_log_linear_in_the_bases_of_its_site():
     ]
 
 
+@pytest.mark.parametrize("route", ["trees", "elimination"])
+def test_fluxes_are_rates_times_occupancies_and_balance_at_every_species(route):
+    generator = np.random.default_rng(4)
+    edges = network(generator, 5)
+    log_rates = generator.normal(0, 2, (3, len(edges)))
+    layer = kinetic.KingAltman(5, edges, route, fluxes=True, dtype="float64")
+    flux = np.asarray(layer(log_rates))
+    assert layer.compute_output_shape(log_rates.shape) == flux.shape
+    occupancy = trees.steady_state(np.exp(log_rates), 5, edges)
+    source, target = np.array(edges).T
+    np.testing.assert_allclose(flux, np.exp(log_rates) * occupancy[:, source], rtol=1e-9)
+    for species in range(5):
+        out, into = flux[:, source == species].sum(1), flux[:, target == species].sum(1)
+        np.testing.assert_allclose(into, out, rtol=1e-9)
+    assert kinetic.KingAltman.from_config(layer.get_config()).fluxes
+
+
 def test_layers_come_back_from_their_config():
     model = keras.Sequential(
         [
@@ -144,8 +161,9 @@ def test_layers_come_back_from_their_config():
 
 
 def test_what_cannot_be_built_says_why():
-    with pytest.raises(ValueError, match="strongly connected"):
-        kinetic.KingAltman(3, [(0, 1), (1, 0), (1, 2)])
+    for route in ("trees", "elimination"):
+        with pytest.raises(ValueError, match="strongly connected network; of 3 species"):
+            kinetic.KingAltman(3, [(0, 1), (1, 0), (1, 2)], route)
     with pytest.raises(ValueError, match='route "tree"'):
         kinetic.KingAltman(3, RNAP_EDGES, route="tree")
     with pytest.raises(ValueError, match="one name and one fixed"):

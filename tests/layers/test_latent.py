@@ -49,10 +49,12 @@ def test_kl_is_zero_at_the_prior():
     assert np.abs(divergence(layer, X, training=False)[1].kl).max() < 1e-5
 
 
-def test_the_scale_starts_where_asked():
-    layer = latent.NormalLatent(2, initial_scale=0.25)
+@pytest.mark.parametrize(("kernel", "x"), [("glorot_uniform", 0 * X), ("zeros", X)])
+def test_mean_and_scale_start_where_asked(kernel, x):
+    layer = latent.NormalLatent(2, initial_scale=0.25, kernel_initializer=kernel)
     layer.build(X.shape)
-    np.testing.assert_allclose(layer.posterior(0 * X).stddev(), 0.25, rtol=1e-5)
+    np.testing.assert_array_equal(layer.posterior(x).mean(), np.zeros((3, 4, 2)))
+    np.testing.assert_allclose(layer.posterior(x).stddev(), 0.25, rtol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

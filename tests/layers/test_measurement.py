@@ -34,6 +34,26 @@ def test_bins_are_the_paper_s_two_softmax_layers(read_out):
         np.testing.assert_allclose(found[:, n], expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("read_out", "low"), [("activity", 0.0), ("log_activity", -8.0)])
+def test_bins_start_with_bends_all_over_the_activities(read_out, low):
+    """A hidden unit turns on where its logit is even: to 1/2, or to that of the unit before it."""
+    high = low + (1.0 if read_out == "activity" else 8.0)
+    made = {"columns": 4, "hidden": 300, "read_out": read_out}
+    start = measurement.SoftmaxBins(**made).start(np.random.default_rng(0))
+    bends = -start["hidden_bias"] / start["hidden_slope"]
+    assert low < bends.min() < low + 0.05 * (high - low)
+    assert high - 0.05 * (high - low) < bends.max() < high
+    # From one end of the activities to the other a unit changes its logit by about 4.
+    assert (start["hidden_slope"] * (high - low)).std() == pytest.approx(4, rel=0.15)
+    start = measurement.MonotoneBins(**made).start(np.random.default_rng(0))
+    step = np.exp(start["log_slope_step"])
+    np.testing.assert_allclose(step * (high - low), 4)
+    bends = -np.diff(start["hidden_bias"]) / step
+    assert (np.diff(bends) > 0).all()
+    assert low < bends[0] < low + 0.05 * (high - low)
+    assert high - 0.05 * (high - low) < bends[-1] < high
+
+
 def test_counts_weight_the_likelihood():
     layer = measurement.SoftmaxBins(columns=4, hidden=3)
     weights = batched(drawn(layer))

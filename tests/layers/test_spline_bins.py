@@ -56,9 +56,16 @@ def test_curves_of_the_prior_are_as_rough_with_few_knots_as_with_many():
     for hidden in (8, 16, 32):
         layer = measurement.SplineBins(columns=2, hidden=hidden)
         weights = {"line": np.zeros((400, 2, 1))}
-        weights["bend"] = np.random.default_rng(hidden).normal(size=(400, hidden - 2, 1))
+        prior, rng = layer.priors["bend"], np.random.default_rng(hidden)
+        weights["bend"] = rng.normal(prior.mean, prior.sd, (400, hidden - 2, 1))
         p = np.asarray(layer.outputs(weights, np.tile(np.linspace(0, 1, 57), (400, 1))))
         spread.append(np.log(p[:, 1] / p[:, 0]).std())
+        # The slope is a random walk that moves by ROUGHNESS over a unit of u.
+        knots = np.linspace(0, 1, hidden)[[0, 1, -2, -1]]
+        q = np.asarray(layer.outputs(weights, np.tile(knots, (400, 1))))
+        steps = np.diff(np.log(q[:, 1] / q[:, 0]))[:, [0, 2]] * (hidden - 1)
+        walked = (hidden - 2) / (hidden - 1)
+        assert np.diff(steps).std() == pytest.approx(layer.ROUGHNESS * walked**0.5, rel=0.15)
     np.testing.assert_allclose(spread, np.mean(spread), rtol=0.25)
 
 

@@ -81,6 +81,28 @@ def test_probabilities_sum_to_one_and_ignore_a_shift_of_all_states():
     np.testing.assert_allclose(again, probabilities, atol=1e-6)
 
 
+def test_relative_activity_is_a_share_of_odds():
+    activities = np.array([0.0, 1.0, 0.25])
+    probabilities = RNG.dirichlet(np.ones(3), 5)
+    t = probabilities @ activities
+    odds = t / (1 - t)
+    np.testing.assert_allclose(thermodynamic.log_odds(probabilities, activities), np.log(odds))
+    layer = thermodynamic.RelativeActivity(activities, dtype="float64")
+    # Even odds until there is a reference: the share is then the activity itself.
+    np.testing.assert_allclose(layer(probabilities), t[:, None])
+    layer.reference.assign(np.log(odds[2]))
+    found = np.asarray(layer(probabilities))[:, 0]
+    np.testing.assert_allclose(found, odds / (odds + odds[2]))
+    assert found[2] == pytest.approx(0.5)
+    assert layer.units == {"reference": "ln(odds)"}
+
+
+def test_odds_near_0_and_1_keep_their_digits():
+    probabilities = np.float32([[1.0, 1e-12], [1e-12, 1.0]])
+    found = thermodynamic.log_odds(probabilities, [0.0, 1.0])
+    np.testing.assert_allclose(found, np.log([1e-12, 1e12]), rtol=1e-6)
+
+
 def test_states_that_share_an_activity_share_its_weight():
     layer = thermodynamic.Activity([0, "on", 0.5, "on"])
     probabilities = np.array([[0.1, 0.2, 0.3, 0.4]], "float32")

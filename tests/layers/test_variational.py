@@ -36,11 +36,14 @@ def test_without_a_bias():
     np.testing.assert_allclose(layer(X), X @ mean.reshape(5, 2), rtol=1e-4, atol=1e-5)
 
 
-def test_kl_equals_the_closed_form():
-    layer = build(make_prior=variational.NormalPrior(0.2, 1.5))
+@pytest.mark.parametrize(
+    ("prior", "m", "s"), [(None, 0, 1), (variational.NormalPrior(0.2, 1.5), 0.2, 1.5)]
+)
+def test_kl_equals_the_closed_form(prior, m, s):
+    layer = build(make_prior=prior)
     mean, raw = layer.get_weights()
     scale = np.log1p(np.exp(raw))
-    kl = np.log(1.5 / scale) + (scale**2 + (mean - 0.2) ** 2) / (2 * 1.5**2) - 0.5
+    kl = np.log(s / scale) + (scale**2 + (mean - m) ** 2) / (2 * s**2) - 0.5
     assert float(divergence(layer)[1].kl) == pytest.approx(kl.sum(), rel=1e-4)
 
 
