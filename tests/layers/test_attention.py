@@ -43,6 +43,19 @@ def test_relative_attention_starts_as_nothing():
     assert not np.asarray(layer(RNG.normal(size=(1, 6, 4)).astype("float32"))).any()
 
 
+def test_every_kernel_bears_its_penalty():
+    layer = attention.RelativeAttention(heads=2, l2_scale=0.1)
+    layer.build((None, 5, 8))
+    layer.set_weights([RNG.normal(size=w.shape).astype("float32") for w in layer.weights])
+    kernels = [w for w in layer.weights if w.name == "kernel"]
+    assert len(kernels) == 5
+    expected = 0.1 * sum(float(np.sum(np.square(w))) for w in kernels)
+    assert float(sum(layer.losses)) == pytest.approx(expected, rel=1e-5)
+    free = attention.RelativeAttention(heads=2)
+    free.build((None, 5, 8))
+    assert not free.losses
+
+
 def test_relative_attention_drops_in_training_alone(layer):
     x = RNG.normal(size=(1, 5, 8)).astype("float32")
     layer.drop_attention.rate = 0.5

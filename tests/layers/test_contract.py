@@ -193,7 +193,7 @@ def test_config_round_trip(case):
 
 @pytest.mark.parametrize("layer", [*(row.layer for row in ROWS), *INNER])
 def test_a_config_holds_every_argument_of_the_constructor(layer):
-    known = set()
+    known = {"name", "trainable", "dtype"}
     for kind in layer.__mro__:
         if kind.__module__.startswith("akita_bayes.") and "__init__" in vars(kind):
             parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]

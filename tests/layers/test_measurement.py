@@ -106,6 +106,7 @@ def test_gaussian_noise_is_the_normal_density_of_the_log_read_out():
 def test_origin_and_unit_of_a_read_out_are_a_change_of_weights(kind):
     spec = declarations.Measurement(kind=kind)
     plain, scaled = (measurement.process(spec, 1, origin=7.0 * s, unit=100.0**s) for s in (0, 1))
+    assert (scaled.origin, scaled.unit) == (7.0, 100.0)
     weights = drawn(plain)
     natural = {}
     for name, value in weights.items():
@@ -176,3 +177,10 @@ def test_a_layer_says_the_name_and_unit_of_every_weight(kind):
     layer = measurement.process(declarations.Measurement(kind=kind, hidden=4), 3)
     layer.build((None, 1))
     assert {weight.name for weight in layer.weights} == set(layer.units) == set(layer.shapes)
+    of_known = {"hidden_bias": "1", "line": "1", "offset": "1", "log_scale": "ln(scale)"}
+    of_known |= {"log_sd": "ln(sd)", "log_slope_step": "ln(slope_step)"}
+    shared = set(of_known) & set(layer.units)
+    assert shared
+    assert all(layer.units[name] == of_known[name] for name in shared)
+    # Where the read-out has no unit of its own, weights are what they are held as.
+    assert all(layer.natural(name) == (0.0, 1.0) for name in layer.shapes)

@@ -99,6 +99,8 @@ def test_an_ensemble_is_drawn_member_by_member_and_exhausted_once():
     outputs = np.stack([member(x.astype("float32")).numpy() for member in members])
     np.testing.assert_allclose(found.mean, outputs.mean(0), atol=1e-6)
     np.testing.assert_allclose(found.epistemic_sd, outputs.std(0, ddof=1), atol=1e-6)
+    drawn = list(posterior.draw(ensemble.Ensemble(tuple(members)), x, draws=64))
+    np.testing.assert_allclose(drawn, outputs, atol=1e-6)
 
 
 def test_an_ensemble_of_latent_models_combines_both_spreads():

@@ -142,6 +142,11 @@ def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
         predict.predict(model, x, shifts=(0, shift))
 
 
+def test_a_batch_holds_two_windows_of_a_megabase_and_a_longer_one_alone():
+    sizes = {length: predict.batch_size(length) for length in (2**23, 2**20, 2**18, 256)}
+    assert sizes == {2**23: 1, 2**20: 2, 2**18: 8, 256: 64}
+
+
 def test_no_shift_at_all_is_refused(model, x):
     with pytest.raises(errors.DataError, match=r"shifts: at least one is needed"):
         predict.predict(model, x, shifts=())
