@@ -220,7 +220,7 @@ class _Shared:
         """Yields `draws` predictions of all windows, or the mean for 0."""
         bottoms: list[NDArray] = []
         for index, phase, base in zip(letters, phases, bases, strict=True):
-            if base is None or base >= len(bottoms):
+            if base is None:
                 bottoms.append(self._tower(index, phase))
             else:
                 bottoms.append(self._tower.edited(index, phase, letters[base], bottoms[base]))
@@ -242,23 +242,21 @@ class _Shared:
     ) -> Maps:
         head = self._head
         assert head is not None
-        wanted = {base for base in bases if base is not None}
-        last_use = {base: max(i for i, b in enumerate(bases) if b == base) for base in wanted}
+        sources = [i if base is None else base for i, base in enumerate(bases)]
+        last_use = {source: i for i, source in enumerate(sources)}
         kept: dict[int, tuple[NDArray, strips.Computed]] = {}
         rows: list[Maps] = []
-        for i, (bottom, base) in enumerate(zip(bottoms, bases, strict=True)):
+        for i, (bottom, source) in enumerate(zip(bottoms, sources, strict=True)):
             track = self._body(bottom[None], *draw)
-            if base is not None and i not in wanted:
-                final = _edited(head, *kept[base], track)
+            if i in last_use:
+                kept[i] = (track.numpy(), head.whole(track))
+                final = kept[i][1].output
             else:
-                whole = head.whole(track)
-                final = whole.output
-                if i in wanted:
-                    kept[i] = (track.numpy(), whole)
+                final = _edited(head, *kept[source], track)
             flag, seed, number = draw
             rows.append(self._tail(final, flag, seed + self._tail_seed, number).numpy())
-            if base is not None and last_use[base] == i:
-                del kept[base]
+            if last_use[source] == i:
+                del kept[source]
         return np.concatenate(rows)
 
 

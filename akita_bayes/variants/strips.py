@@ -148,7 +148,7 @@ class Head:
         maps: list[list[pieces.Piece]] = []
         compute = self._first.reader(track)
         for number, block in enumerate(self._blocks):
-            lo, hi = max(lo - block.reach, 0), min(hi + block.reach, self._bins)
+            lo, hi = lo - block.reach, hi + block.reach
             if number:
                 below = pieces.SymmetricMap(maps[-1], *(base[number - 1 : number] if base else ()))
                 compute = functools.partial(_rectangle, block, below, self._bins)

@@ -144,6 +144,11 @@ def strip_spec(**first):
     }
 
 
+@pytest.fixture(name="strip_spec", scope="session")
+def give_strip_spec():
+    return strip_spec
+
+
 @pytest.fixture(scope="session")
 def strip_model():
     return randomised(strip_spec(), seed=5)

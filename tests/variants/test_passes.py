@@ -1,5 +1,7 @@
 """Shared and partial computation against the plain network on every window."""
 
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -188,6 +190,54 @@ def test_shared_passes_follow_changed_weights(randomise):
     (after,) = passes.Passes(model)(requests(indexes))
     np.testing.assert_allclose(after, predict.predict(model, one_hot(indexes)), atol=1e-5)
     assert np.abs(after - before).max() > 1e-3
+
+
+def test_a_reference_is_kept_until_its_last_edit(strip_model, monkeypatch):
+    """Three in turn, each with its edit: none is left when the next is computed."""
+    held, most = [], []
+    head = type(plan.find(strip_model).head)
+    original = head.whole
+
+    def whole(self, track):
+        most.append(sum(each() is not None for each in held))
+        made = original(self, track)
+        held.append(weakref.ref(made.values[0][0]))
+        return made
+
+    monkeypatch.setattr(head, "whole", whole)
+    ref, snv, two, edge, _, _, far, _ = sequences(1024)
+    near = far.copy()
+    near[500] = (near[500] + 1) % 4
+    windows, bases = (ref, snv, far, near, two, edge), (None, 0, None, 2, None, 4)
+    asked = [passes.Request(lambda _, x=x: x, base=b) for x, b in zip(windows, bases, strict=True)]
+    (maps,) = passes.Passes(strip_model)(asked)
+    assert most == [0, 0, 0]
+    expected = predict.predict(strip_model, one_hot(windows))
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
+
+
+def test_an_edit_may_have_edits_of_its_own(strip_model):
+    ref, snv, two, *_ = sequences(1024)
+    windows, bases = (ref, snv, two, ref), (None, 0, 1, 0)
+    asked = [passes.Request(lambda _, x=x: x, base=b) for x, b in zip(windows, bases, strict=True)]
+    (maps,) = passes.Passes(strip_model)(asked)
+    expected = predict.predict(strip_model, one_hot(windows))
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
+
+
+def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, strip_spec):
+    """One posterior layer before the pairs, one behind the triangle: each has its own noise."""
+    spec = strip_spec()
+    spec["train"]["loss"] = "elbo"
+    head = spec["model"]["head_hic"]
+    head.insert(0, {"name": "normal_latent", "units": 5, "initial_scale": 0.5})
+    head.insert(-1, {"name": "dense_variational", "units": 4})
+    model = randomise(spec, seed=8)
+    indexes = sequences(1024)[:2]
+    drawn = list(passes.Passes(model, draws=2, seed=7)(requests(indexes)))
+    expected = list(posterior.draw(model, one_hot(indexes), draws=2, seed=7))
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
+    np.testing.assert_allclose(drawn, expected, atol=1e-4 * np.std(expected))
 
 
 @pytest.mark.parametrize("name", ["tiny_v1", "tiny_v2"])

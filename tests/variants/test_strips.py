@@ -21,6 +21,11 @@ def bent(x):
     return tf.nn.softplus(x)
 
 
+def scaled(x):
+    """Likewise, and of its own in every channel, as a normalisation is."""
+    return tf.nn.softplus(x * tf.constant([0.5, 1.0, 1.5, 2.0]))
+
+
 def blocks(*, first=(), after=()):
     """A first block, a residual one with a last 1 x 1 convolution, and a plain one."""
     random = np.random.default_rng(3)
@@ -72,7 +77,7 @@ def tracks(lo, hi):
 HEADS = [
     (True, {}, OFFSET),
     (True, {}, None),
-    (True, {"after": (bent,)}, OFFSET),
+    (True, {"after": (scaled,)}, OFFSET),
     (False, {"first": (bent,)}, OFFSET),
 ]
 
@@ -123,6 +128,22 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     narrow = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
     assert narrow[0] < 0.45 * pixels[0]
     assert narrow[1] < 0.55 * pixels[1]
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_a_separable_first_block_makes_no_pairs(separable, monkeypatch):
+    """Its convolution runs along the track; the maps of pairs, six channels here, are not made."""
+    channels = []
+    original = strips._convolved
+
+    def convolved(block, x, place, bins):
+        channels.append(x.shape[-1])
+        return original(block, x, place, bins)
+
+    monkeypatch.setattr(strips, "_convolved", convolved)
+    head = strips.Head(blocks()[:1], BINS, distance=True, separable=separable)
+    head.whole(tracks(0, 1)[0])
+    assert set(channels) == (set() if separable else {CHANNELS + 1})
 
 
 def test_few_graphs_are_kept_and_a_dropped_one_waits_again(monkeypatch):
