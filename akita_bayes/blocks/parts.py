@@ -81,9 +81,9 @@ def convolve(
     stride: int = 1,
     dilation_rate: int = 1,
     use_bias: bool,
-    l2_scale: float = 0.0,
-    conv_type: Conv = "standard",
-    kernel_initializer: str = "he_normal",
+    l2_scale: float,
+    conv_type: Conv,
+    kernel_initializer: str,
     padding: Padding = "same",
 ) -> Any:
     """Convolves a track [B, L, C] or a map [B, N, N, C]; as many filters as channels for None."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from akita_bayes.blocks import parts, registry
-from akita_bayes.layers import activation
+from akita_bayes.layers import activation, stochastic
 
 RNG = np.random.default_rng(0)
 TRACK = RNG.normal(size=(2, 8, 4)).astype("float32")
@@ -255,6 +255,42 @@ def test_squeeze_excite_passes_the_activated_track_on():
 def test_bottleneck():
     y, n = made("bottleneck", TRACK, units=3)
     agree(y, gelu(n.dense(TRACK)), n)
+
+
+def diverging(word, **arguments):
+    """A posterior block's output on TRACK, its weights, and what it reports."""
+    inputs = keras.Input(TRACK.shape[1:])
+    arguments |= {"prior_mean": 0.3, "prior_scale": 1.4, "initial_scale": 0.5}
+    block = registry.words()[word].function
+    model = keras.Model(inputs, block(inputs, units=3, **arguments))
+    with stochastic.collecting() as found:
+        y = np.asarray(model(TRACK))
+    return y, Naive(model), found[0]
+
+
+def kl(mean, sd):
+    """From N(mean, sd^2) to N(0.3, 1.4^2)."""
+    return np.log(1.4 / sd) + (sd**2 + (mean - 0.3) ** 2) / (2 * 1.4**2) - 0.5
+
+
+def test_normal_latent():
+    y, n, found = diverging("normal_latent")
+    mean = n.dense(TRACK)
+    sd = np.log1p(np.exp(n.dense(TRACK)))
+    agree(y, mean, n)
+    assert np.median(sd) == pytest.approx(0.5, rel=0.5)
+    np.testing.assert_allclose(found.kl, kl(mean, sd), rtol=1e-3, atol=1e-4)
+    assert found.weight == 1
+
+
+def test_dense_variational():
+    y, n, found = diverging("dense_variational", activation="relu", kl_weight=0.01)
+    mean, raw = n.take(), n.take()
+    agree(y, relu(TRACK @ mean[:12].reshape(4, 3) + mean[12:]), n)
+    sd = np.log1p(np.exp(raw))
+    np.testing.assert_allclose(sd, 0.5, rtol=1e-5)
+    assert float(found.kl) == pytest.approx(kl(mean, sd).sum(), rel=1e-4)
+    assert found.weight == 0.01
 
 
 def test_transformer_dense_pair_is_a_pre_norm_residual():

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from akita_bayes.blocks import pairwise as blocks
 from akita_bayes.layers import pairwise
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
@@ -60,6 +61,13 @@ def test_upper_tri_reads_above_the_diagonal_row_by_row(diagonal_offset):
     pixels = [maps[0, i, j, 0] for i in range(6) for j in range(6) if j - i >= diagonal_offset]
     y = np.asarray(pairwise.UpperTri(diagonal_offset)(maps))
     np.testing.assert_array_equal(y[0, :, 0], pixels)
+
+
+def test_upper_tri_drops_self_and_neighbour_contacts_unless_told():
+    maps = np.arange(36.0, dtype="float32").reshape(1, 6, 6, 1)
+    apart = [maps[0, i, j, 0] for i in range(6) for j in range(i + 2, 6)]
+    for read in (pairwise.UpperTri(), blocks.upper_tri):
+        np.testing.assert_array_equal(read(maps)[0, :, 0], apart)
 
 
 def test_upper_tri_refuses_what_is_not_square_and_what_leaves_nothing():
