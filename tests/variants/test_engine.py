@@ -338,6 +338,42 @@ def test_basenji_window_takes_a_written_copy_by_its_letters(small_model, long_ge
     np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("window", "held"), [("anchored", 0), ("basenji", 0.25)])
+def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, window, held):
+    chrom = CHR1[:970] + "N" * 28 + CHR1[998:]
+    edited = chrom[:999] + other(CHR1[999]) + chrom[1000:]
+    genome.write_fasta(tmp_path / "unknown.fa", {"chr1": chrom})
+    event = records.Variant(
+        0, 1, "chr1", 999, ".", CHR1[999], edited[999], "SNV", 999, 1000, edited[999]
+    )
+    with genome.Genome(tmp_path / "unknown.fa") as opened:
+        scorer = engine.Engine(small_model, opened, Options(window=window))
+        ((_, *maps),) = scorer.maps(event)
+    start = (999 - L // 2 + W // 2) // W * W if window == "anchored" else 999 - (L // 2 - 1)
+    x = np.stack([dna.to_one_hot(each[start : start + L]) for each in (chrom, edited)])
+    expected = predict.predict(small_model, np.where(x.any(-1, keepdims=True), x, held))
+    np.testing.assert_allclose(maps, expected, atol=1e-5)
+
+
+def test_the_window_of_a_row_has_its_event_in_the_middle(small_model, write_vcf, long_genome):
+    """To within a bin; of a junction it is that of the piece that comes first, on its strand."""
+    base = CHR1[2499]
+    lines = [
+        (line(1000), "chr1", 999.5),
+        (line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"), "chr1", 1825),
+        (line(2500, alt=f"{base}[chr2:900["), "chr1", 2500),
+        (line(2500, alt=f"{base}]chr2:900]"), "chr1", 2500),
+        (line(2500, alt=f"]chr2:900]{base}"), "chr2", 900),
+        (line(2500, alt=f"[chr2:900[{base}"), "chr2", 899),
+    ]
+    path = write_vcf(*(text for text, *_ in lines), header=HEADER)
+    table = score(small_model, path, long_genome)
+    for window, (text, chrom, middle) in zip(table["window"], lines, strict=True):
+        held = regions.parse(window)
+        assert (held.chrom, held.width) == (chrom, L), text
+        assert abs((held.start + held.end) / 2 - middle) <= W, text
+
+
 def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
     fasta = tmp_path / "chr11.fa"
     packed = real_data / "sequence" / "chr11_99928064_101238784.fa.gz"
