@@ -150,8 +150,9 @@ class Sampler:
 
     def count(self, draws: int) -> int:
         """How many of `draws` draws differ: all, unless the posterior holds fewer."""
-        held = [member.held for member in self._members]
-        return draws if None in held else min(draws, sum(count or 1 for count in held))
+        counts = [member.held for member in self._members]
+        held = [count for count in counts if count is not None]
+        return draws if len(held) < len(counts) else min(draws, sum(held))
 
     def stream(self, batches: list[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
         """Yields so many draws of all batches together, one at a time. Each [B, P, T].

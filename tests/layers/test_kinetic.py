@@ -168,5 +168,8 @@ def test_what_cannot_be_built_says_why():
         kinetic.KingAltman(3, RNAP_EDGES, route="tree")
     with pytest.raises(ValueError, match="one name and one fixed"):
         kinetic.TransitionRates([None, None], ["k1"])
-    with pytest.raises(ValueError, match=r"site 4\.\.9 lies outside a sequence of 6"):
-        kinetic.TransitionRates([(4, 9)]).build((None, 6, 4))
+    for start, stop in ((4, 7), (-1, 3), (3, 3), (4, 2)):
+        message = rf"site {start}\.\.{stop} lies outside a sequence of 6"
+        with pytest.raises(ValueError, match=message):
+            kinetic.TransitionRates([(start, stop)]).build((None, 6, 4))
+    kinetic.TransitionRates([(0, 6)]).build((None, 6, 4))

@@ -48,10 +48,18 @@ def test_a_fixed_energy_is_not_trained():
     np.testing.assert_allclose(np.asarray(layer(one_hot("ACGT")))[0], [-2, 0])
 
 
-def test_a_site_outside_the_sequence_is_refused():
-    layer = thermodynamic.BindingEnergies([(2, 9)], ["a"])
-    with pytest.raises(ValueError, match=r"Energy a: site 2\.\.9 lies outside a sequence of 5"):
+@pytest.mark.parametrize("site", [(2, 6), (-1, 3), (3, 3), (4, 2)])
+def test_a_site_outside_the_sequence_is_refused(site):
+    layer = thermodynamic.BindingEnergies([site], ["a"])
+    message = rf"Energy a: site {site[0]}\.\.{site[1]} lies outside a sequence of 5"
+    with pytest.raises(ValueError, match=message):
         layer.build((None, 5, 4))
+
+
+def test_a_site_may_be_the_whole_sequence():
+    layer = thermodynamic.BindingEnergies([(0, 5)], ["a"])
+    layer.build((None, 5, 4))
+    assert [weight.shape for weight in layer.weights] == [(), (5, 4)]
 
 
 def test_arguments_must_be_one_per_site():

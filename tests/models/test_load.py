@@ -58,7 +58,8 @@ def test_every_form_gives_the_same_predictions(model, folder, x, form):
 
 
 def test_a_list_is_an_ensemble(model, folder, x):
-    loaded = load.load_model([folder / "run", (folder / "params.json", folder / "model.h5")])
+    pair = (str(folder / "params.json"), folder / "model.h5")
+    loaded = load.load_model([str(folder / "run"), pair])
     assert isinstance(loaded, ensemble.Ensemble)
     np.testing.assert_allclose(predict.predict(loaded, x), predict.predict(model, x), atol=1e-6)
 

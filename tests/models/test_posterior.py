@@ -130,6 +130,9 @@ def test_a_deterministic_model_has_no_epistemic_spread():
     found = posterior.sample_posterior(model, x, draws=10)
     np.testing.assert_array_equal(found.epistemic_sd, 0)
     np.testing.assert_allclose(found.mean, model(x.astype("float32")), atol=1e-6)
+    np.testing.assert_allclose(found.aleatoric_sd, 1)
+    plain = posterior.sample_posterior(network(latent=False, loss="mse"), x)
+    np.testing.assert_array_equal(plain.aleatoric_sd, np.zeros(plain.mean.shape))
 
 
 def factors_of(epistemic, aleatoric, edges=(2, 8), noise=None):

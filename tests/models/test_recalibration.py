@@ -27,6 +27,13 @@ def test_every_pixel_has_the_factor_of_its_distance_and_target():
     assert FITTED.aleatoric_sd(triangle.length(24, 2)) is None
 
 
+def test_a_distance_beyond_the_strata_has_the_factor_of_the_next_one():
+    distance = triangle.distances(24, 2)
+    fitted = dataclasses.replace(FITTED, edges=(4, 8, 16))
+    factors = fitted.factors(triangle.length(24, 2))
+    np.testing.assert_array_equal(factors.epistemic[:, 1], np.where(distance < 8, 0.5, 3.0))
+
+
 def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
     pixels = triangle.length(24, 2)
     factors = FITTED.factors(pixels)
