@@ -355,6 +355,18 @@ def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, win
     np.testing.assert_allclose(maps, expected, atol=1e-5)
 
 
+def test_basenjis_shifts_bring_in_zeros(small_model, long_genome):
+    event = records.Variant(0, 1, "chr1", 999, ".", CHR1[999], "N", "SNV", 999, 1000, "N")
+    shifts = (0, 40, -40)
+    with genome.Genome(long_genome) as opened:
+        scorer = engine.Engine(small_model, opened, Options(window="basenji", shifts=shifts))
+        ((_, ref, _),) = scorer.maps(event)
+    start = 999 - (L // 2 - 1)
+    x = dna.to_one_hot(CHR1[start : start + L])
+    shifted = predict.predict(small_model, np.stack([dna.shift_one_hot(x, s) for s in shifts]))
+    np.testing.assert_allclose(ref, shifted.mean(axis=0), atol=1e-5)
+
+
 def test_the_window_of_a_row_has_its_event_in_the_middle(small_model, write_vcf, long_genome):
     """To within a bin; of a junction it is that of the piece that comes first, on its strand."""
     base = CHR1[2499]

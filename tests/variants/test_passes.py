@@ -5,6 +5,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import akita_bayes
 from akita_bayes import dna
@@ -131,10 +132,13 @@ def test_an_edit_near_a_known_sequence_recomputes_the_bins_that_see_it(strip_mod
 
 
 def test_draws_are_those_of_the_posterior(latent_model, strip_latent_model):
-    for model, length in ((latent_model, 256), (strip_latent_model, 1024)):
+    for model, length, seed in (
+        (latent_model, 256, {}),
+        (strip_latent_model, 1024, {"seed": 7}),
+    ):
         indexes = [x[:length] for x in sequences(1024)]
-        drawn = list(passes.Passes(model, draws=3, seed=7)(requests(indexes)))
-        expected = list(posterior.draw(model, one_hot(indexes), draws=3, seed=7))
+        drawn = list(passes.Passes(model, draws=3, **seed)(requests(indexes)))
+        expected = list(posterior.draw(model, one_hot(indexes), draws=3, **seed))
         assert len(drawn) == 3
         assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
         for made, known in zip(drawn, expected, strict=True):
@@ -190,6 +194,27 @@ def test_shared_passes_follow_changed_weights(randomise):
     (after,) = passes.Passes(model)(requests(indexes))
     np.testing.assert_allclose(after, predict.predict(model, one_hot(indexes)), atol=1e-5)
     assert np.abs(after - before).max() > 1e-3
+
+
+def test_the_bins_of_an_edit_are_those_that_differ_by_more_than_rounding():
+    """1 is the largest value, so 1e-7 is rounding; the track between the bins is the old one's."""
+    asked = []
+
+    class Head:
+        def edited(self, values, track, lo, hi):
+            asked.append((lo, hi))
+            return track
+
+    old = np.random.default_rng(0).uniform(0.5, 1, (1, 10, 2)).astype(np.float32)
+    new = old + np.float32(1e-7)
+    whole = strips.Computed((), old)
+    assert passes._edited(Head(), old, whole, tf.constant(new)) is old
+    new[0, 3, 1] += 0.01
+    new[0, 6, 0] -= 0.01
+    found = passes._edited(Head(), old, whole, tf.constant(new))
+    assert asked == [(3, 7)]
+    expected = np.concatenate([old[:, :3], new[:, 3:7], old[:, 7:]], axis=1)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_reference_is_kept_until_its_last_edit(strip_model, monkeypatch):

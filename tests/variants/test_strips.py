@@ -102,6 +102,22 @@ def test_rectangles_add_up_to_the_head(separable, kinds, offset, monkeypatch):
     assert len(head._graphs) == 3
 
 
+@pytest.mark.parametrize("separable", [True, False])
+def test_a_kernel_of_one_sees_its_own_pixel(separable, monkeypatch):
+    """Its reach is 0: nothing but the edit's own rows and columns changes, also at the edge."""
+    monkeypatch.setattr(strips, "PATIENCE", 0)
+    monkeypatch.setattr(strips, "GRID", 1)
+    random = np.random.default_rng(5)
+    bias = tf.constant(random.normal(0, 0.3, 4).astype(np.float32))
+    made = (strips.Block((), kernel(random, 1, 1, CHANNELS + 1, 4), bias, 1, (), None, False),)
+    head = strips.Head(made, BINS, distance=True, separable=separable)
+    old, new = tracks(0, 1)
+    base = head.whole(old)
+    np.testing.assert_allclose(base.output, plain(made, old), atol=1e-5)
+    found = head.edited(base.values, new, 0, 1)
+    np.testing.assert_allclose(found, plain(made, new), atol=1e-5)
+
+
 def test_an_edit_computes_its_cross_only(monkeypatch):
     """One bin of 64: 12 pixels and more on either side of 1, none in the corners."""
     monkeypatch.setattr(strips, "HEIGHT", 10)
