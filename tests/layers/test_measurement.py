@@ -174,7 +174,9 @@ def test_several_sets_of_weights_are_evaluated_at_once(kind):
 
 @pytest.mark.parametrize("kind", sorted(measurement.PROCESSES))
 def test_a_layer_says_the_name_and_unit_of_every_weight(kind):
-    layer = measurement.process(declarations.Measurement(kind=kind, hidden=4), 3)
+    spec = declarations.Measurement(kind=kind, hidden=4, read_out="log_activity")
+    layer = measurement.process(spec, 3)
+    assert (layer.kind, layer.columns, layer.hidden, layer.read_out) == (kind, 3, 4, spec.read_out)
     layer.build((None, 1))
     assert {weight.name for weight in layer.weights} == set(layer.units) == set(layer.shapes)
     of_known = {"hidden_bias": "1", "line": "1", "offset": "1", "log_scale": "ln(scale)"}

@@ -108,7 +108,7 @@ def test_weights_are_drawn_in_float32_under_mixed_precision():
 
 def test_initial_means_are_a_dense_kernel_and_zero_biases():
     layer = variational.DenseVariational(300)
-    layer.build((None, 64))
+    layer.build((None, 7, 64))
     mean, raw = layer.get_weights()
     assert mean[: 64 * 300].std() == pytest.approx(64**-0.5, rel=0.05)
     assert not mean[64 * 300 :].any()

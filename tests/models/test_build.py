@@ -106,11 +106,13 @@ def test_a_global_policy_holds_unless_one_is_asked_for():
 
 def test_a_keras_file_holds_spec_weights_and_precision(tmp_path):
     model = build.build(spec(heads=("human", ("mouse", 3)), precision="mixed_bfloat16"))
+    model.trainable = False
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras", compile=False)
     assert isinstance(again, build.Network)
     assert again.spec == model.spec
     assert again.precision == "mixed_bfloat16"
+    assert (again.name, again.trainable) == (model.name, False)
     x = tiny.one_hot(2)
     for head, y in model(x).items():
         assert np.array_equal(y, again(x)[head])

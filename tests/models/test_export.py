@@ -63,10 +63,11 @@ def test_several_heads_are_a_dict(tmp_path):
 
 
 def test_an_exported_model_is_copied_but_not_trained(model, tmp_path):
-    export.export(model, tmp_path / "saved")
-    loaded = load.load_model(tmp_path / "saved")
-    export.export(loaded, tmp_path / "copy")
-    again = load.load_model(tmp_path / "copy")
+    saved, copy = str(tmp_path / "saved"), str(tmp_path / "copy")
+    export.export(model, saved)
+    loaded = load.load_model(saved)
+    export.export(loaded, copy)
+    again = load.load_model(copy)
     x = tiny.one_hot(2)
     assert np.array_equal(predict.predict(again, x), predict.predict(loaded, x))
     with pytest.raises(errors.RunError, match="cannot be trained"):

@@ -80,7 +80,7 @@ def test_factors_survive_their_file_and_a_damaged_one_is_named(tmp_path):
 
 
 def test_each_head_keeps_its_own_factors(tmp_path):
-    (run,) = runs(tmp_path, "a")
+    run = str(*runs(tmp_path, "a"))
     recalibration.save([run], "human", FITTED)
     recalibration.save([run], "mouse", OTHER)
     heads = ["human", "mouse", "rat"]
@@ -117,11 +117,11 @@ def test_factors_that_do_not_say_of_which_weights_they_are_are_not_applied(tmp_p
 
 def test_an_ensemble_s_factors_are_of_exactly_these_members_in_any_order(tmp_path):
     a, b, c = runs(tmp_path, "a", "b", "c")
-    recalibration.save([a], "hic", FITTED)
+    recalibration.save([str(a)], "hic", FITTED)
     assert recalibration.save([a, b], "hic", TOGETHER) == a / recalibration.FILE
     assert recalibration.load([a], ["hic"]) == {"hic": FITTED}
     assert recalibration.load([a, b], ["hic"]) == {"hic": TOGETHER}
-    assert recalibration.load([b, a], ["hic"]) == {"hic": TOGETHER}
+    assert recalibration.load([str(b), str(a)], ["hic"]) == {"hic": TOGETHER}
     assert recalibration.load([a, b, c], ["hic"]) == {}
     assert recalibration.load([a, c], ["hic"]) == {}
     train(b, 7)

@@ -28,10 +28,11 @@ def same(one, other):
 
 @pytest.mark.parametrize(("format", "name"), [("keras", "w.weights.h5"), ("basenji", "w.h5")])
 def test_weights_come_back_as_they_were(model, tmp_path, format, name):
-    weights.save_weights(model, tmp_path / name, format=format)
+    path = str(tmp_path / name)
+    weights.save_weights(model, path, format=format)
     other = network(seed=1)
     assert not same(model, other)
-    weights.load_weights(other, tmp_path / name)
+    weights.load_weights(other, path)
     assert same(model, other)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
