@@ -1,8 +1,13 @@
 """Variants on the two long chromosomes, and their scores."""
 
 import akita_bayes as ab
+from akita_bayes import dna, triangle
+from akita_bayes.models import predict
 from akita_bayes.variants import scores
+from tests import tiny
 from tests.variants.conftest import LONG
+
+L, W, CROP, BINS, K = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.BINS, tiny.OFFSET
 
 NAMES = tuple(name for name in scores.BY_NAME if name not in ("ROI", "INS16", "INS8"))
 """Scores that a map of 12 bins has."""
@@ -33,3 +38,11 @@ def score(model, path, fasta, **options):
 
 def columns(table, name):
     return table[[c for c in table.columns if c.startswith(f"{name}:")]].to_numpy()
+
+
+def naive_maps(model, letters, start):
+    """The map of a window cut out of a chromosome's letters, by the plain network."""
+    left, right = max(-start, 0), max(start + L - len(letters), 0)
+    window = "N" * left + letters[max(start, 0) : start + L] + "N" * right
+    maps = predict.predict(model, dna.to_one_hot(window)[None])[0]
+    return triangle.to_matrix(maps, diagonal_offset=K, fill=0)

@@ -1,22 +1,30 @@
 """The engine against a naive twin, and the properties that no bookkeeping error survives."""
 
-import gzip
-
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 import akita_bayes as ab
-from akita_bayes import dna, errors, regions, triangle
+from akita_bayes import errors, regions, triangle
 from akita_bayes.data import genome
-from akita_bayes.models import predict
 from akita_bayes.variants import conformal, engine, records, scores
 from akita_bayes.variants.options import Options
-from tests import tiny
-from tests.variants.long import CHR1, HEADER, NAMES, columns, line, other, score
+from tests.variants.long import (
+    BINS,
+    CHR1,
+    CROP,
+    HEADER,
+    NAMES,
+    K,
+    L,
+    W,
+    columns,
+    line,
+    naive_maps,
+    other,
+    score,
+)
 
-L, W, CROP, BINS, K = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.BINS, tiny.OFFSET
 VARIETY = [
     line(1000),
     line(1003, alt=f"{other(CHR1[1002])},{CHR1[1002]}TTG,*,<NON_REF>"),
@@ -43,14 +51,6 @@ VARIETY = [
 @pytest.fixture
 def variety(write_vcf):
     return write_vcf(*VARIETY, header=HEADER)
-
-
-def naive_maps(model, letters, start):
-    """The map of a window cut out of a chromosome's letters, by the plain network."""
-    left, right = max(-start, 0), max(start + L - len(letters), 0)
-    window = "N" * left + letters[max(start, 0) : start + L] + "N" * right
-    maps = predict.predict(model, dna.to_one_hot(window)[None])[0]
-    return triangle.to_matrix(maps, diagonal_offset=K, fill=0)
 
 
 def test_snv_scores_equal_the_naive_twin(small_model, write_vcf, long_genome):
@@ -323,112 +323,6 @@ def test_a_group_is_longer_while_its_reference_is_the_same(
     assert windows_predicted == [most + 1, 10 + 1]
     apart = score(small_model, write_vcf(line(places[-1]), header=HEADER), long_genome, start=1936)
     np.testing.assert_array_equal(columns(together, "SCD")[-1], columns(apart, "SCD")[0])
-
-
-def test_basenji_window_takes_a_written_copy_by_its_letters(small_model, long_genome, write_vcf):
-    copied = CHR1[2000:2060]
-    path = write_vcf(line(2060, alt=CHR1[2059] + copied), header=HEADER)
-    table = score(small_model, path, long_genome, window="basenji")
-    assert table["type"][0] == "DUP"
-    start = 2059 - (L // 2 - 1)
-    changed = CHR1[:2060] + copied + CHR1[2060:]
-    ref = naive_maps(small_model, CHR1, start)
-    alt = naive_maps(small_model, changed, start + len(copied) // 2)
-    expected = np.sqrt(((alt - ref) ** 2).sum((0, 1)) / 2)
-    np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
-
-
-@pytest.mark.parametrize(("window", "held"), [("anchored", 0), ("basenji", 0.25)])
-def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, window, held):
-    chrom = CHR1[:970] + "N" * 28 + CHR1[998:]
-    edited = chrom[:999] + other(CHR1[999]) + chrom[1000:]
-    genome.write_fasta(tmp_path / "unknown.fa", {"chr1": chrom})
-    event = records.Variant(
-        0, 1, "chr1", 999, ".", CHR1[999], edited[999], "SNV", 999, 1000, edited[999]
-    )
-    with genome.Genome(tmp_path / "unknown.fa") as opened:
-        scorer = engine.Engine(small_model, opened, Options(window=window))
-        ((_, *maps),) = scorer.maps(event)
-    start = (999 - L // 2 + W // 2) // W * W if window == "anchored" else 999 - (L // 2 - 1)
-    x = np.stack([dna.to_one_hot(each[start : start + L]) for each in (chrom, edited)])
-    expected = predict.predict(small_model, np.where(x.any(-1, keepdims=True), x, held))
-    np.testing.assert_allclose(maps, expected, atol=1e-5)
-
-
-def test_basenjis_shifts_bring_in_zeros(small_model, long_genome):
-    event = records.Variant(0, 1, "chr1", 999, ".", CHR1[999], "N", "SNV", 999, 1000, "N")
-    shifts = (0, 40, -40)
-    with genome.Genome(long_genome) as opened:
-        scorer = engine.Engine(small_model, opened, Options(window="basenji", shifts=shifts))
-        ((_, ref, _),) = scorer.maps(event)
-    start = 999 - (L // 2 - 1)
-    x = dna.to_one_hot(CHR1[start : start + L])
-    shifted = predict.predict(small_model, np.stack([dna.shift_one_hot(x, s) for s in shifts]))
-    np.testing.assert_allclose(ref, shifted.mean(axis=0), atol=1e-5)
-
-
-def test_an_event_that_leaves_no_contact_is_not_scored(small_model, long_genome, write_vcf):
-    """Of 192 bases of map a deletion of 170 leaves one whole bin, and contacts are two apart."""
-    path = write_vcf(
-        line(2004, alt="<DEL>", info="SVTYPE=DEL;END=2174"),
-        line(2004, alt="<DEL>", info="SVTYPE=DEL;END=2374"),
-        header=HEADER,
-    )
-    with genome.Genome(long_genome) as opened:
-        scored = engine.Engine(small_model, opened, Options()).score(records.read(path, opened))
-    assert scored.reasons[0] == "no contact of the window can be compared"
-    assert "larger than" in scored.reasons[1]
-    assert np.isnan(scored.values["SCD"]).all()
-    assert scored.pixels[:, 0].tolist() == [0, 0]
-    assert scored.window[0][0] == "chr1"
-    assert scored.window[1] == ("", -1, -1)
-
-
-def test_contacts_of_a_row_are_counted(small_model, long_genome, write_vcf):
-    """A deletion loses contacts and an insertion gains some; a changed base keeps them all."""
-    pixels = triangle.length(BINS, K)
-    path = write_vcf(
-        line(1000),
-        line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"),
-        line(1800, alt=CHR1[1799] + CHR1[100:150]),
-        header=HEADER,
-    )
-    table = score(small_model, path, long_genome)
-    counts = table[["pixels_compared", "pixels_lost", "pixels_gained"]].to_numpy()
-    assert counts[0].tolist() == [pixels, 0, 0]
-    assert (counts.sum(axis=1) <= pixels).all()
-    assert (counts[:, 0] > 0).all()
-    assert ((counts[:, 1:] > 0) == [[False, False], [True, False], [False, True]]).all()
-
-
-def test_the_window_of_a_row_has_its_event_in_the_middle(small_model, write_vcf, long_genome):
-    """To within a bin; of a junction it is that of the piece that comes first, on its strand."""
-    base = CHR1[2499]
-    lines = [
-        (line(1000), "chr1", 999.5),
-        (line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"), "chr1", 1825),
-        (line(2500, alt=f"{base}[chr2:900["), "chr1", 2500),
-        (line(2500, alt=f"{base}]chr2:900]"), "chr1", 2500),
-        (line(2500, alt=f"]chr2:900]{base}"), "chr2", 900),
-        (line(2500, alt=f"[chr2:900[{base}"), "chr2", 899),
-    ]
-    path = write_vcf(*(text for text, *_ in lines), header=HEADER)
-    table = score(small_model, path, long_genome)
-    for window, (text, chrom, middle) in zip(table["window"], lines, strict=True):
-        held = regions.parse(window)
-        assert (held.chrom, held.width) == (chrom, L), text
-        assert abs((held.start + held.end) / 2 - middle) <= W, text
-
-
-def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
-    fasta = tmp_path / "chr11.fa"
-    packed = real_data / "sequence" / "chr11_99928064_101238784.fa.gz"
-    fasta.write_bytes(gzip.decompress(packed.read_bytes()))
-    model = ab.load_model((parity / "tiny_v1.json", parity / "tiny_v1.h5"))
-    table = score(model, parity / "tiny24.vcf", fasta, window="basenji")
-    with h5py.File(parity / "tiny_v1_tiny24_scd.h5") as file:
-        for name in ("SCD", "SSD"):
-            np.testing.assert_allclose(columns(table, name), file[name][:], rtol=0.01, atol=1e-3)
 
 
 def test_real_snvs_and_their_mirror_image(parity, real_data):
