@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.models import build, ensemble, export, load, predict, weights, zoo
+from akita_bayes.models import (
+    build,
+    ensemble,
+    export,
+    load,
+    predict,
+    recalibration,
+    swag,
+    weights,
+    zoo,
+)
 from tests import tiny
 
 TWO = {"heads": ("human", ("mouse", 3))}
@@ -55,6 +65,23 @@ def test_every_form_gives_the_same_predictions(model, folder, x, form):
     np.testing.assert_allclose(
         predict.predict(loaded, x, rc=True, shifts=(0, 1)), expected, atol=1e-6
     )
+
+
+def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
+    model.save(tmp_path / recalibration.WEIGHTS)
+    assert load.load_model(tmp_path).swag_draws is None
+    assert load.load_model(tmp_path).recalibrations == {}
+    size = len(swag.flatten(swag.held(model)))
+    draws = np.random.default_rng(0).normal(size=(2, size)).astype("float32")
+    swag.save(tmp_path / swag.FILE, swag.Swag(*np.zeros((2, 3)), np.zeros((0, 3))), draws)
+    one = ((1.5,),) * tiny.TARGETS
+    fitted = recalibration.Recalibration((tiny.OFFSET, tiny.BINS), one, one, None, tiny.OFFSET)
+    recalibration.save([tmp_path], "hic", fitted)
+    loaded = load.load_model(tmp_path)
+    np.testing.assert_array_equal(loaded.swag_draws, draws)
+    assert loaded.recalibrations == {"hic": fitted}
+    # The weights alone know of neither.
+    assert load.load_model(tmp_path / recalibration.WEIGHTS).swag_draws is None
 
 
 def test_a_list_is_an_ensemble(model, folder, x):

@@ -1,5 +1,6 @@
 """The SWAG posterior against its definition."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -43,3 +44,18 @@ def test_a_posterior_survives_its_file(tmp_path):
     (tmp_path / swag.FILE).write_bytes(b"broken")
     with pytest.raises(errors.DataError, match="not a SWAG posterior"):
         swag.load(tmp_path / swag.FILE)
+
+
+def test_a_draw_sets_weights_and_batch_statistics_but_no_random_state():
+    layers = [keras.layers.Dense(2), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    variables = swag.held(model)
+    assert [each.name for each in variables] == [
+        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"),
+    ]
+    assert len(model.variables) > len(variables)
+    vector = np.arange(3 * 2 + 5 * 2, dtype=np.float32)
+    swag.unflatten(variables, vector)
+    np.testing.assert_array_equal(layers[0].kernel, [[0, 1], [2, 3], [4, 5]])
+    np.testing.assert_array_equal(layers[1].moving_variance, [14, 15])
+    np.testing.assert_array_equal(swag.flatten(variables), vector)
