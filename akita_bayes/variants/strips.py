@@ -111,7 +111,7 @@ class Head:
         Making a graph takes as long as some whole maps, so the first edits that reach the same bins
         are computed whole.
         """
-        reached = lo // GRID * GRID, min(-(-hi // GRID) * GRID, self._bins)
+        reached = lo // GRID * GRID, -(-hi // GRID) * GRID
         if reached not in self._graphs:
             self._seen[reached] += 1
             if self._seen[reached] <= PATIENCE:

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 import akita_bayes as ab
-from akita_bayes import errors, regions, triangle
+from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
+from akita_bayes.models import posterior, predict
 from akita_bayes.variants import conformal, engine, records, scores
 from akita_bayes.variants.options import Options
+from tests import tiny
 from tests.variants.long import (
     BINS,
     CHR1,
@@ -143,13 +145,15 @@ def test_every_allele_gets_a_row(small_model, variety, long_genome):
 
 
 @pytest.mark.parametrize("model", ["small_model", "strip_model", "latent_model"])
-def test_sharing_and_batches_change_nothing(model, variety, long_genome, request):
+def test_sharing_and_batches_change_nothing(model, variety, long_genome, request, monkeypatch):
     model = request.getfixturevalue(model)
     draws = 3 if any("latent" in layer.name for layer in model.layers) else 0
     with genome.Genome(long_genome) as opened:
         rows = list(records.read(variety, opened))
         options = Options(scores=("SCD", "SSD", "INS4"), draws=draws)
-        plain = engine.Engine(model, opened, options, share=False).score(rows)
+        with monkeypatch.context() as alone:
+            alone.setattr(engine.passes, "_shared", lambda *_: pytest.fail("shared"))
+            plain = engine.Engine(model, opened, options, share=False).score(rows)
         batches = [engine.Engine(model, opened, options, batch_size=b).score(rows) for b in (1, 3)]
     for name, value in plain.values.items():
         scale = np.nanstd(value)
@@ -205,6 +209,10 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
         scorer = engine.Engine(latent_model, opened, Options(draws=40, seed=3))
         row = next(records.read(path, opened))
         refs, alts = zip(*[(ref, alt) for _, ref, alt in scorer.maps(row)], strict=True)
+    start = (999 - L // 2 + W // 2) // W * W
+    x = dna.to_one_hot(CHR1[start : start + L])[None]
+    drawn = [maps[0] for maps in posterior.draw(latent_model, x, draws=40, seed=3)]
+    np.testing.assert_allclose(refs, drawn, atol=1e-4)
     same = np.std([np.linalg.norm(b - a) for a, b in zip(refs, alts, strict=True)])
     apart = np.mean([np.linalg.norm(b - a) for a, b in zip(refs[:-1], alts[1:], strict=True)])
     assert same < apart / 3
@@ -284,6 +292,19 @@ def test_targets_and_region_select(small_model, variety, long_genome):
     pd.testing.assert_series_equal(one["SCD:1"], of_rows["SCD:1"])
 
 
+def test_one_head_of_two_is_scored(randomise, long_genome, write_vcf):
+    model = randomise(tiny.spec_json(heads=("near", ("far", 3))))
+    table = score(model, write_vcf(line(1000), header=HEADER), long_genome, head="far")
+    start = (999 - L // 2 + W // 2) // W * W
+    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    x = np.stack([dna.to_one_hot(letters[start : start + L]) for letters in (CHR1, edited)])
+    ref, alt = predict.predict(model, x, head="far")
+    assert columns(table, "SCD").shape == (1, 3)
+    np.testing.assert_allclose(
+        columns(table, "SCD")[0], np.linalg.norm(alt - ref, axis=0), rtol=1e-3
+    )
+
+
 def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
     whole = score(small_model, variety, long_genome)
     turned = score(small_model, variety, long_genome, targets=(1, 0))
@@ -304,6 +325,19 @@ def windows_predicted(monkeypatch):
 
     monkeypatch.setattr(engine.passes.Passes, "__call__", counted)
     return seen
+
+
+def test_batches_are_as_large_as_asked_for(small_model, variety, long_genome, monkeypatch):
+    sizes = []
+    original = engine.passes._Shared._batches
+
+    def batches(self, bottoms, draw, size):
+        sizes.append(size)
+        return original(self, bottoms, draw, size)
+
+    monkeypatch.setattr(engine.passes._Shared, "_batches", batches)
+    score(small_model, variety, long_genome, batch_size=3)
+    assert set(sizes) == {3}
 
 
 def test_windows_are_shared_when_allowed(small_model, long_genome, write_vcf, windows_predicted):

@@ -15,7 +15,7 @@ from akita_bayes.variants import background, engine, records, results, scoring, 
 from akita_bayes.variants.options import Options
 from tests import tiny
 from tests.variants.conftest import LONG
-from tests.variants.test_engine import HEADER, line
+from tests.variants.long import HEADER, line
 
 CHR1 = LONG["chr1"]
 LINES = [

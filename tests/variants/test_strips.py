@@ -58,8 +58,8 @@ def plain(blocks, track):
     return x.numpy()
 
 
-def cropped(whole, offset):
-    inside = whole[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+def cropped(whole, offset, margin=MARGIN):
+    inside = whole[:, margin : BINS - margin, margin : BINS - margin]
     if offset is None:
         return inside
     rows, columns = triangle.indices(inside.shape[1], offset)
@@ -75,26 +75,27 @@ def tracks(lo, hi):
 
 
 HEADS = [
-    (True, {}, OFFSET),
-    (True, {}, None),
-    (True, {"after": (scaled,)}, OFFSET),
-    (False, {"first": (bent,)}, OFFSET),
+    (True, {}, OFFSET, MARGIN),
+    (True, {}, None, 3),
+    (True, {"after": (scaled,)}, OFFSET, MARGIN),
+    (False, {"first": (bent,)}, OFFSET, MARGIN),
 ]
 
 
-@pytest.mark.parametrize(("separable", "kinds", "offset"), HEADS)
-def test_rectangles_add_up_to_the_head(separable, kinds, offset, monkeypatch):
+@pytest.mark.parametrize(("separable", "kinds", "offset", "margin"), HEADS)
+def test_rectangles_add_up_to_the_head(separable, kinds, offset, margin, monkeypatch):
+    """Also where a block sees beyond the map what a later one wants."""
     monkeypatch.setattr(strips, "HEIGHT", 10)
     monkeypatch.setattr(strips, "GRID", 4)
     monkeypatch.setattr(strips, "PATIENCE", 1)
     made = blocks(**kinds)
-    head = strips.Head(made, BINS, distance=True, separable=separable, margin=MARGIN, offset=offset)
+    head = strips.Head(made, BINS, distance=True, separable=separable, margin=margin, offset=offset)
     for lo, hi in ((30, 33), (0, 2), (50, BINS)):
         old, new = tracks(lo, hi)
         base = head.whole(old)
-        expected = cropped(plain(made, old), offset)
+        expected = cropped(plain(made, old), offset, margin)
         np.testing.assert_allclose(base.output, expected, atol=1e-5 * expected.std())
-        expected = cropped(plain(made, new), offset)
+        expected = cropped(plain(made, new), offset, margin)
         assert np.abs(expected - base.output).max() > 1e-3
         for _ in range(2):  # without a graph of its own, and with one
             found = head.edited(base.values, new, lo, hi)
@@ -179,3 +180,6 @@ def test_few_graphs_are_kept_and_a_dropped_one_waits_again(monkeypatch):
     assert not head._seen
     head.edited(base.values, new, 30, 31)
     assert (30, 31) not in head._graphs
+    head.edited(base.values, new, 40, 41)  # used again, so the other one goes
+    head.edited(base.values, new, 30, 31)
+    assert list(head._graphs) == [(40, 41), (30, 31)]
