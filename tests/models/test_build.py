@@ -129,6 +129,24 @@ def test_a_block_that_cannot_be_built_is_named_by_its_path(block, argument, valu
         build.build(zoo.parse_spec(raw))
 
 
+@pytest.mark.parametrize(
+    ("per", "rows"), [("target", 1), ("target_distance", tiny.BINS - tiny.OFFSET)]
+)
+def test_a_bound_has_a_noise_around_its_mean(per, rows):
+    elbo = {"observation_noise": per, "initial_noise": 0.5}
+    model = build.build(spec(loss="elbo", elbo=elbo))
+    layer = model.get_layer("observation_noise_hic")
+    np.testing.assert_allclose(layer.log_sd, np.full((rows, tiny.TARGETS), np.log(0.5)), rtol=1e-6)
+    assert layer.sd().shape == (1 if per == "target" else tiny.PIXELS, tiny.TARGETS)
+
+
+def test_noise_by_distance_needs_a_map():
+    raw = tiny.spec_json(loss="elbo", elbo={"observation_noise": "target_distance"})
+    raw["model"]["head_hic"] = raw["model"]["head_hic"][-1:]
+    with pytest.raises(errors.SpecError, match=r"needs a map, but model\.head_hic does not end in"):
+        build.build(zoo.parse_spec(raw))
+
+
 def test_a_mechanism_is_no_network():
     with pytest.raises(errors.SpecError, match="expected the spec of a network, got dict"):
         build.build({"model": {}})
