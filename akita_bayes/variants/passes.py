@@ -76,7 +76,6 @@ class Passes:
         assert name is not None
         place = model.spec.geometry(name)
         self._order = triangle.reverse_order(place.bins, place.diagonal_offset)
-        self._bins = place.uncropped_bins
         self._lanes = [
             (s, turned) for s in shifts for turned in ((False, True) if rc else (False,))
         ]
@@ -104,7 +103,7 @@ class Passes:
         phases = [request.phase for request in requests]
         if turned:
             letters = [_turned(index) for index in letters]
-            phases = [-phase - self._bins for phase in phases]
+            phases = [-phase for phase in phases]
         streams = [
             member.stream(letters, phases, bases, self._seed, self._own(which), self._size)
             for which, member in enumerate(self._members)

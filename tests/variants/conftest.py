@@ -5,6 +5,7 @@ import pytest
 
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
+from akita_bayes.variants import passes
 from tests import tiny
 
 CHR1 = "ACGTTGCAACCGGTATGACTCAGGCTTAACGTGCATCGAT"  # 40 bases
@@ -162,3 +163,17 @@ def strip_latent_model():
     latent = {"name": "normal_latent", "units": 5, "initial_scale": 0.5}
     spec["model"]["head_hic"].insert(0, latent)
     return randomised(spec, seed=6)
+
+
+@pytest.fixture
+def windows_predicted(monkeypatch):
+    """Numbers of windows that were predicted together, one entry for each time."""
+    seen = []
+    original = passes.Passes.__call__
+
+    def counted(self, requests):
+        seen.append(len(requests))
+        return original(self, requests)
+
+    monkeypatch.setattr(passes.Passes, "__call__", counted)
+    return seen

@@ -57,6 +57,14 @@ def test_basenjis_shifts_bring_in_zeros(small_model, long_genome):
     np.testing.assert_allclose(ref, shifted.mean(axis=0), atol=1e-5)
 
 
+def test_alleles_without_letters_are_refused(small_model, long_genome, write_vcf):
+    junction = line(2500, alt=f"{CHR1[2499]}[chr2:900[")
+    path = write_vcf(junction, line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"), header=HEADER)
+    table = score(small_model, path, long_genome, window="basenji")
+    assert table["reason"].str.contains("alleles given by their letters only").all()
+    assert np.isnan(columns(table, "SCD")).all()
+
+
 def test_basenji_window_agrees_with_akita_scd(parity, real_data, tmp_path):
     fasta = tmp_path / "chr11.fa"
     packed = real_data / "sequence" / "chr11_99928064_101238784.fa.gz"

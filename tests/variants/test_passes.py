@@ -88,6 +88,19 @@ def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
     assert np.abs(maps[1] - maps[0]).max() > 1e-3
 
 
+def test_overlapping_windows_share_tiles_on_both_strands(strip_model, monkeypatch):
+    """Three bins on, all but the tiles at its ends are known, on the grid of either strand."""
+    monkeypatch.setattr(local, "TILE_BASES", 64)
+    monkeypatch.setitem(strip_model.__dict__, "_variant_passes", {})
+    letters = np.random.default_rng(1).integers(0, 4, 1024 + 24).astype(np.uint8)
+    made = passes.Passes(strip_model, rc=True)
+    tower = made._members[0]._tower
+    next(made([passes.Request(lambda _: letters[:1024], phase=5)]))
+    assert tower.computed == 2 * 128
+    next(made([passes.Request(lambda _: letters[24:], phase=5 + 3)]))
+    assert tower.computed <= 2 * (128 + 4 * 8)
+
+
 @pytest.mark.parametrize("unknown", [0.0, 0.25])
 def test_tiles_add_up_to_the_tower_whatever_their_borders(strip_model, monkeypatch, unknown):
     monkeypatch.setattr(local, "TILE_BASES", 64)

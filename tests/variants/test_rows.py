@@ -60,3 +60,21 @@ def test_the_window_of_a_row_has_its_event_in_the_middle(small_model, write_vcf,
         held = regions.parse(window)
         assert (held.chrom, held.width) == (chrom, L), text
         assert abs((held.start + held.end) / 2 - middle) <= W, text
+
+
+def test_no_rows_are_a_table_with_the_same_columns(small_model, long_genome, write_vcf):
+    path = write_vcf(line(1000), header=HEADER)
+    one = score(small_model, path, long_genome)
+    none = score(small_model, path, long_genome, region=regions.Region("chr1", 2000, 3000))
+    assert len(none) == 0
+    assert none.columns.tolist() == one.columns.tolist()
+
+
+def test_groups_of_different_windows_are_bounded(
+    small_model, long_genome, write_vcf, windows_predicted
+):
+    """A bin apart, each has two windows of its own; the maps of a group are held together."""
+    count = engine.GROUP + 5
+    path = write_vcf(*(line(1000 + W * i) for i in range(count)), header=HEADER)
+    score(small_model, path, long_genome, batch_size=1)
+    assert windows_predicted == [2 * engine.GROUP, 2 * 5]
