@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--knots",
         type=console.positive_integer,
-        help="knots of the splines p(bin | t), 3 or more (default: those declared, or 16)",
+        help="knots of the splines p(bin | t), 3 or more (default: those declared, or 32)",
     )
     parser.add_argument(
         "--optima",

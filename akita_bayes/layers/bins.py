@@ -8,7 +8,6 @@ spline    log p_b / p_0 a natural cubic spline of t or log(1 + t / t0); no hidde
           could trade places, so a sampler meets one mode and not ten factorial.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import keras
@@ -104,9 +103,9 @@ class MonotoneBins(SoftmaxBins):
 class SplineBins(SoftmaxBins):
     """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
-    log p_b / p_0 = s_b(u),  with `hidden` knots evenly spaced over u = 0..1 and straight lines
-    beyond (Hastie, Tibshirani and Friedman 2009, equation 5.4). u is the activity t, or, where the
-    read-out is `log_activity`,
+    log p_b / p_0 = s_b(u),  with `hidden` knots evenly spaced over u = 0..1 and a straight line
+    beyond (Hastie, Tibshirani and Friedman 2009, section 5.2.1), written in B-splines, whose sums
+    lose no digits in float32. u is the activity t, or, where the read-out is `log_activity`,
 
     u = log(1 + t / t0) / log(1 + 1 / t0),  t0 the background signal of a promoter that is off,
 
@@ -135,13 +134,14 @@ class SplineBins(SoftmaxBins):
         super().__init__(**kwargs)
         if self.hidden < 3:
             raise ValueError(f"SplineBins needs at least 3 knots; got hidden={self.hidden}.")
-        self._knots = np.linspace(0.0, 1.0, self.hidden)
-        at_knots = np.stack(list(self._basis(self._knots, lambda z: np.maximum(z, 0.0))), axis=-1)
+        knots = np.linspace(0.0, 1.0, self.hidden)
+        self._step = 1.0 / (self.hidden - 1)
         to_second = np.diff(np.eye(self.hidden), 2, axis=0)
-        scale = self.ROUGHNESS * (self._knots[1] - self._knots[0]) ** 1.5
-        line = np.stack([1.0 - self._knots, self._knots], axis=-1)
-        shapes = np.concatenate([line, np.linalg.pinv(to_second) * scale], axis=-1)
-        self._curves = np.linalg.solve(at_knots, shapes)
+        scale = self.ROUGHNESS * self._step**1.5
+        line = np.stack([1.0 - knots, knots], axis=-1)
+        at_knots = np.concatenate([line, np.linalg.pinv(to_second) * scale], axis=-1)
+        self._centres = np.linspace(-self._step, 1.0 + self._step, self.hidden + 2)
+        self._curves = self._coefficients(at_knots)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -171,18 +171,29 @@ class SplineBins(SoftmaxBins):
             u = ops.log1p(activity * inverse) / ops.log1p(inverse)
         odds = ops.concatenate([weights["line"], weights["bend"]], axis=-2)
         curves = ops.matmul(ops.cast(self._curves, u.dtype), odds)
-        basis = ops.stack(list(self._basis(u, ops.relu)), axis=-2)
-        logits = ops.matmul(ops.swapaxes(curves, -1, -2), basis)
+        logits = ops.matmul(ops.swapaxes(curves, -1, -2), self._basis(u))
         return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
 
-    def _basis(self, u: Any, relu: Callable[[Any], Any]) -> Iterator[Any]:
-        yield 0.0 * u + 1.0
-        yield u
-        last = self._knots[-1]
-        end = relu(u - last) ** 3
-        tails = [(relu(u - knot) ** 3 - end) / (last - knot) for knot in self._knots[:-1]]
-        for tail in tails[:-1]:
-            yield tail - tails[-1]
+    def _basis(self, u: Any) -> Any:
+        """Cubic B-splines, and the way beyond u = 1. [..., N] -> [..., hidden + 3, N]."""
+        u = u[..., None, :]
+        beyond = ops.relu(u - 1.0)
+        centres = ops.cast(self._centres[:, None], u.dtype)
+        away = ops.absolute(u - beyond - centres) * (1.0 / self._step)
+        far, near = ops.relu(2.0 - away), ops.relu(1.0 - away)
+        inside = far * far * far * (1 / 6) - near * near * near * (4 / 6)
+        return ops.concatenate([inside, beyond], axis=-2)
+
+    def _coefficients(self, at_knots: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the basis, for curves by their values. [hidden, C] -> [hidden + 3, C]."""
+        size = self.hidden
+        to_values = np.zeros((size + 2, size + 2))
+        for offset, weight in enumerate((1 / 6, 4 / 6, 1 / 6)):
+            to_values[np.arange(1, size + 1), np.arange(size) + offset] = weight
+        to_values[0, :3] = to_values[-1, -3:] = 1.0, -2.0, 1.0  # no curvature at either end
+        inside = np.linalg.solve(to_values, np.pad(at_knots, ((1, 1), (0, 0))))
+        slope = (inside[-1:] - inside[-3:-2]) / (2 * self._step)
+        return np.concatenate([inside, slope])
 
 
 def _softmax(logits: Any) -> Any:

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 
 from akita_bayes.regulation import convergence
 
-PROPOSALS = 2
-"""Draws of the Gaussian per draw of the chains."""
 TOLERANCE, MOST_STEPS = 1e-6, 1000
 """Nats by which the fixed point may still move, and steps after which it is taken all the same."""
 
@@ -63,7 +61,7 @@ def log_evidence(
     for number, (fit, use) in enumerate((sides, sides[::-1])):
         mean = theta[:, fit].mean((0, 1))
         random = np.random.default_rng((seed, number))
-        z = random.standard_normal((PROPOSALS * values[:, use].size, theta.shape[-1]))
+        z = random.standard_normal((values[:, use].size, theta.shape[-1]))
         at_chains = np.linalg.solve(root, (theta[:, use] - mean)[..., None])[..., 0]
         found.append(
             _bridge(

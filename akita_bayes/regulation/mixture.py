@@ -5,7 +5,9 @@ The evidence of each mode says what share of the posterior it holds, and its dra
 that share.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +130,8 @@ def _in_batches(
 
     def all_of(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
-        parts = padded.reshape(-1, BATCH, theta.shape[-1])
-        return np.concatenate([batch(tf.constant(part)).numpy() for part in parts])[: len(theta)]
+        parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
+        with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+            return np.concatenate(list(threads.map(batch, parts)))[: len(theta)]
 
     return all_of

@@ -1,8 +1,10 @@
 """Chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
 The sampler moves in z, theta = mode + root z, where root root^T is at first the covariance of
-Laplace's approximation and then the inverse of the mean curvature where the chains have come to:
-there the posterior is close to N(0, I), and a trajectory of a few steps crosses it. The prior is
+Laplace's approximation, then the inverse of the mean curvature where the chains have come to, then
+that with the few directions stretched along which draws spread wider than their curvature says, as
+they do along a curved ridge. There the posterior is close to N(0, I), and a trajectory of a few
+steps crosses it. The prior is
 that of `hierarchy`: the entries of an energy matrix share an unknown scale. Each chain is on a
 thread of its own in one XLA program (a batch of chains would take the steps of the longest
 trajectory with all).
@@ -25,6 +27,10 @@ CHUNK = 50
 """Draws between two looks at convergence."""
 POINTS = 16
 """Draws of all chains whose curvatures are averaged."""
+
+WIDE = 1.5
+"""Times the largest variance that any direction of so few draws of N(0, I) would have, above which
+a direction is stretched."""
 
 SPREAD = 2.0
 """Standard deviations of Laplace's Gaussian by which chains start off a mode."""
@@ -130,22 +136,40 @@ class Run:
         )
 
     def warm_up(self, z: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
-        """Adapts the step sizes, from z [C, D] on; returns the last draws. [C, CHUNK, D]."""
+        """Adapts the step sizes, from z [C, D] on; returns the draws. [C, S, D]."""
         root = tf.constant(self.root)
         self._states = [tf.constant(chain[None]) for chain in z]
         self._results = [self._first(root, state) for state in self._states]
+        made = []
         for _ in range(self._warm):
-            draws = self.advance().theta
+            made.append(self.advance())
             tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
-        return draws
+        return join(made, "theta")
 
     def reshape(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
-        ends, spread = draws[:, -1], -(-POINTS // len(draws))
-        some = draws[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
+        last, spread = draws[:, -CHUNK:], -(-POINTS // len(draws))
+        some = last[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
         measured = hierarchy.precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
         self.root = ascent.root_of(measured, self._prior_sd)
-        return np.asarray(np.linalg.solve(self.root, (ends - self._mode).T).T, np.float64)
+        return self._whitened(draws[:, -1])
+
+    def stretch(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Widens what is wider than its curvature says; returns ends of the chains in the new z.
+
+        Of n draws of N(0, I) in D dimensions no direction has a variance much above
+        (1 + sqrt(D / n))^2 (Marchenko and Pastur 1967); nothing below that is told from noise.
+        """
+        z = self._whitened(draws.reshape(-1, draws.shape[-1]))
+        variances, directions = np.linalg.eigh(np.cov(z.T))
+        wide = variances > WIDE * (1 + np.sqrt(z.shape[1] / len(z))) ** 2
+        along = directions[:, wide]
+        self.root = self.root + (self.root @ along) * (np.sqrt(variances[wide]) - 1) @ along.T
+        return self._whitened(draws[:, -1])
+
+    def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """theta [S, D] as z."""
+        return np.asarray(np.linalg.solve(self.root, (theta - self._mode).T).T, np.float64)
 
 
 def begin(size: int, chains: int, seed: int) -> NDArray[np.float64]:

@@ -108,8 +108,9 @@ def sample(
         gaussian: Laplace's approximation at a mode, around which chains start (`nuts.begin`); its
             covariance preconditions.
         chains: Number C of chains.
-        burn_in: Draws thrown away. After the first half the coordinates take the curvature where
-            the chains have come to; the step size is adapted in both halves.
+        burn_in: Draws thrown away. After the first third the coordinates take the curvature where
+            the chains have come to, after the second they are stretched along what draws show to be
+            wider; the step size is adapted in all.
         effective: Effective draws that the centre and both ends of the interval of every energy
             must have, with R-hat, split and folded, below `R_HAT`.
         most_draws: Draws per chain after which to stop all the same.
@@ -119,10 +120,12 @@ def sample(
         report: Called as report(draws_made, note=...) after each chunk.
     """
     began = time.perf_counter()
-    run = nuts.Run(likelihood, gaussian, burn_in // 2, target_acceptance, max_tree_depth, seed)
+    run = nuts.Run(likelihood, gaussian, burn_in // 3, target_acceptance, max_tree_depth, seed)
     z = nuts.begin(len(gaussian.mode), chains, seed)
     tell = report or (lambda steps, note: None)
-    run.warm_up(run.reshape(run.warm_up(z, tell)), tell)
+    z = run.reshape(run.warm_up(z, tell))
+    z = run.stretch(run.warm_up(z, tell))
+    run.warm_up(z, tell)
     kept: list[nuts.Chunk] = []
     while len(kept) * nuts.CHUNK < most_draws:
         kept.append(run.advance())

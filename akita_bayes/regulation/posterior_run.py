@@ -184,7 +184,7 @@ def sample_posterior(
             curves of whichever `smooth.curves` has more evidence; splines as `smooth.bins`
             holds them.
         data: A table, or a directory or file of one.
-        knots: Of the splines; None for those that the mechanism declares, or 16.
+        knots: Of the splines; None for those that the mechanism declares, or 32.
         optima: Fits of every read-out that may be sampled, with starts and splits of their own,
             every second with wider priors of the bases. Each of the different modes that these end
             in and that may hold a share of the posterior is sampled by itself: often one.
@@ -208,7 +208,7 @@ def sample_posterior(
         ("optima", optima, 1),
         ("starts", starts, 1),
         ("chains", chains, 2),
-        ("burn_in", burn_in, 2),
+        ("burn_in", burn_in, 3),
         ("most_draws", most_draws, 1),
     ):
         if given < least:
@@ -235,7 +235,7 @@ def sample_posterior(
         len(near),
     )
     if report is not None:
-        parts = (burn_in // 2, burn_in // 2, most_draws)
+        parts = (*[burn_in // 3] * 3, most_draws)
         each = sum(-(-part // nuts.CHUNK) * nuts.CHUNK for part in parts)
         report(0, total=len(near) * each)
     sampled = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from akita_bayes import declarations, errors, states
 
-KNOTS = 16
+KNOTS = 32
 """Of the splines in place of hidden units."""
 
 

@@ -90,8 +90,8 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     arguments = [specs[0], str(assay), "-o", str(out), "--optima", "1", "--starts", "1"]
     arguments += ["--knots", "4", "--chains", "2", "--burn_in", "60", "--most_draws", "40"]
     assert mpra_posterior.main([*arguments, "--bootstrap", "8", "--effective", "1e9"]) == 0
-    # Halves of the burn-in of 50 each, and 50 draws, none of which is one too many to count.
-    assert totals == [sum(steps)] == [150]  # of one mode
+    # Thirds of the burn-in of 50 each, and 50 draws, none of which is one too many to count.
+    assert totals == [sum(steps)] == [200]  # of one mode
     written = json.loads((out / "posterior.json").read_text())
     assert set(written["energies"]) == {"NUTS", "Laplace", "bootstrap"}
     assert written["bootstrap"] == {"refits": 8, "share_converged": 1.0}

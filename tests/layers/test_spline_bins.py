@@ -35,6 +35,18 @@ def test_log_odds_are_the_natural_cubic_spline_through_their_knots():
     np.testing.assert_allclose(np.diff(outer[:, :2])[:, 0] / 0.2, spline(1.0, 1), rtol=1e-6)
 
 
+def test_many_knots_lose_no_digits_in_single_precision():
+    rng = np.random.default_rng(0)
+    u = np.linspace(0, 1, 1001)
+    weights = {"line": rng.normal(size=(1, 2, 3)), "bend": rng.normal(size=(1, 62, 3))}
+    found = []
+    for dtype in ("float32", "float64"):
+        layer = measurement.SplineBins(columns=4, hidden=64, dtype=dtype)
+        held = {name: value.astype(dtype) for name, value in weights.items()}
+        found.append(np.log(np.asarray(layer.outputs(held, u[None].astype(dtype)))[0]))
+    np.testing.assert_allclose(found[0], found[1], atol=3e-5)
+
+
 def test_bends_are_second_differences_and_leave_the_line_alone():
     rng = np.random.default_rng(0)
     layer = measurement.SplineBins(columns=3, hidden=7)

@@ -152,6 +152,30 @@ def test_chains_start_wider_than_the_posterior_is():
     np.testing.assert_allclose(np.cov(z.T), 4 * np.eye(2), atol=0.4)
 
 
+def test_coordinates_stretch_along_what_is_wider_than_its_curvature_and_no_further(toy):
+    held, _ = toy
+    size = held.parameters.size
+    rng = np.random.default_rng(0)
+    root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
+    believed = laplace.Laplace(rng.normal(size=size), root @ root.T, root, 0.0)
+    target = Gaussian(held, believed.mode, root)
+    z = rng.standard_normal((4, 100, size))
+    ridge = rng.normal(size=size)
+    ridge /= np.linalg.norm(ridge)
+    for width in (1.0, 6.0):
+        run = nuts.Run(target, believed, 10, 0.8, 6, 0)
+        spread = z + (width - 1) * (z @ ridge)[..., None] * ridge
+        draws = believed.mode + spread @ root.T
+        ends = run.stretch(draws)
+        np.testing.assert_allclose(believed.mode + ends @ run.root.T, draws[:, -1])
+        stretched = np.linalg.solve(root, run.root)
+        np.testing.assert_allclose(ridge @ stretched @ ridge, width, rtol=0.15)
+        rank = np.linalg.matrix_rank(stretched - np.eye(size), tol=1e-6)
+        assert rank == (0 if width == 1 else 1)
+        along = np.linalg.solve(run.root, (draws - believed.mode).reshape(-1, size).T)
+        assert np.linalg.eigvalsh(np.cov(along))[-1] < (1 + np.sqrt(size / 400)) ** 2 * nuts.WIDE
+
+
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     # The scale of the energies trades against the slope of the read-out along a curved ridge, which
     # is short where there is little noise.

@@ -86,8 +86,8 @@ def test_every_near_mode_is_sampled_under_the_declared_prior(followed):
         assert likelihood.mechanism.energies["a"].base_prior.sd == 2.0
     one, other = (gaussian.mode for _, gaussian in sampled)
     assert np.abs(one - other).max() > 0
-    # Of each mode 50 draws for each half of the burn-in, and 100 after it.
-    assert told == [(0, {"total": 2 * 200})]
+    # Of each mode 50 draws for each third of the burn-in, and 100 after it.
+    assert told == [(0, {"total": 2 * 250})]
 
 
 def test_the_mode_of_the_largest_share_comes_first_with_its_fit(followed):
