@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes.regulation import assumptions, compare, fitting, laplace, modes
+from akita_bayes.regulation import assumptions, compare, fitting, laplace, modes, smooth
 
 
 def names(mechanism):
@@ -39,6 +39,16 @@ def test_what_is_declared_is_not_fitted_twice(two_sites):
         ", wide priors",
         ", log odds, wide priors",
     ]
+
+
+def test_curves_have_the_knots_that_are_declared_or_few(two_sites):
+    splines = {"kind": "spline_bins", "hidden": 5, "relative": True, "weight_prior": {"sd": 3}}
+    declared = assumptions.alternatives(two_sites(measurement=splines))
+    assert {each.measurement.hidden for each in declared} == {5}
+    made = assumptions.alternatives(two_sites())
+    curves = [each for each in made if "odds" in each.name]
+    assert {each.measurement.hidden for each in curves} == {assumptions.KNOTS}
+    assert assumptions.KNOTS < smooth.KNOTS
 
 
 @pytest.mark.parametrize(
