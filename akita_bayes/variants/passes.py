@@ -270,7 +270,8 @@ def _edited(head: strips.Head, old: NDArray, whole: strips.Computed, track: tf.T
 
 
 def _changed(old: NDArray, new: NDArray) -> NDArray[np.bool_]:
-    return np.abs(new - old).max(axis=-1)[0] > UNCHANGED * np.abs(old).max()
+    # So turned that what is not a number is told from what it was, and shows in the scores.
+    return ~(np.abs(new - old).max(axis=-1)[0] <= UNCHANGED * np.abs(old).max())
 
 
 def _drawn(part: keras.Model) -> tuple[Any, int]:

@@ -292,3 +292,12 @@ def test_both_akitas_run_in_strips(parity, name, monkeypatch):
     (maps,) = passes.Passes(model, head=0)(requests(indexes))
     expected = predict.predict(model, one_hot(indexes), head=0)
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
+
+
+def test_what_is_no_number_differs_from_every_number():
+    """So an edit whose features overflow is not taken for its reference."""
+    old = np.ones((1, 4, 3), np.float32)
+    new = old.copy()
+    new[0, 1, 2], new[0, 3, 0] = np.nan, 2.0
+    np.testing.assert_array_equal(passes._changed(old, new), [False, True, False, True])
+    np.testing.assert_array_equal(passes._changed(new, old), [True] * 4)
