@@ -160,7 +160,7 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         behind = found.read_outs[chosen] - found.read_outs[other]
         say(
             f"p(bin) as smooth curves of the {chosen}: {behind:.1f} nats more evidence than of the "
-            f"{other}."
+            f"{other}, by Laplace's approximation."
         )
     told = summary["convergence"]
     say(

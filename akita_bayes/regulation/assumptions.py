@@ -19,12 +19,15 @@ from collections.abc import Collection
 import pandas as pd
 
 from akita_bayes import declarations, states
-from akita_bayes.regulation import modes, smooth
+from akita_bayes.regulation import smooth
 
 KNOTS = 16
 """Of the smooth curves, where no splines are declared: half as many as are sampled. Laplace's
 evidence, which ranks them here, is 7 nats below that of draws on the lac reads of Kinney et al.
 (2010) with 16 knots, and 40 nats below it with 32, whose many bends the data hardly hold."""
+DOUBT = 40.0
+"""Nats by which Laplace's evidence of one read-out may lie nearer to that of draws than another's:
+it was 27 above on simulated reads and, as said, up to 40 below."""
 WIDER = 2.5
 """Times the declared sd of the priors of bases."""
 
@@ -50,12 +53,12 @@ def supported(ranked: pd.DataFrame) -> list[str]:
     """Names of the mechanisms that the data do not reject, the best first.
 
     Rejected is what is behind the best by a difference whose 95 % interval is above 0, or by more
-    than `modes.NEAR` nats of evidence behind the best of those that have one.
+    than `DOUBT` nats of evidence behind the best of those that have one.
 
     Args:
         ranked: As `compare.compare` returns it.
     """
-    far = ranked["log_evidence"] < ranked["log_evidence"].max() - modes.NEAR
+    far = ranked["log_evidence"] < ranked["log_evidence"].max() - DOUBT
     return list(ranked.loc[(ranked["behind_lower"] <= 0) & ~far, "name"])
 
 

@@ -84,7 +84,10 @@ CONSTANTS = table(
     ("behind", "evidence"),
     [
         ([0.0, -1.0, 0.5], [np.nan] * 3),  # o is behind on sequences that no fit saw
-        ([0.0, -1.0, -2.0], [-100.0, np.nan, -100.1 - modes.NEAR]),  # or by evidence; n has none
+        (
+            [0.0, -1.0, -2.0],
+            [-100.0, np.nan, -100.1 - assumptions.DOUBT],
+        ),  # or by evidence; n has none
     ],
 )
 def test_ranges_unite_the_intervals_that_the_data_do_not_reject(behind, evidence):
