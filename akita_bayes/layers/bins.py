@@ -116,7 +116,7 @@ class SplineBins(SoftmaxBins):
     bends make a random walk of second order (Rue and Held 2005, section 3.4), whose curves are as
     smooth with few knots as with many. Independent values at the knots would not be: how well a
     curve fits would then hang on where its turns lie between two knots, and the posterior would
-    have one mode for each way of laying them.
+    have one mode for each way of laying them. With too few knots it still does: a turn needs one.
     """
 
     kind = "spline_bins"

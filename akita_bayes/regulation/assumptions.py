@@ -26,8 +26,8 @@ KNOTS = 16
 evidence, which ranks them here, is 7 nats below that of draws on the lac reads of Kinney et al.
 (2010) with 16 knots, and 40 nats below it with 32, whose many bends the data hardly hold."""
 DOUBT = 40.0
-"""Nats by which Laplace's evidence of one read-out may lie nearer to that of draws than another's:
-it was 27 above on simulated reads and, as said, up to 40 below."""
+"""Nats of Laplace's evidence that say nothing between two read-outs: against that of draws it was
+27 too high on simulated reads and, as said, up to 40 too low."""
 WIDER = 2.5
 """Times the declared sd of the priors of bases."""
 

@@ -103,7 +103,7 @@ def shares(evidence: Sequence[bridge.Evidence]) -> list[Share]:
     return [Share(float(mean), float(low), float(high)) for mean, low, high in ends]
 
 
-def draws(parts: Sequence[Component]) -> NDArray[np.float64]:
+def by_share(parts: Sequence[Component]) -> NDArray[np.float64]:
     """As many draws as there can be with each part's in proportion to its share. [N, D].
 
     None is taken twice; those of a part are evenly spaced over its chains.

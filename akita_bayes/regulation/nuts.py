@@ -4,10 +4,9 @@ The sampler moves in z, theta = mode + root z, where root root^T is at first the
 Laplace's approximation, then the inverse of the mean curvature where the chains have come to, then
 that with the few directions stretched along which draws spread wider than their curvature says, as
 they do along a curved ridge. There the posterior is close to N(0, I), and a trajectory of a few
-steps crosses it. The prior is
-that of `hierarchy`: the entries of an energy matrix share an unknown scale. Each chain is on a
-thread of its own in one XLA program (a batch of chains would take the steps of the longest
-trajectory with all).
+steps crosses it. The prior is that of `hierarchy`: the entries of an energy matrix share an unknown
+scale. Each chain is on a thread of its own in one XLA program (a batch of chains would take the
+steps of the longest trajectory with all).
 """
 
 from collections.abc import Callable

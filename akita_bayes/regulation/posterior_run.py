@@ -48,7 +48,7 @@ class PosteriorRun(NamedTuple):
     @property
     def theta(self) -> NDArray[np.float64]:
         """Draws of the posterior, those of each mode by its share. [N, D]."""
-        return mixture.draws(self.modes)
+        return mixture.by_share(self.modes)
 
     def table(self) -> pd.DataFrame:
         """Every physical parameter: the columns of `reported.summarise`, r_hat and ess.

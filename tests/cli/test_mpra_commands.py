@@ -109,7 +109,7 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert (mode["fits"], mode["share"], written["left_out"]) == (1, 1.0, [])
     assert set(written["read_outs"]) == {"odds", "log odds"}
     np.testing.assert_allclose(max(written["read_outs"].values()), mode["laplace_log_evidence"])
-    # Laplace's evidence is good to a few nats; that of the draws says how good it is.
+    # On so small an assay Laplace's evidence and that of the draws are near each other.
     assert abs(mode["log_evidence"] - mode["laplace_log_evidence"]) < 10
     assert 0 < mode["log_evidence_error"] < 5
     said = capsys.readouterr().out

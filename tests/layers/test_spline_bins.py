@@ -63,7 +63,7 @@ def test_bends_are_second_differences_and_leave_the_line_alone():
 
 
 def test_curves_of_the_prior_are_as_rough_with_few_knots_as_with_many():
-    """So the number of knots decides nothing: neither how curves look nor how well they fit."""
+    """So the number of knots is no opinion of how curves look."""
     spread = []
     for hidden in (8, 16, 32):
         layer = measurement.SplineBins(columns=2, hidden=hidden)

@@ -60,7 +60,7 @@ def test_each_mode_has_the_share_that_its_evidence_gives(two):
     np.testing.assert_allclose([each.share.mean for each in found], [0.8, 0.2], atol=0.02)
     for each in found:
         assert each.share.lower < each.share.mean < each.share.upper
-    theta = mixture.draws(found)
+    theta = mixture.by_share(found)
     in_the_other = theta.mean(1) > two.other() / 2
     np.testing.assert_allclose(in_the_other.mean(), found[1].share.mean, atol=1e-3)
     assert len(np.unique(theta[:, 0])) == len(theta)
@@ -89,7 +89,7 @@ def test_modes_that_differ_in_the_read_out_alone_are_two(two):
 def test_one_mode_is_the_posterior(two):
     (found,) = mixture.components(two, [two.around(0.0, 0)])
     assert found.share == (1.0, 1.0, 1.0)
-    assert mixture.draws([found]).shape == (1600, two.parameters.size)
+    assert mixture.by_share([found]).shape == (1600, two.parameters.size)
 
 
 def test_shares_of_uncertain_evidence_are_uncertain():
@@ -109,4 +109,4 @@ def test_a_mode_of_no_weight_gives_no_draws(two):
             (two.other(), -1e4, mixture.Share(0.0, 0.0, 0.0)),
         )
     ]
-    assert mixture.draws(parts).shape == (1600, two.parameters.size)
+    assert mixture.by_share(parts).shape == (1600, two.parameters.size)
