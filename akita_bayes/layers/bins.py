@@ -165,14 +165,24 @@ class SplineBins(SoftmaxBins):
         return {"log_background": np.asarray(rng.normal(-4.0, 0.5)), **odds}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
+        odds = self._log_odds(weights, activity)
+        total = _log_one_and(odds)
+        return ops.concatenate([-total, odds - total], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        odds = self._log_odds(weights, activity)
+        reads = ops.sum(observed, axis=-2)
+        return ops.sum(odds * observed[1:], axis=-2) - reads * _log_one_and(odds)[..., 0, :]
+
+    def _log_odds(self, weights: Weights, activity: Any) -> Any:
+        """log p_b / p_0 of every bin but the first. [..., N] -> [..., M - 1, N]."""
         u = activity
         if self._logarithmic:
             inverse = ops.exp(-weights["log_background"])[..., None]
             u = ops.log1p(activity * inverse) / ops.log1p(inverse)
         odds = ops.concatenate([weights["line"], weights["bend"]], axis=-2)
         curves = ops.matmul(ops.cast(self._curves, u.dtype), odds)
-        logits = ops.matmul(ops.swapaxes(curves, -1, -2), self._basis(u))
-        return _log_softmax(ops.concatenate([ops.zeros_like(logits[..., :1, :]), logits], axis=-2))
+        return ops.matmul(ops.swapaxes(curves, -1, -2), self._basis(u))
 
     def _basis(self, u: Any) -> Any:
         """Cubic B-splines, and the way beyond u = 1. [..., N] -> [..., hidden + 3, N]."""
@@ -200,6 +210,12 @@ def _softmax(logits: Any) -> Any:
     """Softmax over the last axis but one, written out: faster under XLA than over a middle axis."""
     shifted = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=-2, keepdims=True)))
     return shifted / ops.sum(shifted, axis=-2, keepdims=True)
+
+
+def _log_one_and(logits: Any) -> Any:
+    """log(1 + sum over the last axis but one of exp logits), that axis kept."""
+    top = ops.stop_gradient(ops.relu(ops.max(logits, axis=-2, keepdims=True)))
+    return top + ops.log(ops.exp(-top) + ops.sum(ops.exp(logits - top), axis=-2, keepdims=True))
 
 
 def _log_softmax(logits: Any) -> Any:

@@ -74,7 +74,9 @@ class Likelihood:
 
     def _hold(self, library: mpra.Library, rows: slice) -> _Held:
         designs = {
-            name: tf.constant(self.parameters.design(name, library.index), self.dtype)
+            name: tf.constant(
+                np.ascontiguousarray(self.parameters.design(name, library.index).T), self.dtype
+            )
             for name, term in self.mechanism.terms.items()
             if term.site is not None
         }
@@ -97,8 +99,8 @@ class Likelihood:
                 column = ops.broadcast_to(constant, (theta.shape[0], held.weight.shape[0]))
             else:
                 start = self.parameters.find(name, "bases").start
-                bases = theta[:, start : start + design.shape[1]]
-                column = constant + sign * tf.matmul(bases, design, transpose_b=True)
+                bases = theta[:, start : start + design.shape[0]]
+                column = constant + sign * tf.matmul(bases, design)
             columns.append(column)
         return ops.stack(columns, axis=-1)
 

@@ -54,8 +54,10 @@ def test_bins_start_with_bends_all_over_the_activities(read_out, low):
     assert high - 0.05 * (high - low) < bends[-1] < high
 
 
-def test_counts_weight_the_likelihood():
-    layer = measurement.SoftmaxBins(columns=4, hidden=3)
+@pytest.mark.parametrize("kind", ["bins", "monotone_bins", "spline_bins"])
+@pytest.mark.parametrize("read_out", ["activity", "log_activity"])
+def test_counts_weight_the_likelihood(kind, read_out):
+    layer = measurement.PROCESSES[kind](columns=4, hidden=3, read_out=read_out)
     weights = batched(drawn(layer))
     counts = RNG.poisson(2.0, (4, len(ACTIVITY))).astype(float)
     found = np.asarray(layer.log_prob(weights, ACTIVITY[None], counts, np.ones(len(ACTIVITY))))[0]
