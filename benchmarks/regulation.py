@@ -162,7 +162,7 @@ def coverage(experiments: int = 16) -> dict[str, Any]:
         parameters = found.fit.parameters
         theta = design.true_theta(parameters, simulated.truth, found.fit.theta)
         truth = reported.physical(parameters, theta[None])
-        for method, table in found.tables().items():
+        for method, table in found.tables.items():
             true = np.array([truth[name][0] for name in table["name"]])
             held = (table["lower"] <= true) & (true <= table["upper"])
             inside[method].append(float(held.mean()))

@@ -1,9 +1,10 @@
 """Samples the posterior of a regulatory mechanism: NUTS, Laplace and the bootstrap side by side.
 
-Bins with hidden units are sampled as smooth curves of the odds of activity or of their logarithm,
-whichever has more evidence. Writes posterior.json (every constant with its 95 % interval in kT and
-kcal/mol, by each method; convergence), posterior.tsv (every energy: mean, interval, R-hat,
-effective sample size), draws.npz, summary.png, chains.png and intervals.png.
+Bins with hidden units are sampled as smooth curves of the odds of activity and of their logarithm,
+weighed by their evidence, unless one of them has far less. Writes posterior.json (every constant
+with its 95 % interval in kT and kcal/mol, by each method; convergence), posterior.tsv (every
+energy: mean, interval, R-hat, effective sample size), draws.npz, summary.png, chains.png and
+intervals.png.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--chains", type=console.positive_integer, default=4, help="chains")
     parser.add_argument(
-        "--burn_in", type=console.whole_number, default=400, help="draws thrown away per chain"
+        "--burn_in", type=console.whole_number, default=300, help="draws thrown away per chain"
     )
     parser.add_argument(
         "--effective",
@@ -108,29 +109,30 @@ def write(
     out = Path(out_dir)
     files.write_json(out / "posterior.json", found.summary())
     with files.atomic(out / "posterior.tsv") as path:
-        found.table().to_csv(path, sep="\t", index=False, float_format="%.6g")
-    parameters = found.fit.parameters
+        found.table.to_csv(path, sep="\t", index=False, float_format="%.6g")
     arrays: dict[str, Any] = {
-        "theta": parameters.natural(found.theta).astype(np.float32),
-        "names": np.array(parameters.names),
-        "units": np.array(parameters.units),
+        "energies": np.stack(list(found.energies.values()), axis=-1).astype(np.float32),
+        "names": np.array(list(found.energies)),
+        "units": found.table["unit"].to_numpy(str),
     }
-    for number, one in enumerate(found.modes, start=1):
+    for number, one in enumerate(found.components, start=1):
+        parameters = one.draws.parameters
         arrays[f"chains_{number}"] = parameters.natural(one.draws.theta).astype(np.float32)
+        arrays[f"names_{number}"] = np.array(parameters.names)
+        arrays[f"units_{number}"] = np.array(parameters.units)
         arrays[f"log_density_{number}"] = one.draws.log_density
     with files.atomic(out / "draws.npz") as path:
         np.savez_compressed(path, **arrays)
-    tables = found.tables()
-    drawn = tables["NUTS"].set_index("name")
+    drawn = found.table.set_index("name")
     constants = [name for name in drawn.index if "," not in name]
-    values = [reported.physical(parameters, one.draws.theta) for one in found.modes]
+    values = [reported.physical(one.draws.parameters, one.draws.theta) for one in found.components]
     chains = {name: [chain for each in values for chain in each[name]] for name in constants}
-    weights = [one.share.mean for one in found.modes for _ in one.draws.theta]
+    weights = [one.share.mean for one in found.components for _ in one.draws.theta]
     units = drawn["unit"].to_dict()
     traces = plots.chains(chains, weights=weights, units=units, truth=truth)
     plots.save(traces, out / "chains.png")
     shown = page.page(found.fit)
-    intervals = plots.intervals(tables, constants, truth=truth, unit=shown.unit)
+    intervals = plots.intervals(found.tables, constants, truth=truth, unit=shown.unit)
     plots.save(intervals, out / "intervals.png")
     shown = shown._replace(intervals=drawn.loc[constants].reset_index())
     plots.save(regulation_summary.summary(shown, truth=truth), out / "summary.png")
@@ -155,13 +157,14 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
             )
     if len(summary["modes"]) > 1:
         say("NUTS is the posterior of all modes, each by its share.")
-    chosen, *others = sorted(found.read_outs, key=lambda label: -found.read_outs[label]) or [""]
-    for other in others:
-        behind = found.read_outs[chosen] - found.read_outs[other]
-        say(
-            f"p(bin) as smooth curves of the {chosen}: {behind:.1f} nats more evidence than of the "
-            f"{other}, by Laplace's approximation."
-        )
+    sampled = {one.read_out for one in found.components}
+    for other, evidence in found.read_outs.items():
+        behind = max(found.read_outs.values()) - evidence
+        if other not in sampled:
+            say(
+                f"p(bin) as smooth curves of the {other} was not sampled: {behind:.0f} nats less "
+                "evidence by Laplace's approximation."
+            )
     told = summary["convergence"]
     say(
         f"{'Converged' if told['converged'] else 'Not converged'}: largest R-hat "
@@ -170,16 +173,16 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         f"interval), over {told['energies']} energies; {told['divergent']:.1%} divergent, "
         f"{told['seconds']:.0f} s."
     )
-    for number, mode in enumerate(summary["modes"], start=1):
+    for label, mode in zip(found.labels, summary["modes"], strict=True):
         lower, upper = mode["share_interval"]
         several = f", holds {mode['share']:.0%} ({lower:.0%} to {upper:.0%}) of the posterior"
         say(
-            f"Mode {number}, found by {mode['fits']} of the fits"
+            f"{label.capitalize()}, found by {mode['fits']} of the fits"
             f"{several if len(summary['modes']) > 1 else ''}: log evidence "
             f"{mode['log_evidence']:.1f} +- {mode['log_evidence_error']:.1f}."
         )
     for mode in summary["left_out"]:
-        behind = found.modes[0].mode.log_evidence - mode["laplace_log_evidence"]
+        behind = found.components[0].mode.log_evidence - mode["laplace_log_evidence"]
         say(
             f"A mode found by {mode['fits']} of the fits was left out: {behind:.0f} nats less "
             "evidence by Laplace's approximation."

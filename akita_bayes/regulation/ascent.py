@@ -129,7 +129,7 @@ def maximise(
     validation = (side == 1).astype(float)
     both = train + validation
     sample, chosen = _sample(likelihood, side, seed)
-    rough = curvature.Hessian(sample)
+    rough = curvature.of(sample)
     competitors = sorted(_compete(sample, chosen, starts, seed), key=lambda found: -found.value)
     finalists = competitors[:FINALISTS]
     climbed = []
@@ -143,7 +143,7 @@ def maximise(
     theta = climbed[0][1].theta
     ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
     theta, evaluations = ascent.theta, evaluations + ascent.evaluations
-    exact = rough if rough.likelihood is likelihood else curvature.Hessian(likelihood)
+    exact = rough if rough.likelihood is likelihood else curvature.of(likelihood)
     for last in [False] * EXACT_ROUNDS + [True]:
         hessian = exact(theta, both)
         root = root_of(-hessian, likelihood.parameters.prior_sd)

@@ -4,6 +4,10 @@ What libraries share takes a direction per parameter. What belongs to one librar
 derivative with what belongs to another, so one direction serves one parameter of each.
 """
 
+import functools
+import os
+from concurrent import futures
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -15,7 +19,7 @@ BATCH = 16
 
 
 class Hessian:
-    """Hessian of the log-posterior of a likelihood, compiled once."""
+    """Hessian of the log-posterior of a likelihood, compiled once; `of` keeps it."""
 
     def __init__(self, likelihood: likelihoods.Likelihood) -> None:
         self.likelihood = likelihood
@@ -53,6 +57,20 @@ class Hessian:
         for own in owned:
             hessian[np.ix_(own, own)] = rows[len(shared) : len(shared) + len(own), own]
         return (hessian + hessian.T) / 2
+
+
+@functools.lru_cache(maxsize=2)
+def of(likelihood: likelihoods.Likelihood) -> Hessian:
+    """The Hessian of a likelihood, without a second compilation for the last two."""
+    return Hessian(likelihood)
+
+
+def hessians(
+    likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Those of the log-posterior at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
+    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        return np.stack(list(threads.map(of(likelihood), thetas)))
 
 
 def _owners(likelihood: likelihoods.Likelihood) -> tuple[NDArray[np.int64], list[NDArray]]:

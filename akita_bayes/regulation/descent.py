@@ -116,7 +116,7 @@ def minimise(
     model.set_weights(best)
     theta = network.read(model, parameters)
     fitted = (side < 2).astype(float)
-    hessian = curvature.Hessian(likelihood)(theta, fitted)
+    hessian = curvature.of(likelihood)(theta, fitted)
     slope = likelihood.value_and_gradient(theta[None], fitted).gradient[0]
     root = ascent.root_of(-hessian, parameters.prior_sd)
     gain = float(((root.T @ slope) ** 2).sum()) / 2

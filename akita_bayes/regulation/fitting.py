@@ -193,7 +193,7 @@ def fit(
     theta, mirrored = gauge.resolve(likelihood.parameters, optimum.theta)
     hessian = optimum.hessian
     if mirrored:
-        hessian = curvature.Hessian(likelihood)(theta, (side < 2).astype(float))
+        hessian = curvature.of(likelihood)(theta, (side < 2).astype(float))
     root = ascent.root_of(-hessian, likelihood.parameters.prior_sd)
     return Fit(
         parameters=likelihood.parameters,

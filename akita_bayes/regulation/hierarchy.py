@@ -12,8 +12,6 @@ bends of a spline, whose scale is the roughness of p(bin | t). Constants and the
 the Gaussians of the spec.
 """
 
-import os
-from concurrent import futures
 from typing import Any
 
 import numpy as np
@@ -82,7 +80,5 @@ def precision(
     curved so does its curvature; that of a few draws fits the rest better.
     """
     parameters = likelihood.parameters
-    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        hessians = list(threads.map(curvature.Hessian(likelihood), thetas))
-    found = -np.mean(hessians, axis=0)
+    found = -np.mean(curvature.hessians(likelihood, thetas), axis=0)
     return found + np.diag(drawn_sd(parameters, thetas) ** -2.0 - parameters.prior_sd**-2.0)

@@ -55,7 +55,7 @@ def laplace(
         newton_steps: The most that are taken.
     """
     sd = likelihood.parameters.prior_sd
-    hessian = curvature.Hessian(likelihood)
+    hessian = curvature.of(likelihood)
     theta = np.array(theta, float)
     for step in range(newton_steps + 1):
         root = ascent.root_of(-hessian(theta), sd)

@@ -1,21 +1,21 @@
 """Modes that were sampled, each by chains of its own, as one posterior.
 
-Chains do not pass between modes that lie far apart, so how many of them are in which says nothing.
-The evidence of each mode says what share of the posterior it holds, and its draws are drawn on by
-that share.
+Chains do not pass between modes that lie far apart, nor between read-outs, so how many of them are
+where says nothing. The evidence of each says what share of the posterior it holds, and its draws
+are drawn on by that share. Read-outs are as likely as each other before the data.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.special
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes.regulation import bridge, convergence, hierarchy, modes, posterior
+from akita_bayes.regulation import bridge, convergence, hierarchy, modes, posterior, reported
 from akita_bayes.regulation import likelihood as likelihoods
 
 BATCH = 16
@@ -25,6 +25,10 @@ MEET = 1.05
 mode; of two modes it is far larger."""
 GUESSES = 10_000
 """Draws of the errors of the evidence, of which shares are averages."""
+
+
+Sampled = tuple[modes.Mode, posterior.Posterior]
+"""A mode and the draws of chains around it."""
 
 
 class Share(NamedTuple):
@@ -39,49 +43,95 @@ class Component(NamedTuple):
     """A mode that was sampled.
 
     Attributes:
+        read_out: What smooth bins see, by name; "" where the mechanism leaves no choice.
         mode: As fits found it.
         draws: Of the chains around it.
         evidence: From these draws, in nats.
         share: Of the posterior.
     """
 
+    read_out: str
     mode: modes.Mode
     draws: posterior.Posterior
     evidence: bridge.Evidence
     share: Share
 
 
-def components(
+def explore(
     likelihood: likelihoods.Likelihood,
-    sampled: Sequence[tuple[modes.Mode, posterior.Posterior]],
+    near: Sequence[modes.Mode],
     *,
-    seed: int = 0,
+    chains: int,
+    burn_in: int,
+    effective: float,
+    most_draws: int,
+    seed: int,
+    report: Callable[..., Any] | None = None,
+) -> list[Sampled]:
+    """Draws around modes: one set of chains that starts from all, or one set each.
+
+    Optima that differ are often not modes that chains cannot leave. So chains start from all of
+    them in turn; if after burn-in they still are where they began, each mode has chains of its own.
+
+    Args:
+        likelihood: Gives the density that is sampled.
+        near: The modes.
+        chains: Of each set.
+        burn_in: As for `posterior.settle`.
+        effective: As for `posterior.sample`, as is `most_draws`.
+        most_draws: Draws per chain at the most.
+        seed: Of the chains.
+        report: Called as report(draws_made, note=...).
+    """
+
+    def settle(some: Sequence[modes.Mode], turn: int) -> posterior.Settled:
+        gaussians = [mode.gaussian for mode in some]
+        return posterior.settle(
+            likelihood, gaussians, chains=chains, burn_in=burn_in, seed=seed + turn, report=report
+        )
+
+    def sample(settled: posterior.Settled) -> posterior.Posterior:
+        return posterior.sample(settled, effective=effective, most_draws=most_draws, report=report)
+
+    if 1 < len(near) <= chains:
+        settled = settle(near, len(near))
+        if not settled.apart:
+            fits = sum(mode.fits for mode in near)
+            return [(near[0]._replace(fits=fits), sample(settled))]
+    return [(mode, sample(settle([mode], turn))) for turn, mode in enumerate(near)]
+
+
+def components(
+    explored: Mapping[str, tuple[likelihoods.Likelihood, Sequence[Sampled]]], *, seed: int = 0
 ) -> tuple[Component, ...]:
     """Modes and their draws as parts of one posterior, that of the largest share first.
 
     Args:
-        likelihood: Gives the density that was sampled.
-        sampled: Each mode with its draws. Those whose chains meet are one.
+        explored: By read-out, what gives the density that was sampled, and each mode with its
+            draws. Modes whose chains meet are one.
         seed: Of the evidence's random numbers.
     """
-    parts = joined(sampled)
-    log_density = _in_batches(likelihood)
-    evidence = [
-        bridge.log_evidence(log_density, each.theta, each.log_density, each.root, seed=seed)
-        for _, each in parts
-    ]
+    parts: list[tuple[str, modes.Mode, posterior.Posterior]] = []
+    evidence = []
+    for read_out, (likelihood, sampled) in explored.items():
+        log_density = _in_batches(likelihood)
+        for mode, draws in joined(sampled):
+            parts.append((read_out, mode, draws))
+            evidence.append(
+                bridge.log_evidence(
+                    log_density, draws.theta, draws.log_density, draws.root, seed=seed
+                )
+            )
     found = [
-        Component(mode, draws, weight, share)
-        for (mode, draws), weight, share in zip(parts, evidence, shares(evidence), strict=True)
+        Component(*part, weight, share)
+        for part, weight, share in zip(parts, evidence, shares(evidence), strict=True)
     ]
     return tuple(sorted(found, key=lambda each: -each.evidence.value))
 
 
-def joined(
-    sampled: Sequence[tuple[modes.Mode, posterior.Posterior]],
-) -> list[tuple[modes.Mode, posterior.Posterior]]:
+def joined(sampled: Sequence[Sampled]) -> list[Sampled]:
     """The same with modes made one whose chains, put together, have an R-hat below `MEET`."""
-    parts: list[tuple[modes.Mode, posterior.Posterior]] = []
+    parts: list[Sampled] = []
     for mode, draws in sampled:
         for number, (other, held) in enumerate(parts):
             both = held.together(draws)
@@ -103,20 +153,26 @@ def shares(evidence: Sequence[bridge.Evidence]) -> list[Share]:
     return [Share(float(mean), float(low), float(high)) for mean, low, high in ends]
 
 
-def by_share(parts: Sequence[Component]) -> NDArray[np.float64]:
-    """As many draws as there can be with each part's in proportion to its share. [N, D].
+def by_share(parts: Sequence[Component]) -> dict[str, NDArray[np.float64]]:
+    """As many draws as there can be with each part's in proportion to its share.
 
     None is taken twice; those of a part are evenly spaced over its chains.
+
+    Returns:
+        Physical parameters by name, each [N]. Those of the measurement are not the same ones in
+        different read-outs.
     """
     pooled = [part.draws.theta.reshape(-1, part.draws.theta.shape[-1]) for part in parts]
     held = [part.share.mean for part in parts]
     total = min(len(own) / share for own, share in zip(pooled, held, strict=True) if share)
-    return np.concatenate(
-        [
-            own[np.linspace(0, len(own) - 1, int(total * share + 0.5)).astype(int)]
-            for own, share in zip(pooled, held, strict=True)
-        ]
-    )
+    chosen = [
+        reported.physical(
+            part.draws.parameters,
+            own[np.linspace(0, len(own) - 1, int(total * share + 0.5)).astype(int)],
+        )
+        for part, own, share in zip(parts, pooled, held, strict=True)
+    ]
+    return {name: np.concatenate([each[name] for each in chosen]) for name in chosen[0]}
 
 
 def _in_batches(

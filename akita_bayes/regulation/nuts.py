@@ -1,12 +1,13 @@
 """Chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
-The sampler moves in z, theta = mode + root z, where root root^T is at first the covariance of
-Laplace's approximation, then the inverse of the mean curvature where the chains have come to, then
-that with the few directions stretched along which draws spread wider than their curvature says, as
-they do along a curved ridge. There the posterior is close to N(0, I), and a trajectory of a few
-steps crosses it. The prior is that of `hierarchy`: the entries of an energy matrix share an unknown
-scale. Each chain is on a thread of its own in one XLA program (a batch of chains would take the
-steps of the longest trajectory with all).
+The sampler moves in z, theta = centre + root z, where root root^T is at first the covariance of
+Laplace's approximation, then the inverse of the mean curvature where the chains have come to. There
+the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
+longer than its curvature says. Coordinates that are stretched to its length are stiff across it: on
+the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients.) The prior is
+that of `hierarchy`: the entries of an energy matrix share an unknown scale. Each chain is on a
+thread of its own in one XLA program (a batch of chains would take the steps of the longest
+trajectory with all).
 """
 
 from collections.abc import Callable
@@ -19,20 +20,12 @@ import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
 from akita_bayes.regulation import ascent, hierarchy
-from akita_bayes.regulation import laplace as gaussians
 from akita_bayes.regulation import likelihood as likelihoods
 
 CHUNK = 50
 """Draws between two looks at convergence."""
-POINTS = 16
+POINTS = 8
 """Draws of all chains whose curvatures are averaged."""
-
-WIDE = 1.5
-"""Times the largest variance that any direction of so few draws of N(0, I) would have, above which
-a direction is stretched."""
-
-SPREAD = 2.0
-"""Standard deviations of Laplace's Gaussian by which chains start off a mode."""
 
 
 class Chunk(NamedTuple):
@@ -56,29 +49,29 @@ class Run:
     def __init__(
         self,
         likelihood: likelihoods.Likelihood,
-        gaussian: gaussians.Laplace,
+        centre: NDArray[np.float64],
+        root: NDArray[np.float64],
         adaptation: int,
         target_acceptance: float,
         max_tree_depth: int,
         seed: int,
     ) -> None:
         self._likelihood, self._prior_sd = likelihood, likelihood.parameters.prior_sd
-        self._mode, self.root = gaussian.mode, gaussian.root
+        self._centre, self.root = centre, root
         self._warm = -(-adaptation // CHUNK)
         self._seed, self._made = seed, 0
         self._states: list[tf.Tensor] = []
         self._results: list[Any] = []
-        size = len(gaussian.mode)
 
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
-                theta = self._mode + tf.matmul(z, root, transpose_b=True)
+                theta = centre + tf.matmul(z, root, transpose_b=True)
                 return hierarchy.log_posterior(likelihood, theta)
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
                     log_density,
-                    step_size=tf.constant(size**-0.25, tf.float64),
+                    step_size=tf.constant(len(centre) ** -0.25, tf.float64),
                     max_tree_depth=max_tree_depth,
                 ),
                 num_adaptation_steps=int(0.9 * self._warm * CHUNK),
@@ -127,17 +120,17 @@ class Run:
             for parts in zip(*[out.trace for out in outs], strict=True)
         )
         return Chunk(
-            self._mode + z @ self.root.T,
+            self._centre + z @ self.root.T,
             density,
             float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
             float(divergent.mean()),
             float(leapfrogs.mean()),
         )
 
-    def warm_up(self, z: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
-        """Adapts the step sizes, from z [C, D] on; returns the draws. [C, S, D]."""
+    def warm_up(self, theta: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
+        """Adapts the step sizes, from theta [C, D] on; returns the draws. [C, S, D]."""
         root = tf.constant(self.root)
-        self._states = [tf.constant(chain[None]) for chain in z]
+        self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
         self._results = [self._first(root, state) for state in self._states]
         made = []
         for _ in range(self._warm):
@@ -145,39 +138,16 @@ class Run:
             tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
         return join(made, "theta")
 
-    def reshape(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Takes the curvature where the chains are; returns their ends in the new z. [C, D]."""
+    def reshape(self, draws: NDArray[np.float64]) -> None:
+        """Takes the curvature where the chains, draws [C, S, D], are."""
         last, spread = draws[:, -CHUNK:], -(-POINTS // len(draws))
         some = last[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
         measured = hierarchy.precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
         self.root = ascent.root_of(measured, self._prior_sd)
-        return self._whitened(draws[:, -1])
-
-    def stretch(self, draws: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Widens what is wider than its curvature says; returns ends of the chains in the new z.
-
-        Of n draws of N(0, I) in D dimensions no direction has a variance much above
-        (1 + sqrt(D / n))^2 (Marchenko and Pastur 1967); nothing below that is told from noise.
-        """
-        z = self._whitened(draws.reshape(-1, draws.shape[-1]))
-        variances, directions = np.linalg.eigh(np.cov(z.T))
-        wide = variances > WIDE * (1 + np.sqrt(z.shape[1] / len(z))) ** 2
-        along = directions[:, wide]
-        self.root = self.root + (self.root @ along) * (np.sqrt(variances[wide]) - 1) @ along.T
-        return self._whitened(draws[:, -1])
 
     def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """theta [S, D] as z."""
-        return np.asarray(np.linalg.solve(self.root, (theta - self._mode).T).T, np.float64)
-
-
-def begin(size: int, chains: int, seed: int) -> NDArray[np.float64]:
-    """Starts around a mode, farther off it than draws of Laplace's Gaussian are. [C, D].
-
-    R-hat tells chains that have not forgotten their starts only if these lie farther apart than
-    draws do (Gelman and Rubin 1992).
-    """
-    return SPREAD * np.random.default_rng(seed).standard_normal((chains, size))
+        return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
 
 
 def _trace(_: Any, results: Any) -> tuple:

@@ -1,5 +1,7 @@
 """From a mechanism and a table to its posterior: modes, Laplace, NUTS and the bootstrap."""
 
+import dataclasses
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,6 @@ from akita_bayes.regulation import (
     mixture,
     modes,
     nuts,
-    posterior,
     reported,
     smooth,
 )
@@ -26,63 +27,75 @@ from akita_bayes.regulation import (
 logger = logging.getLogger(__name__)
 
 
-class PosteriorRun(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class PosteriorRun:
     """A posterior by three methods.
 
     Attributes:
         fit: That of the mode of the largest share, fitted to train and validation.
-        modes: The modes that were sampled by NUTS, with their draws and their shares of the
+        components: The modes that were sampled by NUTS, with their draws and their shares of the
             posterior, the largest first.
         left_out: Modes that fits found and that hold next to nothing of the posterior.
         bootstrap: Refits of weighted sequences; None when none were asked for.
-        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name; the
-            sampled one has the most. Empty where the mechanism leaves no choice.
+        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name; those far
+            below the best were not sampled. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
-    modes: tuple[mixture.Component, ...]
+    components: tuple[mixture.Component, ...]
     left_out: tuple[modes.Mode, ...]
     bootstrap: laplace.Bootstrap | None
     read_outs: dict[str, float]
 
-    @property
-    def theta(self) -> NDArray[np.float64]:
-        """Draws of the posterior, those of each mode by its share. [N, D]."""
-        return mixture.by_share(self.modes)
+    @functools.cached_property
+    def energies(self) -> dict[str, NDArray[np.float64]]:
+        """Draws of the posterior, those of each mode by its share: each energy [N], by name."""
+        return mixture.by_share(self.components)
 
+    @property
+    def labels(self) -> list[str]:
+        """Of the modes, with their read-outs where these differ."""
+        several = len({one.read_out for one in self.components}) > 1
+        return [
+            f"mode {number} ({one.read_out})" if several else f"mode {number}"
+            for number, one in enumerate(self.components, start=1)
+        ]
+
+    @functools.cached_property
     def table(self) -> pd.DataFrame:
         """Every physical parameter: the columns of `reported.summarise`, r_hat and ess.
 
         The last two are those of the mode that has come least far.
         """
-        each = [one.draws.table() for one in self.modes]
-        return reported.summarise(self.fit.parameters, self.theta[None]).assign(
+        each = [one.draws.table() for one in self.components]
+        return reported.tabulate(self.fit.parameters, self.energies).assign(
             r_hat=np.max([table["r_hat"] for table in each], axis=0),
             ess=np.min([table["ess"] for table in each], axis=0),
         )
 
+    @functools.cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Means and intervals of the same parameters by method, and of NUTS by mode."""
         parameters = self.fit.parameters
-        drawn = self.modes[0].mode.gaussian.draws(4000, seed=0)[None]
-        found = {"NUTS": self.table()}
-        if len(self.modes) > 1:
-            for number, one in enumerate(self.modes, start=1):
-                found[f"NUTS, mode {number}"] = one.draws.table()
+        found = {"NUTS": self.table}
+        if len(self.components) > 1:
+            for label, one in zip(self.labels, self.components, strict=True):
+                found[f"NUTS, {label}"] = one.draws.table()
+        drawn = self.components[0].mode.gaussian.draws(4000, seed=0)
         found["Laplace"] = reported.summarise(parameters, drawn)
         if self.bootstrap is not None and len(self.bootstrap.theta):
-            found["bootstrap"] = reported.summarise(parameters, self.bootstrap.theta[None])
+            found["bootstrap"] = reported.summarise(parameters, self.bootstrap.theta)
         return found
 
     def summary(self) -> dict[str, Any]:
         """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
-        table, sampled = self.table(), [one.draws for one in self.modes]
+        table, sampled = self.table, [one.draws for one in self.components]
         draws = [each.theta.shape for each in sampled]
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
             "read_outs": self.read_outs,
-            "energies": {label: _constants(table) for label, table in self.tables().items()},
+            "energies": {label: _constants(table) for label, table in self.tables.items()},
             "bootstrap": None
             if self.bootstrap is None
             else {
@@ -104,13 +117,14 @@ class PosteriorRun(NamedTuple):
             },
             "modes": [
                 {
+                    "read_out": one.read_out,
                     "share": one.share.mean,
                     "share_interval": [one.share.lower, one.share.upper],
                     "log_evidence": one.evidence.value,
                     "log_evidence_error": one.evidence.error,
                     **_found(one.mode),
                 }
-                for one in self.modes
+                for one in self.components
             ],
             "left_out": [_found(mode) for mode in self.left_out],
         }
@@ -170,7 +184,7 @@ def sample_posterior(
     optima: int = 2,
     starts: int = 6,
     chains: int = 4,
-    burn_in: int = 400,
+    burn_in: int = 300,
     effective: float = 400.0,
     most_draws: int = 2000,
     replicates: int = 32,
@@ -181,15 +195,15 @@ def sample_posterior(
 
     Args:
         mechanism: What is declared, or its JSON file. Bins with hidden units are sampled as smooth
-            curves of whichever `smooth.curves` has more evidence; splines as `smooth.bins`
-            holds them.
+            curves, those of `smooth.curves` that Laplace's evidence does not reject, weighed by the
+            evidence of their draws; splines as `smooth.bins` holds them.
         data: A table, or a directory or file of one.
         knots: Of the splines; None for those that the mechanism declares, or 32.
         optima: Fits of every read-out that may be sampled, with starts and splits of their own,
-            every second with wider priors of the bases. Each of the different modes that these end
-            in and that may hold a share of the posterior is sampled by itself: often one.
+            every second with wider priors of the bases. Chains start from all optima that may hold
+            a share of the posterior (`mixture.explore`).
         starts: Random starts of each fit.
-        chains: Of the sampler, around each mode.
+        chains: Of the sampler, of each read-out and of each mode that chains do not leave.
         burn_in: Draws thrown away.
         effective: Effective draws of the centre and of both ends of every interval at which to
             stop, once R-hat allows it.
@@ -208,7 +222,7 @@ def sample_posterior(
         ("optima", optima, 1),
         ("starts", starts, 1),
         ("chains", chains, 2),
-        ("burn_in", burn_in, 3),
+        ("burn_in", burn_in, 2),
         ("most_draws", most_draws, 1),
     ):
         if given < least:
@@ -221,41 +235,53 @@ def sample_posterior(
         for label, each in _candidates(mechanism, knots).items()
     }
     best = {label: max(each.log_evidence for each in found) for label, found in reached.items()}
-    chosen = max(best, key=lambda label: best[label])
-    likelihood = reached[chosen][0].fit.likelihood
-    found = modes.distinct(
-        [each.gaussian for each in reached[chosen]], [each.log_evidence for each in reached[chosen]]
-    )
-    near = modes.near(found)
-    logger.info(
-        "Laplace's log evidence of the modes that %d fits found: %s nats. Modes that are sampled: "
-        "%d.",
-        optima,
-        ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
-        len(near),
-    )
+    sought = {
+        label: modes.distinct(
+            [each.gaussian for each in found], [each.log_evidence for each in found]
+        )
+        for label, found in reached.items()
+        if best[label] > max(best.values()) - assumptions.DOUBT
+    }
+    near = {label: modes.near(found) for label, found in sought.items()}
+    for label, found in sought.items():
+        logger.info(
+            "Laplace's log evidence of the modes that %d fits%s found: %s nats. Modes that are "
+            "sampled: %d.",
+            optima,
+            f" of the {label}" if label else "",
+            ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
+            len(near[label]),
+        )
     if report is not None:
-        parts = (*[burn_in // 3] * 3, most_draws)
+        parts = (*[burn_in // 2] * 2, most_draws)
         each = sum(-(-part // nuts.CHUNK) * nuts.CHUNK for part in parts)
-        report(0, total=len(near) * each)
-    sampled = [
-        posterior.sample(
+        report(0, total=sum(map(len, near.values())) * each)
+    explored = {}
+    for label, some in near.items():
+        likelihood = reached[label][0].fit.likelihood
+        sampled = mixture.explore(
             likelihood,
-            mode.gaussian,
+            some,
             chains=chains,
             burn_in=burn_in,
             effective=effective,
             most_draws=most_draws,
-            seed=seed + number,
+            seed=seed,
             report=report,
         )
-        for number, mode in enumerate(near)
-    ]
-    components = mixture.components(likelihood, list(zip(near, sampled, strict=True)), seed=seed)
-    top = components[0].mode.gaussian
-    (fit,) = (each.fit for each in reached[chosen] if each.gaussian is top)
+        explored[label] = likelihood, sampled
+    components = mixture.components(explored, seed=seed)
+    top = components[0]
+    (fit,) = (each.fit for each in reached[top.read_out] if each.gaussian is top.mode.gaussian)
     refits = None
     if replicates:
-        refits = laplace.bootstrap(fit.likelihood, top, replicates=replicates, seed=seed)
-    read_outs = {label: evidence for label, evidence in best.items() if label}
-    return PosteriorRun(fit, components, found[len(near) :], refits, read_outs)
+        refits = laplace.bootstrap(
+            fit.likelihood, top.mode.gaussian, replicates=replicates, seed=seed
+        )
+    return PosteriorRun(
+        fit,
+        components,
+        tuple(mode for label, found in sought.items() for mode in found[len(near[label]) :]),
+        refits,
+        {label: evidence for label, evidence in best.items() if label},
+    )

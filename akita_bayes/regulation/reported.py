@@ -4,7 +4,7 @@ Energy matrices and tables of adjacent bases are centred at each position; a con
 of the wild type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -23,20 +23,31 @@ def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray
     return {name: values for _, name, values in _reported(parameters, theta)}
 
 
+def units(parameters: layout.Parameters) -> list[str]:
+    """Of what `physical` gives, in its order."""
+    return [block.unit for block, _, _ in _reported(parameters, np.zeros((1, parameters.size)))]
+
+
 def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
-    """Mean, sd and 95 % interval of every physical parameter of draws [C, S, D].
+    """Mean, sd and 95 % interval of every physical parameter of draws [..., D]; see `tabulate`."""
+    return tabulate(parameters, physical(parameters, theta))
+
+
+def tabulate(
+    parameters: layout.Parameters, draws: Mapping[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """The same of draws that are physical already, by name, each of any shape.
 
     Columns name, unit, mean, sd, lower, upper, and those of `in_kcal`.
     """
-    blocks, names, values = zip(*_reported(parameters, theta), strict=True)
-    draws = np.stack(values, axis=-1)
-    lower, upper = np.quantile(draws, [0.025, 0.975], axis=(0, 1))
+    values = np.stack([np.ravel(each) for each in draws.values()])
+    lower, upper = np.quantile(values, [0.025, 0.975], axis=1)
     table = pd.DataFrame(
         {
-            "name": names,
-            "unit": [block.unit for block in blocks],
-            "mean": draws.mean((0, 1)),
-            "sd": draws.std((0, 1)),
+            "name": list(draws),
+            "unit": units(parameters),
+            "mean": values.mean(1),
+            "sd": values.std(1),
             "lower": lower,
             "upper": upper,
         }

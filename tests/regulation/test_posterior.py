@@ -14,7 +14,6 @@ from akita_bayes.regulation import (
     hierarchy,
     laplace,
     likelihood,
-    nuts,
     parameters,
     posterior,
     reported,
@@ -121,9 +120,8 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
     mean = rng.normal(size=size)
     root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
     wrong = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0)
-    draws = posterior.sample(
-        Gaussian(held, mean, root), wrong, burn_in=200, most_draws=1000, effective=500, seed=1
-    )
+    settled = posterior.settle(Gaussian(held, mean, root), [wrong], burn_in=200, seed=1)
+    draws = posterior.sample(settled, most_draws=1000, effective=500)
     assert draws.divergent == 0
     table = draws.table()
     assert (table["r_hat"] < 1.02).all()
@@ -147,33 +145,16 @@ def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
         assert (found.table()["r_hat"].max() < 1.01) == converged
 
 
-def test_chains_start_wider_than_the_posterior_is():
-    z = nuts.begin(2, 4000, seed=0)
-    np.testing.assert_allclose(np.cov(z.T), 4 * np.eye(2), atol=0.4)
-
-
-def test_coordinates_stretch_along_what_is_wider_than_its_curvature_and_no_further(toy):
-    held, _ = toy
-    size = held.parameters.size
-    rng = np.random.default_rng(0)
-    root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
-    believed = laplace.Laplace(rng.normal(size=size), root @ root.T, root, 0.0)
-    target = Gaussian(held, believed.mode, root)
-    z = rng.standard_normal((4, 100, size))
-    ridge = rng.normal(size=size)
-    ridge /= np.linalg.norm(ridge)
-    for width in (1.0, 6.0):
-        run = nuts.Run(target, believed, 10, 0.8, 6, 0)
-        spread = z + (width - 1) * (z @ ridge)[..., None] * ridge
-        draws = believed.mode + spread @ root.T
-        ends = run.stretch(draws)
-        np.testing.assert_allclose(believed.mode + ends @ run.root.T, draws[:, -1])
-        stretched = np.linalg.solve(root, run.root)
-        np.testing.assert_allclose(ridge @ stretched @ ridge, width, rtol=0.15)
-        rank = np.linalg.matrix_rank(stretched - np.eye(size), tol=1e-6)
-        assert rank == (0 if width == 1 else 1)
-        along = np.linalg.solve(run.root, (draws - believed.mode).reshape(-1, size).T)
-        assert np.linalg.eigvalsh(np.cov(along))[-1] < (1 + np.sqrt(size / 400)) ** 2 * nuts.WIDE
+def test_chains_start_around_each_mode_in_turn_and_wider_than_the_posterior_is():
+    root = np.array([[2.0, 0.0], [-1.0, 0.5]])
+    around = [
+        laplace.Laplace(np.full(2, mean), root @ root.T, root, 0.0) for mean in (0.0, 50.0, -50.0)
+    ]
+    starts = posterior.begin(around, 12_000, seed=0)
+    for number, gaussian in enumerate(around):
+        own = starts[number::3] - gaussian.mode
+        np.testing.assert_allclose(own.mean(0), 0, atol=0.2)
+        np.testing.assert_allclose(np.cov(own.T), 4 * root @ root.T, atol=0.8)
 
 
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
@@ -182,7 +163,9 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
-    draws = posterior.sample(held, gaussian, burn_in=400, most_draws=3000, effective=400, seed=2)
+    settled = posterior.settle(held, [gaussian], burn_in=400, seed=2)
+    assert not settled.apart
+    draws = posterior.sample(settled, most_draws=3000, effective=400)
     table = draws.table().set_index("name")
     assert draws.converged
     assert draws.divergent < 0.01

@@ -1,54 +1,101 @@
 """Which modes are sought, which are sampled, and what is said of several."""
 
+import dataclasses
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from akita_bayes.cli import mpra_posterior
-from akita_bayes.regulation import bridge, fitting, laplace, modes, posterior, posterior_run
+from akita_bayes.regulation import (
+    bridge,
+    fitting,
+    laplace,
+    likelihood,
+    modes,
+    posterior,
+    posterior_run,
+)
+
+SHARES = {"odds": (0.2, 0.6), "log odds": (0.05, 0.15)}
+"""Of the posterior, that the two modes of each read-out hold, in the order in which their fits were
+made."""
+BEHIND = 100.0
+"""Nats by which the log odds are behind where they are to be rejected."""
 
 
-@pytest.fixture(scope="module")
-def followed(two_sites, experiment):
-    """A run whose two fits are taken for two modes, with draws of their Gaussians for chains."""
-    table = experiment(two_sites(), sequences=150, reads=3000).table
-    fits, sampled, refitted, told, seeds = [], [], [], [], []
+class Settled(NamedTuple):
+    likelihood: likelihood.Likelihood
+    gaussian: laplace.Laplace
+    apart: bool
+
+
+class Followed(NamedTuple):
+    """What a run did."""
+
+    run: posterior_run.PosteriorRun
+    fits: list
+    sampled: list
+    refitted: list
+    told: list
+
+
+def read_out(held):
+    return {"activity": "odds", "log_activity": "log odds"}[held.mechanism.measurement.read_out]
+
+
+def follow(mechanism, table, *, rejected=False):
+    """A run whose two fits of a read-out are modes apart, with draws of Gaussians for chains.
+
+    The draws of each mode lie ten units above those of the one before.
+    """
+    fits, sampled, refitted, told = [], [], [], []
     fit = fitting.fit
 
     def recorded(mechanism, *arguments, **options):
         fits.append((mechanism, options["seed"]))
         return fit(mechanism, *arguments, **options)
 
-    def sample(likelihood, gaussian, *, chains, seed, **options):
-        sampled.append((likelihood, gaussian))
-        seeds.append(seed)
-        theta = gaussian.draws(chains * 500, seed=0).reshape(chains, 500, -1)
-        shifted = theta + 10.0 * (len(sampled) - 1)
-        root = np.full((theta.shape[-1],) * 2, float(len(sampled)))
+    def laplace_evidence(held, theta):
+        return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
+
+    def settle(held, gaussians, *, chains, burn_in, seed, report):
+        assert (chains, burn_in, len(told) > 0) == (2, 60, True)
+        return Settled(held, gaussians[0], len(gaussians) > 1)
+
+    def sample(settled, *, effective, most_draws, report):
+        assert (effective, most_draws) == (400, 70)
+        held, gaussian, _ = settled
+        theta = gaussian.draws(1000, seed=0).reshape(2, 500, -1) + 10.0 * len(sampled)
+        label = read_out(held)
+        turn = sum(read_out(other) == label for other, _ in sampled)
+        sampled.append((held, gaussian))
+        root = np.full((theta.shape[-1],) * 2, SHARES[label][turn])
         return posterior.Posterior(
-            likelihood.parameters, shifted, shifted[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
+            held.parameters, theta, theta[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
         )
 
     def evidence(log_density, theta, values, root, *, seed):
-        """A quarter of the posterior is in the mode that was sampled first."""
         assert (values == theta[..., 0]).all()
-        return bridge.Evidence(np.log([0.25, 0.75])[int(root[0, 0]) - 1], 0.01)
+        return bridge.Evidence(np.log(root[0, 0]), 0.01)
 
-    def bootstrap(likelihood, gaussian, *, replicates, seed):
-        refitted.append((likelihood, gaussian))
+    def bootstrap(held, gaussian, *, replicates, seed):
+        refitted.append((held, gaussian))
         return laplace.Bootstrap(gaussian.draws(replicates, seed=seed), 1.0)
 
     def distinct(gaussians, evidence):
-        order = np.argsort(evidence)[::-1]
-        return tuple(modes.Mode(gaussians[i], evidence[order[0]], 1) for i in order)
+        return tuple(modes.Mode(gaussian, max(evidence), 1) for gaussian in gaussians)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "fit", recorded)
+        patch.setattr(posterior, "settle", settle)
         patch.setattr(posterior, "sample", sample)
         patch.setattr(modes, "distinct", distinct)
+        patch.setattr(modes, "log_evidence", laplace_evidence)
         patch.setattr(bridge, "log_evidence", evidence)
         patch.setattr(laplace, "bootstrap", bootstrap)
         run = posterior_run.sample_posterior(
-            two_sites(),
+            mechanism,
             table,
             knots=4,
             starts=1,
@@ -59,14 +106,23 @@ def followed(two_sites, experiment):
             seed=5,
             report=lambda steps, **fields: told.append((steps, fields)),
         )
-    assert len(set(seeds)) == 2  # chains of one seed, of modes that are one, would be copies
-    return run, fits, sampled, refitted, told
+    return Followed(run, fits, sampled, refitted, told)
+
+
+@pytest.fixture(scope="module")
+def table(two_sites, experiment):
+    return experiment(two_sites(), sequences=150, reads=3000).table
+
+
+@pytest.fixture(scope="module")
+def followed(two_sites, table):
+    return follow(two_sites(), table)
 
 
 def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
-    run, fits, *_ = followed
     seen = [
-        (each.measurement.read_out, each.energies["a"].base_prior.sd, seed) for each, seed in fits
+        (each.measurement.read_out, each.energies["a"].base_prior.sd, seed)
+        for each, seed in followed.fits
     ]
     assert seen == [
         ("activity", 2.0, 5),
@@ -74,77 +130,95 @@ def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
         ("log_activity", 2.0, 5),
         ("log_activity", 5.0, 6),
     ]
-    assert run.fit.mechanism.measurement.read_out == "log_activity"
-    best = max(run.read_outs, key=run.read_outs.get)
-    assert (best, len(run.read_outs)) == ("log odds", 2)
+    assert followed.run.read_outs == {"odds": 0.0, "log odds": -5.0}
 
 
-def test_every_near_mode_is_sampled_under_the_declared_prior(followed):
-    run, _, sampled, _, told = followed
-    assert len(run.modes) == len(sampled) == 2
-    for likelihood, _ in sampled:
-        assert likelihood.mechanism.energies["a"].base_prior.sd == 2.0
-    one, other = (gaussian.mode for _, gaussian in sampled)
+def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(followed):
+    assert len(followed.run.components) == len(followed.sampled) == 4
+    for held, _ in followed.sampled:
+        assert held.mechanism.energies["a"].base_prior.sd == 2.0
+    one, other, *_ = (gaussian.mode for _, gaussian in followed.sampled)
     assert np.abs(one - other).max() > 0
-    # Of each mode 50 draws for each third of the burn-in, and 100 after it.
-    assert told == [(0, {"total": 2 * 250})]
+    # Of each mode 50 draws for each half of the burn-in, and 100 after it.
+    assert followed.told == [(0, {"total": 4 * 200})]
+
+
+def test_a_read_out_of_far_less_evidence_is_not_sampled(two_sites, table, capsys):
+    followed = follow(two_sites(), table, rejected=True)
+    assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
+    assert followed.run.labels == ["mode 1", "mode 2"]
+    assert followed.told == [(0, {"total": 2 * 200})]
+    mpra_posterior._tell(followed.run)
+    told = "p(bin) as smooth curves of the log odds was not sampled: 100 nats less evidence"
+    assert told in capsys.readouterr().out
 
 
 def test_the_mode_of_the_largest_share_comes_first_with_its_fit(followed):
-    run, _, sampled, refitted, _ = followed
-    (_, second), first = sampled[1], run.modes[0]
+    run, (_, second), first = followed.run, followed.sampled[1], followed.run.components[0]
     assert first.mode.gaussian is second
-    assert (first.share.mean > 0.7, run.left_out) == (True, ())
+    assert run.labels == [
+        "mode 1 (odds)",
+        "mode 2 (odds)",
+        "mode 3 (log odds)",
+        "mode 4 (log odds)",
+    ]
+    shares = [one.share.mean for one in run.components]
+    np.testing.assert_allclose(shares, [0.6, 0.2, 0.15, 0.05], atol=0.01)
+    assert run.left_out == ()
     # The bootstrap refits under the prior of the fit that ended there.
-    ((likelihood, gaussian),) = refitted
+    ((held, gaussian),) = followed.refitted
     assert gaussian is second
-    assert likelihood is run.fit.likelihood
-    distance = np.abs(run.fit.theta - second.mode).max()
-    assert distance < np.abs(run.fit.theta - run.modes[1].mode.gaussian.mode).max()
+    assert held is run.fit.likelihood
+    assert run.fit.seed == followed.fits[1][1]
 
 
 def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys):
-    run, *_ = followed
-    tables = run.tables()
-    assert list(tables) == ["NUTS", "NUTS, mode 1", "NUTS, mode 2", "Laplace", "bootstrap"]
-    whole, first, second = (tables[name].set_index("name").loc["ab"] for name in list(tables)[:3])
-    # The mode that was sampled second lies ten units higher, and holds three quarters.
-    assert second["upper"] < first["lower"]
-    assert second["lower"] < whole["lower"] < second["upper"]
-    assert first["lower"] < whole["upper"] < first["upper"]
-    expected = 0.75 * first["mean"] + 0.25 * second["mean"]
-    np.testing.assert_allclose(whole["mean"], expected, atol=0.05)
-    assert whole["r_hat"] == max(first["r_hat"], second["r_hat"])
-    assert whole["ess"] == min(first["ess"], second["ess"])
+    run = followed.run
+    labels = [f"NUTS, {label}" for label in run.labels]
+    assert list(run.tables) == ["NUTS", *labels, "Laplace", "bootstrap"]
+    rows = {name: found.set_index("name").loc["ab"] for name, found in run.tables.items()}
+    whole, each = rows["NUTS"], [rows[label] for label in labels]
+    # Modes lie ten units above the one that was sampled before: the second share lowest.
+    assert each[1]["upper"] < each[0]["lower"] < each[0]["upper"] < each[3]["lower"]
+    assert each[1]["lower"] < whole["lower"] < each[1]["upper"]
+    assert each[2]["lower"] < whole["upper"] < each[2]["upper"]
+    expected = np.dot([0.6, 0.2, 0.15, 0.05], [row["mean"] for row in each])
+    np.testing.assert_allclose(whole["mean"], expected, atol=0.1)
+    assert whole["r_hat"] == max(row["r_hat"] for row in each)
+    assert whole["ess"] == min(row["ess"] for row in each)
     summary = run.summary()
-    np.testing.assert_allclose(
-        [mode["share"] for mode in summary["modes"]], [0.75, 0.25], atol=0.01
-    )
-    assert summary["convergence"]["draws_per_chain"] == [500, 500]
-    assert summary["convergence"]["chains"] == 4
+    told = [(mode["read_out"], round(mode["share"], 1)) for mode in summary["modes"][:2]]
+    assert told == [("odds", 0.6), ("odds", 0.2)]
+    assert summary["convergence"]["draws_per_chain"] == [500] * 4
+    assert summary["convergence"]["chains"] == 8
     mpra_posterior._tell(run)
     said = capsys.readouterr().out
     assert f"NUTS: ab {whole['mean']:.2f} ({whole['lower']:.2f} to {whole['upper']:.2f}) kT" in said
-    assert "NUTS, mode 2: ab" in said
+    assert "NUTS, mode 3 (log odds): ab" in said
     assert "NUTS is the posterior of all modes, each by its share." in said
-    assert "Mode 1, found by 1 of the fits, holds 75% (7" in said
-    assert "of the posterior: log evidence -0.3 +- 0.0." in said
+    assert "Mode 1 (odds), found by 1 of the fits, holds 60% (5" in said
+    assert "of the posterior: log evidence -0.5 +- 0.0." in said
+    assert "not sampled" not in said
 
 
 def test_a_mode_that_was_left_out_is_told(followed, capsys):
-    run, *_ = followed
-    behind = run.modes[1].mode._replace(log_evidence=run.modes[0].mode.log_evidence - 12)
-    mpra_posterior._tell(run._replace(left_out=(behind,)))
+    first, second, *_ = followed.run.components
+    behind = second.mode._replace(log_evidence=first.mode.log_evidence - 12)
+    mpra_posterior._tell(dataclasses.replace(followed.run, left_out=(behind,)))
     said = capsys.readouterr().out
     assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
 
 
 def test_draws_are_kept_of_the_posterior_and_of_the_chains_of_every_mode(followed, tmp_path):
-    run, *_ = followed
+    run = followed.run
     mpra_posterior.write(run, tmp_path)
     draws = np.load(tmp_path / "draws.npz")
-    size = len(draws["names"])
-    assert draws["theta"].shape == (len(run.theta), size)
-    for number, one in enumerate(run.modes, start=1):
-        assert draws[f"chains_{number}"].shape == (2, 500, size)
+    assert list(draws["names"]) == list(run.table["name"])
+    assert list(draws["units"]) == ["kT"] * len(run.table)
+    np.testing.assert_allclose(draws["energies"].mean(0), run.table["mean"], rtol=1e-4, atol=1e-4)
+    for number, one in enumerate(run.components, start=1):
+        parameters = one.draws.parameters
+        assert draws[f"chains_{number}"].shape == (2, 500, parameters.size)
+        assert list(draws[f"names_{number}"]) == list(parameters.names)
+        assert list(draws[f"units_{number}"]) == list(parameters.units)
         np.testing.assert_array_equal(draws[f"log_density_{number}"], one.draws.log_density)
