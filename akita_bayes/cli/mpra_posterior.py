@@ -1,10 +1,9 @@
 """Samples the posterior of a regulatory mechanism: NUTS, Laplace and the bootstrap side by side.
 
-Bins with hidden units are sampled as smooth curves of the odds of activity and of their logarithm,
-weighed by their evidence, unless one of them has far less. Writes posterior.json (every constant
-with its 95 % interval in kT and kcal/mol, by each method; convergence), posterior.tsv (every
-energy: mean, interval, R-hat, effective sample size), draws.npz, summary.png, chains.png and
-intervals.png.
+Bins with hidden units are sampled as smooth curves of the odds of activity or of their logarithm,
+whichever has more evidence, or as both. Writes posterior.json (every constant with its 95 %
+interval in kT and kcal/mol, by each method; convergence), posterior.tsv (every energy: mean,
+interval, R-hat, effective sample size), draws.npz, summary.png, chains.png and intervals.png.
 """
 
 import argparse
@@ -30,6 +29,11 @@ def _parser() -> argparse.ArgumentParser:
         "--knots",
         type=console.positive_integer,
         help="knots of the splines p(bin | t), 3 or more (default: those declared, or 32)",
+    )
+    parser.add_argument(
+        "--weigh",
+        action="store_true",
+        help="sample every read-out that Laplace's evidence does not reject, weighed by its draws",
     )
     parser.add_argument(
         "--optima",
@@ -76,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 options.params,
                 options.data,
                 knots=options.knots,
+                weigh=options.weigh,
                 optima=options.optima,
                 starts=options.starts,
                 chains=options.chains,
@@ -162,7 +167,7 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
         behind = max(found.read_outs.values()) - evidence
         if other not in sampled:
             say(
-                f"p(bin) as smooth curves of the {other} was not sampled: {behind:.0f} nats less "
+                f"p(bin) as smooth curves of the {other} was not sampled: {behind:.1f} nats less "
                 "evidence by Laplace's approximation."
             )
     told = summary["convergence"]

@@ -37,8 +37,8 @@ class PosteriorRun:
             posterior, the largest first.
         left_out: Modes that fits found and that hold next to nothing of the posterior.
         bootstrap: Refits of weighted sequences; None when none were asked for.
-        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name; those far
-            below the best were not sampled. Empty where the mechanism leaves no choice.
+        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name, sampled
+            or not. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
@@ -181,6 +181,7 @@ def sample_posterior(
     data: mpra.Table | str | Path,
     *,
     knots: int | None = None,
+    weigh: bool = False,
     optima: int = 2,
     starts: int = 6,
     chains: int = 4,
@@ -195,10 +196,12 @@ def sample_posterior(
 
     Args:
         mechanism: What is declared, or its JSON file. Bins with hidden units are sampled as smooth
-            curves, those of `smooth.curves` that Laplace's evidence does not reject, weighed by the
-            evidence of their draws; splines as `smooth.bins` holds them.
+            curves of whichever `smooth.curves` has more evidence by Laplace's approximation;
+            splines as `smooth.bins` holds them.
         data: A table, or a directory or file of one.
         knots: Of the splines; None for those that the mechanism declares, or 32.
+        weigh: Whether all of `smooth.curves` that this evidence does not reject are sampled, and
+            weighed by the evidence of their draws.
         optima: Fits of every read-out that may be sampled, with starts and splits of their own,
             every second with wider priors of the bases. Chains start from all optima that may hold
             a share of the posterior (`mixture.explore`).
@@ -235,12 +238,13 @@ def sample_posterior(
         for label, each in _candidates(mechanism, knots).items()
     }
     best = {label: max(each.log_evidence for each in found) for label, found in reached.items()}
+    doubt = assumptions.DOUBT if weigh else 0.0
     sought = {
         label: modes.distinct(
             [each.gaussian for each in found], [each.log_evidence for each in found]
         )
         for label, found in reached.items()
-        if best[label] > max(best.values()) - assumptions.DOUBT
+        if best[label] >= max(best.values()) - doubt
     }
     near = {label: modes.near(found) for label, found in sought.items()}
     for label, found in sought.items():

@@ -116,7 +116,7 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     assert "kcal/mol" in said
     more = written["read_outs"]["log odds"] - written["read_outs"]["odds"]
     assert more > 0  # the gates of the simulation lie on the logarithm
-    told = f"smooth curves of the odds was not sampled: {more:.0f} nats less evidence"
+    told = f"smooth curves of the odds was not sampled: {more:.1f} nats less evidence"
     assert told in said
     (told,) = (line for line in said.splitlines() if "R-hat" in line)
     assert told.startswith("Not converged: largest R-hat")

@@ -44,7 +44,7 @@ def read_out(held):
     return {"activity": "odds", "log_activity": "log odds"}[held.mechanism.measurement.read_out]
 
 
-def follow(mechanism, table, *, rejected=False):
+def follow(mechanism, table, *, weigh=True, rejected=False):
     """A run whose two fits of a read-out are modes apart, with draws of Gaussians for chains.
 
     The draws of each mode lie ten units above those of the one before.
@@ -98,6 +98,7 @@ def follow(mechanism, table, *, rejected=False):
             mechanism,
             table,
             knots=4,
+            weigh=weigh,
             starts=1,
             chains=2,
             burn_in=60,
@@ -143,13 +144,16 @@ def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(f
     assert followed.told == [(0, {"total": 4 * 200})]
 
 
-def test_a_read_out_of_far_less_evidence_is_not_sampled(two_sites, table, capsys):
-    followed = follow(two_sites(), table, rejected=True)
+@pytest.mark.parametrize(("weigh", "rejected", "behind"), [(True, True, 100), (False, False, 5)])
+def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_that_is_asked_for(
+    two_sites, table, capsys, weigh, rejected, behind
+):
+    followed = follow(two_sites(), table, weigh=weigh, rejected=rejected)
     assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
     assert followed.run.labels == ["mode 1", "mode 2"]
     assert followed.told == [(0, {"total": 2 * 200})]
     mpra_posterior._tell(followed.run)
-    told = "p(bin) as smooth curves of the log odds was not sampled: 100 nats less evidence"
+    told = f"p(bin) as smooth curves of the log odds was not sampled: {behind}.0 nats less evidence"
     assert told in capsys.readouterr().out
 
 
