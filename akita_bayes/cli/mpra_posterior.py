@@ -187,10 +187,9 @@ def _tell(found: "posterior_run.PosteriorRun") -> None:
             f"{mode['log_evidence']:.1f} +- {mode['log_evidence_error']:.1f}."
         )
     for mode in summary["left_out"]:
-        behind = found.components[0].mode.log_evidence - mode["laplace_log_evidence"]
         say(
-            f"A mode found by {mode['fits']} of the fits was left out: {behind:.0f} nats less "
-            "evidence by Laplace's approximation."
+            f"A mode found by {mode['fits']} of the fits was left out: {mode['behind']:.0f} nats "
+            "less evidence by Laplace's approximation."
         )
     if summary["bootstrap"] is not None:
         say(f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.")

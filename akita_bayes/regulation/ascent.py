@@ -143,7 +143,7 @@ def maximise(
     theta = climbed[0][1].theta
     ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
     theta, evaluations = ascent.theta, evaluations + ascent.evaluations
-    exact = rough if rough.likelihood is likelihood else curvature.of(likelihood)
+    exact = curvature.of(likelihood)
     for last in [False] * EXACT_ROUNDS + [True]:
         hessian = exact(theta, both)
         root = root_of(-hessian, likelihood.parameters.prior_sd)

@@ -4,10 +4,10 @@ The sampler moves in z, theta = centre + root z, where root root^T is at first t
 Laplace's approximation, then the inverse of the mean curvature where the chains have come to. There
 the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
 longer than its curvature says. Coordinates that are stretched to its length are stiff across it: on
-the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients.) The prior is
-that of `hierarchy`: the entries of an energy matrix share an unknown scale. Each chain is on a
-thread of its own in one XLA program (a batch of chains would take the steps of the longest
-trajectory with all).
+the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients, in one
+comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an energy matrix share an
+unknown scale. Each chain is on a thread of its own in one XLA program (a batch of chains would take
+the steps of the longest trajectory with all).
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class Run:
         max_tree_depth: int,
         seed: int,
     ) -> None:
-        self._likelihood, self._prior_sd = likelihood, likelihood.parameters.prior_sd
+        self.likelihood = likelihood
         self._centre, self.root = centre, root
         self._warm = -(-adaptation // CHUNK)
         self._seed, self._made = seed, 0
@@ -142,8 +142,8 @@ class Run:
         """Takes the curvature where the chains, draws [C, S, D], are."""
         last, spread = draws[:, -CHUNK:], -(-POINTS // len(draws))
         some = last[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
-        measured = hierarchy.precision(self._likelihood, some.reshape(-1, draws.shape[-1]))
-        self.root = ascent.root_of(measured, self._prior_sd)
+        measured = hierarchy.precision(self.likelihood, some.reshape(-1, draws.shape[-1]))
+        self.root = ascent.root_of(measured, self.likelihood.parameters.prior_sd)
 
     def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """theta [S, D] as z."""

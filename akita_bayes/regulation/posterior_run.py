@@ -27,6 +27,13 @@ from akita_bayes.regulation import (
 logger = logging.getLogger(__name__)
 
 
+class LeftOut(NamedTuple):
+    """A mode that was not sampled; nats of Laplace's evidence behind the best of its read-out."""
+
+    mode: modes.Mode
+    behind: float
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class PosteriorRun:
     """A posterior by three methods.
@@ -43,7 +50,7 @@ class PosteriorRun:
 
     fit: fitting.Fit
     components: tuple[mixture.Component, ...]
-    left_out: tuple[modes.Mode, ...]
+    left_out: tuple[LeftOut, ...]
     bootstrap: laplace.Bootstrap | None
     read_outs: dict[str, float]
 
@@ -126,7 +133,7 @@ class PosteriorRun:
                 }
                 for one in self.components
             ],
-            "left_out": [_found(mode) for mode in self.left_out],
+            "left_out": [{**_found(mode), "behind": behind} for mode, behind in self.left_out],
         }
 
 
@@ -257,9 +264,10 @@ def sample_posterior(
             len(near[label]),
         )
     if report is not None:
-        parts = (*[burn_in // 2] * 2, most_draws)
-        each = sum(-(-part // nuts.CHUNK) * nuts.CHUNK for part in parts)
-        report(0, total=sum(map(len, near.values())) * each)
+        settling = 2 * -(-(burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
+        each = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
+        counts = [len(some) for some in near.values()]
+        report(0, total=sum(number * each + settling * (number > 1) for number in counts))
     explored = {}
     for label, some in near.items():
         likelihood = reached[label][0].fit.likelihood
@@ -285,7 +293,11 @@ def sample_posterior(
     return PosteriorRun(
         fit,
         components,
-        tuple(mode for label, found in sought.items() for mode in found[len(near[label]) :]),
+        tuple(
+            LeftOut(mode, best[label] - mode.log_evidence)
+            for label, found in sought.items()
+            for mode in found[len(near[label]) :]
+        ),
         refits,
         {label: evidence for label, evidence in best.items() if label},
     )

@@ -165,7 +165,7 @@ def test_chains_in_two_modes_are_apart_and_chains_that_mix_are_not(two):
     for shift, apart in ((0.0, False), (0.7, False), (4.0, True)):
         moved = theta.copy()
         moved[::2, :, 3] += shift
-        assert posterior.Settled(two.parameters, None, moved, 1.0).apart == apart
+        assert posterior.Settled(None, moved, 1.0).apart == apart
 
 
 def test_shares_of_uncertain_evidence_are_uncertain():

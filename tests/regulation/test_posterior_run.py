@@ -140,8 +140,9 @@ def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(f
         assert held.mechanism.energies["a"].base_prior.sd == 2.0
     one, other, *_ = (gaussian.mode for _, gaussian in followed.sampled)
     assert np.abs(one - other).max() > 0
-    # Of each mode 50 draws for each half of the burn-in, and 100 after it.
-    assert followed.told == [(0, {"total": 4 * 200})]
+    # Of each mode 50 draws for each half of the burn-in, and 100 after it; of each read-out one
+    # burn-in from both modes before.
+    assert followed.told == [(0, {"total": 4 * 200 + 2 * 100})]
 
 
 @pytest.mark.parametrize(("weigh", "rejected", "behind"), [(True, True, 100), (False, False, 5)])
@@ -151,7 +152,7 @@ def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_tha
     followed = follow(two_sites(), table, weigh=weigh, rejected=rejected)
     assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
     assert followed.run.labels == ["mode 1", "mode 2"]
-    assert followed.told == [(0, {"total": 2 * 200})]
+    assert followed.told == [(0, {"total": 2 * 200 + 100})]
     mpra_posterior._tell(followed.run)
     told = f"p(bin) as smooth curves of the log odds was not sampled: {behind}.0 nats less evidence"
     assert told in capsys.readouterr().out
@@ -205,9 +206,20 @@ def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys)
     assert "not sampled" not in said
 
 
+def test_a_mode_is_left_out_for_what_it_is_behind_within_its_read_out(
+    two_sites, table, monkeypatch
+):
+    monkeypatch.setattr(modes, "near", lambda found: tuple(found[:1]))
+    run = follow(two_sites(), table).run
+    assert [one.read_out for one in run.components] == ["odds", "log odds"]
+    # Both modes of a read-out have its evidence here, and the log odds 5 nats less than the odds.
+    assert [each.mode.log_evidence for each in run.left_out] == [0.0, -5.0]
+    assert [mode["behind"] for mode in run.summary()["left_out"]] == [0.0, 0.0]
+
+
 def test_a_mode_that_was_left_out_is_told(followed, capsys):
-    first, second, *_ = followed.run.components
-    behind = second.mode._replace(log_evidence=first.mode.log_evidence - 12)
+    # Behind the best of its own read-out, whichever that of the largest share is.
+    behind = posterior_run.LeftOut(followed.run.components[2].mode, 12.0)
     mpra_posterior._tell(dataclasses.replace(followed.run, left_out=(behind,)))
     said = capsys.readouterr().out
     assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
