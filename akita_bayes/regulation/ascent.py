@@ -5,6 +5,7 @@ Hessian of a sample of the sequences, with the absolute values of its eigenvalue
 arrived where half the Newton decrement, g^T A^-1 g / 2, the gain still expected, is negligible.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from akita_bayes.regulation import curvature, start
 from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.regulation import parameters as layout
+
+logger = logging.getLogger(__name__)
 
 Density = Callable[[NDArray[np.float64]], likelihoods.ValueAndGradient]
 
@@ -117,7 +121,8 @@ def maximise(
     """Maximises the posterior of train and validation from the start that validates best.
 
     Random starts compete on a sample of the training sequences; the finalists climb on all of
-    them; the one with the best validation likelihood climbs to the optimum of both sides.
+    them, once no library of theirs gains by the constants of the others (`reconsider`); the one
+    with the best validation likelihood climbs to the optimum of both sides.
 
     Args:
         likelihood: Of the whole table.
@@ -134,7 +139,8 @@ def maximise(
     finalists = competitors[:FINALISTS]
     climbed = []
     for finalist in finalists:
-        ascent = _climb_all(likelihood, train, rough, finalist.theta, rounds=2)
+        agreed = reconsider(sample, chosen, finalist, seed=seed)
+        ascent = _climb_all(likelihood, train, rough, agreed.theta, rounds=2)
         held_out = float(likelihood.log_likelihood(ascent.theta, validation))
         climbed.append((held_out, ascent))
     climbed.sort(key=lambda pair: -pair[0])
@@ -153,6 +159,56 @@ def maximise(
         found = climb(lambda at: likelihood.value_and_gradient(at, both), theta, root)
         theta, evaluations = found.theta, evaluations + found.evaluations
     return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in climbed))
+
+
+def reconsider(
+    likelihood: likelihoods.Likelihood,
+    weight: NDArray[np.float64],
+    reached: Ascent,
+    *,
+    seed: int = 0,
+) -> Ascent:
+    """Leaves an optimum in which one library is unlike the others for no reason.
+
+    A factor that is always bound in a library, or never, has nothing to say there: p(bin | t) of
+    that library makes up for it, and no small step leads back. So each library in turn is given
+    the constants that the others have in the median and a p(bin | t) of its own anew; where all
+    parameters together then climb higher, that is kept.
+
+    Args:
+        likelihood: Of the sequences, or of a sample of them.
+        weight: [N] of each sequence.
+        reached: Where an ascent ended.
+        seed: Of the new p(bin | t).
+    """
+    parameters = likelihood.parameters
+    constants = {name: _of(parameters, name, "constant") for name in parameters.libraries}
+    if len(constants) < 2 or not len(constants[parameters.libraries[0]]):
+        return reached
+
+    def density(theta: NDArray[np.float64]) -> likelihoods.ValueAndGradient:
+        return likelihood.value_and_gradient(theta, weight)
+
+    unit = np.diag(np.minimum(parameters.prior_sd, 1.0))
+    for name, generator in zip(constants, _generators(seed, len(constants)), strict=True):
+        read_out = np.setdiff1d(_of(parameters, name), constants[name])
+        others = [reached.theta[at] for other, at in constants.items() if other != name]
+        theta = reached.theta.copy()
+        theta[constants[name]] = np.median(others, axis=0)
+        theta[read_out] = parameters.start(generator)[read_out]
+        theta = climb(density, theta, unit[:, read_out]).theta
+        found = climb(density, theta, unit, steps=2 * STEPS)
+        if found.value > reached.value + ARRIVED:
+            gain = found.value - reached.value
+            logger.info("%s gains %.0f nats by the constants of other libraries.", name, gain)
+            reached = found
+    return reached
+
+
+def _of(parameters: layout.Parameters, library: str, part: str | None = None) -> NDArray[np.int64]:
+    """Indices of what is a library's own, or of one part of that."""
+    own = [b for b in parameters.blocks if b.library == library and part in (None, b.part)]
+    return np.concatenate([np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in own)])
 
 
 def _climb_all(

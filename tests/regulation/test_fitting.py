@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, states
-from akita_bayes.regulation import ascent, fitting, gauge, identify, likelihood, start
+from akita_bayes.regulation import ascent, curvature, fitting, gauge, identify, likelihood, start
 
 
 @pytest.fixture(scope="module")
@@ -305,3 +305,30 @@ def test_an_ascent_comes_back_from_a_step_that_overflows():
 
     found = ascent.climb(density, np.array([-4.0]), np.array([[20.0]]))
     assert found.theta == pytest.approx([3.0], abs=0.01)
+
+
+def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
+    two_sites, experiment, monkeypatch
+):
+    """`a` at 40 kT is never bound in `high`, where no slope says so; its p(bin | t) makes up."""
+    mechanism = two_sites(
+        libraries=["low", "mid", "high"],
+        energies={"a": {"per_library": True, "prior": {"mean": 40.0, "sd": 20.0}}},
+        measurement={"kind": "spline_bins", "hidden": 8},
+        truth={"a": {"constant": {"low": -2.0, "mid": 0.0, "high": 3.0}}},
+    )
+    held = likelihood.Likelihood(mechanism, experiment(mechanism, sequences=800).table)
+    everything = np.ones(held.rows)
+    astray = held.parameters.start(np.random.default_rng(0))
+    for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 40.0)):
+        astray[held.parameters.find("a", "constant", library).start] = energy
+    rough = curvature.of(held)
+    climbed = ascent._climb_all(held, everything, rough, astray, rounds=6)
+    assert held.parameters.term(climbed.theta, "a").constant["high"] > 20
+    monkeypatch.setattr(ascent, "_compete", lambda *_: [climbed])
+    found = ascent.maximise(held, np.zeros(held.rows, np.int64))
+    constants = held.parameters.term(found.theta, "a").constant
+    for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 3.0)):
+        assert constants[library] == pytest.approx(energy, abs=0.5)
+    reached = held.value_and_gradient(found.theta[None]).value[0]
+    assert reached > climbed.value + 100
