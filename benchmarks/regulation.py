@@ -11,6 +11,7 @@ import argparse
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", help="measurements, comma-separated")
     parser.add_argument("--repeats", type=int, default=3, help="of a fit, with seeds 0, 1, ...")
     parser.add_argument("--result", type=Path, default=RESULT)
+    parser.add_argument("--runs", type=Path, help="keep the runs of posteriors and joint fits here")
     options = parser.parse_args(argv)
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "trees": trees,
@@ -62,12 +64,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         "adam_as_in_the_paper": functools.partial(
             fits, options.data, options.repeats, "--method", "adam"
         ),
-        "posterior": functools.partial(posterior, LAC, options.data),
+        "posterior": functools.partial(posterior, LAC, options.data, keep=options.runs),
     }
     if options.libraries:
-        work["fit_joint"] = functools.partial(_fit, JOINT, options.libraries)
-        work["posterior_joint"] = functools.partial(
-            posterior, JOINT, options.libraries, "--bootstrap", "0"
+        work["fit_joint"] = functools.partial(_fit, JOINT, options.libraries, keep=options.runs)
+        work["posterior_joint_odds"] = functools.partial(
+            posterior_of_odds, JOINT, options.libraries, keep=options.runs
         )
     names = options.only.split(",") if options.only else list(work)
     found = {}
@@ -89,8 +91,10 @@ def fits(data: Path, repeats: int, *arguments: str) -> dict[str, Any]:
     }
 
 
-def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, Any]:
-    summary, timing = _command("mpra_fit.py", spec, data, *arguments, cores=cores)
+def _fit(
+    spec: Path, data: Path, *arguments: str, cores: int = 2, keep: Path | None = None
+) -> dict[str, Any]:
+    summary, timing = _command("mpra_fit.py", spec, data, *arguments, cores=cores, keep=keep)
     return {
         **timing,
         "correlation": summary["correlation"],
@@ -100,9 +104,21 @@ def _fit(spec: Path, data: Path, *arguments: str, cores: int = 2) -> dict[str, A
     }
 
 
-def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
+def posterior_of_odds(spec: Path, data: Path, *, keep: Path | None = None) -> dict[str, Any]:
+    """The posterior of a mechanism whose bins are declared to see the odds, without bootstrap."""
+    from akita_bayes import states
+    from akita_bayes.regulation import smooth
+
+    seen = smooth.curves(states.load(spec))["odds"]
+    with tempfile.TemporaryDirectory() as folder:
+        declared = Path(folder) / spec.name
+        declared.write_text(seen.model_dump_json(), encoding="utf-8")
+        return posterior(declared, data, "--bootstrap", "0", keep=keep)
+
+
+def posterior(spec: Path, data: Path, *arguments: str, keep: Path | None = None) -> dict[str, Any]:
     """`mpra_posterior.py`: the interaction by method and mode, and how well the chains mixed."""
-    summary, timing = _command("mpra_posterior.py", spec, data, *arguments, cores=4)
+    summary, timing = _command("mpra_posterior.py", spec, data, *arguments, cores=4, keep=keep)
     return {
         **timing,
         "interaction": {
@@ -116,10 +132,13 @@ def posterior(spec: Path, data: Path, *arguments: str) -> dict[str, Any]:
     }
 
 
-def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _command(
+    script: str, *arguments: Any, cores: int, keep: Path | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Runs a command of `bin/` on so many cores; its JSON summary, and seconds of wall clock."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, ROOT / "bin" / script, *arguments, "-o", Path(folder) / "run"]
+        run_dir = Path(folder) / "run"
+        command = [sys.executable, ROOT / "bin" / script, *arguments, "-o", run_dir]
         allowed = sorted(os.sched_getaffinity(0))[:cores]
         started = time.perf_counter()
         subprocess.run(
@@ -132,10 +151,13 @@ def _command(script: str, *arguments: Any, cores: int) -> tuple[dict[str, Any], 
         (found,) = [
             path
             for name in ("summary.json", "posterior.json")
-            if (path := Path(folder) / "run" / name).is_file()
+            if (path := run_dir / name).is_file()
         ]
-        timing = {"seconds": seconds, "cores": len(allowed)}
-        return json.loads(found.read_text(encoding="utf-8")), timing
+        summary = json.loads(found.read_text(encoding="utf-8"))
+        if keep is not None:
+            kept = keep / f"{Path(script).stem}_{summary['mechanism']}"
+            shutil.copytree(run_dir, kept, dirs_exist_ok=True)
+        return summary, {"seconds": seconds, "cores": len(allowed)}
 
 
 def coverage(experiments: int = 16) -> dict[str, Any]:
