@@ -200,7 +200,7 @@ def reconsider(
         found = climb(density, theta, unit, steps=2 * STEPS)
         if found.value > reached.value + ARRIVED:
             gain = found.value - reached.value
-            logger.info("%s gains %.0f nats by the constants of other libraries.", name, gain)
+            logger.info("%s gains %.1f nats by the constants of other libraries.", name, gain)
             reached = found
     return reached
 
