@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from akita_bayes.regulation import curvature, start
 from akita_bayes.regulation import likelihood as likelihoods
-from akita_bayes.regulation import parameters as layout
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +181,7 @@ def reconsider(
         seed: Of the new p(bin | t).
     """
     parameters = likelihood.parameters
-    constants = {name: _of(parameters, name, "constant") for name in parameters.libraries}
+    constants = {name: parameters.own(name, "constant") for name in parameters.libraries}
     if len(constants) < 2 or not len(constants[parameters.libraries[0]]):
         return reached
 
@@ -191,7 +190,7 @@ def reconsider(
 
     unit = np.diag(np.minimum(parameters.prior_sd, 1.0))
     for name, generator in zip(constants, _generators(seed, len(constants)), strict=True):
-        read_out = np.setdiff1d(_of(parameters, name), constants[name])
+        read_out = np.setdiff1d(parameters.own(name), constants[name])
         others = [reached.theta[at] for other, at in constants.items() if other != name]
         theta = reached.theta.copy()
         theta[constants[name]] = np.median(others, axis=0)
@@ -203,12 +202,6 @@ def reconsider(
             logger.info("%s gains %.1f nats by the constants of other libraries.", name, gain)
             reached = found
     return reached
-
-
-def _of(parameters: layout.Parameters, library: str, part: str | None = None) -> NDArray[np.int64]:
-    """Indices of what is a library's own, or of one part of that."""
-    own = [b for b in parameters.blocks if b.library == library and part in (None, b.part)]
-    return np.concatenate([np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in own)])
 
 
 def _climb_all(

@@ -39,7 +39,9 @@ class Hessian:
         size = len(theta)
         chosen = np.ones(self.likelihood.rows) if weight is None else weight
         point = tf.constant(np.tile(theta, (BATCH, 1)), tf.float64)
-        shared, owned = _owners(self.likelihood)
+        parameters = self.likelihood.parameters
+        shared = parameters.own(None)
+        owned = [parameters.own(library) for library in parameters.libraries]
         needed = len(shared) + max(map(len, owned), default=0)
         directions = np.zeros((-(-needed // BATCH) * BATCH, size))
         directions[np.arange(len(shared)), shared] = 1
@@ -71,14 +73,3 @@ def hessians(
     """Those of the log-posterior at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
     with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
         return np.stack(list(threads.map(of(likelihood), thetas)))
-
-
-def _owners(likelihood: likelihoods.Likelihood) -> tuple[NDArray[np.int64], list[NDArray]]:
-    """Indices of theta that libraries share, and those of each library."""
-    blocks = likelihood.parameters.blocks
-
-    def indices(library: str | None) -> NDArray[np.int64]:
-        found = [np.arange(b.start, b.stop) for b in blocks if b.library == library]
-        return np.concatenate([*found, np.zeros(0, np.int64)])
-
-    return indices(None), [indices(name) for name in likelihood.parameters.libraries]

@@ -223,6 +223,11 @@ class Parameters:
                 return block
         raise KeyError(f"no parameter {owner}.{part} for library {library!r}")
 
+    def own(self, library: str | None, part: str | None = None) -> NDArray[np.int64]:
+        """Indices of what is one library's own (None: of what all share), or of a part of that."""
+        found = [b for b in self.blocks if b.library == library and part in (None, b.part)]
+        return np.concatenate([np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in found)])
+
     def design(self, name: str, index: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the bases (and pairs) of a term's site multiply: contrasts less the wild type's.
 

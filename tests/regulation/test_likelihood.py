@@ -139,9 +139,13 @@ def test_hessian_of_libraries_is_exact_with_directions_that_they_share(joint):
     products = hessian._products
     hessian._products = lambda *given: taken.append(given) or products(*given)
     found = hessian(theta)
-    parts = curvature._owners(held)
-    assert len(table.libraries) == len(parts[1]) == 2
-    assert sorted(np.concatenate([parts[0], *parts[1]])) == list(range(len(theta)))
+    owners = (None, *held.parameters.libraries)
+    assert len(table.libraries) == len(owners) - 1 == 2
+    parts = [held.parameters.own(owner) for owner in owners]
+    assert all(map(len, parts))
+    assert sorted(np.concatenate(parts)) == list(range(len(theta)))
+    (constant,) = held.parameters.own("low", "constant")
+    assert held.parameters.names[constant] == "a[low]"
     assert len(taken) < -(-len(theta) // curvature.BATCH)
     step = 1e-5
     for i in range(0, len(theta), 5):
