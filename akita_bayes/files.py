@@ -29,11 +29,12 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
 
     Args:
         path: Final name; its folder is created.
-        directory: True when the body writes a folder (an existing one is replaced).
+        directory: True when the body writes a folder (an existing one is replaced, and removed
+            only when the new one has its name).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.partial.{path.name}")
+    temporary = _partial(path)
     try:
         if directory:
             temporary.mkdir()
@@ -41,11 +42,29 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
         if not directory:
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
-        elif path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        if directory and path.is_dir():
+            _replace_folder(temporary, path)
+        else:
+            os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def _partial(path: Path) -> Path:
+    """A hidden name beside `path` that nothing has."""
+    return path.with_name(f".{secrets.token_hex(8)}.partial.{path.name}")
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Gives a folder the name of an older one, which waits aside until it is sure."""
+    aside = _partial(path)
+    os.replace(path, aside)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
+    remove(aside)
 
 
 def remove(path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import math
+import os
 
 import pytest
 
@@ -46,6 +47,24 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     with files.atomic(path, directory=True) as temporary:
         (temporary / "new").write_text("new")
     assert names(path) == ["new"]
+    assert names(tmp_path) == ["run"]
+
+
+def test_an_older_folder_outlives_a_rename_that_fails(tmp_path, monkeypatch):
+    path, rename = tmp_path / "run", os.replace
+    path.mkdir()
+    (path / "old").write_text("old")
+    failures = [OSError("disk full")]
+
+    def once(source, target):
+        if target == path and failures:
+            raise failures.pop()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", once)
+    with pytest.raises(OSError, match="disk full"), files.atomic(path, directory=True) as temporary:
+        (temporary / "new").write_text("new")
+    assert (path / "old").read_text() == "old"
     assert names(tmp_path) == ["run"]
 
 

@@ -27,17 +27,17 @@ def export(model: Network, path: str | Path) -> None:
         path: Name of the directory.
 
     Raises:
-        RunError: The model is none that can be exported.
+        RunError: The model is none that can be exported, or `path` is something else already.
     """
     path = Path(path)
+    if not isinstance(model, Exported | Network):
+        raise errors.RunError(f"export: a network can be exported, not {type(model).__name__}.")
+    if path.exists() and not is_exported(path):
+        raise errors.RunError(f"{path}: is there, and no SavedModel; choose another name.")
     if isinstance(model, Exported):
         with files.atomic(path, directory=True) as temporary:
             shutil.copytree(model.path, temporary, dirs_exist_ok=True)
         return
-    if not isinstance(model, Network):
-        raise errors.RunError(f"export: a network can be exported, not {type(model).__name__}.")
-    if path.exists() and not is_exported(path):
-        raise errors.RunError(f"{path}: is there, and no SavedModel; choose another name.")
     served = _Served(model)
     with files.atomic(path, directory=True) as temporary:
         tf.saved_model.save(served, str(temporary), signatures=served.signature)

@@ -27,6 +27,7 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
 
     Returns:
         A `build.Network`, an `export.Exported`, or an `Ensemble` of them. All carry their `spec`.
+        What is built from a pair computes in float32, as the best model of a run does.
 
     Raises:
         RunError: There is no model, or it does not fit the spec beside it.
@@ -104,7 +105,7 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
     if head is None and len(spec.head_names) > 1:
-        whole = build.build(spec)
+        whole = _in_float32(spec)
         if not weights.is_keras_2(path):
             weights.load_weights(whole, path)
             return whole
@@ -116,9 +117,14 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
                 f"{path}: may be of head {' or '.join(heads)}; choose one with head=."
             )
         head = heads[0] if heads else spec.head_names[0]
-    model = build.build(spec, head=head)
+    model = _in_float32(spec if head is None else spec.only(head))
     weights.load_weights(model, path)
     return model
+
+
+def _in_float32(spec: Spec) -> build.Network:
+    """Built to predict, as a run's best model is, whatever the precision of training."""
+    return build.Network(spec, precision="float32")
 
 
 def _network(spec: Spec, heads: tuple[str, ...] | None = None) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ difference between two sequences is free of the noise of drawing. The predictive
     Var[y] = Var_s[f_s(x)] + s_obs^2        epistemic^2 + aleatoric^2
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -67,7 +68,8 @@ def sample_posterior(
         model: A network, or an ensemble of networks, from `load_model` or `build`.
         x: One-hot sequences. [B, L, 4].
         draws: Number of draws S. A posterior that holds fewer, as an ensemble of deterministic
-            members does, is exhausted instead of repeated.
+            members does, is exhausted instead of repeated. Members of an ensemble weigh the same:
+            those that hold fewer than others repeat theirs until these are exhausted.
         seed: The same seed gives the same draws, whatever the batch size.
         quantiles: Levels in (0, 1).
         keep_draws: Also return every draw.
@@ -149,15 +151,20 @@ class Sampler:
         self.recalibration: Recalibration | None = fitted.get(name)
 
     def count(self, draws: int) -> int:
-        """How many of `draws` draws differ: all, unless the posterior holds fewer."""
+        """How many of `draws` draws are worth making: all, unless the posterior holds fewer.
+
+        An ensemble that holds fewer is exhausted when the member that holds most is, and all have
+        had as many turns.
+        """
         counts = [member.held for member in self._members]
         held = [count for count in counts if count is not None]
-        return draws if len(held) < len(counts) else min(draws, sum(held))
+        return draws if len(held) < len(counts) else min(draws, len(held) * max(held))
 
     def stream(self, batches: list[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
         """Yields so many draws of all batches together, one at a time. Each [B, P, T].
 
-        Members take turns; one that holds fewer draws than its share gives them again.
+        Members take turns, and so weigh the same, however many draws each holds: the posterior is
+        the equal mixture of theirs. One that holds fewer than its share gives them again.
         """
         encoded: dict[int, list[Any]] = {}
         for s in range(draws):
@@ -176,13 +183,17 @@ class Sampler:
 
 
 class _Passes(NamedTuple):
-    """Compiled passes of a network to one head; what a draw changes takes its seed and number."""
+    """Compiled passes of a network to one head; what a draw changes takes its seed and number.
+
+    `weighed` also takes weights, as `swag.flatten` orders them, in place of the model's.
+    """
 
     network: keras.Model
     cut: cut.Cut | None
     encode: Any
     decode: Any
     whole: Any
+    weighed: Any
 
 
 def _passes(model: build.Network, head: str) -> _Passes:
@@ -197,6 +208,7 @@ def _passes(model: build.Network, head: str) -> _Passes:
             None if halves is None else tf.function(halves.encoder, reduce_retracing=True),
             None if halves is None else _drawn(halves.decoder),
             _drawn(network),
+            _weighed(network, swag.held(model)),
         )
     return kept[head]
 
@@ -205,6 +217,21 @@ def _drawn(part: keras.Model) -> Any:
     def draw(x: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         with stochastic.drawing(seed, number):
             return tf.cast(part(x, training=False), tf.float32)
+
+    return tf.function(draw, reduce_retracing=True)
+
+
+def _weighed(network: keras.Model, variables: Sequence[Any]) -> Any:
+    sizes = [math.prod(variable.shape) for variable in variables]
+
+    def draw(x: Any, weights: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        values = [
+            (variable, tf.cast(tf.reshape(part, variable.shape), variable.dtype))
+            for variable, part in zip(variables, tf.split(weights, sizes), strict=True)
+        ]
+        scope = keras.StatelessScope(values, initialize_variables=False)
+        with scope, stochastic.drawing(seed, number):
+            return tf.cast(network(x, training=False), tf.float32)
 
     return tf.function(draw, reduce_retracing=True)
 
@@ -218,7 +245,6 @@ class _Member:
                 "an exported model holds its mean alone; draw from the run directory that it came "
                 "from."
             )
-        self._model = model
         self._passes = _passes(model, head)
         self._weights = model.swag_draws
         self.encodes = self._passes.cut is not None and self._weights is None
@@ -241,13 +267,8 @@ class _Member:
         x = tf.cast(part, tf.float32)
         if self._weights is None:
             return self._passes.whole(x, *randomness).numpy()
-        variables = swag.held(self._model)
-        usual = swag.flatten(variables)
-        try:
-            swag.unflatten(variables, self._weights[number % len(self._weights)])
-            return self._passes.whole(x, *randomness).numpy()
-        finally:
-            swag.unflatten(variables, usual)
+        weights = tf.constant(self._weights[number % len(self._weights)], tf.float32)
+        return self._passes.weighed(x, weights, *randomness).numpy()
 
     def aleatoric_sd(self) -> NDArray[np.float32] | None:
         layers = self._passes.network.layers

@@ -145,7 +145,7 @@ def batches(x: NDArray | Iterable[NDArray], length: int, size: int | None) -> It
     """Cuts sequences [B, `length`, 4] into batches of `size`; None takes `batch_size`.
 
     Raises:
-        DataError: `x` has another shape.
+        DataError: `x` has another shape, or a number that is none.
     """
     size = size or batch_size(length)
     for block in [x] if hasattr(x, "shape") else x:
@@ -155,4 +155,9 @@ def batches(x: NDArray | Iterable[NDArray], length: int, size: int | None) -> It
                 f"x: the model reads one-hot sequences [B, {length}, 4]; got {list(block.shape)}."
             )
         for start in range(0, len(block), size):
-            yield block[start : start + size]
+            batch = block[start : start + size]
+            if batch.dtype.kind == "f" and not np.isfinite(batch).all():
+                raise errors.DataError(
+                    "x: holds NaN or infinity; give one-hot rows, zeros for an unknown base."
+                )
+            yield batch

@@ -2,8 +2,8 @@
 
 `evaluate.recalibration` fits them; a run directory keeps them, by head; `posterior` applies those
 of the head that it draws. They are of the weights that they were fitted to, and of no others: with
-them stands a key of these weights. Those of an ensemble lie in the directory of its first run,
-under a key that only the same members have.
+them stands a key of these weights and of their SWAG draws. Those of an ensemble lie in the
+directory of its first run, under a key that only the same members have.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
-from akita_bayes.models import fingerprint
+from akita_bayes.models import fingerprint, swag
 
 FILE = "recalibration.json"
 
@@ -142,19 +142,32 @@ def _of_run(run: Path, held: dict[str, Any], heads: Sequence[str]) -> dict[str, 
     stale = [head for head in fitted if held["weights"].get(head) != key]
     if stale:
         _log.warning(
-            "%s: the factors of %s were not fitted to the weights that %s holds now, or do not say "
+            "%s: the factors of %s were not fitted to the weights that %s now, or do not say "
             "to which, and are not applied; run akita_calibrate.py again.",
             run / FILE,
             ", ".join(stale),
-            WEIGHTS,
+            f"{WEIGHTS} and {swag.FILE} hold" if _has_draws(run) else f"{WEIGHTS} holds",
         )
     return {head: held["heads"][head] for head in fitted if head not in stale}
 
 
 def _key(runs: Sequence[str | Path]) -> str:
-    """What tells a model, or an ensemble of them: the weights, in any order."""
-    members = sorted(fingerprint.fingerprint(Path(run) / WEIGHTS) for run in runs)
+    """What tells a model, or an ensemble of them: weights and their SWAG draws, in any order."""
+    members = sorted(_member_key(Path(run)) for run in runs)
     return hashlib.sha256(" ".join(members).encode()).hexdigest()
+
+
+def _member_key(run: Path) -> str:
+    """Dates inside the files do not count."""
+    best = fingerprint.fingerprint(run / WEIGHTS)
+    if not _has_draws(run):
+        return best
+    _, draws = swag.load(run / swag.FILE)
+    return f"{best}+{hashlib.sha256(draws.tobytes()).hexdigest()}"
+
+
+def _has_draws(run: Path) -> bool:
+    return (run / swag.FILE).is_file()
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

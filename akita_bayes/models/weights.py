@@ -4,10 +4,12 @@ Keras 2 pairs layers by their order, not by name: group `model_weights` lists `l
 topological order, each a group that lists its `weight_names`, trainable before the others.
 """
 
+import contextlib
 import logging
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -62,7 +64,8 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
         )
     if stored is None and not trunk:
         try:
-            model.load_weights(path)
+            with _all_or_none(model):
+                model.load_weights(path)
         except (ValueError, KeyError, OSError) as error:
             raise errors.RunError(f"{path}: does not fit the model: {error}") from None
         return
@@ -132,6 +135,18 @@ def fits(model: keras.Model, path: str | Path) -> bool:
     """True when an HDF5 of Keras 2 holds as many layers as a model, of its shapes."""
     stored = read(path)
     return stored is not None and not _misfit(_held(model), stored)
+
+
+@contextlib.contextmanager
+def _all_or_none(model: keras.Model) -> Iterator[None]:
+    """Puts a model's variables back when the body fails."""
+    before = [variable.numpy() for variable in model.variables]
+    try:
+        yield
+    except BaseException:
+        for variable, array in zip(model.variables, before, strict=True):
+            variable.assign(array)
+        raise
 
 
 def _held(model: keras.Model) -> list[Held]:

@@ -81,9 +81,10 @@ def test_an_older_export_is_replaced_and_anything_else_is_not(model, tmp_path):
     assert not (tmp_path / "saved" / "old").exists()
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter").touch()
-    with pytest.raises(errors.RunError, match="no SavedModel; choose another name"):
-        export.export(model, tmp_path / "thesis")
-    assert (tmp_path / "thesis" / "chapter").exists()
+    for each in (model, load.load_model(tmp_path / "saved")):
+        with pytest.raises(errors.RunError, match="no SavedModel; choose another name"):
+            export.export(each, tmp_path / "thesis")
+        assert (tmp_path / "thesis" / "chapter").exists()
 
 
 def test_only_networks_are_exported(tmp_path):

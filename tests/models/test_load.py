@@ -67,6 +67,20 @@ def test_every_form_gives_the_same_predictions(model, folder, x, form):
     )
 
 
+@pytest.mark.parametrize("heads", [("hic",), ("human", ("mouse", 3))])
+def test_a_pair_computes_as_a_run_does_whatever_the_precision_of_training(tmp_path, x, heads):
+    raw = tiny.spec_json(heads=heads, precision="mixed_bfloat16")
+    (tmp_path / "params.json").write_text(json.dumps(raw))
+    model = build.Network(zoo.parse_spec(raw), precision="float32")
+    model.save(tmp_path / "model.keras")
+    weights.save_weights(model, tmp_path / "model.weights.h5")
+    alone = load.load_model(tmp_path / "model.keras")
+    pair = load.load_model((tmp_path / "params.json", tmp_path / "model.weights.h5"))
+    for head in model.spec.head_names:
+        found, expected = (predict.predict(each, x, head=head) for each in (pair, alone))
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
     model.save(tmp_path / recalibration.WEIGHTS)
     assert load.load_model(tmp_path).swag_draws is None

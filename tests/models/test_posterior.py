@@ -125,6 +125,65 @@ def test_swag_draws_replace_all_weights_and_are_put_back():
     np.testing.assert_allclose(found.draws[1], model(x.astype("float32")), atol=1e-5)
 
 
+def with_swag(model, count):
+    """The same network with draws of its weights, of which none is like another."""
+    usual = swag.flatten(swag.held(model))
+    model.swag_draws = usual * np.linspace(0.5, 1.5, count, dtype=np.float32)[:, None]
+    return model
+
+
+def test_a_model_keeps_its_weights_while_swag_draws_are_under_way():
+    """Also for two streams that take turns, one of which is never finished."""
+    model, x = with_swag(network(latent=False), 3), sequences()
+    usual = swag.flatten(swag.held(model))
+    expected = list(posterior.draw(model, x, draws=3))
+    one, other = (posterior.draw(model, x, draws=3, batch_size=size) for size in (1, 3))
+    np.testing.assert_allclose(next(one), expected[0], atol=1e-6)
+    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
+    for y, known in zip(other, expected, strict=True):
+        np.testing.assert_array_equal(y, known)
+    np.testing.assert_allclose(next(one), expected[1], atol=1e-6)
+    one.close()
+    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
+
+
+def test_swag_draws_of_one_head_leave_the_weights_of_others_alone():
+    model, x = network(latent=False, heads=2), sequences()
+    with_swag(model, 3)
+    drawn = [list(posterior.draw(model, x, draws=3, head=head)) for head in "ab"]
+    for number in range(3):
+        swag.unflatten(swag.held(model), model.swag_draws[number])
+        expected = model(x.astype("float32"))
+        for head, found in zip("ab", drawn, strict=True):
+            np.testing.assert_allclose(found[number], expected[head], atol=1e-5)
+
+
+def test_members_weigh_the_same_however_many_draws_they_hold():
+    """Six draws of weights beside one plain network: all six, and that network as often."""
+    first = with_swag(network(latent=False), 6)
+    second = network(latent=False, seed=1)
+    x, both = sequences(), ensemble.Ensemble((first, second))
+    drawn = list(posterior.draw(both, x, draws=64))
+    assert len(drawn) == 12
+    own = list(posterior.draw(first, x, draws=64))
+    np.testing.assert_allclose(drawn[::2], own, atol=1e-6)
+    assert len({float(y[0, 0, 0]) for y in own}) == 6
+    plain = second(x.astype("float32")).numpy()
+    np.testing.assert_allclose(drawn[1::2], [plain] * 6, atol=1e-6)
+    mean = posterior.sample_posterior(both, x, draws=64).mean
+    np.testing.assert_allclose(mean, (np.mean(own, axis=0) + plain) / 2, atol=1e-5)
+    assert len(list(posterior.draw(both, x, draws=5))) == 5
+
+
+def test_the_noise_of_an_ensemble_has_the_mean_of_its_members_variances():
+    """sd 1 and 7: sqrt((1 + 49) / 2) = 5, where their mean is 4."""
+    members = tuple(network(latent=False, seed=seed) for seed in range(2))
+    for member, sd in zip(members, (1.0, 7.0), strict=True):
+        member.get_layer("observation_noise_a").log_sd.assign(np.full((1, TARGETS), np.log(sd)))
+    found = posterior.sample_posterior(ensemble.Ensemble(members), sequences(), draws=2)
+    np.testing.assert_allclose(found.aleatoric_sd, 5.0, rtol=1e-6)
+
+
 def test_a_deterministic_model_has_no_epistemic_spread():
     model, x = network(latent=False), sequences()
     found = posterior.sample_posterior(model, x, draws=10)

@@ -136,6 +136,14 @@ def test_sequences_of_another_shape_are_refused(model, wrong, message):
         predict.predict(model, wrong)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_none_are_refused(model, x, bad):
+    spoilt = x.astype(np.float32)
+    spoilt[3, 7, 1] = bad
+    with pytest.raises(errors.DataError, match="x: holds NaN or infinity"):
+        predict.predict(model, spoilt)
+
+
 @pytest.mark.parametrize("shift", [100_000, -100_000])
 def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
     with pytest.raises(errors.DataError, match=f"shift of {shift:,} leaves nothing of a window"):

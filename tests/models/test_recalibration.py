@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, files, triangle
-from akita_bayes.models import recalibration
+from akita_bayes.models import recalibration, swag
 
 FITTED = recalibration.Recalibration(
     edges=(2, 5, 24),
@@ -103,6 +103,29 @@ def test_a_run_that_was_trained_on_drops_its_factors_and_says_so(tmp_path, caplo
     assert recalibration.load([run], heads) == {"mouse": OTHER}
     assert "the factors of human were not fitted to the weights that model_best" in caplog.text
     assert "run akita_calibrate.py again" in caplog.text
+
+
+def draw(run, value):
+    posterior = swag.Swag(*np.zeros((2, 3), np.float32), np.zeros((0, 3), np.float32))
+    swag.save(run / swag.FILE, posterior, np.full((2, 3), value, np.float32))
+
+
+def test_factors_are_also_of_the_swag_draws_of_each_run(tmp_path, caplog):
+    a, b = runs(tmp_path, "a", "b")
+    recalibration.save([a], "hic", OTHER)
+    draw(a, 1)
+    assert recalibration.load([a], ["hic"]) == {}  # of the weights without draws
+    assert "that model_best.keras and swag.npz hold now" in caplog.text
+    recalibration.save([a], "hic", FITTED)
+    recalibration.save([a, b], "hic", TOGETHER)
+    draw(a, 1)  # the same draws, saved anew
+    assert recalibration.load([a], ["hic"]) == {"hic": FITTED}
+    assert recalibration.load([b, a], ["hic"]) == {"hic": TOGETHER}
+    draw(a, 2)
+    assert recalibration.load([a], ["hic"]) == {}
+    assert recalibration.load([a, b], ["hic"]) == {}
+    (a / swag.FILE).unlink()
+    assert recalibration.load([a], ["hic"]) == {}
 
 
 def test_factors_that_do_not_say_of_which_weights_they_are_are_not_applied(tmp_path, caplog):

@@ -118,6 +118,21 @@ def test_what_does_not_fit_is_named_and_nothing_is_changed(tmp_path):
     assert np.array_equal(model.get_weights()[-1], before[-1])
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras', before it refuses
+def test_a_keras_file_that_does_not_fit_changes_nothing(tmp_path):
+    """Keras itself would have set the trunk before it comes to the head that does not fit."""
+    three = network(heads=(("hic", 3),))
+    weights.save_weights(three, tmp_path / "three.weights.h5")
+    three.save(tmp_path / "three.keras")
+    model = network(seed=1)
+    before = [variable.numpy() for variable in model.variables]
+    for name in ("three.weights.h5", "three.keras"):
+        with pytest.raises(errors.RunError, match="does not fit the model"):
+            weights.load_weights(model, tmp_path / name)
+        after = [variable.numpy() for variable in model.variables]
+        assert all(map(np.array_equal, before, after))
+
+
 def test_a_missing_layer_is_named(tmp_path):
     bare = network(model={"norm_type": None})
     weights.save_weights(build.trunk(bare), tmp_path / "trunk.h5", format="basenji")
