@@ -106,14 +106,6 @@ class Spec(frozen.Frozen):
         alone = {"heads": (chosen,), "strand_pair": pairs}
         return self.model_copy(update={"model": model.model_copy(update=alone)})
 
-    def with_units(self, units: int, head: str | int | None = None) -> "Spec":
-        """The same spec with another number of targets in the last block of a head."""
-        chosen = self.head(head)
-        last = chosen.blocks[-1].model_copy(update={"units": units})
-        changed = chosen.model_copy(update={"blocks": (*chosen.blocks[:-1], last)})
-        heads = tuple(changed if each.name == chosen.name else each for each in self.model.heads)
-        return self.model_copy(update={"model": self.model.model_copy(update={"heads": heads})})
-
     def to_json(self) -> dict[str, Any]:
         """The spec in the schema of the file, every default spelled out."""
         model = self.model.model_dump(mode="json", exclude={"heads"})

@@ -41,7 +41,8 @@ class SwaSpec(Frozen):
         annealing_epochs: Epochs of linear annealing from the schedule's rate to `learning_rate`.
         learning_rate: Constant rate while averaging; None keeps the schedule's.
         snapshots: Weights averaged per epoch, at equal distances; the last at its end.
-        swag_rank: Columns kept for the low-rank part of a SWAG posterior; 0 keeps the mean alone.
+        swag_rank: Columns kept for the low-rank part of a SWAG posterior, which needs two weights
+            averaged or more; 0 keeps the mean alone.
         swag_draws: Draws of the SWAG posterior that are finished and kept with the run.
     """
 
@@ -61,7 +62,7 @@ class TrainSpec(Frozen):
         shuffle_buffer: Records held for shuffling.
         num_gpu: Devices to train on.
         precision: The Keras dtype policy.
-        seed: Seed of initial weights, shuffling, augmentation and dropout.
+        seed: Seed of initial weights, shuffling, augmentation and dropout; below 2^31.
         loss: The objective, by exact name.
         spec_weight: Weight of the specificity term of mse_udot and poisson_kl.
         total_weight: Weight of the total-count term of poisson_mn.
@@ -71,7 +72,8 @@ class TrainSpec(Frozen):
         momentum: Of SGD.
         adam_beta1: Decay of Adam's first moment.
         adam_beta2: Decay of Adam's second moment.
-        weight_decay: Decoupled decay of AdamW.
+        weight_decay: Decoupled decay of AdamW, of weights that are summed over: no bias and no
+            scale.
         clip_norm: Largest gradient norm of each variable.
         global_clipnorm: Largest gradient norm of all variables together.
         agc_clip: Adaptive clipping: largest ratio of gradient to weight norm, unit by unit.
@@ -94,7 +96,7 @@ class TrainSpec(Frozen):
     shuffle_buffer: PositiveInt = 128
     num_gpu: PositiveInt = 1
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    seed: NonNegativeInt = 0
+    seed: int = pydantic.Field(0, ge=0, lt=2**31)
 
     loss: Literal["mse", "poisson", "poisson_mn", "bce", "mse_udot", "poisson_kl", "elbo"] = (
         "poisson"
@@ -169,11 +171,6 @@ class TrainSpec(Frozen):
                 f"train_epochs_max {self.train_epochs_max}"
             )
         return self
-
-    @property
-    def cyclical(self) -> bool:
-        """True when the learning rate goes through one cycle."""
-        return self.train_epochs_cycle1 is not None
 
 
 def _check_elbo(elbo: ElboSpec) -> None:

@@ -95,6 +95,8 @@ def test_an_output_without_activation_is_linear_and_says_so(caplog):
         ("model.head_hic", "-", "model: has no head"),
         ("train.batch_sise", 2, 'train.batch_sise: no such key. Did you mean "batch_size"?'),
         ("train.batch_size", 0, "train.batch_size: should be greater than 0, got 0."),
+        ("train.seed", 2**31, "train.seed: should be less than 2147483648, got 2147483648."),
+        ("train.seed", -1, "train.seed: should be greater than or equal to 0, got -1."),
         ("train.loss", "msee", 'got "msee". Did you mean "mse"?'),
         ("train.elbo", {}, 'train: elbo options are given, but the loss is "mse".'),
         ("train.swa.strat", 3, 'train.swa.strat: no such key. Did you mean "start"?'),
@@ -254,12 +256,10 @@ def test_heads_come_in_natural_order_and_are_found_by_name_and_number():
     loaded.check_statistics({**STATISTICS, "num_targets": 2}, "9")
 
 
-def test_a_head_can_stand_alone_and_get_other_units():
+def test_a_head_can_stand_alone():
     loaded = two_heads()
     assert loaded.only("9").head_names == ("9",)
     assert parse(json.loads(spec.dumps(loaded.only("9")))) == loaded.only("9")
-    other = loaded.with_units(7, "9")
-    assert (other.geometry("9").units, other.geometry("10").units) == (7, 5)
 
 
 def test_a_single_head_may_be_one_block_called_head():

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_integer,
         help="at most so many, instead of train_epochs_max",
     )
-    parser.add_argument("--seed", type=console.whole_number, help="instead of the spec's")
+    parser.add_argument("--seed", type=console.seed, help="instead of the spec's")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT_DIR")
     parser.add_argument(
         "--deterministic", action="store_true", help="the same bits every time; slower on a GPU"

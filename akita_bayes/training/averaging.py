@@ -13,6 +13,7 @@ SWA: Izmailov et al. 2018. SWAG: Maddox et al. 2019, algorithm 1.
 """
 
 import collections
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,10 @@ from akita_bayes import train_spec
 from akita_bayes.models import swag
 
 RENEWAL_BATCHES = 100
-"""Batches from which the batch statistics of a SWAG draw are computed."""
+"""Batches of each head from which the batch statistics of a SWAG draw are computed."""
+
+SNAPSHOTS_MIN = 2
+"""Weights that a SWAG posterior needs: of one there is no variance."""
 
 
 class Averager:
@@ -114,46 +118,55 @@ def batch_statistics(model: keras.Model) -> list[keras.layers.BatchNormalization
 class Renewal:
     """Sets moving means and variances to their averages over batches at the weights as they are.
 
+    As in training, a head's batches reach the trunk and that head alone.
+
     Args:
-        model: Run in training mode, so that augmentation and dropout act as they did.
+        models: Head -> model from sequence to it; they may share layers. Run in training mode, so
+            that augmentation and dropout act as they did.
         spread: Turns a replica's function into one for the strategy; None on one device.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        models: Mapping[str, keras.Model],
         spread: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None,
     ) -> None:
-        self.layers = batch_statistics(model)
-        self._momentum = tf.Variable(0.0, trainable=False)
+        self._behind = {head: batch_statistics(model) for head, model in models.items()}
+        self.layers = list(dict.fromkeys(itertools.chain(*self._behind.values())))
+        self._momentum = {layer: tf.Variable(0.0, trainable=False) for layer in self.layers}
+        self._run = {head: self._traced(model, spread) for head, model in models.items()}
 
+    @staticmethod
+    def _traced(model: keras.Model, spread: Callable[..., Any] | None) -> Callable[[Any], Any]:
         def forward(sequence: Any) -> None:
             model(sequence, training=True)
 
-        self._run = tf.function(spread(forward) if spread else forward, reduce_retracing=True)
+        return tf.function(spread(forward) if spread else forward, reduce_retracing=True)
 
-    def __call__(self, batches: Iterable[Mapping[str, Any]]) -> int:
+    def __call__(self, batches: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Renews the statistics; traced once, whatever the weights and however often.
 
         Args:
-            batches: As the training reader yields them.
+            batches: Head and batch, as its training reader yields it.
 
         Returns:
-            Number of batches seen; 0 for a model without batch normalisation, which is left alone.
+            Number of batches seen; 0 for models without batch normalisation, which are left alone.
         """
         if not self.layers:
             return 0
         usual = [layer.momentum for layer in self.layers]
-        seen = 0
+        seen, count = dict.fromkeys(self.layers, 0), 0
         try:
             # Traced with a variable for momentum, the moving average becomes the mean over batches.
-            for layer in self.layers:
-                layer.momentum = self._momentum
-            for batch in batches:
-                self._momentum.assign(seen / (seen + 1))
-                self._run(batch["sequence"])
-                seen += 1
+            for layer, momentum in self._momentum.items():
+                layer.momentum = momentum
+            for head, batch in batches:
+                for layer in self._behind[head]:
+                    self._momentum[layer].assign(seen[layer] / (seen[layer] + 1))
+                    seen[layer] += 1
+                self._run[head](batch["sequence"])
+                count += 1
         finally:
             for layer, value in zip(self.layers, usual, strict=True):
                 layer.momentum = value
-        return seen
+        return count

@@ -13,6 +13,9 @@ bits replace each latent channel's divergence, summed over its positions, by no 
 
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
+The divergence of weights is spread over the N examples whose heads lie behind them: over all of
+them for the trunk's, so that an epoch of several heads bears it once.
+
 `reduction: "paper"` is the objective of Attention to Bayes with the sign of its KL corrected: the
 *mean* squared error beside beta times the *sum* of the divergence; docs/errata.md says why it
 collapses.
@@ -69,11 +72,19 @@ class Elbo:
         model: One output; its observation noise and posterior layers are looked up once.
         elbo: The options of the spec.
         examples: Training examples N, over which the divergence of weights is spread.
+        bearing: Layer -> the N of its weights, where other heads' examples bear a share too.
     """
 
-    def __init__(self, model: keras.Model, elbo: train_spec.ElboSpec, examples: int) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        elbo: train_spec.ElboSpec,
+        examples: int,
+        bearing: Mapping[str, int] | None = None,
+    ) -> None:
         self.elbo = elbo
         self.examples = examples
+        self.bearing = bearing or {}
         self.noise = observation_noise(model)
         self.cut = cut.before_posteriors(model) if elbo.samples > 1 else None
         self._latents = any(isinstance(layer, cut.POSTERIORS) for layer in model.layers)
@@ -170,7 +181,9 @@ class Elbo:
         return total
 
     def _share(self, divergence: stochastic.Divergence) -> float:
-        return 1 / self.examples if divergence.weight is None else divergence.weight
+        if divergence.weight is not None:
+            return divergence.weight
+        return 1 / self.bearing.get(divergence.layer, self.examples)
 
 
 def _pixels(prediction: Tensor) -> int:

@@ -100,7 +100,7 @@ def fit(
         spec: As `load_spec` reads it.
         data_dirs: One data directory, or one for each of several heads in the order of `heads`;
             the trunk learns from all of them.
-        out_dir: The run directory; must be empty or absent unless `resume`.
+        out_dir: The run directory; must be empty or absent, or hold the run to `resume`.
         seed: Of initial weights, order of the data, augmentation and dropout; None takes the
             spec's.
         epochs: At most so many; None takes the spec's.
@@ -136,11 +136,8 @@ def fit(
     devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
     chosen = strategy.choose(devices)
     writes = strategy.writes(chosen)
-    if writes and not resume and out_dir.exists() and any(out_dir.iterdir()):
-        raise errors.RunError(
-            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
-            "--resume."
-        )
+    if writes and out_dir.exists() and any(out_dir.iterdir()):
+        _check_occupied(out_dir, resume=resume)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
@@ -208,6 +205,20 @@ def _feed(
             f"train.batch_size {spec.train.batch_size}; lower the one or add to the other."
         )
     return batches.Feed(opened, chosen)
+
+
+def _check_occupied(out_dir: Path, *, resume: bool) -> None:
+    """Refuses to fill a directory that holds something, unless it is a run to be continued."""
+    if not resume:
+        raise errors.RunError(
+            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
+            "--resume."
+        )
+    if not (out_dir / PARAMS).exists():
+        raise errors.RunError(
+            f"{out_dir}: not empty, and no run to continue, which would hold {PARAMS}. Choose "
+            "another directory."
+        )
 
 
 def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
@@ -281,9 +292,9 @@ def _shown(value: Any) -> str:
 
 def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
     """Makes the run directory, or takes it up again."""
-    (out_dir / checkpoint.FILE.parent).mkdir(parents=True, exist_ok=True)
-    checkpoint.remove_partial(out_dir)
     with checkpoint.disk_full_explained(out_dir):
-        files.write_json(out_dir / PARAMS, spec.to_json())
+        files.write_json(out_dir / PARAMS, spec.to_json())  # first: without it, it is no run
+        (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)
+        checkpoint.remove_partial(out_dir)
         if not (out_dir / provenance.FILE).exists():
             files.write_json(out_dir / provenance.FILE, origin)

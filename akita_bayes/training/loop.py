@@ -93,10 +93,8 @@ class Loop:
             self.optimizer = optimizers.from_spec(train)
             self.optimizer.build(self.model.trainable_variables)
             networks = {head: build.one_head(self.model, head) for head in self.heads}
-            self.objectives = {
-                head: recipe.objective(train, networks[head], feeds[head].train.split.records)
-                for head in self.heads
-            }
+            records = {head: feed.train.split.records for head, feed in feeds.items()}
+            self.objectives = recipe.objectives(train, networks, records)
             self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
             clip = clipping.from_spec(train)
             self.steps = [
@@ -237,15 +235,22 @@ class Loop:
         Nothing of it enters the checkpoint, so that a run which is continued goes on from the last
         epoch of training.
         """
+        networks = {head: each.model for head, each in zip(self.heads, self.steps, strict=True)}
         renewal = averaging.Renewal(
-            self.model, lambda run: lambda x: self.strategy.run(run, args=(x,))
+            networks, lambda run: lambda x: self.strategy.run(run, args=(x,))
         )
         averager.assign_mean()
         self._renew_statistics(renewal, None)
         trained = {name: math.nan for name in self.rows[-1] if name.startswith("train_")}
         row = self._judge(self.epoch + 1, trained)
         self.write_results(model=bool(row["best"]))
-        if averager.options.swag_rank:
+        if averager.options.swag_rank and averager.count < averaging.SNAPSHOTS_MIN:
+            _log.warning(
+                "No SWAG posterior is written: the weights after epoch %d alone were averaged, "
+                "which have no spread. Set swa.start earlier, or patience or swa.snapshots higher.",
+                self.epoch,
+            )
+        elif averager.options.swag_rank:
             posterior, draws = averager.posterior(), []
             for seed in range(averager.options.swag_draws):
                 swag.unflatten(averager.variables, posterior.draw(seed))
@@ -262,10 +267,10 @@ class Loop:
             self.watch.begin_renewal(sum(min(limit or steps, steps) for steps in self.epoch_steps))
             renewal(self._watched(limit))
 
-    def _watched(self, limit: int | None) -> Iterator[batches.Batch]:
-        for feed in self.feeds.values():
+    def _watched(self, limit: int | None) -> Iterator[tuple[str, batches.Batch]]:
+        for head, feed in self.feeds.items():
             for batch in itertools.islice(feed.train.epoch(0), limit):
-                yield batch
+                yield head, batch
                 self.watch.end_renewal_step()
 
     def validate(self) -> dict[str, metrics.Accumulator]:
@@ -335,6 +340,8 @@ class Loop:
         self.best_moments = {
             head: moments.Moments(np.array(each)) for head, each in state["best_moments"].items()
         }
+        if self.writes:  # Written at the end, around weights that may not be these.
+            (self.run_dir / swag.FILE).unlink(missing_ok=True)
         self.write_results(model=bool(self.best_weights))
 
     def write_results(self, *, model: bool) -> None:

@@ -1,6 +1,7 @@
 """From what a spec says, and what the command line adds, to what a training loop needs."""
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from akita_bayes import errors
 from akita_bayes import spec as spec_
 from akita_bayes.data import statistics
-from akita_bayes.models import zoo
+from akita_bayes.models import cut, zoo
 from akita_bayes.training import elbo, losses
 from akita_bayes.training import objective as objective_
 
@@ -80,19 +81,42 @@ def settle_averaging(train: dict[str, Any]) -> None:
         swa["start"] = (3 * train["train_epochs_max"]) // 4
 
 
-def objective(train: spec_.TrainSpec, model: keras.Model, examples: int) -> objective_.Objective:
+def objectives(
+    train: spec_.TrainSpec, models: Mapping[str, keras.Model], examples: Mapping[str, int]
+) -> dict[str, objective_.Objective]:
+    """The objectives of all heads, which bear the divergence of what they share together.
+
+    Args:
+        train: Names the loss and its options.
+        models: Head -> model from sequence to it; they share the layers of the trunk.
+        examples: Head -> training examples.
+    """
+    bearing: collections.Counter[str] = collections.Counter()
+    for head, model in models.items():
+        for layer in cut.posteriors(model):
+            bearing[layer.name] += examples[head]
+    return {head: objective(train, models[head], examples[head], bearing) for head in models}
+
+
+def objective(
+    train: spec_.TrainSpec,
+    model: keras.Model,
+    examples: int,
+    bearing: Mapping[str, int] | None = None,
+) -> objective_.Objective:
     """The objective of one head; called in the strategy's scope, since it may own variables.
 
     Args:
         train: Names the loss and its options.
         model: From sequence to the head.
         examples: Training examples.
+        bearing: As `elbo.Elbo` takes it.
 
     Raises:
         SpecError: The loss has an unknown name.
     """
     if train.elbo is not None:
-        return elbo.Elbo(model, train.elbo, examples)
+        return elbo.Elbo(model, train.elbo, examples, bearing)
     return objective_.PixelObjective(
         losses.named(train.loss, spec_weight=train.spec_weight, total_weight=train.total_weight)
     )

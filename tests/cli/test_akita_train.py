@@ -21,6 +21,7 @@ def folder(tmp_path_factory):
         "params": tiny.spec_json(train_epochs_max=2),
         "unknown_block": tiny.spec_json(model={"trunk": [{"name": "conv_blok"}]}),
         "unknown_loss": tiny.spec_json(loss="msee"),
+        "seed": tiny.spec_json(seed=2**32),
         "units": tiny.spec_json(heads=(("hic", 5),)),
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(raw), encoding="utf-8")
@@ -86,6 +87,14 @@ REFUSED = {
     "a cut archive": (["params.json", "data", "--restore", "cut.keras"], "cut.keras.* cut short"),
     "a trunk of nothing": (["params.json", "data", "--trunk"], "give --restore too"),
     "a seed below 0": (["params.json", "data", "--seed", "-1"], "'-1' is not a whole number"),
+    "a seed too large": (
+        ["params.json", "data", "--seed", "4294967296"],
+        "'4294967296' is not a whole number below 2,147,483,648",
+    ),
+    "a spec's seed too large": (
+        ["seed.json", "data"],
+        "train.seed: should be less than 2147483648",
+    ),
     "no step": (["params.json", "data", "--checkpoint_steps", "0"], "'0' is not a whole number"),
     "no epoch": (["params.json", "data", "--epochs", "0"], "'0' is not a whole number"),
 }

@@ -91,9 +91,9 @@ def test_batch_statistics_become_the_mean_over_batches():
     batches = [{"sequence": generator.normal(3, 2, size=(5, 8, 4))} for _ in range(4)]
     convolve, normalise = model.layers[0], model.layers[1]
     found = [convolve(batch["sequence"]).numpy() for batch in batches]
-    renewal = averaging.Renewal(model)
-    renewal(batches[:2])
-    assert renewal(batches) == 4
+    renewal = averaging.Renewal({"hic": model})
+    renewal(("hic", batch) for batch in batches[:2])
+    assert renewal(("hic", batch) for batch in batches) == 4
     np.testing.assert_allclose(
         normalise.moving_mean.numpy(), np.mean([x.mean((0, 1)) for x in found], 0), atol=1e-5
     )
@@ -105,4 +105,25 @@ def test_batch_statistics_become_the_mean_over_batches():
 
 def test_a_network_without_batch_statistics_sees_no_batch():
     model = keras.Sequential([keras.layers.Input((8, 4)), keras.layers.Dense(2)])
-    assert averaging.Renewal(model)([{"sequence": np.ones((5, 8, 4))}]) == 0
+    batch = {"sequence": np.ones((5, 8, 4))}
+    assert averaging.Renewal({"hic": model})([("hic", batch)]) == 0
+
+
+def test_a_head_s_batch_statistics_are_those_of_its_own_batches_and_the_trunk_s_of_all():
+    inputs = keras.Input((8, 4))
+    trunk = keras.layers.BatchNormalization(name="trunk")
+    heads = {name: keras.layers.BatchNormalization(name=name) for name in "ab"}
+    x = keras.layers.Add()([inputs, trunk(inputs)])
+    models = {name: keras.Model(inputs, layer(x)) for name, layer in heads.items()}
+    generator = np.random.default_rng(1)
+    fed = {
+        name: [generator.normal(mean, 1, size=(5, 8, 4)) for _ in range(count)]
+        for name, mean, count in (("a", 3, 4), ("b", -2, 3))
+    }
+    renewal = averaging.Renewal(models)
+    assert renewal((name, {"sequence": x}) for name in fed for x in fed[name]) == 7
+    for name, layer in heads.items():
+        own = [x.mean((0, 1)) for x in fed[name]]
+        np.testing.assert_allclose(layer.moving_mean, np.mean(own, 0), atol=1e-5)
+    everything = [x.mean((0, 1)) for name in fed for x in fed[name]]
+    np.testing.assert_allclose(trunk.moving_mean, np.mean(everything, 0), atol=1e-5)

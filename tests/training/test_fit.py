@@ -316,8 +316,10 @@ def test_a_directory_that_is_not_empty_is_refused(data, tmp_path):
 def test_a_damaged_checkpoint_is_refused(data, tmp_path):
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / checkpoint.FILE).write_bytes(b"PK nothing")
+    spec = zoo.parse_spec(tiny.spec_json())
+    files.write_json(tmp_path / fit.PARAMS, recipe.adapt(spec, [data]).to_json())
     with pytest.raises(errors.RunError, match="not a checkpoint of this program"):
-        short(zoo.parse_spec(tiny.spec_json()), data, tmp_path, resume=True)
+        short(spec, data, tmp_path, resume=True)
 
 
 def refused(spec, data, tmp_path, error, message, **options):

@@ -19,7 +19,7 @@ import pytest
 
 from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
-from akita_bayes.training import checkpoint, fit, provenance, recipe
+from akita_bayes.training import checkpoint, fit, progress, provenance, recipe
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -200,12 +200,14 @@ def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at
     assert told["weights"] is None
     told["weights"] = provenance.first_weights(path, trunk=True)
     files.write_json(tmp_path / "provenance.json", told)
+    params = recipe.adapt(spec, [Path(data)], epochs=1).to_json()
+    files.write_json(tmp_path / fit.PARAMS, params)
     for options, message in (
         ({}, "began with the trunk of .*model_best.h5, .* with weights drawn at random; give"),
         ({"restore": path}, "began with the trunk of .*, .* with all weights of .*; give the same"),
     ):
         with pytest.raises(errors.RunError, match=message):
-            fit.fit(spec, data, out_dir=tmp_path, resume=True, devices="cpu", **options)
+            fit.fit(spec, data, out_dir=tmp_path, epochs=1, resume=True, devices="cpu", **options)
     options = {"epochs": 1, "resume": True, "devices": "cpu", "tensorboard": False}
     run = fit.fit(spec, data, out_dir=tmp_path, restore=path, trunk=True, **options)
     assert run.epochs == 1
@@ -227,6 +229,35 @@ def test_a_finished_run_has_nothing_left_to_do_and_more_epochs_may_follow(runs):
         spec, data, out_dir=whole, resume=True, epochs=4, devices="cpu", tensorboard=False
     )
     assert list(more.history["epoch"]) == [1, 2, 3, 4, 5]
+
+
+def test_draws_around_a_model_that_is_no_longer_kept_are_not_kept_either(runs, tmp_path):
+    """Continuing keeps the best of all epochs until the weights are averaged again."""
+    whole, *_ = runs
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    found = []
+
+    class Watch(progress.Silent):
+        def begin_renewal(self, steps):
+            found.append((run / swag.FILE).exists())
+
+    spec = zoo.parse_spec(spec_json())
+    data = files.read_json(run / "provenance.json")["data"][0]["path"]
+    options = {"resume": True, "devices": "cpu", "tensorboard": False}
+    fit.fit(spec, data, out_dir=run, watch=Watch(), **options)
+    assert found == [False] * 3
+    assert (run / swag.FILE).exists()
+
+
+def test_what_is_no_run_is_not_continued(tmp_path):
+    data = tiny.write_data(tmp_path / "data", train=4, valid=4)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.jpg").write_bytes(b"mine")
+    spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=1))
+    with pytest.raises(errors.RunError, match=r"photos: not empty, and no run to continue, which"):
+        fit.fit(spec, data, out_dir=tmp_path / "photos", resume=True, devices="cpu")
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["1.jpg"]
 
 
 def test_resuming_where_nothing_began_begins(tmp_path):
