@@ -3,7 +3,7 @@
 import itertools
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,15 +82,21 @@ def own_names(given: Iterable[str], names: Collection[str], source: str) -> dict
         )
     otherwise = [chrom for chrom, own in found.items() if chrom != own]
     if otherwise:
-        _log.info(
-            "%s: chromosomes are named otherwise than in the genome; reading %s as %s, and %d "
-            "others alike.",
-            source,
-            otherwise[0],
-            found[otherwise[0]],
-            len(otherwise) - 1,
-        )
+        tell_renamed({chrom: found[chrom] for chrom in otherwise}, source)
     return found
+
+
+def tell_renamed(renamed: Mapping[str, str], source: str) -> None:
+    """Logs what a genome calls the chromosomes of a file that are named otherwise there."""
+    (first, own), *others = renamed.items()
+    alike = f", and {len(others)} more alike" if others else ""
+    _log.info(
+        "%s: chromosomes are named otherwise than in the genome; reading %s as %s%s.",
+        source,
+        first,
+        own,
+        alike,
+    )
 
 
 def _some(names: Iterable[str]) -> str:

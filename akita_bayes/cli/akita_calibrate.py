@@ -26,7 +26,7 @@ _SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spear
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = console.parser(__doc__, "akita_calibrate.py runs/demo runs/demo/data")
+    parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
     parser.add_argument("run", help="run directory of a trained model")
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", help="where to write, instead of RUN/calibration")

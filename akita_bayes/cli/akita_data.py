@@ -15,6 +15,7 @@ from akita_bayes.cli import console
 if TYPE_CHECKING:
     from akita_bayes.data import account, contacts, windows
 
+_RIGHT = {True: "yes", False: "NO", None: "-"}
 PRESETS: dict[str, dict[str, Any]] = {
     "akita_v1": {
         "seq_length": 1048576,
@@ -334,10 +335,10 @@ def _check(arguments: argparse.Namespace) -> None:
     for heading in ("check", "found", "right"):
         table.add_column(heading)
     for finding in findings:
-        table.add_row(finding.check, finding.found, "yes" if finding.right else "NO")
+        table.add_row(finding.check, finding.found, _RIGHT[finding.right])
     console.stdout.print(table)
     if arguments.plot:
         _plot(arguments.check, arguments.plot, arguments.seed)
-    wrong = [finding.check for finding in findings if not finding.right]
+    wrong = [finding.check for finding in findings if finding.right is False]
     if wrong:
         raise errors.DataError(f"{arguments.check}: not right: {', '.join(wrong)}.")

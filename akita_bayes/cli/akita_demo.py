@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--params", type=console.existing_file, default=str(PARAMS), help="JSON spec of the model")
     add("--preset", choices=("tiny", "small", "medium"), default="small", help="simulated data")
     add("--epochs", type=console.positive_integer, help="instead of the spec's")
-    add("--seed", type=console.whole_number, default=0, help="of the data and of the training")
+    add("--seed", type=console.seed, default=0, help="of the data and of the training")
     add("-p", "--processes", type=console.positive_integer, default=2, help="chromosomes at once")
     return parser
 

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.targets_file and not options.cool:
         parser.error("--targets_file names the files of --cool; give --cool too")
-    return console.run(lambda: _predict(options), out=options.out_dir)
+    return console.run(lambda: _predict(options), out=options.out_dir, apart=True)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -79,7 +79,8 @@ def _predict(options: argparse.Namespace) -> None:
         if options.targets_file:
             for head, place in places.items():
                 _names(options.targets_file, head, place.units or 1)
-        jobs = _jobs(regions.read_bed(options.regions), opened, places, options.stride)
+        bed = regions.read_bed(options.regions, names=opened.sizes)
+        jobs = _jobs(bed, opened, places, options.stride)
         if not jobs:
             raise errors.DataError(f"{options.regions}: holds no region.")
         attributes = {
@@ -120,17 +121,13 @@ def _jobs(
     bed: Any, opened: "genome.Genome", places: dict[str, Any], stride: int | None
 ) -> list[tuple[int, "regions.Region"]]:
     """(number of the region, window) for every window to predict."""
-    from akita_bayes import regions
     from akita_bayes.data import predictions
 
     place = max(places.values(), key=lambda each: each.crop_bp)
     jobs = []
     for number, (region, _) in enumerate(bed):
-        own = regions.own_name(region.chrom, opened.sizes)
-        if own is None:
+        if region.chrom not in opened.sizes:
             opened.fetch(region)
-        else:
-            region = region._replace(chrom=own)
         size = opened.sizes[region.chrom]
         if region.end > size:
             raise errors.DataError(f"{region}: leaves {region.chrom}, which has {size:,} bases.")

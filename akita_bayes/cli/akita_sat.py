@@ -2,7 +2,8 @@
 
 Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
 or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
-of every region with a logo. An interrupted run goes on behind the scans that it finished.
+of every region with a logo. An interrupted run goes on behind the scans that it finished, and
+sat.h5 holds all that are finished; other inputs or options need another directory.
 """
 
 import argparse
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from akita_bayes.data.genome import Genome
     from akita_bayes.variants import saturation
 
+_EDITS = ("ism", "deletion", "shuffle")
 _METHODS_OF = {
     "width": ("deletion", "shuffle"),
     "step": ("deletion", "shuffle"),
@@ -49,9 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--step", type=console.positive_integer, help="bases between them; else half the width")
     add("--repeats", type=console.positive_integer, help="shuffles of every window, else 3")
     add("--steps", type=console.positive_integer, help="points of integrated gradients, else 16")
-    model_options.add(parser, "--stats", default=("SCD",))
+    model_options.add(
+        parser, "--stats", help="scores of edits, comma-separated, else SCD; a gradient's is SSD"
+    )
     model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
-    model_options.add(parser, "--draws", help="posterior draws, for an sd")
+    model_options.add(
+        parser, "--draws", help="posterior draws, for an sd; of a latent not with --rc"
+    )
     model_options.add(parser, "--seed", help="of draws and shuffles")
     model_options.add(parser, "--batch_size")
     return parser
@@ -64,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, methods in _METHODS_OF.items():
         if getattr(options, name) is not None and not set(methods) & set(options.method):
             parser.error(f"--{name} is for the method {' or '.join(methods)}; name it in --method")
-    return console.run(lambda: _scan(options), out=options.out_dir)
+    if options.scores is None:
+        options.scores = ("SCD",)
+    elif not set(_EDITS) & set(options.method) and {*map(str.upper, options.scores)} != {"SSD"}:
+        parser.error(f"gradients are those of SSD; --stats is for {', '.join(_EDITS)}")
+    return console.run(lambda: _scan(options), out=options.out_dir, apart=True)
 
 
 def _scan(options: argparse.Namespace) -> None:

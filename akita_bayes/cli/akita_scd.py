@@ -3,7 +3,7 @@
 Every ALT of the file gets a row, with scores or with the reason why there are none: SNVs, indels,
 multi-allelic records, deletions, duplications, inversions, insertions and breakends. Writes
 scd.h5, scores.tsv, the variant file with scores in INFO and, with -m, figures of the strongest.
-An interrupted run goes on where it stopped.
+An interrupted run goes on where it stopped; other inputs need another directory.
 """
 
 import argparse
@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         "IMPACT DECAY ROI",
     )
     model_options.add(parser, "--ensemble", "--head", "--targets")
-    model_options.add(parser, "--draws", help="posterior draws, for intervals")
+    model_options.add(
+        parser, "--draws", help="posterior draws, for intervals; of a latent not with --rc"
+    )
     model_options.add(parser, "--seed", help="of draws and background")
     parser.add_argument(
         "--null",
@@ -99,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--genes are drawn into the figures of -m; give -m too")
     if options.roi and "ROI" not in map(str.upper, options.scores):
         parser.error("--roi is for the score ROI; name it in --stats")
-    return console.run(lambda: _score(options), out=options.out_dir)
+    return console.run(lambda: _score(options), out=options.out_dir, apart=True)
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -186,6 +188,9 @@ def _draw(
     strength = np.abs(scored.values[first]).max(axis=1)
     order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")
     strongest = [row for row in order[: options.maps] if np.isfinite(strength[row])]
+    folder = Path(options.out_dir) / "maps"
+    for former in folder.glob("*_row*_target*.png"):
+        files.remove(former)
     with Genome(options.fasta) as genome, console.progress("Drawing", len(strongest)) as advance:
         scorer = engine.Engine(model, genome, chosen, batch_size=options.batch_size)
         for rank, row in enumerate(strongest, 1):
@@ -194,7 +199,6 @@ def _draw(
             label = scorer.target_names[target]
             what = what._replace(title=f"{what.title}, target {label}")
             name = f"{rank:03d}_row{row}_target{label}.png"
-            path = Path(options.out_dir) / "maps" / name
-            with files.atomic(path) as temporary:
+            with files.atomic(folder / name) as temporary:
                 plots.figure(what).savefig(temporary, dpi=150)
             advance(1)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
-        __doc__, "akita_test.py models/json/akita_tiny.json runs/demo data/demo -o test_out"
+        __doc__,
+        "akita_test.py models/json/akita_tiny.json runs/demo/run runs/demo/data -o test_out",
     )
     model_options.add(parser, "params", "model")
     parser.add_argument("data_dir", help="data directory")
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write(report, names, Path(options.out_dir))
         _show(report, Path(options.out_dir))
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, out=options.out_dir, apart=True)
 
 
 def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":

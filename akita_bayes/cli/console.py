@@ -21,6 +21,14 @@ import rich.progress
 from akita_bayes import errors
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial\.")  # what `files.atomic` adds to a name
+_HDF5_NAME = re.compile(r"name = '([^']*)'")
+_INPUTS = {
+    "a model": ("model_best.keras", "checkpoint", "saved_model.pb"),
+    "a data directory": ("statistics.json", "simulation.json", "tfrecords"),
+}
+"""What tells a directory that commands read from one of results."""
 
 stderr = rich.console.Console(stderr=True)
 stdout = rich.console.Console()
@@ -41,8 +49,26 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # theirs has an overload per namespace
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        words = sys.argv[1:] if args is None else args
-        return super().parse_known_args(self._told(words), namespace)
+        words = self._told(sys.argv[1:] if args is None else args)
+        # Else a word of an option that is not known would be taken for a file that is missing.
+        if unknown := [word for word in self._options(words) if not self._is_known(word)]:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return super().parse_known_args(words, namespace)
+
+    def _options(self, words: Sequence[str]) -> list[str]:
+        """The words that argparse takes for options, as it tells them."""
+        before = words[: words.index("--")] if "--" in words else words
+        return [
+            word
+            for word in before
+            if len(word) > 1 and word[0] == "-" and " " not in word and not _NUMBER.fullmatch(word)
+        ]
+
+    def _is_known(self, word: str) -> bool:
+        name, known = word.partition("=")[0], self._option_string_actions
+        if not word.startswith("--"):
+            return word[:2] in known
+        return any(option.startswith(name) for option in known)
 
     def _told(self, words: Sequence[str]) -> list[str]:
         """Words as argparse must be told them to take them as they are meant.
@@ -81,10 +107,11 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
         return super()._get_help_string(action)
 
 
-def run(command: Callable[[], None], *, out: str | None = None) -> int:
+def run(command: Callable[[], None], *, out: str | None = None, apart: bool = False) -> int:
     """Runs a command's one library call; returns its exit status.
 
-    An output directory that a file bars is told before any work is done.
+    An output directory that a file bars is told before any work is done; with `apart`, for results
+    that stand alone, also one that is a model or data.
     0 on success; 2 with one line on stderr for an error that the user can mend; 130 on Ctrl-C.
     Anything else is a defect of this package and propagates with its traceback.
     """
@@ -99,24 +126,26 @@ def run(command: Callable[[], None], *, out: str | None = None) -> int:
     try:
         if out is not None:
             _no_file_bars(out)
+        if out is not None and apart:
+            _no_input(out)
         command()
     except errors.AkitaBayesError as error:
         return _refuse(str(error))
     except FileNotFoundError as error:
         return _refuse(f"{error.filename}: no such file or directory.")
     except PermissionError as error:
-        return _refuse(f"{error.filename}: permission denied.")
+        return _refuse(f"{_meant(error)}: permission denied.")
     except (FileExistsError, NotADirectoryError) as error:
-        name = error.filename2 or error.filename
+        name = error.filename2 or _meant(error)
         return _refuse(f"{name}: a file is where a directory is needed; choose another name.")
     except IsADirectoryError as error:
-        name = error.filename2 or error.filename
+        name = error.filename2 or _meant(error)
         return _refuse(f"{name}: a directory is where a file is needed; choose another name.")
     # TensorFlow's errors have no base class that can be named without importing it.
     except Exception as error:
         if not _disk_full(error):
             raise
-        name = getattr(error, "filename", None)
+        name = _meant(error)
         where = f" while writing {name}" if name else ""
         return _refuse(f"the disk is full{where}; free some space and run again.")
     except KeyboardInterrupt:
@@ -131,6 +160,20 @@ def _no_file_bars(out: str) -> None:
         path = os.path.dirname(path)
     if not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out)
+
+
+def _no_input(out: str) -> None:
+    """Raises when a directory holds what commands read, which results would join or replace."""
+    for what, names in _INPUTS.items():
+        if any(os.path.exists(os.path.join(out, name)) for name in names):
+            raise errors.RunError(f"{out}: is {what}; choose another directory for results.")
+
+
+def _meant(error: Exception) -> str:
+    """The file of a system's error, or of HDF5's, under its final name; "" for none."""
+    named = _HDF5_NAME.search(str(error))
+    name = getattr(error, "filename", None) or (named[1] if named else "")
+    return _PARTIAL.sub("", str(name))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -242,6 +285,14 @@ def whole_number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """An argparse type: a whole number that draws, whose generators read int32, can start from."""
+    value = whole_number(text)
+    if value >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {2**31:,}")
+    return value
 
 
 def positive_integer(text: str) -> int:

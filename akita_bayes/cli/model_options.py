@@ -44,7 +44,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--head": {"help": "one head of several"},
     "--targets": {"type": console.integers, "help": "numbers of the targets to score; else all"},
     "--draws": {"type": console.whole_number, "default": 0},
-    "--seed": {"type": console.whole_number, "default": 0, "help": "of the draws"},
+    "--seed": {"type": console.seed, "default": 0, "help": "of the draws"},
     "--batch_size": {"type": console.positive_integer, "help": "windows at a time"},
 }
 

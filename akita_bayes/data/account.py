@@ -14,7 +14,7 @@ from akita_bayes.data import windows
 SUMMARY = "summary.json"
 DROPPED = "dropped.tsv"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-_SAMPLED = 256  # measured pixels of a target of a record that the quantiles are taken from
+_SAMPLED = 256  # measured pixels of a target of a record, at least, that quantiles are taken from
 
 
 class Summary(NamedTuple):
@@ -25,8 +25,8 @@ class Summary(NamedTuple):
         written: Records of each split.
         dropped: Windows left out, by reason.
         targets: For each identifier `masked`, the share of pixels that were not measured, and of
-            the measured ones `least`, `largest` and `quantiles` (from 256 evenly spaced pixels of
-            each record).
+            the measured ones `least`, `largest` and `quantiles` (from 256 to 511 evenly spaced
+            pixels of each record, or all of fewer).
     """
 
     windows: int

@@ -25,11 +25,14 @@ from akita_bayes.data import (
 
 
 class Finding(NamedTuple):
-    """One line of the table: what was checked, what was found, and whether it is right."""
+    """One line of the table: what was checked, what was found, and whether it is right.
+
+    `right` is None where there was nothing to check it by.
+    """
 
     check: str
     found: str
-    right: bool
+    right: bool | None
 
 
 def check(
@@ -68,7 +71,7 @@ def check(
     origin = data_dir / directory.OPTIONS
     if not origin.exists() or not records:
         told = "regions of records" if origin.exists() else directory.OPTIONS
-        findings.append(Finding("against sources", f"not compared: there is no {told}", True))
+        findings.append(Finding("against sources", f"not compared: there is no {told}", None))
     else:
         chosen = np.random.default_rng(seed).permutation(len(records))[:sample]
         places = list(records.items())

@@ -1,6 +1,5 @@
 """Coolers: opened with every doubt resolved, read by blocks, and written."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions
 
-_log = logging.getLogger(__name__)
 _UNREADABLE = (OSError, KeyError, RuntimeError)
 
 

@@ -106,11 +106,6 @@ class Split:
         share = self.records // self.shard[1]
         return share // self.batch_size if self.drop_remainder else -(-share // self.batch_size)
 
-    @property
-    def dataset(self) -> tf.data.Dataset:
-        """Epoch 0 as a `tf.data.Dataset`."""
-        return self.epoch(0)
-
     def __iter__(self) -> Iterator[Batch]:
         return self.batches(0)
 

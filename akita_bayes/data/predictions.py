@@ -13,6 +13,7 @@ and for several heads all but the windows in a group per head. A window that lea
 was read with N there; its bins keep their coordinates, which may be negative.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,8 +40,8 @@ def windows(
     """Windows whose outputs cover a region as far as the chromosome allows.
 
     A region of a window's width is that window. A narrower one is put into the middle of a window.
-    A wider one is tiled. Windows made here start on the grid of bins, and inside the chromosome
-    if it holds one.
+    A wider one, or one that no window on the grid of bins shows, is tiled. Windows made here start
+    on that grid, and inside the chromosome if it holds one.
 
     Args:
         region: What is asked for.
@@ -61,15 +62,17 @@ def windows(
         raise errors.DataError(
             f"a stride of {stride} bp is no multiple of the {width}-bp bins up to {span} bp."
         )
-    if region.width <= span:
-        starts = [(region.start + region.end - length) // 2]
+    # On the grid, the last window that shows the region's first base, and the first its last one.
+    first = (region.start - place.crop_bp) // width * width
+    final = -(-(region.end - place.crop_bp - span) // width) * width
+    if final <= first:
+        middle = (region.start + region.end - length) // 2 // width * width
+        starts = [max(middle, final)]
     else:
-        first = region.start - place.crop_bp
-        tiles = -(-(region.width - span) // stride) + 1
+        tiles = -(-(final - first) // stride) + 1
         starts = [first + tile * stride for tile in range(tiles)]
     last = (chrom_size - length) // width * width
-    on_grid = [start - start % width for start in starts]
-    inside = [min(max(start, 0), last) if last >= 0 else start for start in on_grid]
+    inside = [min(max(start, 0), last) if last >= 0 else start for start in starts]
     return [regions.Region(region.chrom, at, at + length) for at in dict.fromkeys(inside)]
 
 
@@ -90,16 +93,19 @@ class Writer:
         self._attributes = attributes
 
     def __enter__(self) -> Self:
-        self._file = h5py.File(self._atomic.__enter__(), "w")
-        self._file.attrs.update(self._attributes)
-        for head, place in self._places.items():
-            group = self._file.require_group(group_name(head, self._places))
-            group.attrs["bin_width"] = place.bin_width
-            group.attrs["crop_bp"] = place.crop_bp
-            if place.diagonal_offset is not None:
-                group.attrs["diagonal_offset"] = place.diagonal_offset
-                rows, columns = triangle.indices(place.bins, place.diagonal_offset)
-                group["row"], group["column"] = rows.astype(np.int32), columns.astype(np.int32)
+        with contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(self._atomic)
+            self._file = stack.enter_context(h5py.File(temporary, "w"))
+            self._file.attrs.update(self._attributes)
+            for head, place in self._places.items():
+                group = self._file.require_group(group_name(head, self._places))
+                group.attrs["bin_width"] = place.bin_width
+                group.attrs["crop_bp"] = place.crop_bp
+                if place.diagonal_offset is not None:
+                    group.attrs["diagonal_offset"] = place.diagonal_offset
+                    rows, columns = triangle.indices(place.bins, place.diagonal_offset)
+                    group["row"], group["column"] = rows.astype(np.int32), columns.astype(np.int32)
+            self._opened = stack.pop_all()
         return self
 
     def __exit__(
@@ -108,8 +114,7 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._atomic.__exit__(kind, error, trace)
+        self._opened.__exit__(kind, error, trace)
 
     def write(
         self,

@@ -27,7 +27,8 @@ class Report:
     """What is stated, what is true, and the factors between the two.
 
     Attributes:
-        before: Calibration of the model as it states itself, `Calibration.summary`.
+        before: Calibration of the model as it states itself, `Calibration.summary`; one that has
+            learned no noise is lent that of the recalibration.
         after: The same with the factors applied.
         recalibration: The factors.
         head: Name of the head that they are of.

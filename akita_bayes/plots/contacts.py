@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from akita_bayes.data import quality
 
 _SIDE = 2.6  # inches of one map
-_MASKED = "0.75"
 
 
 def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:

@@ -30,7 +30,7 @@ class Stratum(NamedTuple):
     """Variants that are compared with one another.
 
     Attributes:
-        kind: One of `records.KINDS`.
+        kind: Of a `records.Variant`.
         taken: Power of two nearest to the replaced bases; 0 for none.
         put: Likewise of the bases in their place.
         gc: Tenth of GC content around, 0 to 9.

@@ -14,11 +14,12 @@ floor ((n + 1) (1 - level) / 2)-th smallest, l, and the one as far from the larg
 
     log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c)),
 
-which holds the truth at this level in every class. l is at most and h at least 0, so that it holds
-the prediction too. c keeps scores near 0 from counting as infinitely wrong, d those without spread.
-For scores of 0 or more.
+which holds the truth at this level in every class; for that n is at least 2 / (1 - level) - 1. l is
+at most and h at least 0, so that it holds the prediction too. c keeps scores near 0 from counting
+as infinitely wrong, d those without spread. For scores of 0 or more.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,28 +74,57 @@ def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> 
         level: Share of true scores that intervals hold.
 
     Raises:
-        VariantError: Too few variants, or scores below 0.
+        VariantError: Too few variants for the level, or scores below 0 or that are no number.
     """
     truth, mean, sd = (np.ravel(np.asarray(each, np.float64)) for each in (truth, mean, sd))
-    if len(truth) < FEWEST:
-        raise errors.VariantError(f"{FEWEST} known variants are needed; got {len(truth)}.")
+    if not 0 < level < 1:
+        raise errors.VariantError(f"the level of intervals is between 0 and 1; got {level}.")
+    outermost = math.ceil(2 / (1 - level) - 1 - 1e-9)  # as many as make the rank of `_ends` 1
+    fewest = max(FEWEST, outermost)
+    if len(truth) < fewest:
+        raise errors.VariantError(
+            f"{fewest} known variants are needed for intervals of level {level:g}; "
+            f"got {len(truth)}."
+        )
+    if not all(np.isfinite(each).all() for each in (truth, mean, sd)):
+        raise errors.VariantError("known scores must be numbers; leave out variants without one.")
     if truth.min() < 0 or mean.min() < 0:
         raise errors.VariantError("only scores of 0 or more have intervals of this kind.")
     floor = max(float(np.quantile(mean, 0.1)), 1e-6)
     wrong = np.log((truth + floor) / (mean + floor))
     spread = max(float(np.median(np.abs(wrong))), 1e-6)
     wrong /= spread + sd / (mean + floor)
-    classes = min(max(len(mean) // CLASS, 1), MOST)
-    starts = np.quantile(mean, np.arange(1, classes) / classes)
+    starts = _starts(mean, max(CLASS, outermost), outermost)
     kind = np.searchsorted(starts, mean, side="right")
-    ends = [_ends(wrong[kind == k], level) for k in range(classes)]
-    return Widening(floor, spread, tuple(starts.tolist()), *zip(*ends, strict=True))
+    ends = [_ends(wrong[kind == k], level) for k in range(len(starts) + 1)]
+    return Widening(floor, spread, starts, *zip(*ends, strict=True))
+
+
+def _starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
+    """Where classes of equal number begin, but for the first.
+
+    Equal predictions are of one class, so ties leave fewer classes, and unequal ones.
+
+    Args:
+        mean: Predicted scores.
+        usual: Scores of a class, at least, when none are equal.
+        fewest: Scores of any class.
+    """
+    classes = min(max(len(mean) // usual, 1), MOST)
+    starts: list[float] = []
+    taken = 0
+    for start in np.quantile(mean, np.arange(1, classes) / classes):
+        below = int((mean < start).sum())
+        if min(below - taken, len(mean) - below) >= fewest:
+            starts.append(float(start))
+            taken = below
+    return tuple(starts)
 
 
 def _ends(wrong: NDArray, level: float) -> tuple[float, float]:
     """The errors between which another one lies at this level, 0 among them."""
     count = len(wrong)
-    rank = max(int(np.floor((count + 1) * (1 - level) / 2 + 1e-9)), 1)
+    rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
     ordered = np.sort(wrong)
     return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)
 

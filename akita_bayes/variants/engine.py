@@ -49,7 +49,7 @@ def score_variants(
     variants: str | Path | Iterable[records.Variant],
     *,
     fasta: str | Path,
-    scores: Sequence[str] = named_scores.DEFAULT,
+    scores: str | Sequence[str] = named_scores.DEFAULT,
     draws: int = 0,
     region: regions.Region | None = None,
     batch_size: int | None = None,
@@ -61,7 +61,7 @@ def score_variants(
         model: What `build` or `load_model` returns.
         variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
         fasta: The genome.
-        scores: Names of scores.
+        scores: Names of scores, or one.
         draws: Draws from the posterior; with more than 1, scores come with intervals.
         region: Only records whose POS lies here.
         batch_size: Windows computed at a time.
@@ -74,7 +74,7 @@ def score_variants(
         VariantError: The file or an option is wrong.
         DataError: The genome cannot be read.
     """
-    chosen = Options(scores=tuple(scores), draws=draws, **options)
+    chosen = Options(scores=named_scores.listed(scores), draws=draws, **options)
     with Genome(fasta) as genome:
         if isinstance(variants, str | Path):
             variants = records.read(variants, genome, region=region)
@@ -209,6 +209,11 @@ class Engine:
         asked = self.options.draws
         if asked > self.draws:
             log.warning("The model has %d of the %d draws asked for.", self.draws, asked)
+        if asked and self.draws < 2:
+            log.warning(
+                "One draw gives no intervals; give draws of 2 or more, and a model that has a "
+                "posterior, which a run directory holds and a file of weights does not."
+            )
         if self._widened and self.draws < 2:
             raise errors.VariantError(
                 f"{self.options.intervals}: these intervals are made of the mean and sd of draws; "

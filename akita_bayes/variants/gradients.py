@@ -1,8 +1,8 @@
 """Gradients of a map's strength with respect to the sequence."""
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -75,28 +75,20 @@ def attributions(
         for s in options.shifts
         for turned in ((False, True) if options.rc else (False,))
     ]
+    compiled = [_compiled(member, name) for member in members]
     found = []
     for draw in range(max(count, 1)):
-        which = members if not count else (members[draw % len(members)],)
-        own = draw // len(members)
-        parts = []
-        for member in which:
-            network = build.one_head(member, name)
-            with _drawn(count > 0, options.seed, own):
-                parts += [
-                    _lane(
-                        network,
-                        genome,
-                        region,
-                        start - shift,
-                        length,
-                        turned,
-                        method,
-                        steps,
-                        targets,
-                    )
-                    for shift, turned in lanes
-                ]
+        own, which = divmod(draw, len(members))
+        slopes = (
+            [functools.partial(compiled[which].drawn, seed=options.seed, draw=own)]
+            if count
+            else [each.mean for each in compiled]
+        )
+        parts = [
+            _lane(slope, genome, region, start - shift, length, turned, method, steps, targets)
+            for slope in slopes
+            for shift, turned in lanes
+        ]
         found.append(np.mean(parts, axis=0))
     values = np.mean(found, axis=0).astype(np.float32)
     if len(found) < 2:
@@ -104,17 +96,37 @@ def attributions(
     return values, {"SSD": np.std(found, axis=0, ddof=1).astype(np.float32)}
 
 
-@contextlib.contextmanager
-def _drawn(drawing: bool, seed: int, draw: int) -> Iterator[None]:
-    if not drawing:
-        yield
-        return
-    with stochastic.drawing(seed, draw):
-        yield
+class _Gradients(NamedTuple):
+    """Compiled functions of sequences [B, L, 4] and a target's number, to [L, 4]."""
+
+    mean: Any
+    drawn: Any
+
+
+def _compiled(member: Any, head: str) -> _Gradients:
+    """The gradients of a network's mean and of its draws, compiled once and kept with it."""
+    kept = member.__dict__.setdefault("_gradients_by_head", {})
+    if head in kept:
+        return kept[head]
+    network = build.one_head(member, head)
+    x_spec = tf.TensorSpec((None, member.spec.model.seq_length, 4), tf.float32)
+    number = tf.TensorSpec((), tf.int32)
+
+    @tf.function(input_signature=[x_spec, number])
+    def mean(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        return _strength_gradient(network, x, target)
+
+    @tf.function(input_signature=[x_spec, number, number, number])
+    def drawn(x: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
+        with stochastic.drawing(seed, draw):
+            return _strength_gradient(network, x, target)
+
+    kept[head] = _Gradients(mean, drawn)
+    return kept[head]
 
 
 def _lane(
-    network: Any,
+    slope: Callable[..., tf.Tensor],
     genome: Genome,
     region: regions.Region,
     start: int,
@@ -135,18 +147,19 @@ def _lane(
     size = predict.batch_size(length)
     total = np.zeros((length, 4, len(targets)))
     for first_point in range(0, len(points), size):
-        total += _strength_gradient(network, x * scale[first_point : first_point + size], targets)
+        part = tf.constant(x * scale[first_point : first_point + size])
+        total += np.stack([slope(part, tf.constant(t, tf.int32)).numpy() for t in targets], axis=-1)
     total = total / len(points) * (x * inside)[..., None]
     total = total[::-1, ::-1] if turned else total
     return total[first : first + region.width]
 
 
-def _strength_gradient(network: Any, x: NDArray, targets: list[int]) -> NDArray:
-    """d|B| / dx of every target, summed over sequences. [B, L, 4] -> [L, 4, T]."""
-    tensor = tf.convert_to_tensor(x)
-    with tf.GradientTape(persistent=len(targets) > 1) as tape:
-        tape.watch(tensor)
-        maps = tf.gather(network(tensor, training=False), targets, axis=-1)
-        strength = tf.unstack(tf.reduce_sum(tf.norm(maps, axis=1), axis=0))
-    each = [tf.reduce_sum(tape.gradient(one, tensor), axis=0).numpy() for one in strength]
-    return np.stack(each, axis=-1)
+def _strength_gradient(network: Any, x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """d|B| / dx of a target, summed over sequences; 0 where a map is 0. [B, L, 4] -> [L, 4]."""
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        maps = tf.gather(network(x, training=False), target, axis=-1)
+        squares = tf.reduce_sum(tf.square(maps), axis=1)
+        some = squares > 0
+        strength = tf.where(some, tf.sqrt(tf.where(some, squares, 1)), 0)
+    return tf.reduce_sum(tape.gradient(strength, x), axis=0)

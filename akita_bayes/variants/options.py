@@ -10,6 +10,7 @@ from akita_bayes.models import predict
 from akita_bayes.variants import scores as named_scores
 
 WINDOWS = ("anchored", "basenji")
+SEEDS = 2**31  # seeds there are: draws take int32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Options:
         head: One head of several.
         targets: Numbers of the targets to score; None for all.
         draws: Draws from the posterior; 0 for the mean prediction alone.
-        seed: Of the draws.
+        seed: Of the draws; below 2^31.
         rc: Average both strands.
         shifts: Average windows moved right by so many bases.
         window: "anchored", or "basenji" for Basenji's centred window, its N and no alignment.
@@ -56,6 +57,8 @@ class Options:
             raise errors.VariantError(
                 "draws and share_windows are 0 or more, and shifts has at least one entry."
             )
+        if not 0 <= self.seed < SEEDS:
+            raise errors.VariantError(f"seed is at least 0 and below {SEEDS:,}; got {self.seed:,}.")
         if self.window == "basenji" and (self.share_windows or self.start is not None):
             raise errors.VariantError(
                 "Basenji's window centres every variant; leave share_windows and start out."

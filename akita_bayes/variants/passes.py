@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import dna, triangle
-from akita_bayes.layers import stochastic
+from akita_bayes import dna, errors, triangle
+from akita_bayes.layers import latent, stochastic
 from akita_bayes.models import build, cut, posterior, predict
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.variants import folding, local, plan, strips
@@ -49,7 +49,7 @@ class Passes:
         head: One head of several.
         draws: Draws from the posterior; 0 for its mean alone.
         seed: Of the draws.
-        rc: Average both strands.
+        rc: Average both strands; not of draws of a latent, whose noise is that of a position.
         shifts: Average windows moved right by so many bases.
         unknown: What the rows of unknown bases hold.
         batch_size: Windows in a pass; None fits two megabase windows.
@@ -57,6 +57,9 @@ class Passes:
 
     Attributes:
         draws: Number of predictions that a call yields: 1 for the mean alone.
+
+    Raises:
+        VariantError: Draws of a latent on both strands.
     """
 
     def __init__(
@@ -84,6 +87,10 @@ class Passes:
         self._members = [_member(each, name, unknown, share) for each in members]
         self._seed = seed
         drawn = posterior.Sampler(model, head=name).count(draws) if draws else 0
+        if drawn and rc and any(_has_latent(each, name) for each in members):
+            raise errors.VariantError(
+                "draws: draws of a latent are of the window as it is; leave rc."
+            )
         self._drawn = drawn
         self.draws = drawn or 1
 
@@ -138,6 +145,16 @@ def _turned(index: Index) -> Index:
     return np.where(index < dna.UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
 
 
+def _has_latent(model: Any, head: str) -> bool:
+    """Whether a draw has noise at positions, which on the other strand are other bases.
+
+    A mean over strands would be one over draws that are partly independent, and its spread too
+    small. Weights that are drawn, and members, are the same for both strands.
+    """
+    layers = cut.posteriors(build.one_head(model, head))
+    return any(isinstance(layer, latent.NormalLatent) for layer in layers)
+
+
 def _member(model: Any, head: str, unknown: float, share: bool) -> "_Whole | _Shared":
     if share and isinstance(model, build.Network) and model.swag_draws is None:
         network = build.one_head(model, head)
@@ -176,16 +193,24 @@ class _Whole:
         size: int,
     ) -> Iterator[Maps]:
         """Yields `draws` predictions of all windows, or the mean for 0."""
-        batches = [
-            self._table[np.stack(letters[start : start + size])]
-            for start in range(0, len(letters), size)
-        ]
+        batches: Any = _OneHot(letters, self._table, size)
         if draws:
             sampler = posterior.Sampler(self._model, head=self._head, seed=seed)
             yield from sampler.stream(batches, draws)
             return
         parts = [predict.forward(self._model, batch)[self._head] for batch in batches]
         yield np.concatenate(parts)
+
+
+class _OneHot:
+    """Batches [B, L, 4], each made when it is read: they are 16 times as large as their letters."""
+
+    def __init__(self, letters: list[Index], table: NDArray[np.float32], size: int) -> None:
+        self._letters, self._table, self._size = letters, table, size
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, len(self._letters), self._size):
+            yield self._table[np.stack(self._letters[start : start + self._size])]
 
 
 class _Shared:
@@ -294,7 +319,8 @@ def _drawn(part: keras.Model) -> tuple[Any, int]:
     def run(x: Any, drawing: bool, seed: int, number: int) -> tf.Tensor:
         x = tf.convert_to_tensor(x)
         if drawing and posteriors:
-            return one(x, tf.constant(seed), tf.constant(number))
+            wrapped = np.int64(seed).astype(np.int32)  # as TensorFlow adds a layer's stride
+            return one(x, tf.constant(wrapped), tf.constant(number))
         return mean(x)
 
     return run, posteriors

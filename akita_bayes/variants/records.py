@@ -14,7 +14,6 @@ from akita_bayes.variants import vcf
 
 SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
 STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
-KINDS = ("SNV", "MNV", "INS", "DEL", "COMPLEX", "DUP", "INV", "BND")
 
 _BREAKEND = re.compile(
     r"^(?P<before>[A-Za-z.]*)(?P<bracket>[\[\]])(?P<chrom>[^\[\]]+):(?P<position>\d+)[\[\]]"
@@ -50,7 +49,8 @@ class Variant(NamedTuple):
         name: ID column, or "." as in the file.
         ref: REF as in the file.
         alt: ALT as in the file.
-        kind: One of KINDS, or "" when the allele cannot be understood.
+        kind: SNV, MNV, INS, DEL, COMPLEX, DUP, INV or BND, or "" when the allele cannot be
+            understood.
         start: First replaced reference base, from 0.
         end: One past the last replaced reference base.
         inserted: Letters that stand in their place, upper case; for BND, letters in the junction.
@@ -107,11 +107,16 @@ def read(
     if region is not None:
         own = regions.own_name(region.chrom, genome.sizes)
         region = region._replace(chrom=own or region.chrom)
+    renamed = {}
     with vcf.opened(path) as file:
         for number, record in vcf.numbered(path, file):
             for variant in from_record(number, record, genome):
                 if region is None or variant.lies_in(region):
+                    if variant.chrom != record.chrom:
+                        renamed[record.chrom] = variant.chrom
                     yield variant
+    if renamed:
+        regions.tell_renamed(renamed, str(path))
 
 
 def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:

@@ -23,6 +23,7 @@ from akita_bayes import dna, errors, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import engine, records, results, windows
 from akita_bayes.variants import options as settings
+from akita_bayes.variants import scores as named_scores
 
 EDITS = ("ism", "deletion", "shuffle")
 GRADIENTS = ("gradient", "integrated")
@@ -103,7 +104,7 @@ def saturation(
     *,
     fasta: str | Path,
     method: str = "ism",
-    scores: Sequence[str] = ("SCD",),
+    scores: str | Sequence[str] = ("SCD",),
     width: int = 20,
     step: int | None = None,
     repeats: int = 3,
@@ -121,7 +122,7 @@ def saturation(
         region: A region or its text, as chr1:1,000-1,200.
         fasta: The genome.
         method: "ism", "deletion", "shuffle", "gradient" or "integrated".
-        scores: Names of scores, for the first three.
+        scores: Names of scores, or one, for the first three.
         width: Bases of a deleted or shuffled window.
         step: Bases between windows; half the width by default.
         repeats: Shuffles of every window, whose scores are averaged.
@@ -139,7 +140,7 @@ def saturation(
     """
     region = regions.parse(region) if isinstance(region, str) else region
     sweep = Sweep(width, step, repeats, steps)
-    chosen = settings.Options(scores=tuple(scores), draws=draws, seed=seed, **options)
+    chosen = settings.Options(scores=named_scores.listed(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
         check(region, method, sweep, genome)
         scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)

@@ -6,11 +6,11 @@ genome and options is not made again, whatever else a run scans.
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import regions
+from akita_bayes import errors, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import saturation, scans, scoring
 from akita_bayes.variants.options import Options
@@ -35,7 +35,7 @@ def scan_regions(
         places: Regions that `saturation.check` lets through, each once.
         methods: Of `saturation.METHODS`, each once.
         fasta: The genome.
-        out_dir: Folder of the outputs; scans of an interrupted run in it are used.
+        out_dir: Folder of the outputs; finished scans in it are used, and written again.
         sweep: How regions are gone through.
         options: What to score and how.
         batch_size: Windows computed at a time.
@@ -46,7 +46,7 @@ def scan_regions(
 
     Raises:
         VariantError: The model does not allow an option or method, or its window cannot hold a
-            region; nothing has been scanned then.
+            region, or `out_dir` holds other results; nothing has been scanned then.
     """
     out_dir = Path(out_dir)
     wanted = [(place, method) for place in places for method in methods]
@@ -56,9 +56,10 @@ def scan_regions(
         for place, method in wanted:
             scanner.check(place, method)
         about = provenance(model, fasta, sweep, options)
+        _refuse_others(out_dir, about)
         for place, method in wanted:
             path = out_dir / scoring.PARTS / f"{scans.file_name(place)}_{method}.h5"
-            identity = json.dumps([about, place, method], sort_keys=True)
+            identity = _identity(about, place, method)
             scan = scans.load(path, identity)
             if scan is None:
                 scan = scanner.scan(place, method)
@@ -66,10 +67,38 @@ def scan_regions(
             found.append(scan)
             advance(1)
         sizes = genome.sizes
-    scans.write_h5(out_dir / "sat.h5", found, about)
-    for method in methods:
-        _write_tracks(out_dir / "tracks", [scan for scan in found if scan.method == method], sizes)
+    held = [*found, *_further(out_dir, about, wanted)]
+    scans.write_h5(out_dir / "sat.h5", held, about)
+    for method in dict.fromkeys(scan.method for scan in held):
+        _write_tracks(out_dir / "tracks", [scan for scan in held if scan.method == method], sizes)
     return found
+
+
+def _identity(about: dict[str, Any], place: regions.Region, method: str) -> str:
+    return json.dumps([about, place, method], sort_keys=True)
+
+
+def _refuse_others(out_dir: Path, about: dict[str, Any]) -> None:
+    if (out_dir / scoring.INPUTS).exists():
+        raise errors.VariantError(f"{out_dir}: holds scores of variants; choose another directory.")
+    for identity in _identities(out_dir).values():
+        scoring.refuse_others(out_dir, about, json.loads(identity)[0])
+
+
+def _further(
+    out_dir: Path, about: dict[str, Any], wanted: Sequence[tuple[regions.Region, str]]
+) -> Iterator[saturation.Scan]:
+    """Scans of the same inputs that earlier runs have finished, beside those that are wanted."""
+    known = {_identity(about, *each) for each in wanted}
+    for path, identity in _identities(out_dir).items():
+        if identity not in known and (scan := scans.load(path, identity)) is not None:
+            yield scan
+
+
+def _identities(out_dir: Path) -> dict[Path, str]:
+    """Finished scans by what they depend on; a damaged file is none."""
+    found = {path: scans.identity(path) for path in sorted((out_dir / scoring.PARTS).glob("*.h5"))}
+    return {path: identity for path, identity in found.items() if identity is not None}
 
 
 def provenance(

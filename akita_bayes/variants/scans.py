@@ -65,6 +65,15 @@ def load(path: str | Path, identity: str) -> Scan | None:
         return None
 
 
+def identity(path: str | Path) -> str | None:
+    """What a file that `save` wrote depends on; None when it is damaged."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["identity"])
+    except (OSError, KeyError):
+        return None
+
+
 def _put(group: h5py.Group, scan: Scan) -> None:
     group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
     group["starts"] = scan.starts

@@ -13,7 +13,6 @@ from akita_bayes.variants import pixels, structure, tracks
 
 DEFAULT = ("SCD", "SSD")
 WIDTHS = (4, 8, 16)
-SIGNED = ("SSD",)  # scores whose sign means a direction; the others are 0 or more
 
 
 class Score(NamedTuple):
@@ -60,6 +59,11 @@ _TABLE = (
     Score("ROI", pixels.regional, ("weights",)),
 )
 BY_NAME = {score.name: score for score in _TABLE}
+
+
+def listed(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a tuple; one by itself stands for a list of it."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def resolve(names: Iterable[str]) -> tuple[Score, ...]:

@@ -1,14 +1,16 @@
 """A whole variant file into a directory: in parts that survive an interruption, or by shards.
 
-Rows are scored in parts of a fixed number, each kept as a file; what is there of the same inputs
-is not scored again. A shard i of n takes every n-th part; whoever finishes the last part joins
-them all. So the result does not depend on the number of shards.
+Rows are scored in parts, each kept as a file; what is there is not scored again. A shard i of n
+takes every n-th part; whoever finishes the last part joins them all. So the result does not depend
+on the number of shards. A directory is of one set of inputs: its `inputs.json` says which, and how
+many rows its parts have, whichever shards go on with it.
 """
 
 import dataclasses
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +25,10 @@ from akita_bayes.variants.options import Options
 
 log = logging.getLogger(__name__)
 
-PART = 128  # rows
+PART = 64  # rows, at most; more would be lost by an interruption, fewer share fewer references
 PARTS = "parts"
+INPUTS = "inputs.json"
+_RESULTS = (PARTS, "scd.h5", "scores.tsv", "sat.h5")
 
 
 class Shard(NamedTuple):
@@ -89,7 +93,7 @@ def score_file(
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
         fasta: The genome.
-        out_dir: Folder of the outputs; parts of an interrupted run in it are used.
+        out_dir: Folder of the outputs, new or of the same inputs, whose parts are used.
         options: What to score and how.
         targets: Names of the head's targets; numbers without.
         region: Only records whose POS lies here.
@@ -101,8 +105,8 @@ def score_file(
         advance: Called as `advance(rows, total=...)` after every part.
 
     Raises:
-        VariantError: No allele can be scored, and why not; the targets are not the head's; or the
-            annotated file would take the place of the variants.
+        VariantError: No allele can be scored, and why not; the targets are not the head's; the
+            annotated file would take the place of the variants; or `out_dir` holds other results.
     """
     out_dir = Path(out_dir)
     options = options or Options()
@@ -114,9 +118,11 @@ def score_file(
         names = _chosen(targets, scorer)
         rows = list(records.read(variants, genome, region=region))
         if not rows:
-            raise errors.VariantError(f"{variants}: holds no record to score.")
+            log.warning("%s: holds no record to score; the outputs have no rows.", variants)
         about = provenance(model, fasta, options)
         identity = _identity(about, variants, region, null)
+        size = _begin(out_dir, identity, part_size(len(rows), shard.shards))
+        key = _digest(identity)
         advance(0, total=len(rows))
         if null:
             path = null_path or out_dir / "null.h5"
@@ -129,15 +135,15 @@ def score_file(
                 identity=_digest(about),
                 seed=options.seed,
             )
-        starts = range(0, len(rows), PART)
+        starts = range(0, len(rows), size)
         for part, start in enumerate(starts):
             if part % shard.shards != shard.number:
                 continue
             path = _part_path(out_dir, part)
-            if results.load(path, identity) is None:
-                results.save(path, scorer.score(rows[start : start + PART]), identity)
-            advance(len(rows[start : start + PART]))
-    found = [results.load(_part_path(out_dir, part), identity) for part in range(len(starts))]
+            if results.load(path, key) is None:
+                results.save(path, scorer.score(rows[start : start + size]), key)
+            advance(len(rows[start : start + size]))
+    found = [results.load(_part_path(out_dir, part), key) for part in range(len(starts))]
     parts = [part for part in found if part is not None]
     whole = results.joined(parts) if parts else scorer.score([])
     complete = len(parts) == len(found)
@@ -148,12 +154,62 @@ def score_file(
     return _summary(rows, whole, complete)
 
 
+def part_size(rows: int, shards: int) -> int:
+    """Rows of a part, so that shards have equally many parts of at most PART rows."""
+    turns = max(1, math.ceil(rows / (shards * PART)))
+    return max(1, math.ceil(rows / (shards * turns)))
+
+
+def _begin(out_dir: Path, identity: dict[str, Any], size: int) -> int:
+    """Marks a directory as of these inputs, or goes on with it; returns the rows of its parts.
+
+    Raises:
+        VariantError: It holds results of other inputs.
+    """
+    told = out_dir / INPUTS
+    if told.exists():
+        begun = files.read_json(told)
+        refuse_others(out_dir, identity, begun["of"])
+        return int(begun["rows_per_part"])
+    if any((out_dir / name).exists() for name in _RESULTS):
+        raise errors.VariantError(
+            f"{out_dir}: holds results of an unknown run; choose another directory."
+        )
+    files.write_json(told, {"of": identity, "rows_per_part": size})
+    return size
+
+
+def refuse_others(out_dir: Path, wanted: dict[str, Any], begun: dict[str, Any]) -> None:
+    """Refuses a directory whose results are of other inputs, and says of which.
+
+    Args:
+        out_dir: The directory.
+        wanted: What `provenance` gives, and more.
+        begun: The same of the results that are there.
+
+    Raises:
+        VariantError: They differ.
+    """
+    wanted, begun = ({**about, **json.loads(about["options"])} for about in (wanted, begun))
+    wanted = json.loads(json.dumps(wanted))
+    changed = [
+        name.removesuffix("_digest")
+        for name in wanted | begun
+        if name not in ("options", "genome") and wanted.get(name) != begun.get(name)
+    ]
+    if changed:
+        raise errors.VariantError(
+            f"{out_dir}: holds results of other {', '.join(dict.fromkeys(changed))}; choose "
+            "another directory, or remove it."
+        )
+
+
 def _summary(rows: list[records.Variant], found: results.Scored, complete: bool) -> Summary:
     reasons: dict[str, int] = {}
     for reason in filter(None, found.reasons):
         reasons[reason] = reasons.get(reason, 0) + 1
     scored = len(found.variants) - sum(reasons.values())
-    if complete and not scored:
+    if rows and complete and not scored:
         first = max(reasons, key=lambda reason: reasons[reason])
         raise errors.VariantError(
             f"none of {len(rows)} alleles could be scored; most often: {first}. "
@@ -226,6 +282,6 @@ def _digest(value: Any) -> str:
 
 def _identity(
     about: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
-) -> str:
+) -> dict[str, Any]:
     place = None if region is None else str(region)
-    return _digest([about, files.digest(variants), place, null])
+    return {**about, "variants_digest": files.digest(variants), "region": place, "null": null}

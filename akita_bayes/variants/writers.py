@@ -123,12 +123,12 @@ def write_vcf(
                             line, record.alts or (), scored, rows.pop(number), columns
                         )
                     handle.write(line + "\n")
+                if rows:
+                    raise errors.VariantError(f"{source}: has fewer records than were scored.")
                 head = _head(str(reader.header), columns, attributes)
             _finish(plain, head, temporary, compress=str(path).endswith(".gz"))
         finally:
             files.remove(plain)
-    if rows:
-        raise errors.VariantError(f"{source}: has fewer records than were scored.")
     if str(path).endswith(".gz"):
         _index(str(path), places)
 

@@ -114,19 +114,29 @@ def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, t
         np.testing.assert_allclose(file["aleatoric_sd"][0, 0], [0.2, 0.8], rtol=1e-5)
 
 
-@pytest.mark.parametrize("option", [("--draws", "-2"), ("--stride", "0")], ids=str)
-def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, option):
+@pytest.mark.parametrize(
+    ("option", "bound"),
+    [
+        (("--draws", "-2"), "of at least 0"),
+        (("--stride", "0"), "of at least 1"),
+        (("--seed", "2147483648"), "below 2,147,483,648"),
+    ],
+    ids=str,
+)
+def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, option, bound):
     paths = [str(folder / name) for name in ("params.json", "model.keras", "params.json")]
     with pytest.raises(SystemExit) as stopped:
         akita_predict.main([*paths, "-f", str(folder / "genome.fa"), *option])
     assert stopped.value.code == 2
-    assert f"'{option[1]}' is not a whole number of at least" in capsys.readouterr().err
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert f"'{option[1]}' is not a whole number {bound}" in error
 
 
 @pytest.mark.parametrize(
     ("bed", "options", "message"),
     [
-        ("chr9\t0\t10\n", [], "no chromosome 'chr9'"),
+        ("chr1\t0\t9\nchr9\t0\t10\n", [], "no chromosome 'chr9'"),
+        ("chr9\t0\t10\n", [], "no chromosome in common with the genome: it has chr9"),
         ("chr1\t900\t1001\n", [], "leaves chr1, which has 1,000 bases"),
         ("", [], "holds no region"),
         ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is no multiple"),
@@ -147,7 +157,14 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options
     assert "--cool" in options or not (tmp_path / "out").exists()
 
 
-def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path):
+def test_results_do_not_go_into_a_model(folder, tmp_path, capsys):
+    (tmp_path / "model_best.keras").touch()
+    assert run(folder, tmp_path) == 2
+    assert "is a model; choose another directory for results." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["model_best.keras"]
+
+
+def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path, caplog):
     paths = [str(folder / name) for name in ("params.json", "model.keras")]
     found = []
     for name in ("1", "chr1"):
@@ -155,7 +172,9 @@ def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path)
         bed.write_text(f"{name}\t64\t80\n")
         out = tmp_path / f"out_{name}"
         fasta = str(folder / "genome.fa")
+        caplog.clear()
         assert akita_predict.main([*paths, str(bed), "-f", fasta, "-o", str(out)]) == 0
+        assert ("reading 1 as chr1." in caplog.text) is (name == "1")
         with h5py.File(out / "predict.h5") as file:
             assert file["chrom"].asstr()[0] == "chr1"
             found.append(file["preds"][()])

@@ -100,6 +100,7 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
         (["--repeats", "2", "--method", "deletion"], "--repeats is for the method shuffle"),
         (["--width", "8"], "--width is for the method deletion or shuffle; name it in --method"),
         (["--step", "4", "--method", "gradient,integrated"], "--step is for the method deletion"),
+        (["--stats", "INS8", "--method", "gradient"], "gradients are those of SSD; --stats is for"),
     ],
 )
 def test_an_option_of_another_method_is_refused(folder, tmp_path, capsys, options, message):
@@ -211,14 +212,38 @@ def test_a_stopped_run_goes_on_behind_its_finished_scans(folder, tmp_path, scann
     assert outputs(tmp_path / "out") == outputs(tmp_path / "whole")
 
 
-def test_scans_of_other_inputs_are_not_used(folder, tmp_path, scanned):
+def test_scans_of_other_inputs_are_refused(folder, tmp_path, scanned, capsys):
     out, options = tmp_path / "out", ["-l", "2", "--targets", "0"]
     assert run(folder, out, *options) == 0
     assert run(folder, out, *options, "--method", "ism,gradient") == 0
     assert scanned == [(509, "ism"), (305, "ism"), (509, "gradient"), (305, "gradient")]
-    for other in (["--rc"], ["--seed", "2"]):
+    held = outputs(out)
+    for other, what in ((["--rc"], "rc"), (["--seed", "2"], "seed")):
         del scanned[:]
-        assert run(folder, out, *options, *other) == 0
-        assert scanned == [(509, "ism"), (305, "ism")]
-    assert run(folder, tmp_path / "fresh", *options, "--seed", "2") == 0
-    assert (out / "sat.h5").read_bytes() == (tmp_path / "fresh" / "sat.h5").read_bytes()
+        assert run(folder, out, *options, *other) == 2
+        assert f"holds results of other {what}; choose another" in capsys.readouterr().err
+        assert scanned == []
+    assert outputs(out) == held
+
+
+def test_a_directory_of_variant_scores_is_refused(folder, tmp_path, capsys):
+    (tmp_path / "inputs.json").write_text("{}")
+    assert run(folder, tmp_path, "-l", "2") == 2
+    assert "holds scores of variants; choose another directory." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["inputs.json"]
+
+
+def test_all_finished_scans_are_in_the_outputs(folder, tmp_path):
+    options = ["-l", "2", "--targets", "0"]
+    for method in ("ism", "gradient"):
+        assert run(folder, tmp_path / "one_by_one", *options, "--method", method) == 0
+    (tmp_path / "first.bed").write_text("chr1\t500\t520\n")
+    assert run(folder, tmp_path / "one_by_one", *options, bed=tmp_path / "first.bed") == 0
+    assert run(folder, tmp_path / "at_once", *options, "--method", "ism,gradient") == 0
+    with h5py.File(tmp_path / "one_by_one" / "sat.h5") as file:
+        assert [list(group) for group in file.values()] == [["gradient", "ism"]] * 2
+    found, expected = (outputs(tmp_path / name) for name in ("one_by_one", "at_once"))
+    assert found.keys() == expected.keys()
+    for path in expected:
+        if path.suffix != ".h5":
+            assert found[path] == expected[path]

@@ -79,6 +79,22 @@ def test_figures_name_targets_as_the_table_does(folder, tmp_path):
     assert figure.name.endswith("_target1.png")
 
 
+def test_figures_of_a_former_run_are_replaced(folder, tmp_path):
+    for count in ("3", "1"):
+        assert run(folder, tmp_path, "--stats", "SCD", "-m", count) == 0
+    assert len(list((tmp_path / "maps").iterdir())) == 1
+
+
+def test_inputs_are_no_output_directory(folder, tmp_path, capsys):
+    for name, what in (("model_best.keras", "a model"), ("statistics.json", "a data directory")):
+        out = tmp_path / what
+        out.mkdir()
+        (out / name).write_text("of another command")
+        assert run(folder, out) == 2
+        assert f"is {what}; choose another directory for results." in capsys.readouterr().err
+        assert [path.name for path in out.iterdir()] == [name]
+
+
 def test_counts_swapped_alleles(folder, tmp_path, capsys):
     text = (folder / "variants.vcf").read_text()
     assert run(folder, tmp_path / "as_they_are") == 0
@@ -154,6 +170,7 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
         (["--genes", "genome.fa"], "--genes are drawn into the figures of -m; give -m too"),
         (["--roi", "genes.bed"], "--roi is for the score ROI; name it in --stats"),
         (["--null", "2", "--seed", "-1"], "'-1' is not a whole number of at least 0"),
+        (["--draws", "4", "--seed", "3000000000"], "'3000000000' is not a whole number below 2,1"),
         (["-m", "1", "--genes", "none.gtf"], "none.gtf: no such file"),
         (["-t", "none.txt"], "none.txt: no such file"),
     ],

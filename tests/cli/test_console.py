@@ -8,6 +8,7 @@ import os
 import pytest
 import tensorflow as tf
 
+from akita_bayes import files
 from akita_bayes.cli import console
 
 
@@ -31,6 +32,16 @@ def absent(folder):
     (folder / "out").read_text()
 
 
+def forbidden(folder):
+    with files.atomic(folder / "out") as temporary:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(temporary))
+
+
+def forbidden_in_hdf5(folder):
+    with files.atomic(folder / "out.h5") as temporary:
+        raise PermissionError(f"Unable to create file (name = '{temporary}', errno = 13)")
+
+
 def full_disk(folder):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "out"))
 
@@ -50,6 +61,8 @@ def full_disk_in_tensorflow(folder):
         (into_a_file, "out/deeper: a file is where a directory is needed; choose another name."),
         (onto_a_directory, "out: a directory is where a file is needed; choose another name."),
         (absent, "out: no such file or directory."),
+        (forbidden, "{folder}/out: permission denied."),
+        (forbidden_in_hdf5, "{folder}/out.h5: permission denied."),
         (full_disk, "the disk is full while writing {folder}/out; free some space and run again."),
         (full_disk_in_hdf5, "the disk is full; free some space and run again."),
         (full_disk_in_tensorflow, "the disk is full; free some space and run again."),
@@ -83,6 +96,7 @@ def test_anything_else_keeps_its_traceback(defect):
     ("kind", "right", "wrong"),
     [
         (console.whole_number, {"0": 0, "12": 12}, ["-1", "1.5", "", "many"]),
+        (console.seed, {"0": 0, "2147483647": 2**31 - 1}, ["-1", "2147483648", "1.5"]),
         (console.positive_integer, {"1": 1, "128": 128}, ["0", "-1", "1.5", ""]),
         (console.positive_number, {"0.25": 0.25, "1e6": 1e6}, ["0", "-0.5", "nan", "inf", "two"]),
     ],
@@ -142,6 +156,9 @@ def test_a_file_is_no_value_that_may_be_left_out(parser, words, maps, cool):
     [
         (["params.json", "--rc", "-1,0"], "argument --rc: ignored explicit argument '-1,0'"),
         (["params.json", "-1,0"], "unrecognized arguments: -1,0"),
+        (["--ai", "0", "none.json"], "unrecognized arguments: --ai;"),
+        (["-x3", "none.json", "--shift=1"], "unrecognized arguments: -x3;"),
+        (["none.json"], "none.json: no such file"),
         (["params.json", "-m", "-3"], "'-3' is not a whole number"),
         (["-m", "none.json", "params.json"], "'none.json' is not a whole number"),
         (["--cool", "warm", "params.json"], "invalid choice: 'warm'"),

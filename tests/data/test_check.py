@@ -133,3 +133,4 @@ def test_basenjis_own_directories_can_be_checked(real_data):
     assert by_name["test: records"].right
     assert by_name["test: records"].found.startswith("10 in 3 files, statistics.json says 10")
     assert by_name["against sources"].found == "not compared: there is no options.json"
+    assert by_name["against sources"].right is None

@@ -232,7 +232,7 @@ def test_errors_in_a_callers_own_loop_are_explained(tmp_path):
     spoil(tmp_path / "tfrecords" / "train-1.tfr", "sequence", b"")
     split = dataset.open_split(tmp_path, "train", batch_size=2)
     with pytest.raises(errors.DataError, match=r"record 1"), split.explained():
-        for _ in split.dataset:
+        for _ in split.epoch(0):
             pass
 
 

@@ -46,6 +46,23 @@ def test_tiles_cover_a_wide_region_without_gaps(first, last, stride):
     assert covered >= set(range(first, min(last, 290)))
 
 
+def test_outputs_cover_every_region_that_the_chromosome_lets_them_cover():
+    """All but the 10 bases at its ends, and the last 5, which are no whole bin: 305 = 30.5 bins."""
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        first, last = sorted(random.choice(305, 2, replace=False).tolist())
+        if last - first == PLACE.seq_length:
+            continue
+        stride = (None, 10, 30, 60)[random.integers(4)]
+        made = starts(Region("chr1", first, last), stride=stride)
+        assert all(start % 10 == 0 and 0 <= start <= 220 for start in made)
+        covered = {base for start in made for base in range(start + 10, start + 70)}
+        assert covered >= set(range(max(first, 10), min(last, 290)))
+        assert len(made) == len(set(made))
+        if last - first <= 50:  # fits on the grid wherever it lies
+            assert len(made) == 1
+
+
 @pytest.mark.parametrize("stride", [15, 70, -10])
 def test_a_stride_that_leaves_gaps_is_refused(stride):
     with pytest.raises(errors.DataError, match=f"a stride of {stride} bp"):
@@ -87,6 +104,20 @@ def test_a_failing_body_leaves_no_file(tmp_path, preds):
         predictions.Writer(tmp_path / "predict.h5", {"hic": PLACE}, {}),
     ):
         raise RuntimeError
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_closed_leaves_none(tmp_path, preds, monkeypatch):
+    close = h5py.File.close
+
+    def full(file):
+        close(file)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(h5py.File, "close", full)
+    writer = predictions.Writer(tmp_path / "predict.h5", {"hic": PLACE}, {})
+    with pytest.raises(OSError, match="no space left"), writer:
+        writer.write([Region("chr1", 20, 100)], [0], {"hic": {"preds": preds[:1]}})
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,7 @@
 """Calibration statistics against closed forms, Monte Carlo and their own definitions."""
 
 import tracemalloc
+import types
 
 import numpy as np
 import pytest
@@ -77,6 +78,12 @@ def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
     # error ranks with sd, but noise keeps it from doing so perfectly
     assert 0.3 < summary["overall"]["error_sd_spearman"]["estimate"] < 0.9
     assert 0 < summary["overall"]["ause"]["estimate"] < 0.5
+
+
+def test_sharpness_is_the_width_of_the_90_percent_interval():
+    mean, sd = np.zeros((PIXELS, TARGETS)), np.full((PIXELS, TARGETS), 2.0)
+    overall = collect([(mean, mean, sd, sd > 0)])["overall"]
+    assert overall["sharpness"]["estimate"] == pytest.approx(2 * 1.6448536 * 2)
 
 
 def test_every_target_and_stratum_has_a_pit_and_a_ranking():
@@ -203,6 +210,23 @@ def test_a_model_without_noise_is_given_that_of_its_residuals():
     np.testing.assert_allclose(fitted.factors(PIXELS).aleatoric, 1.0, rtol=0.1)
 
 
+def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
+    """Every prediction is 2 off: so is the noise, and intervals of a z above 1 hold all."""
+    mean = np.random.default_rng(5).normal(size=(PIXELS, TARGETS))
+    stated = recalibration.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
+    place = types.SimpleNamespace(
+        bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1
+    )
+    model = types.SimpleNamespace(spec=types.SimpleNamespace(geometry=lambda head: place))
+    sampler = types.SimpleNamespace(head="hic")
+    monkeypatch.setattr(calibrate.posterior, "Sampler", lambda model, head: sampler)
+    monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
+    monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])
+    before = calibrate.calibrate(model, "data").before["overall"]
+    assert before["mean_sd"]["estimate"] == pytest.approx(2)
+    assert [before[f"coverage_{level}"]["estimate"] for level in ("50%", "90%")] == [0, 1]
+
+
 def test_that_noise_is_what_the_spread_of_the_mean_leaves():
     generator = np.random.default_rng(9)
     data = []
@@ -243,6 +267,15 @@ def test_factors_are_the_most_probable_ones():
     best = np.unravel_index(loss.argmin(), loss.shape)
     np.testing.assert_allclose(found, grid[list(best)], atol=0.01)
     assert np.abs(found - centre).max() > 0.1
+
+
+def test_a_stratum_of_eight_bins_counts_as_one_measurement():
+    """Of noise 1, where log b is likeliest 0 over both strata and 0.1 in the first: from
+    1 - q / b^2 + 4 log b = 0, its mean r^2 is q = b^2 (1 + 4 log b), the other's 2 - q.
+    """
+    q = np.exp(0.2) * 1.4
+    cells = [[np.array([[500.0], [500 * r], [0.0], [500.0]]) for r in (q, 2 - q)]]
+    assert recalibration._parts(cells, 8)[1, 0, 0] == pytest.approx(np.exp(0.1), rel=1e-4)
 
 
 def uneven(windows, pixels=PIXELS, spread=0.5):

@@ -73,6 +73,47 @@ def test_the_ends_lie_at_their_ranks(count, ranks):
     np.testing.assert_allclose(np.log((ends + 1) / 2), wrong[ranks])
 
 
+def ties(*groups):
+    """Errors of +-0.5 around predictions of which many are equal: (score, how many) each."""
+    mean = np.concatenate([np.full(count, score) for score, count in groups])
+    error = np.random.default_rng(0).uniform(-0.5, 0.5, len(mean))
+    return (mean + 1e-6) * np.exp(error), mean, np.zeros(len(mean))
+
+
+@pytest.mark.parametrize(
+    ("groups", "starts"),
+    [
+        ([(0.0, 600), *((1.0 + i / 400, 1) for i in range(400))], 3),  # at 5/8, 6/8 and 7/8
+        ([(0.0, 500), (1.0, 500)], 1),  # at 4/8, between the two
+        ([(2.0, 1000)], 0),
+    ],
+)
+def test_equal_predictions_are_of_one_class(groups, starts):
+    truth, mean, sd = ties(*groups)
+    widening = conformal.fit(truth, mean, sd)
+    assert len(widening.starts) == starts
+    assert len(widening.low) == len(widening.high) == starts + 1
+    kind = np.searchsorted(widening.starts, mean, side="right")
+    assert np.bincount(kind, minlength=starts + 1).min() >= 19
+    low, high = widening.interval(mean, sd)
+    for k in range(starts + 1):
+        assert np.mean(((low <= truth) & (truth <= high))[kind == k]) >= 0.9
+
+
+@pytest.mark.parametrize(("level", "fewest"), [(0.9, 20), (0.95, 39), (0.99, 199)])
+def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
+    """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
+    conformal.fit(*(each[:fewest, 0] for each in world(fewest, 0)), level=level)
+    with pytest.raises(errors.VariantError, match=f"{fewest} known variants"):
+        conformal.fit(*(each[: fewest - 1, 0] for each in world(fewest, 0)), level=level)
+
+
+def test_every_class_has_as_many_variants_as_its_level_needs():
+    widening = conformal.fit(*(each[:, 0] for each in world(597, 0)), level=0.99)
+    assert len(widening.low) == 3
+    assert len(conformal.fit(*(each[:, 0] for each in world(596, 0)), level=0.99).low) == 2
+
+
 def test_survives_writing_and_reading(tmp_path):
     widening = conformal.fit(*world(100, 0))
     conformal.save(tmp_path / "i.json", {"SCD": widening})
@@ -87,6 +128,13 @@ def test_refuses_what_teaches_nothing(tmp_path):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.ones(30), np.linspace(-1, 1, 30), np.ones(30))
+    for which in range(3):
+        broken = [np.ones(30) for _ in range(3)]
+        broken[which][7] = (np.nan, np.inf, np.nan)[which]
+        with pytest.raises(errors.VariantError, match="must be numbers"):
+            conformal.fit(*broken)
+    with pytest.raises(errors.VariantError, match="between 0 and 1; got 90"):
+        conformal.fit(np.ones(30), np.ones(30), np.ones(30), level=90)
     with pytest.raises(errors.AkitaBayesError, match=r"none\.json: no such file"):
         conformal.load(tmp_path / "none.json")
     whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}

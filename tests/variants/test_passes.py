@@ -1,5 +1,6 @@
 """Shared and partial computation against the plain network on every window."""
 
+import tracemalloc
 import weakref
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import akita_bayes
-from akita_bayes import dna
+from akita_bayes import dna, errors, triangle
 from akita_bayes.models import posterior, predict, swag
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.variants import local, passes, plan, strips
@@ -178,14 +179,56 @@ def with_swag(model, count):
     return model
 
 
+def test_draws_of_a_latent_are_of_the_window_as_it_is(latent_model, randomise):
+    """Its noise at a position would meet other bases on the other strand; drawn weights do not."""
+    both = Ensemble((randomise(tiny.spec_json(), seed=9), latent_model))
+    for model in (latent_model, both):
+        with pytest.raises(errors.VariantError, match="leave rc"):
+            passes.Passes(model, draws=2, rc=True)
+        passes.Passes(model, rc=True)
+    model = with_swag(randomise(tiny.spec_json(), seed=12), 3)
+    indexes = [x[:256] for x in sequences(1024)][:2]
+    turned = one_hot(indexes)[:, ::-1, ::-1]
+    place = model.spec.geometry("hic")
+    order = triangle.reverse_order(place.bins, place.diagonal_offset)
+    drawn = passes.Passes(model, draws=3, rc=True)(requests(indexes))
+    lanes = [list(posterior.draw(model, x, draws=3)) for x in (one_hot(indexes), turned)]
+    for made, forward, other in zip(drawn, *lanes, strict=True):
+        np.testing.assert_allclose(made, (forward + other[:, order]) / 2, atol=1e-5)
+
+
+def test_letters_become_floats_batch_by_batch(small_model, monkeypatch):
+    """A base is a byte as a letter and 16 as floats: 64 windows are 16 kB, or 256 kB."""
+    letters = [np.arange(256, dtype=np.uint8) % 4 for _ in range(64)]
+
+    class Sampler:
+        def __init__(self, *_, **__):
+            pass
+
+        def stream(self, batches, draws):
+            for _ in range(draws):
+                yield np.concatenate([batch.sum((1, 2)) for batch in batches])
+
+    monkeypatch.setattr(posterior, "Sampler", Sampler)
+    monkeypatch.setattr(predict, "forward", lambda _, x: {"hic": x.sum((1, 2))})
+    whole = passes._Whole(small_model, "hic", 0.0)
+    for draws in (0, 3):
+        tracemalloc.start()
+        made = list(whole.stream(letters, [0] * 64, [None] * 64, 0, draws, 2))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(made, np.full((max(draws, 1), 64), 256))
+        assert most < 64 * 256 * 16 / 4
+
+
 def test_a_member_with_few_draws_gives_its_share_again(latent_model, randomise):
-    """20 draws of weights take 32 turns beside a latent; so do 5 beside 20."""
+    """20 draws of weights take 32 turns beside a latent; 5 take 20 beside 20."""
     first, second = (
         with_swag(randomise(tiny.spec_json(), seed=seed), count)
         for seed, count in ((12, 20), (13, 5))
     )
     indexes = [x[:256] for x in sequences(1024)][:2]
-    for members, count in (((first, latent_model), 64), ((first, second), 25)):
+    for members, count in (((first, latent_model), 64), ((first, second), 40)):
         both = Ensemble(members)
         drawn = list(passes.Passes(both, draws=64, seed=7)(requests(indexes)))
         expected = list(posterior.draw(both, one_hot(indexes), draws=64, seed=7))
@@ -263,7 +306,8 @@ def test_an_edit_may_have_edits_of_its_own(strip_model):
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
 
 
-def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, strip_spec):
+@pytest.mark.parametrize("seed", [7, 2**31 - 1])
+def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, strip_spec, seed):
     """One posterior layer before the pairs, one behind the triangle: each has its own noise."""
     spec = strip_spec()
     spec["train"]["loss"] = "elbo"
@@ -272,8 +316,8 @@ def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, stri
     head.insert(-1, {"name": "dense_variational", "units": 4})
     model = randomise(spec, seed=8)
     indexes = sequences(1024)[:2]
-    drawn = list(passes.Passes(model, draws=2, seed=7)(requests(indexes)))
-    expected = list(posterior.draw(model, one_hot(indexes), draws=2, seed=7))
+    drawn = list(passes.Passes(model, draws=2, seed=seed)(requests(indexes)))
+    expected = list(posterior.draw(model, one_hot(indexes), draws=2, seed=seed))
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
     np.testing.assert_allclose(drawn, expected, atol=1e-4 * np.std(expected))
 

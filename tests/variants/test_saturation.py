@@ -8,6 +8,7 @@ import akita_bayes as ab
 from akita_bayes import dna, errors, regions
 from akita_bayes.models import export, load, predict
 from akita_bayes.variants import saturation, scans
+from tests import tiny
 from tests.variants.conftest import LONG
 
 CHR1 = LONG["chr1"]
@@ -119,6 +120,25 @@ def test_draws_give_every_method_an_sd(latent_model, long_genome, method):
     assert made.sd[name].max() > 0
 
 
+def test_gradients_are_compiled_once(randomise, long_genome):
+    """Of 17 points the last batch is smaller; strands, shifts, targets and draws share a trace."""
+    model = randomise(tiny.spec_json(), seed=3)
+    for draws in (0, 2):
+        for targets in ((0, 1), (1,)):
+            options = {"steps": 17, "draws": draws, "targets": targets}
+            scan(model, long_genome, method="integrated", rc=True, shifts=(0, 1), **options)
+    (compiled,) = model.__dict__["_gradients_by_head"].values()
+    assert compiled.mean.experimental_get_tracing_count() == 1
+
+
+def test_a_map_of_zeros_has_no_slope(randomise, long_genome):
+    model = randomise(tiny.spec_json())
+    final = [layer for layer in model.layers if layer.weights][-1]
+    final.set_weights([0 * each for each in final.get_weights()])
+    made = scan(model, long_genome, method="gradient")
+    np.testing.assert_array_equal(made.values["SSD"], np.zeros((12, 4, 2)))
+
+
 def test_both_strands_are_averaged_in_gradients(small_model, long_genome, tmp_path):
     from akita_bayes.data import genome
 
@@ -150,6 +170,8 @@ def test_unknown_bases_have_no_value(small_model, tmp_path):
         ({"method": "ims"}, 'Did you mean "ism"'),
         ({"method": "deletion", "width": 13}, "do not fit"),
         ({"scores": ("SCE",)}, "no score is called"),
+        ({"seed": 2**31}, "seed is at least 0 and below 2,147,483,648"),
+        ({"seed": -1}, "seed is at least 0"),
     ],
 )
 def test_refuses(small_model, long_genome, options, message):

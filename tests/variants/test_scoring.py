@@ -11,7 +11,7 @@ import pytest
 from akita_bayes import errors, regions
 from akita_bayes.data import genome
 from akita_bayes.models import export, load
-from akita_bayes.variants import background, engine, records, results, scoring, writers
+from akita_bayes.variants import background, engine, records, results, saturation, scoring, writers
 from akita_bayes.variants.options import Options
 from tests import tiny
 from tests.variants.conftest import LONG
@@ -169,6 +169,16 @@ def test_names_are_those_of_the_heads_targets(small_model, vcf, long_genome, tmp
     assert not list(tmp_path.glob("parts/*"))
 
 
+def test_one_score_may_stand_by_itself(small_model, vcf, long_genome):
+    settings = {"fasta": long_genome, "targets": (0,)}
+    one = engine.score_variants(small_model, vcf, scores="SCD", **settings)
+    pd.testing.assert_frame_equal(
+        one, engine.score_variants(small_model, vcf, scores=("SCD",), **settings)
+    )
+    scan = saturation.saturation(small_model, "chr1:2,000-2,002", scores="mse", **settings)
+    assert list(scan.values) == ["MSE"]
+
+
 def test_a_damaged_background_is_named(small_model, vcf, long_genome, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
     with pytest.raises(errors.DataError, match="is damaged or holds no background"):
@@ -209,12 +219,47 @@ def test_shards_and_restarts_give_the_same_file(
     assert (tmp_path / "again/scd.h5").read_bytes() == one
 
 
-def test_parts_of_other_inputs_are_not_used(small_model, vcf, long_genome, tmp_path):
-    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",)))
-    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("MSE",)))
-    held, _ = contents(tmp_path / "scd.h5")
-    assert "MSE" in held
-    assert "SCD" not in held
+def test_a_directory_is_of_one_set_of_inputs(small_model, vcf, write_vcf, long_genome, tmp_path):
+    out = tmp_path / "out"
+    run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
+    held = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(errors.VariantError, match="holds results of other scores; choose"):
+        run(small_model, vcf, long_genome, out, options=Options(scores=("MSE",)))
+    other = write_vcf(*LINES[:2], header=HEADER, name="other.vcf")
+    place = regions.parse("chr1:1-1500")
+    with pytest.raises(errors.VariantError, match="of other variants, region, scores; choose"):
+        run(small_model, other, long_genome, out, region=place)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == held
+    run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
+    (out / scoring.INPUTS).unlink()
+    with pytest.raises(errors.VariantError, match="holds results of an unknown run"):
+        run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "shards", "size"),
+    [(64, 2, 32), (64, 3, 22), (100, 1, 50), (1000, 8, 63), (10, 20, 1), (10**6, 4, 64), (0, 3, 1)],
+)
+def test_shards_share_files_of_any_size(monkeypatch, rows, shards, size):
+    monkeypatch.setattr(scoring, "PART", 64)
+    assert scoring.part_size(rows, shards) == size
+    parts = -(-rows // size)
+    assert parts % shards == 0 or rows < shards or parts > (rows - shards) / size
+
+
+def test_other_shards_go_on_with_the_same_parts(
+    small_model, vcf, long_genome, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(scoring, "PART", 64)
+    run(small_model, vcf, long_genome, tmp_path / "out", shard=scoring.Shard(1, 3))
+    (made,) = (tmp_path / "out/parts").iterdir()
+    time = made.stat().st_mtime_ns
+    assert run(small_model, vcf, long_genome, tmp_path / "out").complete
+    assert len(list((tmp_path / "out/parts").iterdir())) == 3
+    assert made.stat().st_mtime_ns == time
+    run(small_model, vcf, long_genome, tmp_path / "one")
+    one, three = ((tmp_path / name / "scores.tsv").read_text() for name in ("one", "out"))
+    assert one == three
 
 
 def test_a_part_survives_writing_and_reading(small_model, vcf, long_genome, tmp_path):
@@ -236,8 +281,39 @@ def test_nothing_scored_is_an_error_that_says_why(small_model, write_vcf, long_g
     with pytest.raises(errors.VariantError, match=r"none of 2 alleles.*not in the genome"):
         run(small_model, path, long_genome, tmp_path)
     assert (tmp_path / "scores.tsv").exists()
-    with pytest.raises(errors.VariantError, match="holds no record"):
-        run(small_model, write_vcf(header=HEADER), long_genome, tmp_path)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_file_without_records_gives_outputs_without_rows(
+    small_model, write_vcf, long_genome, tmp_path, caplog, compress
+):
+    vcf = write_vcf(header=HEADER)
+    summary = run(small_model, vcf, long_genome, tmp_path / "out", compress=compress)
+    assert (summary.rows, summary.scored, summary.complete) == (0, 0, True)
+    assert "toy.vcf: holds no record to score; the outputs have no rows." in caplog.text
+    held, _ = contents(tmp_path / "out/scd.h5")
+    assert held["SCD"].shape == (0, 2)
+    assert len(held["target_ids"]) == 2
+    assert len(pd.read_csv(tmp_path / "out/scores.tsv", sep="\t")) == 0
+    name = "toy.scored.vcf.gz" if compress else "toy.scored.vcf"
+    with pysam.VariantFile(str(tmp_path / "out" / name)) as file:
+        assert "AKITA_SCD" in file.header.info
+        assert list(file) == []
+
+
+def test_chromosomes_of_other_names_are_told(small_model, write_vcf, long_genome, tmp_path, caplog):
+    header = HEADER.replace("##contig", "##contig=<ID=1>\n##contig=<ID=2>\n##contig", 1)
+    rows = [line(1000).replace("chr1", "1", 1), line(2700, chrom="chr2").replace("chr2", "2", 1)]
+    with caplog.at_level("INFO"):
+        run(small_model, write_vcf(*rows, header=header), long_genome, tmp_path)
+    assert "toy.vcf: chromosomes are named otherwise" in caplog.text
+    assert "reading 1 as chr1, and 1 more alike." in caplog.text
+
+
+def test_one_draw_is_said_to_give_no_intervals(small_model, vcf, long_genome, tmp_path, caplog):
+    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",), draws=4))
+    assert "The model has 1 of the 4 draws asked for." in caplog.text
+    assert "One draw gives no intervals; give draws of 2 or more" in caplog.text
 
 
 @pytest.mark.parametrize(("text", "shard"), [("1/4", (0, 4)), ("4/4", (3, 4))])

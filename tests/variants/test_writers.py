@@ -7,6 +7,7 @@ import numpy as np
 import pysam
 import pytest
 
+from akita_bayes import errors
 from akita_bayes.variants import records, results, writers
 
 TARGETS = writers.Targets(["HFF", "GM"], ["fibroblasts", "lymphoblasts"])
@@ -111,3 +112,13 @@ def test_no_index_is_left_of_a_file_that_was_sorted(write_vcf, tmp_path):
         source = write_vcf(*order, name=f"{number}.vcf")
         writers.write_vcf(path, source, rows(variant(0), variant(1)), {})
         assert (tmp_path / "out.vcf.gz.tbi").exists() == (order == lines)
+
+
+@pytest.mark.parametrize("name", ["out.vcf", "out.vcf.gz"])
+def test_rows_without_a_record_leave_an_older_file_as_it_was(write_vcf, tmp_path, name):
+    (tmp_path / name).write_text("good")
+    source = write_vcf("chr1 5 T C")
+    with pytest.raises(errors.VariantError, match="fewer records than were scored"):
+        writers.write_vcf(tmp_path / name, source, rows(variant(0), variant(1)), {})
+    assert (tmp_path / name).read_text() == "good"
+    assert {path.name for path in tmp_path.iterdir()} == {name, source.name}
