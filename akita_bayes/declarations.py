@@ -4,9 +4,47 @@ The linear terms of a mechanism, energies or log rates, are a constant, or a con
 contributions of the bases of a site:  dG = theta . x + mu,  log k = log k0 - theta . x.
 """
 
+import math
+from collections.abc import Collection
 from typing import Literal
 
 import pydantic
+
+from akita_bayes import errors
+
+
+def fault(name: str) -> str:
+    """Why a name can be no part of a file's name and of `name[i,B]`; empty where it can."""
+    if not name.strip():
+        return "a name is empty; give it letters."
+    if (
+        not name.isprintable()
+        or name != name.strip()
+        or name.startswith(".")
+        or set(name) & set("/\\,[]")
+    ):
+        return (
+            f"{name!r:.60} can name no column and no file; leave out / \\ , [ ], line ends, a dot "
+            "in front and spaces around it."
+        )
+    size = len(name.encode())
+    return "" if size <= 100 else f'"{name:.20}..." is a name of {size} bytes; give up to 100.'
+
+
+def check_names(**named: Collection[str]) -> None:
+    """Raises a SpecError for a name, by what it names, that a run could not bear."""
+    for what, names in named.items():
+        for name in names:
+            if problem := fault(name):
+                raise errors.SpecError(f"{what}: {problem}")
+            if name == "measurement" and what in ("energies", "rates", "activities"):
+                raise errors.SpecError(
+                    f'{what}: "measurement" is the name of the read-out; choose another.'
+                )
+    libraries = list(named.get("libraries", ()))
+    for name in libraries:
+        if libraries.count(name) > 1:
+            raise errors.SpecError(f'libraries: "{name}" is named twice; name it once.')
 
 
 class Frozen(pydantic.BaseModel):
@@ -116,6 +154,9 @@ class Measurement(Frozen):
         relative: Whether they see the odds o of activity against the wild type's, as
             o / (o + o_wild_type), in place of t. A free curve p(bin | t) takes up any factor of o,
             so that only the curve's prior tells that factor; relative bins say so.
+        log_base: Of a continuous read-out that is a logarithm of something proportional to t + t0,
+            such as the ratio of RNA to DNA: b is then known, 1 / ln(base). Left out, b is fitted,
+            and trades against the scale of all energies.
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
         weight_prior: Prior of every weight of the process; those of a continuous read-out are in
             its standard deviation, from its mean.
@@ -125,8 +166,16 @@ class Measurement(Frozen):
     hidden: int = pydantic.Field(default=10, ge=1)
     read_out: Literal["activity", "log_activity"] = "activity"
     relative: bool = False
+    log_base: Literal["e", 2, 10] | None = None
     leave_out: tuple[str, ...] = ()
     weight_prior: Normal = Normal(sd=3.0)
+
+    @property
+    def slope(self) -> float | None:
+        """What a continuous read-out rises by per nat of t + t0, where that is known."""
+        if self.log_base is None:
+            return None
+        return 1.0 if self.log_base == "e" else 1.0 / math.log(self.log_base)
 
     @property
     def has_hidden_units(self) -> bool:

@@ -9,7 +9,7 @@ A kinetic mechanism lists species and the rates between them; its activity is th
 rates named as product, t = sum_r k_r P_source(r), at the steady state.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,10 +17,13 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from akita_bayes import declarations, dna, errors, files, trees
+from akita_bayes import declarations, dna, errors, mechanism_json, trees
 
 GAS_CONSTANT = 8.314462618 / 4184.0
 """Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
+
+SLOWEST, FASTEST = 1e-15, 1e15
+"""Rates in 1/s that a mechanism may be given: once in 30 million years, and beyond a vibration."""
 
 Gauge = Literal["centred", "consensus", "empirical"]
 
@@ -52,6 +55,11 @@ class _Mechanism(declarations.Frozen):
             raise errors.SpecError(
                 f"measurement.hidden: {self.measurement.hidden} knots bear no spline; give 3 or "
                 "more."
+            )
+        if self.measurement.log_base and self.measurement.kind not in ("gaussian", "skewed"):
+            raise errors.SpecError(
+                "measurement.log_base: is for a continuous read-out, not for "
+                f'"{self.measurement.kind}"; drop it.'
             )
         if not self.measurement.relative:
             return
@@ -157,6 +165,12 @@ class Thermodynamic(_Mechanism):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Thermodynamic":
+        declarations.check_names(
+            energies=self.energies,
+            states=self.states,
+            activities=self.activities,
+            libraries=self.libraries,
+        )
         self._check_terms("energies", self.energies)
         self._check_states()
         self._check_activities()
@@ -250,6 +264,7 @@ class Kinetic(_Mechanism):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Kinetic":
+        declarations.check_names(rates=self.rates, species=self.species, libraries=self.libraries)
         self._check_terms("rates", self.rates)
         self._check_species()
         self._check_network()
@@ -273,6 +288,11 @@ class Kinetic(_Mechanism):
                 )
             if rate.neighbours:
                 raise errors.SpecError(f"rates.{name}: only energies can have neighbours.")
+            if rate.value and not SLOWEST <= rate.value <= FASTEST:
+                raise errors.SpecError(
+                    f"rates.{name}.value: {rate.value:g} per second is no rate of a molecule; give "
+                    f"{SLOWEST:g} to {FASTEST:g}, or 0 where it does not occur."
+                )
 
     def _check_network(self) -> None:
         ends = {end for edge in self.edges for end in edge}
@@ -300,6 +320,8 @@ class Kinetic(_Mechanism):
         if not self.product:
             raise errors.SpecError("product: name the rate, or rates, whose flux is the activity.")
         for name in self.product:
+            if self.product.count(name) > 1:
+                raise errors.SpecError(f'product: "{name}" is named twice; name it once.')
             if name not in self.rates:
                 raise errors.SpecError(
                     f'product: unknown rate "{name}".{errors.did_you_mean(name, self.rates)}'
@@ -317,6 +339,10 @@ Mechanism = Thermodynamic | Kinetic
 _ADAPTER: pydantic.TypeAdapter = pydantic.TypeAdapter(
     Annotated[Mechanism, pydantic.Field(discriminator="kind")]
 )
+_KINDS: Mapping[str, type[pydantic.BaseModel]] = {
+    "thermodynamic": Thermodynamic,
+    "kinetic": Kinetic,
+}
 
 
 def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
@@ -330,49 +356,21 @@ def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
         SpecError: The first thing that does not say a mechanism, with its JSON path.
     """
     try:
+        mechanism_json.check(spec)
         return _ADAPTER.validate_python(spec)
     except pydantic.ValidationError as error:
-        message = _sentence(error.errors(include_url=False)[0])
-        raise errors.SpecError(f"{where}: {message}" if where else message) from None
+        message = mechanism_json.sentence(error.errors(include_url=False)[0], _KINDS)
+    except errors.SpecError as error:
+        message = str(error)
+    raise errors.SpecError(f"{where}: {message}" if where else message)
 
 
 def load(path: str | Path) -> Mechanism:
     """Reads and validates a mechanism from a JSON file."""
-    raw = files.read_json(path)
+    raw = mechanism_json.read(path)
     if isinstance(raw, dict) and "model" in raw and "kind" not in raw:
         raise errors.SpecError(f"{path}: is a network, not a mechanism; akita_train.py takes it.")
     return parse(raw, where=str(path))
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, errors.SpecError):
-        return str(cause)
-    path = ".".join(str(step) for step in problem["loc"][1:])
-    if problem["type"] == "extra_forbidden":
-        word = str(problem["loc"][-1])
-        return f"{path}: unknown key.{errors.did_you_mean(word, _words())}"
-    if problem["type"].startswith("union_tag"):
-        return 'kind: say "thermodynamic" or "kinetic".'
-    if problem["type"] == "missing":
-        return f"{path}: is missing; a mechanism needs it."
-    return f"{path}: {problem['msg'][:1].lower()}{problem['msg'][1:]}; got {problem['input']!r}."
-
-
-def _words() -> Iterator[str]:
-    """Every key that a mechanism knows."""
-    for model in (
-        Thermodynamic,
-        Kinetic,
-        declarations.Rate,
-        declarations.State,
-        declarations.Activity,
-        declarations.Measurement,
-        declarations.Normal,
-        declarations.Truth,
-    ):
-        for name, field in model.model_fields.items():
-            yield field.alias or name
 
 
 def rate_law(mechanism: Mechanism) -> str:

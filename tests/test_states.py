@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 
 import numpy as np
 import pytest
@@ -124,6 +125,8 @@ WRONG = [
         r"truth\.on\.constant: all libraries share it; give one number\.$",
     ),
     (TWO_SITES, {"measurement": {**BINS, "kind": "gaussian"}}, r"relative: is for bins, not for"),
+    (TWO_SITES, {"measurement": {"kind": "bins", "log_base": 2}}, r"log_base: .* not for \"bins\""),
+    (TWO_SITES, {"measurement": {"kind": "gaussian", "log_base": 3}}, r"measurement.log_base"),
     (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
     (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
     (TWO_SITES, {"states__b__energies": ["bb"]}, r'states\.b\.energies: unknown energy "bb"\. Did'),
@@ -172,6 +175,47 @@ WRONG = [
     (CYCLE, {"rates__k1__neighbours": True}, "only energies can have neighbours"),
     (CYCLE, {"rates__k1__from": "closed"}, "leads from .* to itself"),
     (CYCLE, {"species": ["unbound"]}, "at least 2 different names"),
+    (CYCLE, {"product": ["k3", "k3"]}, 'product: "k3" is named twice'),
+    (CYCLE, {"rates__k3__value": 1e-300}, r"rates\.k3\.value: 1e-300 per second is no rate"),
+    (CYCLE, {"rates__k3__value": 1e300}, r"rates\.k3\.value: .* is not a finite number"),
+    (CYCLE, {"rates__k3__value": math.nan}, r"rates\.k3\.value: nan is not a finite number"),
+    (TWO_SITES, {"temperature": math.inf}, "^temperature: inf is not a finite number"),
+    (TWO_SITES, {"temperature": 10**400}, "^temperature: 1000.* is not a finite number"),
+    (TWO_SITES, {"energies__ab__prior": {"mean": math.nan}}, r"ab\.prior\.mean: nan is not"),
+    (TWO_SITES, {"energies__ab__prior": {"sd": math.inf}}, r"ab\.prior\.sd: inf is not"),
+    (TWO_SITES, {"energies__ab__value": -math.inf}, r"ab\.value: -inf is not"),
+    (TWO_SITES, {"truth": {"a": {"matrix": [[0, math.nan, 0, 0]] * 3}}}, r"matrix\.0\.1: nan is"),
+    (TWO_SITES, {"libraries": ["y", "y"]}, 'libraries: "y" is named twice'),
+    (TWO_SITES, {"libraries": [""]}, "libraries: a name is empty"),
+    (TWO_SITES, {"libraries": "y"}, '^libraries: give a list; got "y"'),
+    (TWO_SITES, {"energies__b__site": [4, 6, 8]}, r"energies\.b\.site: has 3 items; give 2"),
+    (TWO_SITES, {"energies__b": 3}, r"energies\.b: give an object, as \{\}; got 3"),
+    (TWO_SITES, {"sequence_length": "long"}, 'sequence_length: give a whole number; got "long"'),
+    (TWO_SITES, {"states__b__activity": [1]}, r"states\.b\.activity: give a number; got \[1\]"),
+    (TWO_SITES, {"energies__a__hidden": 3}, r"energies\.a\.hidden: unknown key\.$"),
+    (TWO_SITES, {"product": ["k3"]}, "product: belongs to a kinetic mechanism, and this one is"),
+    (CYCLE, {"states": {}}, "^states: belongs to a thermodynamic mechanism, and this one is kin"),
+    (CYCLE, {"product": "k3"}, '^product: give a list; got "k3"'),
+    (
+        CYCLE,
+        {"rates__measurement": {"from": "open", "to": "closed"}},
+        'rates: "measurement" is the',
+    ),
+]
+NAMES = [
+    "",
+    " ",
+    "../zz",
+    "a/b",
+    "a\\b",
+    "x,y",
+    "a[0]",
+    "a]",
+    "a\n",
+    ".a",
+    "a ",
+    "\ud800",
+    "a" * 101,
 ]
 
 
@@ -179,6 +223,58 @@ WRONG = [
 def test_what_says_no_mechanism_is_refused_in_the_words_of_the_spec(spec, changes, message):
     with pytest.raises(errors.SpecError, match=message):
         states.parse(changed(spec, **changes))
+
+
+@pytest.mark.parametrize("what", ["energies", "states", "activities", "libraries"])
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_those_that_columns_and_files_can_bear(what, name):
+    energies = name if what == "energies" else "ab"
+    activity = name if what == "activities" else "on"
+    spec = changed(TWO_SITES, libraries=[name if what == "libraries" else "full-wt"])
+    spec["energies"][energies] = spec["energies"].pop("ab")
+    spec["states"][name if what == "states" else "ab"] = {
+        **spec["states"].pop("ab"),
+        "energies": ["a", "b", energies],
+        "activity": activity,
+    }
+    spec["activities"] = {activity: {}}
+    with pytest.raises(errors.SpecError, match=f"^{what}: ") as caught:
+        states.parse(spec)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("old", "name"), [("k2", "../k"), ("open", "o,p")])
+def test_names_of_rates_and_species_are_checked_alike(old, name):
+    text = json.dumps(CYCLE).replace(f'"{old}"', json.dumps(name))
+    with pytest.raises(errors.SpecError, match=f"^(rates|species): '{name}' can name no column"):
+        states.parse(json.loads(text))
+
+
+@pytest.mark.parametrize("name", ["full-wt", "k_1", "k+1", "LB 37 C", "é", "v1.2", "k2'"])
+def test_other_names_are_as_free_as_before(name):
+    assert states.parse(changed(TWO_SITES, libraries=[name])).libraries == (name,)
+
+
+@pytest.mark.parametrize(("value", "shown"), [([], r"\[\]"), (3, "3"), ("text", '"text"')])
+def test_what_is_no_object_is_refused_as_that(tmp_path, value, shown):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(errors.SpecError, match=rf"wrong\.json: a mechanism is .*; got {shown}\.$"):
+        states.load(path)
+
+
+def test_a_key_given_twice_is_refused_by_name(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {}, "ab": {"value": 1}'))
+    with pytest.raises(errors.SpecError, match=r'wrong\.json: the key "ab" is given twice'):
+        states.load(path)
+
+
+def test_numbers_that_json_has_no_word_for_are_refused_in_files_too(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {"prior": {"sd": 1e999}}'))
+    with pytest.raises(errors.SpecError, match=r"energies\.ab\.prior\.sd: inf is not a finite"):
+        states.load(path)
 
 
 def test_the_error_of_a_file_begins_with_its_name(tmp_path):

@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.assumptions:
             mechanisms = [each for one in mechanisms for each in assumptions.alternatives(one)]
         table = mpra_files.read(options.data)
+        truth = mpra_files.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
             ranked, judged = compare.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance
@@ -69,10 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 rows.to_csv(path, sep="\t", index=False, float_format="%.9g")
         save(plots.comparison(ranked), out / "comparison.png")
         if len(ranges):
-            truth = mpra_files.constants(options.data)
             save(plots.assumptions(constants, ranges, kept, truth=truth), out / "ranges.png")
         _tell(ranked, ranges)
-        console.stdout.print(f"Wrote {out}.")
+        console.stdout.print(f"Wrote {out}.", markup=False)
 
     return console.run(command, out=options.out_dir)
 

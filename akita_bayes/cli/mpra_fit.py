@@ -9,6 +9,7 @@ matrices beside the data, reference.png.
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,20 @@ if TYPE_CHECKING:
     from akita_bayes.regulation import fitting
 
 
+MOST_HINTS = 6
+"""Names of parameters that a refusal lists at the most."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_fit.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
     parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
-    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument(
+        "data",
+        help="directory with files.txt, or table: counts ct_* per bin, a value or count, or rows "
+        "of library, bin and sequence; energy matrices <site>_* beside it are compared with",
+    )
     parser.add_argument("-o", "--out_dir", required=True, help="run directory to write")
     parser.add_argument(
         "--method",
@@ -49,12 +58,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--profile",
-        type=console.words,
+        type=_names,
         default=(),
         metavar="NAMES",
-        help="also profile the likelihood of these parameters, e.g. interaction,crp",
+        help="also profile the likelihood of these parameters, named as in theta.tsv: "
+        "interaction,crp, of one library 'crp[low]', of a matrix 'crp.bases[0,2]'",
     )
     return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """An argparse type: comma-separated names, whose brackets may hold commas."""
+    parts = re.split(r",(?![^\[]*\])", text)
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,9 +121,12 @@ def _check_names(names: Sequence[str], mechanism: "states.Mechanism", table: "mp
     known = parameters.Parameters.of(mechanism, used).names
     for name in names:
         if name not in known:
-            raise errors.SpecError(
-                f'--profile: unknown parameter "{name}".{errors.did_you_mean(name, known)}'
-            )
+            within = [other for other in known if other.startswith(f"{name}[")]
+            hint = errors.did_you_mean(name, known)
+            if within:
+                more = ", ..." if len(within) > MOST_HINTS else ""
+                hint = f" There are {', '.join(within[:MOST_HINTS])}{more}."
+            raise errors.SpecError(f'--profile: unknown parameter "{name}".{hint}')
 
 
 def _write_tables(fit: "fitting.Fit", out: Path) -> None:
@@ -151,7 +170,11 @@ def _draw(
         logos = plots.logos(shown.matrices, shown.starts, label=shown.matrix_label)
         plots.save(logos, out / "logos.png")
     if references:
-        compared = plots.against_reference(shown.matrices, references, shown.starts)
+        # A simulation writes its truth in kT; what unit another file has it does not say.
+        kcal = None if truth else fit.mechanism.kcal_per_kt
+        compared = plots.against_reference(
+            shown.matrices, references, shown.starts, kcal_per_kt=kcal
+        )
         plots.save(compared, out / "reference.png")
 
 
@@ -161,7 +184,11 @@ def _tell(summary: dict[str, Any]) -> None:
 
     say(summary["rate_law"])
     for name, value in summary["correlation"].items():
-        say(f"{name}: correlation {value:.4f} with the reference matrix.")
+        slope = summary["slope"][name]
+        say(
+            f"{name}: correlation {value:.4f} with the reference matrix, slope {slope['kT']:.2f} "
+            f"in kT, {slope['kcal_per_mol']:.2f} in kcal/mol."
+        )
     for name, found in {**summary["wild_type"], **summary["energies"]}.items():
         kcal = found.get("kcal_per_mol")
         also = (

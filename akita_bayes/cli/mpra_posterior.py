@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.data import mpra_files
         from akita_bayes.regulation import posterior_run
 
+        truth = mpra_files.constants(options.data)
         with console.progress("draws") as advance:
             found = posterior_run.sample_posterior(
                 options.params,
@@ -91,9 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=options.seed,
                 report=advance,
             )
-        write(found, options.out_dir, truth=mpra_files.constants(options.data))
+        write(found, options.out_dir, truth=truth)
         _tell(found)
-        console.stdout.print(f"Wrote {options.out_dir}.")
+        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
     return console.run(command, out=options.out_dir)
 
@@ -145,7 +146,7 @@ def write(
 
 def _tell(found: "posterior_run.PosteriorRun") -> None:
     def say(line: str) -> None:
-        console.stdout.print(line, highlight=False, soft_wrap=True)
+        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
     summary = found.summary()
     for method, energies in summary["energies"].items():

@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             read_outs = library.columns == ("value",)
             reads = "a read-out each" if read_outs else f"{library.observed.sum():,.0f} reads"
             console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
-        console.stdout.print(f"Wrote {options.out_dir}.")
+        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
     return console.run(command, out=options.out_dir)
 
@@ -131,7 +131,7 @@ def _sweep(
     plots.save(plots.design(table, unit=mechanism.unit), out / "design.png")
     shown = table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
     console.stdout.print(shown, soft_wrap=True, highlight=False)
-    console.stdout.print(f"Wrote {out}.")
+    console.stdout.print(f"Wrote {out}.", markup=False)
 
 
 if __name__ == "__main__":

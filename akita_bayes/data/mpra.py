@@ -16,6 +16,9 @@ from akita_bayes import dna, errors
 COUNT = ("count", "ct")
 """Names of a column of counts; a single column of another name is a continuous read-out."""
 
+LARGEST = 1e12
+"""Counts are no more: none are read so often, and the likelihood is in float32."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Library:
@@ -34,6 +37,11 @@ class Library:
     observed: NDArray[np.float64]
     columns: tuple[str, ...]
     weight: NDArray[np.float64]
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f'library "{self.name}"' if self.name else "the table"
 
     def take(self, rows: NDArray) -> "Library":
         """The library with only some rows."""
@@ -66,8 +74,20 @@ class Table(NamedTuple):
 
     @property
     def sequence_length(self) -> int:
-        """Bases of every sequence."""
-        return self.libraries[0].index.shape[1]
+        """Bases of every sequence.
+
+        Raises:
+            DataError: The libraries differ in it.
+        """
+        first = self.libraries[0]
+        for library in self.libraries:
+            if library.index.shape[1] != first.index.shape[1]:
+                raise errors.DataError(
+                    f"{first.label} has sequences of {first.index.shape[1]} bases and "
+                    f"{library.label} of {library.index.shape[1]}; name those of one length as the "
+                    "libraries of the spec."
+                )
+        return first.index.shape[1]
 
     @property
     def rows(self) -> int:
@@ -107,6 +127,11 @@ class Table(NamedTuple):
             return self
         by_name = dict(zip(self.names, self.libraries, strict=True))
         for name in names:
+            if not any(by_name):
+                raise errors.DataError(
+                    f'The table has no library "{name}": its rows name none. Leave libraries out '
+                    "of the spec, or add a column library."
+                )
             if name not in by_name:
                 raise errors.DataError(
                     f'The table has no library "{name}".{errors.did_you_mean(name, by_name)} '
@@ -131,7 +156,7 @@ class Table(NamedTuple):
                 columns=tuple(library.columns[i] for i in keep),
             )
             fewer = fewer.take(np.flatnonzero(fewer.observed.any(1)))
-            _check_bins(fewer, f'library "{library.name}"')
+            _check_bins(fewer, library.label)
             kept.append(fewer)
         return Table(tuple(kept)) if columns else self
 
@@ -167,9 +192,9 @@ def sides(
     side[order[:first]] = 0
     for library, key in zip(table.libraries, keys, strict=True):
         if len(np.unique(side[np.searchsorted(unique, key)])) < 3:
-            name = f'library "{library.name}"' if library.name else "the table"
             raise errors.DataError(
-                f"{name} has {len(key)} sequences, too few to split in parts of {fractions}."
+                f"{library.label} has {len(key)} sequences, too few to split in parts of "
+                f"{fractions}."
             )
     return np.concatenate([side[np.searchsorted(unique, key)] for key in keys])
 
@@ -219,38 +244,50 @@ def from_counts(
     return library
 
 
-def to_index(sequences: Sequence[str], *, where: str) -> NDArray[np.uint8]:
+def to_index(
+    sequences: Sequence[str], *, where: str, rows: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
     """Sequences of one length as bases 0..3. [N, L].
+
+    Args:
+        sequences: N sequences.
+        where: What errors begin with.
+        rows: [N] numbers by which errors call them; 1, 2, ... when None.
 
     Raises:
         DataError: Names the first sequence of another length, or with another letter.
     """
     if not len(sequences):
         raise errors.DataError(f"{where}: has no sequences.")
+    rows = range(1, len(sequences) + 1) if rows is None else rows
     lengths = np.array([len(sequence) for sequence in sequences])
     if (lengths != lengths[0]).any():
         row = int(np.argmax(lengths != lengths[0]))
         raise errors.DataError(
-            f"{where}: sequences of unequal length: row {row + 1} has {lengths[row]} bases, "
-            f"row 1 has {lengths[0]}; give one aligned region."
+            f"{where}: sequences of unequal length: row {rows[row]} has {lengths[row]} bases, "
+            f"row {rows[0]} has {lengths[0]}; give one aligned region."
         )
     letters = "".join(sequences).encode("ascii", "replace").decode("ascii")
     index = dna.to_index(letters).reshape(len(lengths), -1)
     if (index == dna.UNKNOWN).any():
         row, position = np.argwhere(index == dna.UNKNOWN)[0]
         raise errors.DataError(
-            f'{where}: row {row + 1} has the letter "{sequences[row][position]}" at base '
+            f'{where}: row {rows[row]} has the letter "{sequences[row][position]}" at base '
             f"{position}; only A, C, G and T can be fitted. Leave such sequences out."
         )
     return index
 
 
-def check_counts(counts: NDArray[np.float64], where: str) -> None:
-    """Raises a DataError for a count that is negative or not whole."""
-    wrong = (counts < 0) | (counts != np.round(counts))
+def check_counts(
+    counts: NDArray[np.float64], where: str, rows: Sequence[int] | None = None
+) -> None:
+    """Raises a DataError for a count that is negative, not whole, or beyond `LARGEST`."""
+    wrong = ~((counts >= 0) & (counts <= LARGEST) & (counts == np.round(counts)))
     if wrong.any():
+        row = int(np.argwhere(wrong)[0, 0])
         raise errors.DataError(
-            f"{where}: a count of {counts[wrong][0]:g}; counts are whole and not negative."
+            f"{where}: row {row + 1 if rows is None else rows[row]}: a count of "
+            f"{counts[wrong][0]:g}; counts are whole, not negative and at most {LARGEST:g}."
         )
 
 

@@ -9,21 +9,27 @@
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, files
+from akita_bayes import declarations, dna, errors, files
 from akita_bayes.data import mpra
 
 SEQUENCE = ("sequence", "seq", "x")
 VALUE = ("value", "y")
 LONG = ["library", "bin", "sequence", "count"]
 """Columns of long rows without a header; the count may be left out."""
+WORDS = {*SEQUENCE, *VALUE, *mpra.COUNT, "library", "bin", "file", "weight", "exposure"}
+"""Columns that are known whether or not they begin with a capital."""
+DNA = re.compile("[ACGTUNacgtun-]+")
+LARGEST = 1e30
+"""Read-outs are no larger: the likelihood is in float32."""
 
 
 def read(path: str | Path) -> mpra.Table:
@@ -36,7 +42,7 @@ def read(path: str | Path) -> mpra.Table:
     if path.is_dir():
         if (path / "files.txt").exists():
             return _read_bins(path)
-        tables = [p for p in sorted(path.iterdir()) if _is_table(p)]
+        tables = [p for p in sorted(path.iterdir()) if _is_table(p) and not _bases(p)]
         if len(tables) != 1:
             raise errors.DataError(
                 f"{path}: has no files.txt and {len(tables)} tables; name one table, or list "
@@ -56,6 +62,10 @@ def _read_bins(folder: Path) -> mpra.Table:
     listing = _frame(folder / "files.txt")
     if not {"bin", "file"} <= set(listing.columns):
         raise errors.DataError(f"{folder / 'files.txt'}: needs the columns bin and file.")
+    if listing.empty:
+        raise errors.DataError(
+            f"{folder / 'files.txt'}: names no bins; give each bin and its file."
+        )
     for column in ("bin", "file"):
         _present(listing[column], f"{folder / 'files.txt'}")
         if listing[column].duplicated().any():
@@ -74,10 +84,9 @@ def _read_bins(folder: Path) -> mpra.Table:
         sequence = _column(frame, SEQUENCE, file)
         _present(frame[sequence], str(file))
         mpra.to_index(list(frame[sequence].astype(str)), where=str(file))
+        reads = _counts(frame[[count]], str(file))[:, 0]
         frames.append(
-            pd.DataFrame(
-                {"bin": str(number), "sequence": frame[sequence], "count": frame[count]},
-            )
+            pd.DataFrame({"bin": str(number), "sequence": frame[sequence], "count": reads})
         )
     bins = [str(number) for number in listing["bin"]]
     return mpra.Table((_long_library(pd.concat(frames), bins, "", str(folder)),))
@@ -86,16 +95,22 @@ def _read_bins(folder: Path) -> mpra.Table:
 def _read_table(path: Path) -> mpra.Table:
     frame = _frame(path)
     sequence = _column(frame, SEQUENCE, path)
+    if frame.empty:
+        raise errors.DataError(f"{path}: has no sequences below its header.")
     for column in (sequence, "library", "bin"):
         if column in frame:
             _present(frame[column], str(path))
     groups: Mapping[str, pd.DataFrame] = {"": frame}
     if "library" in frame:
         groups = {str(name): group for name, group in frame.groupby("library", sort=False)}
+    for fault in filter(None, map(declarations.fault, groups if "library" in frame else ())):
+        raise errors.DataError(f"{path}: column library: {fault}")
     libraries = []
     for name, group in groups.items():
         where = f'{path}, library "{name}"' if name else str(path)
         bins = [column for column in frame if column.startswith("ct_")]
+        sequences = list(group[sequence].astype(str))
+        mpra.to_index(sequences, where=where, rows=group.index + 1)
         if "bin" in frame:
             count = next((c for c in mpra.COUNT if c in frame), None)
             rows = pd.DataFrame({"bin": group["bin"].astype(str), "sequence": group[sequence]})
@@ -104,8 +119,7 @@ def _read_table(path: Path) -> mpra.Table:
             libraries.append(_long_library(rows, order, name, where))
         elif bins:
             labels = [column.removeprefix("ct_") for column in bins]
-            counts = _numbers(group[bins], where)
-            sequences = list(group[sequence].astype(str))
+            counts = _counts(group[bins], where)
             libraries.append(
                 mpra.from_counts(sequences, counts, columns=labels, name=name, where=where)
             )
@@ -118,9 +132,7 @@ def _long_library(rows: pd.DataFrame, bins: Sequence[str], name: str, where: str
     sequences, unique = pd.factorize(rows["sequence"].astype(str))
     counts = np.zeros((len(unique), len(bins)))
     column = pd.Index(bins).get_indexer(rows["bin"])
-    reads = _numbers(rows[["count"]], where)[:, 0]
-    mpra.check_counts(reads, where)
-    np.add.at(counts, (sequences, column), reads)
+    np.add.at(counts, (sequences, column), _counts(rows[["count"]], where)[:, 0])
     return mpra.from_counts(list(unique), counts, columns=bins, name=name, where=where)
 
 
@@ -133,15 +145,14 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra
             f"its columns are {', '.join(map(str, frame.columns))}."
         )
     weight = "exposure" if value in mpra.COUNT else "weight"
-    observed = _numbers(frame[[value]], where)
+    read = _counts if value in mpra.COUNT else _numbers
+    observed = read(frame[[value]], where)
     weights = _numbers(frame[[weight]], where)[:, 0] if weight in frame else np.ones(len(frame))
     if (weights <= 0).any():
         raise errors.DataError(
-            f"{where}: row {int(np.argmax(weights <= 0)) + 1} has {weight} "
+            f"{where}: row {frame.index[np.argmax(weights <= 0)] + 1} has {weight} "
             f"{weights[np.argmax(weights <= 0)]:g}; leave out what was not measured."
         )
-    if value in mpra.COUNT:
-        mpra.check_counts(observed, where)
     index = mpra.to_index(list(frame[sequence].astype(str)), where=where)
     return mpra.Library(name, index, observed, (value,), weights)
 
@@ -149,15 +160,30 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra
 def _frame(path: Path) -> pd.DataFrame:
     """A delimited table; long rows without a header get their names."""
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as handle:
+        packed = path.suffix == ".gz"
+        with (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig") as handle:
             head = handle.readline()
         if not head.strip():
             raise errors.DataError(f"{path}: is empty.")
         separator = csv.Sniffer().sniff(head, delimiters="\t, ").delimiter
-        names = [cell.strip() for cell in head.rstrip("\n").split(separator)]
-        headless = len(names) in (3, 4) and not {*names} & {*SEQUENCE, "bin", "ct"}
-        given = {"header": None, "names": LONG[: len(names)]} if headless else {}
-        return pd.read_csv(path, sep=separator, **given)
+        names = [name.strip() for name in next(csv.reader([head], delimiter=separator))]
+        lower = [name.lower() if name.lower() in WORDS else name for name in names]
+        # Labels are text: as numbers, bin 1.0 beside bin 0 would make that 0.0.
+        text = dict.fromkeys({"library", "bin", "file"}, str)
+        if len(names) in (3, 4) and not {*lower} & WORDS and DNA.fullmatch(names[2]):
+            names = LONG[: len(names)]
+            return pd.read_csv(path, sep=separator, header=None, names=names, dtype=text)
+        for name in lower:
+            if name and lower.count(name) > 1:
+                raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
+        text = {name: str for name in names if name.lower() in text}
+        frame = pd.read_csv(path, sep=separator, dtype=text).reset_index(drop=True)
+        frame.columns = [name or old for name, old in zip(lower, frame.columns, strict=True)]
+        return frame
+    except (EOFError, zlib.error) as error:
+        raise errors.DataError(
+            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
+        ) from None
     except (csv.Error, UnicodeDecodeError, pd.errors.ParserError, gzip.BadGzipFile) as error:
         raise errors.DataError(f"{path}: cannot be read as a delimited table: {error}.") from None
 
@@ -180,12 +206,25 @@ def _present(column: pd.Series, where: str) -> None:
 
 
 def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
+    """The columns of a table as numbers, called by their rows in the file. [N, M]."""
     values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
+    wrong = ~(np.abs(values) <= LARGEST)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
         cell = frame.iloc[row, column]
         found = "is empty" if pd.isna(cell) else f"{str(cell)!r} is not a number"
-        raise errors.DataError(f"{where}: row {row + 1}, column {frame.columns[column]}: {found}.")
+        if np.isfinite(values[row, column]):
+            found = f"{cell} is too large to be fitted; give up to {LARGEST:g}"
+        raise errors.DataError(
+            f"{where}: row {frame.index[row] + 1}, column {frame.columns[column]}: {found}."
+        )
+    return values
+
+
+def _counts(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
+    """As `_numbers`, of reads."""
+    values = _numbers(frame, where)
+    mpra.check_counts(values, where, frame.index + 1)
     return values
 
 
@@ -195,50 +234,126 @@ def _natural(label: str) -> tuple[str, int]:
     return label.rstrip("0123456789"), int(digits or 0)
 
 
-def references(folder: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
+def references(data: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
     """Energy matrices that lie beside the data, to compare a fit with.
 
     A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T,
-    with one row per base, in kT up to a constant per position; or the one in `truth.json`, where a
-    simulation wrote it.
+    with one row per base, in kT up to a constant per position; or else the one in `truth.json`,
+    where a simulation wrote it. The matrices of a run, `<site>_matrix.tsv`, are none.
 
     Args:
-        folder: The data directory; a file has no references.
+        data: The data directory, or a file in it.
         widths: Bases of each site.
+
+    Raises:
+        DataError: A matrix cannot be read, or a site has two of them.
     """
-    found: dict[str, NDArray[np.float64]] = {}
-    folder = Path(folder)
-    for name, matrix in _truth(folder).get("matrices", {}).items():
-        if len(matrix["A"]) == widths.get(name):
-            found[name] = np.array([matrix[base] for base in dna.ALPHABET]).T
-    for name, width in widths.items():
-        for path in sorted(folder.glob(f"{name}_*")) if folder.is_dir() else []:
-            if not _is_table(path):
-                continue
-            columns, *rows = [re.split(r"[\s,]+", line.strip()) for line in _lines(path)]
-            bases = {column[-1:]: i for i, column in enumerate(columns)}
-            if set(dna.ALPHABET) <= set(bases) and len(rows) == width:
-                matrix = [[float(row[bases[base]]) for base in dna.ALPHABET] for row in rows]
-                found[name] = np.array(matrix)
+    folder = _folder(data)
+    found = {
+        name: matrix
+        for name, matrix in _truth(folder).matrices.items()
+        if len(matrix) == widths.get(name) and _varies(matrix)
+    }
+    given: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        sites = [name for name in widths if path.name.startswith(f"{name}_")]
+        site = max(sites, key=len, default="")
+        if not site or not _is_table(path) or path.name == f"{site}_matrix.tsv":
+            continue
+        bases = _bases(path)
+        rows = list(filter(str.strip, files.lines(path, "matrix")))[1:] if bases else []
+        if not bases or len(rows) != widths[site]:
+            continue
+        if site in given:
+            raise errors.DataError(
+                f"{path}: {given[site].name} is a matrix of {site} too; leave one beside the data."
+            )
+        given[site], found[site] = path, _matrix(path, rows, bases)
     return found
 
 
-def constants(folder: str | Path) -> dict[str, float]:
+def constants(data: str | Path) -> dict[str, float]:
     """Constants that a simulation wrote beside its data, as `name` and as `name[library]`."""
     found: dict[str, float] = {}
-    for name, values in _truth(Path(folder)).get("constants", {}).items():
+    for name, values in _truth(_folder(data)).constants.items():
         found |= {f"{name}[{library}]" if library else name: v for library, v in values.items()}
         if len(set(values.values())) == 1:
             found[name] = next(iter(values.values()))
     return found
 
 
-def _truth(folder: Path) -> dict[str, Any]:
-    """What `mpra_simulate.py` wrote beside its data; empty beside a real assay, and for a file."""
+def _folder(data: str | Path) -> Path:
+    return Path(data).parent if Path(data).is_file() else Path(data)
+
+
+def _cells(line: str) -> list[str]:
+    return re.split(r"[\s,]+", line.strip())
+
+
+def _bases(path: Path) -> dict[str, int]:
+    """The columns of A, C, G and T in a table that is a matrix; empty for another."""
+    header = next(filter(str.strip, files.lines(path, "table")), None)
+    if header is None:
+        raise errors.DataError(f"{path}: is empty.")
+    columns = _cells(header)
+    bases = {column[-1:]: i for i, column in enumerate(columns)}
+    counted = {column.lower() for column in columns} & {*SEQUENCE}
+    return bases if set(dna.ALPHABET) <= set(bases) and not counted else {}
+
+
+def _matrix(path: Path, rows: Sequence[str], bases: Mapping[str, int]) -> NDArray[np.float64]:
+    """[W, 4]."""
+    matrix = np.full((len(rows), 4), np.nan)
+    for number, row in enumerate(rows):
+        try:
+            cells = _cells(row)
+            matrix[number] = [float(cells[bases[base]]) for base in dna.ALPHABET]
+        except (IndexError, ValueError):
+            pass
+        if not np.isfinite(matrix[number]).all():
+            raise errors.DataError(
+                f"{path}: row {number + 1} has no number for each of A, C, G and T; correct it, or "
+                "move the file away from the data."
+            )
+    if not _varies(matrix):
+        raise errors.DataError(
+            f"{path}: the four bases are equal at every position, so that nothing correlates with "
+            "it; correct it, or move the file away from the data."
+        )
+    return matrix
+
+
+def _varies(matrix: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(matrix, axis=1).any())
+
+
+class _Truth(NamedTuple):
+    """What `mpra_simulate.py` wrote beside its data; empty beside a real assay."""
+
+    matrices: dict[str, NDArray[np.float64]]
+    constants: dict[str, dict[str, float]]
+
+
+def _truth(folder: Path) -> _Truth:
     path = folder / "truth.json"
-    return files.read_json(path) if path.is_file() else {}
-
-
-def _lines(path: Path) -> list[str]:
-    with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as handle:
-        return [line for line in handle.read().splitlines() if line.strip()]
+    raw: Any = files.read_json(path) if path.is_file() else {}
+    try:
+        matrices = {
+            name: np.array([matrix[base] for base in dna.ALPHABET], float).T
+            for name, matrix in raw.get("matrices", {}).items()
+        }
+        constants = {
+            name: {library: float(value) for library, value in values.items()}
+            for name, values in raw.get("constants", {}).items()
+        }
+        known = [value for values in constants.values() for value in values.values()]
+        if np.isfinite(known).all() and all(
+            matrix.ndim == 2 and np.isfinite(matrix).all() for matrix in matrices.values()
+        ):
+            return _Truth(matrices, constants)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise errors.DataError(
+        f"{path}: is not what a simulation writes: matrices of A, C, G and T, and constants by "
+        "library; simulate again, or move it away from the data."
+    )

@@ -37,5 +37,5 @@ def process(
     """
     kind = PROCESSES[spec.kind]
     if issubclass(kind, GaussianNoise):
-        kwargs |= {"origin": origin, "unit": unit}
+        kwargs |= {"origin": origin, "unit": unit, "slope": spec.slope}
     return kind(columns=columns, hidden=spec.hidden, read_out=spec.read_out, **kwargs)

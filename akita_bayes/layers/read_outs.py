@@ -29,19 +29,24 @@ class GaussianNoise(MeasurementProcess):
     Args:
         origin: The read-out at which `offset` is 0.
         unit: Of offset, slope and standard deviation, in that of the read-out.
+        slope: b where it is known, in the unit of the read-out; None for one that is fitted.
         **kwargs: Of a `MeasurementProcess`.
     """
 
     kind = "gaussian"
 
-    def __init__(self, origin: float = 0.0, unit: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self, origin: float = 0.0, unit: float = 1.0, slope: float | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.origin = float(origin)
         self.unit = float(unit)
+        self.slope = None if slope is None else float(slope)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"offset": (), "log_slope": (), "log_background": (), "log_sd": ()}
+        names = ("offset", "log_slope", "log_background", "log_sd")
+        return {name: () for name in names if self.slope is None or name != "log_slope"}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
@@ -52,13 +57,18 @@ class GaussianNoise(MeasurementProcess):
         return (np.log(self.unit), 1.0) if name in ("log_slope", "log_sd") else (0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "origin": self.origin, "unit": self.unit}
+        config = super().get_config()
+        return {**config, "origin": self.origin, "unit": self.unit, "slope": self.slope}
 
     def location(self, weights: Weights, activity: Any) -> Any:
         """a + b log(t + t0), from the origin, in units. [..., N] -> [..., N]."""
         background = ops.exp(weights["log_background"])[..., None]
-        slope = ops.exp(weights["log_slope"])[..., None]
-        return weights["offset"][..., None] + slope * ops.log(activity + background + TINY)
+        signal = ops.log(activity + background + TINY)
+        if self.slope is None:
+            slope = ops.exp(weights["log_slope"])[..., None]
+        else:
+            slope = self.slope / self.unit
+        return weights["offset"][..., None] + slope * signal
 
     def outputs(self, weights: Weights, activity: Any) -> Any:
         location = self.location(weights, activity)

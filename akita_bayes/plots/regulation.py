@@ -57,11 +57,20 @@ def against_reference(
     matrices: Mapping[str, NDArray[np.float64]],
     references: Mapping[str, NDArray[np.float64]],
     starts: Mapping[str, int],
+    *,
+    kcal_per_kt: float | None = None,
 ) -> matplotlib.figure.Figure:
     """Per site, the matrix above its reference as heat maps, and their entries as points.
 
     Both are centred; each has a colour scale of its own, since references may have their own unit.
-    The dashed line is equality in kT.
+    Beside the points stands their least-squares slope.
+
+    Args:
+        matrices: Per site [W, 4] in kT.
+        references: Per site [W, 4].
+        starts: First base of each site.
+        kcal_per_kt: One kT in kcal/mol, where references may be in either: dashed is equality if
+            they are in kT, dotted if they are in kcal/mol. None where they are in kT.
     """
     names = [name for name in matrices if name in references]
     figure = matplotlib.figure.Figure(figsize=(11, 3.1 * len(names)), layout="constrained")
@@ -89,10 +98,15 @@ def against_reference(
                 axes.tick_params(labelbottom=False)
                 bar.set_label("kT")
         axes = figure.add_subplot(grid[row, 1])
-        axes.axline((0, 0), slope=1, color="grey", lw=0.8, ls="--")
+        axes.axline((0, 0), slope=1, color="grey", lw=0.8, ls="--", label="equal in kT")
+        if kcal_per_kt is not None:
+            label, scale = "equal in kcal/mol", 1 / kcal_per_kt
+            axes.axline((0, 0), slope=scale, color="black", lw=0.8, ls=":", label=label)
         for base, (letter, colour) in enumerate(lettering.BASES.items()):
             axes.plot(pair[1][:, base], pair[0][:, base], ".", color=colour, label=letter)
         correlation = np.corrcoef(pair[0].ravel(), pair[1].ravel())[0, 1]
+        slope = (pair[0] * pair[1]).sum() / (pair[1] ** 2).sum()
+        axes.text(0.97, 0.03, f"slope {slope:.2f}", transform=axes.transAxes, ha="right")
         axes.set(xlabel="reference", ylabel="fitted (kT)", title=f"r = {correlation:.4f}")
         axes.legend(frameon=False, fontsize=8, handletextpad=0.1, borderpad=0.1)
         axes.spines[["top", "right"]].set_visible(False)

@@ -25,7 +25,7 @@ STEPS = 60
 """Steps of L-BFGS in one set of coordinates."""
 ROUNDS = 6
 """Most sets of coordinates from the Hessian of a sample."""
-EXACT_ROUNDS = 3
+EXACT_ROUNDS = 5
 """Most sets of coordinates from the Hessian of all sequences."""
 ARRIVED = 0.25
 """Expected gain in nats below which an ascent has converged."""

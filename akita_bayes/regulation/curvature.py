@@ -5,14 +5,13 @@ derivative with what belongs to another, so one direction serves one parameter o
 """
 
 import functools
-import os
-from concurrent import futures
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes.regulation import likelihood as likelihoods
+from akita_bayes.regulation import threads
 
 BATCH = 16
 """Directions of a Hessian taken at once."""
@@ -23,7 +22,7 @@ class Hessian:
 
     def __init__(self, likelihood: likelihoods.Likelihood) -> None:
         self.likelihood = likelihood
-        self._products = tf.function(self._multiply, jit_compile=True)
+        self.products = tf.function(self._multiply, jit_compile=True)
 
     def _multiply(self, theta: tf.Tensor, vectors: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as outer:
@@ -50,7 +49,7 @@ class Hessian:
         products = []
         for first in range(0, len(directions), BATCH):
             vectors = tf.constant(directions[first : first + BATCH])
-            product = self._products(point, vectors, tf.constant(chosen, tf.float64))
+            product = self.products(point, vectors, tf.constant(chosen, tf.float64))
             products.append(product.numpy())
         rows = np.concatenate(products)
         hessian = np.zeros((size, size))
@@ -71,5 +70,5 @@ def hessians(
     likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Those of the log-posterior at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
-    with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        return np.stack(list(threads.map(of(likelihood), thetas)))
+    hessian = of(likelihood)
+    return np.stack(threads.each(hessian, thetas, program=hessian.products))

@@ -24,6 +24,8 @@ DIRECTIONS = 32
 """Directions in which scores are taken at once."""
 WIDTH = 2 * 1.959964
 """Width of a central 95 % interval in standard deviations."""
+SHOWN = ("reads", "bins", "mutation_rate", "sequences", "noise")
+"""Properties of an experiment that a sweep lists."""
 
 
 class Expected(NamedTuple):
@@ -146,8 +148,14 @@ def sweep(
     and one per constant and site, in kT (or ln(1/s)).
 
     Raises:
-        SpecError: What is swept plays no part in the mechanism's measurement.
+        SpecError: What is swept plays no part in the mechanism's measurement, or a term has the
+            name of another column.
     """
+    for name in (*mechanism.terms, *getattr(mechanism, "activities", {})):
+        if name in (*SHOWN, "bits"):
+            raise errors.SpecError(
+                f'{name}: a sweep has a column "{name}" of its own; give the term another name.'
+            )
     kind = mechanism.measurement.kind
     idle = () if kind.endswith("bins") else ("bins",) if kind == "poisson" else ("bins", "reads")
     for name in idle:
@@ -160,10 +168,7 @@ def sweep(
     rows = []
     for design in designs:
         expected = expect(mechanism, design, truth=truth, seed=seed)
-        shown = {
-            name: getattr(design, name)
-            for name in ("reads", "bins", "mutation_rate", "sequences", "noise")
-        }
+        shown = {name: getattr(design, name) for name in SHOWN}
         rows.append({**shown, "bits": expected.bits, **expected.widths})
         if report is not None:
             report(1)

@@ -92,6 +92,20 @@ class Fit:
         """[N] weight of each sequence in the fit: 1, and 0 for the test's."""
         return (self.side < 2).astype(float)
 
+    @property
+    def doubt(self) -> str | None:
+        """What not to believe of a fit that has not converged; None of one that has.
+
+        A Newton step d gains d^T H d / 2, and moves no parameter by more than sqrt(d^T H d) of its
+        standard deviations.
+        """
+        if self.converged:
+            return None
+        return (
+            f"Not converged: constants may lie {np.sqrt(2 * self.gain):.2g} of their standard "
+            "deviations from the optimum; believe no interval, and call nothing identified."
+        )
+
     def interval(self, name: str) -> Interval:
         """Mean and 95 % interval of one parameter, by its name in `parameters.names`."""
         index = self.parameters.names.index(name)
@@ -130,12 +144,24 @@ class Fit:
 
     def correlations(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
         """Pearson correlation with other matrices of the same sites, both centred."""
-        found = {}
-        for name, reference in references.items():
-            matrix = np.asarray(self.term(name, "centred").matrix)
-            centred = reference - reference.mean(1, keepdims=True)
-            found[name] = float(np.corrcoef(matrix.ravel(), centred.ravel())[0, 1])
-        return found
+        pairs = self._beside(references).items()
+        return {name: float(np.corrcoef(here, there)[0, 1]) for name, (here, there) in pairs}
+
+    def slopes(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+        """Least-squares slope of the matrices, in kT, on others of the same sites, both centred."""
+        pairs = self._beside(references).items()
+        return {name: float(here @ there / (there @ there)) for name, (here, there) in pairs}
+
+    def _beside(
+        self, references: dict[str, NDArray[np.float64]]
+    ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        return {
+            name: (
+                np.asarray(self.term(name, "centred").matrix).ravel(),
+                (reference - reference.mean(1, keepdims=True)).ravel(),
+            )
+            for name, reference in references.items()
+        }
 
 
 def fit(
@@ -174,6 +200,11 @@ def fit(
     logger.info(
         "%s: %d sequences, %d parameters.", mechanism.name, table.rows, likelihood.parameters.size
     )
+    if table.rows < likelihood.parameters.size:
+        logger.warning(
+            "%s: fewer sequences than parameters; much of what is reported is the priors'.",
+            mechanism.name,
+        )
     if method == "quasi-newton":
         optimum = ascent.maximise(likelihood, side, starts=starts, seed=seed)
     elif method in ("adam", "sgd"):
@@ -265,6 +296,10 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
         "mechanism": fit.mechanism.name,
         "rate_law": states.rate_law(fit.mechanism),
         "correlation": fit.correlations(references or {}),
+        "slope": {
+            name: {"kT": slope, "kcal_per_mol": slope * kcal}
+            for name, slope in fit.slopes(references or {}).items()
+        },
         "energies": {name: units(interval) for name, interval in fit.energies.items()},
         "wild_type": {name: units(interval) for name, interval in fit.wild_type.items()},
         "gauge": fit.mechanism.gauge,
@@ -279,6 +314,7 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
         "convergence": {
             "converged": fit.converged,
             "expected_gain_nats": fit.gain,
+            "doubt": fit.doubt,
             "evaluations": fit.evaluations,
             "method": fit.method,
         },

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes import states
 from akita_bayes.regulation import ascent, fitting
 
 Verdict = Literal["identified", "weakly identified", "not identified"]
@@ -27,6 +28,13 @@ STRONG, WEAK = 0.2, 0.7
 
 FARTHEST = 4.0
 """How far from the optimum a profile is followed, in prior standard deviations."""
+
+SIDES: dict[Verdict, str] = {
+    "identified": "is closed on both sides",
+    "weakly identified": "is closed on one side",
+    "not identified": "is open on both sides",
+}
+"""What the verdict of a profile says: which ends of its interval the data alone exclude."""
 
 
 class Spectrum(NamedTuple):
@@ -72,7 +80,8 @@ class Profile(NamedTuple):
         drop: How far below its maximum it is, in nats.
         lower: Lower end of the 95 % interval; None where the data never exclude.
         upper: Upper end; None where the data never exclude.
-        verdict: `identified` when both ends are closed, `weakly` when one is.
+        verdict: `identified` when both ends are closed, `weakly` when one is, however wide the
+            interval is against the prior.
         better: How much more probable the best point of the profile is than the fit, in nats; far
             above 0, the fit has stopped at a lesser optimum.
     """
@@ -188,28 +197,33 @@ def _crossing(at: NDArray[np.float64], drop: NDArray[np.float64]) -> float | Non
 
 
 def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
-    """A paragraph: what the data determine, and what they leave to the prior."""
+    """A paragraph: what the data determine, and what they leave to the prior.
+
+    "Identified" is said of a posterior much narrower than its prior, and of a fit that has
+    converged; "closed" of a profile.
+    """
     groups: dict[str, list[Judgement]] = {}
     for judgement in judge(fit):
         contrast = ".bases[" in judgement.name or ".pairs[" in judgement.name
         label = judgement.name.split("[")[0] if contrast else judgement.name
         groups.setdefault(label, []).append(judgement)
-    lines = []
+    lines = [] if fit.doubt is None else [fit.doubt]
     for label, group in groups.items():
         if len(group) == 1:
             (one,) = group
+            verdict = f"{one.verdict}; " if fit.converged else ""
             lines.append(
-                f"{label}: {one.verdict}; {one.mean:.2f} +- {one.sd:.2f} {one.unit} against a "
+                f"{label}: {verdict}{one.mean:.2f} +- {one.sd:.2f} {one.unit} against a "
                 f"prior of +- {one.prior_sd:g}."
             )
-        else:
+        elif fit.converged:
             known = sum(one.verdict == "identified" for one in group)
             lines.append(f"{label}: {known} of {len(group)} contrasts identified.")
     for found in profiles:
         lower = "open" if found.lower is None else f"{found.lower:.2f}"
         upper = "open" if found.upper is None else f"{found.upper:.2f}"
         lines.append(
-            f"{found.name}: {found.verdict} by its profile likelihood; 95 % interval "
+            f"{found.name}: its profile likelihood {SIDES[found.verdict]}; 95 % interval "
             f"{lower} to {upper}."
         )
         if found.better > DROP95:
@@ -217,6 +231,20 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
                 f"{found.name}: its profile found an optimum {found.better:.1f} nats above the "
                 "fit's, whose own interval is that of a lesser one; believe the profile."
             )
+    clock = any(term.value is not None for term in fit.mechanism.terms.values())
+    if isinstance(fit.mechanism, states.Kinetic) and not clock:
+        lines.append(
+            "No rate has a value: the data tell rates up to a factor common to all of them, and "
+            "that factor is the priors'. Give one rate a value."
+        )
+    measurement = fit.mechanism.measurement
+    if measurement.kind in ("gaussian", "skewed") and measurement.log_base is None:
+        lines.append(
+            "The read-out's slope is fitted and trades against the scale of all energies, farther "
+            "than intervals say. If it is a logarithm, declare measurement.log_base."
+        )
+    if not fit.converged:
+        return "\n".join(lines)
     values = spectrum(fit).values
     strong = int((values > 1 / STRONG**2 - 1).sum())
     lines.append(

@@ -5,9 +5,7 @@ where says nothing. The evidence of each says what share of the posterior it hol
 are drawn on by that share. Read-outs are as likely as each other before the data.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +13,15 @@ import scipy.special
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes.regulation import bridge, convergence, hierarchy, modes, posterior, reported
+from akita_bayes.regulation import (
+    bridge,
+    convergence,
+    hierarchy,
+    modes,
+    posterior,
+    reported,
+    threads,
+)
 from akita_bayes.regulation import likelihood as likelihoods
 
 BATCH = 16
@@ -187,7 +193,6 @@ def _in_batches(
     def all_of(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
         parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
-        with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-            return np.concatenate(list(threads.map(batch, parts)))[: len(theta)]
+        return np.concatenate(threads.each(batch, parts, program=batch))[: len(theta)]
 
     return all_of

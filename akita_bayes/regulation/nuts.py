@@ -11,7 +11,6 @@ the steps of the longest trajectory with all).
 """
 
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
-from akita_bayes.regulation import ascent, hierarchy
+from akita_bayes.regulation import ascent, hierarchy, threads
 from akita_bayes.regulation import likelihood as likelihoods
 
 CHUNK = 50
@@ -109,8 +108,7 @@ class Run:
             seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
             return self._further(root, self._states[chain], self._results[chain], seed)
 
-        with futures.ThreadPoolExecutor(len(self._states)) as threads:
-            outs = list(threads.map(one, range(len(self._states))))
+        outs = threads.each(one, range(len(self._states)), program=self._further)
         self._made += 1
         self._states = [out.all_states[-1] for out in outs]
         self._results = [out.final_kernel_results for out in outs]

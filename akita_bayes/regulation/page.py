@@ -40,7 +40,7 @@ class Page(NamedTuple):
     """What a summary shows.
 
     Attributes:
-        title: Name, rate law, held-out information.
+        title: Name, rate law, held-out information, and whether the fit has not converged.
         matrices: Per site [W, 4] in kT, in the mechanism's gauge.
         matrix_label: What their entries are, with the unit.
         starts: First base of each site.
@@ -128,6 +128,8 @@ def page(fit: fitting.Fit) -> Page:
     title = f"{mechanism.name}: {states.rate_law(mechanism)}"
     if told is not None:
         title += f"\nheld out: {told.bits:.3f} ± {told.standard_error:.3f} bits per read"
+    if not fit.converged:
+        title += f"\nnot converged: a further step would gain {fit.gain:.2g} nats"
     return Page(
         title=title,
         matrices={name: np.asarray(fit.term(name).matrix) for name in sites},

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from akita_bayes import dna
+from akita_bayes import dna, errors
 from akita_bayes.data import mpra
 from akita_bayes.regulation import parameters as layout
 
@@ -27,14 +27,25 @@ def additive(
     """Per term with a site, the additive effect of its bases as [W, 3] contrasts.
 
     Scaled so that a site's energy has a standard deviation of 1 over the table.
+
+    Raises:
+        SpecError: No term reads a site.
+        DataError: A library's measurements are all alike, or are not what is declared.
     """
     rng = np.random.default_rng(seed)
     sites = [name for name, term in parameters.mechanism.terms.items() if term.site]
+    if not sites:
+        raise errors.SpecError(
+            f"{parameters.mechanism.name}: no term has a site, so that no sequence can change the "
+            "activity; give one a site."
+        )
     width = {name: 3 * parameters.mechanism.terms[name].width for name in sites}
     size = sum(width.values())
     bases = np.zeros((size, size))
     effects = []
     for library in table.libraries:
+        if parameters.mechanism.measurement.kind == "poisson":
+            _check_counts(library)
         rows = rng.permutation(len(library.index))[:MOST_ROWS]
         chosen = library.take(rows)
         x = np.concatenate(
@@ -43,10 +54,17 @@ def additive(
         y, reads = _responses(chosen, parameters.mechanism.measurement.kind)
         x -= np.average(x, axis=0, weights=reads)
         bases += x.T @ (x * reads[:, None])
+        size_of_y = (y**2 * reads[:, None]).sum()
         y -= np.average(y, axis=0, weights=reads)
         spread = y.T @ (y * reads[:, None])
         scores, directions = np.linalg.eigh(spread)
         kept = scores > 1e-9 * scores[-1]
+        if not scores[-1] > 1e-24 * size_of_y:  # beyond what rounding leaves of equal numbers
+            raise errors.DataError(
+                f"{library.label}: what was measured is the same of all {len(library.index)} "
+                f"sequences ({', '.join(library.columns)}) and says nothing about activity; "
+                "correct it, or leave the library out."
+            )
         effects.append(x.T @ (y * reads[:, None]) @ directions[:, kept] / np.sqrt(scores[kept]))
     ridge = 1e-3 * np.trace(bases) / size * np.eye(size)
     lower = np.linalg.cholesky(bases + ridge)
@@ -69,6 +87,15 @@ def _responses(library: mpra.Library, kind: str) -> tuple[NDArray[np.float64], N
     if kind == "poisson":
         return np.log((library.observed + 0.5) / library.weight[:, None]), library.weight
     return library.observed.copy(), library.weight
+
+
+def _check_counts(library: mpra.Library) -> None:
+    wrong = (library.observed < 0) | (library.observed != np.round(library.observed))
+    if wrong.any():
+        raise errors.DataError(
+            f"{library.label}: {library.columns[0]} {library.observed[wrong][0]:g} is no count, "
+            'but the measurement is declared as "poisson"; declare another kind.'
+        )
 
 
 def _oriented(

@@ -47,13 +47,13 @@ class Design:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("sequences", 10, np.inf),
+            ("sequences", 10, 1e9),
             ("mutation_rate", 1e-6, 0.75),
-            ("reads", 10, np.inf),
+            ("reads", 10, mpra.LARGEST),
             ("bins", 2, 100),
             ("cells", 1.0, 1e6),
-            ("noise", 1e-6, np.inf),
-            ("background", 0.0, np.inf),
+            ("noise", 1e-6, 100.0),
+            ("background", 0.0, 1e9),
             ("contamination", 0.0, 1.0),
         ):
             value = getattr(self, name)
@@ -134,9 +134,9 @@ def draw_truth(mechanism: states.Mechanism, *, seed: int = 0) -> Truth:
         for name, activity in mechanism.activities.items():
             level = rng.normal(activity.prior.mean, activity.prior.sd / 2)
             given = mechanism.truth.get(name, declarations.Truth())
-            activities[name] = float(
-                np.exp(level if given.constant is None else _in_library(given.constant, ""))
-            )
+            log_level = level if given.constant is None else _in_library(given.constant, "")
+            with np.errstate(over="ignore"):
+                activities[name] = float(np.exp(log_level))
     return Truth(matrices, constants, activities)
 
 
@@ -226,7 +226,12 @@ def simulate(
         index = mutate(
             _wild_type(mechanism), design.sequences, design.mutation_rate, seed=[seed, 3, number]
         )
-        t = activity(mechanism, truth, index, name)
+        with np.errstate(over="ignore", invalid="ignore"):
+            t = activity(mechanism, truth, index, name)
+        if not np.isfinite(t).all():
+            raise errors.SpecError(
+                "truth: the activities are not finite; give constants, or priors, nearer to 0."
+            )
         if mechanism.measurement.kind.endswith("bins"):
             counts, gates[name] = sort(t, design, rng)
             columns = tuple(str(b) for b in range(0 if design.unsorted else 1, design.bins + 1))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -144,6 +145,23 @@ def test_comparison_ranks_what_it_was_given(tmp_path, specs, assay, capsys):
     assert " fits that the data do not reject" not in said
 
 
+def test_a_name_in_brackets_is_said_as_it_is(capsys):
+    """Rich would take [wt] of `ab[wt]` for markup."""
+    row = {"mean": 1.0, "lower": 0.5, "upper": 1.5, "unit": "kT", "mean_kcal": None}
+    told = {"converged": True, "largest_r_hat": 1.0, "least_effective_sample_size": 500.0}
+    summary = {
+        "energies": {"NUTS": {"ab[wt]": row}},
+        "convergence": {**told, "energies": 1, "divergent": 0.0, "seconds": 1.0},
+        "modes": [],
+        "left_out": [],
+        "bootstrap": None,
+    }
+    mpra_posterior._tell(
+        types.SimpleNamespace(summary=lambda: summary, components=[], read_outs={}, labels=[])
+    )
+    assert capsys.readouterr().out.startswith("NUTS: ab[wt] 1.00 (0.50 to 1.50) kT.")
+
+
 def test_what_neither_held_out_sequences_nor_evidence_reject_is_said_in_a_line(capsys):
     ranked = pd.DataFrame(
         {
@@ -177,6 +195,14 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     assert "no such file" in capsys.readouterr().err
     assert mpra_posterior.main([specs[0], str(assay), "-o", out, "--burn_in", "0"]) == 2
     assert "burn_in: 0 is too few" in capsys.readouterr().err
+    for option in ("noise", "background"):
+        assert mpra_simulate.main([specs[0], "-o", out, f"--{option}", "inf"]) == 2
+        assert f"error: {option}: inf is out of range" in capsys.readouterr().err
+    (assay / "truth.json").write_text('{"constants": {"a": 3}}')
+    for command in (mpra_posterior, mpra_compare, mpra_fit):
+        assert command.main([specs[0], str(assay), "-o", out]) == 2
+        assert "truth.json: is not what a simulation writes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit):
         mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
     assert "swept with --design only" in capsys.readouterr().err
@@ -228,6 +254,17 @@ def test_help_needs_no_tensorflow(repository, command):
     )
     assert done.returncode == 0, done.stderr
     assert "example:" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["../zz", "reads"])
+def test_no_name_of_a_spec_writes_beside_the_run_or_over_a_column(tmp_path, capsys, name):
+    text = json.dumps(SPEC).replace('"ab"', json.dumps(name))
+    (tmp_path / "named.json").write_text(text)
+    out = tmp_path / "runs" / "deep"
+    arguments = [str(tmp_path / "named.json"), "-o", str(out), "--design", *SMALL]
+    assert mpra_simulate.main(arguments) == 2
+    assert name in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_directory_of_something_else_is_kept(tmp_path, specs, assay, capsys):

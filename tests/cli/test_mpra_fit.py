@@ -61,7 +61,10 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     assert theta.loc["ab", "unit"] == "kT"
     assert states.load(out / "params.json") == states.parse(SPEC)
     said = capsys.readouterr().out
-    assert "ab: identified by its profile likelihood" in (out / "identifiability.txt").read_text()
+    assert (
+        "ab: its profile likelihood is closed on both sides"
+        in (out / "identifiability.txt").read_text()
+    )
     assert "kcal/mol" in said
     assert "bits per read" in said
     assert "mpra_compare.py --assumptions tells how far" in said
@@ -74,6 +77,58 @@ def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, mo
     assert mpra_fit.main([*map(str, arguments)]) == 2
     assert 'unknown parameter "bb"' in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_names_in_brackets_keep_their_commas():
+    assert mpra_fit._names("ab,a.bases[0,2],b[x-1], b[y]") == (
+        "ab",
+        "a.bases[0,2]",
+        "b[x-1]",
+        "b[y]",
+    )
+
+
+def test_an_entry_of_a_matrix_is_profiled_and_its_name_hinted_at(assay, tmp_path, capsys):
+    folder, _, _ = assay
+    asked = ["-o", str(tmp_path / "run"), "--starts", "1", "--profile"]
+    asked = [str(folder / "spec.json"), str(folder / "data"), *asked]
+    assert mpra_fit.main([*asked, "a.bases"]) == 2
+    assert "There are a.bases[0,0], a.bases[0,1]," in capsys.readouterr().err
+    assert mpra_fit.main([*asked, "a.bases[0,0]"]) == 0
+    assert "a.bases[0,0]: its profile likelihood is closed" in capsys.readouterr().out
+
+
+def test_a_constant_of_each_library_is_hinted_at(assay, tmp_path, capsys):
+    _, simulated, _ = assay
+    changed = {
+        **SPEC,
+        "libraries": ["x-1", "y"],
+        "energies": {**SPEC["energies"], "a": {"site": [0, 4], "per_library": True}},
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(changed))
+    (library,) = simulated.table.libraries
+    table = pd.DataFrame(library.observed.astype(int), columns=[f"ct_{b}" for b in library.columns])
+    table.insert(0, "seq", library.sequences)
+    table.insert(0, "library", np.where(np.arange(len(table)) % 2, "y", "x-1"))
+    table.to_csv(tmp_path / "counts.csv", index=False)
+    asked = [tmp_path / "spec.json", tmp_path / "counts.csv", "-o", tmp_path / "run"]
+    assert mpra_fit.main([*map(str, asked), "--profile", "a"]) == 2
+    assert 'unknown parameter "a". There are a[x-1], a[y].' in capsys.readouterr().err
+
+
+def test_a_fit_that_has_not_converged_says_what_not_to_believe(assay, tmp_path, capsys):
+    folder, _, _ = assay
+    arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run"]
+    more = ["--method", "adam", "--epochs", "2", "--starts", "1"]
+    assert mpra_fit.main([*map(str, arguments), *more]) == 0
+    said = capsys.readouterr().out
+    words = (tmp_path / "run" / "identifiability.txt").read_text()
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    doubt = summary["convergence"]["doubt"]
+    assert doubt.endswith("believe no interval, and call nothing identified.")
+    assert doubt in said
+    assert words.startswith(doubt)
+    assert "identified;" not in said + words
 
 
 REFUSED = [

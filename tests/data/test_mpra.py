@@ -1,5 +1,4 @@
 import gzip
-import json
 
 import numpy as np
 import pytest
@@ -111,7 +110,8 @@ BAD_COUNTS = [
     (["ACGT", "ACÄT"], [[1, 1], [1, 1]], 'row 2 has the letter "Ä" at base 2'),
     (["ACGT"], [[1, 0]], "bin 1 has zero counts"),
     (["ACGT"], [[3]], "one bin only"),
-    (["ACGT"], [[1, -1]], "a count of -1"),
+    (["ACGT"], [[1, -1]], "row 1: a count of -1"),
+    (["ACGT"], [[1, 1e13]], "a count of 1e\\+13; counts are .* at most 1e\\+12"),
     (["ACGT"], [[1, 0.5]], "a count of 0.5"),
     ([], np.zeros((0, 2)), "has no sequences"),
 ]
@@ -165,6 +165,23 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     refused(wide(tmp_path / "g.csv", long, [["a", "", "ACGT"]]), "row 1: bin is empty")
     refused(wide(tmp_path / "h.csv", long, [["", "B1", "ACGT"]]), "row 1: library is empty")
     refused(wide(tmp_path / "e.csv", ["seq", "value", "weight"], [["ACGT", 1, 0]]), "has weight 0")
+    refused(wide(tmp_path / "i.csv", [*long, "n"], []), "has no sequences below its header")
+    refused(wide(tmp_path / "j.csv", ["seq", "ct_0", "ct_0"], [["ACGT", 1, 2]]), "two columns ct_0")
+    refused(wide(tmp_path / "k.csv", ["ct", "ct", "Seq"], [[1, 2, "ACGT"]]), "two columns ct")
+    promoter = wide(tmp_path / "l.csv", ["promoter", "ct_0", "ct_1"], [["ACGT", 1, 2]])
+    refused(promoter, "no column sequence or seq or x; it has promoter, ct_0, ct_1")
+    refused(
+        wide(tmp_path / "m.csv", long, [["a,b", 1, "ACGT"]], "\t"), "library: 'a,b' can name no"
+    )
+    refused(wide(tmp_path / "n.csv", ["seq", "value"], [["ACGT", 1e200]]), "row 1, .* is too large")
+    rows = [["one", 0, "ACGT", 1], ["one", 1, "ACGT", 1], ["two", 0, "ACGT", -1]]
+    path = wide(tmp_path / "o.csv", [*long, "count"], rows)
+    refused(path, 'library "two": row 3: a count of -1')
+    rows[2][2:] = "ACNT", 1
+    refused(wide(path, [*long, "count"], rows), 'library "two": row 3 has the letter "N"')
+    whole = gzip.compress(b"seq,ct_0,ct_1\n" + b"ACGT,1,2\nACGA,3,4\n" * 99)
+    (tmp_path / "p.csv.gz").write_bytes(whole[:-20])
+    refused(tmp_path / "p.csv.gz", "the archive is damaged or was cut short")
     (tmp_path / "empty.csv").write_text("")
     refused(tmp_path / "empty.csv", "is empty")
     (tmp_path / "f.csv.gz").write_bytes(b"not gzip")
@@ -181,6 +198,15 @@ def test_directories_that_cannot_be_read_are_named(tmp_path):
     folder = write_bins(tmp_path / "d", {0: [(1, "ACGT")], 1: [(1, "ACGA"), (1, "")]})
     with pytest.raises(errors.DataError, match=r"bin_1\.txt\.gz: row 2: seq is empty"):
         mpra_files.read(folder)
+    folder = write_bins(tmp_path / "e", {0: [(1, "ACGT")], 1: [(1, "ACGA"), (-2, "ACGT")]})
+    with pytest.raises(errors.DataError, match=r"bin_1\.txt\.gz: row 2: a count of -2"):
+        mpra_files.read(folder)
+    folder = write_bins(tmp_path / "f", {0: [(1, "ACGT")], 1: [("many", "ACGA")]})
+    with pytest.raises(errors.DataError, match=r"bin_1\.txt\.gz: row 1, column ct: 'many' is not"):
+        mpra_files.read(folder)
+    (folder / "files.txt").write_text("bin\tfile\n")
+    with pytest.raises(errors.DataError, match=r"files\.txt: names no bins"):
+        mpra_files.read(folder)
     (folder / "files.txt").write_text("bin\tfile\n0\tbin_0.txt\n0\tbin_1.txt\n")
     with pytest.raises(errors.DataError, match="bin 0 is named twice"):
         mpra_files.read(folder)
@@ -191,6 +217,35 @@ def test_directories_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "c").mkdir()
     with pytest.raises(errors.DataError, match=r"no files\.txt and 0 tables"):
         mpra_files.read(tmp_path / "c")
+
+
+def test_labels_are_text_and_headers_may_begin_with_a_capital(tmp_path):
+    folder = write_bins(tmp_path / "a", {0: [(1, "ACGT")], "1.0": [(1, "ACGA")]})
+    assert mpra_files.read(folder).libraries[0].columns == ("0", "1.0")
+    rows = [["007", 0, "ACGT"], ["007", "1.0", "ACGA"]]
+    (library,) = mpra_files.read(
+        wide(tmp_path / "t.csv", ["Library", "Bin", "Sequence"], rows)
+    ).libraries
+    assert (library.name, library.columns) == ("007", ("0", "1.0"))
+    path = wide(tmp_path / "w.csv", ["Sequence", "ct_0", "ct_1"], [["ACGT", 1, 2]])
+    assert grouped(mpra_files.read(path).libraries[0]) == {"ACGT": [1, 2]}
+
+
+def test_a_table_without_library_names_is_called_the_table():
+    table = mpra.Table((mpra.from_counts(SEQUENCES, COUNTS),))
+    with pytest.raises(errors.DataError, match=r"^the table: has one bin only"):
+        table.leave_out(["0", "1"])
+    with pytest.raises(errors.DataError, match=r'no library "one": its rows name none. Leave'):
+        table.select(["one"])
+
+
+def test_libraries_of_one_table_have_one_length_or_are_chosen():
+    one = mpra.from_counts(["ACGT"], np.ones((1, 2)), name="one")
+    two = mpra.from_counts(["ACGTA"], np.ones((1, 2)), name="two")
+    table = mpra.Table((one, two))
+    with pytest.raises(errors.DataError, match=r'"one" has .* of 4 bases and library "two" of 5'):
+        _ = table.sequence_length
+    assert table.select(["two"]).sequence_length == 5
 
 
 def random_table(seed=0, libraries=2, rows=400):
@@ -244,32 +299,6 @@ def test_the_wild_type_is_the_most_common_base():
     table = mpra.Table((mpra.from_counts(["ACGT", "ACGA", "TCGA"], np.ones((3, 2))),))
     assert table.wild_type() == "ACGA"
     np.testing.assert_allclose(table.frequencies()[0], [2 / 3, 0, 0, 1 / 3])
-
-
-def test_references_beside_the_data(tmp_path):
-    (tmp_path / "crp_tau_final.2.txt").write_text(
-        "pos\tpar_A\tpar_C\tpar_G\tpar_T\n0\t0.0\t1.0\t2.0\t3.0\t\n1\t4\t5\t6\t7\t\n"
-    )
-    (tmp_path / "rnap_other.csv").write_text(",A,C,G,T\n0,1,2,3,4\n")
-    found = mpra_files.references(tmp_path, {"crp": 2, "rnap": 2})
-    np.testing.assert_array_equal(found["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
-    assert "rnap" not in found  # it has one row, the site two bases
-
-
-def test_what_a_simulation_wrote_beside_its_data_is_its_reference(tmp_path):
-    truth = {
-        "matrices": {"a": {"A": [0, 4], "C": [1, 5], "G": [2, 6], "T": [3, 7]}},
-        "constants": {"a": {"x": 1.0, "y": 2.0}, "ab": {"x": -3.0, "y": -3.0}, "b": {"": 0.5}},
-    }
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    found = mpra_files.references(tmp_path, {"a": 2, "b": 3})
-    np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
-    assert "a" not in mpra_files.references(tmp_path, {"a": 3})
-    assert mpra_files.constants(tmp_path) == {
-        **{"a[x]": 1.0, "a[y]": 2.0, "b": 0.5},
-        **{"ab": -3.0, "ab[x]": -3.0, "ab[y]": -3.0},
-    }
-    assert mpra_files.constants(tmp_path / "table.csv") == {}
 
 
 def test_the_lac_reads_are_those_of_the_experiment(real_data):

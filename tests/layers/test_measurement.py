@@ -104,6 +104,20 @@ def test_gaussian_noise_is_the_normal_density_of_the_log_read_out():
     np.testing.assert_allclose(outputs, [mean, np.full(40, np.exp(weights["log_sd"]))])
 
 
+@pytest.mark.parametrize(("base", "slope"), [("e", 1.0), (2, 1 / np.log(2)), (10, 1 / np.log(10))])
+def test_the_base_of_a_log_ratio_is_its_slope(base, slope):
+    spec = declarations.Measurement(kind="gaussian", log_base=base)
+    known = measurement.process(spec, 1, origin=2.0, unit=3.0)
+    assert list(known.shapes) == ["offset", "log_background", "log_sd"]
+    fitted = measurement.GaussianNoise(origin=2.0, unit=3.0)
+    weights = drawn(known)
+    same = batched({**weights, "log_slope": np.log(slope / 3.0)})
+    found = known.outputs(batched(weights), ACTIVITY[None])
+    np.testing.assert_allclose(found, fitted.outputs(same, ACTIVITY[None]), rtol=1e-9)
+    again = measurement.GaussianNoise.from_config(known.get_config())
+    np.testing.assert_allclose(again.outputs(batched(weights), ACTIVITY[None]), found, rtol=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "skewed"])
 def test_origin_and_unit_of_a_read_out_are_a_change_of_weights(kind):
     spec = declarations.Measurement(kind=kind)

@@ -1,6 +1,8 @@
 """Every JSON spec of the zoo: full size, built without computing; a spec without a row fails."""
 
 import json
+import re
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +45,17 @@ def test_every_spec_is_read_and_described(folder, repository):
         loaded = zoo.load_spec(path)
         if isinstance(loaded, specs.Spec):
             assert zoo.parse_spec(json.loads(str(loaded))) == loaded
+
+
+def test_the_tutorials_spec_is_what_its_page_makes(folder, repository):
+    page = (repository / "docs" / "lac.md").read_text(encoding="utf-8")
+    edits = re.search(r"^sed (.+?)\\?\n +models/json/lac_thermodynamic.json", page, re.M | re.S)
+    words = shlex.split(edits[1].replace("\\\n", " "))
+    text = (folder / "lac_thermodynamic.json").read_text()
+    for _, old, new, _ in (word.split("/") for word in words if word != "-e"):
+        assert old in text
+        text = text.replace(old, new)
+    assert (folder / "lac_log.json").read_text() == text
 
 
 def test_published_sizes_are_held(folder):

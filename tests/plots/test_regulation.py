@@ -33,8 +33,24 @@ def test_matrices_beside_their_references_say_the_correlation_of_centred_entries
     assert "r = 1.0000" in [axes.get_title() for axes in figure.axes]
     images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     np.testing.assert_allclose(images[1], 2 * images[0])
+    beside = [axes for axes in figure.axes if axes.get_xlabel() == "reference"]
+    assert [text.get_text() for axes in beside for text in axes.texts] == ["slope 0.50"]
+    assert [line.get_slope() for line in beside[0].lines if hasattr(line, "get_slope")] == [1]
     # Cells are centred on the bases of the promoter: the site begins at base 10.
     assert [tuple(axes.get_xlim()) for axes in figure.axes if axes.images] == [(9.5, 12.5)] * 2
+
+
+def test_a_reference_of_unknown_unit_has_a_line_of_equality_in_either():
+    figure = regulation.against_reference(
+        {"a": MATRIX}, {"a": 0.616 * MATRIX}, {"a": 0}, kcal_per_kt=0.616
+    )
+    axes = figure.axes[-1]
+    slopes = {
+        line.get_label(): line.get_slope() for line in axes.lines if hasattr(line, "get_slope")
+    }
+    assert slopes == {"equal in kT": 1, "equal in kcal/mol": pytest.approx(1 / 0.616)}
+    assert {text.get_text() for text in axes.get_legend().get_texts()} > set(slopes)
+    assert [text.get_text() for text in axes.texts] == ["slope 1.62"]
 
 
 def test_chains_have_a_trace_each_and_a_dashed_truth():

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,10 @@ def test_what_plays_no_part_is_not_swept(kind, name):
     spec = states.parse({**TOY.model_dump(by_alias=True), "measurement": {"kind": kind}})
     with pytest.raises(errors.SpecError, match=f"{name}: a measurement of kind {kind} does not"):
         design.sweep(spec, [setup(**{name: 20}), setup(**{name: 40})])
+
+
+@pytest.mark.parametrize("name", ["reads", "bins", "noise", "bits", "sequences", "mutation_rate"])
+def test_a_term_does_not_overwrite_a_column_of_the_experiment(name):
+    spec = json.loads(TOY.model_dump_json(by_alias=True).replace('"ab"', json.dumps(name)))
+    with pytest.raises(errors.SpecError, match=f'{name}: a sweep has a column "{name}" of its own'):
+        design.sweep(states.parse(spec), [setup()])

@@ -66,6 +66,12 @@ def test_a_summary_has_both_units_and_the_correlations(fit, simulated):
     assert energy["lower"] < energy["mean"] < energy["upper"]
     assert summary["correlation"]["a"] > 0.99
     assert summary["correlation"]["b"] < -0.99
+    smaller = {"a": simulated.truth.matrices["a"] * 0.61633}
+    slope, in_kcal = (fitting.summary(fit, each)["slope"]["a"] for each in (references, smaller))
+    # The optimum shrinks scales.
+    assert 0.7 < slope["kT"] < 1.1
+    assert in_kcal["kcal_per_mol"] == pytest.approx(slope["kT"], rel=1e-4)
+    assert fit.slopes({"a": 2 * fit.term("a").matrix + 1}) == {"a": pytest.approx(0.5)}
     assert summary["convergence"]["converged"]
     assert summary["rate_law"].startswith("t = ")
     # Read-outs have no bins to be informed about.
@@ -332,3 +338,40 @@ def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
         assert constants[library] == pytest.approx(energy, abs=0.5)
     reached = held.value_and_gradient(found.theta[None]).value[0]
     assert reached > climbed.value + 100
+
+
+def test_fewer_sequences_than_parameters_are_warned_of(two_sites, experiment, caplog, monkeypatch):
+    monkeypatch.setattr(ascent, "maximise", None)  # calling it is a TypeError
+    mechanism = two_sites(measurement={"kind": "gaussian"})
+    table = experiment(mechanism, sequences=400).table
+    for rows, warned in ((20, True), (300, False)):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "akita_bayes"), pytest.raises(TypeError):
+            fitting.fit(mechanism, table.take(np.arange(rows)))
+        said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert any("fewer sequences than parameters" in line for line in said) == warned
+
+
+def test_rates_of_a_kinetic_mechanism_are_recovered_within_their_intervals(cycle, experiment):
+    """With sequence in both steps and one rate given, 1 / t has four terms for four unknowns."""
+    changes = {
+        "rates": {
+            "k-1": {"site": None},
+            "k2": {"site": [5, 10]},
+        },
+        "measurement": {"kind": "gaussian"},
+        "truth": {name: {"constant": 1.0} for name in ("k1", "k-1", "k2")},
+    }
+    held = []
+    for seed in range(6):
+        simulated = experiment(cycle(**changes), seed=seed, sequences=1000, noise=0.1)
+        fit = fitting.fit(cycle(**changes), simulated.table, starts=1, seed=seed)
+        assert fit.converged
+        assert min(fit.correlations(simulated.truth.matrices).values()) > 0.95
+        for name, interval in {**fit.wild_type, **fit.energies}.items():
+            assert interval.upper - interval.lower < 1.0, name  # of a prior of +- 5
+            held.append(interval.lower < simulated.truth.constants[name][""] < interval.upper)
+    # The three constants of an experiment miss together. At 95 % three of six experiments miss
+    # once in 500 times.
+    assert len(held) == 18
+    assert sum(held) >= 12

@@ -212,3 +212,17 @@ def test_what_cannot_be_simulated_says_why():
         thermodynamic(truth={"aa": {"constant": 1}})
     with pytest.raises(errors.SpecError, match=r"truth\.a\.matrix: has 1 positions, .* has 4"):
         thermodynamic(truth={"a": {"matrix": [[0, 0, 0, 0]]}})
+
+
+@pytest.mark.parametrize("name", ["reads", "noise", "background", "sequences", "cells"])
+def test_an_experiment_is_of_finite_numbers(name):
+    with pytest.raises(errors.DataError, match=f"^{name}: inf is out of range; give .* to [^i]*$"):
+        mpra.Design(**{name: math.inf})
+
+
+def test_a_truth_beyond_numbers_is_refused():
+    spec = thermodynamic().model_dump(mode="json")
+    spec["activities"], spec["states"]["ab"]["activity"] = {"on": {}}, "on"
+    spec["truth"] = {"on": {"constant": 1000.0}}
+    with pytest.raises(errors.SpecError, match=r"^truth: the activities are not finite"):
+        mpra.simulate(states.parse(spec), mpra.Design(sequences=20, reads=100))

@@ -1,0 +1,44 @@
+"""Intervals of fits that know nothing of the truth, over many simulated experiments."""
+
+import numpy as np
+
+from akita_bayes import states
+from akita_bayes.regulation import design, fitting, laplace, reported
+from akita_bayes.simulate import mpra as simulator
+
+SPEC = {
+    "kind": "thermodynamic",
+    "name": "toy",
+    "sequence_length": 9,
+    "wild_type": "ACGTACGTA",
+    "energies": {"a": {"site": [0, 4]}, "b": {"site": [4, 9]}, "ab": {}},
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+    "measurement": {"kind": "gaussian", "log_base": "e"},
+    "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
+}
+EXPERIMENTS = 20
+
+
+def test_intervals_of_fits_hold_the_truth_at_the_nominal_rate():
+    mechanism = states.parse(SPEC)
+    setup = simulator.Design(sequences=2000, mutation_rate=0.3, noise=0.3)
+    held = {}
+    for seed in range(EXPERIMENTS):
+        simulated = simulator.simulate(mechanism, setup, seed=seed)
+        fit = fitting.fit(mechanism, simulated.table, starts=1, seed=seed)
+        layout = fit.parameters
+        truth = design.true_theta(layout, simulated.truth, fit.theta)
+        true = reported.physical(layout, truth[None])
+        drawn = laplace.laplace(fit.likelihood, fit.theta).draws(2000, seed=seed)
+        table = reported.summarise(layout, drawn)
+        for name, lower, upper in zip(table["name"], table["lower"], table["upper"], strict=True):
+            held.setdefault(name, []).append(lower <= true[name][0] <= upper)
+    constants = [held[name] for name in ("a", "b", "ab")]
+    # Entries of a matrix are correlated, so the count scatters more than a binomial one.
+    assert 0.92 <= np.mean(list(held.values())) <= 0.99, np.mean(list(held.values()))
+    assert 0.88 <= np.mean(constants) <= 1.0, np.mean(constants, axis=1)
