@@ -8,7 +8,6 @@ Fits and posteriors are whole commands, start-up included, each in a process of 
 """
 
 import argparse
-import concurrent.futures
 import functools
 import json
 import multiprocessing
@@ -168,10 +167,8 @@ def _command(
 def coverage(spec: dict[str, Any], experiments: int = 40) -> dict[str, Any]:
     """Share of energies inside their 95 % intervals, from fits that know nothing of the truth."""
     # TensorFlow keeps every program that it compiled, some 1,500 memory maps per experiment.
-    with concurrent.futures.ProcessPoolExecutor(
-        1, multiprocessing.get_context("spawn"), max_tasks_per_child=8
-    ) as process:
-        each = list(process.map(functools.partial(_experiment, spec), range(experiments)))
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=8) as process:
+        each = process.map(functools.partial(_experiment, spec), range(experiments), chunksize=1)
     found = {method: [held[method] for held in each] for method in ("NUTS", "Laplace")}
     return {
         "experiments": experiments,

@@ -136,8 +136,8 @@ def test_hessian_of_libraries_is_exact_with_directions_that_they_share(joint):
     theta = held.parameters.start(np.random.default_rng(0))
     hessian = curvature.Hessian(held)
     taken = []
-    products = hessian._products
-    hessian._products = lambda *given: taken.append(given) or products(*given)
+    products = hessian.products
+    hessian.products = lambda *given: taken.append(given) or products(*given)
     found = hessian(theta)
     owners = (None, *held.parameters.libraries)
     assert len(table.libraries) == len(owners) - 1 == 2
