@@ -77,7 +77,8 @@ def effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Effective sample size of the mean of all chains together. [C, S, ...] -> [...].
 
     S_eff = C S / tau, tau = 1 + 2 sum_t rho_t, the sum up to where pairs of autocorrelations
-    rho_2t + rho_2t+1 are no longer positive, and made monotone (Geyer 1992).
+    rho_2t + rho_2t+1 are no longer positive, and made monotone (Geyer 1992). Chains that never move
+    are one draw each at the most.
     """
     chains, length = z.shape[:2]
     centred = z - z.mean(axis=1, keepdims=True)
@@ -85,7 +86,8 @@ def effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :length].mean(0) / length
     within = covariance[0] * length / (length - 1)
     total = within * (length - 1) / length + z.mean(axis=1).var(axis=0, ddof=1)
-    rho = 1 - (within - covariance * length / (length - 1)) / total
+    scale = np.where(total > 0, total, 1.0)
+    rho = 1 - (within - covariance * length / (length - 1)) / scale
     rho[0] = 1.0
     even = length // 2 * 2
     pairs = rho[0:even:2] + rho[1:even:2]

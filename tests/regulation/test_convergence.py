@@ -125,3 +125,18 @@ def test_several_parameters_at_once_are_each_alone():
     for i in range(2):
         alone = convergence.diagnose(draws[..., i])
         np.testing.assert_allclose([each[i] for each in both], alone)
+
+
+def test_what_never_moves_is_hardly_a_draw():
+    z = np.random.default_rng(0).standard_normal((4, 200, 2))
+    z[:, :, 1] = 3.0
+    moving, still = convergence.effective(z)
+    assert moving > 400
+    assert 0 < still <= 4
+
+
+def test_ties_at_an_end_of_the_interval_are_no_nan():
+    z = np.random.default_rng(1).standard_normal((4, 50, 1))
+    z[2, 10:30] = z.max() + 1  # a chain that was stuck at the largest value
+    found = convergence.diagnose(z)
+    assert 0 < found.ess[0] <= 8
