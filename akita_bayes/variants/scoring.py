@@ -167,11 +167,12 @@ def _begin(out_dir: Path, identity: dict[str, Any], size: int) -> int:
         VariantError: It holds results of other inputs.
     """
     told = out_dir / INPUTS
-    if told.exists():
-        begun = files.read_json(told)
+    holds_results = any((out_dir / name).exists() for name in _RESULTS)
+    begun = files.read_json(told) if told.exists() else None
+    if begun and (holds_results or not _changed(identity, begun["of"])):
         refuse_others(out_dir, identity, begun["of"])
         return int(begun["rows_per_part"])
-    if any((out_dir / name).exists() for name in _RESULTS):
+    if holds_results:
         raise errors.VariantError(
             f"{out_dir}: holds results of an unknown run; choose another directory."
         )
@@ -190,6 +191,14 @@ def refuse_others(out_dir: Path, wanted: dict[str, Any], begun: dict[str, Any]) 
     Raises:
         VariantError: They differ.
     """
+    if changed := _changed(wanted, begun):
+        raise errors.VariantError(
+            f"{out_dir}: holds results of other {', '.join(changed)}; choose another directory, or "
+            "remove it."
+        )
+
+
+def _changed(wanted: dict[str, Any], begun: dict[str, Any]) -> list[str]:
     wanted, begun = ({**about, **json.loads(about["options"])} for about in (wanted, begun))
     wanted = json.loads(json.dumps(wanted))
     changed = [
@@ -197,11 +206,7 @@ def refuse_others(out_dir: Path, wanted: dict[str, Any], begun: dict[str, Any]) 
         for name in wanted | begun
         if name not in ("options", "genome") and wanted.get(name) != begun.get(name)
     ]
-    if changed:
-        raise errors.VariantError(
-            f"{out_dir}: holds results of other {', '.join(dict.fromkeys(changed))}; choose "
-            "another directory, or remove it."
-        )
+    return list(dict.fromkeys(changed))
 
 
 def _summary(rows: list[records.Variant], found: results.Scored, complete: bool) -> Summary:

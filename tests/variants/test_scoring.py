@@ -236,6 +236,18 @@ def test_a_directory_is_of_one_set_of_inputs(small_model, vcf, write_vcf, long_g
         run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
 
 
+def test_a_run_without_results_binds_nobody(small_model, vcf, long_genome, tmp_path, monkeypatch):
+    def fails(self, rows, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine.Engine, "score", fails)
+    with pytest.raises(KeyboardInterrupt):
+        run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",)))
+    monkeypatch.undo()
+    run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("MSE",)))
+    assert "MSE" in contents(tmp_path / "scd.h5")[0]
+
+
 @pytest.mark.parametrize(
     ("rows", "shards", "size"),
     [(64, 2, 32), (64, 3, 22), (100, 1, 50), (1000, 8, 63), (10, 20, 1), (10**6, 4, 64), (0, 3, 1)],
