@@ -86,11 +86,21 @@ def read_json(path: str | Path) -> Any:
     """Reads JSON.
 
     Raises:
-        DataError: The file is missing, or is not text, or is not JSON; names line and column.
+        DataError: The file is missing, is not text, is not JSON (names line and column), or has an
+            object that gives a key twice, of which one would be dropped.
     """
     path = Path(path)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                raise errors.DataError(f'{path}: the key "{key}" is given twice; keep one.')
+            found[key] = value
+        return found
+
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
     except FileNotFoundError:
         raise errors.DataError(f"{path}: no such file.") from None
     except UnicodeDecodeError:

@@ -9,6 +9,9 @@ import pydantic
 
 from akita_bayes import errors
 
+SEEDS = 2**31
+"""Seeds that a spec or an option may give: 0 up to this, since draws take int32."""
+
 
 class Frozen(pydantic.BaseModel):
     """An immutable, comparable value that refuses keys it does not know."""

@@ -1,13 +1,11 @@
 """The JSON of a mechanism: what is refused before it is read, and how each refusal is said."""
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from akita_bayes import declarations, errors, files
+from akita_bayes import declarations, errors, frozen
 
 LARGEST = 1e300
 """Numbers of a spec are smaller; NaN, Infinity and 1e999, which JSON readers let pass, are not."""
@@ -30,32 +28,12 @@ _ALTERNATIVES = ("float", "str", "dict[str,float]")
 """What pydantic adds to the path of a value that may be of several types."""
 
 
-def read(path: str | Path) -> Any:
-    """Reads JSON whose objects give every key once.
-
-    Raises:
-        DataError: The file is missing or is no JSON.
-        SpecError: A key is given twice, of which a reader would drop one.
-    """
-    raw = files.read_json(path)
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise errors.SpecError(f'{path}: the key "{twice}" is given twice; keep one.')
-        return found
-
-    json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=once)
-    return raw
-
-
 def check(raw: Any) -> None:
     """Raises a SpecError for what is no object, and for a number that is not finite."""
     if not isinstance(raw, Mapping):
         raise errors.SpecError(
-            f"a mechanism is an object of kind, name, sequence_length and more; got {_shown(raw)}."
+            "a mechanism is an object of kind, name, sequence_length and more; got "
+            f"{frozen.shown(raw)}."
         )
     for path, value in _numbers(raw, ()):
         if not abs(value) < LARGEST:
@@ -92,11 +70,11 @@ def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseM
     if problem["type"] == "missing":
         return f"{path}: is missing; a mechanism needs it."
     if problem["type"] in _EXPECTED:
-        return f"{path}: give {_EXPECTED[problem['type']]}; got {_shown(problem['input'])}."
+        return f"{path}: give {_EXPECTED[problem['type']]}; got {frozen.shown(problem['input'])}."
     if problem["type"] == "too_long":
         return f"{path}: has {len(problem['input'])} items; give {problem['ctx']['max_length']}."
     told = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}"
-    return f"{path}: {told}; got {_shown(problem['input'])}."
+    return f"{path}: {told}; got {frozen.shown(problem['input'])}."
 
 
 def _unknown(steps: list[str], kind: str, kinds: Mapping[str, type[pydantic.BaseModel]]) -> str:
@@ -121,9 +99,3 @@ def _words(kind: type[pydantic.BaseModel]) -> Iterator[str]:
     ):
         for name, field in model.model_fields.items():
             yield field.alias or name
-
-
-def _shown(value: Any) -> str:
-    """A value as JSON, cut short."""
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= 60 else f"{text[:57]}..."

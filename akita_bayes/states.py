@@ -17,7 +17,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from akita_bayes import declarations, dna, errors, mechanism_json, trees
+from akita_bayes import declarations, dna, errors, files, mechanism_json, trees
 
 GAS_CONSTANT = 8.314462618 / 4184.0
 """Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
@@ -367,7 +367,7 @@ def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
 
 def load(path: str | Path) -> Mechanism:
     """Reads and validates a mechanism from a JSON file."""
-    raw = mechanism_json.read(path)
+    raw = files.read_json(path)
     if isinstance(raw, dict) and "model" in raw and "kind" not in raw:
         raise errors.SpecError(f"{path}: is a network, not a mechanism; akita_train.py takes it.")
     return parse(raw, where=str(path))

@@ -5,7 +5,7 @@ from typing import Literal
 import pydantic
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from akita_bayes.frozen import Frozen
+from akita_bayes.frozen import SEEDS, Frozen
 
 
 class ElboSpec(Frozen):
@@ -96,7 +96,7 @@ class TrainSpec(Frozen):
     shuffle_buffer: PositiveInt = 128
     num_gpu: PositiveInt = 1
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    seed: int = pydantic.Field(0, ge=0, lt=2**31)
+    seed: int = pydantic.Field(0, ge=0, lt=SEEDS)
 
     loss: Literal["mse", "poisson", "poisson_mn", "bce", "mse_udot", "poisson_kl", "elbo"] = (
         "poisson"

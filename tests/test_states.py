@@ -266,7 +266,7 @@ def test_what_is_no_object_is_refused_as_that(tmp_path, value, shown):
 def test_a_key_given_twice_is_refused_by_name(tmp_path):
     path = tmp_path / "wrong.json"
     path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {}, "ab": {"value": 1}'))
-    with pytest.raises(errors.SpecError, match=r'wrong\.json: the key "ab" is given twice'):
+    with pytest.raises(errors.DataError, match=r'wrong\.json: the key "ab" is given twice'):
         states.load(path)
 
 

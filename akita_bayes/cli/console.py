@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import rich.console
 import rich.progress
 
-from akita_bayes import errors
+from akita_bayes import errors, frozen
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
@@ -290,8 +290,8 @@ def whole_number(text: str) -> int:
 def seed(text: str) -> int:
     """An argparse type: a whole number that draws, whose generators read int32, can start from."""
     value = whole_number(text)
-    if value >= 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {2**31:,}")
+    if value >= frozen.SEEDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {frozen.SEEDS:,}")
     return value
 
 

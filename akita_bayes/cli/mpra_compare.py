@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes import states
-        from akita_bayes.data import mpra_files
+        from akita_bayes.data import mpra_files, mpra_references
         from akita_bayes.plots import regulation_compared as plots
         from akita_bayes.plots.regulation import save
         from akita_bayes.regulation import assumptions, compare
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.assumptions:
             mechanisms = [each for one in mechanisms for each in assumptions.alternatives(one)]
         table = mpra_files.read(options.data)
-        truth = mpra_files.constants(options.data)
+        truth = mpra_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
             ranked, judged = compare.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance

@@ -79,13 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes import states
-        from akita_bayes.data import mpra_files
+        from akita_bayes.data import mpra_files, mpra_references
         from akita_bayes.regulation import fitting, identify
 
         mechanism = states.load(options.params)
         table = mpra_files.read(options.data)
         widths = {name: term.width for name, term in mechanism.terms.items() if term.site}
-        references = mpra_files.references(options.data, widths)
+        references = mpra_references.matrices(options.data, widths)
         if options.profile:
             _check_names(options.profile, mechanism, table)
         fit = fitting.fit(
@@ -105,10 +105,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with files.atomic(out / "identifiability.txt") as path:
             path.write_text(words + "\n", encoding="utf-8")
         _write_tables(fit, out)
-        _draw(fit, references, mpra_files.constants(options.data), out)
+        _draw(fit, references, mpra_references.constants(options.data), out)
         _tell(summary)
         console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
-        console.stdout.print(f"Wrote {out}.")
+        console.stdout.print(f"Wrote {out}.", markup=False)
 
     return console.run(command, out=options.out_dir)
 

@@ -72,10 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.data import mpra_files
+        from akita_bayes.data import mpra_references
         from akita_bayes.regulation import posterior_run
 
-        truth = mpra_files.constants(options.data)
+        truth = mpra_references.constants(options.data)
         with console.progress("draws") as advance:
             found = posterior_run.sample_posterior(
                 options.params,

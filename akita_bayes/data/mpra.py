@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
 
+SEQUENCE = ("sequence", "seq", "x")
 COUNT = ("count", "ct")
 """Names of a column of counts; a single column of another name is a continuous read-out."""
 

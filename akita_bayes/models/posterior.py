@@ -7,7 +7,6 @@ difference between two sequences is free of the noise of drawing. The predictive
     Var[y] = Var_s[f_s(x)] + s_obs^2        epistemic^2 + aleatoric^2
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -222,12 +221,10 @@ def _drawn(part: keras.Model) -> Any:
 
 
 def _weighed(network: keras.Model, variables: Sequence[Any]) -> Any:
-    sizes = [math.prod(variable.shape) for variable in variables]
-
     def draw(x: Any, weights: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         values = [
             (variable, tf.cast(tf.reshape(part, variable.shape), variable.dtype))
-            for variable, part in zip(variables, tf.split(weights, sizes), strict=True)
+            for variable, part in swag.pieces(variables, weights)
         ]
         scope = keras.StatelessScope(values, initialize_variables=False)
         with scope, stochastic.drawing(seed, number):

@@ -6,7 +6,7 @@ algorithm 1).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,10 +68,16 @@ def flatten(variables: Sequence[Any]) -> NDArray[np.float32]:
 
 def unflatten(variables: Sequence[Any], vector: NDArray) -> None:
     """Assigns a vector that `flatten` could have returned."""
+    for variable, piece in pieces(variables, vector):
+        variable.assign(piece.reshape(variable.shape))
+
+
+def pieces(variables: Sequence[Any], vector: Any) -> Iterator[tuple[Any, Any]]:
+    """Each variable and its flat part of such a vector, which may be a tensor."""
     start = 0
     for variable in variables:
         size = math.prod(variable.shape)
-        variable.assign(vector[start : start + size].reshape(variable.shape))
+        yield variable, vector[start : start + size]
         start += size
 
 

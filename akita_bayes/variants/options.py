@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, frozen, regions
 from akita_bayes.geometry import Geometry
 from akita_bayes.models import predict
 from akita_bayes.variants import scores as named_scores
 
 WINDOWS = ("anchored", "basenji")
-SEEDS = 2**31  # seeds there are: draws take int32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +56,10 @@ class Options:
             raise errors.VariantError(
                 "draws and share_windows are 0 or more, and shifts has at least one entry."
             )
-        if not 0 <= self.seed < SEEDS:
-            raise errors.VariantError(f"seed is at least 0 and below {SEEDS:,}; got {self.seed:,}.")
+        if not 0 <= self.seed < frozen.SEEDS:
+            raise errors.VariantError(
+                f"seed is at least 0 and below {frozen.SEEDS:,}; got {self.seed:,}."
+            )
         if self.window == "basenji" and (self.share_windows or self.start is not None):
             raise errors.VariantError(
                 "Basenji's window centres every variant; leave share_windows and start out."

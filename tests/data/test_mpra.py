@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data import mpra, mpra_files
+from akita_bayes.data import mpra, mpra_files, mpra_references
 
 SEQUENCES = ["ACGT", "ACGA", "TTTT", "ACGT"]
 COUNTS = np.array([[1, 0, 2], [0, 3, 0], [4, 0, 0], [0, 1, 5]])
@@ -312,7 +312,7 @@ def test_the_lac_reads_are_those_of_the_experiment(real_data):
     }  # fmt: skip
     full = joint.select(["full-wt"]).libraries[0]
     assert full.sequences == library.sequences
-    references = mpra_files.references(real_data / "lac", {"crp": 26, "rnap": 41})
+    references = mpra_references.matrices(real_data / "lac", {"crp": 26, "rnap": 41})
     assert {name: matrix.shape for name, matrix in references.items()} == {
         "crp": (26, 4), "rnap": (41, 4)
     }  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data import mpra_files
+from akita_bayes.data import mpra_files, mpra_references
 
 
 def test_references_beside_the_data(tmp_path):
@@ -14,7 +14,7 @@ def test_references_beside_the_data(tmp_path):
         "pos\tpar_A\tpar_C\tpar_G\tpar_T\n0\t0.0\t1.0\t2.0\t3.0\t\n1\t4\t5\t6\t7\t\n"
     )
     (tmp_path / "rnap_other.csv").write_text(",A,C,G,T\n0,1,2,3,4\n")
-    found = mpra_files.references(tmp_path, {"crp": 2, "rnap": 2})
+    found = mpra_references.matrices(tmp_path, {"crp": 2, "rnap": 2})
     np.testing.assert_array_equal(found["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     assert "rnap" not in found  # it has one row, the site two bases
 
@@ -34,7 +34,7 @@ BAD_MATRICES = [
 def test_a_matrix_that_cannot_be_compared_with_is_named(tmp_path, content, message):
     (tmp_path / "a_2010.txt").write_bytes(content)
     with pytest.raises(errors.DataError, match=rf"a_2010\.txt: {message}"):
-        mpra_files.references(tmp_path, {"a": 2})
+        mpra_references.matrices(tmp_path, {"a": 2})
 
 
 def test_matrices_lie_beside_one_table_too(tmp_path):
@@ -43,7 +43,7 @@ def test_matrices_lie_beside_one_table_too(tmp_path):
     (tmp_path / "a_2010.txt").write_text(MATRIX)
     assert mpra_files.read(tmp_path).libraries[0].columns == ("a", "b")
     for data in (tmp_path, path):
-        found = mpra_files.references(data, {"a": 2})
+        found = mpra_references.matrices(data, {"a": 2})
         np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     # Bins may be called by bases: what has sequences is no matrix.
     folder = tmp_path / "bases"
@@ -51,17 +51,17 @@ def test_matrices_lie_beside_one_table_too(tmp_path):
     counts = "seq,ct_A,ct_C,ct_G,ct_T\nACGT,1,2,3,4\nACGA,1,2,3,4\n"
     (folder / "a_reads.csv").write_text(counts)
     assert mpra_files.read(folder).reads == 20
-    assert mpra_files.references(folder, {"a": 2}) == {}
+    assert mpra_references.matrices(folder, {"a": 2}) == {}
 
 
 def test_of_two_matrices_of_a_site_neither_wins_and_those_of_a_run_are_none(tmp_path):
     (tmp_path / "a_matrix.tsv").write_text(MATRIX)
-    assert mpra_files.references(tmp_path, {"a": 2}) == {}
+    assert mpra_references.matrices(tmp_path, {"a": 2}) == {}
     (tmp_path / "a_b_2010.txt").write_text(MATRIX)
-    assert list(mpra_files.references(tmp_path, {"a": 2, "a_b": 2})) == ["a_b"]
+    assert list(mpra_references.matrices(tmp_path, {"a": 2, "a_b": 2})) == ["a_b"]
     (tmp_path / "a_b_2019.txt").write_text(MATRIX)
     with pytest.raises(errors.DataError, match=r"a_b_2019\.txt: a_b_2010\.txt is a matrix of a_b"):
-        mpra_files.references(tmp_path, {"a": 2, "a_b": 2})
+        mpra_references.matrices(tmp_path, {"a": 2, "a_b": 2})
 
 
 BAD_TRUTH = [
@@ -78,7 +78,7 @@ BAD_TRUTH = [
 @pytest.mark.parametrize("truth", BAD_TRUTH, ids=str)
 def test_a_truth_that_no_simulation_wrote_is_named(tmp_path, truth):
     (tmp_path / "truth.json").write_text(json.dumps(truth))
-    for look in (mpra_files.constants, lambda data: mpra_files.references(data, {"a": 1})):
+    for look in (mpra_references.constants, lambda data: mpra_references.matrices(data, {"a": 1})):
         with pytest.raises(errors.DataError, match=r"truth\.json: is not what a simulation writes"):
             look(tmp_path)
 
@@ -89,11 +89,11 @@ def test_what_a_simulation_wrote_beside_its_data_is_its_reference(tmp_path):
         "constants": {"a": {"x": 1.0, "y": 2.0}, "ab": {"x": -3.0, "y": -3.0}, "b": {"": 0.5}},
     }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
-    found = mpra_files.references(tmp_path, {"a": 2, "b": 3})
+    found = mpra_references.matrices(tmp_path, {"a": 2, "b": 3})
     np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
-    assert "a" not in mpra_files.references(tmp_path, {"a": 3})
-    assert mpra_files.constants(tmp_path) == {
+    assert "a" not in mpra_references.matrices(tmp_path, {"a": 3})
+    assert mpra_references.constants(tmp_path) == {
         **{"a[x]": 1.0, "a[y]": 2.0, "b": 0.5},
         **{"ab": -3.0, "ab[x]": -3.0, "ab[y]": -3.0},
     }
-    assert mpra_files.constants(tmp_path / "table.csv") == {}
+    assert mpra_references.constants(tmp_path / "table.csv") == {}

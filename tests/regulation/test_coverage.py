@@ -2,34 +2,16 @@
 
 import numpy as np
 
-from akita_bayes import states
 from akita_bayes.regulation import design, fitting, laplace, reported
-from akita_bayes.simulate import mpra as simulator
 
-SPEC = {
-    "kind": "thermodynamic",
-    "name": "toy",
-    "sequence_length": 9,
-    "wild_type": "ACGTACGTA",
-    "energies": {"a": {"site": [0, 4]}, "b": {"site": [4, 9]}, "ab": {}},
-    "states": {
-        "free": {},
-        "a": {"energies": ["a"]},
-        "b": {"energies": ["b"], "activity": 1},
-        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
-    },
-    "measurement": {"kind": "gaussian", "log_base": "e"},
-    "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
-}
 EXPERIMENTS = 20
 
 
-def test_intervals_of_fits_hold_the_truth_at_the_nominal_rate():
-    mechanism = states.parse(SPEC)
-    setup = simulator.Design(sequences=2000, mutation_rate=0.3, noise=0.3)
+def test_intervals_of_fits_hold_the_truth_at_the_nominal_rate(two_sites, experiment):
+    mechanism = two_sites(measurement={"kind": "gaussian", "log_base": "e"})
     held = {}
     for seed in range(EXPERIMENTS):
-        simulated = simulator.simulate(mechanism, setup, seed=seed)
+        simulated = experiment(mechanism, seed=seed, sequences=2000, noise=0.3)
         fit = fitting.fit(mechanism, simulated.table, starts=1, seed=seed)
         layout = fit.parameters
         truth = design.true_theta(layout, simulated.truth, fit.theta)
