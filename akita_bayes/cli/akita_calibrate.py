@@ -119,7 +119,7 @@ def _variants(options: argparse.Namespace) -> None:
     """Fits intervals for variant scores, tests them and writes both."""
     from akita_bayes.models import load
     from akita_bayes.simulate import parameters
-    from akita_bayes.variants import conformal, known
+    from akita_bayes.variants import known
 
     runs = [options.run, *options.ensemble]
     _check(runs)

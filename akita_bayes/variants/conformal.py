@@ -109,7 +109,8 @@ def check(count: int, level: float) -> None:
     fewest = max(FEWEST, _outermost(level))
     if count < fewest:
         raise errors.VariantError(
-            f"{fewest} known variants are needed for intervals of level {level:g}; got {count}."
+            f"{fewest} known scores, one of each variant and target, are needed for intervals of "
+            f"level {level:g}; got {count}."
         )
 
 

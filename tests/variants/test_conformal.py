@@ -104,7 +104,7 @@ def test_equal_predictions_are_of_one_class(groups, starts):
 def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
     """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
     conformal.fit(*(each[:fewest, 0] for each in world(fewest, 0)), level=level)
-    with pytest.raises(errors.VariantError, match=f"{fewest} known variants"):
+    with pytest.raises(errors.VariantError, match=f"{fewest} known scores"):
         conformal.fit(*(each[: fewest - 1, 0] for each in world(fewest, 0)), level=level)
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_records_no_level_is_of_level_90(tmp_path):
 
 def test_refuses_what_teaches_nothing(tmp_path):
     truth, mean, sd = world(9, 0)
-    with pytest.raises(errors.VariantError, match="20 known variants"):
+    with pytest.raises(errors.VariantError, match="20 known scores"):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))

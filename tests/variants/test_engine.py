@@ -219,7 +219,9 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
     assert table["SCD_draw_exceeds_noise:0"][0] < 0.2
 
 
-def test_fitted_intervals_stand_beside_quantiles(latent_model, long_genome, write_vcf, tmp_path, caplog):
+def test_fitted_intervals_stand_beside_quantiles(
+    latent_model, long_genome, write_vcf, tmp_path, caplog
+):
     path = write_vcf(line(1000), header=HEADER)
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
     conformal.save(tmp_path / "i.json", {"SCD": widening})

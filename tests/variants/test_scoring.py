@@ -339,19 +339,6 @@ def test_refuses_wrong_shards(text):
         scoring.parse_shard(text)
 
 
-def test_intervals_and_backgrounds_become_columns(latent_model, vcf, long_genome, tmp_path):
-    options = Options(scores=("SCD",), draws=4)
-    run(latent_model, vcf, long_genome, tmp_path, options=options, null=6)
-    held, _ = contents(tmp_path / "scd.h5")
-    scored = held["reason"] == b""
-    for name in ("sd", "q05", "q95", "mcse", "p_null", "quantile"):
-        assert np.isfinite(held[f"SCD_{name}"][scored]).all(), name
-        assert np.isnan(held[f"SCD_{name}"][~scored]).all(), name
-    assert ((held["SCD_quantile"][scored] >= 0) & (held["SCD_quantile"][scored] <= 1)).all()
-    with pysam.VariantFile(str(tmp_path / "toy.scored.vcf")) as file:
-        assert {"AKITA_SCD_SD", "AKITA_SCD_Q05", "AKITA_SCD_QUANTILE"} <= set(file.header.info)
-
-
 def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, monkeypatch):
     (tmp_path / "roi.bed").write_text("chr1\t990\t1010\n")
     options = Options(scores=("SCD", "ROI"), roi=str(tmp_path / "roi.bed"))
