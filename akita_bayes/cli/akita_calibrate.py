@@ -130,9 +130,10 @@ def _variants(options: argparse.Namespace) -> None:
     model = load.load_model(runs if options.ensemble else options.run)
     settings = model_options.scoring(options)
     design = parameters.read(options.data_dir)
-    with console.progress("Scoring and simulating") as advance:
-        fitted, tested = (
-            known.compare(
+
+    def compare(split: str) -> "known.Known":
+        with console.progress(f"Scoring and simulating {split}") as advance:
+            return known.compare(
                 model,
                 options.data_dir,
                 split,
@@ -142,8 +143,8 @@ def _variants(options: argparse.Namespace) -> None:
                 level=options.level,
                 advance=advance,
             )
-            for split in (options.fit_split, options.split)
-        )
+
+    fitted, tested = compare(options.fit_split), compare(options.split)
     widenings = known.fit(fitted, level=options.level)
     several = len(model.spec.head_names) > 1
     out = Path(options.out_dir or _place(runs, options.head if several else None))

@@ -31,6 +31,7 @@ _PARTS = (
     *("maps.png", "triangles.png"),
 )
 _DRAWS = 8
+_SCORE_DRAWS = 4
 _KNOWN = 8  # variants of each kind that intervals are fitted to
 _TESTED = 2  # variants of each kind that are scored
 _NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
@@ -152,7 +153,7 @@ def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
     from akita_bayes.variants import engine, known, scoring, writers
     from akita_bayes.variants.options import Options
 
-    data, options = out / "data", Options(scores=("SCD",), draws=_DRAWS)
+    data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
     with console.progress("fitting intervals of variant scores") as advance:
         fitted = known.compare(model, data, "valid", count=_KNOWN, options=options, advance=advance)
     intervals = akita_calibrate.write_variants(known.fit(fitted), out / "calibration")

@@ -62,7 +62,7 @@ def score_variants(
         variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
         fasta: The genome.
         scores: Names of scores, or one.
-        draws: Draws from the posterior; with more than 1, scores come with intervals.
+        draws: Draws from the posterior; with more than 1, scores come with their spread.
         region: Only records whose POS lies here.
         batch_size: Windows computed at a time.
         **options: Further fields of `Options`.
@@ -220,8 +220,8 @@ class Engine:
             log.warning("The model has %d of the %d draws asked for.", self.draws, asked)
         if asked and self.draws < 2:
             log.warning(
-                "One draw gives no intervals; give draws of 2 or more, and a model that has a "
-                "posterior, which a run directory holds and a file of weights does not."
+                "One draw gives no spread of scores; give draws of 2 or more, and a model that "
+                "has a posterior, which a run directory holds and a file of weights does not."
             )
 
     def _row(self, variant: records.Variant) -> _Row:

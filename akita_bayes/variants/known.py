@@ -77,7 +77,7 @@ def compare(
     options: Options,
     seed: int = 0,
     level: float = conformal.LEVEL,
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Callable[..., None] = lambda rows, **fields: None,
 ) -> Known:
     """Draws variants on a split's chromosomes, scores them and simulates their truth.
 
@@ -89,7 +89,8 @@ def compare(
         options: How variants are scored.
         seed: Of the variants.
         level: Of intervals that the variants have to suffice for.
-        advance: Called with the number of rows that were scored, and again when simulated.
+        advance: Called with the number of rows that were scored, and again when simulated;
+            `total=` announces how many there are.
 
     Raises:
         DataError: The folder is not a simulation, or not of maps like the model's.
@@ -108,6 +109,7 @@ def compare(
         scorer = engine.Engine(model, genome, options)
         _check(scorer, design)
         conformal.check(len(rows) * len(scorer.target_names), level)
+        advance(0, total=2 * len(rows))
         scored = scorer.score(rows, advance=advance)
         return Known(kinds, scored, truth(scorer, genome, design, scored.variants, advance))
 

@@ -59,53 +59,6 @@ def test_figures_are_drawn(demo):
         assert ((pixels[..., 2] > pixels[..., 0] + 0.3).mean()) > 0.005
 
 
-def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
-    (tmp_path / "thesis.txt").write_text("x")
-    assert akita_demo.main(["-o", str(tmp_path)]) == 2
-    assert "choose another folder" in capsys.readouterr().err
-    assert (tmp_path / "thesis.txt").read_text() == "x"
-
-    (demo / "notes.txt").write_text("mine")
-    akita_demo._clear(demo)
-    assert [path.name for path in demo.iterdir()] == ["notes.txt"]
-
-
-def test_the_table_says_how_good_it_is(tmp_path, capsys):
-    """Beside the model: the truth, the ceiling of noisy data, replicates and distance alone."""
-    from akita_bayes.evaluate import contest
-    from akita_bayes.evaluate.accuracy import Report
-
-    rng = np.random.default_rng(0)
-
-    def scores(r):
-        made = contest.Contest(1, rank=False, strata=None)
-        y = rng.normal(size=(20_000, 1))
-        noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
-        made.update(y, y + noise, np.ones_like(y, bool))
-        return made.scores()
-
-    report = Report(
-        model=scores(0.8),
-        baseline=scores(0.1),
-        truth=scores(0.9),
-        ceiling={"target_truth_pearson": [0.95], "replicate_pearson": [0.85]},
-        windows=(["chr1:0-10"], np.ones((1, 1))),
-        diagonal_offset=2,
-        strata=[],
-        by_distance=np.ones((0, 1)),
-        truth_by_distance=None,
-        insulation=None,
-        examples=[],
-        scatter=[],
-    )
-    belief = types.SimpleNamespace(after={"overall": {"coverage_90%": {"estimate": 0.91}}})
-    akita_demo._show(tmp_path, report, belief, 1e-6, 100.0)
-    said = capsys.readouterr().out
-    shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", said)]
-    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1, 0.91], atol=0.02)
-    assert "1.7 minutes" in said
-
-
 def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     rows = pd.read_csv(demo / "variants" / "effects.tsv", sep="\t")
     scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
@@ -173,3 +126,50 @@ def test_refuses_variants_that_cannot_calibrate(demo, tmp_path, capsys, options,
     assert akita_calibrate.main([*arguments, "--variants", "2", *options]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "fit").exists()
+
+
+def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("x")
+    assert akita_demo.main(["-o", str(tmp_path)]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "x"
+
+    (demo / "notes.txt").write_text("mine")
+    akita_demo._clear(demo)
+    assert [path.name for path in demo.iterdir()] == ["notes.txt"]
+
+
+def test_the_table_says_how_good_it_is(tmp_path, capsys):
+    """Beside the model: the truth, the ceiling of noisy data, replicates and distance alone."""
+    from akita_bayes.evaluate import contest
+    from akita_bayes.evaluate.accuracy import Report
+
+    rng = np.random.default_rng(0)
+
+    def scores(r):
+        made = contest.Contest(1, rank=False, strata=None)
+        y = rng.normal(size=(20_000, 1))
+        noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
+        made.update(y, y + noise, np.ones_like(y, bool))
+        return made.scores()
+
+    report = Report(
+        model=scores(0.8),
+        baseline=scores(0.1),
+        truth=scores(0.9),
+        ceiling={"target_truth_pearson": [0.95], "replicate_pearson": [0.85]},
+        windows=(["chr1:0-10"], np.ones((1, 1))),
+        diagonal_offset=2,
+        strata=[],
+        by_distance=np.ones((0, 1)),
+        truth_by_distance=None,
+        insulation=None,
+        examples=[],
+        scatter=[],
+    )
+    belief = types.SimpleNamespace(after={"overall": {"coverage_90%": {"estimate": 0.91}}})
+    akita_demo._show(tmp_path, report, belief, 1e-6, 100.0)
+    said = capsys.readouterr().out
+    shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", said)]
+    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1, 0.91], atol=0.02)
+    assert "1.7 minutes" in said

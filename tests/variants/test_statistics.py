@@ -98,6 +98,23 @@ def test_the_variant_file_has_the_p_value_of_the_mean_over_targets(
     assert info["AKITA_SSD_QUANTILE"] == pytest.approx(pooled.quantile.tolist())
 
 
+def test_what_draws_tell_does_not_depend_on_the_background(
+    latent_model, vcf, long_genome, tmp_path
+):
+    options = Options(scores=("SCD",), draws=5)
+    run(latent_model, vcf, long_genome, tmp_path / "plain", options=options)
+    run(latent_model, vcf, long_genome, tmp_path / "null", options=options, null=4)
+    plain, _ = contents(tmp_path / "plain/scd.h5")
+    null, _ = contents(tmp_path / "null/scd.h5")
+    drawn = {name for name in plain if name.startswith("SCD")}
+    assert {name for name in null if name.startswith("SCD")} - drawn == {
+        "SCD_p_value",
+        "SCD_quantile",
+    }
+    for name in drawn:
+        np.testing.assert_array_equal(null[name], plain[name])
+
+
 @pytest.mark.parametrize("score", ["SCD", "SSD", "PEARSON"])
 def test_p_values_of_random_variants_are_uniform(
     small_model, write_vcf, long_genome, tmp_path, score
