@@ -23,8 +23,6 @@ and how often 90 % intervals hold the true SCD, with their interval score (Gneit
 """
 
 import argparse
-import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="run directories, an ensemble")
     parser.add_argument("--draws", type=int, default=64)
     parser.add_argument("--variants", type=int, default=60, help="of each kind and chromosome")
-    parser.add_argument("--intervals", type=Path, help="write the fitted intervals here")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
     import akita_bayes as ab
@@ -76,8 +73,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     found = summarise(tested, fitted)
     print(as_table(found))
-    if options.intervals is not None:
-        conformal.save(options.intervals, {"SCD": fitted})
     draws = len(tested[0].draws)
     about = {"runs": len(runs), "draws": draws, "fitted_to": len(known), "kinds": found}
     run.write(options.result, {**environment.describe(), **about})
@@ -85,30 +80,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> list[Compared]:
     """Draws variants on the split's chromosomes, predicts and simulates them."""
-    import pandas as pd
-
     from akita_bayes.data.genome import Genome
-    from akita_bayes.regions import Region
-    from akita_bayes.simulate import effect_files, parameters
-    from akita_bayes.simulate.genome import Chromosome
-    from akita_bayes.variants import engine, records
+    from akita_bayes.simulate import parameters
+    from akita_bayes.variants import engine, known
     from akita_bayes.variants import options as settings
 
-    design = dataclasses.replace(parameters.read(data), variants=count)
-    with Genome(data / "genome.fa") as genome, tempfile.TemporaryDirectory() as folder:
-        chromosomes = [
-            Chromosome(name, genome.fetch(Region(name, 0, length)), [])
-            for name, (length, own) in design.chromosomes().items()
-            if own == split
-        ]
-        effect_files.write(folder, chromosomes, design, seed=0)
-        kinds = pd.read_csv(Path(folder) / "variants.tsv", sep="\t")["kind"]
+    design = parameters.read(data)
+    with Genome(data / "genome.fa") as genome:
+        kinds, rows = known.draw(genome, design, split, count=count)
         scorer = engine.Engine(model, genome, settings.Options(draws=draws))
         fitted = model.recalibrations.get(model.spec.head_names[0])
         factors = (
             None if fitted is None else fitted.factors(scorer.geometry.target_length).epistemic
         )
-        rows = list(records.read(Path(folder) / "variants.vcf", genome))
         found = []
         for kind, row in zip(kinds, rows, strict=True):
             assert not scorer.refusal(row), scorer.refusal(row)
@@ -119,18 +103,13 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
 def _compare(
     scorer: Any, genome: Any, design: Any, factors: NDArray | None, kind: str, row: Any
 ) -> Compared:
+    from akita_bayes.variants import known
+
     changes = []
     for made, ref, alt in scorer.maps(row):
         aligned = made
         changes.append((alt - ref)[made.mask])
-    pair = scorer.pair(row)
-    ref, alt = (
-        stitch([_simulated(window, genome, design) for window in side])
-        for stitch, side in (
-            (aligned.reference, pair.reference),
-            (aligned.alternative, pair.alternative),
-        )
-    )
+    ref, alt = known.simulated(scorer.pair(row), aligned, genome, design)
     truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
     recalibrated = None
     if factors is not None:
@@ -140,25 +119,6 @@ def _compare(
 
 def _scd(change: NDArray) -> NDArray:
     return np.sqrt(np.sum(np.square(change, dtype=np.float64), axis=-2))
-
-
-def _simulated(window: Any, genome: Any, design: Any) -> NDArray:
-    """The true map of a window, from its letters and the flank that they need. [P, T]."""
-    from akita_bayes import triangle
-    from akita_bayes.simulate import chromatin
-    from akita_bayes.variants import alleles
-
-    physics, crop = design.physics, design.crop // design.physics.bin_size
-    segments = alleles.cut(
-        window.allele, window.start - physics.flank, window.start + window.length + physics.flank
-    )
-    tracks = chromatin.all_tracks(alleles.letters(segments, genome.padded), physics)
-    maps = np.stack(
-        [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in tracks],
-        axis=-1,
-    )
-    kept = maps[crop : len(maps) - crop, crop : len(maps) - crop]
-    return triangle.to_vector(kept, diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
 def _sd(draws: NDArray) -> NDArray:

@@ -9,10 +9,15 @@ block bootstrap over windows.
 
 Writes calibration.json, calibration.tsv and figures into RUN/calibration (of one head of several
 into RUN/calibration/HEAD, of an ensemble into RUN/calibration_ensemble), or into OUT_DIR.
+
+With --variants N, variant scores are calibrated instead, on data of akita_simulate.py, where true
+effects are known: intervals are fitted to N variants of each of eight kinds on the chromosomes of
+the fit split, and tested on as many of the other. Writes variant_intervals.json, which
+akita_scd.py takes as --intervals, and variant_intervals.tsv, the tested variants beside the truth.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +25,10 @@ from akita_bayes import errors, files
 from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from akita_bayes.evaluate import calibrate
+    from akita_bayes.variants import conformal
 
 _SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spearman", "ause")
 
@@ -28,7 +36,7 @@ _SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spear
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
     parser.add_argument("run", help="run directory of a trained model")
-    parser.add_argument("data_dir", help="data directory")
+    parser.add_argument("data_dir", help="data directory; with --variants of akita_simulate.py")
     parser.add_argument("-o", "--out_dir", help="where to write, instead of RUN/calibration")
     model_options.add(
         parser,
@@ -40,14 +48,29 @@ def _parser() -> argparse.ArgumentParser:
         "--draws",
         type=console.positive_integer,
         default=32,
-        help="posterior draws per window",
+        help="posterior draws per window; those that scores will be made with",
     )
-    model_options.add(parser, "--seed", help="of the draws and the bootstrap")
+    model_options.add(parser, "--seed", help="of the draws, the bootstrap and the variants")
     model_options.add(parser, "--head")
     parser.add_argument("--split", default="test", help="split to judge on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(
         "--distances", type=console.positive_integer, default=8, help="strata of genomic distance"
+    )
+    parser.add_argument(
+        "--variants",
+        type=console.positive_integer,
+        metavar="N",
+        help="fit intervals for variant scores, to N variants of each kind and split",
+    )
+    model_options.add(
+        parser, "--stats", default=("SCD",), help="with --variants: scores of 0 or more"
+    )
+    parser.add_argument(
+        "--level",
+        type=console.share,
+        default=0.9,
+        help="with --variants: share of true scores that intervals hold",
     )
     return parser
 
@@ -55,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
+    if options.variants is not None:
+        return console.run(lambda: _variants(options), out=options.out_dir)
 
     def command() -> None:
         from akita_bayes.data import dataset, targets
@@ -88,6 +113,76 @@ def main(argv: Sequence[str] | None = None) -> int:
         _show(report, out)
 
     return console.run(command, out=options.out_dir)
+
+
+def _variants(options: argparse.Namespace) -> None:
+    """Fits intervals for variant scores, tests them and writes both."""
+    from akita_bayes.models import load
+    from akita_bayes.simulate import parameters
+    from akita_bayes.variants import known
+
+    runs = [options.run, *options.ensemble]
+    _check(runs)
+    if options.split == options.fit_split:
+        raise errors.DataError(
+            f'intervals fitted on "{options.fit_split}" cannot be judged on it; name another split.'
+        )
+    model = load.load_model(runs if options.ensemble else options.run)
+    settings = model_options.scoring(options)
+    design = parameters.read(options.data_dir)
+
+    def compare(split: str) -> "known.Known":
+        with console.progress(f"Scoring and simulating {split}") as advance:
+            return known.compare(
+                model,
+                options.data_dir,
+                split,
+                count=options.variants,
+                options=settings,
+                seed=options.seed,
+                level=options.level,
+                advance=advance,
+            )
+
+    fitted, tested = compare(options.fit_split), compare(options.split)
+    widenings = known.fit(fitted, level=options.level)
+    several = len(model.spec.head_names) > 1
+    out = Path(options.out_dir or _place(runs, options.head if several else None))
+    write_variants(widenings, out)
+    rows = known.table(tested, design.cell_types, widenings)
+    with files.atomic(out / "variant_intervals.tsv") as temporary:
+        rows.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    _show_variants(rows, options, out)
+
+
+def write_variants(widenings: "Mapping[str, conformal.Widening]", out: Path) -> Path:
+    """Writes intervals for variant scores into a directory; returns the file."""
+    from akita_bayes.variants import conformal
+
+    path = out / "variant_intervals.json"
+    conformal.save(path, widenings)
+    return path
+
+
+def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, out: Path) -> None:
+    import rich.table
+
+    from akita_bayes.variants import known
+
+    title = f"Share of true scores inside their {100 * options.level:g} % interval"
+    table = rich.table.Table("kind", "variants", *options.scores, title=title)
+    shares = {name: known.coverage(group) for name, group in rows.groupby("name")}
+    counts = rows.drop_duplicates(["id", "kind"])["kind"].value_counts()
+    for kind in shares[options.scores[0].upper()].index:
+        count = counts.sum() if kind == "all" else counts[kind]
+        cells = [f"{shares[name.upper()][kind]:.3f}" for name in options.scores]
+        table.add_row(kind.replace("_", " "), str(count), *cells)
+    console.stdout.print(table)
+    console.stdout.print(
+        f"Give {out / 'variant_intervals.json'} to akita_scd.py as --intervals.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _check(runs: Sequence[str]) -> None:

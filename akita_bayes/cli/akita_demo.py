@@ -1,7 +1,7 @@
-"""Everything once, in minutes: simulate, train, test, calibrate, export, draw.
+"""Everything once, in minutes: simulate, train, test, calibrate, score variants, export, draw.
 
-Needs no download and no GPU. The folder then holds data/, run/, test/, calibration/, saved_model/,
-and two figures of held-out windows.
+Needs no download and no GPU. The folder then holds data/, run/, test/, calibration/, variants/,
+saved_model/, and two figures of held-out windows.
 """
 
 import argparse
@@ -9,12 +9,13 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from akita_bayes import errors, files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from akita_bayes.evaluate import calibrate
@@ -25,8 +26,15 @@ if TYPE_CHECKING:
 
 PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
-_PARTS = ("data", "run", "test", "calibration", "saved_model", "maps.png", "triangles.png")
+_PARTS = (
+    *("data", "run", "test", "calibration", "variants", "saved_model"),
+    *("maps.png", "triangles.png"),
+)
 _DRAWS = 8
+_SCORE_DRAWS = 4
+_KNOWN = 8  # variants of each kind that intervals are fitted to
+_TESTED = 2  # variants of each kind that are scored
+_NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +95,7 @@ def _demo(options: argparse.Namespace) -> None:
         akita_calibrate.write(
             belief, targets.names(str(data), belief.tested[0].mean.shape[-1]), out / "calibration"
         )
+    effects = _variants(out, model, design)
     with console.progress("exporting and drawing", 3) as advance:
         median, contrast = _windows(report)
         spread = _spread(belief.tested[contrast])
@@ -103,6 +112,7 @@ def _demo(options: argparse.Namespace) -> None:
         _draw(out, design, report, spread)
         advance()
     _show(out, report, belief, difference, time.monotonic() - begun)
+    _show_effects(effects)
 
 
 def _clear(out: Path) -> None:
@@ -116,8 +126,7 @@ def _clear(out: Path) -> None:
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     from akita_bayes.simulate import dataset, design
 
-    # The demo scores no variants: a few of each kind show what a simulation holds.
-    chosen = dataclasses.replace(design.PRESETS[options.preset], variants=2)
+    chosen = dataclasses.replace(design.PRESETS[options.preset], variants=_TESTED)
     with console.progress("simulating") as advance:
         dataset.simulate(
             out / "data",
@@ -128,6 +137,68 @@ def _simulate(out: Path, options: argparse.Namespace) -> "Design":
             advance=advance,
         )
     return chosen
+
+
+def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
+    """Scores of held-out variants beside the truth, with intervals fitted to other ones.
+
+    Intervals are fitted to variants of the validation chromosome, as `akita_calibrate.py
+    --variants` does; those of the test chromosome are scored as `akita_scd.py` does.
+    """
+    import pandas as pd
+
+    from akita_bayes.cli import akita_calibrate
+    from akita_bayes.data import genome
+    from akita_bayes.simulate import effect_files
+    from akita_bayes.variants import engine, known, scoring, writers
+    from akita_bayes.variants.options import Options
+
+    data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
+    with console.progress("fitting intervals of variant scores") as advance:
+        fitted = known.compare(model, data, "valid", count=_KNOWN, options=options, advance=advance)
+    intervals = akita_calibrate.write_variants(known.fit(fitted), out / "calibration")
+    options = dataclasses.replace(options, intervals=str(intervals))
+    with console.progress("scoring variants") as advance:
+        summary = scoring.score_file(
+            model,
+            data / effect_files.VARIANTS,
+            fasta=data / "genome.fa",
+            out_dir=out / "variants",
+            options=options,
+            targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
+            null=_NULL,
+            null_path=out / "run" / "null.h5",
+            advance=advance,
+        )
+    assert summary.results is not None
+    kinds = pd.read_csv(data / effect_files.TABLE, sep="\t")["kind"].tolist()
+    with genome.Genome(data / "genome.fa") as letters:
+        scorer = engine.Engine(model, letters, options)
+        true = known.truth(scorer, letters, design, summary.results.variants)
+    effects = known.table(known.Known(kinds, summary.results, true), design.cell_types)
+    with files.atomic(out / "variants" / "effects.tsv") as temporary:
+        effects.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    return effects
+
+
+def _show_effects(effects: "pd.DataFrame") -> None:
+    """Prints a row per variant: scores of the first cell type, with their truth."""
+    import rich.table
+
+    cell = effects["target"].iloc[0]
+    rows = effects[effects["target"] == cell].sort_values(["kind", "pos"])
+    table = rich.table.Table(title=f"Variants that no fit has seen, cell type {cell}")
+    for column in ("kind", "SCD", "90 % interval", "truth", "p-value"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for row in rows.itertuples():
+        table.add_row(
+            row.kind.replace("_", " "),
+            f"{row.score:.3g}",
+            f"{row.ci_low:.2g} to {row.ci_high:.2g}",
+            f"{row.truth:.3g}",
+            f"{row.p_value:.2f}",
+        )
+    console.stdout.print(table)
 
 
 def _windows(report: "Report") -> tuple[int, int]:
@@ -217,7 +288,8 @@ def _show(
         ("data", "a simulated genome, its contact maps as training records, and their truth"),
         ("run", "the trained model, its history and its settings"),
         ("test", "accuracy on held-out windows: tables and figures"),
-        ("calibration", "how true the stated uncertainty is: table and figures"),
+        ("calibration", "how true the stated uncertainty is: table, figures, and intervals"),
+        ("variants", "scores of held-out variants with intervals and p-values, beside the truth"),
         ("saved_model", f"the model for any TensorFlow program, off by {difference:.0e}"),
         ("maps.png", "a held-out window: measured, true, predicted, and how sure"),
         ("triangles.png", "another one: truth and prediction face to face"),

@@ -53,14 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     model_options.add(parser, "--ensemble", "--head", "--targets")
     model_options.add(
-        parser, "--draws", help="posterior draws, for intervals; of a latent not with --rc"
+        parser,
+        "--draws",
+        help="posterior draws, for the spread of scores; of a latent not with --rc",
     )
     model_options.add(parser, "--seed", help="of draws and background")
     parser.add_argument(
         "--null",
+        metavar="N",
         type=console.whole_number,
         default=0,
-        help="random variants per type, size and GC for quantiles",
+        help="random variants per type, size and GC, for p-values of at least 1 / (N + 1)",
     )
     parser.add_argument(
         "--window",
@@ -81,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         help="BED of regions for the ROI score; column 5 is the weight",
     )
     parser.add_argument(
-        "--intervals", help="JSON of intervals fitted to variants of known effect; with --draws"
+        "--intervals",
+        help="variant_intervals.json of akita_calibrate.py --variants; with the same --draws",
     )
     parser.add_argument(
         "--region",

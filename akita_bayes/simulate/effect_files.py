@@ -9,6 +9,8 @@ import pysam
 from akita_bayes.simulate import effects, genome
 from akita_bayes.simulate.design import Design
 
+VARIANTS, TABLE = "variants.vcf", "variants.tsv"
+
 
 def write(
     folder: str | Path,
@@ -35,7 +37,7 @@ def write(
         drawn += [(effect, chromosome.sequence) for effect in chosen]
     drawn.sort(key=lambda pair: (pair[0].chrom, pair[0].start, pair[0].end, pair[0].kind))
     rows = []
-    with pysam.VariantFile(str(folder / "variants.vcf"), "w", header=_header(chromosomes)) as out:
+    with pysam.VariantFile(str(folder / VARIANTS), "w", header=_header(chromosomes)) as out:
         for number, (effect, sequence) in enumerate(drawn, 1):
             record = out.new_record(**_record(effect, sequence, f"v{number}"))
             out.write(record)
@@ -48,7 +50,7 @@ def write(
     columns = ["id", "chrom", "start", "end", "kind", "type", "neutral"]
     columns += [f"scd_{cell}" for cell in design.cell_types]
     pd.DataFrame(rows, columns=columns).to_csv(
-        folder / "variants.tsv", sep="\t", index=False, float_format="%.6g"
+        folder / TABLE, sep="\t", index=False, float_format="%.6g"
     )
 
 

@@ -3,6 +3,17 @@
 A stratum of variants is their type, the powers of two nearest to the bases they take and put, and
 a tenth of GC content of the bases around. Scores of N random variants of each stratum are kept
 beside the model, so that they are computed once per model, genome and way of scoring.
+
+The p-value of a score is the share of random variants that are at least as extreme, the variant
+itself among them (Davison & Hinkley 1997, eq. 4.11; North et al. 2002):
+
+    p = (r + 1) / (N + 1),    r = the number of null scores at least as extreme,
+
+so that P(p <= a) is at most a for a variant that is itself a random one of its stratum, whatever N
+is, and p is at least 1 / (N + 1). Extreme is large where 0 means equal maps. Signed scores are
+extreme by their distance from the median of the N null scores and the score together: with the
+score left out of the median, p would be too small for few variants (P(p <= 0.5) is 0.58 for N = 9).
+Scores are means over draws. The quantile is 1 - r / N.
 """
 
 import logging
@@ -46,6 +57,38 @@ class Stratum(NamedTuple):
 
 
 Null = dict[str, NDArray[np.float32]]
+
+
+class Rarity(NamedTuple):
+    """How unusual a score is among null scores; NaN without null scores.
+
+    Attributes:
+        p_value: (r + 1) / (N + 1), where r of N null scores are at least as extreme.
+        quantile: 1 - r / N.
+    """
+
+    p_value: NDArray[np.float32]
+    quantile: NDArray[np.float32]
+
+
+def rarity(score: NDArray, null: NDArray, *, signed: bool) -> Rarity:
+    """Compares a score with null scores, per target. [T] each.
+
+    Args:
+        score: [T].
+        null: [N, T].
+        signed: False where large scores are extreme; True where those far from the median are.
+    """
+    score, null = np.asarray(score, np.float64), np.asarray(null, np.float64)
+    count = len(null)
+    if not count:
+        nothing = np.full(score.shape, np.nan, np.float32)
+        return Rarity(nothing, nothing)
+    if signed:
+        centre = np.median(np.concatenate([null, score[None]]), axis=0)
+        score, null = np.abs(score - centre), np.abs(null - centre)
+    r = np.where(np.isnan(score), np.nan, (null >= score).sum(axis=0))
+    return Rarity(((r + 1) / (count + 1)).astype(np.float32), (1 - r / count).astype(np.float32))
 
 
 class Background(NamedTuple):
@@ -211,8 +254,8 @@ def _tell(found: dict[Stratum, _Held]) -> None:
     """Says which scores have fewer variants to be compared with than were wanted, or none."""
     for name in sorted(ELSEWHERE & {name for held in found.values() for name in held.null}):
         log.warning(
-            "background: %s has none, since random variants rarely reach its regions; its quantile "
-            "and p_null stay empty.",
+            "background: %s has none, since random variants rarely reach its regions; its p_value "
+            "and quantile stay empty.",
             name,
         )
     for each, (attempted, null) in found.items():

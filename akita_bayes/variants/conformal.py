@@ -20,7 +20,7 @@ as infinitely wrong, d those without spread. For scores of 0 or more.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,8 @@ class Widening(NamedTuple):
         starts: Predicted scores at which classes begin, but for the first. [K - 1].
         low: l of every class. [K].
         high: h of every class. [K].
+        level: Share of true scores that the intervals hold.
+        drawn: True when fitted to means and spreads over posterior draws.
     """
 
     floor: float
@@ -51,6 +53,8 @@ class Widening(NamedTuple):
     starts: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    level: float = LEVEL
+    drawn: bool = True
 
     def interval(self, mean: NDArray, sd: NDArray) -> tuple[NDArray, NDArray]:
         """Lower and upper end. Shapes as given; a missing sd counts as 0."""
@@ -77,15 +81,8 @@ def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> 
         VariantError: Too few variants for the level, or scores below 0 or that are no number.
     """
     truth, mean, sd = (np.ravel(np.asarray(each, np.float64)) for each in (truth, mean, sd))
-    if not 0 < level < 1:
-        raise errors.VariantError(f"the level of intervals is between 0 and 1; got {level}.")
-    outermost = math.ceil(2 / (1 - level) - 1 - 1e-9)  # as many as make the rank of `_ends` 1
-    fewest = max(FEWEST, outermost)
-    if len(truth) < fewest:
-        raise errors.VariantError(
-            f"{fewest} known variants are needed for intervals of level {level:g}; "
-            f"got {len(truth)}."
-        )
+    check(len(truth), level)
+    outermost = _outermost(level)
     if not all(np.isfinite(each).all() for each in (truth, mean, sd)):
         raise errors.VariantError("known scores must be numbers; leave out variants without one.")
     if truth.min() < 0 or mean.min() < 0:
@@ -97,7 +94,29 @@ def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> 
     starts = _starts(mean, max(CLASS, outermost), outermost)
     kind = np.searchsorted(starts, mean, side="right")
     ends = [_ends(wrong[kind == k], level) for k in range(len(starts) + 1)]
-    return Widening(floor, spread, starts, *zip(*ends, strict=True))
+    low, high = zip(*ends, strict=True)
+    return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
+
+
+def check(count: int, level: float) -> None:
+    """Refuses a level for which there are too few known scores.
+
+    Raises:
+        VariantError: More are needed, or the level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise errors.VariantError(f"the level of intervals is between 0 and 1; got {level}.")
+    fewest = max(FEWEST, _outermost(level))
+    if count < fewest:
+        raise errors.VariantError(
+            f"{fewest} known scores, one of each variant and target, are needed for intervals of "
+            f"level {level:g}; got {count}."
+        )
+
+
+def _outermost(level: float) -> int:
+    """As many errors as make the rank of `_ends` 1."""
+    return math.ceil(2 / (1 - level) - 1 - 1e-9)
 
 
 def _starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
@@ -130,12 +149,12 @@ def _ends(wrong: NDArray, level: float) -> tuple[float, float]:
 
 
 def save(path: str | Path, widenings: Mapping[str, Widening]) -> None:
-    """Writes widenings by score name as JSON."""
+    """Writes widenings by score name as JSON, each with its level."""
     files.write_json(path, {name: widening._asdict() for name, widening in widenings.items()})
 
 
 def load(path: str | Path) -> dict[str, Widening]:
-    """Reads what `save` wrote.
+    """Reads what `save` wrote; a file that records no level is of level 0.9.
 
     Raises:
         DataError: The file is missing or has another form.
@@ -150,8 +169,42 @@ def load(path: str | Path) -> dict[str, Widening]:
         ) from None
 
 
+def chosen(path: str | None, scores: Sequence[str], *, drawn: bool) -> dict[str, Widening]:
+    """Reads the intervals of some scores; a score without intervals is left out.
+
+    Args:
+        path: What `save` wrote; None for no intervals.
+        scores: Names of the scores.
+        drawn: Scores have draws.
+
+    Raises:
+        VariantError: The file has none of the scores, or has them for scores with draws while these
+            have none, or the other way round.
+        DataError: The file is missing or has another form.
+    """
+    if path is None:
+        return {}
+    widenings = {name: row for name, row in load(path).items() if name in scores}
+    if not widenings:
+        raise errors.VariantError(f"{path}: has no intervals for {', '.join(scores)}.")
+    fitted_to_draws = {row.drawn for row in widenings.values()}
+    if not drawn and True in fitted_to_draws:
+        raise errors.VariantError(
+            f"{path}: these intervals are made of the mean and sd of draws; give draws of 2 or "
+            "more, and a model that has them."
+        )
+    if drawn and False in fitted_to_draws:
+        raise errors.VariantError(
+            f"{path}: these intervals were fitted to scores without draws; score without draws, or "
+            "fit intervals with draws."
+        )
+    return widenings
+
+
 def _parsed(row: Mapping[str, Any]) -> Widening:
     starts, low, high = (tuple(map(float, row[key])) for key in ("starts", "low", "high"))
-    if not len(starts) + 1 == len(low) == len(high):
+    level = float(row.get("level", LEVEL))
+    if not len(starts) + 1 == len(low) == len(high) or not 0 < level < 1:
         raise ValueError
-    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high)
+    drawn = bool(row.get("drawn", True))
+    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high, level, drawn)

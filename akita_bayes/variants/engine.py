@@ -62,7 +62,7 @@ def score_variants(
         variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
         fasta: The genome.
         scores: Names of scores, or one.
-        draws: Draws from the posterior; with more than 1, scores come with intervals.
+        draws: Draws from the posterior; with more than 1, scores come with their spread.
         region: Only records whose POS lies here.
         batch_size: Windows computed at a time.
         **options: Further fields of `Options`.
@@ -81,6 +81,7 @@ def score_variants(
         elif region is not None:
             variants = (row for row in variants if row.lies_in(region))
         engine = Engine(model, genome, chosen, batch_size=batch_size)
+        intervals.warn_of_draws(engine.plain)
         return results.table(engine.score(variants), engine.target_names)
 
 
@@ -108,7 +109,8 @@ class Engine:
         geometry: How maps lie on windows.
         target_names: Names of the scored targets.
         draws: Draws that the posterior gives; 1 for the mean alone.
-        background: Null scores by stratum; without, a draw's null is REF against its other draws.
+        widened: How fitted intervals are made, of every score that has them.
+        background: Null scores by stratum, with which scores are compared; None for no p-values.
     """
 
     def __init__(
@@ -152,8 +154,15 @@ class Engine:
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
         self._group = max(GROUP, 4 * batch)
         self._regions = None if options.roi is None else region_weights(options.roi, genome.sizes)
-        self._widened = {} if options.intervals is None else conformal.load(options.intervals)
         self._check_draws()
+        names = [score.name for score in self._scores]
+        self.widened = conformal.chosen(options.intervals, names, drawn=self.draws > 1)
+
+    @property
+    def plain(self) -> list[str]:
+        """Names of the scores whose draws have quantiles, but that have no fitted intervals."""
+        names = [score.name for score in self._scores if self.draws > 1]
+        return [name for name in names if name not in self.widened]
 
     def starting_at(self, start: int) -> "Engine":
         """The same engine, whose every window begins at one base of the reference."""
@@ -211,20 +220,8 @@ class Engine:
             log.warning("The model has %d of the %d draws asked for.", self.draws, asked)
         if asked and self.draws < 2:
             log.warning(
-                "One draw gives no intervals; give draws of 2 or more, and a model that has a "
-                "posterior, which a run directory holds and a file of weights does not."
-            )
-        if self._widened and self.draws < 2:
-            raise errors.VariantError(
-                f"{self.options.intervals}: these intervals are made of the mean and sd of draws; "
-                "give draws of 2 or more, and a model that has them."
-            )
-        plain = [score.name for score in self._scores if score.name not in self._widened]
-        if self._widened and plain:
-            log.warning(
-                "%s: has no intervals for %s, whose quantiles are those of the draws.",
-                self.options.intervals,
-                ", ".join(plain),
+                "One draw gives no spread of scores; give draws of 2 or more, and a model that "
+                "has a posterior, which a run directory holds and a file of weights does not."
             )
 
     def _row(self, variant: records.Variant) -> _Row:
@@ -244,8 +241,9 @@ class Engine:
         statistics = {
             (score.name, statistic): nothing.copy()
             for score in self._scores
-            for statistic in self._statistics()
+            for statistic in self._statistics(score.name)
         }
+        compared = results.COMPARED if self.background is not None else ()
         return results.Scored(
             group,
             [",".join(variant.flags) for variant in group],
@@ -253,11 +251,14 @@ class Engine:
             [("", -1, -1)] * rows,
             {score.name: nothing.copy() for score in self._scores},
             statistics,
+            {(score.name, key): nothing[:, 0].copy() for score in self._scores for key in compared},
         )
 
-    def _statistics(self) -> tuple[str, ...]:
-        drawn = results.STATISTICS[:-1] if self.draws > 1 else ()
-        return drawn if self.background is None else (*drawn, results.STATISTICS[-1])
+    def _statistics(self, score: str) -> list[str]:
+        drawn = results.OF_DRAWS if self.draws > 1 else ()
+        fitted = results.FITTED if score in self.widened else ()
+        compared = results.COMPARED if self.background is not None else ()
+        return [*drawn, *fitted, *compared]
 
     def _score_group(self, both: list[_Row]) -> results.Scored:
         group = [row.variant for row in both]
@@ -321,22 +322,26 @@ class Engine:
     def _summarise(
         self, scored: results.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
     ) -> None:
-        variant = scored.variants[row]
         for score in self._scores:
-            draws, null = drawn[score.name, False], drawn[score.name, True][1:]
+            draws, noise = drawn[score.name, False], drawn[score.name, True][1:]
+            summary = intervals.summarise(draws, noise)
+            scored.values[score.name][row] = summary.mean
+            statistics = summary._asdict()
+            if score.name in self.widened:
+                ends = self.widened[score.name].interval(summary.mean, summary.sd)
+                statistics |= dict(zip(results.FITTED, ends, strict=True))
             if self.background is not None:
-                chance = self.background.null(variant, score.name)
-                null = null[:0] if chance is None else chance
-                quantile = intervals.exceedance(draws.mean(axis=0, keepdims=True), null)
-                scored.statistics[score.name, "quantile"][row] = quantile
-            scored.values[score.name][row] = draws.mean(axis=0)
-            if self.draws > 1:
-                summary = intervals.summarise(draws, null)
-                if score.name in self._widened:
-                    low, high = self._widened[score.name].interval(summary.mean, summary.sd)
-                    summary = summary._replace(q05=low, q95=high)
-                for statistic in results.STATISTICS[:-1]:
-                    scored.statistics[score.name, statistic][row] = getattr(summary, statistic)
+                null = self.background.null(scored.variants[row], score.name)
+                null = draws[:0] if null is None else null
+                compared = background.rarity(summary.mean, null, signed=score.signed)
+                statistics |= compared._asdict()
+                # One score of all targets, as the annotated variant file gives it.
+                pooled = summary.mean.mean(keepdims=True), null.mean(axis=1, keepdims=True)
+                overall = background.rarity(*pooled, signed=score.signed)
+                for name, value in overall._asdict().items():
+                    scored.overall[score.name, name][row] = value[0]
+            for name in self._statistics(score.name):
+                scored.statistics[score.name, name][row] = statistics[name]
 
     def _matrices(self, vectors: list[NDArray]) -> list[NDArray]:
         """[P] or [P, T] each -> [N, N] or [N, N, T] each, once for those that are one array."""

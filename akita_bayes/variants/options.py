@@ -28,8 +28,8 @@ class Options:
         share_windows: Bases by which an event may lie off the centre so that neighbours share a
             window; 0 centres each to within a bin.
         roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
-        intervals: JSON of `conformal.save`; its scores' q05 and q95 are those intervals. They need
-            2 or more draws.
+        intervals: JSON of `conformal.save`, which gives its scores ci_low and ci_high. Intervals
+            that were fitted to draws need 2 or more of them, others none.
         start: First base of every window, for variants of one neighbourhood; None centres them.
     """
 

@@ -1,6 +1,8 @@
 """Scores of many variants as columns, one row per allele, in shards that add up to the whole."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import h5py
@@ -9,9 +11,49 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from akita_bayes.variants import records
+from akita_bayes.variants import records, scores
 
-STATISTICS = ("sd", "q05", "q95", "mcse", "p_null", "quantile")
+OF_DRAWS = {
+    "sd": "standard deviation of {score} over posterior draws",
+    "mcse": "Monte-Carlo standard error of {score}, sd / sqrt(draws)",
+    "draw_q05": "5 % quantile of {score} over posterior draws, which is not the end of an interval "
+    "for the true effect",
+    "draw_q95": "95 % quantile of {score} over posterior draws, which is not the end of an "
+    "interval for the true effect",
+    "draw_exceeds_noise": "share of pairs in which a draw of {score} exceeds the {score} between "
+    "two draws of the reference, which is not a probability of the effect",
+}
+FITTED = {
+    "ci_low": "lower end of an interval that holds the true {score} of {level:g} % of variants "
+    "like those of known effect that it was fitted to",
+    "ci_high": "upper end of an interval that holds the true {score} of {level:g} % of variants "
+    "like those of known effect that it was fitted to",
+}
+COMPARED = {
+    "p_value": "p-value of {score}, small for an unusual effect: (r + 1) / (N + 1), where r of N "
+    "random variants of the same type, size and GC content have a score that is {extreme}",
+    "quantile": "1 - r / N, with r and N of the p-value of {score}",
+}
+STATISTICS = {**OF_DRAWS, **FITTED, **COMPARED}
+"""Names of the columns beside a score, and the sentence that defines each."""
+
+
+_EXTREME = {False: "as large or larger", True: "as far or farther from their common median"}
+
+
+def describe(score: str, statistic: str, level: float | None = None) -> str:
+    """Returns the sentence that defines a statistic of a score.
+
+    Args:
+        score: Name of the score.
+        statistic: One of STATISTICS.
+        level: Share of true scores that its intervals hold; for those of FITTED.
+    """
+    (named,) = scores.resolve([score])
+    percent = 100 * (level or 0)
+    return STATISTICS[statistic].format(
+        score=score, level=round(percent, 6), extreme=_EXTREME[named.signed]
+    )
 
 
 class Scored(NamedTuple):
@@ -25,6 +67,8 @@ class Scored(NamedTuple):
             for a row without one.
         values: Score name -> [rows, T], NaN where there is a reason.
         statistics: (score name, one of STATISTICS) -> [rows, T].
+        overall: (score name, one of COMPARED) -> [rows], of the mean over targets: a mean of
+            p-values is not a p-value.
     """
 
     variants: list[records.Variant]
@@ -33,6 +77,7 @@ class Scored(NamedTuple):
     window: list[tuple[str, int, int]]
     values: dict[str, NDArray[np.float32]]
     statistics: dict[tuple[str, str], NDArray[np.float32]]
+    overall: Mapping[tuple[str, str], NDArray[np.float32]] = MappingProxyType({})
 
     @property
     def reasons(self) -> list[str]:
@@ -50,6 +95,7 @@ def joined(parts: list[Scored]) -> Scored:
         [window for part in parts for window in part.window],
         {key: np.concatenate([part.values[key] for part in parts]) for key in first.values},
         {key: np.concatenate([part.statistics[key] for part in parts]) for key in first.statistics},
+        {key: np.concatenate([part.overall[key] for part in parts]) for key in first.overall},
     )
 
 
@@ -82,12 +128,13 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
         file["window/span"] = np.array([w[1:] for w in scored.window], np.int64).reshape(-1, 2)
         for key, value in scored.values.items():
             file[f"values/{key}"] = value
-        for (key, statistic), value in scored.statistics.items():
-            file[f"statistics/{key}/{statistic}"] = value
+        for group in ("statistics", "overall"):
+            for (key, statistic), value in getattr(scored, group).items():
+                file[f"{group}/{key}/{statistic}"] = value
 
 
 def load(path: str | Path, identity: str) -> Scored | None:
-    """Reads a shard; None when it is missing, damaged or of other inputs."""
+    """Reads a shard; None when it is missing, damaged, or of other inputs or statistics."""
     try:
         with h5py.File(path, "r") as file:
             if file.attrs["identity"] != identity:
@@ -110,13 +157,20 @@ def _read(file: Any) -> Scored:
     chroms = file["window/chrom"].asstr()[:]
     window = [(str(c), int(a), int(b)) for c, (a, b) in zip(chroms, spans, strict=True)]
     values = {key: column[:] for key, column in file["values"].items()}
-    statistics = {
-        (key, statistic): column[:]
-        for key, group in file.get("statistics", {}).items()
-        for statistic, column in group.items()
-    }
+    statistics, overall = (_statistics(file, group) for group in ("statistics", "overall"))
     flags_ = [str(flag) for flag in file["flags"].asstr()[:]]
-    return Scored(variants, flags_, file["pixels"][:], window, values, statistics)
+    return Scored(variants, flags_, file["pixels"][:], window, values, statistics, overall)
+
+
+def _statistics(file: Any, group: str) -> dict[tuple[str, str], NDArray[np.float32]]:
+    columns = {
+        (key, statistic): column[:]
+        for key, columns in file.get(group, {}).items()
+        for statistic, column in columns.items()
+    }
+    if unknown := {statistic for _, statistic in columns} - set(STATISTICS):
+        raise KeyError(f"statistics of another version: {', '.join(sorted(unknown))}")
+    return columns
 
 
 def _mate(text: str) -> records.Breakend | None:

@@ -22,11 +22,14 @@ class Score(NamedTuple):
         name: As in the outputs.
         function: `(ref, alt, mask, **needs) -> [T]` on maps [N, N, T] and a mask [N, N].
         needs: Names of further arguments, of `site` and `weights`.
+        signed: True when scores below 0 occur and are as unusual as those above; else 0 is "equal"
+            and large is unusual.
     """
 
     name: str
     function: Callable[..., NDArray]
     needs: tuple[str, ...] = ()
+    signed: bool = False
 
     @property
     def width(self) -> int:
@@ -42,7 +45,7 @@ class Score(NamedTuple):
 
 _TABLE = (
     Score("SCD", pixels.scd),
-    Score("SSD", pixels.ssd),
+    Score("SSD", pixels.ssd, signed=True),
     Score("MSE", pixels.mse),
     Score("PEARSON", pixels.pearson),
     Score("SPEARMAN", pixels.spearman),

@@ -20,7 +20,7 @@ import akita_bayes
 from akita_bayes import errors, files, regions
 from akita_bayes import spec as specs
 from akita_bayes.data.genome import Genome
-from akita_bayes.variants import background, engine, records, results, writers
+from akita_bayes.variants import background, engine, intervals, records, results, writers
 from akita_bayes.variants.options import Options
 
 log = logging.getLogger(__name__)
@@ -115,12 +115,15 @@ def score_file(
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
         scorer = engine.Engine(model, genome, options, batch_size=batch_size)
+        intervals.warn_of_draws(scorer.plain)
         names = _chosen(targets, scorer)
         rows = list(records.read(variants, genome, region=region))
         if not rows:
             log.warning("%s: holds no record to score; the outputs have no rows.", variants)
         about = provenance(model, fasta, options)
         identity = _identity(about, variants, region, null)
+        if options.draws or null or options.intervals:
+            identity["statistics"] = list(results.STATISTICS)
         size = _begin(out_dir, identity, part_size(len(rows), shard.shards))
         key = _digest(identity)
         advance(0, total=len(rows))
@@ -148,9 +151,11 @@ def score_file(
     whole = results.joined(parts) if parts else scorer.score([])
     complete = len(parts) == len(found)
     if complete:
-        writers.write_h5(out_dir / "scd.h5", whole, names, about)
+        levels = {name: widening.level for name, widening in scorer.widened.items()}
+        attributes = about | ({"interval_levels": levels} if levels else {})
+        writers.write_h5(out_dir / "scd.h5", whole, names, attributes)
         writers.write_table(out_dir / "scores.tsv", whole, names)
-        writers.write_vcf(annotated, variants, whole, about)
+        writers.write_vcf(annotated, variants, whole, attributes)
     return _summary(rows, whole, complete)
 
 

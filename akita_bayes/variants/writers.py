@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ from akita_bayes.variants import scores as named_scores
 
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
-_ORDER = ("", *results.STATISTICS)
 _TBI_BASES = 2**29  # that a chromosome may have in a .tbi index
 
 
@@ -33,10 +32,11 @@ def write_h5(
     """Writes `scd.h5`: Basenji's `snp`, `chr`, `pos`, `ref`, targets and scores, and more.
 
     Further datasets: `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
-    (compared, lost, gained), and `<score>_<statistic>`. Scores are float32 [rows, T], NaN where
-    there is a reason. `pos` counts from 1, as in the variant file; `end` is the last base replaced.
-    `snp`, `ref` and `alt` are of variable length, unlike Basenji's, since one row of a fixed length
-    takes as much as the longest allele, which may be megabases; h5py reads both as bytes.
+    (compared, lost, gained), and `<score>_<statistic>`, which `results.STATISTICS` defines. Scores
+    are float32 [rows, T], NaN where there is a reason. `pos` counts from 1, as in the variant file;
+    `end` is the last base replaced. `snp`, `ref` and `alt` are of variable length, unlike
+    Basenji's, since one row of a fixed length takes as much as the longest allele, which may be
+    megabases; h5py reads both as bytes.
 
     Args:
         path: File name.
@@ -109,7 +109,7 @@ def write_vcf(
     rows: dict[int, list[int]] = {}
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
-    columns = _columns(scored)
+    columns = _columns(scored, attributes.get("interval_levels", {}))
     places: list[tuple[str, int, int]] = []
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
@@ -133,19 +133,26 @@ def write_vcf(
         _index(str(path), places)
 
 
-def _columns(scored: results.Scored) -> dict[str, tuple[str, np.ndarray]]:
+def _columns(
+    scored: results.Scored, levels: Mapping[str, float]
+) -> dict[str, tuple[str, np.ndarray]]:
     """INFO key -> (description, value of every row)."""
-    found = {}
+    columns = {}
     for key, value in scored.values.items():
         formula = named_scores.describe(key)
-        for statistic in _ORDER:
-            if statistic and (key, statistic) not in scored.statistics:
+        columns[f"{PREFIX}{key}"] = (f"{formula}, mean over targets", value.mean(axis=1))
+        for statistic in results.STATISTICS:
+            if (key, statistic) not in scored.statistics:
                 continue
-            column = scored.statistics[key, statistic] if statistic else value
-            name = f"{PREFIX}{key}" + (f"_{statistic.upper()}" if statistic else "")
-            about = f"{statistic} of {key}" if statistic else formula
-            found[name] = (f"{about}, mean over targets", column.mean(axis=1))
-    return found
+            about = results.describe(key, statistic, levels.get(key))
+            overall = scored.overall.get((key, statistic))
+            if overall is None:
+                about = f"{about}; mean over targets"
+                overall = scored.statistics[key, statistic].mean(axis=1)
+            else:
+                about = f"{about}; of the mean over targets"
+            columns[f"{PREFIX}{key}_{statistic.upper()}"] = (about, overall)
+    return columns
 
 
 def _head(

@@ -5,12 +5,14 @@ import re
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 import akita_bayes as ab
-from akita_bayes.cli import akita_demo
+from akita_bayes.cli import akita_calibrate, akita_demo, akita_scd
 from akita_bayes.data import dataset
+from akita_bayes.variants import conformal
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,75 @@ def test_figures_are_drawn(demo):
         # maps hold red and blue, not an empty page
         assert ((pixels[..., 0] > pixels[..., 2] + 0.3).mean()) > 0.005
         assert ((pixels[..., 2] > pixels[..., 0] + 0.3).mean()) > 0.005
+
+
+def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
+    rows = pd.read_csv(demo / "variants" / "effects.tsv", sep="\t")
+    scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
+    assert len(rows) == 2 * len(scored) == 32
+    assert set(rows["target"]) == {"alpha", "beta"}
+    for target, group in rows.groupby("target"):
+        for column, name in (
+            ("score", "SCD"),
+            ("ci_low", "SCD_ci_low"),
+            ("p_value", "SCD_p_value"),
+        ):
+            np.testing.assert_allclose(group[column], scored[f"{name}:{target}"], rtol=1e-4)
+    assert (rows["ci_low"] <= rows["score"]).all()
+    assert (rows["score"] <= rows["ci_high"]).all()
+    steps = rows["p_value"] * (akita_demo._NULL + 1)
+    np.testing.assert_allclose(steps, steps.round(), atol=1e-3)
+    neutral = rows["kind"].str.startswith("neutral")
+    assert rows["truth"][neutral].max() < 0.5 < rows["truth"][~neutral].median()
+    fitted = json.loads((demo / "calibration" / "variant_intervals.json").read_text())
+    assert list(fitted) == ["SCD"]
+    assert fitted["SCD"]["level"] == 0.9
+
+
+def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys):
+    """What `akita_calibrate.py --variants` writes is what `akita_scd.py` then applies."""
+    run, data = str(demo / "run"), str(demo / "data")
+    more = ["--variants", "3", "--stats", "SCD,MSE", "--level", "0.8", "--draws", "4"]
+    assert akita_calibrate.main([run, data, "-o", str(tmp_path / "fit"), *more]) == 0
+    said = capsys.readouterr().out
+    assert "inside their 80 % interval" in said
+    rows = pd.read_csv(tmp_path / "fit" / "variant_intervals.tsv", sep="\t")
+    assert len(rows) == 24 * 2 * 2
+    inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    shares = inside.groupby(rows["name"]).mean()
+    (shown,) = re.findall(r"│ all +│ +24 +│ (0\.\d{3}|1\.000) +│ (0\.\d{3}|1\.000) ", said)
+    np.testing.assert_allclose([float(x) for x in shown], shares[["SCD", "MSE"]], atol=6e-4)
+
+    path = tmp_path / "fit" / "variant_intervals.json"
+    widenings = conformal.load(path)
+    assert {name: row.level for name, row in widenings.items()} == {"SCD": 0.8, "MSE": 0.8}
+    drawn = ["--draws", "4"] if widenings["SCD"].drawn else []
+    arguments = [*(str(demo / "run" / "params.json"), run, str(demo / "data" / "variants.vcf"))]
+    arguments += ["-f", str(demo / "data" / "genome.fa"), "-o", str(tmp_path / "scd")]
+    assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *drawn]) == 0
+    table = pd.read_csv(tmp_path / "scd" / "scores.tsv", sep="\t")
+    sd = table["MSE_sd:0"] if drawn else np.zeros(len(table))
+    low, high = widenings["MSE"].interval(table["MSE:0"].to_numpy(), np.asarray(sd))
+    np.testing.assert_allclose(table["MSE_ci_low:0"], low, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(table["MSE_ci_high:0"], high, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--stats", "SSD"],
+            "SSD: has values below 0, and only scores of 0 or more have intervals",
+        ),
+        (["--level", "1"], "the level of intervals is between 0 and 1; got 1.0"),
+        (["--split", "valid"], 'intervals fitted on "valid" cannot be judged on it'),
+    ],
+)
+def test_refuses_variants_that_cannot_calibrate(demo, tmp_path, capsys, options, message):
+    arguments = [str(demo / "run"), str(demo / "data"), "-o", str(tmp_path / "fit")]
+    assert akita_calibrate.main([*arguments, "--variants", "2", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "fit").exists()
 
 
 def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):

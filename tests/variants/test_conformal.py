@@ -104,7 +104,7 @@ def test_equal_predictions_are_of_one_class(groups, starts):
 def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
     """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
     conformal.fit(*(each[:fewest, 0] for each in world(fewest, 0)), level=level)
-    with pytest.raises(errors.VariantError, match=f"{fewest} known variants"):
+    with pytest.raises(errors.VariantError, match=f"{fewest} known scores"):
         conformal.fit(*(each[: fewest - 1, 0] for each in world(fewest, 0)), level=level)
 
 
@@ -115,14 +115,25 @@ def test_every_class_has_as_many_variants_as_its_level_needs():
 
 
 def test_survives_writing_and_reading(tmp_path):
-    widening = conformal.fit(*world(100, 0))
-    conformal.save(tmp_path / "i.json", {"SCD": widening})
-    assert conformal.load(tmp_path / "i.json") == {"SCD": widening}
+    widening = conformal.fit(*world(100, 0), level=0.8)
+    truth, mean, sd = world(100, 0)
+    plain = conformal.fit(truth, mean, 0 * sd)
+    conformal.save(tmp_path / "i.json", {"SCD": widening, "MSE": plain})
+    assert conformal.load(tmp_path / "i.json") == {"SCD": widening, "MSE": plain}
+    assert (widening.level, widening.drawn) == (0.8, True)
+    assert (plain.level, plain.drawn) == (0.9, False)
+
+
+def test_a_file_that_records_no_level_is_of_level_90(tmp_path):
+    old = {"floor": 1.0, "spread": 1.0, "starts": [], "low": [-1], "high": [1]}
+    (tmp_path / "i.json").write_text(json.dumps({"SCD": old}))
+    widening = conformal.load(tmp_path / "i.json")["SCD"]
+    assert (widening.level, widening.drawn) == (0.9, True)
 
 
 def test_refuses_what_teaches_nothing(tmp_path):
     truth, mean, sd = world(9, 0)
-    with pytest.raises(errors.VariantError, match="20 known variants"):
+    with pytest.raises(errors.VariantError, match="20 known scores"):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
@@ -138,7 +149,13 @@ def test_refuses_what_teaches_nothing(tmp_path):
     with pytest.raises(errors.AkitaBayesError, match=r"none\.json: no such file"):
         conformal.load(tmp_path / "none.json")
     whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}
-    for wrong in ({"floor": 1}, whole | {"low": [-1]}, whole | {"high": "x"}):
+    for wrong in (
+        {"floor": 1},
+        whole | {"low": [-1]},
+        whole | {"high": "x"},
+        whole | {"level": 90},
+        whole | {"level": None},
+    ):
         (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))
         with pytest.raises(errors.DataError, match="no intervals"):
             conformal.load(tmp_path / "x.json")

@@ -202,7 +202,7 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
     for target in range(2):
         sd, mcse = table[f"SCD_sd:{target}"], table[f"SCD_mcse:{target}"]
         np.testing.assert_allclose(mcse, sd / np.sqrt(40), rtol=1e-5)
-        low, mean, high = (table[f"SCD{s}:{target}"] for s in ("_q05", "", "_q95"))
+        low, mean, high = (table[f"SCD{s}:{target}"] for s in ("_draw_q05", "", "_draw_q95"))
         assert (low < mean).all()
         assert (mean < high).all()
     with genome.Genome(long_genome) as opened:
@@ -216,10 +216,12 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
     same = np.std([np.linalg.norm(b - a) for a, b in zip(refs, alts, strict=True)])
     apart = np.mean([np.linalg.norm(b - a) for a, b in zip(refs[:-1], alts[1:], strict=True)])
     assert same < apart / 3
-    assert table["SCD_p_null:0"][0] < 0.2
+    assert table["SCD_draw_exceeds_noise:0"][0] < 0.2
 
 
-def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf, tmp_path, caplog):
+def test_fitted_intervals_stand_beside_quantiles(
+    latent_model, long_genome, write_vcf, tmp_path, caplog
+):
     path = write_vcf(line(1000), header=HEADER)
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
     conformal.save(tmp_path / "i.json", {"SCD": widening})
@@ -227,10 +229,17 @@ def test_fitted_intervals_replace_quantiles(latent_model, long_genome, write_vcf
     plain = score(latent_model, path, long_genome, **options)
     table = score(latent_model, path, long_genome, intervals=str(tmp_path / "i.json"), **options)
     low, high = widening.interval(plain["SCD:0"], plain["SCD_sd:0"])
-    np.testing.assert_allclose(table["SCD_q05:0"], low, rtol=1e-5)
-    np.testing.assert_allclose(table["SCD_q95:0"], high, rtol=1e-5)
-    np.testing.assert_array_equal(table["SSD_q05:0"], plain["SSD_q05:0"])
-    assert "has no intervals for SSD, whose quantiles are those of the draws" in caplog.text
+    np.testing.assert_allclose(table["SCD_ci_low:0"], low, rtol=1e-5)
+    np.testing.assert_allclose(table["SCD_ci_high:0"], high, rtol=1e-5)
+    assert [name for name in table if "_ci_" in name] == [
+        f"SCD_ci_{end}:{target}" for target in (0, 1) for end in ("low", "high")
+    ]
+    pd.testing.assert_frame_equal(table[list(plain)], plain)
+    told = [row.getMessage() for row in caplog.records if "quantiles of draws" in row.getMessage()]
+    assert [text.split(" say how far")[0] for text in told] == [
+        "quantiles of draws are not intervals for the true effect: draws of SCD, SSD",
+        "quantiles of draws are not intervals for the true effect: draws of SSD",
+    ]
 
 
 def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp_path, caplog):
@@ -242,6 +251,13 @@ def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp
             with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
                 engine.Engine(model, opened, Options(draws=draws, intervals=given))
         engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
+        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(drawn=False)})
+        scorer = engine.Engine(small_model, opened, Options(intervals=given))
+        assert {name: row.level for name, row in scorer.widened.items()} == {"SCD": 0.9}
+        with pytest.raises(errors.VariantError, match="were fitted to scores without draws"):
+            engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
+        with pytest.raises(errors.VariantError, match=r"i\.json: has no intervals for SSD, MSE\."):
+            engine.Engine(small_model, opened, Options(scores=("SSD", "MSE"), intervals=given))
     assert "has 1 of the 8 draws" in caplog.text
 
 

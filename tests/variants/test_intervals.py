@@ -9,10 +9,10 @@ def test_summary_of_a_known_sample():
     made = intervals.summarise(draws)
     np.testing.assert_allclose(made.mean, [1, -2], atol=0.15)
     np.testing.assert_allclose(made.sd, [0.5, 2], rtol=0.05)
-    np.testing.assert_allclose(made.q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
-    np.testing.assert_allclose(made.q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
-    assert made.p_null.shape == (2,)
-    assert np.isnan(made.p_null).all()
+    np.testing.assert_allclose(made.draw_q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
+    np.testing.assert_allclose(made.draw_q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
+    assert made.draw_exceeds_noise.shape == (2,)
+    assert np.isnan(made.draw_exceeds_noise).all()
 
 
 def test_the_stated_monte_carlo_error_is_the_real_one():
@@ -42,7 +42,7 @@ def test_one_draw_has_a_mean_but_no_spread():
     made = intervals.summarise(np.array([[0.7, 0.1]]), np.zeros((3, 2)))
     np.testing.assert_allclose(made.mean, [0.7, 0.1])
     assert np.isnan(made.sd).all()
-    np.testing.assert_array_equal(made.p_null, [1, 1])
+    np.testing.assert_array_equal(made.draw_exceeds_noise, [1, 1])
 
 
 def test_two_draws_have_a_spread():
@@ -59,3 +59,15 @@ def test_a_score_that_some_draws_lack_is_compared_with_nothing():
 
 def test_a_background_without_samples_says_nothing():
     assert np.isnan(intervals.exceedance(np.ones((3, 1)), np.zeros((0, 1)))).all()
+
+
+def test_says_once_which_scores_have_quantiles_of_draws_only(caplog):
+    intervals.warn_of_draws(["SCD", "MSE"])
+    intervals.warn_of_draws([])
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning == (
+        "quantiles of draws are not intervals for the true effect: draws of SCD, MSE say how far "
+        "the posterior disagrees with itself, which is usually less than how wrong it is; fit "
+        "intervals for scores of 0 or more with `akita_calibrate.py RUN DATA --variants N` and "
+        "give them as --intervals."
+    )

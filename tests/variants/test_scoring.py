@@ -322,10 +322,10 @@ def test_chromosomes_of_other_names_are_told(small_model, write_vcf, long_genome
     assert "reading 1 as chr1, and 1 more alike." in caplog.text
 
 
-def test_one_draw_is_said_to_give_no_intervals(small_model, vcf, long_genome, tmp_path, caplog):
+def test_one_draw_is_said_to_give_no_spread(small_model, vcf, long_genome, tmp_path, caplog):
     run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",), draws=4))
     assert "The model has 1 of the 4 draws asked for." in caplog.text
-    assert "One draw gives no intervals; give draws of 2 or more" in caplog.text
+    assert "One draw gives no spread of scores; give draws of 2 or more" in caplog.text
 
 
 @pytest.mark.parametrize(("text", "shard"), [("1/4", (0, 4)), ("4/4", (3, 4))])
@@ -337,19 +337,6 @@ def test_reads_shards(text, shard):
 def test_refuses_wrong_shards(text):
     with pytest.raises(errors.VariantError, match="write i/n"):
         scoring.parse_shard(text)
-
-
-def test_intervals_and_backgrounds_become_columns(latent_model, vcf, long_genome, tmp_path):
-    options = Options(scores=("SCD",), draws=4)
-    run(latent_model, vcf, long_genome, tmp_path, options=options, null=6)
-    held, _ = contents(tmp_path / "scd.h5")
-    scored = held["reason"] == b""
-    for name in ("sd", "q05", "q95", "mcse", "p_null", "quantile"):
-        assert np.isfinite(held[f"SCD_{name}"][scored]).all(), name
-        assert np.isnan(held[f"SCD_{name}"][~scored]).all(), name
-    assert ((held["SCD_quantile"][scored] >= 0) & (held["SCD_quantile"][scored] <= 1)).all()
-    with pysam.VariantFile(str(tmp_path / "toy.scored.vcf")) as file:
-        assert {"AKITA_SCD_SD", "AKITA_SCD_Q05", "AKITA_SCD_QUANTILE"} <= set(file.header.info)
 
 
 def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, monkeypatch):
