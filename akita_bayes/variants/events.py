@@ -6,6 +6,7 @@ Records of one junction are recognised by MATEID or PARID, or by their bases; th
 an inversion by an EVENT that names just these two, or by their bases (`inversions`).
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,13 +89,14 @@ def recognised(breakends: Iterable[Breakend], genome: Any) -> dict[Key, "records
     """
     listed = [breakend for breakend in breakends if not breakend.row.reason]
     told = _told(listed, genome)
-    events, remarks = _named(listed, told, genome)
+    room = functools.cache(functools.partial(junctions.room, genome=genome))
+    events, remarks = _named(listed, told, room)
     free = [i for i in range(len(told)) if i not in events and i not in remarks]
     for number in free:
         if (event := _single(told[number].junction)) is not None:
             events[number] = event
     ends = [i for i in free if told[i].junction.form in (junctions.LEFT, junctions.RIGHT)]
-    pairs, ambiguous = _inversions(ends, told, genome)
+    pairs, ambiguous = _inversions(ends, told, room)
     events |= pairs
     for number in set(ends) - set(pairs):
         remarks[number] = AMBIGUOUS if number in ambiguous else UNPAIRED
@@ -190,7 +192,7 @@ def _single(junction: Junction) -> _Event | None:
 
 
 def _named(
-    listed: Sequence[Breakend], told: Sequence[_Told], genome: Any
+    listed: Sequence[Breakend], told: Sequence[_Told], room: inversions.Room
 ) -> tuple[dict[int, _Event], dict[int, str]]:
     """Returns events and remarks of the junctions that share an EVENT with others.
 
@@ -208,30 +210,32 @@ def _named(
             continue
         pairs: dict[int, _Event] = {}
         if name not in elsewhere and len(numbers) == 2:
-            pairs = _inversion(numbers, told, genome)
-        pairs = pairs or _inversions(numbers, told, genome)[0]
+            pairs = _inversion(numbers, told, room)
+        pairs = pairs or _inversions(numbers, told, room)[0]
         events |= pairs
         remarks |= {number: COMPLEX for number in numbers if number not in events}
     return events, {number: remark for number, remark in remarks.items() if number not in events}
 
 
-def _inversion(numbers: Sequence[int], told: Sequence[_Told], genome: Any) -> dict[int, _Event]:
+def _inversion(
+    numbers: Sequence[int], told: Sequence[_Told], room: inversions.Room
+) -> dict[int, _Event]:
     """Returns the inversion of two junctions by number, wherever they lie; nothing if none."""
     left, right = sorted((told[number].junction for number in numbers), key=lambda end: end.form)
     if (left.form, right.form) != (junctions.LEFT, junctions.RIGHT):
         return {}
-    fitted = inversions.fitted(left, right, genome)
+    fitted = inversions.fitted(left, right, room)
     if fitted is None:
         return {}
     return dict.fromkeys(numbers, _Event("INV", fitted.start, fitted.end, "", fitted.inversion))
 
 
 def _inversions(
-    numbers: Sequence[int], told: Sequence[_Told], genome: Any
+    numbers: Sequence[int], told: Sequence[_Told], room: inversions.Room
 ) -> tuple[dict[int, _Event], set[int]]:
     """Returns inversions among junctions by their bases, and the ends that fit several others."""
-    pairs, ambiguous = inversions.paired([told[number].junction for number in numbers], genome)
+    pairs, ambiguous = inversions.paired([told[number].junction for number in numbers], room)
     events: dict[int, _Event] = {}
     for pair in pairs:
-        events |= _inversion([numbers[position] for position in pair], told, genome)
+        events |= _inversion([numbers[position] for position in pair], told, room)
     return events, {numbers[position] for position in ambiguous}

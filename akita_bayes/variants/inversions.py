@@ -8,8 +8,10 @@ between are lost; where it lies before, they are there twice.
 """
 
 import bisect
+import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from akita_bayes.variants import junctions
 from akita_bayes.variants.junctions import Junction
@@ -53,10 +55,19 @@ class Fitted(NamedTuple):
     inversion: Inversion | None = None
 
 
-def fitted(left: Junction, right: Junction, genome: Any) -> Fitted | None:
-    """Returns the inversion of two ends; None where they cannot lie on one chromosome."""
+Room = Callable[[Junction], tuple[int, int]]
+
+
+def fitted(left: Junction, right: Junction, room: Room) -> Fitted | None:
+    """Returns the inversion of two ends; None where they cannot lie on one chromosome.
+
+    Args:
+        left: Joins what lies left of the inversion to its last base.
+        right: Joins its first base to what lies right of it.
+        room: Returns by how many bases a junction can move left and right.
+    """
     before, after = left.letters, right.letters
-    shift = _exact_shift(left, right, genome)
+    shift = _exact_shift(left, right, room)
     if shift is not None:
         start, end = left.low + shift + 1, left.high - shift + 1
         return Fitted(start, end, Inversion(start, end, before, after) if before or after else None)
@@ -66,7 +77,7 @@ def fitted(left: Junction, right: Junction, genome: Any) -> Fitted | None:
     return Fitted(start, end, Inversion(right.low, left.high + 1, before, after))
 
 
-def _exact_shift(left: Junction, right: Junction, genome: Any) -> int | None:
+def _exact_shift(left: Junction, right: Junction, room: Room) -> int | None:
     """Returns by how far the left end moves right so that both ends fit exactly; None if never.
 
     The left end may move by k, the right end by j, each within its homology; they fit exactly when
@@ -77,8 +88,7 @@ def _exact_shift(left: Junction, right: Junction, genome: Any) -> int | None:
         return None
     shift = 0
     if gap:
-        back, ahead = junctions.room(left, genome)
-        back_right, ahead_right = junctions.room(right, genome)
+        (back, ahead), (back_right, ahead_right) = room(left), room(right)
         least, most = max(-back, gap - back_right), min(ahead, gap + ahead_right)
         if least > most:
             return None
@@ -86,7 +96,7 @@ def _exact_shift(left: Junction, right: Junction, genome: Any) -> int | None:
     return shift if left.low + shift < left.high - shift else None
 
 
-def paired(ends: Sequence[Junction], genome: Any) -> tuple[list[tuple[int, int]], set[int]]:
+def paired(ends: Sequence[Junction], room: Room) -> tuple[list[tuple[int, int]], set[int]]:
     """Finds the pairs of ends that are an inversion each, by their bases.
 
     Ends that fit exactly come first, then those that fit within TOLERANCE and SHARE. Two ends are
@@ -94,7 +104,7 @@ def paired(ends: Sequence[Junction], genome: Any) -> tuple[list[tuple[int, int]]
 
     Args:
         ends: Junctions; those that are not the end of an inversion are left out.
-        genome: Reads letters.
+        room: Returns by how many bases a junction can move left and right.
 
     Returns:
         Pairs (left, right) of positions in `ends`, and the positions of ends that fit several.
@@ -102,78 +112,94 @@ def paired(ends: Sequence[Junction], genome: Any) -> tuple[list[tuple[int, int]]
     pairs: list[tuple[int, int]] = []
     fits: dict[int, list[int]] = {}
     taken: set[int] = set()
-
-    def exact(left: Junction, right: Junction) -> bool:
-        return _exact_shift(left, right, genome) is not None
-
-    for look, fit in ((_Index.same_middle, exact), (_Index.nearby, _close)):
+    for partners in (functools.partial(_exact_partners, room=room), _near_partners):
         left, right = (
             [i for i, end in enumerate(ends) if end.form == form and i not in taken]
             for form in (junctions.LEFT, junctions.RIGHT)
         )
-        fits = _fits(ends, left, right, look, fit)
+        # Two partners are enough to know that an end is ambiguous.
+        fits = {
+            number: list(itertools.islice(others, 2))
+            for numbers, candidates in ((left, right), (right, left))
+            for number, others in partners(ends, numbers, candidates)
+        }
         for first in left:
-            others = fits.get(first, [])
-            if len(others) == 1 and fits.get(others[0]) == [first]:
+            others = fits[first]
+            if len(others) == 1 and fits[others[0]] == [first]:
                 pairs.append((first, others[0]))
                 taken |= {first, others[0]}
-    return pairs, set(fits) - taken
+    return pairs, {number for number, others in fits.items() if others} - taken
 
 
-def _close(left: Junction, right: Junction) -> bool:
-    """Tells whether an inversion may lose or double as many bases at its ends."""
-    limit = min(TOLERANCE, int((left.high + 1 - right.low) * SHARE))
-    return max(abs(right.low - left.low - 1), abs(right.high - left.high - 1)) <= limit
+Partners = Iterator[tuple[int, Iterator[int]]]
 
 
-class _Index:
-    """Ends of one form by where they lie, so that no end is compared with all others."""
+def _exact_partners(
+    ends: Sequence[Junction], numbers: Sequence[int], candidates: Sequence[int], *, room: Room
+) -> Partners:
+    """Yields ends with those that fit them exactly.
 
-    def __init__(self, ends: Sequence[Junction], numbers: Sequence[int]) -> None:
-        self._middles: dict[tuple[str, int], list[int]] = {}
-        self._lows: dict[str, dict[int, list[tuple[int, int]]]] = {}
-        for number in numbers:
-            end = ends[number]
-            self._middles.setdefault((end.chrom, end.low + end.high), []).append(number)
-            places = self._lows.setdefault(end.chrom, {})
-            places.setdefault(end.low, []).append((end.high, number))
-        for places in self._lows.values():
-            for highs in places.values():
-                highs.sort()
-        self._sorted = {chrom: sorted(places) for chrom, places in self._lows.items()}
+    Homology moves both bases of an end, but not their middle, by which candidates are looked up.
+    """
+    middles: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for number in candidates:
+        end = ends[number]
+        middles.setdefault((end.chrom, end.low + end.high), []).append((end.low, number))
+    for places in middles.values():
+        places.sort()
 
-    def same_middle(self, end: Junction, step: int) -> Iterator[int]:
-        """Yields the ends that may fit exactly: homology moves both bases, but not their middle."""
-        yield from self._middles.get((end.chrom, end.low + end.high + 2 * step), ())
+    def fitting(number: int) -> Iterator[int]:
+        end = ends[number]
+        leftmost = end.form == junctions.LEFT
+        step = 1 if leftmost else -1
+        places = middles.get((end.chrom, end.low + end.high + 2 * step), [])
+        for other in _within(places, end.low + step, TOLERANCE):
+            left, right = (number, other) if leftmost else (other, number)
+            if _exact_shift(ends[left], ends[right], room) is not None:
+                yield other
 
-    def nearby(self, end: Junction, step: int) -> Iterator[int]:
-        """Yields the ends whose bases both lie within the tolerance of their places."""
-        lows, low, high = self._sorted.get(end.chrom, []), end.low + step, end.high + step
-        begin = bisect.bisect_left(lows, low - TOLERANCE)
-        for other in lows[begin : bisect.bisect_right(lows, low + TOLERANCE)]:
-            highs = self._lows[end.chrom][other]
-            for other_high, number in highs[bisect.bisect_left(highs, (high - TOLERANCE, -1)) :]:
-                if other_high > high + TOLERANCE:
-                    break
-                yield number
+    for number in numbers:
+        yield number, fitting(number)
 
 
-def _fits(
-    ends: Sequence[Junction],
-    left: Sequence[int],
-    right: Sequence[int],
-    look: Callable[[_Index, Junction, int], Iterator[int]],
-    fit: Callable[[Junction, Junction], bool],
-) -> dict[int, list[int]]:
-    """Returns the partners of ends; two are enough to know that an end is ambiguous."""
-    fits: dict[int, list[int]] = {}
-    for numbers, others, step in ((left, right, 1), (right, left, -1)):
-        index = _Index(ends, others)
-        for number in numbers:
-            for other in look(index, ends[number], step):
-                first, second = (number, other) if step > 0 else (other, number)
-                if fit(ends[first], ends[second]):
-                    fits.setdefault(number, []).append(other)
-                    if len(fits[number]) == 2:
-                        break
-    return fits
+def _near_partners(
+    ends: Sequence[Junction], numbers: Sequence[int], candidates: Sequence[int]
+) -> Partners:
+    """Yields ends with those that lose or double few enough bases beside them.
+
+    Candidates are looked up by their base at the inverted piece, c of a right and b of a left end:
+    with a base of the end itself it says how long the piece is, hence how few are enough.
+    """
+    inner: dict[str, dict[int, list[tuple[int, int]]]] = {}
+    for number in candidates:
+        end = ends[number]
+        base, far = (end.high, end.low) if end.form == junctions.LEFT else (end.low, end.high)
+        inner.setdefault(end.chrom, {}).setdefault(base, []).append((far, number))
+    for places in inner.values():
+        for fars in places.values():
+            fars.sort()
+    bases = {chrom: sorted(places) for chrom, places in inner.items()}
+
+    def fitting(number: int) -> Iterator[int]:
+        chrom, form, low, high, _ = ends[number]
+        left = form == junctions.LEFT
+        beside, far = (low + 1, high + 1) if left else (high - 1, low - 1)
+        every = bases.get(chrom, [])
+        first = bisect.bisect_left(every, beside - TOLERANCE)
+        for base in every[first : bisect.bisect_right(every, beside + TOLERANCE)]:
+            turned = high + 1 - base if left else base + 1 - low
+            limit = min(TOLERANCE, int(turned * SHARE))
+            if abs(base - beside) <= limit:
+                yield from _within(inner[chrom][base], far, limit)
+
+    for number in numbers:
+        yield number, fitting(number)
+
+
+def _within(places: Sequence[tuple[int, int]], base: int, limit: int) -> Iterator[int]:
+    """Yields the numbers whose base, by which they are sorted, is at most `limit` away."""
+    first = bisect.bisect_left(places, (base - limit, -1))
+    for other, number in itertools.islice(places, first, None):
+        if other > base + limit:
+            return
+        yield number

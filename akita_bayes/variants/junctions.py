@@ -93,7 +93,7 @@ def _bases(
 
 def canonical(junction: Junction, genome: Any) -> Junction:
     """Returns the same junction with its lower base as far left as the letters allow."""
-    return junction.moved(-room(junction, genome)[0])
+    return junction.moved(0 if junction.letters else -_alike(junction, genome, right=False))
 
 
 def room(junction: Junction, genome: Any) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """Windows with unknown bases: what a model was never trained on in such amounts."""
 
+import functools
+
 import numpy as np
 
 from akita_bayes import dna
@@ -8,7 +10,8 @@ from akita_bayes.variants import alleles, windows
 
 SHARE = 0.05  # of a window's bases; windows with more are flagged
 FLAG = "unknown_bases"
-_BLOCK = 16_384  # bases counted together and remembered, so that overlapping windows share them
+_BLOCK = 4_096  # bases counted together and remembered, so that overlapping windows share them
+_STRETCHES = 256  # remembered whole, as the reference of neighbours
 
 
 class UnknownBases:
@@ -21,6 +24,7 @@ class UnknownBases:
     def __init__(self, genome: Genome) -> None:
         self._genome = genome
         self._blocks: dict[tuple[str, int], int] = {}
+        self._stretch = functools.lru_cache(_STRETCHES)(self._count_stretch)
 
     def holds_many(self, pair: windows.Pair) -> bool:
         """Tells whether more than SHARE of a window's bases are not A, C, G or T."""
@@ -38,7 +42,9 @@ class UnknownBases:
     def _in_segment(self, segment: alleles.Segment) -> int:
         if segment.letters:
             return _unknown(segment.letters)
-        chrom, start, end = segment.chrom, segment.start, segment.start + segment.length
+        return self._stretch(segment.chrom, segment.start, segment.start + segment.length)
+
+    def _count_stretch(self, chrom: str, start: int, end: int) -> int:
         first, last = -(-start // _BLOCK), end // _BLOCK  # whole blocks
         if first >= last:
             return self._between(chrom, start, end)

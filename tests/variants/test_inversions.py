@@ -1,11 +1,13 @@
 """Pairs of inversion ends, against counting by hand and all pairs compared with all."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from akita_bayes import dna
 from akita_bayes.data import genome
-from akita_bayes.variants import inversions
+from akita_bayes.variants import inversions, junctions
 from akita_bayes.variants.inversions import Fitted, Inversion
 from akita_bayes.variants.junctions import Junction
 
@@ -21,6 +23,10 @@ def opened(tmp_path_factory):
     genome.write_fasta(path, {"chr1": MIRRORED})
     with genome.Genome(path) as fasta:
         yield fasta
+
+
+def room_in(opened):
+    return functools.partial(junctions.room, genome=opened)
 
 
 def left(a, b, letters=""):
@@ -52,11 +58,14 @@ def right(c, d, letters=""):
     ],
 )
 def test_two_ends_make_an_inversion(opened, first, second, expected):
-    assert inversions.fitted(first, second, opened) == expected
+    assert inversions.fitted(first, second, room_in(opened)) == expected
 
 
 def test_ends_of_two_chromosomes_make_none(opened):
-    assert inversions.fitted(left(9, 20)._replace(chrom="chr2"), right(10, 21), opened) is None
+    assert (
+        inversions.fitted(left(9, 20)._replace(chrom="chr2"), right(10, 21), room_in(opened))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +95,7 @@ def test_ends_of_two_chromosomes_make_none(opened):
     ],
 )
 def test_ends_are_paired_by_their_bases(opened, ends, pairs, ambiguous):
-    assert inversions.paired(ends, opened) == (pairs, ambiguous)
+    assert inversions.paired(ends, room_in(opened)) == (pairs, ambiguous)
 
 
 def test_pairs_are_those_that_comparing_all_with_all_finds(opened):
@@ -106,7 +115,7 @@ def test_pairs_are_those_that_comparing_all_with_all_finds(opened):
     }
     degree = {i: sum(i in pair for pair in near) for i in range(len(ends))}
     expected = [(i, j) for i, j in sorted(near) if degree[i] == degree[j] == 1]
-    pairs, ambiguous = inversions.paired(ends, opened)
+    pairs, ambiguous = inversions.paired(ends, room_in(opened))
     assert len(expected) >= 3
     assert sorted(pairs) == expected
     assert ambiguous == {i for i in degree if degree[i]} - {i for pair in expected for i in pair}
