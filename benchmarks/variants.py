@@ -95,7 +95,7 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
         )
         found = []
         for kind, row in zip(kinds, rows, strict=True):
-            assert not scorer.refusal(row), scorer.refusal(row)
+            assert not scorer.as_scored(row).reason, scorer.as_scored(row).reason
             found.append(_compare(scorer, genome, design, factors, kind, row))
     return found
 

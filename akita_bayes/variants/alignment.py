@@ -6,43 +6,32 @@ where both its bins overlap the frame's most; windows that do equally well are a
 
 A contact of the alternative allele has a counterpart in the reference when its two loci keep their
 order and relative orientation and, where a locus is there twice, when no other copy keeps their
-distance better. Contacts without a counterpart are masked and counted: deleted bins, inserted
-bins, contacts across the ends of an inversion, between copies of a duplication, across a junction
-of two chromosomes.
+distance better. Contacts without a counterpart are masked: deleted bins, inserted bins, contacts
+across the ends of an inversion, between copies of a duplication, across a junction of two
+chromosomes.
+
+Masked pixels are counted. Of the allele whose window is the frame, every pixel that shows bases is
+compared or counted as masked:
+
+    frame of REF    compared + lost = pixels of REF's window that are not padding
+    frame of ALT    compared + gained = pixels of ALT's window that are not padding
+
+REF gives the frame unless ALT is longer or a junction; both hold where the alleles are of one
+length. Pixels of the other allele, which two windows show, are counted where they have no
+counterpart and are not compared, in the window that has more of them; of a junction, whose two
+windows show different bases, in both.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import regions, triangle
+from akita_bayes import triangle
 from akita_bayes.geometry import Geometry
-from akita_bayes.variants import alleles, windows
-
-NEW, PADDING = -1, -2  # what stands in place of a chromosome's number
-
-
-class Pieces(NamedTuple):
-    """What the bins of one window stand for: pieces of one bin and one stretch of the allele.
-
-    All arrays are [pieces], in the window's order.
-
-    Attributes:
-        bin: Bin of the map.
-        segment: Number of the stretch in the allele.
-        chrom: Number of its chromosome, NEW or PADDING.
-        start: Leftmost reference base.
-        length: Bases.
-    """
-
-    bin: NDArray[np.intp]
-    segment: NDArray[np.intp]
-    chrom: NDArray[np.intp]
-    start: NDArray[np.intp]
-    length: NDArray[np.intp]
+from akita_bayes.variants import alleles, bin_loci, windows
 
 
 class Stitch(NamedTuple):
@@ -63,6 +52,13 @@ class Stitch(NamedTuple):
         parts = zip(maps, self.take, self.weight, strict=True)
         return sum(values[..., take, :] * weight[:, None] for values, take, weight in parts)
 
+    def pixels(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Returns the pixels of each window's map that are read for the mask's. [windows, P]."""
+        read = np.zeros(self.take.shape, bool)
+        for row, take, weight in zip(read, self.take, self.weight, strict=True):
+            row[take[mask & (weight > 0)]] = True
+        return read
+
 
 class Alignment(NamedTuple):
     """Two maps made comparable.
@@ -71,8 +67,8 @@ class Alignment(NamedTuple):
         reference: Reads the REF map in the frame.
         alternative: Reads the ALT map in the frame.
         mask: Pixels that show the same two loci in both. [P].
-        lost: Reference contacts without a counterpart in the alternative.
-        gained: Alternative contacts without a counterpart in the reference.
+        lost: Reference pixels that are not compared.
+        gained: Alternative pixels that are not compared.
         site: Bins of the frame that hold the event, as (first, one past the last).
         turned: True when REF is what the pair calls alternative, and ALT is the genome.
     """
@@ -107,9 +103,9 @@ def align(pair: windows.Pair, geometry: Geometry) -> Alignment:
     if _same_coordinates(pair):
         return Alignment(whole, whole, _shown(pair.frame, geometry), 0, 0, site)
     names: dict[str, int] = {}
-    frame = pieces(pair.frame, geometry, names)
-    reference = [pieces(window, geometry, names) for window in pair.reference]
-    alternative = [pieces(window, geometry, names) for window in pair.alternative]
+    frame = bin_loci.pieces(pair.frame, geometry, names)
+    reference = [bin_loci.pieces(window, geometry, names) for window in pair.reference]
+    alternative = [bin_loci.pieces(window, geometry, names) for window in pair.alternative]
     kept = [
         _kept(v, w, geometry, names) for v, w in zip(alternative, pair.alternative, strict=True)
     ]
@@ -117,15 +113,19 @@ def align(pair: windows.Pair, geometry: Geometry) -> Alignment:
     read_reference, in_reference = _stitch(frame, reference, known, geometry)
     read_alternative, in_alternative = _stitch(frame, alternative, kept, geometry)
     mask = in_reference & in_alternative
-    gained = [
-        int(np.sum(~pixels & _real(view, geometry)))
-        for view, pixels in zip(alternative, kept, strict=True)
-    ]
     allele = pair.alternative[0].allele
     joins = pair.reference[0].allele != pair.reference[-1].allele
-    lost = [int(np.sum(_unpaired(view, allele, geometry, names, joins))) for view in reference]
-    total = sum(lost) if joins else max(lost)
-    return Alignment(read_reference, read_alternative, mask, total, max(gained), site)
+    own = int(np.sum(bin_loci.real(frame, geometry) & ~mask))
+    if pair.longer == "reference":
+        new = [bin_loci.real(v, geometry) & ~k for v, k in zip(alternative, kept, strict=True)]
+        gained = own if len(new) == 1 else max(int(pixels.sum()) for pixels in new)
+        return Alignment(read_reference, read_alternative, mask, own, gained, site)
+    gone = [
+        int(np.sum(_unpaired(view, allele, geometry, names, joins) & ~read))
+        for view, read in zip(reference, read_reference.pixels(mask), strict=True)
+    ]
+    lost = sum(gone) if joins else max(gone)
+    return Alignment(read_reference, read_alternative, mask, lost, own, site)
 
 
 def _site(pair: windows.Pair, geometry: Geometry) -> tuple[int, int]:
@@ -144,7 +144,7 @@ def _identity(geometry: Geometry) -> Stitch:
 @functools.lru_cache(maxsize=4)
 def _shown(window: windows.Window, geometry: Geometry) -> NDArray[np.bool_]:
     """Pixels of a window that are not padding; read-only. [P]."""
-    shown = _real(pieces(window, geometry, {}), geometry)
+    shown = bin_loci.real(bin_loci.pieces(window, geometry, {}), geometry)
     shown.flags.writeable = False
     return shown
 
@@ -160,71 +160,6 @@ def _same_coordinates(pair: windows.Pair) -> bool:
     return first == second
 
 
-def pieces(window: windows.Window, geometry: Geometry, names: dict[str, int]) -> Pieces:
-    """Cuts the cropped window at the borders of bins and of stretches.
-
-    Args:
-        window: What to cut.
-        geometry: The model's.
-        names: Numbers of chromosomes; new ones are added.
-    """
-    first = window.start + geometry.crop_bp
-    edges = first + np.arange(geometry.bins + 1) * geometry.bin_width
-    ends = np.cumsum([segment.length for segment in window.allele])
-    joints = np.concatenate([[0], ends])
-    inner = joints[(joints > edges[0]) & (joints < edges[-1])]
-    cuts = np.unique(np.concatenate([edges, inner]))
-    starts, lengths = cuts[:-1], np.diff(cuts)
-    segment = np.searchsorted(ends, starts, side="right")
-    outside = (starts < 0) | (starts >= ends[-1])
-    segment = np.minimum(segment, len(ends) - 1)
-    for part in window.allele:
-        if part.chrom:
-            names.setdefault(part.chrom, len(names))
-    chrom = np.array([names[s.chrom] if s.chrom else NEW for s in window.allele])[segment]
-    strand = np.array([s.strand for s in window.allele])[segment]
-    base = np.array([s.start for s in window.allele])[segment]
-    forward = starts - joints[segment]
-    backward = ends[segment] - starts - lengths
-    start = base + np.where(strand == 1, forward, backward)
-    bin_ = (starts - first) // geometry.bin_width
-    return Pieces(bin_, segment, np.where(outside, PADDING, chrom), start, lengths)
-
-
-def coverage(
-    window: windows.Window,
-    geometry: Geometry,
-    weighted: Iterable[tuple[regions.Region, float]],
-) -> NDArray[np.float64]:
-    """Weight of every bin: the covered share of its bases times the weight of what covers. [N]."""
-    names: dict[str, int] = {}
-    view = pieces(window, geometry, names)
-    weight = np.zeros(geometry.bins)
-    for region, value in weighted:
-        chrom = names.get(region.chrom)
-        if chrom is not None:
-            left = np.maximum(view.start, region.start)
-            right = np.minimum(view.start + view.length, region.end)
-            bases = np.where(view.chrom == chrom, np.maximum(right - left, 0), 0)
-            np.add.at(weight, view.bin, value * bases / geometry.bin_width)
-    return weight
-
-
-def _largest(view: Pieces, geometry: Geometry, *, last: bool = False) -> Pieces:
-    """The largest piece of every bin, of equal ones the first or the last. Arrays are [N]."""
-    place = np.arange(len(view.bin))
-    order = np.lexsort((-place if last else place, -view.length, view.bin))
-    first = order[np.searchsorted(view.bin[order], np.arange(geometry.bins))]
-    return Pieces(*(column[first] for column in view))
-
-
-def _real(view: Pieces, geometry: Geometry) -> NDArray[np.bool_]:
-    """Pixels of which neither bin is mostly padding. [P]."""
-    real = _largest(view, geometry).chrom != PADDING
-    rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
-    return real[rows] & real[columns]
-
-
 class _Loci(NamedTuple):
     """The two loci of every pixel: chromosome and twice the middle base, an integer. [P] each."""
 
@@ -234,12 +169,12 @@ class _Loci(NamedTuple):
     segment: tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def _loci(view: Pieces, geometry: Geometry, *, last: bool = False) -> _Loci:
-    largest = _largest(view, geometry, last=last)
+def _loci(view: bin_loci.Pieces, geometry: Geometry, *, last: bool = False) -> _Loci:
+    largest = bin_loci.largest(view, geometry, last=last)
     middle = 2 * largest.start + largest.length
     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
     together = largest.chrom[rows] == largest.chrom[columns]
-    chrom = np.where(together, largest.chrom[rows], NEW)
+    chrom = np.where(together, largest.chrom[rows], bin_loci.NEW)
     segment = largest.segment[rows], largest.segment[columns]
     return _Loci(chrom, middle[rows], middle[columns], segment)
 
@@ -286,7 +221,7 @@ def _least_change(
 
 
 def _kept(
-    view: Pieces, window: windows.Window, geometry: Geometry, names: dict[str, int]
+    view: bin_loci.Pieces, window: windows.Window, geometry: Geometry, names: dict[str, int]
 ) -> NDArray[np.bool_]:
     """Contacts of an alternative window that have a counterpart in the reference. [P].
 
@@ -306,7 +241,7 @@ def _kept(
 
 
 def _unpaired(
-    view: Pieces,
+    view: bin_loci.Pieces,
     allele: alleles.Segments,
     geometry: Geometry,
     names: dict[str, int],
@@ -318,7 +253,7 @@ def _unpaired(
     left out: they are the other derivative's.
     """
     loci = _loci(view, geometry)
-    lost = np.isinf(_least_change(loci, allele, names)) & _real(view, geometry)
+    lost = np.isinf(_least_change(loci, allele, names)) & bin_loci.real(view, geometry)
     if not joins:
         return lost
     present = np.zeros(len(loci.first), bool)
@@ -338,13 +273,13 @@ def _holds(
     if not segment.chrom:
         return np.zeros(len(middle), bool)
     right = 2 * (segment.start + segment.length)
-    here = chrom == names.get(segment.chrom, NEW)
+    here = chrom == names.get(segment.chrom, bin_loci.NEW)
     return here & (middle >= 2 * segment.start) & (middle <= right)
 
 
 def _stitch(
-    frame: Pieces,
-    views: Sequence[Pieces],
+    frame: bin_loci.Pieces,
+    views: Sequence[bin_loci.Pieces],
     allowed: Sequence[NDArray[np.bool_]],
     geometry: Geometry,
 ) -> tuple[Stitch, NDArray[np.bool_]]:
@@ -382,7 +317,7 @@ def _numbers(geometry: Geometry) -> NDArray[np.intp]:
     return number
 
 
-def _overlap(frame: Pieces, view: Pieces, bins: int) -> NDArray[np.intp]:
+def _overlap(frame: bin_loci.Pieces, view: bin_loci.Pieces, bins: int) -> NDArray[np.intp]:
     """Reference bases that bins of the frame and of a window share. [N, N]."""
     left = np.maximum(frame.start[:, None], view.start[None])
     right = np.minimum((frame.start + frame.length)[:, None], (view.start + view.length)[None])

@@ -130,7 +130,12 @@ def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
     chromosome = reference(variant.chrom, sizes[variant.chrom])
     start, end = variant.start, variant.end
     if variant.kind == "DUP":
-        return replace(chromosome, end, end, (Segment(end - start, variant.chrom, start),))
+        copy = Segment(end - start, variant.chrom, start)
+        return replace(chromosome, end, end, (*inserted(variant.inserted), copy))
+    if variant.inversion is not None:
+        first, last, before, after = variant.inversion
+        turned = Segment(last - first, variant.chrom, first, -1)
+        return replace(chromosome, start, end, (*inserted(before), turned, *inserted(after)))
     if variant.kind == "INV":
         return replace(chromosome, start, end, (Segment(end - start, variant.chrom, start, -1),))
     if end - start == len(variant.inserted):

@@ -20,12 +20,14 @@ from akita_bayes.models import predict
 from akita_bayes.variants import (
     alignment,
     background,
+    bin_loci,
     conformal,
     intervals,
     passes,
     predicted,
     records,
     results,
+    unknown,
     windows,
 )
 from akita_bayes.variants import scores as named_scores
@@ -126,6 +128,7 @@ class Engine:
         predict.check_shifts(options.shifts, self.geometry.seq_length)
         self.options = options
         self._genome = genome
+        self._unknown = unknown.UnknownBases(genome)
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
         check_share(options.share_windows, self.geometry)
@@ -210,9 +213,9 @@ class Engine:
             start=self.options.start,
         )
 
-    def refusal(self, variant: records.Variant) -> str:
-        """Why a variant cannot be scored; "" when it can."""
-        return self._row(variant).variant.reason
+    def as_scored(self, variant: records.Variant) -> records.Variant:
+        """Returns the variant as its windows show it, with the reason if it cannot be scored."""
+        return self._row(variant).variant
 
     def _check_draws(self) -> None:
         asked = self.options.draws
@@ -227,10 +230,11 @@ class Engine:
     def _row(self, variant: records.Variant) -> _Row:
         if variant.reason:
             return _Row(variant, None)
-        symbolic = variant.kind == "BND" or variant.alt.startswith("<")
-        if self.options.window == "basenji" and symbolic:
+        letters = variant.mate is None and not variant.alt.startswith("<")
+        if self.options.window == "basenji" and not letters:
             reason = "Basenji's window shows alleles given by their letters only"
             return _Row(variant._replace(reason=reason), None)
+        variant = windows.shown_by(variant, self.geometry)
         pair = self.pair(variant)
         reason = windows.refusal(variant, pair, self.geometry)
         return _Row(variant._replace(reason=reason), None if reason else pair)
@@ -271,8 +275,7 @@ class Engine:
             aligned.append(made)
             scored.pixels[row] = made.mask.sum(), made.lost, made.gained
             scored.window[row] = _span(pair)
-            if pair.padded():
-                scored.flags[row] = ",".join(filter(None, [scored.flags[row], "padded"]))
+            scored.flags[row] = ",".join((*group[row].flags, *self._remarks(pair)))
             if not made.mask.any():
                 reason = "no contact of the window can be compared"
                 group[row] = group[row]._replace(reason=reason)
@@ -281,6 +284,11 @@ class Engine:
             if not group[row].reason:
                 self._summarise(scored, row, {k: v[position] for k, v in drawn.items()})
         return scored
+
+    def _remarks(self, pair: windows.Pair) -> list[str]:
+        """Flags of a pair of windows."""
+        remarks = {"padded": pair.padded(), unknown.FLAG: self._unknown.holds_many(pair)}
+        return [flag for flag, applies in remarks.items() if applies]
 
     def _aligned(self, variant: records.Variant, pair: windows.Pair) -> alignment.Alignment:
         made = alignment.align(pair, self.geometry)
@@ -359,7 +367,7 @@ class Engine:
     def _known(self, pair: windows.Pair, made: alignment.Alignment) -> dict[str, Any]:
         known: dict[str, Any] = {"site": made.site}
         if self._regions is not None:
-            known["weights"] = alignment.coverage(pair.frame, self.geometry, self._regions)
+            known["weights"] = bin_loci.coverage(pair.frame, self.geometry, self._regions)
         return known
 
 

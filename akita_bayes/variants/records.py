@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from akita_bayes import dna, regions
-from akita_bayes.variants import vcf
+from akita_bayes.variants import events, inversions, vcf
 
 SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
 STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
@@ -53,10 +53,12 @@ class Variant(NamedTuple):
             understood.
         start: First replaced reference base, from 0.
         end: One past the last replaced reference base.
-        inserted: Letters that stand in their place, upper case; for BND, letters in the junction.
-        mate: The far side of a junction, for BND.
+        inserted: Letters that stand in their place, upper case; for BND, letters in the junction;
+            for DUP, letters between the two copies.
+        mate: The far side of a junction, for BND and for events that breakends describe.
         flags: Remarks that do not hinder scoring.
         reason: Why the allele is not scored; "" when it can be.
+        inversion: The turned bases of an INV, where they are not just those that it replaces.
     """
 
     record: int
@@ -73,11 +75,20 @@ class Variant(NamedTuple):
     mate: Breakend | None = None
     flags: tuple[str, ...] = ()
     reason: str = ""
+    inversion: inversions.Inversion | None = None
+
+    @property
+    def put(self) -> int:
+        """Bases that stand in the place of the replaced ones; of a DUP, bases behind them."""
+        if self.inversion is not None:
+            return self.inversion.length
+        turned_or_copied = self.end - self.start if self.kind in ("DUP", "INV") else 0
+        return turned_or_copied + len(self.inserted)
 
     @property
     def size(self) -> int:
         """Bases that the event touches: the longer of what it takes and what it puts."""
-        return max(self.end - self.start, len(self.inserted))
+        return max(self.end - self.start, self.put)
 
     @property
     def swapped(self) -> bool:
@@ -95,6 +106,8 @@ def read(
     """Yields one row per ALT of a VCF or BCF, plain or bgzipped, with or without an index.
 
     Records keep their order and number in the file, also when `region` selects among them.
+    Breakends that describe a deletion, a tandem duplication or an inversion are rows of that type,
+    recognised in the whole file (`events`).
 
     Args:
         path: The variant file.
@@ -108,15 +121,29 @@ def read(
         own = regions.own_name(region.chrom, genome.sizes)
         region = region._replace(chrom=own or region.chrom)
     renamed = {}
+    described = events.recognised(_breakends(path, genome), genome)
     with vcf.opened(path) as file:
         for number, record in vcf.numbered(path, file):
-            for variant in from_record(number, record, genome):
+            for row in from_record(number, record, genome):
+                variant = described.get((row.record, row.allele), row)
                 if region is None or variant.lies_in(region):
                     if variant.chrom != record.chrom:
                         renamed[record.chrom] = variant.chrom
                     yield variant
     if renamed:
         regions.tell_renamed(renamed, str(path))
+
+
+def _breakends(path: str | Path, genome: Any) -> Iterator[events.Breakend]:
+    """Yields the rows of all breakends of a file."""
+    with vcf.opened(path) as file:
+        for number, record in vcf.numbered(path, file):
+            alts = record.alts or ()
+            if any("[" in alt or "]" in alt for alt in alts):
+                columns = str(record).rstrip("\n").split("\t")
+                info = dict(part.partition("=")[::2] for part in columns[7].split(";"))
+                for row in from_record(number, record, genome):
+                    yield events.Breakend(row, info, len(alts))
 
 
 def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:

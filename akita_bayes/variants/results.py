@@ -1,5 +1,6 @@
 """Scores of many variants as columns, one row per allele, in shards that add up to the whole."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from akita_bayes.variants import records, scores
+from akita_bayes.variants import inversions, records, scores
 
 OF_DRAWS = {
     "sd": "standard deviation of {score} over posterior draws",
@@ -122,6 +123,8 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
         file.create_dataset("variant/flags", data=remarks, dtype=text)
         mates = ["" if v.mate is None else repr(tuple(v.mate)) for v in scored.variants]
         file.create_dataset("variant/mate", data=mates, dtype=text)
+        turned = [json.dumps(v.inversion) if v.inversion else "" for v in scored.variants]
+        file.create_dataset("variant/inversion", data=turned, dtype=text)
         file.create_dataset("flags", data=scored.flags, dtype=text)
         file["pixels"] = scored.pixels
         file.create_dataset("window/chrom", data=[w[0] for w in scored.window], dtype=text)
@@ -147,11 +150,14 @@ def load(path: str | Path, identity: str) -> Scored | None:
 def _read(file: Any) -> Scored:
     columns = {name: file[f"variant/{name}"].asstr()[:] for name in (*_TEXT, "flags", "mate")}
     columns |= {name: file[f"variant/{name}"][:] for name in _NUMBER}
+    turned = file["variant/inversion"].asstr()[:] if "variant/inversion" in file else None
     variants = []
     for i in range(len(columns["record"])):
         fields: dict[str, Any] = {name: str(columns[name][i]) for name in _TEXT}
         fields |= {name: int(columns[name][i]) for name in _NUMBER}
         fields["flags"] = tuple(flag for flag in columns["flags"][i].split(",") if flag)
+        if turned is not None and turned[i]:
+            fields["inversion"] = inversions.Inversion(*json.loads(turned[i]))
         variants.append(records.Variant(**fields, mate=_mate(columns["mate"][i])))
     spans = file["window/span"][:]
     chroms = file["window/chrom"].asstr()[:]

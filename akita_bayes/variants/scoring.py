@@ -130,7 +130,7 @@ def score_file(
         if null:
             path = null_path or out_dir / "null.h5"
             scorer.background = background.build(
-                (row._replace(reason=scorer.refusal(row)) for row in rows),
+                map(scorer.as_scored, rows),
                 genome,
                 scorer.score,
                 count=null,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from akita_bayes import regions, triangle
 from akita_bayes.geometry import Geometry
 from akita_bayes.regions import Region
-from akita_bayes.variants import alignment, engine, genes, records, windows
+from akita_bayes.variants import alignment, bin_loci, engine, genes, records, windows
 
 
 class Placed(NamedTuple):
@@ -90,7 +90,7 @@ def collect(
     sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
     frame = scorer.pair(variant).frame
     names: dict[str, int] = {}
-    view = alignment.pieces(frame, geometry, names)
+    view = bin_loci.pieces(frame, geometry, names)
     chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
     start = int(view.start[view.chrom >= 0][0])
 
@@ -116,7 +116,7 @@ def collect(
     )
 
 
-def _stretches(view: alignment.Pieces, frame: windows.Window, geometry: Geometry) -> list[Stretch]:
+def _stretches(view: bin_loci.Pieces, frame: windows.Window, geometry: Geometry) -> list[Stretch]:
     edges = np.concatenate([[0], np.cumsum(view.length)])
     found = []
     for number in np.unique(view.segment):
@@ -138,7 +138,7 @@ def _seen(stitch: alignment.Stitch) -> NDArray[np.bool_]:
 def _title(variant: records.Variant) -> str:
     name = "" if variant.name == "." else f"{variant.name}  "
     where = f"{variant.chrom}:{variant.position + 1:,}"
-    if variant.kind == "BND" or variant.alt.startswith("<"):
+    if variant.mate is not None or variant.alt.startswith("<"):
         return f"{name}{where}  {variant.kind} {variant.alt} {_bases(variant)}".rstrip()
     ref, alt = (f"{s[:8]}..." if len(s) > 9 else s for s in (variant.ref, variant.alt))
     return f"{name}{where}  {variant.kind} {ref} > {alt}"
@@ -150,7 +150,7 @@ def _bases(variant: records.Variant) -> str:
 
 def _place(
     gene: genes.Gene,
-    view: alignment.Pieces,
+    view: bin_loci.Pieces,
     names: dict[str, int],
     geometry: Geometry,
 ) -> Placed:

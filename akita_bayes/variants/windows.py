@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from akita_bayes.geometry import Geometry
-from akita_bayes.variants import alleles, records
+from akita_bayes.variants import alleles, events, records
 
 LARGEST = 2 / 3  # of a window; a larger event leaves too little flank to compare
 
@@ -106,11 +106,8 @@ def snapped(left: int, grid: int) -> int:
 
 def _event(variant: records.Variant) -> tuple[int, int, int]:
     """Start and end of the replaced reference bases, and how many stand in their place."""
-    if variant.kind == "DUP":
-        return variant.end, variant.end, variant.end - variant.start
-    if variant.kind == "INV":
-        return variant.start, variant.end, variant.end - variant.start
-    return variant.start, variant.end, len(variant.inserted)
+    start = variant.end if variant.kind == "DUP" else variant.start
+    return start, variant.end, variant.put
 
 
 def _windows(
@@ -171,6 +168,15 @@ def centred(variant: records.Variant, geometry: Geometry, sizes: Mapping[str, in
         (window // 2 - 1, window // 2 - 1 + max(variant.end - variant.start, 1)),
         aligned=False,
     )
+
+
+def shown_by(variant: records.Variant, geometry: Geometry) -> records.Variant:
+    """Returns a variant, or its junction where breakends describe an event that is too large.
+
+    A window then holds one end of the event only, and the junction says what lies beyond it.
+    """
+    large = variant.size > int(geometry.seq_length * LARGEST)
+    return events.as_junction(variant) if large and events.EVENT in variant.flags else variant
 
 
 def refusal(variant: records.Variant, pair: Pair, geometry: Geometry) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from akita_bayes import regions, triangle
 from akita_bayes.geometry import Geometry
-from akita_bayes.variants import alignment, alleles, records, windows
+from akita_bayes.variants import alignment, alleles, bin_loci, inversions, records, windows
 
 BIN = 8
 GEOMETRY = Geometry(
@@ -89,6 +89,11 @@ def far_apart(bins):
         variant("INV", 490, 506),
         variant("INV", 487, 513),
         variant("INV", 500, 502),
+        variant("DUP", 490, 501, "ACGTA"),
+        variant("INV", 490, 506)._replace(inversion=inversions.Inversion(490, 506, "ACG", "T")),
+        variant("INV", 490, 506)._replace(inversion=inversions.Inversion(493, 506)),
+        variant("INV", 490, 506)._replace(inversion=inversions.Inversion(487, 502)),
+        variant("INV", 480, 513)._replace(inversion=inversions.Inversion(478, 516)),
     ],
     ids=lambda e: f"{e.kind}{e.end - e.start}{e.inserted[:1]}{len(e.inserted)}",
 )
@@ -140,7 +145,7 @@ def test_deleted_bins_are_masked_and_counted():
     expected = far_apart(12) & ~gone & ~gone[:, None]
     expected[3, 8] = expected[8, 3] = False  # neighbours in ALT: closer than its triangle shows
     np.testing.assert_array_equal(mask, expected)
-    assert (made.lost, made.gained) == (np.sum(~made.mask) - 1, 0)
+    assert (made.lost, made.gained) == (np.sum(~made.mask), 0)
     np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
 
 
@@ -164,7 +169,7 @@ def test_inserted_bins_are_masked_and_counted():
     first, last = made.site
     assert last - first == 4
     assert not mask[first:last].any()
-    assert (made.lost, made.gained) == (0, np.sum(~made.mask) - 1)
+    assert (made.lost, made.gained) == (0, np.sum(~made.mask))
     np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
 
 
@@ -228,8 +233,8 @@ def test_a_junction_compares_both_sides_and_masks_across(form):
 def test_a_junction_within_a_chromosome_aligns_like_a_deletion():
     mate = records.Breakend("chr1", 517, True, True)  # bases 501..516 are gone
     _, made, ref, alt = compare(variant("BND", 500, 501, "", mate))
-    assert made.gained == 0
     assert made.mask.sum() >= 50
+    assert made.gained == np.sum(~made.mask)
     np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
 
 
@@ -281,6 +286,93 @@ def test_gained_contacts_are_those_of_the_window_that_shows_most():
     assert made.gained == max(shown)
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5])
+def test_a_deletion_within_a_bin_loses_no_pixel_that_is_compared(size):
+    """Though the middle of that bin, which stands for its locus, may be deleted."""
+    for start in range(496, 512 - size):
+        _, made, _, _ = compare(variant("DEL", start, start + size))
+        assert made.lost == np.sum(~made.mask)
+        _, made, _, _ = compare(variant("INS", start, start, "A" * size))
+        assert made.gained == np.sum(~made.mask)
+    _, made, _, _ = compare(variant("DEL", 498, 501))
+    assert made.mask.all()
+    assert (made.lost, made.gained) == (0, 0)
+
+
+def any_variant(random):
+    """A variant of any kind, also near or over the ends of its chromosome."""
+    kind = random.choice(["SNV", "MNV", "DEL", "INS", "COMPLEX", "DUP", "INV", "inexact", "BND"])
+    size = int(random.choice([1, 3, 8, 16, 29, 60]))
+    start = int(random.choice([0, 5, 30, 500, 503, 900, 1000 - size]))
+    if kind == "BND":
+        mate = records.Breakend(
+            str(random.choice(["chr1", "chr2"])),
+            int(random.integers(1000)),
+            *random.random(2) < 0.5,
+        )
+        return variant("BND", start, start + 1, "A" * int(random.choice([0, 0, 5, 20])), mate)
+    put = {"SNV": 1, "MNV": size, "DEL": random.choice([0, 0, 4, 30]), "INS": size}.get(kind, 0)
+    put = (
+        random.integers(1, 70)
+        if kind == "COMPLEX"
+        else random.choice([0, 9])
+        if kind == "DUP"
+        else put
+    )
+    size = {"SNV": 1, "INS": 0}.get(kind, size)
+    row = variant(kind, start, start + size, "A" * int(put))
+    if kind != "inexact":
+        return row
+    first = max(start + int(random.integers(-3, 2)), 0)
+    last = max(min(start + size + int(random.integers(-2, 4)), 1000), first + 1)
+    turned = inversions.Inversion(first, last, "A" * int(random.choice([0, 5])))
+    return row._replace(kind="INV", inversion=turned)
+
+
+def bases_shown(window):
+    """Pixels of a window that are not padding, base by base."""
+    total = alleles.length(window.allele)
+    places = window.start + GEOMETRY.crop_bp + np.arange(GEOMETRY.bins * BIN)
+    inside = ((places >= 0) & (places < total)).reshape(-1, BIN).sum(1) * 2 >= BIN
+    rows, columns = triangle.indices(GEOMETRY.bins, GEOMETRY.diagonal_offset)
+    return inside[rows] & inside[columns]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pixels_of_the_frame_are_compared_or_counted(seed):
+    random = np.random.default_rng(seed)
+    for _ in range(60):
+        event = any_variant(random)
+        pair = windows.anchored(event, GEOMETRY, SIZES)
+        made = alignment.align(pair, GEOMETRY)
+        shown = bases_shown(pair.frame)
+        compared = int(made.mask.sum())
+        assert not made.mask[~shown].any(), event
+        alike = len(pair.reference) == len(pair.alternative) == 1
+        if pair.longer == "reference" or alike:
+            assert compared + made.lost == shown.sum(), event
+        if pair.longer == "alternative" or alike:
+            assert compared + made.gained == shown.sum(), event
+        # of the other allele, at most those that are read for no compared pixel
+        for count, stitch, side in (
+            (made.lost, made.reference, pair.reference),
+            (made.gained, made.alternative, pair.alternative),
+        ):
+            free = 0
+            for window, take, weight in zip(side, stitch.take, stitch.weight, strict=True):
+                unread = bases_shown(window)
+                unread[take[made.mask & (weight > 0)]] = False
+                free += unread.sum()
+            assert 0 <= count <= free, event
+        turned = made.turn()
+        assert (turned.lost, turned.gained) == (made.gained, made.lost)
+
+
+def test_without_alignment_every_pixel_is_compared():
+    made = alignment.align(windows.centred(variant("DEL", 3, 9), GEOMETRY, SIZES), GEOMETRY)
+    assert (made.mask.sum(), made.lost, made.gained) == (GEOMETRY.target_length, 0, 0)
+
+
 @pytest.mark.parametrize("kind", ["DEL", "INV", "INS"])
 def test_regions_weigh_bins_by_the_bases_that_they_cover(kind):
     event = variant(kind, 500, 500 if kind == "INS" else 520, "A" * 12 if kind == "INS" else "")
@@ -303,7 +395,7 @@ def test_regions_weigh_bins_by_the_bases_that_they_cover(kind):
         ]
         expected = np.reshape(expected, (-1, BIN)).mean(1)
         assert expected.max() > 0
-        np.testing.assert_allclose(alignment.coverage(window, GEOMETRY, weighted), expected)
+        np.testing.assert_allclose(bin_loci.coverage(window, GEOMETRY, weighted), expected)
 
 
 def test_basenji_windows_shift_the_longer_allele():

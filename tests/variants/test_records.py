@@ -112,7 +112,7 @@ def test_skips_with_a_reason(write_vcf, toy_genome, line, reason):
         ("]chr2:9]T", records.Breakend("chr2", 8, False, False), ""),
         ("[chr2:9[T", records.Breakend("chr2", 8, True, False), ""),
         ("TGGA[2:9[", records.Breakend("chr2", 8, True, True), "GGA"),
-        ("]chr1:30]GGAT", records.Breakend("chr1", 29, False, False), "GGA"),
+        ("]chr2:30]GGAT", records.Breakend("chr2", 29, False, False), "GGA"),
     ],
 )
 def test_reads_breakends(write_vcf, toy_genome, alt, mate, inserted):
