@@ -24,6 +24,7 @@ from akita_bayes.variants import (
     intervals,
     passes,
     predicted,
+    reasons,
     records,
     results,
     windows,
@@ -59,7 +60,7 @@ def score_variants(
 
     Args:
         model: What `build` or `load_model` returns.
-        variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
+        variants: VCF, plain or compressed, or BCF; or rows that `records.read` yields.
         fasta: The genome.
         scores: Names of scores, or one.
         draws: Draws from the posterior; with more than 1, scores come with intervals.
@@ -232,8 +233,7 @@ class Engine:
             return _Row(variant, None)
         symbolic = variant.kind == "BND" or variant.alt.startswith("<")
         if self.options.window == "basenji" and symbolic:
-            reason = "Basenji's window shows alleles given by their letters only"
-            return _Row(variant._replace(reason=reason), None)
+            return _Row(variant._replace(reason=reasons.LETTERS_ONLY), None)
         pair = self.pair(variant)
         reason = windows.refusal(variant, pair, self.geometry)
         return _Row(variant._replace(reason=reason), None if reason else pair)
@@ -273,8 +273,7 @@ class Engine:
             if pair.padded():
                 scored.flags[row] = ",".join(filter(None, [scored.flags[row], "padded"]))
             if not made.mask.any():
-                reason = "no contact of the window can be compared"
-                group[row] = group[row]._replace(reason=reason)
+                group[row] = group[row]._replace(reason=reasons.NO_CONTACT)
         drawn = self._draw_scores(pairs, aligned)
         for position, row in enumerate(rows):
             if not group[row].reason:
