@@ -138,10 +138,36 @@ def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
         return replace(chromosome, start, end, (*inserted(before), turned, *inserted(after)))
     if variant.kind == "INV":
         return replace(chromosome, start, end, (Segment(end - start, variant.chrom, start, -1),))
-    if end - start == len(variant.inserted):
-        substituted = Segment(end - start, variant.chrom, start, 1, variant.inserted)
-        return replace(chromosome, start, end, (substituted,))
+    if _substitutes(variant):
+        return _substituted(variant, sizes, variant.inserted)
     return replace(chromosome, start, end, inserted(variant.inserted))
+
+
+def unedited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
+    """Returns the chromosome without the variant.
+
+    A model reads an ambiguity code of the genome as an unknown base. A substitution on one is
+    compared with the letters of REF; beside it, the code stands in both alleles alike.
+    """
+    if records.AMBIGUOUS not in variant.flags or not _substitutes(variant):
+        return reference(variant.chrom, sizes[variant.chrom])
+    column = variant.alt if variant.swapped else variant.ref
+    first = variant.start - variant.position
+    letters = column[first : first + variant.end - variant.start]
+    return _substituted(variant, sizes, letters.upper())
+
+
+def _substitutes(variant: records.Variant) -> bool:
+    """Returns True for new letters that stand for the same reference bases as the old ones."""
+    same = variant.end - variant.start == len(variant.inserted)
+    return same and variant.kind not in ("BND", "DEL", "DUP", "INV")
+
+
+def _substituted(variant: records.Variant, sizes: Mapping[str, int], letters: str) -> Segments:
+    """Returns the chromosome with other letters on the replaced bases, whose places they keep."""
+    segment = Segment(len(letters), variant.chrom, variant.start, 1, letters)
+    chromosome = reference(variant.chrom, sizes[variant.chrom])
+    return replace(chromosome, variant.start, variant.end, (segment,))
 
 
 def _joined(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:

@@ -25,6 +25,7 @@ from akita_bayes.variants import (
     intervals,
     passes,
     predicted,
+    reasons,
     records,
     results,
     unknown,
@@ -61,7 +62,7 @@ def score_variants(
 
     Args:
         model: What `build` or `load_model` returns.
-        variants: VCF or BCF, plain or bgzipped; or rows that `records.read` yields.
+        variants: VCF, plain or compressed, or BCF; or rows that `records.read` yields.
         fasta: The genome.
         scores: Names of scores, or one.
         draws: Draws from the posterior; with more than 1, scores come with their spread.
@@ -232,8 +233,7 @@ class Engine:
             return _Row(variant, None)
         letters = variant.mate is None and not variant.alt.startswith("<")
         if self.options.window == "basenji" and not letters:
-            reason = "Basenji's window shows alleles given by their letters only"
-            return _Row(variant._replace(reason=reason), None)
+            return _Row(variant._replace(reason=reasons.LETTERS_ONLY), None)
         variant = windows.shown_by(variant, self.geometry)
         pair = self.pair(variant)
         reason = windows.refusal(variant, pair, self.geometry)
@@ -277,8 +277,7 @@ class Engine:
             scored.window[row] = _span(pair)
             scored.flags[row] = ",".join((*group[row].flags, *self._remarks(pair)))
             if not made.mask.any():
-                reason = "no contact of the window can be compared"
-                group[row] = group[row]._replace(reason=reason)
+                group[row] = group[row]._replace(reason=reasons.NO_CONTACT)
         drawn = self._draw_scores(pairs, aligned)
         for position, row in enumerate(rows):
             if not group[row].reason:

@@ -1,6 +1,7 @@
 """What decides a variant's scores, beside the model, the variants and the genome."""
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -122,16 +123,26 @@ def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Regi
         names: Chromosomes of the genome, which are given its names.
 
     Raises:
-        VariantError: A weight is no number.
+        VariantError: A weight is not a number of at least 0, or all are 0, or there is no region.
         DataError: The BED cannot be read, or is of another genome.
     """
-    found = []
+    weighted = []
     for region, columns in regions.read_bed(path, names=names):
         try:
             weight = float(columns[1]) if len(columns) > 1 else 1.0
         except ValueError:
+            weight = math.nan
+        if not (math.isfinite(weight) and weight >= 0):
             raise errors.VariantError(
-                f"{path}: {region} has the weight {columns[1]!r}; column 5 must be a number."
-            ) from None
-        found.append((region, weight))
-    return found
+                f"{path}: {region} has the weight {columns[1]!r}; column 5 must be a number of at "
+                "least 0."
+            )
+        weighted.append((region, weight))
+    if not weighted:
+        raise errors.VariantError(f"{path}: has no region; ROI needs a BED with one at least.")
+    if not any(weight for _, weight in weighted):
+        raise errors.VariantError(
+            f"{path}: the weights in column 5 are all 0, so ROI would count no region; give other "
+            "weights, or leave out the columns behind the third for weights of 1."
+        )
+    return weighted

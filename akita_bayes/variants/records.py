@@ -1,25 +1,34 @@
 """Variant files as rows: one row for every ALT allele, scored or skipped with a reason.
 
-Every row says which reference bases [start, end) the ALT replaces and by what. Symbolic alleles
-follow VCF 4.2 to 4.4: POS is the base before the event, END (or POS + |SVLEN|) its last base.
+Every row says which reference bases [start, end) the ALT replaces and by what.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from akita_bayes import dna, regions
-from akita_bayes.variants import events, inversions, vcf
+from akita_bayes.variants import events, inversions, reasons, symbols, vcf
 
 SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
+AMBIGUOUS = "ambiguous_reference"  # flag of a row on whose REF the genome has an ambiguity code
 STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
 
 _BREAKEND = re.compile(
-    r"^(?P<before>[A-Za-z.]*)(?P<bracket>[\[\]])(?P<chrom>[^\[\]]+):(?P<position>\d+)[\[\]]"
-    r"(?P<after>[A-Za-z.]*)$"
+    r"(?P<before>[A-Za-z.]*)(?P<bracket>[\[\]])(?P<chrom>[^\[\]]+):(?P<position>[0-9]+)(?P=bracket)"
+    r"(?P<after>[A-Za-z.]*)"
 )
-_LETTERS = re.compile(r"^[ACGTNRYSWKMBDHV]+$")
+_CODES = {  # bases that an ambiguity code of IUPAC stands for; N, any base, is not among them
+    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
+    **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG"},
+}
+_NO_ALLELE = {
+    **dict.fromkeys(["", "."], reasons.NO_ALT),
+    "*": reasons.OVERLAPPING,
+    **dict.fromkeys(["<*>", "<NON_REF>"], reasons.NO_PARTICULAR_ALLELE),
+}
+_LETTERS_DISAGREE = "svlen_disagrees_with_letters"
 
 
 class Breakend(NamedTuple):
@@ -45,7 +54,7 @@ class Variant(NamedTuple):
         record: Number of the record in its file, from 0.
         allele: Number of the ALT within the record, from 1; 0 when the record has none.
         chrom: Chromosome as the genome names it.
-        position: First base of REF, from 0 (the file's POS - 1).
+        position: First base of REF, from 0 (the file's POS - 1); -1 for a POS of 0.
         name: ID column, or "." as in the file.
         ref: REF as in the file.
         alt: ALT as in the file.
@@ -57,7 +66,8 @@ class Variant(NamedTuple):
             for DUP, letters between the two copies.
         mate: The far side of a junction, for BND and for events that breakends describe.
         flags: Remarks that do not hinder scoring.
-        reason: Why the allele is not scored; "" when it can be.
+        reason: Why the allele is not scored, one of `reasons`; "" when it can be.
+        detail: The numbers and names behind the reason.
         inversion: The turned bases of an INV, where they are not just those that it replaces.
     """
 
@@ -75,6 +85,7 @@ class Variant(NamedTuple):
     mate: Breakend | None = None
     flags: tuple[str, ...] = ()
     reason: str = ""
+    detail: str = ""
     inversion: inversions.Inversion | None = None
 
     @property
@@ -96,14 +107,15 @@ class Variant(NamedTuple):
         return SWAPPED in self.flags
 
     def lies_in(self, region: regions.Region) -> bool:
-        """Whether POS is one of the region's bases."""
-        return self.chrom == region.chrom and region.start <= self.position < region.end
+        """Returns True when POS is one of the region's bases; a POS of 0 counts as 1."""
+        position = max(self.position, 0)
+        return self.chrom == region.chrom and region.start <= position < region.end
 
 
 def read(
     path: str | Path, genome: Any, *, region: regions.Region | None = None
 ) -> Iterator[Variant]:
-    """Yields one row per ALT of a VCF or BCF, plain or bgzipped, with or without an index.
+    """Yields one row per ALT of a VCF, plain or compressed, or of a BCF.
 
     Records keep their order and number in the file, also when `region` selects among them.
     Breakends that describe a deletion, a tandem duplication or an inversion are rows of that type,
@@ -115,20 +127,20 @@ def read(
         region: Only records whose POS lies here.
 
     Raises:
-        VariantError: The file is missing, is no VCF, or has a malformed line.
+        VariantError: The file is missing, is not a VCF or BCF, or has a malformed line.
     """
     if region is not None:
         own = regions.own_name(region.chrom, genome.sizes)
         region = region._replace(chrom=own or region.chrom)
     renamed = {}
     described = events.recognised(_breakends(path, genome), genome)
-    with vcf.opened(path) as file:
-        for number, record in vcf.numbered(path, file):
-            for row in from_record(number, record, genome):
+    with vcf.opened(path) as lines:
+        for number, line in enumerate(lines):
+            for row in from_line(number, line, genome):
                 variant = described.get((row.record, row.allele), row)
                 if region is None or variant.lies_in(region):
-                    if variant.chrom != record.chrom:
-                        renamed[record.chrom] = variant.chrom
+                    if variant.chrom != line.chrom:
+                        renamed[line.chrom] = variant.chrom
                     yield variant
     if renamed:
         regions.tell_renamed(renamed, str(path))
@@ -136,91 +148,160 @@ def read(
 
 def _breakends(path: str | Path, genome: Any) -> Iterator[events.Breakend]:
     """Yields the rows of all breakends of a file."""
-    with vcf.opened(path) as file:
-        for number, record in vcf.numbered(path, file):
-            alts = record.alts or ()
-            if any("[" in alt or "]" in alt for alt in alts):
-                columns = str(record).rstrip("\n").split("\t")
-                info = dict(part.partition("=")[::2] for part in columns[7].split(";"))
-                for row in from_record(number, record, genome):
-                    yield events.Breakend(row, info, len(alts))
+    with vcf.opened(path) as lines:
+        for number, line in enumerate(lines):
+            if any("[" in alt or "]" in alt for alt in line.alts):
+                for row in from_line(number, line, genome):
+                    yield events.Breakend(row, line.info, len(line.alts))
 
 
-def from_record(number: int, record: Any, genome: Any) -> Iterator[Variant]:
-    """Rows of one pysam record, REF checked against the genome.
+def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
+    """Yields the rows of one record, REF checked against the genome.
 
     Where the genome has an ALT, as long as REF, in its place, that row has its alleles swapped: it
     is flagged, and the engine makes REF out of the genome. N in REF is any base where ALT says by
     coordinates what it does, as callers of structural variants write it; beside an ALT of letters
-    it would leave open what ALT replaces, and is refused unless the genome has it.
+    it would leave open what ALT replaces, and is refused unless the genome has it or the whole REF
+    is the N of Sniffles (`_spell_out`).
     """
-    chrom = regions.own_name(record.chrom, genome.sizes)
-    columns = str(record).rstrip("\n").split("\t")
-    info = dict(part.partition("=")[::2] for part in columns[7].split(";"))
-    alts = [] if columns[4] in ("", ".") else columns[4].split(",")
-    base = Variant(
-        number, 0, chrom or record.chrom, record.start, columns[2], columns[3], columns[4]
-    )
+    chrom = regions.own_name(line.chrom, genome.sizes)
+    name, ref, alt = (vcf.text(column) for column in line.columns[2:5])
+    base = Variant(number, 0, chrom or line.chrom, line.pos - 1, name, ref, alt)
+    alts, info = line.alts, line.info
     if not alts:
-        yield base._replace(reason="no ALT allele")
-        return
-    for allele, alt in enumerate(alts):
-        row = base._replace(allele=allele + 1, alt=alt)
-        row = row._replace(ref=_spelled(row, chrom, genome))
-        problem = _check_reference(row, chrom, genome)
-        if problem and _in_genome(row, chrom, genome):
-            turned = row._replace(ref=row.alt, alt=row.ref)
-            turned = resolve(turned, info, alleles=len(alts), genome=genome)
-            yield turned._replace(ref=row.ref, alt=alt, flags=(*turned.flags, SWAPPED))
+        yield base._replace(reason=reasons.NO_ALT)
+    for allele, alt in enumerate(alts, 1):
+        row = base._replace(allele=allele, alt=alt)
+        if alt in _NO_ALLELE:
+            yield row._replace(reason=_NO_ALLELE[alt])
             continue
-        row = resolve(row, info, alleles=len(alts), genome=genome)
-        if problem and not _skipped(alt):
-            row = row._replace(reason=problem)
-        yield row._replace(ref=base.ref)
+        spelled = _spell_out(row, info, len(alts), chrom, genome)
+        checked = _checked(spelled, info, len(alts), chrom, genome)
+        # The columns of the row are those of the file, however they were spelled out.
+        yield checked._replace(position=row.position, ref=ref, alt=alt)
 
 
-def _spelled(row: Variant, chrom: str | None, genome: Any) -> str:
-    """REF, with the genome's bases for its N where ALT is a symbol or a breakend."""
-    symbolic = row.alt.startswith("<") or "[" in row.alt or "]" in row.alt
-    if chrom is None or not symbolic or "N" not in row.ref.upper():
-        return row.ref
-    found = genome.padded(chrom, row.position, row.position + len(row.ref))
-    pairs = zip(row.ref, found, strict=True)
-    return "".join(base if letter in "Nn" else letter for letter, base in pairs)
+def _checked(
+    row: Variant, info: Mapping[str, str], alleles: int, chrom: str | None, genome: Any
+) -> Variant:
+    """Returns what a row's ALT does, or the reason why REF does not allow it."""
+    match = _match_reference(row, chrom, genome)
+    if match.reason and _in_genome(row, chrom, genome):
+        swapped = row._replace(ref=row.alt, alt=row.ref)
+        match = _match_reference(swapped, chrom, genome)
+        row = _resolve(swapped, info, alleles, genome)
+        row = row._replace(flags=(*row.flags, SWAPPED))
+    else:
+        row = _resolve(row, info, alleles, genome)
+    if match.reason:
+        row = row._replace(reason=match.reason, detail=match.detail)
+    return row._replace(flags=(*row.flags, AMBIGUOUS)) if match.ambiguous else row
 
 
-def _check_reference(row: Variant, chrom: str | None, genome: Any) -> str:
+def _is_symbolic(alt: str) -> bool:
+    """Returns True for an ALT that says by coordinates, not by letters, what it does."""
+    return alt.startswith("<") or "[" in alt or "]" in alt
+
+
+def _spell_out(
+    row: Variant, info: Mapping[str, str], alleles: int, chrom: str | None, genome: Any
+) -> Variant:
+    """Returns a row whose N in REF or ALT are the letters that they stand for.
+
+    Beside a symbol or a breakend N is the genome's base. Beside SVTYPE=INS a REF of one N, and
+    beside SVTYPE=DEL an ALT of one N, is the empty allele of Sniffles: the letters of ALT are put
+    in behind POS, and those of REF, from POS on, are taken out. Letters that begin with the base
+    before the event, as SVLEN tells, have it left out. Some of its versions write the first taken
+    base at POS + 1, where the genome then has REF.
+    """
+    if chrom is None or not 0 <= row.position < genome.sizes[chrom]:
+        return row
+    ref, alt, kind = _upper(row.ref), _upper(row.alt), info.get("SVTYPE", "")
+    if _is_symbolic(row.alt):
+        bases = genome.padded(chrom, row.position, row.position + len(row.ref))
+        pairs = zip(row.ref, bases, strict=True)
+        return row._replace(ref="".join(b if letter in "Nn." else letter for letter, b in pairs))
+    size = symbols.size_of(symbols.own(info.get("SVLEN", ""), row.allele, alleles))
+    if kind == "INS" and ref == "N" and symbols.LETTERS.fullmatch(alt):
+        letters = row.alt[1:] if alt[0] == "N" and size != len(alt) else row.alt
+        before = genome.padded(chrom, row.position, row.position + 1)
+        row = row._replace(ref=before, alt=before + letters)
+    elif kind == "DEL" and alt == "N" and symbols.LETTERS.fullmatch(ref):
+        letters = row.ref[1:] if size == len(ref) - 1 else row.ref
+        following = row._replace(position=row.position + 1)
+        if _match_reference(row, chrom, genome).reason == reasons.REF_DIFFERS:
+            row = row if _match_reference(following, chrom, genome).reason else following
+        row = row._replace(alt=row.ref[: len(ref) - len(letters)])
+    else:
+        return row
+    disagrees = size and abs(size - len(letters)) > 1
+    return row._replace(flags=(_LETTERS_DISAGREE,)) if disagrees else row
+
+
+class _Match(NamedTuple):
+    """How REF compares with the genome: why it does not match, and whether by ambiguity codes."""
+
+    reason: str = ""
+    detail: str = ""
+    ambiguous: bool = False
+
+
+def _match_reference(row: Variant, chrom: str | None, genome: Any) -> _Match:
+    """Compares REF with the genome's bases.
+
+    Where the genome has an ambiguity code, VCF 4.3 has REF reduced to the first base that it
+    stands for; any of these bases, or a code of some of them, matches.
+    """
     if chrom is None:
-        return f"chromosome {row.chrom} is not in the genome"
-    end = row.position + len(row.ref)
-    if row.position < 0 or end > genome.sizes[chrom]:
-        return f"position {row.position + 1:,} leaves {chrom}"
-    found = genome.padded(chrom, row.position, end).upper()
-    if found == row.ref.upper():
-        return ""
-    return f"REF is {_short(row.ref)} but the genome has {_short(found)}"
+        return _Match(reasons.CHROMOSOME_UNKNOWN, row.chrom)
+    end, size = row.position + len(row.ref), genome.sizes[chrom]
+    if row.position < 0 or end > size:
+        return _match_beyond(row, size)
+    bases, ref = genome.padded(chrom, row.position, end).upper(), _upper(row.ref)
+    if not symbols.LETTERS.fullmatch(ref):
+        return _Match(reasons.REF_UNREADABLE, _shortened(row.ref))
+    if bases == ref or all(map(_allows, bases, ref)):
+        return _Match(ambiguous=not _CODES.keys().isdisjoint(bases))
+    detail = f"REF {_shortened(row.ref)}, genome {_shortened(bases)}"
+    return _Match(reasons.REF_DIFFERS, detail)
+
+
+def _match_beyond(row: Variant, size: int) -> _Match:
+    """Judges a REF beyond an end of the chromosome, where VCF puts telomeres: 0 and N + 1."""
+    if row.position < 0 and row.alt.startswith("<") and row.ref.upper() in ("N", "."):
+        return _Match()
+    if row.position in (-1, size) and ("[" in row.alt or "]" in row.alt):
+        return _Match(reasons.TELOMERE)
+    reason = reasons.BEFORE_FIRST_BASE if row.position < 0 else reasons.OUTSIDE
+    return _Match(reason, f"POS {row.position + 1:,}, {size:,} bases")
+
+
+def _allows(base: str, letter: str) -> bool:
+    """Returns True where a base of the genome is, or its code allows, a letter of REF."""
+    return base == letter or set(_CODES.get(letter, letter)) <= set(_CODES.get(base, base))
 
 
 def _in_genome(row: Variant, chrom: str | None, genome: Any) -> bool:
-    """Whether the genome has an ALT of letters instead of REF.
+    """Returns True where the genome has an ALT of letters instead of REF.
 
     Only where both are of one length: else the base that indels share would match by itself.
     """
-    known = set((row.ref + row.alt).upper()) <= set("ACGT")
+    known = set(_upper(row.ref + row.alt)) <= set("ACGT")
     if chrom is None or len(row.alt) != len(row.ref) or not known:
         return False
-    return not _check_reference(row._replace(ref=row.alt), chrom, genome)
+    return not _match_reference(row._replace(ref=row.alt), chrom, genome).reason
 
 
-def _short(letters: str) -> str:
-    return letters if len(letters) <= 12 else f"{letters[:9]}... ({len(letters)} bases)"
+def _upper(letters: str) -> str:
+    """Returns letters in upper case; others than ASCII as they are, which are not bases."""
+    return letters.upper() if letters.isascii() else letters
 
 
-def _skipped(alt: str) -> bool:
-    return alt in ("*", "<*>", "<NON_REF>")
+def _shortened(letters: str) -> str:
+    return letters if len(letters) <= 12 else f"{letters[:9]}... ({len(letters):,} bases)"
 
 
-def resolve(row: Variant, info: Mapping[str, str], *, alleles: int, genome: Any) -> Variant:
+def _resolve(row: Variant, info: Mapping[str, str], alleles: int, genome: Any) -> Variant:
     """Says what an ALT replaces, from its letters or its symbol.
 
     Args:
@@ -229,25 +310,27 @@ def resolve(row: Variant, info: Mapping[str, str], *, alleles: int, genome: Any)
         alleles: Number of ALTs of the record, by which SVLEN is split.
         genome: Names chromosomes of breakends; tells a repeat of the neighbourhood from new DNA.
     """
-    if _skipped(row.alt):
-        meaning = "overlapping deletion" if row.alt == "*" else "no specific allele"
-        return row._replace(reason=f"ALT {row.alt} stands for {meaning}")
     if row.alt.startswith("<"):
-        return _symbolic(row, info, alleles, genome)
+        size = genome.sizes.get(row.chrom)
+        event = symbols.read(
+            row.alt, row.position + 1, info, allele=row.allele, alleles=alleles, size=size
+        )
+        return row._replace(**event._asdict())
     if "[" in row.alt or "]" in row.alt:
         return _breakend(row, genome)
     if row.alt.startswith(".") or row.alt.endswith("."):
-        return row._replace(kind="BND", reason="single breakend: its other side is unknown")
+        return row._replace(kind="BND", reason=reasons.SINGLE_BREAKEND)
     return _letters(row, info, genome)
 
 
 def _letters(row: Variant, info: Mapping[str, str], genome: Any) -> Variant:
-    ref, alt = row.ref.upper(), row.alt.upper()
-    if not _LETTERS.match(alt) or not _LETTERS.match(ref):
-        return row._replace(reason=f"ALT {_short(row.alt)} is neither letters nor a known symbol")
+    ref, alt = _upper(row.ref), _upper(row.alt)
+    # Only `_spell_out` leaves an ALT empty.
+    if not symbols.LETTERS.fullmatch(ref) or (alt and not symbols.LETTERS.fullmatch(alt)):
+        return row._replace(reason=reasons.ALT_UNREADABLE, detail=_shortened(row.alt))
     if ref == alt:
-        return row._replace(reason="ALT equals REF")
-    flags = () if set(alt) <= set("ACGT") else ("ambiguous_bases",)
+        return row._replace(reason=reasons.ALT_EQUALS_REF)
+    flags = row.flags if set(alt) <= set("ACGT") else (*row.flags, "ambiguous_bases")
     prefix = _common(ref, alt, min(len(ref), len(alt)))
     ref, alt = ref[prefix:], alt[prefix:]
     suffix = _common(ref[::-1], alt[::-1], min(len(ref), len(alt)))
@@ -285,77 +368,41 @@ def _common(first: str, second: str, limit: int) -> int:
     return next((i for i in range(limit) if first[i] != second[i]), limit)
 
 
-def _symbolic(row: Variant, info: Mapping[str, str], alleles: int, genome: Any) -> Variant:
-    symbol = row.alt.strip("<>").split(":")[0]
-    if symbol == "INS":
-        letters = info.get("SVINSSEQ", info.get("SEQ", "")).upper()
-        place = row.position + 1
-        row = row._replace(kind="INS", start=place, end=place, inserted=letters)
-        if not _LETTERS.match(letters):
-            return row._replace(inserted="", reason="insertion without its sequence")
-        return row
-    if symbol not in ("DEL", "DUP", "INV"):
-        return row._replace(reason=f"symbolic allele {row.alt} has no defined sequence")
-    start = row.position + 1
-    end, problem, flags = _symbolic_end(row, info, alleles)
-    row = row._replace(kind=symbol, start=start, end=max(end, start), flags=flags, reason=problem)
-    size = genome.sizes.get(row.chrom)
-    if not problem and size is not None and end > size:
-        return row._replace(reason=f"END {end:,} leaves {row.chrom}, which has {size:,} bases")
-    return row
-
-
-def _symbolic_end(
-    row: Variant, info: Mapping[str, str], alleles: int
-) -> tuple[int, str, tuple[str, ...]]:
-    """One past the last base of a symbolic event; why there is none; and remarks.
-
-    END is the last base counted from 1, hence also one past it counted from 0; of several ALTs it
-    is the longest's (VCF 4.4), so that each goes by its own SVLEN. SVLEN is signed before VCF 4.4
-    and positive since; only its size matters here.
-    """
-    sizes: Sequence[str] = info.get("SVLEN", "").split(",")
-    own = len(sizes) == alleles
-    length = _size(sizes[row.allele - 1 if own else 0])
-    last = info.get("END", "")
-    if length and (not last.isdigit() or (own and alleles > 1)):
-        end = row.position + 1 + length
-        beyond = last.isdigit() and end > int(last) + 1
-        return end, "", ("svlen_disagrees_with_end",) if beyond else ()
-    if not last.isdigit():
-        return 0, "neither END nor SVLEN says where it ends", ()
-    end = int(last)
-    if end < row.position + 1:
-        return 0, f"END {end:,} is left of POS {row.position + 1:,}", ()
-    if end == row.position + 1:
-        return 0, "END equals POS: the event has no bases", ()
-    if length and abs(end - (row.position + 1) - length) > 1:
-        return end, "", ("svlen_disagrees_with_end",)
-    return end, "", ()
-
-
-def _size(text: str) -> int:
-    return abs(int(text)) if text.lstrip("-").isdigit() else 0
-
-
 def _breakend(row: Variant, genome: Any) -> Variant:
-    row = row._replace(kind="BND", start=row.position, end=row.position + len(row.ref))
-    match = _BREAKEND.match(row.alt)
+    row = row._replace(kind="BND", start=max(row.position, 0), end=row.position + len(row.ref))
+    match = _BREAKEND.fullmatch(row.alt)
     if match is None or bool(match["before"]) == bool(match["after"]):
-        return row._replace(reason=f"breakend {_short(row.alt)} has none of the four forms")
+        return row._replace(reason=reasons.BREAKEND_UNREADABLE, detail=_shortened(row.alt))
     chrom = regions.own_name(match["chrom"], genome.sizes)
     if chrom is None:
-        return row._replace(reason=f"mate chromosome {match['chrom']} is not in the genome")
-    position = int(match["position"]) - 1
-    if not 0 <= position < genome.sizes[chrom]:
-        return row._replace(reason=f"mate position {position + 1:,} leaves {chrom}")
+        return row._replace(reason=reasons.MATE_CHROMOSOME_UNKNOWN, detail=match["chrom"])
+    pos, size = vcf.whole_number(match["position"]), genome.sizes[chrom]
+    if pos in (0, size + 1):
+        return row._replace(reason=reasons.TELOMERE)
+    if pos is None or pos > size:
+        detail = f"{_shortened(row.alt)}, {size:,} bases"
+        return row._replace(reason=reasons.MATE_OUTSIDE, detail=detail)
     after = bool(match["before"])
-    mate = Breakend(chrom, position, match["bracket"] == "[", after)
+    mate = Breakend(chrom, pos - 1, match["bracket"] == "[", after)
     letters = (match["before"] or match["after"]).upper()
     near = len(row.ref)
     inserted = letters[near:] if after else letters[: len(letters) - near]
     kept = letters[:near] if after else letters[len(letters) - near :]
-    same = (letter in ("N", base) for letter, base in zip(kept, row.ref.upper(), strict=False))
-    if len(kept) < near or not all(same):
-        return row._replace(mate=mate, reason="breakend changes the REF base; write it as two rows")
+    if inserted and not symbols.LETTERS.fullmatch(inserted):
+        return row._replace(reason=reasons.BREAKEND_UNREADABLE, detail=_shortened(row.alt))
+    if len(kept) < near or not all(map(_keeps, kept, _upper(row.ref), _bases(row, genome))):
+        return row._replace(mate=mate, reason=reasons.BREAKEND_CHANGES_REF)
     return row._replace(mate=mate, inserted=inserted)
+
+
+def _bases(row: Variant, genome: Any) -> str:
+    """Returns the genome's bases on which REF lies; N where they are unknown."""
+    if row.chrom not in genome.sizes:
+        return "N" * len(row.ref)
+    bases: str = genome.padded(row.chrom, row.position, row.position + len(row.ref))
+    return bases.upper()
+
+
+def _keeps(letter: str, ref: str, base: str) -> bool:
+    """Returns True where a letter of a breakend is REF's base, or the genome's, or is not told."""
+    return letter in ("N", ref, base)

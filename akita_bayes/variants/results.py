@@ -100,7 +100,7 @@ def joined(parts: list[Scored]) -> Scored:
     )
 
 
-_TEXT = ("chrom", "name", "ref", "alt", "kind", "inserted", "reason")
+_TEXT = ("chrom", "name", "ref", "alt", "kind", "inserted", "reason", "detail")
 _NUMBER = ("record", "allele", "position", "start", "end")
 
 
@@ -148,12 +148,13 @@ def load(path: str | Path, identity: str) -> Scored | None:
 
 
 def _read(file: Any) -> Scored:
-    columns = {name: file[f"variant/{name}"].asstr()[:] for name in (*_TEXT, "flags", "mate")}
+    present = [name for name in _TEXT if name in file["variant"]]  # older parts have no detail
+    columns = {name: file[f"variant/{name}"].asstr()[:] for name in (*present, "flags", "mate")}
     columns |= {name: file[f"variant/{name}"][:] for name in _NUMBER}
     turned = file["variant/inversion"].asstr()[:] if "variant/inversion" in file else None
     variants = []
     for i in range(len(columns["record"])):
-        fields: dict[str, Any] = {name: str(columns[name][i]) for name in _TEXT}
+        fields: dict[str, Any] = {name: str(columns[name][i]) for name in present}
         fields |= {name: int(columns[name][i]) for name in _NUMBER}
         fields["flags"] = tuple(flag for flag in columns["flags"][i].split(",") if flag)
         if turned is not None and turned[i]:
@@ -207,6 +208,7 @@ def table(scored: Scored, targets: list[str]) -> pd.DataFrame:
         "end": [v.end for v in variants],
         "flags": scored.flags,
         "reason": scored.reasons,
+        "detail": [v.detail for v in variants],
         "window": [f"{c}:{a}-{b}" if c else "" for c, a, b in scored.window],
         "pixels_compared": scored.pixels[:, 0],
         "pixels_lost": scored.pixels[:, 1],

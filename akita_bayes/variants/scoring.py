@@ -20,7 +20,7 @@ import akita_bayes
 from akita_bayes import errors, files, regions
 from akita_bayes import spec as specs
 from akita_bayes.data.genome import Genome
-from akita_bayes.variants import background, engine, intervals, records, results, writers
+from akita_bayes.variants import background, engine, intervals, records, results, vcf, writers
 from akita_bayes.variants.options import Options
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ def parse_shard(text: str) -> Shard:
     Raises:
         VariantError: Another form.
     """
-    first, _, last = text.partition("/")
-    if not (first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
-        raise errors.VariantError(f'"{text}" is no shard; write i/n, as 1/4 to 4/4.')
-    return Shard(int(first) - 1, int(last))
+    number, shards = map(vcf.whole_number, text.partition("/")[::2])
+    if number is None or shards is None or not 1 <= number <= shards:
+        raise errors.VariantError(f'"{text}" is not a valid shard; write i/n, as 1/4 to 4/4.')
+    return Shard(number - 1, shards)
 
 
 def score_file(

@@ -1,73 +1,278 @@
-"""Variant files as pysam reads them, also those that Basenji reads and pysam does not."""
+"""Variant files as lines: BCF, and VCF in the shapes that people have, plain or compressed.
+
+Lines are bytes, since some files hold Latin-1: an annotated file repeats them as they are. As text,
+a column is UTF-8 or, where it is not, Latin-1, in which every byte is a character.
+"""
 
 import contextlib
+import gzip
+import io
 import itertools
+import logging
 import re
-import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import pysam
 
 from akita_bayes import errors
 
-_COLUMNS = b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+log = logging.getLogger(__name__)
+
+FIXED = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
+MISSING = b"."
+NEEDED = 5  # columns, up to ALT, without which a line names no allele
+LARGEST = 2**31 - 1  # position: a 32-bit integer in VCF
+
+_WHOLE = re.compile(
+    r"[0-9]{1,18}"
+)  # what int() reads without limit, and no other digits than ASCII
+_GZIP = b"\x1f\x8b"
+_BGZIP_EXTRA = b"BC\x02\x00"  # bytes 12 to 15 of a file that bgzip made
+_BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_BCF = b"BCF"
+
+
+def whole_number(text: str) -> int | None:
+    """Returns a whole number of at most 18 ASCII digits; None for any other text."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def text(column: bytes) -> str:
+    """Returns a column as text: UTF-8 or, where it is not, Latin-1."""
+    try:
+        return column.decode("utf-8")
+    except UnicodeDecodeError:
+        return column.decode("latin-1")
+
+
+class Line(NamedTuple):
+    """One record.
+
+    Attributes:
+        number: Its line in the file, from 1; of a BCF, the line that bcftools would print.
+        columns: The eight of every VCF, "." where the file has none; then FORMAT and samples.
+    """
+
+    number: int
+    columns: list[bytes]
+
+    @property
+    def chrom(self) -> str:
+        """The chromosome as the file names it."""
+        return text(self.columns[0])
+
+    @property
+    def pos(self) -> int:
+        """POS, counted from 1; 0 is the telomere before the first base."""
+        return int(self.columns[1])
+
+    @property
+    def alts(self) -> list[str]:
+        """Every ALT; none where the column is "."."""
+        column = text(self.columns[4])
+        return [] if column == "." else column.split(",")
+
+    @property
+    def info(self) -> dict[str, str]:
+        """INFO as text by key; "" for a flag."""
+        return dict(part.partition("=")[::2] for part in text(self.columns[7]).split(";"))
+
+
+class Reader:
+    """The header and the records of a variant file, in its order.
+
+    Args:
+        path: The file, for messages.
+        stream: Its lines.
+
+    Raises:
+        VariantError: The header or, as records are iterated, a line cannot be read.
+
+    Attributes:
+        meta: Lines that start with ##, without their ends.
+        names: Names of the columns behind INFO, as far as the header has them.
+    """
+
+    def __init__(self, path: Path, stream: Iterable[bytes]) -> None:
+        self.meta: list[bytes] = []
+        self.names: list[bytes] = []
+        self._path = path
+        self._named = 0  # line of the column names
+        self._lines = self._numbered(stream)
+        self._first: list[tuple[int, bytes]] = []
+        self._read_header()
+
+    def __iter__(self) -> Iterator[Line]:
+        first, self._first = self._first, []
+        for number, line in itertools.chain(first, self._lines):
+            yield Line(number, self._columns(number, line))
+
+    def _numbered(self, stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Yields lines that are not blank, without their ends, with their numbers from 1."""
+        number = 0
+        try:
+            for number, line in enumerate(stream, 1):
+                line = line.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+                if b"\0" in line:
+                    self._refuse(
+                        number, "holds a NUL byte; expected a VCF, which is text, or a BCF"
+                    )
+                if b"\r" in line:
+                    self._refuse(
+                        number, "holds a carriage return; end lines with a line feed, as Unix does"
+                    )
+                if line.strip():
+                    yield number, line
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise errors.VariantError(
+                f"{self._path}: the archive is damaged or was cut short behind line {number} "
+                f"({error}); compress or copy it again."
+            ) from None
+
+    def _read_header(self) -> None:
+        for number, line in self._lines:
+            if line.startswith(b"##"):
+                self.meta.append(line)
+            elif not line.startswith(b"#"):
+                self._first = [(number, line)]
+                return
+            elif line[1:].lstrip().upper().startswith(FIXED[0]):
+                self._read_names(number, line)
+            else:
+                self.meta.append(b"##comment=" + line[1:].strip())
+        if not self.meta and not self._named:
+            raise errors.VariantError(
+                f"{self._path}: holds neither a header nor records; expected a VCF or BCF."
+            )
+
+    def _read_names(self, number: int, line: bytes) -> None:
+        if self._named:
+            self._refuse(
+                number, f"names the columns again, after line {self._named}; keep one such line"
+            )
+        self._named = number
+        names = _without_empty_end([name.strip() for name in line[1:].split(b"\t")])
+        if len(names) == 1 and len(line.split()) > 1:
+            self._refuse(number, "separates the column names by blanks; VCF separates them by tabs")
+        for column, (name, expected) in enumerate(zip(names, FIXED, strict=False), 1):
+            if name.upper() != expected:
+                self._refuse(
+                    number,
+                    f'calls column {column} "{text(name[:40])}"; expected {expected.decode()}, '
+                    "and tabs between names",
+                )
+        self.names = names[len(FIXED) :]
+
+    def _columns(self, number: int, line: bytes) -> list[bytes]:
+        """Returns the columns of a record, those that it lacks filled in."""
+        if line.startswith(b"#"):
+            self._refuse(
+                number,
+                "is a header line behind records; of files that were put together keep one header",
+            )
+        columns = _without_empty_end(line.split(b"\t"))
+        if len(columns) < NEEDED:
+            blanks = len(line.split()) >= NEEDED
+            problem = "separates columns by blanks" if blanks else f"has {len(columns)} columns"
+            self._refuse(
+                number, f"{problem}; expected CHROM, POS, ID, REF, ALT and more, separated by tabs"
+            )
+        fixed = [column.strip() or MISSING for column in columns[: len(FIXED)]]
+        fixed += [MISSING] * (len(FIXED) - len(fixed))
+        if fixed[0] == MISSING:
+            self._refuse(number, "names no chromosome in its first column")
+        position = whole_number(text(fixed[1]))
+        if position is None or position > LARGEST:
+            self._refuse(
+                number,
+                f'has the POS "{text(fixed[1][:40])}"; expected a whole number of at most '
+                f"{LARGEST:,}",
+            )
+        return fixed + columns[len(FIXED) :]
+
+    def _refuse(self, number: int, problem: str) -> NoReturn:
+        raise errors.VariantError(f"{self._path}, line {number}: {problem}.")
+
+
+def _without_empty_end(columns: list[bytes]) -> list[bytes]:
+    """Returns columns up to the last that holds something: lines may end in tabs and blanks."""
+    filled = [number for number, column in enumerate(columns, 1) if column.strip()]
+    return columns[: filled[-1]] if filled else []
 
 
 @contextlib.contextmanager
-def opened(path: str | Path) -> Iterator[Any]:
-    """A `pysam.VariantFile`.
+def opened(path: str | Path) -> Iterator[Reader]:
+    """Opens a VCF, plain or compressed by gzip or bgzip, or a BCF.
 
-    A plain text file without the line of column names, as Basenji reads it, is completed: that
-    line, and columns up to INFO.
+    A record may have fewer columns than the header, from ALT on, or more; the header may lack its
+    column names, its first line, or be missing; lines may be blank or end in blanks.
 
     Raises:
-        VariantError: The file is missing or is no VCF or BCF.
+        VariantError: The file is missing, is not a VCF or BCF, or is damaged; names the line.
     """
     path = Path(path)
     if not path.is_file():
         raise errors.VariantError(f"{path}: no such variant file.")
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with tempfile.TemporaryDirectory() as folder, _opened(path, Path(folder)) as file:
-            yield file
-    finally:
-        pysam.set_verbosity(verbosity)
-
-
-def _opened(path: Path, folder: Path) -> Any:
-    try:
-        return pysam.VariantFile(str(path))
-    except (OSError, ValueError, NotImplementedError) as error:
-        text = b"" if isinstance(error, NotImplementedError) else path.read_bytes()
-        named = re.match(rb"(##[^\n]*\n)+(?=[^#\n])", text)
-        if named is None:
-            raise errors.VariantError(
-                f"{path}: cannot be read as VCF or BCF ({error}); check that it starts with "
-                "##fileformat and that a compressed file was made by bgzip."
-            ) from None
-    lines = text[named.end() :].splitlines()
-    rows = [line + b"\t." * max(7 - line.count(b"\t"), 0) for line in lines if line.strip()]
-    completed = folder / "completed.vcf"
-    completed.write_bytes(text[: named.end()] + _COLUMNS + b"\n".join(rows) + b"\n")
-    return pysam.VariantFile(str(completed))
-
-
-def numbered(path: str | Path, file: Any) -> Iterator[tuple[int, Any]]:
-    """Yields the records of an opened file with their numbers, from 0.
-
-    Raises:
-        VariantError: A line is malformed; names its number.
-    """
-    records = iter(file)
-    for number in itertools.count():
-        try:
-            record = next(records)
-        except StopIteration:
+    with contextlib.ExitStack() as stack:
+        if _is_bcf(path):
+            stack.callback(pysam.set_verbosity, pysam.set_verbosity(0))
+            yield Reader(path, stack.enter_context(contextlib.closing(_printed(path))))
             return
-        except (OSError, ValueError) as error:
-            raise errors.VariantError(
-                f"{path}: record {number + 1} is malformed ({error}); mend or remove that line."
-            ) from None
-        yield number, record
+        stream = stack.enter_context(open(path, "rb"))
+        head = stream.peek(16)
+        if head.startswith(_GZIP):
+            _check_end(path, head)
+            yield Reader(path, stack.enter_context(gzip.GzipFile(fileobj=stream)))
+        else:
+            yield Reader(path, stream)
+
+
+def _is_bcf(path: Path) -> bool:
+    with open(path, "rb") as handle:
+        head = handle.read(len(_BCF))
+    if head.startswith(_GZIP):
+        try:
+            with gzip.open(path) as packed:
+                head = packed.read(len(_BCF))
+        except (OSError, EOFError, zlib.error):
+            return False
+    return head == _BCF
+
+
+def _printed(path: Path) -> Generator[bytes]:
+    """Yields the lines of a BCF as those of a VCF."""
+    try:
+        with pysam.VariantFile(str(path)) as source:
+            yield from _as_bytes(source.header).rstrip(b"\n").split(b"\n")
+            yield from map(_as_bytes, source)
+    except (OSError, ValueError, TypeError, LookupError, NotImplementedError) as error:
+        raise errors.VariantError(
+            f"{path}: the BCF is damaged or was cut short ({error}); make or copy it again."
+        ) from None
+
+
+def _as_bytes(printed: Any) -> bytes:
+    """Returns what htslib prints; pysam gives it as text, or in its complaint that it is none."""
+    try:
+        return str(printed).encode()
+    except UnicodeDecodeError as error:
+        return error.object
+
+
+def _check_end(path: Path, head: bytes) -> None:
+    """Warns of a bgzipped file without the block that bgzip writes last."""
+    if head[12:16] != _BGZIP_EXTRA:
+        return
+    with open(path, "rb") as handle:
+        handle.seek(-min(len(_BGZIP_END), path.stat().st_size), io.SEEK_END)
+        if handle.read() != _BGZIP_END:
+            log.warning(
+                "%s: lacks the end mark of bgzip and may have been cut short; compare its size "
+                "with that of its source.",
+                path,
+            )

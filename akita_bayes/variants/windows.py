@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from akita_bayes.geometry import Geometry
-from akita_bayes.variants import alleles, events, records
+from akita_bayes.variants import alleles, events, reasons, records
 
 LARGEST = 2 / 3  # of a window; a larger event leaves too little flank to compare
 
@@ -80,7 +80,7 @@ def anchored(
     grid = max(-(-share // geometry.bin_width), 1) * geometry.bin_width
     window = geometry.seq_length
     alternative = alleles.edited(variant, sizes)
-    reference = alleles.reference(variant.chrom, sizes[variant.chrom])
+    reference = alleles.unedited(variant, sizes)
     if variant.kind == "BND":
         return _junction(variant, alternative, window, sizes)
     event, end, put = _event(variant)
@@ -152,14 +152,14 @@ def centred(variant: records.Variant, geometry: Geometry, sizes: Mapping[str, in
     """
     if variant.kind in ("DUP", "INV"):
         letters = variant.ref if variant.swapped else variant.alt
-        end = variant.position + len(variant.ref)
-        variant = variant._replace(
-            kind="INS", start=variant.position, end=end, inserted=letters.upper()
-        )
+        start, end = variant.position, variant.position + len(variant.ref)
+        if variant.kind == "DUP" and variant.ref.upper() == "N":  # it stands for no base
+            start, letters = end, letters[variant.start - variant.end :]
+        variant = variant._replace(kind="INS", start=start, end=end, inserted=letters.upper())
     window = geometry.seq_length
     start = variant.position - (window // 2 - 1)
     longer_by = len(variant.inserted) - (variant.end - variant.start)
-    reference = alleles.reference(variant.chrom, sizes[variant.chrom])
+    reference = alleles.unedited(variant, sizes)
     starts = (start + max(-longer_by, 0) // 2, start + max(longer_by, 0) // 2)
     return Pair(
         _windows(reference, starts[:1], window),
@@ -183,8 +183,8 @@ def refusal(variant: records.Variant, pair: Pair, geometry: Geometry) -> str:
     """Why the window cannot show the event; "" when it can."""
     limit = int(geometry.seq_length * LARGEST)
     if variant.kind != "BND" and variant.size > limit:
-        return f"event of {variant.size:,} bases is larger than {limit:,}, 2/3 of the window"
+        return reasons.TOO_LARGE
     first, last = geometry.crop_bp, geometry.seq_length - geometry.crop_bp
     if pair.site[0] >= last or max(pair.site[1], pair.site[0] + 1) <= first:
-        return "event lies in the cropped margin of the window"
+        return reasons.CROPPED
     return ""

@@ -1,8 +1,10 @@
 """Scores as files: HDF5 under Basenji's names, a table, and the variant file annotated."""
 
 import json
+import logging
+import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +13,17 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, files
-from akita_bayes.variants import results, vcf
+from akita_bayes.variants import results, symbols, vcf
 from akita_bayes.variants import scores as named_scores
 
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
 _TBI_BASES = 2**29  # that a chromosome may have in a .tbi index
+_CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
+_VERSION = re.compile(rb"##fileformat=VCFv4\.[0-9]+")
+_REF, _INFO = 3, 7  # columns, counted from 0
+
+log = logging.getLogger(__name__)
 
 
 class Targets(NamedTuple):
@@ -93,7 +100,8 @@ def write_vcf(
     """Writes the variant file again, in its order, with scores in INFO.
 
     Every field has one value per ALT, the mean over targets; AKITA_REASON says why there is none.
-    Fields of an earlier scoring are left out, also of records that are not scored again.
+    Fields of an earlier scoring are left out, also of records that are not scored again. Bytes of
+    the source are kept; columns, column names and the first line that it lacks are added.
     A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed: as `.tbi`,
     or as `.csi` where they lie beyond what that can hold.
 
@@ -109,24 +117,28 @@ def write_vcf(
     rows: dict[int, list[int]] = {}
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
-    columns = _columns(scored, attributes.get("interval_levels", {}))
-    places: list[tuple[str, int, int]] = []
+    fields = _columns(scored, attributes.get("interval_levels", {}))
+    places: list[tuple[bytes, int, int]] = []
+    widths: set[int] = set()
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
         try:
-            with vcf.opened(source) as reader, open(plain, "w", encoding="utf-8") as handle:
-                for number, record in enumerate(reader):
-                    line = _unannotated(str(record).rstrip("\n"))
-                    places.append((record.chrom, record.pos, record.stop))
+            with vcf.opened(source) as reader, open(plain, "wb") as handle:
+                for number, line in enumerate(reader):
+                    info = _unannotated(line.columns[_INFO])
                     if number in rows:
-                        line = _annotated(
-                            line, record.alts or (), scored, rows.pop(number), columns
-                        )
-                    handle.write(line + "\n")
+                        info = _annotated(info, line, scored, rows.pop(number), fields)
+                    columns = [*line.columns[:_INFO], info, *line.columns[_INFO + 1 :]]
+                    handle.write(b"\t".join(columns) + b"\n")
+                    widths.add(len(columns))
+                    places.append((line.columns[0], line.pos, _last_base(line)))
                 if rows:
                     raise errors.VariantError(f"{source}: has fewer records than were scored.")
-                head = _head(str(reader.header), columns, attributes)
-            _finish(plain, head, temporary, compress=str(path).endswith(".gz"))
+            names = _names(reader.names, max(widths, default=0))
+            chroms = dict.fromkeys(chrom for chrom, *_ in places)
+            head = _head(reader.meta, chroms, fields, attributes) + b"#" + b"\t".join(names)
+            width = None if widths <= {len(names)} else len(names)
+            _finish(plain, head + b"\n", temporary, width, compress=str(path).endswith(".gz"))
         finally:
             files.remove(plain)
     if str(path).endswith(".gz"):
@@ -155,70 +167,100 @@ def _columns(
     return columns
 
 
+def _last_base(line: vcf.Line) -> int:
+    """Returns the last base, counted from 1, that an index may take a record to reach."""
+    end, sizes = line.info.get("END", ""), line.info.get("SVLEN", "").split(",")
+    longest = max(len(line.columns[_REF]) - 1, *map(symbols.size_of, sizes))
+    return max(line.pos + longest, vcf.whole_number(end) or 0)
+
+
+def _names(names: list[bytes], width: int) -> list[bytes]:
+    """Returns the names of all columns; samples that the header does not name are numbered."""
+    whole = [*vcf.FIXED, *names]
+    for number in range(len(whole), width):
+        name = b"FORMAT" if number == len(vcf.FIXED) else b"sample%d" % (number - len(vcf.FIXED))
+        whole.append(name)
+    return whole
+
+
 def _head(
-    header: str, columns: dict[str, tuple[str, np.ndarray]], attributes: dict[str, Any]
-) -> str:
-    """A header that declares this scoring, and no earlier one."""
-    *lines, names = header.splitlines()
-    earlier = (f"##INFO=<ID={PREFIX}", f"##{PROVENANCE}")
+    meta: list[bytes],
+    chroms: Iterable[bytes],
+    fields: dict[str, tuple[str, np.ndarray]],
+    attributes: dict[str, Any],
+) -> bytes:
+    """Returns header lines that declare this scoring, and no earlier one."""
+    version = [line for line in meta if _VERSION.fullmatch(line)]
+    left_out = (b"##fileformat=", f"##INFO=<ID={PREFIX}".encode(), f"##{PROVENANCE}".encode())
+    others = [line for line in meta if not line.startswith(left_out)]
+    contigs = {match[1] for line in others if (match := _CONTIG.match(line))}
+    others += [b"##contig=<ID=%s>" % chrom for chrom in chroms if chrom not in contigs]
     declared = [
         f"##{PROVENANCE}{name}={attributes[name]}"
         for name in ("version", "model_digest", "genome_digest")
         if name in attributes
     ]
-    fields = [(name, "Float", about.replace('"', "'")) for name, (about, _) in columns.items()]
-    fields.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
-    fields.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
-    for name, kind, about in fields:
+    stated = [(name, "Float", about.replace('"', "'")) for name, (about, _) in fields.items()]
+    stated.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
+    stated.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
+    for name, kind, about in stated:
         declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{about}">')
-    kept = [line for line in lines if not line.startswith(earlier)]
-    return "\n".join([*kept, *declared, names]) + "\n"
+    lines = [version[0] if version else b"##fileformat=VCFv4.2", *others]
+    return b"".join(line + b"\n" for line in (*lines, *(line.encode() for line in declared)))
 
 
-def _unannotated(line: str) -> str:
-    """A record's line without fields of an earlier scoring."""
-    fields = line.split("\t")
-    kept = [field for field in fields[7].split(";") if not field.startswith(PREFIX)]
-    fields[7] = ";".join(kept) or "."
-    return "\t".join(fields)
+def _unannotated(info: bytes) -> bytes:
+    """Returns INFO without fields of an earlier scoring."""
+    others = [part for part in info.split(b";") if not part.startswith(PREFIX.encode())]
+    return b";".join(others) or vcf.MISSING
 
 
 def _annotated(
-    line: str,
-    alts: Sequence[str],
+    info: bytes,
+    line: vcf.Line,
     scored: results.Scored,
     rows: list[int],
-    columns: dict[str, tuple[str, np.ndarray]],
-) -> str:
-    """A record's line with scores behind its own INFO."""
-    if not alts:
-        return line
-    fields = line.split("\t")
-    if len(rows) != len(alts):
-        raise errors.VariantError(
-            f"{fields[0]}:{fields[1]}: {len(rows)} rows for {len(alts)} ALTs."
-        )
-    info = [] if fields[7] == "." else [fields[7]]
-    for name, (_, values) in columns.items():
+    fields: dict[str, tuple[str, np.ndarray]],
+) -> bytes:
+    """Returns INFO with scores behind its own fields."""
+    count = len(line.alts)
+    if not count:
+        return info
+    if len(rows) != count:
+        raise errors.VariantError(f"{line.chrom}:{line.pos}: {len(rows)} rows for {count} ALTs.")
+    parts = [] if info == vcf.MISSING else [info]
+    for name, (_, values) in fields.items():
         numbers = [float(values[row]) for row in rows]
         if np.isfinite(numbers).any():
             cells = (f"{number:.7g}" if np.isfinite(number) else "." for number in numbers)
-            info.append(f"{name}={','.join(cells)}")
+            parts.append(f"{name}={','.join(cells)}".encode())
     for name, texts in (("REASON", scored.reasons), ("FLAGS", scored.flags)):
         words = [_token(texts[row]) for row in rows]
         if any(words):
-            info.append(f"{PREFIX}{name}={','.join(word or '.' for word in words)}")
-    fields[7] = ";".join(info) or "."
-    return "\t".join(fields)
+            parts.append(f"{PREFIX}{name}={','.join(word or '.' for word in words)}".encode())
+    return b";".join(parts) or vcf.MISSING
 
 
-def _finish(plain: Path, head: str, path: Path, *, compress: bool) -> None:
-    """Header, which knows what it must declare only once all records are read, and records."""
+def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress: bool) -> None:
+    """Joins the header, which is known once all records are read, and the records.
+
+    Args:
+        plain: The records.
+        head: The header.
+        path: The file to write.
+        width: Columns to which shorter records are filled; None where all have as many.
+        compress: By bgzip.
+    """
     whole = plain.with_name(plain.name + ".whole") if compress else path
     try:
-        with open(whole, "w", encoding="utf-8") as handle, open(plain, encoding="utf-8") as body:
+        with open(whole, "wb") as handle, open(plain, "rb") as body:
             handle.write(head)
-            shutil.copyfileobj(body, handle)
+            if width is None:
+                shutil.copyfileobj(body, handle)
+            else:
+                for line in body:
+                    lacking = width - 1 - line.count(b"\t")
+                    handle.write(line[:-1] + (b"\t" + vcf.MISSING) * lacking + b"\n")
         if compress:
             pysam.tabix_compress(str(whole), str(path), force=True)
     finally:
@@ -226,13 +268,17 @@ def _finish(plain: Path, head: str, path: Path, *, compress: bool) -> None:
             files.remove(whole)
 
 
-def _index(path: str, places: list[tuple[str, int, int]]) -> None:
+def _index(path: str, places: list[tuple[bytes, int, int]]) -> None:
     """Indexes records that are sorted; an index of an earlier file is not left beside them."""
     for suffix in (".tbi", ".csi"):
         files.remove(Path(path + suffix))
-    if _is_sorted((chrom, position) for chrom, position, _ in places):
-        far = any(end > _TBI_BASES for _, _, end in places)
-        pysam.tabix_index(path, preset="vcf", csi=far)
+    if not _is_sorted((chrom, position) for chrom, position, _ in places):
+        return
+    last = max((end for _, _, end in places), default=0)
+    if last > vcf.LARGEST:
+        log.warning("%s: has no index, since a record ends beyond base %d.", path, vcf.LARGEST)
+        return
+    pysam.tabix_index(path, preset="vcf", csi=last > _TBI_BASES)
 
 
 def _token(text: str) -> str:
@@ -242,10 +288,10 @@ def _token(text: str) -> str:
     return text
 
 
-def _is_sorted(places: Iterable[tuple[str, int]]) -> bool:
+def _is_sorted(places: Iterable[tuple[bytes, int]]) -> bool:
     """Whether chromosomes, by the file's own names, are in one piece and positions rise."""
-    seen: set[str] = set()
-    last = ("", -1)
+    seen: set[bytes] = set()
+    last = (b"", -1)
     for chrom, position in places:
         if chrom != last[0]:
             if chrom in seen:

@@ -425,7 +425,7 @@ def test_shared_windows_lie_on_a_grid():
 @pytest.mark.parametrize(
     ("event", "share", "reason"),
     [
-        (variant("DEL", 400, 400 + 86), 0, "larger than 85, 2/3 of the window"),
+        (variant("DEL", 400, 400 + 86), 0, "larger than two thirds of the window"),
         (variant("DEL", 400, 400 + 85), 0, ""),
         (variant("SNV", 590, 591, "C"), 400, "cropped margin"),
         (variant("SNV", 555, 556, "C"), 0, ""),

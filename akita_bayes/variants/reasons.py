@@ -1,0 +1,42 @@
+"""Why an allele has no score: fixed sentences, so that a count of each tells the common ones.
+
+What differs from record to record, numbers and names, is in the column `detail`.
+"""
+
+NO_ALT = "no ALT allele"
+OVERLAPPING = "ALT * stands for an overlapping deletion"
+NO_PARTICULAR_ALLELE = "ALT stands for no particular allele"
+ALT_EQUALS_REF = "ALT equals REF"
+ALT_UNREADABLE = "ALT is neither letters of bases nor a symbol nor a breakend"
+
+CHROMOSOME_UNKNOWN = "the chromosome is not in the genome"
+OUTSIDE = "POS or REF lies outside the chromosome"
+BEFORE_FIRST_BASE = (
+    "POS lies before the first base, where only a symbol beside a REF of N may stand"
+)
+REF_UNREADABLE = "REF is not letters of bases"
+REF_DIFFERS = "REF is not the genome's"
+
+SYMBOL_UNDEFINED = "the symbolic allele has no defined sequence"
+COPIES_UNDEFINED = "the copy number does not say where copies lie, other than none or one more"
+INSERTION_UNKNOWN = "insertion without its sequence"
+END_MISSING = "neither END nor SVLEN says where the event ends"
+END_BEFORE_POS = "END is left of POS"
+END_AT_POS = "END equals POS: the event has no bases"
+END_OUTSIDE = "the event ends outside the chromosome"
+
+SINGLE_BREAKEND = "single breakend: its other side is unknown"
+BREAKEND_UNREADABLE = "the breakend has none of the four forms"
+BREAKEND_CHANGES_REF = "the breakend changes the REF base; write it as two records"
+TELOMERE = "breakend of a telomere: beyond the chromosome's end are no bases to join"
+MATE_CHROMOSOME_UNKNOWN = "the mate's chromosome is not in the genome"
+MATE_OUTSIDE = "the mate's position lies outside its chromosome"
+
+LETTERS_ONLY = "Basenji's window shows alleles given by their letters only"
+TOO_LARGE = "the event is larger than two thirds of the window"
+CROPPED = "the event lies in the cropped margin of the window"
+NO_CONTACT = "no contact of the window can be compared"
+
+ALL = frozenset(
+    value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str)
+)
