@@ -138,7 +138,7 @@ def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
         return replace(chromosome, start, end, (*inserted(before), turned, *inserted(after)))
     if variant.kind == "INV":
         return replace(chromosome, start, end, (Segment(end - start, variant.chrom, start, -1),))
-    if end - start == len(variant.inserted):
+    if variant.kind != "DEL" and end - start == len(variant.inserted):
         substituted = Segment(end - start, variant.chrom, start, 1, variant.inserted)
         return replace(chromosome, start, end, (substituted,))
     return replace(chromosome, start, end, inserted(variant.inserted))
