@@ -120,11 +120,11 @@ def align(pair: windows.Pair, geometry: Geometry) -> Alignment:
         new = [bin_loci.real(v, geometry) & ~k for v, k in zip(alternative, kept, strict=True)]
         gained = own if len(new) == 1 else max(int(pixels.sum()) for pixels in new)
         return Alignment(read_reference, read_alternative, mask, own, gained, site)
-    gone = [
+    uncompared = [
         int(np.sum(_unpaired(view, allele, geometry, names, joins) & ~read))
         for view, read in zip(reference, read_reference.pixels(mask), strict=True)
     ]
-    lost = sum(gone) if joins else max(gone)
+    lost = sum(uncompared) if joins else max(uncompared)
     return Alignment(read_reference, read_alternative, mask, lost, own, site)
 
 

@@ -285,7 +285,7 @@ class Engine:
         return scored
 
     def _remarks(self, pair: windows.Pair) -> list[str]:
-        """Flags of a pair of windows."""
+        """Returns the flags of a pair of windows."""
         remarks = {"padded": pair.padded(), unknown.FLAG: self._unknown.holds_many(pair)}
         return [flag for flag, applies in remarks.items() if applies]
 

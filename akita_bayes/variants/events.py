@@ -1,13 +1,13 @@
 """Breakends as the events that they describe: deletions, tandem duplications and inversions.
 
-A deletion or a tandem duplication is one junction, told by one or two records; an inversion is two
-junctions, told by two to four (section 5.4 of the VCF specification calls them W, V, U and X).
+A deletion or a tandem duplication is one junction, in one or two records; an inversion is two
+junctions, in two to four (section 5.4 of the VCF specification calls them W, V, U and X).
 Records of one junction are recognised by MATEID or PARID, or by their bases; the two junctions of
 an inversion by an EVENT that names just these two, or by their bases (`inversions`).
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from akita_bayes.variants import inversions, junctions
@@ -22,6 +22,8 @@ UNPAIRED = "unpaired_inversion_junction"  # flag of an inversion's end whose oth
 AMBIGUOUS = "ambiguous_breakend_event"  # flag of an inversion's end that fits several others
 COMPLEX = "complex_breakend_event"  # flag of a junction of an EVENT that is more than one event
 BEYOND = "event_beyond_window"  # flag of a junction whose whole event no window can show
+
+NAMESAKES = 100  # rows with one ID, at most, that MATEID can mean; more are not named by it
 
 Key = tuple[int, int]
 
@@ -41,19 +43,19 @@ class Breakend(NamedTuple):
 
     @property
     def mates(self) -> list[str]:
-        """IDs of the records that tell the same junction."""
+        """Returns the IDs of the records that describe the same junction."""
         text = self.info.get("MATEID") or self.info.get("PARID") or ""
         names = [name for name in text.split(",") if name not in ("", ".")]
         return [names[self.row.allele - 1]] if len(names) == self.alleles else names
 
     @property
     def joins_chromosomes(self) -> bool:
-        """True when the far side lies on another chromosome."""
+        """Returns True when the far side lies on another chromosome."""
         return self.row.mate is not None and self.row.mate.chrom != self.row.chrom
 
 
-class _Told(NamedTuple):
-    """One junction, and the breakends that tell it by their numbers in the list of breakends."""
+class _Distinct(NamedTuple):
+    """One junction, and the numbers of its breakends in the list of all breakends."""
 
     junction: Junction
     breakends: list[int]
@@ -71,7 +73,7 @@ class _Event(NamedTuple):
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Remarks on the event."""
+        """Returns remarks on the event."""
         turned = self.inversion
         exact = turned is None or (turned.start, turned.end) == (self.start, self.end)
         return (EVENT,) if exact else (EVENT, INEXACT)
@@ -88,21 +90,26 @@ def recognised(breakends: Iterable[Breakend], genome: Any) -> dict[Key, "records
         genome: Reads letters, which tell where homology lets a junction lie.
     """
     listed = [breakend for breakend in breakends if not breakend.row.reason]
-    told = _told(listed, genome)
+    place = functools.cache(functools.partial(junctions.canonical, genome=genome))
     room = functools.cache(functools.partial(junctions.room, genome=genome))
-    events, remarks = _named(listed, told, room)
-    free = [i for i in range(len(told)) if i not in events and i not in remarks]
-    for number in free:
-        if (event := _single(told[number].junction)) is not None:
-            events[number] = event
-    ends = [i for i in free if told[i].junction.form in (junctions.LEFT, junctions.RIGHT)]
-    pairs, ambiguous = _inversions(ends, told, room)
-    events |= pairs
-    for number in set(ends) - set(pairs):
-        remarks[number] = AMBIGUOUS if number in ambiguous else UNPAIRED
+    distinct = _distinct_junctions(listed, place)
+    events, remarks = _named(listed, distinct, room)
+    alike: dict[Junction, list[int]] = {}
+    for number, (junction, _, _) in enumerate(distinct):
+        if number not in events and number not in remarks:
+            alike.setdefault(place(junction), []).append(number)
+    firsts = [numbers[0] for numbers in alike.values()]
+    pairs, ambiguous = _inversions(firsts, distinct, room)
+    for first, numbers in zip(firsts, alike.values(), strict=True):
+        junction = distinct[first].junction
+        event = pairs.get(first) or _single(junction)
+        if event is not None:
+            events |= dict.fromkeys(numbers, event)
+        elif junction.form in (junctions.LEFT, junctions.RIGHT):
+            remarks |= dict.fromkeys(numbers, AMBIGUOUS if first in ambiguous else UNPAIRED)
     rows = {}
-    for number, (_, numbers, _) in enumerate(told):
-        for row in (listed[i].row for i in numbers):
+    for number, (_, members, _) in enumerate(distinct):
+        for row in (listed[member].row for member in members):
             if number in events:
                 rows[row.record, row.allele] = _as_event(row, events[number])
             elif number in remarks:
@@ -116,7 +123,7 @@ def _as_event(row: "records.Variant", event: _Event) -> "records.Variant":
 
 
 def as_junction(row: "records.Variant") -> "records.Variant":
-    """Returns the row of an event as the junction that its record tells, flagged BEYOND."""
+    """Returns the row of an event as the junction of its record, flagged BEYOND."""
     assert row.mate is not None
     inserted = row.inserted
     if row.inversion is not None:
@@ -128,8 +135,13 @@ def as_junction(row: "records.Variant") -> "records.Variant":
     )
 
 
-def _told(listed: Sequence[Breakend], genome: Any) -> list[_Told]:
-    """Returns every junction within a chromosome once, in the order of the file."""
+def _distinct_junctions(
+    listed: Sequence[Breakend], place: Callable[[Junction], Junction]
+) -> list[_Distinct]:
+    """Returns every junction within a chromosome once, in the order of the file.
+
+    A junction that several EVENTs name, as files of several samples may, is one in each of them.
+    """
     own = {
         number: junction
         for number, breakend in enumerate(listed)
@@ -147,16 +159,18 @@ def _told(listed: Sequence[Breakend], genome: Any) -> list[_Told]:
         lower, higher = sorted((first_of(number), first_of(other)))
         first[higher] = lower
 
-    places: dict[Junction, int] = {}
+    seen: dict[tuple[Junction, str], int] = {}
     names: dict[str, list[int]] = {}
     for number, junction in own.items():
-        join(number, places.setdefault(junctions.canonical(junction, genome), number))
+        key = place(junction), listed[number].info.get("EVENT", "")
+        join(number, seen.setdefault(key, number))
         names.setdefault(listed[number].row.name, []).append(number)
     for number, junction in own.items():
         for name in listed[number].mates:
-            for other in names.get(name, ()):
-                if _may_be_mates(junction, own[other]):
-                    join(number, other)
+            mates = names.get(name, [])
+            for mate in mates if len(mates) <= NAMESAKES else ():
+                if _may_be_mates(junction, own[mate]):
+                    join(number, mate)
     groups: dict[int, list[int]] = {}
     for number in own:
         groups.setdefault(first_of(number), []).append(number)
@@ -165,18 +179,18 @@ def _told(listed: Sequence[Breakend], genome: Any) -> list[_Told]:
 
 def _one_junction(
     numbers: list[int], listed: Sequence[Breakend], own: Mapping[int, Junction]
-) -> _Told:
+) -> _Distinct:
     """Joins breakends of one junction, which is where the first of them says.
 
     Of mates that differ in their new letters, the first that has any counts.
     """
     lettered = (own[number] for number in numbers if own[number].letters)
     events = {listed[number].info.get("EVENT", "") for number in numbers}
-    return _Told(next(lettered, own[numbers[0]]), numbers, events - {"", "."})
+    return _Distinct(next(lettered, own[numbers[0]]), numbers, events - {"", "."})
 
 
 def _may_be_mates(first: Junction, second: Junction) -> bool:
-    """Tells whether records that name each other can be one junction, exact or imprecise."""
+    """Returns True when records that name each other can be one junction, exact or imprecise."""
     near = max(abs(first.low - second.low), abs(first.high - second.high)) <= inversions.TOLERANCE
     return near and (first.chrom, first.form) == (second.chrom, second.form)
 
@@ -192,14 +206,14 @@ def _single(junction: Junction) -> _Event | None:
 
 
 def _named(
-    listed: Sequence[Breakend], told: Sequence[_Told], room: inversions.Room
+    listed: Sequence[Breakend], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> tuple[dict[int, _Event], dict[int, str]]:
     """Returns events and remarks of the junctions that share an EVENT with others.
 
     Callers that give each junction an EVENT of its own, as GRIDSS and LUMPY do, join none by it.
     """
     members: dict[str, list[int]] = {}
-    for number, (_, _, names) in enumerate(told):
+    for number, (_, _, names) in enumerate(distinct):
         for name in names:
             members.setdefault(name, []).append(number)
     elsewhere = {end.info.get("EVENT", "") for end in listed if end.joins_chromosomes}
@@ -210,18 +224,20 @@ def _named(
             continue
         pairs: dict[int, _Event] = {}
         if name not in elsewhere and len(numbers) == 2:
-            pairs = _inversion(numbers, told, room)
-        pairs = pairs or _inversions(numbers, told, room)[0]
+            pairs = _inversion(numbers, distinct, room)
+        pairs = pairs or _inversions(numbers, distinct, room)[0]
         events |= pairs
         remarks |= {number: COMPLEX for number in numbers if number not in events}
     return events, {number: remark for number, remark in remarks.items() if number not in events}
 
 
 def _inversion(
-    numbers: Sequence[int], told: Sequence[_Told], room: inversions.Room
+    numbers: Sequence[int], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> dict[int, _Event]:
     """Returns the inversion of two junctions by number, wherever they lie; nothing if none."""
-    left, right = sorted((told[number].junction for number in numbers), key=lambda end: end.form)
+    left, right = sorted(
+        (distinct[number].junction for number in numbers), key=lambda end: end.form
+    )
     if (left.form, right.form) != (junctions.LEFT, junctions.RIGHT):
         return {}
     fitted = inversions.fitted(left, right, room)
@@ -231,11 +247,11 @@ def _inversion(
 
 
 def _inversions(
-    numbers: Sequence[int], told: Sequence[_Told], room: inversions.Room
+    numbers: Sequence[int], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> tuple[dict[int, _Event], set[int]]:
     """Returns inversions among junctions by their bases, and the ends that fit several others."""
-    pairs, ambiguous = inversions.paired([told[number].junction for number in numbers], room)
+    pairs, ambiguous = inversions.paired([distinct[number].junction for number in numbers], room)
     events: dict[int, _Event] = {}
     for pair in pairs:
-        events |= _inversion([numbers[position] for position in pair], told, room)
+        events |= _inversion([numbers[position] for position in pair], distinct, room)
     return events, {numbers[position] for position in ambiguous}

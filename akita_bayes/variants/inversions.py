@@ -21,7 +21,7 @@ SHARE = 1 / 4  # of the turned bases, at most, that are lost or doubled at eithe
 
 
 class Inversion(NamedTuple):
-    """The bases that an inversion turns, where they are not just those that it replaces.
+    """The bases that an inversion turns, where they are not just those that it resorted_bases.
 
     Attributes:
         start: First turned reference base, from 0.
@@ -37,7 +37,7 @@ class Inversion(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Bases that stand in the place of the replaced ones."""
+        """Returns the number of bases that stand in the place of the replaced ones."""
         return len(self.before) + self.end - self.start + len(self.after)
 
 
@@ -145,15 +145,15 @@ def _exact_partners(
     for number in candidates:
         end = ends[number]
         middles.setdefault((end.chrom, end.low + end.high), []).append((end.low, number))
-    for places in middles.values():
-        places.sort()
+    for sorted_bases in middles.values():
+        sorted_bases.sort()
 
     def fitting(number: int) -> Iterator[int]:
         end = ends[number]
         leftmost = end.form == junctions.LEFT
         step = 1 if leftmost else -1
-        places = middles.get((end.chrom, end.low + end.high + 2 * step), [])
-        for other in _within(places, end.low + step, TOLERANCE):
+        sorted_bases = middles.get((end.chrom, end.low + end.high + 2 * step), [])
+        for other in _within(sorted_bases, end.low + step, TOLERANCE):
             left, right = (number, other) if leftmost else (other, number)
             if _exact_shift(ends[left], ends[right], room) is not None:
                 yield other
@@ -175,10 +175,10 @@ def _near_partners(
         end = ends[number]
         base, far = (end.high, end.low) if end.form == junctions.LEFT else (end.low, end.high)
         inner.setdefault(end.chrom, {}).setdefault(base, []).append((far, number))
-    for places in inner.values():
-        for fars in places.values():
+    for sorted_bases in inner.values():
+        for fars in sorted_bases.values():
             fars.sort()
-    bases = {chrom: sorted(places) for chrom, places in inner.items()}
+    bases = {chrom: sorted(sorted_bases) for chrom, sorted_bases in inner.items()}
 
     def fitting(number: int) -> Iterator[int]:
         chrom, form, low, high, _ = ends[number]
@@ -196,10 +196,10 @@ def _near_partners(
         yield number, fitting(number)
 
 
-def _within(places: Sequence[tuple[int, int]], base: int, limit: int) -> Iterator[int]:
+def _within(sorted_bases: Sequence[tuple[int, int]], base: int, limit: int) -> Iterator[int]:
     """Yields the numbers whose base, by which they are sorted, is at most `limit` away."""
-    first = bisect.bisect_left(places, (base - limit, -1))
-    for other, number in itertools.islice(places, first, None):
+    first = bisect.bisect_left(sorted_bases, (base - limit, -1))
+    for other, number in itertools.islice(sorted_bases, first, None):
         if other > base + limit:
             return
         yield number

@@ -1,4 +1,4 @@
-"""Junctions of one chromosome, the same whichever of their two breakends a record tells.
+"""Reads a junction within one chromosome, the same from either of its two breakends.
 
 A junction joins two pieces. The base of a piece next to the junction is either its last base (the
 piece reaches left of it) or its first (the piece reaches right). Four forms follow, named by the
@@ -69,10 +69,10 @@ def of_row(row: "records.Variant") -> Junction | None:
 
 
 def letters(row: "records.Variant", inserted: str) -> str:
-    """Returns letters of a record as its junction has them, or those of a junction as the record.
+    """Turns letters of a record into those of its junction, and those of a junction back.
 
     t]p] is read from the lower base and [p[t towards the higher one; a record at the other base
-    tells the other strand.
+    shows the other strand.
     """
     assert row.mate is not None
     near, far = _bases(row, row.mate)

@@ -90,7 +90,7 @@ class Variant(NamedTuple):
 
     @property
     def put(self) -> int:
-        """Bases that stand in the place of the replaced ones; of a DUP, bases behind them."""
+        """Returns how many bases replace the reference bases; of a DUP, how many follow them."""
         if self.inversion is not None:
             return self.inversion.length
         turned_or_copied = self.end - self.start if self.kind in ("DUP", "INV") else 0

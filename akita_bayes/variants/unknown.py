@@ -1,4 +1,4 @@
-"""Windows with unknown bases: what a model was never trained on in such amounts."""
+"""Counts the unknown bases of windows."""
 
 import functools
 
@@ -27,7 +27,7 @@ class UnknownBases:
         self._stretch = functools.lru_cache(_STRETCHES)(self._count_stretch)
 
     def holds_many(self, pair: windows.Pair) -> bool:
-        """Tells whether more than SHARE of a window's bases are not A, C, G or T."""
+        """Returns True when more than SHARE of a window's bases are not A, C, G or T."""
         return any(
             self.count(window) > SHARE * window.length
             for window in (*pair.reference, *pair.alternative)
