@@ -227,7 +227,7 @@ def _spell_out(
         before = genome.padded(chrom, row.position, row.position + 1)
         row = row._replace(ref=before, alt=before + letters)
     elif kind == "DEL" and alt == "N" and symbols.LETTERS.fullmatch(ref):
-        letters = row.ref[1:] if size == len(ref) - 1 else row.ref
+        letters = row.ref[1:] if 0 < size == len(ref) - 1 else row.ref
         following = row._replace(position=row.position + 1)
         if _match_reference(row, chrom, genome).reason == reasons.REF_DIFFERS:
             row = row if _match_reference(following, chrom, genome).reason else following

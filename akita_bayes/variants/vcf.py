@@ -257,7 +257,7 @@ def _printed(path: Path) -> Generator[bytes]:
 
 
 def _as_bytes(printed: Any) -> bytes:
-    """Returns what htslib prints; pysam gives it as text, or in its complaint that it is none."""
+    """Returns the bytes that htslib prints; text that is not UTF-8 pysam gives with its error."""
     try:
         return str(printed).encode()
     except UnicodeDecodeError as error:

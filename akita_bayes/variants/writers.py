@@ -19,6 +19,7 @@ from akita_bayes.variants import scores as named_scores
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
 _TBI_BASES = 2**29  # that a chromosome may have in a .tbi index
+_INDICES = (".tbi", ".csi")
 _CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
 _VERSION = re.compile(rb"##fileformat=VCFv4\.[0-9]+")
 _REF, _INFO = 3, 7  # columns, counted from 0
@@ -118,7 +119,9 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     fields = _columns(scored, attributes.get("interval_levels", {}))
+    compress = str(path).endswith(".gz")
     places: list[tuple[bytes, int, int]] = []
+    chroms: dict[bytes, None] = {}
     widths: set[int] = set()
     with files.atomic(path) as temporary:
         plain = temporary.with_name(temporary.name + ".text")
@@ -131,17 +134,18 @@ def write_vcf(
                     columns = [*line.columns[:_INFO], info, *line.columns[_INFO + 1 :]]
                     handle.write(b"\t".join(columns) + b"\n")
                     widths.add(len(columns))
-                    places.append((line.columns[0], line.pos, _last_base(line)))
+                    chroms[line.columns[0]] = None
+                    if compress:
+                        places.append((line.columns[0], line.pos, _last_base(line)))
                 if rows:
                     raise errors.VariantError(f"{source}: has fewer records than were scored.")
             names = _names(reader.names, max(widths, default=0))
-            chroms = dict.fromkeys(chrom for chrom, *_ in places)
             head = _head(reader.meta, chroms, fields, attributes) + b"#" + b"\t".join(names)
             width = None if widths <= {len(names)} else len(names)
-            _finish(plain, head + b"\n", temporary, width, compress=str(path).endswith(".gz"))
+            _finish(plain, head + b"\n", temporary, width, compress=compress)
         finally:
             files.remove(plain)
-    if str(path).endswith(".gz"):
+    if compress:
         _index(str(path), places)
 
 
@@ -270,15 +274,20 @@ def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress
 
 def _index(path: str, places: list[tuple[bytes, int, int]]) -> None:
     """Indexes records that are sorted; an index of an earlier file is not left beside them."""
-    for suffix in (".tbi", ".csi"):
+    for suffix in _INDICES:
         files.remove(Path(path + suffix))
     if not _is_sorted((chrom, position) for chrom, position, _ in places):
         return
     last = max((end for _, _, end in places), default=0)
-    if last > vcf.LARGEST:
-        log.warning("%s: has no index, since a record ends beyond base %d.", path, vcf.LARGEST)
-        return
-    pysam.tabix_index(path, preset="vcf", csi=last > _TBI_BASES)
+    verbosity = pysam.set_verbosity(0)
+    try:
+        pysam.tabix_index(path, preset="vcf", csi=last > _TBI_BASES)
+    except OSError as error:
+        log.warning("%s: has no index, since htslib cannot make it (%s).", path, error)
+        for suffix in _INDICES:
+            files.remove(Path(path + suffix))
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 def _token(text: str) -> str:

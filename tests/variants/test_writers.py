@@ -90,6 +90,7 @@ FAR = 2**29  # bases that a .tbi index holds
         (f"chr1 9 T <DEL> END={FAR}", ".tbi"),
         (f"chr1 9 T <DEL> END={FAR + 1}", ".csi"),
         (f"chr1 9 T <DEL> SVLEN=-{FAR}", ".csi"),
+        (f"chr1 9 T <DEL> END={2**31 + 1}", ".csi"),
     ],
 )
 def test_the_index_holds_every_position(write_vcf, tmp_path, last, suffix):
@@ -112,6 +113,16 @@ def test_no_index_is_left_of_a_file_that_was_sorted(write_vcf, tmp_path):
         source = write_vcf(*order, name=f"{number}.vcf")
         writers.write_vcf(path, source, rows(variant(0), variant(1)), {})
         assert (tmp_path / "out.vcf.gz.tbi").exists() == (order == lines)
+
+
+def test_a_file_that_htslib_cannot_index_has_none(write_vcf, tmp_path, caplog):
+    path = tmp_path / "out.vcf.gz"
+    source = write_vcf("chr1 0 N <DEL> END=4", f"chr1 5 T <DEL> END={'9' * 30}")
+    before = pysam.get_verbosity()
+    writers.write_vcf(path, source, rows(variant(0), variant(1)), {})
+    assert "out.vcf.gz: has no index, since htslib cannot make it" in caplog.text
+    assert [file.name for file in tmp_path.glob("out*")] == ["out.vcf.gz"]
+    assert pysam.get_verbosity() == before
 
 
 @pytest.mark.parametrize("name", ["out.vcf", "out.vcf.gz"])
