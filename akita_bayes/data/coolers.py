@@ -5,12 +5,12 @@ from pathlib import Path
 
 import cooler
 import h5py
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions
+from akita_bayes.data import compiled
 
 _UNREADABLE = (OSError, KeyError, RuntimeError)
 
@@ -145,7 +145,7 @@ def write_cooler(
             )
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _scatter(
     starts: NDArray, columns: NDArray, values: NDArray, first: int, counts: NDArray
 ) -> None:  # pragma: no cover - compiled
