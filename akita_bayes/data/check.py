@@ -196,6 +196,9 @@ def _recomputed(
     expected = None
     if transform.global_obsexp:
         expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
+    # cooler and cooltools stop on an assertion at what these refuse.
+    clr.counts(region)
+    clr.weights(region)
     return recipe.target(
         clr.cooler,
         own,

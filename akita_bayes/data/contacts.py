@@ -155,8 +155,8 @@ def target(
             [N].
 
     Raises:
-        Unusable: More than half of the bins are filtered, or there are no contacts at the first
-            diagonal kept.
+        Unusable: More than half of the bins are filtered, there are no contacts at the first
+            diagonal kept, or no pixel of the target was measured.
     """
     valid = np.isfinite(weights)
     filtered = 1 - valid.mean()
@@ -172,11 +172,13 @@ def target(
         cap = np.median(packed.diagonal(values, bins, offset))
         packed.near_diagonal(values, bins, cap, offset)
         np.clip(values, 0, cap, out=values)
+    missing = ~np.isfinite(values)
     measured = packed.pairs(valid, transform.crop_bins, offset)
-    finite = np.isfinite(values)
-    if not finite.all():
-        values[~finite] = values[finite].min()
-        measured &= packed.cut(finite, bins, transform.crop_bins, offset)
+    measured &= ~packed.cut(missing, bins, transform.crop_bins, offset)
+    if not measured.any():
+        raise Unusable("no pixel was measured", f"of {len(measured):,}")
+    if missing.any():
+        values[missing] = values[~missing].min()
     if transform.kernel_sigma > 0:
         smooth = ndimage.gaussian_filter(
             packed.unpack(values, bins),

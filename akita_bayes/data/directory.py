@@ -200,6 +200,8 @@ def _plan(
     """Lays or reads windows and leaves out those that no cooler or sequence can serve."""
     opened = [coolers.Contacts(target.uri, sizes) for target in found]
     _check_width(opened, transform)
+    for contact in {contact.uri: contact for contact in opened}.values():
+        contact.inspect()
     stretches: list[windows.Window] = []
     if layout is not None:
         contigs = windows.contigs(sizes, layout)

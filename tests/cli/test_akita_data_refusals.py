@@ -5,6 +5,7 @@ import os
 import resource
 
 import h5py
+import numpy as np
 import pytest
 
 from akita_bayes.cli import akita_data
@@ -166,6 +167,22 @@ def no_expected_table(folder):
     return ["--global_obsexp"]
 
 
+def counts_that_are_no_numbers(folder):
+    table = world.pixels(world.SIZES, 1).astype({"count": float})
+    table["count"] = np.where(table["bin2_id"] - table["bin1_id"] == 3, np.nan, table["count"])
+    world.write_pixels(folder / "a.cool", table, dtype=float)
+
+
+def negative_weights(folder):
+    values = np.where(np.arange(330) % 7 == 0, -0.1, 0.1)
+    world.write_pixels(folder / "a.cool", world.pixels(world.SIZES, 1), values=values)
+
+
+def unsorted_pixels(folder):
+    table = world.pixels(world.SIZES, 1)
+    world.write_pixels(folder / "a.cool", table.sample(frac=1, random_state=1))
+
+
 def everything_filtered(folder):
     world.write(folder / "a.cool", filtered=0.8)
 
@@ -196,6 +213,12 @@ def everything_filtered(folder):
         (too_many_folds, "2 contigs cannot make 5 folds"),
         (filled_directory, "not empty; choose another directory, or continue it with --restart"),
         (no_expected_table, "a.expected: no such table of expected contacts"),
+        (
+            counts_that_are_no_numbers,
+            "a.cool: the count of the pixel of chr1:0-200 and chr1:600-800 is nan; counts must be",
+        ),
+        (negative_weights, "a.cool: the balancing weight of chr1:0-200 is -0.1; weights must be"),
+        (unsorted_pixels, "a.cool: its pixels are not sorted by their first bin"),
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
         (occupied_and_only_windows, "out: not empty; choose another directory."),

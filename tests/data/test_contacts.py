@@ -156,6 +156,16 @@ def test_unusable_windows(filtered, counts, reason):
     assert caught.value.reason == reason
 
 
+def test_a_target_without_a_measured_pixel_is_unusable():
+    """Fewer than half of the bins are filtered, but they are all of the cropped map."""
+    weights = np.ones(16)
+    weights[5:11] = np.nan
+    transform = contacts.Transform(64, 4, 20, as_obsexp=True)
+    with pytest.raises(contacts.Unusable) as caught:
+        contacts.target(np.full((16, 16), 20), weights, transform)
+    assert (caught.value.reason, caught.value.detail) == ("no pixel was measured", "of 10")
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
