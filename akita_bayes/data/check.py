@@ -14,6 +14,7 @@ from akita_bayes.data import (
     coolers,
     dataset,
     directory,
+    expectation,
     genome,
     intervals,
     recipe,
@@ -195,7 +196,13 @@ def _recomputed(
     own = regions.Region(clr.names[region.chrom], region.start, region.end)
     expected = None
     if transform.global_obsexp:
-        expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
+        expected = expectation.read(
+            source.expected,
+            own.chrom,
+            bins=transform.window_bins,
+            offset=transform.diagonal_offset,
+            width=transform.pool_width,
+        )
     # cooler and cooltools stop on an assertion at what these refuse.
     clr.counts(region)
     clr.weights(region)

@@ -25,6 +25,7 @@ from akita_bayes.data import (
     blocks,
     contacts,
     coolers,
+    expectation,
     genome,
     intervals,
     shards,
@@ -128,7 +129,7 @@ def make(
         "blacklist": filtered,
         "blacklist_file": None if filtered is None else _identity(filtered),
         "expected_files": [
-            _identity(targets.existing_expected(target.expected))
+            _identity(expectation.existing(target.expected))
             for target in found
             if transform.global_obsexp
         ],

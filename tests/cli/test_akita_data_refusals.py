@@ -224,7 +224,7 @@ def everything_filtered(folder):
         (occupied_and_only_windows, "out: not empty; choose another directory."),
         (cut_blacklist, "blacklist.bed.gz: the archive is damaged or was cut short"),
         (binary_gaps, "gaps.bed: not a text, plain or gzipped; give a BED file"),
-        (binary_expected, "a.expected: not a tab-separated table"),
+        (binary_expected, "a.expected: the archive is damaged or was cut short"),
         (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
         (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
         (
