@@ -8,7 +8,7 @@ Loops are then compiled at every start, which costs seconds, and give the same n
 import functools
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar, cast
 
 import numba
 
@@ -17,7 +17,7 @@ _Function = TypeVar("_Function", bound=Callable)
 _NO_FOLDER = "no locator available"  # numba's words; it has no exception of its own for this
 
 
-def njit(*, inline: str = "never") -> Callable[[_Function], _Function]:
+def njit(*, inline: Literal["never", "always"] = "never") -> Callable[[_Function], _Function]:
     """Returns a decorator that compiles a function, cached where a folder can be written.
 
     Args:
@@ -26,12 +26,12 @@ def njit(*, inline: str = "never") -> Callable[[_Function], _Function]:
 
     def decorate(function: _Function) -> _Function:
         try:
-            return numba.njit(cache=True, inline=inline)(function)
+            return cast(_Function, numba.njit(cache=True, inline=inline)(function))
         except RuntimeError as error:
             if _NO_FOLDER not in str(error):
                 raise
         _log_once()
-        return numba.njit(inline=inline)(function)
+        return cast(_Function, numba.njit(inline=inline)(function))
 
     return decorate
 

@@ -102,13 +102,12 @@ class Transform:
             raise errors.DataError(
                 "no_log speaks of observed over expected; add as_obsexp or global_obsexp."
             )
-        if not 0 <= self.kernel_sigma < np.inf or (
-            self.kernel_width is not None and self.kernel_width % 2 == 0
-        ):
+        if not 0 <= self.kernel_sigma < np.inf:
             raise errors.DataError(
-                f"kernel_sigma {self.kernel_sigma} must be finite and not be negative, and "
-                f"kernel_width {self.kernel_width} must be odd."
+                f"kernel_sigma {self.kernel_sigma} must be finite and not be negative."
             )
+        if self.kernel_width is not None and self.kernel_width % 2 == 0:
+            raise errors.DataError(f"kernel_width {self.kernel_width} must be odd.")
 
     @property
     def window_bins(self) -> int:

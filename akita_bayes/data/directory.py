@@ -247,7 +247,13 @@ def _statistics(
 
 
 def _check_width(opened: Sequence[coolers.Contacts], transform: contacts.Transform) -> None:
+    fitting = [contact for contact in opened if contact.bin_width == transform.pool_width]
     for contact in opened:
+        if contact.bin_width != transform.pool_width and fitting:
+            raise errors.DataError(
+                f"{contact.uri}: has bins of {contact.bin_width:,} bases, but {fitting[0].uri} has "
+                f"bins of {transform.pool_width:,}; give coolers of one resolution."
+            )
         if contact.bin_width != transform.pool_width:
             raise errors.DataError(
                 f"{contact.uri}: has bins of {contact.bin_width:,} bases, --pool_width says "
@@ -276,7 +282,7 @@ def _place(
         if region.width != transform.seq_length:
             raise errors.DataError(
                 f"window {region} has {region.width:,} bases, seq_length says "
-                f"{transform.seq_length:,}."
+                f"{transform.seq_length:,}; leave --seq_length out, or give windows of that length."
             )
         if region.chrom not in sizes:
             dropped.append(windows.Dropped(window, "chromosome missing from genome"))

@@ -12,7 +12,7 @@ import itertools
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -298,10 +298,10 @@ def _not_indexed(path: Path, reason: str) -> errors.DataError:
     )
 
 
-def _odd_line(handle: BinaryIO) -> tuple[str, int, str] | None:
+def _odd_line(lines: Iterable[bytes]) -> tuple[str, int, str] | None:
     """Returns sequence, number and description of the first line of another length."""
     name, first, odd = "", b"", None
-    for number, line in enumerate(handle, 1):
+    for number, line in enumerate(lines, 1):
         if line.startswith(b">"):
             name = (line[1:].split() or [b""])[0].decode(errors="replace")
             first, odd = b"", None

@@ -4,6 +4,7 @@ import gzip
 import os
 import resource
 
+import cooler
 import h5py
 import numpy as np
 import pytest
@@ -183,6 +184,21 @@ def unsorted_pixels(folder):
     world.write_pixels(folder / "a.cool", table.sample(frac=1, random_state=1))
 
 
+def coolers_of_two_resolutions(folder):
+    cooler.coarsen_cooler(str(folder / "a.cool"), str(folder / "b.cool"), 2, chunksize=100_000)
+    with h5py.File(folder / "b.cool", "r+") as file:
+        file["bins/weight"] = np.full(len(file["bins/start"]), 0.1)
+
+
+def split_of_a_short_chromosome(folder):
+    return ["-v", "chr3", "-t", "chr2"]
+
+
+def windows_of_another_length(folder):
+    (folder / "windows.bed").write_text("chr1\t0\t6400\n")
+    return ["--windows", str(folder / "windows.bed")]
+
+
 def everything_filtered(folder):
     world.write(folder / "a.cool", filtered=0.8)
 
@@ -219,6 +235,9 @@ def everything_filtered(folder):
         ),
         (negative_weights, "a.cool: the balancing weight of chr1:0-200 is -0.1; weights must be"),
         (unsorted_pixels, "a.cool: its pixels are not sorted by their first bin"),
+        (coolers_of_two_resolutions, "b.cool: has bins of 400 bases, but "),
+        (split_of_a_short_chromosome, "chr3 of split valid has no stretch as long as one window"),
+        (windows_of_another_length, "chr1:0-6,400 has 6,400 bases, seq_length says 3,200; leave"),
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
         (occupied_and_only_windows, "out: not empty; choose another directory."),

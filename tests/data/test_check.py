@@ -105,6 +105,18 @@ def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch)
     assert "largest difference inf" in wrong["A against cooler"]
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", '{"transform": {"bins": 3}}'])
+def test_options_of_another_program_are_told(made, tmp_path, content):
+    folder, _ = made
+    shutil.copytree(folder / "out", tmp_path / "copy")
+    path = tmp_path / "copy" / "options.json"
+    path.write_text(content)
+    with pytest.raises(
+        errors.DataError, match=r"options\.json: does not say what the directory was"
+    ):
+        check.check(tmp_path / "copy")
+
+
 def test_a_check_recomputes_something(made):
     folder, _ = made
     with pytest.raises(errors.DataError, match="recompute at least 1 record"):
