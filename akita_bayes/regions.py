@@ -11,7 +11,8 @@ from akita_bayes import errors, files
 
 _log = logging.getLogger(__name__)
 
-_REGION = re.compile(r"^(?P<chrom>[^\s:]+):(?P<start>\d[\d,]*)-(?P<end>\d[\d,]*)$")
+# Greedy: a name may hold colons, and even end like an interval, so the last colon counts.
+_REGION = re.compile(r"^(?P<chrom>\S+):(?P<start>\d[\d,]*)-(?P<end>\d[\d,]*)$")
 
 
 class Region(NamedTuple):
@@ -37,7 +38,8 @@ class Region(NamedTuple):
 def parse(text: str) -> Region:
     """Reads `chr1:1,000-2,000` as bases 1000..1999 counted from 0, as BED, cooler and bioframe do.
 
-    Tabix, bcftools and the UCSC browser would read it from 1: one base more, on the left.
+    Tabix, bcftools and the UCSC browser would read it from 1: one base more, on the left. The last
+    colon parts name and interval, so that `HLA-A*01:01:01:01:5-90` lies on `HLA-A*01:01:01:01`.
 
     Raises:
         DataError: The text has another form, or its end is not right of its start.
@@ -45,12 +47,44 @@ def parse(text: str) -> Region:
     match = _REGION.match(text.strip())
     if match is None:
         raise errors.DataError(
-            f'"{text}" is no region; write chrom:start-end, as chr1:1,000-2,000.'
+            f'"{text}" is not a region; expected chrom:start-end, as chr1:1,000-2,000.'
         )
     start, end = (int(match[name].replace(",", "")) for name in ("start", "end"))
     if end <= start:
-        raise errors.DataError(f'"{text}" ends at or before its start; write chrom:start-end.')
+        raise errors.DataError(f'"{text}" ends at or before its start; expected chrom:start-end.')
     return Region(match["chrom"], start, end)
+
+
+def parse_in(text: str, sizes: Mapping[str, int]) -> Region:
+    """Reads a region as `parse` does, or the name of a chromosome as all of that chromosome.
+
+    Args:
+        text: The region.
+        sizes: Chromosome lengths of a genome, under whose own name the region comes (`own_name`).
+
+    Raises:
+        DataError: As `parse`; the genome lacks the chromosome; or the text is both the name of a
+            chromosome and an interval of another one.
+    """
+    text = text.strip()
+    match = _REGION.match(text)
+    whole = own_name(text, sizes)
+    chrom = None if match is None else own_name(match["chrom"], sizes)
+    if whole is not None and match is not None and chrom is not None:
+        raise errors.DataError(
+            f'"{text}" is the name of a chromosome and also an interval of {chrom}; write '
+            f"{whole}:0-{sizes[whole]} for the chromosome, or {chrom}:0{match['start']}-"
+            f"{match['end']} for the interval."
+        )
+    if whole is not None:
+        return Region(whole, 0, sizes[whole])
+    region = parse(text)
+    if chrom is None:
+        raise errors.DataError(
+            f'"{text}": the genome has no chromosome "{region.chrom}".'
+            + errors.did_you_mean(region.chrom, sizes)
+        )
+    return region._replace(chrom=chrom)
 
 
 def own_name(chrom: str, names: Collection[str]) -> str | None:
@@ -128,7 +162,8 @@ def read_bed(
 
 def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
     for number, line in enumerate(files.lines(path, "BED file"), 1):
-        if not line.strip() or line.startswith(("#", "track", "browser")):
+        # A chromosome may be called `track_1`: only the whole word begins a line for a browser.
+        if line.startswith("#") or line.split(maxsplit=1)[:1] in ([], ["track"], ["browser"]):
             continue
         fields = line.split("\t") if "\t" in line else line.split()
         try:

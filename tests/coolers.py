@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cooler
 import numpy as np
 import pandas as pd
 
@@ -52,6 +53,26 @@ def write(path, *, sizes=SIZES, seed=0, depth=60.0, filtered=0.05):
         weights=weights(sizes, seed, filtered),
     )
     return path
+
+
+def write_pixels(path, table, *, sizes=SIZES, values=None, dtype=int, **options):
+    """Writes a cooler of any table of pixels, as other programs may, in the order of its rows."""
+    bins = cooler.binnify(pd.Series(sizes), BIN)
+    bins["weight"] = weights(sizes, 1) if values is None else values
+    checks = {"boundscheck": False, "triucheck": False, "dupcheck": False}
+    cooler.create_cooler(
+        str(path), bins, iter([table]), ordered=True, dtypes={"count": dtype}, **checks, **options
+    )
+    return path
+
+
+def split_pixels(table, seed=0):
+    """The same counts in several rows each, those of one bin in any order."""
+    random = np.random.default_rng(seed)
+    part = random.binomial(table["count"], 0.4)
+    rows = pd.concat([table.assign(count=part), table.assign(count=table["count"] - part)])
+    rows = rows.sample(frac=1, random_state=seed)
+    return rows[rows["count"] > 0].sort_values("bin1_id", kind="stable")
 
 
 def world(folder: Path) -> Path:

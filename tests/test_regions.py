@@ -21,6 +21,8 @@ def bgzipped(content: bytes) -> bytes:
         ("chr1:1,000-2,000", Region("chr1", 1000, 2000)),
         (" 11:0-1 ", Region("11", 0, 1)),
         ("HLA-A*01:5-6", Region("HLA-A*01", 5, 6)),
+        ("HLA-A*01:01:01:01:8,000-10000", Region("HLA-A*01:01:01:01", 8000, 10000)),
+        ("chr1:1-100:5-6", Region("chr1:1-100", 5, 6)),
     ],
 )
 def test_a_region_is_read_with_or_without_commas(text: str, region: regions.Region):
@@ -37,7 +39,7 @@ def test_a_region_is_what_cooler_reads():
     ["chr1", "chr1:5", "chr1:5-", "chr1:-5-9", "chr1:a-b", "chr1:,-5", "chr1:1-,", ":1-2", ""],
 )
 def test_what_is_no_region_is_refused(text: str):
-    with pytest.raises(errors.DataError, match="is no region; write chrom:start-end"):
+    with pytest.raises(errors.DataError, match="is not a region; expected chrom:start-end"):
         regions.parse(text)
 
 
@@ -45,6 +47,60 @@ def test_what_is_no_region_is_refused(text: str):
 def test_an_empty_region_is_refused(text: str):
     with pytest.raises(errors.DataError, match="ends at or before its start"):
         regions.parse(text)
+
+
+GENOME = {"chr1": 500, "2": 50, "HLA-A*01:01:01:01": 90, "scaffold:1-100": 70, "chrUn:7": 30}
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("chr1:5-9", Region("chr1", 5, 9)),
+        (" 1:5-9 ", Region("chr1", 5, 9)),
+        ("chr2", Region("2", 0, 50)),
+        ("HLA-A*01:01:01:01", Region("HLA-A*01:01:01:01", 0, 90)),
+        ("HLA-A*01:01:01:01:5-9", Region("HLA-A*01:01:01:01", 5, 9)),
+        ("scaffold:1-100", Region("scaffold:1-100", 0, 70)),
+        ("scaffold:1-100:5-9", Region("scaffold:1-100", 5, 9)),
+        ("chrUn:7", Region("chrUn:7", 0, 30)),
+        ("chrUn:7:1-2", Region("chrUn:7", 1, 2)),
+    ],
+)
+def test_a_region_in_the_names_of_a_genome(text, region):
+    assert regions.parse_in(text, GENOME) == region
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("chr1:5", r'"chr1:5" is not a region; expected chrom:start-end, as chr1:1,000-2,000\.$'),
+        ("chr1:9-5", r'"chr1:9-5" ends at or before its start; expected chrom:start-end\.$'),
+        ("chr9:5-9", r'"chr9:5-9": the genome has no chromosome "chr9"\. Did you mean "chr1"\?$'),
+        ("HLA-A*01:01:01", r'"HLA-A\*01:01:01" is not a region; expected'),
+    ],
+)
+def test_a_region_that_a_genome_lacks_is_refused(text, reason):
+    with pytest.raises(errors.DataError, match=reason):
+        regions.parse_in(text, GENOME)
+
+
+def test_a_name_that_is_also_an_interval_is_refused_with_both_spellings():
+    genome = {"chr1": 500, "chr1:1-100": 70}
+    with pytest.raises(
+        errors.DataError,
+        match='^"chr1:1-100" is the name of a chromosome and also an interval of chr1; write '
+        r"chr1:1-100:0-70 for the chromosome, or chr1:01-100 for the interval\.$",
+    ):
+        regions.parse_in("chr1:1-100", genome)
+    assert regions.parse_in("chr1:1-100:0-70", genome) == Region("chr1:1-100", 0, 70)
+    assert regions.parse_in("chr1:01-100", genome) == Region("chr1", 1, 100)
+
+
+def test_a_chromosome_may_be_called_track(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_text("track name=x\nbrowser position\ntrack_1\t0\t10\nbrowser2\t0\t5\n \n")
+    names = [region.chrom for region, _ in regions.read_bed(path)]
+    assert names == ["track_1", "browser2"]
 
 
 def test_a_region_prints_as_it_is_read():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
+    from akita_bayes import regions
     from akita_bayes.variants import genes, scoring, writers
     from akita_bayes.variants.options import Options
 
@@ -111,10 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from akita_bayes import regions
     from akita_bayes.variants import genes, scoring
 
-    region = None if options.region is None else regions.parse(options.region)
+    region = None if options.region is None else _region(options.region, options.fasta)
     shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
     chosen = model_options.scoring(options)
     targets = _targets(options.targets_file)
@@ -139,6 +139,15 @@ def _score(options: argparse.Namespace) -> None:
     _tell(options, summary)
     if options.maps and summary.results is not None:
         _draw(model, options, chosen, summary.results, annotation)
+
+
+def _region(text: str, fasta: str) -> "regions.Region":
+    """Reads a region in the names of the genome, which may hold colons themselves."""
+    from akita_bayes import regions
+    from akita_bayes.data.genome import Genome
+
+    with Genome(fasta) as genome:
+        return regions.parse_in(text, genome.sizes)
 
 
 def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:

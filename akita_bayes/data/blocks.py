@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import files, regions
-from akita_bayes.data import contacts, coolers, intervals, targets, windows
+from akita_bayes.data import contacts, coolers, expectation, intervals, targets, windows
 
 BLACKLIST_MARGIN = 20
 _SPAN = 6  # windows' lengths in a block
@@ -102,7 +102,7 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
         expected = None
         if transform.global_obsexp:
             chrom = opened.names[block.region.chrom]
-            expected = _expected(source.expected, chrom, transform.window_bins)
+            expected = _expected(source.expected, chrom, transform)
         for row, window in enumerate(block.windows):
             if row in reasons:
                 continue
@@ -162,5 +162,11 @@ def _blacklist(path: str, sizes: tuple[tuple[str, int], ...]) -> intervals.Inter
 
 
 @functools.lru_cache(maxsize=64)
-def _expected(path: str, chrom: str, bins: int) -> NDArray[np.float64]:
-    return targets.read_expected(path, chrom, bins)
+def _expected(path: str, chrom: str, transform: contacts.Transform) -> NDArray[np.float64]:
+    return expectation.read(
+        path,
+        chrom,
+        bins=transform.window_bins,
+        offset=transform.diagonal_offset,
+        width=transform.pool_width,
+    )

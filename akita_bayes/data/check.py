@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from akita_bayes.data import (
     coolers,
     dataset,
     directory,
+    expectation,
     genome,
     intervals,
     recipe,
@@ -75,9 +76,7 @@ def check(
     else:
         chosen = np.random.default_rng(seed).permutation(len(records))[:sample]
         places = list(records.items())
-        findings += _against_origin(
-            files.read_json(origin), found, [places[index] for index in chosen], progress
-        )
+        findings += _against_origin(origin, found, [places[index] for index in chosen], progress)
     return findings
 
 
@@ -132,29 +131,37 @@ def _separation(data_dir: Path, records: dict[windows.Window, tuple[Path, int]])
 
 
 def _against_origin(
-    options: dict[str, Any],
+    origin: Path,
     found: statistics.Statistics,
     chosen: list[tuple[windows.Window, tuple[Path, int]]],
     progress: directory.Progress,
 ) -> Iterator[Finding]:
-    transform = contacts.Transform(**options["transform"])
+    options = files.read_json(origin)
     names = targets.TargetFile._fields
-    sources = [
-        targets.TargetFile(**{name: target[name] for name in names})
-        for target in options["targets"]
-    ]
+    try:
+        transform = contacts.Transform(**options["transform"])
+        sources = [
+            targets.TargetFile(**{name: target[name] for name in names})
+            for target in options["targets"]
+        ]
+        fasta, blacklist = options["fasta"]["path"], options["blacklist"]
+    except (KeyError, TypeError):
+        raise errors.DataError(
+            f"{origin}: does not say what the directory was made from, as akita_data.py writes it; "
+            "move it away to check the records alone."
+        ) from None
     different = 0
     worst = np.zeros(len(sources))
     otherwise = np.zeros(len(sources), int)
     with (
-        genome.Genome(options["fasta"]["path"]) as opened,
+        genome.Genome(fasta) as opened,
         progress("sample", len(chosen)) as advance,
     ):
         clrs = [coolers.Contacts(source.uri, opened.sizes) for source in sources]
         stretches = intervals.Intervals()
-        if options["blacklist"] is not None:
+        if blacklist is not None:
             margin = blocks.BLACKLIST_MARGIN
-            stretches = intervals.Intervals.read(options["blacklist"], opened.sizes, margin=margin)
+            stretches = intervals.Intervals.read(blacklist, opened.sizes, margin=margin)
         for window, (path, index) in chosen:
             record = _nth(path, index, found)
             different += not np.array_equal(record.sequence, opened.index(window.region))
@@ -195,7 +202,16 @@ def _recomputed(
     own = regions.Region(clr.names[region.chrom], region.start, region.end)
     expected = None
     if transform.global_obsexp:
-        expected = targets.read_expected(source.expected, own.chrom, transform.window_bins)
+        expected = expectation.read(
+            source.expected,
+            own.chrom,
+            bins=transform.window_bins,
+            offset=transform.diagonal_offset,
+            width=transform.pool_width,
+        )
+    # cooler and cooltools stop on an assertion at what these refuse.
+    clr.counts(region)
+    clr.weights(region)
     return recipe.target(
         clr.cooler,
         own,

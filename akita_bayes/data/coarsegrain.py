@@ -11,11 +11,10 @@ import math
 import threading
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes.data import packed
+from akita_bayes.data import compiled, packed
 
 CUTOFF = 2
 MAX_LEVELS = 8
@@ -105,7 +104,7 @@ def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
     _smooth(levels.values, levels.counts, levels.members, cutoff)
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _smooth(
     values: tuple, counts: tuple, members: tuple, cutoff: float
 ) -> None:  # pragma: no cover - compiled
@@ -123,7 +122,7 @@ def _smooth(
         )
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _pad(
     values: NDArray,
     counts: NDArray,
@@ -140,7 +139,7 @@ def _pad(
             padded_counts[i, j] = counts[i, j] if known else 0.0
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - compiled
     for i in range(len(coarse)):
         top, bottom = fine[2 * i], fine[2 * i + 1]
@@ -150,7 +149,7 @@ def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - comp
             coarse[i, j] = left + (top[2 * j + 1] + bottom[2 * j + 1])
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _replace(
     fine: NDArray,
     counts: NDArray,

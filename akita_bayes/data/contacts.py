@@ -102,13 +102,12 @@ class Transform:
             raise errors.DataError(
                 "no_log speaks of observed over expected; add as_obsexp or global_obsexp."
             )
-        if not 0 <= self.kernel_sigma < np.inf or (
-            self.kernel_width is not None and self.kernel_width % 2 == 0
-        ):
+        if not 0 <= self.kernel_sigma < np.inf:
             raise errors.DataError(
-                f"kernel_sigma {self.kernel_sigma} must be finite and not be negative, and "
-                f"kernel_width {self.kernel_width} must be odd."
+                f"kernel_sigma {self.kernel_sigma} must be finite and not be negative."
             )
+        if self.kernel_width is not None and self.kernel_width % 2 == 0:
+            raise errors.DataError(f"kernel_width {self.kernel_width} must be odd.")
 
     @property
     def window_bins(self) -> int:
@@ -155,8 +154,8 @@ def target(
             [N].
 
     Raises:
-        Unusable: More than half of the bins are filtered, or there are no contacts at the first
-            diagonal kept.
+        Unusable: More than half of the bins are filtered, there are no contacts at the first
+            diagonal kept, or no pixel of the target was measured.
     """
     valid = np.isfinite(weights)
     filtered = 1 - valid.mean()
@@ -172,11 +171,13 @@ def target(
         cap = np.median(packed.diagonal(values, bins, offset))
         packed.near_diagonal(values, bins, cap, offset)
         np.clip(values, 0, cap, out=values)
+    missing = ~np.isfinite(values)
     measured = packed.pairs(valid, transform.crop_bins, offset)
-    finite = np.isfinite(values)
-    if not finite.all():
-        values[~finite] = values[finite].min()
-        measured &= packed.cut(finite, bins, transform.crop_bins, offset)
+    measured &= ~packed.cut(missing, bins, transform.crop_bins, offset)
+    if not measured.any():
+        raise Unusable("no pixel was measured", f"of {len(measured):,}")
+    if missing.any():
+        values[missing] = values[~missing].min()
     if transform.kernel_sigma > 0:
         smooth = ndimage.gaussian_filter(
             packed.unpack(values, bins),

@@ -1,18 +1,25 @@
 """Coolers: opened with every doubt resolved, read by blocks, and written."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import cooler
 import h5py
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions
+from akita_bayes.data import compiled
+
+_log = logging.getLogger(__name__)
 
 _UNREADABLE = (OSError, KeyError, RuntimeError)
+_HIC = b"HIC\0"  # first bytes of Juicer's files
+_SAMPLED_ROWS = 256  # pixels whose first bin is compared with the index
+_SAMPLED_COUNTS = 1 << 20  # read to learn whether a column of floats holds whole numbers
+_RIGHT, _UNSORTED, _BELOW_DIAGONAL, _NO_COUNT = range(4)  # what `_scatter` says of the pixels
 
 
 class Contacts:
@@ -25,8 +32,8 @@ class Contacts:
 
     Raises:
         DataError: No such file, no cooler, a multi-resolution file without a resolution, bins of
-            varying width, no balancing weights, no chromosome in common with the genome, or another
-            chromosome length than the genome's.
+            varying width, no counts, no balancing weights, no chromosome in common with the genome,
+            or another chromosome length than the genome's.
     """
 
     def __init__(self, uri: str, sizes: Mapping[str, int]) -> None:
@@ -39,6 +46,20 @@ class Contacts:
             raise errors.DataError(
                 f"{uri}: has no balancing weights; run `cooler balance {uri}` first."
             )
+        if "count" not in self.cooler.pixels().columns:
+            raise errors.DataError(
+                f'{uri}: its pixels have no column "count", only '
+                f"{', '.join(self.cooler.pixels().columns[2:]) or 'their two bins'}; make the "
+                "cooler again from raw counts."
+            )
+        for column, kind in (
+            ("count", self.cooler.pixels().dtypes["count"]),
+            ("weight", self.cooler.bins().dtypes["weight"]),
+        ):
+            if kind.kind not in "iuf":
+                raise errors.DataError(
+                    f'{uri}: its column "{column}" holds values of type {kind}; expected numbers.'
+                )
         self.names = self._names(sizes)
         for name, own in self.names.items():
             length = int(self.cooler.chromsizes[own])
@@ -58,37 +79,164 @@ class Contacts:
     def counts(self, region: regions.Region) -> NDArray:
         """Raw counts of a bin-aligned region, upper triangle; zeros below it. [N, N].
 
-        Pixels are read in one slice, as they lie in the file; `cooler.matrix` sorts and mirrors
-        them too, which takes longer than a target.
+        Rows of the table that name the same two bins are summed, as `cooler.matrix` does. Pixels
+        are read in one slice, as they lie in the file; `cooler.matrix` sorts and mirrors them too,
+        which takes longer than a target.
 
         Raises:
-            DataError: The file is damaged.
+            DataError: The file is damaged, its pixels are not sorted by their first bin, one lies
+                below the diagonal of an upper triangle, a count is negative or not finite, or the
+                map is not symmetric.
         """
         try:
             first, last = map(int, self.cooler.extent(self._own(region)))
             with self.cooler.open("r") as group:
                 starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
                 span = slice(int(starts[0]), int(starts[-1]))
+                rows = group["pixels/bin1_id"][span]
                 columns = group["pixels/bin2_id"][span]
                 values = group["pixels/count"][span]
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
-        counts = np.zeros((last - first, last - first), values.dtype)
-        _scatter(starts, columns, values, first, counts)
+        if (np.diff(starts) < 0).any() or len(values) != starts[-1] - starts[0]:
+            raise self._unfit_index()
+        # Sums of narrow integers would overflow.
+        counts = np.zeros((last - first, last - first), np.result_type(values.dtype, np.int32))
+        whole = self.cooler.storage_mode == "square"
+        problem, pixel = _scatter(starts - starts[0], rows, columns, values, first, whole, counts)
+        if problem != _RIGHT:
+            bins = int(rows[pixel]), int(columns[pixel])
+            raise self._refused(problem, bins, values[pixel])
+        if whole:
+            self._check_symmetry(counts, first)
+            counts = np.triu(counts)
         return counts
 
     def weights(self, region: regions.Region) -> NDArray[np.float64]:
         """Balancing weights of a bin-aligned region, NaN for filtered bins. [N].
 
         Raises:
-            DataError: The file is damaged.
+            DataError: The file is damaged, or a weight is zero, negative or infinite.
         """
         try:
             first, last = map(int, self.cooler.extent(self._own(region)))
             with self.cooler.open("r") as group:
-                return group["bins/weight"][first:last].astype(np.float64)
+                weights = group["bins/weight"][first:last].astype(np.float64)
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
+        wrong = np.flatnonzero(np.isinf(weights) | (weights <= 0))
+        if len(wrong):
+            raise errors.DataError(
+                f"{self.uri}: the balancing weight of {self._bin(first + wrong[0])} is "
+                f"{weights[wrong[0]]:g}; weights must be positive, or NaN for a filtered bin. Run "
+                f"`cooler balance --force {self.uri}`."
+            )
+        return weights
+
+    def inspect(self) -> None:
+        """Checks the order of a sample of pixels, and logs why targets may deserve doubt.
+
+        What is logged are balancing that did not converge, and counts stored as floats.
+
+        Raises:
+            DataError: The file is damaged, or its pixels are not sorted by their first bin.
+        """
+        try:
+            with self.cooler.open("r") as group:
+                starts = group["indexes/bin1_offset"][:].astype(np.int64)
+                rows = group["pixels/bin1_id"]
+                places = np.unique(np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int))
+                sampled = np.array([rows[place] for place in places[: len(rows)]], np.int64)
+                pixels = len(rows)
+                converged = group["bins/weight"].attrs.get("converged", True)
+                sample = group["pixels/count"][:_SAMPLED_COUNTS]
+        except _UNREADABLE as error:
+            raise _damaged(self.uri, error) from None
+        # A pixel is sorted in where the index says that its row lies.
+        expected = np.searchsorted(starts, places[:pixels], side="right") - 1
+        wrong = np.flatnonzero(sampled != expected)
+        if len(wrong):
+            raise self._refused(_UNSORTED, (int(sampled[wrong[0]]), 0), 0)
+        if starts[0] != 0 or starts[-1] != pixels or (np.diff(starts) < 0).any():
+            raise self._unfit_index()
+        self._log_balancing(np.atleast_1d(np.asarray(converged, bool)))
+        if sample.dtype.kind != "f":
+            return
+        parts = sample[np.isfinite(sample) & (sample != np.round(sample))]
+        if len(parts):
+            _log.warning(
+                "%s: its counts are not whole numbers (one is %g). Raw counts are expected: "
+                "balancing weights multiply them, and small ones are smoothed.",
+                self.uri,
+                parts[0],
+            )
+        else:
+            _log.info("%s: its counts are stored as %s; read as raw.", self.uri, sample.dtype)
+
+    def _log_balancing(self, converged: NDArray[np.bool_]) -> None:
+        """Logs which chromosomes were not balanced; one flag, or one of each chromosome."""
+        names = list(self.cooler.chromnames)
+        cis_only = len(converged) > 1 and len(converged) == len(names)
+        if cis_only:
+            used = set(self.names.values())
+            failed = [
+                name
+                for name, right in zip(names, converged, strict=True)
+                if not right and name in used
+            ]
+            scope, option = ", ".join(failed[:4]) + ", ..." * (len(failed) > 4), " --cis-only"
+        else:
+            failed = [] if converged.all() else names
+            scope, option = "all chromosomes", ""
+        if failed:
+            _log.warning(
+                "%s: balancing did not converge (%s), so that targets keep a part of the biases of "
+                "bins; run `cooler balance --force%s --max-iters 2000 %s`.",
+                self.uri,
+                scope,
+                option,
+                self.uri,
+            )
+
+    def _unfit_index(self) -> errors.DataError:
+        return errors.DataError(
+            f"{self.uri}: damaged: its index does not fit its pixels; make or download it again."
+        )
+
+    def _refused(self, problem: int, bins: tuple[int, int], count: float) -> errors.DataError:
+        """Returns the error for the pixel at which `_scatter` stopped."""
+        row, column = bins
+        if problem == _UNSORTED:
+            return errors.DataError(
+                f"{self.uri}: its pixels are not sorted by their first bin (bin {row} is out of "
+                "order); make the cooler again with `cooler load`, which sorts them."
+            )
+        if problem == _BELOW_DIAGONAL:
+            return errors.DataError(
+                f"{self.uri}: the pixel of bins {row} and {column} lies below the diagonal, but "
+                "the cooler is declared to hold the upper triangle only; make it again with "
+                "`cooler load`, which reflects such pixels."
+            )
+        return errors.DataError(
+            f"{self.uri}: the count of the pixel of {self._bin(row)} and {self._bin(column)} is "
+            f"{count}; counts must be finite and not negative. Leave such pixels out and make the "
+            "cooler again from raw counts."
+        )
+
+    def _check_symmetry(self, counts: NDArray, first: int) -> None:
+        """Refuses a map of both triangles that differ."""
+        differing = np.argwhere(counts != counts.T)
+        if len(differing):
+            row, column = differing[0]
+            raise errors.DataError(
+                f"{self.uri}: holds both triangles, and they differ: {counts[row, column]} and "
+                f"{counts[column, row]} for {self._bin(first + row)} and "
+                f"{self._bin(first + column)}; only symmetric maps become targets."
+            )
+
+    def _bin(self, number: int) -> regions.Region:
+        row = self.cooler.bins()[int(number)].iloc[0]
+        return regions.Region(str(row["chrom"]), int(row["start"]), int(row["end"]))
 
     def _own(self, region: regions.Region) -> tuple[str, int, int]:
         own = self.names[region.chrom]
@@ -145,23 +293,59 @@ def write_cooler(
             )
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _scatter(
-    starts: NDArray, columns: NDArray, values: NDArray, first: int, counts: NDArray
-) -> None:  # pragma: no cover - compiled
-    """Writes pixels, ordered by row, of which row i's begin at `starts[i]`, into a map."""
+    starts: NDArray,
+    rows: NDArray,
+    columns: NDArray,
+    values: NDArray,
+    first: int,
+    whole: bool,
+    counts: NDArray,
+) -> tuple[int, int]:  # pragma: no cover - compiled
+    """Adds pixels, of which those of row i begin at `starts[i]`, into a map.
+
+    Args:
+        starts: First pixel of each row, and the end of the last row. [N + 1].
+        rows: First bin of each pixel.
+        columns: Second bin of each pixel.
+        values: Count of each pixel.
+        first: First bin of the map.
+        whole: True where both triangles are stored.
+        counts: Takes the sums; zeros at the start. [N, N].
+
+    Returns:
+        What is wrong, and the pixel that is; `_RIGHT` and 0 when nothing is.
+    """
     bins = len(counts)
     for i in range(bins):
-        for pixel in range(starts[i] - starts[0], starts[i + 1] - starts[0]):
+        for pixel in range(starts[i], starts[i + 1]):
+            if rows[pixel] != first + i:
+                return _UNSORTED, pixel
             j = columns[pixel] - first
-            if i <= j < bins:
-                counts[i, j] = values[pixel]
+            if j < i and not whole:
+                return _BELOW_DIAGONAL, pixel
+            if 0 <= j < bins:
+                # NaN fails both comparisons.
+                if not (values[pixel] >= 0 and values[pixel] < np.inf):
+                    return _NO_COUNT, pixel
+                counts[i, j] += values[pixel]
+    return _RIGHT, 0
 
 
 def _open(uri: str) -> cooler.Cooler:
     path, _, group = uri.partition("::")
     if not Path(path).is_file():
         raise errors.DataError(f"{path}: no such cooler.")
+    try:
+        with open(path, "rb") as handle:
+            is_hic = handle.read(len(_HIC)) == _HIC
+    except OSError as error:
+        raise errors.DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    if is_hic:
+        raise errors.DataError(
+            f"{path}: is a .hic file; convert it to a cooler, as with `hictk convert`."
+        )
     if not h5py.is_hdf5(path):
         raise errors.DataError(f"{path}: no cooler; it is not an HDF5 file, or is damaged.")
     try:
@@ -179,5 +363,12 @@ def _open(uri: str) -> cooler.Cooler:
 
 
 def _damaged(uri: str, error: Exception) -> errors.DataError:
+    """Returns what is told of a file that HDF5 or cooler cannot read."""
+    if isinstance(error, BlockingIOError):
+        return errors.DataError(
+            f"{uri}: another program has it open for writing; run again when that has finished."
+        )
+    if isinstance(error, PermissionError):
+        return errors.DataError(f"{uri}: cannot be read (permission denied).")
     reason = str(error).splitlines()[0][:120]
     return errors.DataError(f"{uri}: damaged or cut short; make or download it again ({reason}).")

@@ -25,6 +25,7 @@ from akita_bayes.data import (
     blocks,
     contacts,
     coolers,
+    expectation,
     genome,
     intervals,
     shards,
@@ -128,7 +129,7 @@ def make(
         "blacklist": filtered,
         "blacklist_file": None if filtered is None else _identity(filtered),
         "expected_files": [
-            _identity(targets.existing_expected(target.expected))
+            _identity(expectation.existing(target.expected))
             for target in found
             if transform.global_obsexp
         ],
@@ -200,6 +201,8 @@ def _plan(
     """Lays or reads windows and leaves out those that no cooler or sequence can serve."""
     opened = [coolers.Contacts(target.uri, sizes) for target in found]
     _check_width(opened, transform)
+    for contact in {contact.uri: contact for contact in opened}.values():
+        contact.inspect()
     stretches: list[windows.Window] = []
     if layout is not None:
         contigs = windows.contigs(sizes, layout)
@@ -244,7 +247,13 @@ def _statistics(
 
 
 def _check_width(opened: Sequence[coolers.Contacts], transform: contacts.Transform) -> None:
+    fitting = [contact for contact in opened if contact.bin_width == transform.pool_width]
     for contact in opened:
+        if contact.bin_width != transform.pool_width and fitting:
+            raise errors.DataError(
+                f"{contact.uri}: has bins of {contact.bin_width:,} bases, but {fitting[0].uri} has "
+                f"bins of {transform.pool_width:,}; give coolers of one resolution."
+            )
         if contact.bin_width != transform.pool_width:
             raise errors.DataError(
                 f"{contact.uri}: has bins of {contact.bin_width:,} bases, --pool_width says "
@@ -273,7 +282,7 @@ def _place(
         if region.width != transform.seq_length:
             raise errors.DataError(
                 f"window {region} has {region.width:,} bases, seq_length says "
-                f"{transform.seq_length:,}."
+                f"{transform.seq_length:,}; leave --seq_length out, or give windows of that length."
             )
         if region.chrom not in sizes:
             dropped.append(windows.Dropped(window, "chromosome missing from genome"))

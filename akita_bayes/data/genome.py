@@ -1,6 +1,5 @@
 """A genome: sequences of a FASTA file, plain or bgzipped, by region."""
 
-import gzip
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,8 +9,7 @@ import pysam
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
-
-_SAME_TIME = 1.0  # seconds between the times of files that were copied together
+from akita_bayes.data import fasta_index
 
 
 class Genome:
@@ -23,27 +21,21 @@ class Genome:
         path: FASTA, plain or compressed by `bgzip`.
 
     Raises:
-        DataError: The file is missing, empty, no FASTA, or compressed by plain gzip, two sequences
-            share a name, its index is older than itself, or can neither be found nor made.
+        DataError: The file is missing, or `fasta_index.prepare` refuses it or its index.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
             raise errors.DataError(f"{self.path}: no such FASTA file.")
-        _check_format(self.path)
-        if self.path.with_name(self.path.name + ".fai").exists():
-            _check_indices(self.path)
-        else:
-            _check_names(self.path)
+        fasta_index.prepare(self.path)
         verbosity = pysam.set_verbosity(0)
         try:
             self._fasta = pysam.FastaFile(str(self.path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError):
             raise errors.DataError(
-                f"{self.path}: cannot be read as an indexed FASTA ({error}); a plain gzip file "
-                "must be compressed by bgzip, and the folder of a new file must be writable for "
-                "its .fai index."
+                f"{self.path}: cannot be opened with its index: {fasta_index.cause(self.path)}; "
+                f"remove {self.path.name}.fai and run again."
             ) from None
         finally:
             pysam.set_verbosity(verbosity)
@@ -112,40 +104,3 @@ def write_fasta(path: str | Path, sequences: dict[str, str], *, width: int = 80)
             for start in range(0, len(sequence), width):
                 handle.write(sequence[start : start + width] + "\n")
     pysam.faidx(str(path))
-
-
-def _check_format(path: Path) -> None:
-    with open(path, "rb") as handle:
-        head = handle.read(2)
-    if not head:
-        raise errors.DataError(f"{path}: the FASTA file is empty.")
-    if head[:1] != b">" and head != b"\x1f\x8b":
-        raise errors.DataError(f'{path}: not a FASTA file; its first line must start with ">".')
-
-
-def _check_indices(path: Path) -> None:
-    """Refuses an index of an older file, by which letters of other places would be read."""
-    changed = path.stat().st_mtime
-    for suffix in (".fai", ".gzi"):
-        index = path.with_name(path.name + suffix)
-        if index.exists() and changed - index.stat().st_mtime > _SAME_TIME:
-            raise errors.DataError(
-                f"{index}: is older than {path.name}, which may have changed since; delete the "
-                "index and run again."
-            )
-
-
-def _check_names(path: Path) -> None:
-    """Refuses two sequences of one name, of which indexing would silently keep the first."""
-    seen: set[bytes] = set()
-    opener = gzip.open if path.suffix in (".gz", ".bgz") else open
-    with opener(path, "rb") as handle:
-        for line in handle:
-            if not line.startswith(b">"):
-                continue
-            name = line[1:].split(maxsplit=1)[0] if line[1:].strip() else b""
-            if name in seen:
-                raise errors.DataError(
-                    f"{path}: two sequences are called {name.decode()!r}; rename or remove one."
-                )
-            seen.add(name)

@@ -7,21 +7,22 @@ them. `tests/data/test_packed.py` holds every function to cooltools or to NumPy.
 
 import functools
 
-import numba
 import numpy as np
 from cooltools.lib import numutils
 from numpy.typing import NDArray
 
+from akita_bayes.data import compiled
+
 _TILE = 32  # mirrored at once, so that both halves stay in cache
 
 
-@numba.njit(cache=True, inline="always")
+@compiled.njit(inline="always")
 def _row(i: int, bins: int) -> int:  # pragma: no cover - compiled
     """Place of pixel (i, i)."""
     return i * bins - i * (i - 1) // 2
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def pack(upper: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
     """Packs the first `bins` rows and columns. [S, S] -> [N (N + 1) / 2]."""
     packed = np.empty(bins * (bins + 1) // 2)
@@ -31,7 +32,7 @@ def pack(upper: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
     return packed
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
     """The whole symmetric map. [N (N + 1) / 2] -> [N, N]."""
     matrix = np.empty((bins, bins), packed.dtype)
@@ -45,7 +46,7 @@ def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compile
     return matrix
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def cut(
     packed: NDArray, bins: int, crop: int, offset: int
 ) -> NDArray:  # pragma: no cover - compiled
@@ -62,7 +63,7 @@ def cut(
     return pixels
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def pairs(valid: NDArray, crop: int, offset: int) -> NDArray:  # pragma: no cover - compiled
     """Whether both bins of a pixel are valid, in the order of `cut`. [N] -> [P]."""
     last = len(valid) - crop
@@ -76,7 +77,7 @@ def pairs(valid: NDArray, crop: int, offset: int) -> NDArray:  # pragma: no cove
     return both
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def near_diagonal(
     packed: NDArray, bins: int, value: float, offset: int
 ) -> None:  # pragma: no cover - compiled
@@ -86,7 +87,7 @@ def near_diagonal(
         packed[first : first + min(offset, bins - i)] = value
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def diagonal(packed: NDArray, bins: int, offset: int) -> NDArray:  # pragma: no cover - compiled
     """One diagonal. [N - offset]."""
     values = np.empty(bins - offset)
@@ -95,7 +96,7 @@ def diagonal(packed: NDArray, bins: int, offset: int) -> NDArray:  # pragma: no 
     return values
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def balance(
     counts: NDArray,
     weights: NDArray,
@@ -135,13 +136,13 @@ def distance_groups(bins: int) -> NDArray[np.int64]:
     return _groups(np.ones((bins, bins)))
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def _groups(matrix: NDArray) -> NDArray:  # pragma: no cover - compiled
     """Compiled once for all processes; called bare, cooltools' function is compiled in each."""
     return numutils.observed_over_expected(matrix)[1]
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pragma: no cover
     """Mean over valid pixels of each group of distances; 1 where that is 0 or there are none.
 
@@ -170,7 +171,7 @@ def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pra
     return means
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def divide(packed: NDArray, by_distance: NDArray) -> None:  # pragma: no cover - compiled
     """Divides every pixel by the value of its distance; in place. [N (N + 1) / 2], [N]."""
     bins = len(by_distance)
@@ -181,7 +182,7 @@ def divide(packed: NDArray, by_distance: NDArray) -> None:  # pragma: no cover -
             place += 1
 
 
-@numba.njit(cache=True)
+@compiled.njit()
 def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - compiled
     """Fills rows and columns of filtered bins linearly, with zeros beyond the edges; in place.
 
@@ -224,7 +225,7 @@ def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - 
             packed[_row(i, bins) + missing[n] - i] = (1 - share) * before + share * after
 
 
-@numba.njit(cache=True, inline="always")
+@compiled.njit(inline="always")
 def _at(packed: NDArray, bins: int, i: int, j: int) -> float:  # pragma: no cover - compiled
     """Pixel (i, j) in any order; 0 beyond the edges."""
     if i < 0 or i >= bins:

@@ -6,7 +6,7 @@ split lies within a window's length of another split's.
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -97,9 +97,17 @@ def _fill(
 
 
 def by_chromosome(
-    contigs: list[regions.Region], held_out: Mapping[str, Sequence[str]]
+    contigs: list[regions.Region],
+    held_out: Mapping[str, Sequence[str]],
+    *,
+    genome: Collection[str] = (),
 ) -> dict[str, list[regions.Region]]:
     """Whole chromosomes to held-out splits, all others to `train`.
+
+    Args:
+        contigs: Stretches of at least one window.
+        held_out: Chromosomes of each held-out split.
+        genome: Names of all chromosomes, to tell one without a contig from one that is unknown.
 
     Raises:
         DataError: A chromosome is named twice, or has no contig.
@@ -110,10 +118,15 @@ def by_chromosome(
         for chrom in chroms:
             if chrom in split_of:
                 raise errors.DataError(f"chromosome {chrom} is in {split_of[chrom]} and {split}.")
+            if chrom in genome and chrom not in known:
+                raise errors.DataError(
+                    f"chromosome {chrom} of split {split} has no stretch as long as one window, "
+                    "within --limit and without --gaps; name another."
+                )
             if chrom not in known:
                 raise errors.DataError(
-                    f"chromosome {chrom} of split {split} is not in the genome, or is shorter than "
-                    f"one window.{errors.did_you_mean(chrom, known)}"
+                    f"chromosome {chrom} of split {split} is not in the genome."
+                    + errors.did_you_mean(chrom, genome or known)
                 )
             split_of[chrom] = split
     dealt: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}

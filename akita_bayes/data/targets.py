@@ -4,9 +4,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from akita_bayes import errors
 
@@ -112,52 +110,6 @@ def write(path: str | Path, found: list[TargetFile]) -> None:
         }
     )
     table.to_csv(path, sep="\t", index_label="index")
-
-
-def existing_expected(path: str) -> str:
-    """The path of a table of expected contacts, which is there.
-
-    Raises:
-        DataError: It is not.
-    """
-    if not Path(path).is_file():
-        raise errors.DataError(
-            f"{path}: no such table of expected contacts; make it with `cooltools expected-cis` or "
-            "leave out --global_obsexp."
-        )
-    return path
-
-
-def read_expected(path: str, chrom: str, bins: int) -> NDArray[np.float64]:
-    """Expected balanced frequency of one chromosome at distances 0 to `bins` - 1.
-
-    Args:
-        path: Table of `cooltools expected-cis`: `region1` (or `chrom`), `dist` (or `diag`) and
-            `balanced.avg`.
-        chrom: Chromosome, in the table's names.
-        bins: Number of distances.
-
-    Raises:
-        DataError: The table is missing, no table, lacks a column, or is too short.
-    """
-    try:
-        table = pd.read_csv(existing_expected(path), sep="\t")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
-    name = next((column for column in ("region1", "chrom") if column in table), None)
-    if name is None or "balanced.avg" not in table:
-        raise errors.DataError(
-            f'{path}: needs the columns "region1" (or "chrom") and "balanced.avg".'
-        )
-    try:
-        values = table.loc[table[name] == chrom, "balanced.avg"].to_numpy(np.float64)[:bins]
-    except ValueError as error:
-        raise errors.DataError(f"{path}: balanced.avg must hold numbers ({error}).") from None
-    if len(values) < bins:
-        raise errors.DataError(
-            f"{path}: has {len(values)} distances of {chrom}, a window needs {bins}."
-        )
-    return values
 
 
 def _resolve(folder: Path, file: str) -> str:

@@ -155,8 +155,17 @@ def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: s
             f"{where}: target {index} is {target[pixel, index]} at pixel {pixel} "
             f"({bad.sum()} such); a measured target must be finite."
         )
-    region = regions.parse(values["region"].decode()) if values.get("region") else None
+    region = _region(values["region"], where) if values.get("region") else None
     return Record(sequence, target, mask, region)
+
+
+def _region(value: bytes, where: str) -> regions.Region:
+    try:
+        return regions.parse(value.decode())
+    except (errors.DataError, UnicodeDecodeError):
+        raise errors.DataError(
+            f'{where}: the feature "region" is {value[:80]!r}; expected chrom:start-end.'
+        ) from None
 
 
 def _check_size(

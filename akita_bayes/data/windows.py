@@ -122,7 +122,8 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
             "valid and test must both be shares or both be lists of chromosomes."
         )
     else:
-        dealt = splits.by_chromosome(pieces, {"valid": layout.valid, "test": layout.test})
+        held_out = {"valid": layout.valid, "test": layout.test}
+        dealt = splits.by_chromosome(pieces, held_out, genome=sizes)
     return splits.separate(dealt, layout.seq_length)
 
 

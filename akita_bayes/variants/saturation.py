@@ -138,10 +138,11 @@ def saturation(
             window cannot hold.
         DataError: The region is not in the genome.
     """
-    region = regions.parse(region) if isinstance(region, str) else region
     sweep = Sweep(width, step, repeats, steps)
     chosen = settings.Options(scores=named_scores.listed(scores), draws=draws, seed=seed, **options)
     with Genome(fasta) as genome:
+        if isinstance(region, str):
+            region = regions.parse_in(region, genome.sizes)
         check(region, method, sweep, genome)
         scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)
         scanner.check(region, method)

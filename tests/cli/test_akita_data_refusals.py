@@ -4,7 +4,9 @@ import gzip
 import os
 import resource
 
+import cooler
 import h5py
+import numpy as np
 import pytest
 
 from akita_bayes.cli import akita_data
@@ -166,6 +168,37 @@ def no_expected_table(folder):
     return ["--global_obsexp"]
 
 
+def counts_that_are_no_numbers(folder):
+    table = world.pixels(world.SIZES, 1).astype({"count": float})
+    table["count"] = np.where(table["bin2_id"] - table["bin1_id"] == 3, np.nan, table["count"])
+    world.write_pixels(folder / "a.cool", table, dtype=float)
+
+
+def negative_weights(folder):
+    values = np.where(np.arange(330) % 7 == 0, -0.1, 0.1)
+    world.write_pixels(folder / "a.cool", world.pixels(world.SIZES, 1), values=values)
+
+
+def unsorted_pixels(folder):
+    table = world.pixels(world.SIZES, 1)
+    world.write_pixels(folder / "a.cool", table.sample(frac=1, random_state=1))
+
+
+def coolers_of_two_resolutions(folder):
+    cooler.coarsen_cooler(str(folder / "a.cool"), str(folder / "b.cool"), 2, chunksize=100_000)
+    with h5py.File(folder / "b.cool", "r+") as file:
+        file["bins/weight"] = np.full(len(file["bins/start"]), 0.1)
+
+
+def split_of_a_short_chromosome(folder):
+    return ["-v", "chr3", "-t", "chr2"]
+
+
+def windows_of_another_length(folder):
+    (folder / "windows.bed").write_text("chr1\t0\t6400\n")
+    return ["--windows", str(folder / "windows.bed")]
+
+
 def everything_filtered(folder):
     world.write(folder / "a.cool", filtered=0.8)
 
@@ -196,12 +229,21 @@ def everything_filtered(folder):
         (too_many_folds, "2 contigs cannot make 5 folds"),
         (filled_directory, "not empty; choose another directory, or continue it with --restart"),
         (no_expected_table, "a.expected: no such table of expected contacts"),
+        (
+            counts_that_are_no_numbers,
+            "a.cool: the count of the pixel of chr1:0-200 and chr1:600-800 is nan; counts must be",
+        ),
+        (negative_weights, "a.cool: the balancing weight of chr1:0-200 is -0.1; weights must be"),
+        (unsorted_pixels, "a.cool: its pixels are not sorted by their first bin"),
+        (coolers_of_two_resolutions, "b.cool: has bins of 400 bases, but "),
+        (split_of_a_short_chromosome, "chr3 of split valid has no stretch as long as one window"),
+        (windows_of_another_length, "chr1:0-6,400 has 6,400 bases, seq_length says 3,200; leave"),
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
         (occupied_and_only_windows, "out: not empty; choose another directory."),
         (cut_blacklist, "blacklist.bed.gz: the archive is damaged or was cut short"),
         (binary_gaps, "gaps.bed: not a text, plain or gzipped; give a BED file"),
-        (binary_expected, "a.expected: not a tab-separated table"),
+        (binary_expected, "a.expected: the archive is damaged or was cut short"),
         (target_without_a_file, "targets.txt, line 3: a target needs an identifier and a file"),
         (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
         (

@@ -105,6 +105,18 @@ def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch)
     assert "largest difference inf" in wrong["A against cooler"]
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", '{"transform": {"bins": 3}}'])
+def test_options_of_another_program_are_told(made, tmp_path, content):
+    folder, _ = made
+    shutil.copytree(folder / "out", tmp_path / "copy")
+    path = tmp_path / "copy" / "options.json"
+    path.write_text(content)
+    with pytest.raises(
+        errors.DataError, match=r"options\.json: does not say what the directory was"
+    ):
+        check.check(tmp_path / "copy")
+
+
 def test_a_check_recomputes_something(made):
     folder, _ = made
     with pytest.raises(errors.DataError, match="recompute at least 1 record"):
@@ -125,6 +137,41 @@ def test_empty_pixels_without_a_clip_check(tmp_path):
     records = records_of(folder / "out").values()
     findings = check.check(folder / "out", sample=len(records))
     assert [finding for finding in findings if not finding.right] == []
+
+
+def test_pixels_in_several_rows_give_the_same_targets(tmp_path, caplog):
+    """Many multi-resolution files hold one pixel in several rows: cooler's readers sum them."""
+    folder = world.world(tmp_path)
+    make(folder, "whole")
+    for name, seed in (("a", 1), ("b", 2)):
+        world.write_pixels(
+            folder / f"{name}.cool",
+            world.split_pixels(world.pixels(world.SIZES, seed)),
+            values=world.weights(world.SIZES, seed),
+        )
+    make(folder)
+    whole, split = records_of(folder / "whole"), records_of(folder / "out")
+    assert whole.keys() == split.keys()
+    assert len(whole) > 20
+    for key, record in whole.items():
+        np.testing.assert_array_equal(split[key].target, record.target)
+        np.testing.assert_array_equal(split[key].mask, record.mask)
+    findings = check.check(folder / "out")
+    assert [finding for finding in findings if not finding.right] == []
+
+
+def test_a_directory_made_of_counts_that_are_no_numbers_is_one_sentence(made, tmp_path):
+    """As cooltools stops on an assertion at NaN."""
+    folder, _ = made
+    shutil.copytree(folder, tmp_path / "world")
+    out = tmp_path / "world" / "out"
+    options = (out / "options.json").read_text()
+    (out / "options.json").write_text(options.replace(f"{folder}/", f"{tmp_path}/world/"))
+    table = world.pixels(world.SIZES, 1).astype({"count": float})
+    table["count"] = np.where(table["bin2_id"] - table["bin1_id"] == 3, np.nan, table["count"])
+    world.write_pixels(tmp_path / "world" / "a.cool", table, dtype=float)
+    with pytest.raises(errors.DataError, match=r"a\.cool: the count of the pixel of .* is nan; co"):
+        check.check(out)
 
 
 def test_basenjis_own_directories_can_be_checked(real_data):

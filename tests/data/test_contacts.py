@@ -156,6 +156,16 @@ def test_unusable_windows(filtered, counts, reason):
     assert caught.value.reason == reason
 
 
+def test_a_target_without_a_measured_pixel_is_unusable():
+    """Fewer than half of the bins are filtered, but they are all of the cropped map."""
+    weights = np.ones(16)
+    weights[5:11] = np.nan
+    transform = contacts.Transform(64, 4, 20, as_obsexp=True)
+    with pytest.raises(contacts.Unusable) as caught:
+        contacts.target(np.full((16, 16), 20), weights, transform)
+    assert (caught.value.reason, caught.value.detail) == ("no pixel was measured", "of 10")
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -166,8 +176,8 @@ def test_unusable_windows(filtered, counts, reason):
         ({"pool_width": 0}, "pool_width 0: expected at least 1 bases"),
         ({"seq_length": -1024}, "seq_length -1024: expected at least 1 bases"),
         ({"no_log": True}, "no_log speaks of observed over expected"),
-        ({"kernel_sigma": 1.0, "kernel_width": 4}, "kernel_width 4 must be odd"),
-        ({"kernel_sigma": -1.0}, "must be finite and not be negative"),
+        ({"kernel_sigma": 1.0, "kernel_width": 4}, r"^kernel_width 4 must be odd\.$"),
+        ({"kernel_sigma": -1.0}, r"^kernel_sigma -1\.0 must be finite and not be negative\.$"),
         ({"kernel_sigma": float("nan")}, "must be finite"),
     ],
 )

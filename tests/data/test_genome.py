@@ -49,7 +49,7 @@ def test_refusals(fasta, tmp_path):
     for name, content, reason in (
         ("empty.fa", b"", "is empty"),
         ("table.fa", b"chrom\tstart\n", "not a FASTA"),
-        ("plain.fa.gz", gzip.compress(b">chr1\nACGT\n"), "compressed by bgzip"),
+        ("plain.fa.gz", gzip.compress(b">chr1\nACGT\n"), "is compressed by plain gzip"),
         ("twice.fa", b">chr1\nACGT\n>chr1\nACGT\n", "two sequences are called"),
     ):
         (tmp_path / name).write_bytes(content)

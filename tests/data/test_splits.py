@@ -58,6 +58,8 @@ def test_chromosomes_by_name():
     assert len(dealt["train"]) == 17
     with pytest.raises(errors.DataError, match="chr99 of split valid is not in the genome"):
         splits.by_chromosome(GENOME, {"valid": ["chr99"], "test": []})
+    with pytest.raises(errors.DataError, match="chrM of split valid has no stretch as long as one"):
+        splits.by_chromosome(GENOME, {"valid": ["chrM"], "test": []}, genome=["chrM"])
     with pytest.raises(errors.DataError, match="chr2 is in valid and test"):
         splits.by_chromosome(GENOME, {"valid": ["chr2"], "test": ["chr2"]})
 

@@ -68,27 +68,3 @@ def test_binary_and_missing_tables(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\x01\x80")
     with pytest.raises(errors.DataError, match="not a tab-separated table"):
         targets.read(path)
-
-
-def test_expected_contacts(tmp_path):
-    path = tmp_path / "x.expected"
-    path.write_text(
-        "region1\tregion2\tdist\tbalanced.avg\n"
-        "chr1\tchr1\t0\t0.5\nchr1\tchr1\t1\t0.25\nchr2\tchr2\t0\t9\n"
-    )
-    assert targets.read_expected(str(path), "chr1", 2).tolist() == [0.5, 0.25]
-    with pytest.raises(errors.DataError, match="has 1 distances of chr2, a window needs 2"):
-        targets.read_expected(str(path), "chr2", 2)
-    with pytest.raises(errors.DataError, match="cooltools expected-cis"):
-        targets.read_expected(str(tmp_path / "absent"), "chr2", 2)
-    for content, reason in (
-        (b"\x1f\x8b\x08\x00\xff", "not a tab-separated table"),
-        (b"", "not a tab-separated table"),
-        (b"chrom\tbalanced.avg\nchr1\thalf\n", "balanced.avg must hold numbers"),
-    ):
-        path.write_bytes(content)
-        with pytest.raises(errors.DataError, match=reason):
-            targets.read_expected(str(path), "chr1", 1)
-    path.write_text("chrom\tmean\nchr1\t1\n")
-    with pytest.raises(errors.DataError, match="needs the columns"):
-        targets.read_expected(str(path), "chr1", 1)

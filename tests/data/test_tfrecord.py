@@ -134,3 +134,23 @@ def test_a_full_disk_leaves_no_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.errno == errno.ENOSPC
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chrom", ["HLA-A*01:01:01:01", "chr1:1-100", "chrUn_KI270:1", "a,b;c|d"])
+def test_the_region_of_a_name_with_colons_is_read_back(tmp_path, chrom):
+    record = make(0)._replace(region=regions.Region(chrom, 1000, 1032))
+    path = tmp_path / "train-0.tfr"
+    tfrecord.write_records(path, [record])
+    (found,) = tfrecord.read_records(path, STATISTICS)
+    assert found.region == record.region
+
+
+@pytest.mark.parametrize("value", [b"chr1", b"chr1:\xff-3", b"chr1:5-5"])
+def test_a_region_that_cannot_be_read_names_file_and_record(value):
+    example = tf.train.Example.FromString(tfrecord.encode(make(0)))
+    example.features.feature["region"].bytes_list.value[0] = value
+    with pytest.raises(errors.DataError) as caught:
+        tfrecord.decode(example.SerializeToString(), STATISTICS, where="x.tfr, record 3")
+    assert str(caught.value) == (
+        f'x.tfr, record 3: the feature "region" is {value!r}; expected chrom:start-end.'
+    )

@@ -93,7 +93,7 @@ def test_short_chromosomes_are_named_in_the_log(caplog):
         ({"seq_length": 50_000, "largest_contig": 60_000}, "no stretch of the genome is as long"),
         ({"valid": 0.7, "test": 0.5}, "leave nothing to train on"),
         ({"valid": 0.1, "test": ("chr1",)}, "both be shares or both be lists"),
-        ({"valid": ("chr3",), "test": ()}, "chr3 of split valid is not in the genome, or is short"),
+        ({"valid": ("chr3",), "test": ()}, "chr3 of split valid has no stretch as long as one"),
     ],
 )
 def test_layouts_that_contradict_themselves(options, reason):

@@ -1,0 +1,207 @@
+"""Tables of expected contacts, as `cooltools expected-cis` writes them, by the names of columns."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from akita_bayes import errors, files, regions
+
+_REGION = ("region1", "region", "chrom")
+_OTHER_REGION = "region2"
+_DISTANCE = ("dist", "diag")
+_BASES = "dist_bp"
+_PAIRS = "n_valid"
+_VALUE = ("balanced.avg", "balanced.avg.smoothed", "balanced.avg.smoothed.agg")
+_ARM = re.compile(r"^(?P<chrom>.+?)[_.-]?[pq]$")
+_NO_NUMBER = ("", "NA", "NaN", "nan", "None", "null")
+
+
+def existing(path: str) -> str:
+    """Returns the path of a table of expected contacts that exists.
+
+    Raises:
+        DataError: It does not exist.
+    """
+    if not Path(path).is_file():
+        raise errors.DataError(
+            f"{path}: no such table of expected contacts; make it with `cooltools expected-cis` or "
+            "leave out --global_obsexp."
+        )
+    return path
+
+
+def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArray[np.float64]:
+    """Returns the expected balanced frequency of a chromosome at distances 0 to `bins` - 1.
+
+    Regions of one chromosome, as its arms, are averaged, weighted by their pairs of valid bins.
+    Distances below the offset may be absent, and are NaN then.
+
+    Args:
+        path: Tab-separated table with a header, plain or gzipped: `region1` (or `region`, `chrom`),
+            optionally `region2`, `dist` (or `diag`, in bins; without it rows are in order) and
+            `balanced.avg` (without it `balanced.avg.smoothed` or `balanced.avg.smoothed.agg`).
+        chrom: Chromosome, in the cooler's names.
+        bins: Number of distances.
+        offset: First distance that is needed.
+        width: Bases per bin.
+
+    Raises:
+        DataError: The table is missing, is not a table, lacks a column or the chromosome, was made
+            for another width of bins, names a distance twice, or has no positive value at a
+            distance that is needed.
+    """
+    table = _table(path)
+    label = _column(path, table, _REGION)
+    value = _column(path, table, _VALUE)
+    if _OTHER_REGION in table:
+        table = table[table[label] == table[_OTHER_REGION]]
+    labels = _labels(path, list(table[label].unique()), chrom)
+    table = table[table[label].isin(labels)]
+    distances = _distances(path, table, label, width)
+    table, distances = table[distances < bins], distances[distances < bins]
+    twice = pd.DataFrame({"label": table[label], "distance": distances}).duplicated()
+    if twice.any():
+        raise errors.DataError(
+            f"{path}: names distance {distances[twice.to_numpy()][0]} of {chrom} twice; make the "
+            "table again."
+        )
+    values = _numbers(path, table, value)
+    weights = np.ones(len(table))
+    if len(labels) > 1:
+        if _PAIRS not in table:
+            raise errors.DataError(
+                f"{path}: has several regions of {chrom} ({_some(labels)}), and no column "
+                f'"{_PAIRS}" to average them by; make the table again with `cooltools '
+                "expected-cis`."
+            )
+        weights = _numbers(path, table, _PAIRS)
+    usable = np.isfinite(values) & (weights > 0)
+    sums, pairs = (
+        np.bincount(distances[usable], of[usable], minlength=bins)
+        for of in (values * weights, weights)
+    )
+    expected = np.divide(sums, pairs, out=np.full(bins, np.nan), where=pairs > 0)
+    _check_positive(path, chrom, expected, offset, value, list(table))
+    return expected
+
+
+def _table(path: str) -> pd.DataFrame:
+    lines = list(files.lines(existing(path), "tab-separated table"))
+    try:
+        return pd.read_csv(
+            io.StringIO("\n".join(lines)), sep="\t", dtype=str, keep_default_na=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
+
+
+def _column(path: str, table: pd.DataFrame, names: Sequence[str]) -> str:
+    """Returns the first of the names that the table has."""
+    for name in names:
+        if name in table:
+            return name
+    first, *others = (f'"{name}"' for name in names)
+    raise errors.DataError(
+        f"{path}: has no column {first} (or {' or '.join(others)}); its columns are "
+        f"{_some(list(table))}."
+    )
+
+
+def _labels(path: str, labels: list[str], chrom: str) -> list[str]:
+    """Returns the regions of a table that a chromosome has: itself, or parts such as its arms."""
+    whole = regions.own_name(chrom, labels)
+    if whole is not None:
+        return [whole]
+    parts = [label for label in labels if regions.own_name(chrom, _chromosomes(label)) is not None]
+    if not parts:
+        raise errors.DataError(
+            f"{path}: has no region of {chrom}, only {_some(labels) or 'an empty table'}; a region "
+            f"must be named as the cooler's chromosome, {chrom}:start-end, {chrom}_p or {chrom}_q."
+        )
+    return parts
+
+
+def _chromosomes(label: str) -> set[str]:
+    """Returns the chromosomes that a part of one may belong to, by its name."""
+    arm = _ARM.match(label)
+    names = set() if arm is None else {arm["chrom"]}
+    with contextlib.suppress(errors.DataError):
+        names.add(regions.parse(label).chrom)
+    return names
+
+
+def _distances(path: str, table: pd.DataFrame, label: str, width: int) -> NDArray[np.int64]:
+    """Returns the distance of every row, in bins."""
+    name = next((name for name in _DISTANCE if name in table), None)
+    if name is None:
+        return table.groupby(label).cumcount().to_numpy(np.int64)
+    numbers = _numbers(path, table, name)
+    wrong = ~(numbers >= 0) | (numbers != np.round(numbers))
+    if wrong.any():
+        raise errors.DataError(
+            f'{path}: its column "{name}" holds {numbers[wrong][0]:g}; expected whole numbers of '
+            "bins from 0."
+        )
+    if _BASES in table:
+        bases = _numbers(path, table, _BASES)
+        other = np.isfinite(bases) & (bases != numbers * width)
+        if other.any():
+            raise errors.DataError(
+                f"{path}: a distance of {numbers[other][0]:g} bins is {bases[other][0]:,.0f} bases "
+                f"there, and {numbers[other][0] * width:,.0f} in the cooler; make the table of the "
+                f"cooler with bins of {width:,} bases."
+            )
+    return numbers.astype(np.int64)
+
+
+def _numbers(path: str, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Returns a column as numbers, NaN where it has none."""
+    text = table[name].str.strip()
+    text = text.where(~text.isin(_NO_NUMBER), "nan")
+    numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
+    wrong = np.flatnonzero(np.isnan(numbers) & (text != "nan").to_numpy())
+    if len(wrong):
+        line = int(table.index[wrong[0]]) + 2  # from 1, after the header
+        raise errors.DataError(
+            f'{path}, line {line}: the column "{name}" holds "{text.iloc[wrong[0]][:40]}"; '
+            "expected a number."
+        )
+    return numbers
+
+
+def _check_positive(
+    path: str,
+    chrom: str,
+    expected: NDArray[np.float64],
+    offset: int,
+    value: str,
+    columns: list[str],
+) -> None:
+    """Refuses values that contacts cannot be divided by."""
+    usable = np.isfinite(expected) & (expected > 0)
+    missing = np.flatnonzero(~usable)
+    missing = missing[missing >= offset]
+    if not len(missing):
+        return
+    more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+    smoothed = next((name for name in _VALUE[1:] if name in columns and name != value), None)
+    if not usable[missing[0] :].any():
+        advice = "make the table of the same cooler, for the whole chromosome"
+    elif smoothed is not None:
+        advice = f'remove the column "{value}", and "{smoothed}" is read'
+    else:
+        advice = "make it with `cooltools expected-cis --smooth` and remove the unsmoothed column"
+    raise errors.DataError(
+        f'{path}: its column "{value}" has no positive number for {chrom} at distance {missing[0]}'
+        f"{more}, but a window needs distances {offset} to {len(expected) - 1}; {advice}."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + ", ..." * (len(names) > 6)
