@@ -91,12 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         mechanism = states.load(options.params)
         kind = mechanism.measurement.kind
-        given = {"unsorted": options.sorted_only} | {
+        changed = {"unsorted": options.sorted_only} | {
             name: getattr(options, name) != parser.get_default(name)
             for name in ("reads", "bins", "cells", "noise", "contamination")
         }
         for name in mpra.idle(kind):
-            if given[name]:
+            if changed[name]:
                 option = "sorted_only" if name == "unsorted" else name
                 console.stderr.print(
                     f'--{option}: plays no part in a measurement of kind "{kind}".'

@@ -4,11 +4,12 @@ The first line tells which: tabs if it has one, else commas, else blanks, of whi
 one separator. Every other line must be separated alike. Lines that are empty, and lines that begin
 with # above the table, are left out; blanks around a cell are no part of it.
 
-An index column, as pandas and R write it, is left out: a column without a name, or one number more
-in every row than the header has names.
+An index column, as pandas and R write it, is left out: a column without a name, or, where every row
+has one cell more than the header has names, a first column of rising whole numbers.
 """
 
 import csv
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,10 @@ from akita_bayes import errors, files
 
 SEPARATORS = {"\t": "tabs", ",": "commas", " ": "blanks"}
 """Separators and what messages call them, in the order in which a header is searched for them."""
+MIXED = (
+    "the header has different separators between its names; separate all columns by tabs, all by "
+    "commas, or all by blanks."
+)
 
 
 class Delimited(NamedTuple):
@@ -54,20 +59,16 @@ def read(path: str | Path) -> Delimited:
         )
     cells = _split(lines, separator, path)
     names, rows = cells[0], cells[1:]
-    rows = _fit(names, rows, separator, lines[1:], path)
+    rows = _fit(names, rows, separator, lines, path)
     named = [number for number, name in enumerate(names) if name]
     if len(named) < len(names):
         names, rows = [names[i] for i in named], [[row[i] for i in named] for row in rows]
     return Delimited(names, rows)
 
 
-def mixed(names: Sequence[str], known: Sequence[str]) -> str:
-    """Returns the first name that is several known names with a separator between; else ''."""
-    for name in names:
-        parts = name.replace(",", " ").split()
-        if len(parts) > 1 and all(part in known for part in parts):
-            return name
-    return ""
+def _words(line: str) -> list[str]:
+    """Returns the parts of a line between separators of any kind."""
+    return re.split("[\t, ]+", line.strip())
 
 
 def _split(lines: Sequence[str], separator: str, path: Path) -> list[list[str]]:
@@ -93,6 +94,14 @@ def _split(lines: Sequence[str], separator: str, path: Path) -> list[list[str]]:
     return cells
 
 
+def _is_index(cells: Sequence[str]) -> bool:
+    """Returns whether cells are whole numbers that rise from row to row."""
+    if not all(map(str.isdecimal, cells)):
+        return False
+    numbers = [int(cell) for cell in cells]
+    return all(one < other for one, other in itertools.pairwise(numbers))
+
+
 def _fit(
     names: Sequence[str],
     rows: list[list[str]],
@@ -105,16 +114,19 @@ def _fit(
     if rows and all(len(row) == size + 1 for row in rows):
         if all(not row[-1] for row in rows):
             return [row[:-1] for row in rows]
-        index = [row[0] for row in rows]
-        if size > 1 and all(map(str.isdecimal, index)) and len(set(index)) == len(index):
+        if size > 1 and _is_index([row[0] for row in rows]):
             return [row[1:] for row in rows]
     for number, row in enumerate(rows):
         if len(row) > size and not any(row[size:]):
             rows[number] = row = row[:size]
-        others = [mark for mark in SEPARATORS if mark != separator and mark in lines[number]]
+        line = lines[number + 1]
+        others = [mark for mark in SEPARATORS if mark != separator and mark in line]
         if len(row) == size and not (separator == " " and others):
             continue
-        if others and len(re.split("[\t, ]+", lines[number].strip())) == size:
+        words = len(_words(line))
+        if words == len(_words(lines[0])) > size:
+            raise errors.DataError(f"{path}: {MIXED}")
+        if others and words == size:
             raise errors.DataError(
                 f"{path}: row {number + 1} has {' and '.join(SEPARATORS[mark] for mark in others)} "
                 f"between its cells, and the header has {SEPARATORS[separator]}; separate all rows "

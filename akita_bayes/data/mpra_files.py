@@ -25,7 +25,6 @@ LONG = ["library", "bin", "sequence", "count"]
 ALIASES = {"seq_rna": "seq"}
 """Names of columns in the tables of MPAthic and sortseq_tools, and what they are called here."""
 WORDS = {*mpra.SEQUENCE, *VALUE, *mpra.COUNT, "library", "bin", "file", "weight", "exposure"}
-WORDS |= {*ALIASES}
 """Columns that are known whether or not they begin with a capital."""
 DNA = re.compile("[ACGTUNacgtun-]+")
 LARGEST = 1e30
@@ -166,21 +165,25 @@ def _frame(path: Path) -> pd.DataFrame:
             "compress it, or take .gz off its name."
         )
     table = delimited.read(path)
-    lower = [name.lower() if name.lower() in WORDS else name for name in table.names]
-    if len(lower) in (3, 4) and not {*lower} & WORDS and DNA.fullmatch(lower[2]):
+    names = [_canonical(name) for name in table.names]
+    if len(names) in (3, 4) and not {*names} & WORDS and DNA.fullmatch(names[2]):
         rows = [table.names, *table.rows]
-        return pd.DataFrame(rows, columns=LONG[: len(lower)], dtype=object)
-    names = [ALIASES.get(name, name) for name in lower]
+        return pd.DataFrame(rows, columns=LONG[: len(names)], dtype=object)
     for name in names:
         if names.count(name) > 1:
             raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
-    known = [*WORDS, *(part for name in names for part in re.findall(r"ct_[^\s,]+", name))]
-    if name := delimited.mixed(names, known):
-        raise errors.DataError(
-            f"{path}: the header separates some columns otherwise than {name!r}; separate all "
-            "columns alike, by tabs, commas or blanks."
-        )
+        parts = [_canonical(part) for part in re.split("[\t, ]+", name)]
+        if len(parts) > 1 and all(part in WORDS or part.startswith("ct_") for part in parts):
+            raise errors.DataError(f"{path}: {delimited.MIXED}")
     return pd.DataFrame(table.rows, columns=names, dtype=object)
+
+
+def _canonical(name: str) -> str:
+    """Returns the name of a column as this module calls it."""
+    lower = name.lower()
+    if lower.startswith("ct_"):
+        return lower[:3] + name[3:]
+    return ALIASES.get(lower, lower) if lower in WORDS or lower in ALIASES else name
 
 
 def _column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
