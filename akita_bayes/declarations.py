@@ -155,11 +155,12 @@ class Measurement(Frozen):
             o / (o + o_wild_type), in place of t. A free curve p(bin | t) takes up any factor of o,
             so that only the curve's prior tells that factor; relative bins say so.
         log_base: Of a continuous read-out that is a logarithm of something proportional to t + t0,
-            such as the ratio of RNA to DNA: b is then known, 1 / ln(base). Left out, b is fitted,
-            and trades against the scale of all energies.
+            such as the ratio of RNA to DNA: b is then known, 1 / ln(base), in fits and simulations.
+            Left out, a fit finds b, which trades against the scale of all energies, and a
+            simulation has b = 1.
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
         weight_prior: Prior of every weight of the process; those of a continuous read-out are in
-            its standard deviation, from its mean.
+            its standard deviation, from its mean. The weights of splines have priors of their own.
     """
 
     kind: Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "poisson"] = "bins"
@@ -181,3 +182,35 @@ class Measurement(Frozen):
     def has_hidden_units(self) -> bool:
         """Whether many equal optima come from hidden units that can trade places."""
         return self.kind in ("bins", "monotone_bins")
+
+    def check(self, levels: Collection[float]) -> None:
+        """Raises a SpecError for a key that would play no part, or that cannot be obeyed.
+
+        Args:
+            levels: Activities in 0..1 of the states; empty where there are no odds of activity.
+        """
+        bins, continuous = self.kind.endswith("bins"), self.kind in ("gaussian", "skewed")
+        idle = {
+            "log_base": (self.log_base is not None and not continuous, "a continuous read-out"),
+            "relative": (self.relative and not bins, "bins"),
+            "read_out": (self.read_out != "activity" and not bins, "bins"),
+            "leave_out": (bool(self.leave_out) and not bins, "bins"),
+        }
+        for name, (plays_no_part, measured) in idle.items():
+            if plays_no_part:
+                raise errors.SpecError(
+                    f'measurement.{name}: is for {measured}, not for "{self.kind}"; drop it.'
+                )
+        if self.kind == "spline_bins" and self.hidden < 3:
+            raise errors.SpecError(
+                f"measurement.hidden: {self.hidden} knots bear no spline; give 3 or more."
+            )
+        if self.kind == "spline_bins" and self.weight_prior != Measurement().weight_prior:
+            raise errors.SpecError(
+                "measurement.weight_prior: splines have priors of their own; drop it."
+            )
+        if self.relative and not levels:
+            raise errors.SpecError(
+                "measurement.relative: odds of activity need states whose activities are numbers "
+                "from 0 to 1; give such, or drop relative."
+            )

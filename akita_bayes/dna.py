@@ -11,12 +11,18 @@ for _position, _base in enumerate(ALPHABET):
     _INDEX[ord(_base)] = _INDEX[ord(_base.lower())] = _position
 _ONE_HOT = np.vstack([np.eye(4, dtype=np.uint8), np.zeros((1, 4), np.uint8)])
 _LETTER = np.frombuffer(b"ACGTN", np.uint8)
+_RNA = str.maketrans("Uu", "Tt")
 _COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 
 
 def to_index(sequence: str) -> NDArray[np.uint8]:
     """Letters to 0..3; anything but A, C, G and T, of either case, to 4. [L]."""
     return _INDEX[np.frombuffer(sequence.encode("ascii"), np.uint8)]
+
+
+def from_rna(letters: str) -> str:
+    """Returns letters of RNA as those of DNA, T for U; their case is kept."""
+    return letters.translate(_RNA)
 
 
 def to_one_hot(sequence: str) -> NDArray[np.uint8]:

@@ -111,6 +111,12 @@ def read_json(path: str | Path) -> Any:
         ) from None
 
 
+def is_gzip(path: str | Path) -> bool:
+    """Returns whether a file is compressed by gzip or bgzip, which its first bytes tell."""
+    with open(path, "rb") as opened:
+        return opened.read(len(_GZIP)) == _GZIP
+
+
 def lines(path: str | Path, kind: str) -> Iterator[str]:
     """Yields the lines of a text without their ends, from a file or from a pipe.
 

@@ -50,28 +50,13 @@ class _Mechanism(declarations.Frozen):
         """Activities in 0..1 of what the mechanism is in; empty where there are no such."""
         return ()
 
-    def _check_measurement(self) -> None:
-        if self.measurement.kind == "spline_bins" and self.measurement.hidden < 3:
-            raise errors.SpecError(
-                f"measurement.hidden: {self.measurement.hidden} knots bear no spline; give 3 or "
-                "more."
-            )
-        if self.measurement.log_base and self.measurement.kind not in ("gaussian", "skewed"):
-            raise errors.SpecError(
-                "measurement.log_base: is for a continuous read-out, not for "
-                f'"{self.measurement.kind}"; drop it.'
-            )
-        if not self.measurement.relative:
-            return
-        if not self.measurement.kind.endswith("bins"):
-            raise errors.SpecError(
-                f'measurement.relative: is for bins, not for "{self.measurement.kind}"; drop it.'
-            )
-        if not self.levels:
-            raise errors.SpecError(
-                "measurement.relative: odds of activity need states whose activities are numbers "
-                "from 0 to 1; give such, or drop relative."
-            )
+    @pydantic.field_validator("wild_type")
+    @classmethod
+    def _as_dna(cls, wild_type: str | None) -> str | None:
+        """Reads a wild type of RNA; of one with both T and U, `_check_terms` refuses the U."""
+        return (
+            wild_type if wild_type is None or "T" in wild_type.upper() else dna.from_rna(wild_type)
+        )
 
     def _check_terms(self, what: str, terms: Mapping[str, declarations.Term]) -> None:
         if not terms:
@@ -81,6 +66,11 @@ class _Mechanism(declarations.Frozen):
                 if term.neighbours:
                     raise errors.SpecError(f"{what}.{name}: neighbours need a site.")
                 continue
+            if term.base_prior.mean:
+                raise errors.SpecError(
+                    f"{what}.{name}.base_prior.mean: the contributions of the bases of a position "
+                    "have the mean 0, whatever their prior; drop it, and give its sd alone."
+                )
             if term.value is not None:
                 raise errors.SpecError(
                     f"{what}.{name}: a term with a site is always fitted; drop its value or site."
@@ -102,7 +92,7 @@ class _Mechanism(declarations.Frozen):
                     f"{self.sequence_length}; make them agree."
                 )
             if not self.wild_type.isascii() or (dna.to_index(self.wild_type) == dna.UNKNOWN).any():
-                raise errors.SpecError("wild_type: has letters beyond A, C, G and T.")
+                raise errors.SpecError("wild_type: has letters beyond A, C, G and T (or U).")
 
     def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
         known = {**terms, **getattr(self, "activities", {})}
@@ -112,6 +102,14 @@ class _Mechanism(declarations.Frozen):
                     f"truth.{name}: no term has this name.{errors.did_you_mean(name, known)}"
                 )
             width = terms[name].width if name in terms else 0
+            if truth.matrix is not None and not width:
+                raise errors.SpecError(
+                    f"truth.{name}.matrix: {name} has no site; give its constant alone."
+                )
+            if truth.constant is not None and getattr(known[name], "value", None) is not None:
+                raise errors.SpecError(
+                    f"truth.{name}.constant: {name} has a value, which is its truth; drop one."
+                )
             if truth.matrix is not None and len(truth.matrix) != width:
                 raise errors.SpecError(
                     f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
@@ -175,7 +173,7 @@ class Thermodynamic(_Mechanism):
         self._check_states()
         self._check_activities()
         self._check_identity()
-        self._check_measurement()
+        self.measurement.check(self.levels)
         return self
 
     def _check_states(self) -> None:
@@ -269,7 +267,7 @@ class Kinetic(_Mechanism):
         self._check_species()
         self._check_network()
         self._check_product()
-        self._check_measurement()
+        self.measurement.check(self.levels)
         return self
 
     def _check_species(self) -> None:

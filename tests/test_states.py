@@ -127,6 +127,36 @@ WRONG = [
     (TWO_SITES, {"measurement": {**BINS, "kind": "gaussian"}}, r"relative: is for bins, not for"),
     (TWO_SITES, {"measurement": {"kind": "bins", "log_base": 2}}, r"log_base: .* not for \"bins\""),
     (TWO_SITES, {"measurement": {"kind": "gaussian", "log_base": 3}}, r"measurement.log_base"),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "poisson", "leave_out": ["0"]}},
+        r'^measurement\.leave_out: is for bins, not for "poisson"; drop it\.',
+    ),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "gaussian", "read_out": "log_activity"}},
+        r'^measurement\.read_out: is for bins, not for "gaussian"; drop it\.',
+    ),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "spline_bins", "weight_prior": {"sd": 1}}},
+        r"^measurement\.weight_prior: splines have priors of their own; drop it",
+    ),
+    (
+        TWO_SITES,
+        {"energies__a__base_prior": {"mean": 1}},
+        r"^energies\.a\.base_prior\.mean: the contributions of the bases of a position have",
+    ),
+    (
+        TWO_SITES,
+        {"energies__ab__value": -2.0, "truth": {"ab": {"constant": -3.0}}},
+        r"^truth\.ab\.constant: ab has a value, which is its truth; drop one\.",
+    ),
+    (
+        TWO_SITES,
+        {"truth": {"ab": {"matrix": [[0, 1, 2, 3]]}}},
+        r"^truth\.ab\.matrix: ab has no site; give its constant alone\.",
+    ),
     (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
     (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
     (TWO_SITES, {"states__b__energies": ["bb"]}, r'states\.b\.energies: unknown energy "bb"\. Did'),

@@ -39,7 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bins", type=_whole_numbers, default=(9,), help="sorted bins")
     parser.add_argument("--cells", type=float, default=200.0, help="sorted cells per sequence")
-    parser.add_argument("--noise", type=float, default=1.0, help="sd of log fluorescence, in nats")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=1.0,
+        help="sd of log fluorescence or of a log read-out, in nats; of base b it is noise / ln(b)",
+    )
     parser.add_argument("--background", type=float, default=1e-3, help="activity seen without any")
     parser.add_argument(
         "--contamination", type=float, default=0.02, help="share of reads from any bin alike"
@@ -85,6 +90,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.simulate import mpra, mpra_files
 
         mechanism = states.load(options.params)
+        kind = mechanism.measurement.kind
+        changed = {"unsorted": options.sorted_only} | {
+            name: getattr(options, name) != parser.get_default(name)
+            for name in ("reads", "bins", "cells", "noise", "contamination")
+        }
+        for name in mpra.idle(kind):
+            if changed[name]:
+                option = "sorted_only" if name == "unsorted" else name
+                console.stderr.print(
+                    f'--{option}: plays no part in a measurement of kind "{kind}".'
+                )
         designs = [
             mpra.Design(
                 sequences=options.sequences,

@@ -251,12 +251,13 @@ def to_index(
     """Sequences of one length as bases 0..3. [N, L].
 
     Args:
-        sequences: N sequences.
+        sequences: N sequences, of DNA or of RNA, in letters of either case.
         where: What errors begin with.
         rows: [N] numbers by which errors call them; 1, 2, ... when None.
 
     Raises:
-        DataError: Names the first sequence of another length, or with another letter.
+        DataError: Names the first sequence of another length, or with another letter; or two of
+            which one has T and the other U.
     """
     if not len(sequences):
         raise errors.DataError(f"{where}: has no sequences.")
@@ -269,12 +270,21 @@ def to_index(
             f"row {rows[0]} has {lengths[0]}; give one aligned region."
         )
     letters = "".join(sequences).encode("ascii", "replace").decode("ascii")
-    index = dna.to_index(letters).reshape(len(lengths), -1)
+    index = dna.to_index(dna.from_rna(letters)).reshape(len(lengths), -1)
+    if {*letters} & {*"Uu"} and {*letters} & {*"Tt"}:
+        uracil, thymine = (
+            rows[next(i for i, sequence in enumerate(sequences) if {*sequence} & {*both})]
+            for both in ("Uu", "Tt")
+        )
+        raise errors.DataError(
+            f"{where}: row {uracil} has the letter U and row {thymine} the letter T; write all "
+            "sequences as RNA, or all as DNA."
+        )
     if (index == dna.UNKNOWN).any():
         row, position = np.argwhere(index == dna.UNKNOWN)[0]
         raise errors.DataError(
             f'{where}: row {rows[row]} has the letter "{sequences[row][position]}" at base '
-            f"{position}; only A, C, G and T can be fitted. Leave such sequences out."
+            f"{position}; only A, C, G and T (or U) can be fitted. Leave such sequences out."
         )
     return index
 

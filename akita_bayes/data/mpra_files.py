@@ -1,15 +1,14 @@
 """Reads reporter assays from disk, in three formats, gzipped or not.
 
+Columns are separated by tabs, by commas, or by the blanks that align them (`delimited`).
+
 - a directory with `files.txt` (columns bin, file) and one file of columns `ct`, `seq` per bin;
 - a wide table: a sequence column and one column of counts `ct_*` per bin, or a read-out `value`
   with an optional `weight`, or a `count` with an optional `exposure`; optionally `library`;
 - long rows: library, bin, sequence and optionally a count, with or without a header.
 """
 
-import csv
-import gzip
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,12 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import declarations, errors
-from akita_bayes.data import mpra, mpra_references
+from akita_bayes import declarations, dna, errors, files
+from akita_bayes.data import delimited, mpra, mpra_references
 
 VALUE = ("value", "y")
 LONG = ["library", "bin", "sequence", "count"]
 """Columns of long rows without a header; the count may be left out."""
+ALIASES = {"seq_rna": "seq"}
+"""Names of columns in the tables of MPAthic and sortseq_tools, and what they are called here."""
 WORDS = {*mpra.SEQUENCE, *VALUE, *mpra.COUNT, "library", "bin", "file", "weight", "exposure"}
 """Columns that are known whether or not they begin with a capital."""
 DNA = re.compile("[ACGTUNacgtun-]+")
@@ -78,14 +79,15 @@ def _read_bins(folder: Path) -> mpra.Table:
         if file is None:
             raise errors.DataError(f"{candidates[0]}: no such file, named in files.txt.")
         frame = _frame(file)
-        count = _column(frame, mpra.COUNT, file)
         sequence = _column(frame, mpra.SEQUENCE, file)
+        if list(frame) == [sequence]:
+            frame["ct"] = "1"  # a file of sequences alone has a row for every read
+        count = _column(frame, mpra.COUNT, file)
         _present(frame[sequence], str(file))
-        mpra.to_index(list(frame[sequence].astype(str)), where=str(file))
+        mpra.to_index(list(frame[sequence]), where=str(file))
         reads = _counts(frame[[count]], str(file))[:, 0]
-        frames.append(
-            pd.DataFrame({"bin": str(number), "sequence": frame[sequence], "count": reads})
-        )
+        letters = frame[sequence].map(dna.from_rna)
+        frames.append(pd.DataFrame({"bin": str(number), "sequence": letters, "count": reads}))
     bins = [str(number) for number in listing["bin"]]
     return mpra.Table((_long_library(pd.concat(frames), bins, "", str(folder)),))
 
@@ -107,11 +109,11 @@ def _read_table(path: Path) -> mpra.Table:
     for name, group in groups.items():
         where = f'{path}, library "{name}"' if name else str(path)
         bins = [column for column in frame if column.startswith("ct_")]
-        sequences = list(group[sequence].astype(str))
+        sequences = list(group[sequence])
         mpra.to_index(sequences, where=where, rows=group.index + 1)
         if "bin" in frame:
             count = next((c for c in mpra.COUNT if c in frame), None)
-            rows = pd.DataFrame({"bin": group["bin"].astype(str), "sequence": group[sequence]})
+            rows = pd.DataFrame({"bin": group["bin"], "sequence": group[sequence]})
             rows["count"] = 1.0 if count is None else group[count]
             order = sorted(rows["bin"].unique(), key=_natural)
             libraries.append(_long_library(rows, order, name, where))
@@ -127,7 +129,7 @@ def _read_table(path: Path) -> mpra.Table:
 
 
 def _long_library(rows: pd.DataFrame, bins: Sequence[str], name: str, where: str) -> mpra.Library:
-    sequences, unique = pd.factorize(rows["sequence"].astype(str))
+    sequences, unique = pd.factorize(rows["sequence"])
     counts = np.zeros((len(unique), len(bins)))
     column = pd.Index(bins).get_indexer(rows["bin"])
     np.add.at(counts, (sequences, column), _counts(rows[["count"]], where)[:, 0])
@@ -151,39 +153,37 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> mpra
             f"{where}: row {frame.index[np.argmax(weights <= 0)] + 1} has {weight} "
             f"{weights[np.argmax(weights <= 0)]:g}; leave out what was not measured."
         )
-    index = mpra.to_index(list(frame[sequence].astype(str)), where=where)
+    index = mpra.to_index(list(frame[sequence]), where=where)
     return mpra.Library(name, index, observed, (value,), weights)
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    """A delimited table; long rows without a header get their names."""
-    try:
-        packed = path.suffix == ".gz"
-        with (gzip.open if packed else open)(path, "rt", encoding="utf-8-sig") as handle:
-            head = handle.readline()
-        if not head.strip():
-            raise errors.DataError(f"{path}: is empty.")
-        separator = csv.Sniffer().sniff(head, delimiters="\t, ").delimiter
-        names = [name.strip() for name in next(csv.reader([head], delimiter=separator))]
-        lower = [name.lower() if name.lower() in WORDS else name for name in names]
-        # Labels are text: as numbers, bin 1.0 beside bin 0 would make that 0.0.
-        text = dict.fromkeys({"library", "bin", "file"}, str)
-        if len(names) in (3, 4) and not {*lower} & WORDS and DNA.fullmatch(names[2]):
-            names = LONG[: len(names)]
-            return pd.read_csv(path, sep=separator, header=None, names=names, dtype=text)
-        for name in lower:
-            if name and lower.count(name) > 1:
-                raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
-        text = {name: str for name in names if name.lower() in text}
-        frame = pd.read_csv(path, sep=separator, dtype=text).reset_index(drop=True)
-        frame.columns = [name or old for name, old in zip(lower, frame.columns, strict=True)]
-        return frame
-    except (EOFError, zlib.error) as error:
+    """Reads a delimited table as text; long rows without a header get their names."""
+    if path.suffix == ".gz" and not files.is_gzip(path):
         raise errors.DataError(
-            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
-        ) from None
-    except (csv.Error, UnicodeDecodeError, pd.errors.ParserError, gzip.BadGzipFile) as error:
-        raise errors.DataError(f"{path}: cannot be read as a delimited table: {error}.") from None
+            f"{path}: cannot be read as a table: its name says gzip, but it is not an archive; "
+            "compress it, or take .gz off its name."
+        )
+    table = delimited.read(path)
+    names = [_canonical(name) for name in table.names]
+    if len(names) in (3, 4) and not {*names} & WORDS and DNA.fullmatch(names[2]):
+        rows = [table.names, *table.rows]
+        return pd.DataFrame(rows, columns=LONG[: len(names)], dtype=object)
+    for name in names:
+        if names.count(name) > 1:
+            raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
+        parts = [_canonical(part) for part in re.split("[\t, ]+", name)]
+        if len(parts) > 1 and all(part in WORDS or part.startswith("ct_") for part in parts):
+            raise errors.DataError(f"{path}: {delimited.MIXED}")
+    return pd.DataFrame(table.rows, columns=names, dtype=object)
+
+
+def _canonical(name: str) -> str:
+    """Returns the name of a column as this module calls it."""
+    lower = name.lower()
+    if lower.startswith("ct_"):
+        return lower[:3] + name[3:]
+    return ALIASES.get(lower, lower) if lower in WORDS or lower in ALIASES else name
 
 
 def _column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
@@ -196,8 +196,9 @@ def _column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
 
 
 def _present(column: pd.Series, where: str) -> None:
-    if column.isna().any():
-        row = int(np.argmax(column.isna())) + 1
+    empty = column == ""
+    if empty.any():
+        row = int(np.argmax(empty)) + 1
         raise errors.DataError(
             f"{where}: row {row}: {column.name} is empty; fill it in or drop the row."
         )
@@ -210,7 +211,7 @@ def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         cell = frame.iloc[row, column]
-        found = "is empty" if pd.isna(cell) else f"{str(cell)!r} is not a number"
+        found = f"{str(cell)!r} is not a number" if str(cell).strip() else "is empty"
         if np.isfinite(values[row, column]):
             found = f"{cell} is too large to be fitted; give up to {LARGEST:g}"
         raise errors.DataError(

@@ -20,10 +20,10 @@ def is_table(path: Path) -> bool:
 def matrices(data: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
     """Energy matrices that lie beside the data, to compare a fit with.
 
-    A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T,
-    with one row per base, in kT or kcal/mol (the file does not say) up to a constant per position;
-    or else the one in `truth.json`, in kT, where a simulation wrote it. The
-    matrices of a run, `<site>_matrix.tsv`, are none.
+    A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T
+    (or U), with one row per base, in kT or kcal/mol (the file does not say) up to a constant per
+    position; or else the one in `truth.json`, in kT, where a simulation wrote it. The matrices of a
+    run, `<site>_matrix.tsv`, are none.
 
     Args:
         data: The data directory, or a file in it.
@@ -80,7 +80,7 @@ def base_columns(path: Path) -> dict[str, int]:
     if header is None:
         raise errors.DataError(f"{path}: is empty.")
     columns = _cells(header)
-    bases = {column[-1:]: i for i, column in enumerate(columns)}
+    bases = {dna.from_rna(column[-1:]): i for i, column in enumerate(columns)}
     counted = {column.lower() for column in columns} & {*mpra.SEQUENCE}
     return bases if set(dna.ALPHABET) <= set(bases) and not counted else {}
 

@@ -10,6 +10,8 @@ For `skewed` this keeps the shape, which a mean of many would lose.
 
 The unit of a continuous y is free: a, b and sd are held in a unit and from an origin that the layer
 is given (the standard deviation and the mean of the data), where their priors are of order 1.
+
+A fit takes the logarithm of these densities and a simulation draws from them: both see one layer.
 """
 
 from typing import Any
@@ -22,8 +24,33 @@ from numpy.typing import NDArray
 from akita_bayes.layers.measurement_process import TINY, MeasurementProcess, Weights
 
 
+class ReadOut(MeasurementProcess):
+    """A single number per sequence, which is fitted or drawn. [B, 1] -> [B, outputs]."""
+
+    def draw(
+        self, weights: Weights, activity: NDArray, weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draws the read-out of each sequence. [N] -> [N].
+
+        Args:
+            weights: By name, one set of them.
+            activity: [N].
+            weight: [N] replicates that a read-out is the mean of, or the exposure of a count.
+            rng: Source of the noise.
+        """
+        arrays = {name: np.asarray(value, float) for name, value in weights.items()}
+        outputs = np.asarray(self.outputs(arrays, np.asarray(activity, float)), float)
+        return self._noisy(outputs, weight, rng)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draws from the distributions whose parameters are given. [outputs, N] -> [N]."""
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable("akita_bayes")
-class GaussianNoise(MeasurementProcess):
+class GaussianNoise(ReadOut):
     """A read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation.
 
     Args:
@@ -79,6 +106,12 @@ class GaussianNoise(MeasurementProcess):
         z = self._deviation(weights, activity, observed, weight)
         return -0.5 * z * z - self._log_scale(weights, weight)
 
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        mean, sd = outputs
+        return mean + rng.normal(0.0, sd / np.sqrt(weight))
+
     def _deviation(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         """Of a mean of `weight` replicates from its location, in its own sd. [..., N]."""
         standard = (observed[0] - self.origin) / self.unit
@@ -119,12 +152,20 @@ class SkewedNoise(GaussianNoise):
         spread = ops.log(0.5 * (ops.exp(log_skew) + ops.exp(-log_skew)))
         return -0.5 * z * z - spread - self._log_scale(weights, weight)
 
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        mode, below, above = outputs
+        # The halves of the density meet at the mode, so their chances are as their widths.
+        side = np.where(rng.random(len(mode)) < above / (above + below), above, -below)
+        return mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight)
+
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 3)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
-class PoissonCounts(MeasurementProcess):
+class PoissonCounts(ReadOut):
     """Counts with mean exposure * a (t + t0). [B, 1] -> [B, 1]: the mean per exposure."""
 
     kind = "poisson"
@@ -148,6 +189,11 @@ class PoissonCounts(MeasurementProcess):
         """As for every process, without the log factorial of the count, which no weight moves."""
         log_mean = self.log_mean(weights, activity) + ops.log(weight)
         return observed[0] * log_mean - ops.exp(log_mean)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        return rng.poisson(weight * outputs[0]).astype(float)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 1)

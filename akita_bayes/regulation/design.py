@@ -1,9 +1,10 @@
 """What an experiment will tell before it is done: the interval widths to expect.
 
-An experiment is simulated from the mechanism's truth, the measurement process is fitted to it with
-the mechanism held at the truth, and Fisher's information there, the sum over sequences of the outer
-products of their scores, plus the precision of the priors gives the covariance of an estimate (the
-Cramer-Rao bound, to which the posterior tends). No mechanism is fitted: a design takes seconds.
+An experiment is simulated from the mechanism's truth and its declared measurement, the measurement
+process is fitted to it with the mechanism held at the truth, and Fisher's information there, the
+sum over sequences of the outer products of their scores, plus the precision of the priors gives the
+covariance of an estimate (the Cramer-Rao bound, to which the posterior tends). No mechanism is
+fitted: a design takes seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -157,8 +158,7 @@ def sweep(
                 f'{name}: a sweep has a column "{name}" of its own; give the term another name.'
             )
     kind = mechanism.measurement.kind
-    idle = () if kind.endswith("bins") else ("bins",) if kind == "poisson" else ("bins", "reads")
-    for name in idle:
+    for name in simulator.idle(kind):
         if len({getattr(design, name) for design in designs}) > 1:
             raise errors.SpecError(
                 f"{name}: a measurement of kind {kind} does not depend on them; sweep another "

@@ -4,7 +4,7 @@ Sort-seq as in Kinney et al. (2010): each sequence of the library has a number o
 fluorescence of a cell is log(t + background) plus Gaussian noise; gates cut the fluorescence of all
 cells into bins of equal occupancy, which contaminate each other a little; each bin is amplified to
 the same number of reads. An unsorted sample of the library may be the first bin. Continuous and
-count read-outs are drawn from the process that the mechanism's `measurement` declares.
+count read-outs are drawn from the layer that a fit of the mechanism's `measurement` has.
 """
 
 import dataclasses
@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 
 from akita_bayes import declarations, dna, errors, states, trees
 from akita_bayes.data import mpra
+from akita_bayes.layers import measurement, read_outs
+
+SKEW = 2.0
+"""Of skewed noise: twice the noise above the mode, half of it below, with chances 4 : 1."""
+SORTED = ("bins", "unsorted", "cells", "contamination")
+"""Properties of an experiment that sorts cells."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Design:
         unsorted: Whether a sample of the unsorted library is sequenced as bin 0.
         cells: Mean number of sorted cells per sequence; where a sequence has more reads than cells,
             its reads are not independent.
-        noise: Standard deviation of log fluorescence, or of the log read-out, in nats.
+        noise: Standard deviation of log fluorescence, or of a log read-out, in nats. A read-out
+            whose logarithm has base b has noise / ln(b) in its own unit; counts have none.
         background: Activity that fluoresces without any transcription.
         contamination: Share of reads that come from cells or molecules of any bin alike.
     """
@@ -87,12 +94,15 @@ class Simulated(NamedTuple):
         truth: What it was simulated from.
         activity: Per library, [N] true activity of the rows of the table.
         gates: Per library, the log fluorescence between bins; empty for read-outs.
+        weights: Per library, the weights of the measurement of a read-out, in its own unit and by
+            the names that a fit gives them; empty for bins, whose cells are sorted.
     """
 
     table: mpra.Table
     truth: Truth
     activity: dict[str, NDArray[np.float64]]
     gates: dict[str, NDArray[np.float64]]
+    weights: dict[str, dict[str, float]]
 
 
 def draw_truth(mechanism: states.Mechanism, *, seed: int = 0) -> Truth:
@@ -219,8 +229,11 @@ def simulate(
         truth: The parameters, if not the mechanism's own.
         seed: Of the parameters, the library, the sort and the reads.
     """
+    check_bins(mechanism.measurement, design)
     truth = truth or draw_truth(mechanism, seed=seed)
-    tables, activities, gates = [], {}, {}
+    tables, activities = [], {}
+    gates: dict[str, NDArray[np.float64]] = {}
+    weights: dict[str, dict[str, float]] = {}
     for number, name in enumerate(mechanism.libraries or ("",)):
         rng = np.random.default_rng([seed, 2, number])
         index = mutate(
@@ -234,19 +247,51 @@ def simulate(
             )
         if mechanism.measurement.kind.endswith("bins"):
             counts, gates[name] = sort(t, design, rng)
-            columns = tuple(str(b) for b in range(0 if design.unsorted else 1, design.bins + 1))
+            weights[name], columns = {}, bin_names(design)
             seen = counts.any(1)
             library = mpra.Library(
                 name, index[seen], counts[seen], columns, np.ones(int(seen.sum()))
             )
             activities[name] = t[seen]
         else:
-            observed = read_out(t, mechanism.measurement.kind, design, rng)
+            weights[name] = read_out_weights(t, mechanism.measurement, design)
+            observed = read_out(t, mechanism.measurement, design, rng)
             column = "count" if mechanism.measurement.kind == "poisson" else "value"
             library = mpra.Library(name, index, observed[:, None], (column,), np.ones(len(t)))
             activities[name], gates[name] = t, np.zeros(0)
         tables.append(library)
-    return Simulated(mpra.Table(tuple(tables)), truth, activities, gates)
+    return Simulated(mpra.Table(tuple(tables)), truth, activities, gates, weights)
+
+
+def bin_names(design: Design) -> tuple[str, ...]:
+    """Returns the names of the bins of an experiment; 0 is the unsorted sample."""
+    return tuple(str(number) for number in range(0 if design.unsorted else 1, design.bins + 1))
+
+
+def idle(kind: str) -> tuple[str, ...]:
+    """Returns the properties of a `Design` on which a measurement of a kind does not depend."""
+    if kind.endswith("bins"):
+        return ()
+    return (*SORTED, "noise") if kind == "poisson" else (*SORTED, "reads")
+
+
+def check_bins(declared: declarations.Measurement, design: Design) -> None:
+    """Raises a SpecError for bins that a fit could not take as the spec declares them."""
+    if not declared.kind.endswith("bins"):
+        return
+    names = bin_names(design)
+    for name in declared.leave_out:
+        if name not in names:
+            raise errors.SpecError(
+                f'measurement.leave_out: the experiment has no bin "{name}"; its bins are '
+                f"{names[0]} to {names[-1]}. Change the bins of the experiment, or leave_out."
+            )
+    if declared.kind == "monotone_bins" and "0" in names and "0" not in declared.leave_out:
+        raise errors.SpecError(
+            'measurement.kind: "monotone_bins" takes the bins in the order of their signal, in '
+            "which bin 0, the unsorted sample, has no position; simulate sorted bins only, or give "
+            '"leave_out": ["0"].'
+        )
 
 
 def sort(
@@ -268,15 +313,32 @@ def sort(
 
 
 def read_out(
-    t: NDArray[np.float64], kind: str, design: Design, rng: np.random.Generator
+    t: NDArray[np.float64],
+    declared: declarations.Measurement,
+    design: Design,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """A log read-out with Gaussian or skewed noise, or Poisson counts. [N] -> [N]."""
-    signal = t + design.background
-    if kind == "poisson":
-        return rng.poisson(design.reads * signal / signal.sum()).astype(float)
-    side = np.ones(len(t))
-    if kind == "skewed":
-        skew = 2.0  # Two-piece normal: sd 2 above the mode, 1/2 below, chances 4 : 1.
-        side = np.where(rng.random(len(t)) < skew**2 / (1 + skew**2), skew, -1 / skew)
-        return np.log(signal) + side * np.abs(rng.normal(0, design.noise, len(t)))
-    return np.log(signal) + rng.normal(0, design.noise, len(t))
+    """Draws a read-out of each activity from the layer that a fit has. [N] -> [N]."""
+    process = measurement.process(declared, 1)
+    assert isinstance(process, read_outs.ReadOut)
+    return process.draw(read_out_weights(t, declared, design), t, np.ones(len(t)), rng)
+
+
+def read_out_weights(
+    t: NDArray[np.float64], declared: declarations.Measurement, design: Design
+) -> dict[str, float]:
+    """Returns the weights of the layer of a read-out, in its own unit, by name.
+
+    A logarithm without a declared base is drawn as a natural one.
+    """
+    slope = 1.0 if declared.slope is None else declared.slope
+    with np.errstate(divide="ignore"):  # no background is a logarithm of -inf
+        weights = {
+            "offset": 0.0,
+            "log_slope": np.log(slope),
+            "log_background": np.log(design.background),
+            "log_sd": np.log(design.noise * slope),
+            "log_skew": np.log(SKEW),
+            "log_scale": np.log(design.reads) - np.log((t + design.background).sum()),
+        }
+    return {name: float(weights[name]) for name in measurement.process(declared, 1).shapes}

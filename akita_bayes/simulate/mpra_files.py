@@ -63,6 +63,10 @@ def truth_as_json(
         },
         "activities": simulated.truth.activities,
         "gates": {name: gates.tolist() for name, gates in simulated.gates.items()},
+        "measurement": {
+            name: {weight: value for weight, value in weights.items() if np.isfinite(value)}
+            for name, weights in simulated.weights.items()
+        },
         "design": vars(design),
         "sequences": {lib.name: len(lib.index) for lib in simulated.table.libraries},
         "reads": {lib.name: float(lib.observed.sum()) for lib in simulated.table.libraries},

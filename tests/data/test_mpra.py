@@ -127,6 +127,44 @@ def test_lower_case_letters_are_bases():
     assert mpra.from_counts(["acGT"], np.array([[1, 1]])).sequences == ["ACGT"]
 
 
+def test_letters_of_rna_are_those_of_dna():
+    library = mpra.from_counts(["acGU", "ACGA"], np.array([[1, 1], [2, 2]]))
+    assert grouped(library) == {"ACGT": [1, 1], "ACGA": [2, 2]}
+    with pytest.raises(errors.DataError) as caught:
+        mpra.from_counts(["ACGA", "ACGT", "ACGU"], np.ones((3, 2)))
+    assert str(caught.value) == (
+        "table: row 3 has the letter U and row 2 the letter T; write all sequences as RNA, or all "
+        "as DNA."
+    )
+
+
+def test_the_table_of_a_splicing_assay(tmp_path):
+    """MAVE-NN's MPSA: counts of two kinds that are no bins, a read-out y, and RNA letters."""
+    rows = [["training", 28, 2, 0.0234, "GGAGUGAUG"], ["test", 315, 7, -0.588, "AGUGUGCAA"]]
+    path = wide(tmp_path / "mpsa.csv", ["set", "tot_ct", "ex_ct", "y", "x"], rows)
+    (library,) = mpra_files.read(path).libraries
+    assert (library.columns, library.observed.tolist()) == (("y",), [[0.0234], [-0.588]])
+    assert library.sequences == ["GGAGTGATG", "AGTGTGCAA"]
+
+
+def test_a_library_may_be_called_na(tmp_path):
+    rows = [["NA", 1, 2, "ACGT"], ["None", 3, 4, "ACGA"]]
+    path = wide(tmp_path / "t.csv", ["library", "ct_0", "ct_1", "seq"], rows)
+    assert mpra_files.read(path).names == ("NA", "None")
+
+
+def test_files_of_bins_may_be_aligned_and_need_no_count(tmp_path):
+    (tmp_path / "files.txt").write_text("bin  file\n  0  a.txt\n  1  b.txt\n")
+    (tmp_path / "a.txt").write_text("   ct   seq\n    3  ACGT\n   12  ACGA\n")
+    (tmp_path / "b.txt").write_text("seq\nACGT\nACGT\n")
+    assert grouped(mpra_files.read(tmp_path).libraries[0]) == {"ACGT": [3, 2], "ACGA": [12, 0]}
+    (tmp_path / "b.txt").write_text("cts seq\n5 ACGT\n")
+    with pytest.raises(
+        errors.DataError, match=r"b\.txt: has no column count or ct; it has cts, seq"
+    ):
+        mpra_files.read(tmp_path)
+
+
 def test_a_bin_can_be_left_out_by_name():
     table = mpra.Table((mpra.from_counts(SEQUENCES, COUNTS),))
     (library,) = table.leave_out(["0"]).libraries

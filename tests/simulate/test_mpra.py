@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import math
@@ -5,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from akita_bayes import dna, errors, states
+from akita_bayes import declarations, dna, errors, states
 from akita_bayes.data import mpra_files as reader
 from akita_bayes.simulate import mpra, mpra_files
 
@@ -30,7 +31,7 @@ def thermodynamic(measurement="bins", **extra):
                 "b": {"energies": ["b"], "activity": 1},
                 "ab": {"energies": ["a", "b", "ab"], "activity": 1},
             },
-            "measurement": {"kind": measurement},
+            "measurement": {"kind": measurement} if isinstance(measurement, str) else measurement,
             **extra,
         }
     )
@@ -178,7 +179,8 @@ def test_a_matrix_drawn_from_the_prior_prefers_the_wild_type():
 def test_read_outs_follow_the_activity_with_the_stated_noise(kind):
     design = mpra.Design(sequences=3000, reads=3_000_000, noise=0.2, background=0.0)
     t = np.exp(np.random.default_rng(0).normal(-2, 1, 3000))
-    y = mpra.read_out(t, kind, design, np.random.default_rng(1))
+    declared = declarations.Measurement(kind=kind)
+    y = mpra.read_out(t, declared, design, np.random.default_rng(1))
     if kind == "poisson":
         mean = design.reads * t / t.sum()
         z = (y - mean) / np.sqrt(mean)
@@ -189,6 +191,55 @@ def test_read_outs_follow_the_activity_with_the_stated_noise(kind):
     assert abs(np.sqrt((above**2).mean()) / (2 if kind == "skewed" else 1) - 1) < 0.06
     assert abs(np.sqrt((below**2).mean()) / (0.5 if kind == "skewed" else 1) - 1) < 0.06
     assert abs(len(above) / len(residual) - (0.8 if kind == "skewed" else 0.5)) < 0.03
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "skewed"])
+def test_a_read_out_is_a_logarithm_of_the_declared_base(kind):
+    design = mpra.Design(sequences=200, noise=0.3)
+    drawn = {
+        base: mpra.simulate(
+            thermodynamic({"kind": kind} if base is None else {"kind": kind, "log_base": base}),
+            design,
+            seed=5,
+        )
+        for base in (None, "e", 2, 10)
+    }
+    natural = drawn["e"].table.libraries[0].observed
+    for base, unit in ((None, 1.0), (2, math.log(2)), (10, math.log(10))):
+        observed = drawn[base].table.libraries[0].observed
+        np.testing.assert_allclose(observed * unit, natural, rtol=1e-12)
+        weights = drawn[base].weights[""]
+        assert weights["log_sd"] == pytest.approx(math.log(0.3 / unit))
+        assert weights["log_background"] == pytest.approx(math.log(1e-3))
+        assert weights.get("log_slope") == (0.0 if base is None else None)
+
+
+def test_the_weights_of_a_read_out_are_written_beside_it(tmp_path):
+    mechanism = thermodynamic({"kind": "skewed", "log_base": 2})
+    design = mpra.Design(sequences=50, noise=0.3, background=0.0)
+    simulated = mpra.simulate(mechanism, design)
+    mpra_files.write(simulated, mechanism, design, tmp_path / "out")
+    truth = json.loads((tmp_path / "out" / "truth.json").read_text())
+    expected = {"offset": 0.0, "log_sd": math.log(0.3 / math.log(2)), "log_skew": math.log(2)}
+    assert truth["measurement"][""] == pytest.approx(expected, rel=1e-12)
+
+
+def test_bins_are_simulated_only_as_a_fit_can_take_them():
+    """Of monotone bins the first would be the unsorted sample, whose signal has no order."""
+    design = mpra.Design(sequences=100, reads=1000, bins=3)
+    ordered = {"kind": "monotone_bins"}
+    with pytest.raises(errors.SpecError, match=r'"monotone_bins" takes .* bin 0, the unsorted'):
+        mpra.simulate(thermodynamic(ordered), design)
+    for declared, unsorted in (({**ordered, "leave_out": ["0"]}, True), (ordered, False)):
+        changed = dataclasses.replace(design, unsorted=unsorted)
+        simulated = mpra.simulate(thermodynamic(declared), changed)
+        assert simulated.table.libraries[0].columns == ("0", "1", "2", "3")[not unsorted :]
+    absent = thermodynamic({"kind": "bins", "leave_out": ["4"]})
+    message = (
+        r'^measurement\.leave_out: the experiment has no bin "4"; its bins are 0 to 3\. Change'
+    )
+    with pytest.raises(errors.SpecError, match=message):
+        mpra.simulate(absent, design)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
