@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, files
 
 FILE_NAME = "targets.txt"
 _NEEDED = ("identifier", "file")
@@ -118,6 +118,37 @@ def names(data_dir: str | Path, count: int) -> list[str]:
             f"{path}: has {len(found)} rows for records of {count} targets; correct the table."
         )
     return found
+
+
+def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
+    """Returns what a run's data call the targets of a head; None where the run does not say.
+
+    Args:
+        model: A run directory, or a file in one.
+        head: Name of the head.
+        count: Targets of the head.
+    """
+    path = Path(model)
+    record = (path if path.is_dir() else path.parent) / "provenance.json"
+    if not record.is_file():
+        return None
+    entries = files.read_json(record).get("data", [])
+    own = [entry for entry in entries if entry.get("head") == head]
+    if not own and len(entries) == 1 and "head" not in entries[0]:
+        own = entries  # of a run that did not note its heads yet
+    if not own:
+        return None
+    table = Path(own[0].get("path", "")) / FILE_NAME
+    if "targets" in own[0]:
+        found = [
+            Label(str(index), identifier, description)
+            for index, (identifier, description) in enumerate(own[0]["targets"])
+        ]
+    elif table.is_file():
+        found = labels(table)
+    else:
+        return None
+    return found if len(found) == count else None
 
 
 def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
