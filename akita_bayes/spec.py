@@ -55,7 +55,7 @@ class Spec(frozen.Frozen):
         return tuple(head.name for head in self.model.heads)
 
     def head(self, head: str | int | None = None) -> HeadSpec:
-        """A head by name or by number; None is the only one.
+        """Returns a head by name or by number, which text may give too; None is the only one.
 
         Raises:
             SpecError: There is no such head, or more than one to choose from.
@@ -63,6 +63,8 @@ class Spec(frozen.Frozen):
         heads, names = self.model.heads, self.head_names
         if head is None and len(heads) > 1:
             raise errors.SpecError(f"model: choose a head out of {', '.join(names)}.")
+        if isinstance(head, str) and head not in names and head.isdecimal():
+            head = int(head)  # Basenji's --head 1
         if isinstance(head, str) and head not in names:
             hint = errors.did_you_mean(head, names)
             raise errors.SpecError(f'model: has no head "{head}" but {", ".join(names)}.{hint}')

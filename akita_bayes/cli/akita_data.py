@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich.table
 
 from akita_bayes import errors
-from akita_bayes.cli import console
+from akita_bayes.cli import basenji_options, console
 
 if TYPE_CHECKING:
     from akita_bayes.data import account, contacts, windows
@@ -198,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--restart", action="store_true", help="continue an unfinished directory")
     add("--local", action="store_true", help="accepted for old command lines; work is local")
+    basenji_options.add(parser, "akita_data")
     return parser
 
 

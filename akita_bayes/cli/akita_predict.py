@@ -1,16 +1,19 @@
 """Predicts the maps or tracks of regions of a genome, with the coordinates of every value.
 
 A region as wide as the model's window is predicted as it is; a narrower one is put into the middle
-of a window, a wider one is tiled. Writes predict.h5, and with --cool a cooler for each target.
+of a window, a wider one is tiled. Writes predict.h5, and with --cool a cooler for each target. Of a
+data directory instead of regions, as in Basenji, it predicts a split and writes preds.h5, float16.
 """
 
 import argparse
+import os
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import errors
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +27,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "akita_predict.py models/json/akita_v1.json run regions.bed -f hg38.fa -o out"
     )
-    model_options.add(parser, "params", "model", "regions", "--fasta")
+    model_options.add(parser, "params", "model")
+    model_options.add(
+        parser, "regions", type=_regions, help="BED file, plain or gzipped, or a data directory"
+    )
+    model_options.add(parser, "--fasta", required=False, help="genome of a BED, plain or bgzipped")
     parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
     model_options.add(parser, "--rc", "--shifts")
     model_options.add(
@@ -42,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(
         parser,
         "--targets_file",
-        help="targets.txt, whose identifiers name coolers; with --cool",
+        help="targets.txt, whose identifiers name coolers; else those of the run, else numbers",
     )
     parser.add_argument(
         "--cool",
@@ -51,16 +58,60 @@ def _parser() -> argparse.ArgumentParser:
         choices=("cool", "mcool"),
         help="write NAME.cool for each target, or NAME.mcool with coarser resolutions",
     )
+    parser.add_argument("--split", help="split of a data directory, else test")
+    parser.add_argument("--tfr", help="pattern of its record files, instead of a split")
+    basenji_options.add(parser, "akita_predict")
     return parser
+
+
+def _regions(text: str) -> str:
+    """An argparse type: a BED that is there, or a data directory."""
+    return text if os.path.isdir(text) else console.readable(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if os.path.isdir(options.regions):
+        if options.cool or options.stride or options.draws:
+            parser.error("--cool, --stride and --draws are for regions of a BED")
+        if options.split and options.tfr:
+            parser.error("--tfr and --split both say which records to predict; give one")
+        return console.run(lambda: _predict_split(options), out=options.out_dir, apart=True)
+    if options.split or options.tfr:
+        parser.error("--split and --tfr choose records of a data directory; a BED has none")
+    if options.fasta is None:
+        parser.error("a BED needs its genome; give -f genome.fa")
     if options.targets_file and not options.cool:
         parser.error("--targets_file names the files of --cool; give --cool too")
     return console.run(lambda: _predict(options), out=options.out_dir, apart=True)
+
+
+def _predict_split(options: argparse.Namespace) -> None:
+    from akita_bayes.data import arrays, dataset
+    from akita_bayes.models import predict
+
+    model = model_options.load(options)
+    name = predict.head_name(model, options.head)
+    if name is None:
+        names = ", ".join(model.spec.head_names)
+        raise errors.SpecError(f"model: choose a head out of {names}; give --head.")
+    size = options.batch_size or predict.batch_size(model.spec.model.seq_length)
+    which = options.tfr or options.split or "test"
+    split = dataset.open_split(options.regions, which, batch_size=size)
+    path = Path(options.out_dir) / "preds.h5"
+    with (
+        arrays.appended(path, arrays.PREDICTIONS) as append,
+        console.progress("Predicting", split.records) as advance,
+    ):
+        for batch in split.batches():
+            x = batch["sequence"].numpy()
+            views = {"rc": options.rc, "shifts": options.shifts}
+            for window in predict.predict(model, x, head=name, batch_size=size, **views):
+                append(window)
+                advance(1)
+    console.stdout.print(f"The windows of {which} are in {path}.", highlight=False)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -76,9 +127,7 @@ def _predict(options: argparse.Namespace) -> None:
         head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)
     }
     with genome.Genome(options.fasta) as opened:
-        if options.targets_file:
-            for head, place in places.items():
-                _names(options.targets_file, head, place.units or 1)
+        names = {head: _names(options, head, place.units or 1) for head, place in places.items()}
         bed = regions.read_bed(options.regions, names=opened.sizes)
         jobs = _jobs(bed, opened, places, options.stride)
         if not jobs:
@@ -104,13 +153,13 @@ def _predict(options: argparse.Namespace) -> None:
                 writer.write(windows, [number for number, _ in batch], outputs)
                 advance(len(batch))
         console.stdout.print(f"{len(jobs)} windows are in {path}.", highlight=False)
-        for head, place in places.items():
+        for head in places:
             if options.cool:
                 written = predictions.write_coolers(
                     path,
                     options.out_dir,
                     chrom_sizes=opened.sizes,
-                    names=_names(options.targets_file, head, place.units or 1),
+                    names=names[head],
                     head=predictions.group_name(head, places),
                     zoom=options.cool == "mcool",
                 )
@@ -166,13 +215,23 @@ def _outputs(
     return {name or model.spec.head_names[0]: values}
 
 
-def _names(targets: str | None, head: str, count: int) -> list[str]:
-    """Names of a head's coolers."""
-    if targets is None:
-        return [f"{head}_{target}" for target in range(count)]
-    from akita_bayes.data import targets as table
+def _names(options: argparse.Namespace, head: str, count: int) -> list[str]:
+    """Names of a head's coolers: by the table, else by the model's run, else by number.
 
-    names = [row.identifier for row in table.read(targets)]
-    if len(names) != count:
-        raise errors.DataError(f"{targets}: {len(names)} targets, but head {head} has {count}.")
-    return names
+    Raises:
+        DataError: The table is of another number of targets.
+    """
+    from akita_bayes.data import targets
+
+    if options.targets_file is None:
+        labels = targets.of_run(options.model, head, count)
+    else:
+        labels = targets.labels(options.targets_file)
+        if len(labels) != count:
+            raise errors.DataError(
+                f"{options.targets_file}: {len(labels)} targets, but head {head} has {count}."
+            )
+    if labels is None:
+        return [f"{head}_{target}" for target in range(count)]
+    # A slash of a name is no folder.
+    return [urllib.parse.quote(label.identifier, safe=" +,=@()") for label in labels]

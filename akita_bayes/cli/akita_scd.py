@@ -7,17 +7,22 @@ An interrupted run goes on where it stopped; other inputs need another directory
 """
 
 import argparse
+import logging
+import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console, model_options
+from akita_bayes import errors
+from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes import regions
     from akita_bayes.variants import genes, scoring, writers
-    from akita_bayes.variants.options import Options
+
+
+_log = logging.getLogger(__name__)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,7 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     model_options.add(parser, "--fasta")
     parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
-    model_options.add(parser, "--targets_file", help="targets.txt, whose identifiers name columns")
+    model_options.add(
+        parser,
+        "--targets_file",
+        help="targets.txt, whose identifiers name columns; else those of the run, else numbers",
+    )
     parser.add_argument(
         "-m",
         "--maps",
@@ -42,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         metavar="N",
         help="draw the N strongest; 10 when N is left out, as in Basenji's -m",
+    )
+    parser.add_argument(
+        "-l",
+        "--plot_limit",
+        type=console.positive_number,
+        default=0.1,
+        help="least half width of the colour scale of maps; with -m",
     )
     parser.add_argument(
         "--genes", type=console.readable, help="GTF or BED of genes to draw with -m"
@@ -95,8 +111,16 @@ def _parser() -> argparse.ArgumentParser:
         help="only records here; chr1:1,000-2,000 is POS 1,001 to 2,000, as for cooler, not tabix",
     )
     parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
+    parser.add_argument(
+        "-p",
+        "--processes",
+        type=console.positive_integer,
+        default=1,
+        help="processes that share the variants, on this machine",
+    )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size")
+    basenji_options.add(parser, "akita_scd")
     return parser
 
 
@@ -108,37 +132,104 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--genes are drawn into the figures of -m; give -m too")
     if options.roi and "ROI" not in map(str.upper, options.scores):
         parser.error("--roi is for the score ROI; name it in --stats")
+    if options.plot_limit != parser.get_default("plot_limit") and not options.maps:
+        _log.warning("-l: has no effect without -m, whose maps it is the scale of.")
+    if options.processes > 1 and options.shard:
+        parser.error("-p starts the processes of all shards, --shard is one of them; give one")
     return console.run(lambda: _score(options), out=options.out_dir, apart=True)
 
 
 def _score(options: argparse.Namespace) -> None:
+    from akita_bayes.data import targets as tables
     from akita_bayes.variants import genes, scoring
 
-    region = None if options.region is None else _region(options.region, options.fasta)
+    # What is wrong with these is said before the model is loaded.
+    if options.region is not None:
+        _region(options.region, options.fasta)
+    if options.targets_file is not None:
+        tables.labels(options.targets_file)
     shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
-    chosen = model_options.scoring(options)
-    targets = _targets(options.targets_file)
     annotation = [] if options.genes is None else genes.read(options.genes)
+    model_options.scoring(options)
+    if options.processes > 1:
+        _share(options)
     model = model_options.load(options)
+    targets = _targets(options, model)
     with console.progress("Scoring") as advance:
-        summary = scoring.score_file(
-            model,
-            options.variants,
-            fasta=options.fasta,
-            out_dir=options.out_dir,
-            options=chosen,
-            targets=targets,
-            region=region,
-            shard=shard,
-            null=options.null,
-            null_path=_beside(options.model),
-            compress=options.bgzip,
-            batch_size=options.batch_size,
-            advance=advance,
-        )
+        summary = _compute(model, options, targets, shard, advance)
     _tell(options, summary)
     if options.maps and summary.results is not None:
-        _draw(model, options, chosen, summary.results, annotation)
+        _draw(model, options, targets, summary.results, annotation)
+
+
+def _share(options: argparse.Namespace) -> None:
+    """Scores the file in several processes, a shard each; what is left to do is to join them."""
+    from concurrent import futures
+    from concurrent.futures import process
+
+    # Processes on one GPU share its memory.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    count = options.processes
+    with (
+        console.progress("Scoring, shards", count) as advance,
+        futures.ProcessPoolExecutor(
+            count,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_limit_threads,
+            initargs=(max(1, (os.cpu_count() or 1) // count),),
+        ) as pool,
+    ):
+        jobs = [pool.submit(_score_shard, options, number, count) for number in range(count)]
+        try:
+            for job in futures.as_completed(jobs):
+                job.result()
+                advance(1)
+        except process.BrokenProcessPool:
+            raise errors.RunError(
+                f"-p {count}: a process was ended from outside, mostly for lack of memory; give "
+                "fewer processes. What is finished is used again."
+            ) from None
+
+
+def _limit_threads(threads: int) -> None:
+    """Gives the operations of a process its part of the processors."""
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+
+
+def _score_shard(options: argparse.Namespace, number: int, count: int) -> None:
+    """Scores one shard of a file, in a process of its own."""
+    from akita_bayes.variants import scoring
+
+    console.quiet()
+    model = model_options.load(options)
+    shard = scoring.Shard(number, count)
+    _compute(model, options, _targets(options, model), shard, lambda *_, **__: None)
+
+
+def _compute(
+    model: Any,
+    options: argparse.Namespace,
+    targets: "writers.Targets | None",
+    shard: "scoring.Shard",
+    advance: Callable[..., None],
+) -> "scoring.Summary":
+    from akita_bayes.variants import scoring
+
+    return scoring.score_file(
+        model,
+        options.variants,
+        fasta=options.fasta,
+        out_dir=options.out_dir,
+        options=model_options.scoring(options),
+        targets=targets,
+        region=None if options.region is None else _region(options.region, options.fasta),
+        shard=shard,
+        null=options.null,
+        null_path=_beside(options.model),
+        compress=options.bgzip,
+        batch_size=options.batch_size,
+        advance=advance,
+    )
 
 
 def _region(text: str, fasta: str) -> "regions.Region":
@@ -165,14 +256,15 @@ def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:
         )
 
 
-def _targets(path: str | None) -> "writers.Targets | None":
-    if path is None:
-        return None
-    from akita_bayes.data import targets
+def _targets(options: argparse.Namespace, model: Any) -> "writers.Targets | None":
     from akita_bayes.variants import writers
 
-    rows = targets.read(path)
-    return writers.Targets([row.identifier for row in rows], [row.description for row in rows])
+    labels = model_options.target_labels(options, model)
+    if labels is None:
+        return None
+    return writers.Targets(
+        [label.identifier for label in labels], [label.description for label in labels]
+    )
 
 
 def _beside(model: str) -> Path | None:
@@ -188,7 +280,7 @@ def _beside(model: str) -> Path | None:
 def _draw(
     model: Any,
     options: argparse.Namespace,
-    chosen: "Options",
+    targets: "writers.Targets | None",
     scored: Any,
     annotation: "list[genes.Gene]",
 ) -> None:
@@ -207,13 +299,16 @@ def _draw(
     for former in folder.glob("*_row*_target*.png"):
         files.remove(former)
     with Genome(options.fasta) as genome, console.progress("Drawing", len(strongest)) as advance:
-        scorer = engine.Engine(model, genome, chosen, batch_size=options.batch_size)
+        scorer = engine.Engine(
+            model, genome, model_options.scoring(options), batch_size=options.batch_size
+        )
         for rank, row in enumerate(strongest, 1):
             target = int(np.abs(scored.values[first][row]).argmax())
             what = shown.collect(scorer, scored.variants[row], target=target, annotation=annotation)
-            label = scorer.target_names[target]
+            number = scorer.target_names[target]
+            label = number if targets is None else targets.identifiers[int(number)]
             what = what._replace(title=f"{what.title}, target {label}")
-            name = f"{rank:03d}_row{row}_target{label}.png"
+            name = f"{rank:03d}_row{row}_target{number}.png"
             with files.atomic(folder / name) as temporary:
-                plots.figure(what).savefig(temporary, dpi=150)
+                plots.figure(what, least=options.plot_limit).savefig(temporary, dpi=150)
             advance(1)

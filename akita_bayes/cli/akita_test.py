@@ -1,20 +1,26 @@
 """Tests a trained model on held-out windows, beside what distance alone predicts.
 
-Writes acc.txt in Basenji's columns and ours, a row for each target and one for all pooled;
-metrics.json with the same numbers, by distance, by window and as insulation; and figures. On
-simulated data the accuracy against the noise-free truth and the ceiling of the data stand beside.
+Writes acc.txt in Basenji's columns and ours, a row for each target; metrics.json with the same
+numbers, their mean and all targets pooled, by distance, by window and as insulation; figures; and
+with --save preds.h5 and targets.h5. On simulated data the accuracy against the noise-free truth and
+the ceiling of the data stand beside.
 """
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import basenji_options, console, model_options
+
+_SCATTERED = 16
+"""Targets in scatter.png when none are named."""
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from akita_bayes.evaluate import accuracy
 
@@ -32,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "--seed")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
+        "--tfr", help="pattern of record files to test on, as fold1-*.tfr, instead of a split"
+    )
+    parser.add_argument(
         "--train_split",
         type=console.words,
         help="splits whose mean is the baseline (default: train, or of folds all but the tested)",
@@ -48,44 +57,106 @@ def _parser() -> argparse.ArgumentParser:
         help="Spearman's correlation too, which holds all pixels in memory",
     )
     parser.add_argument("--maps", type=console.whole_number, default=3, help="windows to draw")
+    parser.add_argument(
+        "--ai",
+        type=console.integers,
+        metavar="TARGETS",
+        help="numbers of the targets in scatter.png, comma-separated; else the first 16",
+    )
+    parser.add_argument(
+        "--save", action="store_true", help="write preds.h5 and targets.h5, float16, as Basenji"
+    )
+    parser.add_argument(
+        "--step",
+        type=console.positive_integer,
+        default=1,
+        help="save every so many positions; with --save",
+    )
+    basenji_options.add(parser, "akita_test")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.tfr and options.split != parser.get_default("split"):
+        parser.error("--tfr and --split both say which records to test on; give one")
+    if options.step != 1 and not options.save:
+        parser.error("--step thins the positions that --save writes; give --save too")
+    options.split = options.tfr or options.split
+    return console.run(lambda: _test(options), out=options.out_dir, apart=True)
 
-    def command() -> None:
-        from akita_bayes.data import dataset
-        from akita_bayes.evaluate import accuracy, baseline
 
-        model = model_options.load(options)
-        learnt = options.train_split or baseline.training_splits(options.data_dir, options.split)
-        windows = sum(
-            dataset.open_split(options.data_dir, split, batch_size=1).records
-            for split in (options.split, learnt)
+def _test(options: argparse.Namespace) -> None:
+    from akita_bayes.data import dataset
+    from akita_bayes.evaluate import accuracy, baseline
+
+    model = model_options.load(options)
+    learnt = options.train_split or baseline.training_splits(options.data_dir, options.split)
+    windows = sum(
+        dataset.open_split(options.data_dir, split, batch_size=1).records
+        for split in (options.split, learnt)
+    )
+    names = target_names(options.data_dir, options.targets_file)
+    scattered = _scattered(options.ai, names)
+    targets = None if options.targets_file is None else list(names.index)
+    with console.progress("Testing", windows) as advance, _saving(options, targets) as save:
+        report = accuracy.assess(
+            model,
+            options.data_dir,
+            split=options.split,
+            train_split=learnt,
+            head=options.head,
+            rc=options.rc,
+            shifts=options.shifts,
+            draws=options.draws,
+            seed=options.seed,
+            targets=targets,
+            rank=options.rank,
+            examples=options.maps,
+            save=save,
+            advance=advance,
         )
-        names = target_names(options.data_dir, options.targets_file)
-        with console.progress("Testing", windows) as advance:
-            report = accuracy.assess(
-                model,
-                options.data_dir,
-                split=options.split,
-                train_split=learnt,
-                head=options.head,
-                rc=options.rc,
-                shifts=options.shifts,
-                draws=options.draws,
-                seed=options.seed,
-                targets=None if options.targets_file is None else list(names.index),
-                rank=options.rank,
-                examples=options.maps,
-                advance=advance,
-            )
-        write(report, names, Path(options.out_dir))
-        _show(report, Path(options.out_dir))
+    write(report, names, Path(options.out_dir), scattered=scattered)
+    _show(report, Path(options.out_dir))
 
-    return console.run(command, out=options.out_dir, apart=True)
+
+def _scattered(chosen: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int]:
+    """Rows of the table of targets that `scatter.png` shows.
+
+    Raises:
+        DataError: A number is not that of a target.
+    """
+    from akita_bayes import errors
+
+    if chosen is None:
+        return list(range(len(names)))[:_SCATTERED]
+    known = list(names.index)
+    for target in chosen:
+        if target not in known:
+            raise errors.DataError(
+                f"--ai: {target} is not the number of a target; expected some of "
+                f"{', '.join(map(str, known[:20]))}."
+            )
+    return [known.index(target) for target in chosen]
+
+
+@contextlib.contextmanager
+def _saving(
+    options: argparse.Namespace, targets: list[int] | None
+) -> "Iterator[Callable[[NDArray], None]]":
+    """Yields what keeps the prediction of a window: `preds.h5` and `targets.h5`, or nothing."""
+    from akita_bayes.data import arrays, dataset
+
+    if not options.save:
+        yield lambda prediction: None
+        return
+    out = Path(options.out_dir)
+    with arrays.appended(out / "preds.h5", arrays.PREDICTIONS, step=options.step) as append:
+        yield append
+        split = dataset.open_split(options.data_dir, options.split, batch_size=1)
+        arrays.write_targets(out / "targets.h5", split, targets=targets, step=options.step)
 
 
 def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
@@ -93,33 +164,49 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
     import pandas as pd
 
     from akita_bayes import errors
-    from akita_bayes.data import statistics
+    from akita_bayes.data import statistics, targets
 
-    path = Path(table or Path(data_dir) / "targets.txt")
+    path = Path(table or Path(data_dir) / targets.FILE_NAME)
     count = statistics.read(data_dir).num_targets
-    if not path.is_file():
-        return pd.DataFrame({"identifier": [f"target{i}" for i in range(count)], "description": ""})
-    names = pd.read_csv(path, sep="\t", index_col=0, keep_default_na=False)
-    if "identifier" not in names:
-        raise errors.DataError(f'{path}: no column "identifier".')
-    wrong = [index for index in names.index if index not in range(count)]
-    if wrong or (table is None and len(names) != count):
+    if table is None and not path.is_file():
+        return pd.DataFrame(
+            {"identifier": targets.names(data_dir, count), "description": [""] * count}
+        )
+    labels = targets.labels(path)
+    wrong = [label.index for label in labels if label.index not in map(str, range(count))]
+    if wrong or (table is None and len(labels) != count):
         raise errors.DataError(
             f"{path}: its first column must hold indices of the {count} targets of {data_dir}; "
-            f"got {wrong[0] if wrong else len(names)}."
+            f"got {wrong[0] if wrong else len(labels)}."
         )
-    if "description" not in names:
-        names["description"] = ""
-    return names[["identifier", "description"]]
+    columns = {
+        "identifier": [label.identifier for label in labels],
+        "description": [label.description for label in labels],
+    }
+    return pd.DataFrame(columns, index=[int(label.index) for label in labels])
 
 
-def write(report: "accuracy.Report", names: "pd.DataFrame", out: Path) -> None:
-    """Writes the tables and figures of a report into a directory."""
+def write(
+    report: "accuracy.Report",
+    names: "pd.DataFrame",
+    out: Path,
+    *,
+    scattered: Sequence[int] | None = None,
+) -> None:
+    """Writes the tables and figures of a report into a directory.
+
+    Args:
+        report: Accuracy on a split.
+        names: Identifier and description of its targets.
+        out: The directory.
+        scattered: Rows of `names` that the scatter plot shows; None for the first 16.
+    """
     table = _table(report, names)
     with files.atomic(out / "acc.txt") as temporary:
         table.to_csv(temporary, sep="\t", float_format="%.5f", index_label="index")
     files.write_json(out / "metrics.json", metrics(report, names))
-    for name, figure in _figures(report, list(names["identifier"])).items():
+    panels = range(len(names))[:_SCATTERED] if scattered is None else scattered
+    for name, figure in _figures(report, list(names["identifier"]), panels).items():
         with files.atomic(out / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=130)
 
@@ -151,6 +238,12 @@ def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
         "against_truth": described(report.truth),
         "ceiling": report.ceiling
         and {key: by_target(values) for key, values in report.ceiling.items() if key != "targets"},
+        "ceiling_mean": report.ceiling
+        and {
+            key: sum(values) / len(values)
+            for key, values in report.ceiling.items()
+            if key != "targets"
+        },
         "insulation_pearsonr": None if report.insulation is None else by_target(report.insulation),
         "pearsonr_by_distance": {
             label: by_target(values)
@@ -169,35 +262,38 @@ def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _table(report: "accuracy.Report", names: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of `acc.txt`, one for each target as in Basenji's."""
     import pandas as pd
 
-    columns: dict[str, Any] = {}
+    count = len(names)  # the next number of every list is of all targets pooled
     model, known = report.model.table(), report.baseline.table()
-    for name in ("pearsonr", "spearmanr", "r2", "mse"):
-        if name in model:
-            columns[name] = model[name]
-    columns |= {f"distance_{name}": known[name] for name in ("pearsonr", "r2", "mse")}
+    columns: dict[str, Any] = {
+        name: model[name][:count] for name in ("pearsonr", "spearmanr", "r2") if name in model
+    }
+    columns |= {name: list(names[name]) for name in ("identifier", "description")}
+    columns["mse"] = model["mse"][:count]
+    columns |= {f"distance_{name}": known[name][:count] for name in ("pearsonr", "r2", "mse")}
     if report.truth is not None:
-        columns |= {f"truth_{k}": v for k, v in report.truth.table().items() if k in columns}
+        truth = report.truth.table()
+        columns |= {f"truth_{name}": truth[name][:count] for name in truth if name in columns}
     if report.ceiling is not None:
-        values = report.ceiling["target_truth_pearson"]
-        columns["ceiling_pearsonr"] = [*values, sum(values) / len(values)]
-    columns["identifier"] = [*names["identifier"], "all"]
-    columns["description"] = [*names["description"], "all targets pooled"]
-    return pd.DataFrame(columns, index=[*names.index, "all"])
+        columns["ceiling_pearsonr"] = report.ceiling["target_truth_pearson"]
+    return pd.DataFrame(columns, index=names.index)
 
 
-def _figures(report: "accuracy.Report", names: list[str]) -> dict[str, Any]:
+def _figures(
+    report: "accuracy.Report", names: list[str], scattered: Sequence[int]
+) -> dict[str, Any]:
     from akita_bayes import triangle
     from akita_bayes.plots import accuracy as plots
     from akita_bayes.plots import maps
 
-    offset = report.diagonal_offset
+    offset, pearson = report.diagonal_offset, report.model.table()["pearsonr"]
     figures = {
         "scatter": plots.scatter(
-            report.scatter[:16],
-            names[:16],
-            report.model.table()["pearsonr"][:16],
+            [report.scatter[row] for row in scattered],
+            [names[row] for row in scattered],
+            [pearson[row] for row in scattered],
             unit="coverage" if offset is None else maps.LOG_RATIO,
         )
     }

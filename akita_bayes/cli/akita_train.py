@@ -12,7 +12,7 @@ from typing import Any
 import rich.progress
 
 from akita_bayes import files
-from akita_bayes.cli import console
+from akita_bayes.cli import basenji_options, console
 
 _POLICY: dict[str | None, Any] = {
     None: None,
@@ -53,10 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--restore", type=console.existing_file, help="weights to start from")
     parser.add_argument("--trunk", action="store_true", help="restore the trunk alone")
     parser.add_argument(
-        "--tfr_train", type=console.words, default=("train",), help="splits to learn from"
+        "--tfr_train",
+        type=console.words,
+        default=("train",),
+        help="splits to learn from, or a pattern of record files",
     )
     parser.add_argument(
-        "--tfr_eval", type=console.words, default=("valid",), help="splits that choose the best"
+        "--tfr_eval",
+        type=console.words,
+        default=("valid",),
+        help="splits that choose the best, or a pattern of record files",
     )
     parser.add_argument(
         "--checkpoint_steps", type=console.positive_integer, help="a checkpoint every so many steps"
@@ -68,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a checkpoint every so many minutes",
     )
     parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
+    basenji_options.add(parser, "akita_train")
     return parser
 
 

@@ -115,14 +115,9 @@ def run(command: Callable[[], None], *, out: str | None = None, apart: bool = Fa
     0 on success; 2 with one line on stderr for an error that the user can mend; 130 on Ctrl-C.
     Anything else is a defect of this package and propagates with its traceback.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietTensorFlow())
-    warnings.filterwarnings("ignore", category=FutureWarning, message=".*np.object.*")
+    quiet()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("akita_bayes").setLevel(logging.INFO)
-    logging.getLogger("tensorflow").addFilter(_is_news)
     try:
         if out is not None:
             _no_file_bars(out)
@@ -151,6 +146,16 @@ def run(command: Callable[[], None], *, out: str | None = None, apart: bool = Fa
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def quiet() -> None:
+    """Keeps TensorFlow's start-up off the screen, in a command and in each process it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow())
+    warnings.filterwarnings("ignore", category=FutureWarning, message=".*np.object.*")
+    logging.getLogger("tensorflow").addFilter(_is_news)
 
 
 def _no_file_bars(out: str) -> None:

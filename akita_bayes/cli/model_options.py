@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
+    from akita_bayes.data import targets
     from akita_bayes.variants.options import Options
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -76,6 +77,34 @@ def load(options: argparse.Namespace) -> Any:
     model = load.load_model(pairs if len(pairs) > 1 else pairs[0], head=options.head)
     predict.check_shifts(getattr(options, "shifts", ()), model.spec.model.seq_length)
     return model
+
+
+def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Label] | None":
+    """What the targets of the chosen head are called: by the table -t, else by the model's run.
+
+    None where neither says, or all of several heads are chosen.
+
+    Raises:
+        DataError: The table cannot be read, or is of another number of targets.
+    """
+    from akita_bayes import errors
+    from akita_bayes.data import targets
+    from akita_bayes.models import predict
+
+    head = predict.head_name(model, options.head)
+    if head is None:
+        return None
+    count = model.spec.geometry(head).units or 1
+    table = getattr(options, "targets_file", None)
+    if table is None:
+        return targets.of_run(options.model, head, count)
+    found = targets.labels(table)
+    if len(found) != count:
+        raise errors.DataError(
+            f"{table}: {len(found)} targets are named, but head {head} has {count}; give the table "
+            "of the targets that it was trained on."
+        )
+    return found
 
 
 def scoring(options: argparse.Namespace) -> "Options":

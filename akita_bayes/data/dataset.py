@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import fnmatch
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,8 @@ def open_split(
 
     Args:
         data_dir: Folder with `statistics.json` and `tfrecords/{split}-{i}.tfr`.
-        split: Name such as `train`, or several, as `("fold0", "fold1")`.
+        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as Basenji's --tfr, a
+            pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
         batch_size: Records per batch.
         shuffle: Shuffle file order and records, anew every epoch.
         seed: The order is a function of `seed` and the epoch's number alone.
@@ -65,7 +67,7 @@ def open_split(
         names=names,
         statistics=statistics,
         files=tuple(paths),
-        records=sum(statistics.seqs[name] for name in names),
+        records=sum(_count(data_dir, name, statistics) for name in names),
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,
@@ -269,14 +271,53 @@ def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
     return tf.reshape(tf.reshape(bits, (-1,))[:size], shape)
 
 
+def is_pattern(split: str) -> bool:
+    """Tells a pattern of record files, as `fold[01]-*.tfr`, from the name of a split."""
+    return split.endswith(tfrecord.SUFFIX) or any(sign in split for sign in "*?[")
+
+
+def splits_of(data_dir: str | Path, split: str) -> tuple[str, ...]:
+    """Returns the splits of `statistics.json` of which a name or pattern takes a file or all."""
+    if not is_pattern(split):
+        return (split,)
+    data_dir = Path(data_dir)
+    statistics = statistics_lib.read(data_dir)
+    matching = set(_files(data_dir, split, statistics))
+    return tuple(
+        name
+        for name, count in statistics.seqs.items()
+        if count and matching & set(_files(data_dir, name, statistics))
+    )
+
+
+def _count(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> int:
+    """Records of a split by `statistics.json`; of a part of its files, which a pattern takes, by
+    reading them.
+
+    Raises:
+        DataError: A file is cut short; names it.
+    """
+    names = splits_of(data_dir, split)
+    paths = _files(data_dir, split, statistics)
+    whole = [path for name in names for path in _files(data_dir, name, statistics)]
+    if set(paths) == set(whole):
+        return sum(statistics.seqs[name] for name in names)
+    return sum(1 for path in paths for _ in tfrecord.read_records(path, statistics))
+
+
 def _files(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> list[Path]:
     pattern = re.compile(rf"{re.escape(split)}-.*\d+{re.escape(tfrecord.SUFFIX)}")
+    if is_pattern(split):
+        pattern = re.compile(fnmatch.translate(split))
     folder = data_dir / "tfrecords"
     found = [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
     if not found:
         known = sorted({path.name.rsplit("-", 1)[0] for path in folder.glob(f"*{tfrecord.SUFFIX}")})
         there = f"there are {', '.join(known)}" if known else "the folder holds none at all"
-        raise errors.DataError(f"{folder}: no record file {split}-*{tfrecord.SUFFIX}; {there}.")
+        wanted = split if is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
+        raise errors.DataError(f"{folder}: no record file {wanted}; {there}.")
+    if is_pattern(split):
+        return sorted(found, key=natural)
     if statistics.seqs.get(split, 1) == 0:
         raise errors.DataError(f'{data_dir}: split "{split}" is empty by its statistics.json.')
     if split not in statistics.seqs:

@@ -130,17 +130,17 @@ class Writer:
             outputs: Head -> dataset -> [B, P or N, T].
         """
         starts = np.array([window.start for window in batch], np.int64)
-        _append(self._file, "chrom", np.array([w.chrom for w in batch], h5py.string_dtype()))
-        _append(self._file, "start", starts)
-        _append(self._file, "end", np.array([window.end for window in batch], np.int64))
-        _append(self._file, "region", np.array(region, np.int64))
+        append(self._file, "chrom", np.array([w.chrom for w in batch], h5py.string_dtype()))
+        append(self._file, "start", starts)
+        append(self._file, "end", np.array([window.end for window in batch], np.int64))
+        append(self._file, "region", np.array(region, np.int64))
         for head, datasets in outputs.items():
             group, place = self._file[group_name(head, self._places)], self._places[head]
             first = starts[:, None] + place.crop_bp + np.arange(place.bins) * place.bin_width
-            _append(group, "bin_start", first)
-            _append(group, "bin_end", first + place.bin_width)
+            append(group, "bin_start", first)
+            append(group, "bin_end", first + place.bin_width)
             for name, values in datasets.items():
-                _append(group, name, values.astype(np.float32))
+                append(group, name, values.astype(np.float32))
 
 
 def group_name(head: str, heads: Mapping[str, Any]) -> str:
@@ -260,7 +260,8 @@ def _pixels(
         offset += total
 
 
-def _append(group: h5py.Group, name: str, values: NDArray) -> None:
+def append(group: h5py.Group, name: str, values: NDArray) -> None:
+    """Adds rows to the end of a dataset, which the first rows create."""
     if name not in group:
         limit = (None, *values.shape[1:])
         group.create_dataset(name, data=values, maxshape=limit, chunks=(1, *values.shape[1:]))

@@ -91,6 +91,7 @@ def assess(
     targets: Sequence[int] | None = None,
     rank: bool = True,
     examples: int = 3,
+    save: Callable[[NDArray], None] = lambda prediction: None,
     advance: Callable[[int], None] = lambda windows: None,
 ) -> Report:
     """Predicts a split and judges the predictions.
@@ -109,6 +110,7 @@ def assess(
         targets: Indices of the targets to judge; None takes all.
         rank: Rank correlations too, which needs all pixels in memory.
         examples: Windows to keep for figures, spread evenly.
+        save: Called with the prediction of every window, in order. [P, T].
         advance: Told how many windows are done, of this split and of the training split.
 
     Raises:
@@ -146,6 +148,7 @@ def assess(
     views = _views(model, opened, name, rc, tuple(shifts), draws, seed)
     for number, (where, y, measured, mask) in enumerate(views):
         y, measured, mask = y[:, chosen], measured[:, chosen], mask[:, chosen]
+        save(y)
         noise_free = None if truth is None else truth[number][:, chosen].astype(np.float32)
         contests["model"].update(measured, y, mask)
         contests["baseline"].update(measured, expected, mask)

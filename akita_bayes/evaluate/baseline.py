@@ -19,7 +19,8 @@ def training_splits(data_dir: str | Path, tested: str) -> tuple[str, ...]:
     counts = statistics.read(data_dir).seqs
     if counts.get("train"):
         return ("train",)
-    others = tuple(name for name, count in counts.items() if count and name != tested)
+    held_out = dataset.splits_of(data_dir, tested)
+    others = tuple(name for name, count in counts.items() if count and name not in held_out)
     if not others:
         raise errors.DataError(
             f"{data_dir}: has no split but {tested} to take the mean at every distance from."

@@ -54,7 +54,7 @@ def scatter(
         axes.set(xlim=(low, high), ylim=(low, high))
         axes.tick_params(labelsize=8)
     figure.supxlabel(f"measured, {unit}", fontsize=10)
-    figure.supylabel("predicted", fontsize=10)
+    figure.supylabel(f"predicted, {unit}", fontsize=10)
     figure.suptitle(title)
     return figure
 

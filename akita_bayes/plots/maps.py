@@ -21,7 +21,7 @@ DIVERGING = "RdBu_r"
 SEQUENTIAL = "viridis"
 """For what has no middle, as a standard deviation."""
 
-LOG_RATIO = "ln observed / expected"
+LOG_RATIO = "ln(observed / expected)"
 
 _FORWARD, _REVERSE, _MISSING = "#D55E00", "#0072B2", "#DDDDDD"
 
@@ -146,6 +146,8 @@ def compare(
 ) -> matplotlib.figure.Figure:
     """Maps side by side, a row for each place, on one diverging colour scale; then their spreads.
 
+    Each map has the coordinates of its own row, and the name of its chromosome below.
+
     Args:
         rows: What to draw; all have the same columns.
         limit: Half width of the colour scale; by default from the maps.
@@ -156,17 +158,14 @@ def compare(
     limit = limit or symmetric_limit([matrix for row in rows for matrix in row.maps.values()])
     widest = symmetric_limit([matrix for row in rows for matrix in row.spread.values()])
     images = {}
-    heights = [part for row in rows for part in ((1.0, 0.07) if row.marks else (1.0, 0.001))]
     figure = matplotlib.figure.Figure(
-        figsize=(2.75 * len(columns) + 1.3, 2.95 * len(rows) + 0.3),
-        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.02, hspace=0.0, w_pad=0.05),
+        figsize=(2.75 * len(columns) + 1.3, 2.85 * len(rows) + 0.3),
+        layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.05, w_pad=0.05),
     )
-    grid = figure.subplots(
-        2 * len(rows), len(columns), squeeze=False, gridspec_kw={"height_ratios": heights}
-    )
+    grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for number, row in enumerate(rows):
         for column, name in enumerate(columns):
-            axes, under = grid[2 * number, column], grid[2 * number + 1, column]
+            axes = grid[number, column]
             if name in row.spread:
                 limits, colours = (0.0, widest), SEQUENTIAL
             else:
@@ -176,10 +175,10 @@ def compare(
             axes.set_title(name if number == 0 else "", fontsize=10)
             axes.tick_params(labelsize=7, labelleft=column == 0)
             axes.set_ylabel(row.label if column == 0 else "", fontsize=10)
-            axes.xaxis.set_visible(number == len(rows) - 1)
-            under.axis("off")
+            axes.set_xlabel(row.region.chrom, fontsize=8, labelpad=1)
             if row.marks is not None:
-                sites(under, row.marks, row.region)
+                sites(axes.inset_axes((0, -0.08, 1, 0.07)), row.marks, row.region)
+                axes.tick_params(axis="x", pad=12)  # labels below the sites
     for colours, image in images.items():
         shrink = min(0.6, 1.2 / len(rows))
         bar = figure.colorbar(image, ax=grid, shrink=shrink, aspect=25, pad=0.02)
@@ -233,13 +232,15 @@ def face_to_face(
         sites(middle, marks, region)
     bar = figure.colorbar(mesh, ax=(top, middle, bottom), shrink=0.5, aspect=25)
     bar.set_label(unit, fontsize=9)
+    top.text(0.99, 0.95, str(region), transform=top.transAxes, va="top", ha="right", fontsize=9)
     return figure
 
 
 def genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
-    """Ticks in kb or Mb, whichever reads better."""
-    scale, unit = (1e6, "Mb") if region.width >= 2e6 else (1e3, "kb")
-    digits = 1 if region.width / scale < 20 else 0
+    """Ticks in bp, kb or Mb, whichever reads better, with as many digits as tell them apart."""
+    units = ((1e6, "Mb"), (1e3, "kb"), (1.0, "bp"))
+    scale, unit = next((s, u) for s, u in units if region.width >= 2 * s or u == "bp")
+    digits = 1 if region.width / scale < 20 and unit != "bp" else 0
 
     axis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     axis.set_major_formatter(

@@ -14,17 +14,28 @@ LETTERS = 150  # a longer region is drawn as bars: its letters could not be read
 _BAR = "#0072B2"
 
 
-def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figure:
+def figure(
+    scan: Scan,
+    name: str,
+    *,
+    column: int = 0,
+    label: str | None = None,
+    inches: float | None = None,
+    least: float = 0.0,
+) -> matplotlib.figure.Figure:
     """Draws one score of one target.
 
     Args:
         scan: As `saturation` returns it.
         name: Score.
         column: Of the values' last axis; its target is `scan.targets[column]`.
+        label: What that target is called; None for its number.
+        inches: Width of the figure; None follows the number of bases.
+        least: End of the heat map's colour scale, at least.
     """
     track = scan.track(name)[:, column]
     every = scan.method == "ism"
-    width = float(np.clip(0.16 * len(track), 6, 16))
+    width = inches or float(np.clip(0.16 * len(track), 6, 16))
     made = matplotlib.figure.Figure(
         figsize=(width, 3.6 if every else 2.3),
         layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.03),
@@ -40,14 +51,16 @@ def figure(scan: Scan, name: str, *, column: int = 0) -> matplotlib.figure.Figur
     rows[0].set_ylabel(f"{name}, {scan.method}", fontsize=9)
     rows[0].spines[["top", "right"]].set_visible(False)
     if every:
-        _changes(made, rows[1], scan.values[name][..., column].T, edges, name)
+        _changes(made, rows[1], scan.values[name][..., column].T, edges, name, least)
     rows[-1].set_xlim(edges[0], edges[-1])
     rows[-1].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(8, integer=True))
     rows[-1].xaxis.set_major_formatter("{x:,.0f}")
     rows[-1].set_xlabel(scan.region.chrom, fontsize=9)
     for axes in rows:
         axes.tick_params(labelsize=8)
-    made.suptitle(f"{scan.region}, target {scan.targets[column]}", fontsize=10)
+    target = scan.targets[column] if label is None else label
+    place = f"{scan.region} with {scan.allele}" if scan.allele else str(scan.region)
+    made.suptitle(f"{place}, target {target}", fontsize=10)
     return made
 
 
@@ -57,9 +70,10 @@ def _changes(
     values: np.ndarray,
     edges: np.ndarray,
     name: str,
+    least: float,
 ) -> None:
     signed = (values < 0).any()
-    top = float(np.nan_to_num(np.abs(values)).max()) or 1e-6
+    top = max(least, float(np.nan_to_num(np.abs(values)).max())) or 1e-6
     image = axes.imshow(
         values,
         aspect="auto",

@@ -16,7 +16,9 @@ WIDTH = 8  # bins, half diagonal of the insulation diamond
 LANES = 3  # of genes
 
 
-def figure(what: shown.Shown, *, width: int = WIDTH) -> matplotlib.figure.Figure:
+def figure(
+    what: shown.Shown, *, width: int = WIDTH, least: float = 0.0
+) -> matplotlib.figure.Figure:
     """Draws a variant: maps in the top row, insulation of both alleles, genes when there are any.
 
     Grey pixels show different contacts in the two alleles. The difference has its own scale, for
@@ -25,19 +27,22 @@ def figure(what: shown.Shown, *, width: int = WIDTH) -> matplotlib.figure.Figure
     Args:
         what: As `shown.collect` gives it.
         width: Half diagonal of the insulation diamond, in bins.
+        least: Half width, at least, of the colour scale of both alleles.
     """
     change = np.where(what.mask, what.alt - what.ref, np.nan)
-    limit = maps.symmetric_limit([what.ref, what.alt])
+    limit = max(least, maps.symmetric_limit([what.ref, what.alt])) or 1e-6
     step = maps.symmetric_limit([change], 0.999) or 1e-6
     panels = [
         ("REF", what.ref, (-limit, limit), maps.DIVERGING, maps.LOG_RATIO),
         ("ALT", what.alt, (-limit, limit), maps.DIVERGING, maps.LOG_RATIO),
-        ("ALT - REF", change, (-step, step), "PuOr_r", "difference"),
+        ("ALT - REF", change, (-step, step), "PuOr_r", f"difference of {maps.LOG_RATIO}"),
     ]
     if what.sd is not None:
         sd = np.where(what.mask, what.sd, np.nan)
         top = float(np.nanquantile(sd, 0.995)) if np.isfinite(sd).any() else 1.0
-        panels.append(("sd of ALT - REF", sd, (0.0, top or 1e-6), maps.SEQUENTIAL, "sd"))
+        panels.append(
+            ("sd of ALT - REF", sd, (0.0, top or 1e-6), maps.SEQUENTIAL, "sd of the difference")
+        )
     heights = [1.0, 0.28, 0.22] if what.genes else [1.0, 0.28]
     made = matplotlib.figure.Figure(
         figsize=(3.2 * len(panels), 2.7 * sum(heights) + 0.5),
@@ -50,6 +55,7 @@ def figure(what: shown.Shown, *, width: int = WIDTH) -> matplotlib.figure.Figure
         _places(axes.xaxis, what, room=0.24, across=True)
         _places(axes.yaxis, what, room=0.08)
         axes.set_title(name, fontsize=10)
+        axes.set_xlabel(_chromosome(what), fontsize=8)
         axes.tick_params(labelsize=7, labelleft=column == 0)
         bar = made.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
         bar.ax.tick_params(labelsize=7)
@@ -59,6 +65,12 @@ def figure(what: shown.Shown, *, width: int = WIDTH) -> matplotlib.figure.Figure
         _genes(made.add_subplot(grid[2, :]), what)
     made.suptitle(what.title, fontsize=11)
     return made
+
+
+def _chromosome(what: shown.Shown) -> str:
+    """The name of the only chromosome; of several none, since the ticks name them."""
+    names = {stretch.region.chrom for stretch in what.stretches} or {what.region.chrom}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _edges(what: shown.Shown) -> NDArray:
@@ -114,6 +126,7 @@ def _insulation(axes: matplotlib.axes.Axes, what: shown.Shown, width: int) -> No
     axes.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     maps.genomic(axes.xaxis, what.region)
     _places(axes.xaxis, what, room=0.06, across=True)
+    axes.set_xlabel(_chromosome(what), fontsize=8)
 
 
 def _genes(axes: matplotlib.axes.Axes, what: shown.Shown) -> None:

@@ -149,7 +149,7 @@ def fit(
     }
     first = next(iter(feeds.values()))
     origin = provenance.record(
-        directories,
+        dict(zip(spec.head_names, directories, strict=True)),
         {"train": first.train.split.names, "valid": first.valid.split.names},
         spec.train.seed,
         strategy.describe(chosen),

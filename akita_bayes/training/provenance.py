@@ -11,7 +11,7 @@ from typing import Any
 
 import akita_bayes
 from akita_bayes import files
-from akita_bayes.data import statistics, tfrecord
+from akita_bayes.data import statistics, targets, tfrecord
 
 FILE = "provenance.json"
 
@@ -50,7 +50,7 @@ def first_weights(path: str | Path | None, *, trunk: bool) -> dict[str, Any] | N
 
 
 def record(
-    data_dirs: Sequence[Path],
+    data_dirs: Mapping[str, Path],
     splits: Mapping[str, Sequence[str]],
     seed: int,
     device: str,
@@ -59,7 +59,7 @@ def record(
     """The content of `provenance.json`.
 
     Args:
-        data_dirs: Data directories, in the order of heads.
+        data_dirs: Head -> data directory, in the order of heads.
         splits: The splits of each that are learnt from, `train`, and judged by, `valid`.
         seed: Of the run.
         device: Where it ran.
@@ -74,9 +74,25 @@ def record(
         "seed": seed,
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
-        "data": [{"path": str(path.resolve()), "sha256": data_digest(path)} for path in data_dirs],
+        "data": [
+            {
+                "head": head,
+                "path": str(path.resolve()),
+                "sha256": data_digest(path),
+                **_targets(path),
+            }
+            for head, path in data_dirs.items()
+        ],
         "weights": weights,
         "splits": {name: list(members) for name, members in splits.items()},
         "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _targets(data_dir: Path) -> dict[str, Any]:
+    """Identifier and description of every target, where the data have a table of them."""
+    path = data_dir / targets.FILE_NAME
+    if not path.is_file():
+        return {}
+    return {"targets": [[label.identifier, label.description] for label in targets.labels(path)]}

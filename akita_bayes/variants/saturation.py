@@ -68,6 +68,7 @@ class Scan(NamedTuple):
         values: Score name, or "SSD" for gradients, -> [K, 4, T] of base changes in the order
             A C G T (0 for the base that is there) and of gradients, [K, T] of windows.
         sd: Standard deviation over draws of the same, without draws empty.
+        allele: Name of the change of the genome that the region is of; "" for none.
     """
 
     region: regions.Region
@@ -78,6 +79,7 @@ class Scan(NamedTuple):
     width: int
     values: Values
     sd: Values
+    allele: str = ""
 
     def track(self, name: str) -> NDArray[np.float32]:
         """One value per base of the region, NaN where nothing covers it. [L, T].
@@ -196,6 +198,13 @@ class Scanner:
         self._sweep, self._options = sweep, options
         self._engine = engine.Engine(model, genome, options, batch_size=batch_size)
         self._geometry = self._engine.geometry
+        self._batch_size = batch_size
+
+    def on(self, genome: Genome) -> "Scanner":
+        """Returns the same scanner of another genome."""
+        if genome is self._genome:
+            return self
+        return Scanner(self._model, genome, self._sweep, self._options, batch_size=self._batch_size)
 
     def check(self, region: regions.Region, method: str) -> None:
         """Refuses what this model cannot scan, before any work.

@@ -14,11 +14,12 @@ from akita_bayes import errors, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import saturation, scans, scoring
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.sites import Site
 
 
 def scan_regions(
     model: Any,
-    places: Sequence[regions.Region],
+    places: Sequence[regions.Region | Site],
     methods: Sequence[str],
     *,
     fasta: str | Path,
@@ -32,7 +33,7 @@ def scan_regions(
 
     Args:
         model: What `build` or `load_model` returns.
-        places: Regions that `saturation.check` lets through, each once.
+        places: Regions that `saturation.check` lets through, or sites on alleles, each once.
         methods: Of `saturation.METHODS`, each once.
         fasta: The genome.
         out_dir: Folder of the outputs; finished scans in it are used, and written again.
@@ -49,33 +50,40 @@ def scan_regions(
             region, or `out_dir` holds other results; nothing has been scanned then.
     """
     out_dir = Path(out_dir)
-    wanted = [(place, method) for place in places for method in methods]
+    sites = [place if isinstance(place, Site) else Site(place) for place in places]
+    wanted = [(site, method) for site in sites for method in methods]
     found = []
     with Genome(fasta) as genome:
         scanner = saturation.Scanner(model, genome, sweep, options, batch_size=batch_size)
-        for place, method in wanted:
-            scanner.check(place, method)
+        for site, method in wanted:
+            scanner.check(site.region, method)
         about = provenance(model, fasta, sweep, options)
         _refuse_others(out_dir, about)
-        for place, method in wanted:
-            path = out_dir / scoring.PARTS / f"{scans.file_name(place)}_{method}.h5"
-            identity = _identity(about, place, method)
+        for site, method in wanted:
+            stem = scans.file_name(site.region, site.allele)
+            path = out_dir / scoring.PARTS / f"{stem}_{method}.h5"
+            identity = _identity(about, site, method)
             scan = scans.load(path, identity)
             if scan is None:
-                scan = scanner.scan(place, method)
+                scan = scanner.on(site.genome(genome)).scan(site.region, method)
+                scan = scan._replace(allele=site.allele)
                 scans.save(path, scan, identity)
             found.append(scan)
             advance(1)
         sizes = genome.sizes
     held = [*found, *_further(out_dir, about, wanted)]
     scans.write_h5(out_dir / "sat.h5", held, about)
-    for method in dict.fromkeys(scan.method for scan in held):
-        _write_tracks(out_dir / "tracks", [scan for scan in held if scan.method == method], sizes)
+    # A track is of the genome's bases, so scans of changed alleles are in sat.h5 alone.
+    of_genome = [scan for scan in held if not scan.allele]
+    for method in dict.fromkeys(scan.method for scan in of_genome):
+        of_method = [scan for scan in of_genome if scan.method == method]
+        _write_tracks(out_dir / "tracks", of_method, sizes)
     return found
 
 
-def _identity(about: dict[str, Any], place: regions.Region, method: str) -> str:
-    return json.dumps([about, place, method], sort_keys=True)
+def _identity(about: dict[str, Any], site: Site, method: str) -> str:
+    changed = [site.allele, site.segments] if site.allele else []
+    return json.dumps([about, site.region, method, *changed], sort_keys=True)
 
 
 def _refuse_others(out_dir: Path, about: dict[str, Any]) -> None:
@@ -86,7 +94,7 @@ def _refuse_others(out_dir: Path, about: dict[str, Any]) -> None:
 
 
 def _further(
-    out_dir: Path, about: dict[str, Any], wanted: Sequence[tuple[regions.Region, str]]
+    out_dir: Path, about: dict[str, Any], wanted: Sequence[tuple[Site, str]]
 ) -> Iterator[saturation.Scan]:
     """Scans of the same inputs that earlier runs have finished, beside those that are wanted."""
     known = {_identity(about, *each) for each in wanted}

@@ -15,31 +15,36 @@ from akita_bayes.variants.saturation import Scan
 _SD = "_sd"
 
 
-def group_name(region: regions.Region) -> str:
-    """A region as `chr1:506-514`, counted as in a BED; URL quotes for what a name cannot hold."""
-    return f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
+def group_name(region: regions.Region, allele: str = "") -> str:
+    """A region as `chr1:506-514`, counted as in a BED; URL quotes for what a name cannot hold.
+
+    With a change of the genome its name follows, as `chr1:506-514@510A>T`.
+    """
+    place = f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
+    return f"{place}@{urllib.parse.quote(allele, safe='>*')}" if allele else place
 
 
-def file_name(region: regions.Region) -> str:
-    """The same without the colon, which copying commands take for the end of a host's name."""
-    return group_name(region).replace(":", "_")
+def file_name(region: regions.Region, allele: str = "") -> str:
+    """The same without signs that copying commands or shells take for something else."""
+    return group_name(region, allele).translate({ord(sign): "_" for sign in ":>*"})
 
 
 def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
     """Writes `sat.h5`: a group for every region and method, as `chr1:506-514/ism`.
 
     Each holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
-    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `method`, `width`, and `targets`, the
-    numbers of the head's targets.
+    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `allele`, `method`, `width`, and
+    `targets`, the numbers of the head's targets.
 
     Args:
         path: File name.
-        scans: Scans that differ in region or method.
+        scans: Scans that differ in region, allele or method.
         attributes: Of the file.
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for scan in scans:
-            _put(file.create_group(f"{group_name(scan.region)}/{scan.method}"), scan)
+            name = f"{group_name(scan.region, scan.allele)}/{scan.method}"
+            _put(file.create_group(name), scan)
         file.attrs.update(attributes)
 
 
@@ -87,6 +92,7 @@ def _put(group: h5py.Group, scan: Scan) -> None:
             "start": scan.region.start,
             "end": scan.region.end,
             "strand": "+",
+            "allele": scan.allele,
             "method": scan.method,
             "width": scan.width,
             "targets": scan.targets,
@@ -107,6 +113,7 @@ def _read(group: h5py.Group) -> Scan:
         int(about["width"]),
         {name: values for name, values in held.items() if not name.endswith(_SD)},
         {name.removesuffix(_SD): values for name, values in held.items() if name.endswith(_SD)},
+        str(about.get("allele", "")),
     )
 
 

@@ -210,3 +210,56 @@ def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, caps
     assert "10 targets, but head hic has" in said
     assert "Predicting" not in said
     assert not out.exists()
+
+
+def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
+    data = tiny.write_data(tmp_path / "data")
+    paths = [str(folder / "params.json"), str(folder / "model.keras"), str(data)]
+    options = ["--rc", "--shifts", "1,0"]
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "test"), *options]) == 0
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "v"), "--split", "valid"]) == 0
+    assert akita_predict.main([*paths, "-o", str(tmp_path / "t"), "--tfr", "test-1.tfr"]) == 0
+    model = build.keras.models.load_model(folder / "model.keras", compile=False)
+    found = {}
+    for name in ("test", "v", "t"):
+        with h5py.File(tmp_path / name / "preds.h5") as file:
+            assert list(file) == ["preds"]
+            found[name] = file["preds"][:]
+            assert found[name].dtype == np.float16
+    x = tiny.one_hot(7, seed=2)
+    expected = predict.predict(model, x, rc=True, shifts=(1, 0))
+    np.testing.assert_allclose(found["test"], expected, rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(found["t"], predict.predict(model, x[6:]), rtol=2e-3, atol=1e-3)
+    assert found["v"].shape == (6, tiny.PIXELS, 2)
+
+
+@pytest.mark.parametrize(
+    ("where", "options", "message"),
+    [
+        ("data", ["--cool"], "--cool, --stride and --draws are for regions of a BED"),
+        ("data", ["--split", "a", "--tfr", "b"], "--tfr and --split both say which records"),
+        ("bed", ["--split", "valid"], "--split and --tfr choose records of a data directory"),
+        ("bed", [], "a BED needs its genome; give -f genome.fa"),
+    ],
+)
+def test_options_of_the_other_input_are_refused(folder, tmp_path, capsys, where, options, message):
+    (tmp_path / "data").mkdir()
+    place = tmp_path / "data" if where == "data" else folder / "regions.bed"
+    paths = [str(folder / "params.json"), str(folder / "model.keras"), str(place)]
+    with pytest.raises(SystemExit) as stopped:
+        akita_predict.main([*paths, *options])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_names_its_coolers(folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    model = build.keras.models.load_model(folder / "model.keras", compile=False)
+    model.save(tmp_path / "run" / "model_best.keras")
+    data = {"head": "hic", "targets": [["HFF/1", "x"], ["GM", "y"]]}
+    (tmp_path / "run" / "provenance.json").write_text(json.dumps({"data": [data]}))
+    paths = [str(folder / "params.json"), str(tmp_path / "run"), str(folder / "regions.bed")]
+    fasta = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path / "out"), "--cool"]
+    assert akita_predict.main([*paths, *fasta]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["GM.cool", "HFF%2F1.cool", "predict.h5"]

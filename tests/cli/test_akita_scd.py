@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
+from akita_bayes.plots import maps
 from akita_bayes.plots import variants as plots
 from tests import tiny
 
@@ -204,13 +206,89 @@ def test_help_does_not_load_tensorflow():
     assert "example:" in made.stdout
 
 
-def test_figures_say_which_target_they_are_of(folder, tmp_path, monkeypatch):
-    titles, drawn = [], plots.figure
+@pytest.fixture
+def figures(monkeypatch):
+    """Title, limits of the maps and labels of every figure that is drawn."""
+    seen, drawn = [], plots.figure
 
-    def figure(what):
-        titles.append(what.title)
-        return drawn(what)
+    def figure(what, **options):
+        made = drawn(what, **options)
+        panels = [axes for axes in made.axes if axes.images]
+        limits = [axes.images[0].get_clim() for axes in panels[:2]]
+        seen.append((what.title, limits, [axes.get_xlabel() for axes in panels], what))
+        return made
 
     monkeypatch.setattr(plots, "figure", figure)
+    return seen
+
+
+def test_figures_say_which_target_and_chromosome_they_are_of(folder, tmp_path, figures):
     assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1") == 0
-    assert [title.rpartition(", ")[2] for title in titles] == ["target 1"]
+    table = ["-t", str(folder / "targets.txt")]
+    assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1", *table) == 0
+    assert [seen[0].rpartition(", ")[2] for seen in figures] == ["target 1", "target GM"]
+    assert [seen[2] for seen in figures] == [["chr1"] * 3] * 2
+
+
+def test_l_is_the_least_scale_of_maps(folder, tmp_path, figures, caplog):
+    for number, options in enumerate(([], ["-l", "50"], ["-l", "0.001"])):
+        assert run(folder, tmp_path / str(number), "--stats", "SCD", "-m", "1", *options) == 0
+    _, _, _, what = figures[0]
+    own = maps.symmetric_limit([what.ref, what.alt])
+    for (_, limits, _, _), least in zip(figures, (0.1, 50, 0.001), strict=True):
+        assert limits == [(-max(least, own), max(least, own))] * 2
+    assert run(folder, tmp_path / "without", "-l", "0.5") == 0
+    assert "-l: has no effect without -m" in caplog.text
+
+
+def test_processes_share_the_variants(folder, tmp_path, capsys):
+    assert run(folder, tmp_path / "one") == 0
+    assert run(folder, tmp_path / "two", "-p", "2", "-m", "1") == 0
+    assert "4 of 5 alleles have scores" in capsys.readouterr().out
+    with h5py.File(tmp_path / "one" / "scd.h5") as one, h5py.File(tmp_path / "two/scd.h5") as two:
+        assert set(one) == set(two)
+        assert one["snp"][:].tolist() == two["snp"][:].tolist()
+        for name in ("SCD", "SSD"):
+            np.testing.assert_allclose(two[name][:], one[name][:], rtol=1e-4, atol=1e-5)
+    assert len(list((tmp_path / "two" / "parts").glob("*.h5"))) == 2
+    assert len(list((tmp_path / "two" / "maps").glob("*.png"))) == 1
+
+
+def test_what_a_process_refuses_is_one_line(folder, tmp_path, capsys):
+    assert run(folder, tmp_path / "out", "-p", "2", "--targets", "7") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("error:")] == [
+        "error: targets (7,): the head has 2, counted from 0."
+    ]
+    with pytest.raises(SystemExit):
+        run(folder, tmp_path / "out", "-p", "2", "--shard", "1/2")
+    assert "-p starts the processes of all shards, --shard is one of them; give one" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_run_names_its_targets(folder, tmp_path):
+    """The table of the data that a model was trained on names columns, unless -t does."""
+    (tmp_path / "run").mkdir()
+    shutil.copy(folder / "model.keras", tmp_path / "run" / "model_best.keras")
+    data = {"head": "hic", "targets": [["HFF", "fibroblasts"], ["GM", "blood"]]}
+    record = tmp_path / "run" / "provenance.json"
+    record.write_text(json.dumps({"data": [data]}))
+    paths = [folder / "params.json", tmp_path / "run", folder / "variants.vcf"]
+    line = [*map(str, paths), "-f", str(folder / "genome.fa"), "--stats", "SCD"]
+    assert akita_scd.main([*line, "-o", str(tmp_path / "named"), "--targets", "1"]) == 0
+    with h5py.File(tmp_path / "named" / "scd.h5") as file:
+        assert file["target_ids"][:].tolist() == [b"GM"]
+        assert file["target_labels"][:].tolist() == [b"blood"]
+    assert "\tSCD:GM\n" in (tmp_path / "named" / "scores.tsv").read_text()
+    record.write_text(json.dumps({"data": [{**data, "head": "mouse"}]}))
+    assert akita_scd.main([*line, "-o", str(tmp_path / "numbers")]) == 0
+    with h5py.File(tmp_path / "numbers" / "scd.h5") as file:
+        assert file["target_ids"][:].tolist() == [b"0", b"1"]
+
+
+def test_a_table_of_labels_alone_names_targets_as_in_basenji(folder, tmp_path):
+    (tmp_path / "labels.txt").write_text("\tidentifier\tdescription\n0\tA\ta\n1\tB\tb\n")
+    assert run(folder, tmp_path / "out", "-t", str(tmp_path / "labels.txt")) == 0
+    with h5py.File(tmp_path / "out" / "scd.h5") as file:
+        assert file["target_ids"][:].tolist() == [b"A", b"B"]

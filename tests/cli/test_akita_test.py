@@ -2,7 +2,9 @@
 
 import json
 
+import h5py
 import keras
+import matplotlib.figure
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from akita_bayes import files, triangle
 from akita_bayes.cli import akita_test
 from akita_bayes.data import dataset
 from akita_bayes.evaluate import accuracy, baseline
-from akita_bayes.models import build, load, weights, zoo
+from akita_bayes.models import build, load, predict, weights, zoo
+from akita_bayes.plots import maps
 from tests import tiny
 
 
@@ -44,10 +47,11 @@ def written(folder):
     return folder / "out"
 
 
-def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_and_all(written, folder):
+def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_alone(written, folder):
     table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
-    assert list(table.index) == ["0", "1", "all"]
-    assert list(table["identifier"]) == ["cell0", "cell1", "all"]
+    assert list(table.index) == [0, 1]
+    assert list(table.columns[:5]) == ["pearsonr", "spearmanr", "r2", "identifier", "description"]
+    assert list(table["identifier"]) == ["cell0", "cell1"]
     assert table["description"].iloc[1] == "cell type 1"
     model = load.load_model((folder / "params.json", folder / "model.h5"))
     report = accuracy.assess(model, folder / "data")
@@ -57,18 +61,24 @@ def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_and_all(written
         ("truth_", report.truth),
     ):
         for name in ("pearsonr", "r2", "mse"):
-            assert list(table[prefix + name]) == pytest.approx(scores.table()[name], abs=1e-4)
-    assert list(table["spearmanr"]) == pytest.approx(report.model.table()["spearmanr"], abs=1e-4)
-    assert list(table["ceiling_pearsonr"]) == pytest.approx([0.9, 0.8, 0.85])
+            expected = scores.table()[name][:2]
+            assert list(table[prefix + name]) == pytest.approx(expected, abs=1e-4)
+    spearman = report.model.table()["spearmanr"][:2]
+    assert list(table["spearmanr"]) == pytest.approx(spearman, abs=1e-4)
+    assert list(table["ceiling_pearsonr"]) == pytest.approx([0.9, 0.8])
 
 
-def test_metrics_json_says_the_same_and_more(written):
+def test_metrics_json_says_the_same_and_more(written, folder):
     table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
     metrics = files.read_json(written / "metrics.json")
     pearson = metrics["model"]["pearsonr"]
-    assert pearson["targets"]["cell1"] == pytest.approx(table["pearsonr"]["1"], abs=1e-5)
-    assert pearson["pooled"] == pytest.approx(table["pearsonr"]["all"], abs=1e-5)
-    assert pearson["mean"] == pytest.approx(table["pearsonr"][["0", "1"]].mean(), abs=1e-5)
+    assert pearson["targets"]["cell1"] == pytest.approx(table["pearsonr"][1], abs=1e-5)
+    model = load.load_model((folder / "params.json", folder / "model.h5"))
+    pooled = accuracy.assess(model, folder / "data").model.table()
+    for name in ("pearsonr", "spearmanr", "r2", "mse"):
+        assert metrics["model"][name]["pooled"] == pytest.approx(pooled[name][-1], abs=1e-5)
+        assert metrics["model"][name]["mean"] == pytest.approx(table[name].mean(), abs=1e-4)
+    assert metrics["ceiling_mean"] == {"target_truth_pearson": pytest.approx(0.85)}
     assert metrics["windows"] == len(metrics["pearsonr_by_window"]) == 7
     assert metrics["ceiling"]["target_truth_pearson"] == {"cell0": 0.9, "cell1": 0.8}
     assert set(metrics["pearsonr_by_distance"]) == set(metrics["truth_pearsonr_by_distance"])
@@ -88,10 +98,97 @@ def test_a_table_chooses_and_names_targets(folder, tmp_path, capsys):
     options = ("-t", str(tmp_path / "chosen.txt"), "--no-rank", "--maps", "0", "--split", "valid")
     assert command(folder, tmp_path / "out", *options) == 0
     table = pd.read_csv(tmp_path / "out" / "acc.txt", sep="\t", index_col="index")
-    assert list(table["identifier"]) == ["mine", "all"]
+    assert list(table["identifier"]) == ["mine"]
     assert "spearmanr" not in table
     assert "truth_pearsonr" not in table
     assert "6 windows" in capsys.readouterr().out
+
+
+def saved(out):
+    """What `preds.h5` and `targets.h5` hold."""
+    found = []
+    for name in ("preds", "targets"):
+        with h5py.File(out / f"{name}.h5") as file:
+            assert list(file) == [name]
+            found.append(file[name][:])
+    return found
+
+
+def test_save_writes_basenjis_arrays(folder, tmp_path):
+    quick = ("--no-rank", "--maps", "0", "--save")
+    assert command(folder, tmp_path / "out", *quick, "--rc", "--shifts", "-1,0,1") == 0
+    predictions, targets = saved(tmp_path / "out")
+    assert predictions.shape == targets.shape == (7, tiny.PIXELS, 2)
+    assert predictions.dtype == targets.dtype == np.float16
+    model = load.load_model((folder / "params.json", folder / "model.h5"))
+    (batch,) = dataset.open_split(folder / "data", "test", batch_size=7)
+    expected = predict.predict(model, batch["sequence"].numpy(), rc=True, shifts=(-1, 0, 1))
+    np.testing.assert_allclose(predictions, expected, rtol=2e-3, atol=1e-3)
+    # as the records hold them, in pixels that were not measured too
+    records = [record.target for record in tiny.records(7, seed=2)]
+    np.testing.assert_array_equal(targets, np.stack(records))
+
+
+def test_step_and_a_table_thin_what_is_saved(folder, tmp_path):
+    quick = ("--no-rank", "--maps", "0", "--save")
+    assert command(folder, tmp_path / "all", *quick) == 0
+    (tmp_path / "chosen.txt").write_text("\tidentifier\n1\tmine\n", encoding="utf-8")
+    few = ("--step", "4", "-t", str(tmp_path / "chosen.txt"))
+    assert command(folder, tmp_path / "few", *quick, *few) == 0
+    for whole, part in zip(saved(tmp_path / "all"), saved(tmp_path / "few"), strict=True):
+        np.testing.assert_array_equal(part, whole[:, ::4, 1:])
+
+
+def test_a_pattern_tests_the_files_that_it_matches(folder, tmp_path):
+    quick = ("--no-rank", "--maps", "0", "--save")
+    assert command(folder, tmp_path / "all", *quick) == 0
+    assert command(folder, tmp_path / "whole", *quick, "--tfr", "test-*.tfr") == 0
+    assert command(folder, tmp_path / "last", *quick, "--tfr", "test-1.tfr") == 0
+    preds, targets = saved(tmp_path / "all")
+    np.testing.assert_array_equal(saved(tmp_path / "whole")[0], preds)
+    np.testing.assert_array_equal(saved(tmp_path / "last")[0], preds[6:])
+    np.testing.assert_array_equal(saved(tmp_path / "last")[1], targets[6:])
+    assert files.read_json(tmp_path / "last" / "metrics.json")["windows"] == 1
+
+
+def test_folds_that_a_pattern_takes_are_not_the_baseline(tmp_path):
+    data = tiny.write_data(tmp_path / "data")
+    as_folds(data)
+    assert baseline.training_splits(data, "fold[12]-*.tfr") == ("fold0",)
+    assert dataset.open_split(data, "fold[12]-*.tfr", batch_size=1).records == 13
+    assert dataset.open_split(data, "fold[12]-1.tfr", batch_size=1).records == 1
+
+
+def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatch, capsys):
+    drawn = []
+    monkeypatch.setattr(
+        "akita_bayes.plots.accuracy.scatter",
+        lambda pixels, names, r, **_: drawn.append(list(names)) or matplotlib.figure.Figure(),
+    )
+    quick = ("--no-rank", "--maps", "0")
+    assert command(folder, tmp_path / "one", *quick, "--ai", "1") == 0
+    assert command(folder, tmp_path / "two", *quick, "--ai", "1,0") == 0
+    assert drawn == [["cell1"], ["cell1", "cell0"]]
+    assert command(folder, tmp_path / "bad", *quick, "--ai", "2") == 2
+    assert "--ai: 2 is not the number of a target; expected some of 0, 1." in (
+        capsys.readouterr().err
+    )
+
+
+def test_every_map_has_its_windows_coordinates_and_target(folder, tmp_path, monkeypatch):
+    drawn = []
+    compare = maps.compare
+    monkeypatch.setattr(maps, "compare", lambda rows: drawn.append(compare(rows)) or drawn[-1])
+    assert command(folder, tmp_path / "out", "--no-rank", "--maps", "3") == 0
+    panels = [axes for axes in drawn[0].axes if axes.images]
+    assert len(panels) == 3 * 2 * 3  # windows, targets, and measured, predicted, truth
+    for number, axes in enumerate(panels):
+        window, target = (0, 3, 6)[number // 6], number // 3 % 2
+        start = window * tiny.SEQ_LENGTH + tiny.CROP * tiny.POOL
+        assert axes.get_xlim() == (start, start + tiny.BINS * tiny.POOL)
+        assert axes.get_xlabel() == "chr1"
+        assert axes.get_ylabel() == ("" if number % 3 else f"cell{target}")
+    assert drawn[0].axes[-1].get_ylabel() == "ln(observed / expected)"
 
 
 def as_folds(data):
@@ -141,6 +238,9 @@ def test_results_do_not_go_into_the_data(folder, capsys):
         (("--head", "mouse"), 'no head "mouse"'),
         (("--draws", "4", "--rc"), "draws are of the window as it is"),
         (("-t", "params.json"), "no column"),
+        (("--tfr", "vallid-*"), "no record file vallid-*; there are"),
+        (("--tfr", "valid-*", "--split", "valid"), "--tfr and --split both say which records"),
+        (("--step", "2"), "--step thins the positions that --save writes; give --save too"),
         (("--shifts", "0,256"), "a shift of 256 leaves nothing of a window of 256 bases"),
         (("--maps", "-1"), "'-1' is not a whole number of at least 0"),
     ],

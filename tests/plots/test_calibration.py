@@ -72,7 +72,7 @@ def test_maps_have_bins_and_units():
     target, mean = generator.normal(size=(2, PIXELS))
     figure = calibration.sd_beside_error(target, mean, np.ones(PIXELS), diagonal_offset=OFFSET)
     assert figure.axes[0].images[0].get_extent() == [0, BINS, BINS, 0]
-    assert [axes.get_ylabel() for axes in figure.axes[4:]] == ["ln observed / expected"] * 4
+    assert [axes.get_ylabel() for axes in figure.axes[4:]] == ["ln(observed / expected)"] * 4
 
 
 def test_draws_that_agree_are_a_line_at_the_mean():

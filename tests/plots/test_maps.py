@@ -70,7 +70,7 @@ def test_sites_point_the_way_they_face(matrix):
     figure = maps.compare([maps.Row("row", REGION, {"one": matrix}, marks)], limit=1.0)
     drawn = {
         float(offset[0]): (collection.get_facecolor()[0], collection.get_paths()[0])
-        for collection in figure.axes[1].collections
+        for collection in figure.axes[0].child_axes[0].collections
         for offset in collection.get_offsets()
     }
     assert set(drawn) == {11_000.0, 16_000.0}
@@ -91,8 +91,46 @@ def test_the_scale_fits_the_maps_and_zero_is_its_middle(matrix):
     assert maps.symmetric_limit([np.full((3, 3), np.nan)]) == 1.0
 
 
-@pytest.mark.parametrize(("end", "expected"), [(18_000, "kb"), (6_010_000, "Mb")])
-def test_axes_read_in_kilobases_or_megabases(matrix, end, expected):
+def test_each_map_has_the_coordinates_of_its_own_window(matrix):
+    windows = [
+        Region("chr1", 10_000, 18_000),
+        Region("chr12", 101_000_000, 101_008_000),
+        Region("chrX", 5_000_000, 9_000_000),
+        Region("chrY", 224, 416),
+    ]
+    rows = [maps.Row(f"cell{n}", w, {"a": matrix, "b": -matrix}) for n, w in enumerate(windows)]
+    figure = maps.compare(rows)
+    _pixels(figure)
+    panels = [axes for axes in figure.axes if axes.images]
+    assert len(panels) == 8
+    ticks = []
+    for number, axes in enumerate(panels):
+        window = windows[number // 2]
+        assert axes.get_xlim() == (window.start, window.end)
+        assert axes.get_ylim() == (window.end, window.start)
+        assert axes.get_xlabel() == window.chrom
+        assert axes.get_ylabel() == ("" if number % 2 else f"cell{number // 2}")
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        inside = [
+            text
+            for text, place in zip(labels, axes.get_xticks(), strict=True)
+            if window.start <= place <= window.end
+        ]
+        for text, place in zip(labels, axes.get_xticks(), strict=True):
+            number_, unit = text.split()
+            scale = {"bp": 1, "kb": 1e3, "Mb": 1e6}[unit]
+            assert float(number_.replace(",", "")) * scale == pytest.approx(place)
+        assert len(inside) >= 2
+        assert all(label.get_visible() for label in axes.get_xticklabels())
+        assert axes.xaxis.get_visible()
+        ticks.append(tuple(inside))
+    assert ticks[::2] == ticks[1::2]
+    assert len(set(ticks)) == 4
+    assert figure.axes[-1].get_ylabel() == "ln(observed / expected)"
+
+
+@pytest.mark.parametrize(("end", "expected"), [(11_500, "bp"), (18_000, "kb"), (6_010_000, "Mb")])
+def test_axes_read_in_bases_kilobases_or_megabases(matrix, end, expected):
     figure = maps.compare([maps.Row("row", Region("chr1", 10_000, end), {"one": matrix})], limit=1)
     _pixels(figure)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]

@@ -91,6 +91,8 @@ def test_the_run_directory_is_complete(learned):
     assert origin["seed"] == 3
     assert origin["versions"]["keras"] == keras.__version__
     assert len(origin["data"][0]["sha256"]) == 64
+    assert origin["data"][0]["head"] == "hic"
+    assert origin["data"][0]["targets"] == [["cell0", "cell type 0"], ["cell1", "cell type 1"]]
     assert "CPU:0" in origin["device"]
     assert list((run.out_dir / "tensorboard" / "valid").iterdir())
 
