@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test lint type pytest clean
+.PHONY: install demo test lint type pytest rounding clean
 
 install: $(STAMP)
 
@@ -29,6 +29,12 @@ type: $(STAMP)
 
 pytest: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --durations 15
+
+# Numbers that depend on rounding, with oneDNN on and off and with 1 and 2 threads.
+rounding: $(STAMP)
+	for onednn in 0 1; do for threads in 1 2; do \
+	TF_ENABLE_ONEDNN_OPTS=$$onednn TF_NUM_INTRAOP_THREADS=$$threads $(BIN)/python -m pytest \
+	tests/parity tests/training tests/models tests/layers tests/variants || exit 1; done; done
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info

@@ -1,16 +1,21 @@
 """The one source of metadata. `pyproject.toml` holds tool settings only."""
 
+import re
 from pathlib import Path
 
 import setuptools
 
-COMMANDS = sorted(path.stem for path in Path(__file__).parent.glob("bin/*.py"))
+ROOT = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (ROOT / "akita_bayes" / "__init__.py").read_text("utf-8"), re.M
+)[1]
+COMMANDS = sorted(path.stem for path in ROOT.glob("bin/*.py"))
 
 setuptools.setup(
     name="akita_bayes",
-    version="0.1.0",
+    version=VERSION,
     description="Predict how DNA folds and regulates, and how sure the prediction is.",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",

@@ -7,7 +7,7 @@ The public names below are resolved on first use (PEP 562), so that `import akit
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     "load_spec": "akita_bayes.models.zoo",

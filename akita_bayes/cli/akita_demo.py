@@ -304,7 +304,8 @@ def _show(
         ("prediction against the noise-free truth", truth),
         ("prediction against the measured maps", report.model.table()["pearsonr"][-1]),
         ("  at best, since the measurement is noisy", ceiling[_BEST]),
-        ("one replicate against the other", ceiling[_REPLICATE]),
+        ("one replicate against the other, each with half of the reads", ceiling[_REPLICATE]),
+        ("  the same at the depth of the measured maps", _both_together(ceiling[_REPLICATE])),
         ("distance alone against the measured maps", report.baseline.table()["pearsonr"][-1]),
     ):
         good.add_row(what, f"{r:.3f}")
@@ -314,6 +315,14 @@ def _show(
     console.stdout.print(made)
     console.stdout.print(good)
     console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
+
+
+def _both_together(r: float) -> float:
+    """Returns the correlation of two measurements, each twice as deep as those of correlation r.
+
+    The formula of Spearman and Brown.
+    """
+    return 2 * r / (1 + r)
 
 
 def _mean(ceiling: Mapping[str, Sequence[float]] | None, key: str) -> float:
