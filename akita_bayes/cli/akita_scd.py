@@ -32,9 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rc --shifts 1,0,-1 --stats SCD,SSD,INS8",
     )
     model_options.add(parser, "params", "model")
-    parser.add_argument(
-        "variants", type=console.existing_file, help="VCF, plain or compressed, or BCF"
-    )
+    parser.add_argument("variants", type=console.existing_file, help="VCF or BCF")
     model_options.add(parser, "--fasta")
     parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
     model_options.add(
