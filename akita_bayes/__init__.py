@@ -20,7 +20,7 @@ _PUBLIC = {
     "sample_posterior": "akita_bayes.models.posterior",
     "fit": "akita_bayes.training.fit",
     "score_variants": "akita_bayes.variants.engine",
-    "saturation": "akita_bayes.variants.saturation",
+    "saturation": "akita_bayes.variants.saturation.region_scan",
 }
 _MODULES = ("data", "dna", "errors", "evaluate", "regions", "regulation", "simulate", "triangle")
 

@@ -216,7 +216,7 @@ def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:
 
 def _strangeness(model: Any, data: Path) -> dict[str, float | None]:
     """Mean epistemic sd on strange sequences, relative to that on the test windows themselves."""
-    from akita_bayes.data import dataset
+    from akita_bayes.data.records import dataset
     from akita_bayes.models import posterior
 
     split = dataset.open_split(data, "test", batch_size=16)

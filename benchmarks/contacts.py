@@ -23,7 +23,8 @@ import cooler
 import numpy as np
 
 from akita_bayes import files, regions
-from akita_bayes.data import blocks, contacts, recipe, targets, windows
+from akita_bayes.data.contacts import counts_to_targets, reference_target
+from akita_bayes.data.preparation import targets, training_windows, window_blocks
 from benchmarks import environment
 
 CLIP = 2.0
@@ -43,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     clr = cooler.Cooler(options.cooler)
     width = int(clr.binsize)
-    transform = contacts.Transform(
+    transform = counts_to_targets.Transform(
         options.bins * width, width, options.bins // 16 * width, as_obsexp=True
     )
-    sources = blocks.Sources(
+    sources = window_blocks.Sources(
         tuple((name, int(size)) for name, size in clr.chromsizes.items()),
         (targets.TargetFile("benchmark", str(Path(options.cooler).resolve()), CLIP, "", ""),),
         transform,
@@ -68,41 +69,44 @@ def main(argv: Sequence[str] | None = None) -> None:
     files.write_json(options.result, result)
 
 
-def _windows(sources: blocks.Sources, stride: int) -> list[windows.Window]:
+def _windows(sources: window_blocks.Sources, stride: int) -> list[training_windows.Window]:
     length = sources.transform.seq_length
     return [
-        windows.Window(regions.Region(chrom, start, start + length), "train")
+        training_windows.Window(regions.Region(chrom, start, start + length), "train")
         for chrom, size in sources.sizes
         for start in range(0, size - length + 1, stride)
     ]
 
 
 def _rate(
-    clr: cooler.Cooler, found: list[windows.Window], sources: blocks.Sources, repeats: int
+    clr: cooler.Cooler,
+    found: list[training_windows.Window],
+    sources: window_blocks.Sources,
+    repeats: int,
 ) -> dict[str, Any]:
     """Windows per CPU second of both, on the same windows, in turns."""
-    grouped = blocks.group(found, sources.transform, 1)
+    grouped = window_blocks.group(found, sources.transform, 1)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{index}.h5" for index in range(len(grouped))]
 
         def pipeline() -> None:
             for block, path in zip(grouped, paths, strict=True):
-                blocks.compute(block, sources, path)
+                window_blocks.compute(block, sources, path)
 
         def step_by_step() -> None:
             twins.clear()
             for window in found:
-                target = recipe.target(clr, window.region, sources.transform, clip=CLIP)
+                target = reference_target.target(clr, window.region, sources.transform, clip=CLIP)
                 twins[window] = target.values
 
-        twins: dict[windows.Window, np.ndarray] = {}
+        twins: dict[training_windows.Window, np.ndarray] = {}
         pipeline()
         step_by_step()
         worst, usable = 0.0, 0
         for block, path in zip(grouped, paths, strict=True):
-            lost = {entry.window for entry in blocks.dropped(block, path)}
+            lost = {entry.window for entry in window_blocks.dropped(block, path)}
             for window in set(block.windows) - lost:
-                values, _ = blocks.row(block, path, window)
+                values, _ = window_blocks.row(block, path, window)
                 difference = np.abs(values[:, 0].astype(np.float64) - twins[window])
                 worst = max(worst, float(difference.max()))
                 usable += 1
@@ -134,14 +138,14 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 
 
 def _scaling(
-    found: list[windows.Window], sources: blocks.Sources, seconds: float
+    found: list[training_windows.Window], sources: window_blocks.Sources, seconds: float
 ) -> list[dict[str, Any]]:
     """Windows per elapsed second with 1, 2, ... all cores, workers warm.
 
     Windows per core and second of CPU time tell what the workers cost each other where other work
     takes the cores away.
     """
-    grouped = blocks.group(found, sources.transform, 1)
+    grouped = window_blocks.group(found, sources.transform, 1)
     cores = multiprocessing.cpu_count()
     counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
     measured = []
@@ -168,7 +172,7 @@ def _scaling(
 
 
 def _work(
-    grouped: list[blocks.Block], sources: blocks.Sources, seconds: float, seed: int
+    grouped: list[window_blocks.Block], sources: window_blocks.Sources, seconds: float, seed: int
 ) -> tuple[int, float]:
     """Computes random blocks for a while; returns the number of windows and CPU seconds."""
     random = np.random.default_rng(seed)
@@ -178,7 +182,7 @@ def _work(
     with tempfile.TemporaryDirectory() as folder:
         while done == 0 or time.perf_counter() < end:
             block = grouped[random.integers(len(grouped))]
-            done += blocks.compute(block, sources, Path(folder) / "block.h5")
+            done += window_blocks.compute(block, sources, Path(folder) / "block.h5")
     return done, time.process_time() - cpu
 
 

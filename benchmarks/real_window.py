@@ -85,7 +85,7 @@ def round_trip(spec: Any, fasta: str, target: str, folder: Path) -> tuple[dict[s
     import pysam
 
     from akita_bayes import dna, regions
-    from akita_bayes.data import dataset, statistics, tfrecord
+    from akita_bayes.data.records import dataset, statistics, tfrecord
 
     with pysam.FastxFile(fasta) as file:
         letters = (next(iter(file)).sequence or "").upper()

@@ -110,10 +110,10 @@ def _fit(
 
 def posterior_of_odds(spec: Path, data: Path, *, keep: Path | None = None) -> dict[str, Any]:
     """The posterior of a mechanism whose bins are declared to see the odds, without bootstrap."""
-    from akita_bayes import states
-    from akita_bayes.regulation import smooth
+    from akita_bayes.mechanisms import mechanism_spec
+    from akita_bayes.regulation.model import smooth_bins
 
-    seen = smooth.curves(states.load(spec))["odds"]
+    seen = smooth_bins.curves(mechanism_spec.load(spec))["odds"]
     with tempfile.TemporaryDirectory() as folder:
         declared = Path(folder) / spec.name
         declared.write_text(seen.model_dump_json(), encoding="utf-8")
@@ -188,18 +188,17 @@ def coverage(spec: dict[str, Any], experiments: int = 40) -> dict[str, Any]:
 
 def _experiment(spec: dict[str, Any], seed: int) -> dict[str, float]:
     """Shares of the energies of one simulated experiment that intervals hold, by method."""
-    from akita_bayes import states
-    from akita_bayes.regulation import design, posterior_run, reported
-    from akita_bayes.simulate import mpra
+    from akita_bayes.mechanisms import mechanism_spec
+    from akita_bayes.regulation.assay import simulated_assay
+    from akita_bayes.regulation.compare import experiment_design
+    from akita_bayes.regulation.posterior import physical_units, sampling
 
-    mechanism = states.parse(spec)
-    made = mpra.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
-    simulated = mpra.simulate(mechanism, made, seed=seed)
-    found = posterior_run.sample_posterior(
-        mechanism, simulated.table, starts=3, replicates=0, seed=seed
-    )
-    theta = design.true_theta(found.fit.parameters, simulated.truth, found.fit.theta)
-    truth = reported.physical(found.fit.parameters, theta[None])
+    mechanism = mechanism_spec.parse(spec)
+    made = simulated_assay.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
+    simulated = simulated_assay.simulate(mechanism, made, seed=seed)
+    found = sampling.sample_posterior(mechanism, simulated.table, starts=3, replicates=0, seed=seed)
+    theta = experiment_design.true_theta(found.fit.parameters, simulated.truth, found.fit.theta)
+    truth = physical_units.physical(found.fit.parameters, theta[None])
     held = {}
     for method in ("NUTS", "Laplace"):
         table = found.tables[method]
@@ -220,8 +219,8 @@ def trees() -> dict[str, Any]:
 def _trees(species: int) -> dict[str, Any]:
     import tensorflow as tf
 
-    from akita_bayes import trees as diagrams
-    from akita_bayes.layers import kinetic
+    from akita_bayes.mechanisms import trees as diagrams
+    from akita_bayes.regulation.layers import kinetic
 
     edges = [(i, j) for i in range(species) for j in range(species) if i != j]
     log_rates = np.random.default_rng(species).normal(0, 2, (4096, len(edges)))

@@ -119,13 +119,14 @@ def peak_memory_gb() -> float:
 
 def stepping(model: Any, spec: Any) -> Any:
     """The training step of a model on the first device."""
-    from akita_bayes.training import clipping, optimizers, recipe, step, strategy
+    from akita_bayes.training import loop_settings, step, strategy
+    from akita_bayes.training.updates import clipping, optimizers
 
     optimizer = optimizers.from_spec(spec.train)
     optimizer.build(model.trainable_variables)
     return step.Step(
         model,
-        recipe.objective(spec.train, model, RECORDS),
+        loop_settings.objective(spec.train, model, RECORDS),
         optimizer,
         clipping.from_spec(spec.train),
         strategy.choose(),
@@ -146,7 +147,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 def _reader(spec: Any, repeats: int) -> dict[str, Any]:
     """Records per second of a shuffled epoch of full-size records, written here."""
     from akita_bayes import regions
-    from akita_bayes.data import dataset, statistics, tfrecord
+    from akita_bayes.data.records import dataset, statistics, tfrecord
 
     place, random = spec.geometry(spec.head_names[0]), np.random.default_rng(0)
     shape = (place.target_length, place.units)

@@ -83,13 +83,14 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
 def _measure(
     model: Any, genome: Any, rows: list[Any], start: int | None, settings: argparse.Namespace
 ) -> dict[str, Any]:
-    from akita_bayes.variants import engine, strips
+    from akita_bayes.models.incremental import head_rectangles
+    from akita_bayes.variants import engine
     from akita_bayes.variants import options as scoring
 
     options = scoring.Options(scores=("SCD",), start=start)
     scorer = engine.Engine(model, genome, options)
     some = rows[: settings.plain]
-    for _ in range(strips.PATIENCE + 1):  # compiles: the last time the graph of an edit
+    for _ in range(head_rectangles.PATIENCE + 1):  # compiles: the last time the graph of an edit
         scorer.score(rows[:1])
     _plain(model, genome, scorer, some[:1])
     mine, plain = [], []
@@ -135,11 +136,11 @@ def _predicted(model: Any, genome: Any, scorer: Any, row: Any) -> list[np.ndarra
     """REF and ALT map of a variant, encoded and predicted one after the other. [P, T] each."""
     from akita_bayes import dna
     from akita_bayes.models import predict
-    from akita_bayes.variants import alleles
+    from akita_bayes.variants.alleles import derivative
 
     pair = scorer.pair(row)
     letters = (
-        alleles.letters(window.segments, genome.padded)
+        derivative.letters(window.segments, genome.padded)
         for window in (pair.reference[0], pair.alternative[0])
     )
     return [predict.predict(model, dna.to_one_hot(each)[None])[0] for each in letters]
@@ -148,7 +149,7 @@ def _predicted(model: Any, genome: Any, scorer: Any, row: Any) -> list[np.ndarra
 def _plain(model: Any, genome: Any, scorer: Any, rows: list[Any]) -> np.ndarray:
     """The plain loop. [rows, T]."""
     from akita_bayes import triangle
-    from akita_bayes.variants import pixels
+    from akita_bayes.variants.scores import pixels
 
     offset, scores = scorer.geometry.diagonal_offset, []
     for row in rows:
@@ -188,7 +189,7 @@ def _snv(letters: str, place: int) -> Any:
 
 
 def _changes(letters: str, place: int) -> list[Any]:
-    from akita_bayes.variants import records
+    from akita_bayes.variants.alleles import records
 
     base = letters[place]
     return [

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
     import akita_bayes as ab
-    from akita_bayes.variants import conformal
+    from akita_bayes.variants.scores import conformal
     from benchmarks import environment, run
 
     runs = [str(run) for run in options.runs]
@@ -81,13 +81,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> list[Compared]:
     """Draws variants on the split's chromosomes, predicts and simulates them."""
     from akita_bayes.data.genome import Genome
-    from akita_bayes.simulate import parameters
-    from akita_bayes.variants import engine, known
+    from akita_bayes.simulate import design_json
+    from akita_bayes.variants import engine, known_effects
     from akita_bayes.variants import options as settings
 
-    design = parameters.read(data)
+    design = design_json.read(data)
     with Genome(data / "genome.fa") as genome:
-        kinds, rows = known.draw(genome, design, split, count=count)
+        kinds, rows = known_effects.draw(genome, design, split, count=count)
         scorer = engine.Engine(model, genome, settings.Options(draws=draws))
         fitted = model.recalibrations.get(model.spec.head_names[0])
         factors = (
@@ -103,13 +103,13 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
 def _compare(
     scorer: Any, genome: Any, design: Any, factors: NDArray | None, kind: str, row: Any
 ) -> Compared:
-    from akita_bayes.variants import known
+    from akita_bayes.variants import known_effects
 
     changes = []
     for made, ref, alt in scorer.maps(row):
         aligned = made
         changes.append((alt - ref)[made.mask])
-    ref, alt = known.simulated(scorer.pair(row), aligned, genome, design)
+    ref, alt = known_effects.simulated(scorer.pair(row), aligned, genome, design)
     truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
     recalibrated = None
     if factors is not None:

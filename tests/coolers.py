@@ -6,12 +6,15 @@ import cooler
 import numpy as np
 import pandas as pd
 
-from akita_bayes.data import contacts, coolers, directory, genome, statistics, tfrecord, windows
+from akita_bayes.data import genome
+from akita_bayes.data.contacts import coolers, counts_to_targets
+from akita_bayes.data.preparation import data_directory, training_windows
+from akita_bayes.data.records import statistics, tfrecord
 
 BIN = 200
 SIZES = {"chr1": 40_000, "chr2": 24_000, "chr3": 2_000}
-TRANSFORM = contacts.Transform(3200, BIN, 400, as_obsexp=True)
-LAYOUT = windows.Layout(
+TRANSFORM = counts_to_targets.Transform(3200, BIN, 400, as_obsexp=True)
+LAYOUT = training_windows.Layout(
     seq_length=3200, snap=BIN, stride_train=0.25, stride_test=0.5, valid=0.2, test=0.2
 )
 CLI = ["-l", "3200", "-c", "400", "--as_obsexp", "--clip", "2"]
@@ -90,7 +93,7 @@ def world(folder: Path) -> Path:
 
 def make(folder, name="out", **options):
     """Makes a data directory of a world; returns its summary."""
-    return directory.make(
+    return data_directory.make(
         folder / "genome.fa",
         folder / "targets.txt",
         folder / name,

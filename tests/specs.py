@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Literal, NamedTuple
 
-from akita_bayes import spec
+from akita_bayes.specs import spec
 
 
 class Word(NamedTuple):

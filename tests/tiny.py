@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from akita_bayes import dna, regions, triangle
-from akita_bayes.data import statistics, tfrecord
+from akita_bayes.data.records import statistics, tfrecord
 
 SEQ_LENGTH, POOL, CROP, OFFSET, TARGETS = 256, 16, 2, 2, 2
 BINS = SEQ_LENGTH // POOL - 2 * CROP

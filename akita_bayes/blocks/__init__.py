@@ -1,14 +1,23 @@
 """The words of a spec: functions from tensor to tensor."""
 
 from akita_bayes.blocks import (
-    attention,
+    bayesian,
     conv,
     dense,
     keras_layers,
-    latent,
     nac,
-    pairwise,
     registry,
+    transformers,
+    two_dimensional,
 )
 
-__all__ = ["attention", "conv", "dense", "keras_layers", "latent", "nac", "pairwise", "registry"]
+__all__ = [
+    "bayesian",
+    "conv",
+    "dense",
+    "keras_layers",
+    "nac",
+    "registry",
+    "transformers",
+    "two_dimensional",
+]

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from akita_bayes.blocks import latent, parts, registry
+from akita_bayes.blocks import bayesian, parts, registry
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import gating
 
@@ -46,7 +46,7 @@ def final(
     x = parts.flatten(x) if flatten else x
     if not variational:
         return dense(x, **keywords)
-    return latent.dense_variational(
+    return bayesian.dense_variational(
         x,
         units=keywords["units"],
         activation=keywords.get("activation", "linear"),

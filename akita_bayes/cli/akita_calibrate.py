@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from akita_bayes.evaluate import calibrate
-    from akita_bayes.variants import conformal
+    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.scores import conformal
 
 _SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spearman", "ause")
 
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return console.run(lambda: _variants(options), out=options.out_dir)
 
     def command() -> None:
-        from akita_bayes.data import dataset, targets
+        from akita_bayes.data.preparation import targets
+        from akita_bayes.data.records import dataset
         from akita_bayes.evaluate import calibrate
         from akita_bayes.models import load, recalibration
 
@@ -118,8 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _variants(options: argparse.Namespace) -> None:
     """Fits intervals for variant scores, tests them and writes both."""
     from akita_bayes.models import load
-    from akita_bayes.simulate import parameters
-    from akita_bayes.variants import known
+    from akita_bayes.simulate import design_json
+    from akita_bayes.variants import known_effects
 
     runs = [options.run, *options.ensemble]
     _check(runs)
@@ -129,11 +131,11 @@ def _variants(options: argparse.Namespace) -> None:
         )
     model = load.load_model(runs if options.ensemble else options.run)
     settings = model_options.scoring(options)
-    design = parameters.read(options.data_dir)
+    design = design_json.read(options.data_dir)
 
-    def compare(split: str) -> "known.Known":
+    def compare(split: str) -> "known_effects.Known":
         with console.progress(f"Scoring and simulating {split}") as advance:
-            return known.compare(
+            return known_effects.compare(
                 model,
                 options.data_dir,
                 split,
@@ -145,11 +147,11 @@ def _variants(options: argparse.Namespace) -> None:
             )
 
     fitted, tested = compare(options.fit_split), compare(options.split)
-    widenings = known.fit(fitted, level=options.level)
+    widenings = known_effects.fit(fitted, level=options.level)
     several = len(model.spec.head_names) > 1
     out = Path(options.out_dir or _place(runs, options.head if several else None))
     write_variants(widenings, out)
-    rows = known.table(tested, design.cell_types, widenings)
+    rows = known_effects.table(tested, design.cell_types, widenings)
     with files.atomic(out / "variant_intervals.tsv") as temporary:
         rows.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     _show_variants(rows, options, out)
@@ -157,7 +159,7 @@ def _variants(options: argparse.Namespace) -> None:
 
 def write_variants(widenings: "Mapping[str, conformal.Widening]", out: Path) -> Path:
     """Writes intervals for variant scores into a directory; returns the file."""
-    from akita_bayes.variants import conformal
+    from akita_bayes.variants.scores import conformal
 
     path = out / "variant_intervals.json"
     conformal.save(path, widenings)
@@ -167,11 +169,11 @@ def write_variants(widenings: "Mapping[str, conformal.Widening]", out: Path) -> 
 def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, out: Path) -> None:
     import rich.table
 
-    from akita_bayes.variants import known
+    from akita_bayes.variants import known_effects
 
     title = f"Share of true scores inside their {100 * options.level:g} % interval"
     table = rich.table.Table("kind", "variants", *options.scores, title=title)
-    shares = {name: known.coverage(group) for name, group in rows.groupby("name")}
+    shares = {name: known_effects.coverage(group) for name, group in rows.groupby("name")}
     counts = rows.drop_duplicates(["id", "kind"])["kind"].value_counts()
     for kind in shares[options.scores[0].upper()].index:
         count = counts.sum() if kind == "all" else counts[kind]
@@ -205,7 +207,7 @@ def _place(runs: Sequence[str], head: str | None) -> Path:
 
 def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
     """Writes the numbers and figures of a report into a directory."""
-    from akita_bayes.plots import calibration as plots
+    from akita_bayes.plots import calibration_plots as plots
 
     files.write_json(
         out / "calibration.json", {"before": report.before, "after": report.after, "targets": names}

@@ -13,7 +13,8 @@ from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console
 
 if TYPE_CHECKING:
-    from akita_bayes.data import account, contacts, windows
+    from akita_bayes.data.contacts import counts_to_targets
+    from akita_bayes.data.preparation import account, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
 PRESETS: dict[str, dict[str, Any]] = {
@@ -203,15 +204,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    from akita_bayes.data import contacts, coolers, directory, genome, targets, windows
+    from akita_bayes.data import genome
+    from akita_bayes.data.contacts import coolers, counts_to_targets
+    from akita_bayes.data.preparation import data_directory, targets, training_windows
 
     with genome.Genome(arguments.fasta) as opened:
         sizes = opened.sizes
     rows = targets.read(arguments.targets, clip=arguments.clip)
     width = arguments.pool_width or coolers.bin_width(rows[0].uri)
-    taken = windows.read_windows(arguments.windows, sizes) if arguments.windows else None
+    taken = training_windows.read_windows(arguments.windows, sizes) if arguments.windows else None
     length = arguments.seq_length or (taken[0].region.width if taken else 131072)
-    transform = contacts.Transform(
+    transform = counts_to_targets.Transform(
         seq_length=length,
         pool_width=width,
         crop=arguments.crop,
@@ -228,10 +231,10 @@ def _make(arguments: argparse.Namespace) -> None:
         return
     unmappable = []
     if arguments.umap is not None:
-        unmappable.append(directory.Unmappable(arguments.umap, arguments.umap_t))
+        unmappable.append(data_directory.Unmappable(arguments.umap, arguments.umap_t))
     if arguments.umap_midpoints is not None:
-        unmappable.append(directory.Unmappable(arguments.umap_midpoints, midpoints=True))
-    summary = directory.make(
+        unmappable.append(data_directory.Unmappable(arguments.umap_midpoints, midpoints=True))
+    summary = data_directory.make(
         arguments.fasta,
         arguments.targets,
         arguments.out,
@@ -253,15 +256,16 @@ def _make(arguments: argparse.Namespace) -> None:
 
 
 def _layout(
-    arguments: argparse.Namespace, transform: "contacts.Transform", sizes: dict[str, int]
-) -> "windows.Layout":
-    from akita_bayes.data import intervals, windows
+    arguments: argparse.Namespace, transform: "counts_to_targets.Transform", sizes: dict[str, int]
+) -> "training_windows.Layout":
+    from akita_bayes.data import interval_sets
+    from akita_bayes.data.preparation import training_windows
 
     gaps, limit = (
-        None if path is None else intervals.Intervals.read(path, sizes)
+        None if path is None else interval_sets.Intervals.read(path, sizes)
         for path in (arguments.gaps, arguments.limit)
     )
-    return windows.Layout(
+    return training_windows.Layout(
         seq_length=transform.seq_length,
         snap=arguments.snap or transform.pool_width,
         stride_train=arguments.stride_train,
@@ -270,7 +274,7 @@ def _layout(
         test=_share(arguments.test),
         folds=arguments.folds,
         largest_contig=arguments.largest_contig,
-        gaps=gaps or intervals.Intervals(),
+        gaps=gaps or interval_sets.Intervals(),
         limit=limit,
         sample=arguments.sample,
         seed=arguments.seed,
@@ -285,21 +289,23 @@ def _share(text: str) -> float | tuple[str, ...]:
 
 
 def _lay_only(
-    arguments: argparse.Namespace, layout: "windows.Layout | None", sizes: dict[str, int]
+    arguments: argparse.Namespace, layout: "training_windows.Layout | None", sizes: dict[str, int]
 ) -> None:
     from pathlib import Path
 
-    from akita_bayes.data import windows
+    from akita_bayes.data.preparation import training_windows
 
     if layout is None:
         raise errors.DataError("--split_test lays windows; it does not go with --windows.")
     out = Path(arguments.out)
     if out.exists() and any(out.iterdir()):
         raise errors.DataError(f"{out}: not empty; choose another directory.")
-    found = windows.contigs(sizes, layout)
-    members = [windows.Window(r, split) for split, own in found.items() for r in own.members()]
-    windows.write_bed(out / "contigs.bed", members)
-    windows.write_bed(out / "sequences.bed", windows.lay(found, layout))
+    found = training_windows.contigs(sizes, layout)
+    members = [
+        training_windows.Window(r, split) for split, own in found.items() for r in own.members()
+    ]
+    training_windows.write_bed(out / "contigs.bed", members)
+    training_windows.write_bed(out / "sequences.bed", training_windows.lay(found, layout))
 
 
 def _show(summary: "account.Summary") -> None:
@@ -317,14 +323,14 @@ def _show(summary: "account.Summary") -> None:
 
 
 def _plot(out: str, count: int, seed: int) -> None:
-    from akita_bayes.data import quality
-    from akita_bayes.plots import contacts
+    from akita_bayes.data.preparation import quality
+    from akita_bayes.plots import data_plots
 
-    contacts.figure(quality.examples(out, count, seed=seed), f"{out}/windows.png")
+    data_plots.figure(quality.examples(out, count, seed=seed), f"{out}/windows.png")
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from akita_bayes.data import check
+    from akita_bayes.data.preparation import check
 
     findings = check.check(
         arguments.check,

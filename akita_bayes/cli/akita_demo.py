@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from akita_bayes.evaluate import calibrate
     from akita_bayes.evaluate.accuracy import Example, Report
-    from akita_bayes.evaluate.recalibration import Prediction
-    from akita_bayes.plots.maps import Row
-    from akita_bayes.simulate.design import Design
+    from akita_bayes.evaluate.spread_factors import Prediction
+    from akita_bayes.plots.map_plots import Row
+    from akita_bayes.simulate.designs import Design
 
 PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
@@ -64,7 +64,8 @@ def _demo(options: argparse.Namespace) -> None:
     import numpy as np
 
     from akita_bayes.cli import akita_calibrate, akita_test, akita_train
-    from akita_bayes.data import dataset, targets
+    from akita_bayes.data.preparation import targets
+    from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy, calibrate
     from akita_bayes.models import export, load, predict, recalibration, zoo
     from akita_bayes.training import fit
@@ -124,11 +125,11 @@ def _clear(out: Path) -> None:
 
 
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
-    from akita_bayes.simulate import dataset, design
+    from akita_bayes.simulate import designs, simulation
 
-    chosen = dataclasses.replace(design.PRESETS[options.preset], variants=_TESTED)
+    chosen = dataclasses.replace(designs.PRESETS[options.preset], variants=_TESTED)
     with console.progress("simulating") as advance:
-        dataset.simulate(
+        simulation.simulate(
             out / "data",
             chosen,
             seed=options.seed,
@@ -150,16 +151,18 @@ def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
     from akita_bayes.cli import akita_calibrate
     from akita_bayes.data import genome
     from akita_bayes.simulate import effect_files
-    from akita_bayes.variants import engine, known, scoring, writers
+    from akita_bayes.variants import engine, known_effects, score_directory, writers
     from akita_bayes.variants.options import Options
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
     with console.progress("fitting intervals of variant scores") as advance:
-        fitted = known.compare(model, data, "valid", count=_KNOWN, options=options, advance=advance)
-    intervals = akita_calibrate.write_variants(known.fit(fitted), out / "calibration")
+        fitted = known_effects.compare(
+            model, data, "valid", count=_KNOWN, options=options, advance=advance
+        )
+    intervals = akita_calibrate.write_variants(known_effects.fit(fitted), out / "calibration")
     options = dataclasses.replace(options, intervals=str(intervals))
     with console.progress("scoring variants") as advance:
-        summary = scoring.score_file(
+        summary = score_directory.score_file(
             model,
             data / effect_files.VARIANTS,
             fasta=data / "genome.fa",
@@ -174,8 +177,10 @@ def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
     kinds = pd.read_csv(data / effect_files.TABLE, sep="\t")["kind"].tolist()
     with genome.Genome(data / "genome.fa") as letters:
         scorer = engine.Engine(model, letters, options)
-        true = known.truth(scorer, letters, design, summary.results.variants)
-    effects = known.table(known.Known(kinds, summary.results, true), design.cell_types)
+        true = known_effects.truth(scorer, letters, design, summary.results.variants)
+    effects = known_effects.table(
+        known_effects.Known(kinds, summary.results, true), design.cell_types
+    )
     with files.atomic(out / "variants" / "effects.tsv") as temporary:
         effects.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     return effects
@@ -226,7 +231,7 @@ def _truth(example: "Example") -> "NDArray":
 def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray"]) -> None:
     """Two figures of held-out windows, with the sites that made their truth."""
     from akita_bayes import triangle
-    from akita_bayes.plots import maps
+    from akita_bayes.plots import map_plots
 
     median, contrast = report.examples
     offset = report.diagonal_offset or 0
@@ -236,12 +241,12 @@ def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDA
         for cell, row in enumerate(_rows(out, design, contrast, offset))
     ]
     with files.atomic(out / "maps.png") as temporary:
-        maps.compare(rows).savefig(temporary, dpi=120)
+        map_plots.compare(rows).savefig(temporary, dpi=120)
     row = _rows(out, design, median, report.diagonal_offset or 0)[0]
     with files.atomic(out / "triangles.png") as temporary:
         names = list(row.maps)[1:]
         above, below = ((f"{name}, {row.label}", row.maps[name]) for name in names)
-        figure = maps.face_to_face(above, below, row.region, marks=row.marks)
+        figure = map_plots.face_to_face(above, below, row.region, marks=row.marks)
         figure.savefig(temporary, dpi=120)
 
 
@@ -249,7 +254,7 @@ def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list[
     """What to draw of a window: a row for each cell type."""
     from akita_bayes import triangle
     from akita_bayes.data import genome
-    from akita_bayes.plots import maps
+    from akita_bayes.plots import map_plots
     from akita_bayes.simulate import sites
 
     columns = {
@@ -265,11 +270,11 @@ def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list[
         found = sites.find(letters.fetch(example.region), design.physics)
     middle = example.region.start + found.start + design.physics.site.width // 2
     return [
-        maps.Row(
+        map_plots.Row(
             f"cell type {name}",
             example.region,
             {title: square[..., cell] for title, square in squares.items()},
-            maps.Marks(middle, found.strand, found.occupancy[:, cell]),
+            map_plots.Marks(middle, found.strand, found.occupancy[:, cell]),
         )
         for cell, name in enumerate(design.cell_types)
     ]

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _predict_split(options: argparse.Namespace) -> None:
-    from akita_bayes.data import arrays, dataset
+    from akita_bayes.data.records import dataset, split_arrays
     from akita_bayes.models import predict
 
     model = model_options.load(options)
@@ -102,7 +102,7 @@ def _predict_split(options: argparse.Namespace) -> None:
     split = dataset.open_split(options.regions, which, batch_size=size)
     path = Path(options.out_dir) / "preds.h5"
     with (
-        arrays.appended(path, arrays.PREDICTIONS) as append,
+        split_arrays.appended(path, split_arrays.PREDICTIONS) as append,
         console.progress("Predicting", split.records) as advance,
     ):
         for batch in split.batches():
@@ -221,7 +221,7 @@ def _names(options: argparse.Namespace, head: str, count: int) -> list[str]:
     Raises:
         DataError: The table is of another number of targets.
     """
-    from akita_bayes.data import targets
+    from akita_bayes.data.preparation import targets
 
     if options.targets_file is None:
         labels = targets.of_run(options.model, head, count)

@@ -3,8 +3,9 @@
 Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
 or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
 of every region with a logo. Of a VCF, as Basenji's akita_sat_vcf.py, it scans the 200 bases around
-each variant with REF and with each ALT, and sites.tsv says which group is whose. An interrupted run goes on behind the scans that it finished, and
-sat.h5 holds all that are finished; other inputs or options need another directory.
+each variant with REF and with each ALT, and sites.tsv says which group is whose. An interrupted
+run goes on behind the scans that it finished, and sat.h5 holds all that are finished; other
+inputs or options need another directory.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from akita_bayes.cli import basenji_options, console, model_options
 if TYPE_CHECKING:
     from akita_bayes import regions
     from akita_bayes.data.genome import Genome
-    from akita_bayes.variants import saturation, sites
+    from akita_bayes.variants.saturation import region_scan, scan_sites
 
 _AROUND = 200
 """Bases around a variant, as in Basenji."""
@@ -110,24 +111,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _scan(options: argparse.Namespace) -> None:
     from akita_bayes.data import genome as genomes
-    from akita_bayes.variants import saturation, scanning, sites
-    from akita_bayes.variants import scans as naming
+    from akita_bayes.variants.saturation import region_scan, scan_directory, scan_sites
+    from akita_bayes.variants.saturation import scan_files as naming
 
     methods = list(dict.fromkeys(options.method))
     if not methods:
-        raise errors.VariantError(f"name at least one method of {', '.join(saturation.METHODS)}.")
+        raise errors.VariantError(f"name at least one method of {', '.join(region_scan.METHODS)}.")
     given = {name: getattr(options, name) for name in _METHODS_OF}
-    sweep = saturation.Sweep(**{name: n for name, n in given.items() if n is not None})
+    sweep = region_scan.Sweep(**{name: n for name, n in given.items() if n is not None})
     with genomes.Genome(options.fasta) as genome:
         rows, places = _sites(options, genome)
         for site in places:
             for method in methods:
-                saturation.check(site.region, method, sweep, site.genome(genome))
+                region_scan.check(site.region, method, sweep, site.genome(genome))
     chosen = model_options.scoring(options)
     model = model_options.load(options)
     labels = model_options.target_labels(options, model)
     with console.progress("Scanning", len(places) * len(methods)) as advance:
-        scans = scanning.scan_regions(
+        scans = scan_directory.scan_regions(
             model,
             places,
             methods,
@@ -142,7 +143,7 @@ def _scan(options: argparse.Namespace) -> None:
         groups = [
             naming.group_name(row.site.region, row.site.allele) if row.site else "" for row in rows
         ]
-        sites.write_table(Path(options.out_dir) / sites.TABLE, rows, groups)
+        scan_sites.write_table(Path(options.out_dir) / scan_sites.TABLE, rows, groups)
     names = None if labels is None else [label.identifier for label in labels]
     least = options.min_limit or (_LIMIT if rows else 0.0)
     _draw(scans, Path(options.out_dir) / "logos", names, least, options.figure_width)
@@ -151,15 +152,15 @@ def _scan(options: argparse.Namespace) -> None:
 
 def _sites(
     options: argparse.Namespace, genome: "Genome"
-) -> "tuple[list[sites.Row], list[sites.Site]]":
+) -> "tuple[list[scan_sites.Row], list[scan_sites.Site]]":
     """The rows of a VCF, none of a BED, and the sites to scan, each once."""
-    from akita_bayes.variants import sites
+    from akita_bayes.variants.saturation import scan_sites
 
-    if not sites.is_variants(options.regions):
-        return [], [sites.Site(region) for region in _places(options, genome)]
+    if not scan_sites.is_variants(options.regions):
+        return [], [scan_sites.Site(region) for region in _places(options, genome)]
     if options.mut_up is not None or options.mut_down is not None:
         raise errors.VariantError("-u, -d: are for regions of a BED; around variants, give -l.")
-    rows = sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
+    rows = scan_sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
     found = list(dict.fromkeys(row.site for row in rows if row.site))
     if not found:
         reason = f"; of the first: {rows[0].reason}" if rows else ""
@@ -168,7 +169,7 @@ def _sites(
     if left_out:
         console.stdout.print(
             f"{len(left_out)} alleles are not scanned; the first: {left_out[0].reason}. "
-            f"{sites.TABLE} says why for each.",
+            f"{scan_sites.TABLE} says why for each.",
             highlight=False,
             markup=False,
         )
@@ -204,15 +205,15 @@ def _middle(region: "regions.Region", options: argparse.Namespace) -> "regions.R
 
 
 def _draw(
-    scans: "list[saturation.Scan]",
+    scans: "list[region_scan.Scan]",
     folder: Path,
     names: list[str] | None,
     least: float,
     inches: float | None,
 ) -> None:
     from akita_bayes import files
-    from akita_bayes.plots import saturation as plots
-    from akita_bayes.variants import scans as naming
+    from akita_bayes.plots import saturation_plots as plots
+    from akita_bayes.variants.saturation import scan_files as naming
 
     for scan in scans:
         stem = naming.file_name(scan.region, scan.allele)
@@ -222,7 +223,7 @@ def _draw(
                     scan,
                     name,
                     column=column,
-                    label=names and names[target],
+                    label=names[target] if names else None,
                     inches=inches,
                     least=least,
                 )

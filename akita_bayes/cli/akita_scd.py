@@ -19,7 +19,7 @@ from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes import regions
-    from akita_bayes.variants import genes, scoring, writers
+    from akita_bayes.variants import genes, score_directory, writers
 
 
 _log = logging.getLogger(__name__)
@@ -138,15 +138,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from akita_bayes.data import targets as tables
-    from akita_bayes.variants import genes, scoring
+    from akita_bayes.data.preparation import targets as tables
+    from akita_bayes.variants import genes, score_directory
 
     # What is wrong with these is said before the model is loaded.
     if options.region is not None:
         _region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
-    shard = scoring.WHOLE if options.shard is None else scoring.parse_shard(options.shard)
+    shard = (
+        score_directory.WHOLE
+        if options.shard is None
+        else score_directory.parse_shard(options.shard)
+    )
     annotation = [] if options.genes is None else genes.read(options.genes)
     model_options.scoring(options)
     if options.processes > 1:
@@ -196,11 +200,11 @@ def _limit_threads(threads: int) -> None:
 
 def _score_shard(options: argparse.Namespace, number: int, count: int) -> None:
     """Scores one shard of a file, in a process of its own."""
-    from akita_bayes.variants import scoring
+    from akita_bayes.variants import score_directory
 
     console.quiet()
     model = model_options.load(options)
-    shard = scoring.Shard(number, count)
+    shard = score_directory.Shard(number, count)
     _compute(model, options, _targets(options, model), shard, lambda *_, **__: None)
 
 
@@ -208,12 +212,12 @@ def _compute(
     model: Any,
     options: argparse.Namespace,
     targets: "writers.Targets | None",
-    shard: "scoring.Shard",
+    shard: "score_directory.Shard",
     advance: Callable[..., None],
-) -> "scoring.Summary":
-    from akita_bayes.variants import scoring
+) -> "score_directory.Summary":
+    from akita_bayes.variants import score_directory
 
-    return scoring.score_file(
+    return score_directory.score_file(
         model,
         options.variants,
         fasta=options.fasta,
@@ -239,7 +243,7 @@ def _region(text: str, fasta: str) -> "regions.Region":
         return regions.parse_in(text, genome.sizes)
 
 
-def _tell(options: argparse.Namespace, summary: "scoring.Summary") -> None:
+def _tell(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
     text = f"{summary.scored} of {summary.rows} alleles have scores"
     where = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
     console.stdout.print(f"{text} {where}.", highlight=False)
@@ -286,8 +290,8 @@ def _draw(
 
     from akita_bayes import files
     from akita_bayes.data.genome import Genome
-    from akita_bayes.plots import variants as plots
-    from akita_bayes.variants import engine, shown
+    from akita_bayes.plots import variant_plots as plots
+    from akita_bayes.variants import engine, figure_data
 
     first = next(iter(scored.values))
     strength = np.abs(scored.values[first]).max(axis=1)
@@ -302,7 +306,9 @@ def _draw(
         )
         for rank, row in enumerate(strongest, 1):
             target = int(np.abs(scored.values[first][row]).argmax())
-            what = shown.collect(scorer, scored.variants[row], target=target, annotation=annotation)
+            what = figure_data.collect(
+                scorer, scored.variants[row], target=target, annotation=annotation
+            )
             number = scorer.target_names[target]
             label = number if targets is None else targets.identifiers[int(number)]
             what = what._replace(title=f"{what.title}, target {label}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.simulate.design import Design
+    from akita_bayes.simulate.designs import Design
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,19 +20,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.simulate import dataset, design
+        from akita_bayes.simulate import designs, simulation
 
         changes = {
             name: value
             for name in ("genome_mb", "depth", "replicates", "seq_length", "stride")
             if (value := getattr(options, name)) is not None
         }
-        preset = design.PRESETS[options.preset]
+        preset = designs.PRESETS[options.preset]
         # Contacts reach at least across a window.
         changes["max_distance"] = max(preset.max_distance, options.seq_length or 0)
         chosen = dataclasses.replace(preset, **changes)
         with console.progress("simulating") as advance:
-            dataset.simulate(
+            simulation.simulate(
                 options.out,
                 chosen,
                 seed=options.seed,
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _summary(out: str, chosen: "Design") -> str:
     from akita_bayes import files
-    from akita_bayes.data import statistics
+    from akita_bayes.data.records import statistics
 
     counts = statistics.read(out).seqs
     ceiling = files.read_json(f"{out}/truth/ceiling.json")["test"]

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _test(options: argparse.Namespace) -> None:
-    from akita_bayes.data import dataset
+    from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy, baseline
 
     model = model_options.load(options)
@@ -147,16 +147,18 @@ def _saving(
     options: argparse.Namespace, targets: list[int] | None
 ) -> "Iterator[Callable[[NDArray], None]]":
     """Yields what keeps the prediction of a window: `preds.h5` and `targets.h5`, or nothing."""
-    from akita_bayes.data import arrays, dataset
+    from akita_bayes.data.records import dataset, split_arrays
 
     if not options.save:
         yield lambda prediction: None
         return
     out = Path(options.out_dir)
-    with arrays.appended(out / "preds.h5", arrays.PREDICTIONS, step=options.step) as append:
+    with split_arrays.appended(
+        out / "preds.h5", split_arrays.PREDICTIONS, step=options.step
+    ) as append:
         yield append
         split = dataset.open_split(options.data_dir, options.split, batch_size=1)
-        arrays.write_targets(out / "targets.h5", split, targets=targets, step=options.step)
+        split_arrays.write_targets(out / "targets.h5", split, targets=targets, step=options.step)
 
 
 def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
@@ -164,7 +166,8 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
     import pandas as pd
 
     from akita_bayes import errors
-    from akita_bayes.data import statistics, targets
+    from akita_bayes.data.preparation import targets
+    from akita_bayes.data.records import statistics
 
     path = Path(table or Path(data_dir) / targets.FILE_NAME)
     count = statistics.read(data_dir).num_targets
@@ -173,7 +176,7 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
             {"identifier": targets.names(data_dir, count), "description": [""] * count}
         )
     labels = targets.labels(path)
-    wrong = [label.index for label in labels if label.index not in map(str, range(count))]
+    wrong = [label.column for label in labels if label.column not in map(str, range(count))]
     if wrong or (table is None and len(labels) != count):
         raise errors.DataError(
             f"{path}: its first column must hold indices of the {count} targets of {data_dir}; "
@@ -183,7 +186,7 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
         "identifier": [label.identifier for label in labels],
         "description": [label.description for label in labels],
     }
-    return pd.DataFrame(columns, index=[int(label.index) for label in labels])
+    return pd.DataFrame(columns, index=[int(label.column) for label in labels])
 
 
 def write(
@@ -285,8 +288,8 @@ def _figures(
     report: "accuracy.Report", names: list[str], scattered: Sequence[int]
 ) -> dict[str, Any]:
     from akita_bayes import triangle
-    from akita_bayes.plots import accuracy as plots
-    from akita_bayes.plots import maps
+    from akita_bayes.plots import accuracy_plots as plots
+    from akita_bayes.plots import map_plots
 
     offset, pearson = report.diagonal_offset, report.model.table()["pearsonr"]
     figures = {
@@ -294,7 +297,7 @@ def _figures(
             [report.scatter[row] for row in scattered],
             [names[row] for row in scattered],
             [pearson[row] for row in scattered],
-            unit="coverage" if offset is None else maps.LOG_RATIO,
+            unit="coverage" if offset is None else map_plots.LOG_RATIO,
         )
     }
     if offset is None:
@@ -311,7 +314,7 @@ def _figures(
         if example.truth is not None:
             shown["noise-free truth"] = example.truth
         rows += [
-            maps.Row(
+            map_plots.Row(
                 names[target],
                 example.region,
                 {
@@ -322,7 +325,7 @@ def _figures(
             for target in range(min(2, len(names)))
         ]
     if rows:
-        figures["maps"] = maps.compare(rows)
+        figures["maps"] = map_plots.compare(rows)
     return figures
 
 

@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         from akita_bayes.models import zoo
-        from akita_bayes.plots import training
+        from akita_bayes.plots import training_plots
         from akita_bayes.training import fit
 
         spec = zoo.load_network(options.params)
@@ -113,7 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 watch=bars,
             )
         with files.atomic(run.out_dir / "history.png") as temporary:
-            training.curves(run.history, best_epoch=run.best_epoch).savefig(temporary, dpi=130)
+            training_plots.curves(run.history, best_epoch=run.best_epoch).savefig(
+                temporary, dpi=130
+            )
         best = run.best
         which = (
             f"The averaged weights were better than any of {run.epochs} epochs"

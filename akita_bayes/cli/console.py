@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 import rich.console
 import rich.progress
 
-from akita_bayes import errors, frozen
+from akita_bayes import errors
+from akita_bayes.specs import frozen
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")

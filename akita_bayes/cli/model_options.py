@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.data import targets
+    from akita_bayes.data.preparation import targets
     from akita_bayes.variants.options import Options
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -88,7 +88,7 @@ def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Labe
         DataError: The table cannot be read, or is of another number of targets.
     """
     from akita_bayes import errors
-    from akita_bayes.data import targets
+    from akita_bayes.data.preparation import targets
     from akita_bayes.models import predict
 
     head = predict.head_name(model, options.head)

@@ -46,22 +46,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes import states
-        from akita_bayes.data import mpra_files, mpra_references
-        from akita_bayes.plots import regulation_compared as plots
-        from akita_bayes.plots.regulation import save
-        from akita_bayes.regulation import assumptions, compare
+        from akita_bayes.mechanisms import mechanism_spec
+        from akita_bayes.regulation.assay import assay_files, assay_references
+        from akita_bayes.regulation.compare import ranking
+        from akita_bayes.regulation.plots import comparison_plots as plots
+        from akita_bayes.regulation.plots.mechanism_plots import save
+        from akita_bayes.regulation.posterior import assumptions
 
-        mechanisms = [states.load(path) for path in options.params]
+        mechanisms = [mechanism_spec.load(path) for path in options.params]
         if options.assumptions:
             mechanisms = [each for one in mechanisms for each in assumptions.alternatives(one)]
-        table = mpra_files.read(options.data)
-        truth = mpra_references.constants(options.data)
+        table = assay_files.read(options.data)
+        truth = assay_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
-            ranked, judged = compare.compare(
+            ranked, judged = ranking.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance
             )
-        constants = compare.constants(judged)
+        constants = ranking.constants(judged)
         kept = assumptions.supported(ranked)
         ranges = assumptions.ranges(constants, kept)
         out = Path(options.out_dir)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from akita_bayes import states
-    from akita_bayes.data import mpra
-    from akita_bayes.regulation import fitting
+    from akita_bayes.mechanisms import mechanism_spec
+    from akita_bayes.regulation.assay import assay_table
+    from akita_bayes.regulation.fit import fitting
 
 
 MOST_HINTS = 6
@@ -78,14 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes import states
-        from akita_bayes.data import mpra_files, mpra_references
-        from akita_bayes.regulation import fitting, identify
+        from akita_bayes.mechanisms import mechanism_spec
+        from akita_bayes.regulation.assay import assay_files, assay_references
+        from akita_bayes.regulation.fit import fitting, identify
 
-        mechanism = states.load(options.params)
-        table = mpra_files.read(options.data)
+        mechanism = mechanism_spec.load(options.params)
+        table = assay_files.read(options.data)
         widths = {name: term.width for name, term in mechanism.terms.items() if term.site}
-        references = mpra_references.matrices(options.data, widths)
+        references = assay_references.matrices(options.data, widths)
         if options.profile:
             _check_names(options.profile, mechanism, table)
         fit = fitting.fit(
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with files.atomic(out / "identifiability.txt") as path:
             path.write_text(words + "\n", encoding="utf-8")
         _write_tables(fit, out)
-        _draw(fit, references, mpra_references.constants(options.data), out)
+        _draw(fit, references, assay_references.constants(options.data), out)
         _tell(summary)
         console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
         console.stdout.print(f"Wrote {out}.", markup=False)
@@ -113,9 +113,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return console.run(command, out=options.out_dir)
 
 
-def _check_names(names: Sequence[str], mechanism: "states.Mechanism", table: "mpra.Table") -> None:
+def _check_names(
+    names: Sequence[str], mechanism: "mechanism_spec.Mechanism", table: "assay_table.Table"
+) -> None:
     from akita_bayes import errors
-    from akita_bayes.regulation import parameters
+    from akita_bayes.regulation.model import parameters
 
     used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
     known = parameters.Parameters.of(mechanism, used).names
@@ -160,12 +162,12 @@ def _draw(
     truth: dict[str, float],
     out: Path,
 ) -> None:
-    from akita_bayes.plots import regulation as plots
-    from akita_bayes.plots import regulation_summary
-    from akita_bayes.regulation import page
+    from akita_bayes.regulation.fit import summary_data
+    from akita_bayes.regulation.plots import mechanism_plots as plots
+    from akita_bayes.regulation.plots import summary_page
 
-    shown = page.page(fit)
-    plots.save(regulation_summary.summary(shown, truth=truth), out / "summary.png")
+    shown = summary_data.page(fit)
+    plots.save(summary_page.summary(shown, truth=truth), out / "summary.png")
     if shown.matrices:
         logos = plots.logos(shown.matrices, shown.starts, label=shown.matrix_label)
         plots.save(logos, out / "logos.png")

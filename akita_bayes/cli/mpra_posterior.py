@@ -15,7 +15,7 @@ from akita_bayes import files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.regulation import posterior_run
+    from akita_bayes.regulation.posterior import sampling
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,12 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.data import mpra_references
-        from akita_bayes.regulation import posterior_run
+        from akita_bayes.regulation.assay import assay_references
+        from akita_bayes.regulation.posterior import sampling
 
-        truth = mpra_references.constants(options.data)
+        truth = assay_references.constants(options.data)
         with console.progress("draws") as advance:
-            found = posterior_run.sample_posterior(
+            found = sampling.sample_posterior(
                 options.params,
                 options.data,
                 knots=options.knots,
@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write(
-    found: "posterior_run.PosteriorRun",
+    found: "sampling.PosteriorRun",
     out_dir: str | Path,
     *,
     truth: Mapping[str, float] | None = None,
@@ -108,9 +108,10 @@ def write(
     """Writes a posterior and its figures, with known constants where given, into a directory."""
     import numpy as np
 
-    from akita_bayes.plots import regulation as plots
-    from akita_bayes.plots import regulation_summary
-    from akita_bayes.regulation import page, reported
+    from akita_bayes.regulation.fit import summary_data
+    from akita_bayes.regulation.plots import mechanism_plots as plots
+    from akita_bayes.regulation.plots import summary_page
+    from akita_bayes.regulation.posterior import physical_units
 
     out = Path(out_dir)
     files.write_json(out / "posterior.json", found.summary())
@@ -131,20 +132,22 @@ def write(
         np.savez_compressed(path, **arrays)
     drawn = found.table.set_index("name")
     constants = [name for name in drawn.index if "," not in name]
-    values = [reported.physical(one.draws.parameters, one.draws.theta) for one in found.components]
+    values = [
+        physical_units.physical(one.draws.parameters, one.draws.theta) for one in found.components
+    ]
     chains = {name: [chain for each in values for chain in each[name]] for name in constants}
     weights = [one.share.mean for one in found.components for _ in one.draws.theta]
     units = drawn["unit"].to_dict()
     traces = plots.chains(chains, weights=weights, units=units, truth=truth)
     plots.save(traces, out / "chains.png")
-    shown = page.page(found.fit)
+    shown = summary_data.page(found.fit)
     intervals = plots.intervals(found.tables, constants, truth=truth, unit=shown.unit)
     plots.save(intervals, out / "intervals.png")
     shown = shown._replace(intervals=drawn.loc[constants].reset_index())
-    plots.save(regulation_summary.summary(shown, truth=truth), out / "summary.png")
+    plots.save(summary_page.summary(shown, truth=truth), out / "summary.png")
 
 
-def _tell(found: "posterior_run.PosteriorRun") -> None:
+def _tell(found: "sampling.PosteriorRun") -> None:
     def say(line: str) -> None:
         console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 

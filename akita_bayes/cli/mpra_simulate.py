@@ -15,8 +15,8 @@ from akita_bayes import files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes import states
-    from akita_bayes.simulate import mpra
+    from akita_bayes.mechanisms import mechanism_spec
+    from akita_bayes.regulation.assay import simulated_assay
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,23 +86,23 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parser.error(f"--{name}: several values are swept with --design only")
 
     def command() -> None:
-        from akita_bayes import states
-        from akita_bayes.simulate import mpra, mpra_files
+        from akita_bayes.mechanisms import mechanism_spec
+        from akita_bayes.regulation.assay import simulated_assay, simulated_assay_files
 
-        mechanism = states.load(options.params)
+        mechanism = mechanism_spec.load(options.params)
         kind = mechanism.measurement.kind
         changed = {"unsorted": options.sorted_only} | {
             name: getattr(options, name) != parser.get_default(name)
             for name in ("reads", "bins", "cells", "noise", "contamination")
         }
-        for name in mpra.idle(kind):
+        for name in simulated_assay.idle(kind):
             if changed[name]:
                 option = "sorted_only" if name == "unsorted" else name
                 console.stderr.print(
                     f'--{option}: plays no part in a measurement of kind "{kind}".'
                 )
         designs = [
-            mpra.Design(
+            simulated_assay.Design(
                 sequences=options.sequences,
                 mutation_rate=rate,
                 reads=reads,
@@ -120,9 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.design:
             _sweep(mechanism, designs, options)
             return
-        mpra_files.check(options.out_dir)
-        simulated = mpra.simulate(mechanism, designs[0], seed=options.seed)
-        mpra_files.write(simulated, mechanism, designs[0], options.out_dir)
+        simulated_assay_files.check(options.out_dir)
+        simulated = simulated_assay.simulate(mechanism, designs[0], seed=options.seed)
+        simulated_assay_files.write(simulated, mechanism, designs[0], options.out_dir)
         for library in simulated.table.libraries:
             name = f" {library.name}" if library.name else ""
             read_outs = library.columns == ("value",)
@@ -134,13 +134,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _sweep(
-    mechanism: "states.Mechanism", designs: "list[mpra.Design]", options: argparse.Namespace
+    mechanism: "mechanism_spec.Mechanism",
+    designs: "list[simulated_assay.Design]",
+    options: argparse.Namespace,
 ) -> None:
-    from akita_bayes.plots import regulation as plots
-    from akita_bayes.regulation import design
+    from akita_bayes.regulation.compare import experiment_design
+    from akita_bayes.regulation.plots import mechanism_plots as plots
 
     with console.progress("designs", len(designs)) as advance:
-        table = design.sweep(mechanism, designs, seed=options.seed, report=advance)
+        table = experiment_design.sweep(mechanism, designs, seed=options.seed, report=advance)
     out = Path(options.out_dir)
     with files.atomic(out / "design.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g")

@@ -4,12 +4,12 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "open_split": "akita_bayes.data.dataset",
-    "Split": "akita_bayes.data.dataset",
-    "Statistics": "akita_bayes.data.statistics",
-    "Record": "akita_bayes.data.tfrecord",
-    "read_records": "akita_bayes.data.tfrecord",
-    "write_records": "akita_bayes.data.tfrecord",
+    "open_split": "akita_bayes.data.records.dataset",
+    "Split": "akita_bayes.data.records.dataset",
+    "Statistics": "akita_bayes.data.records.statistics",
+    "Record": "akita_bayes.data.records.tfrecord",
+    "read_records": "akita_bayes.data.records.tfrecord",
+    "write_records": "akita_bayes.data.records.tfrecord",
     "Genome": "akita_bayes.data.genome",
 }
 

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions, triangle
-from akita_bayes.geometry import Geometry
+from akita_bayes.specs.geometry import Geometry
 
 NAME = "predict.h5"
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions, triangle
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.contest import Contest, Scores
+from akita_bayes.evaluate.comparison import Contest, Scores
 from akita_bayes.models import posterior, predict
 from akita_bayes.moments import Moments
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.data import dataset, statistics
+from akita_bayes.data.records import dataset, statistics
 
 
 def training_splits(data_dir: str | Path, tested: str) -> tuple[str, ...]:

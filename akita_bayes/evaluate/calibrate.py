@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import calibration, strata
-from akita_bayes.evaluate import recalibration as recalibration_
-from akita_bayes.evaluate.recalibration import Prediction
+from akita_bayes.evaluate import spread_factors as recalibration_
+from akita_bayes.evaluate.spread_factors import Prediction
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.recalibration import Recalibration
 

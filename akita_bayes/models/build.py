@@ -13,7 +13,7 @@ from akita_bayes.blocks import registry
 from akita_bayes.layers import activation, augmentation, noise
 from akita_bayes.models import zoo
 from akita_bayes.models.recalibration import Recalibration
-from akita_bayes.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
+from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from akita_bayes import errors, geometry
+from akita_bayes import errors
 from akita_bayes.models.recalibration import Recalibration
-from akita_bayes.spec import Spec
+from akita_bayes.specs import geometry
+from akita_bayes.specs.spec import Spec
 
 
 @dataclasses.dataclass(frozen=True)

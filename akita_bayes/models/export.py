@@ -7,9 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from akita_bayes import errors, files
-from akita_bayes import spec as specs
 from akita_bayes.models import zoo
 from akita_bayes.models.build import Network
+from akita_bayes.specs import spec as specs
 
 PARAMS = "params.json"
 

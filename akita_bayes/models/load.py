@@ -10,7 +10,7 @@ import keras
 from akita_bayes import errors
 from akita_bayes.models import build, export, recalibration, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.spec import Spec
+from akita_bayes.specs.spec import Spec
 
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
 

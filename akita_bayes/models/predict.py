@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, triangle
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.spec import Spec
+from akita_bayes.specs.spec import Spec
 
 BATCH_BASES = 2**21
 """Bases that a batch holds unless its size is given: two windows of a megabase."""

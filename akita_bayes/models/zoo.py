@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import errors, files, spec, states
+from akita_bayes import errors, files
+from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.specs import spec
 
 
 def vocabulary() -> spec.Vocabulary:
@@ -13,7 +15,7 @@ def vocabulary() -> spec.Vocabulary:
     return blocks.registry.words()
 
 
-def load_spec(path: str | Path) -> "spec.Spec | states.Mechanism":
+def load_spec(path: str | Path) -> "spec.Spec | mechanism_spec.Mechanism":
     """Reads the JSON spec of a network, or of a regulatory mechanism.
 
     Args:
@@ -29,7 +31,7 @@ def load_spec(path: str | Path) -> "spec.Spec | states.Mechanism":
     """
     raw = files.read_json(path)
     if isinstance(raw, dict) and "model" not in raw and {"kind", "states", "species"} & set(raw):
-        return states.load(path)
+        return mechanism_spec.load(path)
     return spec.load(path, vocabulary())
 
 

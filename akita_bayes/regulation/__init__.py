@@ -7,18 +7,18 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "load": "akita_bayes.states",
-    "rate_law": "akita_bayes.states",
-    "build": "akita_bayes.regulation.network",
-    "fit": "akita_bayes.regulation.fitting",
-    "summary": "akita_bayes.regulation.fitting",
-    "sample_posterior": "akita_bayes.regulation.posterior_run",
-    "Fit": "akita_bayes.regulation.fitting",
-    "Likelihood": "akita_bayes.regulation.likelihood",
-    "judge": "akita_bayes.regulation.identify",
-    "profile": "akita_bayes.regulation.identify",
-    "spectrum": "akita_bayes.regulation.identify",
-    "in_words": "akita_bayes.regulation.identify",
+    "load": "akita_bayes.mechanisms.mechanism_spec",
+    "rate_law": "akita_bayes.mechanisms.mechanism_spec",
+    "build": "akita_bayes.regulation.model.network",
+    "fit": "akita_bayes.regulation.fit.fitting",
+    "summary": "akita_bayes.regulation.fit.fitting",
+    "sample_posterior": "akita_bayes.regulation.posterior.sampling",
+    "Fit": "akita_bayes.regulation.fit.fitting",
+    "Likelihood": "akita_bayes.regulation.model.likelihood",
+    "judge": "akita_bayes.regulation.fit.identify",
+    "profile": "akita_bayes.regulation.fit.identify",
+    "spectrum": "akita_bayes.regulation.fit.identify",
+    "in_words": "akita_bayes.regulation.fit.identify",
 }
 
 __all__ = [*_PUBLIC]

@@ -4,11 +4,11 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "Design": "akita_bayes.simulate.design",
-    "PRESETS": "akita_bayes.simulate.design",
-    "Landscape": "akita_bayes.simulate.genome",
+    "Design": "akita_bayes.simulate.designs",
+    "PRESETS": "akita_bayes.simulate.designs",
+    "Landscape": "akita_bayes.simulate.chromosomes",
     "Physics": "akita_bayes.simulate.physics",
-    "simulate": "akita_bayes.simulate.dataset",
+    "simulate": "akita_bayes.simulate.simulation",
     "truth": "akita_bayes.simulate.chromatin",
 }
 

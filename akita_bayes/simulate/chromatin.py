@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, triangle
-from akita_bayes.data import contacts as targets
+from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.simulate import extrusion, sites
 from akita_bayes.simulate.physics import Physics
 

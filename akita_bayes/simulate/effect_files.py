@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pysam
 
-from akita_bayes.simulate import effects, genome
-from akita_bayes.simulate.design import Design
+from akita_bayes.simulate import chromosomes, effects
+from akita_bayes.simulate.designs import Design
 
 VARIANTS, TABLE = "variants.vcf", "variants.tsv"
 
 
 def write(
     folder: str | Path,
-    chromosomes: list[genome.Chromosome],
+    chromosomes: list[chromosomes.Chromosome],
     design: Design,
     *,
     seed: int,
@@ -65,7 +65,7 @@ def _type(effect: effects.Effect) -> str:
     return "DEL"
 
 
-def _header(chromosomes: list[genome.Chromosome]) -> pysam.VariantHeader:
+def _header(chromosomes: list[chromosomes.Chromosome]) -> pysam.VariantHeader:
     header = pysam.VariantHeader()
     for chromosome in chromosomes:
         header.contigs.add(chromosome.name, len(chromosome.sequence))

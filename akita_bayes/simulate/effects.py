@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, triangle
 from akita_bayes.regions import Region
-from akita_bayes.simulate import chromatin, genome, sites
-from akita_bayes.simulate.design import Design
+from akita_bayes.simulate import chromatin, chromosomes, sites
+from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Physics
 
 STRONG = 0.5
@@ -47,7 +47,7 @@ class Effect(NamedTuple):
 
 
 def choose(
-    chromosome: genome.Chromosome, physics: Physics, *, margin: int, per_kind: int, seed: int
+    chromosome: chromosomes.Chromosome, physics: Physics, *, margin: int, per_kind: int, seed: int
 ) -> list[Effect]:
     """Draws variants of every kind, at least `margin` bp from the chromosome's ends."""
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def choose(
 
 
 def _at_site(
-    chromosome: genome.Chromosome,
+    chromosome: chromosomes.Chromosome,
     strong: sites.Sites,
     physics: Physics,
     rng: np.random.Generator,
@@ -95,7 +95,10 @@ def _at_site(
 
 
 def _weaken(
-    chromosome: genome.Chromosome, strong: sites.Sites, physics: Physics, rng: np.random.Generator
+    chromosome: chromosomes.Chromosome,
+    strong: sites.Sites,
+    physics: Physics,
+    rng: np.random.Generator,
 ) -> Effect:
     """The single substitution of a site that lowers its score most."""
     number = int(rng.integers(len(strong.start)))
@@ -111,7 +114,7 @@ def _weaken(
 
 
 def _stretch(
-    chromosome: genome.Chromosome,
+    chromosome: chromosomes.Chromosome,
     strong: sites.Sites,
     physics: Physics,
     rng: np.random.Generator,
@@ -126,7 +129,7 @@ def _stretch(
 
 
 def _neutral(
-    chromosome: genome.Chromosome,
+    chromosome: chromosomes.Chromosome,
     found: sites.Sites,
     physics: Physics,
     margin: int,
@@ -196,7 +199,7 @@ def read(path: str | Path) -> Iterator[Effect]:
 
     folder = Path(path)
     letters = {}
-    with genomes.Genome(folder / "genome.fa") as reader:
+    with genomes.Genome(folder / "chromosomes.fa") as reader:
         table = pd.read_csv(folder / "variants.tsv", sep="\t")
         with pysam.VariantFile(str(folder / "variants.vcf")) as records:
             alts = {record.id: (record.alts or ("",))[0] for record in records}

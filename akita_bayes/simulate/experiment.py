@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
-from akita_bayes.data import contacts as targets
-from akita_bayes.simulate import chromatin, genome, reads, sites
-from akita_bayes.simulate.design import Design
+from akita_bayes.data.contacts import counts_to_targets as targets
+from akita_bayes.simulate import chromatin, chromosomes, reads, sites
+from akita_bayes.simulate.designs import Design
 
 
 class Window(NamedTuple):
@@ -50,7 +50,7 @@ class Experiment(NamedTuple):
         pixels: Counts by cell type and replicate.
     """
 
-    chromosome: genome.Chromosome
+    chromosome: chromosomes.Chromosome
     sites: sites.Sites
     windows: list[Window]
     pixels: list[list[Pixels]]
@@ -65,7 +65,7 @@ def run(name: str, design: Design, seed: int) -> Experiment:
     physics = design.physics
     length, split = design.chromosomes()[name]
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    chromosome = genome.chromosome(
+    chromosome = chromosomes.chromosome(
         name, length, physics, design.landscape, seed=int(rng.integers(1 << 62))
     )
     bins = length // physics.bin_size

@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.training import strategy
 
 Batch: TypeAlias = Mapping[str, Any]

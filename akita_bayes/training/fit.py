@@ -12,19 +12,11 @@ import pandas as pd
 import tensorflow as tf
 
 from akita_bayes import errors, files
-from akita_bayes import spec as spec_
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.models import load, weights
-from akita_bayes.training import (
-    batches,
-    checkpoint,
-    history,
-    loop,
-    progress,
-    provenance,
-    recipe,
-    strategy,
-)
+from akita_bayes.specs import spec as spec_
+from akita_bayes.training import batches, loop, loop_settings, progress, strategy
+from akita_bayes.training.run_files import checkpoint, history, provenance
 
 PARAMS = "params.json"
 
@@ -130,7 +122,7 @@ def fit(
     if isinstance(data_dirs, (str, Path)):
         data_dirs = [data_dirs]
     directories = [Path(each) for each in data_dirs]
-    spec = recipe.adapt(
+    spec = loop_settings.adapt(
         spec, directories, heads=heads, seed=seed, epochs=epochs, precision=precision
     )
     devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
@@ -226,7 +218,7 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
     params, told = out_dir / PARAMS, out_dir / provenance.FILE
     if params.exists():
         before, now = files.read_json(params), spec.to_json()
-        recipe.settle_averaging(before["train"])
+        loop_settings.settle_averaging(before["train"])
         for part in ("model", "train"):
             for key in sorted(set(before[part]) | set(now[part])):
                 old, new = before[part].get(key), now[part].get(key)

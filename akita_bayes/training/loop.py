@@ -20,25 +20,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors, moments
-from akita_bayes import spec as spec_
 from akita_bayes.models import build, swag
-from akita_bayes.training import (
-    artifacts,
-    averaging,
-    batches,
-    checkpoint,
-    clipping,
-    history,
-    metrics,
-    optimizers,
-    precision,
-    progress,
-    recipe,
-    schedules,
-    step,
-    stopping,
-)
+from akita_bayes.specs import spec as spec_
+from akita_bayes.training import batches, loop_settings, progress, step, stopping
 from akita_bayes.training import strategy as strategy_
+from akita_bayes.training.objectives import metrics
+from akita_bayes.training.run_files import artifacts, checkpoint, history
+from akita_bayes.training.updates import averaging, clipping, optimizers, precision, schedules
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +82,7 @@ class Loop:
             self.optimizer.build(self.model.trainable_variables)
             networks = {head: build.one_head(self.model, head) for head in self.heads}
             records = {head: feed.train.split.records for head, feed in feeds.items()}
-            self.objectives = recipe.objectives(train, networks, records)
+            self.objectives = loop_settings.objectives(train, networks, records)
             self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
             clip = clipping.from_spec(train)
             self.steps = [

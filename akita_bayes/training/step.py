@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import keras
 import tensorflow as tf
 
-from akita_bayes.training import clipping, metrics
-from akita_bayes.training import objective as objective_
+from akita_bayes.training.objectives import metrics
+from akita_bayes.training.objectives import objective as objective_
+from akita_bayes.training.updates import clipping
 
 Tensor: TypeAlias = Any
 Batch: TypeAlias = Mapping[str, Tensor]

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from akita_bayes import train_spec
+from akita_bayes.specs import train_spec
 
 
 def score(row: Mapping[str, float], criterion: str) -> float:

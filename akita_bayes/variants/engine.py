@@ -17,27 +17,29 @@ from numpy.typing import NDArray
 from akita_bayes import errors, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
-from akita_bayes.variants import (
+from akita_bayes.models.incremental import predictor
+from akita_bayes.variants import predicted_maps
+from akita_bayes.variants.alleles import (
     alignment,
-    background,
     bin_loci,
-    conformal,
-    intervals,
-    passes,
-    predicted,
     reasons,
     records,
-    results,
-    unknown,
-    windows,
+    unknown_bases,
+    window_pairs,
 )
-from akita_bayes.variants import scores as named_scores
 from akita_bayes.variants.options import (
     Options,
     check_share,
     check_widths,
     geometry_of,
     region_weights,
+)
+from akita_bayes.variants.scores import (
+    background,
+    conformal,
+    draw_summary,
+    named_scores,
+    score_table,
 )
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def score_variants(
         **options: Further fields of `Options`.
 
     Returns:
-        One row per ALT in the order of the file; columns as `results.table` makes them.
+        One row per ALT in the order of the file; columns as `score_table.table` makes them.
 
     Raises:
         VariantError: The file or an option is wrong.
@@ -84,15 +86,15 @@ def score_variants(
         elif region is not None:
             variants = (row for row in variants if row.lies_in(region))
         engine = Engine(model, genome, chosen, batch_size=batch_size)
-        intervals.warn_of_draws(engine.plain)
-        return results.table(engine.score(variants), engine.target_names)
+        draw_summary.warn_of_draws(engine.plain)
+        return score_table.table(engine.score(variants), engine.target_names)
 
 
 class _Row(NamedTuple):
     """A variant with a reason not to score it, or with its windows."""
 
     variant: records.Variant
-    pair: windows.Pair | None
+    pair: window_pairs.Pair | None
 
 
 class Engine:
@@ -129,7 +131,7 @@ class Engine:
         predict.check_shifts(options.shifts, self.geometry.seq_length)
         self.options = options
         self._genome = genome
-        self._unknown = unknown.UnknownBases(genome)
+        self._unknown = unknown_bases.UnknownBases(genome)
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
         check_share(options.share_windows, self.geometry)
@@ -139,7 +141,7 @@ class Engine:
         self._targets = list(chosen if chosen is not None else range(held))
         self.target_names = [str(target) for target in self._targets]
         basenji = options.window == "basenji"
-        through = passes.Passes(
+        through = predictor.Passes(
             model,
             head=options.head,
             draws=options.draws,
@@ -151,7 +153,7 @@ class Engine:
             share=share,
         )
         self.draws = through.draws
-        self._predict = predicted.Predictor(
+        self._predict = predicted_maps.Predictor(
             through, genome, self.geometry.bin_width, targets=chosen, zeros=basenji
         )
         self.background: background.Background | None = None
@@ -179,7 +181,7 @@ class Engine:
         variants: Iterable[records.Variant],
         *,
         advance: Callable[[int], None] | None = None,
-    ) -> results.Scored:
+    ) -> score_table.Scored:
         """Scores rows; memory grows with the number of rows but not with their maps.
 
         Args:
@@ -191,7 +193,7 @@ class Engine:
             parts.append(self._score_group(group))
             if advance is not None:
                 advance(len(group))
-        return results.joined(parts) if parts else self._blank([])
+        return score_table.joined(parts) if parts else self._blank([])
 
     def maps(
         self, variant: records.Variant
@@ -202,11 +204,11 @@ class Engine:
         for drawn in self._predict([pair], [aligned]):
             yield aligned, drawn.references()[0], drawn.alternative(0)
 
-    def pair(self, variant: records.Variant) -> windows.Pair:
+    def pair(self, variant: records.Variant) -> window_pairs.Pair:
         """The windows of a variant that has no reason against it."""
         if self.options.window == "basenji":
-            return windows.centred(variant, self.geometry, self._genome.sizes)
-        return windows.anchored(
+            return window_pairs.centred(variant, self.geometry, self._genome.sizes)
+        return window_pairs.anchored(
             variant,
             self.geometry,
             self._genome.sizes,
@@ -234,12 +236,12 @@ class Engine:
         letters = variant.mate is None and not variant.alt.startswith("<")
         if self.options.window == "basenji" and not letters:
             return _Row(variant._replace(reason=reasons.LETTERS_ONLY), None)
-        variant = windows.shown_by(variant, self.geometry)
+        variant = window_pairs.shown_by(variant, self.geometry)
         pair = self.pair(variant)
-        reason = windows.refusal(variant, pair, self.geometry)
+        reason = window_pairs.refusal(variant, pair, self.geometry)
         return _Row(variant._replace(reason=reason), None if reason else pair)
 
-    def _blank(self, group: list[records.Variant]) -> results.Scored:
+    def _blank(self, group: list[records.Variant]) -> score_table.Scored:
         rows, targets = len(group), len(self._targets)
         nothing = np.full((rows, targets), np.nan, np.float32)
         statistics = {
@@ -247,8 +249,8 @@ class Engine:
             for score in self._scores
             for statistic in self._statistics(score.name)
         }
-        compared = results.COMPARED if self.background is not None else ()
-        return results.Scored(
+        compared = score_table.COMPARED if self.background is not None else ()
+        return score_table.Scored(
             group,
             [",".join(variant.flags) for variant in group],
             np.zeros((rows, 3), np.int32),
@@ -259,12 +261,12 @@ class Engine:
         )
 
     def _statistics(self, score: str) -> list[str]:
-        drawn = results.OF_DRAWS if self.draws > 1 else ()
-        fitted = results.FITTED if score in self.widened else ()
-        compared = results.COMPARED if self.background is not None else ()
+        drawn = score_table.OF_DRAWS if self.draws > 1 else ()
+        fitted = score_table.FITTED if score in self.widened else ()
+        compared = score_table.COMPARED if self.background is not None else ()
         return [*drawn, *fitted, *compared]
 
-    def _score_group(self, both: list[_Row]) -> results.Scored:
+    def _score_group(self, both: list[_Row]) -> score_table.Scored:
         group = [row.variant for row in both]
         scored = self._blank(group)
         rows = [number for number, row in enumerate(both) if row.pair is not None]
@@ -284,17 +286,17 @@ class Engine:
                 self._summarise(scored, row, {k: v[position] for k, v in drawn.items()})
         return scored
 
-    def _remarks(self, pair: windows.Pair) -> list[str]:
+    def _remarks(self, pair: window_pairs.Pair) -> list[str]:
         """Returns the flags of a pair of windows."""
-        remarks = {"padded": pair.padded(), unknown.FLAG: self._unknown.holds_many(pair)}
+        remarks = {"padded": pair.padded(), unknown_bases.FLAG: self._unknown.holds_many(pair)}
         return [flag for flag, applies in remarks.items() if applies]
 
-    def _aligned(self, variant: records.Variant, pair: windows.Pair) -> alignment.Alignment:
+    def _aligned(self, variant: records.Variant, pair: window_pairs.Pair) -> alignment.Alignment:
         made = alignment.align(pair, self.geometry)
         return made.turn() if variant.swapped else made
 
     def _draw_scores(
-        self, pairs: list[windows.Pair], aligned: list[alignment.Alignment]
+        self, pairs: list[window_pairs.Pair], aligned: list[alignment.Alignment]
     ) -> dict[tuple[str, bool], NDArray]:
         """Scores of every draw, and of REF against another draw of REF. [pairs, S, T] each."""
         shape = (len(pairs), self.draws, len(self._targets))
@@ -308,7 +310,9 @@ class Engine:
         known = [self._known(pair, made) for pair, made in zip(pairs, aligned, strict=True)]
         masks = self._matrices([made.mask for made in aligned])
 
-        def compare(drawn: predicted.Drawn, i: int, ref: NDArray, before: NDArray | None) -> None:
+        def compare(
+            drawn: predicted_maps.Drawn, i: int, ref: NDArray, before: NDArray | None
+        ) -> None:
             alt = self._matrix(drawn.alternative(i))
             for score in self._scores:
                 found[score.name, False][i, drawn.number] = score(ref, alt, masks[i], **known[i])
@@ -327,16 +331,16 @@ class Engine:
         return found
 
     def _summarise(
-        self, scored: results.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
+        self, scored: score_table.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
     ) -> None:
         for score in self._scores:
             draws, noise = drawn[score.name, False], drawn[score.name, True][1:]
-            summary = intervals.summarise(draws, noise)
+            summary = draw_summary.summarise(draws, noise)
             scored.values[score.name][row] = summary.mean
             statistics = summary._asdict()
             if score.name in self.widened:
                 ends = self.widened[score.name].interval(summary.mean, summary.sd)
-                statistics |= dict(zip(results.FITTED, ends, strict=True))
+                statistics |= dict(zip(score_table.FITTED, ends, strict=True))
             if self.background is not None:
                 null = self.background.null(scored.variants[row], score.name)
                 null = draws[:0] if null is None else null
@@ -363,7 +367,7 @@ class Engine:
         matrix = triangle.to_matrix(columns, diagonal_offset=offset, fill=0)
         return matrix.reshape(*matrix.shape[:2], *vector.shape[1:])
 
-    def _known(self, pair: windows.Pair, made: alignment.Alignment) -> dict[str, Any]:
+    def _known(self, pair: window_pairs.Pair, made: alignment.Alignment) -> dict[str, Any]:
         known: dict[str, Any] = {"site": made.site}
         if self._regions is not None:
             known["weights"] = bin_loci.coverage(pair.frame, self.geometry, self._regions)
@@ -373,7 +377,7 @@ class Engine:
 def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
     """Groups of `size`; a longer one while the reference stays the same."""
     group: list[_Row] = []
-    reference: tuple[windows.Window, ...] = ()
+    reference: tuple[window_pairs.Window, ...] = ()
     for row in rows:
         other = row.pair is not None and row.pair.reference != reference
         if len(group) >= (size if other else LONGEST * size):
@@ -386,7 +390,7 @@ def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
         yield group
 
 
-def _span(pair: windows.Pair) -> tuple[str, int, int]:
+def _span(pair: window_pairs.Pair) -> tuple[str, int, int]:
     """Reference bases of the first reference window."""
     window = pair.reference[0]
     segment = window.allele[0]

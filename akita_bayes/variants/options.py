@@ -5,10 +5,11 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from akita_bayes import errors, frozen, regions
-from akita_bayes.geometry import Geometry
+from akita_bayes import errors, regions
 from akita_bayes.models import predict
-from akita_bayes.variants import scores as named_scores
+from akita_bayes.specs import frozen
+from akita_bayes.specs.geometry import Geometry
+from akita_bayes.variants.scores import named_scores
 
 WINDOWS = ("anchored", "basenji")
 

@@ -13,8 +13,8 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, files
-from akita_bayes.variants import results, symbols, vcf
-from akita_bayes.variants import scores as named_scores
+from akita_bayes.variants.alleles import symbolic_alleles, vcf
+from akita_bayes.variants.scores import named_scores, score_table
 
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
@@ -35,12 +35,12 @@ class Targets(NamedTuple):
 
 
 def write_h5(
-    path: str | Path, scored: results.Scored, targets: Targets, attributes: dict[str, Any]
+    path: str | Path, scored: score_table.Scored, targets: Targets, attributes: dict[str, Any]
 ) -> None:
     """Writes `scd.h5`: Basenji's `snp`, `chr`, `pos`, `ref`, targets and scores, and more.
 
     Further datasets: `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
-    (compared, lost, gained), and `<score>_<statistic>`, which `results.STATISTICS` defines. Scores
+    (compared, lost, gained), and `<score>_<statistic>`, which `score_table.STATISTICS` has. Scores
     are float32 [rows, T], NaN where there is a reason. `pos` counts from 1, as in the variant file;
     `end` is the last base replaced. `snp`, `ref` and `alt` are of variable length, unlike
     Basenji's, since one row of a fixed length takes as much as the longest allele, which may be
@@ -85,9 +85,9 @@ def write_h5(
             file.attrs[name] = value if plain else json.dumps(value)
 
 
-def write_table(path: str | Path, scored: results.Scored, targets: Targets) -> None:
+def write_table(path: str | Path, scored: score_table.Scored, targets: Targets) -> None:
     """Writes `scores.tsv`: one row per allele, one column per score and target, NA for none."""
-    table = results.table(scored, targets.identifiers)
+    table = score_table.table(scored, targets.identifiers)
     with files.atomic(path) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.7g", na_rep="NA")
 
@@ -95,7 +95,7 @@ def write_table(path: str | Path, scored: results.Scored, targets: Targets) -> N
 def write_vcf(
     path: str | Path,
     source: str | Path,
-    scored: results.Scored,
+    scored: score_table.Scored,
     attributes: dict[str, Any],
 ) -> None:
     """Writes the variant file again, in its order, with scores in INFO.
@@ -150,17 +150,17 @@ def write_vcf(
 
 
 def _columns(
-    scored: results.Scored, levels: Mapping[str, float]
+    scored: score_table.Scored, levels: Mapping[str, float]
 ) -> dict[str, tuple[str, np.ndarray]]:
     """INFO key -> (description, value of every row)."""
     columns = {}
     for key, value in scored.values.items():
         formula = named_scores.describe(key)
         columns[f"{PREFIX}{key}"] = (f"{formula}, mean over targets", value.mean(axis=1))
-        for statistic in results.STATISTICS:
+        for statistic in score_table.STATISTICS:
             if (key, statistic) not in scored.statistics:
                 continue
-            about = results.describe(key, statistic, levels.get(key))
+            about = score_table.describe(key, statistic, levels.get(key))
             overall = scored.overall.get((key, statistic))
             if overall is None:
                 about = f"{about}; mean over targets"
@@ -174,7 +174,7 @@ def _columns(
 def _last_base(line: vcf.Line) -> int:
     """Returns the last base, counted from 1, that an index may take a record to reach."""
     end, sizes = line.info.get("END", ""), line.info.get("SVLEN", "").split(",")
-    longest = max(len(line.columns[_REF]) - 1, *map(symbols.size_of, sizes))
+    longest = max(len(line.columns[_REF]) - 1, *map(symbolic_alleles.size_of, sizes))
     return max(line.pos + longest, vcf.whole_number(end) or 0)
 
 
@@ -222,7 +222,7 @@ def _unannotated(info: bytes) -> bytes:
 def _annotated(
     info: bytes,
     line: vcf.Line,
-    scored: results.Scored,
+    scored: score_table.Scored,
     rows: list[int],
     fields: dict[str, tuple[str, np.ndarray]],
 ) -> bytes:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from akita_bayes import spec
 from akita_bayes.blocks import keras_layers, registry
 from akita_bayes.models import cut
+from akita_bayes.specs import spec
 
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 CONV = {"norm_type": "batch", "bn_momentum": 0.9, "dropout": 0.1, "l2_scale": 1e-3}

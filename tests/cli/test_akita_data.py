@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from akita_bayes.cli import akita_data
-from akita_bayes.data import genome, statistics, tfrecord
+from akita_bayes.data import genome
+from akita_bayes.data.records import statistics, tfrecord
 from tests import coolers as world
 
 
@@ -82,8 +83,8 @@ def test_presets(monkeypatch, tmp_path, preset, bins, pixels):
         seen.update(transform=transform, layout=layout, clip=clip)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("akita_bayes.data.directory.make", make)
-    monkeypatch.setattr("akita_bayes.data.targets.read", lambda *a, **k: [])
+    monkeypatch.setattr("akita_bayes.data.preparation.data_directory.make", make)
+    monkeypatch.setattr("akita_bayes.data.preparation.targets.read", lambda *a, **k: [])
     command = [str(tmp_path / "genome.fa"), "targets.txt", "-o", "out", "--preset", preset]
     assert akita_data.main(command) == 130
     assert (seen["transform"].map_bins, seen["transform"].pixels) == (bins, pixels)

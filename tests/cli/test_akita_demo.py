@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import akita_bayes as ab
 from akita_bayes.cli import akita_calibrate, akita_demo, akita_scd
-from akita_bayes.data import dataset
-from akita_bayes.variants import conformal
+from akita_bayes.data.records import dataset
+from akita_bayes.variants.scores import conformal
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +141,13 @@ def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
 
 def test_the_table_says_how_good_it_is(tmp_path, capsys):
     """Beside the model: the truth, the ceiling of noisy data, replicates and distance alone."""
-    from akita_bayes.evaluate import contest
+    from akita_bayes.evaluate import comparison
     from akita_bayes.evaluate.accuracy import Report
 
     rng = np.random.default_rng(0)
 
     def scores(r):
-        made = contest.Contest(1, rank=False, strata=None)
+        made = comparison.Contest(1, rank=False, strata=None)
         y = rng.normal(size=(20_000, 1))
         noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
         made.update(y, y + noise, np.ones_like(y, bool))

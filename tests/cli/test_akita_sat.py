@@ -8,7 +8,7 @@ import pytest
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
 from akita_bayes.models import build, export, load, zoo
-from akita_bayes.variants import saturation
+from akita_bayes.variants.saturation import region_scan
 from tests import tiny
 
 
@@ -114,7 +114,7 @@ def test_help_says_what_a_sweep_is_unless_it_is_said(capsys):
     with pytest.raises(SystemExit):
         akita_sat.main(["--help"])
     told = " ".join(capsys.readouterr().out.split())
-    sweep = saturation.Sweep()
+    sweep = region_scan.Sweep()
     assert f"bases of a deletion or shuffle, else {sweep.width} " in told
     assert f"shuffles of every window, else {sweep.repeats} " in told
     assert f"points of integrated gradients, else {sweep.steps} " in told
@@ -144,7 +144,7 @@ def test_every_region_is_checked_before_the_model_is_loaded(
 
 
 def test_every_region_and_method_is_checked_before_any_scan(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(saturation.Scanner, "scan", lambda *_, **__: pytest.fail("scanned"))
+    monkeypatch.setattr(region_scan.Scanner, "scan", lambda *_, **__: pytest.fail("scanned"))
     wide = tmp_path / "wide.bed"
     wide.write_text("chr1 500 520\nchr1 300 500\n")
     assert run(folder, tmp_path / "out", bed=wide) == 2
@@ -180,7 +180,7 @@ def scanned(monkeypatch):
         stop = None
 
     seen = Scanned()
-    original = saturation.Scanner.scan
+    original = region_scan.Scanner.scan
 
     def scan(self, region, method, **keywords):
         if len(seen) == seen.stop:
@@ -188,7 +188,7 @@ def scanned(monkeypatch):
         seen.append((region.start, method))
         return original(self, region, method, **keywords)
 
-    monkeypatch.setattr(saturation.Scanner, "scan", scan)
+    monkeypatch.setattr(region_scan.Scanner, "scan", scan)
     return seen
 
 

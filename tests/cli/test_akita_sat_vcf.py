@@ -11,7 +11,7 @@ import pytest
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.plots import saturation as plots
+from akita_bayes.plots import saturation_plots as plots
 from tests import tiny
 
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
@@ -140,15 +140,15 @@ def test_a_packed_vcf_is_told_from_a_bed_by_its_content(folder, tmp_path, scanne
 
 @pytest.fixture
 def scanned_places(monkeypatch):
-    from akita_bayes.variants import saturation
+    from akita_bayes.variants.saturation import region_scan
 
-    seen, original = [], saturation.Scanner.scan
+    seen, original = [], region_scan.Scanner.scan
 
     def scan(self, region, method, **options):
         seen.append((region.start, region.end))
         return original(self, region, method, **options)
 
-    monkeypatch.setattr(saturation.Scanner, "scan", scan)
+    monkeypatch.setattr(region_scan.Scanner, "scan", scan)
     return seen
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from akita_bayes.cli import akita_simulate
-from akita_bayes.data import statistics
-from akita_bayes.simulate import parameters
+from akita_bayes.data.records import statistics
+from akita_bayes.simulate import design_json
 
 
 def test_options_change_the_preset(tmp_path, capsys):
@@ -14,7 +14,7 @@ def test_options_change_the_preset(tmp_path, capsys):
     options = "--preset tiny --genome_mb 0.15 --depth 900 --replicates 3 --stride 32768 --seed 4"
     status = akita_simulate.main([*options.split(), "--no_coolers", "-p", "1", "-o", str(out)])
     assert status == 0
-    design = parameters.read(out)
+    design = design_json.read(out)
     assert (design.genome_mb, design.depth, design.replicates) == (0.15, 900.0, 3)
     counts = statistics.read(out).seqs
     said = capsys.readouterr().out
@@ -27,7 +27,7 @@ def test_options_change_the_preset(tmp_path, capsys):
 def test_windows_longer_than_the_contacts_of_a_preset_lengthen_these(tmp_path):
     options = "--preset tiny --genome_mb 0.3 --seq_length 65536 --no_coolers -p 1"
     assert akita_simulate.main([*options.split(), "-o", str(tmp_path / "sim")]) == 0
-    assert parameters.read(tmp_path / "sim").max_distance == 65536
+    assert design_json.read(tmp_path / "sim").max_distance == 65536
     found = statistics.read(tmp_path / "sim")
     assert (found.seq_length, found.bins) == (65536, 120)
 

@@ -11,10 +11,10 @@ import pytest
 
 from akita_bayes import files, triangle
 from akita_bayes.cli import akita_test
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import accuracy, baseline
 from akita_bayes.models import build, load, predict, weights, zoo
-from akita_bayes.plots import maps
+from akita_bayes.plots import map_plots
 from tests import tiny
 
 
@@ -162,7 +162,7 @@ def test_folds_that_a_pattern_takes_are_not_the_baseline(tmp_path):
 def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatch, capsys):
     drawn = []
     monkeypatch.setattr(
-        "akita_bayes.plots.accuracy.scatter",
+        "akita_bayes.plots.accuracy_plots.scatter",
         lambda pixels, names, r, **_: drawn.append(list(names)) or matplotlib.figure.Figure(),
     )
     quick = ("--no-rank", "--maps", "0")
@@ -177,8 +177,8 @@ def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatc
 
 def test_every_map_has_its_windows_coordinates_and_target(folder, tmp_path, monkeypatch):
     drawn = []
-    compare = maps.compare
-    monkeypatch.setattr(maps, "compare", lambda rows: drawn.append(compare(rows)) or drawn[-1])
+    compare = map_plots.compare
+    monkeypatch.setattr(map_plots, "compare", lambda rows: drawn.append(compare(rows)) or drawn[-1])
     assert command(folder, tmp_path / "out", "--no-rank", "--maps", "3") == 0
     panels = [axes for axes in drawn[0].axes if axes.images]
     assert len(panels) == 3 * 2 * 3  # windows, targets, and measured, predicted, truth

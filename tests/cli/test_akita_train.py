@@ -9,7 +9,7 @@ import pytest
 
 from akita_bayes import files
 from akita_bayes.cli import akita_train
-from akita_bayes.training import checkpoint
+from akita_bayes.training.run_files import checkpoint
 from tests import tiny
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes.cli import console, mpra_compare, mpra_fit, mpra_posterior, mpra_simulate
-from akita_bayes.data import mpra_files
+from akita_bayes.regulation.assay import assay_files
 
 SPEC = {
     "kind": "thermodynamic",
@@ -55,7 +55,7 @@ def assay(tmp_path, specs):
 
 
 def test_an_assay_has_the_reads_that_were_ordered_and_its_truth_beside_it(assay):
-    table = mpra_files.read(assay)
+    table = assay_files.read(assay)
     assert table.libraries[0].columns == ("0", "1", "2", "3")
     np.testing.assert_array_equal(table.libraries[0].observed.sum(0), 25_000)
     truth = json.loads((assay / "truth.json").read_text())

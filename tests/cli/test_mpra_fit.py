@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes import states
 from akita_bayes.cli import mpra_fit
-from akita_bayes.simulate import mpra as simulator
+from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.assay import simulated_assay as simulator
 
 SPEC = {
     "kind": "thermodynamic",
@@ -29,7 +29,7 @@ SPEC = {
 def assay(tmp_path_factory):
     """A spec, a table and a reference matrix on disk, and what they were made from."""
     folder = tmp_path_factory.mktemp("assay")
-    mechanism = states.parse(SPEC)
+    mechanism = mechanism_spec.parse(SPEC)
     design = simulator.Design(sequences=2000, mutation_rate=0.3, reads=40_000, bins=4, noise=0.4)
     simulated = simulator.simulate(mechanism, design)
     (library,) = simulated.table.libraries
@@ -59,7 +59,7 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     theta = pd.read_csv(out / "theta.tsv", sep="\t").set_index("name")
     assert theta.loc["ab", "value"] == pytest.approx(ab["mean"])
     assert theta.loc["ab", "unit"] == "kT"
-    assert states.load(out / "params.json") == states.parse(SPEC)
+    assert mechanism_spec.load(out / "params.json") == mechanism_spec.parse(SPEC)
     said = capsys.readouterr().out
     assert (
         "ab: its profile likelihood is closed on both sides"
@@ -72,7 +72,7 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
 
 def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, monkeypatch):
     folder, _, _ = assay
-    monkeypatch.setattr("akita_bayes.regulation.fitting.fit", None)  # calling it is a TypeError
+    monkeypatch.setattr("akita_bayes.regulation.fit.fitting.fit", None)  # calling it is a TypeError
     arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run", "--profile", "a,bb"]
     assert mpra_fit.main([*map(str, arguments)]) == 2
     assert 'unknown parameter "bb"' in capsys.readouterr().err
@@ -167,7 +167,11 @@ def test_bad_tables_are_refused_in_one_line(assay, tmp_path, capsys, columns, me
             {**SPEC["energies"], "b": {"site": [5, 12]}},
             "energies.b.site: bases 5 to 12",
         ),
-        ("states", {**SPEC["states"], "c": {"energies": ["a"]}}, "states.c: cannot be told apart"),
+        (
+            "states",
+            {**SPEC["states"], "c": {"energies": ["a"]}},
+            "mechanism_spec.c: cannot be told apart",
+        ),
     ],
 )
 def test_bad_specs_are_refused_in_one_line(assay, tmp_path, capsys, key, value, message):

@@ -5,7 +5,7 @@ import pytest
 
 from akita_bayes import errors, regions, triangle
 from akita_bayes.data import predictions
-from akita_bayes.geometry import Geometry
+from akita_bayes.specs.geometry import Geometry
 
 Region = regions.Region
 # Windows of 80 bp; 6 bins of 10 bp after 10 bp on each side.

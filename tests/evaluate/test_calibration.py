@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibrate, calibration, recalibration, strata
+from akita_bayes.evaluate import calibrate, calibration, spread_factors, strata
 
 BINS, OFFSET, TARGETS = 24, 2, 2
 STRATA = strata.log_spaced(BINS, OFFSET, 4)
@@ -152,13 +152,13 @@ def test_a_target_without_a_ranking_does_not_take_it_from_the_others():
 def predictions(data, learned=True):
     for target, mean, sd, mask in data:
         parts = (0.6 * sd, 0.8 * sd) if learned else (0 * sd, 0 * sd)
-        yield recalibration.Prediction(target, mask, mean, *parts)
+        yield spread_factors.Prediction(target, mask, mean, *parts)
 
 
 def test_an_overconfident_model_is_found_out_and_recalibration_mends_it():
     before = collect(windows(40, inflate=0.5))
     assert before["overall"]["coverage_90%"]["estimate"] < 0.65
-    fitted = recalibration.fit(list(predictions(windows(40, 1, 0.5))), STRATA, OFFSET)
+    fitted = spread_factors.fit(list(predictions(windows(40, 1, 0.5))), STRATA, OFFSET)
     assert fitted.noise is None
     factors = fitted.factors(PIXELS)
     mended = np.hypot(0.6 * factors.epistemic, 0.8 * factors.aleatoric)
@@ -182,8 +182,8 @@ def test_a_narrow_posterior_and_a_wide_noise_are_told_apart():
         epistemic = generator.uniform(0.1, 3.0, (PIXELS, TARGETS))
         target = np.hypot(epistemic, 1.0) * generator.normal(size=epistemic.shape)
         parts = (np.zeros_like(target), epistemic / (5 * f), np.broadcast_to(f, target.shape))
-        data.append(recalibration.Prediction(target, np.ones(target.shape, bool), *parts))
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+        data.append(spread_factors.Prediction(target, np.ones(target.shape, bool), *parts))
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.epistemic), 5 * FACTORS, rtol=0.25)
     np.testing.assert_allclose(np.array(fitted.aleatoric), 1 / FACTORS, rtol=0.25)
 
@@ -193,7 +193,7 @@ def test_without_a_spread_of_draws_the_noise_takes_it_all():
         each._replace(epistemic_sd=0 * each.mean, aleatoric_sd=each.sd)
         for each in predictions(windows(40, inflate=0.5))
     ]
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.aleatoric), 2.0, rtol=0.08)
     np.testing.assert_allclose(np.array(fitted.epistemic), 1.0, rtol=0.1)
 
@@ -205,7 +205,7 @@ def test_a_model_without_noise_is_given_that_of_its_residuals():
         (sd * generator.normal(size=sd.shape), np.zeros(sd.shape), sd, np.ones(sd.shape, bool))
         for _ in range(60)
     ]
-    fitted = recalibration.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
+    fitted = spread_factors.fit(list(predictions(data, learned=False)), STRATA, OFFSET)
     np.testing.assert_allclose(fitted.aleatoric_sd(PIXELS), sd, rtol=0.1)
     np.testing.assert_allclose(fitted.factors(PIXELS).aleatoric, 1.0, rtol=0.1)
 
@@ -213,7 +213,7 @@ def test_a_model_without_noise_is_given_that_of_its_residuals():
 def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     """Every prediction is 2 off: so is the noise, and intervals of a z above 1 hold all."""
     mean = np.random.default_rng(5).normal(size=(PIXELS, TARGETS))
-    stated = recalibration.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
+    stated = spread_factors.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
     place = types.SimpleNamespace(
         bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1
     )
@@ -235,8 +235,8 @@ def test_that_noise_is_what_the_spread_of_the_mean_leaves():
         epistemic = generator.uniform(0.5, 2, mean.shape)
         target = mean + np.hypot(epistemic, 1.5) * generator.normal(size=mean.shape)
         parts = (np.ones(mean.shape, bool), mean, epistemic, np.zeros_like(mean))
-        data.append(recalibration.Prediction(target, *parts))
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+        data.append(spread_factors.Prediction(target, *parts))
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.noise), 1.5, rtol=0.1)
 
 
@@ -245,7 +245,7 @@ def test_a_spread_beyond_all_residuals_leaves_a_hundredth_of_their_variance():
         each._replace(epistemic_sd=np.full(each.mean.shape, 9.0), target=each.mean + 2)
         for each in predictions(windows(3), learned=False)
     ]
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.noise), 0.2)
 
 
@@ -255,9 +255,9 @@ def test_factors_are_the_most_probable_ones():
     squared, epistemic, noise = generator.gamma(1.0, [[4.0], [1.0], [2.0]], (3, 50))
     centre, spread, count = np.array([0.9, -0.8]), 0.5, 6.0
     cells = np.stack([np.ones(50), squared, epistemic, noise])
-    found = recalibration._factors(cells, count, centre, spread)
+    found = spread_factors._factors(cells, count, centre, spread)
     twice = np.concatenate([2 * cells[:, :20], cells[:, 20:], cells[:, 20:]], axis=1)
-    np.testing.assert_allclose(recalibration._factors(twice, count, centre, spread), found, 1e-4)
+    np.testing.assert_allclose(spread_factors._factors(twice, count, centre, spread), found, 1e-4)
     grid = np.linspace(-2, 2, 401)
     a, b = np.meshgrid(grid, grid, indexing="ij")
     loss = ((a - centre[0]) ** 2 + (b - centre[1]) ** 2) / (2 * spread**2)
@@ -275,7 +275,7 @@ def test_a_stratum_of_eight_bins_counts_as_one_measurement():
     """
     q = np.exp(0.2) * 1.4
     cells = [[np.array([[500.0], [500 * r], [0.0], [500.0]]) for r in (q, 2 - q)]]
-    assert recalibration._parts(cells, 8)[1, 0, 0] == pytest.approx(np.exp(0.1), rel=1e-4)
+    assert spread_factors._parts(cells, 8)[1, 0, 0] == pytest.approx(np.exp(0.1), rel=1e-4)
 
 
 def uneven(windows, pixels=PIXELS, spread=0.5):
@@ -286,7 +286,7 @@ def uneven(windows, pixels=PIXELS, spread=0.5):
         epistemic, noise = np.exp(generator.normal([[[-2.0]], [[-1.5]]], spread, (2, *shape)))
         error = np.hypot(2 * epistemic, 0.8 * noise) * generator.standard_t(6, shape)
         parts = (generator.random(shape) > 0.1, np.zeros(shape), epistemic, noise)
-        yield recalibration.Prediction(error, *parts)
+        yield spread_factors.Prediction(error, *parts)
 
 
 def test_pixels_that_are_alike_give_the_factors_of_all_one_by_one():
@@ -297,15 +297,15 @@ def test_pixels_that_are_alike_give_the_factors_of_all_one_by_one():
             squares = [each[k][pixel, t] ** 2 for k in (0, 3, 4)]
             every[t][STRATA.index[pixel]].append([1.0, *squares])
     one_by_one = [[np.array(stratum).T for stratum in target] for target in every]
-    cells = recalibration._cells(data, STRATA)
+    cells = spread_factors._cells(data, STRATA)
     for few, many in zip(cells, one_by_one, strict=True):
         for cell, pixels in zip(few, many, strict=True):
             np.testing.assert_allclose(cell.sum(1), pixels.sum(1))
     assert sum(each.shape[1] for each in cells[0]) < sum(each.shape[1] for each in one_by_one[0])
     bins = 30 * BINS
-    expected = recalibration._parts(one_by_one, bins)
+    expected = spread_factors._parts(one_by_one, bins)
     assert np.abs(expected - 1).max() > 0.1
-    np.testing.assert_allclose(recalibration._parts(cells, bins), expected, rtol=5e-4)
+    np.testing.assert_allclose(spread_factors._parts(cells, bins), expected, rtol=5e-4)
 
 
 def test_memory_does_not_grow_with_windows():
@@ -314,7 +314,7 @@ def test_memory_does_not_grow_with_windows():
     def peak(count):
         tracemalloc.start()
         kept = calibrate.on_disk(uneven(count, len(wide.index), 0.1))
-        recalibration.fit(kept, wide, OFFSET)
+        spread_factors.fit(kept, wide, OFFSET)
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held
@@ -336,7 +336,7 @@ def test_windows_on_disk_are_those_that_were_given():
 def test_a_window_without_data_counts_nowhere():
     *data, last = predictions(windows(21))
     nothing = np.full_like(last.target, np.nan)
-    fitted = recalibration.fit(
+    fitted = spread_factors.fit(
         [*data, last._replace(target=nothing, mask=np.isfinite(nothing))], STRATA, OFFSET
     )
     mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
@@ -349,7 +349,7 @@ def test_a_stratum_without_data_takes_the_value_of_its_target():
         each.mask[STRATA.index == 1, 0] = False
         each.mask[:, 1] = False
         each.target[~each.mask] = np.nan
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
     np.testing.assert_allclose(mended, 2.0, rtol=0.15)
 
@@ -359,7 +359,7 @@ def test_a_target_that_is_predicted_without_error_gets_the_least_factors():
         each._replace(mean=np.where(np.arange(TARGETS) == 0, each.target, each.mean))
         for each in predictions(windows(20))
     ]
-    fitted = recalibration.fit(data, STRATA, OFFSET)
+    fitted = spread_factors.fit(data, STRATA, OFFSET)
     assert (np.array([fitted.epistemic, fitted.aleatoric])[:, 0] < 1e-4).all()
     mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))[1]
     np.testing.assert_allclose(mended, 1.0, rtol=0.15)

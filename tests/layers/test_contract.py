@@ -14,16 +14,14 @@ from akita_bayes.layers import (
     attention,
     augmentation,
     gating,
-    kinetic,
     latent,
-    measurement,
     noise,
     normalization,
     pairwise,
     pooling,
-    thermodynamic,
     variational,
 )
+from akita_bayes.regulation.layers import kinetic, measurement, thermodynamic
 
 FLAGS = "flags"
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]

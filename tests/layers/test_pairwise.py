@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from akita_bayes.blocks import pairwise as blocks
+from akita_bayes.blocks import two_dimensional as blocks
 from akita_bayes.layers import pairwise
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")

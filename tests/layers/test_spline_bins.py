@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.interpolate
 
-from akita_bayes.layers import measurement
+from akita_bayes.regulation.layers import measurement
 
 
 def logarithmic(**arguments):

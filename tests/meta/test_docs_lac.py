@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from akita_bayes import states
+from akita_bayes.mechanisms import mechanism_spec
 
 SMALL = {
     "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
@@ -104,7 +104,7 @@ def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository
 
 def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     folder, _ = ran
-    changed = states.load(folder / "runs/lac/lac_log.json")
+    changed = mechanism_spec.load(folder / "runs/lac/lac_log.json")
     assert changed.measurement.kind == "spline_bins"
     assert changed.measurement.read_out == "log_activity"
     assert [term.base_prior.sd for term in changed.terms.values() if term.site] == [5.0, 5.0]
@@ -143,7 +143,9 @@ def test_the_excerpt_is_that_of_the_spec(page, repository):
 
 def test_the_rate_laws_of_the_page_are_those_of_the_specs(page, repository):
     for name in ("lac_thermodynamic", "rnap_kinetic"):
-        law = states.rate_law(states.load(repository / "models" / "json" / f"{name}.json"))
+        law = mechanism_spec.rate_law(
+            mechanism_spec.load(repository / "models" / "json" / f"{name}.json")
+        )
         assert law in page
 
 
@@ -174,4 +176,4 @@ def test_words_of_the_table_are_words_of_a_spec(page):
     }
     for words, change in rows.items():
         assert words in page
-        states.parse({**base, **change})
+        mechanism_spec.parse({**base, **change})

@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from akita_bayes import geometry
 from akita_bayes.blocks import registry
 from akita_bayes.models import zoo
+from akita_bayes.specs import geometry
 
 TRACK, MAP = (64, 6), (16, 16, 6)
 ROWS = [

@@ -1,4 +1,4 @@
-"""A module imports from lower floors or its own folder, and never in circles."""
+"""A module imports from lower floors and from rooms below its own, and never in circles."""
 
 import ast
 import functools
@@ -11,6 +11,8 @@ import akita_bayes
 
 ROOT = Path(akita_bayes.__file__).parent
 FLOORS = {
+    "specs": 0,
+    "mechanisms": 0,
     "layers": 1,
     "blocks": 2,
     "models": 3,
@@ -23,11 +25,26 @@ FLOORS = {
     "plots": 5,
     "cli": 6,
 }
-SIBLINGS = {("simulate", "data"), ("regulation", "training")}
+ROOMS = {
+    "models": ("", "incremental"),
+    "data": ("", "contacts", "records", "preparation"),
+    "training": ("objectives", "updates", "run_files", ""),
+    "variants": ("alleles", "scores", "", "saturation"),
+    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots"),
+}
+"""The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
+
+SIBLINGS = {("simulate", "data"), ("regulation", "training"), ("mechanisms", "specs")}
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
+
+FIGURES = {("regulation.plots", "plots")}
+"""Rooms of figures inside a wing, and the floor of figures that they may use."""
 
 NEVER = {("plots", "models")}
 GROUND = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
+SMALL_ROOM = 17
+"""The largest number of modules in a folder: one for each command, and what they share."""
+
 HEAVY = {"tensorflow", "keras", "tensorflow_probability", "tf_keras"}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
@@ -35,8 +52,13 @@ MODULES = {
 
 
 def folder(module: str) -> str:
-    """The folder of a module, '' on the ground floor."""
+    """Returns the wing of a module, '' on the ground floor."""
     return module.split(".")[0] if "." in module else ""
+
+
+def room(module: str) -> str:
+    """Returns the folder of a module inside its wing, '' for the wing's own modules."""
+    return ".".join(module.split(".")[1:-1])
 
 
 @functools.cache
@@ -85,21 +107,63 @@ def test_every_folder_has_a_floor():
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
 def test_imports_go_down_or_stay_in_the_folder(module: str):
-    here = folder(module)
-    for other in inner_imports(module):
-        there = folder(other)
+    wing = folder(module)
+    for imported in inner_imports(module):
+        target = folder(imported)
         allowed = (
-            here == there or FLOORS.get(there, 0) < FLOORS.get(here, 0) or (here, there) in SIBLINGS
+            wing == target
+            or FLOORS.get(target, -1) < FLOORS.get(wing, -1)
+            or (wing, target) in SIBLINGS
+            or (f"{wing}.{room(module)}", target) in FIGURES
         )
-        assert allowed, f"{module} imports {other}"
-        assert (here, there) not in NEVER, f"{module} imports {other}"
+        assert allowed, f"{module} imports {imported}"
+        assert (wing, target) not in NEVER, f"{module} imports {imported}"
+
+
+def test_every_room_of_a_wing_is_listed():
+    rooms: dict[str, set[str]] = {}
+    for module in MODULES:
+        if not module.endswith("__init__"):
+            rooms.setdefault(folder(module), set()).add(room(module))
+    assert {wing: names for wing, names in rooms.items() if names != {""}} == {
+        wing: set(names) for wing, names in ROOMS.items()
+    }
+
+
+@pytest.mark.parametrize("wing", sorted(ROOMS))
+def test_rooms_import_only_rooms_below_them(wing: str):
+    order = ROOMS[wing]
+    for module in MODULES:
+        if folder(module) != wing or module.endswith("__init__"):
+            continue
+        for imported in inner_imports(module):
+            if folder(imported) == wing and not imported.endswith("__init__"):
+                assert order.index(room(imported)) <= order.index(room(module)), (
+                    f"{module} imports {imported}"
+                )
+
+
+def test_no_folder_is_crowded():
+    counts: dict[str, int] = {}
+    for module in MODULES:
+        if not module.endswith("__init__"):
+            counts[module.rpartition(".")[0]] = counts.get(module.rpartition(".")[0], 0) + 1
+    assert {name: count for name, count in counts.items() if count > SMALL_ROOM} == {}
+    assert sorted(counts.values())[-3] <= 14
+
+
+def test_no_file_name_stands_twice():
+    names = [module.rpartition(".")[2] for module in MODULES if not module.endswith("__init__")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
 def test_every_folder_has_its_floor_here_and_on_the_page(repository: Path):
     page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
-    told = {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)/`", names)}
-    assert told == FLOORS
+    documented = {
+        name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)/`", names)
+    }
+    assert documented == FLOORS
     assert set(FLOORS) == {folder(module) for module in MODULES} - {""}
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from akita_bayes import spec as specs
 from akita_bayes.models import build, zoo
+from akita_bayes.specs import spec as specs
 
 
 class Row(NamedTuple):

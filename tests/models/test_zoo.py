@@ -2,9 +2,11 @@ import json
 
 import pytest
 
-from akita_bayes import errors, spec, states
+from akita_bayes import errors
 from akita_bayes.blocks import registry
+from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.models import zoo
+from akita_bayes.specs import spec
 from tests import tiny
 
 
@@ -20,11 +22,11 @@ def test_a_network_is_told_from_a_mechanism(tmp_path, repository):
     assert isinstance(zoo.load_spec(path), spec.Spec)
     assert zoo.load_network(path) == zoo.load_spec(path) == zoo.parse_spec(tiny.spec_json())
     lac = repository / "models" / "json" / "lac_thermodynamic.json"
-    assert isinstance(zoo.load_spec(lac), states.Thermodynamic)
+    assert isinstance(zoo.load_spec(lac), mechanism_spec.Thermodynamic)
     with pytest.raises(errors.SpecError, match=rf"^{lac}: is a mechanism, not .*; mpra_fit\.py"):
         zoo.load_network(lac)
     with pytest.raises(errors.SpecError, match=rf"^{path}: is a network, .*; akita_train\.py"):
-        states.load(path)
+        mechanism_spec.load(path)
 
 
 def test_a_typo_is_told_with_the_nearest_word_of_this_package(tmp_path):

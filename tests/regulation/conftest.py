@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from akita_bayes import states
-from akita_bayes.simulate import mpra as simulator
+from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.assay import simulated_assay as simulator
 
 TWO_SITES = {
     "kind": "thermodynamic",
@@ -57,13 +57,13 @@ def merged(spec: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def two_sites():
     """Makes the thermodynamic mechanism, with changes."""
-    return lambda **changes: states.parse(merged(TWO_SITES, changes))
+    return lambda **changes: mechanism_spec.parse(merged(TWO_SITES, changes))
 
 
 @pytest.fixture(scope="session")
 def cycle():
     """Makes the kinetic mechanism, with changes."""
-    return lambda **changes: states.parse(merged(CYCLE, changes))
+    return lambda **changes: mechanism_spec.parse(merged(CYCLE, changes))
 
 
 @pytest.fixture(scope="session")

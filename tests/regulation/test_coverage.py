@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from akita_bayes.regulation import design, fitting, laplace, reported
+from akita_bayes.regulation.compare import experiment_design
+from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.posterior import laplace, physical_units
 
 EXPERIMENTS = 20
 
@@ -14,10 +16,10 @@ def test_intervals_of_fits_hold_the_truth_at_the_nominal_rate(two_sites, experim
         simulated = experiment(mechanism, seed=seed, sequences=2000, noise=0.3)
         fit = fitting.fit(mechanism, simulated.table, starts=1, seed=seed)
         layout = fit.parameters
-        truth = design.true_theta(layout, simulated.truth, fit.theta)
-        true = reported.physical(layout, truth[None])
+        truth = experiment_design.true_theta(layout, simulated.truth, fit.theta)
+        true = physical_units.physical(layout, truth[None])
         drawn = laplace.laplace(fit.likelihood, fit.theta).draws(2000, seed=seed)
-        table = reported.summarise(layout, drawn)
+        table = physical_units.summarise(layout, drawn)
         for name, lower, upper in zip(table["name"], table["lower"], table["upper"], strict=True):
             held.setdefault(name, []).append(lower <= true[name][0] <= upper)
     constants = [held[name] for name in ("a", "b", "ab")]

@@ -7,10 +7,11 @@ import typing
 import numpy as np
 import pytest
 
-from akita_bayes import declarations, states
 from akita_bayes.cli import mpra_fit, mpra_simulate
-from akita_bayes.regulation import design, fitting
-from akita_bayes.simulate import mpra as simulator
+from akita_bayes.mechanisms import declarations, mechanism_spec
+from akita_bayes.regulation.assay import simulated_assay as simulator
+from akita_bayes.regulation.compare import experiment_design
+from akita_bayes.regulation.fit import fitting
 
 COSTS = ((0, 1.0, 1.4, 0.6), (1.8, 0, 1.2, 2.0), (1.5, 0.9, 0, 1.2), (1.2, 2.0, 1.6, 0))
 SPEC = {
@@ -57,7 +58,7 @@ CASES = [
 
 
 def mechanism(**measurement):
-    return states.parse({**SPEC, "measurement": measurement})
+    return mechanism_spec.parse({**SPEC, "measurement": measurement})
 
 
 @functools.cache
@@ -67,7 +68,7 @@ def recovered(kind, base):
     simulated = simulator.simulate(mechanism(kind=kind, **declared), EXPERIMENT, seed=1)
     fit = fitting.fit(mechanism(kind=kind, **declared), simulated.table, starts=1)
     count = fit.parameters.physical
-    truth = design.true_theta(fit.parameters, simulated.truth, fit.theta)
+    truth = experiment_design.true_theta(fit.parameters, simulated.truth, fit.theta)
     sd = np.sqrt(np.diag(fit.covariance))
     return fit, ((fit.theta - truth) / sd)[:count], fit.slopes(simulated.truth.matrices)
 
@@ -96,8 +97,10 @@ def test_a_fit_finds_what_was_simulated(kind, base):
 @pytest.mark.parametrize("base", [2, pytest.param(10, marks=SLOW)])
 def test_a_design_promises_the_widths_that_a_fit_has(base):
     fit, *_ = recovered("gaussian", base)
-    promised = design.expect(fit.mechanism, EXPERIMENT, seed=1).widths
-    natural = design.expect(mechanism(kind="gaussian", log_base="e"), EXPERIMENT, seed=1).widths
+    promised = experiment_design.expect(fit.mechanism, EXPERIMENT, seed=1).widths
+    natural = experiment_design.expect(
+        mechanism(kind="gaussian", log_base="e"), EXPERIMENT, seed=1
+    ).widths
     constants = {**fit.wild_type, **fit.energies}
     for name, interval in constants.items():
         # A fit is spared a tenth of the sequences, which its intervals are wider for.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import dna
-from akita_bayes.simulate import design, physics
+from akita_bayes.simulate import designs, physics
 
 BIN = 512
 PHYSICS = physics.Physics()
@@ -48,6 +48,6 @@ def bench() -> Bench:
 
 
 @pytest.fixture(scope="session")
-def small_design() -> design.Design:
+def small_design() -> designs.Design:
     """A design of a few windows, shallow enough that noise shows."""
-    return dataclasses.replace(design.PRESETS["tiny"], genome_mb=0.25, depth=2000.0, variants=4)
+    return dataclasses.replace(designs.PRESETS["tiny"], genome_mb=0.25, depth=2000.0, variants=4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import dna, errors
-from akita_bayes.simulate import chromatin, genome
+from akita_bayes.simulate import chromatin, chromosomes
 
 BINS, LEFT, RIGHT = 64, 16, 44
 CELL = "alpha"
@@ -91,7 +91,9 @@ def test_cell_types_differ_where_a_corepressor_binds(bench):
 
 @pytest.fixture(scope="module")
 def chromosome(bench):
-    return genome.chromosome("chr1", 1 << 18, bench.physics, genome.Landscape(), seed=5).sequence
+    return chromosomes.chromosome(
+        "chr1", 1 << 18, bench.physics, chromosomes.Landscape(), seed=5
+    ).sequence
 
 
 def test_reverse_complement_turns_the_map(bench, chromosome):

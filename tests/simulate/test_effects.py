@@ -6,20 +6,20 @@ import pysam
 import pytest
 
 from akita_bayes import dna, triangle
-from akita_bayes.simulate import chromatin, effect_files, effects, genome, sites
+from akita_bayes.simulate import chromatin, chromosomes, effect_files, effects, sites
 
 CELL = "alpha"
 
 
 @pytest.fixture(scope="module")
 def chromosome(bench):
-    return genome.chromosome("chr1", 1 << 18, bench.physics, genome.Landscape(), seed=9)
+    return chromosomes.chromosome("chr1", 1 << 18, bench.physics, chromosomes.Landscape(), seed=9)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, chromosome, small_design):
     folder = tmp_path_factory.mktemp("effects")
-    (folder / "genome.fa").write_text(f">chr1\n{chromosome.sequence}\n")
+    (folder / "chromosomes.fa").write_text(f">chr1\n{chromosome.sequence}\n")
     effect_files.write(folder, [chromosome], small_design, seed=0)
     return folder
 
@@ -36,8 +36,8 @@ def test_disruptive_variants_change_the_map_and_neutral_ones_do_not(folder, smal
 
 
 def test_a_chromosome_without_a_strong_site_has_no_variants(tmp_path, bench, small_design):
-    empty = genome.Chromosome("chr1", bench.background(256), [])
-    (tmp_path / "genome.fa").write_text(f">chr1\n{empty.sequence}\n")
+    empty = chromosomes.Chromosome("chr1", bench.background(256), [])
+    (tmp_path / "chromosomes.fa").write_text(f">chr1\n{empty.sequence}\n")
     effect_files.write(tmp_path, [empty], small_design, seed=0)
     assert list(effects.read(tmp_path)) == []
     assert "scd_alpha" in pd.read_csv(tmp_path / "variants.tsv", sep="\t").columns

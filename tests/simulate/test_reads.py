@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data import contacts as targets
-from akita_bayes.simulate import chromatin, genome, reads
+from akita_bayes.data.contacts import counts_to_targets as targets
+from akita_bayes.simulate import chromatin, chromosomes, reads
 
 DISTANCES = 64
 
 
 @pytest.fixture(scope="module")
 def chromosome(bench):
-    return genome.chromosome("chr1", 700 * 512, bench.physics, genome.Landscape(), seed=2)
+    return chromosomes.chromosome("chr1", 700 * 512, bench.physics, chromosomes.Landscape(), seed=2)
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from akita_bayes import files
-from akita_bayes.data import check, dataset, directory, statistics, tfrecord
+from akita_bayes.data.preparation import check, data_directory
+from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy
 from akita_bayes.models import zoo
-from akita_bayes.simulate import chromatin
-from akita_bayes.simulate import dataset as simulation
+from akita_bayes.simulate import chromatin, simulation
 from akita_bayes.training import fit
 
 BLOCK = {"name": "conv_block", "kernel_size": 11, "pool_size": 8}
@@ -46,7 +46,7 @@ def world(tmp_path_factory, small_design):
 @pytest.fixture(scope="module")
 def made(world, small_design):
     size = small_design.physics.bin_size
-    directory.make(
+    data_directory.make(
         world / "genome.fa",
         world / "targets.txt",
         world.parent / "made",

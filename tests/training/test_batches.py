@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.training import batches
 from tests import tiny
 

@@ -13,20 +13,20 @@ import tensorflow as tf
 
 import akita_bayes as ab
 from akita_bayes import errors, files
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.models import build, weights, zoo
 from akita_bayes.training import (
     batches,
-    checkpoint,
     fit,
     loop,
-    metrics,
+    loop_settings,
     progress,
-    recipe,
     step,
     stopping,
     strategy,
 )
+from akita_bayes.training.objectives import metrics
+from akita_bayes.training.run_files import checkpoint
 from tests import tiny
 
 
@@ -200,16 +200,16 @@ def test_strand_pairs_come_with_the_data_of_a_track(tmp_path):
         tmp_path / "statistics.json",
         {"seq_length": 64, "target_length": 4, "num_targets": 3, "pool_width": 16},
     )
-    assert recipe.adapt(spec, [tmp_path]).model.strand_pair == ((1, 0, 2),)
+    assert loop_settings.adapt(spec, [tmp_path]).model.strand_pair == ((1, 0, 2),)
 
 
 def test_fewer_epochs_than_averaging_waits_for_average_the_last(data):
     spec = zoo.parse_spec(tiny.spec_json(swa={"start": 4}, train_epochs_max=8))
     for epochs, start in ((None, 4), (6, 4), (3, 2), (1, 0)):
-        assert recipe.adapt(spec, [data], epochs=epochs).train.swa.start == start
+        assert loop_settings.adapt(spec, [data], epochs=epochs).train.swa.start == start
     default = zoo.parse_spec(tiny.spec_json(swa={}, train_epochs_max=8))
     for epochs, start in ((None, 6), (10, 7), (2, 1), (1, 0)):
-        assert recipe.adapt(default, [data], epochs=epochs).train.swa.start == start
+        assert loop_settings.adapt(default, [data], epochs=epochs).train.swa.start == start
 
 
 def test_training_that_stops_before_averaging_keeps_its_best_model(
@@ -319,7 +319,7 @@ def test_a_damaged_checkpoint_is_refused(data, tmp_path):
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / checkpoint.FILE).write_bytes(b"PK nothing")
     spec = zoo.parse_spec(tiny.spec_json())
-    files.write_json(tmp_path / fit.PARAMS, recipe.adapt(spec, [data]).to_json())
+    files.write_json(tmp_path / fit.PARAMS, loop_settings.adapt(spec, [data]).to_json())
     with pytest.raises(errors.RunError, match="not a checkpoint of this program"):
         short(spec, data, tmp_path, resume=True)
 

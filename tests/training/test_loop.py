@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from akita_bayes.data import dataset
+from akita_bayes.data.records import dataset
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, swag, zoo
-from akita_bayes.training import averaging, batches, fit, loop, progress, stopping, strategy
+from akita_bayes.training import batches, fit, loop, progress, stopping, strategy
+from akita_bayes.training.updates import averaging
 from tests import tiny
 
 

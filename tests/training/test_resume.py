@@ -19,7 +19,8 @@ import pytest
 
 from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
-from akita_bayes.training import checkpoint, fit, progress, provenance, recipe
+from akita_bayes.training import fit, loop_settings, progress
+from akita_bayes.training.run_files import checkpoint, provenance
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -150,7 +151,7 @@ def test_epochs_that_move_the_averaging_of_weights_are_not_continued(
     """What was averaged is not what a longer training would have averaged."""
     data = tiny.write_data(tmp_path / "data", train=4, valid=4)
     spec = zoo.parse_spec(tiny.spec_json(swa=swa))
-    params = recipe.adapt(spec, [data], epochs=begun).to_json()
+    params = loop_settings.adapt(spec, [data], epochs=begun).to_json()
     if written is None:
         params["train"]["swa"]["start"] = None
     assert params["train"]["swa"]["start"] == written
@@ -200,7 +201,7 @@ def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at
     assert told["weights"] is None
     told["weights"] = provenance.first_weights(path, trunk=True)
     files.write_json(tmp_path / "provenance.json", told)
-    params = recipe.adapt(spec, [Path(data)], epochs=1).to_json()
+    params = loop_settings.adapt(spec, [Path(data)], epochs=1).to_json()
     files.write_json(tmp_path / fit.PARAMS, params)
     for options, message in (
         ({}, "began with the trunk of .*model_best.h5, .* with weights drawn at random; give"),

@@ -13,17 +13,10 @@ import tensorflow as tf
 
 from akita_bayes import errors
 from akita_bayes.models import build, weights, zoo
-from akita_bayes.training import (
-    checkpoint,
-    clipping,
-    fit,
-    losses,
-    metrics,
-    objective,
-    optimizers,
-    step,
-    strategy,
-)
+from akita_bayes.training import fit, step, strategy
+from akita_bayes.training.objectives import losses, metrics, objective
+from akita_bayes.training.run_files import checkpoint
+from akita_bayes.training.updates import clipping, optimizers
 from tests import rounding, tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")

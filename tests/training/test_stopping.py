@@ -2,9 +2,10 @@
 
 import pytest
 
-from akita_bayes import train_spec
 from akita_bayes.errors import RunError
-from akita_bayes.training import precision, stopping
+from akita_bayes.specs import train_spec
+from akita_bayes.training import stopping
+from akita_bayes.training.updates import precision
 
 
 def epochs_run(losses, **keys):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from akita_bayes.models import zoo
-from akita_bayes.training import checkpoint, fit
+from akita_bayes.training import fit
+from akita_bayes.training.run_files import checkpoint
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")

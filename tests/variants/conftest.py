@@ -5,7 +5,7 @@ import pytest
 
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.variants import passes
+from akita_bayes.models.incremental import predictor
 from tests import tiny
 
 CHR1 = "ACGTTGCAACCGGTATGACTCAGGCTTAACGTGCATCGAT"  # 40 bases
@@ -169,11 +169,11 @@ def strip_latent_model():
 def windows_predicted(monkeypatch):
     """Numbers of windows that were predicted together, one entry for each time."""
     seen = []
-    original = passes.Passes.__call__
+    original = predictor.Passes.__call__
 
     def counted(self, requests):
         seen.append(len(requests))
         return original(self, requests)
 
-    monkeypatch.setattr(passes.Passes, "__call__", counted)
+    monkeypatch.setattr(predictor.Passes, "__call__", counted)
     return seen

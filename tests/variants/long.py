@@ -3,13 +3,13 @@
 import akita_bayes as ab
 from akita_bayes import dna, triangle
 from akita_bayes.models import predict
-from akita_bayes.variants import scores
+from akita_bayes.variants.scores import named_scores
 from tests import tiny
 from tests.variants.conftest import LONG
 
 L, W, CROP, BINS, K = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.BINS, tiny.OFFSET
 
-NAMES = tuple(name for name in scores.BY_NAME if name not in ("ROI", "INS16", "INS8"))
+NAMES = tuple(name for name in named_scores.BY_NAME if name not in ("ROI", "INS16", "INS8"))
 """Scores that a map of 12 bins has."""
 CHR1, CHR2 = LONG["chr1"], LONG["chr2"]
 HEADER = """##fileformat=VCFv4.2

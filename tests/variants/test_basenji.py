@@ -10,7 +10,8 @@ import akita_bayes as ab
 from akita_bayes import dna
 from akita_bayes.data import genome
 from akita_bayes.models import predict
-from akita_bayes.variants import engine, records
+from akita_bayes.variants import engine
+from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from tests.variants.long import CHR1, HEADER, L, W, columns, line, naive_maps, other, score
 

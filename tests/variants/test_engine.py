@@ -8,8 +8,10 @@ import akita_bayes as ab
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from akita_bayes.models import posterior, predict
-from akita_bayes.variants import conformal, engine, records
+from akita_bayes.variants import engine
+from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scores import conformal
 from tests import tiny
 from tests.variants.long import (
     BINS,

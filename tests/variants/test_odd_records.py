@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akita_bayes.data import genome
-from akita_bayes.variants import alleles, reasons, records, vcf
+from akita_bayes.variants.alleles import derivative, reasons, records, vcf
 
 # 0         1         2         3
 # 0123456789012345678901234567890123456789
@@ -203,9 +203,12 @@ def test_empty_alleles_among_others_are_none(write_vcf, coded_genome):
 )
 def test_the_allele_has_these_letters(write_vcf, coded_genome, line, expected):
     row = first(write_vcf, line, coded_genome)
-    allele = alleles.edited(row, coded_genome.sizes)
-    assert alleles.letters(allele, coded_genome.padded) == expected
-    assert alleles.letters(alleles.unedited(row, coded_genome.sizes), coded_genome.padded) == CHR1
+    allele = derivative.edited(row, coded_genome.sizes)
+    assert derivative.letters(allele, coded_genome.padded) == expected
+    assert (
+        derivative.letters(derivative.unedited(row, coded_genome.sizes), coded_genome.padded)
+        == CHR1
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,10 +229,10 @@ def test_a_substitution_is_compared_with_the_letter_of_ref(
 ):
     row = first(write_vcf, line, coded_genome)
     for allele, expected in (
-        (alleles.unedited(row, coded_genome.sizes), reference),
-        (alleles.edited(row, coded_genome.sizes), alternative),
+        (derivative.unedited(row, coded_genome.sizes), reference),
+        (derivative.edited(row, coded_genome.sizes), alternative),
     ):
-        assert alleles.letters(alleles.cut(allele, 0, 12), coded_genome.padded) == expected
+        assert derivative.letters(derivative.cut(allele, 0, 12), coded_genome.padded) == expected
 
 
 def test_reasons_hold_nothing_of_the_record(write_vcf, coded_genome):
@@ -284,7 +287,9 @@ def test_any_record_is_scored_or_refused(
             size = coded_genome.sizes[row.chrom]
             assert row.end <= size
             assert row.kind in ("SNV", "MNV", "INS", "DEL", "COMPLEX", "DUP", "INV", "BND")
-            spelled = alleles.letters(alleles.edited(row, coded_genome.sizes), coded_genome.padded)
+            spelled = derivative.letters(
+                derivative.edited(row, coded_genome.sizes), coded_genome.padded
+            )
             assert set(spelled) <= set("ACGTNRYSWKMBDHV")
             if row.kind != "BND":
                 assert len(spelled) == size + {

@@ -7,8 +7,10 @@ import pytest
 
 from akita_bayes import errors, triangle
 from akita_bayes.data import genome
-from akita_bayes.variants import engine, reasons, records, results, scoring
+from akita_bayes.variants import engine, score_directory
+from akita_bayes.variants.alleles import reasons, records
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scores import score_table
 from tests.variants.long import CHR1, HEADER, columns, line, naive_maps, other, score
 
 CODES = {"A": "R", "G": "R", "C": "Y", "T": "Y"}
@@ -137,7 +139,7 @@ LATIN = f'##INFO=<ID=D,Number=1,Type=String,Description="\xe4">\n{BARE}'.replace
 def test_odd_files_have_all_outputs(small_model, long_genome, tmp_path, text, compress):
     path, out = tmp_path / "odd.vcf", tmp_path / "out"
     path.write_bytes(text.encode("latin-1"))
-    summary = scoring.score_file(
+    summary = score_directory.score_file(
         small_model,
         path,
         fasta=long_genome,
@@ -168,7 +170,7 @@ def test_outsized_numbers_reach_no_column(small_model, long_genome, write_vcf, t
         "chr9 2147483647 N <DEL> END=99999999999",
         header=HEADER,
     )
-    scoring.score_file(
+    score_directory.score_file(
         small_model, path, fasta=long_genome, out_dir=tmp_path / "out", compress=True
     )
     with h5py.File(tmp_path / "out/scd.h5") as file:
@@ -183,7 +185,9 @@ def test_two_sizes_are_refused_in_one_sentence(small_model, long_genome, write_v
     path = write_vcf(
         symbol("DEL", 1000, 1500), symbol("DEL", 1000, 3500), line(1000), header=HEADER
     )
-    summary = scoring.score_file(small_model, path, fasta=long_genome, out_dir=tmp_path / "out")
+    summary = score_directory.score_file(
+        small_model, path, fasta=long_genome, out_dir=tmp_path / "out"
+    )
     assert summary.reasons == {reasons.TOO_LARGE: 2}
 
 
@@ -192,10 +196,10 @@ def test_parts_of_an_earlier_version_are_read(small_model, long_genome, write_vc
     with genome.Genome(long_genome) as opened:
         scorer = engine.Engine(small_model, opened, Options())
         scored = scorer.score(records.read(write_vcf(line(1000), header=HEADER), opened))
-    results.save(tmp_path / "part.h5", scored, "id")
+    score_table.save(tmp_path / "part.h5", scored, "id")
     with h5py.File(tmp_path / "part.h5", "a") as file:
         del file["variant/detail"]
-    assert results.load(tmp_path / "part.h5", "id").variants == scored.variants
+    assert score_table.load(tmp_path / "part.h5", "id").variants == scored.variants
 
 
 @pytest.mark.parametrize(
@@ -222,4 +226,4 @@ def test_weights_that_count_nothing_are_refused(small_model, long_genome, tmp_pa
 @pytest.mark.parametrize("text", ["²/²", "٣/٣", f"{'9' * 5000}/{'9' * 5001}", "-1/4"])
 def test_a_shard_is_of_ascii_digits(text):
     with pytest.raises(errors.VariantError, match="is not a valid shard; write i/n"):
-        scoring.parse_shard(text)
+        score_directory.parse_shard(text)

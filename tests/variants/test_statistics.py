@@ -8,13 +8,15 @@ import pandas as pd
 import pysam
 import pytest
 from scipy import stats
+from tests.variants.test_scoring import LINES, contents, run
 
 from akita_bayes import errors
 from akita_bayes.data import genome
-from akita_bayes.variants import background, conformal, engine, records, results, scoring
+from akita_bayes.variants import engine, score_directory
+from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scores import background, conformal, score_table
 from tests.variants.long import HEADER
-from tests.variants.test_scoring import LINES, contents, run
 
 
 @pytest.fixture
@@ -149,15 +151,15 @@ def test_p_values_of_random_variants_are_uniform(
 def test_parts_of_other_statistics_are_not_relabelled(latent_model, vcf, long_genome, tmp_path):
     options = Options(scores=("SCD",), draws=3)
     run(latent_model, vcf, long_genome, tmp_path, options=options)
-    begun = json.loads((tmp_path / scoring.INPUTS).read_text())
+    begun = json.loads((tmp_path / score_directory.INPUTS).read_text())
     part = next((tmp_path / "parts").iterdir())
     with h5py.File(part, "r+") as file:
         identity = str(file.attrs["identity"])
-        assert results.load(part, identity) is not None
+        assert score_table.load(part, identity) is not None
         file.move("statistics/SCD/draw_q05", "statistics/SCD/q05")
-    assert results.load(part, identity) is None
+    assert score_table.load(part, identity) is None
     del begun["of"]["statistics"]  # as an earlier version left it
-    (tmp_path / scoring.INPUTS).write_text(json.dumps(begun))
+    (tmp_path / score_directory.INPUTS).write_text(json.dumps(begun))
     with pytest.raises(errors.VariantError, match="holds results of other statistics; choose"):
         run(latent_model, vcf, long_genome, tmp_path, options=options)
 
@@ -166,4 +168,4 @@ def test_scores_alone_go_on_in_a_directory_of_an_earlier_version(
     small_model, vcf, long_genome, tmp_path
 ):
     run(small_model, vcf, long_genome, tmp_path)
-    assert "statistics" not in json.loads((tmp_path / scoring.INPUTS).read_text())["of"]
+    assert "statistics" not in json.loads((tmp_path / score_directory.INPUTS).read_text())["of"]

@@ -4,7 +4,8 @@ import numpy as np
 
 from akita_bayes import dna
 from akita_bayes.data import genome
-from akita_bayes.variants import engine, records
+from akita_bayes.variants import engine
+from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from tests.variants.conftest import LONG
 from tests.variants.long import CHR1, HEADER, NAMES, columns, line, score

@@ -8,7 +8,9 @@ import pysam
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.variants import records, results, writers
+from akita_bayes.variants import writers
+from akita_bayes.variants.alleles import records
+from akita_bayes.variants.scores import score_table
 
 TARGETS = writers.Targets(["HFF", "GM"], ["fibroblasts", "lymphoblasts"])
 
@@ -19,7 +21,7 @@ def rows(*variants):
     values = np.repeat(np.arange(count, dtype=np.float32)[:, None], 2, axis=1)
     pixels = np.zeros((count, 3), np.int32)
     window = [("chr1", 0, 9)] * count
-    return results.Scored(list(variants), [""] * count, pixels, window, {"SCD": values}, {})
+    return score_table.Scored(list(variants), [""] * count, pixels, window, {"SCD": values}, {})
 
 
 def variant(record, position=0, ref="A", alt="C", name="."):
@@ -35,7 +37,7 @@ def write_table(path, scored):
 
 
 def write_part(path, scored):
-    results.save(path, scored, "identity")
+    score_table.save(path, scored, "identity")
 
 
 @pytest.mark.parametrize("write", [write_h5, write_table, write_part])

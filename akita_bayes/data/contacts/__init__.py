@@ -1,0 +1,1 @@
+"""Contact counts of coolers, and the training targets computed from them."""

@@ -1,0 +1,179 @@
+"""Adaptive coarse-graining of a symmetric map: `cooltools.adaptive_coarsegrain`, compiled.
+
+Where a 2 x 2 block of pixels holds a raw count below `cutoff`, its valid pixels take the block's
+mean value; the same is done on maps coarsened by 2, 4, 8, ..., from the coarsest down. The function
+of cooltools takes a third of the whole time of a target, so here it is as compiled loops over the
+upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by pixel, and
+`akita_data.py --check` recomputes targets with cooltools itself.
+"""
+
+import math
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes.data import compiled
+from akita_bayes.data.contacts import packed
+
+CUTOFF = 2
+MAX_LEVELS = 8
+MIN_SHAPE = 8
+_kept = threading.local()
+
+
+def coarsegrain(
+    values: NDArray[np.float64],
+    counts: NDArray,
+    valid: NDArray[np.bool_],
+    *,
+    cutoff: float = CUTOFF,
+    max_levels: int = MAX_LEVELS,
+    min_shape: int = MIN_SHAPE,
+) -> NDArray[np.float64]:
+    """Fills sparse parts of a map from their surroundings.
+
+    [N, N], [N, N], [N] -> [N, N], symmetric, NaN in rows and columns of bins that are not valid.
+
+    Args:
+        values: Balanced contact frequencies; only the upper triangle is read.
+        counts: Raw counts of the same pixels.
+        valid: False for filtered bins.
+        cutoff: A block whose least raw count is below this is averaged.
+        max_levels: Most coarsening steps.
+        min_shape: Coarsening stops at maps of this size.
+    """
+    levels = prepare(valid, max_levels=max_levels, min_shape=min_shape)
+    _pad(values, counts, levels.members[0], len(valid), levels.values[0], levels.counts[0])
+    fill(levels, cutoff=cutoff)
+    filled = packed.unpack(packed.pack(levels.values[0], len(valid)), len(valid))
+    filled[~valid] = np.nan
+    filled[:, ~valid] = np.nan
+    return filled
+
+
+class Levels(NamedTuple):
+    """A map and its coarser ones; only upper triangles are used.
+
+    Attributes:
+        values: Balanced contacts of every level, 0 in filtered rows and columns. [S, S], ...
+        counts: Raw counts of the same.
+        members: Valid bins in every bin. [S], ...
+    """
+
+    values: tuple[NDArray, ...]
+    counts: tuple[NDArray, ...]
+    members: tuple[NDArray, ...]
+
+
+def prepare(
+    valid: NDArray[np.bool_], *, max_levels: int = MAX_LEVELS, min_shape: int = MIN_SHAPE
+) -> Levels:
+    """Levels whose finest values and counts are still to be written; see `fill`.
+
+    The arrays belong to the thread, and serve its next map: fresh memory costs as much as the sums.
+
+    Args:
+        valid: False for filtered bins. [N].
+        max_levels: Most coarsening steps.
+        min_shape: Coarsening stops at maps of this size.
+    """
+    size = 1 << math.ceil(math.log2(len(valid)))
+    levels = 0
+    while levels < max_levels and size >> levels > min_shape:
+        levels += 1
+    members = [np.zeros(size)]
+    members[0][: len(valid)] = valid
+    for _ in range(levels):
+        members.append(members[-1].reshape(-1, 2).sum(1))
+    if (size, levels) != _kept.__dict__.get("shape"):
+        sizes = [size >> level for level in range(levels + 1)]
+        _kept.values = tuple(np.zeros((side, side)) for side in sizes)
+        _kept.counts = tuple(np.zeros((side, side), np.float32) for side in sizes)
+        _kept.shape = (size, levels)
+    return Levels(_kept.values, _kept.counts, tuple(members))
+
+
+def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
+    """Fills sparse parts of `levels.values[0]` from their surroundings; in place.
+
+    Args:
+        levels: With the finest values and counts written. The others are overwritten.
+        cutoff: A block whose least raw count is below this is averaged.
+    """
+    _smooth(levels.values, levels.counts, levels.members, cutoff)
+
+
+@compiled.njit()
+def _smooth(
+    values: tuple, counts: tuple, members: tuple, cutoff: float
+) -> None:  # pragma: no cover - compiled
+    for level in range(1, len(members)):
+        _coarsen(values[level - 1], values[level])
+        _coarsen(counts[level - 1], counts[level])
+    for level in range(len(members) - 2, -1, -1):
+        _replace(
+            values[level],
+            counts[level],
+            members[level],
+            values[level + 1],
+            members[level + 1],
+            cutoff,
+        )
+
+
+@compiled.njit()
+def _pad(
+    values: NDArray,
+    counts: NDArray,
+    valid: NDArray,
+    bins: int,
+    padded_values: NDArray,
+    padded_counts: NDArray,
+) -> None:  # pragma: no cover - compiled
+    size = len(valid)
+    for i in range(size):
+        for j in range(i, size):
+            known = i < bins and j < bins and valid[i] and valid[j]
+            padded_values[i, j] = values[i, j] if known else 0.0
+            padded_counts[i, j] = counts[i, j] if known else 0.0
+
+
+@compiled.njit()
+def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - compiled
+    for i in range(len(coarse)):
+        top, bottom = fine[2 * i], fine[2 * i + 1]
+        coarse[i, i] = (top[2 * i] + top[2 * i + 1]) + (top[2 * i + 1] + bottom[2 * i + 1])
+        for j in range(i + 1, len(coarse)):
+            left = top[2 * j] + bottom[2 * j]
+            coarse[i, j] = left + (top[2 * j + 1] + bottom[2 * j + 1])
+
+
+@compiled.njit()
+def _replace(
+    fine: NDArray,
+    counts: NDArray,
+    fine_members: NDArray,
+    coarse: NDArray,
+    coarse_members: NDArray,
+    cutoff: float,
+) -> None:  # pragma: no cover - compiled
+    size = len(coarse)
+    for i in range(size):
+        for j in range(i, size):
+            pixels = coarse_members[i] * coarse_members[j]
+            if pixels == 0:
+                continue
+            k, m = 2 * i, 2 * j
+            low = counts[k, m] < cutoff or counts[k, m + 1] < cutoff
+            low = low or counts[k + 1, m + 1] < cutoff
+            low = low or (i != j and counts[k + 1, m] < cutoff)
+            if not low:
+                continue
+            mean = coarse[i, j] / pixels
+            fine[k, m] = mean * (fine_members[k] * fine_members[m])
+            fine[k, m + 1] = mean * (fine_members[k] * fine_members[m + 1])
+            fine[k + 1, m + 1] = mean * (fine_members[k + 1] * fine_members[m + 1])
+            if i != j:
+                fine[k + 1, m] = mean * (fine_members[k + 1] * fine_members[m])

@@ -1,0 +1,110 @@
+"""The straightforward recipe: one window at a time, every step a call of cooler or cooltools.
+
+This is Akita's published procedure and the definition of a target. The pipeline computes the same
+numbers several times faster (`contacts`); tests, `akita_data.py --check` and the benchmark compare
+the two.
+"""
+
+import cooler
+import numpy as np
+from cooltools.lib import numutils
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from akita_bayes import regions, triangle
+from akita_bayes.data.contacts import coarsegrain, counts_to_targets
+
+_EMPTY = -1e300
+"""Stands for the logarithm of an empty pixel, since interpolation makes NaN of 0 x infinity."""
+
+
+def target(
+    clr: cooler.Cooler,
+    region: regions.Region,
+    transform: counts_to_targets.Transform,
+    *,
+    clip: float | None = None,
+    expected: NDArray | None = None,
+    blacklisted: NDArray[np.bool_] | None = None,
+) -> counts_to_targets.Target:
+    """The target of one window, and which of its pixels were measured.
+
+    Args:
+        clr: An open cooler.
+        region: The window, in the cooler's chromosome names, aligned to its bins.
+        transform: How contacts become targets.
+        clip: Largest absolute value of a log ratio, or largest ratio without logarithm.
+        expected: Expected contact frequency of each distance in bins; used when
+            `transform.global_obsexp`. [N].
+        blacklisted: True for bins to leave out. [N].
+    """
+    where = tuple(region)
+    balanced = clr.matrix(balance=True).fetch(where)
+    counts = clr.matrix(balance=False).fetch(where)
+    if blacklisted is not None:
+        balanced[blacklisted] = balanced[:, blacklisted] = np.nan
+    missing = np.isnan(balanced)
+    offset = transform.diagonal_offset
+    cap = np.nanmedian(np.diagonal(balanced, offset))
+    _near_diagonal(balanced, cap, offset)
+    balanced = np.clip(balanced, 0, cap)
+    balanced[missing] = np.nan
+    with np.errstate(invalid="ignore"):
+        smooth = numutils.adaptive_coarsegrain(
+            balanced,
+            counts,
+            cutoff=coarsegrain.CUTOFF,
+            max_levels=coarsegrain.MAX_LEVELS,
+            min_shape=coarsegrain.MIN_SHAPE,
+        )
+    if transform.as_obsexp:
+        values = _ratio(smooth, transform, clip, expected)
+    else:
+        values = numutils.interp_nan(smooth) * counts_to_targets.FREQUENCY_SCALE
+        cap = np.nanmedian(np.diagonal(values, offset))
+        _near_diagonal(values, cap, offset)
+        values = np.clip(values, 0, cap)
+    finite = np.isfinite(values)
+    values[~finite] = values[finite].min()
+    if transform.kernel_sigma > 0:
+        values = ndimage.gaussian_filter(
+            values, transform.kernel_sigma, mode="constant", radius=transform.kernel_radius
+        )
+    kept = slice(transform.crop_bins, transform.window_bins - transform.crop_bins)
+    cropped = np.stack([values, finite & ~missing], axis=-1)[kept, kept]
+    vectors = triangle.to_vector(cropped, diagonal_offset=offset)
+    return counts_to_targets.Target(vectors[:, 0], vectors[:, 1] > 0)
+
+
+def _ratio(
+    smooth: NDArray,
+    transform: counts_to_targets.Transform,
+    clip: float | None,
+    expected: NDArray | None,
+) -> NDArray:
+    """Observed over expected, by default its logarithm, with filtered bins interpolated."""
+    valid = ~np.isnan(smooth)
+    if expected is None:
+        ratio = numutils.observed_over_expected(smooth, valid)[0]
+    else:
+        distance = np.abs(np.subtract.outer(*[np.arange(len(smooth))] * 2))
+        ratio = smooth / expected[distance]
+        _near_diagonal(ratio, 1.0, transform.diagonal_offset)
+        ratio[~valid] = np.nan
+    if transform.no_log:
+        ratio = numutils.interp_nan(np.clip(ratio, 0, clip))
+        _near_diagonal(ratio, 1.0, transform.diagonal_offset)
+        return ratio
+    with np.errstate(divide="ignore"):
+        ratio = np.log(ratio)
+    if clip is not None:
+        ratio = np.clip(ratio, -clip, clip)
+    ratio = numutils.interp_nan(np.maximum(ratio, _EMPTY))
+    ratio[ratio < _EMPTY / ratio.size] = -np.inf
+    _near_diagonal(ratio, 0.0, transform.diagonal_offset)
+    return ratio
+
+
+def _near_diagonal(matrix: NDArray, value: float, offset: int) -> None:
+    for diagonal in range(-offset + 1, offset):
+        numutils.set_diag(matrix, value, diagonal)

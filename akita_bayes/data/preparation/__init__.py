@@ -1,0 +1,1 @@
+"""From coolers and a genome to a data directory: windows, splits, records, account."""

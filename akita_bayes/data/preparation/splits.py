@@ -1,0 +1,176 @@
+"""Contigs to splits: which stretches of the genome train, and which are held out.
+
+Long chromosomes are broken into contigs, contigs are dealt to splits, and where contigs of two
+splits come closer than one window, the edge of the one with more bases gives way: no window of one
+split lies within a window's length of another split's.
+"""
+
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from akita_bayes import errors, regions
+from akita_bayes.data import interval_sets
+
+_LARGEST_SHARE = 0.2
+
+Contigs = dict[str, interval_sets.Intervals]
+
+
+def break_large(contigs: list[regions.Region], largest: int, smallest: int) -> list[regions.Region]:
+    """Halves contigs until none is longer than `largest`; drops those shorter than `smallest`.
+
+    Raises:
+        DataError: `largest` is shorter than `smallest`, one window.
+    """
+    if largest < smallest:
+        raise errors.DataError(
+            f"--break {largest} is shorter than one window of {smallest}; no contig would be left."
+        )
+    heap = [(-region.width, region) for region in contigs if region.width >= smallest]
+    heapq.heapify(heap)
+    while heap and -heap[0][0] > largest and -heap[0][0] >= 2 * smallest:
+        _, (chrom, start, end) = heapq.heappop(heap)
+        middle = start + (end - start) // 2
+        for half in (regions.Region(chrom, start, middle), regions.Region(chrom, middle, end)):
+            heapq.heappush(heap, (-half.width, half))
+    return sorted(region for _, region in heap)
+
+
+def by_share(
+    contigs: list[regions.Region], shares: Mapping[str, float], *, window: int, seed: int
+) -> dict[str, list[regions.Region]]:
+    """Deals contigs to splits at random, longest first, so that bases come close to the shares.
+
+    A split is drawn with a probability proportional to the bases that it still lacks, except that
+    a contig longer than a fifth of what a held-out split lacks does not go there. In a small genome
+    that leaves held-out splits short: one with less than half of its share then takes the longest
+    contigs that fit, or the end of the longest contig of all.
+
+    Args:
+        contigs: Stretches to deal.
+        shares: Share of all bases of each split; the first takes what fits nowhere else.
+        window: Length of a window; nothing shorter than two is cut off.
+        seed: Of the random draws.
+    """
+    random = np.random.default_rng(seed)
+    first, *held_out = shares
+    total = sum(region.width for region in contigs)
+    lacking = {split: share * total for split, share in shares.items()}
+    dealt: dict[str, list[regions.Region]] = {split: [] for split in shares}
+    for region in sorted(contigs, key=lambda region: (-region.width, region)):
+        eligible = [first] + [
+            split for split in held_out if region.width <= _LARGEST_SHARE * lacking[split]
+        ]
+        gaps = np.array([max(lacking[split], 0.0) for split in eligible])
+        chances = gaps / gaps.sum() if gaps.sum() > 0 else None
+        split = eligible[0] if chances is None else str(random.choice(eligible, p=chances))
+        dealt[split].append(region)
+        lacking[split] -= region.width
+    for split in held_out:
+        _fill(dealt[first], dealt[split], shares[split] * total, window)
+    return dealt
+
+
+def _fill(
+    source: list[regions.Region], held_out: list[regions.Region], wanted: float, window: int
+) -> None:
+    """Gives more to a held-out split that got less than half of what was wanted."""
+    lacking = wanted - sum(region.width for region in held_out)
+    while lacking > wanted / 2 and source:
+        fitting = [region for region in source if region.width <= lacking]
+        longest = max(source, key=lambda region: region.width)
+        if fitting:
+            moved = max(fitting, key=lambda region: region.width)
+            source.remove(moved)
+        elif held_out:
+            return
+        else:
+            cut = longest.end - max(round(lacking), 2 * window)
+            if cut - longest.start < 2 * window:
+                return
+            source[source.index(longest)] = longest._replace(end=cut)
+            moved = longest._replace(start=cut)
+        held_out.append(moved)
+        lacking -= moved.width
+
+
+def by_chromosome(
+    contigs: list[regions.Region],
+    held_out: Mapping[str, Sequence[str]],
+    *,
+    genome: Collection[str] = (),
+) -> dict[str, list[regions.Region]]:
+    """Whole chromosomes to held-out splits, all others to `train`.
+
+    Args:
+        contigs: Stretches of at least one window.
+        held_out: Chromosomes of each held-out split.
+        genome: Names of all chromosomes, to tell one without a contig from one that is unknown.
+
+    Raises:
+        DataError: A chromosome is named twice, or has no contig.
+    """
+    split_of: dict[str, str] = {}
+    known = {region.chrom for region in contigs}
+    for split, chroms in held_out.items():
+        for chrom in chroms:
+            if chrom in split_of:
+                raise errors.DataError(f"chromosome {chrom} is in {split_of[chrom]} and {split}.")
+            if chrom in genome and chrom not in known:
+                raise errors.DataError(
+                    f"chromosome {chrom} of split {split} has no stretch as long as one window, "
+                    "within --limit and without --gaps; name another."
+                )
+            if chrom not in known:
+                raise errors.DataError(
+                    f"chromosome {chrom} of split {split} is not in the genome."
+                    + errors.did_you_mean(chrom, genome or known)
+                )
+            split_of[chrom] = split
+    dealt: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}
+    for region in contigs:
+        dealt[split_of.get(region.chrom, "train")].append(region)
+    return dealt
+
+
+def by_fold(
+    contigs: list[regions.Region], folds: int, *, seed: int
+) -> dict[str, list[regions.Region]]:
+    """Deals contigs, longest first, to the fold with the fewest bases; ties at random.
+
+    Raises:
+        DataError: There are fewer contigs than folds.
+    """
+    if folds < 2:
+        raise errors.DataError(f"--folds {folds}: at least 2 folds are needed.")
+    if len(contigs) < folds:
+        raise errors.DataError(
+            f"{len(contigs)} contigs cannot make {folds} folds; break them smaller with --break."
+        )
+    names = [f"fold{index}" for index in np.random.default_rng(seed).permutation(folds)]
+    dealt: dict[str, list[regions.Region]] = {f"fold{index}": [] for index in range(folds)}
+    bases = dict.fromkeys(names, 0)
+    for region in sorted(contigs, key=lambda region: (-region.width, region)):
+        fewest = min(names, key=lambda name: bases[name])
+        dealt[fewest].append(region)
+        bases[fewest] += region.width
+    return dealt
+
+
+def separate(dealt: Mapping[str, list[regions.Region]], margin: int) -> Contigs:
+    """Rejoins contigs within each split and keeps `margin` bases between splits.
+
+    The split with fewer bases keeps its edge.
+    """
+    whole = {split: interval_sets.Intervals(members) for split, members in dealt.items()}
+    order = sorted(dealt, key=lambda split: (sum(r.width for r in dealt[split]), split))
+    for index, split in enumerate(order):
+        guarded = interval_sets.Intervals(
+            regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
+            for region in whole[split].members()
+        )
+        for larger in order[index + 1 :]:
+            whole[larger] = whole[larger].minus(guarded)
+    return whole

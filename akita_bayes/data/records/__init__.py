@@ -1,0 +1,1 @@
+"""Training records on disk, and the fast reader of them."""

@@ -1,0 +1,333 @@
+"""The fast reader: a split of a data directory as batches."""
+
+import contextlib
+import dataclasses
+import fnmatch
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from akita_bayes import errors, regions
+from akita_bayes.data.records import statistics as statistics_lib
+from akita_bayes.data.records import tfrecord
+
+Batch: TypeAlias = dict[str, tf.Tensor]
+
+_log = logging.getLogger(__name__)
+_FILES_AT_ONCE = 4
+
+
+def open_split(
+    data_dir: str | Path,
+    split: str | Sequence[str],
+    *,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    shuffle_buffer: int = 128,
+    drop_remainder: bool = False,
+    deterministic: bool = True,
+    shard: tuple[int, int] = (0, 1),
+) -> "Split":
+    """Opens one split, or several together, of a data directory.
+
+    Args:
+        data_dir: Folder with `statistics.json` and `tfrecords/{split}-{i}.tfr`.
+        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as Basenji's --tfr, a
+            pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
+        batch_size: Records per batch.
+        shuffle: Shuffle file order and records, anew every epoch.
+        seed: The order is a function of `seed` and the epoch's number alone.
+        shuffle_buffer: Records held for shuffling.
+        drop_remainder: Drop the last batch when it is not full.
+        deterministic: Keep the order of parallel reads; False is a little faster.
+        shard: (index, count): read every count-th file, from the index-th. Every shard of a
+            shuffled split has the same number of batches, so that workers stay in step.
+
+    Raises:
+        DataError: The directory, its statistics or the split is missing, the split is empty, there
+            are fewer files than shards, or the first record contradicts `statistics.json`.
+    """
+    data_dir = Path(data_dir)
+    statistics = statistics_lib.read(data_dir)
+    names = (split,) if isinstance(split, str) else tuple(split)
+    paths = [path for name in names for path in _files(data_dir, name, statistics)]
+    if shard[1] > len(paths):
+        raise errors.DataError(
+            f"{data_dir}: split {'+'.join(names)} has {len(paths)} record files, too few for "
+            f"{shard[1]} workers; write more with a smaller --seqs_per_tfr."
+        )
+    opened = Split(
+        data_dir=data_dir,
+        names=names,
+        statistics=statistics,
+        files=tuple(paths),
+        records=sum(_count(data_dir, name, statistics) for name in names),
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        shuffle_buffer=shuffle_buffer,
+        drop_remainder=drop_remainder,
+        deterministic=deterministic,
+        shard=shard,
+    )
+    opened.check_first_record()
+    return opened
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """A split as batches; made by `open_split`, whose arguments are its fields.
+
+    A batch is a dictionary of `sequence` float32 [B, L, 4], `target` float32 [B, P, T], `mask` bool
+    [B, P, T] (True where measured) and `region` string [B] (`chrom:start-end`, or `file#record`
+    when the file does not say). A target under a False mask is 0. Iterating gives epoch 0.
+    """
+
+    data_dir: Path
+    names: tuple[str, ...]
+    statistics: statistics_lib.Statistics
+    files: tuple[Path, ...]
+    records: int
+    batch_size: int
+    shuffle: bool
+    seed: int
+    shuffle_buffer: int
+    drop_remainder: bool
+    deterministic: bool
+    shard: tuple[int, int]
+
+    @property
+    def steps(self) -> int:
+        """Batches per epoch and shard, by the counts of `statistics.json`."""
+        share = self.records // self.shard[1]
+        return share // self.batch_size if self.drop_remainder else -(-share // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches(0)
+
+    def epoch(self, epoch: int, *, skip: int = 0) -> tf.data.Dataset:
+        """One epoch as a `tf.data.Dataset`, without its first `skip` batches.
+
+        The order is a function of (seed, epoch), so a run continues where it stopped by asking for
+        the same epoch with the number of batches done. Wrap the loop in `explained` so that bad
+        records surface as `DataError`.
+        """
+        index, count = self.shard
+        paths = [str(path) for path in self.files[index::count]]
+        random = np.random.default_rng([self.seed, epoch])
+        if self.shuffle:
+            paths = [paths[i] for i in random.permutation(len(paths))]
+        records = tf.data.Dataset.from_tensor_slices(paths)
+        if self.shuffle:
+            records = records.interleave(
+                _read, cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
+            )
+            records = records.shuffle(
+                self.shuffle_buffer,
+                seed=int(random.integers(2**31)),
+                reshuffle_each_iteration=False,
+            )
+            if count > 1:
+                records = records.repeat()
+        else:
+            records = records.flat_map(_read)
+        batches = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE).batch(
+            self.batch_size, drop_remainder=self.drop_remainder
+        )
+        if self.shuffle and count > 1:
+            batches = batches.take(self.steps)
+        options = tf.data.Options()
+        options.deterministic = self.deterministic
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return batches.skip(skip).with_options(options).prefetch(tf.data.AUTOTUNE)
+
+    def batches(self, epoch: int = 0, *, skip: int = 0) -> Iterator[Batch]:
+        """Yields one epoch's batches.
+
+        Raises:
+            DataError: A record is bad or a file is cut short; names file and record.
+        """
+        seen = skip * self.batch_size
+        with self.explained():
+            for batch in self.epoch(epoch, skip=skip):
+                seen += int(batch["region"].shape[0])
+                yield batch
+        if self.shard[1] == 1 and not self.drop_remainder:
+            self.check_count(seen)
+
+    def sharded(self, index: int, count: int) -> "Split":
+        """The same split as worker `index` of `count` reads it."""
+        return dataclasses.replace(self, shard=(index, count))
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns TensorFlow's errors about records into a `DataError` that names the record."""
+        try:
+            yield
+        except (
+            tf.errors.DataLossError,
+            tf.errors.InvalidArgumentError,
+            tf.errors.NotFoundError,
+        ) as error:
+            self.reread()
+            raise error
+
+    def reread(self) -> None:
+        """Reads every record again, one by one.
+
+        Raises:
+            DataError: A record is bad or a file is cut short; names file and record.
+        """
+        for path in self.files:
+            for _ in tfrecord.read_records(path, self.statistics):
+                pass
+
+    def check_count(self, seen: int) -> None:
+        """Compares the number of records that were read with that of `statistics.json`.
+
+        Raises:
+            DataError: They differ because a record is bad or a file is cut short.
+        """
+        if seen == self.records:
+            return
+        self.reread()
+        _log.warning(
+            "%s: split %s holds %d records where statistics.json says %d; the files count.",
+            self.data_dir,
+            "+".join(self.names),
+            seen,
+            self.records,
+        )
+
+    def check_first_record(self) -> None:
+        """Refuses a split without a record, or whose first record contradicts the statistics."""
+        with self.explained():
+            for path in self.files:
+                for serialised in tf.data.TFRecordDataset(
+                    str(path), tfrecord.COMPRESSION
+                ).as_numpy_iterator():
+                    tfrecord.decode(serialised, self.statistics, where=f"{path}, record 0")
+                    return
+        raise errors.DataError(
+            f"{self.data_dir}: the record files of split {'+'.join(self.names)} are empty."
+        )
+
+    def regions(self) -> list[regions.Region]:
+        """Rows of `sequences.bed` of this split: its records in unshuffled order."""
+        rows = list(regions.read_bed(self.data_dir / "sequences.bed"))
+        return [region for name in self.names for region, fields in rows if fields[:1] == [name]]
+
+    def _parse(self, where: tf.Tensor, serialised: tf.Tensor) -> Batch:
+        shape = (self.statistics.target_length, self.statistics.num_targets)
+        text = tf.io.FixedLenFeature([], tf.string)
+        optional = tf.io.FixedLenFeature([], tf.string, default_value="")
+        found = tf.io.parse_single_example(
+            serialised, {"sequence": text, "target": text, "mask": optional, "region": optional}
+        )
+        target = tf.cast(tf.io.decode_raw(found["target"], tf.float16), tf.float32)
+        target = tf.reshape(target, shape)
+        mask = tf.cond(
+            tf.equal(tf.strings.length(found["mask"]), 0),
+            lambda: tf.ones(shape, tf.bool),
+            lambda: _unpack(found["mask"], shape),
+        )
+        target = tf.where(mask, target, 0.0)
+        region = tf.where(tf.equal(found["region"], ""), where, found["region"])
+        return {
+            "sequence": self._sequence(found["sequence"]),
+            "target": tf.debugging.check_numerics(target, "target"),
+            "mask": mask,
+            "region": region,
+        }
+
+    def _sequence(self, raw: tf.Tensor) -> tf.Tensor:
+        sequence = tf.io.decode_raw(raw, tf.uint8)
+        if self.statistics.seq_1hot:
+            return tf.one_hot(tf.reshape(sequence, (self.statistics.seq_length,)), 4)
+        return tf.cast(tf.reshape(sequence, (self.statistics.seq_length, 4)), tf.float32)
+
+
+def _read(path: tf.Tensor) -> tf.data.Dataset:
+    """(file#record, serialised record) of one file."""
+    name = tf.strings.split(path, "/")[-1]
+    records = tf.data.TFRecordDataset(path, tfrecord.COMPRESSION, buffer_size=1 << 20)
+    return records.enumerate().map(
+        lambda index, record: (tf.strings.join([name, "#", tf.strings.as_string(index)]), record)
+    )
+
+
+def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
+    """Big-endian bits to booleans of `shape`."""
+    weights = tf.constant([128, 64, 32, 16, 8, 4, 2, 1], tf.uint8)
+    bits = tf.bitwise.bitwise_and(tf.io.decode_raw(packed, tf.uint8)[:, None], weights) > 0
+    size = shape[0] * shape[1]
+    tf.debugging.assert_equal(tf.size(bits), -(-size // 8) * 8)
+    return tf.reshape(tf.reshape(bits, (-1,))[:size], shape)
+
+
+def is_pattern(split: str) -> bool:
+    """Tells a pattern of record files, as `fold[01]-*.tfr`, from the name of a split."""
+    return split.endswith(tfrecord.SUFFIX) or any(sign in split for sign in "*?[")
+
+
+def splits_of(data_dir: str | Path, split: str) -> tuple[str, ...]:
+    """Returns the splits of `statistics.json` of which a name or pattern takes a file or all."""
+    if not is_pattern(split):
+        return (split,)
+    data_dir = Path(data_dir)
+    statistics = statistics_lib.read(data_dir)
+    matching = set(_files(data_dir, split, statistics))
+    return tuple(
+        name
+        for name, count in statistics.seqs.items()
+        if count and matching & set(_files(data_dir, name, statistics))
+    )
+
+
+def _count(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> int:
+    """Records of a split by `statistics.json`; of a part of its files, which a pattern takes, by
+    reading them.
+
+    Raises:
+        DataError: A file is cut short; names it.
+    """
+    names = splits_of(data_dir, split)
+    paths = _files(data_dir, split, statistics)
+    whole = [path for name in names for path in _files(data_dir, name, statistics)]
+    if set(paths) == set(whole):
+        return sum(statistics.seqs[name] for name in names)
+    return sum(1 for path in paths for _ in tfrecord.read_records(path, statistics))
+
+
+def _files(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(split)}-.*\d+{re.escape(tfrecord.SUFFIX)}")
+    if is_pattern(split):
+        pattern = re.compile(fnmatch.translate(split))
+    folder = data_dir / "tfrecords"
+    found = [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
+    if not found:
+        known = sorted({path.name.rsplit("-", 1)[0] for path in folder.glob(f"*{tfrecord.SUFFIX}")})
+        there = f"there are {', '.join(known)}" if known else "the folder holds none at all"
+        wanted = split if is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
+        raise errors.DataError(f"{folder}: no record file {wanted}; {there}.")
+    if is_pattern(split):
+        return sorted(found, key=natural)
+    if statistics.seqs.get(split, 1) == 0:
+        raise errors.DataError(f'{data_dir}: split "{split}" is empty by its statistics.json.')
+    if split not in statistics.seqs:
+        raise errors.DataError(
+            f'{data_dir / statistics_lib.FILE_NAME}: the key "{split}_seqs" is missing, the number '
+            f"of records of split {split}."
+        )
+    return sorted(found, key=natural)
+
+
+def natural(path: Path) -> list[Any]:
+    """Sort key that puts train-2 before train-10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]

@@ -1,0 +1,60 @@
+"""Predictions and targets of a whole split as Basenji's `preds.h5` and `targets.h5`.
+
+Each file has one dataset, `preds` or `targets`: float16 [W, P or N, T], windows W in the order of
+the split's record files. Every `step`-th position is kept, as Basenji's --step does.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import files
+from akita_bayes.data import predictions
+from akita_bayes.data.records import dataset, tfrecord
+
+PREDICTIONS, TARGETS = "preds", "targets"
+
+
+@contextlib.contextmanager
+def appended(path: str | Path, name: str, *, step: int = 1) -> Iterator[Callable[[NDArray], None]]:
+    """Writes a dataset window by window; the file appears when the last was appended.
+
+    Args:
+        path: The file to write.
+        name: Its dataset, PREDICTIONS or TARGETS.
+        step: Keep every `step`-th position.
+
+    Yields:
+        A function that appends one window, [P or N, T].
+    """
+    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+
+        def append(window: NDArray) -> None:
+            # A value beyond float16 becomes infinite, as in Basenji.
+            with np.errstate(over="ignore"):
+                values = window[None, ::step].astype(np.float16)
+            predictions.append(file, name, values)
+
+        yield append
+
+
+def write_targets(
+    path: str | Path, split: dataset.Split, *, targets: Sequence[int] | None = None, step: int = 1
+) -> None:
+    """Writes the targets of a split as its records hold them, whether measured or not.
+
+    Args:
+        path: The file to write.
+        split: An opened split.
+        targets: Numbers of the targets to write; None for all.
+        step: Keep every `step`-th position.
+    """
+    columns = slice(None) if targets is None else list(targets)
+    with appended(path, TARGETS, step=step) as append:
+        for file in split.files:
+            for record in tfrecord.read_records(file, split.statistics):
+                append(record.target[:, columns])

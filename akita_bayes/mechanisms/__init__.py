@@ -1,0 +1,1 @@
+"""Regulatory mechanisms as JSON declares them: terms, states, rates, spanning trees."""

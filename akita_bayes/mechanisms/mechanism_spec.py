@@ -1,0 +1,397 @@
+"""Regulatory mechanisms as they are declared in JSON: states or species, energies, measurement.
+
+A thermodynamic mechanism lists states; state s is a multiset of energies, occurring omega_sj times
+each, and is active to the degree alpha_s. With energies in thermal units (Tareen and Kinney 2019),
+
+    P_s = exp(-sum_j omega_sj dG_j) / sum_s' exp(-sum_j omega_s'j dG_j),    t = sum_s alpha_s P_s.
+
+A kinetic mechanism lists species and the rates between them; its activity is the flux through the
+rates named as product, t = sum_r k_r P_source(r), at the steady state.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pydantic
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors, files
+from akita_bayes.mechanisms import declarations, mechanism_errors, trees
+
+GAS_CONSTANT = 8.314462618 / 4184.0
+"""Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
+
+SLOWEST, FASTEST = 1e-15, 1e15
+"""Rates in 1/s that a mechanism may be given: once in 30 million years, and beyond a vibration."""
+
+Gauge = Literal["centred", "consensus", "empirical"]
+
+
+class _Mechanism(declarations.Frozen):
+    """What both kinds of mechanism declare."""
+
+    name: str
+    sequence_length: int = pydantic.Field(ge=1)
+    wild_type: str | None = None
+    temperature: float = pydantic.Field(310.15, gt=0)
+    libraries: tuple[str, ...] = ()
+    measurement: declarations.Measurement = declarations.Measurement()
+    gauge: Gauge = "centred"
+    truth: dict[str, declarations.Truth] = pydantic.Field(default_factory=dict)
+
+    @property
+    def kcal_per_kt(self) -> float:
+        """One kT in kcal/mol at the mechanism's temperature in kelvin; 0.616 at 37 C."""
+        return GAS_CONSTANT * self.temperature
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Activities in 0..1 of what the mechanism is in; empty where there are no such."""
+        return ()
+
+    @pydantic.field_validator("wild_type")
+    @classmethod
+    def _as_dna(cls, wild_type: str | None) -> str | None:
+        """Reads a wild type of RNA; of one with both T and U, `_check_terms` refuses the U."""
+        return (
+            wild_type if wild_type is None or "T" in wild_type.upper() else dna.from_rna(wild_type)
+        )
+
+    def _check_terms(self, what: str, terms: Mapping[str, declarations.Term]) -> None:
+        if not terms:
+            raise errors.SpecError(f"{what}: there are none; name at least one.")
+        for name, term in terms.items():
+            if term.site is None:
+                if term.neighbours:
+                    raise errors.SpecError(f"{what}.{name}: neighbours need a site.")
+                continue
+            if term.base_prior.mean:
+                raise errors.SpecError(
+                    f"{what}.{name}.base_prior.mean: the contributions of the bases of a position "
+                    "have the mean 0, whatever their prior; drop it, and give its sd alone."
+                )
+            if term.value is not None:
+                raise errors.SpecError(
+                    f"{what}.{name}: a term with a site is always fitted; drop its value or site."
+                )
+            start, stop = term.site
+            if not 0 <= start < stop <= self.sequence_length:
+                raise errors.SpecError(
+                    f"{what}.{name}.site: bases {start} to {stop} lie outside the sequence of "
+                    f"{self.sequence_length} bases; give 0 <= start < stop <= "
+                    f"{self.sequence_length}."
+                )
+            if term.neighbours and term.width < 2:
+                raise errors.SpecError(f"{what}.{name}: neighbours need a site of 2 bases.")
+        self._check_truth(terms)
+        if self.wild_type is not None:
+            if len(self.wild_type) != self.sequence_length:
+                raise errors.SpecError(
+                    f"wild_type: {len(self.wild_type)} bases, but sequence_length is "
+                    f"{self.sequence_length}; make them agree."
+                )
+            if not self.wild_type.isascii() or (dna.to_index(self.wild_type) == dna.UNKNOWN).any():
+                raise errors.SpecError("wild_type: has letters beyond A, C, G and T (or U).")
+
+    def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
+        known = {**terms, **getattr(self, "activities", {})}
+        for name, truth in self.truth.items():
+            if name not in known:
+                raise errors.SpecError(
+                    f"truth.{name}: no term has this name.{errors.did_you_mean(name, known)}"
+                )
+            width = terms[name].width if name in terms else 0
+            if truth.matrix is not None and not width:
+                raise errors.SpecError(
+                    f"truth.{name}.matrix: {name} has no site; give its constant alone."
+                )
+            if truth.constant is not None and getattr(known[name], "value", None) is not None:
+                raise errors.SpecError(
+                    f"truth.{name}.constant: {name} has a value, which is its truth; drop one."
+                )
+            if truth.matrix is not None and len(truth.matrix) != width:
+                raise errors.SpecError(
+                    f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
+                    f"{width}."
+                )
+            if isinstance(truth.constant, dict) and not getattr(known[name], "per_library", False):
+                raise errors.SpecError(
+                    f"truth.{name}.constant: all libraries share it; give one number"
+                    + (", or set its per_library." if name in terms else ".")
+                )
+            libraries = set(truth.constant) if isinstance(truth.constant, dict) else None
+            if libraries is not None and (libraries != set(self.libraries) or not libraries):
+                raise errors.SpecError(
+                    f"truth.{name}.constant: give one number, or one for each of the libraries "
+                    f"{list(self.libraries)}."
+                )
+
+
+class Thermodynamic(_Mechanism):
+    """States in equilibrium, weighted by Boltzmann's distribution."""
+
+    kind: Literal["thermodynamic"]
+    energies: dict[str, declarations.Term]
+    states: dict[str, declarations.State]
+    activities: dict[str, declarations.Activity] = pydantic.Field(default_factory=dict)
+
+    @property
+    def terms(self) -> dict[str, declarations.Term]:
+        """The energies, in kT."""
+        return self.energies
+
+    @property
+    def unit(self) -> str:
+        """Unit of the terms."""
+        return "kT"
+
+    @property
+    def occupancy(self) -> NDArray[np.float64]:
+        """omega [K, J]: how often each energy occurs in each state."""
+        return np.array(
+            [[s.energies.count(name) for name in self.energies] for s in self.states.values()],
+            float,
+        ).reshape(len(self.states), len(self.energies))
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Activities of the states if all are numbers in 0..1, so that t / (1 - t) are odds."""
+        levels = [state.activity for state in self.states.values()]
+        numbers = [level for level in levels if not isinstance(level, str) and 0 <= level <= 1]
+        return tuple(numbers) if len(numbers) == len(levels) else ()
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "Thermodynamic":
+        declarations.check_names(
+            energies=self.energies,
+            states=self.states,
+            activities=self.activities,
+            libraries=self.libraries,
+        )
+        self._check_terms("energies", self.energies)
+        self._check_states()
+        self._check_activities()
+        self._check_identity()
+        self.measurement.check(self.levels)
+        return self
+
+    def _check_states(self) -> None:
+        if len(self.states) < 2:
+            raise errors.SpecError("states: a mechanism needs at least 2 states.")
+        for state, spec in self.states.items():
+            for name in spec.energies:
+                if name not in self.energies:
+                    raise errors.SpecError(
+                        f'states.{state}.energies: unknown energy "{name}".'
+                        f"{errors.did_you_mean(name, self.energies)} "
+                        f"Known: {', '.join(self.energies)}."
+                    )
+
+    def _check_activities(self) -> None:
+        used = {spec.activity for spec in self.states.values()}
+        for state, spec in self.states.items():
+            if isinstance(spec.activity, str) and spec.activity not in self.activities:
+                raise errors.SpecError(
+                    f'states.{state}.activity: unknown activity "{spec.activity}".'
+                    f"{errors.did_you_mean(spec.activity, self.activities)} "
+                    "Give a number, or declare the name under activities."
+                )
+            if not isinstance(spec.activity, str) and not 0 <= spec.activity < np.inf:
+                raise errors.SpecError(
+                    f"states.{state}.activity: {spec.activity} is not 0 or more."
+                )
+        for name in self.activities:
+            if name not in used:
+                raise errors.SpecError(f"activities.{name}: no state has this activity.")
+        if len(used) == 1:
+            raise errors.SpecError(
+                f"states: the activities are all equal ({used.pop()}), so no sequence can change "
+                "the activity; give at least one state another."
+            )
+
+    def _check_identity(self) -> None:
+        seen: dict[tuple[str, ...], str] = {}
+        for state, spec in self.states.items():
+            twin = seen.setdefault(tuple(sorted(spec.energies)), state)
+            if twin != state:
+                raise errors.SpecError(
+                    f'states.{state}: cannot be told apart from "{twin}": both have the energies '
+                    f"{list(spec.energies)}; merge them or give one an energy of its own."
+                )
+        occupancy = self.occupancy
+        for name, column in zip(self.energies, occupancy.T, strict=True):
+            if not column.any():
+                raise errors.SpecError(f"energies.{name}: no state has this energy.")
+            if (column == column[0]).all():
+                raise errors.SpecError(
+                    f"energies.{name}: occurs equally in every state and cancels; leave it out."
+                )
+        free = [name for name, term in self.energies.items() if term.value is None]
+        columns = occupancy[:, [list(self.energies).index(name) for name in free]]
+        if np.linalg.matrix_rank(columns - columns.mean(0)) < len(free):
+            raise errors.SpecError(
+                f"energies: the constants of {', '.join(free)} occur in the states only in fixed "
+                "combinations and cannot be told apart; give one of them a value."
+            )
+
+
+class Kinetic(_Mechanism):
+    """Species that turn into each other at rates, at the steady state."""
+
+    kind: Literal["kinetic"]
+    species: tuple[str, ...]
+    rates: dict[str, declarations.Rate]
+    product: tuple[str, ...]
+
+    @property
+    def terms(self) -> dict[str, declarations.Rate]:
+        """The rates that occur, whose logs are the terms."""
+        return {name: rate for name, rate in self.rates.items() if rate.value != 0}
+
+    @property
+    def unit(self) -> str:
+        """Unit of the terms: the log of a rate in 1/s."""
+        return "ln(1/s)"
+
+    @property
+    def edges(self) -> list[trees.Edge]:
+        """(source, target) species of each of `terms`."""
+        index = {name: i for i, name in enumerate(self.species)}
+        return [(index[rate.source], index[rate.target]) for rate in self.terms.values()]
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "Kinetic":
+        declarations.check_names(rates=self.rates, species=self.species, libraries=self.libraries)
+        self._check_terms("rates", self.rates)
+        self._check_species()
+        self._check_network()
+        self._check_product()
+        self.measurement.check(self.levels)
+        return self
+
+    def _check_species(self) -> None:
+        if len(self.species) < 2 or len(set(self.species)) < len(self.species):
+            raise errors.SpecError("species: give at least 2 different names.")
+        for name, rate in self.rates.items():
+            for end, species in (("from", rate.source), ("to", rate.target)):
+                if species not in self.species:
+                    raise errors.SpecError(
+                        f'rates.{name}.{end}: unknown species "{species}".'
+                        f"{errors.did_you_mean(species, self.species)}"
+                    )
+            if rate.source == rate.target:
+                raise errors.SpecError(
+                    f'rates.{name}: leads from "{rate.source}" to itself and changes nothing.'
+                )
+            if rate.neighbours:
+                raise errors.SpecError(f"rates.{name}: only energies can have neighbours.")
+            if rate.value and not SLOWEST <= rate.value <= FASTEST:
+                raise errors.SpecError(
+                    f"rates.{name}.value: {rate.value:g} per second is no rate of a molecule; give "
+                    f"{SLOWEST:g} to {FASTEST:g}, or 0 where it does not occur."
+                )
+
+    def _check_network(self) -> None:
+        ends = {end for edge in self.edges for end in edge}
+        for index, species in enumerate(self.species):
+            if index not in ends:
+                raise errors.SpecError(
+                    f'species: "{species}" is disconnected; no rate leads to it or from it.'
+                )
+        for index, species in enumerate(self.species):
+            reached = trees.reachable(len(self.species), self.edges, index)
+            missing = [name for i, name in enumerate(self.species) if i not in reached]
+            if missing:
+                products = [self.rates[name].source for name in self.product if name in self.rates]
+                if set(products) & set(missing):
+                    raise errors.SpecError(
+                        f'rates: there is no path from "{species}" to the product '
+                        f'("{next(name for name in missing if name in products)}"); add a rate.'
+                    )
+                raise errors.SpecError(
+                    f'rates: "{missing[0]}" cannot be reached from "{species}", so there is no '
+                    "unique steady state; add a rate that leads back."
+                )
+
+    def _check_product(self) -> None:
+        if not self.product:
+            raise errors.SpecError("product: name the rate, or rates, whose flux is the activity.")
+        for name in self.product:
+            if self.product.count(name) > 1:
+                raise errors.SpecError(f'product: "{name}" is named twice; name it once.')
+            if name not in self.rates:
+                raise errors.SpecError(
+                    f'product: unknown rate "{name}".{errors.did_you_mean(name, self.rates)}'
+                )
+            if self.rates[name].value == 0:
+                raise errors.SpecError(
+                    f'product: the rate "{name}" is 0, so there is no path to the product.'
+                )
+        if all(rate.value is not None and rate.site is None for rate in self.rates.values()):
+            raise errors.SpecError("rates: all have a value; there is nothing to fit.")
+
+
+Mechanism = Thermodynamic | Kinetic
+
+_ADAPTER: pydantic.TypeAdapter = pydantic.TypeAdapter(
+    Annotated[Mechanism, pydantic.Field(discriminator="kind")]
+)
+_KINDS: Mapping[str, type[pydantic.BaseModel]] = {
+    "thermodynamic": Thermodynamic,
+    "kinetic": Kinetic,
+}
+
+
+def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
+    """Validates a mechanism.
+
+    Args:
+        spec: The parsed JSON.
+        where: What the error begins with, e.g. the file.
+
+    Raises:
+        SpecError: The first thing that does not say a mechanism, with its JSON path.
+    """
+    try:
+        mechanism_errors.check(spec)
+        return _ADAPTER.validate_python(spec)
+    except pydantic.ValidationError as error:
+        message = mechanism_errors.sentence(error.errors(include_url=False)[0], _KINDS)
+    except errors.SpecError as error:
+        message = str(error)
+    raise errors.SpecError(f"{where}: {message}" if where else message)
+
+
+def load(path: str | Path) -> Mechanism:
+    """Reads and validates a mechanism from a JSON file."""
+    raw = files.read_json(path)
+    if isinstance(raw, dict) and "model" in raw and "kind" not in raw:
+        raise errors.SpecError(f"{path}: is a network, not a mechanism; akita_train.py takes it.")
+    return parse(raw, where=str(path))
+
+
+def rate_law(mechanism: Mechanism) -> str:
+    """The activity in symbols, e.g. `t = (e^-rnap + ...) / (1 + e^-crp + ...)`."""
+    if isinstance(mechanism, Thermodynamic):
+        return _boltzmann_law(mechanism)
+    terms = mechanism.terms
+    laws = []
+    for source in dict.fromkeys(terms[name].source for name in mechanism.product):
+        laws.append(trees.rate_law(mechanism.species, mechanism.edges, list(terms), source))
+    flux = " + ".join(f"{name} P_{terms[name].source}" for name in mechanism.product)
+    return "\n".join([f"t = {flux}", *laws])
+
+
+def _boltzmann_law(mechanism: Thermodynamic) -> str:
+    def scaled(state: declarations.State) -> str:
+        if state.activity == 1:
+            return state.weight
+        label = state.activity if isinstance(state.activity, str) else f"{state.activity:g}"
+        return f"{label} {state.weight}"
+
+    states = mechanism.states.values()
+    active = [scaled(state) for state in states if state.activity != 0]
+    numerator = active[0] if len(active) == 1 else f"({' + '.join(active)})"
+    return f"t = {numerator} / ({' + '.join(state.weight for state in states)})"

@@ -1,0 +1,1 @@
+"""Predictions that compute again only what an edit of the sequence changes."""

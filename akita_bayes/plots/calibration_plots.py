@@ -1,0 +1,177 @@
+"""Is the stated uncertainty true? Reliability, PIT, where the error lies, single pixels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from akita_bayes import triangle
+from akita_bayes.plots import map_plots
+from akita_bayes.regions import Region
+
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
+_COLOURS = (_ORANGE, _BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
+
+def reliability(
+    summaries: Mapping[str, Mapping[str, Any]], *, title: str = ""
+) -> matplotlib.figure.Figure:
+    """Observed against nominal coverage with bootstrap intervals, and the PIT histogram.
+
+    Args:
+        summaries: Name of each model or state ("before", "recalibrated") -> the dictionary that
+            `evaluate.calibration.Calibration.summary` returns.
+        title: Text above the figure.
+    """
+    figure = matplotlib.figure.Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([0.4, 1], [0.4, 1], color=_GREY, lw=1, ls="--", label="calibrated")
+    for colour, (name, summary) in zip(_COLOURS, summaries.items(), strict=False):
+        levels = summary["levels"]
+        found = [summary["overall"][f"coverage_{level:.0%}"] for level in levels]
+        centre = np.array([value["estimate"] for value in found])
+        below = centre - [value["lower"] for value in found]
+        above = np.array([value["upper"] for value in found]) - centre
+        spread = np.maximum([below, above], 0)
+        left.errorbar(levels, centre, spread, fmt="o-", ms=4, capsize=2, color=colour, label=name)
+        cells = len(summary["pit"])
+        edges = np.linspace(0, 1, cells + 1)
+        right.stairs(np.array(summary["pit"]) * cells, edges, color=colour, lw=1.5, label=name)
+    right.axhline(1, color=_GREY, lw=1, ls="--")
+    left.set(xlabel="nominal coverage of the central interval", ylabel="share of pixels inside")
+    right.set(
+        xlabel="predicted probability of a smaller value (PIT)", ylabel="density", xlim=(0, 1)
+    )
+    right.set_ylim(bottom=0)
+    left.legend(frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def coverage_by_distance(
+    summary: Mapping[str, Any], targets: Sequence[str], *, bin_width: int, level: float = 0.9
+) -> matplotlib.figure.Figure:
+    """Coverage of one central interval in every distance stratum, a line a target.
+
+    Args:
+        summary: As `Calibration.summary` returns.
+        targets: Names of the targets.
+        bin_width: Width of a map's bin in bp.
+        level: Nominal coverage; one of those in the summary.
+    """
+    figure = matplotlib.figure.Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    edges = np.asarray(summary["distance_edges"], float)
+    centres = np.sqrt(edges[:-1] * (edges[1:] - 1).clip(1)) * bin_width / 1000
+    for number, (name, strata) in enumerate(zip(targets, summary["strata"], strict=True)):
+        found = [stratum[f"coverage_{level:.0%}"] for stratum in strata]
+        values = [np.nan if value is None else value["estimate"] for value in found]
+        colour = _COLOURS[(number + 1) % len(_COLOURS)]
+        axes.plot(centres, values, "o-", ms=4, color=colour, label=name)
+    axes.axhline(level, color=_GREY, lw=1, ls="--")
+    axes.set(xscale="log", xlabel="genomic distance (kb)", ylim=(min(0.6, level - 0.2), 1.0))
+    axes.set_ylabel(f"coverage of the {level:.0%} interval")
+    axes.set_xticks(centres, [f"{centre:.3g}" for centre in centres])
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def sd_beside_error(
+    target: NDArray,
+    mean: NDArray,
+    sd: NDArray,
+    *,
+    diagonal_offset: int,
+    title: str = "",
+) -> matplotlib.figure.Figure:
+    """Target, prediction, stated standard deviation and absolute error of one map. Each [P].
+
+    Args:
+        target: Measured values.
+        mean: Predicted ones.
+        sd: Standard deviation of the prediction.
+        diagonal_offset: First diagonal kept, in bins.
+        title: Text above the figure.
+    """
+    figure = matplotlib.figure.Figure(figsize=(13, 3.6), layout="constrained")
+    panels = figure.subplots(1, 4, sharey=True)
+    limit = float(np.nanquantile(np.abs(target), 0.99))
+    spread = float(np.nanquantile(np.abs(target - mean), 0.98))
+    drawn = (
+        ("measured", target, (-limit, limit), map_plots.DIVERGING),
+        ("predicted mean", mean, (-limit, limit), map_plots.DIVERGING),
+        ("stated sd", sd, (0, spread), "magma"),
+        ("absolute error", np.abs(target - mean), (0, spread), "magma"),
+    )
+    for axes, (name, values, limits, colours) in zip(panels, drawn, strict=True):
+        matrix = triangle.to_matrix(values[:, None], diagonal_offset=diagonal_offset)[..., 0]
+        bins = Region("", 0, len(matrix))
+        image = map_plots.square(axes, matrix, bins, limits=limits, colours=colours)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:.0f}")
+        axes.set_xlabel("bin")
+        axes.tick_params(labelsize=8)
+        axes.set_title(name)
+        figure.colorbar(image, ax=axes, shrink=0.8, label=map_plots.LOG_RATIO)
+    figure.suptitle(title)
+    return figure
+
+
+def pixel_distributions(
+    draws: NDArray,
+    aleatoric_sd: NDArray,
+    target: NDArray,
+    names: Sequence[str],
+    *,
+    title: str = "",
+) -> matplotlib.figure.Figure:
+    """The predictive distribution of chosen pixels against the value measured.
+
+    The histogram is of the posterior draws of the mean (epistemic); the line adds the observation
+    noise, so that it is the distribution of a measurement. Attention to Bayes, appendix A.9, shows
+    the histogram alone. Each is scaled to its peak. Draws that all agree are a line.
+
+    Args:
+        draws: Draws of the mean. [S, K].
+        aleatoric_sd: Observation noise. [K].
+        target: Measured values. [K].
+        names: What to call each pixel. [K].
+        title: Text above the figure.
+    """
+    count = len(names)
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure = matplotlib.figure.Figure(figsize=(3.2 * columns, 2.6 * rows), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes in panels[count:]:
+        axes.axis("off")
+    for k, axes in enumerate(panels[:count]):
+        centre, spread = draws[:, k].mean(), np.hypot(draws[:, k].std(), aleatoric_sd[k])
+        reach = max(3.5 * spread, 1.2 * abs(target[k] - centre))
+        grid = np.linspace(centre - reach, centre + reach, 300)
+        style = {"color": _BLUE, "alpha": 0.35, "label": "draws of the mean"}
+        if np.ptp(draws[:, k]) < 1e-3 * spread:
+            axes.axvline(centre, lw=3, **style)
+        else:
+            counts, edges = np.histogram(draws[:, k], grid[::10])
+            axes.stairs(counts / counts.max(), edges, fill=True, **style)
+        noise = max(float(aleatoric_sd[k]), 1e-6)
+        density = scipy.stats.norm.pdf(grid[:, None], draws[:, k], noise).mean(1)
+        axes.plot(grid, density / density.max(), color=_BLUE, label="with observation noise")
+        axes.axvline(target[k], color=_ORANGE, label="measured")
+        axes.set(title=names[k], yticks=[], ylim=(0, 1.05))
+        axes.title.set_fontsize(9)
+        axes.tick_params(labelsize=8)
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
+        if k >= count - columns:
+            axes.set_xlabel(map_plots.LOG_RATIO, fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure

@@ -1,0 +1,92 @@
+"""Windows of a data directory: every target's map, its mask, and its decay with distance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.figure
+import numpy as np
+
+from akita_bayes import files
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+
+    from akita_bayes.data.preparation import quality
+
+_SIDE = 2.6  # inches of one map
+
+
+def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
+    """Draws one row for each window and writes a PNG, atomically.
+
+    Above the diagonal the target, below it the mask (grey where not measured); then the mean at
+    each distance, of balanced contacts and of the target.
+
+    Args:
+        examples: At least one window; all of the same targets.
+        path: The image to write.
+    """
+    names = examples[0].identifiers
+    columns = len(names) + 2
+    drawing = matplotlib.figure.Figure(
+        figsize=(_SIDE * columns + 0.6, _SIDE * len(examples) + 0.7), layout="constrained"
+    )
+    panels = drawing.subplots(len(examples), columns, squeeze=False)
+    limit = float(
+        np.nanquantile([np.abs(e.maps).max(where=e.maps == e.maps, initial=0) for e in examples], 1)
+    )
+    for row, example in zip(panels, examples, strict=True):
+        for index, name in enumerate(names):
+            image = _map(row[index], example, index, limit)
+            panels[0, index].set_title(name, fontsize=9)
+        row[0].set_ylabel(f"{example.region}\n{example.split}", fontsize=7)
+        _decay(row[-2], example, example.before, log=True)
+        _decay(row[-1], example, example.after, log=False)
+    panels[0, -2].set_title("balanced contacts", fontsize=9)
+    panels[0, -1].set_title("target", fontsize=9)
+    panels[0, -2].legend(fontsize=6, frameon=False)
+    for panel in panels[-1, -2:]:
+        panel.set_xlabel("distance (bp)", fontsize=8)
+    maps = panels[:, : len(names)].ravel().tolist()
+    bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
+    bar.set_label("target", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    told = "below the diagonal, grey: pixels that were not measured"
+    drawing.supxlabel(told, fontsize=7, x=0.04, ha="left")
+    with files.atomic(path) as temporary:
+        drawing.savefig(temporary, dpi=130)
+
+
+def _map(
+    panel: "matplotlib.axes.Axes", example: "quality.Example", index: int, limit: float
+) -> "matplotlib.image.AxesImage":
+    values = example.maps[..., index]
+    upper = np.triu(np.ones(values.shape, bool))
+    masked = ~upper & ~example.masks[..., index]
+    panel.imshow(
+        np.where(masked, 1.0, np.nan), cmap="gray", vmin=0, vmax=1.35, interpolation="none"
+    )
+    image = panel.imshow(
+        np.where(upper, values, np.nan),
+        cmap="RdBu_r",
+        vmin=-limit,
+        vmax=limit,
+        interpolation="none",
+    )
+    panel.set_xticks([])
+    panel.set_yticks([])
+    return image
+
+
+def _decay(
+    panel: "matplotlib.axes.Axes", example: "quality.Example", values: np.ndarray, *, log: bool
+) -> None:
+    for index, name in enumerate(example.identifiers):
+        panel.plot(example.distances[1:], values[1:, index], lw=1, label=name)
+    panel.set_xscale("log")
+    if log and np.isfinite(values[1:]).any():
+        panel.set_yscale("log")
+    elif not log:
+        panel.axhline(0, color="0.6", lw=0.6)
+    panel.tick_params(labelsize=7)

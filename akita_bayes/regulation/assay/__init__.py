@@ -1,0 +1,1 @@
+"""Reporter assays: tables, files, references and simulations."""

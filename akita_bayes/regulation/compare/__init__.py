@@ -1,0 +1,1 @@
+"""Mechanisms compared on one assay, and experiments planned."""

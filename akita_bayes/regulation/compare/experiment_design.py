@@ -1,0 +1,178 @@
+"""What an experiment will tell before it is done: the interval widths to expect.
+
+An experiment is simulated from the mechanism's truth and its declared measurement, the measurement
+process is fitted to it with the mechanism held at the truth, and Fisher's information there, the
+sum over sequences of the outer products of their scores, plus the precision of the priors gives the
+covariance of an estimate (the Cramer-Rao bound, to which the posterior tends). No mechanism is
+fitted: a design takes seconds.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from akita_bayes import errors
+from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.assay import simulated_assay as simulator
+from akita_bayes.regulation.fit import information, quasi_newton
+from akita_bayes.regulation.model import likelihood as likelihoods
+from akita_bayes.regulation.model import parameters as layout
+from akita_bayes.regulation.model import smooth_bins
+from akita_bayes.regulation.posterior import physical_units
+
+DIRECTIONS = 32
+"""Directions in which scores are taken at once."""
+WIDTH = 2 * 1.959964
+"""Width of a central 95 % interval in standard deviations."""
+SHOWN = ("reads", "bins", "mutation_rate", "sequences", "noise")
+"""Properties of an experiment that a sweep lists."""
+
+
+class Expected(NamedTuple):
+    """What to expect of one experiment.
+
+    Attributes:
+        widths: Per constant, and per site the mean over its matrix, the width of the 95 % interval
+            in the unit of the term.
+        bits: Predictive information of the true activity about the bin of a read; nan for
+            read-outs.
+    """
+
+    widths: dict[str, float]
+    bits: float
+
+
+def true_theta(
+    parameters: layout.Parameters, truth: simulator.Truth, start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A theta [D] with the truth in place of the mechanism, and `start` in the measurement."""
+    theta = parameters.pack(truth.matrices, truth.constants)
+    for name, level in truth.activities.items():
+        theta[parameters.find(name, "log_activity").start] = np.log(level)
+    theta[parameters.physical :] = start[parameters.physical :]
+    return theta
+
+
+def expect(
+    mechanism: mechanism_spec.Mechanism,
+    design: simulator.Design,
+    *,
+    truth: simulator.Truth | None = None,
+    seed: int = 0,
+) -> Expected:
+    """The interval widths to expect of one experiment, by simulating its data once.
+
+    Bins that the mechanism leaves out are sorted and read, and not fitted.
+    """
+    simulated = simulator.simulate(mechanism, design, truth=truth, seed=seed)
+    table = simulated.table.leave_out(mechanism.measurement.leave_out)
+    likelihood = likelihoods.Likelihood(smooth_bins.bins(mechanism), table)
+    parameters = likelihood.parameters
+    theta = true_theta(parameters, simulated.truth, parameters.start(np.random.default_rng(seed)))
+    theta = fit_measurement(likelihood, theta)
+    deviation = standard_deviations(likelihood, theta)
+    grouped: dict[str, list[float]] = {}
+    for name, sd in deviation.items():
+        grouped.setdefault(f"{name.split('[')[0]}.matrix" if "," in name else name, []).append(sd)
+    bits = [
+        information.predictive(
+            simulator.activity(mechanism, simulated.truth, library.index, library.name),
+            library.observed,
+        ).bits
+        for library in table.libraries
+        if len(library.columns) > 1
+    ]
+    widths = {name: WIDTH * float(np.mean(sds)) for name, sds in grouped.items()}
+    return Expected(widths, float(np.mean(bits)) if bits else float("nan"))
+
+
+def fit_measurement(
+    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The most probable measurement process with the mechanism held where it is. [D]."""
+    parameters = likelihood.parameters
+    measured = np.eye(parameters.size)[:, parameters.physical :]
+    value = -np.inf
+    for _ in range(20):
+        found = quasi_newton.climb(likelihood.value_and_gradient, theta, measured, steps=300)
+        theta, gain, value = found.theta, found.value - value, found.value
+        if gain < 0.01:
+            break
+    return theta
+
+
+def fisher_information(
+    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over sequences of score score^T, whose mean at the truth is Fisher's. [D, D]."""
+    size = len(theta)
+    point = tf.constant(np.tile(theta, (DIRECTIONS, 1)), tf.float64)
+
+    @tf.function(jit_compile=True)
+    def along(vectors: tf.Tensor) -> tf.Tensor:
+        with tf.autodiff.ForwardAccumulator(point, vectors) as forward:
+            per_sequence = likelihood.per_sequence(point)
+        return forward.jvp(per_sequence)
+
+    rows = [
+        along(tf.constant(np.eye(DIRECTIONS, size, first))).numpy()
+        for first in range(0, size, DIRECTIONS)
+    ]
+    scores = np.concatenate(rows)[:size].astype(float)
+    return scores @ scores.T
+
+
+def standard_deviations(
+    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
+) -> dict[str, float]:
+    """Per physical parameter, the standard deviation that information and prior leave."""
+    parameters = likelihood.parameters
+    precision = fisher_information(likelihood, theta) + np.diag(parameters.prior_sd**-2.0)
+    root = quasi_newton.root_of(precision, parameters.prior_sd)
+    # Physical values are linear in theta, so their covariance follows from the rows of the root.
+    zero = physical_units.physical(parameters, np.zeros((1, parameters.size)))
+    moved = physical_units.physical(parameters, root.T)
+    return {name: float(np.sqrt(((moved[name] - zero[name]) ** 2).sum())) for name in zero}
+
+
+def sweep(
+    mechanism: mechanism_spec.Mechanism,
+    designs: Sequence[simulator.Design],
+    *,
+    seed: int = 0,
+    report: Callable[..., Any] | None = None,
+) -> pd.DataFrame:
+    """One row per experiment: the design, its bits, and the width of every interval.
+
+    All experiments have the same truth. Columns reads, bins, mutation_rate, sequences, noise, bits,
+    and one per constant and site, in kT (or ln(1/s)).
+
+    Raises:
+        SpecError: What is swept plays no part in the mechanism's measurement, or a term has the
+            name of another column.
+    """
+    for name in (*mechanism.terms, *getattr(mechanism, "activities", {})):
+        if name in (*SHOWN, "bits"):
+            raise errors.SpecError(
+                f'{name}: a sweep has a column "{name}" of its own; give the term another name.'
+            )
+    kind = mechanism.measurement.kind
+    for name in simulator.idle(kind):
+        if len({getattr(design, name) for design in designs}) > 1:
+            raise errors.SpecError(
+                f"{name}: a measurement of kind {kind} does not depend on them; sweep another "
+                "property of the experiment, as the mutation rate."
+            )
+    truth = simulator.draw_truth(mechanism, seed=seed)
+    rows = []
+    for design in designs:
+        expected = expect(mechanism, design, truth=truth, seed=seed)
+        shown = {name: getattr(design, name) for name in SHOWN}
+        rows.append({**shown, "bits": expected.bits, **expected.widths})
+        if report is not None:
+            report(1)
+    return pd.DataFrame(rows)

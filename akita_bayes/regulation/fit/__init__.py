@@ -1,0 +1,1 @@
+"""Fits of mechanisms, what they identify, and how informative they are."""

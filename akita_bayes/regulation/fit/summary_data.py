@@ -1,0 +1,145 @@
+"""What a fitted mechanism looks like: responses of its states, p(bin | t), intervals."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.special
+from numpy.typing import NDArray
+
+from akita_bayes.mechanisms import mechanism_spec, trees
+from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.model import parameters as layout
+
+GRID = 201
+"""Points of a curve."""
+
+
+class Response(NamedTuple):
+    """Occupancies and activity as one term moves and the others stay at the wild type's.
+
+    Attributes:
+        label: What moves, with its unit.
+        term: [G] values of the term.
+        wild_type: Its value for the wild type.
+        states: Names of the K states or species.
+        probability: [G, K].
+        activity: [G].
+    """
+
+    label: str
+    term: NDArray[np.float64]
+    wild_type: float
+    states: tuple[str, ...]
+    probability: NDArray[np.float64]
+    activity: NDArray[np.float64]
+
+
+class Page(NamedTuple):
+    """What a summary shows.
+
+    Attributes:
+        title: Name, rate law, held-out information, and whether the fit has not converged.
+        matrices: Per site [W, 4] in kT, in the mechanism's gauge.
+        matrix_label: What their entries are, with the unit.
+        starts: First base of each site.
+        responses: One per site.
+        activity: [G] ascending activities, or None for read-outs.
+        bins: [M, G] p(bin | t) at them, or None.
+        columns: Names of the M bins.
+        intervals: Columns name, mean, lower, upper: every constant, and every site's term for the
+            wild type.
+        unit: Of the intervals.
+        activity_label: What the activities are.
+    """
+
+    title: str
+    matrices: Mapping[str, NDArray[np.float64]]
+    matrix_label: str
+    starts: Mapping[str, int]
+    responses: tuple[Response, ...]
+    activity: NDArray[np.float64] | None
+    bins: NDArray[np.float64] | None
+    columns: tuple[str, ...]
+    intervals: pd.DataFrame
+    unit: str
+    activity_label: str = "activity t"
+
+
+def response(
+    parameters: layout.Parameters,
+    theta: NDArray[np.float64],
+    name: str,
+    *,
+    library: str | None = None,
+    reach: float = 8.0,
+) -> Response:
+    """Moves one term by `reach` (kT, or ln 1/s) to either side of the wild type's."""
+    mechanism = parameters.mechanism
+    library = parameters.libraries[0] if library is None else library
+    wild = np.array([parameters.term(theta, term).constant[library] for term in mechanism.terms])
+    column = list(mechanism.terms).index(name)
+    moved = np.linspace(wild[column] - reach, wild[column] + reach, GRID)
+    terms = np.tile(wild, (GRID, 1))
+    terms[:, column] = moved
+    if isinstance(mechanism, mechanism_spec.Kinetic):
+        rates = np.exp(terms)
+        probability = trees.steady_state(rates, len(mechanism.species), mechanism.edges)
+        made = [list(mechanism.terms).index(rate) for rate in mechanism.product]
+        activity = sum(rates[:, r] * probability[:, mechanism.edges[r][0]] for r in made)
+        names, label = mechanism.species, f"ln {name} (1/s)"
+    else:
+        probability = scipy.special.softmax(-terms @ mechanism.occupancy.T, axis=1)
+        activity = probability @ np.array(
+            [_level(parameters, theta, state.activity) for state in mechanism.states.values()]
+        )
+        names, label = tuple(mechanism.states), f"dG {name} (kT)"
+    return Response(label, moved, float(wild[column]), names, probability, np.asarray(activity))
+
+
+def _level(
+    parameters: layout.Parameters, theta: NDArray[np.float64], activity: float | str
+) -> float:
+    if isinstance(activity, str):
+        return float(np.exp(theta[parameters.find(activity, "log_activity").start]))
+    return float(activity)
+
+
+def page(fit: fitting.Fit) -> Page:
+    """The page of a fit; of several libraries the first stands for the measurement."""
+    parameters, mechanism = fit.parameters, fit.mechanism
+    sites = {name: term.site for name, term in mechanism.terms.items() if term.site}
+    grid = bins = None
+    if fit.held_out.information is not None:
+        library = parameters.libraries[0]
+        seen = np.asarray(fit.likelihood.seen(fit.theta[None]))[0]
+        low, high = np.quantile(seen, [0.005, 0.995])
+        grid = np.geomspace(max(low, 1e-6), high, GRID)
+        weights = parameters.weights(fit.theta[None], library)
+        bins = np.asarray(parameters.processes[library].outputs(weights, grid[None]))[0]
+    rows = [
+        {"name": name, **found._asdict()}
+        for name, found in {**fit.wild_type, **fit.energies}.items()
+    ]
+    kinetic = isinstance(mechanism, mechanism_spec.Kinetic)
+    relative = mechanism.measurement.relative
+    told = fit.held_out.information
+    title = f"{mechanism.name}: {mechanism_spec.rate_law(mechanism)}"
+    if told is not None:
+        title += f"\nheld out: {told.bits:.3f} ± {told.standard_error:.3f} bits per read"
+    if not fit.converged:
+        title += f"\nnot converged: a further step would gain {fit.gain:.2g} nats"
+    return Page(
+        title=title,
+        matrices={name: np.asarray(fit.term(name).matrix) for name in sites},
+        matrix_label="activation energy (kT)" if kinetic else "energy (kT)",
+        starts={name: site[0] for name, site in sites.items()},
+        responses=tuple(response(parameters, fit.theta, name) for name in sites),
+        activity=grid,
+        activity_label="o / (o + o of the wild type)" if relative else "activity t",
+        bins=bins,
+        columns=fit.likelihood.table.libraries[0].columns,
+        intervals=pd.DataFrame(rows),
+        unit=mechanism.unit,
+    )

@@ -1,0 +1,1 @@
+"""Keras layers of biophysics and of measurement."""

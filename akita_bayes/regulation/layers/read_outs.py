@@ -1,0 +1,199 @@
+"""From activity to a single number per sequence, p(y | t).
+
+    gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0.
+    skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
+              (Fernandez and Steel 1998).
+    poisson   y ~ Poisson(exposure * a (t + t0)).
+
+Of a continuous y that is the mean of n replicates, sd is that of one: the mean has sd / sqrt(n).
+For `skewed` this keeps the shape, which a mean of many would lose.
+
+The unit of a continuous y is free: a, b and sd are held in a unit and from an origin that the layer
+is given (the standard deviation and the mean of the data), where their priors are of order 1.
+
+A fit takes the logarithm of these densities and a simulation draws from them: both see one layer.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from akita_bayes.regulation.layers.measurement_process import TINY, MeasurementProcess, Weights
+
+
+class ReadOut(MeasurementProcess):
+    """A single number per sequence, which is fitted or drawn. [B, 1] -> [B, outputs]."""
+
+    def draw(
+        self, weights: Weights, activity: NDArray, weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draws the read-out of each sequence. [N] -> [N].
+
+        Args:
+            weights: By name, one set of them.
+            activity: [N].
+            weight: [N] replicates that a read-out is the mean of, or the exposure of a count.
+            rng: Source of the noise.
+        """
+        arrays = {name: np.asarray(value, float) for name, value in weights.items()}
+        outputs = np.asarray(self.outputs(arrays, np.asarray(activity, float)), float)
+        return self._noisy(outputs, weight, rng)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draws from the distributions whose parameters are given. [outputs, N] -> [N]."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class GaussianNoise(ReadOut):
+    """A read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation.
+
+    Args:
+        origin: The read-out at which `offset` is 0.
+        unit: Of offset, slope and standard deviation, in that of the read-out.
+        slope: b where it is known, in the unit of the read-out; None for one that is fitted.
+        **kwargs: Of a `MeasurementProcess`.
+    """
+
+    kind = "gaussian"
+
+    def __init__(
+        self, origin: float = 0.0, unit: float = 1.0, slope: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.origin = float(origin)
+        self.unit = float(unit)
+        self.slope = None if slope is None else float(slope)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        names = ("offset", "log_slope", "log_background", "log_sd")
+        return {name: () for name in names if self.slope is None or name != "log_slope"}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
+
+    def natural(self, name: str) -> tuple[float, float]:
+        if name == "offset":
+            return self.origin, self.unit
+        return (np.log(self.unit), 1.0) if name in ("log_slope", "log_sd") else (0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, "origin": self.origin, "unit": self.unit, "slope": self.slope}
+
+    def location(self, weights: Weights, activity: Any) -> Any:
+        """a + b log(t + t0), from the origin, in units. [..., N] -> [..., N]."""
+        background = ops.exp(weights["log_background"])[..., None]
+        signal = ops.log(activity + background + TINY)
+        if self.slope is None:
+            slope = ops.exp(weights["log_slope"])[..., None]
+        else:
+            slope = self.slope / self.unit
+        return weights["offset"][..., None] + slope * signal
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        location = self.location(weights, activity)
+        sd = ops.exp(weights["log_sd"][..., None] + ops.zeros_like(location))
+        return ops.stack([self.origin + self.unit * location, self.unit * sd], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        z = self._deviation(weights, activity, observed, weight)
+        return -0.5 * z * z - self._log_scale(weights, weight)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        mean, sd = outputs
+        return mean + rng.normal(0.0, sd / np.sqrt(weight))
+
+    def _deviation(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        """Of a mean of `weight` replicates from its location, in its own sd. [..., N]."""
+        standard = (observed[0] - self.origin) / self.unit
+        log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
+        return (standard - self.location(weights, activity)) * ops.exp(-log_sd)
+
+    def _log_scale(self, weights: Weights, weight: Any) -> Any:
+        """Log of the normal density's divisor, in the unit of the read-out. [..., N]."""
+        log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
+        return log_sd + np.log(self.unit) + 0.5 * np.log(2 * np.pi)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 2)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class SkewedNoise(GaussianNoise):
+    """A read-out with two-piece normal noise. [B, 1] -> [B, 3]: mode, sd below, sd above."""
+
+    kind = "skewed"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super().shapes, "log_skew": ()}
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        mode = self.location(weights, activity)
+        zero = ops.zeros_like(mode)
+        log_sd, log_skew = weights["log_sd"][..., None], weights["log_skew"][..., None]
+        below, above = ops.exp(log_sd - log_skew + zero), ops.exp(log_sd + log_skew + zero)
+        mode = self.origin + self.unit * mode
+        return ops.stack([mode, self.unit * below, self.unit * above], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        log_skew = weights["log_skew"][..., None]
+        z = self._deviation(weights, activity, observed, weight)
+        z = z * ops.exp(-log_skew * ops.sign(z))
+        spread = ops.log(0.5 * (ops.exp(log_skew) + ops.exp(-log_skew)))
+        return -0.5 * z * z - spread - self._log_scale(weights, weight)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        mode, below, above = outputs
+        # The halves of the density meet at the mode, so their chances are as their widths.
+        side = np.where(rng.random(len(mode)) < above / (above + below), above, -below)
+        return mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 3)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class PoissonCounts(ReadOut):
+    """Counts with mean exposure * a (t + t0). [B, 1] -> [B, 1]: the mean per exposure."""
+
+    kind = "poisson"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"log_scale": (), "log_background": ()}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
+
+    def log_mean(self, weights: Weights, activity: Any) -> Any:
+        """Log of the mean count per exposure. [..., N] -> [..., N]."""
+        background = ops.exp(weights["log_background"])[..., None]
+        return weights["log_scale"][..., None] + ops.log(activity + background + TINY)
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        return ops.expand_dims(ops.exp(self.log_mean(weights, activity)), -2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        """As for every process, without the log factorial of the count, which no weight moves."""
+        log_mean = self.log_mean(weights, activity) + ops.log(weight)
+        return observed[0] * log_mean - ops.exp(log_mean)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        return rng.poisson(weight * outputs[0]).astype(float)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 1)

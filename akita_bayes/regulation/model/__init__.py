@@ -1,0 +1,1 @@
+"""A mechanism as a function of its parameters: network, likelihood, curvature, gauge."""

@@ -1,0 +1,347 @@
+"""The parameters of a mechanism as one flat vector theta with names, units and priors.
+
+A term that reads a site of W bases has 3 W + 1 parameters (and 9 (W - 1) more with neighbours):
+
+    dG(x) = dG(wild type) + sum_l z_l . (c(x_l) - c(wt_l)),
+
+where c are three orthonormal contrasts of the four bases. So no parameter moves along the gauge
+that shifts a position against the chemical potential, the energy matrix z c is centred as it comes,
+and every prior is in physical units: the constant of a term is the energy of the wild type. Log
+rates have the opposite sign before the sum, whose entries are activation energies.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors
+from akita_bayes.mechanisms import declarations, mechanism_spec
+from akita_bayes.regulation.assay import assay_table
+from akita_bayes.regulation.layers import measurement
+
+CONTRASTS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2.0
+"""[4, 3] orthonormal and centred: A,C against G,T; A,G against C,T; A,T against C,G."""
+
+
+class Block(NamedTuple):
+    """A named slice of theta.
+
+    Attributes:
+        owner: Name of the energy, rate or activity, or "measurement".
+        part: `bases`, `pairs`, `constant`, `log_activity`, or the name of a weight.
+        library: The library it belongs to; None when all share it.
+    """
+
+    owner: str
+    part: str
+    library: str | None
+    shape: tuple[int, ...]
+    start: int
+    unit: str
+    prior: declarations.Normal
+
+    @property
+    def stop(self) -> int:
+        """One past the last index of theta."""
+        return self.start + int(np.prod(self.shape))
+
+    @property
+    def name(self) -> str:
+        """Unique name, e.g. `crp.constant[full-wt]`."""
+        label = self.owner if self.part == "constant" else f"{self.owner}.{self.part}"
+        return f"{label}[{self.library}]" if self.library else label
+
+
+class TermValues(NamedTuple):
+    """A term in physical units.
+
+    Attributes:
+        matrix: [W, 4] contribution of each base in kT, each position centred; None for constants.
+        pairs: [W - 1, 4, 4] contribution of adjacent bases beyond their own; None without.
+        constant: Per library, the term of the wild type, or the constant itself.
+        potential: Per library, the chemical potential: the term of a sequence less its matrix and
+            pairs. Equal to `constant` for a constant.
+    """
+
+    matrix: NDArray[np.float64] | None
+    pairs: NDArray[np.float64] | None
+    constant: dict[str, float]
+    potential: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Layout of theta for a mechanism measured on some libraries.
+
+    Attributes:
+        mechanism: What is declared.
+        wild_type: The sequence to which the constants of terms refer.
+        columns: Per library, its name and its number of bins.
+        read_outs: Per library, origin and unit of a continuous read-out; none for other data.
+    """
+
+    mechanism: mechanism_spec.Mechanism
+    wild_type: str
+    columns: tuple[tuple[str, int], ...]
+    read_outs: tuple[tuple[float, float], ...] = ()
+
+    @classmethod
+    def of(cls, mechanism: mechanism_spec.Mechanism, table: assay_table.Table) -> "Parameters":
+        """The parameters that a table calls for.
+
+        Raises:
+            DataError: The sequences have another length than the mechanism's, or the table holds
+            another kind of measurement.
+        """
+        if table.sequence_length != mechanism.sequence_length:
+            raise errors.DataError(
+                f"The sequences have {table.sequence_length} bases, but the mechanism "
+                f'"{mechanism.name}" declares sequence_length {mechanism.sequence_length}.'
+            )
+        kind = mechanism.measurement.kind
+        for library in table.libraries:
+            if kind.endswith("bins") != (len(library.columns) > 1):
+                raise errors.DataError(
+                    f'The measurement is declared as "{kind}", but the table has '
+                    f"{len(library.columns)} column(s) of data ({', '.join(library.columns)})."
+                )
+        columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
+        continuous = kind in ("gaussian", "skewed")
+        read_outs = tuple(_origin_and_unit(lib) for lib in table.libraries if continuous)
+        return cls(mechanism, mechanism.wild_type or table.wild_type(), columns, read_outs)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Names of the libraries."""
+        return tuple(name for name, _ in self.columns)
+
+    @functools.cached_property
+    def processes(self) -> dict[str, measurement.MeasurementProcess]:
+        """The measurement process of each library."""
+        spec = self.mechanism.measurement
+        units = self.read_outs or [(0.0, 1.0)] * len(self.columns)
+        return {
+            name: measurement.process(spec, columns, origin=origin, unit=unit)
+            for (name, columns), (origin, unit) in zip(self.columns, units, strict=True)
+        }
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """Every block of theta, in order."""
+        blocks: list[Block] = []
+
+        def add(
+            owner: str,
+            part: str,
+            shape: tuple[int, ...],
+            unit: str,
+            prior: declarations.Normal,
+            library: str | None = None,
+        ) -> None:
+            start = blocks[-1].stop if blocks else 0
+            blocks.append(Block(owner, part, library, shape, start, unit, prior))
+
+        for name, term in self.mechanism.terms.items():
+            centred = declarations.Normal(mean=0.0, sd=term.base_prior.sd)
+            if term.site is not None:
+                add(name, "bases", (term.width, 3), "kT", centred)
+            if term.neighbours:
+                add(name, "pairs", (term.width - 1, 9), "kT", centred)
+            if term.value is None:
+                for library in self.libraries if term.per_library else (None,):
+                    add(name, "constant", (), self.mechanism.unit, term.prior, library)
+        if isinstance(self.mechanism, mechanism_spec.Thermodynamic):
+            for name, activity in self.mechanism.activities.items():
+                add(name, "log_activity", (), "ln(activity)", activity.prior)
+        for library, process in self.processes.items():
+            for part, shape in process.shapes.items():
+                prior = process.priors.get(part, self.mechanism.measurement.weight_prior)
+                add("measurement", part, shape, "1", prior, library)
+        return tuple(blocks)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters D."""
+        return self.blocks[-1].stop
+
+    @property
+    def physical(self) -> int:
+        """Number of leading parameters that are of the mechanism, not of the measurement."""
+        return min(block.start for block in self.blocks if block.owner == "measurement")
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """D unique names."""
+        names = []
+        for block in self.blocks:
+            for position in np.ndindex(*block.shape):
+                names.append(block.name + (f"[{','.join(map(str, position))}]" if position else ""))
+        return tuple(names)
+
+    @functools.cached_property
+    def units(self) -> tuple[str, ...]:
+        """D units."""
+        return tuple(block.unit for block in self.blocks for _ in range(block.stop - block.start))
+
+    @functools.cached_property
+    def prior_mean(self) -> NDArray[np.float64]:
+        """[D] prior means."""
+        return np.concatenate([np.full(b.stop - b.start, b.prior.mean) for b in self.blocks])
+
+    @functools.cached_property
+    def prior_sd(self) -> NDArray[np.float64]:
+        """[D] prior standard deviations."""
+        return np.concatenate([np.full(b.stop - b.start, b.prior.sd) for b in self.blocks])
+
+    @functools.cached_property
+    def natural_factor(self) -> NDArray[np.float64]:
+        """[D] by which deviations of theta are multiplied to be in the unit of the data."""
+        return self._natural[1]
+
+    def natural(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Theta in the unit of the data, in which it is reported. [..., D] -> [..., D]."""
+        shift, factor = self._natural
+        return shift + factor * theta
+
+    @functools.cached_property
+    def _natural(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        shift, factor = np.zeros(self.size), np.ones(self.size)
+        for block in self.blocks:
+            if block.owner == "measurement":
+                here = slice(block.start, block.stop)
+                process = self.processes[block.library or self.libraries[0]]
+                shift[here], factor[here] = process.natural(block.part)
+        return shift, factor
+
+    def find(self, owner: str, part: str, library: str | None = None) -> Block:
+        """The block that a library sees: its own if it has one, else the shared one."""
+        for block in self.blocks:
+            if (block.owner, block.part) == (owner, part) and block.library in (None, library):
+                return block
+        raise KeyError(f"no parameter {owner}.{part} for library {library!r}")
+
+    def own(self, library: str | None, part: str | None = None) -> NDArray[np.int64]:
+        """Indices of what is one library's own (None: of what all share), or of a part of that."""
+        found = [b for b in self.blocks if b.library == library and part in (None, b.part)]
+        return np.concatenate([np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in found)])
+
+    def design(self, name: str, index: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the bases (and pairs) of a term's site multiply: contrasts less the wild type's.
+
+        [N, L] bases 0..3 -> [N, 3 W], or [N, 3 W + 9 (W - 1)] with neighbours.
+        """
+        term = self.mechanism.terms[name]
+        wild = _features(term, dna.to_index(self.wild_type)[None])
+        return (_features(term, index) - wild).astype(np.float32)
+
+    def term(self, theta: NDArray[np.float64], name: str) -> TermValues:
+        """One term of one theta [D] in physical units."""
+        spec = self.mechanism.terms[name]
+        matrix = pairs = None
+        shift = 0.0
+        wild = dna.to_one_hot(self.wild_type).astype(float)
+        if spec.site is not None:
+            wild = wild[spec.bases]
+            block = self.find(name, "bases")
+            matrix = theta[block.start : block.stop].reshape(block.shape) @ CONTRASTS.T
+            shift = float((matrix * wild).sum())
+        if spec.neighbours:
+            block = self.find(name, "pairs")
+            pairs = pair_tables(theta[block.start : block.stop].reshape(block.shape))
+            shift += float(np.einsum("wab,wa,wb->", pairs, wild[:-1], wild[1:]))
+        sign = -1.0 if isinstance(self.mechanism, mechanism_spec.Kinetic) else 1.0
+        constant = {library: self._constant(theta, name, library) for library in self.libraries}
+        potential = {library: value - sign * shift for library, value in constant.items()}
+        return TermValues(matrix, pairs, constant, potential)
+
+    def _constant(self, theta: NDArray[np.float64], name: str, library: str) -> float:
+        value = self.mechanism.terms[name].value
+        if value is None:
+            return float(theta[self.find(name, "constant", library).start])
+        return float(np.log(value)) if isinstance(self.mechanism, mechanism_spec.Kinetic) else value
+
+    def pack(
+        self,
+        matrices: Mapping[str, NDArray],
+        constants: Mapping[str, float | Mapping[str, float]],
+        *,
+        others: Mapping[str, NDArray] | None = None,
+    ) -> NDArray[np.float64]:
+        """A theta from physical values; what is not given is at its prior mean.
+
+        Args:
+            matrices: Per term, [W, 4] contributions of bases in any gauge.
+            constants: Per term, its value for the wild type, or one per library.
+            others: Whole blocks by `Block.name`.
+        """
+        theta = self.prior_mean.copy()
+        for block in self.blocks:
+            here = slice(block.start, block.stop)
+            if others and block.name in others:
+                theta[here] = np.asarray(others[block.name], float).reshape(-1)
+            elif block.part == "bases" and block.owner in matrices:
+                theta[here] = (np.asarray(matrices[block.owner]) @ CONTRASTS).reshape(-1)
+            elif block.part == "constant" and block.owner in constants:
+                value = constants[block.owner]
+                if isinstance(value, Mapping):
+                    value = value[block.library or self.libraries[0]]
+                theta[here] = value
+        return theta
+
+    def weights(self, theta: NDArray, library: str) -> dict[str, NDArray]:
+        """The weights of a library's measurement process, each [..., *shape]."""
+        return {
+            block.part: theta[..., block.start : block.stop].reshape(
+                (*theta.shape[:-1], *block.shape)
+            )
+            for block in self.blocks
+            if block.owner == "measurement" and block.library == library
+        }
+
+    def start(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """A random theta [D] to begin a fit with: the wild type binds better than its mutants."""
+        theta = np.zeros(self.size)
+        wild = dna.to_one_hot(self.wild_type).astype(float)
+        for block in self.blocks:
+            here = slice(block.start, block.stop)
+            if block.part == "bases":
+                site = self.mechanism.terms[block.owner].bases
+                matrix = rng.normal(0.0, 0.2, (block.shape[0], 4)) - 0.5 * wild[site]
+                theta[here] = (matrix @ CONTRASTS).reshape(-1)
+            elif block.part in ("constant", "log_activity"):
+                theta[here] = block.prior.mean + rng.normal(0.0, min(1.0, block.prior.sd))
+            elif block.part == "pairs":
+                theta[here] = rng.normal(0.0, 0.05, block.stop - block.start)
+        for library, process in self.processes.items():
+            for part, value in process.start(rng).items():
+                block = self.find("measurement", part, library)
+                theta[block.start : block.stop] = value.reshape(-1)
+        return theta
+
+
+def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:
+    """Mean and standard deviation of a read-out over all rows, so that no split moves them."""
+    read_out = library.observed[:, 0]
+    mean = np.average(read_out, weights=library.weight)
+    deviation = np.sqrt(np.average((read_out - mean) ** 2, weights=library.weight))
+    return float(mean), float(deviation) or 1.0
+
+
+def pair_tables(contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tables of adjacent bases, rows and columns centred. [..., W - 1, 9] -> [..., W - 1, 4, 4]."""
+    tables = contrasts @ np.kron(CONTRASTS, CONTRASTS).T
+    return tables.reshape(*contrasts.shape[:-1], 4, 4)
+
+
+def _features(term: declarations.Term, index: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Contrasts of the bases of a site, and products of those of adjacent bases. [N, F]."""
+    bases = CONTRASTS[index[:, term.bases]]
+    flat: Sequence[NDArray] = [bases.reshape(len(index), -1)]
+    if term.neighbours:
+        pairs = bases[:, :-1, :, None] * bases[:, 1:, None, :]
+        flat = [*flat, pairs.reshape(len(index), -1)]
+    return np.concatenate(flat, axis=1)

@@ -1,0 +1,1 @@
+"""Figures of mechanisms and of their fits."""

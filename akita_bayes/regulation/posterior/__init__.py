@@ -1,0 +1,1 @@
+"""Posteriors of mechanisms: modes, chains, evidence, convergence."""

@@ -1,0 +1,160 @@
+"""Chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
+
+The sampler moves in z, theta = centre + root z, where root root^T is at first the covariance of
+Laplace's approximation, then the inverse of the mean curvature where the chains have come to. There
+the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
+longer than its curvature says. Coordinates that are stretched to its length are stiff across it: on
+the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients, in one
+comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an energy matrix share an
+unknown scale. Each chain is on a thread of its own in one XLA program (a batch of chains would take
+the steps of the longest trajectory with all).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from numpy.typing import NDArray
+
+from akita_bayes.regulation.fit import quasi_newton
+from akita_bayes.regulation.model import likelihood as likelihoods
+from akita_bayes.regulation.model import threads
+from akita_bayes.regulation.posterior import hierarchy
+
+CHUNK = 50
+"""Draws between two looks at convergence."""
+POINTS = 8
+"""Draws of all chains whose curvatures are averaged."""
+
+
+class Chunk(NamedTuple):
+    """Consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and means over them."""
+
+    theta: NDArray[np.float64]
+    log_density: NDArray[np.float64]
+    accepted: float
+    divergent: float
+    leapfrogs: float
+
+
+def join(chunks: list[Chunk], field: str) -> NDArray[np.float64]:
+    """One field of all chunks, [C, all draws, ...]."""
+    return np.concatenate([getattr(chunk, field) for chunk in chunks], axis=1)
+
+
+class Run:
+    """The sampler between two looks: its coordinates, chains and step size."""
+
+    def __init__(
+        self,
+        likelihood: likelihoods.Likelihood,
+        centre: NDArray[np.float64],
+        root: NDArray[np.float64],
+        adaptation: int,
+        target_acceptance: float,
+        max_tree_depth: int,
+        seed: int,
+    ) -> None:
+        self.likelihood = likelihood
+        self._centre, self.root = centre, root
+        self._warm = -(-adaptation // CHUNK)
+        self._seed, self._made = seed, 0
+        self._states: list[tf.Tensor] = []
+        self._results: list[Any] = []
+
+        def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
+            def log_density(z: tf.Tensor) -> tf.Tensor:
+                theta = centre + tf.matmul(z, root, transpose_b=True)
+                return hierarchy.log_posterior(likelihood, theta)
+
+            return tfp.mcmc.DualAveragingStepSizeAdaptation(
+                tfp.mcmc.NoUTurnSampler(
+                    log_density,
+                    step_size=tf.constant(len(centre) ** -0.25, tf.float64),
+                    max_tree_depth=max_tree_depth,
+                ),
+                num_adaptation_steps=int(0.9 * self._warm * CHUNK),
+                target_accept_prob=tf.constant(target_acceptance, tf.float64),
+            )
+
+        @tf.function(jit_compile=True, autograph=False)
+        def first(root: tf.Tensor, state: tf.Tensor) -> Any:
+            return kernel(root).bootstrap_results(state)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def further(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
+            return tfp.mcmc.sample_chain(
+                CHUNK,
+                state,
+                previous_kernel_results=results,
+                kernel=kernel(root),
+                trace_fn=_trace,
+                return_final_kernel_results=True,
+                seed=seed,
+            )
+
+        self._first, self._further = first, further
+
+    @property
+    def step_size(self) -> float:
+        """Mean over the chains, in whitened units."""
+        return float(np.mean([results.new_step_size for results in self._results]))
+
+    def advance(self) -> Chunk:
+        """CHUNK draws of every chain."""
+        root = tf.constant(self.root)
+
+        def one(chain: int) -> Any:
+            seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
+            return self._further(root, self._states[chain], self._results[chain], seed)
+
+        outs = threads.each(one, range(len(self._states)), program=self._further)
+        self._made += 1
+        self._states = [out.all_states[-1] for out in outs]
+        self._results = [out.final_kernel_results for out in outs]
+        z = np.stack([out.all_states.numpy()[:, 0] for out in outs])
+        density, leapfrogs, log_ratio, divergent = (
+            np.stack([part.numpy()[:, 0] for part in parts])
+            for parts in zip(*[out.trace for out in outs], strict=True)
+        )
+        return Chunk(
+            self._centre + z @ self.root.T,
+            density,
+            float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
+            float(divergent.mean()),
+            float(leapfrogs.mean()),
+        )
+
+    def warm_up(self, theta: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
+        """Adapts the step sizes, from theta [C, D] on; returns the draws. [C, S, D]."""
+        root = tf.constant(self.root)
+        self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
+        self._results = [self._first(root, state) for state in self._states]
+        made = []
+        for _ in range(self._warm):
+            made.append(self.advance())
+            tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
+        return join(made, "theta")
+
+    def reshape(self, draws: NDArray[np.float64]) -> None:
+        """Takes the curvature where the chains, draws [C, S, D], are."""
+        last, spread = draws[:, -CHUNK:], -(-POINTS // len(draws))
+        some = last[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
+        measured = hierarchy.precision(self.likelihood, some.reshape(-1, draws.shape[-1]))
+        self.root = quasi_newton.root_of(measured, self.likelihood.parameters.prior_sd)
+
+    def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """theta [S, D] as z."""
+        return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
+
+
+def _trace(_: Any, results: Any) -> tuple:
+    inner = results.inner_results
+    return (
+        inner.target_log_prob,
+        inner.leapfrogs_taken,
+        inner.log_accept_ratio,
+        inner.has_divergence,
+    )

@@ -1,0 +1,118 @@
+"""What to simulate: genome, windows and sequencing, and three designs by name."""
+
+import dataclasses
+
+from akita_bayes import errors
+from akita_bayes.regions import Region
+from akita_bayes.simulate.chromatin import DIAGONAL_OFFSET
+from akita_bayes.simulate.chromosomes import Landscape
+from akita_bayes.simulate.physics import Physics
+from akita_bayes.simulate.reads import FAR
+
+LONGEST = 4_194_304
+"""Longest chromosome, bp: they are simulated one per process."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """A simulated experiment.
+
+    Args:
+        physics: What turns letters into contacts.
+        landscape: What the letters are.
+        genome_mb: Megabases that training windows come from; validation and test chromosomes of an
+            eighth each are added, so that no letter is shared between splits.
+        seq_length: Length of a window, bp.
+        crop: Cropped off each side of the map, bp.
+        stride: From one training window to the next, bp; held-out windows do not overlap.
+        depth: Read pairs per kilobase in each cell type, all replicates together, counting pairs
+            at least `reads.FAR` bins apart.
+        replicates: Independent experiments that share the depth.
+        max_distance: Contacts are simulated up to this distance, bp.
+        unmappable: Share of bins in which no read can be placed.
+        variants: Variants of each kind of known effect.
+    """
+
+    physics: Physics = dataclasses.field(default_factory=Physics)
+    landscape: Landscape = dataclasses.field(default_factory=Landscape)
+    genome_mb: float = 24.0
+    seq_length: int = 32768
+    crop: int = 2048
+    stride: int = 16384
+    depth: float = 5000.0
+    replicates: int = 2
+    max_distance: int = 32768
+    unmappable: float = 0.002
+    variants: int = 40
+
+    def __post_init__(self) -> None:
+        for name in ("seq_length", "crop", "stride", "max_distance"):
+            if getattr(self, name) % self.physics.bin_size:
+                raise errors.DataError(
+                    f"{name} {getattr(self, name)} is no whole number of "
+                    f"{self.physics.bin_size}-bp bins."
+                )
+        if self.stride <= 0:
+            raise errors.DataError(
+                f"stride {self.stride}: windows must move on; choose a bin or more."
+            )
+        if (self.seq_length - 2 * self.crop) // self.physics.bin_size <= DIAGONAL_OFFSET:
+            raise errors.DataError(
+                f"seq_length {self.seq_length}: nothing is left of a map that loses {self.crop} bp "
+                "on each side; choose longer windows."
+            )
+        if self.max_distance < self.seq_length:
+            raise errors.DataError(
+                f"max_distance {self.max_distance} is shorter than a window of {self.seq_length}; "
+                "simulate contacts up to a window's length, or farther."
+            )
+        if self.max_distance // self.physics.bin_size <= FAR:
+            raise errors.DataError(
+                f"max_distance {self.max_distance}: the depth counts pairs at least {FAR} bins "
+                f"apart; simulate contacts beyond {FAR * self.physics.bin_size} bp."
+            )
+        if self.replicates < 2 or self.depth <= 0:
+            raise errors.DataError(
+                f"{self.replicates} replicates of depth {self.depth}: at least 2 replicates are "
+                "needed to know how well data can be predicted, and a depth above 0."
+            )
+        if self.genome_mb * 1e6 < 4 * self.seq_length:
+            raise errors.DataError(
+                f"genome_mb {self.genome_mb} holds fewer than four windows of {self.seq_length} bp."
+            )
+
+    @property
+    def cell_types(self) -> tuple[str, ...]:
+        """One target each."""
+        return self.physics.cell_types
+
+    def chromosomes(self) -> dict[str, tuple[int, str]]:
+        """Length in bp and split of every chromosome, by name."""
+        total = int(self.genome_mb * 1e6)
+        count = -(-total // LONGEST)
+        held_out = max(total // 8, 8 * self.seq_length)
+        lengths = [(total // count, "train")] * count + [(held_out, "valid"), (held_out, "test")]
+        bins = self.physics.bin_size
+        return {
+            f"chr{number}": (length // bins * bins, split)
+            for number, (length, split) in enumerate(lengths, 1)
+        }
+
+    def windows(self) -> list[tuple[Region, str]]:
+        """Every window and its split, in order; two flanks are left out at chromosome ends."""
+        step = {"train": self.stride, "valid": self.seq_length, "test": self.seq_length}
+        margin = 2 * self.physics.flank
+        windows = []
+        for name, (length, split) in self.chromosomes().items():
+            last = length - margin - self.seq_length
+            for start in range(margin, last + 1, step[split]):
+                windows.append((Region(name, start, start + self.seq_length), split))
+        return windows
+
+
+PRESETS = {
+    "tiny": Design(genome_mb=0.6, variants=8),
+    "small": Design(),
+    "medium": Design(genome_mb=48.0, max_distance=262144),
+}
+"""`tiny` takes seconds, `small` is the demo's, `medium` the benchmarks'."""

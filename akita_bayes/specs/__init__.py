@@ -1,0 +1,1 @@
+"""Specs of networks: read from JSON, validated, frozen."""

@@ -1,0 +1,184 @@
+"""The `train` half of a spec: how a model is fitted. Keys and defaults are Basenji's, and ours."""
+
+from typing import Literal
+
+import pydantic
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from akita_bayes.specs.frozen import SEEDS, Frozen
+
+
+class ElboSpec(Frozen):
+    """The negative evidence lower bound, `-E_q[log p(y | z)] + KL(q || p)`.
+
+    Attributes:
+        kl_weight: Factor of the KL term once warmed up; 1 is the bound.
+        kl_warmup: Epochs over which the factor grows linearly from 0.
+        free_bits: KL in nats that each latent dimension may spend unpunished; of the bound with
+            one sample alone.
+        samples: Draws of z per example; above 1 the importance-weighted bound is used.
+        reduction: "elbo" sums both terms over pixels and latents and divides both by the number of
+            pixels of a map, measured or not; "paper" takes a mean squared error beside a sum of KL,
+            as was published.
+        observation_noise: What the learned noise of the Gaussian likelihood depends on.
+        initial_noise: Observation noise at the first step, in units of the target.
+    """
+
+    kl_weight: NonNegativeFloat = 1.0
+    kl_warmup: NonNegativeFloat = 0.0
+    free_bits: NonNegativeFloat = 0.0
+    samples: PositiveInt = 1
+    reduction: Literal["elbo", "paper"] = "elbo"
+    observation_noise: Literal["target", "target_distance"] = "target"
+    initial_noise: PositiveFloat = 1.0
+
+
+class SwaSpec(Frozen):
+    """Stochastic weight averaging over the last epochs of a training.
+
+    Attributes:
+        start: First epoch averaged, counted from 0; None is three quarters of `train_epochs_max`.
+        annealing_epochs: Epochs of linear annealing from the schedule's rate to `learning_rate`.
+        learning_rate: Constant rate while averaging; None keeps the schedule's.
+        snapshots: Weights averaged per epoch, at equal distances; the last at its end.
+        swag_rank: Columns kept for the low-rank part of a SWAG posterior, which needs two weights
+            averaged or more; 0 keeps the mean alone.
+        swag_draws: Draws of the SWAG posterior that are finished and kept with the run.
+    """
+
+    start: NonNegativeInt | None = None
+    annealing_epochs: NonNegativeInt = 5
+    learning_rate: PositiveFloat | None = None
+    snapshots: PositiveInt = 1
+    swag_rank: NonNegativeInt = 0
+    swag_draws: PositiveInt = 20
+
+
+class TrainSpec(Frozen):
+    """How a model is fitted.
+
+    Attributes:
+        batch_size: Examples per step, over all devices together.
+        shuffle_buffer: Records held for shuffling.
+        num_gpu: Devices to train on.
+        precision: The Keras dtype policy.
+        seed: Seed of initial weights, shuffling, augmentation and dropout; below 2^31.
+        loss: The objective, by exact name.
+        spec_weight: Weight of the specificity term of mse_udot and poisson_kl.
+        total_weight: Weight of the total-count term of poisson_mn.
+        elbo: Options of the loss "elbo", and only of that one.
+        optimizer: The update rule.
+        learning_rate: Base rate, of the constant, warm-up and staircase schedules.
+        momentum: Of SGD.
+        adam_beta1: Decay of Adam's first moment.
+        adam_beta2: Decay of Adam's second moment.
+        weight_decay: Decoupled decay of AdamW, of weights that are summed over: no bias and no
+            scale.
+        clip_norm: Largest gradient norm of each variable.
+        global_clipnorm: Largest gradient norm of all variables together.
+        agc_clip: Adaptive clipping: largest ratio of gradient to weight norm, unit by unit.
+        warmup_steps: Steps of linear warm-up from 0.
+        initial_learning_rate: Start of the one-cycle schedule; needs the next three as well.
+        maximal_learning_rate: Its peak, `train_epochs_cycle1` epochs later.
+        final_learning_rate: Its constant rate after twice that time.
+        train_epochs_cycle1: Epochs from start to peak, and from peak back.
+        decay_steps: Steps per stair of the staircase schedule.
+        decay_rate: Factor per stair.
+        patience: Epochs without improvement before stopping.
+        train_epochs_min: Epochs before which training never stops.
+        train_epochs_max: Epochs after which it always does.
+        criterion: What the best model is best in: the lowest validation loss, the highest mean
+            Pearson r, or Basenji's r + R2/4.
+        swa: Stochastic weight averaging, when given.
+    """
+
+    batch_size: PositiveInt = 2
+    shuffle_buffer: PositiveInt = 128
+    num_gpu: PositiveInt = 1
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    seed: int = pydantic.Field(0, ge=0, lt=SEEDS)
+
+    loss: Literal["mse", "poisson", "poisson_mn", "bce", "mse_udot", "poisson_kl", "elbo"] = (
+        "poisson"
+    )
+    spec_weight: NonNegativeFloat = 1.0
+    total_weight: NonNegativeFloat = 1.0
+    elbo: ElboSpec | None = None
+
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: PositiveFloat = 0.01
+    momentum: float = pydantic.Field(0.99, ge=0, lt=1)
+    adam_beta1: float = pydantic.Field(0.9, ge=0, lt=1)
+    adam_beta2: float = pydantic.Field(0.999, ge=0, lt=1)
+    weight_decay: NonNegativeFloat = 0.0
+
+    clip_norm: PositiveFloat | None = None
+    global_clipnorm: PositiveFloat | None = None
+    agc_clip: PositiveFloat | None = None
+
+    warmup_steps: NonNegativeInt = 0
+    initial_learning_rate: PositiveFloat | None = None
+    maximal_learning_rate: PositiveFloat | None = None
+    final_learning_rate: PositiveFloat | None = None
+    train_epochs_cycle1: PositiveInt | None = None
+    decay_steps: PositiveInt | None = None
+    decay_rate: float | None = pydantic.Field(None, gt=0, le=1)
+
+    patience: NonNegativeInt = 20
+    train_epochs_min: NonNegativeInt = 1
+    train_epochs_max: PositiveInt = 10_000
+    criterion: Literal["loss", "r", "r + r2/4"] = "loss"
+    swa: SwaSpec | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _elbo_defaults(cls, values: object) -> object:
+        if isinstance(values, dict) and values.get("loss") == "elbo":
+            return {**values, "elbo": values.get("elbo") or {}}
+        return values
+
+    @pydantic.model_validator(mode="after")
+    def _agreement(self) -> "TrainSpec":
+        if self.elbo is not None and self.loss != "elbo":
+            raise ValueError(f'elbo options are given, but the loss is "{self.loss}"')
+        if self.elbo is not None:
+            _check_elbo(self.elbo)
+        clips = [
+            name
+            for name in ("clip_norm", "global_clipnorm", "agc_clip")
+            if getattr(self, name) is not None
+        ]
+        if len(clips) > 1:
+            raise ValueError(f"{' and '.join(clips)} exclude each other; keep one")
+        for keys in (
+            (
+                "initial_learning_rate",
+                "maximal_learning_rate",
+                "final_learning_rate",
+                "train_epochs_cycle1",
+            ),
+            ("decay_steps", "decay_rate"),
+        ):
+            missing = [name for name in keys if getattr(self, name) is None]
+            if 0 < len(missing) < len(keys):
+                given = [name for name in keys if name not in missing]
+                raise ValueError(f"{', '.join(given)} also needs {', '.join(missing)}")
+        if self.train_epochs_cycle1 is not None and self.decay_steps is not None:
+            raise ValueError("train_epochs_cycle1 and decay_steps are two schedules; keep one")
+        if self.train_epochs_min > self.train_epochs_max:
+            raise ValueError(
+                f"train_epochs_min {self.train_epochs_min} is above "
+                f"train_epochs_max {self.train_epochs_max}"
+            )
+        return self
+
+
+def _check_elbo(elbo: ElboSpec) -> None:
+    """Refuses options that another one leaves without effect."""
+    if elbo.samples > 1 and elbo.free_bits:
+        raise ValueError("elbo.free_bits and elbo.samples above 1 exclude each other; keep one")
+    for option, given in (("samples above 1", elbo.samples > 1), ("free_bits", elbo.free_bits)):
+        if elbo.reduction == "paper" and given:
+            raise ValueError(
+                f'elbo.reduction "paper" and elbo.{option} exclude each other; keep one'
+            )

@@ -1,0 +1,144 @@
+"""From what a spec says, and what the command line adds, to what a training loop needs."""
+
+import collections
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from akita_bayes import errors
+from akita_bayes.data.records import statistics
+from akita_bayes.models import cut, zoo
+from akita_bayes.specs import spec as spec_
+from akita_bayes.training.objectives import elbo, losses
+from akita_bayes.training.objectives import objective as objective_
+
+
+def adapt(
+    spec: spec_.Spec,
+    data_dirs: Sequence[Path],
+    *,
+    heads: Sequence[str] | None = None,
+    seed: int | None = None,
+    epochs: int | None = None,
+    precision: str | None = None,
+) -> spec_.Spec:
+    """The spec of one training: chosen heads, settings changed, strand pairs filled in, checked.
+
+    Args:
+        spec: As read.
+        data_dirs: One for each chosen head.
+        heads: Names of the heads to train; None takes all.
+        seed: Replaces `train.seed`.
+        epochs: Replaces `train.train_epochs_max`; of fewer, at least the last is averaged. A
+            default start of averaging is written out.
+        precision: Replaces `train.precision`.
+
+    Raises:
+        SpecError: There are more or fewer directories than heads, or a head and its data disagree.
+        DataError: A directory lacks `statistics.json`.
+    """
+    chosen = [spec.head(name) for name in heads or spec.head_names]
+    if len(chosen) != len(data_dirs):
+        raise errors.SpecError(
+            f"model: {len(chosen)} heads ({', '.join(head.name for head in chosen)}) for "
+            f"{len(data_dirs)} data directories; give one directory for each head, in this order, "
+            "or choose heads with --heads."
+        )
+    raw = spec.to_json()
+    for head in spec.model.heads:
+        if head not in chosen:
+            del raw["model"][head.key]
+    raw["model"]["strand_pair"] = _strand_pairs(spec, chosen, data_dirs)
+    changes = {"seed": seed, "train_epochs_max": epochs, "precision": precision}
+    raw["train"] |= {key: value for key, value in changes.items() if value is not None}
+    shortest = min(raw["train"]["train_epochs_min"], raw["train"]["train_epochs_max"])
+    raw["train"]["train_epochs_min"] = shortest
+    settle_averaging(raw["train"])
+    if epochs is not None and (swa := raw["train"]["swa"]):
+        swa["start"] = min(swa["start"], epochs - 1)
+    adapted = zoo.parse_spec(raw)
+    order = {head.name: directory for head, directory in zip(chosen, data_dirs, strict=True)}
+    if tuple(order) != adapted.head_names:
+        raise errors.SpecError(
+            f"model: write heads and their data directories in the order of the spec, "
+            f"{', '.join(adapted.head_names)}."
+        )
+    for name, directory in order.items():
+        adapted.check_statistics(statistics.read(directory).to_json(), name)
+    return adapted
+
+
+def settle_averaging(train: dict[str, Any]) -> None:
+    """Writes out the default start of averaging in the `train` section of a spec, as JSON has it.
+
+    It follows the number of epochs, which may differ when a run is continued.
+    """
+    swa = train.get("swa")
+    if swa and swa["start"] is None:
+        swa["start"] = (3 * train["train_epochs_max"]) // 4
+
+
+def objectives(
+    train: spec_.TrainSpec, models: Mapping[str, keras.Model], examples: Mapping[str, int]
+) -> dict[str, objective_.Objective]:
+    """The objectives of all heads, which bear the divergence of what they share together.
+
+    Args:
+        train: Names the loss and its options.
+        models: Head -> model from sequence to it; they share the layers of the trunk.
+        examples: Head -> training examples.
+    """
+    bearing: collections.Counter[str] = collections.Counter()
+    for head, model in models.items():
+        for layer in cut.posteriors(model):
+            bearing[layer.name] += examples[head]
+    return {head: objective(train, models[head], examples[head], bearing) for head in models}
+
+
+def objective(
+    train: spec_.TrainSpec,
+    model: keras.Model,
+    examples: int,
+    bearing: Mapping[str, int] | None = None,
+) -> objective_.Objective:
+    """The objective of one head; called in the strategy's scope, since it may own variables.
+
+    Args:
+        train: Names the loss and its options.
+        model: From sequence to the head.
+        examples: Training examples.
+        bearing: As `elbo.Elbo` takes it.
+
+    Raises:
+        SpecError: The loss has an unknown name.
+    """
+    if train.elbo is not None:
+        return elbo.Elbo(model, train.elbo, examples, bearing)
+    return objective_.PixelObjective(
+        losses.named(train.loss, spec_weight=train.spec_weight, total_weight=train.total_weight)
+    )
+
+
+def _strand_pairs(
+    spec: spec_.Spec, chosen: Sequence[spec_.HeadSpec], data_dirs: Sequence[Path]
+) -> list[list[int]]:
+    """For each head, the target on the other strand: the spec's, else the data's for a track."""
+    pairs: list[Any] = []
+    for head, directory in zip(chosen, data_dirs, strict=True):
+        if spec.model.strand_pair:
+            pairs.append(list(spec.model.strand_pair[spec.model.heads.index(head)]))
+        elif spec.model.augment_rc and not spec.geometry(head.name).pairwise:
+            pairs.append(_pairs_of(directory / "targets.txt"))
+        else:
+            pairs.append([])
+    return pairs if any(pairs) else []
+
+
+def _pairs_of(path: Path) -> list[int]:
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, sep="\t", index_col=0)
+    return [int(index) for index in table["strand_pair"]] if "strand_pair" in table else []

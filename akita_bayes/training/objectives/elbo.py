@@ -1,0 +1,203 @@
+r"""The negative evidence lower bound, both terms on one scale.
+
+For an example with measured pixels i, observation noise s_i and latents z ~ q(z | x),
+
+    log p(y | z) = - sum_i [ (y_i - f_i(z))^2 / (2 s_i^2) + log s_i + log(2 pi) / 2 ]
+    loss = ( - E_q[log p(y | z)] + beta KL(q || p) ) / (P T)
+
+with all P T pixels of a map below, measured or not, so that the mean over examples is the bound of
+the data, but for one constant. beta grows linearly to `kl_weight` over `kl_warmup` epochs. Free
+bits replace each latent channel's divergence, summed over its positions, by no less than
+`free_bits` a position (Kingma et al. 2016). K > 1 samples give the importance-weighted bound
+(Burda, Grosse & Salakhutdinov 2016)
+
+    loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
+
+The divergence of weights is spread over the N examples whose heads lie behind them: over all of
+them for the trunk's, so that an epoch of several heads bears it once.
+
+`reduction: "paper"` is the objective of Attention to Bayes with the sign of its KL corrected: the
+*mean* squared error beside beta times the *sum* of the divergence; docs/errata.md says why it
+collapses.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import keras
+from keras import ops
+
+from akita_bayes import errors
+from akita_bayes.layers import noise, stochastic
+from akita_bayes.models import cut
+from akita_bayes.specs import train_spec
+from akita_bayes.training.objectives import losses
+from akita_bayes.training.objectives import objective as objective_
+
+Tensor: TypeAlias = Any
+
+ACTIVE = 0.01
+"""Nats per position above which a latent channel counts as active."""
+
+COLLAPSED = 0.5
+"""Mean number of active channels below which a posterior counts as collapsed."""
+
+
+def observation_noise(model: keras.Model) -> noise.ObservationNoise:
+    """The layer that holds a model's observation noise.
+
+    Raises:
+        SpecError: There is none.
+    """
+    found = [layer for layer in model.layers if isinstance(layer, noise.ObservationNoise)]
+    if len(found) != 1:
+        raise errors.SpecError(
+            f"train.loss: the elbo needs one observation noise; this model has {len(found)}. Build "
+            'it from a spec whose train.loss is "elbo".'
+        )
+    return found[0]
+
+
+def log_likelihood(target: Tensor, prediction: Tensor, sd: Tensor, mask: Tensor) -> Tensor:
+    """Gaussian log-likelihood summed over measured pixels, in nats. [B, P, T] -> [B]."""
+    residual = ops.where(mask, target - prediction, 0.0) / sd
+    density = -(residual**2) / 2 - ops.log(sd) - math.log(2 * math.pi) / 2
+    return ops.sum(ops.where(mask, density, 0.0), axis=tuple(range(1, len(target.shape))))
+
+
+class Elbo:
+    """The bound as an objective.
+
+    Args:
+        model: One output; its observation noise and posterior layers are looked up once.
+        elbo: The options of the spec.
+        examples: Training examples N, over which the divergence of weights is spread.
+        bearing: Layer -> the N of its weights, where other heads' examples bear a share too.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        elbo: train_spec.ElboSpec,
+        examples: int,
+        bearing: Mapping[str, int] | None = None,
+    ) -> None:
+        self.elbo = elbo
+        self.examples = examples
+        self.bearing = bearing or {}
+        self.noise = observation_noise(model)
+        self.cut = cut.before_posteriors(model) if elbo.samples > 1 else None
+        self._latents = any(isinstance(layer, cut.POSTERIORS) for layer in model.layers)
+        self._beta = keras.Variable(elbo.kl_weight, trainable=False, dtype="float32", name="beta")
+
+    def begin_epoch(self, epoch: float) -> None:
+        """Sets beta for an epoch counted from 0."""
+        share = min(1.0, epoch / self.elbo.kl_warmup) if self.elbo.kl_warmup else 1.0
+        self._beta.assign(self.elbo.kl_weight * share)
+
+    def __call__(
+        self, model: keras.Model, batch: objective_.Batch, training: bool
+    ) -> objective_.Terms:
+        """The loss of a batch; evaluation takes one pass at the mean of q, and the whole beta."""
+        beta = ops.convert_to_tensor(self._beta) if training else self.elbo.kl_weight
+        if training and self.cut is not None:
+            return self._importance_weighted(batch, beta)
+        with stochastic.collecting() as divergences:
+            prediction = ops.cast(model(batch["sequence"], training=training), "float32")
+        likelihood = self._likelihood(batch, prediction)
+        columns = self._columns(likelihood, divergences)
+        if self.elbo.reduction == "paper":
+            error = losses.mse(batch["target"], prediction, batch["mask"])
+            loss = error + beta * columns["kl"]
+        else:
+            bound = likelihood - beta * self._penalised(likelihood, divergences)
+            loss = -bound / _pixels(prediction)
+        return objective_.Terms(loss, objective_.penalty(model), columns, prediction)
+
+    def remark(self, row: Mapping[str, float]) -> str | None:
+        """Says in words when an epoch's row of the history shows a collapsed posterior."""
+        active = row.get("valid_active_units")
+        if active is None or active >= COLLAPSED:
+            return None
+        return (
+            f"the posterior has collapsed onto the prior: {active:.1f} latent units are active and "
+            f"carry {row['valid_kl']:.3g} nats; the decoder sees no sequence. Lower kl_weight, "
+            'lengthen kl_warmup, or use reduction "elbo".'
+        )
+
+    def _importance_weighted(self, batch: objective_.Batch, beta: Tensor) -> objective_.Terms:
+        assert self.cut is not None
+        encoded = self.cut.encoder(batch["sequence"], training=True)
+        weights, predictions, columns = [], [], []
+        for _ in range(self.elbo.samples):
+            with stochastic.collecting() as divergences:
+                prediction = ops.cast(self.cut.decoder(encoded, training=True), "float32")
+            likelihood = self._likelihood(batch, prediction)
+            ratio = sum(self._share(each) * each.log_ratio for each in divergences)
+            weights.append(likelihood + beta * ratio)
+            predictions.append(prediction)
+            columns.append(self._columns(likelihood, divergences))
+        bound = ops.logsumexp(ops.stack(weights), axis=0) - math.log(self.elbo.samples)
+        penalty = objective_.penalty(self.cut.encoder) + objective_.penalty(self.cut.decoder)
+        return objective_.Terms(
+            -bound / _pixels(predictions[0]),
+            penalty,
+            {name: sum(each[name] for each in columns) / len(columns) for name in columns[0]},
+            sum(predictions) / len(predictions),
+        )
+
+    def _likelihood(self, batch: objective_.Batch, prediction: Tensor) -> Tensor:
+        return log_likelihood(batch["target"], prediction, self.noise.sd(), batch["mask"])
+
+    def _columns(
+        self, likelihood: Tensor, divergences: Sequence[stochastic.Divergence]
+    ) -> dict[str, Tensor]:
+        """Both terms of the bound in nats per example, and the active latent channels. [B]."""
+        columns = {"log_likelihood": likelihood}
+        if not self._latents:
+            return columns
+        kl, active = ops.zeros_like(likelihood), ops.zeros_like(likelihood)
+        for each in divergences:
+            kl += self._share(each) * _over_dimensions(each.kl)
+            if len(each.kl.shape) > 1:
+                active += ops.sum(ops.cast(_per_channel(each.kl) > ACTIVE, "float32"), axis=-1)
+        columns["kl"] = kl
+        if any(len(each.kl.shape) > 1 for each in divergences):
+            columns["active_units"] = active
+        return columns
+
+    def _penalised(
+        self, likelihood: Tensor, divergences: Sequence[stochastic.Divergence]
+    ) -> Tensor:
+        """The divergence that is punished: all of it, or what exceeds the free bits. [B]."""
+        total = ops.zeros_like(likelihood)
+        for each in divergences:
+            if self.elbo.free_bits and len(each.kl.shape) > 1:
+                positions = math.prod(each.kl.shape[1:-1])
+                spent = ops.maximum(_per_channel(each.kl), self.elbo.free_bits)
+                total += positions * ops.sum(spent, axis=-1)
+            else:
+                total += self._share(each) * _over_dimensions(each.kl)
+        return total
+
+    def _share(self, divergence: stochastic.Divergence) -> float:
+        if divergence.weight is not None:
+            return divergence.weight
+        return 1 / self.bearing.get(divergence.layer, self.examples)
+
+
+def _pixels(prediction: Tensor) -> int:
+    """Pixels of a map, all targets together. [B, P, T] -> P T."""
+    return math.prod(prediction.shape[1:])
+
+
+def _over_dimensions(kl: Tensor) -> Tensor:
+    """[B, ..., Z] -> [B]; the divergence of weights, [], stays."""
+    return ops.sum(kl, axis=tuple(range(1, len(kl.shape)))) if len(kl.shape) else kl
+
+
+def _per_channel(kl: Tensor) -> Tensor:
+    """Nats per position of every channel. [B, ..., Z] -> [B, Z]."""
+    between = tuple(range(1, len(kl.shape) - 1))
+    return ops.mean(kl, axis=between) if between else kl

@@ -1,0 +1,81 @@
+"""`history.csv`, a row per epoch, and the same numbers as TensorBoard events.
+
+Weights that were averaged over epochs have a row of their own, the last, whose columns of training
+are nan.
+"""
+
+import contextlib
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import tensorflow as tf
+
+from akita_bayes import files
+from akita_bayes.training.run_files import checkpoint
+
+FILE = "history.csv"
+
+Row: TypeAlias = Mapping[str, float]
+
+
+def write(run_dir: Path, rows: Sequence[Row]) -> None:
+    """Writes the rows of all epochs, numbers in full precision, in place of the last version.
+
+    Raises:
+        RunError: The disk is full; the last version is left as it was.
+    """
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    path = run_dir / FILE
+    with checkpoint.disk_full_explained(path), files.atomic(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+class Events(Protocol):
+    """Takes the rows that `history.csv` gets, as they come."""
+
+    def epoch(self, row: Row) -> None:
+        """One epoch is over."""
+        ...
+
+
+@contextlib.contextmanager
+def tensorboard(run_dir: Path) -> Iterator[Events]:
+    """TensorBoard events under `tensorboard/train` and `tensorboard/valid`, a curve per column.
+
+    Args:
+        run_dir: The run directory.
+    """
+    writers = {
+        name: tf.summary.create_file_writer(str(run_dir / "tensorboard" / name))
+        for name in ("train", "valid")
+    }
+    try:
+        yield _TensorBoard(writers)
+    finally:
+        for writer in writers.values():
+            writer.close()
+
+
+class _TensorBoard:
+    def __init__(self, writers: Mapping[str, tf.summary.SummaryWriter]) -> None:
+        self.writers = writers
+
+    def epoch(self, row: Row) -> None:
+        for name, value in row.items():
+            if math.isnan(value):
+                continue
+            part, _, metric = name.partition("_")
+            with self.writers.get(part, self.writers["train"]).as_default():
+                tf.summary.scalar(
+                    metric if part in self.writers else name, value, int(row["epoch"])
+                )
+        for writer in self.writers.values():
+            writer.flush()

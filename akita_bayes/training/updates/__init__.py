@@ -1,0 +1,1 @@
+"""Optimizers, learning rates, clipping, averaging and loss scaling."""

@@ -1,0 +1,1 @@
+"""Variant records, the alleles that they describe, and how their windows align."""

@@ -1,0 +1,100 @@
+"""Which reference bases the bins of a window stand for."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import regions, triangle
+from akita_bayes.specs.geometry import Geometry
+from akita_bayes.variants.alleles import window_pairs
+
+NEW, PADDING = -1, -2  # what stands in place of a chromosome's number
+
+
+class Pieces(NamedTuple):
+    """What the bins of one window stand for: pieces of one bin and one stretch of the allele.
+
+    All arrays are [pieces], in the window's order.
+
+    Attributes:
+        bin: Bin of the map.
+        segment: Number of the stretch in the allele.
+        chrom: Number of its chromosome, NEW or PADDING.
+        start: Leftmost reference base.
+        length: Bases.
+    """
+
+    bin: NDArray[np.intp]
+    segment: NDArray[np.intp]
+    chrom: NDArray[np.intp]
+    start: NDArray[np.intp]
+    length: NDArray[np.intp]
+
+
+def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int]) -> Pieces:
+    """Cuts the cropped window at the borders of bins and of stretches.
+
+    Args:
+        window: What to cut.
+        geometry: The model's.
+        names: Numbers of chromosomes; new ones are added.
+    """
+    first = window.start + geometry.crop_bp
+    edges = first + np.arange(geometry.bins + 1) * geometry.bin_width
+    ends = np.cumsum([segment.length for segment in window.allele])
+    joints = np.concatenate([[0], ends])
+    inner = joints[(joints > edges[0]) & (joints < edges[-1])]
+    cuts = np.unique(np.concatenate([edges, inner]))
+    starts, lengths = cuts[:-1], np.diff(cuts)
+    segment = np.searchsorted(ends, starts, side="right")
+    outside = (starts < 0) | (starts >= ends[-1])
+    segment = np.minimum(segment, len(ends) - 1)
+    for part in window.allele:
+        if part.chrom:
+            names.setdefault(part.chrom, len(names))
+    chrom = np.array([names[s.chrom] if s.chrom else NEW for s in window.allele])[segment]
+    strand = np.array([s.strand for s in window.allele])[segment]
+    base = np.array([s.start for s in window.allele])[segment]
+    forward = starts - joints[segment]
+    backward = ends[segment] - starts - lengths
+    start = base + np.where(strand == 1, forward, backward)
+    bin_ = (starts - first) // geometry.bin_width
+    return Pieces(bin_, segment, np.where(outside, PADDING, chrom), start, lengths)
+
+
+def coverage(
+    window: window_pairs.Window,
+    geometry: Geometry,
+    weighted: Iterable[tuple[regions.Region, float]],
+) -> NDArray[np.float64]:
+    """Weight of every bin: the covered share of its bases times the weight of what covers. [N]."""
+    names: dict[str, int] = {}
+    view = pieces(window, geometry, names)
+    weight = np.zeros(geometry.bins)
+    for region, value in weighted:
+        chrom = names.get(region.chrom)
+        if chrom is not None:
+            left = np.maximum(view.start, region.start)
+            right = np.minimum(view.start + view.length, region.end)
+            bases = np.where(view.chrom == chrom, np.maximum(right - left, 0), 0)
+            np.add.at(weight, view.bin, value * bases / geometry.bin_width)
+    return weight
+
+
+def largest(view: Pieces, geometry: Geometry, *, last: bool = False) -> Pieces:
+    """Returns the largest piece of every bin, the first or the last of equal ones. [N] each."""
+    place = np.arange(len(view.bin))
+    order = np.lexsort((-place if last else place, -view.length, view.bin))
+    first = order[np.searchsorted(view.bin[order], np.arange(geometry.bins))]
+    return Pieces(*(column[first] for column in view))
+
+
+def real(view: Pieces, geometry: Geometry) -> NDArray[np.bool_]:
+    """Returns the pixels neither of whose bins is mostly padding. [P]."""
+    bases = np.zeros(geometry.bins, np.intp)
+    np.add.at(bases, view.bin, np.where(view.chrom == PADDING, 0, view.length))
+    shows = 2 * bases >= geometry.bin_width
+    rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
+    return shows[rows] & shows[columns]

@@ -1,0 +1,211 @@
+"""Alleles as edits of coordinates: a derivative chromosome is a list of stretches of the genome.
+
+Every base of an allele knows which reference base it is, on which strand, or that it is new.
+Windows are cut out of these lists, so that a map's bins know what they stand for; letters are
+fetched last. Coordinates of an allele count from 0 at its first base.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from akita_bayes import dna
+from akita_bayes.variants.alleles import records
+
+Fetch = Callable[[str, int, int], str]
+
+
+class Segment(NamedTuple):
+    """A stretch of an allele.
+
+    Attributes:
+        length: Number of bases.
+        chrom: Chromosome of the genome that it comes from; "" for new letters and for padding.
+        start: Its leftmost reference base, from 0.
+        strand: 1, or -1 when it is read from the other strand.
+        letters: Its letters where they are not the genome's; "" otherwise.
+    """
+
+    length: int
+    chrom: str = ""
+    start: int = 0
+    strand: int = 1
+    letters: str = ""
+
+    def part(self, start: int, end: int) -> "Segment":
+        """Bases `start`..`end`-1 of the segment, in its own direction."""
+        left = start if self.strand == 1 else self.length - end
+        base = self.start + left if self.chrom else 0
+        return self._replace(length=end - start, start=base, letters=self.letters[start:end])
+
+    def reversed(self) -> "Segment":
+        """The same bases read from the other strand."""
+        letters = dna.reverse_complement(self.letters)
+        return self._replace(strand=-self.strand if self.chrom else 1, letters=letters)
+
+
+Segments = tuple[Segment, ...]
+
+
+def reference(chrom: str, size: int, strand: int = 1) -> Segments:
+    """A whole chromosome as it is, or its other strand."""
+    return (Segment(size, chrom, 0, strand),)
+
+
+def inserted(letters: str) -> Segments:
+    """New letters that stand for no reference base."""
+    return (Segment(len(letters), letters=letters),) if letters else ()
+
+
+def length(segments: Segments) -> int:
+    """Number of bases."""
+    return sum(segment.length for segment in segments)
+
+
+def reverse(segments: Segments) -> Segments:
+    """The other strand of an allele."""
+    return tuple(segment.reversed() for segment in reversed(segments))
+
+
+def cut(segments: Segments, start: int, end: int) -> Segments:
+    """Bases `start`..`end`-1, with N where they leave the allele. Always `end - start` bases."""
+    pieces = []
+    if start < 0:
+        pieces.append(_padding(min(-start, end - start)))
+    position = 0
+    for segment in segments:
+        left, right = max(start - position, 0), min(end - position, segment.length)
+        if left < right:
+            pieces.append(segment.part(left, right))
+        position += segment.length
+    if end > position:
+        pieces.append(_padding(end - max(position, start)))
+    return tuple(pieces)
+
+
+def _padding(bases: int) -> Segment:
+    return Segment(bases, letters="N" * bases)
+
+
+def replace(segments: Segments, start: int, end: int, new: Segments) -> Segments:
+    """The allele with bases `start`..`end`-1 replaced by `new`; stretches that meet are joined."""
+    total = length(segments)
+    return merged((*cut(segments, 0, start), *new, *cut(segments, end, total)))
+
+
+def merged(segments: Iterable[Segment]) -> Segments:
+    """Joins neighbours that continue each other in the genome; drops empty ones."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if not segment.length:
+            continue
+        last = joined[-1] if joined else None
+        if last is None or not _continues(last, segment):
+            joined.append(segment)
+            continue
+        start = min(last.start, segment.start)
+        whole = last._replace(length=last.length + segment.length, start=start)
+        joined[-1] = whole
+    return tuple(joined)
+
+
+def _continues(last: Segment, following: Segment) -> bool:
+    if last.letters or following.letters or last.chrom != following.chrom:
+        return False
+    if last.strand != following.strand:
+        return False
+    if last.strand == 1:
+        return last.start + last.length == following.start
+    return following.start + following.length == last.start
+
+
+def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
+    """The derivative chromosome that carries one variant and nothing else.
+
+    Args:
+        variant: A row without a reason not to score it.
+        sizes: Bases of every chromosome.
+    """
+    if variant.kind == "BND":
+        return _joined(variant, sizes)
+    chromosome = reference(variant.chrom, sizes[variant.chrom])
+    start, end = variant.start, variant.end
+    if variant.kind == "DUP":
+        copy = Segment(end - start, variant.chrom, start)
+        return replace(chromosome, end, end, (*inserted(variant.inserted), copy))
+    if variant.inversion is not None:
+        first, last, before, after = variant.inversion
+        turned = Segment(last - first, variant.chrom, first, -1)
+        return replace(chromosome, start, end, (*inserted(before), turned, *inserted(after)))
+    if variant.kind == "INV":
+        return replace(chromosome, start, end, (Segment(end - start, variant.chrom, start, -1),))
+    if _substitutes(variant):
+        return _substituted(variant, sizes, variant.inserted)
+    return replace(chromosome, start, end, inserted(variant.inserted))
+
+
+def unedited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
+    """Returns the chromosome without the variant.
+
+    A model reads an ambiguity code of the genome as an unknown base. A substitution on one is
+    compared with the letters of REF; beside it, the code stands in both alleles alike.
+    """
+    if records.AMBIGUOUS not in variant.flags or not _substitutes(variant):
+        return reference(variant.chrom, sizes[variant.chrom])
+    column = variant.alt if variant.swapped else variant.ref
+    first = variant.start - variant.position
+    letters = column[first : first + variant.end - variant.start]
+    return _substituted(variant, sizes, letters.upper())
+
+
+def _substitutes(variant: records.Variant) -> bool:
+    """Returns True for new letters that stand for the same reference bases as the old ones."""
+    same = variant.end - variant.start == len(variant.inserted)
+    return same and variant.kind not in ("BND", "DEL", "DUP", "INV")
+
+
+def _substituted(variant: records.Variant, sizes: Mapping[str, int], letters: str) -> Segments:
+    """Returns the chromosome with other letters on the replaced bases, whose places they keep."""
+    segment = Segment(len(letters), variant.chrom, variant.start, 1, letters)
+    chromosome = reference(variant.chrom, sizes[variant.chrom])
+    return replace(chromosome, variant.start, variant.end, (segment,))
+
+
+def _joined(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
+    """The two pieces of a breakend junction in the order and direction that its brackets say.
+
+    `t[p[` near piece, then the piece right of p; `t]p]` near piece, then the piece left of p
+    reversed; `]p]t` the piece left of p, then the near piece; `[p[t` the piece right of p
+    reversed, then the near piece.
+    """
+    mate = variant.mate
+    assert mate is not None
+    size = sizes[mate.chrom]
+    far: Segments
+    if mate.extends_right:
+        far = (Segment(size - mate.position, mate.chrom, mate.position),)
+    else:
+        far = (Segment(mate.position + 1, mate.chrom, 0),)
+    if mate.extends_right != mate.joined_after:
+        far = reverse(far)
+    if mate.joined_after:
+        near = (Segment(variant.end, variant.chrom, 0),)
+        return merged((*near, *inserted(variant.inserted), *far))
+    near = (Segment(sizes[variant.chrom] - variant.start, variant.chrom, variant.start),)
+    return merged((*far, *inserted(variant.inserted), *near))
+
+
+def letters(segments: Segments, fetch: Fetch) -> str:
+    """The sequence of an allele or window, upper case.
+
+    Args:
+        segments: What to spell.
+        fetch: Letters of (chrom, start, end); `Genome.padded` is one.
+    """
+    return "".join(_spell(segment, fetch) for segment in segments).upper()
+
+
+def _spell(segment: Segment, fetch: Fetch) -> str:
+    if segment.letters:
+        return segment.letters
+    text = fetch(segment.chrom, segment.start, segment.start + segment.length)
+    return text if segment.strand == 1 else dna.reverse_complement(text)

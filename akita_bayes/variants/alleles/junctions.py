@@ -1,0 +1,151 @@
+"""Reads a junction within one chromosome, the same from either of its two breakends.
+
+A junction joins two pieces. The base of a piece next to the junction is either its last base (the
+piece reaches left of it) or its first (the piece reaches right). Four forms follow, named by the
+lower and the higher of the two bases:
+
+    form    lower   higher  brackets at the two bases   event
+    DEL     last    first   t[p[  ]p]t                  deletion of the bases between
+    DUP     first   last    ]p]t  t[p[                  tandem duplication
+    LEFT    last    last    t]p]  t]p]                  left end of an inversion
+    RIGHT   first   first   [p[t  [p[t                  right end of an inversion
+
+Bases that both pieces continue with alike (microhomology) leave it open where the junction lies:
+callers place it differently, Manta even in the two records of one junction.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from akita_bayes import dna
+
+if TYPE_CHECKING:
+    from akita_bayes.variants.alleles import records
+
+DEL, DUP, LEFT, RIGHT = "DEL", "DUP", "LEFT", "RIGHT"
+HOMOLOGY = 1_000  # bases, at most, by which a junction is moved to the place of its twin
+_FORMS = {
+    (True, False): DEL,
+    (False, True): DUP,
+    (True, True): LEFT,
+    (False, False): RIGHT,
+}
+
+
+class Junction(NamedTuple):
+    """Two bases of one chromosome that an allele joins.
+
+    Attributes:
+        chrom: Chromosome.
+        form: DEL, DUP, LEFT or RIGHT.
+        low: The lower of the two bases, from 0.
+        high: The higher.
+        letters: New letters between them: of DEL and DUP on the forward strand; of LEFT as they
+            follow the lower base; of RIGHT as they precede the higher.
+    """
+
+    chrom: str
+    form: str
+    low: int
+    high: int
+    letters: str
+
+    def moved(self, by: int) -> "Junction":
+        """Returns the junction whose lower base lies `by` bases to the right.
+
+        The higher base of an inversion's end then lies as far to the left, else to the right.
+        """
+        far = by if self.form in (DEL, DUP) else -by
+        return self._replace(low=self.low + by, high=self.high + far)
+
+
+def of_row(row: "records.Variant") -> Junction | None:
+    """Returns the junction of a breakend; None where it joins two chromosomes."""
+    if row.mate is None or row.mate.chrom != row.chrom:
+        return None
+    near, far = _bases(row, row.mate)
+    low, high = sorted((near, far))
+    form = _FORMS[low[1], high[1]]
+    return Junction(row.chrom, form, low[0], high[0], letters(row, row.inserted))
+
+
+def letters(row: "records.Variant", inserted: str) -> str:
+    """Turns letters of a record into those of its junction, and those of a junction back.
+
+    t]p] is read from the lower base and [p[t towards the higher one; a record at the other base
+    shows the other strand.
+    """
+    assert row.mate is not None
+    near, far = _bases(row, row.mate)
+    other_strand = near[1] == far[1] and (near <= far) != near[1]
+    return dna.reverse_complement(inserted) if other_strand else inserted
+
+
+def _bases(
+    row: "records.Variant", mate: "records.Breakend"
+) -> tuple[tuple[int, bool], tuple[int, bool]]:
+    """Returns the record's base and the far one, each with True where its piece ends there.
+
+    Of two equal bases the one that begins a piece sorts first: t[p[ at p itself repeats that base.
+    """
+    near = row.end - 1 if mate.joined_after else row.start
+    return (near, mate.joined_after), (mate.position, not mate.extends_right)
+
+
+def canonical(junction: Junction, genome: Any) -> Junction:
+    """Returns the same junction with its lower base as far left as the letters allow."""
+    return junction.moved(0 if junction.letters else -_alike(junction, genome, right=False))
+
+
+def room(junction: Junction, genome: Any) -> tuple[int, int]:
+    """Returns by how many bases the lower base can move left and right for the same sequence.
+
+    New letters in the junction say where it lies: it cannot move then.
+
+    Args:
+        junction: The junction.
+        genome: Reads letters.
+    """
+    if junction.letters:
+        return 0, 0
+    return _alike(junction, genome, right=False), _alike(junction, genome, right=True)
+
+
+def _alike(junction: Junction, genome: Any, *, right: bool) -> int:
+    limit = HOMOLOGY
+    if right and junction.form in (LEFT, RIGHT):
+        limit = min(limit, (junction.high - junction.low) // 2)
+    bases = 16
+    while True:
+        bases = min(bases, limit)
+        first, second = _continued(junction, genome, bases, right=right)
+        alike = next((i for i in range(bases) if first[i] != second[i] or first[i] == "N"), bases)
+        if alike < bases or bases == limit:
+            return alike
+        bases *= 4
+
+
+def _continued(junction: Junction, genome: Any, bases: int, *, right: bool) -> tuple[str, str]:
+    """Returns the letters beyond the junction of both pieces, nearest first.
+
+    Those of a piece that ends there are what follows it in the genome; where they equal the first
+    letters of the other piece, the junction may as well lie behind them. On the way left likewise,
+    with the letters before the piece that begins there.
+    """
+    low, high = junction.low, junction.high
+
+    def forward(start: int) -> str:
+        return genome.padded(junction.chrom, start, start + bases).upper()
+
+    def backward(end: int) -> str:
+        return dna.reverse_complement(genome.padded(junction.chrom, end - bases, end).upper())
+
+    if junction.form in (DEL, DUP):
+        last, first = (low, high) if junction.form == DEL else (high, low)
+        if right:
+            return forward(last + 1), forward(first)
+        return backward(last + 1), backward(first)
+    if junction.form == LEFT:
+        if right:
+            return forward(low + 1), backward(high + 1)
+        return backward(low + 1), forward(high + 1)
+    return (forward(low), backward(high)) if right else (backward(low), forward(high))

@@ -1,0 +1,176 @@
+"""What a figure of one variant shows: both maps in the frame of comparison, and their sd."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import regions, triangle
+from akita_bayes.regions import Region
+from akita_bayes.specs.geometry import Geometry
+from akita_bayes.variants import engine, genes
+from akita_bayes.variants.alleles import alignment, bin_loci, records, window_pairs
+
+
+class Placed(NamedTuple):
+    """A gene on the frame: the bins where its stretches start and end, fractions included."""
+
+    name: str
+    strand: str
+    spans: list[tuple[float, float]]
+
+
+class Stretch(NamedTuple):
+    """Bins of the frame that are one stretch of the genome.
+
+    Attributes:
+        first: Where it starts, in bins, fractions included.
+        last: Where it ends.
+        region: The reference bases that it is.
+        strand: 1, or -1 when they run from right to left.
+    """
+
+    first: float
+    last: float
+    region: Region
+    strand: int
+
+
+class Shown(NamedTuple):
+    """One variant and one target, in the frame's bins.
+
+    Attributes:
+        title: What the variant is.
+        region: As many bases as the frame has, from its first reference base on: the scale of the
+            axes.
+        stretches: What the frame's bins are; new letters and padding are in none.
+        ref: REF map, mean over draws, NaN below the diagonal offset and where the frame shows what
+            REF lacks. [N, N].
+        alt: ALT map, likewise.
+        mask: Pixels that show the same contact in both. [N, N].
+        sd: Standard deviation of ALT - REF over draws; None for a single prediction. [N, N].
+        site: First bin of the event and one past its last.
+        genes: Genes in the frame.
+    """
+
+    title: str
+    region: Region
+    stretches: list[Stretch]
+    ref: NDArray[np.float32]
+    alt: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    sd: NDArray[np.float32] | None
+    site: tuple[int, int]
+    genes: list[Placed]
+
+
+def collect(
+    scorer: engine.Engine,
+    variant: records.Variant,
+    *,
+    target: int = 0,
+    annotation: Sequence[genes.Gene] = (),
+) -> Shown:
+    """Predicts a variant again and keeps what a figure needs.
+
+    Args:
+        scorer: Scores as it was scored.
+        variant: A row that was scored.
+        target: Position among the scored targets.
+        annotation: Genes; those in the frame are kept.
+    """
+    geometry = scorer.geometry
+    assert geometry.diagonal_offset is not None
+    refs, changes = [], []
+    for made, ref, alt in scorer.maps(variant):
+        refs.append(ref[:, target])
+        changes.append(alt[:, target] - ref[:, target])
+        aligned = made
+    mean_ref, mean_change = np.mean(np.array([refs, changes]), axis=1)
+    sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
+    frame = scorer.pair(variant).frame
+    names: dict[str, int] = {}
+    view = bin_loci.pieces(frame, geometry, names)
+    chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
+    start = int(view.start[view.chrom >= 0][0])
+
+    mean_alt = np.where(_seen(aligned.alternative), mean_ref + mean_change, np.nan)
+    mean_ref = np.where(_seen(aligned.reference), mean_ref, np.nan)
+
+    def matrix(vector: NDArray, fill: float = np.nan) -> NDArray:
+        made = triangle.to_matrix(
+            vector[:, None], diagonal_offset=geometry.diagonal_offset or 0, fill=fill
+        )
+        return made[..., 0]
+
+    return Shown(
+        _title(variant),
+        Region(chrom, start, start + geometry.bins * geometry.bin_width),
+        _stretches(view, frame, geometry),
+        matrix(mean_ref),
+        matrix(mean_alt),
+        matrix(aligned.mask, False),
+        None if sd is None else matrix(sd),
+        aligned.site,
+        [placed for gene in annotation if (placed := _place(gene, view, names, geometry)).spans],
+    )
+
+
+def _stretches(
+    view: bin_loci.Pieces, frame: window_pairs.Window, geometry: Geometry
+) -> list[Stretch]:
+    edges = np.concatenate([[0], np.cumsum(view.length)])
+    found = []
+    for number in np.unique(view.segment):
+        held = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
+        segment = frame.allele[number]
+        if len(held):
+            first, last = edges[held[0]], edges[held[-1] + 1]
+            start = int(view.start[held].min())
+            region = Region(segment.chrom, start, start + int(last - first))
+            left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
+            found.append(Stretch(left, right, region, segment.strand))
+    return found
+
+
+def _seen(stitch: alignment.Stitch) -> NDArray[np.bool_]:
+    return stitch.weight.sum(axis=0) > 0
+
+
+def _title(variant: records.Variant) -> str:
+    name = "" if variant.name == "." else f"{variant.name}  "
+    where = f"{variant.chrom}:{variant.position + 1:,}"
+    if variant.mate is not None or variant.alt.startswith("<"):
+        return f"{name}{where}  {variant.kind} {variant.alt} {_bases(variant)}".rstrip()
+    ref, alt = (f"{s[:8]}..." if len(s) > 9 else s for s in (variant.ref, variant.alt))
+    return f"{name}{where}  {variant.kind} {ref} > {alt}"
+
+
+def _bases(variant: records.Variant) -> str:
+    return "" if variant.kind == "BND" else f"{variant.end - variant.start:,} bp"
+
+
+def _place(
+    gene: genes.Gene,
+    view: bin_loci.Pieces,
+    names: dict[str, int],
+    geometry: Geometry,
+) -> Placed:
+    """Where a gene lies in the frame, pieces of neighbouring bins joined."""
+    chrom = regions.own_name(gene.region.chrom, names)
+    spans: list[tuple[float, float]] = []
+    if chrom is None:
+        return Placed(gene.name, gene.strand, spans)
+    offset = np.concatenate([[0], np.cumsum(view.length)[:-1]])
+    for k in np.flatnonzero(view.chrom == names[chrom]):
+        left = max(int(view.start[k]), gene.region.start)
+        right = min(int(view.start[k] + view.length[k]), gene.region.end)
+        if left < right:
+            first = (offset[k] + left - view.start[k]) / geometry.bin_width
+            last = first + (right - left) / geometry.bin_width
+            if spans and abs(spans[-1][1] - first) < 1e-6:
+                spans[-1] = (spans[-1][0], last)
+            else:
+                spans.append((first, last))
+    return Placed(gene.name, gene.strand, spans)

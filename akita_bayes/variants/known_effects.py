@@ -1,0 +1,251 @@
+"""Variants whose true effect is known, because the edited genome is simulated again.
+
+A folder of `akita_simulate.py` says how letters become maps. Both alleles' windows are simulated as
+the model predicts them, aligned by the same code, and compared by the same scores. From variants
+of one split's chromosomes intervals are fitted; those of another tell how often they hold the
+truth.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from akita_bayes import errors, triangle
+from akita_bayes.data.genome import Genome
+from akita_bayes.regions import Region
+from akita_bayes.simulate import chromatin, design_json, effect_files
+from akita_bayes.simulate.chromosomes import Chromosome
+from akita_bayes.simulate.designs import Design
+from akita_bayes.specs.geometry import Geometry
+from akita_bayes.variants import engine
+from akita_bayes.variants.alleles import alignment, derivative, records, window_pairs
+from akita_bayes.variants.options import Options
+from akita_bayes.variants.scores import conformal, named_scores, score_table
+
+
+class Known(NamedTuple):
+    """Variants, their scores and their true scores.
+
+    Attributes:
+        kinds: What the simulation did, such as `site_deletion`, of every row.
+        scored: The predicted scores.
+        truth: Score name -> true scores. [rows, T].
+    """
+
+    kinds: list[str]
+    scored: score_table.Scored
+    truth: dict[str, NDArray[np.float32]]
+
+
+def draw(
+    genome: Genome, design: Design, split: str, *, count: int, seed: int = 0
+) -> tuple[list[str], list[records.Variant]]:
+    """Draws `count` variants of every kind on each chromosome of a split; their kinds and rows.
+
+    Raises:
+        DataError: No chromosome is of this split, or none has a site to edit.
+    """
+    chromosomes = [
+        Chromosome(name, genome.fetch(Region(name, 0, length)), [])
+        for name, (length, own) in design.chromosomes().items()
+        if own == split
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        effect_files.write(
+            folder, chromosomes, dataclasses.replace(design, variants=count), seed=seed
+        )
+        kinds = pd.read_csv(Path(folder) / effect_files.TABLE, sep="\t")["kind"].tolist()
+        rows = list(records.read(Path(folder) / effect_files.VARIANTS, genome))
+    if not rows:
+        raise errors.DataError(
+            f'split "{split}" of the simulation has no site to edit; name another split.'
+        )
+    return kinds, rows
+
+
+def compare(
+    model: Any,
+    data: str | Path,
+    split: str,
+    *,
+    count: int,
+    options: Options,
+    seed: int = 0,
+    level: float = conformal.LEVEL,
+    advance: Callable[..., None] = lambda rows, **fields: None,
+) -> Known:
+    """Draws variants on a split's chromosomes, scores them and simulates their truth.
+
+    Args:
+        model: What `load_model` returns.
+        data: Folder of `akita_simulate.py`.
+        split: Whose chromosomes.
+        count: Variants of each kind.
+        options: How variants are scored.
+        seed: Of the variants.
+        level: Of intervals that the variants have to suffice for.
+        advance: Called with the number of rows that were scored, and again when simulated;
+            `total=` announces how many there are.
+
+    Raises:
+        DataError: The folder is not a simulation, or not of maps like the model's.
+        VariantError: There are too few variants for the level, or intervals for a score are not
+            defined.
+    """
+    for score in named_scores.resolve(options.scores):
+        if score.signed:
+            raise errors.VariantError(
+                f"{score.name}: has values below 0, and only scores of 0 or more have intervals; "
+                "name other scores."
+            )
+    design = design_json.read(data)
+    with Genome(Path(data) / "genome.fa") as genome:
+        kinds, rows = draw(genome, design, split, count=count, seed=seed)
+        scorer = engine.Engine(model, genome, options)
+        _check(scorer, design)
+        conformal.check(len(rows) * len(scorer.target_names), level)
+        advance(0, total=2 * len(rows))
+        scored = scorer.score(rows, advance=advance)
+        return Known(kinds, scored, truth(scorer, genome, design, scored.variants, advance))
+
+
+def truth(
+    scorer: engine.Engine,
+    genome: Genome,
+    design: Design,
+    rows: Sequence[records.Variant],
+    advance: Callable[[int], None] = lambda rows: None,
+) -> dict[str, NDArray[np.float32]]:
+    """Computes the true scores of variants, NaN for those with a reason. [rows, T] each.
+
+    Raises:
+        DataError: The maps of the simulation are not like the model's.
+        VariantError: A score needs more than the two maps.
+    """
+    _check(scorer, design)
+    scores = named_scores.resolve(scorer.options.scores)
+    targets = [int(name) for name in scorer.target_names]
+    true = {score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores}
+    for number, row in enumerate(rows):
+        if not row.reason:
+            pair = scorer.pair(row)
+            aligned = alignment.align(pair, scorer.geometry)
+            aligned = aligned.turn() if row.swapped else aligned
+            maps = simulated(pair, aligned, genome, design)
+            ref, alt = (_matrix(pixels[:, targets], scorer.geometry) for pixels in maps)
+            mask = _matrix(aligned.mask[:, None], scorer.geometry)[..., 0].astype(bool)
+            for score in scores:
+                true[score.name][number] = score(ref, alt, mask, site=aligned.site)
+        advance(1)
+    return true
+
+
+def simulated(
+    pair: window_pairs.Pair, aligned: alignment.Alignment, genome: Genome, design: Design
+) -> tuple[NDArray, NDArray]:
+    """Simulates the REF and the ALT map of a variant in their common frame. [P, T] each."""
+    ref, alt = pair.reference, pair.alternative
+    sides = (alt, ref) if aligned.turned else (ref, alt)
+    stitches = aligned.reference, aligned.alternative
+    first, second = (
+        stitch([_simulated(window, genome, design) for window in side])
+        for stitch, side in zip(stitches, sides, strict=True)
+    )
+    return first, second
+
+
+def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> NDArray:
+    """The true map of a window, from its letters and the flank that they need. [P, T]."""
+    physics, crop = design.physics, design.crop // design.physics.bin_size
+    segments = derivative.cut(
+        window.allele, window.start - physics.flank, window.start + window.length + physics.flank
+    )
+    tracks = chromatin.all_tracks(derivative.letters(segments, genome.padded), physics)
+    maps = np.stack(
+        [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in tracks],
+        axis=-1,
+    )
+    inside = maps[crop : len(maps) - crop, crop : len(maps) - crop]
+    return triangle.to_vector(inside, diagonal_offset=chromatin.DIAGONAL_OFFSET)
+
+
+def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
+    assert geometry.diagonal_offset is not None
+    return triangle.to_matrix(pixels, diagonal_offset=geometry.diagonal_offset, fill=0)
+
+
+def _check(scorer: engine.Engine, design: Design) -> None:
+    if "ROI" in (name.upper() for name in scorer.options.scores):
+        raise errors.VariantError("the true ROI score is not simulated; name other scores.")
+    geometry = scorer.geometry
+    has = (geometry.seq_length, geometry.bin_width, geometry.crop_bp, geometry.diagonal_offset)
+    needs = (design.seq_length, design.physics.bin_size, design.crop, chromatin.DIAGONAL_OFFSET)
+    if (*has, geometry.units) != (*needs, len(design.cell_types)):
+        raise errors.DataError(
+            "the simulation's maps (window, bin and crop in bp, first diagonal, targets) are "
+            f"{(*needs, len(design.cell_types))}, the model's {(*has, geometry.units)}; "
+            "give the data that the model was trained on."
+        )
+
+
+def fit(known: Known, *, level: float = conformal.LEVEL) -> dict[str, conformal.Widening]:
+    """Fits intervals to variants of known effect, for every score.
+
+    Raises:
+        VariantError: Too few variants, or a score that has values below 0.
+    """
+    widenings = {}
+    for name, true in known.truth.items():
+        mean = known.scored.values[name]
+        sd = known.scored.statistics.get((name, "sd"), np.zeros_like(mean))
+        usable = np.isfinite(mean).all(axis=1)
+        widenings[name] = conformal.fit(true[usable], mean[usable], sd[usable], level=level)
+    return widenings
+
+
+def table(
+    known: Known,
+    targets: Sequence[str],
+    widenings: Mapping[str, conformal.Widening] | None = None,
+) -> pd.DataFrame:
+    """Puts scores, intervals and p-values beside the truth: a row per variant, score and target.
+
+    Args:
+        known: The variants.
+        targets: Names of the targets.
+        widenings: Intervals of scores that `known.scored` has none for.
+    """
+    rows = []
+    for name, true in known.truth.items():
+        mean = known.scored.values[name]
+        columns = {"score": mean, "truth": true}
+        for statistic in ("draw_q05", "draw_q95", *score_table.FITTED, "p_value"):
+            if (name, statistic) in known.scored.statistics:
+                columns[statistic] = known.scored.statistics[name, statistic]
+        if widenings and name in widenings:
+            sd = known.scored.statistics.get((name, "sd"), np.zeros_like(mean))
+            columns |= dict(
+                zip(score_table.FITTED, widenings[name].interval(mean, sd), strict=True)
+            )
+        for number, variant in enumerate(known.scored.variants):
+            for target, label in enumerate(targets):
+                row = {"id": variant.name, "chrom": variant.chrom, "pos": variant.position + 1}
+                row |= {"type": variant.kind, "kind": known.kinds[number]}
+                row |= {"name": name, "target": label}
+                rows.append(
+                    row | {key: float(column[number, target]) for key, column in columns.items()}
+                )
+    return pd.DataFrame(rows)
+
+
+def coverage(rows: pd.DataFrame) -> pd.Series:
+    """Returns the share of true scores inside their intervals, of every kind and of "all"."""
+    inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    shares = inside.groupby(rows["kind"]).mean()
+    return pd.concat([shares, pd.Series({"all": inside.mean()})])

@@ -1,0 +1,1 @@
+"""Saturation mutagenesis: every base of a region, and its files."""

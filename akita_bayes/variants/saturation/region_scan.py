@@ -1,0 +1,343 @@
+"""Which bases of a region a contact map depends on: every edit tried, or the gradient read.
+
+`ism` changes every base to every other, `deletion` and `shuffle` slide a window; each is scored by
+the engine that scores variants, in one window around the region. The gradients are those of the
+map's strength |B| = sqrt(sum B^2), whose change is the SSD:
+
+    gradient      d|B| / dx at the sequence x, times x
+    integrated    (x - x0) * mean over a in (0, 1) of d|B| / dx at x0 + a (x - x0)
+
+x0 is the sequence with the region unknown; integrated gradients sum to |B(x)| - |B(x0)|
+(Sundararajan et al. 2017).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors, regions
+from akita_bayes.data.genome import Genome
+from akita_bayes.variants import engine
+from akita_bayes.variants import options as settings
+from akita_bayes.variants.alleles import records, window_pairs
+from akita_bayes.variants.scores import named_scores, score_table
+
+EDITS = ("ism", "deletion", "shuffle")
+GRADIENTS = ("gradient", "integrated")
+METHODS = (*EDITS, *GRADIENTS)
+
+Values = dict[str, NDArray[np.float32]]
+Found = tuple[NDArray[np.intp], int, Values, Values]  # the last fields of a Scan
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """How a region is gone through, beside what decides scores.
+
+    Attributes:
+        width: Bases of a deleted or shuffled window.
+        step: Bases between windows; None for half the width.
+        repeats: Shuffles of every window, whose scores are averaged.
+        steps: Points on the path of integrated gradients.
+    """
+
+    width: int = 20
+    step: int | None = None
+    repeats: int = 3
+    steps: int = 16
+
+    @property
+    def spacing(self) -> int:
+        """Bases between windows."""
+        return self.step or max(self.width // 2, 1)
+
+
+class Scan(NamedTuple):
+    """What every place of a region does.
+
+    Attributes:
+        region: The region.
+        letters: Its bases, upper case.
+        method: One of METHODS.
+        targets: Numbers of the head's targets, in the order of the values' last axis.
+        starts: First base of every edit or position, from the region's start. [K].
+        width: Bases of an edit; 1 for single bases.
+        values: Score name, or "SSD" for gradients, -> [K, 4, T] of base changes in the order
+            A C G T (0 for the base that is there) and of gradients, [K, T] of windows.
+        sd: Standard deviation over draws of the same, without draws empty.
+        allele: Name of the change of the genome that the region is of; "" for none.
+    """
+
+    region: regions.Region
+    letters: str
+    method: str
+    targets: tuple[int, ...]
+    starts: NDArray[np.intp]
+    width: int
+    values: Values
+    sd: Values
+    allele: str = ""
+
+    def track(self, name: str) -> NDArray[np.float32]:
+        """One value per base of the region, NaN where nothing covers it. [L, T].
+
+        Of base changes the mean over the three others, of gradients the value of the base that is
+        there, of windows the mean over those that cover the base.
+        """
+        values = self.values[name]
+        if self.method == "ism":
+            return values.sum(axis=1) / 3
+        if self.method in GRADIENTS:
+            return values.sum(axis=1)
+        total = np.zeros((len(self.letters), values.shape[-1]))
+        count = np.zeros((len(self.letters), 1))
+        for start, value in zip(self.starts, values, strict=True):
+            total[start : start + self.width] += value
+            count[start : start + self.width] += 1
+        return (total / np.where(count > 0, count, np.nan)).astype(np.float32)
+
+
+def saturation(
+    model: Any,
+    region: regions.Region | str,
+    *,
+    fasta: str | Path,
+    method: str = "ism",
+    scores: str | Sequence[str] = ("SCD",),
+    width: int = 20,
+    step: int | None = None,
+    repeats: int = 3,
+    steps: int = 16,
+    draws: int = 0,
+    seed: int = 0,
+    batch_size: int | None = None,
+    advance: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Scan:
+    """Scans a region.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        region: A region or its text, as chr1:1,000-1,200.
+        fasta: The genome.
+        method: "ism", "deletion", "shuffle", "gradient" or "integrated".
+        scores: Names of scores, or one, for the first three.
+        width: Bases of a deleted or shuffled window.
+        step: Bases between windows; half the width by default.
+        repeats: Shuffles of every window, whose scores are averaged.
+        steps: Points on the path of integrated gradients.
+        draws: Draws from the posterior.
+        seed: Of draws and shuffles.
+        batch_size: Windows computed at a time.
+        advance: Called with the number of edits that were scored.
+        **options: Further fields of `settings.Options`.
+
+    Raises:
+        VariantError: An unknown method, one that the model does not allow, or a region that the
+            window cannot hold.
+        DataError: The region is not in the genome.
+    """
+    sweep = Sweep(width, step, repeats, steps)
+    chosen = settings.Options(scores=named_scores.listed(scores), draws=draws, seed=seed, **options)
+    with Genome(fasta) as genome:
+        if isinstance(region, str):
+            region = regions.parse_in(region, genome.sizes)
+        check(region, method, sweep, genome)
+        scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)
+        scanner.check(region, method)
+        return scanner.scan(region, method, advance=advance)
+
+
+def check(region: regions.Region, method: str, sweep: Sweep, genome: Genome) -> None:
+    """Refuses what no scan can do, before a model is loaded.
+
+    Raises:
+        VariantError: An unknown method, or windows that do not fit into the region.
+        DataError: The chromosome is unknown or the region leaves it.
+    """
+    if method not in METHODS:
+        raise errors.VariantError(
+            f'no method is called "{method}".{errors.did_you_mean(method, METHODS)} '
+            f"Known: {', '.join(METHODS)}."
+        )
+    slides = method in ("deletion", "shuffle")
+    if slides and not (1 <= sweep.width <= region.width and sweep.spacing >= 1):
+        raise errors.VariantError(
+            f"windows of {sweep.width} bases, {sweep.spacing} apart, do not fit into {region}."
+        )
+    genome.fetch(region)
+
+
+class Scanner:
+    """A model, a genome and options, ready to scan regions.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        genome: Reference.
+        sweep: How regions are gone through.
+        options: What to score and how.
+        batch_size: Windows computed at a time.
+
+    Raises:
+        VariantError: An option does not suit the model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        genome: Genome,
+        sweep: Sweep,
+        options: settings.Options,
+        *,
+        batch_size: int | None = None,
+    ) -> None:
+        self._model, self._genome = model, genome
+        self._sweep, self._options = sweep, options
+        self._engine = engine.Engine(model, genome, options, batch_size=batch_size)
+        self._geometry = self._engine.geometry
+        self._batch_size = batch_size
+
+    def on(self, genome: Genome) -> "Scanner":
+        """Returns the same scanner of another genome."""
+        if genome is self._genome:
+            return self
+        return Scanner(self._model, genome, self._sweep, self._options, batch_size=self._batch_size)
+
+    def check(self, region: regions.Region, method: str) -> None:
+        """Refuses what this model cannot scan, before any work.
+
+        Raises:
+            VariantError: The window cannot hold the region, or no gradient passes the model.
+        """
+        room = self._geometry.seq_length - 2 * self._geometry.crop_bp
+        if region.width > room:
+            raise errors.VariantError(
+                f"{region} is wider than the {room:,} bases that a window's map shows; split it."
+            )
+        if method in GRADIENTS:
+            from akita_bayes.variants.saturation import gradients
+
+            gradients.check(self._model, self._options)
+
+    def scan(
+        self, region: regions.Region, method: str, *, advance: Callable[[int], None] | None = None
+    ) -> Scan:
+        """Scans a region.
+
+        Args:
+            region: A region that both functions called `check` let through.
+            method: One of METHODS.
+            advance: Called with the number of edits that were scored.
+        """
+        letters = self._genome.fetch(region).upper()
+        start = window_pairs.snapped(
+            (region.start + region.end) // 2 - self._geometry.seq_length // 2,
+            self._geometry.bin_width,
+        )
+        scorer = self._engine.starting_at(start)
+        if method in GRADIENTS:
+            found = self._gradients(region, start, method)
+        elif method == "ism":
+            found = self._every_base(scorer, region, letters, advance)
+        else:
+            found = self._windows(scorer, region, letters, method, advance)
+        targets = tuple(int(name) for name in self._engine.target_names)
+        return Scan(region, letters, method, targets, *found)
+
+    def _gradients(self, region: regions.Region, start: int, method: str) -> Found:
+        from akita_bayes.variants.saturation import gradients
+
+        values, sd = gradients.attributions(
+            self._model,
+            self._genome,
+            region,
+            start,
+            method=method,
+            steps=self._sweep.steps,
+            options=self._options,
+        )
+        return np.arange(region.width), 1, {"SSD": values}, sd
+
+    def _every_base(
+        self,
+        scorer: engine.Engine,
+        region: regions.Region,
+        letters: str,
+        advance: Callable[[int], None] | None,
+    ) -> Found:
+        rows, cells = [], []
+        for place, letter in enumerate(letters):
+            for number, base in enumerate(dna.ALPHABET):
+                if letter in dna.ALPHABET and base != letter:
+                    rows.append(_edit("SNV", region, place, 1, letter, base))
+                    cells.append((place, number))
+        scored = scorer.score(rows, advance=advance)
+        at = tuple(np.array(cells, int).reshape(-1, 2).T)
+        unknown = np.array([letter not in dna.ALPHABET for letter in letters])
+
+        def spread(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            values = np.zeros((len(letters), 4, column.shape[-1]), np.float32)
+            values[at] = column
+            values[unknown] = np.nan
+            return values
+
+        return np.arange(len(letters)), 1, *_spread(scored, spread)
+
+    def _windows(
+        self,
+        scorer: engine.Engine,
+        region: regions.Region,
+        letters: str,
+        method: str,
+        advance: Callable[[int], None] | None,
+    ) -> Found:
+        width, repeats = self._sweep.width, self._sweep.repeats
+        starts = np.arange(0, region.width - width + 1, self._sweep.spacing)
+        rows: list[records.Variant] = []
+        for start in starts.tolist():
+            piece = letters[start : start + width]
+            if method == "deletion":
+                rows.append(_edit("DEL", region, start, width, piece, ""))
+            else:
+                seed = [self._options.seed, region.start + start]
+                rows.extend(
+                    _edit("MNV", region, start, width, piece, shuffled)
+                    for shuffled in _shuffles(piece, repeats, seed)
+                )
+        scored = scorer.score(rows, advance=advance)
+
+        def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
+
+        return starts, width, *_spread(scored, averaged)
+
+
+def _spread(
+    scored: score_table.Scored, shape: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> tuple[Values, Values]:
+    values = {name: shape(column) for name, column in scored.values.items()}
+    sd = {
+        name: shape(column)
+        for (name, statistic), column in scored.statistics.items()
+        if statistic == "sd"
+    }
+    return values, sd
+
+
+def _edit(
+    kind: str, region: regions.Region, place: int, width: int, letters: str, put: str
+) -> records.Variant:
+    start = region.start + place
+    return records.Variant(
+        place, 1, region.chrom, start, ".", letters, put, kind, start, start + width, put
+    )
+
+
+def _shuffles(letters: str, repeats: int, seed: list[int]) -> Iterator[str]:
+    generator = np.random.default_rng(seed)
+    for _ in range(repeats):
+        yield "".join(generator.permutation(list(letters)))

@@ -1,0 +1,1 @@
+"""Variant scores and what they look like by chance."""

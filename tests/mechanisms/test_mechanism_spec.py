@@ -1,0 +1,323 @@
+import copy
+import json
+import math
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.mechanisms import mechanism_spec
+
+TWO_SITES = {
+    "kind": "thermodynamic",
+    "name": "two_sites",
+    "sequence_length": 8,
+    "energies": {"a": {"site": [0, 3]}, "b": {"site": [4, 8]}, "ab": {}},
+    "states": {
+        "free": {},
+        "a": {"energies": ["a"]},
+        "b": {"energies": ["b"], "activity": 1},
+        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
+    },
+}
+CYCLE = {
+    "kind": "kinetic",
+    "name": "cycle",
+    "sequence_length": 6,
+    "species": ["unbound", "closed", "open"],
+    "rates": {
+        "k1": {"from": "unbound", "to": "closed", "site": [0, 6]},
+        "k-1": {"from": "closed", "to": "unbound"},
+        "k2": {"from": "closed", "to": "open"},
+        "k-2": {"from": "open", "to": "closed", "value": 0},
+        "k3": {"from": "open", "to": "unbound", "value": 1.0},
+    },
+    "product": ["k3"],
+}
+
+
+def changed(spec, **changes):
+    """A copy with dotted keys set, or removed where the value is `...`; "__" stands for a dot."""
+    spec = copy.deepcopy(spec)
+    for path, value in changes.items():
+        *folders, last = path.split("__")
+        place = spec
+        for folder in folders:
+            place = place[folder]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return spec
+
+
+def test_occupancy_counts_how_often_each_energy_occurs():
+    twice = changed(TWO_SITES, states__ab={"energies": ["a", "a", "b", "ab"], "activity": 1})
+    mechanism = mechanism_spec.parse(twice)
+    np.testing.assert_array_equal(mechanism.occupancy, [[0, 0, 0], [1, 0, 0], [0, 1, 0], [2, 1, 1]])
+
+
+def test_one_kt_at_37_degrees_is_the_gas_constant_times_temperature():
+    mechanism = mechanism_spec.parse(TWO_SITES)
+    # R = 1.987204 cal / (mol K), so 0.616 kcal/mol; the paper rounds to 0.62.
+    assert mechanism.kcal_per_kt == pytest.approx(1.987204e-3 * 310.15, rel=1e-6)
+
+
+def test_a_mechanism_is_frozen_and_survives_json():
+    for spec in (TWO_SITES, CYCLE):
+        mechanism = mechanism_spec.parse(spec)
+        again = mechanism_spec.parse(json.loads(mechanism.model_dump_json(by_alias=True)))
+        assert again == mechanism
+        with pytest.raises(Exception, match="frozen"):
+            mechanism.name = "other"
+
+
+def test_rates_of_zero_are_no_terms():
+    mechanism = mechanism_spec.parse(CYCLE)
+    assert list(mechanism.terms) == ["k1", "k-1", "k2", "k3"]
+    assert mechanism.edges == [(0, 1), (1, 0), (1, 2), (2, 0)]
+
+
+def test_rate_laws_in_symbols():
+    assert mechanism_spec.rate_law(mechanism_spec.parse(TWO_SITES)) == (
+        "t = (e^-b + e^-(a + b + ab)) / (1 + e^-a + e^-b + e^-(a + b + ab))"
+    )
+    # Briggs-Haldane with an irreversible isomerisation: k3 k1 k2 / (k2 k3 + k-1 k3 + ...).
+    flux, law = mechanism_spec.rate_law(mechanism_spec.parse(CYCLE)).splitlines()
+    assert flux == "t = k3 P_open"
+    assert law.startswith("P_open = k1 k2 / (")
+    terms = law[law.index("(") + 1 : -1].split(" + ")
+    assert sorted(" ".join(sorted(term.split())) for term in terms) == sorted(
+        ["k-1 k3", "k2 k3", "k1 k3", "k1 k2"]
+    )
+
+
+def test_the_symbolic_law_of_activities_names_what_is_fitted():
+    spec = changed(TWO_SITES, activities={"helped": {}}, states__ab__activity="helped")
+    assert "helped e^-(a + b + ab)" in mechanism_spec.rate_law(mechanism_spec.parse(spec))
+
+
+BINS = {"kind": "bins", "relative": True}
+EACH = {"constant": {"low": 1.0, "high": 2.0}}
+WRONG = [
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "spline_bins", "hidden": 2}},
+        "measurement.hidden: 2 knots bear no spline",
+    ),
+    (
+        TWO_SITES,
+        {"energies__ab__per_library": True, "truth": {"ab": {"constant": {}}}},
+        r"truth\.ab\.constant: give one number, or one for each of the libraries",
+    ),
+    (
+        TWO_SITES,
+        {"libraries": ["low", "high"], "truth": {"ab": EACH}},
+        r"truth\.ab\.constant: all libraries share it; give one number, or set its per_library",
+    ),
+    (
+        TWO_SITES,
+        {
+            "libraries": ["low", "high"],
+            "activities": {"on": {}},
+            "states__ab__activity": "on",
+            "truth": {"on": EACH},
+        },
+        r"truth\.on\.constant: all libraries share it; give one number\.$",
+    ),
+    (TWO_SITES, {"measurement": {**BINS, "kind": "gaussian"}}, r"relative: is for bins, not for"),
+    (TWO_SITES, {"measurement": {"kind": "bins", "log_base": 2}}, r"log_base: .* not for \"bins\""),
+    (TWO_SITES, {"measurement": {"kind": "gaussian", "log_base": 3}}, r"measurement.log_base"),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "poisson", "leave_out": ["0"]}},
+        r'^measurement\.leave_out: is for bins, not for "poisson"; drop it\.',
+    ),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "gaussian", "read_out": "log_activity"}},
+        r'^measurement\.read_out: is for bins, not for "gaussian"; drop it\.',
+    ),
+    (
+        TWO_SITES,
+        {"measurement": {"kind": "spline_bins", "weight_prior": {"sd": 1}}},
+        r"^measurement\.weight_prior: splines have priors of their own; drop it",
+    ),
+    (
+        TWO_SITES,
+        {"energies__a__base_prior": {"mean": 1}},
+        r"^energies\.a\.base_prior\.mean: the contributions of the bases of a position have",
+    ),
+    (
+        TWO_SITES,
+        {"energies__ab__value": -2.0, "truth": {"ab": {"constant": -3.0}}},
+        r"^truth\.ab\.constant: ab has a value, which is its truth; drop one\.",
+    ),
+    (
+        TWO_SITES,
+        {"truth": {"ab": {"matrix": [[0, 1, 2, 3]]}}},
+        r"^truth\.ab\.matrix: ab has no site; give its constant alone\.",
+    ),
+    (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
+    (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
+    (TWO_SITES, {"states__b__energies": ["bb"]}, r'states\.b\.energies: unknown energy "bb"\. Did'),
+    (TWO_SITES, {"states__b__activity": 0, "states__ab__activity": 0}, "activities are all equal"),
+    (TWO_SITES, {"states__b__activity": "on"}, r'states\.b\.activity: unknown activity "on"'),
+    (TWO_SITES, {"states__b__activity": -1}, "-1.* is not 0 or more"),
+    (TWO_SITES, {"activities": {"on": {}}}, "activities.on: no state has this activity"),
+    (TWO_SITES, {"energies__a__site": [6, 9]}, r"energies\.a\.site: bases 6 to 9 lie outside"),
+    (TWO_SITES, {"energies__a__site": [3, 3]}, "bases 3 to 3 lie outside"),
+    (
+        TWO_SITES,
+        {"states__twin": {"energies": ["a"]}},
+        'mechanism_spec.twin: cannot be told apart from "a"',
+    ),
+    (TWO_SITES, {"energies__c": {}}, "energies.c: no state has this energy"),
+    (
+        TWO_SITES,
+        {
+            "states__free__energies": ["ab"],
+            "states__a__energies": ["a", "ab"],
+            "states__b__energies": ["b", "ab"],
+        },
+        "energies.ab: occurs equally in every state and cancels",
+    ),
+    (
+        TWO_SITES,
+        {"energies__c": {}, "states__ab__energies": ["a", "b", "ab", "c"]},
+        "cannot be told apart; give one of them a value",
+    ),
+    (TWO_SITES, {"energies__ab__neighbours": True}, "energies.ab: neighbours need a site"),
+    (TWO_SITES, {"energies__a__value": 1.0}, "energies.a: a term with a site is always fitted"),
+    (TWO_SITES, {"energies__a__width": 3}, r"energies\.a\.width: unknown key"),
+    (TWO_SITES, {"energies__a__prior": {"sd": 0}}, r"energies\.a\.prior\.sd: input should be"),
+    (TWO_SITES, {"wild_type": "ACGT"}, "wild_type: 4 bases, but sequence_length is 8"),
+    (TWO_SITES, {"wild_type": "ACGTNCGT"}, "wild_type: has letters beyond"),
+    (TWO_SITES, {"states": {"free": {}}}, "at least 2 states"),
+    (TWO_SITES, {"energies": ...}, "energies: is missing"),
+    (TWO_SITES, {"kind": "static"}, 'kind: say "thermodynamic" or "kinetic"'),
+    (CYCLE, {"rates__k1__to": "close"}, r'rates\.k1\.to: unknown species "close"\. Did you mean'),
+    (CYCLE, {"species": ["unbound", "closed", "open", "dead"]}, '"dead" is disconnected'),
+    (CYCLE, {"rates__k2__value": 0}, "no path from .* to the product"),
+    (CYCLE, {"rates__k3__value": 0}, "cannot be reached from|no path|is 0"),
+    (CYCLE, {"product": ["k4"]}, 'product: unknown rate "k4"'),
+    (CYCLE, {"product": ["k-2"]}, r'the rate "k-2" is 0, so there is no path to the product'),
+    (CYCLE, {"product": []}, "product: name the rate"),
+    (CYCLE, {"rates__k1__neighbours": True}, "only energies can have neighbours"),
+    (CYCLE, {"rates__k1__from": "closed"}, "leads from .* to itself"),
+    (CYCLE, {"species": ["unbound"]}, "at least 2 different names"),
+    (CYCLE, {"product": ["k3", "k3"]}, 'product: "k3" is named twice'),
+    (CYCLE, {"rates__k3__value": 1e-300}, r"rates\.k3\.value: 1e-300 per second is no rate"),
+    (CYCLE, {"rates__k3__value": 1e300}, r"rates\.k3\.value: .* is not a finite number"),
+    (CYCLE, {"rates__k3__value": math.nan}, r"rates\.k3\.value: nan is not a finite number"),
+    (TWO_SITES, {"temperature": math.inf}, "^temperature: inf is not a finite number"),
+    (TWO_SITES, {"temperature": 10**400}, "^temperature: 1000.* is not a finite number"),
+    (TWO_SITES, {"energies__ab__prior": {"mean": math.nan}}, r"ab\.prior\.mean: nan is not"),
+    (TWO_SITES, {"energies__ab__prior": {"sd": math.inf}}, r"ab\.prior\.sd: inf is not"),
+    (TWO_SITES, {"energies__ab__value": -math.inf}, r"ab\.value: -inf is not"),
+    (TWO_SITES, {"truth": {"a": {"matrix": [[0, math.nan, 0, 0]] * 3}}}, r"matrix\.0\.1: nan is"),
+    (TWO_SITES, {"libraries": ["y", "y"]}, 'libraries: "y" is named twice'),
+    (TWO_SITES, {"libraries": [""]}, "libraries: a name is empty"),
+    (TWO_SITES, {"libraries": "y"}, '^libraries: give a list; got "y"'),
+    (TWO_SITES, {"energies__b__site": [4, 6, 8]}, r"energies\.b\.site: has 3 items; give 2"),
+    (TWO_SITES, {"energies__b": 3}, r"energies\.b: give an object, as \{\}; got 3"),
+    (TWO_SITES, {"sequence_length": "long"}, 'sequence_length: give a whole number; got "long"'),
+    (TWO_SITES, {"states__b__activity": [1]}, r"states\.b\.activity: give a number; got \[1\]"),
+    (TWO_SITES, {"energies__a__hidden": 3}, r"energies\.a\.hidden: unknown key\.$"),
+    (TWO_SITES, {"product": ["k3"]}, "product: belongs to a kinetic mechanism, and this one is"),
+    (CYCLE, {"states": {}}, "^states: belongs to a thermodynamic mechanism, and this one is kin"),
+    (CYCLE, {"product": "k3"}, '^product: give a list; got "k3"'),
+    (
+        CYCLE,
+        {"rates__measurement": {"from": "open", "to": "closed"}},
+        'rates: "measurement" is the',
+    ),
+]
+NAMES = [
+    "",
+    " ",
+    "../zz",
+    "a/b",
+    "a\\b",
+    "x,y",
+    "a[0]",
+    "a]",
+    "a\n",
+    ".a",
+    "a ",
+    "\ud800",
+    "a" * 101,
+]
+
+
+@pytest.mark.parametrize(("spec", "changes", "message"), WRONG, ids=[row[2] for row in WRONG])
+def test_what_says_no_mechanism_is_refused_in_the_words_of_the_spec(spec, changes, message):
+    with pytest.raises(errors.SpecError, match=message):
+        mechanism_spec.parse(changed(spec, **changes))
+
+
+@pytest.mark.parametrize("what", ["energies", "states", "activities", "libraries"])
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_those_that_columns_and_files_can_bear(what, name):
+    energies = name if what == "energies" else "ab"
+    activity = name if what == "activities" else "on"
+    spec = changed(TWO_SITES, libraries=[name if what == "libraries" else "full-wt"])
+    spec["energies"][energies] = spec["energies"].pop("ab")
+    spec["states"][name if what == "states" else "ab"] = {
+        **spec["states"].pop("ab"),
+        "energies": ["a", "b", energies],
+        "activity": activity,
+    }
+    spec["activities"] = {activity: {}}
+    with pytest.raises(errors.SpecError, match=f"^{what}: ") as caught:
+        mechanism_spec.parse(spec)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("old", "name"), [("k2", "../k"), ("open", "o,p")])
+def test_names_of_rates_and_species_are_checked_alike(old, name):
+    text = json.dumps(CYCLE).replace(f'"{old}"', json.dumps(name))
+    with pytest.raises(errors.SpecError, match=f"^(rates|species): '{name}' can name no column"):
+        mechanism_spec.parse(json.loads(text))
+
+
+@pytest.mark.parametrize("name", ["full-wt", "k_1", "k+1", "LB 37 C", "é", "v1.2", "k2'"])
+def test_other_names_are_as_free_as_before(name):
+    assert mechanism_spec.parse(changed(TWO_SITES, libraries=[name])).libraries == (name,)
+
+
+@pytest.mark.parametrize(("value", "shown"), [([], r"\[\]"), (3, "3"), ("text", '"text"')])
+def test_what_is_no_object_is_refused_as_that(tmp_path, value, shown):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(errors.SpecError, match=rf"wrong\.json: a mechanism is .*; got {shown}\.$"):
+        mechanism_spec.load(path)
+
+
+def test_a_key_given_twice_is_refused_by_name(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {}, "ab": {"value": 1}'))
+    with pytest.raises(errors.DataError, match=r'wrong\.json: the key "ab" is given twice'):
+        mechanism_spec.load(path)
+
+
+def test_numbers_that_json_has_no_word_for_are_refused_in_files_too(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {"prior": {"sd": 1e999}}'))
+    with pytest.raises(errors.SpecError, match=r"energies\.ab\.prior\.sd: inf is not a finite"):
+        mechanism_spec.load(path)
+
+
+def test_the_error_of_a_file_begins_with_its_name(tmp_path):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(changed(TWO_SITES, energies__a__site=[6, 9])))
+    with pytest.raises(errors.SpecError, match=r"wrong\.json: energies\.a\.site"):
+        mechanism_spec.load(path)
+
+
+def test_a_constant_that_is_given_needs_no_identity():
+    """A known energy that always goes with another is no redundancy: only one is fitted."""
+    spec = changed(
+        TWO_SITES, energies__c={"value": -1.0}, states__ab__energies=["a", "b", "ab", "c"]
+    )
+    assert mechanism_spec.parse(spec).energies["c"].value == -1.0

@@ -1,0 +1,191 @@
+"""Modes and their draws as one posterior, against mixtures whose shares are known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from akita_bayes.regulation.model import likelihood
+from akita_bayes.regulation.posterior import (
+    bridge,
+    hierarchy,
+    laplace,
+    mixture,
+    mode_posterior,
+    modes,
+    physical_units,
+)
+
+FAR = 12.0
+"""Standard deviations between the two modes."""
+
+
+class Two:
+    """A likelihood whose posterior is two Gaussians of the same width, one of which holds 0.8."""
+
+    rows = 1
+
+    def __init__(self, parameters, less=0.0):
+        self.parameters, self.less = parameters, less
+
+    def log_likelihood(self, theta):
+        at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.other())]
+        parts = [np.log(0.8) - 0.5 * at[0], np.log(0.2) - 0.5 * at[1]]
+        prior = hierarchy.log_prior(self.parameters, theta)
+        return tf.reduce_logsumexp(parts, axis=0) - prior - self.less
+
+    def other(self):
+        return FAR / np.sqrt(self.parameters.size)
+
+    def around(self, mean, seed, *, length=400):
+        """A mode and four chains around it."""
+        size = self.parameters.size
+        random = np.random.default_rng(seed)
+        theta = mean + random.normal(size=(4, length, size))
+        values = hierarchy.log_posterior(self, theta.reshape(-1, size)).numpy()
+        gaussian = laplace.Laplace(np.full(size, mean), np.eye(size), np.eye(size), 0.0)
+        return modes.Mode(gaussian, 0.0, 1), mode_posterior.Posterior(
+            self.parameters,
+            theta,
+            values.reshape(4, length),
+            accepted=0.8,
+            divergent=0.0,
+            leapfrogs=7.0,
+            step_size=0.3,
+            root=np.eye(size),
+            seconds=1.0,
+        )
+
+
+@pytest.fixture(scope="module")
+def two(two_sites, experiment):
+    mechanism = two_sites(measurement={"kind": "gaussian"})
+    table = experiment(mechanism, sequences=40, reads=400).table
+    return Two(likelihood.Likelihood(mechanism, table).parameters)
+
+
+def test_each_mode_has_the_share_that_its_evidence_gives(two):
+    small, large = two.around(two.other(), 0), two.around(0.0, 1)
+    found = mixture.components({"": (two, [small, large])})
+    assert [each.mode for each in found] == [large[0], small[0]]
+    np.testing.assert_allclose([each.share.mean for each in found], [0.8, 0.2], atol=0.02)
+    for each in found:
+        assert each.share.lower < each.share.mean < each.share.upper
+    drawn = mixture.by_share(found)
+    values = np.stack(list(drawn.values()), axis=-1)
+    held = [physical_units.physical(two.parameters, each.draws.theta) for each in found]
+    of_the_other = np.isin(drawn["ab"], held[1]["ab"])
+    np.testing.assert_allclose(of_the_other.mean(), found[1].share.mean, atol=1e-3)
+    assert np.isin(drawn["ab"][~of_the_other], held[0]["ab"]).all()
+    assert len(np.unique(drawn["ab"])) == len(values)
+    assert 0.95 < len(values) / (1600 / 0.8) < 1.05
+
+
+def test_modes_whose_chains_meet_are_one(two):
+    parts = [two.around(0.0, 0), two.around(two.other(), 1), two.around(0.0, 2, length=300)]
+    found = mixture.components({"": (two, parts)})
+    assert [each.mode.fits for each in found] == [2, 1]
+    assert [each.draws.theta.shape[:2] for each in found] == [(8, 300), (4, 400)]
+    np.testing.assert_allclose([each.share.mean for each in found], [0.8, 0.2], atol=0.02)
+    whole = found[0].draws
+    np.testing.assert_array_equal(whole.theta[0], parts[0][1].theta[0, -300:])
+    np.testing.assert_array_equal(whole.log_density[4:], parts[2][1].log_density)
+    assert whole.seconds == 2.0
+
+
+def test_modes_that_differ_in_the_read_out_alone_are_two(two):
+    mode, draws = two.around(0.0, 0)
+    moved = two.around(0.0, 1)[1]
+    moved.theta[..., -1] += 10.0
+    assert len(mixture.joined([(mode, draws), (mode, moved)])) == 2
+
+
+def test_one_mode_is_the_posterior(two):
+    (found,) = mixture.components({"odds": (two, [two.around(0.0, 0)])})
+    assert (found.share, found.read_out) == ((1.0, 1.0, 1.0), "odds")
+    drawn, held = (
+        mixture.by_share([found]),
+        physical_units.physical(two.parameters, found.draws.theta),
+    )
+    assert list(drawn) == list(held)
+    np.testing.assert_array_equal(drawn["a[0,A]"], held["a[0,A]"].ravel())
+
+
+def test_read_outs_are_weighed_and_never_joined(two):
+    """The same density twice, and once a tenth of it: 10 of 21 shares each, and 1."""
+    tenth = Two(two.parameters, less=np.log(10))
+    near = two.around(0.0, 0)
+    weak = tenth.around(0.0, 1)
+    found = mixture.components(
+        {"odds": (two, [near]), "log odds": (tenth, [weak]), "rank": (two, [two.around(0.0, 2)])}
+    )
+    assert sorted(each.read_out for each in found[:2]) == ["odds", "rank"]
+    assert found[2].read_out == "log odds"
+    shares = [each.share.mean for each in found]
+    np.testing.assert_allclose(shares, [10 / 21, 10 / 21, 1 / 21], atol=0.02)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_chains_start_from_all_modes_and_only_apart_each_has_its_own(two, monkeypatch, apart):
+    (one, _), (other, _) = two.around(0.0, 0), two.around(two.other(), 1)
+    settled, sampled = [], []
+
+    class Settled:
+        def __init__(self, gaussians):
+            self.gaussians, self.apart = gaussians, apart
+
+    def settle(likelihood, gaussians, *, seed, **options):
+        assert (likelihood, options["chains"], options["burn_in"]) == (two, 4, 60)
+        settled.append((gaussians, seed))
+        return Settled(gaussians)
+
+    def sample(settled, **options):
+        assert (options["effective"], options["most_draws"]) == (300, 700)
+        sampled.append(settled.gaussians)
+        return settled.gaussians
+
+    monkeypatch.setattr(mode_posterior, "settle", settle)
+    monkeypatch.setattr(mode_posterior, "sample", sample)
+    options = {"chains": 4, "burn_in": 60, "effective": 300, "most_draws": 700, "seed": 5}
+    found = mixture.explore(two, [one, other], **options)
+    both, alone = [one.gaussian, other.gaussian], [[one.gaussian], [other.gaussian]]
+    assert settled[0][0] == both
+    assert len({seed for _, seed in settled}) == len(settled)
+    if apart:
+        assert sampled == [gaussians for gaussians, _ in settled[1:]] == alone
+        assert found == [(one, alone[0]), (other, alone[1])]
+    else:
+        assert sampled == [both]
+        assert found == [(one._replace(fits=2), both)]
+    # A single mode, or more modes than chains, leave nothing to try.
+    settled.clear()
+    mixture.explore(two, [one], **options)
+    mixture.explore(two, [one, other] * 3, **options)
+    assert all(len(gaussians) == 1 for gaussians, _ in settled)
+
+
+def test_chains_in_two_modes_are_apart_and_chains_that_mix_are_not(two):
+    theta = two.around(0.0, 0, length=150)[1].theta
+    for shift, apart in ((0.0, False), (0.7, False), (4.0, True)):
+        moved = theta.copy()
+        moved[::2, :, 3] += shift
+        assert mode_posterior.Settled(None, moved, 1.0).apart == apart
+
+
+def test_shares_of_uncertain_evidence_are_uncertain():
+    exact = mixture.shares([bridge.Evidence(0.0, 0.0), bridge.Evidence(np.log(0.25), 0.0)])
+    np.testing.assert_allclose(exact, [[0.8] * 3, [0.2] * 3])
+    loose = mixture.shares([bridge.Evidence(0.0, 2.0), bridge.Evidence(np.log(0.25), 2.0)])
+    assert 0.6 < loose[0].mean < 0.75
+    assert loose[0].lower < 0.1
+    assert loose[0].upper > 0.99
+
+
+def test_a_mode_of_no_weight_gives_no_draws(two):
+    parts = [
+        mixture.Component("", *two.around(mean, 0), bridge.Evidence(value, 0.1), share)
+        for mean, value, share in (
+            (0.0, 0.0, mixture.Share(1.0, 1.0, 1.0)),
+            (two.other(), -1e4, mixture.Share(0.0, 0.0, 0.0)),
+        )
+    ]
+    assert len(mixture.by_share(parts)["ab"]) == 1600

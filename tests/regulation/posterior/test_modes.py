@@ -1,0 +1,94 @@
+"""Modes told apart by distance and weighed by the evidence under the prior that is sampled."""
+
+import numpy as np
+import scipy.special
+import scipy.stats
+import tensorflow as tf
+
+from akita_bayes.regulation.model import likelihood
+from akita_bayes.regulation.posterior import hierarchy, laplace, modes
+
+
+def optimum(at, log_density=0.0, width=1.0):
+    return laplace.Laplace(np.array([at]), np.eye(1) * width**2, np.eye(1) * width, log_density)
+
+
+def test_modes_are_sampled_that_may_hold_a_share_of_the_posterior():
+    """By evidence: a lower but wider mode counts, one without weight does not."""
+    gaussians = [optimum(at, log_density) for at, log_density in ((0, 9), (3, 6), (6, 3))]
+    found = modes.distinct(gaussians, [5.0, 9.0, 1.0])
+    assert [mode.gaussian.log_density for mode in found] == [6, 9, 3]
+    assert [mode.log_evidence for mode in found] == [9.0, 5.0, 1.0]
+    assert modes.near(found) == found[:2]
+
+
+def test_a_mode_found_twice_is_one_mode():
+    wide = [optimum(at, width=2.0) for at in (0.0, 1.5, 5.0, -5.0)]
+    found = modes.distinct(wide, [5.0, 5.1, 5.2, 4.0])
+    assert [mode.gaussian.mode.tolist() for mode in found] == [[5.0], [1.5], [-5.0]]
+    assert [mode.fits for mode in found] == [1, 2, 1]
+
+
+class Known:
+    """Measurements theta + noise of all parameters, whose evidence is known by integration."""
+
+    rows = 1
+
+    def __init__(self, parameters, measured, noise):
+        self.parameters, self.noise = parameters, noise
+        self.measured = tf.constant(measured)
+
+    def log_likelihood(self, theta, weight=None):
+        squares = tf.reduce_sum((theta - self.measured) ** 2, axis=-1)
+        size = len(self.measured)
+        return -0.5 * squares / self.noise**2 - size * np.log(self.noise * np.sqrt(2 * np.pi))
+
+    def log_posterior(self, theta, weight=None):
+        sd = self.parameters.prior_sd
+        z = (theta - self.parameters.prior_mean) / sd
+        constant = np.log(sd).sum() + 0.5 * len(sd) * np.log(2 * np.pi)
+        return self.log_likelihood(theta) - 0.5 * tf.reduce_sum(z**2, axis=-1) - constant
+
+    def value_and_gradient(self, theta):
+        theta = tf.constant(theta)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            value = self.log_posterior(theta)
+        gradient = tape.gradient(value, theta).numpy()
+        return likelihood.ValueAndGradient(value.numpy(), gradient)
+
+    def evidence(self):
+        """Every block's; of those that share a scale the integral over it."""
+        total = 0.0
+        for block in self.parameters.blocks:
+            here = slice(block.start, block.stop)
+            measured = self.measured.numpy()[here]
+            if block.part not in hierarchy.PARTS:
+                mean = self.parameters.prior_mean[here]
+                spread = np.hypot(self.parameters.prior_sd[here], self.noise)
+                total += scipy.stats.norm.logpdf(measured, mean, spread).sum()
+                continue
+            log_tau = np.log(block.prior.sd) + np.linspace(-5, 5, 4001)
+            spread = np.hypot(np.exp(log_tau), self.noise)
+            inside = scipy.stats.norm.logpdf(measured[:, None], 0, spread).sum(0)
+            inside += scipy.stats.norm.logpdf(log_tau, np.log(block.prior.sd), 1)
+            total += scipy.special.logsumexp(inside) + np.log(log_tau[1] - log_tau[0])
+        return total
+
+
+def test_the_evidence_of_a_mode_is_under_the_prior_that_is_sampled(two_sites, experiment):
+    mechanism = two_sites(measurement={"kind": "gaussian"})
+    table = experiment(mechanism, sequences=40, reads=400).table
+    parameters = likelihood.Likelihood(mechanism, table).parameters
+    random = np.random.default_rng(0)
+    found, exact = [], []
+    for scale in (1.0, 3.0):
+        held = Known(parameters, scale * random.normal(size=parameters.size), 0.3)
+        precision = np.diag(parameters.prior_sd**-2.0) + np.eye(parameters.size) / 0.3**2
+        pull = parameters.prior_mean * parameters.prior_sd**-2.0 + held.measured.numpy() / 0.3**2
+        found.append(modes.log_evidence(held, np.linalg.solve(precision, pull)))
+        exact.append(held.evidence())
+    # The width of each scale, of the order of a nat per site, is left out.
+    np.testing.assert_allclose(found, exact, atol=3)
+    np.testing.assert_allclose(np.diff(found), np.diff(exact), atol=1)
+    assert abs(np.diff(exact)[0]) > 10

@@ -1,0 +1,234 @@
+"""Which modes are sought, which are sampled, and what is said of several."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from akita_bayes.cli import mpra_posterior
+from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.model import likelihood
+from akita_bayes.regulation.posterior import bridge, laplace, mode_posterior, modes, sampling
+
+SHARES = {"odds": (0.2, 0.6), "log odds": (0.05, 0.15)}
+"""Of the posterior, that the two modes of each read-out hold, in the order in which their fits were
+made."""
+BEHIND = 100.0
+"""Nats by which the log odds are behind where they are to be rejected."""
+
+
+class Settled(NamedTuple):
+    likelihood: likelihood.Likelihood
+    gaussian: laplace.Laplace
+    apart: bool
+
+
+class Followed(NamedTuple):
+    """What a run did."""
+
+    run: sampling.PosteriorRun
+    fits: list
+    sampled: list
+    refitted: list
+    told: list
+
+
+def read_out(held):
+    return {"activity": "odds", "log_activity": "log odds"}[held.mechanism.measurement.read_out]
+
+
+def follow(mechanism, table, *, weigh=True, rejected=False):
+    """A run whose two fits of a read-out are modes apart, with draws of Gaussians for chains.
+
+    The draws of each mode lie ten units above those of the one before.
+    """
+    fits, sampled, refitted, told = [], [], [], []
+    fit = fitting.fit
+
+    def recorded(mechanism, *arguments, **options):
+        fits.append((mechanism, options["seed"]))
+        return fit(mechanism, *arguments, **options)
+
+    def laplace_evidence(held, theta):
+        return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
+
+    def settle(held, gaussians, *, chains, burn_in, seed, report):
+        assert (chains, burn_in, len(told) > 0) == (2, 60, True)
+        return Settled(held, gaussians[0], len(gaussians) > 1)
+
+    def sample(settled, *, effective, most_draws, report):
+        assert (effective, most_draws) == (400, 70)
+        held, gaussian, _ = settled
+        theta = gaussian.draws(1000, seed=0).reshape(2, 500, -1) + 10.0 * len(sampled)
+        label = read_out(held)
+        turn = sum(read_out(other) == label for other, _ in sampled)
+        sampled.append((held, gaussian))
+        root = np.full((theta.shape[-1],) * 2, SHARES[label][turn])
+        return mode_posterior.Posterior(
+            held.parameters, theta, theta[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
+        )
+
+    def evidence(log_density, theta, values, root, *, seed):
+        assert (values == theta[..., 0]).all()
+        return bridge.Evidence(np.log(root[0, 0]), 0.01)
+
+    def bootstrap(held, gaussian, *, replicates, seed):
+        refitted.append((held, gaussian))
+        return laplace.Bootstrap(gaussian.draws(replicates, seed=seed), 1.0)
+
+    def distinct(gaussians, evidence):
+        return tuple(modes.Mode(gaussian, max(evidence), 1) for gaussian in gaussians)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "fit", recorded)
+        patch.setattr(mode_posterior, "settle", settle)
+        patch.setattr(mode_posterior, "sample", sample)
+        patch.setattr(modes, "distinct", distinct)
+        patch.setattr(modes, "log_evidence", laplace_evidence)
+        patch.setattr(bridge, "log_evidence", evidence)
+        patch.setattr(laplace, "bootstrap", bootstrap)
+        run = sampling.sample_posterior(
+            mechanism,
+            table,
+            knots=4,
+            weigh=weigh,
+            starts=1,
+            chains=2,
+            burn_in=60,
+            most_draws=70,
+            replicates=3,
+            seed=5,
+            report=lambda steps, **fields: told.append((steps, fields)),
+        )
+    return Followed(run, fits, sampled, refitted, told)
+
+
+@pytest.fixture(scope="module")
+def table(two_sites, experiment):
+    return experiment(two_sites(), sequences=150, reads=3000).table
+
+
+@pytest.fixture(scope="module")
+def followed(two_sites, table):
+    return follow(two_sites(), table)
+
+
+def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
+    seen = [
+        (each.measurement.read_out, each.energies["a"].base_prior.sd, seed)
+        for each, seed in followed.fits
+    ]
+    assert seen == [
+        ("activity", 2.0, 5),
+        ("activity", 5.0, 6),
+        ("log_activity", 2.0, 5),
+        ("log_activity", 5.0, 6),
+    ]
+    assert followed.run.read_outs == {"odds": 0.0, "log odds": -5.0}
+
+
+def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(followed):
+    assert len(followed.run.components) == len(followed.sampled) == 4
+    for held, _ in followed.sampled:
+        assert held.mechanism.energies["a"].base_prior.sd == 2.0
+    one, other, *_ = (gaussian.mode for _, gaussian in followed.sampled)
+    assert np.abs(one - other).max() > 0
+    # Of each mode 50 draws for each half of the burn-in, and 100 after it; of each read-out one
+    # burn-in from both modes before.
+    assert followed.told == [(0, {"total": 4 * 200 + 2 * 100})]
+
+
+@pytest.mark.parametrize(("weigh", "rejected", "behind"), [(True, True, 100), (False, False, 5)])
+def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_that_is_asked_for(
+    two_sites, table, capsys, weigh, rejected, behind
+):
+    followed = follow(two_sites(), table, weigh=weigh, rejected=rejected)
+    assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
+    assert followed.run.labels == ["mode 1", "mode 2"]
+    assert followed.told == [(0, {"total": 2 * 200 + 100})]
+    mpra_posterior._tell(followed.run)
+    told = f"p(bin) as smooth curves of the log odds was not sampled: {behind}.0 nats less evidence"
+    assert told in capsys.readouterr().out
+
+
+def test_the_mode_of_the_largest_share_comes_first_with_its_fit(followed):
+    run, (_, second), first = followed.run, followed.sampled[1], followed.run.components[0]
+    assert first.mode.gaussian is second
+    assert run.labels == [
+        "mode 1 (odds)",
+        "mode 2 (odds)",
+        "mode 3 (log odds)",
+        "mode 4 (log odds)",
+    ]
+    shares = [one.share.mean for one in run.components]
+    np.testing.assert_allclose(shares, [0.6, 0.2, 0.15, 0.05], atol=0.01)
+    assert run.left_out == ()
+    # The bootstrap refits under the prior of the fit that ended there.
+    ((held, gaussian),) = followed.refitted
+    assert gaussian is second
+    assert held is run.fit.likelihood
+    assert run.fit.seed == followed.fits[1][1]
+
+
+def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys):
+    run = followed.run
+    labels = [f"NUTS, {label}" for label in run.labels]
+    assert list(run.tables) == ["NUTS", *labels, "Laplace", "bootstrap"]
+    rows = {name: found.set_index("name").loc["ab"] for name, found in run.tables.items()}
+    whole, each = rows["NUTS"], [rows[label] for label in labels]
+    # Modes lie ten units above the one that was sampled before: the second share lowest.
+    assert each[1]["upper"] < each[0]["lower"] < each[0]["upper"] < each[3]["lower"]
+    assert each[1]["lower"] < whole["lower"] < each[1]["upper"]
+    assert each[2]["lower"] < whole["upper"] < each[2]["upper"]
+    expected = np.dot([0.6, 0.2, 0.15, 0.05], [row["mean"] for row in each])
+    np.testing.assert_allclose(whole["mean"], expected, atol=0.1)
+    assert whole["r_hat"] == max(row["r_hat"] for row in each)
+    assert whole["ess"] == min(row["ess"] for row in each)
+    summary = run.summary()
+    told = [(mode["read_out"], round(mode["share"], 1)) for mode in summary["modes"][:2]]
+    assert told == [("odds", 0.6), ("odds", 0.2)]
+    assert summary["convergence"]["draws_per_chain"] == [500] * 4
+    assert summary["convergence"]["chains"] == 8
+    mpra_posterior._tell(run)
+    said = capsys.readouterr().out
+    assert f"NUTS: ab {whole['mean']:.2f} ({whole['lower']:.2f} to {whole['upper']:.2f}) kT" in said
+    assert "NUTS, mode 3 (log odds): ab" in said
+    assert "NUTS is the posterior of all modes, each by its share." in said
+    assert "Mode 1 (odds), found by 1 of the fits, holds 60% (5" in said
+    assert "of the posterior: log evidence -0.5 +- 0.0." in said
+    assert "not sampled" not in said
+
+
+def test_a_mode_is_left_out_for_what_it_is_behind_within_its_read_out(
+    two_sites, table, monkeypatch
+):
+    monkeypatch.setattr(modes, "near", lambda found: tuple(found[:1]))
+    run = follow(two_sites(), table).run
+    assert [one.read_out for one in run.components] == ["odds", "log odds"]
+    # Both modes of a read-out have its evidence here, and the log odds 5 nats less than the odds.
+    assert [each.mode.log_evidence for each in run.left_out] == [0.0, -5.0]
+    assert [mode["behind"] for mode in run.summary()["left_out"]] == [0.0, 0.0]
+
+
+def test_a_mode_that_was_left_out_is_told(followed, capsys):
+    # Behind the best of its own read-out, whichever that of the largest share is.
+    behind = sampling.LeftOut(followed.run.components[2].mode, 12.0)
+    mpra_posterior._tell(dataclasses.replace(followed.run, left_out=(behind,)))
+    said = capsys.readouterr().out
+    assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
+
+
+def test_draws_are_kept_of_the_posterior_and_of_the_chains_of_every_mode(followed, tmp_path):
+    run = followed.run
+    mpra_posterior.write(run, tmp_path)
+    draws = np.load(tmp_path / "draws.npz")
+    assert list(draws["names"]) == list(run.table["name"])
+    assert list(draws["units"]) == ["kT"] * len(run.table)
+    np.testing.assert_allclose(draws["energies"].mean(0), run.table["mean"], rtol=1e-4, atol=1e-4)
+    for number, one in enumerate(run.components, start=1):
+        parameters = one.draws.parameters
+        assert draws[f"chains_{number}"].shape == (2, 500, parameters.size)
+        assert list(draws[f"names_{number}"]) == list(parameters.names)
+        assert list(draws[f"units_{number}"]) == list(parameters.units)
+        np.testing.assert_array_equal(draws[f"log_density_{number}"], one.draws.log_density)
