@@ -100,7 +100,7 @@ def test_what_htslib_reads_is_read_at_first_and_again(tmp_path, content, packed)
         ),
         (b"@read\nACGT\n", 'not a FASTA file; its first line must start with ">".'),
         (
-            gzip.compress(b">chr1\nACGT\n"),
+            gzip.compress(b">chr1\nACGT\n", mtime=0),
             "is compressed by plain gzip, in which no place can be looked up; compress it by bgzip "
             "instead: gunzip -c g.fa | bgzip > genome.fa.gz",
         ),
