@@ -75,6 +75,21 @@ def test_a_sweep_reports_a_width_per_design_and_energy(tmp_path, specs):
     assert (out / "design.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "poisson", "bins"])
+def test_options_that_play_no_part_are_named(tmp_path, kind, capsys):
+    spec = {**SPEC, "measurement": {"kind": kind}}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    arguments = [str(tmp_path / "spec.json"), "-o", str(tmp_path / "out"), *SMALL, "--sorted_only"]
+    assert mpra_simulate.main([*arguments, "--reads", "3000"]) == 0
+    idle = {
+        "gaussian": ["bins", "sorted_only", "reads"],
+        "poisson": ["bins", "sorted_only", "noise"],
+    }
+    assert capsys.readouterr().err.splitlines() == [
+        f'--{name}: plays no part in a measurement of kind "{kind}".' for name in idle.get(kind, [])
+    ]
+
+
 def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, capsys, monkeypatch):
     totals, steps = [], []
 

@@ -100,14 +100,16 @@ class Parameters:
         if table.sequence_length != mechanism.sequence_length:
             raise errors.DataError(
                 f"The sequences have {table.sequence_length} bases, but the mechanism "
-                f'"{mechanism.name}" declares sequence_length {mechanism.sequence_length}.'
+                f'"{mechanism.name}" declares sequence_length {mechanism.sequence_length}; '
+                "make them agree."
             )
         kind = mechanism.measurement.kind
         for library in table.libraries:
             if kind.endswith("bins") != (len(library.columns) > 1):
                 raise errors.DataError(
                     f'The measurement is declared as "{kind}", but the table has '
-                    f"{len(library.columns)} column(s) of data ({', '.join(library.columns)})."
+                    f"{len(library.columns)} column(s) of data ({', '.join(library.columns)}); "
+                    f"declare {_kinds(library)}."
                 )
         columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
         continuous = kind in ("gaussian", "skewed")
@@ -321,6 +323,13 @@ class Parameters:
                 block = self.find("measurement", part, library)
                 theta[block.start : block.stop] = value.reshape(-1)
         return theta
+
+
+def _kinds(library: assay_table.Library) -> str:
+    """Returns the kinds of measurement that suit the columns of a library, for a message."""
+    if len(library.columns) > 1:
+        return '"bins", or one of the other kinds of bins'
+    return '"poisson"' if library.columns[0] in assay_table.COUNT else '"gaussian" or "skewed"'
 
 
 def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:

@@ -70,8 +70,7 @@ REFUSED = {
     "ct_0 ct_1,seq\n1 2 ACGT\n": HEADER,
     "ct_0\tct_1 seq\n1\t2\tACGT\n": HEADER,
     "ct,ct_0 ct_1,seq\n3,1,ACGT\n": HEADER,
-    "ct_0;ct_1;seq\n1;2;ACGT\n": "the columns are separated by semicolons; separate them by tabs, "
-    "commas or blanks",
+    "ct_0;ct_1;seq\n1;2;ACGT\n": "the columns are separated by semicolons; separate them by tabs",
     "ct_0,ct_1,seq\n1,2\n": "row 1 has 2 cells, and the header has 3; give every row a cell for",
     "ct_0,ct_1,seq\n1,2,ACGT,x\n1,2,ACGA\n": "row 1 has 4 cells, and the header has 3",
     "ct_0 ct_1 seq\n5 2 ACGT x\n3 2 ACGA x\n": "row 1 has 4 cells, and the header has 3",
