@@ -88,8 +88,8 @@ def _check_format(path: Path) -> bool:
     # bgzip marks each of its blocks by an extra field called BC.
     if packed and not (head[3] & 4 and head[12:14] == b"BC"):
         raise errors.DataError(
-            f"{path}: is compressed by plain gzip, in which no place can be looked up; compress it "
-            f"by bgzip instead: gunzip -c {path.name} | bgzip > genome.fa.gz"
+            f"{path}: is compressed by plain gzip, in which no position can be looked up; compress "
+            f"it by bgzip instead: gunzip -c {path.name} | bgzip > genome.fa.gz"
         )
     if packed:
         with _whole(path), gzip.open(path) as content:
@@ -134,11 +134,11 @@ def _unfit(path: Path, indices: list[Path]) -> str | None:
             f"{indices[0]}: is empty, but {path.name} is not; remove "
             f"{' and '.join(index.name for index in indices)} and run again."
         )
-    places = {round(share * (len(entries) - 1) / _SAMPLED) for share in range(_SAMPLED + 1)}
+    sampled = {round(share * (len(entries) - 1) / _SAMPLED) for share in range(_SAMPLED + 1)}
     with _reader(path, indices) as read:
-        for place in sorted(places):
-            if not _fits(entries[place], read, last=place == len(entries) - 1):
-                return entries[place].name.decode(errors="replace")
+        for number in sorted(sampled):
+            if not _fits(entries[number], read, last=number == len(entries) - 1):
+                return entries[number].name.decode(errors="replace")
     return None
 
 
@@ -188,8 +188,8 @@ class _Read:
         if not self._blocks:
             self._handle.seek(start)
             return self._handle.read(count)
-        first, place = self._blocks[bisect.bisect(self._blocks, (start, 1 << 63)) - 1]
-        self._handle.seek(place)
+        first, address = self._blocks[bisect.bisect(self._blocks, (start, 1 << 63)) - 1]
+        self._handle.seek(address)
         with gzip.GzipFile(fileobj=self._handle) as content:
             content.read(start - first)
             return content.read(count)
@@ -217,7 +217,7 @@ def _blocks(index: Path) -> list[tuple[int, int]]:
             f"{index}: not an index of bgzip, or cut short; remove {index.name} and run again."
         )
     pairs = struct.iter_unpack("<QQ", content[8:])
-    return [(0, 0), *((start, place) for place, start in pairs)]
+    return [(0, 0), *((start, address) for address, start in pairs)]
 
 
 def _check_names(path: Path, packed: bool) -> None:

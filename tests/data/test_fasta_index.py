@@ -101,8 +101,8 @@ def test_what_htslib_reads_is_read_at_first_and_again(tmp_path, content, packed)
         (b"@read\nACGT\n", 'not a FASTA file; its first line must start with ">".'),
         (
             gzip.compress(b">chr1\nACGT\n", mtime=0),
-            "is compressed by plain gzip, in which no place can be looked up; compress it by bgzip "
-            "instead: gunzip -c g.fa | bgzip > genome.fa.gz",
+            "is compressed by plain gzip, in which no position can be looked up; compress it by "
+            "bgzip instead: gunzip -c g.fa | bgzip > genome.fa.gz",
         ),
     ],
 )
@@ -181,8 +181,8 @@ def test_an_index_that_is_none_is_told_as_such(pair):
             f"{blocks}: not an index of bgzip, or cut short; remove g.fa.gz.gzi and run again."
         )
     pairs = list(struct.iter_unpack("<QQ", whole[8:]))
-    for place, start in ((5, 0), (0, 1000), (0, -1000)):
-        moved = [struct.pack("<QQ", first + place, second + start) for first, second in pairs]
+    for address, start in ((5, 0), (0, 1000), (0, -1000)):
+        moved = [struct.pack("<QQ", first + address, second + start) for first, second in pairs]
         blocks.write_bytes(whole[:8] + b"".join(moved))
         assert ": does not fit g.fa.gz" in refusal(packed)
 

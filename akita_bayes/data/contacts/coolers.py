@@ -145,15 +145,19 @@ class Contacts:
             with self.cooler.open("r") as group:
                 starts = group["indexes/bin1_offset"][:].astype(np.int64)
                 rows = group["pixels/bin1_id"]
-                places = np.unique(np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int))
-                sampled = np.array([rows[place] for place in places[: len(rows)]], np.int64)
+                positions = np.unique(
+                    np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int)
+                )
+                sampled = np.array(
+                    [rows[position] for position in positions[: len(rows)]], np.int64
+                )
                 pixels = len(rows)
                 converged = group["bins/weight"].attrs.get("converged", True)
                 sample = group["pixels/count"][:_SAMPLED_COUNTS]
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
         # A pixel is sorted in where the index says that its row lies.
-        expected = np.searchsorted(starts, places[:pixels], side="right") - 1
+        expected = np.searchsorted(starts, positions[:pixels], side="right") - 1
         wrong = np.flatnonzero(sampled != expected)
         if len(wrong):
             raise self._refused(_UNSORTED, (int(sampled[wrong[0]]), 0), 0)
@@ -363,7 +367,7 @@ def _open(uri: str) -> cooler.Cooler:
 
 
 def _damaged(uri: str, error: Exception) -> errors.DataError:
-    """Returns what is told of a file that HDF5 or cooler cannot read."""
+    """Returns the error for a file that HDF5 or cooler cannot read."""
     if isinstance(error, BlockingIOError):
         return errors.DataError(
             f"{uri}: another program has it open for writing; run again when that has finished."
