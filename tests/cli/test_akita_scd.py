@@ -147,7 +147,7 @@ def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
     ("options", "message"),
     [
         (["--stats", "SDC"], "no score is called"),
-        (["--shard", "3/2"], "is no shard"),
+        (["--shard", "3/2"], "is not a valid shard"),
         (["--region", "chr1"], "is no region"),
         (["--shifts", "0,-256"], "a shift of -256 leaves nothing of a window of 256 bases"),
         (["--share_windows", "224"], "whose map covers 192; give at most these"),
