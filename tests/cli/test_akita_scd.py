@@ -149,7 +149,7 @@ def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
     ("options", "message"),
     [
         (["--stats", "SDC"], "no score is called"),
-        (["--shard", "3/2"], "is no shard"),
+        (["--shard", "3/2"], "is not a valid shard"),
         (["--region", "chr1:5"], "is not a region"),
         (["--region", "chr9:5-9"], 'the genome has no chromosome "chr9"'),
         (["--shifts", "0,-256"], "a shift of -256 leaves nothing of a window of 256 bases"),

@@ -4,7 +4,7 @@ What differs from record to record, numbers and names, is in the column `detail`
 """
 
 NO_ALT = "no ALT allele"
-OVERLAPPING = "ALT * stands for an overlapping deletion"
+OVERLAPPING = "ALT * stands for overlapping deletion"
 NO_PARTICULAR_ALLELE = "ALT stands for no particular allele"
 ALT_EQUALS_REF = "ALT equals REF"
 ALT_UNREADABLE = "ALT is neither letters of bases nor a symbol nor a breakend"
