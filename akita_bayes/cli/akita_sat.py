@@ -3,8 +3,9 @@
 Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
 or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
 of every region with a logo. Of a VCF, as Basenji's akita_sat_vcf.py, it scans the 200 bases around
-each variant with REF and with each ALT, and sites.tsv says which group is whose. An interrupted run goes on behind the scans that it finished, and
-sat.h5 holds all that are finished; other inputs or options need another directory.
+each variant with REF and with each ALT, and sites.tsv says which group is whose. An interrupted run
+goes on behind the scans that it finished, and sat.h5 holds all that are finished; other inputs or
+options need another directory.
 """
 
 import argparse
@@ -152,7 +153,7 @@ def _scan(options: argparse.Namespace) -> None:
 def _sites(
     options: argparse.Namespace, genome: "Genome"
 ) -> "tuple[list[sites.Row], list[sites.Site]]":
-    """The rows of a VCF, none of a BED, and the sites to scan, each once."""
+    """Returns the rows of a VCF, none of a BED, and the sites to scan, each once."""
     from akita_bayes.variants import sites
 
     if not sites.is_variants(options.regions):
@@ -160,8 +161,8 @@ def _sites(
     if options.mut_up is not None or options.mut_down is not None:
         raise errors.VariantError("-u, -d: are for regions of a BED; around variants, give -l.")
     rows = sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
-    found = list(dict.fromkeys(row.site for row in rows if row.site))
-    if not found:
+    places = list(dict.fromkeys(row.site for row in rows if row.site))
+    if not places:
         reason = f"; of the first: {rows[0].reason}" if rows else ""
         raise errors.VariantError(f"{options.regions}: holds no variant to scan{reason}.")
     left_out = [row for row in rows if row.site is None]
@@ -172,7 +173,7 @@ def _sites(
             highlight=False,
             markup=False,
         )
-    return rows, found
+    return rows, places
 
 
 def _places(options: argparse.Namespace, genome: "Genome") -> "list[regions.Region]":
@@ -222,7 +223,7 @@ def _draw(
                     scan,
                     name,
                     column=column,
-                    label=names and names[target],
+                    label=None if names is None else names[target],
                     inches=inches,
                     least=least,
                 )

@@ -40,7 +40,9 @@ def figure(
     if what.sd is not None:
         sd = np.where(what.mask, what.sd, np.nan)
         top = float(np.nanquantile(sd, 0.995)) if np.isfinite(sd).any() else 1.0
-        panels.append(("sd of ALT - REF", sd, (0.0, top or 1e-6), maps.SEQUENTIAL, "sd of the difference"))
+        panels.append(
+            ("sd of ALT - REF", sd, (0.0, top or 1e-6), maps.SEQUENTIAL, "sd of the difference")
+        )
     heights = [1.0, 0.28, 0.22] if what.genes else [1.0, 0.28]
     made = matplotlib.figure.Figure(
         figsize=(3.2 * len(panels), 2.7 * sum(heights) + 0.5),

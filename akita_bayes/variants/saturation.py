@@ -203,9 +203,7 @@ class Scanner:
         """Returns the same scanner of another genome."""
         if genome is self._genome:
             return self
-        return Scanner(
-            self._model, genome, self._sweep, self._options, batch_size=self._batch_size
-        )
+        return Scanner(self._model, genome, self._sweep, self._options, batch_size=self._batch_size)
 
     def check(self, region: regions.Region, method: str) -> None:
         """Refuses what this model cannot scan, before any work.

@@ -94,7 +94,7 @@ class Altered(Genome):
 
 
 def is_variants(path: str | Path) -> bool:
-    """Tells a VCF or BCF, plain or compressed, from a BED by its first bytes, a pipe by its name."""
+    """Tells a VCF or BCF, plain or packed, from a BED by its first bytes; a pipe by its name."""
     if not os.path.isfile(path):
         return str(path).endswith((".vcf", ".vcf.gz", ".bcf"))
     with open(path, "rb") as file:

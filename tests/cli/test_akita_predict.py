@@ -242,9 +242,7 @@ def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
         ("bed", [], "a BED needs its genome; give -f genome.fa"),
     ],
 )
-def test_options_of_the_other_input_are_refused(
-    folder, tmp_path, capsys, where, options, message
-):
+def test_options_of_the_other_input_are_refused(folder, tmp_path, capsys, where, options, message):
     (tmp_path / "data").mkdir()
     place = tmp_path / "data" if where == "data" else folder / "regions.bed"
     paths = [str(folder / "params.json"), str(folder / "model.keras"), str(place)]

@@ -50,7 +50,7 @@ def written(folder):
 def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_alone(written, folder):
     table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
     assert list(table.index) == [0, 1]
-    assert list(table.columns[:5]) == "pearsonr spearmanr r2 identifier description".split()
+    assert list(table.columns[:5]) == ["pearsonr", "spearmanr", "r2", "identifier", "description"]
     assert list(table["identifier"]) == ["cell0", "cell1"]
     assert table["description"].iloc[1] == "cell type 1"
     model = load.load_model((folder / "params.json", folder / "model.h5"))
