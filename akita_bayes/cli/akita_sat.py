@@ -153,7 +153,7 @@ def _scan(options: argparse.Namespace) -> None:
 def _sites(
     options: argparse.Namespace, genome: "Genome"
 ) -> "tuple[list[scan_sites.Row], list[scan_sites.Site]]":
-    """The rows of a VCF, none of a BED, and the sites to scan, each once."""
+    """Returns the rows of a VCF, none of a BED, and the sites to scan, each once."""
     from akita_bayes.variants.saturation import scan_sites
 
     if not scan_sites.is_variants(options.regions):
@@ -161,8 +161,8 @@ def _sites(
     if options.mut_up is not None or options.mut_down is not None:
         raise errors.VariantError("-u, -d: are for regions of a BED; around variants, give -l.")
     rows = scan_sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
-    found = list(dict.fromkeys(row.site for row in rows if row.site))
-    if not found:
+    places = list(dict.fromkeys(row.site for row in rows if row.site))
+    if not places:
         reason = f"; of the first: {rows[0].reason}" if rows else ""
         raise errors.VariantError(f"{options.regions}: holds no variant to scan{reason}.")
     left_out = [row for row in rows if row.site is None]
@@ -173,7 +173,7 @@ def _sites(
             highlight=False,
             markup=False,
         )
-    return rows, found
+    return rows, places
 
 
 def _places(options: argparse.Namespace, genome: "Genome") -> "list[regions.Region]":
@@ -223,7 +223,7 @@ def _draw(
                     scan,
                     name,
                     column=column,
-                    label=names[target] if names else None,
+                    label=None if names is None else names[target],
                     inches=inches,
                     least=least,
                 )

@@ -123,7 +123,7 @@ def _test(options: argparse.Namespace) -> None:
 
 
 def _scattered(chosen: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int]:
-    """Rows of the table of targets that `scatter.png` shows.
+    """Returns the rows of the table of targets that `scatter.png` shows.
 
     Raises:
         DataError: A number is not that of a target.
@@ -176,7 +176,7 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
             {"identifier": targets.names(data_dir, count), "description": [""] * count}
         )
     labels = targets.labels(path)
-    wrong = [label.column for label in labels if label.column not in map(str, range(count))]
+    wrong = [label.number for label in labels if label.number not in map(str, range(count))]
     if wrong or (table is None and len(labels) != count):
         raise errors.DataError(
             f"{path}: its first column must hold indices of the {count} targets of {data_dir}; "
@@ -186,7 +186,7 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
         "identifier": [label.identifier for label in labels],
         "description": [label.description for label in labels],
     }
-    return pd.DataFrame(columns, index=[int(label.column) for label in labels])
+    return pd.DataFrame(columns, index=[int(label.number) for label in labels])
 
 
 def write(
@@ -265,7 +265,7 @@ def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _table(report: "accuracy.Report", names: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows of `acc.txt`, one for each target as in Basenji's."""
+    """Returns the rows of `acc.txt`, one for each target as in Basenji's."""
     import pandas as pd
 
     count = len(names)  # the next number of every list is of all targets pooled

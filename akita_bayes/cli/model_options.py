@@ -80,7 +80,7 @@ def load(options: argparse.Namespace) -> Any:
 
 
 def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Label] | None":
-    """What the targets of the chosen head are called: by the table -t, else by the model's run.
+    """Returns what the targets of a head are called by the table -t, else by the model's run.
 
     None where neither says, or all of several heads are chosen.
 
@@ -98,13 +98,13 @@ def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Labe
     table = getattr(options, "targets_file", None)
     if table is None:
         return targets.of_run(options.model, head, count)
-    found = targets.labels(table)
-    if len(found) != count:
+    labels = targets.labels(table)
+    if len(labels) != count:
         raise errors.DataError(
-            f"{table}: {len(found)} targets are named, but head {head} has {count}; give the table "
-            "of the targets that it was trained on."
+            f"{table}: {len(labels)} targets are named, but head {head} has {count}; give the "
+            "table of the targets that it was trained on."
         )
-    return found
+    return labels
 
 
 def scoring(options: argparse.Namespace) -> "Options":

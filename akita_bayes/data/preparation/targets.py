@@ -72,12 +72,12 @@ class Label(NamedTuple):
     """What a target is called.
 
     Attributes:
-        column: First column of its row, as text.
+        number: First column of its row, as text.
         identifier: Name, unique in the table.
         description: Free text.
     """
 
-    column: str
+    number: str
     identifier: str
     description: str
 
@@ -110,12 +110,12 @@ def names(data_dir: str | Path, count: int) -> list[str]:
     path = Path(data_dir) / FILE_NAME
     if not path.is_file():
         return [f"target{index}" for index in range(count)]
-    found = [label.identifier for label in labels(path)]
-    if len(found) != count:
+    identifiers = [label.identifier for label in labels(path)]
+    if len(identifiers) != count:
         raise errors.DataError(
-            f"{path}: has {len(found)} rows for records of {count} targets; correct the table."
+            f"{path}: has {len(identifiers)} rows for records of {count} targets; correct it."
         )
-    return found
+    return identifiers
 
 
 def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
@@ -138,15 +138,15 @@ def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
         return None
     table = Path(own[0].get("path", "")) / FILE_NAME
     if "targets" in own[0]:
-        found = [
+        own_labels = [
             Label(str(index), identifier, description)
             for index, (identifier, description) in enumerate(own[0]["targets"])
         ]
     elif table.is_file():
-        found = labels(table)
+        own_labels = labels(table)
     else:
         return None
-    return found if len(found) == count else None
+    return own_labels if len(own_labels) == count else None
 
 
 def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
