@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from akita_bayes import errors, legacy
+from akita_bayes import errors
 from akita_bayes.models import zoo
+from akita_bayes.specs import legacy
 from tests import tiny
 from tests.specs import parse, raw
 
