@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from akita_bayes import errors
-from tests.specs import changed, parse, raw
+from tests.spec_json import changed, parse, raw
 
 
 @pytest.mark.parametrize(

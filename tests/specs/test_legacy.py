@@ -8,7 +8,7 @@ from akita_bayes import errors
 from akita_bayes.models import zoo
 from akita_bayes.specs import legacy
 from tests import tiny
-from tests.specs import parse, raw
+from tests.spec_json import parse, raw
 
 TUTORIAL = {
     "train": {

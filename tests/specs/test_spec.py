@@ -5,7 +5,7 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.specs import spec
-from tests.specs import VOCABULARY, changed, parse, raw
+from tests.spec_json import VOCABULARY, changed, parse, raw
 
 
 def test_every_default_is_resolved_and_globals_reach_the_blocks_that_know_them():
