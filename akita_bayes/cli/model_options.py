@@ -101,8 +101,8 @@ def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Labe
     labels = targets.labels(table)
     if len(labels) != count:
         raise errors.DataError(
-            f"{table}: {len(labels)} targets are named, but head {head} has {count}; give the table "
-            "of the targets that it was trained on."
+            f"{table}: {len(labels)} targets are named, but head {head} has {count}; give the "
+            "table of the targets that it was trained on."
         )
     return labels
 

@@ -115,7 +115,8 @@ def names(data_dir: str | Path, count: int) -> list[str]:
     identifiers = [label.identifier for label in labels(path)]
     if len(identifiers) != count:
         raise errors.DataError(
-            f"{path}: has {len(identifiers)} rows for records of {count} targets; correct the table."
+            f"{path}: has {len(identifiers)} rows for records of {count} targets; "
+            "correct the table."
         )
     return identifiers
 
