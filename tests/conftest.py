@@ -58,3 +58,9 @@ def parity() -> Path:
 def repository() -> Path:
     """The root of the project."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs that went wrong for users of this and of other tools."""
+    return _folder("AKITA_BAYES_CASES", "cases")
