@@ -85,7 +85,7 @@ def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
     model.save(tmp_path / recalibration.WEIGHTS)
     assert load.load_model(tmp_path).swag_draws is None
     assert load.load_model(tmp_path).recalibrations == {}
-    size = len(swag.flatten(swag.held(model)))
+    size = len(swag.flatten(swag.drawn_variables(model)))
     draws = np.random.default_rng(0).normal(size=(2, size)).astype("float32")
     swag.save(tmp_path / swag.FILE, swag.Swag(*np.zeros((2, 3)), np.zeros((0, 3))), draws)
     one = ((1.5,),) * tiny.TARGETS
