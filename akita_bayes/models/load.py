@@ -90,7 +90,8 @@ def _keras(path: Path) -> build.Network:
         raise errors.RunError(f"{path}: cannot be loaded as a Keras model: {error}") from error
     if not isinstance(model, build.Network):
         raise errors.RunError(
-            f"{path}: is a Keras model that akita_bayes did not build; expected a network of it."
+            f"{path}: is a Keras model that akita_bayes did not build; expected a network "
+            "that it built."
         )
     return model
 

@@ -74,7 +74,7 @@ def sample_posterior(
         keep_draws: True to return every draw as well.
         head: One head of several, by name or number.
         batch_size: Sequences computed at a time.
-        recalibrated: False to leave the standard deviations as the model states them.
+        recalibrated: False to leave the standard deviations uncalibrated.
         recalibration: Factors on the standard deviations; None takes the factors that were fitted
             to this head of the model's run, or of the ensemble's runs.
 
