@@ -161,7 +161,10 @@ def test_what_is_no_model_is_told_so(folder, tmp_path):
         (tmp_path / "absent", "no such model"),
         (tmp_path / "empty", r"neither a run directory \(it has no model_best.keras\) nor"),
         (folder / "model.h5", r"holds weights without a spec; give \(params.json, model.h5\)"),
-        (tmp_path / "other.keras", "that akita_bayes did not build; expected a network that it built"),
+        (
+            tmp_path / "other.keras",
+            "that akita_bayes did not build; expected a network that it built",
+        ),
         (tmp_path / "broken.keras", "cannot be loaded as a Keras model: .* cut short"),
         ((folder / "params.json", tmp_path / "absent.h5"), "no such weights file"),
         ((folder / "params.json",), "a pair"),
