@@ -1,1 +1,1 @@
-"""Specs become graphs; graphs predict."""
+"""Builds networks from specs, loads trained ones, and predicts with them."""

@@ -1,4 +1,4 @@
-"""From a spec to a Keras graph, as in the figure: sequence, augmentation, trunk, heads."""
+"""Builds the Keras graph of a spec: sequence, augmentation, trunk, heads, as in the figure."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -18,27 +18,28 @@ from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spe
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class Network(keras.Model):
-    """A network that carries its spec. [B, L, 4] -> [B, P, T] or [B, N, T], or a dict of heads.
+    """Holds a network and its spec. [B, L, 4] -> [B, P, T] or [B, N, T], or a dict of heads.
 
-    A `.keras` file holds the spec, not the layers' configurations: loading builds the graph anew.
+    A `.keras` file holds the spec, not the configurations of the layers; loading builds the graph
+    again.
 
     Attributes:
-        swag_draws: Finished draws of all weights, where the run that it was loaded from has them.
-            [S, W].
-        recalibrations: Head -> factors on its standard deviations, where that run has them.
+        swag_draws: Draws of all weights, or None when the run directory holds none. [S, W].
+        recalibrations: Head -> factors on its standard deviations; empty when the run directory
+            holds none.
 
     Args:
-        spec: What to build, all heads of it.
-        precision: Keras dtype policy; None takes the spec's, or the global one when that is
-            float32.
+        spec: Spec of the network; all its heads are built.
+        precision: Keras dtype policy. None takes the policy of the spec; a spec with float32 takes
+            the global policy.
     """
 
     def __init__(self, spec: Spec, *, precision: str | None = None, **kwargs: Any):
         with _policy(precision, spec.train.precision) as policy:
             sequence = keras.Input((spec.model.seq_length, 4), name="sequence")
-            x, turned = _augment(sequence, spec.model)
+            x, reverse = _augment(sequence, spec.model)
             x = _trunk(x, spec.model)
-            heads = {head.name: _head(x, turned, spec, head) for head in spec.model.heads}
+            heads = {head.name: _head(x, reverse, spec, head) for head in spec.model.heads}
         outputs = heads if len(heads) > 1 else heads[spec.head_names[0]]
         super().__init__(inputs=sequence, outputs=outputs, **kwargs)
         self.spec = spec
@@ -47,7 +48,7 @@ class Network(keras.Model):
         self.recalibrations: dict[str, Recalibration] = {}
 
     def get_config(self) -> dict[str, Any]:
-        """The spec in its JSON schema, and how it was built."""
+        """Returns the spec in its JSON schema, the precision and the Keras attributes."""
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -57,7 +58,7 @@ class Network(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Network":
-        """Builds the network of `get_config` anew."""
+        """Builds the network that `get_config` describes."""
         return cls(**{**config, "spec": zoo.parse_spec(config["spec"])})
 
 
@@ -66,14 +67,14 @@ def build(spec: Spec, *, head: str | int | None = None) -> Network:
 
     Args:
         spec: As `load_spec` reads it.
-        head: One head, by name or number; None for all.
+        head: One head, by name or number; None builds all heads.
 
     Returns:
         A `keras.Model` from one-hot sequences [B, L, 4] to predictions [B, P, T] of maps or
-        [B, N, T] of tracks; with several heads and none chosen, to a dict of them by name.
+        [B, N, T] of tracks. With several heads and no `head`, it returns a dict by name.
 
     Raises:
-        SpecError: There is no such head, or a block cannot stand where it does.
+        SpecError: The spec has no such head, or a block does not fit its place.
     """
     if not isinstance(spec, Spec):
         raise errors.SpecError(f"build: expected the spec of a network, got {type(spec).__name__}.")
@@ -81,24 +82,27 @@ def build(spec: Spec, *, head: str | int | None = None) -> Network:
 
 
 def trunk(model: Network) -> keras.Model:
-    """The part of a network that its heads share, with the same weights."""
+    """Returns the part of a network that its heads share, with the same weights. -> [B, N, C]."""
     return keras.Model(model.input, model.get_layer("trunk").output, name="trunk")
 
 
 def one_head(model: Network, head: str) -> keras.Model:
-    """The part of a network that leads to one head, with the same weights."""
+    """Returns the part of a network that leads to one head, with the same weights."""
     outputs = model.output
     return keras.Model(model.input, outputs[head]) if isinstance(outputs, dict) else model
 
 
 def _augment(x: Any, model: ModelSpec) -> tuple[Any, Any]:
-    """The strand is drawn before the shift, and told to the heads. None: always forward."""
-    turned, per_example = None, model.augment_per_example
+    """Draws the strand, then the shift; returns the sequence and the strand.
+
+    The strand is None without reverse complements: the sequence is always forward.
+    """
+    reverse, per_example = None, model.augment_per_example
     if model.augment_rc:
-        x, turned = augmentation.StochasticReverseComplement(per_example=per_example)(x)
+        x, reverse = augmentation.StochasticReverseComplement(per_example=per_example)(x)
     if model.augment_shift:
         x = augmentation.StochasticShift(model.augment_shift, per_example=per_example)(x)
-    return x, turned
+    return x, reverse
 
 
 def _trunk(x: Any, model: ModelSpec) -> Any:
@@ -110,23 +114,24 @@ def _trunk(x: Any, model: ModelSpec) -> Any:
     return keras.layers.Activation(function, name="trunk")(x)
 
 
-def _head(x: Any, turned: Any, spec: Spec, head: HeadSpec) -> Any:
+def _head(x: Any, reverse: Any, spec: Spec, head: HeadSpec) -> Any:
     model, offset = spec.model, spec.model.geometry(head).diagonal_offset
     x = _apply(x, head.blocks, f"model.{head.key}")
     if keras.config.dtype_policy().compute_dtype != "float32":
+        # Losses and metrics compute in float32, whatever the precision of the network.
         x = keras.layers.Activation("linear", dtype="float32")(x)
     if spec.train.elbo is not None:
-        x = _observed(x, spec.train.elbo, offset, head)
-    if turned is None:
+        x = _observation_noise(x, spec.train.elbo, offset, head)
+    if reverse is None:
         return x
     if offset is not None:
-        return augmentation.SwitchReverseTriu(offset, dtype="float32")([x, turned])
+        return augmentation.SwitchReverseTriu(offset, dtype="float32")([x, reverse])
     pairs = model.strand_pair[model.heads.index(head)] if model.strand_pair else ()
-    return augmentation.SwitchReverse(pairs or None, dtype="float32")([x, turned])
+    return augmentation.SwitchReverse(pairs or None, dtype="float32")([x, reverse])
 
 
-def _observed(x: Any, elbo: ElboSpec, offset: int | None, head: HeadSpec) -> Any:
-    """The mean of a Gaussian likelihood; the layer keeps the learned noise around it."""
+def _observation_noise(x: Any, elbo: ElboSpec, offset: int | None, head: HeadSpec) -> Any:
+    """Adds the layer that learns the noise around the mean; the output stays the mean."""
     if elbo.observation_noise == "target_distance" and offset is None:
         raise errors.SpecError(
             f'train.elbo.observation_noise: "target_distance" needs a map, but model.{head.key} '
@@ -154,11 +159,11 @@ def _apply(x: Any, blocks: Sequence[BlockSpec], path: str) -> Any:
 
 @contextlib.contextmanager
 def _policy(precision: str | None, default: str) -> Iterator[str]:
-    """Builds under a dtype policy; the default float32 leaves the global one as it is."""
-    before = keras.config.dtype_policy()
+    """Sets a dtype policy for the body; a default of float32 leaves the global policy."""
+    global_policy = keras.config.dtype_policy()
     try:
         if precision is not None or default != "float32":
             keras.config.set_dtype_policy(precision or default)
         yield keras.config.dtype_policy().name
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(global_policy)

@@ -1,4 +1,4 @@
-"""Cutting a graph in two, so that what no draw changes is computed once."""
+"""Cuts a graph before its posterior layers; the first part is the same for every draw."""
 
 from typing import Any, NamedTuple
 
@@ -7,15 +7,15 @@ import keras
 from akita_bayes.layers import latent, variational
 
 POSTERIORS = (latent.NormalLatent, variational.DenseVariational)
-"""Layers that hold a distribution over latents or weights."""
+"""Layers with a distribution over latents or weights."""
 
 
 class Cut(NamedTuple):
-    """Two models that share the layers of one; `decoder(encoder(x))` is that one.
+    """Holds two parts of a model, with shared layers; `decoder(encoder(x))` equals the model.
 
     Attributes:
-        encoder: From the model's input to the list of tensors that cross the cut.
-        decoder: From these to the model's output; holds every posterior layer.
+        encoder: From the model's input to the list of tensors at the cut.
+        decoder: From these tensors to the model's output; holds every posterior layer.
     """
 
     encoder: keras.Model
@@ -23,12 +23,14 @@ class Cut(NamedTuple):
 
 
 def posteriors(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers of a model that hold a distribution, in order of depth."""
+    """Returns the posterior layers of a model, in order of depth."""
     return [layer for layer in model.layers if isinstance(layer, POSTERIORS)]
 
 
 def before_posteriors(model: keras.Model) -> Cut | None:
-    """Cuts a graph right before its first posterior layers; None when it has none."""
+    """Cuts a graph right before its first posterior layers; returns None without such layers."""
+    # `random` holds the ids of the tensors that a draw changes; `crossing` holds the tensors that
+    # no draw changes and that an operation behind the cut reads.
     random: set[int] = set()
     crossing: dict[int, Any] = {}
     for operation in model.operations:

@@ -1,4 +1,4 @@
-"""Several trained models of one question, read as one."""
+"""Combines several trained models into one ensemble."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from akita_bayes.specs.spec import Spec
 
 @dataclasses.dataclass(frozen=True)
 class Ensemble:
-    """Models that answer alike: the same window, heads and outputs.
+    """Holds models with the same window, heads and outputs.
 
     Attributes:
         members: The models, at least one.
-        recalibrations: Head -> factors on the standard deviations of these members together.
+        recalibrations: Head -> factors on the standard deviations of the whole ensemble.
     """
 
     members: tuple[Any, ...]
@@ -29,13 +29,13 @@ class Ensemble:
         for number, member in enumerate(self.members[1:], 1):
             if _outputs(member) != _outputs(first):
                 raise errors.RunError(
-                    f"model {number} of the ensemble has outputs {_outputs(member)}, "
-                    f"model 0 {_outputs(first)}; only like models make an ensemble."
+                    f"model {number} of the ensemble has outputs {_outputs(member)}, but model 0 "
+                    f"has {_outputs(first)}; all members need the same window, heads and outputs."
                 )
 
     @property
     def spec(self) -> Spec:
-        """The spec of the first member; the others may differ in all but outputs."""
+        """Returns the spec of the first member; other members share its outputs only."""
         return self.members[0].spec
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels that need neither this package nor Keras to be served."""
+"""Writes and reads TensorFlow SavedModels, which run without this package and without Keras."""
 
 import shutil
 from pathlib import Path
@@ -15,25 +15,25 @@ PARAMS = "params.json"
 
 
 def export(model: Network, path: str | Path) -> None:
-    """Writes a model as a SavedModel directory, atomically; an older one is replaced.
+    """Writes a model as a SavedModel directory, atomically; replaces an older SavedModel.
 
-    `tf.saved_model.load(path)` gives a function of one-hot sequences [B, L, 4], float32 or uint8,
-    any B: `loaded(x)`, alike `loaded.serve(x)`, is a tensor, or a dict by head for several.
-    The signature `serving_default` takes `sequence` and gives a dict by head. The directory holds
-    the spec as `params.json`.
+    `tf.saved_model.load(path)` returns a function of one-hot sequences [B, L, 4], float32 or uint8,
+    of any B. `loaded(x)` and `loaded.serve(x)` return a tensor for one head, and a dict by head for
+    several. The signature `serving_default` takes `sequence` and returns a dict by head. The
+    directory holds the spec as `params.json`.
 
     Args:
-        model: What `build` or `load_model` returns.
+        model: Network from `build` or `load_model`, or a SavedModel from `load_model`.
         path: Name of the directory.
 
     Raises:
-        RunError: The model is none that can be exported, or `path` is something else already.
+        RunError: The model is not a network, or `path` exists and is not a SavedModel.
     """
     path = Path(path)
     if not isinstance(model, Exported | Network):
         raise errors.RunError(f"export: a network can be exported, not {type(model).__name__}.")
     if path.exists() and not is_exported(path):
-        raise errors.RunError(f"{path}: is there, and no SavedModel; choose another name.")
+        raise errors.RunError(f"{path}: exists and is not a SavedModel; choose another name.")
     if isinstance(model, Exported):
         with files.atomic(path, directory=True) as temporary:
             shutil.copytree(model.path, temporary, dirs_exist_ok=True)
@@ -45,16 +45,16 @@ def export(model: Network, path: str | Path) -> None:
 
 
 def is_exported(path: Path) -> bool:
-    """True for a directory that holds a SavedModel."""
+    """Returns True for a directory that holds a SavedModel."""
     return (path / "saved_model.pb").is_file()
 
 
 class Exported:
-    """A SavedModel as a model: `predict` takes it, what needs gradients or layers does not.
+    """Runs a SavedModel in `predict`; it has neither layers nor gradients.
 
     Attributes:
         path: The directory.
-        spec: What the model was built from.
+        spec: Spec of the model.
     """
 
     def __init__(self, path: str | Path):
@@ -65,17 +65,18 @@ class Exported:
         self._loaded = tf.saved_model.load(str(self.path))
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """[B, L, 4] -> predictions, or a dict of them by head."""
+        """Returns predictions, or a dict of them by head. [B, L, 4] -> [B, P, T] or [B, N, T]."""
         if training:
             raise errors.RunError(f"{self.path}: a SavedModel cannot be trained; load its run.")
         return self._loaded.serve(x)
 
 
 class _Served(tf.Module):
-    """The inference pass of a network, and the variables that it reads."""
+    """Holds the inference pass of a network, and the variables that it reads."""
 
     def __init__(self, model: Network):
         super().__init__()
+        # tf.Module saves only variables that it reaches through its own attributes.
         self.kept = [variable.value for variable in model.variables]
         shape = (None, *model.input.shape[1:])
 

@@ -1,4 +1,4 @@
-"""What tells the weights of one saved model from those of another, however often they are saved."""
+"""Identifies the weights of a saved model, whenever they were saved."""
 
 import hashlib
 import io
@@ -13,9 +13,9 @@ _WEIGHTS = "model.weights.h5"
 
 
 def fingerprint(path: str | Path) -> str:
-    """A SHA-256 of the weights in a `.keras` file, as hexadecimal text.
+    """Returns the SHA-256 of the weights in a `.keras` file, as hexadecimal text.
 
-    Dates inside the file do not count: a run that is taken up again writes its best model anew.
+    Dates inside the file do not count, because a resumed run writes its best model again.
     """
     digest = hashlib.sha256()
 

@@ -1,4 +1,4 @@
-"""Trained models from disk, whatever form they were kept in."""
+"""Loads trained models from run directories, `.keras` files, SavedModels and HDF5 files."""
 
 import os
 import zipfile
@@ -20,24 +20,25 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
 
     Args:
         source: A run directory, a `.keras` file, an exported SavedModel directory; the pair
-            `(params.json, weights)`, whose second half may be any of these or an HDF5 of Basenji;
-            or a list of such, for an ensemble.
-        head: The head whose weights an HDF5 of Basenji holds, where the spec has several and
-            shapes do not tell.
+            `(params.json, weights)`, where `weights` is any of these or an HDF5 of Basenji; or a
+            list of sources, for an ensemble.
+        head: The head whose weights an HDF5 of Basenji holds; needed when the spec has several
+            heads of the same shapes.
 
     Returns:
         A `build.Network`, an `export.Exported`, or an `Ensemble` of them. All carry their `spec`.
-        What is built from a pair computes in float32, as the best model of a run does.
+        A network from a pair computes in float32, as the best model of a run does.
 
     Raises:
-        RunError: There is no model, or it does not fit the spec beside it.
+        RunError: The source holds no model, or the weights do not fit the spec.
     """
     if isinstance(source, list):
         return _ensemble(source, head)
     if isinstance(source, tuple):
         if len(source) != 2:
             raise errors.RunError(
-                "a pair (params.json, weights) makes a model; a list an ensemble."
+                f"a tuple of {len(source)} is not a model; expected a pair (params.json, weights), "
+                "or a list for an ensemble."
             )
         return _pair(Path(source[0]), Path(source[1]), head)
     path = Path(source)
@@ -47,7 +48,7 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
         best = path / recalibration.WEIGHTS
         if not best.is_file():
             raise errors.RunError(
-                f"{path}: neither a run directory (it has no {best.name}) nor a SavedModel."
+                f"{path}: is neither a run directory (it has no {best.name}) nor a SavedModel."
             )
         return _run(path, best)
     if not path.is_file():
@@ -60,16 +61,16 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
 
 
 def _ensemble(sources: list[Source], head: str | int | None) -> Ensemble:
-    """The members, with what was fitted to them together where all are runs."""
-    members = tuple(load_model(each, head=head) for each in sources)
-    places = [Path(each[1] if isinstance(each, tuple) else each) for each in sources]
-    if len(members) == 1 or not all((place / recalibration.WEIGHTS).is_file() for place in places):
+    """Loads the members, and the recalibrations of the ensemble when all are run directories."""
+    members = tuple(load_model(source, head=head) for source in sources)
+    paths = [Path(source[1] if isinstance(source, tuple) else source) for source in sources]
+    if len(members) == 1 or not all((path / recalibration.WEIGHTS).is_file() for path in paths):
         return Ensemble(members)
-    return Ensemble(members, recalibration.load(places, members[0].spec.head_names))
+    return Ensemble(members, recalibration.load(paths, members[0].spec.head_names))
 
 
 def _run(run: Path, best: Path) -> build.Network:
-    """The best model of a run, with what the run knows of its uncertainty."""
+    """Loads the best model of a run, with its recalibrations and its draws of weights."""
     model = _keras(best)
     model.recalibrations = recalibration.load([run], model.spec.head_names)
     if (run / swag.FILE).is_file():
@@ -80,7 +81,7 @@ def _run(run: Path, best: Path) -> build.Network:
 def _keras(path: Path) -> build.Network:
     if not zipfile.is_zipfile(path):
         raise errors.RunError(
-            f"{path}: cannot be loaded as a Keras model: it is no .keras archive, or was cut "
+            f"{path}: cannot be loaded as a Keras model: it is not a .keras archive, or was cut "
             "short; copy or train it again."
         )
     try:
@@ -88,7 +89,10 @@ def _keras(path: Path) -> build.Network:
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise errors.RunError(f"{path}: cannot be loaded as a Keras model: {error}") from error
     if not isinstance(model, build.Network):
-        raise errors.RunError(f"{path}: is a Keras model, but none that akita_bayes built.")
+        raise errors.RunError(
+            f"{path}: is a Keras model that akita_bayes did not build; expected a network "
+            "that it built."
+        )
     return model
 
 
@@ -98,19 +102,19 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
         model = load_model(path)
         if _network(model.spec) != _network(spec, model.spec.head_names):
             raise errors.RunError(
-                f"{path}: was built from another model than {params} says; give the params.json "
-                "that it was trained with."
+                f"{path}: was built from another model than {params} describes; give the "
+                "params.json of its training."
             )
         return model
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
     if head is None and len(spec.head_names) > 1:
-        whole = _in_float32(spec)
+        all_heads = _in_float32(spec)
         if not weights.is_keras_2(path):
-            weights.load_weights(whole, path)
-            return whole
+            weights.load_weights(all_heads, path)
+            return all_heads
         heads = [
-            name for name in spec.head_names if weights.fits(build.one_head(whole, name), path)
+            name for name in spec.head_names if weights.fits(build.one_head(all_heads, name), path)
         ]
         if len(heads) > 1:
             raise errors.RunError(
@@ -123,12 +127,12 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
 
 
 def _in_float32(spec: Spec) -> build.Network:
-    """Built to predict, as a run's best model is, whatever the precision of training."""
+    """Builds a network that predicts in float32, whatever the precision of its training."""
     return build.Network(spec, precision="float32")
 
 
 def _network(spec: Spec, heads: tuple[str, ...] | None = None) -> tuple[Any, ...]:
-    """What decides a network's predictions, of some heads or all."""
+    """Returns the parts of a spec that decide the predictions of some heads, or of all."""
     model = spec.model
-    chosen = [head for head in model.heads if heads is None or head.name in heads]
-    return model.seq_length, model.activation, model.trunk, chosen
+    head_specs = [head for head in model.heads if heads is None or head.name in heads]
+    return model.seq_length, model.activation, model.trunk, head_specs

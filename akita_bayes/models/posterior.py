@@ -1,8 +1,8 @@
-r"""What a model believes of a map: draws of its posterior, and their mean and spread.
+r"""Draws predictions from a model's posterior, and summarises them by mean and spread.
 
-A draw s fixes whatever the posterior is over (latents, weights, SWAG weights, the member of an
-ensemble, or several of these) and is the same for every sequence: common random numbers, so that a
-difference between two sequences is free of the noise of drawing. The predictive variance is
+A draw s fixes all random values of the posterior (latents, weights, SWAG weights, the member of an
+ensemble, or several of these). It is the same for every sequence (common random numbers), so the
+noise of the draw cancels in the difference between two sequences. The predictive variance is
 
     Var[y] = Var_s[f_s(x)] + s_obs^2        epistemic^2 + aleatoric^2
 """
@@ -24,16 +24,16 @@ from akita_bayes.models.recalibration import Recalibration
 
 
 class Posterior(NamedTuple):
-    """A prediction and how sure it is. [B, P, T] each, float32.
+    """Holds a prediction and its uncertainty. [B, P, T] each, float32.
 
     Attributes:
         mean: Mean over draws.
-        epistemic_sd: Standard deviation over draws: what the model does not know.
-        aleatoric_sd: Observation noise: how measurements scatter around the map. Zero for a model
-            that has learned none and is not recalibrated.
+        epistemic_sd: Standard deviation over draws, the uncertainty of the model.
+        aleatoric_sd: Observation noise, the scatter of measurements around the map. Zero for a
+            model without learned noise and without recalibration.
         quantiles: Level -> quantile of the normal distribution of a measurement.
-        draws: Every draw, when asked for, as far from the mean as the epistemic sd says.
-            [S, B, P, T].
+        draws: Every draw, or None without `keep_draws`; recalibration scales their distance from
+            the mean as it scales the epistemic sd. [S, B, P, T].
     """
 
     mean: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Posterior(NamedTuple):
 
     @property
     def sd(self) -> NDArray[np.float32]:
-        """Standard deviation of a measurement. [B, P, T]."""
+        """Returns the standard deviation of a measurement. [B, P, T]."""
         return np.hypot(self.epistemic_sd, self.aleatoric_sd)
 
 
@@ -66,22 +66,22 @@ def sample_posterior(
     Args:
         model: A network, or an ensemble of networks, from `load_model` or `build`.
         x: One-hot sequences. [B, L, 4].
-        draws: Number of draws S. A posterior that holds fewer, as an ensemble of deterministic
-            members does, is exhausted instead of repeated. Members of an ensemble weigh the same:
-            those that hold fewer than others repeat theirs until these are exhausted.
-        seed: The same seed gives the same draws, whatever the batch size.
+        draws: Number of draws S. A posterior with fewer distinct draws, such as an ensemble of
+            deterministic members, gives each of them once. Members of an ensemble have equal
+            weight: a member with fewer distinct draws than another repeats its own.
+        seed: Seed of the draws; the same seed gives the same draws for every batch size.
         quantiles: Levels in (0, 1).
-        keep_draws: Also return every draw.
+        keep_draws: True to return every draw as well.
         head: One head of several, by name or number.
         batch_size: Sequences computed at a time.
-        recalibrated: False leaves the standard deviations as the model states them.
-        recalibration: Factors on the standard deviations; None takes those that were fitted to
-            this head of the model's run, or to an ensemble's runs together.
+        recalibrated: False to leave the standard deviations uncalibrated.
+        recalibration: Factors on the standard deviations; None takes the factors that were fitted
+            to this head of the model's run, or of the ensemble's runs.
 
     Raises:
-        DataError: `x` is not of the model's shape.
-        RunError: The model is an exported one, which has no posterior.
-        SpecError: The model has several heads and none is chosen.
+        DataError: `x` does not have the model's shape.
+        RunError: The model is a SavedModel, which has no posterior.
+        SpecError: The model has several heads, and `head` is None.
     """
     if draws < 1 or not all(0 < level < 1 for level in quantiles):
         raise errors.DataError("draws must be at least 1, and quantiles between 0 and 1.")
@@ -92,7 +92,7 @@ def sample_posterior(
         for batch in predict.batches(x, sampler.length, batch_size)
     ]
     if not parts:
-        raise errors.DataError("x: there is no sequence to predict.")
+        raise errors.DataError("x: holds no sequences; give at least one.")
     return Posterior(
         np.concatenate([part.mean for part in parts]),
         np.concatenate([part.epistemic_sd for part in parts]),
@@ -113,7 +113,7 @@ def draw(
     head: str | int | None = None,
     batch_size: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields one prediction [B, P, T] a draw; what no draw changes is computed once.
+    """Yields one prediction [B, P, T] per draw; computes the deterministic layers once.
 
     The arguments are those of `sample_posterior`.
     """
@@ -123,17 +123,17 @@ def draw(
 
 
 class Sampler:
-    """A model's posterior, ready to draw from.
+    """Draws from the posterior of a model.
 
     Args:
         model: A network, or an ensemble of networks.
         head: One head of several.
-        seed: Of all draws.
+        seed: Seed of all draws.
 
     Attributes:
         head: Name of the head.
         length: Bases L of a window.
-        recalibration: What the model's run, or runs, know of this head, or None.
+        recalibration: Recalibration of this head from the model's run or runs, or None.
     """
 
     def __init__(self, model: Any, *, head: str | int | None = None, seed: int = 0) -> None:
@@ -141,7 +141,7 @@ class Sampler:
         name = predict.head_name(model, head)
         if name is None:
             names = ", ".join(model.spec.head_names)
-            raise errors.SpecError(f"model: choose a head out of {names} to draw from.")
+            raise errors.SpecError(f"model: has several heads; choose a head out of {names}.")
         self.head: str = name
         self.length: int = model.spec.model.seq_length
         self._seed = seed
@@ -150,41 +150,42 @@ class Sampler:
         self.recalibration: Recalibration | None = fitted.get(name)
 
     def count(self, draws: int) -> int:
-        """How many of `draws` draws are worth making: all, unless the posterior holds fewer.
+        """Returns the smaller of `draws` and the number of useful draws of the posterior.
 
-        An ensemble that holds fewer is exhausted when the member that holds most is, and all have
-        had as many turns.
+        An ensemble of finite members ends when its largest member has given every draw and all
+        members had as many turns: two members with 3 and 5 draws give at most 10.
         """
-        counts = [member.held for member in self._members]
-        held = [count for count in counts if count is not None]
-        return draws if len(held) < len(counts) else min(draws, len(held) * max(held))
+        counts = [member.distinct_draws for member in self._members]
+        finite = [count for count in counts if count is not None]
+        return draws if len(finite) < len(counts) else min(draws, len(finite) * max(finite))
 
     def stream(self, batches: list[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
-        """Yields so many draws of all batches together, one at a time. Each [B, P, T].
+        """Yields `draws` predictions of all batches together, one at a time. Each [B, P, T].
 
-        Members take turns, and so weigh the same, however many draws each holds: the posterior is
-        the equal mixture of theirs. One that holds fewer than its share gives them again.
+        Members take turns, so they have equal weight whatever their numbers of distinct draws: the
+        posterior is the equal mixture of theirs. A member with too few distinct draws repeats them.
         """
         encoded: dict[int, list[Any]] = {}
         for s in range(draws):
-            own, which = divmod(s, len(self._members))
-            member = self._members[which]
-            if which not in encoded and member.encodes:
-                encoded[which] = [member.encode(batch) for batch in batches]
-            parts = encoded.get(which, batches)
-            yield np.concatenate([member.draw(part, self._seed, own) for part in parts])
+            # With two members, s = 0, 1, 2, 3 is draw 0 of each, then draw 1 of each.
+            number, index = divmod(s, len(self._members))
+            member = self._members[index]
+            if index not in encoded and member.encodes:
+                encoded[index] = [member.encode(batch) for batch in batches]
+            parts = encoded.get(index, batches)
+            yield np.concatenate([member.draw(part, self._seed, number) for part in parts])
 
     def aleatoric_sd(self) -> NDArray[np.float32] | None:
-        """The learned observation noise, its variance averaged over members. [P or 1, T]."""
-        learned = [member.aleatoric_sd() for member in self._members]
-        known = [sd for sd in learned if sd is not None]
-        return np.sqrt(np.mean(np.square(known), axis=0)) if known else None
+        """Returns the learned observation noise, variances averaged over members. [P or 1, T]."""
+        sds = [member.aleatoric_sd() for member in self._members]
+        learned = [sd for sd in sds if sd is not None]
+        return np.sqrt(np.mean(np.square(learned), axis=0)) if learned else None
 
 
 class _Passes(NamedTuple):
-    """Compiled passes of a network to one head; what a draw changes takes its seed and number.
+    """Holds the compiled passes of a network to one head; random passes take seed and number.
 
-    `weighed` also takes weights, as `swag.flatten` orders them, in place of the model's.
+    `with_weights` also takes weights, ordered as in `swag.flatten`, in place of the model's.
     """
 
     network: keras.Model
@@ -192,27 +193,27 @@ class _Passes(NamedTuple):
     encode: Any
     decode: Any
     whole: Any
-    weighed: Any
+    with_weights: Any
 
 
 def _passes(model: build.Network, head: str) -> _Passes:
-    """The passes of a network, compiled once and kept with it."""
-    kept = model.__dict__.setdefault("_passes_by_head", {})
-    if head not in kept:
+    """Returns the passes of a network, compiled once and stored with the network."""
+    passes_by_head = model.__dict__.setdefault("_passes_by_head", {})
+    if head not in passes_by_head:
         network = build.one_head(model, head)
         halves = cut.before_posteriors(network)
-        kept[head] = _Passes(
+        passes_by_head[head] = _Passes(
             network,
             halves,
             None if halves is None else tf.function(halves.encoder, reduce_retracing=True),
-            None if halves is None else _drawn(halves.decoder),
-            _drawn(network),
-            _weighed(network, swag.held(model)),
+            None if halves is None else _random_pass(halves.decoder),
+            _random_pass(network),
+            _pass_with_weights(network, swag.drawn_variables(model)),
         )
-    return kept[head]
+    return passes_by_head[head]
 
 
-def _drawn(part: keras.Model) -> Any:
+def _random_pass(part: keras.Model) -> Any:
     def draw(x: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         with stochastic.drawing(seed, number):
             return tf.cast(part(x, training=False), tf.float32)
@@ -220,7 +221,7 @@ def _drawn(part: keras.Model) -> Any:
     return tf.function(draw, reduce_retracing=True)
 
 
-def _weighed(network: keras.Model, variables: Sequence[Any]) -> Any:
+def _pass_with_weights(network: keras.Model, variables: Sequence[Any]) -> Any:
     def draw(x: Any, weights: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         values = [
             (variable, tf.cast(tf.reshape(part, variable.shape), variable.dtype))
@@ -234,21 +235,21 @@ def _weighed(network: keras.Model, variables: Sequence[Any]) -> Any:
 
 
 class _Member:
-    """One network: cut before its posterior layers, or drawn as a whole from its SWAG weights."""
+    """Draws from one network: from its posterior layers, or from its SWAG weights."""
 
     def __init__(self, model: Any, head: str) -> None:
         if not isinstance(model, build.Network):
             raise errors.RunError(
-                "an exported model holds its mean alone; draw from the run directory that it came "
-                "from."
+                "an exported model predicts its mean only; draw from the run directory of its "
+                "training."
             )
         self._passes = _passes(model, head)
         self._weights = model.swag_draws
         self.encodes = self._passes.cut is not None and self._weights is None
 
     @property
-    def held(self) -> int | None:
-        """Number of distinct draws; None for a latent or weight posterior, which has no end."""
+    def distinct_draws(self) -> int | None:
+        """Returns the number of distinct draws; None for a latent or weight posterior."""
         if self._passes.cut is not None:
             return None
         return 1 if self._weights is None else len(self._weights)
@@ -257,7 +258,7 @@ class _Member:
         return self._passes.encode(tf.cast(batch, tf.float32), training=False)
 
     def draw(self, part: Any, seed: int, number: int) -> NDArray[np.float32]:
-        """Draw `number` of an encoded batch, or of a plain one."""
+        """Returns draw `number` of a batch; `part` is encoded when `encodes` is True."""
         randomness = tf.constant(seed), tf.constant(number)
         if self.encodes:
             return self._passes.decode(part, *randomness).numpy()
@@ -265,12 +266,12 @@ class _Member:
         if self._weights is None:
             return self._passes.whole(x, *randomness).numpy()
         weights = tf.constant(self._weights[number % len(self._weights)], tf.float32)
-        return self._passes.weighed(x, weights, *randomness).numpy()
+        return self._passes.with_weights(x, weights, *randomness).numpy()
 
     def aleatoric_sd(self) -> NDArray[np.float32] | None:
         layers = self._passes.network.layers
-        found = [layer for layer in layers if isinstance(layer, noise.ObservationNoise)]
-        return found[0].sd().numpy() if found else None
+        noises = [layer for layer in layers if isinstance(layer, noise.ObservationNoise)]
+        return noises[0].sd().numpy() if noises else None
 
 
 def _summary(
@@ -281,9 +282,10 @@ def _summary(
     keep_draws: bool,
     recalibration: Recalibration | None,
 ) -> Posterior:
+    # Welford's update: the mean and the sum of squares around it, with one draw in memory.
     mean: NDArray = np.zeros(())
     squares: NDArray = np.zeros(())
-    kept: list[NDArray[np.float32]] = []
+    all_draws: list[NDArray[np.float32]] = []
     count = 0
     for y in sampler.stream([batch], sampler.count(draws)):
         count += 1
@@ -291,19 +293,19 @@ def _summary(
         mean = mean + step / count
         squares = squares + step * (y - mean)
         if keep_draws:
-            kept.append(y)
+            all_draws.append(y)
     epistemic = np.sqrt(squares / max(count - 1, 1))
     learned = sampler.aleatoric_sd()
     aleatoric = np.broadcast_to(np.float32(0) if learned is None else learned, mean.shape)
     if recalibration is not None:
         epistemic, aleatoric = recalibration.apply(epistemic, learned)
         factor = recalibration.factors(mean.shape[1]).epistemic
-        kept = [mean + (y - mean) * factor for y in kept]
+        all_draws = [mean + (y - mean) * factor for y in all_draws]
     sd = np.hypot(epistemic, aleatoric)
     return Posterior(
         np.asarray(mean, np.float32),
         np.asarray(epistemic, np.float32),
         np.asarray(aleatoric, np.float32),
         {q: np.asarray(mean + scipy.stats.norm.ppf(q) * sd, np.float32) for q in quantiles},
-        np.stack(kept).astype(np.float32) if keep_draws else None,
+        np.stack(all_draws).astype(np.float32) if keep_draws else None,
     )

@@ -1,4 +1,4 @@
-"""Predictions in batches, averaged over strands, shifts and the members of an ensemble."""
+"""Predicts in batches, averaged over strands, shifts and the members of an ensemble."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.specs.spec import Spec
 
 BATCH_BASES = 2**21
-"""Bases that a batch holds unless its size is given: two windows of a megabase."""
+"""Bases of a batch without a given size: two windows of a megabase."""
 
 BATCH_WINDOWS = 64
-"""Windows that a batch holds at most unless its size is given."""
+"""Largest number of windows of a batch without a given size."""
 
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -32,25 +32,25 @@ def predict(
     """Predicts every sequence.
 
     Args:
-        model: What `build` or `load_model` returns.
-        x: One-hot sequences, zero rows for N, [B, L, 4]; or batches of them, one after another.
-        rc: Average the predictions of both strands, read in the forward direction.
-        shifts: Average over the window moved by so many bases, right for positive; predictions
-            are not moved back. (0,) is the window as it is.
+        model: Model from `build` or `load_model`.
+        x: One-hot sequences, zero rows for N, [B, L, 4]; or an iterable of such batches.
+        rc: True to average the predictions of both strands, in the forward direction.
+        shifts: Bases by which the window moves, to the right for positive ones; predictions are
+            averaged over shifts and are not moved back. (0,) predicts the window itself.
         head: One head of several, by name or number.
-        batch_size: Sequences computed at a time; None takes what fits two megabase windows.
+        batch_size: Sequences computed at a time; None takes as many as fill two megabases.
 
     Returns:
-        float32 [B, P, T] for maps, [B, N, T] for tracks; for several heads and none chosen, a
-        dict of them by name.
+        float32 [B, P, T] for maps, [B, N, T] for tracks; with several heads and no `head`, a dict
+        of predictions by name.
 
     Raises:
-        DataError: `x` is not of the model's shape.
+        DataError: `x` does not have the model's shape.
     """
     name = head_name(model, head)
     batches = list(stream(model, x, rc=rc, shifts=shifts, head=name, batch_size=batch_size))
     if not batches:
-        raise errors.DataError("x: there is no sequence to predict.")
+        raise errors.DataError("x: holds no sequences; give at least one.")
     joined = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
     return joined if name is None else joined[name]
 
@@ -64,31 +64,34 @@ def stream(
     head: str | int | None = None,
     batch_size: int | None = None,
 ) -> Iterator[Outputs]:
-    """As `predict`, batch by batch: yields heads by name, and holds one batch at a time."""
+    """Yields the predictions of `predict` batch by batch, as dicts by head name."""
     spec: Spec = model.spec
     name = head_name(model, head)
     if not shifts:
-        raise errors.DataError("shifts: at least one is needed; (0,) is the window as it is.")
+        raise errors.DataError("shifts: at least one is needed; (0,) predicts the window itself.")
     check_shifts(shifts, spec.model.seq_length)
     names = (name,) if name else spec.head_names
     members = model.members if isinstance(model, Ensemble) else (model,)
-    views = [(shift, turned) for shift in shifts for turned in ((False, True) if rc else (False,))]
+    strands = (False, True) if rc else (False,)
+    views = [(shift, reverse) for shift in shifts for reverse in strands]
     for batch in batches(x, spec.model.seq_length, batch_size):
         total: dict[str, Any] = dict.fromkeys(names, np.float32(0))
-        for shift, turned in views:
+        for shift, reverse in views:
             view = dna.shift_one_hot(batch, shift)
-            if turned:
+            if reverse:
                 view = dna.reverse_complement_one_hot(view)
             for member in members:
                 outputs = forward(member, view)
                 for key in names:
-                    y = unturned(spec, key, outputs[key]) if turned else outputs[key]
+                    y = outputs[key]
+                    if reverse:
+                        y = reverse_to_forward(spec, key, y)
                     total[key] = total[key] + y
         yield {key: value / np.float32(len(views) * len(members)) for key, value in total.items()}
 
 
 def forward(model: Any, x: NDArray) -> Outputs:
-    """One inference pass, compiled once for all batch sizes. [B, L, 4] -> heads by name."""
+    """Runs one inference pass, compiled once for all batch sizes. [B, L, 4] -> heads by name."""
     compiled = getattr(model, "_forward", None)
     if compiled is None:
         shape = tf.TensorSpec((None, model.spec.model.seq_length, 4), tf.float32)
@@ -100,22 +103,23 @@ def forward(model: Any, x: NDArray) -> Outputs:
     return {name: np.asarray(y, np.float32) for name, y in outputs.items()}
 
 
-def unturned(spec: Spec, head: str, y: NDArray) -> NDArray:
-    """Predictions of reverse complements, read in the forward direction. [B, P or N, T]."""
-    place = spec.geometry(head)
-    if place.diagonal_offset is not None:
-        return y[:, triangle.reverse_order(place.bins, place.diagonal_offset)]
-    if place.pairwise:
+def reverse_to_forward(spec: Spec, head: str, y: NDArray) -> NDArray:
+    """Converts predictions of reverse complements to the forward direction. [B, P or N, T]."""
+    geometry = spec.geometry(head)
+    if geometry.diagonal_offset is not None:
+        return y[:, triangle.reverse_order(geometry.bins, geometry.diagonal_offset)]
+    if geometry.pairwise:
         return y[:, ::-1, ::-1]
+    # A track of one strand becomes the track of the other: `pairs` swaps the two targets.
     pairs = spec.model.strand_pair[spec.head_names.index(head)] if spec.model.strand_pair else ()
     return y[:, ::-1, list(pairs) or slice(None)]
 
 
 def head_name(model: Any, head: str | int | None) -> str | None:
-    """The name of a chosen head, or of the only one; None for all of several.
+    """Returns the name of a head, or of the only head; None when all of several are meant.
 
     Raises:
-        SpecError: There is no such head.
+        SpecError: The model has no such head.
     """
     if head is None and len(model.spec.head_names) > 1:
         return None
@@ -123,10 +127,10 @@ def head_name(model: Any, head: str | int | None) -> str | None:
 
 
 def check_shifts(shifts: Iterable[int], length: int) -> None:
-    """Refuses shifts that move a whole window of so many bases away.
+    """Refuses shifts that leave nothing of a window of `length` bases.
 
     Raises:
-        DataError: One is as long as the window.
+        DataError: A shift is as long as the window.
     """
     for shift in shifts:
         if abs(shift) >= length:
@@ -137,15 +141,15 @@ def check_shifts(shifts: Iterable[int], length: int) -> None:
 
 
 def batch_size(length: int) -> int:
-    """Windows of so many bases that are computed at a time: what fits two of a megabase."""
+    """Returns how many windows of `length` bases make a batch: as many as fill two megabases."""
     return max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
 
 
 def batches(x: NDArray | Iterable[NDArray], length: int, size: int | None) -> Iterator[NDArray]:
-    """Cuts sequences [B, `length`, 4] into batches of `size`; None takes `batch_size`.
+    """Yields batches of `size` sequences of [B, `length`, 4]; None takes `batch_size(length)`.
 
     Raises:
-        DataError: `x` has another shape, or a number that is none.
+        DataError: `x` has another shape, or holds NaN or infinity.
     """
     size = size or batch_size(length)
     for block in [x] if hasattr(x, "shape") else x:

@@ -1,9 +1,9 @@
-"""Factors that make a model's stated intervals true, fitted on data that it never learned.
+"""Stores factors that make a model's intervals cover as stated, fitted on held-out windows.
 
-`evaluate.recalibration` fits them; a run directory keeps them, by head; `posterior` applies those
-of the head that it draws. They are of the weights that they were fitted to, and of no others: with
-them stands a key of these weights and of their SWAG draws. Those of an ensemble lie in the
-directory of its first run, under a key that only the same members have.
+`evaluate.recalibration` fits the factors, a run directory stores them by head, and `posterior`
+applies the factors of its head. Factors hold for the weights that they were fitted to only, so the
+file also holds a key of these weights and of their SWAG draws. The factors of an ensemble are in
+the directory of its first run, under a key that depends on all members.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Factors(NamedTuple):
-    """What both parts of a standard deviation are multiplied by. [P, T] each."""
+    """Holds the factors on both parts of a standard deviation. [P, T] each."""
 
     epistemic: NDArray[np.float32]
     aleatoric: NDArray[np.float32]
@@ -37,14 +37,14 @@ class Factors(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Recalibration:
-    """Numbers per target and stratum of genomic distance.
+    """Holds factors per target and stratum of genomic distance.
 
     Attributes:
-        edges: Distances in bins at which strata begin, and the end of the last. [D + 1].
+        edges: First distance of each stratum in bins, and the end of the last. [D + 1].
         epistemic: Factors on the standard deviation over draws. [T][D].
         aleatoric: Factors on the observation noise. [T][D].
-        noise: Observation noise of a model that has not learned its own, before the factor; None
-            for one that has. [T][D].
+        noise: Observation noise before the factor, for a model without learned noise; None for a
+            model that learned its own. [T][D].
         diagonal_offset: First diagonal of the triangle.
     """
 
@@ -55,18 +55,18 @@ class Recalibration:
     diagonal_offset: int
 
     def factors(self, pixels: int) -> Factors:
-        """The factors of every pixel and target."""
+        """Returns the factors of every pixel and target."""
         return Factors(self._spread(self.epistemic, pixels), self._spread(self.aleatoric, pixels))
 
     def apply(
         self, epistemic: NDArray, aleatoric: NDArray | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both parts of a standard deviation times their factors. [..., P, T] each.
+        """Returns both parts of a standard deviation times their factors. [..., P, T] each.
 
         Args:
-            epistemic: As the model states it. [..., P, T].
-            aleatoric: Likewise, or what broadcasts to it; None of a model without a noise of its
-                own, which is lent this one's, or none.
+            epistemic: Epistemic part of the model. [..., P, T].
+            aleatoric: Aleatoric part of the model, of a shape that broadcasts to [..., P, T]; None
+                for a model without learned noise, which takes `noise`, or zero when that is None.
         """
         pixels = epistemic.shape[-2]
         factors = self.factors(pixels)
@@ -78,68 +78,69 @@ class Recalibration:
         )
 
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
-        """The observation noise of every pixel and target, where the model has none. [P, T]."""
+        """Returns the observation noise of a model without learned noise, or None. [P, T]."""
         return None if self.noise is None else self._spread(self.noise, pixels)
 
     def _spread(self, table: Table, pixels: int) -> NDArray[np.float32]:
         bins = triangle.bins(pixels, self.diagonal_offset)
         distance = triangle.distances(bins, self.diagonal_offset)
+        # edges (2, 5, 9): distances 2 to 4 are stratum 0; those beyond 9 take the last stratum.
         stratum = np.searchsorted(self.edges, distance, side="right") - 1
         return np.asarray(table, np.float32)[:, np.clip(stratum, 0, len(self.edges) - 2)].T
 
 
 def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
-    """Keeps the factors of one head; those of other heads, and of other ensembles, stay.
+    """Saves the factors of one head; factors of other heads and other ensembles stay.
 
     Args:
-        runs: The run directory that they were fitted to; of an ensemble all, whose factors are
-            kept in the first.
+        runs: The run directory of the model, or all run directories of an ensemble; the file is
+            written to the first.
         head: Name of the head.
-        fitted: The factors. The posterior of these runs and this head applies them from then on.
+        fitted: Factors that the posterior of these runs and this head applies from then on.
 
     Returns:
-        The file.
+        Path of the file.
     """
     path = Path(runs[0]) / FILE
-    held = _read(path)
+    content = _read(path)
     key = _key(runs)
     if len(runs) == 1:
-        held["heads"][head], held["weights"][head] = fitted, key
+        content["heads"][head], content["weights"][head] = fitted, key
     else:
-        held["ensembles"].setdefault(key, {})[head] = fitted
-    files.write_json(path, _plain(held))
+        content["ensembles"].setdefault(key, {})[head] = fitted
+    files.write_json(path, _plain(content))
     return path
 
 
 def load(runs: Sequence[str | Path], heads: Sequence[str]) -> dict[str, Recalibration]:
-    """Reads the factors that were fitted to exactly these runs' weights; none of a head without.
+    """Reads the factors that were fitted to the present weights of these runs, by head.
 
-    Factors of a single run that was trained on since, or that do not say which weights they were
-    fitted to, are left out, and the log says so.
+    Skips factors of a single run that was trained further since, and factors without a key of
+    their weights; the log names both.
 
     Args:
         runs: A run directory, or those of an ensemble's members in any order.
         heads: Names of the model's heads.
 
     Raises:
-        DataError: A file is not one of recalibrations.
+        DataError: A file does not hold recalibrations.
     """
-    held = [_read(Path(run) / FILE) for run in runs]
+    contents = [_read(Path(run) / FILE) for run in runs]
     if len(runs) == 1:
-        return _of_run(Path(runs[0]), held[0], heads)
-    found: dict[str, Recalibration] = {}
-    if any(each["ensembles"] for each in held):
+        return _of_run(Path(runs[0]), contents[0], heads)
+    fitted: dict[str, Recalibration] = {}
+    if any(content["ensembles"] for content in contents):
         key = _key(runs)
-        for each in reversed(held):
-            found |= each["ensembles"].get(key, {})
-    return {head: found[head] for head in heads if head in found}
+        for content in reversed(contents):  # the first run's factors override the others'
+            fitted |= content["ensembles"].get(key, {})
+    return {head: fitted[head] for head in heads if head in fitted}
 
 
-def _of_run(run: Path, held: dict[str, Any], heads: Sequence[str]) -> dict[str, Recalibration]:
-    """Those of a run's factors that were fitted to the weights that it holds now."""
-    fitted = [head for head in heads if head in held["heads"]]
+def _of_run(run: Path, content: dict[str, Any], heads: Sequence[str]) -> dict[str, Recalibration]:
+    """Returns the factors of a run that were fitted to its present weights."""
+    fitted = [head for head in heads if head in content["heads"]]
     key = _key([run]) if fitted else ""
-    stale = [head for head in fitted if held["weights"].get(head) != key]
+    stale = [head for head in fitted if content["weights"].get(head) != key]
     if stale:
         _log.warning(
             "%s: the factors of %s were not fitted to the weights that %s now, or do not say "
@@ -148,17 +149,17 @@ def _of_run(run: Path, held: dict[str, Any], heads: Sequence[str]) -> dict[str, 
             ", ".join(stale),
             f"{WEIGHTS} and {swag.FILE} hold" if _has_draws(run) else f"{WEIGHTS} holds",
         )
-    return {head: held["heads"][head] for head in fitted if head not in stale}
+    return {head: content["heads"][head] for head in fitted if head not in stale}
 
 
 def _key(runs: Sequence[str | Path]) -> str:
-    """What tells a model, or an ensemble of them: weights and their SWAG draws, in any order."""
+    """Digests the weights and SWAG draws of a model or an ensemble, in any order of members."""
     members = sorted(_member_key(Path(run)) for run in runs)
     return hashlib.sha256(" ".join(members).encode()).hexdigest()
 
 
 def _member_key(run: Path) -> str:
-    """Dates inside the files do not count."""
+    """Digests the weights and SWAG draws of a run; dates inside the files do not count."""
     best = fingerprint.fingerprint(run / WEIGHTS)
     if not _has_draws(run):
         return best
@@ -171,33 +172,34 @@ def _has_draws(run: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """`heads`: name -> factors, `weights`: name -> key, `ensembles`: key -> name -> factors.
+    """Reads `heads`: name -> factors, `weights`: name -> key, `ensembles`: key -> name -> factors.
 
-    A file may be absent.
+    All three are empty when the file is absent.
     """
     if not path.is_file():
         return {"heads": {}, "weights": {}, "ensembles": {}}
     value = files.read_json(path)
     try:
         return {
-            "heads": {head: _parsed(each) for head, each in value["heads"].items()},
+            "heads": _parsed_heads(value["heads"]),
             "weights": dict(value.get("weights", {})),
-            "ensembles": {
-                key: {head: _parsed(each) for head, each in heads.items()}
-                for key, heads in value["ensembles"].items()
-            },
+            "ensembles": {key: _parsed_heads(heads) for key, heads in value["ensembles"].items()},
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise errors.DataError(
-            f"{path}: not a recalibration; remove it and run akita_calibrate.py again."
+            f"{path}: is not a recalibration; remove it and run akita_calibrate.py again."
         ) from None
 
 
 def _plain(value: Any) -> Any:
-    """Nested factors as JSON writes them."""
+    """Converts nested factors to plain values for JSON."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     return dataclasses.asdict(value) if isinstance(value, Recalibration) else value
+
+
+def _parsed_heads(heads: dict[str, dict[str, Any]]) -> dict[str, Recalibration]:
+    return {head: _parsed(value) for head, value in heads.items()}
 
 
 def _parsed(value: dict[str, Any]) -> Recalibration:

@@ -1,4 +1,4 @@
-r"""SWAG: a Gaussian over weights, gathered while training walks around an optimum.
+r"""SWAG: a Gaussian over weights, fitted to the steps of training around an optimum.
 
 A draw is  m + sqrt(v / 2) z_1 + D z_2 / sqrt(2 (K - 1)),  z_1, z_2 ~ N(0, I),  with m the mean,
 v the variance and D the last K deviations of the weights over epochs (Maddox et al. 2019,
@@ -19,12 +19,12 @@ FILE = "swag.npz"
 
 
 class Swag(NamedTuple):
-    """A Gaussian over the trainable weights, flattened in the order of the variables.
+    """Describes a Gaussian over the trainable weights, flattened in the order of the variables.
 
     Attributes:
-        mean: [W].
+        mean: Mean of the weights. [W].
         variance: Diagonal part, before its factor 1/2. [W].
-        deviations: Low-rank part, one row an epoch. [K, W].
+        deviations: Low-rank part, one row per epoch. [K, W].
     """
 
     mean: NDArray[np.float32]
@@ -32,48 +32,49 @@ class Swag(NamedTuple):
     deviations: NDArray[np.float32]
 
     def draw(self, seed: int) -> NDArray[np.float32]:
-        """One draw of the weights; the same seed gives the same draw. [W]."""
+        """Returns one draw of the weights; the same seed gives the same draw. [W]."""
         generator = np.random.default_rng(seed)
         diagonal = np.sqrt(self.variance / 2) * generator.normal(size=self.mean.shape)
         rank = len(self.deviations)
         if rank < 2:
+            # Without a low-rank part, the diagonal carries all: sqrt(2) sqrt(v / 2) z = sqrt(v) z.
             return (self.mean + math.sqrt(2) * diagonal).astype(np.float32)
         low_rank = generator.normal(size=rank) @ self.deviations / math.sqrt(2 * (rank - 1))
         return (self.mean + diagonal + low_rank).astype(np.float32)
 
 
 def save(path: str | Path, swag: Swag, draws: NDArray[np.float32]) -> None:
-    """Writes a posterior and finished draws of all weights, batch statistics included. [S, W']."""
+    """Writes a Gaussian, and draws [S, W'] of all weights, batch statistics included."""
     with files.atomic(path) as temporary, open(temporary, "wb") as handle:
         np.savez(handle, draws=draws, **swag._asdict())
 
 
 def load(path: str | Path) -> tuple[Swag, NDArray[np.float32]]:
-    """Reads what `save` wrote.
+    """Reads the Gaussian and the draws that `save` wrote.
 
     Raises:
-        DataError: The file is damaged or another format.
+        DataError: The file is damaged or has another format.
     """
     try:
-        with np.load(path) as held:
-            return Swag(held["mean"], held["variance"], held["deviations"]), held["draws"]
+        with np.load(path) as arrays:
+            return Swag(arrays["mean"], arrays["variance"], arrays["deviations"]), arrays["draws"]
     except (KeyError, OSError, ValueError):
         raise errors.DataError(f"{path}: not a SWAG posterior; train again to make one.") from None
 
 
 def flatten(variables: Sequence[Any]) -> NDArray[np.float32]:
-    """All values in one vector. [W]."""
+    """Returns all values in one vector. [W]."""
     return np.concatenate([np.ravel(variable.numpy()) for variable in variables])
 
 
 def unflatten(variables: Sequence[Any], vector: NDArray) -> None:
-    """Assigns a vector that `flatten` could have returned."""
+    """Assigns the parts of a vector, ordered as in `flatten`, to the variables."""
     for variable, piece in pieces(variables, vector):
         variable.assign(piece.reshape(variable.shape))
 
 
 def pieces(variables: Sequence[Any], vector: Any) -> Iterator[tuple[Any, Any]]:
-    """Each variable and its flat part of such a vector, which may be a tensor."""
+    """Yields each variable and its part of a vector or tensor, ordered as in `flatten`."""
     start = 0
     for variable in variables:
         size = math.prod(variable.shape)
@@ -81,6 +82,7 @@ def pieces(variables: Sequence[Any], vector: Any) -> Iterator[tuple[Any, Any]]:
         start += size
 
 
-def held(model: Any) -> list[Any]:
-    """The variables that a finished draw sets: weights and batch statistics, no random states."""
+def drawn_variables(model: Any) -> list[Any]:
+    """Returns the variables that a draw sets: weights and batch statistics, not random states."""
+    # The states of seed generators are integers.
     return [v for v in model.variables if v.dtype.startswith(("float", "bfloat"))]

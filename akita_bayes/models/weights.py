@@ -1,7 +1,7 @@
-"""Weights on disk: Keras' own format, and the HDF5 of Keras 2 that Basenji reads and writes.
+"""Reads and writes weights: the format of Keras 3, and the HDF5 of Keras 2 that Basenji uses.
 
-Keras 2 pairs layers by their order, not by name: group `model_weights` lists `layer_names` in
-topological order, each a group that lists its `weight_names`, trainable before the others.
+Keras 2 pairs layers by their order, not by name. The group `model_weights` lists `layer_names` in
+topological order. Each layer is a group that lists its `weight_names`, trainable weights first.
 """
 
 import contextlib
@@ -22,28 +22,28 @@ from akita_bayes import errors, files
 from akita_bayes.models import build
 
 KERAS_2 = "2.15.0"
-"""The version that our files name; Keras 2 reads by version."""
+"""Version that our files name; Keras 2 chooses its reader by it."""
 
 _log = logging.getLogger(__name__)
 
 
-class Stored(NamedTuple):
-    """One layer of a file: its name, and names and arrays of its weights."""
+class StoredLayer(NamedTuple):
+    """Holds one layer of a file: its name, and names and arrays of its weights."""
 
     layer: str
     weights: list[str]
     arrays: list[NDArray]
 
 
-class Held(NamedTuple):
-    """The variables of one layer of a model, and the layer's name had Keras 2 built the model."""
+class ModelLayer(NamedTuple):
+    """Holds the variables of one layer of a model, and the name that Keras 2 would give it."""
 
     layer: str
     variables: list[Any]
 
 
 def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -> None:
-    """Sets a model's weights from a file, which says its format itself; all of them or none.
+    """Sets a model's weights from a file, whose content shows its format; all of them or none.
 
     Args:
         model: The network.
@@ -51,7 +51,8 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
         trunk: Set the trunk alone, from HDF5 of Keras 2 with or without a head.
 
     Raises:
-        RunError: The file is missing, is no weights file, or does not fit; names the layer.
+        RunError: The file is missing, is not a weights file, or does not fit; the error names the
+            layer.
     """
     path = Path(path)
     if not path.is_file():
@@ -70,12 +71,14 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
             raise errors.RunError(f"{path}: does not fit the model: {error}") from None
         return
     if stored is None:
-        raise errors.RunError(f"{path}: a trunk is read from HDF5 of Keras 2 only.")
-    held = _held(build.trunk(model) if trunk else model)
-    problem = _misfit(held, stored[: len(held)] if trunk else stored)
+        raise errors.RunError(
+            f"{path}: a trunk is read from HDF5 of Keras 2 only; load the model from this file."
+        )
+    layers = _model_layers(build.trunk(model) if trunk else model)
+    problem = _misfit(layers, stored[: len(layers)] if trunk else stored)
     if problem:
         raise errors.RunError(f"{path}: does not fit the model: {problem}.")
-    for (_, variables), (_, _, arrays) in zip(held, stored, strict=not trunk):
+    for (_, variables), (_, _, arrays) in zip(layers, stored, strict=not trunk):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
@@ -86,19 +89,19 @@ def save_weights(
     """Writes a model's weights, atomically.
 
     Args:
-        model: The network; for Basenji one head of it, see `build.one_head`.
-        path: Name of the file; Keras' format needs a name that ends in `.weights.h5`.
-        format: "keras" for that of Keras 3; "basenji" for HDF5 of Keras 2, in layer order.
+        model: The network; for Basenji a network of one head, see `build.one_head`.
+        path: Name of the file; the format of Keras 3 needs a name that ends in `.weights.h5`.
+        format: "keras" for the format of Keras 3; "basenji" for HDF5 of Keras 2, in layer order.
 
     Raises:
-        RunError: The format is unknown, or the name does not suit it.
+        RunError: The format is unknown, or the file name does not fit it.
     """
     path = Path(path)
     if format not in ("keras", "basenji"):
         raise errors.RunError(f'weights are saved in format "keras" or "basenji", not "{format}".')
     keras_name = path.name.endswith(".weights.h5")
     if format == "keras" and not keras_name:
-        raise errors.RunError(f"{path}: Keras saves weights in *.weights.h5; name it so.")
+        raise errors.RunError(f"{path}: Keras saves weights in *.weights.h5; give such a name.")
     if format == "basenji" and keras_name:
         _log.warning("%s: Keras 2 opens it only under a name without .weights.", path)
     with files.atomic(path) as temporary:
@@ -108,8 +111,8 @@ def save_weights(
             _write(model, temporary)
 
 
-def read(path: str | Path) -> list[Stored] | None:
-    """The layers with weights of an HDF5 of Keras 2; None for a file of another kind."""
+def read(path: str | Path) -> list[StoredLayer] | None:
+    """Reads the layers with weights from HDF5 of Keras 2; None for a file of another kind."""
     if not h5py.is_hdf5(path):
         return None
     with h5py.File(path) as file:
@@ -122,47 +125,49 @@ def read(path: str | Path) -> list[Stored] | None:
             weights = _attribute(group[name], "weight_names") or []
             if weights:
                 arrays = [group[name][weight][()] for weight in weights]
-                stored.append(Stored(name, weights, arrays))
+                stored.append(StoredLayer(name, weights, arrays))
     return stored
 
 
 def is_keras_2(path: str | Path) -> bool:
-    """True for HDF5 of Keras 2."""
+    """Returns True for HDF5 of Keras 2."""
     return read(path) is not None
 
 
 def fits(model: keras.Model, path: str | Path) -> bool:
-    """True when an HDF5 of Keras 2 holds as many layers as a model, of its shapes."""
+    """Returns True when HDF5 of Keras 2 has the number of layers and the shapes of a model."""
     stored = read(path)
-    return stored is not None and not _misfit(_held(model), stored)
+    return stored is not None and not _misfit(_model_layers(model), stored)
 
 
 @contextlib.contextmanager
 def _all_or_none(model: keras.Model) -> Iterator[None]:
-    """Puts a model's variables back when the body fails."""
-    before = [variable.numpy() for variable in model.variables]
+    """Restores a model's variables when the body fails."""
+    arrays = [variable.numpy() for variable in model.variables]
     try:
         yield
     except BaseException:
-        for variable, array in zip(model.variables, before, strict=True):
+        for variable, array in zip(model.variables, arrays, strict=True):
             variable.assign(array)
         raise
 
 
-def _held(model: keras.Model) -> list[Held]:
+def _model_layers(model: keras.Model) -> list[ModelLayer]:
+    """Returns the layers with weights, with the names of Keras 2: conv1d, conv1d_1, ..."""
     counts: Counter[str] = Counter()
-    held = []
+    layers = []
     for layer in model.layers:
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
         name = f"{kind}_{counts[kind]}" if counts[kind] else kind
         counts[kind] += 1
         if layer.weights:
-            held.append(Held(name, [*layer.trainable_weights, *layer.non_trainable_weights]))
-    return held
+            variables = [*layer.trainable_weights, *layer.non_trainable_weights]
+            layers.append(ModelLayer(name, variables))
+    return layers
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str] | None:
-    """A list of names, which Keras 2 parts into name0, name1, ... when it is long."""
+    """Reads a list of names, which Keras 2 splits into name0, name1, ... when it is long."""
     if name in group.attrs:
         values = list(group.attrs[name])
     elif f"{name}0" in group.attrs:
@@ -173,21 +178,21 @@ def _attribute(group: h5py.Group, name: str) -> list[str] | None:
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
-def _misfit(held: list[Held], stored: list[Stored]) -> str:
-    """What first keeps stored weights from a model, or ''."""
-    for mine, theirs in zip(held, stored, strict=False):
-        expected = [tuple(variable.shape) for variable in mine.variables]
-        found = [array.shape for array in theirs.arrays]
-        if expected != found:
+def _misfit(layers: list[ModelLayer], stored: list[StoredLayer]) -> str:
+    """Describes the first difference between a model and stored weights; '' when they fit."""
+    for layer, stored_layer in zip(layers, stored, strict=False):
+        expected = [tuple(variable.shape) for variable in layer.variables]
+        shapes = [array.shape for array in stored_layer.arrays]
+        if expected != shapes:
             return (
-                f"layer {mine.layer} has weights of shape {_shapes(expected)}, "
-                f"the file's {theirs.layer} {_shapes(found)}"
+                f"layer {layer.layer} has weights of shape {_shapes(expected)}, "
+                f"the file's {stored_layer.layer} {_shapes(shapes)}"
             )
-    if len(held) != len(stored):
-        more = held[len(stored) :] or stored[len(held) :]
+    if len(layers) != len(stored):
+        unpaired = layers[len(stored) :] or stored[len(layers) :]
         return (
-            f"the model has {len(held)} layers with weights, the file {len(stored)}; the first "
-            f"without a partner is {more[0].layer}"
+            f"the model has {len(layers)} layers with weights, the file {len(stored)}; the first "
+            f"without a partner is {unpaired[0].layer}"
         )
     return ""
 
@@ -197,14 +202,14 @@ def _shapes(shapes: list[tuple[int, ...]]) -> str:
 
 
 def _write(model: keras.Model, path: Path) -> None:
-    held = _held(model)
+    layers = _model_layers(model)
     with h5py.File(path, "w") as file:
         group = file.create_group("model_weights")
         for holder in (file, group):
             holder.attrs["backend"] = "tensorflow"
             holder.attrs["keras_version"] = KERAS_2
-        group.attrs["layer_names"] = [layer for layer, _ in held]
-        for layer, variables in held:
+        group.attrs["layer_names"] = [layer for layer, _ in layers]
+        for layer, variables in layers:
             weights = group.create_group(layer)
             names = _weight_names(layer, variables)
             weights.attrs["weight_names"] = names
@@ -213,7 +218,7 @@ def _write(model: keras.Model, path: Path) -> None:
 
 
 def _weight_names(layer: str, variables: list[Any]) -> list[str]:
-    """`conv1d/kernel:0`, or `squeeze_excite/dense_1/kernel:0` for a layer within a layer."""
+    """Returns `conv1d/kernel:0`, or `squeeze_excite/dense_1/kernel:0` for a layer in a layer."""
     counts: Counter[str] = Counter()
     inner: dict[str, str] = {}
     names = []

@@ -1,4 +1,4 @@
-"""Reading a spec of any kind, with every block of this package as its vocabulary."""
+"""Reads specs of networks and mechanisms; a network may use every block of this package."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from akita_bayes.specs import spec
 
 
 def vocabulary() -> spec.Vocabulary:
-    """Every block that a spec may use, by name."""
+    """Returns every block that a spec may use, by name."""
     from akita_bayes import blocks
 
     return blocks.registry.words()
@@ -19,15 +19,16 @@ def load_spec(path: str | Path) -> "spec.Spec | mechanism_spec.Mechanism":
     """Reads the JSON spec of a network, or of a regulatory mechanism.
 
     Args:
-        path: A JSON file. With the key "model" it is a network's, in Basenji's schema, old
-            spellings included; with "states" or "species" a mechanism's.
+        path: A JSON file. The key "model" marks a network, in Basenji's schema with old spellings
+            included; "states" or "species" mark a mechanism.
 
     Returns:
-        A frozen value with every default resolved; `print` it to see them.
+        A frozen spec that holds every default; `print` it to see them.
 
     Raises:
-        DataError: The file is missing or is no JSON.
-        SpecError: An unknown key, a wrong type or numbers that disagree; names the JSON path.
+        DataError: The file is missing or is not JSON.
+        SpecError: A key is unknown, a type is wrong, or numbers disagree; the error names the JSON
+            path.
     """
     raw = files.read_json(path)
     if isinstance(raw, dict) and "model" not in raw and {"kind", "states", "species"} & set(raw):
@@ -36,7 +37,7 @@ def load_spec(path: str | Path) -> "spec.Spec | mechanism_spec.Mechanism":
 
 
 def parse_spec(raw: Any) -> spec.Spec:
-    """Validates the spec of a network, as read from JSON.
+    """Validates the spec of a network that was read from JSON.
 
     Raises:
         SpecError: As `load_spec`.
@@ -45,10 +46,11 @@ def parse_spec(raw: Any) -> spec.Spec:
 
 
 def load_network(path: str | Path) -> spec.Spec:
-    """As `load_spec`, where only a network will do.
+    """Reads the JSON spec of a network; refuses a mechanism.
 
     Raises:
-        SpecError: The file holds a mechanism.
+        DataError: As `load_spec`.
+        SpecError: As `load_spec`, or the file holds a mechanism.
     """
     loaded = load_spec(path)
     if not isinstance(loaded, spec.Spec):

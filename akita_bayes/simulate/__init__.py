@@ -1,4 +1,4 @@
-"""Ground truth that needs no download: contact maps and reporter assays from sequence alone."""
+"""Simulates contact maps with a known truth, from sequence alone and without downloads."""
 
 import importlib
 from typing import Any

@@ -1,4 +1,4 @@
-r"""Contact maps with a known truth, from sequence alone.
+r"""Computes contact maps with a known truth, from sequence alone.
 
 The map of a cell type is derived in four steps; every symbol is a field of `physics.Physics`.
 
@@ -7,14 +7,14 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
    s_k = 1 - prod(1 - stall x occupancy) over its forward sites, legs moving right over its reverse
    sites. A site belongs to the bin of its middle base.
 2. Loops (`simulate.extrusion`). P[i, j] loops tie bins i and j together, derived there.
-3. Contacts. Two bins meet by themselves, the less the farther apart, and most of all close by,
+3. Contacts. Two bins meet by themselves, less with distance, and most between neighbours,
 
        D(d) = (1 + d bin_size / decay_length)^-decay_exponent
               + neighbour_strength exp(-d bin_size / neighbour_length),
 
    or because a loop brings them close: a loop (a, b) leaves |i - a| + |j - b| bins between i and j,
    over which contact falls off as exp(-x bin_size / tether) = K[i, a] K[j, b]. Compartments c in
-   (-1, 1) avoid the other kind:
+   (-1, 1) avoid each other when they differ:
 
        C[i, j] = exp(-compartment_strength (c_i - c_j)^2)
                  (D(|i - j|) + loop_strength (K P K)[i, j]),
@@ -22,15 +22,16 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
 
    GC_i being averaged over `isochore` bp to each side of the bin. Neighbours make up most of a
    bin's contacts, as in Hi-C, so that all bins have nearly the same total: balancing a simulated
-   map (Imakaev et al. 2012, Nat Methods 9:999) finds little to balance, and C is the truth of the
+   map (Imakaev et al. 2012, Nat Methods 9:999) changes it little, and C is the truth of the
    balanced map too.
 4. Observed over expected. truth = ln(C[i, j] / mean of C over the window's pixels at that
-   distance), clipped to +-2, by the procedure of `data.contacts`: what a Hi-C experiment of
-   unlimited depth gives as the training target.
+   distance), clipped to +-2, by the procedure of `data.contacts`. This is the training target that
+   a Hi-C experiment of unlimited depth would give.
 
-Every step looks only at bins between i and j and at most `physics.flank` bp around them. So a map
-of a window, read from its letters and that much flank, equals the same part of the chromosome's
-map to rounding; letters that are not given count as unknown: no site, no say in the GC.
+Every step uses only bins between i and j and at most `physics.flank` bp around them. So the map of
+a window, computed from its letters and flanks of this length, equals the same part of the
+chromosome's map to rounding. Letters beyond the given ones count as unknown: they hold no site and
+do not count in the GC content.
 """
 
 from typing import NamedTuple
@@ -47,21 +48,21 @@ CLIP = 2.0
 """Largest absolute log observed/expected, as in Akita's data."""
 
 DIAGONAL_OFFSET = 2
-"""First diagonal of a target, as in Akita's data, and of what counts as a bin's total."""
+"""First diagonal of a target, and of the contacts in a bin's total, as in Akita's data."""
 
 NOISE_FREE = 1e12
-"""Reads per bin that leave no noise to smooth."""
+"""Reads per unit of contacts that are so many that nothing is smoothed."""
 
 
 class Tracks(NamedTuple):
-    """What the letters say about each bin, in one cell type. [N] each."""
+    """Holds stalls and compartment of each bin, in one cell type. [N] each."""
 
     left_stall: NDArray[np.float64]
     right_stall: NDArray[np.float64]
     compartment: NDArray[np.float64]
 
     def window(self, start: int, end: int) -> "Tracks":
-        """Bins start..end-1; beyond the ends no leg stalls and no compartment is favoured."""
+        """Returns bins start..end-1; bins beyond the ends have zeros in all tracks."""
         size = len(self.compartment)
         before, after = max(0, -start), max(0, end - size)
         return Tracks(
@@ -70,25 +71,29 @@ class Tracks(NamedTuple):
 
 
 def tracks(sequence: str, physics: Physics, cell_type: str) -> Tracks:
-    """Stalls and compartment of every bin of a sequence, whose last bin may be a part.
+    """Computes stalls and compartment of every bin of a sequence; the last bin may be partial.
 
     Raises:
         DataError: The cell type is not one of the physics'.
     """
-    return all_tracks(sequence, physics)[_cell_type(physics, cell_type)]
+    return all_tracks(sequence, physics)[_cell_type_index(physics, cell_type)]
 
 
 def all_tracks(sequence: str, physics: Physics) -> list[Tracks]:
-    """The tracks of every cell type, from one scan of the letters."""
+    """Computes the tracks of every cell type from one scan of the letters."""
     bins = -(-len(sequence) // physics.bin_size)
-    found = sites.find(sequence, physics)
-    where = (found.start + physics.site.width // 2) // physics.bin_size
+    all_sites = sites.find(sequence, physics)
+    site_bins = (all_sites.start + physics.site.width // 2) // physics.bin_size
     compartment = _compartment(sequence, bins, physics)
     result = []
     for cell in range(len(physics.cell_types)):
-        passes = np.log1p(-physics.stall * found.occupancy[:, cell])
+        # s_k = 1 - prod(1 - stall x occupancy), with the product as a sum of logarithms. Forward
+        # sites stall legs that move left, reverse sites legs that move right.
+        log_passes = np.log1p(-physics.stall * all_sites.occupancy[:, cell])
         left, right = (
-            -np.expm1(np.bincount(where, passes * (found.strand == strand), minlength=bins))
+            -np.expm1(
+                np.bincount(site_bins, log_passes * (all_sites.strand == strand), minlength=bins)
+            )
             for strand in (1, -1)
         )
         result.append(Tracks(left, right, compartment))
@@ -96,23 +101,24 @@ def all_tracks(sequence: str, physics: Physics) -> list[Tracks]:
 
 
 def _compartment(sequence: str, bins: int, physics: Physics) -> NDArray[np.float64]:
-    """c of every bin, 0 where no base is known. [N]."""
+    """Computes c of every bin; 0 where all bases are unknown. [N]."""
     index = dna.to_index(sequence)
     edges = np.arange(bins + 1) * physics.bin_size
     start = np.maximum(edges[:-1] - physics.isochore, 0)
     end = np.minimum(edges[1:] + physics.isochore, len(index))
-    strong, known = (
-        np.concatenate([[0], np.cumsum(hit)])
-        for hit in ((index == 1) | (index == 2), index != dna.UNKNOWN)
+    # Cumulative counts: bases start..end-1 hold gc_before[end] - gc_before[start] G and C.
+    gc_before, bases_before = (
+        np.concatenate([[0], np.cumsum(is_counted)])
+        for is_counted in ((index == 1) | (index == 2), index != dna.UNKNOWN)
     )
-    count = known[end] - known[start]
-    gc = (strong[end] - strong[start]) / np.maximum(count, 1)
-    state = np.tanh((gc - physics.compartment_gc) / physics.compartment_width)
-    return np.where(count > 0, state, 0.0)
+    count = bases_before[end] - bases_before[start]
+    gc = (gc_before[end] - gc_before[start]) / np.maximum(count, 1)
+    compartment = np.tanh((gc - physics.compartment_gc) / physics.compartment_width)
+    return np.where(count > 0, compartment, 0.0)
 
 
 def decay(distance: NDArray, physics: Physics) -> NDArray[np.float64]:
-    """D: contacts of two bins that no loop brings together; distance in bins."""
+    """Computes D, the contacts of two bins without loops; distance in bins."""
     bases = distance * physics.bin_size
     return (
         1 + bases / physics.decay_length
@@ -122,7 +128,7 @@ def decay(distance: NDArray, physics: Physics) -> NDArray[np.float64]:
 
 
 def contacts_of(tracks: Tracks, physics: Physics) -> NDArray[np.float64]:
-    """C of all bins but the outermost `physics.flank` at each side. [N + 2F] tracks -> [N, N]."""
+    """Computes C of all bins but `physics.flank` at each side. [N + 2F] tracks -> [N, N]."""
     flank, reach = physics.flank // physics.bin_size, physics.tether_bins
     tracks = tracks.window(flank - reach, len(tracks.compartment) - flank + reach)
     loops = extrusion.loops(
@@ -133,8 +139,8 @@ def contacts_of(tracks: Tracks, physics: Physics) -> NDArray[np.float64]:
     tether = np.exp(-offset * physics.bin_size / physics.tether) * (offset <= reach)
     compartment = tracks.compartment[reach : reach + bins]
     distance = np.abs(np.arange(bins)[:, None] - np.arange(bins))
-    apart = np.subtract.outer(compartment, compartment)
-    return np.exp(-physics.compartment_strength * apart**2) * (
+    difference = np.subtract.outer(compartment, compartment)
+    return np.exp(-physics.compartment_strength * difference**2) * (
         decay(distance, physics) + physics.loop_strength * (tether @ loops @ tether.T)
     )
 
@@ -142,23 +148,25 @@ def contacts_of(tracks: Tracks, physics: Physics) -> NDArray[np.float64]:
 def contacts(
     sequence: str, physics: Physics, cell_type: str, *, flank: int = 0
 ) -> NDArray[np.float64]:
-    """C of a window, in units of a free bin's contacts with itself, neighbours aside. [N, N].
+    """Computes C of a window, in units of a free bin's contacts with itself. [N, N].
+
+    The unit leaves out the contacts of neighbours, `physics.neighbour_strength`.
 
     Args:
         sequence: The window's letters, with `flank` letters more at each side.
-        physics: Its parameters.
+        physics: Parameters of the chromatin.
         cell_type: One of the physics' cell types.
-        flank: How many letters at each side are context rather than window, a multiple of the
-            bin size; `physics.flank` or more gives the map that the window has in its chromosome.
+        flank: Number of context letters at each side, a multiple of the bin size. With
+            `physics.flank` or more, the map equals that of the window in its chromosome.
 
     Raises:
-        DataError: The window is no whole number of bins, or the cell type is unknown.
+        DataError: The window is not a whole number of bins, or the cell type is unknown.
     """
-    _cell_type(physics, cell_type)
+    _cell_type_index(physics, cell_type)  # refuses an unknown cell type before the slow scan
     width = len(sequence) - 2 * flank
     if width <= 0 or width % physics.bin_size or flank % physics.bin_size:
         raise errors.DataError(
-            f"A window of {width} bp with flanks of {flank} bp is no whole number of "
+            f"A window of {width} bp with flanks of {flank} bp is not a whole number of "
             f"{physics.bin_size}-bp bins; extend or trim it."
         )
     first = (flank - physics.flank) // physics.bin_size
@@ -169,15 +177,16 @@ def contacts(
 def truth(
     sequence: str, physics: Physics, cell_type: str, *, flank: int = 0
 ) -> NDArray[np.float64]:
-    """Noise-free ln observed/expected of a window; 0 on the two innermost diagonals. [N, N].
+    """Computes noise-free ln observed/expected of a window; 0 on two diagonals. [N, N].
 
-    The arguments are those of `contacts`. An edited genome goes through the same call.
+    The two innermost diagonals are not part of a target. The arguments are those of `contacts`;
+    the truth of an edited genome is the same call with its letters.
     """
     return observed_over_expected(contacts(sequence, physics, cell_type, flank=flank))
 
 
 def observed_over_expected(contacts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the data's own procedure makes of noise-free contacts. [N, N] -> [N, N]."""
+    """Converts noise-free contacts to a target, as for measured data. [N, N] -> [N, N]."""
     bins = len(contacts)
     vector = targets.target(
         contacts * NOISE_FREE, np.ones(bins), transform(bins, 1), clip=CLIP
@@ -186,7 +195,7 @@ def observed_over_expected(contacts: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def transform(bins: int, bin_size: int, crop: int = 0) -> targets.Transform:
-    """How windows of so many bins become targets; `crop` in bins."""
+    """Returns the transform of windows of `bins` bins to targets; `crop` in bins."""
     return targets.Transform(
         seq_length=bins * bin_size,
         pool_width=bin_size,
@@ -196,10 +205,10 @@ def transform(bins: int, bin_size: int, crop: int = 0) -> targets.Transform:
     )
 
 
-def _cell_type(physics: Physics, name: str) -> int:
+def _cell_type_index(physics: Physics, name: str) -> int:
     if name not in physics.cell_types:
         raise errors.DataError(
-            f'"{name}" is no cell type of {list(physics.cell_types)}.'
+            f'"{name}" is not among the cell types {list(physics.cell_types)}.'
             + errors.did_you_mean(name, physics.cell_types)
         )
     return physics.cell_types.index(name)

@@ -1,4 +1,4 @@
-"""Random chromosomes: isochores, domain boundaries made of sites, lone sites, and decoys."""
+"""Draws random chromosomes: isochores, domain boundaries made of sites, lone sites, decoys."""
 
 import dataclasses
 from typing import NamedTuple
@@ -14,19 +14,19 @@ _LETTERS = np.frombuffer(dna.ALPHABET.encode("ascii"), np.uint8)
 
 @dataclasses.dataclass(frozen=True)
 class Landscape:
-    """How often things occur along a random chromosome; lengths are means in bp.
+    """Describes the features of a random chromosome; lengths are means in bp.
 
     Args:
-        isochore: Length of a stretch of one GC content, at least a quarter of it.
+        isochore: Length of a stretch of one GC content; the shortest is a quarter of the mean.
         gc: GC fractions of AT-rich and of GC-rich isochores.
         boundary: Distance between domain boundaries. A boundary is a reverse site followed by a
-            forward one (so that neighbours across a domain converge), one of them missing in a
-            quarter of cases each.
+            forward site, so that the sites at both ends of a domain converge. In a quarter of
+            cases each, one of the two sites is missing.
         lone_site: Distance between single sites of either strand.
-        decoy: Distance between decoys, which do nothing: sites too weak to bind, shuffled ones,
-            and halves of a site a few bases too far apart.
+        decoy: Distance between decoys, which have no effect: sites too weak to bind, shuffled
+            sites, and halves of a site a few bases too far apart.
         regulated: Share of sites with a corepressor's motif downstream.
-        misplaced: Share of the other sites with such a motif at a spacing that has no effect.
+        misplaced: Share of the remaining sites with such a motif at a spacing without effect.
     """
 
     isochore: float = 24576.0
@@ -39,7 +39,7 @@ class Landscape:
 
 
 class Planted(NamedTuple):
-    """One thing written into a chromosome."""
+    """Describes one site or decoy that was written into a chromosome."""
 
     start: int
     end: int
@@ -48,7 +48,7 @@ class Planted(NamedTuple):
 
 
 class Chromosome(NamedTuple):
-    """Letters and what was planted among them, decoys included."""
+    """Holds the letters of a chromosome, and its planted sites and decoys."""
 
     name: str
     sequence: str
@@ -58,7 +58,7 @@ class Chromosome(NamedTuple):
 def chromosome(
     name: str, length: int, physics: Physics, landscape: Landscape, *, seed: int
 ) -> Chromosome:
-    """A random chromosome; the same seed gives the same letters."""
+    """Draws a random chromosome; the same seed gives the same letters."""
     rng = np.random.default_rng(seed)
     index = _isochores(length, landscape, rng)
     planted: list[Planted] = []
@@ -66,7 +66,7 @@ def chromosome(
     for start, kind, strand in _plan(length, landscape, rng):
         insert = _insert(kind, physics, landscape, rng)
         if strand < 0:
-            insert = (3 - insert)[::-1]
+            insert = (3 - insert)[::-1]  # A, C, G, T are 0 to 3, so 3 - base is the complement
         end = start + len(insert)
         if end <= length and free[start:end].all():
             index[start:end] = insert
@@ -76,23 +76,23 @@ def chromosome(
 
 
 def _isochores(length: int, landscape: Landscape, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Random letters whose GC content alternates. [L]."""
+    """Draws random letters whose GC content alternates. [L]."""
     gc = np.empty(length)
-    position, rich = 0, int(rng.integers(2))
-    least = landscape.isochore / 4
+    position, is_gc_rich = 0, int(rng.integers(2))
+    shortest = landscape.isochore / 4
     while position < length:
-        end = position + int(least + rng.exponential(landscape.isochore - least)) + 1
-        gc[position:end] = landscape.gc[rich]
-        position, rich = end, 1 - rich
-    strong = rng.random(length) < gc
-    pair = rng.integers(0, 2, length)
-    return np.where(strong, 1 + pair, 3 * pair).astype(np.uint8)
+        end = position + int(shortest + rng.exponential(landscape.isochore - shortest)) + 1
+        gc[position:end] = landscape.gc[is_gc_rich]
+        position, is_gc_rich = end, 1 - is_gc_rich
+    is_gc = rng.random(length) < gc
+    coin = rng.integers(0, 2, length)
+    return np.where(is_gc, 1 + coin, 3 * coin).astype(np.uint8)  # C, G are 1, 2; A, T are 0, 3
 
 
 def _plan(
     length: int, landscape: Landscape, rng: np.random.Generator
 ) -> list[tuple[int, str, int]]:
-    """Start, kind and strand of everything to plant, in order of importance."""
+    """Draws start, kind and strand of all sites and decoys; earlier ones take precedence."""
     plan = []
     for position in _renewals(length, landscape.boundary, rng):
         missing = rng.integers(4)
@@ -109,7 +109,7 @@ def _plan(
 
 
 def _renewals(length: int, mean: float, rng: np.random.Generator) -> list[int]:
-    """Random positions whose distances are at least a third of their mean."""
+    """Draws random positions whose distances are at least a third of their mean."""
     steps = mean / 3 + rng.exponential(2 * mean / 3, int(3 * length / mean) + 8)
     positions = np.cumsum(steps) - rng.random() * mean
     return [int(position) for position in positions if 0 <= position < length]
@@ -118,7 +118,7 @@ def _renewals(length: int, mean: float, rng: np.random.Generator) -> list[int]:
 def _insert(
     kind: str, physics: Physics, landscape: Landscape, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Letters to write, on the strand of the site."""
+    """Draws the letters of a site or decoy, on its strand."""
     site = draw(physics.site, rng)
     if kind == "shuffled":
         return rng.permutation(site)
@@ -140,16 +140,18 @@ def _insert(
 
 
 def draw(motif: Motif, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """One sequence drawn from a position weight matrix. [W]."""
+    """Draws one sequence from a position weight matrix. [W]."""
+    # Inverse of the distribution function: the base is the number of cumulative values below u.
     cumulative = np.cumsum(motif.probabilities, axis=1)
     return (rng.random((motif.width, 1)) > cumulative).sum(axis=1).astype(np.uint8)
 
 
 def _mutate(site: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A copy with `count` bases changed."""
-    at = rng.choice(len(site), count, replace=False)
+    """Returns a copy with `count` bases changed."""
+    positions = rng.choice(len(site), count, replace=False)
     changed = site.copy()
-    changed[at] = (changed[at] + rng.integers(1, 4, count)) % 4
+    # Adding 1, 2 or 3 modulo 4 gives one of the three other bases.
+    changed[positions] = (changed[positions] + rng.integers(1, 4, count)) % 4
     return changed
 
 

@@ -1,4 +1,4 @@
-"""`simulation.json`: a design on disk, so that an edited genome can be simulated later."""
+"""Writes and reads `simulation.json`, from which an edited genome can be simulated later."""
 
 import dataclasses
 from pathlib import Path
@@ -22,33 +22,33 @@ def read(folder: str | Path) -> Design:
     """Reads the design of a simulation.
 
     Raises:
-        DataError: The folder holds no simulation, or one of another version's parameters.
+        DataError: The folder holds no simulation, or its parameters are of another version.
     """
     path = Path(folder) / FILE
     try:
-        found = files.read_json(path)["design"]
+        fields = files.read_json(path)["design"]
         return Design(
             **{
-                **found,
-                "physics": _physics(found["physics"]),
-                "landscape": Landscape(**_tuples(found["landscape"])),
+                **fields,
+                "physics": _physics(fields["physics"]),
+                "landscape": Landscape(**_tuples(fields["landscape"])),
             }
         )
     except (KeyError, TypeError) as error:
         raise errors.DataError(
-            f"{path}: not the parameters of a simulation of this version ({error}); simulate again."
+            f"{path}: does not hold a simulation of this version ({error}); simulate again."
         ) from None
 
 
-def _physics(found: dict[str, Any]) -> Physics:
+def _physics(fields: dict[str, Any]) -> Physics:
     corepressors = tuple(
-        Corepressor(**{**_tuples(each), "motif": Motif(**_tuples(each["motif"]))})
-        for each in found["corepressors"]
+        Corepressor(**{**_tuples(corepressor), "motif": Motif(**_tuples(corepressor["motif"]))})
+        for corepressor in fields["corepressors"]
     )
-    site = Motif(**_tuples(found["site"]))
-    return Physics(**{**_tuples(found), "site": site, "corepressors": corepressors})
+    site = Motif(**_tuples(fields["site"]))
+    return Physics(**{**_tuples(fields), "site": site, "corepressors": corepressors})
 
 
-def _tuples(found: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where frozen parameters have tuples."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in found.items()}
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Converts the lists of JSON to the tuples of frozen parameters."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}

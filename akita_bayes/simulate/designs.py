@@ -1,4 +1,4 @@
-"""What to simulate: genome, windows and sequencing, and three designs by name."""
+"""Describes what to simulate: genome, windows and sequencing; names three designs."""
 
 import dataclasses
 
@@ -10,27 +10,27 @@ from akita_bayes.simulate.physics import Physics
 from akita_bayes.simulate.reads import FAR
 
 LONGEST = 4_194_304
-"""Longest chromosome, bp: they are simulated one per process."""
+"""Longest chromosome, bp; each process simulates one chromosome."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """A simulated experiment.
+    """Describes a simulated experiment.
 
     Args:
-        physics: What turns letters into contacts.
-        landscape: What the letters are.
-        genome_mb: Megabases that training windows come from; validation and test chromosomes of an
-            eighth each are added, so that no letter is shared between splits.
+        physics: Parameters that determine contacts from letters.
+        landscape: Features of the random chromosomes.
+        genome_mb: Megabases of the training chromosomes; validation and test chromosomes of an
+            eighth each are added, so that splits share no letters.
         seq_length: Length of a window, bp.
-        crop: Cropped off each side of the map, bp.
-        stride: From one training window to the next, bp; held-out windows do not overlap.
+        crop: Length that is cropped from each side of the map, bp.
+        stride: Distance between starts of training windows, bp; held-out windows do not overlap.
         depth: Read pairs per kilobase in each cell type, all replicates together, counting pairs
             at least `reads.FAR` bins apart.
         replicates: Independent experiments that share the depth.
-        max_distance: Contacts are simulated up to this distance, bp.
+        max_distance: Largest distance of simulated contacts, bp.
         unmappable: Share of bins in which no read can be placed.
-        variants: Variants of each kind of known effect.
+        variants: Number of variants of each kind.
     """
 
     physics: Physics = dataclasses.field(default_factory=Physics)
@@ -49,12 +49,12 @@ class Design:
         for name in ("seq_length", "crop", "stride", "max_distance"):
             if getattr(self, name) % self.physics.bin_size:
                 raise errors.DataError(
-                    f"{name} {getattr(self, name)} is no whole number of "
-                    f"{self.physics.bin_size}-bp bins."
+                    f"{name} {getattr(self, name)} is not a whole number of "
+                    f"{self.physics.bin_size}-bp bins; choose a multiple."
                 )
         if self.stride <= 0:
             raise errors.DataError(
-                f"stride {self.stride}: windows must move on; choose a bin or more."
+                f"stride {self.stride}: must be positive; choose one bin or more."
             )
         if (self.seq_length - 2 * self.crop) // self.physics.bin_size <= DIAGONAL_OFFSET:
             raise errors.DataError(
@@ -78,16 +78,17 @@ class Design:
             )
         if self.genome_mb * 1e6 < 4 * self.seq_length:
             raise errors.DataError(
-                f"genome_mb {self.genome_mb} holds fewer than four windows of {self.seq_length} bp."
+                f"genome_mb {self.genome_mb} holds fewer than four windows of {self.seq_length} "
+                "bp; choose a longer genome."
             )
 
     @property
     def cell_types(self) -> tuple[str, ...]:
-        """One target each."""
+        """Returns the names of the cell types; each is one target."""
         return self.physics.cell_types
 
     def chromosomes(self) -> dict[str, tuple[int, str]]:
-        """Length in bp and split of every chromosome, by name."""
+        """Returns length in bp and split of every chromosome, by name."""
         total = int(self.genome_mb * 1e6)
         count = -(-total // LONGEST)
         held_out = max(total // 8, 8 * self.seq_length)
@@ -99,7 +100,7 @@ class Design:
         }
 
     def windows(self) -> list[tuple[Region, str]]:
-        """Every window and its split, in order; two flanks are left out at chromosome ends."""
+        """Returns every window and its split, in order; skips two flanks at chromosome ends."""
         step = {"train": self.stride, "valid": self.seq_length, "test": self.seq_length}
         margin = 2 * self.physics.flank
         windows = []
@@ -115,4 +116,4 @@ PRESETS = {
     "small": Design(),
     "medium": Design(genome_mb=48.0, max_distance=262144),
 }
-"""`tiny` takes seconds, `small` is the demo's, `medium` the benchmarks'."""
+"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`."""

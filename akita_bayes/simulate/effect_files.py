@@ -1,4 +1,4 @@
-"""Variants of known effect on disk: a VCF to score, and a table of what is true."""
+"""Writes variants of known effect: a VCF to score, and a table of the true effects."""
 
 from pathlib import Path
 
@@ -21,24 +21,24 @@ def write(
 ) -> None:
     """Writes `variants.vcf` and `variants.tsv`, the table with the true effects.
 
-    The table has a row per variant: `scd_{cell}` is the root of the summed squares of the change of
-    the map over paired pixels, by `true_change`.
+    The table has one row per variant. `scd_{cell}` is the square root of the sum of squares of
+    `true_change` over paired pixels.
     """
     folder = Path(folder)
-    drawn = []
+    edits = []
     for chromosome in chromosomes:
-        chosen = effects.choose(
+        chromosome_effects = effects.choose(
             chromosome,
             design.physics,
             margin=design.seq_length,
             per_kind=design.variants,
             seed=seed,
         )
-        drawn += [(effect, chromosome.sequence) for effect in chosen]
-    drawn.sort(key=lambda pair: (pair[0].chrom, pair[0].start, pair[0].end, pair[0].kind))
+        edits += [(effect, chromosome.sequence) for effect in chromosome_effects]
+    edits.sort(key=lambda edit: (edit[0].chrom, edit[0].start, edit[0].end, edit[0].kind))
     rows = []
     with pysam.VariantFile(str(folder / VARIANTS), "w", header=_header(chromosomes)) as out:
-        for number, (effect, sequence) in enumerate(drawn, 1):
+        for number, (effect, sequence) in enumerate(edits, 1):
             record = out.new_record(**_record(effect, sequence, f"v{number}"))
             out.write(record)
             row = {"id": record.id, "chrom": effect.chrom, "start": effect.start}
@@ -78,10 +78,10 @@ def _header(chromosomes: list[chromosomes.Chromosome]) -> pysam.VariantHeader:
 
 
 def _record(effect: effects.Effect, sequence: str, name: str) -> dict:
-    """Arguments of `new_record`; deletions are anchored at the base before, as VCF asks."""
+    """Returns the arguments of `new_record`; deletions start at the base before, as in VCF."""
     info: dict[str, str | int] = {"KIND": effect.kind}
     anchored = effect.kind.startswith("stretch") or not effect.alt
-    start = effect.start - anchored
+    start = effect.start - anchored  # True counts as 1
     reference, alt = sequence[start : effect.end], sequence[start] * anchored + effect.alt
     if effect.kind.startswith("stretch"):
         kind = _type(effect)

@@ -1,8 +1,8 @@
-"""Variants whose effect on the map is known, because the edited genome is simulated too.
+"""Draws variants whose effect on the map is known, because the edited genome is simulated too.
 
 Kinds: a whole site deleted, inverted, or weakened by its worst single substitution; a stretch with
-sites deleted, inverted or duplicated; and, without effect, substitutions and small inversions away
-from sites. Structural variants start and end at bin borders, so that their maps compare bin by bin.
+sites deleted, inverted or duplicated; and neutral substitutions and small inversions away from
+sites. Structural variants start and end at bin borders, so that maps compare bin by bin.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,18 +21,18 @@ from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Physics
 
 STRONG = 0.5
-"""Occupancy, in some cell type, of sites worth editing."""
+"""Occupancy in some cell type from which a site is edited."""
 
 
 class Effect(NamedTuple):
-    """An edit of a chromosome: letters start..end-1 are replaced by `alt`.
+    """Describes an edit of a chromosome, which replaces letters start..end-1 by `alt`.
 
     Attributes:
-        chrom: Chromosome.
-        start: First base replaced, counted from 0.
-        end: One past the last.
-        alt: What replaces them.
-        kind: What it does, such as `site_deletion`.
+        chrom: Name of the chromosome.
+        start: First replaced base, counted from 0.
+        end: One past the last replaced base.
+        alt: Letters that replace them.
+        kind: Kind of the variant, such as `site_deletion`.
     """
 
     chrom: str
@@ -42,7 +42,7 @@ class Effect(NamedTuple):
     kind: str
 
     def apply(self, sequence: str) -> str:
-        """The edited chromosome."""
+        """Returns the letters of the edited chromosome."""
         return sequence[: self.start] + self.alt + sequence[self.end :]
 
 
@@ -51,17 +51,17 @@ def choose(
 ) -> list[Effect]:
     """Draws variants of every kind, at least `margin` bp from the chromosome's ends."""
     rng = np.random.default_rng(seed)
-    found = sites.find(chromosome.sequence, physics)
-    width = physics.site.width
-    inside = (found.start >= margin) & (found.start + width <= len(chromosome.sequence) - margin)
-    strong = found.take(np.flatnonzero(inside & (found.occupancy.max(axis=1) >= STRONG)))
+    all_sites = sites.find(chromosome.sequence, physics)
+    start, end = all_sites.start, all_sites.start + physics.site.width
+    inside = (start >= margin) & (end <= len(chromosome.sequence) - margin)
+    strong = all_sites.take(np.flatnonzero(inside & (all_sites.occupancy.max(axis=1) >= STRONG)))
     makers: dict[str, Callable[[], Effect]] = {
         "site_deletion": lambda: _at_site(chromosome, strong, physics, rng, lambda site: ""),
         "site_inversion": lambda: _at_site(
             chromosome, strong, physics, rng, dna.reverse_complement
         ),
         "site_weakening": lambda: _weaken(chromosome, strong, physics, rng),
-        "stretch_deletion": lambda: _stretch(chromosome, strong, physics, rng, lambda dna_: ""),
+        "stretch_deletion": lambda: _stretch(chromosome, strong, physics, rng, lambda stretch: ""),
         "stretch_inversion": lambda: _stretch(
             chromosome, strong, physics, rng, dna.reverse_complement
         ),
@@ -69,10 +69,10 @@ def choose(
             chromosome, strong, physics, rng, lambda stretch: stretch * 2
         ),
         "neutral_substitution": lambda: _neutral(
-            chromosome, found, physics, margin, rng, 1, lambda base: _other(base, rng)
+            chromosome, all_sites, physics, margin, rng, 1, lambda base: _substitute(base, rng)
         ),
         "neutral_inversion": lambda: _neutral(
-            chromosome, found, physics, margin, rng, physics.site.width, dna.reverse_complement
+            chromosome, all_sites, physics, margin, rng, physics.site.width, dna.reverse_complement
         ),
     }
     return [
@@ -100,17 +100,18 @@ def _weaken(
     physics: Physics,
     rng: np.random.Generator,
 ) -> Effect:
-    """The single substitution of a site that lowers its score most."""
+    """Returns the single substitution of a site that lowers its score most."""
     number = int(rng.integers(len(strong.start)))
     start, forward = int(strong.start[number]), strong.strand[number] > 0
     letters = chromosome.sequence[start : start + physics.site.width]
     index = dna.to_index(letters if forward else dna.reverse_complement(letters))
     odds = physics.site.log_odds[:, :4]
-    loss = odds - odds[np.arange(len(index)), index][:, None]
-    position, base = np.unravel_index(loss.argmin(), loss.shape)
+    change = odds - odds[np.arange(len(index)), index][:, None]  # of the score. [W, 4]
+    position, base = np.unravel_index(change.argmin(), change.shape)
     alt = dna.ALPHABET[base] if forward else dna.reverse_complement(dna.ALPHABET[base])
-    at = start + int(position if forward else len(index) - 1 - position)
-    return Effect(chromosome.name, at, at + 1, alt, "")
+    # Position 0 of a reverse site is its last base on the chromosome.
+    edited = start + int(position if forward else len(index) - 1 - position)
+    return Effect(chromosome.name, edited, edited + 1, alt, "")
 
 
 def _stretch(
@@ -120,7 +121,7 @@ def _stretch(
     rng: np.random.Generator,
     edit: Callable[[str], str],
 ) -> Effect:
-    """Two to five bins around a site."""
+    """Returns an edit of two to five bins around a site."""
     size = physics.bin_size
     bins = int(rng.integers(2, 6))
     first = int(rng.choice(strong.start)) // size - int(rng.integers(bins))
@@ -130,33 +131,32 @@ def _stretch(
 
 def _neutral(
     chromosome: chromosomes.Chromosome,
-    found: sites.Sites,
+    all_sites: sites.Sites,
     physics: Physics,
     margin: int,
     rng: np.random.Generator,
     length: int,
     edit: Callable[[str], str],
 ) -> Effect:
-    """An edit of `length` bases, four motifs' widths or more from any site."""
+    """Returns an edit of `length` bases, at least four widths of the motif from any site."""
     reach = 4 * physics.site.width
     while True:
-        at = int(rng.integers(margin, len(chromosome.sequence) - margin))
-        if np.abs(found.start - at).min(initial=reach) >= reach:
-            return Effect(
-                chromosome.name, at, at + length, edit(chromosome.sequence[at : at + length]), ""
-            )
+        start = int(rng.integers(margin, len(chromosome.sequence) - margin))
+        if np.abs(all_sites.start - start).min(initial=reach) >= reach:
+            end = start + length
+            return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
 
 
-def _other(base: str, rng: np.random.Generator) -> str:
-    return str(rng.choice([other for other in dna.ALPHABET if other != base]))
+def _substitute(base: str, rng: np.random.Generator) -> str:
+    return str(rng.choice([letter for letter in dna.ALPHABET if letter != base]))
 
 
 def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.float64]:
-    """ALT minus REF truth of the window around the variant, NaN where a bin has no twin. [P, T].
+    """Computes ALT minus REF truth of the window around the variant. [P, T].
 
-    The window of REF is centred on the variant, on bin borders; that of ALT begins at the same base
-    of the edited chromosome. Bins are paired by the letters that they hold: whole bins deleted have
-    no twin, and what follows a duplication is found behind the second copy.
+    The window of REF is centred on the variant, on bin borders. The window of ALT begins at the
+    same base of the edited chromosome. Bins are paired by their letters: bins behind a duplication
+    are paired with bins behind the second copy. Deleted bins have no partner and hold NaN.
     """
     size, physics = design.physics.bin_size, design.physics
     bins, flank = design.seq_length // size, physics.flank
@@ -165,32 +165,34 @@ def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.flo
 
     def maps(letters: str) -> NDArray:
         padded = ("N" * max(0, -left) + letters[max(0, left) : right]).ljust(right - left, "N")
-        found = chromatin.all_tracks(padded, physics)
-        return np.stack(
-            [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in found],
-            axis=-1,
-        )
+        contacts = [
+            chromatin.contacts_of(tracks, physics)
+            for tracks in chromatin.all_tracks(padded, physics)
+        ]
+        return np.stack([chromatin.observed_over_expected(c) for c in contacts], axis=-1)
 
     reference, alternative = maps(sequence), maps(effect.apply(sequence))
-    twin = _twins(effect, size, first, bins)
-    change = alternative[np.ix_(twin, twin)] - reference
-    change[twin < 0] = change[:, twin < 0] = np.nan
-    kept = slice(design.crop // size, bins - design.crop // size)
-    return triangle.to_vector(change[kept, kept], diagonal_offset=chromatin.DIAGONAL_OFFSET)
+    partner = _partner_bins(effect, size, first, bins)
+    change = alternative[np.ix_(partner, partner)] - reference
+    change[partner < 0] = change[:, partner < 0] = np.nan
+    inner = slice(design.crop // size, bins - design.crop // size)
+    return triangle.to_vector(change[inner, inner], diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
-def _twins(effect: Effect, size: int, first: int, bins: int) -> NDArray[np.intp]:
-    """The bin of ALT that holds the letters of each bin of REF, or -1. [N]."""
+def _partner_bins(effect: Effect, size: int, first: int, bins: int) -> NDArray[np.intp]:
+    """Returns the bin of ALT that holds the letters of each bin of REF, or -1. [N]."""
+    # Of 6 bins, a deletion of bins 2 and 3 gives [0, 1, -1, -1, 2, 3]; a duplication of bins 2 and
+    # 3 gives [0, 1, 2, 3, -1, -1], because bins 4 and 5 leave the window.
     gained = round((len(effect.alt) - (effect.end - effect.start)) / size)
     cut = (effect.end if gained > 0 else effect.start) // size - first
-    twin = np.arange(bins)
-    twin[cut:] += gained
-    twin[max(cut, 0) : max(cut - gained, 0)] = -1
-    return np.where(twin < bins, twin, -1)
+    partner = np.arange(bins)
+    partner[cut:] += gained
+    partner[max(cut, 0) : max(cut - gained, 0)] = -1
+    return np.where(partner < bins, partner, -1)
 
 
 def read(path: str | Path) -> Iterator[Effect]:
-    """Reads the table's variants back as edits, for which the VCF's ALT is spelled out.
+    """Yields the variants of the table as edits; symbolic ALT of the VCF become letters.
 
     Raises:
         DataError: The file is missing.

@@ -1,4 +1,4 @@
-"""One chromosome's experiment, from a random genome to counts, targets and their truth."""
+"""Simulates the experiment on one chromosome: random letters, counts, targets and their truth."""
 
 import zlib
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from akita_bayes.simulate.designs import Design
 
 
 class Window(NamedTuple):
-    """One record, and what is known about it beyond the record.
+    """Holds one record, with its truth and its replicates.
 
     Attributes:
         start: First base on the chromosome.
-        sequence: Indices 0..4. [L].
-        target: From all replicates' counts together. [P, T].
-        mask: True where measured. [P, T].
-        truth: Noise-free. [P, T].
-        replicates: From each replicate's counts alone; empty for training windows. [R, P, T].
+        sequence: Bases as 0..3, 4 for unknown. [L].
+        target: Target of the summed counts of all replicates. [P, T].
+        mask: True for measured pixels. [P, T].
+        truth: Noise-free target. [P, T].
+        replicates: Target of each replicate; empty for training windows. [R, P, T].
     """
 
     start: int
@@ -33,7 +33,7 @@ class Window(NamedTuple):
 
 
 class Pixels(NamedTuple):
-    """Nonzero counts, bins counted from the chromosome's start. [K] each."""
+    """Holds nonzero counts; bins are counted from the chromosome's start. [K] each."""
 
     bin1: NDArray[np.int32]
     bin2: NDArray[np.int32]
@@ -41,11 +41,11 @@ class Pixels(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """All that was done on one chromosome.
+    """Holds the simulated experiment on one chromosome.
 
     Attributes:
-        chromosome: Letters and what was planted.
-        sites: What the letters say.
+        chromosome: Letters, and planted sites and decoys.
+        sites: Sites that a scan of the letters finds.
         windows: Records of this chromosome, in order.
         pixels: Counts by cell type and replicate.
     """
@@ -56,11 +56,11 @@ class Experiment(NamedTuple):
     pixels: list[list[Pixels]]
 
 
-def run(name: str, design: Design, seed: int) -> Experiment:
+def simulate_chromosome(name: str, design: Design, seed: int) -> Experiment:
     """Simulates a chromosome of the design; the same seed gives the same experiment.
 
     Raises:
-        DataError: A window has too few reads, or too few bins where any can be placed.
+        DataError: A window has too few reads, or too few mappable bins.
     """
     physics = design.physics
     length, split = design.chromosomes()[name]
@@ -86,8 +86,8 @@ def run(name: str, design: Design, seed: int) -> Experiment:
         _window(start, index, bands, counts, unmappable, design, replicates=split != "train")
         for start in starts
     ]
-    found = sites.find(chromosome.sequence, physics)
-    return Experiment(chromosome, found, windows, [[_pixels(c) for c in cell] for cell in counts])
+    pixels = [[_pixels(replicate) for replicate in cell] for cell in counts]
+    return Experiment(chromosome, sites.find(chromosome.sequence, physics), windows, pixels)
 
 
 def _window(
@@ -105,8 +105,8 @@ def _window(
     transform = chromatin.transform(bins, size, design.crop // size)
     weights = np.where(unmappable[first : first + bins], np.nan, 1.0)
 
-    def value(map_of: NDArray, weights: NDArray) -> targets.Target:
-        square = reads.window(map_of, first, bins)
+    def target(band: NDArray, weights: NDArray) -> targets.Target:
+        square = reads.window(band, first, bins)
         try:
             return targets.target(square, weights, transform, clip=chromatin.CLIP)
         except targets.Unusable as problem:
@@ -115,19 +115,19 @@ def _window(
                 f"{problem.reason}; simulate more depth, or more bins that can be mapped."
             ) from None
 
-    pooled = [value(sum(cell[1:], cell[0]), weights) for cell in counts]
-    truth = [value(band * chromatin.NOISE_FREE, np.ones(bins)).values for band in bands]
-    single = [
-        [value(cell[number], weights).values for cell in counts]
+    pooled = [target(sum(cell[1:], cell[0]), weights) for cell in counts]
+    truth = [target(band * chromatin.NOISE_FREE, np.ones(bins)).values for band in bands]
+    replicate_targets = [
+        [target(cell[number], weights).values for cell in counts]
         for number in range(design.replicates if replicates else 0)
     ]
     return Window(
         start=start,
         sequence=index[start : start + design.seq_length],
-        target=np.stack([each.values for each in pooled], axis=-1).astype(np.float16),
-        mask=np.stack([each.mask for each in pooled], axis=-1),
+        target=np.stack([cell.values for cell in pooled], axis=-1).astype(np.float16),
+        mask=np.stack([cell.mask for cell in pooled], axis=-1),
         truth=np.stack(truth, axis=-1).astype(np.float16),
-        replicates=np.array([np.stack(each, axis=-1) for each in single], np.float16),
+        replicates=np.array([np.stack(r, axis=-1) for r in replicate_targets], np.float16),
     )
 
 

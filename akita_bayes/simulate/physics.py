@@ -1,4 +1,4 @@
-"""The parameters of the simulated chromatin, each with its unit and its default."""
+"""Declares the parameters of the simulated chromatin, each with its unit and its default."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from akita_bayes import dna, errors
 
 @dataclasses.dataclass(frozen=True)
 class Motif:
-    """A position weight matrix, written as a consensus and how well each base is conserved.
+    """Describes a position weight matrix by its consensus and the conservation of each base.
 
     Position k holds its consensus base with probability `conservation[k]` and each other base with
     a third of the rest.
@@ -24,44 +24,44 @@ class Motif:
         if len(self.consensus) != len(self.conservation):
             raise errors.DataError(
                 f"Motif {self.consensus} has {len(self.consensus)} bases but "
-                f"{len(self.conservation)} conservation values; give one each."
+                f"{len(self.conservation)} conservation values; give one value per base."
             )
         if not set(self.consensus) <= set(dna.ALPHABET):
             raise errors.DataError(f"Motif {self.consensus} may hold only A, C, G and T.")
         if not all(0.25 <= value < 1 for value in self.conservation):
             raise errors.DataError(
-                f"Motif {self.consensus}: conservation must lie in [0.25, 1); 0.25 says nothing."
+                f"Motif {self.consensus}: conservation must lie in [0.25, 1); 0.25 is any base."
             )
 
     @property
     def width(self) -> int:
-        """Bases."""
+        """Returns the number of bases."""
         return len(self.consensus)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """P(base | position). [W, 4]."""
+        """Returns P(base | position). [W, 4]."""
         conserved = np.array(self.conservation)[:, None]
         return np.where(dna.to_one_hot(self.consensus) == 1, conserved, (1 - conserved) / 3)
 
     @property
     def log_odds(self) -> NDArray[np.float64]:
-        """ln P(base | position) / 0.25, nats; a fifth column scores an unknown base. [W, 5]."""
+        """Returns ln P(base | position) / 0.25, nats; the fifth column: unknown. [W, 5]."""
         odds = np.log(self.probabilities / 0.25)
         return np.hstack([odds, odds.min(axis=1, keepdims=True)])
 
 
 @dataclasses.dataclass(frozen=True)
 class Corepressor:
-    """A factor that empties the site upstream of its motif, in the cell types that express it.
+    """Describes a factor that empties the site upstream of its motif, where it is expressed.
 
     Args:
-        motif: What it binds.
+        motif: Motif that the factor binds.
         midpoint: Score of half occupancy, nats.
         gap: Fewest and most bases between the site and the factor's motif, which lies downstream
-            of the site and on its strand. At any other spacing it does nothing.
-        energy: What a bound factor adds to the site's binding energy, kT.
-        cell_types: Where it is expressed.
+            of the site and on its strand. Other spacings have no effect.
+        energy: Energy that a bound factor adds to the site's binding energy, kT.
+        cell_types: Cell types that express the factor.
     """
 
     motif: Motif
@@ -79,32 +79,32 @@ COREPRESSORS = (
     Corepressor(Motif("A" * 12, (0.99,) * 12), 13.0, (2, 5), 10.0, ("beta",)),
     Corepressor(Motif("CA" * 6, (0.99,) * 12), 13.0, (2, 5), 10.0, ("alpha",)),
 )
-"""One binds A-tracts, the other CA repeats: easy to learn, and rare enough beside a site."""
+"""One binds A-tracts, the other CA repeats: easy to learn, and rare beside random sites."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Physics:
-    """Everything that turns letters into a contact map. Derivation: `simulate.chromatin`.
+    """Holds all parameters that determine a contact map. Derivation: `simulate.chromatin`.
 
     Args:
         bin_size: Width of a map's bin, bp.
         cell_types: One target per name.
         site: The motif that stalls extrusion; of odd width, so that it has a middle base.
         midpoint: Score of half occupancy of a site, nats.
-        corepressors: Factors that make cell types differ.
-        stall: Probability that a fully occupied site stalls a leg that meets it head on.
+        corepressors: Factors through which cell types differ.
+        stall: Probability that a fully occupied site stalls a leg that it faces.
         processivity: Mean distance that a free leg travels, bp.
         loop_strength: Contacts per extruder and bin at the anchors of its loop, in units of the
             contacts of a bin with itself.
         tether: Distance over which a loop's anchors bring their neighbours together, bp.
-        decay_exponent: Slope of the loss of contacts with distance.
-        decay_length: Distance at which that loss sets in, bp.
+        decay_exponent: Exponent of the decay of contacts with distance.
+        decay_length: Distance at which the decay begins, bp.
         neighbour_strength: Contacts between neighbours on the chain, in the same units.
-        neighbour_length: Distance over which they fall off, bp.
+        neighbour_length: Distance over which these contacts fall off, bp.
         compartment_strength: A quarter of the log depletion of contacts between full A and full B.
         compartment_gc: GC fraction halfway between the compartments.
-        compartment_width: GC difference that makes a compartment, as a fraction.
-        isochore: GC is averaged over this many bp to each side of a bin.
+        compartment_width: Difference of GC fraction over which the compartment changes.
+        isochore: Length to each side of a bin over which GC is averaged, bp.
     """
 
     bin_size: int = 512
@@ -140,18 +140,18 @@ class Physics:
             unknown = set(corepressor.cell_types) - set(self.cell_types)
             if unknown:
                 raise errors.DataError(
-                    f"A corepressor is expressed in {sorted(unknown)}, which is no cell type of "
-                    f"{list(self.cell_types)}."
+                    f"A corepressor is expressed in {sorted(unknown)}, not among the cell types "
+                    f"{list(self.cell_types)}; add them or correct the corepressor."
                 )
 
     @property
     def tether_bins(self) -> int:
-        """Bins beyond which a loop's tether is not counted: five lengths, e^-5 of its strength."""
+        """Returns the longest tether in bins: five lengths, where its strength is e^-5."""
         return math.ceil(5 * self.tether / self.bin_size)
 
     @property
     def flank(self) -> int:
-        """How far to each side of a window its map depends on letters: whole bins, bp."""
+        """Returns the length at each side of a window that its map depends on: whole bins, bp."""
         motifs = self.site.width + max(
             (factor.gap[1] + factor.motif.width for factor in self.corepressors), default=0
         )

@@ -1,4 +1,4 @@
-"""Work on several processes, in order, with TensorFlow or without."""
+"""Runs jobs on several processes, in order, with or without TensorFlow."""
 
 import concurrent.futures
 import multiprocessing
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 
 def results(jobs: list[tuple[Callable, tuple]], workers: int) -> Iterator:
-    """Results of all jobs, in order, from at most `workers` processes."""
+    """Yields the results of all jobs in order, from at most `workers` processes."""
     if workers <= 1:
         yield from (function(*arguments) for function, arguments in jobs)
         return

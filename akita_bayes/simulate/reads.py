@@ -1,4 +1,4 @@
-"""From contacts to counts: whole chromosomes as bands, and sequencing as Poisson noise.
+"""Converts contacts to counts: whole chromosomes as bands, and sequencing as Poisson noise.
 
 A band holds the contacts of bin i with bins i, i + 1, ..., i + D - 1 in row i: [M, D]. Pixels
 beyond the chromosome's end are 0.
@@ -12,14 +12,14 @@ from akita_bayes.simulate import chromatin
 from akita_bayes.simulate.physics import Physics
 
 FAR = 10
-"""Distance from which reads count towards the depth, bins."""
+"""Shortest distance of reads that count towards the depth, bins."""
 
 
 def band(tracks: chromatin.Tracks, physics: Physics, distances: int) -> NDArray[np.float64]:
-    """Noise-free contacts of a whole chromosome up to `distances` - 1 bins apart. [M, D].
+    """Computes noise-free contacts of a chromosome, up to `distances` - 1 bins apart. [M, D].
 
-    Made of overlapping windows; since a window with its flanks equals the same part of the
-    chromosome, their borders do not show.
+    Overlapping windows give the rows. A window with its flanks equals the same part of the
+    chromosome, so their borders do not show.
     """
     bins = len(tracks.compartment)
     flank = physics.flank // physics.bin_size
@@ -30,19 +30,19 @@ def band(tracks: chromatin.Tracks, physics: Physics, distances: int) -> NDArray[
         window = tracks.window(start - flank, start + count + distances - 1 + flank)
         contacts = chromatin.contacts_of(window, physics)
         result[start : start + count] = _band_of(contacts, count, distances)
-    last = bins - np.arange(bins)
-    result[np.arange(distances) >= last[:, None]] = 0
+    beyond = bins - np.arange(bins)  # first distance at which the second bin is beyond the end
+    result[np.arange(distances) >= beyond[:, None]] = 0
     return result
 
 
 def _band_of(square: NDArray, rows: int, distances: int) -> NDArray:
-    """Pixels (i, i + d) of the first rows. [N, N] -> [rows, D]."""
+    """Returns pixels (i, i + d) of the first rows. [N, N] -> [rows, D]."""
     first = np.arange(rows)[:, None]
     return square[first, first + np.arange(distances)]
 
 
 def window(band: NDArray, start: int, bins: int) -> NDArray:
-    """The symmetric map of bins start..start+bins-1. [M, D] -> [N, N].
+    """Returns the symmetric map of bins start..start+bins-1. [M, D] -> [N, N].
 
     Distances beyond the band are 0.
     """
@@ -58,13 +58,13 @@ def window(band: NDArray, start: int, bins: int) -> NDArray:
 
 
 def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
-    """Expected reads in a pixel of contacts 1.
+    """Computes the expected reads of a pixel with contacts 1.
 
     Args:
-        depth: Read pairs per kilobase of a genome without sites, `FAR` bins or more apart: nearer
-            pairs make up most of a library and say little about folding.
-        physics: Its parameters.
-        distances: Pairs up to `distances` - 1 bins apart are sequenced.
+        depth: Read pairs per kilobase of a genome without sites, `FAR` bins or more apart. Nearer
+            pairs make up most of a library and contain little information about folding.
+        physics: Parameters of the chromatin.
+        distances: Number of distances; pairs up to `distances` - 1 bins apart are sequenced.
     """
     bins = distances + 2 * physics.flank // physics.bin_size
     free = chromatin.contacts_of(chromatin.Tracks(*np.zeros((3, bins))), physics)
@@ -72,26 +72,26 @@ def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
 
 
 def check_depth(depth: float, physics: Physics, distances: int) -> None:
-    """Refuses a depth whose counts a table of them cannot hold.
+    """Refuses a depth whose counts a cooler cannot hold.
 
-    Coolers, as simulated tables, hold counts as int32. Most contacts are those of a bin with
-    itself; loops and noise add less than as many again.
+    Coolers hold counts as int32. Most contacts are those of a bin with itself; loops and noise at
+    most double them.
 
     Args:
         depth: As in `reads_per_contact`, all replicates together.
-        physics: Its parameters.
+        physics: Parameters of the chromatin.
         distances: As in `reads_per_contact`.
 
     Raises:
-        DataError: More reads are expected in a pixel than half of what int32 holds.
+        DataError: The expected reads of a pixel exceed half of the largest int32.
     """
-    most = np.iinfo(np.int32).max / 2
+    limit = np.iinfo(np.int32).max / 2
     unit = reads_per_contact(1.0, physics, distances)
     expected = depth * unit * float(chromatin.decay(np.zeros(()), physics))
-    if expected > most:
+    if expected > limit:
         raise errors.DataError(
             f"depth {depth:g}: puts {expected:.2g} reads into one pixel, and coolers count to "
-            f"{np.iinfo(np.int32).max:,}; simulate less than {depth * most / expected:.2g}."
+            f"{np.iinfo(np.int32).max:,}; simulate less than {depth * limit / expected:.2g}."
         )
 
 
@@ -101,16 +101,17 @@ def sequence(
     unmappable: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> NDArray[np.int32]:
-    """Poisson counts of one replicate; none in unmappable bins. [M, D] -> [M, D].
+    """Draws Poisson counts of one replicate; 0 in unmappable bins. [M, D] -> [M, D].
 
     Args:
         contacts: A band of noise-free contacts.
         reads: Expected reads per unit of contacts.
-        unmappable: Bins in which no read can be placed. [M].
+        unmappable: True for bins without mapped reads. [M].
         rng: Source of the noise.
     """
     counts = rng.poisson(contacts * reads).astype(np.int32)
     counts[unmappable] = 0
+    # Column d of row i is bin i + d; bins beyond the end hold 0 already.
     columns = np.arange(len(counts))[:, None] + np.arange(counts.shape[1])
     counts[unmappable[np.minimum(columns, len(counts) - 1)]] = 0
     return counts

@@ -1,4 +1,4 @@
-"""Counts of a simulation as balanced coolers: each replicate, and all of a cell type together."""
+"""Writes simulated counts as balanced coolers: of each replicate, and of each cell type."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,31 +6,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from akita_bayes.simulate import experiment, pool
+from akita_bayes.simulate import pool
 from akita_bayes.simulate.designs import Design
+from akita_bayes.simulate.experiment import Experiment, Pixels
 
 FOLDER = "coolers"
 
 UNBALANCED = 0.01
-"""Relative deviation of bins' totals left by balancing."""
+"""Relative deviation of bins' totals at which balancing stops."""
 
 
 def write(
     folder: Path,
-    done: list[experiment.Experiment],
+    experiments: list[Experiment],
     design: Design,
     workers: int,
     advance: Callable[..., None],
 ) -> None:
-    """Writes `coolers/{cell}_rep{r}.cool` of every replicate and `coolers/{cell}.cool` of all."""
+    """Writes `coolers/{cell}_rep{r}.cool` of each replicate and `coolers/{cell}.cool` of all."""
     (folder / FOLDER).mkdir()
-    sizes = {one.chromosome.name: len(one.chromosome.sequence) for one in done}
+    chromosomes = [experiment.chromosome for experiment in experiments]
+    sizes = {chromosome.name: len(chromosome.sequence) for chromosome in chromosomes}
     jobs = []
     for cell, name in enumerate(design.cell_types):
         for replicate in range(design.replicates):
-            pixels = [one.pixels[cell][replicate] for one in done]
+            pixels = [experiment.pixels[cell][replicate] for experiment in experiments]
             jobs.append((f"{name}_rep{replicate + 1}", pixels))
-        jobs.append((name, [_pooled(one.pixels[cell]) for one in done]))
+        jobs.append((name, [_pooled(experiment.pixels[cell]) for experiment in experiments]))
     paths = [folder / FOLDER / f"{name}.cool" for name, _ in jobs]
     calls = [
         (_write_cooler, (path, sizes, design, pixels))
@@ -40,34 +42,31 @@ def write(
         advance(1, note=path.name)
 
 
-def _pooled(replicates: list[experiment.Pixels]) -> experiment.Pixels:
-    """Sum of counts over replicates."""
-    keys = [each.bin1.astype(np.int64) << 32 | each.bin2 for each in replicates]
-    key, where = np.unique(np.concatenate(keys), return_inverse=True)
-    count = np.bincount(where, np.concatenate([each.counts for each in replicates]))
-    return experiment.Pixels(
+def _pooled(replicates: list[Pixels]) -> Pixels:
+    """Sums counts over replicates."""
+    # Both bins in one integer: the upper 32 bits hold bin1, the lower 32 hold bin2.
+    keys = [pixels.bin1.astype(np.int64) << 32 | pixels.bin2 for pixels in replicates]
+    key, position = np.unique(np.concatenate(keys), return_inverse=True)
+    count = np.bincount(position, np.concatenate([pixels.counts for pixels in replicates]))
+    return Pixels(
         (key >> 32).astype(np.int32), (key & 0xFFFFFFFF).astype(np.int32), count.astype(np.int32)
     )
 
 
-def _write_cooler(
-    path: Path, sizes: dict[str, int], design: Design, pixels: list[experiment.Pixels]
-) -> None:
+def _write_cooler(path: Path, sizes: dict[str, int], design: Design, pixels: list[Pixels]) -> None:
     from akita_bayes.data.contacts import coolers
 
     width = design.physics.bin_size
+    # First bin of each chromosome in the whole genome, and the number of all bins.
     first = np.concatenate([[0], np.cumsum([size // width for size in sizes.values()])])
+    chromosomes = list(zip(pixels, first[:-1], strict=True))
     table = pd.DataFrame(
         {
-            "bin1_id": np.concatenate(
-                [each.bin1 + offset for each, offset in zip(pixels, first[:-1], strict=True)]
-            ),
-            "bin2_id": np.concatenate(
-                [each.bin2 + offset for each, offset in zip(pixels, first[:-1], strict=True)]
-            ),
-            "count": np.concatenate([each.counts for each in pixels]),
+            "bin1_id": np.concatenate([chrom.bin1 + offset for chrom, offset in chromosomes]),
+            "bin2_id": np.concatenate([chrom.bin2 + offset for chrom, offset in chromosomes]),
+            "count": np.concatenate([chrom.counts for chrom in pixels]),
         }
     )
-    # Every bin with reads is sound: a filter of outliers finds only neighbours of empty bins.
+    # All bins with reads are valid; a filter of outliers would drop only neighbours of empty bins.
     mean = 2 * table["count"].sum() / first[-1]
     coolers.write_cooler(path, sizes, width, table, mad_max=0, tol=(UNBALANCED * mean) ** 2)

@@ -1,11 +1,11 @@
-"""A simulation on disk: genome, coolers, a data directory ready for training, and the truth.
+"""Writes a simulation: genome, coolers, a data directory ready for training, and the truth.
 
-The folder is itself a data directory (`docs/formats.md`), and beside its records holds
+The folder is a data directory (`docs/formats.md`) that also holds
 
     genome.fa, genome.fa.fai        the chromosomes
-    sites.bed, decoys.bed           what stalls extrusion, and what only looks like it
-    coolers/{cell}.cool             all replicates together, balanced; {cell}_rep{r}.cool each alone
-    targets.txt, sequences.bed      name coolers and windows, for `akita_data.py` to start from
+    sites.bed, decoys.bed           sites that stall extrusion, and decoys without effect
+    coolers/{cell}.cool             all replicates together, balanced; {cell}_rep{r}.cool one each
+    targets.txt, sequences.bed      coolers and windows, as inputs of `akita_data.py`
     truth/{split}.npz               `truth` [W, P, T] float16: noise-free targets in record order
     truth/ceiling.json              how well data of this depth can be predicted
     variants.vcf, variants.tsv      variants of known effect on the test chromosome
@@ -28,12 +28,12 @@ from akita_bayes.simulate import (
     chromatin,
     design_json,
     effect_files,
-    experiment,
     pool,
     reads,
     simulated_coolers,
 )
 from akita_bayes.simulate.designs import Design
+from akita_bayes.simulate.experiment import Experiment, Window, simulate_chromosome
 
 if TYPE_CHECKING:
     from akita_bayes.data.records import tfrecord
@@ -51,23 +51,26 @@ def simulate(
     with_coolers: bool = True,
     advance: Callable[..., None] = lambda steps=1, **fields: None,
 ) -> Path:
-    """Simulates a genome and an experiment and writes a folder; the same seed, the same folder.
+    """Simulates a genome and an experiment; the same seed gives the same folder.
 
     Args:
-        out_dir: The folder; an older simulation in it is replaced.
-        design: What to simulate.
-        seed: Of every random draw.
-        workers: Processes.
-        with_coolers: Write coolers too; they take most of the time.
-        advance: Told of every step done; `total=` announces how many there are.
+        out_dir: Folder to write; an older simulation is replaced.
+        design: Design of the experiment.
+        seed: Seed of all random draws.
+        workers: Number of processes.
+        with_coolers: True to write coolers, which take most of the time.
+        advance: Function that is called after every step; `total=` is the number of steps.
+
+    Returns:
+        Path of the folder.
 
     Raises:
-        DataError: The folder holds something else, or the depth is more than can be counted.
+        DataError: The folder holds other files, or the depth exceeds the counts of a cooler.
     """
     out_dir = Path(out_dir)
     if out_dir.is_dir() and any(out_dir.iterdir()) and not (out_dir / design_json.FILE).exists():
         raise errors.DataError(
-            f"{out_dir}: not empty, and no simulation; choose another folder for the simulation."
+            f"{out_dir}: is not empty and is not a simulation; choose another folder."
         )
     reads.check_depth(design.depth, design.physics, design.max_distance // design.physics.bin_size)
     names = list(design.chromosomes())
@@ -75,48 +78,48 @@ def simulate(
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))
     advance(0, total=len(names) + maps + len(splits) + 1, note="chromosomes")
     with files.atomic(out_dir, directory=True) as folder:
-        done = []
-        for one in _experiments(names, design, seed, workers):
-            done.append(one)
-            advance(1, note=f"chromosome {len(done)} of {len(names)}")
-        _write_genome(folder, done)
-        _write_sites(folder, done, design)
+        experiments = []
+        for experiment in _experiments(names, design, seed, workers):
+            experiments.append(experiment)
+            advance(1, note=f"chromosome {len(experiments)} of {len(names)}")
+        _write_genome(folder, experiments)
+        _write_sites(folder, experiments, design)
         advance(0, note="variants")
-        effect_files.write(folder, [done[-1].chromosome], design, seed=seed)
+        effect_files.write(folder, [experiments[-1].chromosome], design, seed=seed)
         advance(1)
         if with_coolers:
-            simulated_coolers.write(folder, done, design, workers, advance)
-        _write_records(folder, done, design, advance)
+            simulated_coolers.write(folder, experiments, design, workers, advance)
+        _write_records(folder, experiments, design, advance)
         _write_tables(folder, design)
         design_json.write(folder, design, seed=seed, version=__version__)
     return out_dir
 
 
-def _experiments(
-    names: list[str], design: Design, seed: int, workers: int
-) -> Iterator[experiment.Experiment]:
-    """In the order of names."""
-    chromatin.observed_over_expected(np.ones((8, 8)))  # compiles once, before processes part
-    yield from pool.results([(experiment.run, (name, design, seed)) for name in names], workers)
+def _experiments(names: list[str], design: Design, seed: int, workers: int) -> Iterator[Experiment]:
+    """Yields the experiments in the order of names."""
+    chromatin.observed_over_expected(np.ones((8, 8)))  # compiles once, before the fork
+    yield from pool.results(
+        [(simulate_chromosome, (name, design, seed)) for name in names], workers
+    )
 
 
-def _write_genome(folder: Path, done: list[experiment.Experiment]) -> None:
+def _write_genome(folder: Path, experiments: list[Experiment]) -> None:
     with open(folder / "genome.fa", "w", encoding="ascii") as handle:
-        for one in done:
-            handle.write(f">{one.chromosome.name}\n")
-            letters = one.chromosome.sequence
+        for experiment in experiments:
+            handle.write(f">{experiment.chromosome.name}\n")
+            letters = experiment.chromosome.sequence
             for start in range(0, len(letters), _LINE):
                 handle.write(letters[start : start + _LINE] + "\n")
     pysam.faidx(str(folder / "genome.fa"))
 
 
-def _write_sites(folder: Path, done: list[experiment.Experiment], design: Design) -> None:
-    """BED: chrom, start, end, name, 1000 x largest occupancy, strand, occupancy by cell type."""
+def _write_sites(folder: Path, experiments: list[Experiment], design: Design) -> None:
+    """Writes BED: chrom, start, end, name, 1000 x largest occupancy, strand, occupancies."""
     width = design.physics.site.width
     sites, decoys = [], []
-    for one in done:
-        name = one.chromosome.name
-        for start, strand, _, occupancy in zip(*one.sites, strict=True):
+    for experiment in experiments:
+        name = experiment.chromosome.name
+        for start, strand, _, occupancy in zip(*experiment.sites, strict=True):
             label = f"{name}_{start}{'+' if strand > 0 else '-'}"
             sites.append(
                 [name, start, start + width, label, round(1000 * occupancy.max())]
@@ -125,7 +128,7 @@ def _write_sites(folder: Path, done: list[experiment.Experiment], design: Design
             )
         decoys += [
             [name, planted.start, planted.end, planted.kind, 0, "+" if planted.strand > 0 else "-"]
-            for planted in sorted(one.chromosome.planted)
+            for planted in sorted(experiment.chromosome.planted)
             if planted.kind != "site"
         ]
     head = ["#chrom", "start", "end", "name", "score", "strand"]
@@ -139,7 +142,7 @@ def _write_sites(folder: Path, done: list[experiment.Experiment], design: Design
 
 def _write_records(
     folder: Path,
-    done: list[experiment.Experiment],
+    experiments: list[Experiment],
     design: Design,
     advance: Callable[..., None],
 ) -> None:
@@ -151,8 +154,12 @@ def _write_records(
     (folder / "truth").mkdir()
     split_of = {name: split for name, (_, split) in design.chromosomes().items()}
     for split in dict.fromkeys(split_of.values()):
-        members = [one for one in done if split_of[one.chromosome.name] == split]
-        windows = [(one.chromosome.name, window) for one in members for window in one.windows]
+        windows = [
+            (experiment.chromosome.name, window)
+            for experiment in experiments
+            for window in experiment.windows
+            if split_of[experiment.chromosome.name] == split
+        ]
         counts[split] = len(windows)
         for number, batch in enumerate(_batched(windows, RECORDS_PER_FILE)):
             tfrecord.write_records(
@@ -186,19 +193,19 @@ def _batched(items: list, size: int) -> Iterator[list]:
         yield items[start : start + size]
 
 
-def _record(chrom: str, window: experiment.Window) -> "tfrecord.Record":
+def _record(chrom: str, window: Window) -> "tfrecord.Record":
     from akita_bayes.data.records import tfrecord
 
     region = Region(chrom, window.start, window.start + len(window.sequence))
     return tfrecord.Record(window.sequence, window.target, window.mask, region)
 
 
-def ceiling(windows: list[experiment.Window], cell_types: tuple[str, ...]) -> dict[str, list]:
-    """How well data of this depth can be predicted, by target; see `docs/simulator.md`.
+def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, list]:
+    """Computes the accuracy of a perfect model on these data, by target; see `docs/simulator.md`.
 
-    `target_truth_pearson`: the data against the noise-free truth, which is what a perfect model
-    scores on the data. `replicate_pearson`: one replicate against another, mean over pairs.
-    Over all measured pixels of all windows, as a model's own r.
+    `target_truth_pearson` is the correlation of data and noise-free truth, the score of a perfect
+    model. `replicate_pearson` is the correlation of two replicates, averaged over pairs. Both use
+    all measured pixels of all windows, as a model's own r.
     """
     target = np.stack([window.target for window in windows])
     mask = np.stack([window.mask for window in windows])

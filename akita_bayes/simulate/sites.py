@@ -1,12 +1,12 @@
-r"""Where extrusion stalls: oriented sites and their occupancies, from letters alone.
+r"""Finds the sites that stall extrusion: strands and occupancies, from letters alone.
 
 A site of score S (nats over a uniform background, Berg & von Hippel 1987, J Mol Biol 193:723) is
 bound like a two-state system, and a bound corepressor f adds its energy e_f:
 
     occupancy_c = 1 / (1 + exp(-(S - midpoint - sum_f o_f e_f [f expressed in c])))
 
-with o_f the occupancy of the factor at the best of its allowed spacings, by the same law.
-So changing one base changes S, the occupancy, and the map.
+with o_f the occupancy of the factor at the best of its allowed spacings, by the same formula.
+So one substitution changes S, the occupancy, and the map.
 """
 
 from typing import NamedTuple
@@ -18,17 +18,17 @@ from akita_bayes import dna
 from akita_bayes.simulate.physics import Motif, Physics
 
 LEAST_OCCUPANCY = 0.01
-"""Sites below this in every cell type are not counted."""
+"""Smallest occupancy of a counted site, in its cell type of largest occupancy."""
 
 
 class Sites(NamedTuple):
-    """K sites in order of position, both strands together.
+    """Holds K sites of both strands, in order of position.
 
     Attributes:
         start: First base, counted from 0. [K].
         strand: +1 or -1. [K].
-        score: Nats. [K].
-        occupancy: In every cell type. [K, T].
+        score: Score of the motif, nats. [K].
+        occupancy: Occupancy in every cell type. [K, T].
     """
 
     start: NDArray[np.int64]
@@ -36,15 +36,15 @@ class Sites(NamedTuple):
     score: NDArray[np.float64]
     occupancy: NDArray[np.float64]
 
-    def take(self, chosen: NDArray) -> "Sites":
-        """The sites that an index or a mask chooses."""
+    def take(self, index: NDArray) -> "Sites":
+        """Returns the sites that an index or a mask selects."""
         return Sites(
-            self.start[chosen], self.strand[chosen], self.score[chosen], self.occupancy[chosen]
+            self.start[index], self.strand[index], self.score[index], self.occupancy[index]
         )
 
 
 def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
-    """Score of the motif at every start, on the strand given, nats. [L] -> [L - W + 1]."""
+    """Scores the motif at every start, on the strand of `index`, nats. [L] -> [L - W + 1]."""
     count = len(index) - motif.width + 1
     if count <= 0:
         return np.zeros(0)
@@ -55,22 +55,25 @@ def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
 
 
 def find(sequence: str, physics: Physics) -> Sites:
-    """Every site of both strands whose occupancy reaches `LEAST_OCCUPANCY` in some cell type."""
+    """Finds sites of both strands with `LEAST_OCCUPANCY` or more in some cell type."""
     index = dna.to_index(sequence)
     forward = _find_forward(index, physics)
-    other = _find_forward(_reverse_complement(index), physics)
+    reverse = _find_forward(_reverse_complement(index), physics)
+    # A site that starts at s of the reverse complement starts at L - W - s of the sequence.
     last = len(sequence) - physics.site.width
     both = Sites(
-        np.concatenate([forward.start, last - other.start]),
-        np.concatenate([forward.strand, -other.strand]),
-        np.concatenate([forward.score, other.score]),
-        np.concatenate([forward.occupancy, other.occupancy]),
+        np.concatenate([forward.start, last - reverse.start]),
+        np.concatenate([forward.strand, -reverse.strand]),
+        np.concatenate([forward.score, reverse.score]),
+        np.concatenate([forward.occupancy, reverse.occupancy]),
     )
     return both.take(np.lexsort((both.strand, both.start)))
 
 
 def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
+    """Finds the sites of the forward strand; `strand` is +1 for all."""
     score = scan(index, physics.site)
+    # Corepressors only lower an occupancy, so sites below this score cannot reach the threshold.
     least = physics.midpoint + np.log(LEAST_OCCUPANCY / (1 - LEAST_OCCUPANCY))
     start = np.flatnonzero(score >= least)
     score = score[start]
@@ -78,23 +81,21 @@ def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
     for factor in physics.corepressors:
         bound = np.zeros(len(start))
         for gap in range(factor.gap[0], factor.gap[1] + 1):
-            at = start + physics.site.width + gap
-            bound = np.maximum(
-                bound, occupancy(_score_at(index, at, factor.motif), factor.midpoint)
-            )
+            factor_score = _score_at(index, start + physics.site.width + gap, factor.motif)
+            bound = np.maximum(bound, occupancy(factor_score, factor.midpoint))
         energy += factor.energy * bound[:, None] * np.isin(physics.cell_types, factor.cell_types)
     occupied = occupancy(score[:, None] - energy, physics.midpoint)
-    found = Sites(start, np.ones(len(start), np.int8), score, occupied)
-    return found.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
+    candidates = Sites(start, np.ones(len(start), np.int8), score, occupied)
+    return candidates.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
 
 
 def occupancy(score: NDArray, midpoint: float) -> NDArray:
-    """Share of time that a site of this score is bound, both in nats."""
+    """Computes the share of time that a site is bound; score and midpoint in nats."""
     return 1 / (1 + np.exp(midpoint - score))
 
 
 def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) -> NDArray:
-    """Scores at chosen starts, reading unknown bases beyond the end. [K] -> [K]."""
+    """Scores the motif at these starts; bases beyond the end are unknown. [K] -> [K]."""
     positions = start[:, None] + np.arange(motif.width)
     inside = positions < len(index)
     letters = np.where(inside, index[np.minimum(positions, len(index) - 1)], dna.UNKNOWN)

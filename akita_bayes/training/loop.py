@@ -243,7 +243,7 @@ class Loop:
             for seed in range(averager.options.swag_draws):
                 swag.unflatten(averager.variables, posterior.draw(seed))
                 self._renew_statistics(renewal, averaging.RENEWAL_BATCHES)
-                draws.append(swag.flatten(swag.held(self.model)))
+                draws.append(swag.flatten(swag.drawn_variables(self.model)))
             if self.writes:
                 with checkpoint.disk_full_explained(self.run_dir / swag.FILE):
                     swag.save(self.run_dir / swag.FILE, posterior, np.stack(draws))

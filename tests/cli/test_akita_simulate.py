@@ -37,7 +37,7 @@ def test_windows_longer_than_the_contacts_of_a_preset_lengthen_these(tmp_path):
     [
         ("--replicates 1", "at least 2 replicates"),
         ("--seq_length 5120", "nothing is left of a map that loses 2048 bp on each side"),
-        ("--seq_length 1000", "no whole number of 512-bp bins"),
+        ("--seq_length 1000", "not a whole number of 512-bp bins; choose a multiple"),
         ("--genome_mb 0.01", "fewer than four windows"),
         ("--depth 1e9", "coolers count to 2,147,483,647; simulate less than 1.1e+08."),
     ],

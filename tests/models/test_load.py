@@ -85,7 +85,7 @@ def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
     model.save(tmp_path / recalibration.WEIGHTS)
     assert load.load_model(tmp_path).swag_draws is None
     assert load.load_model(tmp_path).recalibrations == {}
-    size = len(swag.flatten(swag.held(model)))
+    size = len(swag.flatten(swag.drawn_variables(model)))
     draws = np.random.default_rng(0).normal(size=(2, size)).astype("float32")
     swag.save(tmp_path / swag.FILE, swag.Swag(*np.zeros((2, 3)), np.zeros((0, 3))), draws)
     one = ((1.5,),) * tiny.TARGETS
@@ -161,7 +161,10 @@ def test_what_is_no_model_is_told_so(folder, tmp_path):
         (tmp_path / "absent", "no such model"),
         (tmp_path / "empty", r"neither a run directory \(it has no model_best.keras\) nor"),
         (folder / "model.h5", r"holds weights without a spec; give \(params.json, model.h5\)"),
-        (tmp_path / "other.keras", "none that akita_bayes built"),
+        (
+            tmp_path / "other.keras",
+            "that akita_bayes did not build; expected a network that it built",
+        ),
         (tmp_path / "broken.keras", "cannot be loaded as a Keras model: .* cut short"),
         ((folder / "params.json", tmp_path / "absent.h5"), "no such weights file"),
         ((folder / "params.json",), "a pair"),

@@ -114,20 +114,20 @@ def test_an_ensemble_of_latent_models_combines_both_spreads():
 
 def test_swag_draws_replace_all_weights_and_are_put_back():
     model, x = network(latent=False), sequences()
-    usual = swag.flatten(swag.held(model))
+    usual = swag.flatten(swag.drawn_variables(model))
     generator = np.random.default_rng(0)
     model.swag_draws = usual + 0.05 * generator.normal(size=(3, len(usual))).astype("float32")
     model.swag_draws = np.abs(model.swag_draws) * np.sign(usual)  # variances stay positive
     found = posterior.sample_posterior(model, x, draws=50, keep_draws=True)
     assert len(found.draws) == 3
-    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
-    swag.unflatten(swag.held(model), model.swag_draws[1])
+    np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
+    swag.unflatten(swag.drawn_variables(model), model.swag_draws[1])
     np.testing.assert_allclose(found.draws[1], model(x.astype("float32")), atol=1e-5)
 
 
 def with_swag(model, count):
     """The same network with draws of its weights, of which none is like another."""
-    usual = swag.flatten(swag.held(model))
+    usual = swag.flatten(swag.drawn_variables(model))
     model.swag_draws = usual * np.linspace(0.5, 1.5, count, dtype=np.float32)[:, None]
     return model
 
@@ -135,16 +135,16 @@ def with_swag(model, count):
 def test_a_model_keeps_its_weights_while_swag_draws_are_under_way():
     """Also for two streams that take turns, one of which is never finished."""
     model, x = with_swag(network(latent=False), 3), sequences()
-    usual = swag.flatten(swag.held(model))
+    usual = swag.flatten(swag.drawn_variables(model))
     expected = list(posterior.draw(model, x, draws=3))
     one, other = (posterior.draw(model, x, draws=3, batch_size=size) for size in (1, 3))
     np.testing.assert_allclose(next(one), expected[0], atol=1e-6)
-    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
+    np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
     for y, known in zip(other, expected, strict=True):
         np.testing.assert_array_equal(y, known)
     np.testing.assert_allclose(next(one), expected[1], atol=1e-6)
     one.close()
-    np.testing.assert_array_equal(swag.flatten(swag.held(model)), usual)
+    np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
 
 
 def test_swag_draws_of_one_head_leave_the_weights_of_others_alone():
@@ -152,7 +152,7 @@ def test_swag_draws_of_one_head_leave_the_weights_of_others_alone():
     with_swag(model, 3)
     drawn = [list(posterior.draw(model, x, draws=3, head=head)) for head in "ab"]
     for number in range(3):
-        swag.unflatten(swag.held(model), model.swag_draws[number])
+        swag.unflatten(swag.drawn_variables(model), model.swag_draws[number])
         expected = model(x.astype("float32"))
         for head, found in zip("ab", drawn, strict=True):
             np.testing.assert_allclose(found[number], expected[head], atol=1e-5)

@@ -128,7 +128,7 @@ def test_new_weights_are_used_at_once(model, x):
     [
         (np.zeros((2, 99, 4)), r"one-hot sequences \[B, 256, 4\]; got \[2, 99, 4\]"),
         (np.zeros((256, 4)), r"got \[256, 4\]"),
-        (np.zeros((0, 256, 4)), "no sequence to predict"),
+        (np.zeros((0, 256, 4)), "holds no sequences"),
     ],
 )
 def test_sequences_of_another_shape_are_refused(model, wrong, message):

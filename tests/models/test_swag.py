@@ -49,7 +49,7 @@ def test_a_posterior_survives_its_file(tmp_path):
 def test_a_draw_sets_weights_and_batch_statistics_but_no_random_state():
     layers = [keras.layers.Dense(2), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
     model = keras.Sequential([keras.Input((3,)), *layers])
-    variables = swag.held(model)
+    variables = swag.drawn_variables(model)
     assert [each.name for each in variables] == [
         *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"),
     ]

@@ -154,9 +154,9 @@ def test_bins_have_nearly_equal_totals(bench, chromosome):
 @pytest.mark.parametrize(
     ("length", "cell", "flank", "says"),
     [
-        (BINS * 512 + 1, CELL, 0, "no whole number"),
-        (BINS * 512, CELL, 100, "no whole number"),
-        (1024, CELL, 512, "no whole number"),
+        (BINS * 512 + 1, CELL, 0, "not a whole number"),
+        (BINS * 512, CELL, 100, "not a whole number"),
+        (1024, CELL, 512, "not a whole number"),
         (BINS * 512, "alfa", 0, 'Did you mean "alpha"'),
     ],
 )

@@ -54,7 +54,7 @@ def test_a_folder_without_a_simulation_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"seq_length": 1000}, "seq_length 1000 is no whole number"),
+        ({"seq_length": 1000}, "seq_length 1000 is not a whole number"),
         ({"max_distance": 1024}, "shorter than a window"),
         ({"seq_length": 5120, "crop": 0, "max_distance": 5120}, "contacts beyond 5120 bp"),
         ({"replicates": 1}, "at least 2 replicates"),

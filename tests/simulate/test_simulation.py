@@ -162,7 +162,7 @@ def test_nothing_is_left_of_a_simulation_that_failed(tmp_path, small_design, mon
     def fail(*arguments, **keywords):
         raise OSError("no space")
 
-    monkeypatch.setattr(simulation.parameters, "write", fail)
+    monkeypatch.setattr(simulation.design_json, "write", fail)
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
     with pytest.raises(OSError, match="no space"):
         simulation.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False)

@@ -82,7 +82,7 @@ def test_a_site_cut_by_the_end_is_none():
         ({"site": physics.Motif("ACGT", (0.9,) * 4)}, "odd number"),
         ({"stall": 1.0}, "probability below 1"),
         ({"tether": 0.0}, "tether must be positive"),
-        ({"cell_types": ("alpha",)}, "no cell type"),
+        ({"cell_types": ("alpha",)}, "not among the cell types"),
     ],
 )
 def test_impossible_physics_is_refused(change, says):

@@ -1,1 +1,1 @@
-"""Predictions that compute again only what an edit of the sequence changes."""
+"""Predicts edited sequences by recomputing only the parts that an edit changes."""

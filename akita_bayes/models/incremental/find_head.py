@@ -1,4 +1,4 @@
-"""Finding an Akita's head in a network's graph, to run it by `strips`."""
+"""Finds the head of an Akita in a network's graph, so that `head_rectangles` can run it."""
 
 import functools
 from typing import Any, NamedTuple
@@ -10,14 +10,14 @@ from akita_bayes.layers import pairwise
 from akita_bayes.models.incremental import folding, head_rectangles
 
 
-class Plan(NamedTuple):
-    """A head and where it lies in its network.
+class LocatedHead(NamedTuple):
+    """Holds a head and its first and last tensor in the network.
 
     Attributes:
-        head: Runs the part between the two tensors.
-        track: The Keras tensor that the head reads. [B, N, C].
-        output: The Keras tensor that it ends with: a symmetric map, cropped, [B, M, M, F], or the
-            triangle of it, [B, P, F].
+        head: Computes `output` from `track`.
+        track: Keras tensor that the head reads. [B, N, C].
+        output: Keras tensor that the head ends with: a symmetric map, cropped, [B, M, M, F], or
+            its triangle, [B, P, F].
     """
 
     head: head_rectangles.Head
@@ -25,33 +25,35 @@ class Plan(NamedTuple):
     output: Any
 
 
-def find(model: keras.Model) -> Plan | None:
-    """The head of a network, or None when its blocks are not those of an Akita."""
+def find(model: keras.Model) -> LocatedHead | None:
+    """Finds the head of a network; returns None when its blocks are not those of an Akita."""
     pairs = [layer for layer in model.operations if isinstance(layer, pairwise.OneToTwo)]
     if len(pairs) != 1 or pairs[0].operation != "mean" or pairs[0].compute_dtype != "float32":
         return None
     following = folding.readers(model)
     track, tensor = pairs[0].input, pairs[0].output
-    joined = _only(tensor, following)
-    distance = isinstance(joined, pairwise.ConcatDist2D)
-    if joined is not None and distance:
-        tensor = joined.output
+    next_layer = _only_reader(tensor, following)
+    distance = isinstance(next_layer, pairwise.ConcatDist2D)
+    if next_layer is not None and distance:
+        tensor = next_layer.output
     blocks: list[head_rectangles.Block] = []
     while True:
-        found = _block(tensor, following)
-        if found is None:
+        block_and_map = _block(tensor, following)
+        if block_and_map is None:
             break
-        block, tensor = found
+        block, tensor = block_and_map
         blocks.append(block)
     if not blocks or blocks[0].residual:
         return None
+    # (x_i + x_j) / 2 of values >= 0 passes ReLU unchanged, so the first convolution acts on it
+    # linearly and separates into rows and columns.
     separable = (
         _never_negative(track)
         and blocks[0].dilation == 1
         and all(_keeps_positive(layer) for layer in blocks[0].before)
     )
     bins = int(track.shape[1])
-    margin, offset, tensor = _shown(tensor, following)
+    margin, offset, tensor = _crop_and_triangle(tensor, following)
     head = head_rectangles.Head(
         tuple(blocks),
         bins,
@@ -60,32 +62,33 @@ def find(model: keras.Model) -> Plan | None:
         margin=margin,
         offset=offset,
     )
-    return Plan(head, track, tensor)
+    return LocatedHead(head, track, tensor)
 
 
-def _shown(tensor: Any, following: dict[int, list[Any]]) -> tuple[int, int | None, Any]:
-    """Cropping and diagonal offset of what is read of the last map, and where they end."""
-    margin, layer = 0, _only(tensor, following)
+def _crop_and_triangle(tensor: Any, following: dict[int, list[Any]]) -> tuple[int, int | None, Any]:
+    """Returns cropped bins and diagonal offset behind the last map, and the tensor after both."""
+    margin, layer = 0, _only_reader(tensor, following)
     if isinstance(layer, keras.layers.Cropping2D):
         sides = {side for axis in layer.cropping for side in axis}
         if len(sides) > 1:
             return 0, None, tensor
         (margin,), tensor = sides, layer.output
-        layer = _only(tensor, following)
+        layer = _only_reader(tensor, following)
     if isinstance(layer, pairwise.UpperTri):
         return margin, layer.diagonal_offset, layer.output
     return margin, None, tensor
 
 
-def _only(tensor: Any, following: dict[int, list[Any]]) -> Any | None:
-    found = following.get(id(tensor), [])
-    return found[0] if len(found) == 1 else None
+def _only_reader(tensor: Any, following: dict[int, list[Any]]) -> Any | None:
+    """Returns the layer that reads a tensor; None when there are several or none."""
+    readers = following.get(id(tensor), [])
+    return readers[0] if len(readers) == 1 else None
 
 
 def _block(
     tensor: Any, following: dict[int, list[Any]]
 ) -> tuple[head_rectangles.Block, Any] | None:
-    """The block that reads a symmetric map, and the map that it ends with."""
+    """Returns the block that reads a symmetric map, and its output map; None for other layers."""
     readers = following.get(id(tensor), [])
     add = next((layer for layer in readers if isinstance(layer, keras.layers.Add)), None)
     branch = [layer for layer in readers if layer is not add]
@@ -96,13 +99,14 @@ def _block(
         return None
     dilation = layer.dilation_rate[0]
     kernel, bias, layer = folding.folded(layer, following)
-    after, layer = _pointwise(_only(layer.output, following), add, following)
+    after, layer = _pointwise(_only_reader(layer.output, following), add, following)
     if add is not None:
         if layer is not add:
             return None
-        layer = _only(add.output, following)
+        layer = _only_reader(add.output, following)
     if layer is None or not isinstance(layer, pairwise.Symmetrize2D):
         return None
+    # `_pointwise` leaves a 1 x 1 convolution as partial(_mix, kernel, bias).
     mix = after[-1].args if after and isinstance(after[-1], functools.partial) else None
     after = after if mix is None else after[:-1]
     block = head_rectangles.Block(before, kernel, bias, dilation, after, mix, add is not None)
@@ -112,9 +116,9 @@ def _block(
 def _pointwise(
     layer: Any, stop: Any, following: dict[int, list[Any]]
 ) -> tuple[tuple[Any, ...], Any]:
-    """Pointwise layers from `layer` on, 1 x 1 convolutions folded, and the first other one.
+    """Returns the pointwise layers from `layer` on, and the first layer of another kind.
 
-    Dropout, which does nothing in inference, is left out.
+    1 x 1 convolutions are folded; dropout is skipped, because it does nothing in inference.
     """
     chain: list[Any] = []
     while layer is not None and layer is not stop:
@@ -131,7 +135,7 @@ def _pointwise(
             chain.append(functools.partial(_mix, kernel, bias))
         else:
             break
-        layer = _only(layer.output, following)
+        layer = _only_reader(layer.output, following)
     return tuple(chain), layer
 
 
@@ -141,12 +145,12 @@ def _mix(kernel: tf.Tensor, bias: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def _square(layer: keras.layers.Conv2D) -> bool:
     size, dilation = layer.kernel_size, layer.dilation_rate
-    alike = size[0] == size[1] and dilation[0] == dilation[1]
-    return alike and size[0] % 2 == 1 and folding.same_convolution(layer)
+    square = size[0] == size[1] and dilation[0] == dilation[1]
+    return square and size[0] % 2 == 1 and folding.same_convolution(layer)
 
 
 def _keeps_positive(layer: Any) -> bool:
-    """True for a layer that leaves numbers of 0 or more as they are."""
+    """Returns True for a layer that does not change numbers of 0 or more."""
     if isinstance(layer, keras.layers.ReLU):
         return True
     return isinstance(layer, keras.layers.Activation) and layer.activation in (

@@ -1,10 +1,10 @@
-"""Reading a network's graph for inference: who reads a tensor, what is pointwise, what folds.
+"""Reads a network's graph for inference: readers of tensors, pointwise layers, normalisations.
 
 A batch normalisation that follows a convolution is a scale and a shift of its channels,
 
     gamma (W x + c - m) / sqrt(v + epsilon) + beta = (s W) x + (s (c - m) + beta),
 
-s = gamma / sqrt(v + epsilon), so both are one convolution.
+s = gamma / sqrt(v + epsilon), so one convolution computes both.
 """
 
 from typing import Any
@@ -25,17 +25,17 @@ _POINTWISE = (
 
 
 def readers(model: keras.Model) -> dict[int, list[Any]]:
-    """The layers of a model that read each tensor, by the tensor's id."""
-    found: dict[int, list[Any]] = {}
+    """Returns the layers of a model that read each tensor, by the tensor's id."""
+    readers_by_id: dict[int, list[Any]] = {}
     for layer in model.operations:
         if layer._inbound_nodes:
             for tensor in keras.tree.flatten(layer.input):
-                found.setdefault(id(tensor), []).append(layer)
-    return found
+                readers_by_id.setdefault(id(tensor), []).append(layer)
+    return readers_by_id
 
 
 def forward_output(model: keras.Model) -> Any:
-    """A network's output in inference: before the layers that undo augmentation."""
+    """Returns a network's output before the layers that undo augmentation."""
     tensor = model.output
     while True:
         layer = tensor._keras_history.operation
@@ -45,14 +45,14 @@ def forward_output(model: keras.Model) -> Any:
 
 
 def pointwise(layer: Any) -> bool:
-    """True for a layer that treats every position alike and apart."""
+    """Returns True for a layer that applies the same function to every position alone."""
     if isinstance(layer, keras.layers.LayerNormalization):
         return layer.axis in (-1, [-1])
     return isinstance(layer, _POINTWISE)
 
 
 def same_convolution(layer: Any) -> bool:
-    """True for a convolution that keeps the positions: stride 1, zeros beyond the ends."""
+    """Returns True for a convolution that keeps the positions: stride 1, zero padding."""
     return (
         set(layer.strides) == {1}
         and layer.padding == "same"
@@ -63,9 +63,10 @@ def same_convolution(layer: Any) -> bool:
 
 
 def folded(layer: Any, following: dict[int, list[Any]]) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Kernel and bias of a convolution and the normalisation after it, and the last of the two.
+    """Returns kernel and bias of a convolution with the normalisation after it, and the last layer.
 
-    An activation of the convolution's own is not supported: blocks put it in a layer of its own.
+    The last layer is the normalisation, or the convolution without one. The convolution must have
+    no activation; blocks use separate layers for activations.
     """
     kernel = layer.kernel.numpy()
     bias = layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)

@@ -1,11 +1,12 @@
-"""The head of an Akita in rectangles of its maps: their upper triangle, and what an edit changed.
+"""Computes the head of an Akita in rectangles: the upper triangle, or the pixels of an edit.
 
 The head is a row of blocks on symmetric maps: pointwise layers, a spatial convolution, further
-pointwise layers, perhaps the block's input added, and symmetrisation. A rectangle is computed once
-with the kernel and once with the transposed one, in one convolution; their mean is the symmetrised
-map, so what lies below the diagonal need not be computed. Nor what is cropped behind the last block
-and no later block sees. When bins [lo, hi) of the track change, every map changes in a cross of
-rows and columns, which each convolution widens by its reach; the rest is the base's.
+pointwise layers, in residual blocks the sum with the input, and symmetrisation. One convolution
+computes a rectangle with the kernel and with the transposed kernel. Their mean is the symmetrised
+map, so pixels below the diagonal are not computed. Pixels are also skipped when the crop behind the
+last block removes them and no later block sees them. When bins [lo, hi) of the track change, every
+map changes in a cross of rows and columns, which each convolution widens by its reach; the other
+pixels equal those of the base.
 """
 
 import collections
@@ -19,25 +20,25 @@ import tensorflow as tf
 from akita_bayes import triangle
 from akita_bayes.models.incremental import rectangles
 
-HEIGHT = 96  # rows of a rectangle, at most
+HEIGHT = 96  # largest number of rows of a rectangle
 GRID = 16  # bins; a graph serves all edits that reach the same bins of this grid
-GRAPHS = 32  # of edits, kept
-PATIENCE = 4  # edits that reach the same bins before a graph is made, slow as that is
+GRAPHS = 32  # largest number of stored graphs of edits
+PATIENCE = 4  # edits of the same bins that are computed whole before a graph is compiled
 
 Values = tuple[tuple[tf.Tensor, ...], ...]
 
 
 class Block(NamedTuple):
-    """One block of the head.
+    """Describes one block of the head.
 
     Attributes:
         before: Pointwise functions before the convolution.
-        kernel: Of the spatial convolution, normalisation folded in. [k, k, C, F].
-        bias: [F].
-        dilation: Of both axes.
-        after: Pointwise functions after it.
-        mix: Kernel and bias of a last 1 x 1 convolution, or None. Being linear, it takes the mean
-            of both kernels' results as well.
+        kernel: Kernel of the spatial convolution, normalisation folded in. [k, k, C, F].
+        bias: Bias of the spatial convolution. [F].
+        dilation: Dilation of both axes.
+        after: Pointwise functions after the convolution.
+        mix: Kernel and bias of a last 1 x 1 convolution, or None. It is linear, so it also computes
+            the mean over both kernels.
         residual: True when the block's input is added.
     """
 
@@ -51,16 +52,16 @@ class Block(NamedTuple):
 
     @property
     def reach(self) -> int:
-        """Bins that the convolution sees to each side."""
+        """Returns how many bins the convolution sees to each side."""
         return (int(self.kernel.shape[0]) - 1) // 2 * self.dilation
 
 
 class Computed(NamedTuple):
-    """The head's result, and what edits of the track need of the way to it.
+    """Holds the head's output, and the maps that edits of the track reuse.
 
     Attributes:
-        values: Of the rectangles of every block's map.
-        output: [1, P, F], or [1, M, M, F] without a diagonal offset.
+        values: Values of every rectangle, block by block.
+        output: Output of the head, [1, P, F], or [1, M, M, F] without a diagonal offset.
     """
 
     values: Values
@@ -68,13 +69,13 @@ class Computed(NamedTuple):
 
 
 class Head:
-    """From a track [1, N, C] to the last symmetric map, cropped to M bins, or its triangle.
+    """Computes the last symmetric map of a track [1, N, C], cropped to M bins, or its triangle.
 
     Args:
         blocks: The blocks in order; the first reads pairs of the track's bins.
-        bins: N.
+        bins: Bins N of the track.
         distance: True when |i - j| is the last channel of the pairs.
-        separable: True when nothing acts on the pairs before the first convolution.
+        separable: True when the first convolution acts on the pairs without a function between.
         margin: Bins that are cropped from each side of the last map.
         offset: First diagonal of the triangle of P pixels; None for the square map.
     """
@@ -92,54 +93,60 @@ class Head:
         self._bins = bins
         self._blocks = blocks
         self._first = (_SeparableFirst if separable else _First)(blocks[0], bins, distance)
-        self._spans = [(margin, bins - margin)]  # bins of each map that are wanted
+        # First and last required bins of each map, from the last map to the first: a map with a
+        # margin of 5, read by a block of reach 2, needs a margin of 3.
+        self._spans = [(margin, bins - margin)]
         for block in blocks[:0:-1]:
             start = max(self._spans[0][0] - block.reach, 0)
             self._spans.insert(0, (start, bins - start))
-        self._pixels = None if offset is None else _positions(*self._spans[-1], offset)
-        self._whole = tf.function(self._all)
-        self._seen: collections.Counter[tuple[int, int]] = collections.Counter()
+        self._pixels = None if offset is None else _pixel_positions(*self._spans[-1], offset)
+        self._whole = tf.function(self._compute_whole)
+        self._requests: collections.Counter[tuple[int, int]] = collections.Counter()
         self._graphs: collections.OrderedDict[tuple[int, int], Any] = collections.OrderedDict()
 
     def whole(self, track: tf.Tensor) -> Computed:
-        """The head on a whole track."""
+        """Computes the head on a whole track."""
         return self._whole(track)
 
     def edited(self, base: Values, track: tf.Tensor, lo: int, hi: int) -> tf.Tensor:
-        """The output for a track that differs from the base's in bins [lo, hi) only.
+        """Returns the output for a track that differs from the base's in bins [lo, hi) only.
 
-        Making a graph takes as long as some whole maps, so the first edits that reach the same bins
+        Compiling a graph takes as long as several whole maps, so the first edits of the same bins
         are computed whole.
         """
-        reached = lo // GRID * GRID, -(-hi // GRID) * GRID
-        if reached not in self._graphs:
-            self._seen[reached] += 1
-            if self._seen[reached] <= PATIENCE:
+        # Edits on one grid share a graph: with GRID 16, bins [18, 21) and [30, 31) give (16, 32).
+        bins = lo // GRID * GRID, -(-hi // GRID) * GRID
+        if bins not in self._graphs:
+            self._requests[bins] += 1
+            if self._requests[bins] <= PATIENCE:
                 return self._whole(track).output
-            del self._seen[reached]
-            self._graphs[reached] = tf.function(functools.partial(self._cross, reached))
+            del self._requests[bins]
+            self._graphs[bins] = tf.function(functools.partial(self._compute_edit, bins))
             if len(self._graphs) > GRAPHS:
                 self._graphs.popitem(last=False)
-        self._graphs.move_to_end(reached)
-        return self._graphs[reached](base, track)
+        self._graphs.move_to_end(bins)
+        return self._graphs[bins](base, track)
 
-    def _all(self, track: tf.Tensor) -> Computed:
+    def _compute_whole(self, track: tf.Tensor) -> Computed:
         maps = self._maps(track, 0, self._bins, None)
-        values = tuple(tuple(piece.values for piece in each) for each in maps)
+        values = tuple(tuple(piece.values for piece in pieces) for pieces in maps)
         return Computed(values, self._output(rectangles.SymmetricMap(maps[-1])))
 
-    def _cross(self, reached: tuple[int, int], base: Values, track: tf.Tensor) -> tf.Tensor:
-        held = [
-            [rectangles.Piece(*each) for each in zip(self._places(number), values, strict=True)]
+    def _compute_edit(self, bins: tuple[int, int], base: Values, track: tf.Tensor) -> tf.Tensor:
+        base_maps = [
+            [
+                rectangles.Piece(rectangle, x)
+                for rectangle, x in zip(self._rectangles(number), values, strict=True)
+            ]
             for number, values in enumerate(base)
         ]
-        maps = self._maps(track, *reached, held)
-        return self._output(rectangles.SymmetricMap(maps[-1], held[-1]))
+        maps = self._maps(track, *bins, base_maps)
+        return self._output(rectangles.SymmetricMap(maps[-1], base_maps[-1]))
 
-    def _places(
+    def _rectangles(
         self, number: int, lo: int = 0, hi: int | None = None
     ) -> list[rectangles.Rectangle]:
-        """What bins [lo, hi) change of a block's map, as far as it is wanted."""
+        """Returns the rectangles of a block's map that [lo, hi) changes and later steps read."""
         overlap = self._blocks[number + 1].reach if number + 1 < len(self._blocks) else 0
         hi = self._bins if hi is None else hi
         return rectangles.cross(*self._spans[number], lo, hi, height=HEIGHT, overlap=overlap)
@@ -147,6 +154,7 @@ class Head:
     def _maps(
         self, track: tf.Tensor, lo: int, hi: int, base: list[list[rectangles.Piece]] | None
     ) -> list[list[rectangles.Piece]]:
+        """Computes the pieces of every map that bins [lo, hi) of the track change."""
         maps: list[list[rectangles.Piece]] = []
         compute = self._first.reader(track)
         for number, block in enumerate(self._blocks):
@@ -156,33 +164,34 @@ class Head:
                     maps[-1], *(base[number - 1 : number] if base else ())
                 )
                 compute = functools.partial(_rectangle, block, below, self._bins)
-            maps.append([rectangles.Piece(p, compute(p)) for p in self._places(number, lo, hi)])
+            maps.append([rectangles.Piece(r, compute(r)) for r in self._rectangles(number, lo, hi)])
         return maps
 
     def _output(self, last: rectangles.SymmetricMap) -> tf.Tensor:
         start, end = self._spans[-1]
         if self._pixels is None:
             return last.read(rectangles.Rectangle(start, end, start, end))
-        rows = [last.read(place) for place in self._places(len(self._blocks) - 1)]
+        rows = [last.read(rectangle) for rectangle in self._rectangles(len(self._blocks) - 1)]
         flat = tf.concat([tf.reshape(x, (-1, x.shape[-1])) for x in rows], axis=0)
         return tf.gather(flat, self._pixels)[None]
 
 
-def _positions(start: int, end: int, offset: int) -> np.ndarray:
-    """Where the pixels of the triangle stand in the rectangles of a whole map, one by one. [P]."""
+def _pixel_positions(start: int, end: int, offset: int) -> np.ndarray:
+    """Returns the position of each pixel of the triangle in the flattened rectangles. [P]."""
     rows, columns = (index + start for index in triangle.indices(end - start, offset))
     positions = np.zeros(len(rows), np.int32)
-    begin = 0
-    for place in rectangles.cross(start, end, start, end, height=HEIGHT):
-        inside = (rows >= place.top) & (rows < place.bottom)
-        row, column = rows[inside] - place.top, columns[inside] - place.left
-        positions[inside] = begin + row * (place.right - place.left) + column
-        begin += place.area
+    first = 0  # position of the rectangle's first pixel
+    for rectangle in rectangles.cross(start, end, start, end, height=HEIGHT):
+        # Rectangles of a whole map lie one below the other, so rows alone select the pixels.
+        inside = (rows >= rectangle.top) & (rows < rectangle.bottom)
+        row, column = rows[inside] - rectangle.top, columns[inside] - rectangle.left
+        positions[inside] = first + row * (rectangle.right - rectangle.left) + column
+        first += rectangle.area
     return positions
 
 
 class _First:
-    """The first block: pairs of bins, pointwise functions, convolution."""
+    """Computes the first block: pairs of bins, pointwise functions, convolution."""
 
     def __init__(self, block: Block, bins: int, distance: bool) -> None:
         self.block = block
@@ -190,10 +199,10 @@ class _First:
         self.distance = distance
 
     def reader(self, track: tf.Tensor) -> Any:
-        """A function from a rectangle to its values. [1, R, C, F]."""
+        """Returns a function from a rectangle to its values. [1, R, C, F]."""
 
-        def read(place: rectangles.Rectangle) -> tf.Tensor:
-            wide = _seen(self.block, place, self.bins)
+        def read(rectangle: rectangles.Rectangle) -> tf.Tensor:
+            wide = _field_of_view(self.block, rectangle, self.bins)
             rows, columns = track[:, wide.top : wide.bottom], track[:, wide.left : wide.right]
             x = (rows[:, :, None] + columns[:, None]) / 2
             if self.distance:
@@ -202,24 +211,25 @@ class _First:
                 )
                 apart = tf.constant(np.abs(apart)[None, :, :, None], x.dtype)
                 x = tf.concat([x, apart], axis=-1)
-            return _convolved(self.block, x, place, self.bins)
+            return _convolved(self.block, x, rectangle, self.bins)
 
         return read
 
 
 class _SeparableFirst:
-    """The first block where its convolution acts on (x_i + x_j) / 2 and |i - j| themselves.
+    """Computes the first block when its convolution acts on (x_i + x_j) / 2 and |i - j| directly.
 
     The convolution of a sum of rows and columns is a sum of convolutions along the track, one for
-    every offset along the other axis, where zeros beyond the map count; that of |i - j| is a
-    constant map. When nothing follows but symmetrisation, both are symmetrised beforehand.
+    every offset along the other axis; offsets beyond the map count as zero. The convolution of
+    |i - j| is a constant map. When only symmetrisation follows, both are symmetrised beforehand.
     """
 
     def __init__(self, block: Block, bins: int, distance: bool) -> None:
         self.block = block
         self.bins = bins
-        place = tf.range(bins)[:, None] + tf.range(-block.reach, block.reach + 1)[None]
-        self.inside = tf.cast((place >= 0) & (place < bins), tf.float32)  # [N, k]
+        # 1 where the kernel at a bin sees a bin of the map, 0 beyond its ends. [N, k].
+        position = tf.range(bins)[:, None] + tf.range(-block.reach, block.reach + 1)[None]
+        self.inside = tf.cast((position >= 0) & (position < bins), tf.float32)
         kernel = block.kernel
         self.constant = tf.zeros((bins, bins, 1)) + block.bias
         if distance:
@@ -237,54 +247,58 @@ class _SeparableFirst:
             self.constant = (self.constant + tf.transpose(self.constant, (1, 0, 2))) / 2
 
     def reader(self, track: tf.Tensor) -> Any:
-        """A function from a rectangle to its values. [1, R, C, F]."""
+        """Returns a function from a rectangle to its values. [1, R, C, F]."""
         down = self._sums(track, self.down)
         across = down if self.linear else self._sums(track, self.across)
 
-        def read(place: rectangles.Rectangle) -> tf.Tensor:
-            rows, columns = slice(place.top, place.bottom), slice(place.left, place.right)
+        def read(rectangle: rectangles.Rectangle) -> tf.Tensor:
+            rows = slice(rectangle.top, rectangle.bottom)
+            columns = slice(rectangle.left, rectangle.right)
             plain = self._sum(down, across, rows, columns) + self.constant[rows, columns]
             if self.linear:
                 return plain[None]
-            turned = self._sum(across, down, rows, columns)
-            turned += tf.transpose(self.constant[columns, rows], (1, 0, 2))
-            return _mean(self.block, tf.concat([plain, turned], axis=-1)[None])
+            transposed = self._sum(across, down, rows, columns)
+            transposed += tf.transpose(self.constant[columns, rows], (1, 0, 2))
+            return _mean(self.block, tf.concat([plain, transposed], axis=-1)[None])
 
         return read
 
     def _sums(self, track: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Sums over one axis of the kernel, for every offset along the other. [N, k, F]."""
+        """Computes sums over one axis of the kernel, for each offset along the other. [N, k, F]."""
         y = tf.nn.conv1d(track, kernel, 1, "SAME")[0]
         return tf.reshape(y, (self.bins, self.inside.shape[1], -1))
 
     def _sum(self, down: tf.Tensor, across: tf.Tensor, rows: slice, columns: slice) -> tf.Tensor:
-        """[N, k, F] of rows and of columns -> a rectangle of their sum. [R, C, F]."""
+        """Adds [N, k, F] of rows and of columns into a rectangle. -> [R, C, F]."""
         y = tf.einsum("jk,iko->ijo", self.inside[columns], down[rows])
         return y + tf.einsum("ik,jko->ijo", self.inside[rows], across[columns])
 
 
 def _rectangle(
-    block: Block, below: rectangles.SymmetricMap, bins: int, place: rectangles.Rectangle
+    block: Block, below: rectangles.SymmetricMap, bins: int, rectangle: rectangles.Rectangle
 ) -> tf.Tensor:
-    """A rectangle of a block's map from the map below. [1, R, C, F]."""
-    y = _convolved(block, below.read(_seen(block, place, bins)), place, bins)
-    return below.read(place) + y if block.residual else y
+    """Computes a rectangle of a block's map from the map below. [1, R, C, F]."""
+    y = _convolved(block, below.read(_field_of_view(block, rectangle, bins)), rectangle, bins)
+    return below.read(rectangle) + y if block.residual else y
 
 
-def _seen(block: Block, place: rectangles.Rectangle, bins: int) -> rectangles.Rectangle:
-    return place.grown(block.reach).within(rectangles.Rectangle(0, bins, 0, bins))
+def _field_of_view(
+    block: Block, rectangle: rectangles.Rectangle, bins: int
+) -> rectangles.Rectangle:
+    """Returns the pixels of the map below that a block needs for a rectangle."""
+    return rectangle.grown(block.reach).within(rectangles.Rectangle(0, bins, 0, bins))
 
 
-def _convolved(block: Block, x: tf.Tensor, place: rectangles.Rectangle, bins: int) -> tf.Tensor:
-    """A block on what a rectangle sees of a symmetric map, without its input. -> [1, R, C, F].
+def _convolved(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins: int) -> tf.Tensor:
+    """Computes a block on its field of view, without adding its input. -> [1, R, C, F].
 
-    Beyond the map the convolution sees zeros, whatever pointwise functions make of them.
+    Beyond the map the convolution sees zeros; the pointwise functions before it do not see them.
     """
-    wide, seen = place.grown(block.reach), _seen(block, place, bins)
+    wide, inside = rectangle.grown(block.reach), _field_of_view(block, rectangle, bins)
     ends = [
         [0, 0],
-        [seen.top - wide.top, wide.bottom - seen.bottom],
-        [seen.left - wide.left, wide.right - seen.right],
+        [inside.top - wide.top, wide.bottom - inside.bottom],
+        [inside.left - wide.left, wide.right - inside.right],
         [0, 0],
     ]
     y = _chain(block.before, x)
@@ -295,8 +309,10 @@ def _convolved(block: Block, x: tf.Tensor, place: rectangles.Rectangle, bins: in
 
 
 def _mean(block: Block, both: tf.Tensor) -> tf.Tensor:
-    """What follows both kernels' convolutions, averaged. [..., 2 C] -> [..., F]."""
-    if all(isinstance(each, keras.layers.Activation | keras.layers.ReLU) for each in block.after):
+    """Applies the layers behind the convolution, averages kernels. [..., 2 C] -> [..., F]."""
+    # Activations act on each channel alone; other functions see the channels of one kernel only.
+    activations = (keras.layers.Activation, keras.layers.ReLU)
+    if all(isinstance(function, activations) for function in block.after):
         both = _chain(block.after, both)
     else:
         halves = [_chain(block.after, half) for half in tf.split(both, 2, axis=-1)]

@@ -1,10 +1,10 @@
-"""The convolution tower in tiles: what two sequences share is computed once.
+"""Computes the convolution tower in tiles, so that sequences share the tiles of equal stretches.
 
 A bin of the tower's output sees only a few thousand bases around it. So the output is computed in
-tiles of some bins, each from the stretch of sequence that it sees, and kept by the letters of that
-stretch. An edit changes the tiles that see it; the others are found again, also those of an
-overlapping window and of the flanks of an indel. Where the output for nearly the same sequence is
-at hand, only the bins that see the difference are computed.
+tiles of several bins, each from the stretch of sequence that it sees, and cached by the letters of
+that stretch. An edit changes the tiles that see it; the other tiles come from the cache, also in
+overlapping windows and beside an indel. When the output for a nearly equal sequence is available,
+only the bins that see the difference are computed.
 """
 
 import collections
@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from akita_bayes.layers import augmentation
 from akita_bayes.models.incremental import folding
 
-TILE_BASES = 2**15  # large enough that what neighbours compute twice is small
-KEPT_BYTES = 2**28
+TILE_BASES = 2**15  # much longer than the overlap that neighbouring tiles both compute
+KEPT_BYTES = 2**28  # largest size of the cache
 NOTHING = 5  # a position beyond the sequence, of zeros
 
 
 def rows(unknown: float) -> NDArray[np.float32]:
-    """What a network reads for bases 0..3, for an unknown base and for NOTHING. [6, 4]."""
+    """Returns the one-hot rows of bases 0..3, of an unknown base and of NOTHING. [6, 4]."""
     return np.vstack([np.eye(4), np.full((1, 4), unknown), np.zeros((1, 4))]).astype(np.float32)
 
 
 class Convolution(NamedTuple):
-    """A stride-1, same-padded convolution with the normalisation that follows it."""
+    """Holds a stride-1, same-padded convolution with the normalisation that follows it."""
 
     kernel: tf.Tensor
     bias: tf.Tensor
@@ -39,13 +39,14 @@ class Convolution(NamedTuple):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Positions that it sees left and right of its own."""
+        """Returns how many positions the convolution sees to the left and to the right."""
+        # A kernel of even width sees one position more to the right, as Keras pads.
         span = (int(self.kernel.shape[0]) - 1) * self.dilation
         return span // 2, span - span // 2
 
 
 class Pool(NamedTuple):
-    """Maximum over windows that touch."""
+    """Describes a maximum over adjacent windows of `size` positions."""
 
     size: int
 
@@ -54,7 +55,7 @@ Step = Convolution | Pool | Callable[[Any], Any]
 
 
 class Piece(NamedTuple):
-    """The stretch of sequence that a tile sees, and the zeros every step adds at its ends."""
+    """Describes the stretch of sequence that a tile sees, and the zero padding of each step."""
 
     start: int
     end: int
@@ -62,15 +63,17 @@ class Piece(NamedTuple):
 
 
 class Tower:
-    """The first layers of a network, up to its last pooling.
+    """Computes the first layers of a network, up to its last pooling.
 
     Args:
         model: A functional network on one-hot sequences.
-        unknown: What the rows of unknown bases hold.
+        unknown: Value of the four columns of an unknown base.
 
     Attributes:
-        cut: The Keras tensor that the tower ends with, [B, N, C]; the input when nothing is local.
+        cut: Keras tensor that the tower ends with, [B, N, C]; the input of a network without
+            local layers.
         bin_width: Bases per position of `cut`.
+        computed: Bins computed so far, without those from the cache.
     """
 
     def __init__(self, model: keras.Model, *, unknown: float = 0.0) -> None:
@@ -85,13 +88,14 @@ class Tower:
         self.computed = 0
 
     def __call__(self, index: NDArray[np.uint8], phase: int = 0) -> NDArray[np.float32]:
-        """The tower's output for one sequence. [L] -> [N, C].
+        """Computes the tower's output for one sequence. [L] -> [N, C].
 
         Args:
             index: Bases as 0..3, 4 for unknown.
-            phase: Bins that the first tile lacks. Windows that overlap share tiles when their
-                phases differ by the bins between their starts.
+            phase: Number of the first bin on a grid of tiles. Overlapping windows share tiles when
+                their phases differ by the bins between their starts.
         """
+        # Tiles of 8 bins and phase 5: the first tile holds 3 bins, the others begin at 3, 11, ...
         count = self._length // self.bin_width
         first = (-phase) % self._bins
         edges = [0, *range(first, count, self._bins), count]
@@ -105,26 +109,26 @@ class Tower:
         index: NDArray[np.uint8],
         phase: int,
         base: NDArray[np.uint8],
-        known: NDArray[np.float32],
+        base_output: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """The same, given the output `known` for the sequence `base`.
+        """Computes the output for a sequence from the output for the sequence `base`.
 
-        Only the bins that see a difference are computed when they are fewer than a tile's.
+        Computes only the bins that see a difference when they are no more than the bins of a tile.
         """
-        places = np.flatnonzero(index != base)
-        if not len(places):
-            return known
-        first, last = self._reached(int(places[0]), int(places[-1]) + 1)
+        positions = np.flatnonzero(index != base)
+        if not len(positions):
+            return base_output
+        first, last = self._affected_bins(int(positions[0]), int(positions[-1]) + 1)
         if last - first > self._bins:
             return self(index, phase)
-        piece = self._seen(first, last)
+        piece = self._visible_piece(first, last)
         letters = tf.constant(index[None, piece.start : piece.end])
         values = self._run(piece.padding)(letters)[0].numpy()
         self.computed += last - first
-        return np.concatenate([known[:first], values, known[last:]])
+        return np.concatenate([base_output[:first], values, base_output[last:]])
 
     def _tile(self, index: NDArray[np.uint8], first: int, last: int) -> NDArray[np.float32]:
-        piece = self._seen(first, last)
+        piece = self._visible_piece(first, last)
         letters = index[piece.start : piece.end]
         key = repr(piece.padding).encode() + letters.tobytes()
         name = hashlib.blake2b(key, digest_size=16).digest()
@@ -139,8 +143,8 @@ class Tower:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return values
 
-    def _seen(self, first: int, last: int) -> Piece:
-        """Walks from bins [first, last) of the output back to the sequence."""
+    def _visible_piece(self, first: int, last: int) -> Piece:
+        """Returns the piece of the sequence that bins [first, last) of the output see."""
         length = self._length // self.bin_width
         padding = []
         for step in reversed(self._steps):
@@ -149,18 +153,21 @@ class Tower:
             elif isinstance(step, Convolution):
                 left, right = step.reach
                 first, last = first - left, last + right
+                # Positions before 0 or beyond the end are zeros: first = -3 needs 3 of them.
                 padding.append((max(-first, 0), max(last - length, 0)))
                 first, last = max(first, 0), min(last, length)
         return Piece(first, last, tuple(reversed(padding)))
 
-    def _reached(self, first: int, last: int) -> tuple[int, int]:
-        """Bins of the output that see any of the bases [first, last)."""
+    def _affected_bins(self, first: int, last: int) -> tuple[int, int]:
+        """Returns the bins of the output that see any of the bases [first, last)."""
         length = self._length
         for step in self._steps:
             if isinstance(step, Pool):
                 first, last, length = first // step.size, -(-last // step.size), length // step.size
             elif isinstance(step, Convolution):
                 left, right = step.reach
+                # A position sees `right` bases to its right, so a base affects positions as far
+                # as `right` to its left.
                 first, last = max(first - right, 0), min(last + left, length)
         return first, last
 
@@ -193,10 +200,10 @@ def _convolve(x: tf.Tensor, step: Convolution, ends: tuple[int, int]) -> tf.Tens
 
 
 def _prefix(model: keras.Model) -> tuple[list[Step], Any]:
-    """The longest chain of local layers from the input that ends with a pooling."""
+    """Returns the longest chain of local layers from the input to a pooling, and its output."""
     chain: list[Step] = []
     tensor = model.inputs[0]
-    kept: tuple[list[Step], Any] = ([], tensor)
+    prefix: tuple[list[Step], Any] = ([], tensor)
     readers = folding.readers(model)
     while len(readers.get(id(tensor), ())) == 1:
         (layer,) = readers[id(tensor)]
@@ -211,7 +218,7 @@ def _prefix(model: keras.Model) -> tuple[list[Step], Any]:
             if layer.strides[0] != size or tensor.shape[1] % size:
                 break
             chain.append(Pool(size))
-            kept = (list(chain), layer.output)
+            prefix = (list(chain), layer.output)
         elif folding.pointwise(layer):
             chain.append(layer)
         elif isinstance(layer, keras.layers.Conv1D) and folding.same_convolution(layer):
@@ -220,7 +227,7 @@ def _prefix(model: keras.Model) -> tuple[list[Step], Any]:
         else:
             break
         tensor = layer.output
-    return kept
+    return prefix
 
 
 def _dilation(readers: dict[int, list[Any]], tensor: Any) -> int:

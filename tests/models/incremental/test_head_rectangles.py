@@ -187,7 +187,7 @@ def test_few_graphs_are_kept_and_a_dropped_one_waits_again(monkeypatch):
             found = head.edited(base.values, new, lo, lo + 1)
             np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
     assert list(head._graphs) == [(40, 41), (20, 21)]
-    assert not head._seen
+    assert not head._requests
     head.edited(base.values, new, 30, 31)
     assert (30, 31) not in head._graphs
     head.edited(base.values, new, 40, 41)  # used again, so the other one goes

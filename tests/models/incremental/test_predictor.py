@@ -174,7 +174,7 @@ def test_members_of_an_ensemble_are_draws_or_are_averaged(small_model, randomise
 
 def with_swag(model, count):
     """The same network with draws of its weights."""
-    weights = swag.flatten(swag.held(model))
+    weights = swag.flatten(swag.drawn_variables(model))
     model.swag_draws = weights * np.linspace(0.8, 1.2, count, dtype=np.float32)[:, None]
     return model
 

@@ -284,7 +284,7 @@ def test_training_with_averaging_leaves_a_posterior_that_can_be_drawn(tmp_path):
     gaussian, draws = swag.load(run.out_dir / swag.FILE)
     assert gaussian.deviations.shape == (2, len(gaussian.mean))
     model = load.load_model(run.out_dir)
-    assert draws.shape == (3, len(swag.flatten(swag.held(model))))
+    assert draws.shape == (3, len(swag.flatten(swag.drawn_variables(model))))
     found = posterior.sample_posterior(model, tiny.one_hot(2), draws=6)
     assert (found.epistemic_sd > 0).all()
     assert 0.02 < found.aleatoric_sd.mean() < 2
