@@ -92,7 +92,7 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
     folder, _ = made
     name = f"stopped_{stage}"
     module, function = {
-        "contacts": (data_directory.blocks, "compute"),
+        "contacts": (data_directory.window_blocks, "compute"),
         "records": (data_directory.shards.tfrecord, "write_records"),
     }[stage]
     calls = []
@@ -110,7 +110,7 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
     assert not (folder / name / "statistics.json").exists()
     with pytest.raises(errors.DataError, match="not empty; choose another directory, or continue"):
         make(folder, name)
-    with pytest.raises(errors.DataError, match="was begun with other seqs_per_tfr"):
+    with pytest.raises(errors.DataError, match="was started with other seqs_per_tfr"):
         make(folder, name, seqs_per_tfr=5, restart=True)
     done = len(calls) - 1
     calls.clear()
@@ -186,7 +186,7 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         with pytest.raises(Stopped):
             make(folder, **options)
     change(folder, options)
-    with pytest.raises(errors.DataError, match=f"was begun with other .*{named}"):
+    with pytest.raises(errors.DataError, match=f"was started with other .*{named}"):
         make(folder, **options, restart=True)
 
 
@@ -196,14 +196,14 @@ def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
     def compute(*arguments):
         raise Stopped
 
-    monkeypatch.setattr(data_directory.blocks, "compute", compute)
+    monkeypatch.setattr(data_directory.window_blocks, "compute", compute)
     before = {path: path.stat().st_mtime_ns for path in (folder / "out" / "tfrecords").iterdir()}
     with caplog.at_level("INFO"):
         assert make(folder, restart=True) == summary
     assert "is finished; nothing is left to do" in caplog.text
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert not (folder / "out" / data_directory.WORK).exists()
-    with pytest.raises(errors.DataError, match="was begun with other seed"):
+    with pytest.raises(errors.DataError, match="was started with other seed"):
         make(folder, restart=True, seed=45)
 
 
