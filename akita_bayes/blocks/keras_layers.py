@@ -32,7 +32,7 @@ ALLOWED = (
 )
 
 
-# Set by the build, not by a spec.
+# The build sets these, not a spec.
 _WITHHELD = ("self", "name", "dtype", "data_format")
 
 
