@@ -89,6 +89,7 @@ def parse_in(text: str, sizes: Mapping[str, int]) -> Region:
 
 def own_name(chrom: str, names: Collection[str]) -> str | None:
     """Returns the spelling of a chromosome in `names`: as it is, with or without `chr`, M as MT."""
+    # For "chrM": "chrM", "M", then the spellings MT and chrMT; the first in `names` wins.
     bare = chrom.removeprefix("chr")
     spellings = [chrom, bare, f"chr{bare}"]
     if bare in ("M", "MT"):
@@ -125,7 +126,7 @@ def tell_renamed(renamed: Mapping[str, str], source: str) -> None:
     (first, own), *rest = renamed.items()
     alike = f", and {len(rest)} more alike" if rest else ""
     _log.info(
-        "%s: chromosomes are named otherwise than in the genome; reading %s as %s%s.",
+        "%s: chromosomes have other names in the genome; reading %s as %s%s.",
         source,
         first,
         own,

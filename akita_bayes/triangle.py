@@ -56,6 +56,7 @@ def reverse_order(bins: int, diagonal_offset: int) -> NDArray[np.intp]:
     rows, columns = indices(bins, diagonal_offset)
     order = np.zeros((bins, bins), np.intp)
     order[rows, columns] = np.arange(len(rows))
+    # `order` holds each pixel's number; for 3 bins and offset 1, (0,1) (0,2) (1,2) -> 2 1 0.
     return order[bins - 1 - columns, bins - 1 - rows]
 
 

@@ -37,6 +37,7 @@ _WITHHELD = ("self", "name", "dtype", "data_format")
 
 
 def _word(name: str) -> registry.Word:
+    # A function of its own for each layer: a closure in the loop below would see the last name.
     layer = getattr(keras.layers, name)
 
     def block(x: Any, **arguments: Any) -> Any:

@@ -213,6 +213,7 @@ def res_tower(
         divisible_by=divisible_by,
         repeat=repeat,
     ):
+        # x is the wide convolution, and `stage` the branch that starts from it.
         x = stage = conv_nac(x, filters=filters, kernel_size=kernel_size, **conv)
         for _ in range(1, num_convs):
             stage = conv_nac(stage, filters=filters, **conv)

@@ -127,6 +127,7 @@ def filter_counts(
     if filters_mult is None:
         filters_mult = 1.0
         if filters_end is not None and repeat > 1:
+            # The factor m with filters_init m^(repeat - 1) = filters_end.
             filters_mult = math.exp(math.log(filters_end / filters_init) / (repeat - 1))
     filters, counts = float(filters_init), []
     for _ in range(repeat):

@@ -120,6 +120,7 @@ def transformer_encoder(
             kernel_initializer=kernel_initializer,
         )(branch, branch)
         x = keras.layers.Add()([x, _scaled(parts.drop(branch, dropout), layer_scale)])
+        # Pre-norm normalises the input of a branch, post-norm the sum after it.
         x = x if pre_norm else _layer_norm(x)
         branch = _dense_pair(
             _layer_norm(x) if pre_norm else x,

@@ -104,7 +104,9 @@ class RelativeAttention(keras.layers.Layer):
         features = self.drop_position(features, training=training)
         position_key = self._split(self.position_key(features))
         logits = ops.matmul(query + self.content_bias, ops.swapaxes(key, -1, -2))
+        # [B, H, L, 2L - 1]: one logit for each query and distance -(L-1) .. L-1.
         by_distance = ops.matmul(query + self.position_bias, ops.swapaxes(position_key, -1, -2))
+        # A softmax in half precision would lose small attention weights.
         logits = ops.cast(logits + relative_shift(by_distance), "float32")
         attention = ops.cast(ops.softmax(logits, axis=-1), x.dtype)
         attention = self.drop_attention(attention, training=training)
@@ -188,6 +190,7 @@ def sinusoids(length: int, channels: int, max_wavelength: float = 10000.0) -> ND
     """Computes the table that SinusoidalPositions adds. [1, L, C]."""
     pairs = np.arange(0, channels, 2)
     angles = np.arange(length)[:, None] * np.exp(-math.log(max_wavelength) * pairs / channels)
+    # Interleaves sines and cosines; an odd number of channels drops the last cosine.
     table = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(length, -1)
     return table[None, :, :channels].astype(np.float32)
 

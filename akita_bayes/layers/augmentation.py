@@ -16,7 +16,7 @@ from akita_bayes.layers import replicas
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class StochasticReverseComplement(keras.layers.Layer):
-    """Reverse-complements training sequences with probability one half.
+    """Turns training sequences to the other strand with probability one half.
 
     [B, L, 4] -> [B, L, 4] and [B] bool, true where the strand was turned. In inference the
     sequences pass unchanged and every flag is false.
@@ -36,6 +36,7 @@ class StochasticReverseComplement(keras.layers.Layer):
         if not training:
             return x, ops.zeros((ops.shape(x)[0],), "bool")
         turned = self._draw(x) > 0.5
+        # Reversing both axes is the reverse complement: channel 3 - c is the complement of c.
         return ops.where(turned[:, None, None], ops.flip(x, (1, 2)), x), turned
 
     def _draw(self, x: Any) -> Any:
@@ -44,6 +45,7 @@ class StochasticReverseComplement(keras.layers.Layer):
 
         if self.per_example:
             return replicas.share(uniform, x)
+        # One decision for the batch; replicas with equal generators agree on it.
         return ops.broadcast_to(uniform(1), (ops.shape(x)[0],))
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
@@ -191,5 +193,6 @@ class SwitchReverseTriu(keras.layers.Layer):
 
 
 def _where_turned(turned: Any, mirrored: Any, x: Any) -> Any:
+    # [B] or [] -> [B, 1, ..., 1] or [1, ..., 1], which broadcast against x.
     flags = ops.reshape(ops.cast(turned, "bool"), (-1, *[1] * (len(x.shape) - 1)))
     return ops.where(flags, mirrored, x)

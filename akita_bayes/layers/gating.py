@@ -102,6 +102,7 @@ class GlobalContext(keras.layers.Layer):
         self.expand.build((input_shape[0], 1, width))
 
     def call(self, x: Any) -> Any:
+        # Thousands of positions share the attention, too many for a softmax in half precision.
         attention = ops.softmax(ops.cast(self.key(x), "float32"), axis=1)
         context = ops.sum(x * ops.cast(attention, x.dtype), axis=1, keepdims=True)
         return x + self.expand(ops.relu(self.norm(self.squeeze(context))))

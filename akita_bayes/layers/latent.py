@@ -56,6 +56,7 @@ class NormalLatent(keras.layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         self.mean = self._map(0.0, input_shape)
+        # softplus(log(expm1(s))) = s: with this bias, sigma is about `initial_scale` at first.
         self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)
 
     def _map(self, bias: float, input_shape: tuple) -> keras.layers.Dense:

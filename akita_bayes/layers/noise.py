@@ -45,6 +45,7 @@ class ObservationNoise(keras.layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         _, pixels, targets = input_shape
+        # Row of log_sd for each pixel: its distance above the offset, or 0 for all of a target.
         row = np.zeros(1, np.int32)
         if self.per == "target_distance" and self.diagonal_offset is not None:
             bins = triangle.bins(pixels, self.diagonal_offset)

@@ -67,11 +67,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         pixels = ops.cast(ops.prod([ops.shape(x)[axis] for axis in axes]), "float32")
         pixels = replicas.total(pixels) if self.synchronized else pixels
+        # Keras 2 averages the unbiased variance: 4 pixels scale the variance by 4 / 3.
         return y, mean, variance * (pixels / ops.maximum(pixels - 1, 1))
 
     def _fused(self, x: Any) -> tuple[Any, Any, Any]:
         import tensorflow as tf
 
+        # The kernel returns the unbiased variance, as `_plain` does.
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             ops.cast(x, "float32"),
             ops.convert_to_tensor(self.gamma, "float32"),
@@ -83,6 +85,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _fusible(layer: keras.layers.BatchNormalization) -> bool:
+    # The kernel needs scale and offset, channels last, and moments of one replica.
     plain = keras.backend.backend() == "tensorflow" and not layer.synchronized
     return plain and layer.center and layer.scale and layer.axis in (-1, 3)
 

@@ -38,6 +38,7 @@ class OneToTwo(keras.layers.Layer):
             return rows * columns
         if self.operation == "multiply1":
             return (rows + 1) * (columns + 1) - 1
+        # Adding zeros broadcasts rows and columns to [B, N, N, C].
         zeros = ops.zeros_like(rows + columns)
         return ops.concatenate([columns + zeros, rows + zeros], axis=-1)
 
@@ -109,6 +110,7 @@ class UpperTri(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         bins, channels = x.shape[1], x.shape[-1]
         rows, columns = triangle.indices(bins, self.diagonal_offset)
+        # Pixel (i, j) is element i N + j of the flattened map.
         pixels = (rows * bins + columns).astype(np.int32)
         return ops.take(ops.reshape(x, (-1, bins * bins, channels)), pixels, axis=1)
 

@@ -49,5 +49,6 @@ def share(draw: Callable[[Any], Any], x: Any) -> Any:
     batch = ops.shape(x)[0]
     if count() == 1:
         return draw(batch)
+    # 2 replicas of 3 examples draw 6 values each: the first uses 0..2, the second 3..5.
     first = index() * batch
     return draw(count() * batch)[first : first + batch]

@@ -113,6 +113,7 @@ class IndependentNormal(keras.layers.Layer):
             )
 
         self.mean = self.add_weight(name="mean", shape=(size,), initializer=means)
+        # softplus(log(expm1(s))) = s: the scale starts at `initial_scale`.
         self.raw_scale = self.add_weight(
             name="raw_scale",
             shape=(size,),
@@ -199,6 +200,7 @@ class DenseVariational(keras.layers.Layer):
             stochastic.report(self, report)
         channels = x.shape[-1]
         weights = ops.cast(weights, self.compute_dtype)
+        # The flat weights hold the kernel, row by row, and then the bias.
         y = ops.matmul(x, ops.reshape(weights[: channels * self.units], (channels, self.units)))
         if self.use_bias:
             y = y + weights[channels * self.units :]

@@ -53,7 +53,7 @@ def _numbers(raw: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 
 
 def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseModel]]) -> str:
-    """Words one of pydantic's errors for the author of the spec.
+    """Translates one of pydantic's errors into the words of the spec.
 
     Args:
         problem: An entry of `ValidationError.errors`.
@@ -65,6 +65,7 @@ def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseM
     if problem["type"].startswith("union_tag"):
         return 'kind: say "thermodynamic" or "kinetic".'
     kind, *steps = map(str, problem["loc"])
+    # A path such as ("states", "a", "activity", "float") ends with the type that did not match.
     if steps[-1] in _ALTERNATIVES and steps[-2] in ("activity", "constant"):
         del steps[-1]
     path = ".".join(steps)

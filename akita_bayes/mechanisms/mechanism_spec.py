@@ -74,8 +74,7 @@ class _Mechanism(declarations.Frozen):
                 )
             if term.value is not None:
                 raise errors.SpecError(
-                    f"{section}.{name}: a term with a site is always fitted; drop its value or "
-                    "site."
+                    f"{section}.{name}: a term with a site is always fitted; drop value or site."
                 )
             start, stop = term.site
             if not 0 <= start < stop <= self.sequence_length:
@@ -334,9 +333,7 @@ class Kinetic(_Mechanism):
                     f'product: the rate "{name}" is 0, so there is no path to the product.'
                 )
         if all(rate.value is not None and rate.site is None for rate in self.rates.values()):
-            raise errors.SpecError(
-                "rates: all have a value, so there is nothing to fit; leave out one value."
-            )
+            raise errors.SpecError("rates: all have a value; leave one out, so that it is fitted.")
 
 
 Mechanism = Thermodynamic | Kinetic

@@ -47,6 +47,7 @@ def reachable(species: int, edges: Sequence[Edge], start: int) -> set[int]:
 def strongly_connected(species: int, edges: Sequence[Edge]) -> bool:
     """Returns True when every species can be reached from every other: a unique steady state."""
     back = [(target, source) for source, target in edges]
+    # From species 0 everything is reachable, and backwards everything reaches it.
     return (
         len(reachable(species, edges, 0)) == species and len(reachable(species, back, 0)) == species
     )
@@ -166,6 +167,7 @@ def rate_law(
 
 
 def _monomial(factors: Sequence[str], order: Sequence[str]) -> str:
+    # Rates k1 k2 k1 become "k1^2 k2", in the order of the declaration.
     powers = Counter(factors)
     names = sorted(powers, key=list(order).index)
     return " ".join(name if powers[name] == 1 else f"{name}^{powers[name]}" for name in names)

@@ -93,6 +93,7 @@ def _step(geometry: Geometry, name: str, arguments: Mapping[str, Any]) -> Geomet
             raise ValueError(f"{name} cannot divide bins of {geometry.bin_width} bp by {size}")
         return geometry._replace(bins=geometry.bins * size, bin_width=geometry.bin_width // size)
     if name in ("Flatten", "Reshape") or name.startswith("Global") or arguments.get("flatten"):
+        # These leave one bin of the whole window, or the first axis of the target shape.
         shape = arguments.get("target_shape", (1,))
         bins = shape[0] if len(shape) > 1 and shape[0] > 0 else 1
         geometry = geometry._replace(
@@ -148,6 +149,7 @@ def _after_window(geometry: Geometry, window: _Window) -> Geometry:
     width, stride, padded = window
     # -(-a // b) rounds up: with padding, the last bin may cover less than a stride.
     bins = -(-geometry.bins // stride) if padded else (geometry.bins - width) // stride + 1
+    # Without padding, half the overlap of two windows is lost on each side.
     cut = 0 if padded else (width - stride) * geometry.bin_width // 2
     return geometry._replace(
         bins=bins, bin_width=geometry.bin_width * stride, crop_bp=geometry.crop_bp + cut

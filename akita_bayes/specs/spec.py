@@ -166,6 +166,7 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
 def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     if not isinstance(raw, dict):
         raise errors.SpecError(f"model: expected an object, got {frozen.shown(raw)}.")
+    # Head keys are "head", "head_hic" or "head0", but not "header".
     own = [name for name in ModelSpec.model_fields if name != "heads"]
     keys = sorted((key for key in raw if re.match(r"head(_|\d|$)", key)), key=_natural)
     frozen.refuse_unknown(raw, (*own, *keys, "head"), "model.")

@@ -99,6 +99,7 @@ def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.i
     """
     order = np.repeat(np.arange(len(steps)), steps)
     if len(steps) > 1:
+        # Batches 2, 1 give [0 0 1], shuffled in an order that a resumed run repeats.
         np.random.default_rng([seed, epoch, len(steps)]).shuffle(order)
     return order
 

@@ -262,6 +262,7 @@ def _check_same_weights(path: Path, before: Mapping[str, Any], now: Mapping[str,
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
+    # The sections differ only in the start of averaging, which depends on the epochs.
     if name == "train.swa" and old and new and old | {"start": new["start"]} == new:
         return (
             f"this run averages weights after epoch {old['start']}, and would go on to average "

@@ -239,7 +239,7 @@ class Loop:
         self.write_results(model=bool(row["best"]))
         if averager.options.swag_rank and averager.count < averaging.SNAPSHOTS_MIN:
             _log.warning(
-                "No SWAG posterior is written: the weights after epoch %d alone were averaged, "
+                "No SWAG posterior is written: only the weights after epoch %d were averaged, "
                 "which have no spread. Set swa.start earlier, or patience or swa.snapshots higher.",
                 self.epoch,
             )

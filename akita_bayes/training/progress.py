@@ -47,28 +47,28 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Ignores all events."""
+    """Discards all events."""
 
     def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def end_step(self, loss: float, learning_rate: float) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def begin_validation(self, steps: int) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def end_validation_step(self) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def begin_renewal(self, steps: int) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def end_renewal_step(self) -> None:
-        """Ignores the event."""
+        """Discards the event."""
 
     def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
-        """Ignores the event."""
+        """Discards the event."""

@@ -83,6 +83,7 @@ class Step:
             terms = self.objective(self.model, batch, True)
             weight = _weight(batch, terms)
             examples = tf.reduce_sum(weight)
+            # The later division by the examples of the batch leaves the mean loss + penalty.
             total = tf.reduce_sum(terms.loss * weight) + terms.penalty * examples
             scaled = total * loss_scale
         values = tape.gradient(
@@ -90,6 +91,7 @@ class Step:
             [variable.value for variable in self.variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        # One reduction for all gradients and the number of examples of the global batch.
         *values, batch_examples = _all_reduce([*values, examples])
         values = [value / (batch_examples * loss_scale) for value in values]
         norm = tf.linalg.global_norm(values)

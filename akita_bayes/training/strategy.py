@@ -44,6 +44,7 @@ def choose(devices: str | None = None) -> tf.distribute.Strategy:
 def describe(strategy: tf.distribute.Strategy) -> str:
     """Returns a short text with the strategy's devices, for logs and provenance."""
     devices = getattr(strategy.extended, "worker_devices", ())
+    # "/job:localhost/replica:0/task:0/device:GPU:1" becomes "GPU:1".
     names = sorted({":".join(device.split(":")[-2:]) for device in devices})
     return f"{type(strategy).__name__}: {', '.join(names)}"
 

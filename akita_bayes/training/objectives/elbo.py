@@ -141,6 +141,7 @@ class Elbo:
             weights.append(likelihood + beta * ratio)
             predictions.append(prediction)
             columns.append(self._columns(likelihood, divergences))
+        # log 1/K sum_k exp(w_k), without overflow: the w_k are thousands of nats.
         bound = ops.logsumexp(ops.stack(weights), axis=0) - math.log(self.elbo.samples)
         penalty = objective_.penalty(self.cut.encoder) + objective_.penalty(self.cut.decoder)
         return objective_.Terms(

@@ -61,7 +61,7 @@ class PixelObjective:
         return Terms(loss, penalty(model), {}, prediction)
 
     def begin_epoch(self, epoch: float) -> None:
-        """Changes nothing."""
+        """Keeps the loss as it is."""
 
     def remark(self, row: Mapping[str, float]) -> str | None:
         """Returns None."""

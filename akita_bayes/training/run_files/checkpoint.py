@@ -66,6 +66,7 @@ def read(run_dir: Path) -> Checkpoint | None:
         with np.load(path) as archive:
             state = json.loads(bytes(archive["state"]))
             groups: dict[str, list[NDArray]] = {}
+            # Five digits keep the sorted names in the order of the variables.
             for name in sorted(set(archive.files) - {"state"}):
                 groups.setdefault(name.rpartition("/")[0], []).append(archive[name])
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:

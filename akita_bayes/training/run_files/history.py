@@ -71,6 +71,7 @@ class _TensorBoard:
         for name, value in row.items():
             if math.isnan(value):
                 continue
+            # "valid_loss" becomes "loss" of the writer `valid`; "learning_rate" stays whole.
             part, _, metric = name.partition("_")
             with self.writers.get(part, self.writers["train"]).as_default():
                 tf.summary.scalar(

@@ -77,6 +77,7 @@ class Averager:
         parts = self.options.snapshots
         if epoch < self.start or step * parts // steps == (step - 1) * parts // steps:
             return
+        # A running mean, m + (w - m) / n, needs no sum that grows with the snapshots.
         weights = swag.flatten(self.variables)
         self._mean += (weights - self._mean) / (self.count + 1)
         self.count += 1
@@ -90,6 +91,7 @@ class Averager:
 
     def posterior(self) -> swag.Swag:
         """Returns the posterior of the weights collected so far."""
+        # Rounding can make the difference slightly negative.
         variance = np.maximum(self._square - self._mean**2, 0)
         deviations = np.array(self._deviations, np.float32).reshape(-1, len(self._mean))
         return swag.Swag(self._mean.astype(np.float32), variance.astype(np.float32), deviations)

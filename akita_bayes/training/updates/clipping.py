@@ -23,6 +23,7 @@ def by_norm(limit: float) -> Clip:
     """Scales down each variable's gradient whose norm is above `limit`: Basenji's `clip_norm`."""
 
     def clip(gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
+        # The factor is 1 up to the limit; no division by a norm of 0.
         return [g * limit / ops.maximum(_norm(g), limit) for g in gradients]
 
     return clip

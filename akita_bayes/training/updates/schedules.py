@@ -28,6 +28,7 @@ def cyclical(initial: float, maximal: float, final: float, half_cycle: int) -> S
     """
 
     def rate(step: int) -> float:
+        # |s / h - 1| is 1 at step 0, 0 at the peak h, and 1 again at step 2 h.
         if step > 2 * half_cycle:
             return final
         return initial + (maximal - initial) * (1 - abs(step / half_cycle - 1))
