@@ -1,7 +1,7 @@
 """Predict how DNA folds and regulates, and how sure the prediction is.
 
 The public names below are resolved on first use (PEP 562), so that `import akita_bayes` and every
-`--help` stay fast: TensorFlow is imported only when a model is.
+`--help` stay fast: TensorFlow is imported only with a model.
 """
 
 import importlib

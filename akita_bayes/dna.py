@@ -16,47 +16,49 @@ _COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
 
 
 def to_index(sequence: str) -> NDArray[np.uint8]:
-    """Letters to 0..3; anything but A, C, G and T, of either case, to 4. [L]."""
+    """Returns 0..3 for A, C, G and T of either case, and 4 for every other letter. [L]."""
     return _INDEX[np.frombuffer(sequence.encode("ascii"), np.uint8)]
 
 
 def from_rna(letters: str) -> str:
-    """Returns letters of RNA as those of DNA, T for U; their case is kept."""
+    """Returns RNA letters as DNA letters, with T for U, in the same case."""
     return letters.translate(_RNA)
 
 
 def to_one_hot(sequence: str) -> NDArray[np.uint8]:
-    """Letters to one-hot rows; unknown bases are zero rows, as in training records. [L, 4]."""
+    """Encodes letters as one-hot rows; unknown bases are zero rows, as in records. [L, 4]."""
     return _ONE_HOT[to_index(sequence)]
 
 
 def index_to_one_hot(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[..., L] indices 0..4 to [..., L, 4]."""
+    """Encodes indices 0..4 as one-hot rows. [..., L] -> [..., L, 4]."""
     return _ONE_HOT[index]
 
 
 def one_hot_to_index(one_hot: NDArray) -> NDArray[np.uint8]:
-    """[..., L, 4] to [..., L] indices 0..4; a row without a one is 4."""
+    """Decodes one-hot rows to indices 0..4; a row of zeros is 4. [..., L, 4] -> [..., L]."""
+    # argmax gives 0, which means A, for a row of zeros; `any` separates the two.
     return np.where(one_hot.any(-1), one_hot.argmax(-1), UNKNOWN).astype(np.uint8)
 
 
 def from_one_hot(one_hot: NDArray) -> str:
-    """[L, 4] to letters, N for a row without a one."""
+    """Decodes one-hot rows to letters, with N for a row of zeros. [L, 4]."""
     return _LETTER[one_hot_to_index(one_hot)].tobytes().decode("ascii")
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand, read in its own direction; case and N are kept."""
+    """Returns the other strand, read in its own direction; keeps case and N."""
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
 def reverse_complement_one_hot(one_hot: NDArray) -> NDArray:
-    """[..., L, 4] to the other strand: positions and channels reversed."""
+    """Returns the other strand of one-hot rows. [..., L, 4] -> [..., L, 4]."""
+    # In the order A C G T, the complement of channel c is channel 3 - c.
     return one_hot[..., ::-1, ::-1]
 
 
 def shift_one_hot(one_hot: NDArray, shift: int) -> NDArray:
-    """Moves bases right for a positive shift, left for a negative; the gap is filled with zeros.
+    """Moves bases right for a positive shift and left for a negative one; zeros fill the gap.
 
     [..., L, 4] -> [..., L, 4]. The direction is Basenji's.
     """

@@ -1,7 +1,7 @@
-"""What can go wrong, by whose hand it can be mended.
+"""Errors that the user can correct.
 
-Every error below is the user's to mend: commands print its message as one line and exit with 2.
-Any other exception is a defect of this package and keeps its traceback.
+Commands print the message of such an error as one line and exit with 2. Any other exception is a
+defect of this package and keeps its traceback.
 """
 
 import difflib
@@ -9,26 +9,26 @@ from collections.abc import Iterable
 
 
 class AkitaBayesError(ValueError):
-    """An input that the user can mend; the message says what, where, and what to do."""
+    """Reports an input that the user can correct; the message says what, where and how."""
 
 
 class SpecError(AkitaBayesError):
-    """A JSON spec that does not say a model. The message starts with the JSON path."""
+    """Reports a JSON spec that does not describe a model; starts with the JSON path."""
 
 
 class DataError(AkitaBayesError):
-    """A data directory, record, genome, cooler or table that does not hold what it must."""
+    """Reports a data directory, record, genome, cooler or table with wrong or missing content."""
 
 
 class VariantError(AkitaBayesError):
-    """A variant file or record that cannot be scored."""
+    """Reports a variant file or record that cannot be scored."""
 
 
 class RunError(AkitaBayesError):
-    """A run directory, checkpoint or device that does not allow what was asked."""
+    """Reports a run directory, checkpoint or device that does not allow what was requested."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns ' Did you mean "x"?' for the nearest known word, or '' when none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.55)
-    return f' Did you mean "{near[0]}"?' if near else ""
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Returns ' Did you mean "x"?' for the nearest candidate, or '' when none is near."""
+    matches = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.55)
+    return f' Did you mean "{matches[0]}"?' if matches else ""

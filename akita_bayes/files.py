@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written is ever left under a final name; reading packed or not."""
+"""Atomic writing of files and folders; reading of JSON and of text, plain or gzipped."""
 
 import contextlib
 import gzip
@@ -16,21 +16,21 @@ from typing import Any
 from akita_bayes import errors
 
 _GZIP = b"\x1f\x8b"
-"""First bytes of gzip's archives, bgzip's among them: RFC 1952."""
+"""First bytes of a gzip or bgzip archive (RFC 1952)."""
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
     """Yields a temporary path beside `path` and renames it to `path` when the body succeeds.
 
-    A body that raises leaves no file behind, and an older file under the final name untouched.
-    The temporary name is random, since writers in containers or on several hosts share process
-    numbers, and keeps the suffixes of `path`, by which some writers choose a format.
+    If the body raises, no new file remains and an older file at `path` stays as it was. The
+    temporary name is random, because writers in containers or on several hosts can share a
+    process number. It keeps the suffixes of `path`, by which some writers choose a format.
 
     Args:
-        path: Final name; its folder is created.
-        directory: True when the body writes a folder (an existing one is replaced, and removed
-            only when the new one has its name).
+        path: Final path; its folder is created.
+        directory: True when the body writes a folder. An existing folder is replaced, and is
+            removed only after the new one is at `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,24 +51,24 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
 
 
 def _partial(path: Path) -> Path:
-    """A hidden name beside `path` that nothing has."""
+    """Returns an unused hidden path beside `path`."""
     return path.with_name(f".{secrets.token_hex(8)}.partial.{path.name}")
 
 
 def _replace_folder(new: Path, path: Path) -> None:
-    """Gives a folder the name of an older one, which waits aside until it is sure."""
-    aside = _partial(path)
-    os.replace(path, aside)
+    """Moves `new` to `path`; restores the older folder at `path` when the move fails."""
+    backup = _partial(path)
+    os.replace(path, backup)
     try:
         os.replace(new, path)
     except BaseException:
-        os.replace(aside, path)
+        os.replace(backup, path)
         raise
-    remove(aside)
+    remove(backup)
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a folder, if it is there."""
+    """Removes a file or a folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -76,7 +76,7 @@ def remove(path: Path) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes indented JSON atomically; NaN and infinity are refused: JSON has no word for them."""
+    """Writes indented JSON atomically; raises ValueError for NaN and infinity, as JSON has none."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -87,20 +87,20 @@ def read_json(path: str | Path) -> Any:
 
     Raises:
         DataError: The file is missing, is not text, is not JSON (names line and column), or has an
-            object that gives a key twice, of which one would be dropped.
+            object that gives a key twice (a JSON reader would drop one of the two).
     """
     path = Path(path)
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         for key, value in pairs:
-            if key in found:
+            if key in values:
                 raise errors.DataError(f'{path}: the key "{key}" is given twice; keep one.')
-            found[key] = value
-        return found
+            values[key] = value
+        return values
 
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique)
     except FileNotFoundError:
         raise errors.DataError(f"{path}: no such file.") from None
     except UnicodeDecodeError:
@@ -112,23 +112,24 @@ def read_json(path: str | Path) -> Any:
 
 
 def is_gzip(path: str | Path) -> bool:
-    """Returns whether a file is compressed by gzip or bgzip, which its first bytes tell."""
+    """Returns True for a file whose first bytes are those of gzip or bgzip."""
     with open(path, "rb") as opened:
         return opened.read(len(_GZIP)) == _GZIP
 
 
 def lines(path: str | Path, kind: str) -> Iterator[str]:
-    """Yields the lines of a text without their ends, from a file or from a pipe.
+    """Yields the lines of a text file or pipe, without their line ends.
 
     Args:
-        path: Plain, or compressed by gzip or bgzip, which its first bytes tell.
-        kind: What it is, for messages.
+        path: A plain text, or one compressed by gzip or bgzip; the first bytes decide.
+        kind: Kind of the file, for messages, such as "BED file".
 
     Raises:
-        DataError: It is missing, is a directory, is no text, or is an archive that was cut short.
+        DataError: The file is missing, is a directory, is not text, or is a damaged archive.
     """
     try:
         with open(path, "rb") as opened:
+            # `peek` consumes nothing, so that a pipe, which cannot seek, works too.
             packed = opened.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
             stream: gzip.GzipFile | io.BufferedReader = (
                 gzip.GzipFile(fileobj=opened) if packed else opened
@@ -147,6 +148,6 @@ def lines(path: str | Path, kind: str) -> Iterator[str]:
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
+    """Computes the SHA-256 of a file, as hexadecimal text."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Half-open, zero-based genomic intervals, and the two ways people write them."""
+"""Genomic regions, half-open and counted from 0, and their two written forms."""
 
 import itertools
 import logging
@@ -11,12 +11,12 @@ from akita_bayes import errors, files
 
 _log = logging.getLogger(__name__)
 
-# Greedy: a name may hold colons, and even end like an interval, so the last colon counts.
+# Greedy: a chromosome name may hold colons (HLA-A*01:01), so the last colon separates.
 _REGION = re.compile(r"^(?P<chrom>\S+):(?P<start>\d[\d,]*)-(?P<end>\d[\d,]*)$")
 
 
 class Region(NamedTuple):
-    """Bases start..end-1 of a chromosome, counted from 0."""
+    """Describes bases start..end-1 of a chromosome, counted from 0."""
 
     chrom: str
     start: int
@@ -24,12 +24,12 @@ class Region(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Number of bases."""
+        """Returns the number of bases."""
         return self.end - self.start
 
-    def overlaps(self, other: "Region") -> bool:
-        """True when the two share a base."""
-        return self.chrom == other.chrom and self.start < other.end and other.start < self.end
+    def overlaps(self, region: "Region") -> bool:
+        """Returns True when both regions share a base."""
+        return self.chrom == region.chrom and self.start < region.end and region.start < self.end
 
     def __str__(self) -> str:
         return f"{self.chrom}:{self.start:,}-{self.end:,}"
@@ -38,11 +38,11 @@ class Region(NamedTuple):
 def parse(text: str) -> Region:
     """Reads `chr1:1,000-2,000` as bases 1000..1999 counted from 0, as BED, cooler and bioframe do.
 
-    Tabix, bcftools and the UCSC browser would read it from 1: one base more, on the left. The last
-    colon parts name and interval, so that `HLA-A*01:01:01:01:5-90` lies on `HLA-A*01:01:01:01`.
+    Tabix, bcftools and the UCSC browser read the same text from 1: one base more on the left. The
+    last colon separates name and interval: `HLA-A*01:01:01:01:5-90` lies on `HLA-A*01:01:01:01`.
 
     Raises:
-        DataError: The text has another form, or its end is not right of its start.
+        DataError: The text has another form, or its end is not above its start.
     """
     match = _REGION.match(text.strip())
     if match is None:
@@ -60,7 +60,7 @@ def parse_in(text: str, sizes: Mapping[str, int]) -> Region:
 
     Args:
         text: The region.
-        sizes: Chromosome lengths of a genome, under whose own name the region comes (`own_name`).
+        sizes: Chromosome lengths of a genome; the region gets the genome's name (`own_name`).
 
     Raises:
         DataError: As `parse`; the genome lacks the chromosome; or the text is both the name of a
@@ -88,7 +88,8 @@ def parse_in(text: str, sizes: Mapping[str, int]) -> Region:
 
 
 def own_name(chrom: str, names: Collection[str]) -> str | None:
-    """What a chromosome is called among `names`: the same, with or without `chr`, M as MT."""
+    """Returns the spelling of a chromosome in `names`: as it is, with or without `chr`, M as MT."""
+    # For "chrM": "chrM", "M", then the spellings MT and chrMT; the first in `names` wins.
     bare = chrom.removeprefix("chr")
     spellings = [chrom, bare, f"chr{bare}"]
     if bare in ("M", "MT"):
@@ -96,36 +97,36 @@ def own_name(chrom: str, names: Collection[str]) -> str | None:
     return next((name for name in spellings if name in names), None)
 
 
-def own_names(given: Iterable[str], names: Collection[str], source: str) -> dict[str, str]:
-    """What a genome calls each chromosome of a file; those that it lacks are left out.
+def own_names(chroms: Iterable[str], names: Collection[str], source: str) -> dict[str, str]:
+    """Returns the genome's name of each chromosome of a file that the genome has.
 
     Args:
-        given: Chromosomes of the file.
+        chroms: Chromosomes of the file.
         names: Chromosomes of the genome.
         source: The file, for messages.
 
     Raises:
-        DataError: The file has chromosomes, and none of them is there.
+        DataError: The file has chromosomes, and the genome has none of them.
     """
-    given = list(dict.fromkeys(given))
-    found = {chrom: own for chrom in given if (own := own_name(chrom, names)) is not None}
-    if given and not found:
+    chroms = list(dict.fromkeys(chroms))
+    matches = {chrom: own for chrom in chroms if (own := own_name(chrom, names)) is not None}
+    if chroms and not matches:
         raise errors.DataError(
-            f"{source}: no chromosome in common with the genome: it has {_some(given)}, the genome "
-            f"{_some(names)}."
+            f"{source}: no chromosome in common with the genome: it has {_some(chroms)}, the "
+            f"genome {_some(names)}."
         )
-    otherwise = [chrom for chrom, own in found.items() if chrom != own]
-    if otherwise:
-        tell_renamed({chrom: found[chrom] for chrom in otherwise}, source)
-    return found
+    renamed = {chrom: own for chrom, own in matches.items() if chrom != own}
+    if renamed:
+        tell_renamed(renamed, source)
+    return matches
 
 
 def tell_renamed(renamed: Mapping[str, str], source: str) -> None:
-    """Logs what a genome calls the chromosomes of a file that are named otherwise there."""
-    (first, own), *others = renamed.items()
-    alike = f", and {len(others)} more alike" if others else ""
+    """Logs which chromosomes of a file have another name in the genome."""
+    (first, own), *rest = renamed.items()
+    alike = f", and {len(rest)} more alike" if rest else ""
     _log.info(
-        "%s: chromosomes are named otherwise than in the genome; reading %s as %s%s.",
+        "%s: chromosomes have other names in the genome; reading %s as %s%s.",
         source,
         first,
         own,
@@ -140,16 +141,16 @@ def _some(names: Iterable[str]) -> str:
 def read_bed(
     path: str | Path, *, names: Collection[str] | None = None
 ) -> Iterator[tuple[Region, list[str]]]:
-    """Yields each BED line as (region, further columns); comments, track lines and blanks skipped.
+    """Yields (region, further columns) of each BED line; skips comments, track lines and blanks.
 
     Args:
         path: A file or a pipe, plain or gzipped.
-        names: Chromosomes of a genome; regions come under these names where one of them is meant
-            (`own_name`), and otherwise as they stand in the file.
+        names: Chromosomes of a genome; a region gets the genome's name of its chromosome
+            (`own_name`), or keeps the name in the file when the genome lacks it.
 
     Raises:
-        DataError: What `files.lines` raises, a line without three columns or with
-            impossible coordinates, or no chromosome in common with `names`.
+        DataError: The file cannot be read (`files.lines`), a line has fewer than three columns or
+            impossible coordinates, or no chromosome is among `names`.
     """
     if names is None:
         yield from _bed_lines(path)
@@ -162,7 +163,7 @@ def read_bed(
 
 def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
     for number, line in enumerate(files.lines(path, "BED file"), 1):
-        # A chromosome may be called `track_1`: only the whole word begins a line for a browser.
+        # Only the whole word marks a browser's line: a chromosome may be called `track_1`.
         if line.startswith("#") or line.split(maxsplit=1)[:1] in ([], ["track"], ["browser"]):
             continue
         fields = line.split("\t") if "\t" in line else line.split()
@@ -175,7 +176,7 @@ def _bed_lines(path: str | Path) -> Iterator[tuple[Region, list[str]]]:
             ) from None
         if not 0 <= region.start < region.end:
             raise errors.DataError(
-                f"{path}, line {number}: {region.start} to {region.end} is no interval; "
-                "BED counts from 0 and the end is right of the start."
+                f"{path}, line {number}: {region.start} to {region.end} is not an interval; "
+                "BED counts from 0 and the end is above the start."
             )
         yield region, fields[3:]

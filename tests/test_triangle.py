@@ -56,7 +56,7 @@ def test_published_models_have_their_pixels():
 
 @pytest.mark.parametrize("pixels", [2, 4, 99_680])
 def test_a_number_that_is_no_triangle_is_refused(pixels: int):
-    with pytest.raises(ValueError, match=f"{pixels} pixels are no triangle"):
+    with pytest.raises(ValueError, match=f"{pixels} pixels do not form a triangle"):
         triangle.bins(pixels, 2)
 
 

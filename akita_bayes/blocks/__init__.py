@@ -1,4 +1,4 @@
-"""The words of a spec: functions from tensor to tensor."""
+"""Blocks that a spec names: functions from tensor to tensor."""
 
 from akita_bayes.blocks import (
     bayesian,

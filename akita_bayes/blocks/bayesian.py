@@ -1,4 +1,4 @@
-"""Distributions inside the model: over a latent, or over the weights of a dense layer."""
+"""Blocks with a distribution over a latent, or over the weights of a dense layer."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def bottleneck(
     l2_scale: float = 0.0,
     kernel_initializer: str = "he_normal",
 ) -> Any:
-    """Dense, GELU, dropout. [B, ..., C] -> [B, ..., units]."""
+    """Applies dense, GELU, dropout. [B, ..., C] -> [B, ..., units]."""
     x = keras.layers.Dense(
         units,
         kernel_initializer=kernel_initializer,
@@ -35,9 +35,9 @@ def normal_latent(
     prior_scale: float = 1.0,
     initial_scale: float = 0.1,
 ) -> Any:
-    """A Gaussian latent at every position, against an isotropic prior.
+    """Adds a Gaussian latent at every position, with an isotropic prior.
 
-    A sample in training or when drawing, its mean otherwise. [B, ..., C] -> [B, ..., units].
+    Passes a sample in training or when drawing, the mean otherwise. [B, ..., C] -> [B, ..., units].
     """
     return latent.NormalLatent(
         units, prior_mean=prior_mean, prior_scale=prior_scale, initial_scale=initial_scale
@@ -57,10 +57,10 @@ def dense_variational(
     kl_use_exact: bool = True,
     use_bias: bool = True,
 ) -> Any:
-    """A dense layer with normal weights, against an isotropic prior.
+    """Applies a dense layer with normal weights and an isotropic prior.
 
-    Drawn in training or when drawing, their means otherwise. `kl_weight` null is 1 / (training
-    examples), filled in by the objective. [B, ..., C] -> [B, ..., units].
+    Weights are samples in training or when drawing, their means otherwise. `kl_weight` null is
+    1 / (training examples), filled in by the objective. [B, ..., C] -> [B, ..., units].
     """
     return variational.DenseVariational(
         units,

@@ -1,4 +1,4 @@
-"""Convolutions along the sequence, activation before convolution, as Akita stacks them."""
+"""Convolutions along the sequence with activation before convolution, as in Akita."""
 
 from typing import Any
 
@@ -30,10 +30,10 @@ def conv_block(
     kernel_initializer: str = "he_normal",
     padding: parts.Padding = "same",
 ) -> Any:
-    """Activation, convolution, normalisation, dropout, [+ x], [activation_end], pooling.
+    """Applies activation, convolution, normalisation, dropout, [+ x], [activation_end], pooling.
 
     [B, L, C] -> [B, L / (stride pool_size), filters]. The convolution has a bias only without
-    normalisation; `padding` is that of the pooling. `filters` null keeps the channels.
+    normalisation; `padding` applies to the pooling. `filters` null keeps the channels.
     """
     inputs = x
     x = parts.activate(x, activation)
@@ -67,7 +67,7 @@ def conv_tower(
     repeat: int = 1,
     **conv: Any,
 ) -> Any:
-    """`conv_block` repeated with a geometric series of filters. [B, L, C] -> [B, L / s^r, F]."""
+    """Repeats `conv_block` with a geometric series of filters. [B, L, C] -> [B, L / s^r, F]."""
     for filters in parts.filter_counts(
         filters_init,
         filters_end=filters_end,
@@ -96,10 +96,11 @@ def dilated_residual(
     round: bool = False,
     **conv: Any,
 ) -> Any:
-    """Residual pairs of a dilated and a pointwise convolution. [B, L, C] -> [B, L, C].
+    """Adds residual pairs of a dilated and a pointwise convolution. [B, L, C] -> [B, L, C].
 
-    The dilation grows by `rate_mult` and is rounded when used, or at each growth when `round`.
-    A branch starts as nothing: gamma 0 in its last normalisation, or a learned scale of 0 without.
+    The dilation grows by `rate_mult`. It is rounded when used, or after each growth when `round`.
+    A branch starts at zero: its last normalisation has gamma 0; without normalisation, a learned
+    scale starts at 0.
     """
     channels = x.shape[-1]
     conv = {**conv, "norm_type": norm_type}
@@ -129,7 +130,7 @@ def dilated_dense(
     repeat: int = 1,
     **conv: Any,
 ) -> Any:
-    """Densely connected dilated convolutions: every repeat appends its filters to the channels.
+    """Appends the filters of each of `repeat` dilated convolutions to the channels (DenseNet).
 
     [B, L, C] -> [B, L, C + repeat filters].
     """

@@ -1,4 +1,4 @@
-"""Dense layers, gates over channels, and the model's output."""
+"""Dense layers, gates of channels, and the output of a model."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def dense(
     l1_scale: float = 0.0,
     l2_scale: float = 0.0,
 ) -> Any:
-    """One dense layer with bias at every position. [B, ..., C] -> [B, ..., units]."""
+    """Applies a dense layer with bias at every position. [B, ..., C] -> [B, ..., units]."""
     return keras.layers.Dense(
         units,
         activation=activations.named(activation),
@@ -38,10 +38,10 @@ def final(
     kl_weight: float | None = None,
     **keywords: Any,
 ) -> Any:
-    """The output: `dense`, over all positions at once when `flatten`.
+    """Computes the output by `dense`, over all positions together when `flatten`.
 
-    [B, ..., C] -> [B, ..., units], or [B, 1, units] when flattened. `variational` makes it a
-    `dense_variational`, whose prior takes the place of the penalties.
+    [B, ..., C] -> [B, ..., units], or [B, 1, units] when flattened. `variational` selects
+    `dense_variational`, whose prior replaces the penalties.
     """
     x = parts.flatten(x) if flatten else x
     if not variational:
@@ -72,7 +72,7 @@ def dense_block(
     norm_gamma: str | None = None,
     kernel_initializer: str = "he_normal",
 ) -> Any:
-    """Activation, [flattening], dense, normalisation, dropout, [+ x], [activation_end].
+    """Applies activation, [flattening], dense, normalisation, dropout, [+ x], [activation_end].
 
     [B, L, C] -> [B, L, units]; `units` null keeps the channels. The dense layer has a bias only
     without normalisation. `norm_gamma` null: 'zeros' for a residual, 'ones' otherwise.
@@ -114,7 +114,7 @@ def squeeze_excite(
     norm_type: parts.Norm = None,
     bn_momentum: float = 0.9,
 ) -> Any:
-    """Activation, then channels gated, or shifted when additive, by their means over positions.
+    """Applies activation, then gates (or shifts) channels by their means over positions.
 
     [B, N, C] -> [B, N, C], [B, N, N, C] -> [B, N, N, C].
     """

@@ -32,11 +32,12 @@ ALLOWED = (
 )
 
 
-# Set by the build, not by a spec.
+# The build sets these, not a spec.
 _WITHHELD = ("self", "name", "dtype", "data_format")
 
 
 def _word(name: str) -> registry.Word:
+    # A function of its own for each layer: a closure in the loop below would see the last name.
     layer = getattr(keras.layers, name)
 
     def block(x: Any, **arguments: Any) -> Any:

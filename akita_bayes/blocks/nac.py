@@ -1,4 +1,4 @@
-"""Convolutions with normalisation and activation first, and the towers of Basenji's successors."""
+"""Convolutions after normalisation and activation, and the towers of Basenji's successors."""
 
 from typing import Any
 
@@ -29,9 +29,10 @@ def conv_nac(
     padding: parts.Padding = "same",
     se: bool = False,
 ) -> Any:
-    """Normalisation, activation, convolution with bias, [squeeze_excite], dropout, [+ x], pooling.
+    """Applies normalisation, activation, convolution, [squeeze_excite], dropout, [+ x], pooling.
 
-    [B, L, C] -> [B, L / (stride pool_size), filters]; `filters` null keeps the channels.
+    [B, L, C] -> [B, L / (stride pool_size), filters]; `filters` null keeps the channels. The
+    convolution has a bias.
     """
     inputs = x
     x = parts.normalize(x, norm_type, momentum=bn_momentum)
@@ -78,11 +79,11 @@ def conv_dna(
     padding: parts.Padding = "same",
     se: bool = False,
 ) -> Any:
-    """The first convolution, straight on the bases, with normalisation and activation after it.
+    """Applies the first convolution, on the bases, then normalisation and activation.
 
-    With `residual` a pointwise `conv_nac`, scaled from 0, is added instead of them.
-    [B, L, 4] -> [B, L / (stride pool_size), filters]. `use_bias` null: a bias only with neither
-    normalisation nor residual.
+    `residual` replaces both by the sum with a pointwise `conv_nac`, whose scale starts at 0.
+    [B, L, 4] -> [B, L / (stride pool_size), filters]. `use_bias` null: a bias only without
+    normalisation and without residual.
     """
     x = parts.convolve(
         x,
@@ -133,8 +134,9 @@ def conv_next(
     kernel_initializer: str = "he_normal",
     padding: parts.Padding = "same",
 ) -> Any:
-    """ConvNeXt (Liu et al. 2022): separable convolution, layer norm, a widened dense pair, [+ x].
+    """Applies a ConvNeXt block (Liu et al. 2022).
 
+    Separable convolution, layer norm, a widened dense pair, [+ x].
     [B, L, C] -> [B, L / pool_size, filters]; `filters` null keeps the channels.
     """
     inputs = x
@@ -171,7 +173,7 @@ def conv_tower_nac(
     repeat: int = 1,
     **conv: Any,
 ) -> Any:
-    """`conv_nac` repeated with a geometric series of filters. [B, L, C] -> [B, L / s^r, F]."""
+    """Repeats `conv_nac` with a geometric series of filters. [B, L, C] -> [B, L / s^r, F]."""
     for filters in parts.filter_counts(
         filters_init,
         filters_end=filters_end,
@@ -199,10 +201,10 @@ def res_tower(
     repeat: int = 1,
     **conv: Any,
 ) -> Any:
-    """Residual stages of `conv_nac` with a geometric series of filters, each followed by pooling.
+    """Repeats residual stages of `conv_nac` and pooling with a geometric series of filters.
 
-    A stage is one wide convolution plus a branch, scaled from 0, of num_convs - 1 pointwise ones.
-    [B, L, C] -> [B, L / pool_size^repeat, F].
+    A stage is one wide convolution plus a branch of num_convs - 1 pointwise ones, whose scale
+    starts at 0. [B, L, C] -> [B, L / pool_size^repeat, F].
     """
     for filters in parts.filter_counts(
         filters_init,
@@ -211,6 +213,7 @@ def res_tower(
         divisible_by=divisible_by,
         repeat=repeat,
     ):
+        # x is the wide convolution, and `stage` the branch that starts from it.
         x = stage = conv_nac(x, filters=filters, kernel_size=kernel_size, **conv)
         for _ in range(1, num_convs):
             stage = conv_nac(stage, filters=filters, **conv)

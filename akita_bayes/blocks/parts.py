@@ -1,4 +1,4 @@
-"""What the blocks share: activation, normalisation, pooling and convolution by name."""
+"""Parts that blocks share: activation, normalisation, pooling and convolution by name."""
 
 import math
 from typing import Any, Literal
@@ -43,22 +43,22 @@ def normalize(x: Any, norm_type: Norm, *, momentum: float, gamma: str = "ones") 
 
 
 def drop(x: Any, rate: float) -> Any:
-    """Dropout, when the rate is above 0."""
+    """Applies dropout when the rate is above 0."""
     return keras.layers.Dropout(rate)(x) if rate > 0 else x
 
 
 def l2(scale: float) -> keras.regularizers.Regularizer | None:
-    """The penalty scale * sum(w^2), or None for 0."""
+    """Returns the penalty scale * sum(w^2), or None for 0."""
     return keras.regularizers.L2(scale) if scale else None
 
 
 def l1_l2(l1_scale: float, l2_scale: float) -> keras.regularizers.Regularizer | None:
-    """The penalty l1 sum|w| + l2 sum(w^2), or None for 0 and 0."""
+    """Returns the penalty l1 sum|w| + l2 sum(w^2), or None for 0 and 0."""
     return keras.regularizers.L1L2(l1_scale, l2_scale) if l1_scale or l2_scale else None
 
 
 def flatten(x: Any) -> Any:
-    """Joins positions and channels, keeping one position. [B, L, C] -> [B, 1, L C]."""
+    """Joins positions and channels into one position. [B, L, C] -> [B, 1, L C]."""
     return keras.layers.Reshape((1, math.prod(x.shape[1:])))(x)
 
 
@@ -86,7 +86,7 @@ def convolve(
     kernel_initializer: str,
     padding: Padding = "same",
 ) -> Any:
-    """Convolves a track [B, L, C] or a map [B, N, N, C]; as many filters as channels for None."""
+    """Convolves a track [B, L, C] or a map [B, N, N, C]; `filters` None keeps the channels."""
     arguments: dict[str, Any] = {
         "filters": filters or x.shape[-1],
         "kernel_size": kernel_size,
@@ -119,14 +119,15 @@ def filter_counts(
     divisible_by: int,
     repeat: int,
 ) -> list[int]:
-    """Filters of every repeat of a tower: a geometric series, rounded half to even.
+    """Computes the filters of every repeat of a tower: a geometric series, rounded half to even.
 
-    The series itself runs unrounded. Without `filters_mult` it ends at `filters_end`; without
-    either it is constant.
+    The series itself is not rounded. Without `filters_mult` it ends at `filters_end`; without
+    both it is constant.
     """
     if filters_mult is None:
         filters_mult = 1.0
         if filters_end is not None and repeat > 1:
+            # The factor m with filters_init m^(repeat - 1) = filters_end.
             filters_mult = math.exp(math.log(filters_end / filters_init) / (repeat - 1))
     filters, counts = float(filters_init), []
     for _ in range(repeat):
@@ -136,7 +137,10 @@ def filter_counts(
 
 
 def dilation_rates(rate_mult: float, *, repeat: int, round_each: bool = False) -> list[int]:
-    """Dilations 1, m, m^2, ..., rounded half to even; `round_each` rounds the series as it runs."""
+    """Computes dilations 1, m, m^2, ..., rounded half to even; `round_each` rounds each factor.
+
+    For example m = 1.5 gives 1, 2, 2, 3 and, with `round_each`, 1, 2, 3, 4.
+    """
     rate, rates = 1.0, []
     for _ in range(repeat):
         rates.append(round(rate))

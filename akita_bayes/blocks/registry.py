@@ -1,8 +1,9 @@
-"""The vocabulary of specs: every block under its own name, with the arguments that it knows.
+"""The vocabulary of specs: every block under its own name, with its arguments.
 
-A block is a pure function `x -> x` with keyword-only arguments. A block that hands its remaining
-keywords to another says so with `forwards=`, and the accepted keys are the union; so a typo in a
-spec is an error that names the nearest word, and `dump(load(x))` can spell out every default.
+A block is a pure function `x -> x` with keyword-only arguments. A block that passes its remaining
+keywords to another declares this with `forwards=`, and accepts the arguments of both. A typo in a
+spec is therefore an error that names the nearest word, and a spec can be written with every
+default.
 """
 
 import inspect
@@ -15,11 +16,11 @@ REQUIRED = inspect.Parameter.empty
 
 
 class Word(NamedTuple):
-    """A block and the arguments that a spec may give it.
+    """Describes a block and the arguments that a spec may give it.
 
     Attributes:
         function: The block.
-        defaults: Argument name -> default, REQUIRED without one.
+        defaults: Argument name -> default; REQUIRED when there is none.
         types: Argument name -> annotation; a spec's value of another type is an error.
     """
 
@@ -36,14 +37,14 @@ def block(*, forwards: Block | None = None, sets: Iterable[str] = ()) -> Callabl
 
     Args:
         forwards: The registered block that receives this block's `**keywords`.
-        sets: Arguments of that block which this one chooses itself; a spec cannot give them.
+        sets: Arguments of that block which this one sets itself; a spec cannot give them.
     """
 
     def register(function: Block) -> Block:
         defaults = dict(words()[forwards.__name__].defaults) if forwards else {}
         types = dict(words()[forwards.__name__].types) if forwards else {}
-        for chosen in sets:
-            del defaults[chosen], types[chosen]
+        for argument in sets:
+            del defaults[argument], types[argument]
         hints = get_type_hints(function)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
@@ -56,10 +57,10 @@ def block(*, forwards: Block | None = None, sets: Iterable[str] = ()) -> Callabl
 
 
 def add(name: str, word: Word) -> None:
-    """Registers a word that is no function of this package."""
+    """Registers a word whose function comes from elsewhere, such as a Keras layer."""
     _WORDS[name] = word
 
 
 def words() -> dict[str, Word]:
-    """Every registered block by name; importing `akita_bayes.blocks` registers them all."""
+    """Returns every registered block by name; importing `akita_bayes.blocks` registers them all."""
     return _WORDS

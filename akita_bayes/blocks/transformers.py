@@ -1,4 +1,4 @@
-"""Transformers: Basenji's, with relative positions, and the encoder of Vaswani et al. (2017)."""
+"""Basenji's transformer, with relative positions, and the encoder of Vaswani et al. (2017)."""
 
 from typing import Any, Literal
 
@@ -25,10 +25,10 @@ def transformer(
     mha_l2_scale: float = 0.0,
     kernel_initializer: str = "he_normal",
 ) -> Any:
-    """Basenji's transformer: pre-norm relative attention, then a pre-norm dense pair.
+    """Applies Basenji's transformer: pre-norm relative attention, then a pre-norm dense pair.
 
-    [B, L, C] -> [B, L, C]. `dense_expansion` 0 leaves the dense pair out. The dense pair's
-    activation does not follow the model's, which convolutions use.
+    [B, L, C] -> [B, L, C]. `dense_expansion` 0 leaves the dense pair out. The model's global
+    activation applies to convolutions, not to the dense pair.
     """
     branch = keras.layers.LayerNormalization()(x)
     branch = attention.RelativeAttention(
@@ -57,7 +57,7 @@ def transformer(
 
 @registry.block(forwards=transformer)
 def transformer_tower(x: Any, *, repeat: int = 2, **transformer_keywords: Any) -> Any:
-    """`transformer` repeated. [B, L, C] -> [B, L, C]."""
+    """Repeats `transformer`. [B, L, C] -> [B, L, C]."""
     for _ in range(repeat):
         x = transformer(x, **transformer_keywords)
     return x
@@ -80,26 +80,26 @@ def transformer_encoder(
     l2_scale: float = 0.0,
     kernel_initializer: str = "glorot_uniform",
 ) -> Any:
-    """Positions, then `repeat` times attention and a dense pair, each added to its input.
+    """Adds positions, then `repeat` times attention and a dense pair, each with a residual.
 
-    Post-norm, as the original: x = LN(x + f(x)). `pre_norm`: x = x + f(LN(x)), and one LN after
-    the last. [B, L, C] -> [B, L, C].
+    Post-norm, as in the original: x = LN(x + f(x)). `pre_norm`: x = x + f(LN(x)), with one LN
+    after the last. [B, L, C] -> [B, L, C].
 
     Args:
         x: The track.
-        repeat: Encoder layers.
-        heads: Attention heads.
-        key_size: Width of queries and keys per head; null takes C / heads, which must be whole.
+        repeat: Number of encoder layers.
+        heads: Number of attention heads.
+        key_size: Width of queries and keys per head; null takes C / heads, a whole number.
         dense_width: Hidden width of the dense pair.
-        activation: Of the dense pair.
-        dropout: After the positions, in the dense pair, and on every branch.
-        attention_dropout: Of the attention weights; null takes `dropout`.
-        pre_norm: Normalise before each branch rather than after each sum.
+        activation: Activation of the dense pair.
+        dropout: Dropout after the positions, in the dense pair, and on every branch.
+        attention_dropout: Dropout of the attention weights; null takes `dropout`.
+        pre_norm: True to normalise before each branch, not after each sum.
         positions: 'sinusoidal', 'learned', or null for none.
-        layer_scale: Start of a learned factor per channel on every branch (Touvron et al. 2021);
-            0 starts the encoder as no more than its positions. null for no factor.
+        layer_scale: Initial value of a learned factor per channel on every branch (Touvron et al.
+            2021); with 0 the encoder first adds only its positions. null for no factor.
         l2_scale: L2 penalty of the dense kernels.
-        kernel_initializer: Of all kernels.
+        kernel_initializer: Initializer of all kernels.
     """
     channels = x.shape[-1]
     if key_size is None and channels % heads:
@@ -120,6 +120,7 @@ def transformer_encoder(
             kernel_initializer=kernel_initializer,
         )(branch, branch)
         x = keras.layers.Add()([x, _scaled(parts.drop(branch, dropout), layer_scale)])
+        # Pre-norm normalises the input of a branch, post-norm the sum after it.
         x = x if pre_norm else _layer_norm(x)
         branch = _dense_pair(
             _layer_norm(x) if pre_norm else x,
@@ -138,10 +139,10 @@ def _layer_norm(x: Any) -> Any:
     return keras.layers.LayerNormalization(epsilon=1e-5)(x)
 
 
-def _scaled(branch: Any, start: float | None) -> Any:
-    if start is None:
+def _scaled(branch: Any, initial: float | None) -> Any:
+    if initial is None:
         return branch
-    return normalization.Scale(keras.initializers.Constant(start))(branch)
+    return normalization.Scale(keras.initializers.Constant(initial))(branch)
 
 
 def _dense_pair(

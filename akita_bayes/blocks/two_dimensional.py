@@ -1,4 +1,4 @@
-"""Maps of bin pairs: from the track, through 2-D convolutions, to the upper triangle."""
+"""Blocks for maps of bin pairs, from the track through 2-D convolutions to the upper triangle."""
 
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ def conv_block_2d(
     kernel_initializer: str = "he_normal",
     symmetric: bool = False,
 ) -> Any:
-    """Activation, 2-D convolution, normalisation, dropout, pooling, [symmetrisation].
+    """Applies activation, 2-D convolution, normalisation, dropout, pooling, [symmetrisation].
 
     [B, N, N, C] -> [B, N / (stride pool_size), N / (stride pool_size), filters]. The convolution
     has a bias only without normalisation.
@@ -82,7 +82,7 @@ def dilated_residual_2d(
     symmetric: bool = True,
     **conv: Any,
 ) -> Any:
-    """Residual pairs of a dilated and a pointwise 2-D convolution, kept symmetric.
+    """Adds residual pairs of a dilated and a pointwise 2-D convolution to a symmetric map.
 
     [B, N, N, C] -> [B, N, N, C]. Dilations as in `dilated_residual`.
     """

@@ -9,13 +9,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("akita_bayes")
 def gelu(x: Any) -> Any:
-    """Gaussian error linear unit in its tanh approximation, as Basenji computes it."""
+    """Applies the Gaussian error linear unit in its tanh approximation, as Basenji does."""
     return ops.gelu(x, approximate=True)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 def clipped_softplus(x: Any) -> Any:
-    """log(1 + e^x), its argument kept within +-10,000."""
+    """Computes log(1 + e^x), with x clipped to +-10,000."""
     return ops.softplus(ops.clip(x, -10000, 10000))
 
 
@@ -34,7 +34,7 @@ NAMED: dict[str, Callable[[Any], Any]] = {
 
 
 def named(activation: str | None) -> Callable[[Any], Any] | None:
-    """The function that a spec calls `activation`; None for null and 'linear'.
+    """Returns the function that a spec calls `activation`; None for null and 'linear'.
 
     Raises:
         ValueError: The name is unknown.

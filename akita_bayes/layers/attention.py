@@ -1,4 +1,4 @@
-"""Attention along the sequence, and the positions that it sees."""
+"""Attention along the sequence, and encodings of position."""
 
 import math
 from typing import Any
@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class RelativeAttention(keras.layers.Layer):
-    """Multi-head self-attention over content and relative position (Avsec et al. 2021).
+    """Attends by content and relative position, with several heads (Avsec et al. 2021).
 
     logits[i, j] = (q_i + u) . k_j + (q_i + v) . r_(j - i),  q scaled by key_size^-1/2, r a linear
     map of the central-mask features of the distance. [B, L, C] -> [B, L, C].
 
     Args:
-        heads: Attention heads; C must be a multiple.
+        heads: Number of attention heads; C must be a multiple of it.
         key_size: Width of queries and keys per head; None takes C / heads.
-        num_position_features: Position features, even; None takes C / heads, made even.
+        num_position_features: Number of position features, even; None takes C / heads, made even.
         attention_dropout: Dropout of the attention weights.
         position_dropout: Dropout of the position features.
-        initializer: Of all kernels but the output's, which is zero: a block starts as identity.
+        initializer: Initializer of all kernels except the output's, which is zero, so that a
+            residual block starts as identity.
         l2_scale: L2 penalty of the kernels.
     """
 
@@ -103,7 +104,9 @@ class RelativeAttention(keras.layers.Layer):
         features = self.drop_position(features, training=training)
         position_key = self._split(self.position_key(features))
         logits = ops.matmul(query + self.content_bias, ops.swapaxes(key, -1, -2))
+        # [B, H, L, 2L - 1]: one logit for each query and distance -(L-1) .. L-1.
         by_distance = ops.matmul(query + self.position_bias, ops.swapaxes(position_key, -1, -2))
+        # A softmax in half precision would lose small attention weights.
         logits = ops.cast(logits + relative_shift(by_distance), "float32")
         attention = ops.cast(ops.softmax(logits, axis=-1), x.dtype)
         attention = self.drop_attention(attention, training=training)
@@ -131,7 +134,7 @@ class RelativeAttention(keras.layers.Layer):
 
 
 def central_mask_features(length: int, features: int) -> NDArray[np.float32]:
-    """What attention sees of the distances -(L-1) .. L-1: nested central masks, then signed ones.
+    """Computes features of the distances -(L-1) .. L-1: nested central masks, then signed ones.
 
     Mask f of F = features / 2 is 1 within |d| < (L + 1)^(f / F) - 1. [1, 2L - 1, features].
     """
@@ -148,9 +151,11 @@ def central_mask_features(length: int, features: int) -> NDArray[np.float32]:
 def relative_shift(by_distance: Any) -> Any:
     """Reads, for every query i and key j, column L - 1 + j - i. [B, H, L, 2L - 1] -> [B, H, L, L].
 
-    One column of padding and a reshape do it without a gather (Dai et al. 2019).
+    Padding by one column and a reshape replace a gather (Dai et al. 2019).
     """
     _, heads, length, distances = by_distance.shape
+    # For L = 2: [0 a b c], [0 d e f] without the first L elements, in rows of 2L - 1, is
+    # [b c 0], [d e f], of which the first L columns are the result.
     padded = ops.pad(by_distance, [[0, 0], [0, 0], [0, 0], [1, 0]])
     shifted = ops.reshape(padded, (-1, heads, distances + 1, length))[:, :, 1:]
     return ops.reshape(shifted, (-1, heads, length, distances))[..., :length]
@@ -163,7 +168,7 @@ class SinusoidalPositions(keras.layers.Layer):
     Channel 2c holds sin(l / w^(2c / C)), channel 2c + 1 the cosine.
 
     Args:
-        max_wavelength: w, the longest wavelength over 2 pi, in positions.
+        max_wavelength: Longest wavelength w divided by 2 pi, in positions.
     """
 
     def __init__(self, *, max_wavelength: float = 10000.0, **kwargs: Any):
@@ -182,9 +187,10 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 def sinusoids(length: int, channels: int, max_wavelength: float = 10000.0) -> NDArray[np.float32]:
-    """The table that SinusoidalPositions adds. [1, L, C]."""
+    """Computes the table that SinusoidalPositions adds. [1, L, C]."""
     pairs = np.arange(0, channels, 2)
     angles = np.arange(length)[:, None] * np.exp(-math.log(max_wavelength) * pairs / channels)
+    # Interleaves sines and cosines; an odd number of channels drops the last cosine.
     table = np.stack([np.sin(angles), np.cos(angles)], -1).reshape(length, -1)
     return table[None, :, :channels].astype(np.float32)
 
@@ -194,7 +200,7 @@ class LearnedPositions(keras.layers.Layer):
     """Adds a learned vector to every position. [B, L, C] -> [B, L, C].
 
     Args:
-        initializer: Of the vectors.
+        initializer: Initializer of the vectors.
     """
 
     def __init__(self, *, initializer: Any = None, **kwargs: Any):

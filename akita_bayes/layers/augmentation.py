@@ -1,4 +1,4 @@
-"""Random strand and random offset of the input, and their undoing on the output.
+"""Random strand and random shift of the input, and their reversal on the output.
 
 Reverse-complementing a sequence reverses a track and sends map pixel (i, j) to (N-1-j, N-1-i).
 """
@@ -22,8 +22,8 @@ class StochasticReverseComplement(keras.layers.Layer):
     sequences pass unchanged and every flag is false.
 
     Args:
-        per_example: Decide for every example; otherwise once for the whole batch, as Basenji does.
-        seed: Seed of the generator; None draws one.
+        per_example: True to decide for each example; False for the whole batch, as in Basenji.
+        seed: Seed of the generator; None draws a seed.
     """
 
     def __init__(self, *, per_example: bool = False, seed: int | None = None, **kwargs: Any):
@@ -36,6 +36,7 @@ class StochasticReverseComplement(keras.layers.Layer):
         if not training:
             return x, ops.zeros((ops.shape(x)[0],), "bool")
         turned = self._draw(x) > 0.5
+        # Reversing both axes is the reverse complement: channel 3 - c is the complement of c.
         return ops.where(turned[:, None, None], ops.flip(x, (1, 2)), x), turned
 
     def _draw(self, x: Any) -> Any:
@@ -44,6 +45,7 @@ class StochasticReverseComplement(keras.layers.Layer):
 
         if self.per_example:
             return replicas.share(uniform, x)
+        # One decision for the batch; replicas with equal generators agree on it.
         return ops.broadcast_to(uniform(1), (ops.shape(x)[0],))
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
@@ -60,12 +62,12 @@ class StochasticReverseComplement(keras.layers.Layer):
 class StochasticShift(keras.layers.Layer):
     """Moves training sequences by a uniform random number of bases in -shift_max .. shift_max.
 
-    Positive is to the right; the gap is filled with zeros. [B, L, C] -> [B, L, C].
+    Positive shifts are to the right; zeros fill the gap. [B, L, C] -> [B, L, C].
 
     Args:
         shift_max: Largest shift, in bases.
-        per_example: Draw for every example; otherwise once for the whole batch, as Basenji does.
-        seed: Seed of the generator; None draws one.
+        per_example: True to draw for each example; False for the whole batch, as in Basenji.
+        seed: Seed of the generator; None draws a seed.
     """
 
     def __init__(
@@ -81,14 +83,14 @@ class StochasticShift(keras.layers.Layer):
         if not training:
             return x
         if self.per_example:
-            drawn = replicas.share(lambda batch: self._draw((batch,)), x)
+            bases = replicas.share(lambda batch: self._draw((batch,)), x)
         else:
-            drawn = self._draw(())
-        return shift(x, drawn, shift_max=self.shift_max)
+            bases = self._draw(())
+        return shift(x, bases, shift_max=self.shift_max)
 
-    def _draw(self, draws: tuple) -> Any:
+    def _draw(self, shape: tuple) -> Any:
         low, high = -self.shift_max, self.shift_max + 1
-        return keras.random.randint(draws, low, high, dtype="int32", seed=self.seed_generator)
+        return keras.random.randint(shape, low, high, dtype="int32", seed=self.seed_generator)
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         return keras.KerasTensor(x.shape, x.dtype)
@@ -106,30 +108,36 @@ class StochasticShift(keras.layers.Layer):
 
 
 def shift(x: Any, bases: Any, *, shift_max: int) -> Any:
-    """Moves sequences right for positive `bases`, left for negative; the gap holds zeros.
+    """Moves sequences right for positive `bases` and left for negative ones; zeros fill the gap.
 
     Args:
-        x: [B, L, C].
-        bases: One int32 for all, or [B]; within -shift_max .. shift_max.
-        shift_max: Zeros to make room for on either side.
+        x: Sequences. [B, L, C].
+        bases: Shift, one int32 for all or one for each, within -shift_max .. shift_max. [] or [B].
+        shift_max: Largest shift; the number of zeros padded on either side.
     """
     padded = ops.pad(x, [[0, 0], [shift_max, shift_max], [0, 0]])
+    # Moving right by s reads from s bases further left; the sequence starts at shift_max.
     starts = shift_max - bases
     if not ops.ndim(bases):
         return ops.slice(padded, (0, starts, 0), ops.shape(x))
     window = tuple(x.shape[1:])
-    return ops.map(lambda each: ops.slice(each[0], (each[1], 0), window), (padded, starts))
+
+    def cut(example: tuple[Any, Any]) -> Any:
+        sequence, start = example
+        return ops.slice(sequence, (start, 0), window)
+
+    return ops.map(cut, (padded, starts))
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SwitchReverse(keras.layers.Layer):
-    """Reads tracks or whole maps of turned sequences in the forward direction again.
+    """Restores the forward direction of tracks or whole maps of reverse-complemented sequences.
 
     [B, N, T] or [B, N, N, T], with flags [B] or one flag, -> the same shape.
 
     Args:
-        strand_pair: For every target, the index of its twin on the other strand; None when
-            targets have no strand.
+        strand_pair: Index of the target on the other strand, for every target; None for targets
+            without a strand.
     """
 
     def __init__(self, strand_pair: Sequence[int] | None = None, **kwargs: Any):
@@ -156,12 +164,12 @@ class SwitchReverse(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SwitchReverseTriu(keras.layers.Layer):
-    """Reads triangles of turned sequences in the forward direction again.
+    """Restores the forward direction of triangles of reverse-complemented sequences.
 
     [B, P, T], with flags [B] or one flag, -> [B, P, T]; pixel (i, j) takes (N-1-j, N-1-i).
 
     Args:
-        diagonal_offset: First diagonal that the triangle holds.
+        diagonal_offset: First diagonal of the triangle.
     """
 
     def __init__(self, diagonal_offset: int, **kwargs: Any):
@@ -185,5 +193,6 @@ class SwitchReverseTriu(keras.layers.Layer):
 
 
 def _where_turned(turned: Any, mirrored: Any, x: Any) -> Any:
+    # [B] or [] -> [B, 1, ..., 1] or [1, ..., 1], which broadcast against x.
     flags = ops.reshape(ops.cast(turned, "bool"), (-1, *[1] * (len(x.shape) - 1)))
     return ops.where(flags, mirrored, x)

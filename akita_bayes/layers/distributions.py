@@ -1,6 +1,6 @@
 """TensorFlow Probability's distributions for the Keras backend in use, imported when first used.
 
-A network without a posterior layer then neither needs the library nor waits for its import.
+A network without a posterior layer then does not need the library and does not wait for it.
 """
 
 import importlib

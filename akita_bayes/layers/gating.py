@@ -1,4 +1,4 @@
-"""Channels weighed by a summary of the whole track or map."""
+"""Layers that weight channels by a summary of the whole track or map."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from akita_bayes.layers import normalization
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SqueezeExcite(keras.layers.Layer):
-    """Squeeze-and-excitation (Hu et al. 2018): averages positions, then adds to or gates channels.
+    """Averages positions, then adds to or gates channels: squeeze-and-excitation (Hu et al. 2018).
 
     e = norm(W_2 relu(W_1 mean(x))); x + e when additive, x sigmoid(e) otherwise.
     [B, N, C] -> [B, N, C] or [B, N, N, C] -> [B, N, N, C].
 
     Args:
         bottleneck_ratio: C divided by the width of the hidden layer.
-        additive: Add the excitation rather than gate with it.
-        norm_type: 'batch', 'batch-sync' or 'layer' before the excitation acts, starting from
-            gamma = 0; None for none.
+        additive: True to add the excitation, False to gate with it.
+        norm_type: Normalisation of the excitation, starting from gamma = 0: 'batch', 'batch-sync'
+            or 'layer'; None for none.
         bn_momentum: Momentum of batch normalisation.
     """
 
@@ -77,7 +77,7 @@ class SqueezeExcite(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class GlobalContext(keras.layers.Layer):
-    """Global context (Cao et al. 2019): pools positions by learned attention, adds a transform.
+    """Adds a transform of the attention-pooled positions: global context (Cao et al. 2019).
 
     c = sum_l softmax_l(k . x_l) x_l;  x + W_2 relu(LN(W_1 c)).  [B, L, C] -> [B, L, C].
 
@@ -102,6 +102,7 @@ class GlobalContext(keras.layers.Layer):
         self.expand.build((input_shape[0], 1, width))
 
     def call(self, x: Any) -> Any:
+        # Thousands of positions share the attention, too many for a softmax in half precision.
         attention = ops.softmax(ops.cast(self.key(x), "float32"), axis=1)
         context = ops.sum(x * ops.cast(attention, x.dtype), axis=1, keepdims=True)
         return x + self.expand(ops.relu(self.norm(self.squeeze(context))))

@@ -21,17 +21,17 @@ _MIN_SCALE = 1e-6
 class NormalLatent(keras.layers.Layer):
     """Passes z ~ q(z | x) in training or when drawing, the mean of q otherwise.
 
-    [B, ..., C] -> [B, ..., Z]. How to draw, and to read the divergence per example and dimension:
-    `stochastic`. Outside a collector, training adds the divergence, as a mean over examples, to
-    `losses`: right beside a log-likelihood that is summed over pixels, too much beside a mean.
+    [B, ..., C] -> [B, ..., Z]. `stochastic` explains how to draw, and how to read the divergence
+    per example and dimension. Outside a collector, training adds the divergence, as a mean over
+    examples, to `losses`. This fits a log-likelihood that is summed over pixels, not a mean.
 
     Args:
         units: Latent channels Z.
-        prior_mean: m.
-        prior_scale: s.
-        initial_scale: sigma at the start; small, so that the decoder first sees the signal.
-        kernel_initializer: Of both maps.
-        seed: Seed of the generator; None draws one.
+        prior_mean: Mean m of the prior.
+        prior_scale: Standard deviation s of the prior.
+        initial_scale: Initial sigma; small, so that the decoder first receives the signal.
+        kernel_initializer: Initializer of the kernels of both maps.
+        seed: Seed of the generator; None draws a seed.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class NormalLatent(keras.layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         self.mean = self._map(0.0, input_shape)
+        # softplus(log(expm1(s))) = s: with this bias, sigma is about `initial_scale` at first.
         self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)
 
     def _map(self, bias: float, input_shape: tuple) -> keras.layers.Dense:
@@ -70,11 +71,11 @@ class NormalLatent(keras.layers.Layer):
 
     @property
     def prior(self) -> "tfd.Normal":
-        """p(z), of every dimension."""
+        """Returns p(z), the same for every dimension."""
         return tfd.Normal(self.prior_mean, self.prior_scale)
 
     def posterior(self, x: Any) -> "tfd.Normal":
-        """q(z | x), in float32 under any policy; batch shape [B, ..., Z]."""
+        """Computes q(z | x), in float32 under any policy; batch shape [B, ..., Z]."""
         scale = ops.softplus(ops.cast(self.raw_scale(x), "float32")) + _MIN_SCALE
         return tfd.Normal(ops.cast(self.mean(x), "float32"), scale)
 

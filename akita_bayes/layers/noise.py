@@ -1,4 +1,4 @@
-"""The observation noise of a Gaussian likelihood, learned beside the mean that it surrounds."""
+"""The observation noise of a Gaussian likelihood, learned together with the mean."""
 
 import math
 from typing import Any
@@ -14,15 +14,15 @@ DEPENDENCES = ("target", "target_distance")
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class ObservationNoise(keras.layers.Layer):
-    """Passes predictions unchanged and owns the standard deviation of measurements around them.
+    """Passes predictions unchanged and holds the standard deviation of measurements around them.
 
-    y ~ N(x, sd^2), with log sd a weight per target or per target and genomic distance, kept in
-    float32 whatever the compute dtype. [B, P, T] -> [B, P, T].
+    y ~ N(x, sd^2), with log sd a float32 weight per target, or per target and genomic distance.
+    [B, P, T] -> [B, P, T].
 
     Args:
         per: 'target', or 'target_distance' for a map.
-        initial: Standard deviation at first, in units of the target.
-        diagonal_offset: First diagonal of the map's triangle; read for 'target_distance' alone.
+        initial: Initial standard deviation, in units of the target.
+        diagonal_offset: First diagonal of the map's triangle; only for 'target_distance'.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class ObservationNoise(keras.layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         _, pixels, targets = input_shape
+        # Row of log_sd for each pixel: its distance above the offset, or 0 for all of a target.
         row = np.zeros(1, np.int32)
         if self.per == "target_distance" and self.diagonal_offset is not None:
             bins = triangle.bins(pixels, self.diagonal_offset)
@@ -63,7 +64,7 @@ class ObservationNoise(keras.layers.Layer):
         return x
 
     def sd(self) -> Any:
-        """Standard deviation of a measurement, float32. [P, T], or [1, T] per target."""
+        """Computes the standard deviation of a measurement, float32. [P, T] or [1, T]."""
         return ops.exp(ops.take(ops.convert_to_tensor(self.log_sd), self._row, axis=0))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

@@ -1,4 +1,4 @@
-"""Normalisation by name, and the learned scale that opens a residual branch gently."""
+"""Normalisation by name, and the learned scale of a residual branch."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ NORM_TYPES = ("batch", "batch-sync", "layer")
 def normalization(
     norm_type: str | None, *, momentum: float = 0.99, gamma: str = "ones", **kwargs: Any
 ) -> keras.layers.Layer | None:
-    """The layer that a spec calls `norm_type`, or None for None.
+    """Returns the layer that a spec calls `norm_type`, or None for None.
 
     Batch statistics are those of the global batch: a model built under a strategy of several
     replicas sums them over the replicas, so 'batch' and 'batch-sync' mean the same.
 
     Args:
         norm_type: One of NORM_TYPES, or None.
-        momentum: Of the moving averages of batch normalisation.
-        gamma: Initializer of the scale; 'zeros' lets a residual branch start as nothing.
+        momentum: Momentum of the moving averages of batch normalisation.
+        gamma: Initializer of the scale; with 'zeros' a residual branch starts at zero.
         **kwargs: Further arguments of the layer.
 
     Raises:
@@ -33,7 +33,7 @@ def normalization(
         return keras.layers.LayerNormalization(gamma_initializer=gamma, **kwargs)
     if norm_type not in NORM_TYPES:
         raise ValueError(f"norm_type is one of {', '.join(NORM_TYPES)} or null; got {norm_type!r}.")
-    # One replica keeps plain moments: the synchronised ones copy the whole activation.
+    # One replica uses plain moments, because synchronised ones copy the whole activation.
     return BatchNormalization(
         momentum=momentum, gamma_initializer=gamma, synchronized=replicas.count() > 1, **kwargs
     )
@@ -41,12 +41,12 @@ def normalization(
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation which trains maps as Keras 2 does, so as Akita was trained.
+    """Normalises batches; trains on maps as Keras 2 does, with which Akita was trained.
 
     In training, y = gamma (x - m) / sqrt(v + epsilon) + beta with the batch's moments m and v of
-    each channel. Of a map, the moving average takes the unbiased variance v n / (n - 1), n being
-    the pixels of the global batch; of a track it takes v. On TensorFlow one replica computes maps
-    by the fused kernel: the same rounding as Keras 2, and a third of the time of Keras 3.
+    each channel. For a map, the moving average takes the unbiased variance v n / (n - 1), with n
+    the pixels of the global batch; for a track it takes v. On TensorFlow, one replica computes maps
+    with the fused kernel: the same rounding as Keras 2, in a third of the time of Keras 3.
     [B, ..., C] -> [B, ..., C].
     """
 
@@ -67,11 +67,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         pixels = ops.cast(ops.prod([ops.shape(x)[axis] for axis in axes]), "float32")
         pixels = replicas.total(pixels) if self.synchronized else pixels
+        # Keras 2 averages the unbiased variance: 4 pixels scale the variance by 4 / 3.
         return y, mean, variance * (pixels / ops.maximum(pixels - 1, 1))
 
     def _fused(self, x: Any) -> tuple[Any, Any, Any]:
         import tensorflow as tf
 
+        # The kernel returns the unbiased variance, as `_plain` does.
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             ops.cast(x, "float32"),
             ops.convert_to_tensor(self.gamma, "float32"),
@@ -83,6 +85,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _fusible(layer: keras.layers.BatchNormalization) -> bool:
+    # The kernel needs scale and offset, channels last, and moments of one replica.
     plain = keras.backend.backend() == "tensorflow" and not layer.synchronized
     return plain and layer.center and layer.scale and layer.axis in (-1, 3)
 
@@ -92,7 +95,7 @@ class Scale(keras.layers.Layer):
     """Multiplies every channel by a learned number. [..., C] -> [..., C].
 
     Args:
-        initializer: Of the scale; 'zeros' lets a residual branch start as nothing.
+        initializer: Initializer of the scale; with 'zeros' a residual branch starts at zero.
     """
 
     def __init__(self, initializer: Any = "zeros", **kwargs: Any):

@@ -1,4 +1,4 @@
-"""From a track of bins to a map of bin pairs, and from the map to its upper triangle."""
+"""Layers from a track of bins to a map of bin pairs, and from a map to its upper triangle."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class OneToTwo(keras.layers.Layer):
     """Joins the features of every two bins i and j. [B, N, C] -> [B, N, N, C], 2C for 'concat'.
 
     Args:
-        operation: 'mean' (x_i + x_j) / 2; 'max'; 'concat' [x_j, x_i], Basenji's order;
+        operation: 'mean' (x_i + x_j) / 2; 'max'; 'concat' [x_j, x_i], in Basenji's order;
             'multiply' x_i x_j; 'multiply1' (x_i + 1)(x_j + 1) - 1.
     """
 
@@ -38,6 +38,7 @@ class OneToTwo(keras.layers.Layer):
             return rows * columns
         if self.operation == "multiply1":
             return (rows + 1) * (columns + 1) - 1
+        # Adding zeros broadcasts rows and columns to [B, N, N, C].
         zeros = ops.zeros_like(rows + columns)
         return ops.concatenate([columns + zeros, rows + zeros], axis=-1)
 
@@ -83,11 +84,11 @@ class Symmetrize2D(keras.layers.Layer):
 class UpperTri(keras.layers.Layer):
     """Reads the upper triangle of a symmetric map as a vector.
 
-    Pixel order is row-major over i < j with j - i >= diagonal_offset: that of `triangle.indices`.
+    Pixel order is row-major over i < j with j - i >= diagonal_offset, as in `triangle.indices`.
     [B, N, N, C] -> [B, P, C] with P = (N - k)(N - k + 1) / 2, k = diagonal_offset.
 
     Args:
-        diagonal_offset: First diagonal kept; 2 drops self- and neighbour contacts.
+        diagonal_offset: First diagonal of the triangle; 2 drops self- and neighbour contacts.
     """
 
     def __init__(self, diagonal_offset: int = 2, **kwargs: Any):
@@ -109,6 +110,7 @@ class UpperTri(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         bins, channels = x.shape[1], x.shape[-1]
         rows, columns = triangle.indices(bins, self.diagonal_offset)
+        # Pixel (i, j) is element i N + j of the flattened map.
         pixels = (rows * bins + columns).astype(np.int32)
         return ops.take(ops.reshape(x, (-1, bins * bins, channels)), pixels, axis=1)
 

@@ -13,8 +13,8 @@ class SoftmaxPool1D(keras.layers.Layer):
     Starts between mean and maximum: w is 2 on the first channel. [B, L, C] -> [B, L / s, C].
 
     Args:
-        pool_size: Positions s of a window; L must be a multiple.
-        gain: Starting weight of the logit.
+        pool_size: Positions s of a window; L must be a multiple of it.
+        gain: Initial weight of the logit.
     """
 
     def __init__(self, pool_size: int = 2, *, gain: float = 2.0, **kwargs: Any):

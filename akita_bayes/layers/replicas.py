@@ -1,4 +1,4 @@
-"""Which replica a layer runs on, for layers whose result must not depend on how many there are."""
+"""The replica on which a layer runs, for results that must not depend on the number of replicas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from keras import ops
 
 
 def count() -> int:
-    """Replicas that share a batch; 1 outside a distribution strategy."""
+    """Returns the number of replicas that share a batch; 1 outside a distribution strategy."""
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -17,7 +17,7 @@ def count() -> int:
 
 
 def index() -> Any:
-    """Number of this replica, an int or an int32 tensor; 0 outside a distribution strategy."""
+    """Returns the index of this replica, int or int32 tensor; 0 outside a distribution strategy."""
     if count() == 1:
         return 0
     import tensorflow as tf
@@ -27,7 +27,7 @@ def index() -> Any:
 
 
 def total(x: Any) -> Any:
-    """The sum of every replica's x; x itself outside a distribution strategy."""
+    """Sums x over all replicas; returns x outside a distribution strategy."""
     if count() == 1:
         return x
     import tensorflow as tf
@@ -37,17 +37,18 @@ def total(x: Any) -> Any:
 
 
 def share(draw: Callable[[Any], Any], x: Any) -> Any:
-    """This replica's part of what is drawn at random for every example of the global batch.
+    """Draws random values for the global batch and returns this replica's part of them.
 
-    Replicas hold generators in the same state and batches of the same size; so two of them see
-    together what one would.
+    All replicas have generators in the same state and batches of the same size. Two replicas
+    together therefore get the values that one would get.
 
     Args:
-        draw: Number of examples -> [that many, ...].
-        x: This replica's batch, [B, ...].
+        draw: Function from the number of examples to values [examples, ...].
+        x: This replica's batch. [B, ...].
     """
     batch = ops.shape(x)[0]
     if count() == 1:
         return draw(batch)
+    # 2 replicas of 3 examples draw 6 values each: the first uses 0..2, the second 3..5.
     first = index() * batch
     return draw(count() * batch)[first : first + batch]

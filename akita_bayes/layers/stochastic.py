@@ -1,7 +1,7 @@
-"""How posterior layers are told to draw, and how they report their divergence from the prior.
+"""Contexts in which posterior layers draw, and report their divergence from the prior.
 
 A posterior layer holds a distribution q over latents or weights. It passes the mean of q in
-inference and a sample in training. Two contexts change that for every layer called inside them:
+inference and a sample in training. Two contexts change this for every layer called inside them:
 
     with stochastic.drawing(seed, draw=s):          # draw s, also in inference
         y = model(x, training=False)
@@ -9,10 +9,10 @@ inference and a sample in training. Two contexts change that for every layer cal
     with stochastic.collecting() as divergences:    # one Divergence per layer, in order of call
         y = model(x, training=True)
 
-Contexts act when a layer is called, so inside a `tf.function` when it is traced: enter them in the
-traced function, on the replica (`strategy.run` gives each its own thread), and call the model
-itself, not `predict`, which keeps an earlier trace. `seed` and `draw` may be tensors: one trace
-serves all draws.
+Contexts act when a layer is called, and inside a `tf.function` when it is traced. Enter them in
+the traced function, on the replica (`strategy.run` gives each its own thread), and call the model
+itself, not `predict`, which reuses an earlier trace. `seed` and `draw` may be tensors, so that one
+trace serves all draws.
 """
 
 import contextlib
@@ -32,14 +32,14 @@ _STRIDE = 1_000_003
 
 
 class Divergence(NamedTuple):
-    """What one posterior layer reports of one call. All tensors are float32, in nats.
+    """Holds the divergence of one posterior layer in one call. All tensors are float32, in nats.
 
     Attributes:
         layer: Name of the layer.
         kl: KL(q || p): per example and dimension for latents, [B, ..., Z]; [] for weights.
         log_ratio: log p - log q at the value that was passed on: [B] for latents, [] for weights.
-        weight: Share of `kl` that one example bears: 1 for latents; for weights 1 / (training
-            examples), or None when the layer was not told, for the objective to fill in.
+        weight: Share of `kl` in the loss of one example: 1 for latents; for weights 1 / (training
+            examples), or None for the objective to fill in.
     """
 
     layer: str
@@ -65,11 +65,11 @@ _state = _State()
 
 @contextlib.contextmanager
 def drawing(seed: Any, draw: Any = 0) -> Iterator[None]:
-    """Posterior layers called inside sample, whatever `training` says.
+    """Makes posterior layers called inside sample, whatever their argument `training`.
 
-    Their noise depends on `seed`, `draw` and the order of the layers alone, and is the same for
-    every example: common random numbers. So a draw does not depend on the batch that an example
-    is in, and reference and variant share it.
+    Their noise depends only on `seed`, `draw` and the order of the layers, and is the same for
+    every example (common random numbers). A draw therefore does not depend on the batch of an
+    example, and reference and variant share it.
 
     Args:
         seed: An int or int32 scalar.
@@ -86,7 +86,7 @@ def drawing(seed: Any, draw: Any = 0) -> Iterator[None]:
 def collecting() -> Iterator[list[Divergence]]:
     """Yields the list to which posterior layers called inside add their Divergence.
 
-    Such layers then leave `losses` alone, where they otherwise add their weighted divergence.
+    Without this context, layers add their weighted divergence to `losses`; inside, they do not.
     """
     outer, _state.divergences = _state.divergences, []
     try:
@@ -96,17 +96,17 @@ def collecting() -> Iterator[list[Divergence]]:
 
 
 def samples(training: bool | None) -> bool:
-    """Whether a posterior layer samples now."""
+    """Returns True when a posterior layer must sample now."""
     return bool(training) or _state.draw is not None
 
 
 def reports(training: bool | None) -> bool:
-    """Whether a posterior layer must compute its divergence now."""
+    """Returns True when a posterior layer must compute its divergence now."""
     return bool(training) or _state.divergences is not None
 
 
 def report(layer: keras.layers.Layer, divergence: Divergence) -> None:
-    """Hands a divergence to the collector, or else to the layer's losses: summed, per example."""
+    """Adds a divergence to the collector, or else its sum per example to the layer's losses."""
     if _state.divergences is not None:
         _state.divergences.append(divergence)
         return
@@ -116,31 +116,32 @@ def report(layer: keras.layers.Layer, divergence: Divergence) -> None:
 
 
 def key(generator: keras.random.SeedGenerator) -> Any:
-    """The stateless seed of this call: the draw's, or the generator's next. [2].
+    """Returns the stateless seed of this call: the draw's, or the generator's next. [2].
 
-    Of the integers that the backend's generators take: uint32 of JAX, int32 of the others.
+    The dtype is that of the backend's generators: uint32 for JAX, int32 for the others.
     """
     integers = "uint32" if keras.backend.backend() == "jax" else "int32"
     if _state.draw is None:
         return ops.cast(ops.mod(generator.next(), _LARGEST), integers)
     draw = _state.draw
+    # The n-th layer called gets seed + n * stride, so that the layers of a model differ in noise.
     seed = ops.cast(draw.seed, "int32") + draw.layers * _STRIDE
     draw.layers += 1
     return ops.cast(ops.stack([seed, ops.cast(draw.draw, "int32")]), integers)
 
 
 def noise(x: Any, shape: tuple[int, ...], generator: keras.random.SeedGenerator) -> Any:
-    """Standard normal noise: the same for all examples when drawing, else new for each.
+    """Draws standard normal noise: the same for all examples when drawing, else new for each.
 
     [1, *shape] or [B, *shape], float32.
 
     Args:
-        x: [B, ...]; gives the batch size.
-        shape: Of the noise of one example.
-        generator: The layer's.
+        x: Tensor of the batch size. [B, ...].
+        shape: Shape of the noise of one example.
+        generator: Generator of the layer.
     """
     standard, seed = tfd.Normal(0.0, 1.0), key(generator)
     if _state.draw is not None:
         return standard.sample((1, *shape), seed=seed)
-    drawn = replicas.share(lambda batch: standard.sample((batch, *shape), seed=seed), x)
-    return ops.reshape(drawn, (-1, *shape))
+    values = replicas.share(lambda batch: standard.sample((batch, *shape), seed=seed), x)
+    return ops.reshape(values, (-1, *shape))

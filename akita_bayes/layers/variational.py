@@ -2,7 +2,7 @@
 
     ELBO per example = E_q(w) log p(y | x, w) - KL(q(w) || p(w)) / (training examples)
 
-One set of weights is drawn per call, for the whole batch.
+One call draws one set of weights, for the whole batch.
 """
 
 import math
@@ -17,8 +17,8 @@ from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
 
 MakeDistribution = Callable[[int, int, Any], Callable[[Any], Any]]
-"""(kernel size, bias size, dtype) -> a callable that turns the layer's input into a distribution
-over the flattened kernel and bias; a Keras layer when it has variables. As in `tfp.layers`."""
+"""(kernel size, bias size, dtype) -> function from the layer's input to a distribution over the
+flattened kernel and bias; a Keras layer when it has variables. As in `tfp.layers`."""
 
 _MIN_SCALE = 1e-6
 
@@ -28,23 +28,23 @@ class MeanField:
     """Makes q(w): independent normals with a trained mean and scale per weight.
 
     Args:
-        initial_scale: Scale of every weight at the start.
+        initial_scale: Initial scale of every weight.
     """
 
     def __init__(self, initial_scale: float = 0.02):
         self.initial_scale = initial_scale
 
     def __call__(self, kernel_size: int, bias_size: int, dtype: Any) -> "IndependentNormal":
-        """The layer that holds the means and scales."""
+        """Makes the layer that holds the means and scales."""
         return IndependentNormal(kernel_size, bias_size, self.initial_scale, dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Returns the arguments of the constructor."""
         return {"initial_scale": self.initial_scale}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "MeanField":
-        """The inverse of `get_config`."""
+        """Makes the object from the arguments that `get_config` returned."""
         return cls(**config)
 
 
@@ -53,8 +53,8 @@ class NormalPrior:
     """Makes p(w): independent normals with the same mean and scale for every weight.
 
     Args:
-        mean: Of every weight.
-        scale: Of every weight.
+        mean: Mean of every weight.
+        scale: Standard deviation of every weight.
     """
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0):
@@ -62,10 +62,11 @@ class NormalPrior:
         self.scale = scale
 
     def __call__(self, kernel_size: int, bias_size: int, dtype: Any) -> Callable[[Any], Any]:
-        """A function of the input, which it ignores."""
+        """Makes a function of the layer's input, which it ignores."""
         shape = (kernel_size + bias_size,)
 
-        # Made when called: a tensor made here would belong to the graph that built the layer.
+        # Tensors must be created in `prior`: created here, they would belong to the graph that
+        # built the layer.
         def prior(x: Any) -> Any:
             mean, scale = ops.full(shape, self.mean, dtype), ops.full(shape, self.scale, dtype)
             return tfd.Independent(tfd.Normal(mean, scale), 1)
@@ -73,25 +74,25 @@ class NormalPrior:
         return prior
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Returns the arguments of the constructor."""
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "NormalPrior":
-        """The inverse of `get_config`."""
+        """Makes the object from the arguments that `get_config` returned."""
         return cls(**config)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class IndependentNormal(keras.layers.Layer):
-    """A normal for every weight, its mean and scale trained; ignores its input.
+    """Holds a normal for every weight, with trained mean and scale; ignores its input.
 
     Means start as LeCun-normal kernels and zero biases.
 
     Args:
-        kernel_size: Weights of the kernel.
-        bias_size: Weights of the bias; 0 without one.
-        initial_scale: Scale of every weight at the start.
+        kernel_size: Number of weights of the kernel.
+        bias_size: Number of weights of the bias; 0 without a bias.
+        initial_scale: Initial scale of every weight.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class IndependentNormal(keras.layers.Layer):
             )
 
         self.mean = self.add_weight(name="mean", shape=(size,), initializer=means)
+        # softplus(log(expm1(s))) = s: the scale starts at `initial_scale`.
         self.raw_scale = self.add_weight(
             name="raw_scale",
             shape=(size,),
@@ -136,21 +138,22 @@ class IndependentNormal(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class DenseVariational(keras.layers.Layer):
-    """Dense with weights w ~ q(w) in training or when drawing, the mean of q otherwise.
+    """Applies dense weights w ~ q(w) in training or when drawing, the mean of q otherwise.
 
-    [B, ..., C] -> [B, ..., units]. How to draw, and to read the divergence: `stochastic`. Outside
-    a collector, training adds kl_weight times the divergence to `losses`. Weights are drawn in
-    float32 under any policy.
+    [B, ..., C] -> [B, ..., units]. `stochastic` explains how to draw, and how to read the
+    divergence. Outside a collector, training adds kl_weight times the divergence to `losses`.
+    Weights are drawn in float32 under any policy.
 
     Args:
         units: Width of the output.
-        make_posterior: Makes q(w); None takes MeanField().
-        make_prior: Makes p(w); None takes NormalPrior().
+        make_posterior: Factory of q(w); None takes MeanField().
+        make_prior: Factory of p(w); None takes NormalPrior().
         kl_weight: 1 / (training examples); None leaves it to the objective, and is 1 in `losses`.
-        kl_use_exact: Use the closed form of the divergence, else its value at the drawn weights.
-        activation: Of the output, by name.
-        use_bias: Add a bias.
-        seed: Seed of the generator; None draws one.
+        kl_use_exact: True for the closed form of the divergence, False for its value at the drawn
+            weights.
+        activation: Name of the activation of the output.
+        use_bias: True to add a bias.
+        seed: Seed of the generator; None draws a seed.
     """
 
     def __init__(
@@ -197,6 +200,7 @@ class DenseVariational(keras.layers.Layer):
             stochastic.report(self, report)
         channels = x.shape[-1]
         weights = ops.cast(weights, self.compute_dtype)
+        # The flat weights hold the kernel, row by row, and then the bias.
         y = ops.matmul(x, ops.reshape(weights[: channels * self.units], (channels, self.units)))
         if self.use_bias:
             y = y + weights[channels * self.units :]

@@ -1,4 +1,4 @@
-"""The JSON of a mechanism: what is refused before it is read, and how each refusal is said."""
+"""Checks the JSON of a mechanism before it is validated, and words the errors of its validation."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from akita_bayes.mechanisms import declarations
 from akita_bayes.specs import frozen
 
 LARGEST = 1e300
-"""Numbers of a spec are smaller; NaN, Infinity and 1e999, which JSON readers let pass, are not."""
+"""Upper limit of the numbers of a spec; excludes NaN, Infinity and 1e999, which JSON may hold."""
 
 _EXPECTED = {
     "tuple_type": "a list",
@@ -27,17 +27,18 @@ _EXPECTED = {
     "bool_parsing": "true or false",
 }
 _ALTERNATIVES = ("float", "str", "dict[str,float]")
-"""What pydantic adds to the path of a value that may be of several types."""
+"""Steps that pydantic adds to the path of a value that may have several types."""
 
 
 def check(raw: Any) -> None:
-    """Raises a SpecError for what is no object, and for a number that is not finite."""
+    """Raises a SpecError for a value that is not an object, or has a number that is not finite."""
     if not isinstance(raw, Mapping):
         raise errors.SpecError(
-            "a mechanism is an object of kind, name, sequence_length and more; got "
+            "a mechanism is an object with kind, name, sequence_length and more; got "
             f"{frozen.shown(raw)}."
         )
     for path, value in _numbers(raw, ()):
+        # Negated, because NaN compares False with everything.
         if not abs(value) < LARGEST:
             raise errors.SpecError(f"{'.'.join(path)}: {value!r:.20} is not a finite number.")
 
@@ -52,11 +53,11 @@ def _numbers(raw: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 
 
 def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseModel]]) -> str:
-    """One of pydantic's errors in the words of the spec.
+    """Translates one of pydantic's errors into the words of the spec.
 
     Args:
-        problem: As `ValidationError.errors` lists it.
-        kinds: The mechanisms by their kind, which is the first step of the error's place.
+        problem: An entry of `ValidationError.errors`.
+        kinds: Kind -> class of mechanism; the kind is the first step of the error's path.
     """
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, errors.SpecError):
@@ -64,6 +65,7 @@ def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseM
     if problem["type"].startswith("union_tag"):
         return 'kind: say "thermodynamic" or "kinetic".'
     kind, *steps = map(str, problem["loc"])
+    # A path such as ("states", "a", "activity", "float") ends with the type that did not match.
     if steps[-1] in _ALTERNATIVES and steps[-2] in ("activity", "constant"):
         del steps[-1]
     path = ".".join(steps)
@@ -75,21 +77,21 @@ def sentence(problem: Mapping[str, Any], kinds: Mapping[str, type[pydantic.BaseM
         return f"{path}: give {_EXPECTED[problem['type']]}; got {frozen.shown(problem['input'])}."
     if problem["type"] == "too_long":
         return f"{path}: has {len(problem['input'])} items; give {problem['ctx']['max_length']}."
-    told = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}"
-    return f"{path}: {told}; got {frozen.shown(problem['input'])}."
+    reason = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}"
+    return f"{path}: {reason}; got {frozen.shown(problem['input'])}."
 
 
 def _unknown(steps: list[str], kind: str, kinds: Mapping[str, type[pydantic.BaseModel]]) -> str:
     word = steps[-1]
-    for other, model in kinds.items():
-        if len(steps) == 1 and other != kind and word in model.model_fields:
-            return f"belongs to a {other} mechanism, and this one is {kind}; drop it."
-    known = (name for name in _words(kinds[kind]) if name != word)
-    return f"unknown key.{errors.did_you_mean(word, known)}"
+    for owner, model in kinds.items():
+        if len(steps) == 1 and owner != kind and word in model.model_fields:
+            return f"belongs to a {owner} mechanism, and this one is {kind}; drop it."
+    candidates = (name for name in _words(kinds[kind]) if name != word)
+    return f"unknown key.{errors.did_you_mean(word, candidates)}"
 
 
 def _words(kind: type[pydantic.BaseModel]) -> Iterator[str]:
-    """Every key that a mechanism of a kind knows."""
+    """Yields every key that a mechanism of a kind may have."""
     for model in (
         kind,
         declarations.Rate,

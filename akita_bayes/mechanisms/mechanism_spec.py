@@ -1,4 +1,4 @@
-"""Regulatory mechanisms as they are declared in JSON: states or species, energies, measurement.
+"""Regulatory mechanisms as declared in JSON: states or species, energies, measurement.
 
 A thermodynamic mechanism lists states; state s is a multiset of energies, occurring omega_sj times
 each, and is active to the degree alpha_s. With energies in thermal units (Tareen and Kinney 2019),
@@ -24,13 +24,13 @@ GAS_CONSTANT = 8.314462618 / 4184.0
 """Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
 
 SLOWEST, FASTEST = 1e-15, 1e15
-"""Rates in 1/s that a mechanism may be given: once in 30 million years, and beyond a vibration."""
+"""Limits of a rate in 1/s: once in 30 million years, and faster than a molecular vibration."""
 
 Gauge = Literal["centred", "consensus", "empirical"]
 
 
 class _Mechanism(declarations.Frozen):
-    """What both kinds of mechanism declare."""
+    """Declares the fields of both kinds of mechanism."""
 
     name: str
     sequence_length: int = pydantic.Field(ge=1)
@@ -43,48 +43,48 @@ class _Mechanism(declarations.Frozen):
 
     @property
     def kcal_per_kt(self) -> float:
-        """One kT in kcal/mol at the mechanism's temperature in kelvin; 0.616 at 37 C."""
+        """Returns one kT in kcal/mol at the mechanism's temperature in kelvin; 0.616 at 37 C."""
         return GAS_CONSTANT * self.temperature
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Activities in 0..1 of what the mechanism is in; empty where there are no such."""
+        """Returns the activities of the states when all are numbers in 0..1; otherwise empty."""
         return ()
 
     @pydantic.field_validator("wild_type")
     @classmethod
     def _as_dna(cls, wild_type: str | None) -> str | None:
-        """Reads a wild type of RNA; of one with both T and U, `_check_terms` refuses the U."""
+        """Converts a wild type of RNA to DNA; `_check_terms` refuses a mixture of T and U."""
         return (
             wild_type if wild_type is None or "T" in wild_type.upper() else dna.from_rna(wild_type)
         )
 
-    def _check_terms(self, what: str, terms: Mapping[str, declarations.Term]) -> None:
+    def _check_terms(self, section: str, terms: Mapping[str, declarations.Term]) -> None:
         if not terms:
-            raise errors.SpecError(f"{what}: there are none; name at least one.")
+            raise errors.SpecError(f"{section}: there are none; name at least one.")
         for name, term in terms.items():
             if term.site is None:
                 if term.neighbours:
-                    raise errors.SpecError(f"{what}.{name}: neighbours need a site.")
+                    raise errors.SpecError(f"{section}.{name}: neighbours need a site.")
                 continue
             if term.base_prior.mean:
                 raise errors.SpecError(
-                    f"{what}.{name}.base_prior.mean: the contributions of the bases of a position "
-                    "have the mean 0, whatever their prior; drop it, and give its sd alone."
+                    f"{section}.{name}.base_prior.mean: the contributions of the bases of a "
+                    "position have the mean 0, whatever their prior; drop it, and give its sd only."
                 )
             if term.value is not None:
                 raise errors.SpecError(
-                    f"{what}.{name}: a term with a site is always fitted; drop its value or site."
+                    f"{section}.{name}: a term with a site is always fitted; drop value or site."
                 )
             start, stop = term.site
             if not 0 <= start < stop <= self.sequence_length:
                 raise errors.SpecError(
-                    f"{what}.{name}.site: bases {start} to {stop} lie outside the sequence of "
+                    f"{section}.{name}.site: bases {start} to {stop} lie outside the sequence of "
                     f"{self.sequence_length} bases; give 0 <= start < stop <= "
                     f"{self.sequence_length}."
                 )
             if term.neighbours and term.width < 2:
-                raise errors.SpecError(f"{what}.{name}: neighbours need a site of 2 bases.")
+                raise errors.SpecError(f"{section}.{name}: neighbours need a site of 2 bases.")
         self._check_truth(terms)
         if self.wild_type is not None:
             if len(self.wild_type) != self.sequence_length:
@@ -96,18 +96,18 @@ class _Mechanism(declarations.Frozen):
                 raise errors.SpecError("wild_type: has letters beyond A, C, G and T (or U).")
 
     def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
-        known = {**terms, **getattr(self, "activities", {})}
+        parameters = {**terms, **getattr(self, "activities", {})}
         for name, truth in self.truth.items():
-            if name not in known:
+            if name not in parameters:
                 raise errors.SpecError(
-                    f"truth.{name}: no term has this name.{errors.did_you_mean(name, known)}"
+                    f"truth.{name}: no term has this name.{errors.did_you_mean(name, parameters)}"
                 )
             width = terms[name].width if name in terms else 0
             if truth.matrix is not None and not width:
                 raise errors.SpecError(
-                    f"truth.{name}.matrix: {name} has no site; give its constant alone."
+                    f"truth.{name}.matrix: {name} has no site; give its constant only."
                 )
-            if truth.constant is not None and getattr(known[name], "value", None) is not None:
+            if truth.constant is not None and getattr(parameters[name], "value", None) is not None:
                 raise errors.SpecError(
                     f"truth.{name}.constant: {name} has a value, which is its truth; drop one."
                 )
@@ -116,7 +116,8 @@ class _Mechanism(declarations.Frozen):
                     f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
                     f"{width}."
                 )
-            if isinstance(truth.constant, dict) and not getattr(known[name], "per_library", False):
+            shared = not getattr(parameters[name], "per_library", False)
+            if isinstance(truth.constant, dict) and shared:
                 raise errors.SpecError(
                     f"truth.{name}.constant: all libraries share it; give one number"
                     + (", or set its per_library." if name in terms else ".")
@@ -130,7 +131,7 @@ class _Mechanism(declarations.Frozen):
 
 
 class Thermodynamic(_Mechanism):
-    """States in equilibrium, weighted by Boltzmann's distribution."""
+    """Describes states in equilibrium, weighted by Boltzmann's distribution."""
 
     kind: Literal["thermodynamic"]
     energies: dict[str, declarations.Term]
@@ -139,17 +140,17 @@ class Thermodynamic(_Mechanism):
 
     @property
     def terms(self) -> dict[str, declarations.Term]:
-        """The energies, in kT."""
+        """Returns the energies, in kT."""
         return self.energies
 
     @property
     def unit(self) -> str:
-        """Unit of the terms."""
+        """Returns the unit of the terms."""
         return "kT"
 
     @property
     def occupancy(self) -> NDArray[np.float64]:
-        """omega [K, J]: how often each energy occurs in each state."""
+        """Counts how often each energy occurs in each state: omega [K, J]."""
         return np.array(
             [[s.energies.count(name) for name in self.energies] for s in self.states.values()],
             float,
@@ -157,7 +158,7 @@ class Thermodynamic(_Mechanism):
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Activities of the states if all are numbers in 0..1, so that t / (1 - t) are odds."""
+        """Returns the activities when all are numbers in 0..1, so that t / (1 - t) are odds."""
         levels = [state.activity for state in self.states.values()]
         numbers = [level for level in levels if not isinstance(level, str) and 0 <= level <= 1]
         return tuple(numbers) if len(numbers) == len(levels) else ()
@@ -212,13 +213,13 @@ class Thermodynamic(_Mechanism):
             )
 
     def _check_identity(self) -> None:
-        seen: dict[tuple[str, ...], str] = {}
+        by_energies: dict[tuple[str, ...], str] = {}
         for state, spec in self.states.items():
-            twin = seen.setdefault(tuple(sorted(spec.energies)), state)
+            twin = by_energies.setdefault(tuple(sorted(spec.energies)), state)
             if twin != state:
                 raise errors.SpecError(
                     f'states.{state}: cannot be told apart from "{twin}": both have the energies '
-                    f"{list(spec.energies)}; merge them or give one an energy of its own."
+                    f"{list(spec.energies)}; merge them or give one its own energy."
                 )
         occupancy = self.occupancy
         for name, column in zip(self.energies, occupancy.T, strict=True):
@@ -228,6 +229,8 @@ class Thermodynamic(_Mechanism):
                 raise errors.SpecError(
                     f"energies.{name}: occurs equally in every state and cancels; leave it out."
                 )
+        # Adding c to an energy in every state cancels in P_s: only differences between states
+        # count. If the centred columns are dependent, a combination of constants changes no P_s.
         free = [name for name, term in self.energies.items() if term.value is None]
         columns = occupancy[:, [list(self.energies).index(name) for name in free]]
         if np.linalg.matrix_rank(columns - columns.mean(0)) < len(free):
@@ -238,7 +241,7 @@ class Thermodynamic(_Mechanism):
 
 
 class Kinetic(_Mechanism):
-    """Species that turn into each other at rates, at the steady state."""
+    """Describes species that turn into each other at rates, at the steady state."""
 
     kind: Literal["kinetic"]
     species: tuple[str, ...]
@@ -247,17 +250,17 @@ class Kinetic(_Mechanism):
 
     @property
     def terms(self) -> dict[str, declarations.Rate]:
-        """The rates that occur, whose logs are the terms."""
+        """Returns the rates that are not fixed at 0; the terms are their logs."""
         return {name: rate for name, rate in self.rates.items() if rate.value != 0}
 
     @property
     def unit(self) -> str:
-        """Unit of the terms: the log of a rate in 1/s."""
+        """Returns the unit of the terms: the log of a rate in 1/s."""
         return "ln(1/s)"
 
     @property
     def edges(self) -> list[trees.Edge]:
-        """(source, target) species of each of `terms`."""
+        """Returns the (source, target) species of each of `terms`."""
         index = {name: i for i, name in enumerate(self.species)}
         return [(index[rate.source], index[rate.target]) for rate in self.terms.values()]
 
@@ -289,8 +292,8 @@ class Kinetic(_Mechanism):
                 raise errors.SpecError(f"rates.{name}: only energies can have neighbours.")
             if rate.value and not SLOWEST <= rate.value <= FASTEST:
                 raise errors.SpecError(
-                    f"rates.{name}.value: {rate.value:g} per second is no rate of a molecule; give "
-                    f"{SLOWEST:g} to {FASTEST:g}, or 0 where it does not occur."
+                    f"rates.{name}.value: {rate.value:g} per second is not a rate of a molecule; "
+                    f"give {SLOWEST:g} to {FASTEST:g}, or 0 when it does not occur."
                 )
 
     def _check_network(self) -> None:
@@ -301,8 +304,8 @@ class Kinetic(_Mechanism):
                     f'species: "{species}" is disconnected; no rate leads to it or from it.'
                 )
         for index, species in enumerate(self.species):
-            reached = trees.reachable(len(self.species), self.edges, index)
-            missing = [name for i, name in enumerate(self.species) if i not in reached]
+            reachable = trees.reachable(len(self.species), self.edges, index)
+            missing = [name for i, name in enumerate(self.species) if i not in reachable]
             if missing:
                 products = [self.rates[name].source for name in self.product if name in self.rates]
                 if set(products) & set(missing):
@@ -330,7 +333,7 @@ class Kinetic(_Mechanism):
                     f'product: the rate "{name}" is 0, so there is no path to the product.'
                 )
         if all(rate.value is not None and rate.site is None for rate in self.rates.values()):
-            raise errors.SpecError("rates: all have a value; there is nothing to fit.")
+            raise errors.SpecError("rates: all have a value; leave one out, so that it is fitted.")
 
 
 Mechanism = Thermodynamic | Kinetic
@@ -349,10 +352,10 @@ def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
 
     Args:
         spec: The parsed JSON.
-        where: What the error begins with, e.g. the file.
+        where: Start of the error message, e.g. the file.
 
     Raises:
-        SpecError: The first thing that does not say a mechanism, with its JSON path.
+        SpecError: The JSON is not a mechanism; names the JSON path of the first bad value.
     """
     try:
         mechanism_errors.check(spec)
@@ -373,7 +376,7 @@ def load(path: str | Path) -> Mechanism:
 
 
 def rate_law(mechanism: Mechanism) -> str:
-    """The activity in symbols, e.g. `t = (e^-rnap + ...) / (1 + e^-crp + ...)`."""
+    """Writes the activity in symbols, e.g. `t = (e^-rnap + ...) / (1 + e^-crp + ...)`."""
     if isinstance(mechanism, Thermodynamic):
         return _boltzmann_law(mechanism)
     terms = mechanism.terms

@@ -20,43 +20,44 @@ from numpy.typing import NDArray
 Edge = tuple[int, int]
 
 MOST_WRITTEN = 100
-"""Spanning trees of the longest rate law that is written out."""
+"""Most spanning trees of a rate law that is written term by term."""
 
 
 class Diagrams(NamedTuple):
-    """Every King-Altman diagram of a network, ordered by the species that it leads to."""
+    """Holds every King-Altman diagram of a network, ordered by the species that it leads to."""
 
     trees: NDArray[np.int32]
     """[trees, K - 1] indices of the edges of each tree."""
     root: NDArray[np.int32]
-    """[trees] the species that each tree leads to, ascending."""
+    """[trees] species that each tree leads to, ascending."""
 
 
 def reachable(species: int, edges: Sequence[Edge], start: int) -> set[int]:
-    """The species that can be reached from `start`, itself included."""
-    seen, stack = {start}, [start]
+    """Returns the species that can be reached from `start`, including `start`."""
+    visited, stack = {start}, [start]
     while stack:
-        here = stack.pop()
+        node = stack.pop()
         for source, target in edges:
-            if source == here and target not in seen:
-                seen.add(target)
+            if source == node and target not in visited:
+                visited.add(target)
                 stack.append(target)
-    return seen
+    return visited
 
 
 def strongly_connected(species: int, edges: Sequence[Edge]) -> bool:
-    """Whether every species can be reached from every other, so that the steady state is unique."""
+    """Returns True when every species can be reached from every other: a unique steady state."""
     back = [(target, source) for source, target in edges]
+    # From species 0 everything is reachable, and backwards everything reaches it.
     return (
         len(reachable(species, edges, 0)) == species and len(reachable(species, back, 0)) == species
     )
 
 
 def count(species: int, edges: Sequence[Edge]) -> int:
-    """Number of spanning trees over all roots, to the digits of a double; none are enumerated.
+    """Counts the spanning trees over all roots without enumerating them, to double precision.
 
-    The minors of the Laplacian L count the trees to each root, and since the rows of L sum to 0,
-    those minors add up to det(L + J / K), J all ones. Its logarithm does not overflow.
+    The minors of the Laplacian L count the trees to each root. The rows of L sum to 0, so that
+    the minors add up to det(L + J / K), J all ones. Its logarithm does not overflow.
     """
     laplacian = np.zeros((species, species))
     for source, target in edges:
@@ -81,66 +82,68 @@ def diagrams(species: int, edges: Sequence[Edge]) -> Diagrams:
         )
     trees, roots = [], []
     for root in range(species):
-        found = list(_trees_to(root, species, edges))
-        trees += found
-        roots += [root] * len(found)
+        rooted = list(_trees_to(root, species, edges))
+        trees += rooted
+        roots += [root] * len(rooted)
     return Diagrams(
         np.array(trees, np.int32).reshape(len(trees), species - 1), np.array(roots, np.int32)
     )
 
 
 def _trees_to(root: int, species: int, edges: Sequence[Edge]) -> Iterator[tuple[int, ...]]:
-    """Chooses one edge out of each species in turn, never closing a cycle."""
-    others = [node for node in range(species) if node != root]
-    leaving = {node: [i for i, edge in enumerate(edges) if edge[0] == node] for node in others}
+    """Yields the edges of each tree to `root`: one edge out of every other species, no cycle."""
+    nodes = [node for node in range(species) if node != root]
+    leaving = {node: [i for i, edge in enumerate(edges) if edge[0] == node] for node in nodes}
     target = [edge[1] for edge in edges]
-    chosen: dict[int, int] = {}
+    exits: dict[int, int] = {}
 
     def closes_cycle(node: int, edge: int) -> bool:
-        here = target[edge]
-        while here in chosen:
-            here = target[chosen[here]]
-        return here == node
+        # Follows the exits from the end of the edge; a path that comes back to `node` is a cycle.
+        end = target[edge]
+        while end in exits:
+            end = target[exits[end]]
+        return end == node
 
     def extend(depth: int) -> Iterator[tuple[int, ...]]:
-        if depth == len(others):
-            yield tuple(chosen[node] for node in others)
+        if depth == len(nodes):
+            yield tuple(exits[node] for node in nodes)
             return
-        node = others[depth]
+        node = nodes[depth]
         for edge in leaving[node]:
             if not closes_cycle(node, edge):
-                chosen[node] = edge
+                exits[node] = edge
                 yield from extend(depth + 1)
-                del chosen[node]
+                del exits[node]
 
     return extend(0)
 
 
 def steady_state(rates: NDArray, species: int, edges: Sequence[Edge]) -> NDArray:
-    """Occupancies by solving M p = 0, sum p = 1, M the transition matrix. [..., R] -> [..., K]."""
+    """Solves M p = 0, sum p = 1 for p, with M the transition matrix. [..., R] -> [..., K]."""
     rates = np.asarray(rates, float)
     matrix = np.zeros((*rates.shape[:-1], species, species))
     for index, (source, target) in enumerate(edges):
         matrix[..., target, source] += rates[..., index]
         matrix[..., source, source] -= rates[..., index]
+    # The rows of M are dependent (they sum to 0), so the last one can state sum p = 1.
     matrix[..., -1, :] = 1.0
-    one = np.zeros((*rates.shape[:-1], species, 1))
-    one[..., -1, 0] = 1.0
-    return np.linalg.solve(matrix, one)[..., 0]
+    right_side = np.zeros((*rates.shape[:-1], species, 1))
+    right_side[..., -1, 0] = 1.0
+    return np.linalg.solve(matrix, right_side)[..., 0]
 
 
 def rate_law(
     species: Sequence[str], edges: Sequence[Edge], rates: Sequence[str], product: str
 ) -> str:
-    """The steady-state occupancy of `product` in symbols, e.g. `P_open = k1 k2 / (k1 k2 + ...)`.
+    """Writes the occupancy of `product` in symbols, e.g. `P_open = k1 k2 / (k1 k2 + ...)`.
 
-    Where a network has more than `MOST_WRITTEN` spanning trees, in words, with their number.
+    A network with more than `MOST_WRITTEN` spanning trees is described in words instead.
 
     Args:
         species: Names of the K species.
         edges: (source, target) of each transition.
         rates: Name of the rate of each edge; edges may share a rate.
-        product: The species whose occupancy is written.
+        product: Name of the species.
     """
     number = count(len(species), edges)
     if number > MOST_WRITTEN:
@@ -150,18 +153,21 @@ def rate_law(
             f"P_{product} = the products of rates of the spanning trees that lead to {product} / "
             f"those of all spanning trees, {many} (King and Altman 1956)"
         )
-    found = diagrams(len(species), edges)
-    terms = [_monomial([rates[edge] for edge in tree], rates) for tree in found.trees]
-    mine = [
-        term for term, root in zip(terms, found.root, strict=True) if root == species.index(product)
+    all_trees = diagrams(len(species), edges)
+    terms = [_monomial([rates[edge] for edge in tree], rates) for tree in all_trees.trees]
+    to_product = [
+        term
+        for term, root in zip(terms, all_trees.root, strict=True)
+        if root == species.index(product)
     ]
-    numerator = _sum(mine)
-    if len(set(mine)) > 1:
+    numerator = _sum(to_product)
+    if len(set(to_product)) > 1:
         numerator = f"({numerator})"
     return f"P_{product} = {numerator} / ({_sum(terms)})"
 
 
 def _monomial(factors: Sequence[str], order: Sequence[str]) -> str:
+    # Rates k1 k2 k1 become "k1^2 k2", in the order of the declaration.
     powers = Counter(factors)
     names = sorted(powers, key=list(order).index)
     return " ".join(name if powers[name] == 1 else f"{name}^{powers[name]}" for name in names)

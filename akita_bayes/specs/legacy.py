@@ -1,4 +1,4 @@
-"""Older spellings of Basenji's specs, rewritten as today's; what was always ignored, set aside."""
+"""Rewrites older spellings of Basenji's specs, and drops keys that Basenji always ignored."""
 
 import logging
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ DEAD: dict[str, dict[str, str]] = {
         "verbose": "a summary of the network is never printed",
     },
 }
-"""Keys of Basenji's parameter files that decide no number, with what the log says of each."""
+"""Keys of Basenji's parameter files that decide no number, with the text for the log."""
 
 _BLOCKS: dict[str, dict[str, Any]] = {
     "average_to_2d": {"name": "one_to_two", "operation": "mean"},
@@ -33,7 +33,7 @@ _BLOCKS: dict[str, dict[str, Any]] = {
 
 
 class Claims(NamedTuple):
-    """What Basenji's dead keys say of the geometry; it never read them."""
+    """Holds the geometry that Basenji's dead keys claim; Basenji never read them."""
 
     target_length: int | None
     target_crop: int | None
@@ -42,10 +42,11 @@ class Claims(NamedTuple):
 def translate(raw: Mapping[str, Any]) -> tuple[dict[str, Any], Claims]:
     """Rewrites a spec, as read from JSON, without old spellings and dead keys.
 
-    The log names every dead key of `DEAD`; a claim on the geometry is compared instead.
+    The log names every dead key of `DEAD`. Dead keys that claim a geometry are returned, so that
+    the caller can compare them.
 
     Raises:
-        SpecError: An old and a new spelling of one setting are both given.
+        SpecError: The spec has both the old and the new spelling of one setting.
     """
     translated = dict(raw)
     if isinstance(raw.get("train"), dict):
@@ -75,7 +76,7 @@ def _train(train: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_dead(values: dict[str, Any], part: str) -> dict[str, Any]:
-    """Returns the keys of one half of a spec that decide something, and logs the others."""
+    """Returns one half of a spec without its dead keys, and logs the dead keys."""
     for key, reason in DEAD[part].items():
         if key in values:
             value = frozen.shown(values[key])

@@ -11,7 +11,7 @@ from akita_bayes.specs.frozen import Frozen
 
 
 class BlockSpec(Frozen):
-    """A word and all its arguments, which are attributes: `block.filters`."""
+    """Describes a block by its name and all its arguments, as attributes: `block.filters`."""
 
     model_config = pydantic.ConfigDict(extra="allow")
 
@@ -19,24 +19,24 @@ class BlockSpec(Frozen):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of the block's function."""
+        """Returns the keyword arguments of the block's function."""
         return dict(self.model_extra or {})
 
 
 class HeadSpec(Frozen):
-    """The blocks from the trunk to one output; `head_human` in JSON has the name "human"."""
+    """Describes the blocks from the trunk to one output; `head_human` in JSON is "human"."""
 
     name: str
     blocks: tuple[BlockSpec, ...]
 
     @property
     def key(self) -> str:
-        """The key in JSON."""
+        """Returns the key in JSON."""
         return self.name if self.name.startswith("head") else f"head_{self.name}"
 
 
 class Globals(Frozen):
-    """Defaults of all blocks that know the argument; None leaves the block's own default.
+    """Holds defaults of all blocks that have the argument; None leaves the block's own default.
 
     Attributes:
         activation: Also applied to the trunk's output.
@@ -52,17 +52,17 @@ class Globals(Frozen):
 
 
 class ModelSpec(Globals):
-    """A network, from sequence to heads.
+    """Describes a network, from sequence to heads.
 
     Attributes:
         seq_length: Bases L of the input window.
-        diagonal_offset: First diagonal kept of a map; None for a track.
-        augment_rc: Train on both strands at random.
-        augment_shift: Train with windows moved at random by up to so many bases.
-        augment_per_example: Draw strand and shift for each example instead of each batch.
-        strand_pair: Per head, the target measured on the other strand, for every target.
-        trunk: Blocks shared by all heads.
-        heads: In natural order of their keys, as Basenji numbers them.
+        diagonal_offset: First diagonal of the triangle of a map; None for a track.
+        augment_rc: True to train on both strands at random.
+        augment_shift: Largest random shift of a training window, in bases.
+        augment_per_example: True to draw strand and shift for each example, not for each batch.
+        strand_pair: For each head and target, the index of the target on the other strand.
+        trunk: Blocks that all heads share.
+        heads: Heads in natural order of their keys, as Basenji numbers them.
     """
 
     seq_length: PositiveInt
@@ -75,12 +75,12 @@ class ModelSpec(Globals):
     heads: tuple[HeadSpec, ...] = pydantic.Field(min_length=1)
 
     def geometry(self, head: HeadSpec) -> geometry.Geometry:
-        """Where the outputs of a head lie on the window."""
+        """Computes the position of a head's outputs on the window."""
         blocks = [(block.name, block.arguments) for block in (*self.trunk, *head.blocks)]
         return geometry.walk(self.seq_length, blocks)
 
     def checked(self) -> "ModelSpec":
-        """The same with `diagonal_offset` settled, after comparing what Basenji never compared.
+        """Returns a copy with `diagonal_offset` filled in, after checks that Basenji lacks.
 
         Raises:
             SpecError: Two numbers disagree; names both.
@@ -92,15 +92,16 @@ class ModelSpec(Globals):
             )
         for number, head in enumerate(model.heads):
             try:
-                place = model.geometry(head)
+                units = model.geometry(head).units
             except ValueError as error:
                 raise errors.SpecError(f"model.{head.key}: {error}.") from None
             for pairs in model.strand_pair[number : number + 1]:
+                # A pairing is its own inverse: (1, 0, 2) pairs 0 with 1 and 2 with itself.
                 twins = [pairs.index(index) for index in range(len(pairs)) if index in pairs]
-                if pairs and (tuple(twins) != pairs or len(pairs) != place.units):
+                if pairs and (tuple(twins) != pairs or len(pairs) != units):
                     raise errors.SpecError(
                         f"model.strand_pair[{number}]: {len(pairs)} entries do not pair the "
-                        f"{place.units} targets of {head.key} with one another."
+                        f"{units} targets of {head.key} with one another."
                     )
         return model
 
@@ -112,9 +113,9 @@ class ModelSpec(Globals):
             for index, block in enumerate(blocks):
                 if block.name != "upper_tri":
                     continue
-                here, own = f"{path}[{index}].diagonal_offset", block.arguments["diagonal_offset"]
+                key, own = f"{path}[{index}].diagonal_offset", block.arguments["diagonal_offset"]
                 if offset is None:
-                    offset, source = own, here
+                    offset, source = own, key
                 elif offset != own:
-                    raise errors.SpecError(f"{here}: {own} disagrees with {source} {offset}.")
+                    raise errors.SpecError(f"{key}: {own} disagrees with {source} {offset}.")
         return self.model_copy(update={"diagonal_offset": offset})

@@ -1,8 +1,8 @@
 """A JSON spec as a frozen value: `load` reads it, every default is resolved, `dumps` writes it.
 
 The schema is Basenji's: `{"train": {...}, "model": {..., "trunk": [...], "head_hic": [...]}}`, and
-a block is `{"name": word, argument: value, ...}`. The words come in as an argument, the vocabulary,
-so that this module needs no Keras.
+a block is `{"name": word, argument: value, ...}`. The vocabulary of words is an argument, so that
+this module needs no Keras.
 """
 
 import inspect
@@ -21,45 +21,45 @@ from akita_bayes.specs.train_spec import ElboSpec, SwaSpec, TrainSpec
 __all__ = ["BlockSpec", "ElboSpec", "HeadSpec", "ModelSpec", "Spec", "SwaSpec", "TrainSpec"]
 
 OUTPUT_BLOCKS = ("final", "dense", "dense_variational", "Dense", "Conv1D")
-"""Blocks that end in their activation: the global one is no default for these."""
+"""Blocks that end in their activation; the global activation is not their default."""
 
 POSTERIOR_BLOCKS = ("normal_latent", "dense_variational")
-"""Blocks that hold a distribution, as does any block whose `variational` is true."""
+"""Blocks that hold a distribution. A block whose `variational` is true holds one, too."""
 
 _log = logging.getLogger(__name__)
 
 
 class Word(Protocol):
-    """What a vocabulary knows of a block; `blocks.registry.Word` is one."""
+    """Describes a block in a vocabulary, as `blocks.registry.Word` does."""
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """Argument name -> default; `inspect.Parameter.empty` without one."""
+        """Maps argument names to defaults; `inspect.Parameter.empty` where there is none."""
 
     @property
     def types(self) -> Mapping[str, Any]:
-        """Argument name -> annotation."""
+        """Maps argument names to annotations."""
 
 
 Vocabulary = Mapping[str, Word]
 
 
 class Spec(frozen.Frozen):
-    """A model and how to train it."""
+    """Describes a model and its training."""
 
     train: TrainSpec
     model: ModelSpec
 
     @property
     def head_names(self) -> tuple[str, ...]:
-        """Names of the heads, in order."""
+        """Returns the names of the heads, in order."""
         return tuple(head.name for head in self.model.heads)
 
     def head(self, head: str | int | None = None) -> HeadSpec:
-        """Returns a head by name or by number, which text may give too; None is the only one.
+        """Returns a head by name or number (as int or text); None selects the only head.
 
         Raises:
-            SpecError: There is no such head, or more than one to choose from.
+            SpecError: There is no such head, or `head` is None and there are several.
         """
         heads, names = self.model.heads, self.head_names
         if head is None and len(heads) > 1:
@@ -74,26 +74,26 @@ class Spec(frozen.Frozen):
         return heads[names.index(head) if isinstance(head, str) else head or 0]
 
     def geometry(self, head: str | int | None = None) -> geometry.Geometry:
-        """Where a head's outputs lie on the window."""
+        """Computes the position of a head's outputs on the window."""
         return self.model.geometry(self.head(head))
 
     def check_statistics(
         self, statistics: Mapping[str, Any], head: str | int | None = None
     ) -> None:
-        """Compares a head with the `statistics.json` of the data that it shall learn.
+        """Compares a head with the `statistics.json` of its training data.
 
         Raises:
-            SpecError: Names the two numbers that disagree.
+            SpecError: Two numbers disagree; names both.
         """
-        chosen = self.head(head)
-        place, where = self.model.geometry(chosen), f"model.{chosen.key}"
+        head_spec = self.head(head)
+        layout, head_path = self.model.geometry(head_spec), f"model.{head_spec.key}"
         for path, of_model, key in (
-            ("model.seq_length:", place.seq_length, "seq_length"),
-            ("model.diagonal_offset:", place.diagonal_offset, "diagonal_offset"),
-            (f"{where}: bin width", place.bin_width, "pool_width"),
-            (f"{where}: cropped bases per side", place.crop_bp, "crop_bp"),
-            (f"{where}: output length", place.target_length, "target_length"),
-            (f"{where}: units", place.units, "num_targets"),
+            ("model.seq_length:", layout.seq_length, "seq_length"),
+            ("model.diagonal_offset:", layout.diagonal_offset, "diagonal_offset"),
+            (f"{head_path}: bin width", layout.bin_width, "pool_width"),
+            (f"{head_path}: cropped bases per side", layout.crop_bp, "crop_bp"),
+            (f"{head_path}: output length", layout.target_length, "target_length"),
+            (f"{head_path}: units", layout.units, "num_targets"),
         ):
             of_data = statistics.get(key)
             if None not in (of_data, of_model) and of_model != of_data:
@@ -103,14 +103,14 @@ class Spec(frozen.Frozen):
                 )
 
     def only(self, head: str | int | None = None) -> "Spec":
-        """The same spec without the other heads."""
-        chosen, model = self.head(head), self.model
-        pairs = model.strand_pair and (model.strand_pair[model.heads.index(chosen)],)
-        alone = {"heads": (chosen,), "strand_pair": pairs}
-        return self.model_copy(update={"model": model.model_copy(update=alone)})
+        """Returns the spec with one head only."""
+        head_spec, model = self.head(head), self.model
+        pairs = model.strand_pair and (model.strand_pair[model.heads.index(head_spec)],)
+        changes = {"heads": (head_spec,), "strand_pair": pairs}
+        return self.model_copy(update={"model": model.model_copy(update=changes)})
 
     def to_json(self) -> dict[str, Any]:
-        """The spec in the schema of the file, every default spelled out."""
+        """Returns the spec in the schema of the file, with every default written out."""
         model = self.model.model_dump(mode="json", exclude={"heads"})
         for head in self.model.heads:
             model[head.key] = [block.model_dump(mode="json") for block in head.blocks]
@@ -124,7 +124,7 @@ def load(path: str | Path, vocabulary: Vocabulary) -> Spec:
     """Reads a spec from a JSON file.
 
     Raises:
-        DataError: The file is missing or no JSON.
+        DataError: The file is missing or is not JSON.
         SpecError: As `parse`; the message ends with the name of the file.
     """
     raw = files.read_json(path)
@@ -135,7 +135,7 @@ def load(path: str | Path, vocabulary: Vocabulary) -> Spec:
 
 
 def dumps(spec: Spec) -> str:
-    """The spec as JSON text; `parse(json.loads(dumps(spec)), vocabulary)` equals `spec`."""
+    """Writes the spec as JSON text; `parse(json.loads(dumps(spec)), vocabulary)` equals `spec`."""
     return json.dumps(spec.to_json(), indent=2, allow_nan=False) + "\n"
 
 
@@ -147,7 +147,7 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
         vocabulary: Every block that a spec may use, by name.
 
     Raises:
-        SpecError: The message starts with the JSON path of what is wrong.
+        SpecError: The message starts with the JSON path of the bad value.
     """
     if not isinstance(raw, dict):
         raise errors.SpecError(f"spec: expected an object, got {frozen.shown(raw)}.")
@@ -166,14 +166,15 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
 def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     if not isinstance(raw, dict):
         raise errors.SpecError(f"model: expected an object, got {frozen.shown(raw)}.")
+    # Head keys are "head", "head_hic" or "head0", but not "header".
     own = [name for name in ModelSpec.model_fields if name != "heads"]
     keys = sorted((key for key in raw if re.match(r"head(_|\d|$)", key)), key=_natural)
     frozen.refuse_unknown(raw, (*own, *keys, "head"), "model.")
     if not keys:
         raise errors.SpecError('model: has no head; add "head_hic", a list of blocks.')
     values = {name: frozen.immutable(raw[name]) for name in own if name in raw}
-    given = {name: values[name] for name in Globals.model_fields if name in values}
-    shared = frozen.validated(Globals, given, "model").model_dump(exclude_none=True)
+    defaults = {name: values[name] for name in Globals.model_fields if name in values}
+    shared = frozen.validated(Globals, defaults, "model").model_dump(exclude_none=True)
     values["trunk"] = _blocks(raw.get("trunk"), "model.trunk", shared, vocabulary)
     heads = [
         HeadSpec(
@@ -222,7 +223,7 @@ def _block(raw: Any, path: str, shared: Mapping[str, Any], vocabulary: Vocabular
 def _inherited(
     word: Word, name: str, raw: Mapping[str, Any], shared: Mapping[str, Any], path: str
 ) -> dict[str, Any]:
-    """The model's globals that a block knows and does not set itself."""
+    """Returns the model's globals that a block has as arguments and does not set itself."""
     inherited = {
         key: frozen.typed(word.types[key], value, f"model.{key}")
         for key, value in shared.items()
@@ -240,28 +241,37 @@ def _inherited(
 
 
 def _check_claims(spec: Spec, claims: legacy.Claims) -> None:
-    places = [spec.geometry(name) for name in spec.head_names]
-    lengths = [n for p in places for n in (p.uncropped_bins, p.bins, p.target_length)]
-    crops = [n for p in places for n in (p.crop, p.crop_bp)]
-    for key, claim, held in (
+    layouts = [spec.geometry(name) for name in spec.head_names]
+    # Files count target_length with or without the crop or in pixels, target_crop in bins or bp.
+    lengths = [
+        length
+        for layout in layouts
+        for length in (layout.uncropped_bins, layout.bins, layout.target_length)
+    ]
+    crops = [crop for layout in layouts for crop in (layout.crop, layout.crop_bp)]
+    for key, claim, actual in (
         ("target_length", claims.target_length, lengths),
         ("target_crop", claims.target_crop, crops),
     ):
-        if claim is not None and claim not in held:
+        if claim is not None and claim not in actual:
             raise errors.SpecError(
                 f"model.{key}: {claim} disagrees with the blocks, which give "
-                f"{' or '.join(map(str, dict.fromkeys(held)))}; Basenji never read this key, "
+                f"{' or '.join(map(str, dict.fromkeys(actual)))}; Basenji never read this key, "
                 "so correct it or leave it out."
             )
 
 
 def holds_posterior(block: BlockSpec) -> bool:
-    """Whether a block holds a distribution over latents or weights."""
+    """Returns True for a block that holds a distribution over latents or weights."""
     return block.name in POSTERIOR_BLOCKS or bool(block.arguments.get("variational"))
 
 
 def _check_posteriors(spec: Spec) -> None:
-    """A divergence, which is a sum, beside a mean error collapses the posterior onto the prior."""
+    """Requires the ELBO for models with a posterior.
+
+    Beside a mean error, the divergence, which is a sum, would collapse the posterior onto the
+    prior.
+    """
     parts = [("trunk", spec.model.trunk), *((head.key, head.blocks) for head in spec.model.heads)]
     for key, blocks in parts:
         for index, block in enumerate(blocks):
@@ -273,4 +283,5 @@ def _check_posteriors(spec: Spec) -> None:
 
 
 def _natural(text: str) -> list[Any]:
+    """Returns a sort key that orders head_2 before head_10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]

@@ -1,4 +1,4 @@
-"""The `train` half of a spec: how a model is fitted. Keys and defaults are Basenji's, and ours."""
+"""The `train` half of a spec: the settings of a fit. It extends Basenji's keys and defaults."""
 
 from typing import Literal
 
@@ -9,18 +9,18 @@ from akita_bayes.specs.frozen import SEEDS, Frozen
 
 
 class ElboSpec(Frozen):
-    """The negative evidence lower bound, `-E_q[log p(y | z)] + KL(q || p)`.
+    """Describes the negative evidence lower bound, `-E_q[log p(y | z)] + KL(q || p)`.
 
     Attributes:
-        kl_weight: Factor of the KL term once warmed up; 1 is the bound.
+        kl_weight: Factor of the KL term after the warm-up; 1 is the bound.
         kl_warmup: Epochs over which the factor grows linearly from 0.
-        free_bits: KL in nats that each latent dimension may spend unpunished; of the bound with
-            one sample alone.
+        free_bits: KL in nats that each latent dimension may use without a penalty; only for the
+            bound with one sample.
         samples: Draws of z per example; above 1 the importance-weighted bound is used.
         reduction: "elbo" sums both terms over pixels and latents and divides both by the number of
-            pixels of a map, measured or not; "paper" takes a mean squared error beside a sum of KL,
-            as was published.
-        observation_noise: What the learned noise of the Gaussian likelihood depends on.
+            pixels of a map, measured or not; "paper" adds a sum of KL to a mean squared error, as
+            published.
+        observation_noise: Quantities on which the learned noise of the Gaussian likelihood depends.
         initial_noise: Observation noise at the first step, in units of the target.
     """
 
@@ -34,16 +34,16 @@ class ElboSpec(Frozen):
 
 
 class SwaSpec(Frozen):
-    """Stochastic weight averaging over the last epochs of a training.
+    """Describes stochastic weight averaging over the last epochs of a training.
 
     Attributes:
-        start: First epoch averaged, counted from 0; None is three quarters of `train_epochs_max`.
+        start: First averaged epoch, counted from 0; None is three quarters of `train_epochs_max`.
         annealing_epochs: Epochs of linear annealing from the schedule's rate to `learning_rate`.
-        learning_rate: Constant rate while averaging; None keeps the schedule's.
-        snapshots: Weights averaged per epoch, at equal distances; the last at its end.
-        swag_rank: Columns kept for the low-rank part of a SWAG posterior, which needs two weights
-            averaged or more; 0 keeps the mean alone.
-        swag_draws: Draws of the SWAG posterior that are finished and kept with the run.
+        learning_rate: Constant rate during averaging; None keeps the schedule's rate.
+        snapshots: Snapshots of the weights per epoch, equally spaced, the last at its end.
+        swag_rank: Columns of the low-rank part of a SWAG posterior, which needs at least two
+            snapshots; 0 computes the mean only.
+        swag_draws: Draws of the SWAG posterior that are saved with the run.
     """
 
     start: NonNegativeInt | None = None
@@ -55,41 +55,40 @@ class SwaSpec(Frozen):
 
 
 class TrainSpec(Frozen):
-    """How a model is fitted.
+    """Describes how a model is fitted.
 
     Attributes:
         batch_size: Examples per step, over all devices together.
-        shuffle_buffer: Records held for shuffling.
-        num_gpu: Devices to train on.
-        precision: The Keras dtype policy.
+        shuffle_buffer: Records in the shuffling buffer.
+        num_gpu: Number of devices.
+        precision: Keras dtype policy.
         seed: Seed of initial weights, shuffling, augmentation and dropout; below 2^31.
-        loss: The objective, by exact name.
+        loss: Name of the objective.
         spec_weight: Weight of the specificity term of mse_udot and poisson_kl.
         total_weight: Weight of the total-count term of poisson_mn.
-        elbo: Options of the loss "elbo", and only of that one.
-        optimizer: The update rule.
-        learning_rate: Base rate, of the constant, warm-up and staircase schedules.
-        momentum: Of SGD.
+        elbo: Options of the loss "elbo"; None for every other loss.
+        optimizer: Update rule.
+        learning_rate: Base rate of the constant, warm-up and staircase schedules.
+        momentum: Momentum of SGD.
         adam_beta1: Decay of Adam's first moment.
         adam_beta2: Decay of Adam's second moment.
-        weight_decay: Decoupled decay of AdamW, of weights that are summed over: no bias and no
-            scale.
+        weight_decay: Decoupled decay of AdamW; biases and scales do not decay.
         clip_norm: Largest gradient norm of each variable.
         global_clipnorm: Largest gradient norm of all variables together.
-        agc_clip: Adaptive clipping: largest ratio of gradient to weight norm, unit by unit.
+        agc_clip: Adaptive clipping: largest ratio of gradient to weight norm of a unit.
         warmup_steps: Steps of linear warm-up from 0.
         initial_learning_rate: Start of the one-cycle schedule; needs the next three as well.
-        maximal_learning_rate: Its peak, `train_epochs_cycle1` epochs later.
-        final_learning_rate: Its constant rate after twice that time.
-        train_epochs_cycle1: Epochs from start to peak, and from peak back.
+        maximal_learning_rate: Peak of the cycle, after `train_epochs_cycle1` epochs.
+        final_learning_rate: Constant rate after the cycle.
+        train_epochs_cycle1: Epochs from start to peak, and from peak back to the start.
         decay_steps: Steps per stair of the staircase schedule.
         decay_rate: Factor per stair.
-        patience: Epochs without improvement before stopping.
-        train_epochs_min: Epochs before which training never stops.
-        train_epochs_max: Epochs after which it always does.
-        criterion: What the best model is best in: the lowest validation loss, the highest mean
+        patience: Epochs without improvement before training stops.
+        train_epochs_min: Fewest epochs of a training.
+        train_epochs_max: Most epochs of a training.
+        criterion: Criterion of the best model: the lowest validation loss, the highest mean
             Pearson r, or Basenji's r + R2/4.
-        swa: Stochastic weight averaging, when given.
+        swa: Options of stochastic weight averaging; None for no averaging.
     """
 
     batch_size: PositiveInt = 2
@@ -161,8 +160,8 @@ class TrainSpec(Frozen):
         ):
             missing = [name for name in keys if getattr(self, name) is None]
             if 0 < len(missing) < len(keys):
-                given = [name for name in keys if name not in missing]
-                raise ValueError(f"{', '.join(given)} also needs {', '.join(missing)}")
+                present = [name for name in keys if name not in missing]
+                raise ValueError(f"{', '.join(present)} also needs {', '.join(missing)}")
         if self.train_epochs_cycle1 is not None and self.decay_steps is not None:
             raise ValueError("train_epochs_cycle1 and decay_steps are two schedules; keep one")
         if self.train_epochs_min > self.train_epochs_max:
@@ -174,11 +173,11 @@ class TrainSpec(Frozen):
 
 
 def _check_elbo(elbo: ElboSpec) -> None:
-    """Refuses options that another one leaves without effect."""
+    """Refuses options that another option makes ineffective."""
     if elbo.samples > 1 and elbo.free_bits:
         raise ValueError("elbo.free_bits and elbo.samples above 1 exclude each other; keep one")
-    for option, given in (("samples above 1", elbo.samples > 1), ("free_bits", elbo.free_bits)):
-        if elbo.reduction == "paper" and given:
+    for option, is_set in (("samples above 1", elbo.samples > 1), ("free_bits", elbo.free_bits)):
+        if elbo.reduction == "paper" and is_set:
             raise ValueError(
                 f'elbo.reduction "paper" and elbo.{option} exclude each other; keep one'
             )

@@ -1,1 +1,1 @@
-"""One training step for one device or many."""
+"""Training of models: from a spec and data directories to a run directory."""

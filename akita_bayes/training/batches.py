@@ -1,4 +1,4 @@
-"""Batches of one or several data sets, handed to the replicas of a strategy in a seeded order."""
+"""Batches of one or several data sets in a seeded order, distributed to a strategy's replicas."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ Batch: TypeAlias = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Feed:
-    """A split as a strategy's replicas read it.
+    """Describes a split and the strategy whose replicas read it.
 
     Attributes:
-        split: The split; its batch size is the global one.
-        strategy: Who reads it.
+        split: The split; its batch size is that of the global batch.
+        strategy: Strategy whose replicas read the split.
 
     Raises:
-        RunError: The replicas cannot share a batch equally, as what they draw at random for their
-            examples supposes (`layers.replicas.share`).
+        RunError: The replicas cannot share a batch equally, which the random draws for their
+            examples require (`layers.replicas.share`).
     """
 
     split: dataset.Split
@@ -41,14 +41,14 @@ class Feed:
 
     @property
     def steps(self) -> int:
-        """Global batches per epoch."""
+        """Returns the number of global batches per epoch."""
         return self.split.steps
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
-        """One epoch's global batches without the first `skip`: sequence, target and mask.
+        """Yields the global batches of an epoch after the first `skip`: sequence, target, mask.
 
-        Several replicas never share a batch so small that one of them gets nothing: the last one
-        is filled up, and `weight` [B] says which examples are real (1) and which are not (0).
+        With several replicas, the last batch is filled up with zeros, so that every replica gets
+        examples; `weight` [B] is then 1 for real examples and 0 for the filling.
 
         Raises:
             DataError: A record is bad; names file and record.
@@ -57,9 +57,9 @@ class Feed:
             yield from self._distributed(epoch, skip)
 
     def regions(self, epoch: int, step: int) -> list[str]:
-        """Where the sequences of one batch lie: the batch is read again, since order is a function.
+        """Returns the regions of one batch, which is read again in the same order.
 
-        Strings have no place on a GPU, so they do not travel with the batches.
+        A GPU cannot hold strings, so the batches of `epoch` have no regions.
         """
         for batch in self.split.epoch(epoch, skip=step).take(1):
             return [region.decode() for region in batch["region"].numpy()]
@@ -79,31 +79,33 @@ class Feed:
     def _worker(
         self, context: tf.distribute.InputContext, epoch: int, skip: int
     ) -> tf.data.Dataset:
-        """A worker's own files, in batches of one replica."""
+        """Returns the batches of a worker's own files, each for one replica."""
         replicas = context.num_replicas_in_sync
-        mine = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
-        mine = dataclasses.replace(mine, batch_size=self.split.batch_size // replicas)
-        local = replicas // context.num_input_pipelines
-        batches = mine.epoch(epoch, skip=skip * local).map(_without_strings)
-        return batches.map(lambda batch: _filled(batch, mine.batch_size))
+        shard = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
+        shard = dataclasses.replace(shard, batch_size=self.split.batch_size // replicas)
+        # A global batch consists of one of these batches for each replica of the worker.
+        local_replicas = replicas // context.num_input_pipelines
+        batches = shard.epoch(epoch, skip=skip * local_replicas).map(_without_strings)
+        return batches.map(lambda batch: _filled(batch, shard.batch_size))
 
 
 def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:
-    """Which data set each step of an epoch takes its batch from; a function of (seed, epoch).
+    """Returns the data set of each step of an epoch; depends on seed and epoch only. [steps].
 
     Args:
-        steps: Batches of each data set.
-        seed: Of the run.
-        epoch: Counted from 0.
+        steps: Number of batches of each data set.
+        seed: Seed of the run.
+        epoch: Epoch, counted from 0.
     """
     order = np.repeat(np.arange(len(steps)), steps)
     if len(steps) > 1:
+        # Batches 2, 1 give [0 0 1], shuffled in an order that a resumed run repeats.
         np.random.default_rng([seed, epoch, len(steps)]).shuffle(order)
     return order
 
 
 def _filled(batch: Batch, size: int) -> Batch:
-    """The batch with zeros up to `size` examples, and the weight that leaves them out."""
+    """Fills a batch with zeros up to `size` examples; adds `weight`, 0 for the filling."""
     count = tf.shape(batch["target"])[0]
     weight = tf.cast(tf.range(size) < count, tf.float32)
     return {"weight": weight} | {

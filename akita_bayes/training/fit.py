@@ -1,4 +1,4 @@
-"""`ab.fit`: a spec and data directories in, a run directory out."""
+"""`ab.fit`: trains a model from a spec and data directories, and writes a run directory."""
 
 import contextlib
 import dataclasses
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished training.
+    """Describes a finished training.
 
     Attributes:
-        out_dir: The run directory.
-        spec: What was trained, with every setting as it was used.
-        epochs: Epochs done.
-        best_epoch: The one whose model was kept, counted from 1; the one after the last stands for
-            the averaged weights.
+        out_dir: Run directory.
+        spec: Spec of the model, with every setting of the training.
+        epochs: Number of finished epochs.
+        best_epoch: Epoch of the best model, counted from 1; `epochs` + 1 means the averaged
+            weights.
         history: `history.csv`: a row per epoch, and one of the averaged weights, if any.
     """
 
@@ -48,16 +48,16 @@ class Run:
 
     @property
     def best(self) -> Mapping[str, float]:
-        """The best epoch's row of the history."""
+        """Returns the best epoch's row of the history."""
         return self.history.iloc[self.best_epoch - 1].to_dict()
 
     @property
     def averaged(self) -> bool:
-        """Whether the averaged weights were better than those of every epoch, and kept."""
+        """Returns True when the best model has the averaged weights."""
         return self.best_epoch > self.epochs
 
     def model(self) -> keras.Model:
-        """The best model."""
+        """Loads the best model."""
         return load.load_model(self.out_dir)
 
 
@@ -89,28 +89,28 @@ def fit(
     `checkpoint/` and `tensorboard/`.
 
     Args:
-        spec: As `load_spec` reads it.
+        spec: Spec, as `load_spec` reads it.
         data_dirs: One data directory, or one for each of several heads in the order of `heads`;
             the trunk learns from all of them.
-        out_dir: The run directory; must be empty or absent, or hold the run to `resume`.
-        seed: Of initial weights, order of the data, augmentation and dropout; None takes the
+        out_dir: Run directory; must be empty or absent, or contain the run to `resume`.
+        seed: Seed of initial weights, order of the data, augmentation and dropout; None takes the
             spec's.
-        epochs: At most so many; None takes the spec's.
-        precision: Keras dtype policy; None takes the spec's. float16 brings loss scaling.
-        devices: As `training.strategy.choose` understands; None takes the first GPU, or the
-            spec's `num_gpu` of them, else the CPU.
+        epochs: Most epochs; None takes the spec's.
+        precision: Keras dtype policy; None takes the spec's. float16 uses loss scaling.
+        devices: Devices, in the words of `training.strategy.choose`; None takes the first GPU, or
+            the first `num_gpu` of the spec, else the CPU.
         heads: Heads to train; None takes all.
-        resume: Continue from the last checkpoint, if there is one.
-        deterministic: Only operations whose result is the same every time; slower on a GPU. A
-            global setting of TensorFlow, which cannot be taken back in this process.
-        restore: Weights to start from, in any format that `load_weights` reads.
-        trunk: Restore the trunk alone.
-        train_split: Split, or splits, to learn from.
-        valid_split: Split, or splits, that choose the best epoch.
-        checkpoint_steps: Write a checkpoint every so many steps too; one is written every epoch.
-        checkpoint_minutes: Write a checkpoint every so many minutes too.
-        tensorboard: Write TensorBoard events.
-        watch: Told about every step.
+        resume: True to continue from the last checkpoint, if there is one.
+        deterministic: True to use only operations with reproducible results; slower on a GPU. This
+            is a global setting of TensorFlow, which cannot be undone in this process.
+        restore: Initial weights, in any format that `load_weights` reads.
+        trunk: True to restore only the trunk.
+        train_split: Split or splits of the training data.
+        valid_split: Split or splits that select the best epoch.
+        checkpoint_steps: Steps between further checkpoints; every epoch writes one.
+        checkpoint_minutes: Minutes between further checkpoints.
+        tensorboard: True to write TensorBoard events.
+        watch: Observer of every step.
 
     Raises:
         SpecError: Spec and data disagree; names the two numbers.
@@ -121,21 +121,21 @@ def fit(
     out_dir = Path(out_dir)
     if isinstance(data_dirs, (str, Path)):
         data_dirs = [data_dirs]
-    directories = [Path(each) for each in data_dirs]
+    directories = [Path(data_dir) for data_dir in data_dirs]
     spec = loop_settings.adapt(
         spec, directories, heads=heads, seed=seed, epochs=epochs, precision=precision
     )
     devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
-    chosen = strategy.choose(devices)
-    writes = strategy.writes(chosen)
+    replication = strategy.choose(devices)
+    writes = strategy.writes(replication)
     if writes and out_dir.exists() and any(out_dir.iterdir()):
         _check_occupied(out_dir, resume=resume)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
         head: loop.Feeds(
-            _feed(spec, directory, train_split, chosen, training=True),
-            _feed(spec, directory, valid_split, chosen, training=False),
+            _feed(spec, directory, train_split, replication, training=True),
+            _feed(spec, directory, valid_split, replication, training=False),
         )
         for head, directory in zip(spec.head_names, directories, strict=True)
     }
@@ -144,7 +144,7 @@ def fit(
         dict(zip(spec.head_names, directories, strict=True)),
         {"train": first.train.split.names, "valid": first.valid.split.names},
         spec.train.seed,
-        strategy.describe(chosen),
+        strategy.describe(replication),
         provenance.first_weights(restore, trunk=trunk),
     )
     if resume:
@@ -152,7 +152,7 @@ def fit(
     training = loop.Loop(
         spec,
         feeds,
-        chosen,
+        replication,
         out_dir,
         watch=watch or progress.Silent(),
         checkpoint_steps=checkpoint_steps,
@@ -167,8 +167,10 @@ def fit(
         training.restore(saved)
         _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
     with contextlib.ExitStack() as stack:
-        told = tensorboard and writes
-        training.run(stack.enter_context(history.tensorboard(out_dir)) if told else None)
+        events = None
+        if tensorboard and writes:
+            events = stack.enter_context(history.tensorboard(out_dir))
+        training.run(events)
     return Run(
         out_dir, spec, training.epoch, training.stopper.best_epoch, pd.DataFrame(training.rows)
     )
@@ -178,11 +180,11 @@ def _feed(
     spec: spec_.Spec,
     directory: Path,
     split: str | Sequence[str],
-    chosen: tf.distribute.Strategy,
+    replication: tf.distribute.Strategy,
     *,
     training: bool,
 ) -> batches.Feed:
-    opened = dataset.open_split(
+    records = dataset.open_split(
         directory,
         split,
         batch_size=spec.train.batch_size,
@@ -191,31 +193,31 @@ def _feed(
         shuffle_buffer=spec.train.shuffle_buffer,
         drop_remainder=training,
     )
-    if opened.steps == 0:
+    if records.steps == 0:
         raise errors.DataError(
-            f"{directory}: split {'+'.join(opened.names)} has {opened.records} records, fewer than "
-            f"train.batch_size {spec.train.batch_size}; lower the one or add to the other."
+            f"{directory}: split {'+'.join(records.names)} has {records.records} records, fewer "
+            f"than train.batch_size {spec.train.batch_size}; lower the batch size or add records."
         )
-    return batches.Feed(opened, chosen)
+    return batches.Feed(records, replication)
 
 
 def _check_occupied(out_dir: Path, *, resume: bool) -> None:
-    """Refuses to fill a directory that holds something, unless it is a run to be continued."""
+    """Raises a RunError unless the occupied directory is a run to continue."""
     if not resume:
         raise errors.RunError(
-            f"{out_dir}: not empty. Choose another directory, or continue what is in it with "
+            f"{out_dir}: not empty. Choose another directory, or continue the run in it with "
             "--resume."
         )
     if not (out_dir / PARAMS).exists():
         raise errors.RunError(
-            f"{out_dir}: not empty, and no run to continue, which would hold {PARAMS}. Choose "
+            f"{out_dir}: not empty, and not a run to continue, because it has no {PARAMS}. Choose "
             "another directory."
         )
 
 
 def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
-    """Refuses to continue a run with another model, another recipe, or other data or splits."""
-    params, told = out_dir / PARAMS, out_dir / provenance.FILE
+    """Raises a RunError when model, settings, data or splits differ from those of the run."""
+    params, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
     if params.exists():
         before, now = files.read_json(params), spec.to_json()
         loop_settings.settle_averaging(before["train"])
@@ -224,40 +226,43 @@ def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, A
                 old, new = before[part].get(key), now[part].get(key)
                 if old != new and key not in _MAY_CHANGE:
                     raise errors.RunError(f"{params}: {_difference(f'{part}.{key}', old, new)}")
-    if told.exists():
-        begun = files.read_json(told)
-        _check_same_data(told, begun, origin)
-        if "weights" in begun and not (out_dir / checkpoint.FILE).exists():
-            _check_same_weights(told, begun["weights"] or {}, origin["weights"] or {})
+    if provenance_path.exists():
+        before = files.read_json(provenance_path)
+        _check_same_data(provenance_path, before, origin)
+        if "weights" in before and not (out_dir / checkpoint.FILE).exists():
+            _check_same_weights(provenance_path, before["weights"] or {}, origin["weights"] or {})
 
 
-def _check_same_data(told: Path, begun: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
-    for name, members in begun.get("splits", {}).items():
-        if members != origin["splits"][name]:
+def _check_same_data(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name, splits in before.get("splits", {}).items():
+        if splits != now["splits"][name]:
             raise errors.RunError(
-                f"{told}: this run began with {'+'.join(members)} as its {name} split, and "
-                f"would continue with {'+'.join(origin['splits'][name])}; continue with the "
+                f"{path}: this run began with {'+'.join(splits)} as its {name} split, and "
+                f"would continue with {'+'.join(now['splits'][name])}; continue with the "
                 "same, or start in another directory."
             )
-    hashes = [[each["sha256"] for each in o["data"]] for o in (begun, origin)]
-    if hashes[0] != hashes[1]:
+    hashes_before, hashes_now = (
+        [data["sha256"] for data in origin["data"]] for origin in (before, now)
+    )
+    if hashes_before != hashes_now:
         raise errors.RunError(
-            f"{told}: the data directories are not those that this run began with; "
+            f"{path}: the data directories are not those that this run began with; "
             "start in another directory."
         )
 
 
-def _check_same_weights(told: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """A run that was killed before its first checkpoint begins again."""
-    if any(begun.get(key) != now.get(key) for key in ("sha256", "trunk")):
+def _check_same_weights(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises a RunError when a run without a checkpoint would restart from other weights."""
+    if any(before.get(key) != now.get(key) for key in ("sha256", "trunk")):
         raise errors.RunError(
-            f"{told}: this run began with {_named(begun)}, has no checkpoint yet, and would begin "
+            f"{path}: this run began with {_named(before)}, has no checkpoint yet, and would begin "
             f"again with {_named(now)}; give the same --restore and --trunk, or start in another "
             "directory."
         )
 
 
 def _difference(name: str, old: Any, new: Any) -> str:
+    # The sections differ only in the start of averaging, which depends on the epochs.
     if name == "train.swa" and old and new and old | {"start": new["start"]} == new:
         return (
             f"this run averages weights after epoch {old['start']}, and would go on to average "
@@ -283,9 +288,9 @@ def _shown(value: Any) -> str:
 
 
 def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
-    """Makes the run directory, or takes it up again."""
+    """Makes the run directory, or cleans an existing one up."""
     with checkpoint.disk_full_explained(out_dir):
-        files.write_json(out_dir / PARAMS, spec.to_json())  # first: without it, it is no run
+        files.write_json(out_dir / PARAMS, spec.to_json())  # First: it marks a run directory.
         (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)
         checkpoint.remove_partial(out_dir)
         if not (out_dir / provenance.FILE).exists():

@@ -1,8 +1,8 @@
 """The training loop: epochs of steps, validation, best model, checkpoints; exactly resumable.
 
-Everything that decides what comes next is either a function of (spec, seed, epoch) or inside the
-checkpoint. `history.csv` and the best model are written from the checkpoint's content, so that a
-process killed anywhere leaves nothing behind that a resumed one would not write again.
+The next step depends only on (spec, seed, epoch) and on the checkpoint. `history.csv` and the best
+model are written from the checkpoint's content, so that a resumed process writes the same files,
+wherever the first one was killed.
 """
 
 import dataclasses
@@ -33,11 +33,11 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Feeds:
-    """One head's data.
+    """Holds the data of one head.
 
     Attributes:
-        train: Batches to learn from.
-        valid: Batches to judge by.
+        train: Training batches.
+        valid: Validation batches.
     """
 
     train: batches.Feed
@@ -45,16 +45,16 @@ class Feeds:
 
 
 class Loop:
-    """A run between two steps, and how to go on.
+    """Holds the state of a run between two steps, and continues it.
 
     Args:
-        spec: Whose every head has a feed.
-        feeds: Head name -> data, in the order of the spec's heads.
-        strategy: Where to run.
-        run_dir: The run directory, which is there.
-        watch: Told what happens.
-        checkpoint_steps: Also write a checkpoint every so many steps.
-        checkpoint_minutes: Also write a checkpoint every so many minutes.
+        spec: Spec of the model.
+        feeds: Head name -> data, for all heads of the spec, in their order.
+        strategy: Strategy that runs the steps.
+        run_dir: Existing run directory.
+        watch: Observer of every step.
+        checkpoint_steps: Steps between further checkpoints; every epoch writes one.
+        checkpoint_minutes: Minutes between further checkpoints.
     """
 
     def __init__(
@@ -97,18 +97,18 @@ class Loop:
         self.stopper = stopping.Stopper()
         self.epoch = self.step_in_epoch = self.step_in_all = 0
         self.rows: list[history.Row] = []
-        self.seen = self._zeros()
+        self.running_sums = self._zeros()
         self.best_weights: list[NDArray] = []
         self.best_moments: dict[str, moments.Moments] = {}
         self._written = time.monotonic()
 
     @property
     def epochs_max(self) -> int:
-        """The last epoch that can be."""
+        """Returns the largest number of epochs."""
         return self.spec.train.train_epochs_max
 
     def run(self, events: history.Events | None = None) -> None:
-        """Goes on until the stopper says so.
+        """Trains until the stopper ends the run, then averages weights when the spec asks for it.
 
         Raises:
             RunError: The loss or a gradient is not finite, or the disk is full.
@@ -148,15 +148,17 @@ class Loop:
         for objective in self.objectives.values():
             objective.begin_epoch(self.epoch)
         self.watch.begin_epoch(self.epoch + 1, self.epochs_max, len(order), self.step_in_epoch)
-        behind = np.bincount(order[: self.step_in_epoch], minlength=len(self.heads))
+        # A resumed epoch skips the batches that each head has already used: with heads in the
+        # order 0 1 0 0 and 3 steps done, head 0 skips 2 batches and head 1 skips 1.
+        used = np.bincount(order[: self.step_in_epoch], minlength=len(self.heads))
         sources = [
             feed.train.epoch(self.epoch, skip=int(skip))
-            for feed, skip in zip(self.feeds.values(), behind, strict=True)
+            for feed, skip in zip(self.feeds.values(), used, strict=True)
         ]
         for index in order[self.step_in_epoch :]:
             rate = self._rate(len(order))
-            self._train_step(int(index), sources[index], int(behind[index]), rate)
-            behind[index] += 1
+            self._train_step(int(index), sources[index], int(used[index]), rate)
+            used[index] += 1
             self.step_in_epoch += 1
             self.step_in_all += 1
             self.rate = rate
@@ -177,24 +179,25 @@ class Loop:
         if batch is None:
             raise self._short(index, position)
         self.optimizer.learning_rate = rate
-        found = self.steps[index].gradients(batch, loss_scale=self.scale.scale)
-        finite = math.isfinite(found.norm)
-        if not math.isfinite(found.outcome.loss) or not (finite or self.scale.dynamic):
-            raise self._not_finite(index, position, found.outcome.loss)
+        gradients = self.steps[index].gradients(batch, loss_scale=self.scale.scale)
+        finite = math.isfinite(gradients.norm)
+        # A smaller loss scale can make gradients finite, but not the loss.
+        if not math.isfinite(gradients.outcome.loss) or not (finite or self.scale.dynamic):
+            raise self._not_finite(index, position, gradients.outcome.loss)
         if self.scale.update(finite):
-            self.steps[index].apply(found)
-        self.seen[self.heads[index]].add(found.outcome)
+            self.steps[index].apply(gradients)
+        self.running_sums[self.heads[index]].add(gradients.outcome)
 
     def _end_epoch(self) -> history.Row:
         self.epoch += 1
-        row = self._judge(self.epoch, columns("train", self.seen))
-        self.step_in_epoch, self.seen = 0, self._zeros()
+        row = self._judge(self.epoch, columns("train", self.running_sums))
+        self.step_in_epoch, self.running_sums = 0, self._zeros()
         self.save()
         self.write_results(model=bool(row["best"]))
         return row
 
     def _judge(self, epoch: int, train: Mapping[str, float]) -> history.Row:
-        """Validates the weights as they are, and keeps them when they are the best so far."""
+        """Validates the current weights, and keeps a copy of the best so far."""
         valid = self.validate()
         row = {
             "epoch": epoch,
@@ -214,16 +217,18 @@ class Loop:
         self.rows.append(row)
         if best:
             self.best_weights = checkpoint.values(self.model.weights)
-            self.best_moments = {head: each.moments for head, each in valid.items()}
+            self.best_moments = {head: sums.moments for head, sums in valid.items()}
         return row
 
     def _end_averaging(self, averager: averaging.Averager) -> history.Row:
-        """Judges the averaged weights like one more epoch, and writes SWAG draws around them.
+        """Validates the averaged weights as a further epoch, and writes SWAG draws around them.
 
-        Nothing of it enters the checkpoint, so that a run which is continued goes on from the last
-        epoch of training.
+        The checkpoint stays as it was, so that a continued run starts from the last epoch of
+        training.
         """
-        networks = {head: each.model for head, each in zip(self.heads, self.steps, strict=True)}
+        networks = {
+            head: head_step.model for head, head_step in zip(self.heads, self.steps, strict=True)
+        }
         renewal = averaging.Renewal(
             networks, lambda run: lambda x: self.strategy.run(run, args=(x,))
         )
@@ -234,7 +239,7 @@ class Loop:
         self.write_results(model=bool(row["best"]))
         if averager.options.swag_rank and averager.count < averaging.SNAPSHOTS_MIN:
             _log.warning(
-                "No SWAG posterior is written: the weights after epoch %d alone were averaged, "
+                "No SWAG posterior is written: only the weights after epoch %d were averaged, "
                 "which have no spread. Set swa.start earlier, or patience or swa.snapshots higher.",
                 self.epoch,
             )
@@ -253,31 +258,31 @@ class Loop:
         """Recomputes batch statistics on training data, `limit` batches of each head or all."""
         if renewal.layers:
             self.watch.begin_renewal(sum(min(limit or steps, steps) for steps in self.epoch_steps))
-            renewal(self._watched(limit))
+            renewal(self._watched_batches(limit))
 
-    def _watched(self, limit: int | None) -> Iterator[tuple[str, batches.Batch]]:
+    def _watched_batches(self, limit: int | None) -> Iterator[tuple[str, batches.Batch]]:
         for head, feed in self.feeds.items():
             for batch in itertools.islice(feed.train.epoch(0), limit):
                 yield head, batch
                 self.watch.end_renewal_step()
 
     def validate(self) -> dict[str, metrics.Accumulator]:
-        """Loss and metrics of every head on its whole validation split, at inference.
+        """Computes loss and metrics of every head on its whole validation split, at inference.
 
         Raises:
             DataError: A record is bad or a file is cut short.
         """
-        found = self._zeros()
+        sums = self._zeros()
         self.watch.begin_validation(sum(feed.valid.steps for feed in self.feeds.values()))
-        for judge, (head, feed) in zip(self.steps, self.feeds.items(), strict=True):
+        for head_step, (head, feed) in zip(self.steps, self.feeds.items(), strict=True):
             for batch in feed.valid.epoch(0):
-                found[head].add(judge.evaluate(batch))
+                sums[head].add(head_step.evaluate(batch))
                 self.watch.end_validation_step()
-            feed.valid.split.check_count(round(found[head].examples))
-        return found
+            feed.valid.split.check_count(round(sums[head].examples))
+        return sums
 
     def save(self) -> None:
-        """Writes the checkpoint; of several machines one does."""
+        """Writes the checkpoint, on one machine of several."""
         self._written = time.monotonic()
         if not self.writes:
             return
@@ -297,24 +302,30 @@ class Loop:
             "stopper": dataclasses.asdict(self.stopper),
             "scale": dataclasses.asdict(self.scale),
             "rows": self.rows,
-            "seen": {head: each.state() for head, each in self.seen.items()},
-            "best_moments": {head: m.values.tolist() for head, m in self.best_moments.items()},
+            "seen": {head: sums.state() for head, sums in self.running_sums.items()},
+            "best_moments": {
+                head: best.values.tolist() for head, best in self.best_moments.items()
+            },
         }
         checkpoint.write(self.run_dir, checkpoint.Checkpoint(arrays, state))
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
-        """Takes up a checkpoint, and writes anew what follows from it.
+        """Restores a checkpoint, and rewrites `history.csv` and the best model from it.
 
         Raises:
-            RunError: It belongs to another model.
+            RunError: The checkpoint belongs to another model.
         """
         arrays, state = saved
-        checkpoint.assign(self.model.variables, arrays["model"], what="model")
-        checkpoint.assign(self.optimizer.variables, arrays["optimizer"], what="optimizer")
+        checkpoint.assign(self.model.variables, arrays["model"], group="model")
+        checkpoint.assign(self.optimizer.variables, arrays["optimizer"], group="optimizer")
         if self.averager is not None:
             prefix = "averager/"
             self.averager.restore(
-                {name.removeprefix(prefix): a[0] for name, a in arrays.items() if prefix in name}
+                {
+                    name.removeprefix(prefix): group[0]
+                    for name, group in arrays.items()
+                    if prefix in name
+                }
             )
         self.best_weights = list(arrays.get("best", []))
         self.epoch, self.step_in_epoch = state["epoch"], state["step_in_epoch"]
@@ -322,18 +333,19 @@ class Loop:
         self.stopper = stopping.Stopper(**state["stopper"])
         self.scale = precision.LossScale(**state["scale"])
         self.rows = list(state["rows"])
-        self.seen = {
-            head: metrics.Accumulator.from_state(each) for head, each in state["seen"].items()
+        self.running_sums = {
+            head: metrics.Accumulator.from_state(sums) for head, sums in state["seen"].items()
         }
         self.best_moments = {
-            head: moments.Moments(np.array(each)) for head, each in state["best_moments"].items()
+            head: moments.Moments(np.array(values))
+            for head, values in state["best_moments"].items()
         }
-        if self.writes:  # Written at the end, around weights that may not be these.
+        if self.writes:  # A SWAG file of an earlier end of this run may hold other weights.
             (self.run_dir / swag.FILE).unlink(missing_ok=True)
         self.write_results(model=bool(self.best_weights))
 
     def write_results(self, *, model: bool) -> None:
-        """Writes `history.csv` and, when there is a new one, the best model."""
+        """Writes `history.csv` and, if `model`, the best model."""
         if not self.writes:
             return
         history.write(self.run_dir, self.rows)
@@ -341,8 +353,8 @@ class Loop:
             artifacts.write_best(self.run_dir, self.spec, self.best_weights, self.best_moments)
 
     def _mean_loss(self) -> float:
-        seen = self.seen.values()
-        return sum(each.loss for each in seen) / sum(each.examples for each in seen)
+        loss = sum(sums.loss for sums in self.running_sums.values())
+        return loss / sum(sums.examples for sums in self.running_sums.values())
 
     def _checkpoint_due(self) -> bool:
         if self.checkpoint_steps and self.step_in_all % self.checkpoint_steps == 0:
@@ -354,11 +366,11 @@ class Loop:
         return {head: metrics.Accumulator.zeros(n) for head, n in self.targets.items()}
 
     def _not_finite(self, index: int, position: int, loss: float) -> errors.RunError:
-        what = "a gradient" if math.isfinite(loss) else "the loss"
-        where = ", ".join(self.feeds[self.heads[index]].train.regions(self.epoch, position))
+        quantity = "a gradient" if math.isfinite(loss) else "the loss"
+        regions = ", ".join(self.feeds[self.heads[index]].train.regions(self.epoch, position))
         return errors.RunError(
-            f"{what} is not finite at epoch {self.epoch + 1}, step {self.step_in_epoch + 1}, in "
-            f"the batch of {where}. Lower the learning rate, clip gradients, or look at these "
+            f"{quantity} is not finite at epoch {self.epoch + 1}, step {self.step_in_epoch + 1}, "
+            f"in the batch of {regions}. Lower the learning rate, clip gradients, or look at these "
             "targets; the last checkpoint is from before."
         )
 
@@ -371,9 +383,9 @@ class Loop:
         )
 
 
-def columns(prefix: str, found: Mapping[str, metrics.Accumulator]) -> dict[str, float]:
-    """Columns of `history.csv`: means over heads, and behind them each of several heads."""
-    per_head = {head: each.means() for head, each in found.items()}
+def columns(prefix: str, sums: Mapping[str, metrics.Accumulator]) -> dict[str, float]:
+    """Computes columns of `history.csv`: means over heads, then those of each of several heads."""
+    per_head = {head: head_sums.means() for head, head_sums in sums.items()}
     names = dict.fromkeys(name for means in per_head.values() for name in means)
     row = {
         f"{prefix}_{name}": float(np.mean([m[name] for m in per_head.values() if name in m]))

@@ -1,4 +1,4 @@
-"""From what a spec says, and what the command line adds, to what a training loop needs."""
+"""Settings of a training loop, from a spec and the options of the command line."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -25,33 +25,33 @@ def adapt(
     epochs: int | None = None,
     precision: str | None = None,
 ) -> spec_.Spec:
-    """The spec of one training: chosen heads, settings changed, strand pairs filled in, checked.
+    """Returns the spec of one training: selected heads, changed settings, strand pairs; checked.
 
     Args:
-        spec: As read.
-        data_dirs: One for each chosen head.
+        spec: Spec as read from its file.
+        data_dirs: One data directory for each selected head.
         heads: Names of the heads to train; None takes all.
-        seed: Replaces `train.seed`.
-        epochs: Replaces `train.train_epochs_max`; of fewer, at least the last is averaged. A
-            default start of averaging is written out.
-        precision: Replaces `train.precision`.
+        seed: Replacement of `train.seed`.
+        epochs: Replacement of `train.train_epochs_max`; averaging then includes at least the last
+            epoch. A default start of averaging is written out.
+        precision: Replacement of `train.precision`.
 
     Raises:
         SpecError: There are more or fewer directories than heads, or a head and its data disagree.
         DataError: A directory lacks `statistics.json`.
     """
-    chosen = [spec.head(name) for name in heads or spec.head_names]
-    if len(chosen) != len(data_dirs):
+    selected = [spec.head(name) for name in heads or spec.head_names]
+    if len(selected) != len(data_dirs):
         raise errors.SpecError(
-            f"model: {len(chosen)} heads ({', '.join(head.name for head in chosen)}) for "
+            f"model: {len(selected)} heads ({', '.join(head.name for head in selected)}) for "
             f"{len(data_dirs)} data directories; give one directory for each head, in this order, "
             "or choose heads with --heads."
         )
     raw = spec.to_json()
     for head in spec.model.heads:
-        if head not in chosen:
+        if head not in selected:
             del raw["model"][head.key]
-    raw["model"]["strand_pair"] = _strand_pairs(spec, chosen, data_dirs)
+    raw["model"]["strand_pair"] = _strand_pairs(spec, selected, data_dirs)
     changes = {"seed": seed, "train_epochs_max": epochs, "precision": precision}
     raw["train"] |= {key: value for key, value in changes.items() if value is not None}
     shortest = min(raw["train"]["train_epochs_min"], raw["train"]["train_epochs_max"])
@@ -60,21 +60,21 @@ def adapt(
     if epochs is not None and (swa := raw["train"]["swa"]):
         swa["start"] = min(swa["start"], epochs - 1)
     adapted = zoo.parse_spec(raw)
-    order = {head.name: directory for head, directory in zip(chosen, data_dirs, strict=True)}
-    if tuple(order) != adapted.head_names:
+    by_head = {head.name: directory for head, directory in zip(selected, data_dirs, strict=True)}
+    if tuple(by_head) != adapted.head_names:
         raise errors.SpecError(
             f"model: write heads and their data directories in the order of the spec, "
             f"{', '.join(adapted.head_names)}."
         )
-    for name, directory in order.items():
+    for name, directory in by_head.items():
         adapted.check_statistics(statistics.read(directory).to_json(), name)
     return adapted
 
 
 def settle_averaging(train: dict[str, Any]) -> None:
-    """Writes out the default start of averaging in the `train` section of a spec, as JSON has it.
+    """Fills in the default start of averaging in the `train` section of a spec (JSON values).
 
-    It follows the number of epochs, which may differ when a run is continued.
+    The default depends on the number of epochs, which may change when a run is continued.
     """
     swa = train.get("swa")
     if swa and swa["start"] is None:
@@ -84,50 +84,50 @@ def settle_averaging(train: dict[str, Any]) -> None:
 def objectives(
     train: spec_.TrainSpec, models: Mapping[str, keras.Model], examples: Mapping[str, int]
 ) -> dict[str, objective_.Objective]:
-    """The objectives of all heads, which bear the divergence of what they share together.
+    """Makes the objectives of all heads; the divergence of a shared layer is divided among them.
 
     Args:
-        train: Names the loss and its options.
-        models: Head -> model from sequence to it; they share the layers of the trunk.
-        examples: Head -> training examples.
+        train: Section of the spec with the loss and its options.
+        models: Head -> model from sequence to head; they share the layers of the trunk.
+        examples: Head -> number of training examples.
     """
-    bearing: collections.Counter[str] = collections.Counter()
+    layer_examples: collections.Counter[str] = collections.Counter()
     for head, model in models.items():
         for layer in cut.posteriors(model):
-            bearing[layer.name] += examples[head]
-    return {head: objective(train, models[head], examples[head], bearing) for head in models}
+            layer_examples[layer.name] += examples[head]
+    return {head: objective(train, models[head], examples[head], layer_examples) for head in models}
 
 
 def objective(
     train: spec_.TrainSpec,
     model: keras.Model,
     examples: int,
-    bearing: Mapping[str, int] | None = None,
+    layer_examples: Mapping[str, int] | None = None,
 ) -> objective_.Objective:
-    """The objective of one head; called in the strategy's scope, since it may own variables.
+    """Makes the objective of one head; call it in the strategy's scope, as it may own variables.
 
     Args:
-        train: Names the loss and its options.
-        model: From sequence to the head.
-        examples: Training examples.
-        bearing: As `elbo.Elbo` takes it.
+        train: Section of the spec with the loss and its options.
+        model: Model from sequence to the head.
+        examples: Number of training examples.
+        layer_examples: Examples for each layer, as `elbo.Elbo` takes them.
 
     Raises:
         SpecError: The loss has an unknown name.
     """
     if train.elbo is not None:
-        return elbo.Elbo(model, train.elbo, examples, bearing)
+        return elbo.Elbo(model, train.elbo, examples, layer_examples)
     return objective_.PixelObjective(
         losses.named(train.loss, spec_weight=train.spec_weight, total_weight=train.total_weight)
     )
 
 
 def _strand_pairs(
-    spec: spec_.Spec, chosen: Sequence[spec_.HeadSpec], data_dirs: Sequence[Path]
+    spec: spec_.Spec, heads: Sequence[spec_.HeadSpec], data_dirs: Sequence[Path]
 ) -> list[list[int]]:
-    """For each head, the target on the other strand: the spec's, else the data's for a track."""
+    """Returns the strand pairs of each head: the spec's, or else those of the data of a track."""
     pairs: list[Any] = []
-    for head, directory in zip(chosen, data_dirs, strict=True):
+    for head, directory in zip(heads, data_dirs, strict=True):
         if spec.model.strand_pair:
             pairs.append(list(spec.model.strand_pair[spec.model.heads.index(head)]))
         elif spec.model.augment_rc and not spec.geometry(head.name).pairwise:

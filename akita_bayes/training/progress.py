@@ -1,68 +1,74 @@
-"""How a caller watches a training: the library itself never prints."""
+"""Observers of a training; the library itself never prints."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told what happens, from the training's own thread."""
+    """Receives the events of a training, in the thread of the training."""
 
     def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
-        """An epoch, counted from 1, of at most `epochs`; `done` of its `steps` are behind us."""
+        """Receives the start of an epoch, counted from 1 of at most `epochs`.
+
+        A resumed epoch has `done` of its `steps` finished.
+        """
         ...
 
     def end_step(self, loss: float, learning_rate: float) -> None:
-        """A step; `loss` is the mean over the epoch so far."""
+        """Receives the end of a step; `loss` is the mean over the epoch so far."""
         ...
 
     def begin_validation(self, steps: int) -> None:
-        """The epoch's steps are done and `steps` batches of validation follow."""
+        """Receives the end of an epoch's steps; `steps` batches of validation follow."""
         ...
 
     def end_validation_step(self) -> None:
-        """A batch of validation."""
+        """Receives the end of a batch of validation."""
         ...
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
-        """The epoch's row of `history.csv`, and how long it took."""
+        """Receives the epoch's row of `history.csv`, and its duration."""
         ...
 
     def begin_renewal(self, steps: int) -> None:
-        """Batch statistics of averaged or drawn weights are computed anew from `steps` batches."""
+        """Receives the start of new batch statistics for averaged or drawn weights.
+
+        They are computed from `steps` batches.
+        """
         ...
 
     def end_renewal_step(self) -> None:
-        """A batch of them."""
+        """Receives the end of a batch of these statistics."""
         ...
 
     def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
-        """The averaged weights' row of `history.csv`, without numbers of training."""
+        """Receives the averaged weights' row of `history.csv`, without training columns."""
         ...
 
 
 class Silent:
-    """Watches nothing."""
+    """Discards all events."""
 
     def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def end_step(self, loss: float, learning_rate: float) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def begin_validation(self, steps: int) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def end_validation_step(self) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def begin_renewal(self, steps: int) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def end_renewal_step(self) -> None:
-        """Nothing."""
+        """Discards the event."""
 
     def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
-        """Nothing."""
+        """Discards the event."""

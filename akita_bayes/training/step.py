@@ -1,8 +1,8 @@
-"""One training step for one device, many devices and many machines.
+"""One training step on one device, several devices or several machines.
 
-On every replica: loss of its share of the batch, gradients, their sum over replicas divided by the
-number of examples in the global batch, clipping, update. Clipping what is already reduced makes the
-update independent of the number of replicas.
+Every replica computes the loss of its share of the batch, the gradients, their sum over replicas
+divided by the number of examples in the global batch, the clipping and the update. The clipping
+acts on the reduced gradients, so that the update does not depend on the number of replicas.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ Batch: TypeAlias = Mapping[str, Tensor]
 
 
 class Gradients(NamedTuple):
-    """Gradients of the mean loss over a global batch.
+    """Holds the gradients of the mean loss over a global batch.
 
     Attributes:
         outcome: Loss and metrics of the batch.
         norm: Norm of all gradients together, before clipping; not finite when one is not.
-        values: Clipped, one for each of `Step.variables`; still spread over replicas.
+        values: Clipped gradients, one for each of `Step.variables`; distributed over replicas.
     """
 
     outcome: metrics.Outcome
@@ -34,14 +34,14 @@ class Gradients(NamedTuple):
 
 
 class Step:
-    """A training step of one head; several heads share the optimizer and the trunk's variables.
+    """Performs training steps of one head; heads share the optimizer and the trunk's variables.
 
     Args:
-        model: Sequence to one output.
-        objective: What is minimised.
-        optimizer: Built for the variables of every head; its learning rate is set by the caller.
-        clip: Applied to the gradients of the whole batch.
-        strategy: In whose scope model and optimizer were made.
+        model: Model from sequence to one output.
+        objective: Objective to minimise.
+        optimizer: Optimizer for the variables of all heads; the caller sets its learning rate.
+        clip: Clipping of the gradients of the global batch.
+        strategy: Strategy in whose scope model and optimizer were made.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Step:
         self._evaluate = tf.function(self._spread(self._replica_evaluate), reduce_retracing=True)
 
     def gradients(self, batch: Batch, *, loss_scale: float = 1.0) -> Gradients:
-        """Gradients of a global batch; `loss_scale` keeps float16 ones from vanishing."""
+        """Computes gradients of a global batch; `loss_scale` prevents underflow in float16."""
         result, norm, values = self._gradients(batch, tf.constant(loss_scale, tf.float32))
         return Gradients(self._outcome(result), float(self._local(norm)), values)
 
     def apply(self, gradients: Gradients) -> None:
-        """Updates the variables."""
+        """Updates the variables with the gradients."""
         self._apply(gradients.values)
 
     def evaluate(self, batch: Batch) -> metrics.Outcome:
-        """Loss and metrics of a batch at inference."""
+        """Computes loss and metrics of a batch at inference."""
         return self._outcome(self._evaluate(batch))
 
     def _spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,6 +83,7 @@ class Step:
             terms = self.objective(self.model, batch, True)
             weight = _weight(batch, terms)
             examples = tf.reduce_sum(weight)
+            # The later division by the examples of the batch leaves the mean loss + penalty.
             total = tf.reduce_sum(terms.loss * weight) + terms.penalty * examples
             scaled = total * loss_scale
         values = tape.gradient(
@@ -90,13 +91,14 @@ class Step:
             [variable.value for variable in self.variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        # One reduction for all gradients and the number of examples of the global batch.
         *values, batch_examples = _all_reduce([*values, examples])
         values = [value / (batch_examples * loss_scale) for value in values]
         norm = tf.linalg.global_norm(values)
         return self._result(batch, terms), norm, self.clip(values, self.variables)
 
     def _replica_apply(self, gradients: Sequence[Tensor]) -> None:
-        # A Keras optimizer sums over replicas once more.
+        # The values are already sums over replicas, and a Keras optimizer sums once more.
         replicas = self.strategy.num_replicas_in_sync
         self.optimizer.apply([value / replicas for value in gradients], self.variables)
 
@@ -131,12 +133,12 @@ class Step:
         )
 
     def _local(self, value: Any) -> Tensor:
-        """The value on this machine's first replica; reduced values are the same on all."""
+        """Returns the value on this machine's first replica; reduced values agree on all."""
         return self.strategy.experimental_local_results(value)[0]
 
 
 def _weight(batch: Batch, terms: objective_.Terms) -> Tensor:
-    """1 for an example, 0 for one that only fills the batch up. [B]."""
+    """Returns 1 for an example and 0 for the filling of a batch. [B]."""
     return batch["weight"] if "weight" in batch else tf.ones_like(terms.loss)
 
 

@@ -1,4 +1,4 @@
-"""Which epoch was best, and when to stop."""
+"""Choice of the best epoch, and early stopping."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ from akita_bayes.specs import train_spec
 
 
 def score(row: Mapping[str, float], criterion: str) -> float:
-    """What is maximised: minus the validation loss, the mean Pearson r, or Basenji's r + R2/4."""
+    """Returns the score to maximise: minus the validation loss, mean r, or Basenji's r + R2/4."""
     if criterion == "loss":
         return -row["valid_loss"]
     if criterion == "r":
@@ -18,12 +18,12 @@ def score(row: Mapping[str, float], criterion: str) -> float:
 
 @dataclasses.dataclass
 class Stopper:
-    """Early stopping with patience.
+    """Decides when to stop, by early stopping with patience.
 
     Attributes:
         best: Highest score so far.
-        best_epoch: The epoch that had it, counted from 1; 0 before any.
-        unimproved: Epochs since.
+        best_epoch: Epoch of the highest score, counted from 1; 0 before the first.
+        unimproved: Epochs since then.
     """
 
     best: float = -math.inf
@@ -31,7 +31,7 @@ class Stopper:
     unimproved: int = 0
 
     def update(self, value: float, epoch: int) -> bool:
-        """Takes in the score of an epoch, counted from 1; returns whether it is the best so far."""
+        """Records the score of an epoch, counted from 1; returns True for the best so far."""
         if value > self.best:
             self.best, self.best_epoch, self.unimproved = value, epoch, 0
             return True
@@ -39,7 +39,7 @@ class Stopper:
         return False
 
     def done(self, epochs: int, train: train_spec.TrainSpec) -> bool:
-        """Whether to stop after so many epochs: more than `patience` of them brought nothing."""
+        """Returns True when training must stop after `epochs`: the last, or patience exceeded."""
         if epochs >= train.train_epochs_max:
             return True
         return epochs >= train.train_epochs_min and self.unimproved > train.patience

@@ -11,16 +11,16 @@ FORMS = "cpu, cpu:2, gpu, gpu:2, multiworker"
 
 
 def choose(devices: str | None = None) -> tf.distribute.Strategy:
-    """The strategy for a choice of devices.
+    """Returns the strategy for a choice of devices.
 
     Args:
-        devices: `cpu` or `gpu`, one device; `cpu:N`, N logical devices that the processor is
-            divided into; `gpu:N`, the first N GPUs; `multiworker`, one worker of the cluster that
-            the environment variable TF_CONFIG describes. None takes the first GPU, else the CPU.
+        devices: `cpu` or `gpu`, one device; `cpu:N`, N logical devices of the divided processor;
+            `gpu:N`, the first N GPUs; `multiworker`, one worker of the cluster that the environment
+            variable TF_CONFIG describes. None takes the first GPU, else the CPU.
 
     Raises:
-        RunError: The words are unknown, a GPU is asked for but absent, or the processor can no
-            longer be divided because TensorFlow is already in use.
+        RunError: The words are unknown, a requested GPU is absent, or the processor can no longer
+            be divided because TensorFlow is already in use.
     """
     if devices is None:
         devices = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
@@ -28,7 +28,9 @@ def choose(devices: str | None = None) -> tf.distribute.Strategy:
         return _multi_worker()
     match = re.fullmatch(r"(cpu|gpu)(?::([1-9]\d*))?", devices)
     if match is None:
-        raise errors.RunError(f'devices: "{devices}" is no choice of devices; write {FORMS}.')
+        raise errors.RunError(
+            f'devices: "{devices}" is not a valid choice of devices; expected one of {FORMS}.'
+        )
     kind, count = match[1].upper(), int(match[2] or 1)
     if kind == "CPU":
         _divide_processor(count)
@@ -40,19 +42,20 @@ def choose(devices: str | None = None) -> tf.distribute.Strategy:
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:
-    """The strategy's devices, for people and for provenance."""
+    """Returns a short text with the strategy's devices, for logs and provenance."""
     devices = getattr(strategy.extended, "worker_devices", ())
+    # "/job:localhost/replica:0/task:0/device:GPU:1" becomes "GPU:1".
     names = sorted({":".join(device.split(":")[-2:]) for device in devices})
     return f"{type(strategy).__name__}: {', '.join(names)}"
 
 
 def spans_machines(strategy: tf.distribute.Strategy) -> bool:
-    """True when each machine runs its own process and must read its own records."""
+    """Returns True when each machine runs its own process and must read its own records."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def writes(strategy: tf.distribute.Strategy) -> bool:
-    """True in the one process of a cluster that writes files; always true on one machine."""
+    """Returns True in the one process of a cluster that writes files; always on one machine."""
     if not spans_machines(strategy):
         return True
     resolver = strategy.cluster_resolver
@@ -87,10 +90,10 @@ def _divide_processor(count: int) -> None:
 
 
 def _need_gpus(devices: str, count: int) -> None:
-    found = len(tf.config.list_physical_devices("GPU"))
-    if found < count:
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    if gpus < count:
         raise errors.RunError(
             f"devices: {devices} asks for {count} GPU{'s' * (count > 1)}, but TensorFlow finds "
-            f"{found or 'none'} on this machine; choose {f'gpu:{found}' if found else 'cpu'}, or "
+            f"{gpus or 'none'} on this machine; choose {f'gpu:{gpus}' if gpus else 'cpu'}, or "
             "install TensorFlow's GPU libraries: pip install tensorflow[and-cuda]."
         )

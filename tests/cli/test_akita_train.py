@@ -80,7 +80,10 @@ REFUSED = {
     "an unknown loss": (["unknown_loss.json", "data"], 'train.loss: .* Did you mean "mse"'),
     "statistics that disagree": (["units.json", "data"], "units 5 .* num_targets 2"),
     "an absent GPU": (["params.json", "data", "--devices", "gpu:99"], "gpu:99 asks for 99 GPUs"),
-    "unknown devices": (["params.json", "data", "--devices", "abacus"], '"abacus" is no choice'),
+    "unknown devices": (
+        ["params.json", "data", "--devices", "abacus"],
+        '"abacus" is not a valid choice',
+    ),
     "an unknown split": (["params.json", "data", "--tfr_train", "fold9"], "no record file fold9"),
     "an unknown head": (["params.json", "data", "--heads", "hci"], 'Did you mean "hic"'),
     "weights that are none": (["params.json", "data", "--restore", "params.json"], "params.json"),

@@ -103,7 +103,7 @@ WRONG = [
     (
         TWO_SITES,
         {"measurement": {"kind": "spline_bins", "hidden": 2}},
-        "measurement.hidden: 2 knots bear no spline",
+        "measurement.hidden: 2 knots are too few for a spline",
     ),
     (
         TWO_SITES,
@@ -141,7 +141,7 @@ WRONG = [
     (
         TWO_SITES,
         {"measurement": {"kind": "spline_bins", "weight_prior": {"sd": 1}}},
-        r"^measurement\.weight_prior: splines have priors of their own; drop it",
+        r"^measurement\.weight_prior: splines have their own priors; drop it",
     ),
     (
         TWO_SITES,
@@ -156,7 +156,7 @@ WRONG = [
     (
         TWO_SITES,
         {"truth": {"ab": {"matrix": [[0, 1, 2, 3]]}}},
-        r"^truth\.ab\.matrix: ab has no site; give its constant alone\.",
+        r"^truth\.ab\.matrix: ab has no site; give its constant only\.",
     ),
     (TWO_SITES, {"measurement": BINS, "states__ab__activity": 2}, "measurement.relative: odds of"),
     (CYCLE, {"measurement": BINS}, "measurement.relative: odds of activity need states"),
@@ -170,7 +170,7 @@ WRONG = [
     (
         TWO_SITES,
         {"states__twin": {"energies": ["a"]}},
-        'mechanism_spec.twin: cannot be told apart from "a"',
+        'states.twin: cannot be told apart from "a"',
     ),
     (TWO_SITES, {"energies__c": {}}, "energies.c: no state has this energy"),
     (
@@ -207,7 +207,7 @@ WRONG = [
     (CYCLE, {"rates__k1__from": "closed"}, "leads from .* to itself"),
     (CYCLE, {"species": ["unbound"]}, "at least 2 different names"),
     (CYCLE, {"product": ["k3", "k3"]}, 'product: "k3" is named twice'),
-    (CYCLE, {"rates__k3__value": 1e-300}, r"rates\.k3\.value: 1e-300 per second is no rate"),
+    (CYCLE, {"rates__k3__value": 1e-300}, r"rates\.k3\.value: 1e-300 per second is not a rate"),
     (CYCLE, {"rates__k3__value": 1e300}, r"rates\.k3\.value: .* is not a finite number"),
     (CYCLE, {"rates__k3__value": math.nan}, r"rates\.k3\.value: nan is not a finite number"),
     (TWO_SITES, {"temperature": math.inf}, "^temperature: inf is not a finite number"),
@@ -277,7 +277,7 @@ def test_names_are_those_that_columns_and_files_can_bear(what, name):
 @pytest.mark.parametrize(("old", "name"), [("k2", "../k"), ("open", "o,p")])
 def test_names_of_rates_and_species_are_checked_alike(old, name):
     text = json.dumps(CYCLE).replace(f'"{old}"', json.dumps(name))
-    with pytest.raises(errors.SpecError, match=f"^(rates|species): '{name}' can name no column"):
+    with pytest.raises(errors.SpecError, match=f"^(rates|species): '{name}' cannot name a column"):
         mechanism_spec.parse(json.loads(text))
 
 

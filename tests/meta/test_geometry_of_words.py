@@ -101,9 +101,9 @@ def test_asymmetry_is_refused():
         ("Cropping1D", {"cropping": (1, 2)}),
         ("Conv2D", {"kernel_size": (3, 1), "filters": 3}),
     ):
-        with pytest.raises(ValueError, match=f"{name} must treat all sides alike"):
+        with pytest.raises(ValueError, match=f"{name} must have one number for all sides"):
             geometry.walk(64, [(name, arguments)])
-    with pytest.raises(ValueError, match="UpSampling1D cannot part bins of 1 bp by 2"):
+    with pytest.raises(ValueError, match="UpSampling1D cannot divide bins of 1 bp by 2"):
         geometry.walk(64, [("UpSampling1D", {"size": 2})])
     with pytest.raises(ValueError, match="one_to_two needs a track"):
         geometry.walk(64, [("one_to_two", {"operation": "mean"})] * 2)

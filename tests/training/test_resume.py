@@ -256,7 +256,9 @@ def test_what_is_no_run_is_not_continued(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(b"mine")
     spec = zoo.parse_spec(tiny.spec_json(train_epochs_max=1))
-    with pytest.raises(errors.RunError, match=r"photos: not empty, and no run to continue, which"):
+    with pytest.raises(
+        errors.RunError, match=r"photos: not empty, and not a run to continue, because it"
+    ):
         fit.fit(spec, data, out_dir=tmp_path / "photos", resume=True, devices="cpu")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["1.jpg"]
 

@@ -189,8 +189,8 @@ def test_an_accumulator_survives_its_own_state_exactly():
     [
         ("gpu", "gpu asks for 1 GPU, but TensorFlow finds none on this machine; choose cpu"),
         ("gpu:4", "gpu:4 asks for 4 GPUs, but TensorFlow finds none"),
-        ("tpu", '"tpu" is no choice of devices; write cpu, cpu:2'),
-        ("cpu:0", '"cpu:0" is no choice of devices'),
+        ("tpu", '"tpu" is not a valid choice of devices; expected one of cpu, cpu:2'),
+        ("cpu:0", '"cpu:0" is not a valid choice of devices'),
         ("cpu:64", "cpu:64 must be chosen before TensorFlow is first used"),
         ("multiworker", "multiworker needs the environment variable TF_CONFIG"),
     ],

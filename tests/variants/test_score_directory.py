@@ -323,7 +323,7 @@ def test_chromosomes_of_other_names_are_told(small_model, write_vcf, long_genome
     rows = [line(1000).replace("chr1", "1", 1), line(2700, chrom="chr2").replace("chr2", "2", 1)]
     with caplog.at_level("INFO"):
         run(small_model, write_vcf(*rows, header=header), long_genome, tmp_path)
-    assert "toy.vcf: chromosomes are named otherwise" in caplog.text
+    assert "toy.vcf: chromosomes have other names" in caplog.text
     assert "reading 1 as chr1, and 1 more alike." in caplog.text
 
 

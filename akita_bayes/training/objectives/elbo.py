@@ -5,19 +5,19 @@ For an example with measured pixels i, observation noise s_i and latents z ~ q(z
     log p(y | z) = - sum_i [ (y_i - f_i(z))^2 / (2 s_i^2) + log s_i + log(2 pi) / 2 ]
     loss = ( - E_q[log p(y | z)] + beta KL(q || p) ) / (P T)
 
-with all P T pixels of a map below, measured or not, so that the mean over examples is the bound of
-the data, but for one constant. beta grows linearly to `kl_weight` over `kl_warmup` epochs. Free
-bits replace each latent channel's divergence, summed over its positions, by no less than
-`free_bits` a position (Kingma et al. 2016). K > 1 samples give the importance-weighted bound
-(Burda, Grosse & Salakhutdinov 2016)
+The denominator counts all P T pixels of a map, measured or not, so that the mean over examples is
+the bound of the data, up to one constant factor. beta grows linearly to `kl_weight` over
+`kl_warmup` epochs. With free bits, each latent channel's divergence, summed over its positions,
+counts as at least `free_bits` per position (Kingma et al. 2016). K > 1 samples give the
+importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
 
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
-The divergence of weights is spread over the N examples whose heads lie behind them: over all of
-them for the trunk's, so that an epoch of several heads bears it once.
+The divergence of weights is divided by the number N of examples of the heads that use them. The
+trunk's weights serve all heads, so that an epoch of several heads counts their divergence once.
 
 `reduction: "paper"` is the objective of Attention to Bayes with the sign of its KL corrected: the
-*mean* squared error beside beta times the *sum* of the divergence; docs/errata.md says why it
+*mean* squared error plus beta times the *sum* of the divergence; docs/errata.md explains why it
 collapses.
 """
 
@@ -45,35 +45,36 @@ COLLAPSED = 0.5
 
 
 def observation_noise(model: keras.Model) -> noise.ObservationNoise:
-    """The layer that holds a model's observation noise.
+    """Returns the layer that holds a model's observation noise.
 
     Raises:
-        SpecError: There is none.
+        SpecError: The model does not have exactly one.
     """
-    found = [layer for layer in model.layers if isinstance(layer, noise.ObservationNoise)]
-    if len(found) != 1:
+    layers = [layer for layer in model.layers if isinstance(layer, noise.ObservationNoise)]
+    if len(layers) != 1:
         raise errors.SpecError(
-            f"train.loss: the elbo needs one observation noise; this model has {len(found)}. Build "
-            'it from a spec whose train.loss is "elbo".'
+            f"train.loss: the elbo needs one observation noise; this model has {len(layers)}. "
+            'Build it from a spec whose train.loss is "elbo".'
         )
-    return found[0]
+    return layers[0]
 
 
 def log_likelihood(target: Tensor, prediction: Tensor, sd: Tensor, mask: Tensor) -> Tensor:
-    """Gaussian log-likelihood summed over measured pixels, in nats. [B, P, T] -> [B]."""
+    """Sums the Gaussian log-likelihood over measured pixels, in nats. [B, P, T] -> [B]."""
+    # `where` precedes the square, so that a bad value at a masked pixel reaches no gradient.
     residual = ops.where(mask, target - prediction, 0.0) / sd
     density = -(residual**2) / 2 - ops.log(sd) - math.log(2 * math.pi) / 2
     return ops.sum(ops.where(mask, density, 0.0), axis=tuple(range(1, len(target.shape))))
 
 
 class Elbo:
-    """The bound as an objective.
+    """Computes the bound as an objective.
 
     Args:
-        model: One output; its observation noise and posterior layers are looked up once.
-        elbo: The options of the spec.
-        examples: Training examples N, over which the divergence of weights is spread.
-        bearing: Layer -> the N of its weights, where other heads' examples bear a share too.
+        model: Model with one output, an observation noise and posterior layers.
+        elbo: Options of the spec.
+        examples: Training examples N, by which the divergence of weights is divided.
+        layer_examples: Layer -> N of its weights, for layers that several heads share.
     """
 
     def __init__(
@@ -81,11 +82,11 @@ class Elbo:
         model: keras.Model,
         elbo: train_spec.ElboSpec,
         examples: int,
-        bearing: Mapping[str, int] | None = None,
+        layer_examples: Mapping[str, int] | None = None,
     ) -> None:
         self.elbo = elbo
         self.examples = examples
-        self.bearing = bearing or {}
+        self.layer_examples = layer_examples or {}
         self.noise = observation_noise(model)
         self.cut = cut.before_posteriors(model) if elbo.samples > 1 else None
         self._latents = any(isinstance(layer, cut.POSTERIORS) for layer in model.layers)
@@ -99,7 +100,7 @@ class Elbo:
     def __call__(
         self, model: keras.Model, batch: objective_.Batch, training: bool
     ) -> objective_.Terms:
-        """The loss of a batch; evaluation takes one pass at the mean of q, and the whole beta."""
+        """Computes the loss of a batch; evaluation uses the mean of q and the final beta."""
         beta = ops.convert_to_tensor(self._beta) if training else self.elbo.kl_weight
         if training and self.cut is not None:
             return self._importance_weighted(batch, beta)
@@ -116,7 +117,7 @@ class Elbo:
         return objective_.Terms(loss, objective_.penalty(model), columns, prediction)
 
     def remark(self, row: Mapping[str, float]) -> str | None:
-        """Says in words when an epoch's row of the history shows a collapsed posterior."""
+        """Returns a warning when an epoch's row of the history shows a collapsed posterior."""
         active = row.get("valid_active_units")
         if active is None or active >= COLLAPSED:
             return None
@@ -134,16 +135,19 @@ class Elbo:
             with stochastic.collecting() as divergences:
                 prediction = ops.cast(self.cut.decoder(encoded, training=True), "float32")
             likelihood = self._likelihood(batch, prediction)
-            ratio = sum(self._share(each) * each.log_ratio for each in divergences)
+            ratio = sum(
+                self._share(divergence) * divergence.log_ratio for divergence in divergences
+            )
             weights.append(likelihood + beta * ratio)
             predictions.append(prediction)
             columns.append(self._columns(likelihood, divergences))
+        # log 1/K sum_k exp(w_k), without overflow: the w_k are thousands of nats.
         bound = ops.logsumexp(ops.stack(weights), axis=0) - math.log(self.elbo.samples)
         penalty = objective_.penalty(self.cut.encoder) + objective_.penalty(self.cut.decoder)
         return objective_.Terms(
             -bound / _pixels(predictions[0]),
             penalty,
-            {name: sum(each[name] for each in columns) / len(columns) for name in columns[0]},
+            {name: sum(sample[name] for sample in columns) / len(columns) for name in columns[0]},
             sum(predictions) / len(predictions),
         )
 
@@ -153,51 +157,58 @@ class Elbo:
     def _columns(
         self, likelihood: Tensor, divergences: Sequence[stochastic.Divergence]
     ) -> dict[str, Tensor]:
-        """Both terms of the bound in nats per example, and the active latent channels. [B]."""
+        """Computes both terms of the bound in nats per example, and the active channels. [B]."""
         columns = {"log_likelihood": likelihood}
         if not self._latents:
             return columns
         kl, active = ops.zeros_like(likelihood), ops.zeros_like(likelihood)
-        for each in divergences:
-            kl += self._share(each) * _over_dimensions(each.kl)
-            if len(each.kl.shape) > 1:
-                active += ops.sum(ops.cast(_per_channel(each.kl) > ACTIVE, "float32"), axis=-1)
+        for divergence in divergences:
+            kl += self._share(divergence) * _over_dimensions(divergence.kl)
+            if _is_latent(divergence):
+                is_active = _per_channel(divergence.kl) > ACTIVE
+                active += ops.sum(ops.cast(is_active, "float32"), axis=-1)
         columns["kl"] = kl
-        if any(len(each.kl.shape) > 1 for each in divergences):
+        if any(map(_is_latent, divergences)):
             columns["active_units"] = active
         return columns
 
     def _penalised(
         self, likelihood: Tensor, divergences: Sequence[stochastic.Divergence]
     ) -> Tensor:
-        """The divergence that is punished: all of it, or what exceeds the free bits. [B]."""
+        """Sums the divergences, of latents at least the free bits. [B]."""
         total = ops.zeros_like(likelihood)
-        for each in divergences:
-            if self.elbo.free_bits and len(each.kl.shape) > 1:
-                positions = math.prod(each.kl.shape[1:-1])
-                spent = ops.maximum(_per_channel(each.kl), self.elbo.free_bits)
-                total += positions * ops.sum(spent, axis=-1)
+        for divergence in divergences:
+            if self.elbo.free_bits and _is_latent(divergence):
+                positions = math.prod(divergence.kl.shape[1:-1])
+                # Below the free bits the maximum is constant, so that its gradient is 0.
+                nats = ops.maximum(_per_channel(divergence.kl), self.elbo.free_bits)
+                total += positions * ops.sum(nats, axis=-1)
             else:
-                total += self._share(each) * _over_dimensions(each.kl)
+                total += self._share(divergence) * _over_dimensions(divergence.kl)
         return total
 
     def _share(self, divergence: stochastic.Divergence) -> float:
         if divergence.weight is not None:
             return divergence.weight
-        return 1 / self.bearing.get(divergence.layer, self.examples)
+        return 1 / self.layer_examples.get(divergence.layer, self.examples)
+
+
+def _is_latent(divergence: stochastic.Divergence) -> bool:
+    """Returns True for the divergence of latents [B, ..., Z], False for that of weights []."""
+    return len(divergence.kl.shape) > 1
 
 
 def _pixels(prediction: Tensor) -> int:
-    """Pixels of a map, all targets together. [B, P, T] -> P T."""
+    """Returns the pixels of a map, all targets together. [B, P, T] -> P T."""
     return math.prod(prediction.shape[1:])
 
 
 def _over_dimensions(kl: Tensor) -> Tensor:
-    """[B, ..., Z] -> [B]; the divergence of weights, [], stays."""
+    """Sums the divergence of latents, [B, ..., Z] -> [B]; returns that of weights, [], as it is."""
     return ops.sum(kl, axis=tuple(range(1, len(kl.shape)))) if len(kl.shape) else kl
 
 
 def _per_channel(kl: Tensor) -> Tensor:
-    """Nats per position of every channel. [B, ..., Z] -> [B, Z]."""
-    between = tuple(range(1, len(kl.shape) - 1))
-    return ops.mean(kl, axis=between) if between else kl
+    """Averages the divergence of every channel over positions. [B, ..., Z] -> [B, Z]."""
+    positions = tuple(range(1, len(kl.shape) - 1))
+    return ops.mean(kl, axis=positions) if positions else kl

@@ -1,8 +1,8 @@
 """Pixel losses, by the names that specs give them.
 
 Every loss is a function `(truth, prediction, mask) -> [B]`: it reduces per example over the
-measured pixels of all targets, and the mean over the batch is taken by whoever calls it. With every
-pixel measured the values are Basenji's.
+measured pixels of all targets, and the caller takes the mean over the batch. Without masked pixels
+the values are those of Basenji.
 
     truth, prediction   float32 [B, P, T]
     mask                bool [B, P, T], True where measured; a masked pixel enters no sum
@@ -25,17 +25,17 @@ _SPECIFICITY_EPSILON = 1e-3
 
 
 def mse(truth: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
-    """Mean over pixels of (y - p)^2."""
+    """Averages (y - p)^2 over pixels."""
     return _mean(ops.square(truth - prediction), mask)
 
 
 def poisson(truth: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
-    """Mean over pixels of p - y log p, the Poisson negative log-likelihood without its constant."""
+    """Averages p - y log p over pixels: minus the Poisson log-likelihood, but for a constant."""
     return _mean(prediction - truth * ops.log(prediction + _EPSILON), mask)
 
 
 def bce(truth: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
-    """Mean over pixels of -y log p - (1 - y) log(1 - p), of probabilities p."""
+    """Averages -y log p - (1 - y) log(1 - p) over pixels, for probabilities p."""
     p = ops.clip(prediction, _EPSILON, 1 - _EPSILON)
     return _mean(-truth * ops.log(p) - (1 - truth) * ops.log(1 - p), mask)
 
@@ -43,7 +43,7 @@ def bce(truth: Tensor, prediction: Tensor, mask: Tensor) -> Tensor:
 def poisson_mn(
     truth: Tensor, prediction: Tensor, mask: Tensor, *, total_weight: float = 1.0
 ) -> Tensor:
-    """Where the counts lie, and how many there are; mean over targets of
+    """Computes a loss of the total count and of the positions of the counts; mean over targets of
 
         [w Poisson(s_y, s_p) - sum_l y_l log(p_l / s_p)] / L
 
@@ -54,6 +54,7 @@ def poisson_mn(
     p = (prediction + _MULTINOMIAL_EPSILON) * weight
     y_sum, p_sum = ops.sum(y, axis=1), ops.sum(p, axis=1)
     total = p_sum - y_sum * ops.log(p_sum + _EPSILON)
+    # Masked positions get share 1, whose logarithm is 0, not the logarithm of 0.
     share = ops.where(mask, p, 1.0) / ops.where(mask, p_sum[:, None], 1.0)
     multinomial = -ops.sum(y * ops.log(share), axis=1)
     positions = ops.sum(weight, axis=1)
@@ -64,7 +65,7 @@ def poisson_mn(
 def mse_udot(
     truth: Tensor, prediction: Tensor, mask: Tensor, *, spec_weight: float = 1.0
 ) -> Tensor:
-    """Squared error minus w = `spec_weight` times what truth and prediction share across targets:
+    """Subtracts w = `spec_weight` times the covariance across targets from the squared error:
 
         mean over pixels of (y - p)^2 - w (y - ybar)(p - pbar)
 
@@ -77,7 +78,7 @@ def mse_udot(
 def poisson_kl(
     truth: Tensor, prediction: Tensor, mask: Tensor, *, spec_weight: float = 1.0
 ) -> Tensor:
-    """Poisson loss plus w = `spec_weight` times how wrongly each position is shared out to targets:
+    """Adds w = `spec_weight` times the divergence across targets to the Poisson loss:
 
         mean over pixels of p - y log p  +  w mean over positions of sum_t q_t log(q_t / r_t)
 
@@ -96,14 +97,14 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def named(name: str, *, spec_weight: float = 1.0, total_weight: float = 1.0) -> Loss:
-    """The loss of that name with its weights filled in.
+    """Returns the loss of that name with its weights filled in.
 
     Raises:
         SpecError: There is no such loss; names the nearest.
     """
     if name not in LOSSES:
         raise errors.SpecError(
-            f'train.loss: "{name}" is no loss; known are {", ".join(LOSSES)}.'
+            f'train.loss: "{name}" is not a loss; expected one of {", ".join(LOSSES)}.'
             f"{errors.did_you_mean(name, LOSSES)}"
         )
     if name == "poisson_mn":
@@ -114,20 +115,20 @@ def named(name: str, *, spec_weight: float = 1.0, total_weight: float = 1.0) -> 
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values where `mask` is True, over all axes but the first; 0 without any. [B]."""
+    """Averages values where `mask` is True, over all axes but the first; 0 without any. [B]."""
     axes = tuple(range(1, len(values.shape)))
     count = ops.sum(ops.cast(mask, values.dtype), axis=axes)
     return ops.sum(ops.where(mask, values, 0.0), axis=axes) / ops.maximum(count, 1.0)
 
 
 def _centred(values: Tensor, mask: Tensor) -> Tensor:
-    """Values minus their mean over the measured targets. [B, P, T]."""
+    """Subtracts the mean over the measured targets from values. [B, P, T]."""
     weight = ops.cast(mask, values.dtype)
     count = ops.maximum(ops.sum(weight, axis=-1, keepdims=True), 1.0)
     return values - ops.sum(values * weight, axis=-1, keepdims=True) / count
 
 
 def _shares(values: Tensor, mask: Tensor) -> Tensor:
-    """Values divided by their sum over the measured targets; 1 where masked. [B, P, T]."""
+    """Divides values by their sum over the measured targets; 1 where masked. [B, P, T]."""
     total = ops.sum(ops.where(mask, values, 0.0), axis=-1, keepdims=True)
     return ops.where(mask, values, 1.0) / ops.where(mask, total, 1.0)

@@ -1,4 +1,4 @@
-"""Streaming accuracy: moments of a batch in the step's graph, sums over an epoch outside it."""
+"""Accuracy of an epoch: moments of each batch in the step's graph, their sums outside it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,13 +14,13 @@ Tensor: TypeAlias = Any
 
 
 class Outcome(NamedTuple):
-    """What one step says of its global batch, on the host.
+    """Holds the results of one step for its global batch, on the host.
 
     Attributes:
         examples: Number of examples.
-        loss: Mean loss over the examples, regularisation included.
+        loss: Mean loss over the examples, including regularisation.
         columns: Means of the objective's further columns.
-        moments: Of truth and prediction, float64 [6, T].
+        moments: Moments of truth and prediction, float64 [6, T].
     """
 
     examples: float
@@ -32,37 +32,38 @@ class Outcome(NamedTuple):
 def batch_moments(
     truth: Tensor, prediction: Tensor, mask: Tensor, all_reduce: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """`moments.Moments` of a batch spread over replicas, in the order of its rows. [6, T].
+    """Computes the rows of `moments.Moments` for a batch distributed over replicas. [6, T].
 
-    The mean is reduced first and the squares are taken about it, in float64.
+    The means are reduced first; the squares are taken about them, in float64.
 
     Args:
-        truth: [B, ..., T].
-        prediction: [B, ..., T].
-        mask: True where measured, [B, ..., T].
-        all_reduce: Sums a tensor over replicas.
+        truth: True values. [B, ..., T].
+        prediction: Predicted values. [B, ..., T].
+        mask: True where measured. [B, ..., T].
+        all_reduce: Function that sums a tensor over replicas.
     """
     axes = list(range(truth.shape.rank - 1))
     weight = tf.cast(mask, tf.float64)
-    pair = [tf.cast(tf.where(mask, each, 0.0), tf.float64) for each in (truth, prediction)]
+    pair = [tf.cast(tf.where(mask, values, 0.0), tf.float64) for values in (truth, prediction)]
     sums = all_reduce(
-        tf.stack([tf.reduce_sum(each * weight, axes) for each in (tf.ones_like(weight), *pair)])
+        tf.stack([tf.reduce_sum(values * weight, axes) for values in (tf.ones_like(weight), *pair)])
     )
     means = sums[1:] / tf.maximum(sums[0], 1)
-    y, p = ((each - mean) * weight for each, mean in zip(pair, tf.unstack(means), strict=True))
-    squares = all_reduce(tf.stack([tf.reduce_sum(each, axes) for each in (y * y, p * p, y * p)]))
+    y, p = ((values - mean) * weight for values, mean in zip(pair, tf.unstack(means), strict=True))
+    products = (y * y, p * p, y * p)
+    squares = all_reduce(tf.stack([tf.reduce_sum(product, axes) for product in products]))
     return tf.concat([sums[:1], means, squares], axis=0)
 
 
 @dataclasses.dataclass
 class Accumulator:
-    """Running sums over the steps of an epoch.
+    """Accumulates sums over the steps of an epoch.
 
     Attributes:
-        examples: Examples seen.
+        examples: Number of examples.
         loss: Sum of their losses.
         columns: Sums of their further columns.
-        moments: Of all their measured pixels.
+        moments: Moments of all their measured pixels.
     """
 
     moments: moments.Moments
@@ -72,11 +73,11 @@ class Accumulator:
 
     @classmethod
     def zeros(cls, num_targets: int) -> "Accumulator":
-        """No step yet."""
+        """Returns an accumulator without steps."""
         return cls(moments.Moments.zeros(num_targets))
 
     def add(self, outcome: Outcome) -> None:
-        """Takes one step in."""
+        """Adds the outcome of one step."""
         self.examples += outcome.examples
         self.loss += outcome.loss * outcome.examples
         for name, value in outcome.columns.items():
@@ -84,7 +85,7 @@ class Accumulator:
         self.moments = self.moments.merge(moments.Moments(outcome.moments))
 
     def means(self) -> dict[str, float]:
-        """loss, mse, r and r2 (the last three averaged over targets), and the further columns."""
+        """Returns loss, mse, r and r2 (the last three as means over targets), and the columns."""
         count = max(self.examples, 1.0)
         return {
             "loss": self.loss / count,
@@ -95,7 +96,7 @@ class Accumulator:
         }
 
     def state(self) -> dict[str, Any]:
-        """All of it, as JSON knows numbers: a float64 survives exactly."""
+        """Returns the accumulator as JSON values, which keep a float64 exactly."""
         return {
             "examples": self.examples,
             "loss": self.loss,
@@ -105,7 +106,7 @@ class Accumulator:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Accumulator":
-        """The accumulator that `state` describes."""
+        """Makes the accumulator that `state` describes."""
         return cls(
             moments.Moments(np.array(state["moments"], np.float64)),
             state["examples"],

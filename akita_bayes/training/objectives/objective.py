@@ -1,4 +1,4 @@
-"""What a training step minimises: an objective turns a model and a batch into loss per example."""
+"""Objectives of a training step: functions from a model and a batch to a loss per example."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -13,13 +13,13 @@ Batch: TypeAlias = Mapping[str, Tensor]
 
 
 class Terms(NamedTuple):
-    """One batch under an objective.
+    """Holds the terms of an objective for one batch.
 
     Attributes:
-        loss: To be minimised, per example. [B].
-        penalty: Added once per batch, whatever its size: weight regularisation. [].
+        loss: Loss of each example. [B].
+        penalty: Weight regularisation, added once per batch, whatever its size. [].
         columns: Further columns of `history.csv`, per example. name -> [B].
-        prediction: Point prediction, the metrics' input. [B, P, T].
+        prediction: Point prediction, for the metrics. [B, P, T].
     """
 
     loss: Tensor
@@ -29,23 +29,23 @@ class Terms(NamedTuple):
 
 
 class Objective(Protocol):
-    """A loss, and whatever of it changes from epoch to epoch; what it learns are layers."""
+    """Computes a loss that may change from epoch to epoch; its learned parts are layers."""
 
     def __call__(self, model: keras.Model, batch: Batch, training: bool) -> Terms:
         """Evaluates a batch on one replica; traced into the step's graph."""
         ...
 
     def begin_epoch(self, epoch: float) -> None:
-        """Called before an epoch, counted from 0, or on resuming in it; a warm-up goes on here."""
+        """Prepares for an epoch, counted from 0, or for its resumption; advances a warm-up."""
         ...
 
     def remark(self, row: Mapping[str, float]) -> str | None:
-        """What a person should be told about an epoch, given its row of the history."""
+        """Returns a warning about an epoch, from its row of the history, or None."""
         ...
 
 
 class PixelObjective:
-    """A pixel loss, plus the weight regularisation that the model's layers ask for.
+    """Computes a pixel loss, plus the weight regularisation of the model's layers.
 
     Args:
         loss: One of `losses.LOSSES`, with its weights filled in.
@@ -55,18 +55,18 @@ class PixelObjective:
         self.loss = loss
 
     def __call__(self, model: keras.Model, batch: Batch, training: bool) -> Terms:
-        """Loss of a batch; a half-precision prediction is judged in float32."""
+        """Computes the loss of a batch in float32, also for half-precision predictions."""
         prediction = ops.cast(model(batch["sequence"], training=training), "float32")
         loss = self.loss(batch["target"], prediction, batch["mask"])
         return Terms(loss, penalty(model), {}, prediction)
 
     def begin_epoch(self, epoch: float) -> None:
-        """Nothing changes."""
+        """Keeps the loss as it is."""
 
     def remark(self, row: Mapping[str, float]) -> str | None:
-        """Nothing to say."""
+        """Returns None."""
 
 
 def penalty(model: keras.Model) -> Tensor:
-    """Sum of the model's regularisation and added losses, float32. []."""
+    """Sums the model's regularisation and added losses, float32. []."""
     return sum((ops.cast(loss, "float32") for loss in model.losses), ops.zeros((), "float32"))

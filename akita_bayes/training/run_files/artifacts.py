@@ -1,4 +1,4 @@
-"""What a run leaves for others: the best model in two formats, and its accuracy per target."""
+"""Results of a run: the best model in two formats, and its accuracy per target."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ TARGETS = "best_targets.csv"
 
 
 def basenji_name(spec: spec_.Spec, head: str) -> str:
-    """The name of a head's weights in Basenji's format, which is Basenji's own name for them."""
+    """Returns the file name of a head's weights in Basenji's format, as Basenji names it."""
     number = spec.head_names.index(head) if len(spec.head_names) > 1 else ""
     return f"model{number}_best.h5"
 
@@ -30,19 +30,19 @@ def write_best(
 ) -> None:
     """Writes `model_best.keras`, its weights for Basenji head by head, and `best_targets.csv`.
 
-    Whatever the precision of training, the saved model computes in float32.
+    The saved model computes in float32, whatever the precision of training.
 
     Args:
-        run_dir: The run directory.
-        spec: Of the model.
-        arrays: The model's weights, in order.
-        accuracy: On the validation split, head -> moments of every target.
+        run_dir: Run directory.
+        spec: Spec of the model.
+        arrays: Weights of the model, in order.
+        accuracy: Head -> moments of every target on the validation split.
 
     Raises:
-        RunError: The disk is full; the older files are left as they were.
+        RunError: The disk is full; the older files stay as they were.
     """
     model = build.Network(spec, precision="float32")
-    checkpoint.assign(model.weights, arrays, what="best model")
+    checkpoint.assign(model.weights, arrays, group="best model")
     with checkpoint.disk_full_explained(run_dir / MODEL):
         with files.atomic(run_dir / MODEL) as temporary:
             model.save(temporary)
@@ -57,8 +57,8 @@ def _table(accuracy: Mapping[str, moments.Moments]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["head", "index", "mse", "pearsonr", "r2"])
-    for head, each in accuracy.items():
-        numbers = zip(each.mse(), each.pearson(), each.r2(), strict=True)
-        for index, values in enumerate(numbers):
+    for head, target_moments in accuracy.items():
+        measures = (target_moments.mse(), target_moments.pearson(), target_moments.r2())
+        for index, values in enumerate(zip(*measures, strict=True)):
             writer.writerow([head, index, *(float(value) for value in values)])
     return text.getvalue()

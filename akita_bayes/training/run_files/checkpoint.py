@@ -1,8 +1,8 @@
-"""The complete state of a run in one file, so that a rename makes it whole or leaves the old one.
+"""The complete state of a run in one file, which one rename replaces completely or not at all.
 
 `checkpoint/state.npz` holds every variable of model and optimizer by order, the weights of the best
 model so far, those averaged so far, and a JSON text with counters, histories and running sums.
-Whatever else lies in a run directory follows from it.
+All other results in a run directory follow from it.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Checkpoint(NamedTuple):
-    """A run between two steps.
+    """Holds the state of a run between two steps.
 
     Attributes:
-        arrays: Values of variables, group -> in the order of the group's variables.
-        state: Everything else, as JSON knows it.
+        arrays: Group -> values of its variables, in order.
+        state: Everything else, as JSON values.
     """
 
     arrays: Mapping[str, Sequence[NDArray]]
@@ -40,7 +40,7 @@ def write(run_dir: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint in place of the last one.
 
     Raises:
-        RunError: The disk is full; the last checkpoint is left as it was.
+        RunError: The disk is full; the last checkpoint stays as it was.
     """
     flat: dict[str, Any] = {
         f"{group}/{index:05d}": array
@@ -54,7 +54,7 @@ def write(run_dir: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(run_dir: Path) -> Checkpoint | None:
-    """The last checkpoint of a run, or None when it has none yet.
+    """Reads the last checkpoint of a run; None when it has none yet.
 
     Raises:
         RunError: The file is not a checkpoint.
@@ -66,6 +66,7 @@ def read(run_dir: Path) -> Checkpoint | None:
         with np.load(path) as archive:
             state = json.loads(bytes(archive["state"]))
             groups: dict[str, list[NDArray]] = {}
+            # Five digits keep the sorted names in the order of the variables.
             for name in sorted(set(archive.files) - {"state"}):
                 groups.setdefault(name.rpartition("/")[0], []).append(archive[name])
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
@@ -76,22 +77,22 @@ def read(run_dir: Path) -> Checkpoint | None:
 
 
 def values(variables: Sequence[Any]) -> list[NDArray]:
-    """The values of variables, in order."""
+    """Returns the values of variables, in order."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def assign(variables: Sequence[Any], arrays: Sequence[NDArray], *, what: str) -> None:
-    """Gives variables their values.
+def assign(variables: Sequence[Any], arrays: Sequence[NDArray], *, group: str) -> None:
+    """Sets the values of the variables of a group.
 
     Raises:
-        RunError: Number or shapes differ; `what` names the group.
+        RunError: Number or shapes differ; names the group.
     """
-    shapes = [tuple(variable.shape) for variable in variables]
-    found = [array.shape for array in arrays]
-    if shapes != found:
+    expected = [tuple(variable.shape) for variable in variables]
+    shapes = [array.shape for array in arrays]
+    if shapes != expected:
         raise errors.RunError(
-            f"the checkpoint's {what} has {len(found)} arrays, this run's {len(shapes)}, or their "
-            "shapes differ: it belongs to another model; choose another output directory."
+            f"the checkpoint's {group} has {len(shapes)} arrays, this run's {len(expected)}, or "
+            "their shapes differ: it belongs to another model; choose another output directory."
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
@@ -99,20 +100,21 @@ def assign(variables: Sequence[Any], arrays: Sequence[NDArray], *, what: str) ->
 
 @contextlib.contextmanager
 def disk_full_explained(path: Path) -> Iterator[None]:
-    """Turns the ways in which libraries say that the disk is full into one `RunError`."""
+    """Turns the errors that libraries raise for a full disk into one `RunError`."""
     try:
         yield
     except OSError as error:
+        # HDF5 gives the number only in its message: "... errno = 28, error message = ...".
         if error.errno not in _FULL and f"errno = {errno.ENOSPC}" not in str(error):
             raise
         raise errors.RunError(
-            f"{path}: the disk is full; what was there before is intact. "
+            f"{path}: the disk is full; the earlier files are intact. "
             "Free some space and continue with --resume."
         ) from None
 
 
 def remove_partial(run_dir: Path) -> None:
-    """Removes what a killed process left half-written."""
+    """Removes incomplete files that a killed process left."""
     for folder in (run_dir, run_dir / FILE.parent):
         for path in folder.glob(".*.partial.*"):
             files.remove(path)

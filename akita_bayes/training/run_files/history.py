@@ -1,7 +1,6 @@
 """`history.csv`, a row per epoch, and the same numbers as TensorBoard events.
 
-Weights that were averaged over epochs have a row of their own, the last, whose columns of training
-are nan.
+Weights averaged over epochs have their own row, the last, in which the training columns are nan.
 """
 
 import contextlib
@@ -26,7 +25,7 @@ def write(run_dir: Path, rows: Sequence[Row]) -> None:
     """Writes the rows of all epochs, numbers in full precision, in place of the last version.
 
     Raises:
-        RunError: The disk is full; the last version is left as it was.
+        RunError: The disk is full; the last version stays as it was.
     """
     text = io.StringIO()
     if rows:
@@ -39,19 +38,19 @@ def write(run_dir: Path, rows: Sequence[Row]) -> None:
 
 
 class Events(Protocol):
-    """Takes the rows that `history.csv` gets, as they come."""
+    """Receives each new row of `history.csv`."""
 
     def epoch(self, row: Row) -> None:
-        """One epoch is over."""
+        """Receives the row of a finished epoch."""
         ...
 
 
 @contextlib.contextmanager
 def tensorboard(run_dir: Path) -> Iterator[Events]:
-    """TensorBoard events under `tensorboard/train` and `tensorboard/valid`, a curve per column.
+    """Opens event files in `tensorboard/train` and `tensorboard/valid`, with a curve per column.
 
     Args:
-        run_dir: The run directory.
+        run_dir: Run directory.
     """
     writers = {
         name: tf.summary.create_file_writer(str(run_dir / "tensorboard" / name))
@@ -72,6 +71,7 @@ class _TensorBoard:
         for name, value in row.items():
             if math.isnan(value):
                 continue
+            # "valid_loss" becomes "loss" of the writer `valid`; "learning_rate" stays whole.
             part, _, metric = name.partition("_")
             with self.writers.get(part, self.writers["train"]).as_default():
                 tf.summary.scalar(

@@ -1,4 +1,4 @@
-"""`provenance.json`: with what, from what and on what a run was made."""
+"""`provenance.json`: software, data, initial weights and machine of a run."""
 
 import datetime
 import hashlib
@@ -21,10 +21,10 @@ _EDGE = 1 << 16
 
 
 def data_digest(data_dir: str | Path) -> str:
-    """A SHA-256 that tells one data directory from another without reading all of it.
+    """Computes a SHA-256 that identifies a data directory without reading all of it.
 
-    Takes in `statistics.json`, `targets.txt`, `sequences.bed`, and of every record file its name,
-    its size and its first and last 64 KiB; a ZLIB file ends with a checksum of its whole content.
+    It covers `statistics.json`, `targets.txt`, `sequences.bed`, and the name, the size and the
+    first and last 64 KiB of every record file; a ZLIB file ends with a checksum of its content.
     """
     data_dir = Path(data_dir)
     digest = hashlib.sha256()
@@ -42,7 +42,7 @@ def data_digest(data_dir: str | Path) -> str:
 
 
 def first_weights(path: str | Path | None, *, trunk: bool) -> dict[str, Any] | None:
-    """What tells the file of weights that a run starts from; None for weights drawn at random."""
+    """Describes the file of the initial weights of a run; None for weights drawn at random."""
     if path is None:
         return None
     path = Path(path)
@@ -57,14 +57,14 @@ def record(
     device: str,
     weights: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The content of `provenance.json`.
+    """Returns the content of `provenance.json`.
 
     Args:
         data_dirs: Head -> data directory, in the order of heads.
-        splits: The splits of each that are learnt from, `train`, and judged by, `valid`.
-        seed: Of the run.
-        device: Where it ran.
-        weights: Those that it starts from, as `first_weights` tells them.
+        splits: Splits for training, `train`, and for validation, `valid`.
+        seed: Seed of the run.
+        device: Devices of the run.
+        weights: Initial weights, as `first_weights` describes them.
     """
     return {
         "akita_bayes": akita_bayes.__version__,
@@ -85,14 +85,14 @@ def record(
             for head, path in data_dirs.items()
         ],
         "weights": weights,
-        "splits": {name: list(members) for name, members in splits.items()},
+        "splits": {purpose: list(names) for purpose, names in splits.items()},
         "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
 def _targets(data_dir: Path) -> dict[str, Any]:
-    """Identifier and description of every target, where the data have a table of them."""
+    """Returns identifier and description of every target, if the data have a table of targets."""
     path = data_dir / targets.FILE_NAME
     if not path.is_file():
         return {}

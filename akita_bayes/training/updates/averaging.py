@@ -1,13 +1,13 @@
-r"""Stochastic weight averaging, and the Gaussian posterior that the same pass yields (SWAG).
+r"""Stochastic weight averaging (SWA), and the Gaussian posterior from the same pass (SWAG).
 
-From `start` on, the learning rate goes to its averaging value, and the weights w_n after every
-epoch, or after equal parts of it, enter
+From `start` on, the learning rate goes to its averaging value. The weights w_n after every epoch,
+or after equal parts of it, enter
 
     mean  m = 1/n sum_n w_n            variance  v = 1/n sum_n w_n^2 - m^2
     deviations  D = [w_n - m_n], the last K of them, m_n the mean so far
 
-which `models.swag` draws from. Averaged or drawn weights have never seen a batch, so the moving
-statistics of batch normalisation are computed anew for each of them.
+`models.swag` draws from this posterior. No batch has passed averaged or drawn weights, so the
+moving statistics of batch normalisation are computed anew for each of them.
 
 SWA: Izmailov et al. 2018. SWAG: Maddox et al. 2019, algorithm 1.
 """
@@ -30,19 +30,19 @@ RENEWAL_BATCHES = 100
 """Batches of each head from which the batch statistics of a SWAG draw are computed."""
 
 SNAPSHOTS_MIN = 2
-"""Weights that a SWAG posterior needs: of one there is no variance."""
+"""Fewest snapshots of a SWAG posterior; one snapshot has no variance."""
 
 
 class Averager:
     """Collects weights along the path of training.
 
     Args:
-        variables: The trainable variables, of the trunk and every head.
-        options: When to start, in numbers, and how.
+        variables: Trainable variables of the trunk and every head.
+        options: Options of the spec, with the start as a number.
     """
 
     def __init__(self, variables: Sequence[keras.Variable], options: train_spec.SwaSpec) -> None:
-        assert options.start is not None, "recipe.adapt settles it"
+        assert options.start is not None, "loop_settings.adapt fills it in"
         self.variables = list(variables)
         self.options = options
         self.start = options.start
@@ -53,9 +53,10 @@ class Averager:
         self._deviations: collections.deque = collections.deque(maxlen=options.swag_rank or 1)
 
     def rate(self, epoch: float, scheduled: float) -> float:
-        """The learning rate at a (fractional) epoch, given the schedule's.
+        """Returns the learning rate at a (fractional) epoch, from the schedule's rate.
 
-        Linear from the schedule's to `learning_rate` over `annealing_epochs`, then constant.
+        It goes linearly from the schedule's rate to `learning_rate` over `annealing_epochs`, and
+        is constant afterwards.
         """
         if self.options.learning_rate is None or epoch < self.start:
             return scheduled
@@ -65,16 +66,18 @@ class Averager:
         return scheduled + share * (self.options.learning_rate - scheduled)
 
     def collect(self, epoch: int, step: int, steps: int) -> None:
-        """Adds the weights as they are, once `start` is reached and a snapshot is due.
+        """Adds the current weights, from epoch `start` on and when a snapshot is due.
 
         Args:
-            epoch: The epoch under way, counted from 0.
-            step: Steps of it that are done, at least 1.
-            steps: Steps of an epoch.
+            epoch: Current epoch, counted from 0.
+            step: Number of finished steps of the epoch, at least 1.
+            steps: Number of steps of an epoch.
         """
+        # A snapshot is due when step completes a part: 5 steps and 2 parts give steps 3 and 5.
         parts = self.options.snapshots
         if epoch < self.start or step * parts // steps == (step - 1) * parts // steps:
             return
+        # A running mean, m + (w - m) / n, needs no sum that grows with the snapshots.
         weights = swag.flatten(self.variables)
         self._mean += (weights - self._mean) / (self.count + 1)
         self.count += 1
@@ -83,17 +86,18 @@ class Averager:
             self._deviations.append((weights - self._mean).astype(np.float32))
 
     def assign_mean(self) -> None:
-        """Gives the variables their averaged values."""
+        """Sets the variables to their averaged values."""
         swag.unflatten(self.variables, self._mean)
 
     def posterior(self) -> swag.Swag:
-        """The posterior of the weights collected so far."""
+        """Returns the posterior of the weights collected so far."""
+        # Rounding can make the difference slightly negative.
         variance = np.maximum(self._square - self._mean**2, 0)
         deviations = np.array(self._deviations, np.float32).reshape(-1, len(self._mean))
         return swag.Swag(self._mean.astype(np.float32), variance.astype(np.float32), deviations)
 
     def state(self) -> dict[str, NDArray]:
-        """Everything collected, for a checkpoint."""
+        """Returns everything collected so far, for a checkpoint."""
         return {
             "count": np.array(self.count),
             "mean": self._mean,
@@ -102,7 +106,7 @@ class Averager:
         }
 
     def restore(self, state: Mapping[str, NDArray]) -> None:
-        """Takes back what `state` returned."""
+        """Restores the values that `state` returned."""
         self.count = int(state["count"])
         self._mean, self._square = state["mean"].copy(), state["square"].copy()
         self._deviations.clear()
@@ -110,20 +114,20 @@ class Averager:
 
 
 def batch_statistics(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The batch-normalisation layers of a model, nested ones included."""
+    """Returns the batch-normalisation layers of a model, including nested ones."""
     layers = model._flatten_layers(include_self=False)
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 class Renewal:
-    """Sets moving means and variances to their averages over batches at the weights as they are.
+    """Sets moving means and variances to their averages over batches at the current weights.
 
-    As in training, a head's batches reach the trunk and that head alone.
+    As in training, a head's batches reach only the trunk and that head.
 
     Args:
-        models: Head -> model from sequence to it; they may share layers. Run in training mode, so
-            that augmentation and dropout act as they did.
-        spread: Turns a replica's function into one for the strategy; None on one device.
+        models: Head -> model from sequence to head; they may share layers. They run in training
+            mode, with augmentation and dropout.
+        spread: Function that makes a replica's function one of the strategy; None on one device.
     """
 
     def __init__(
@@ -131,8 +135,8 @@ class Renewal:
         models: Mapping[str, keras.Model],
         spread: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None,
     ) -> None:
-        self._behind = {head: batch_statistics(model) for head, model in models.items()}
-        self.layers = list(dict.fromkeys(itertools.chain(*self._behind.values())))
+        self._layers_of = {head: batch_statistics(model) for head, model in models.items()}
+        self.layers = list(dict.fromkeys(itertools.chain(*self._layers_of.values())))
         self._momentum = {layer: tf.Variable(0.0, trainable=False) for layer in self.layers}
         self._run = {head: self._traced(model, spread) for head, model in models.items()}
 
@@ -144,29 +148,31 @@ class Renewal:
         return tf.function(spread(forward) if spread else forward, reduce_retracing=True)
 
     def __call__(self, batches: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-        """Renews the statistics; traced once, whatever the weights and however often.
+        """Recomputes the statistics; the graph is traced once for all weights and calls.
 
         Args:
-            batches: Head and batch, as its training reader yields it.
+            batches: Pairs of head and batch, as the training reader yields batches.
 
         Returns:
-            Number of batches seen; 0 for models without batch normalisation, which are left alone.
+            Number of batches used; 0 for models without batch normalisation, which stay unchanged.
         """
         if not self.layers:
             return 0
-        usual = [layer.momentum for layer in self.layers]
-        seen, count = dict.fromkeys(self.layers, 0), 0
+        original_momentum = [layer.momentum for layer in self.layers]
+        layer_batches, count = dict.fromkeys(self.layers, 0), 0
         try:
-            # Traced with a variable for momentum, the moving average becomes the mean over batches.
+            # With momentum n / (n + 1) at batch n, counted from 0, the moving average is the mean
+            # over batches. A variable for the momentum avoids a new trace for every n.
             for layer, momentum in self._momentum.items():
                 layer.momentum = momentum
             for head, batch in batches:
-                for layer in self._behind[head]:
-                    self._momentum[layer].assign(seen[layer] / (seen[layer] + 1))
-                    seen[layer] += 1
+                for layer in self._layers_of[head]:
+                    n = layer_batches[layer]
+                    self._momentum[layer].assign(n / (n + 1))
+                    layer_batches[layer] += 1
                 self._run[head](batch["sequence"])
                 count += 1
         finally:
-            for layer, value in zip(self.layers, usual, strict=True):
-                layer.momentum = value
+            for layer, momentum in zip(self.layers, original_momentum, strict=True):
+                layer.momentum = momentum
         return count

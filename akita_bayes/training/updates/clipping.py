@@ -1,4 +1,4 @@
-"""Gradient clipping, of gradients that are already those of the whole global batch."""
+"""Clipping of the gradients of a global batch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ _SMALLEST_GRADIENT_NORM = 1e-6
 
 
 def none(gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
-    """Gradients as they are."""
+    """Returns the gradients as they are."""
     return list(gradients)
 
 
@@ -23,13 +23,17 @@ def by_norm(limit: float) -> Clip:
     """Scales down each variable's gradient whose norm is above `limit`: Basenji's `clip_norm`."""
 
     def clip(gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
+        # The factor is 1 up to the limit; no division by a norm of 0.
         return [g * limit / ops.maximum(_norm(g), limit) for g in gradients]
 
     return clip
 
 
 def by_global_norm(limit: float) -> Clip:
-    """Scales down all gradients alike when their joint norm is above `limit`: `global_clipnorm`."""
+    """Scales all gradients down equally when their joint norm is above `limit`: `global_clipnorm`.
+
+    The ratios between gradients stay the same.
+    """
 
     def clip(gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
         norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
@@ -43,8 +47,8 @@ def adaptive(ratio: float) -> Clip:
 
     A unit is one output channel: norms run over all axes but the last, over all axes of a vector.
     Brock et al. 2021, "High-performance large-scale image recognition without normalization",
-    eq. 3, with weight norms no smaller than 1e-3. (Basenji takes the norm of a 1-D convolution
-    kernel over positions alone, so that its units are pairs of channels.)
+    eq. 3, with weight norms of at least 1e-3. (Basenji takes the norm of a 1-D convolution kernel
+    over positions only, so that its units are pairs of channels.)
     """
 
     def clip(gradients: Sequence[Tensor], variables: Sequence[Any]) -> list[Tensor]:
@@ -54,7 +58,7 @@ def adaptive(ratio: float) -> Clip:
 
 
 def from_spec(train: train_spec.TrainSpec) -> Clip:
-    """The clipping that the train section of a spec asks for."""
+    """Returns the clipping that the train section of a spec specifies."""
     if train.clip_norm is not None:
         return by_norm(train.clip_norm)
     if train.global_clipnorm is not None:

@@ -1,16 +1,16 @@
-"""Optimizers without a schedule and without clipping: the training step owns both."""
+"""Optimizers without schedule and clipping, which the training step applies."""
 
 import keras
 
 from akita_bayes.specs import train_spec
 
 UNDECAYED = r"(^|/|_)(bias|beta|gamma|scale|log_sd)(/replica_\d+)?(:\d+)?$"
-"""What decay leaves alone, by TensorFlow's names: what is added to a channel or multiplies it, and
-the scales of posteriors and of the observation noise. 0 is no prior for them."""
+"""TensorFlow names of variables without decay: biases and scales of channels, and the scales of
+posteriors and of the observation noise. For these, 0 is not a sensible prior mean."""
 
 
 def from_spec(train: train_spec.TrainSpec) -> keras.optimizers.Optimizer:
-    """The optimizer that the train section of a spec asks for; its rate is assigned every step."""
+    """Makes the optimizer that the train section of a spec specifies; every step sets its rate."""
     rate = train.learning_rate
     if train.optimizer == "sgd":
         return keras.optimizers.SGD(rate, momentum=float(train.momentum))

@@ -1,4 +1,4 @@
-"""Loss scaling for float16; the dtype policy itself is that of the network (`models.build`)."""
+"""Loss scaling for float16; the network itself has the dtype policy (`models.build`)."""
 
 import dataclasses
 
@@ -10,15 +10,15 @@ _SMALLEST = 2.0**-14
 
 @dataclasses.dataclass
 class LossScale:
-    """Dynamic loss scaling, which keeps small float16 gradients from vanishing.
+    """Scales the loss dynamically, so that small float16 gradients do not vanish.
 
     The loss is multiplied by `scale` and the gradients are divided by it. Gradients that overflow
-    halve it and their step is left out; 2,000 finite steps in a row double it.
+    halve the scale, and their step is skipped; 2,000 finite steps in a row double it.
     (Micikevicius et al. 2018, "Mixed precision training".)
 
     Attributes:
-        scale: Factor of the loss; 1 and constant unless float16 is in use.
-        finite_steps: Steps since it last changed.
+        scale: Factor of the loss; constant 1 unless float16 is in use.
+        finite_steps: Steps since the scale last changed.
         dynamic: False for float32 and bfloat16, whose range needs no scaling.
     """
 
@@ -28,14 +28,14 @@ class LossScale:
 
     @classmethod
     def of(cls, policy_name: str) -> "LossScale":
-        """The loss scale that a dtype policy needs."""
+        """Returns the loss scale that a dtype policy needs."""
         return cls(2.0**15, 0, True) if policy_name == "mixed_float16" else cls()
 
     def update(self, finite: bool) -> bool:
-        """Learns whether a step's gradients were finite; returns whether to apply them.
+        """Adapts the scale to a step with finite gradients or not; returns True to apply them.
 
         Raises:
-            RunError: No scale, however small, gives finite gradients.
+            RunError: Not even the smallest scale gives finite gradients.
         """
         if not self.dynamic or finite:
             self.finite_steps += 1

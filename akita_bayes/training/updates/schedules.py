@@ -1,6 +1,6 @@
-"""Learning rates as functions of the step: plain Python, so that they can be read, plotted, tested.
+"""Learning rates as plain functions of the step.
 
-A schedule is `step -> rate`, with step 0 the first update. Values are those of Basenji's trainer.
+A schedule is `step -> rate`, with step 0 the first update. The values are those of Basenji.
 """
 
 import math
@@ -13,21 +13,22 @@ Schedule: TypeAlias = Callable[[int], float]
 
 
 def constant(rate: float) -> Schedule:
-    """The same rate at every step."""
+    """Returns the schedule with the same rate at every step."""
     return lambda step: rate
 
 
 def cyclical(initial: float, maximal: float, final: float, half_cycle: int) -> Schedule:
-    """One triangle from `initial` up to `maximal` and back, then `final` for ever.
+    """Returns the schedule of one triangle from `initial` to `maximal` and back, then `final`.
 
     Args:
         initial: Rate at step 0 and at step 2 `half_cycle`.
         maximal: Rate at step `half_cycle`.
         final: Rate of every step after 2 `half_cycle`.
-        half_cycle: Steps from the foot of the triangle to its peak.
+        half_cycle: Steps from the start of the triangle to its peak.
     """
 
     def rate(step: int) -> float:
+        # |s / h - 1| is 1 at step 0, 0 at the peak h, and 1 again at step 2 h.
         if step > 2 * half_cycle:
             return final
         return initial + (maximal - initial) * (1 - abs(step / half_cycle - 1))
@@ -36,21 +37,22 @@ def cyclical(initial: float, maximal: float, final: float, half_cycle: int) -> S
 
 
 def staircase(initial: float, decay_steps: int, decay_rate: float) -> Schedule:
-    """`initial` x `decay_rate` ^ floor(step / `decay_steps`)."""
+    """Returns the schedule `initial` x `decay_rate` ^ floor(step / `decay_steps`)."""
     return lambda step: initial * decay_rate ** math.floor(step / decay_steps)
 
 
 def warm_up(steps: int, then: Schedule) -> Schedule:
-    """Grows linearly from 0 to `then(0)` over `steps` steps, and follows `then` from its start."""
+    """Returns a schedule from 0 to `then(0)`, linear over `steps` steps, followed by `then`."""
     return lambda step: then(0) * step / steps if step < steps else then(step - steps)
 
 
 def from_spec(train: train_spec.TrainSpec, steps_per_epoch: int) -> Schedule:
-    """The schedule that the train section of a spec asks for.
+    """Returns the schedule that the train section of a spec specifies.
 
     Args:
-        train: All four of {initial, maximal, final}_learning_rate and train_epochs_cycle1 give one
-            cycle, decay_steps and decay_rate a staircase, and warmup_steps precede either.
+        train: Section of the spec. {initial, maximal, final}_learning_rate and
+            train_epochs_cycle1 together give one cycle, decay_steps and decay_rate a staircase;
+            warmup_steps precede either.
         steps_per_epoch: Updates per epoch, of all data sets together.
     """
     schedule = constant(train.learning_rate)

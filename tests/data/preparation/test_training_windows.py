@@ -133,7 +133,7 @@ def test_windows_as_they_are(tmp_path):
         ("chr1\t0\t10\ttest\nchr1\t5\t15\n", "chr1:0-10 of test overlaps chr1:5-15 of train"),
         ("chr1\t0\t10\nchr1\t0\t10\n", "listed twice"),
         ("chr1\tzero\t10\n", "line 1: expected"),
-        ("chr1\t-5\t5\n", "-5 to 5 is no interval"),
+        ("chr1\t-5\t5\n", "-5 to 5 is not an interval"),
     ],
 )
 def test_windows_that_cannot_be_taken(tmp_path, text, reason):

@@ -118,5 +118,5 @@ def test_a_certain_probability_costs_a_finite_amount():
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest():
-    with pytest.raises(errors.SpecError, match=r'"poison" is no loss.*Did you mean "poisson"'):
+    with pytest.raises(errors.SpecError, match=r'"poison" is not a loss.*Did you mean "poisson"'):
         losses.named("poison")
