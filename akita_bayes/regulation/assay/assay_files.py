@@ -146,6 +146,7 @@ def _long_library(
     sequences, unique = pd.factorize(rows["sequence"])
     counts = np.zeros((len(unique), len(bins)))
     column = pd.Index(bins).get_indexer(rows["bin"])
+    # Unlike `counts[...] += ...`, this adds every row where a sequence occurs twice in a bin.
     np.add.at(counts, (sequences, column), _counts(rows[["count"]], where)[:, 0])
     return assay_table.from_counts(list(unique), counts, columns=bins, name=name, where=where)
 
@@ -180,12 +181,14 @@ def _frame(path: Path) -> pd.DataFrame:
         )
     table = delimited.read(path)
     names = [_canonical(name) for name in table.names]
+    # A first line such as `wt,B2,ACGT,7` is data: its third cell is DNA, and no cell is a word.
     if len(names) in (3, 4) and not {*names} & WORDS and DNA.fullmatch(names[2]):
         rows = [table.names, *table.rows]
         return pd.DataFrame(rows, columns=LONG[: len(names)], dtype=object)
     for name in names:
         if names.count(name) > 1:
             raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
+        # A cell such as `sequence ct_0` holds two names that another separator divides.
         parts = [_canonical(part) for part in re.split("[\t, ]+", name)]
         if len(parts) > 1 and all(part in WORDS or part.startswith("ct_") for part in parts):
             raise errors.DataError(f"{path}: {delimited.MIXED}")

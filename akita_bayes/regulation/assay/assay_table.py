@@ -186,6 +186,7 @@ def sides(
     """
     keys = [_key(library.index) for library in table.libraries]
     unique = np.unique(np.concatenate(keys))
+    # Different sequences are shuffled, not rows, so that copies of a sequence stay together.
     order = np.random.default_rng(seed).permutation(len(unique))
     train_end, validation_end = np.cumsum(
         np.round(np.array(fractions[:2]) * len(unique)).astype(int)
@@ -275,6 +276,7 @@ def to_index(
             f"{where}: sequences of unequal length: row {rows[row]} has {lengths[row]} bases, "
             f"row {rows[0]} has {lengths[0]}; give one aligned region of equal length."
         )
+    # All sequences as one string: one look-up encodes the whole table.
     letters = "".join(sequences).encode("ascii", "replace").decode("ascii")
     index = dna.to_index(dna.from_rna(letters)).reshape(len(lengths), -1)
     if {*letters} & {*"Uu"} and {*letters} & {*"Tt"}:

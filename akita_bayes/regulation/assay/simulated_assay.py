@@ -125,6 +125,7 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
             )
         if term.site is not None:
             matrix = rng.normal(0.0, term.base_prior.sd / 2, (term.width, 4))
+            # The lowest energy of each position changes places with that of the wild type's base.
             best = np.argmin(matrix, axis=1)
             rows, wild_bases = np.arange(term.width), wild[term.bases]
             matrix[rows, best], matrix[rows, wild_bases] = (
@@ -312,6 +313,7 @@ def sort(
         0, design.noise, len(sequence)
     )
     gates = np.quantile(log_fluorescence, np.arange(1, design.bins) / design.bins)
+    # Gates 0.1 and 0.7 put cells of 0.0, 0.3 and 0.9 into bins 0, 1 and 2.
     sorted_cells = np.zeros((len(t), design.bins))
     np.add.at(sorted_cells, (sequence, np.searchsorted(gates, log_fluorescence)), 1)
     mixed = (1 - design.contamination) * sorted_cells

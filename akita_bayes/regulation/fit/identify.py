@@ -100,6 +100,7 @@ def spectrum(fit: fitting.Fit) -> Spectrum:
     """Computes the mechanism's Fisher information, with the measurement profiled out."""
     count = fit.parameters.physical
     sd = fit.parameters.prior_sd
+    # In units of the prior its precision is the identity; without it, the data's remains.
     information = np.linalg.inv(fit.covariance / np.outer(sd, sd)) - np.eye(len(sd))
     mechanism, shared = information[:count, :count], information[:count, count:]
     measurement = information[count:, count:] + np.eye(len(sd) - count)
@@ -252,6 +253,7 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
     if not fit.converged:
         return "\n".join(lines)
     values = spectrum(fit).values
+    # Along a direction of information v, posterior sd / prior sd = 1 / sqrt(1 + v).
     strong = int((values > 1 / STRONG**2 - 1).sum())
     lines.append(
         f"Fisher information: {strong} of {len(values)} directions of the mechanism are determined "

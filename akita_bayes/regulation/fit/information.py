@@ -34,6 +34,8 @@ def quantiles(prediction: NDArray, number: int, weight: NDArray | None = None) -
     """
     values, position = np.unique(prediction, return_inverse=True)
     mass = np.bincount(position, weights=weight, minlength=len(values))
+    # The class of a value follows from the middle of its mass: masses 1, 1 and 2 have the middles
+    # 1/8, 3/8 and 3/4, which are in classes 0, 0 and 1 of 2.
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
     return np.minimum((middle * number).astype(np.intp), number - 1)[position]
 
@@ -81,6 +83,7 @@ def variational(log_prob: NDArray, counts: NDArray) -> Information:
         share[with_reads]
     )
     bits = (counts * log_ratio).sum() / counts.sum()
+    # The plug-in entropy of the bins is too low by (M - 1) / (2 N ln 2) bits (Miller 1955).
     bias = (with_reads.sum() - 1) / (2 * counts.sum() * np.log(2))
     return Information(float(bits + bias), _standard_error(log_ratio, counts))
 

@@ -106,6 +106,7 @@ def climb(
 @one_thread
 def root_of(precision: NDArray[np.float64], prior_sd: NDArray[np.float64]) -> NDArray[np.float64]:
     """Computes root with root root^T = precision^-1, at most as wide as the prior. [D, D]."""
+    # In units of the prior its precision is 1: smaller eigenvalues are raised to it.
     scaled = precision * np.outer(prior_sd, prior_sd)
     values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
     return prior_sd[:, None] * vectors / np.sqrt(np.maximum(np.abs(values), 1.0))

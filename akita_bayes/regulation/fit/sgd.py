@@ -112,6 +112,7 @@ def minimise(
         trials.append((loss, descent.state()))
     loss, state = min(trials, key=lambda trial: trial[0])
     descent.restore(state)
+    # A stopper waits for a score to rise, so it gets minus the loss.
     stopper, best = stopping.Stopper(-loss, passes), model.get_weights()
     while not stopper.done(passes, train):
         passes += 1

@@ -175,6 +175,7 @@ class SplineBins(SoftmaxBins):
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         odds = self._log_odds(weights, activity)
+        # With odds o_b = log p_b / p_0: sum_b n_b log p_b = sum_b n_b o_b - n log(1 + sum_b e^o_b).
         reads = ops.sum(observed, axis=-2)
         return ops.sum(odds * observed[1:], axis=-2) - reads * _log_one_and(odds)[..., 0, :]
 
@@ -207,11 +208,13 @@ class SplineBins(SoftmaxBins):
 
         [hidden, C] -> [hidden + 3, C]: B-splines, then the slope of the line beyond u = 1.
         """
+        # The value at knot k is (c_{k-1} + 4 c_k + c_{k+1}) / 6; two more rows set the curvature at
+        # both ends to 0. The derivative at the last knot is (c_{k+1} - c_{k-1}) / (2 step).
         size = self.hidden
         to_values = np.zeros((size + 2, size + 2))
         for offset, weight in enumerate((1 / 6, 4 / 6, 1 / 6)):
             to_values[np.arange(1, size + 1), np.arange(size) + offset] = weight
-        to_values[0, :3] = to_values[-1, -3:] = 1.0, -2.0, 1.0  # no curvature at either end
+        to_values[0, :3] = to_values[-1, -3:] = 1.0, -2.0, 1.0
         inside = np.linalg.solve(to_values, np.pad(at_knots, ((1, 1), (0, 0))))
         slope = (inside[-1:] - inside[-3:-2]) / (2 * self._step)
         return np.concatenate([inside, slope])

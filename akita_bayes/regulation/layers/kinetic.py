@@ -170,6 +170,7 @@ class KingAltman(keras.layers.Layer):
         incidence = np.zeros((len(diagrams.trees), len(self.edges)))
         incidence[np.arange(len(incidence))[:, None], diagrams.trees] = 1.0
         weights = ops.matmul(log_rates, ops.cast(incidence.T, log_rates.dtype))
+        # Trees are sorted by root: those of species i are the columns bounds[i] to bounds[i + 1].
         bounds = np.searchsorted(diagrams.root, np.arange(self.species + 1))
         return ops.stack(
             [ops.logsumexp(weights[..., i:j], axis=-1) for i, j in itertools.pairwise(bounds)], -1

@@ -81,6 +81,7 @@ class GaussianNoise(ReadOut):
     def natural(self, name: str) -> tuple[float, float]:
         if name == "offset":
             return self.origin, self.unit
+        # b_data = unit * b, so that log b_data = log unit + log b.
         return (np.log(self.unit), 1.0) if name in ("log_slope", "log_sd") else (0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:

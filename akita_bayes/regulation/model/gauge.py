@@ -102,6 +102,7 @@ def mirrors(mechanism: mechanism_spec.Mechanism) -> list[Mirror]:
         affine = _affine(activities, [activities[i] for i in order], mechanism)
         if affine is None:
             continue
+        # A is the least-squares solution of Omega A = P Omega, checked below for being exact.
         permuted = occupancy[np.argsort(order)]
         image = inverse @ permuted
         image[np.abs(image) < TINY] = 0.0
@@ -176,8 +177,10 @@ def apply(
             image[entries] = row @ np.array(constants)
         elif (mirror.offset, mirror.slope) == (0.0, 1.0):
             continue
-        elif block.part in ("line", "bend"):
+        elif block.part in ("line", "bend"):  # t -> 1 - t reverses the order of the knots
             image[entries] = theta[entries].reshape(block.shape)[::-1].reshape(-1)
+        # With t' = a + b t, slope' = slope / b and bias' = bias - slope a / b give
+        # slope' t' + bias' = slope t + bias.
         elif block.part == "hidden_slope":
             image[entries] = theta[entries] / mirror.slope
         elif block.part == "hidden_bias":

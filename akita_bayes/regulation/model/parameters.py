@@ -257,6 +257,7 @@ class Parameters:
             block = self.find(name, "pairs")
             pairs = pair_tables(theta[block.start : block.stop].reshape(block.shape))
             shift += float(np.einsum("wab,wa,wb->", pairs, wild[:-1], wild[1:]))
+        # A term is potential + sign * (matrix . x), and its constant is the term at the wild type.
         sign = -1.0 if isinstance(self.mechanism, mechanism_spec.Kinetic) else 1.0
         constant = {library: self._constant(theta, name, library) for library in self.libraries}
         potential = {library: value - sign * shift for library, value in constant.items()}
