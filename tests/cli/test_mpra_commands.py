@@ -216,7 +216,7 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     (assay / "truth.json").write_text('{"constants": {"a": 3}}')
     for command in (mpra_posterior, mpra_compare, mpra_fit):
         assert command.main([specs[0], str(assay), "-o", out]) == 2
-        assert "truth.json: is not what a simulation writes" in capsys.readouterr().err
+        assert "truth.json: is not the truth of a simulation" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit):
         mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
@@ -287,7 +287,7 @@ def test_a_directory_of_something_else_is_kept(tmp_path, specs, assay, capsys):
     data.mkdir()
     (data / "genome.fa").write_text(">chr1\nACGT\n")
     assert mpra_simulate.main([specs[0], "-o", str(data), *SMALL]) == 2
-    assert "not empty, and no simulated assay" in capsys.readouterr().err
+    assert "is not empty and is not a simulated assay" in capsys.readouterr().err
     assert [path.name for path in data.iterdir()] == ["genome.fa"]
     assert mpra_simulate.main([specs[0], "-o", str(assay), *SMALL, "--seed", "1"]) == 0
 

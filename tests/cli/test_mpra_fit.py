@@ -125,7 +125,7 @@ def test_a_fit_that_has_not_converged_says_what_not_to_believe(assay, tmp_path, 
     words = (tmp_path / "run" / "identifiability.txt").read_text()
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     doubt = summary["convergence"]["doubt"]
-    assert doubt.endswith("believe no interval, and call nothing identified.")
+    assert doubt.endswith("do not trust the intervals, and call nothing identified.")
     assert doubt in said
     assert words.startswith(doubt)
     assert "identified;" not in said + words

@@ -1,6 +1,6 @@
 """Reads reporter assays from disk, in three formats, gzipped or not.
 
-Columns are separated by tabs, by commas, or by the blanks that align them (`delimited`).
+Tabs, commas, or aligning blanks separate the columns (`delimited`).
 
 - a directory with `files.txt` (columns bin, file) and one file of columns `ct`, `seq` per bin;
 - a wide table: a sequence column and one column of counts `ct_*` per bin, or a read-out `value`
@@ -24,7 +24,7 @@ VALUE = ("value", "y")
 LONG = ["library", "bin", "sequence", "count"]
 """Columns of long rows without a header; the count may be left out."""
 ALIASES = {"seq_rna": "seq"}
-"""Names of columns in the tables of MPAthic and sortseq_tools, and what they are called here."""
+"""Names of columns in the tables of MPAthic and sortseq_tools, and their names in this module."""
 WORDS = {
     *assay_table.SEQUENCE,
     *VALUE,
@@ -35,17 +35,18 @@ WORDS = {
     "weight",
     "exposure",
 }
-"""Columns that are known whether or not they begin with a capital."""
+"""Columns whose names are read without regard to upper and lower case."""
 DNA = re.compile("[ACGTUNacgtun-]+")
 LARGEST = 1e30
-"""Read-outs are no larger: the likelihood is in float32."""
+"""Largest absolute value of a read-out: the likelihood is in float32."""
 
 
 def read(path: str | Path) -> assay_table.Table:
     """Reads a directory or a file in one of the three formats.
 
     Raises:
-        DataError: What is wrong, in which file and row, and what to do.
+        DataError: A file is missing or cannot be read; the message names the file, the row and the
+            remedy.
     """
     path = Path(path)
     if path.is_dir():
@@ -73,18 +74,19 @@ def _read_bins(folder: Path) -> assay_table.Table:
         raise errors.DataError(f"{folder / 'files.txt'}: needs the columns bin and file.")
     if listing.empty:
         raise errors.DataError(
-            f"{folder / 'files.txt'}: names no bins; give each bin and its file."
+            f"{folder / 'files.txt'}: names no bins; list each bin and its file."
         )
     for column in ("bin", "file"):
         _present(listing[column], f"{folder / 'files.txt'}")
         if listing[column].duplicated().any():
-            twice = listing[column][listing[column].duplicated()].iloc[0]
+            duplicate = listing[column][listing[column].duplicated()].iloc[0]
             raise errors.DataError(
-                f"{folder / 'files.txt'}: {column} {twice} is named twice; give every bin one file."
+                f"{folder / 'files.txt'}: {column} {duplicate} is named twice; give every bin one "
+                "file."
             )
     frames = []
-    for number, name in zip(listing["bin"], listing["file"], strict=True):
-        candidates = [folder / str(name), folder / f"{name}.gz"]
+    for bin_name, file_name in zip(listing["bin"], listing["file"], strict=True):
+        candidates = [folder / str(file_name), folder / f"{file_name}.gz"]
         file = next((file for file in candidates if file.exists()), None)
         if file is None:
             raise errors.DataError(f"{candidates[0]}: no such file, named in files.txt.")
@@ -97,8 +99,8 @@ def _read_bins(folder: Path) -> assay_table.Table:
         assay_table.to_index(list(frame[sequence]), where=str(file))
         reads = _counts(frame[[count]], str(file))[:, 0]
         letters = frame[sequence].map(dna.from_rna)
-        frames.append(pd.DataFrame({"bin": str(number), "sequence": letters, "count": reads}))
-    bins = [str(number) for number in listing["bin"]]
+        frames.append(pd.DataFrame({"bin": str(bin_name), "sequence": letters, "count": reads}))
+    bins = [str(bin_name) for bin_name in listing["bin"]]
     return assay_table.Table((_long_library(pd.concat(frames), bins, "", str(folder)),))
 
 
@@ -144,12 +146,13 @@ def _long_library(
     sequences, unique = pd.factorize(rows["sequence"])
     counts = np.zeros((len(unique), len(bins)))
     column = pd.Index(bins).get_indexer(rows["bin"])
+    # Unlike `counts[...] += ...`, this adds every row where a sequence occurs twice in a bin.
     np.add.at(counts, (sequences, column), _counts(rows[["count"]], where)[:, 0])
     return assay_table.from_counts(list(unique), counts, columns=bins, name=name, where=where)
 
 
 def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> assay_table.Library:
-    """A read-out with a weight, or a count with an exposure."""
+    """Returns a library of read-outs with weights, or of counts with exposures."""
     value = next((column for column in (*VALUE, *assay_table.COUNT) if column in frame), None)
     if value is None:
         raise errors.DataError(
@@ -163,27 +166,29 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> assa
     if (weights <= 0).any():
         raise errors.DataError(
             f"{where}: row {frame.index[np.argmax(weights <= 0)] + 1} has {weight} "
-            f"{weights[np.argmax(weights <= 0)]:g}; leave out what was not measured."
+            f"{weights[np.argmax(weights <= 0)]:g}; leave out rows that were not measured."
         )
     index = assay_table.to_index(list(frame[sequence]), where=where)
     return assay_table.Library(name, index, observed, (value,), weights)
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    """Reads a delimited table as text; long rows without a header get their names."""
+    """Reads a delimited table as text; long rows without a header get the names in `LONG`."""
     if path.suffix == ".gz" and not files.is_gzip(path):
         raise errors.DataError(
-            f"{path}: cannot be read as a table: its name says gzip, but it is not an archive; "
-            "compress it, or take .gz off its name."
+            f"{path}: cannot be read as a table: its name ends in .gz, but it is not compressed; "
+            "compress it, or remove .gz from its name."
         )
     table = delimited.read(path)
     names = [_canonical(name) for name in table.names]
+    # A first line such as `wt,B2,ACGT,7` is data: its third cell is DNA, and no cell is a word.
     if len(names) in (3, 4) and not {*names} & WORDS and DNA.fullmatch(names[2]):
         rows = [table.names, *table.rows]
         return pd.DataFrame(rows, columns=LONG[: len(names)], dtype=object)
     for name in names:
         if names.count(name) > 1:
             raise errors.DataError(f"{path}: has two columns {name}; leave one out.")
+        # A cell such as `sequence ct_0` holds two names that another separator divides.
         parts = [_canonical(part) for part in re.split("[\t, ]+", name)]
         if len(parts) > 1 and all(part in WORDS or part.startswith("ct_") for part in parts):
             raise errors.DataError(f"{path}: {delimited.MIXED}")
@@ -191,7 +196,7 @@ def _frame(path: Path) -> pd.DataFrame:
 
 
 def _canonical(name: str) -> str:
-    """Returns the name of a column as this module calls it."""
+    """Returns the name that this module uses for a column."""
     lower = name.lower()
     if lower.startswith("ct_"):
         return lower[:3] + name[3:]
@@ -217,29 +222,30 @@ def _present(column: pd.Series, where: str) -> None:
 
 
 def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
-    """The columns of a table as numbers, called by their rows in the file. [N, M]."""
+    """Returns the columns of a table as numbers; errors give the row in the file. [N, M]."""
     values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    wrong = ~(np.abs(values) <= LARGEST)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
+    # Negated, so that NaN, for which every comparison is False, counts as invalid too.
+    invalid = ~(np.abs(values) <= LARGEST)
+    if invalid.any():
+        row, column = np.argwhere(invalid)[0]
         cell = frame.iloc[row, column]
-        found = f"{str(cell)!r} is not a number" if str(cell).strip() else "is empty"
+        problem = f"{str(cell)!r} is not a number" if str(cell).strip() else "is empty"
         if np.isfinite(values[row, column]):
-            found = f"{cell} is too large to be fitted; give up to {LARGEST:g}"
+            problem = f"{cell} is too large to be fitted; give up to {LARGEST:g}"
         raise errors.DataError(
-            f"{where}: row {frame.index[row] + 1}, column {frame.columns[column]}: {found}."
+            f"{where}: row {frame.index[row] + 1}, column {frame.columns[column]}: {problem}."
         )
     return values
 
 
 def _counts(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
-    """As `_numbers`, of reads."""
+    """Returns the columns of a table as counts of reads, checked. [N, M]."""
     values = _numbers(frame, where)
     assay_table.check_counts(values, where, frame.index + 1)
     return values
 
 
 def _natural(label: str) -> tuple[str, int]:
-    """B2 before B10."""
+    """Returns a sort key that puts B2 before B10: (letters, trailing number)."""
     digits = label[len(label.rstrip("0123456789")) :]
     return label.rstrip("0123456789"), int(digits or 0)

@@ -1,4 +1,4 @@
-"""What lies beside a reporter assay to compare a fit with: energy matrices, and a known truth."""
+"""Reads references beside a reporter assay, for comparison: energy matrices and a known truth."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from akita_bayes.regulation.assay import assay_table
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file, gzipped or not, is a table by its name."""
+    """Returns True for a file, gzipped or not, whose name is that of a table."""
     return path.name.removesuffix(".gz").endswith((".csv", ".tsv", ".txt"))
 
 
 def matrices(data: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
-    """Energy matrices that lie beside the data, to compare a fit with.
+    """Reads the energy matrices that lie beside the data, for comparison with a fit.
 
     A site's matrix is a table `<site>_*` (.txt, .tsv or .csv) whose columns end in A, C, G and T
     (or U), with one row per base, in kT or kcal/mol (the file does not say) up to a constant per
-    position; or else the one in `truth.json`, in kT, where a simulation wrote it. The matrices of a
-    run, `<site>_matrix.tsv`, are none.
+    position; or else the one in `truth.json`, in kT, where a simulation wrote it. The matrices that
+    a fit wrote, `<site>_matrix.tsv`, are left out.
 
     Args:
         data: The data directory, or a file in it.
@@ -33,12 +33,12 @@ def matrices(data: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[n
         DataError: A matrix cannot be read, or a site has two of them.
     """
     folder = _folder(data)
-    found = {
+    references = {
         name: matrix
         for name, matrix in _truth(folder).matrices.items()
         if len(matrix) == widths.get(name) and _varies(matrix)
     }
-    given: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         sites = [name for name in widths if path.name.startswith(f"{name}_")]
         site = max(sites, key=len, default="")
@@ -48,22 +48,22 @@ def matrices(data: str | Path, widths: Mapping[str, int]) -> dict[str, NDArray[n
         rows = list(filter(str.strip, files.lines(path, "matrix")))[1:] if bases else []
         if not bases or len(rows) != widths[site]:
             continue
-        if site in given:
+        if site in paths:
             raise errors.DataError(
-                f"{path}: {given[site].name} is a matrix of {site} too; leave one beside the data."
+                f"{path}: {paths[site].name} is a matrix of {site} too; leave one beside the data."
             )
-        given[site], found[site] = path, _matrix(path, rows, bases)
-    return found
+        paths[site], references[site] = path, _matrix(path, rows, bases)
+    return references
 
 
 def constants(data: str | Path) -> dict[str, float]:
-    """Constants that a simulation wrote beside its data, as `name` and as `name[library]`."""
-    found: dict[str, float] = {}
+    """Reads constants that a simulation wrote beside its data, as `name` and `name[library]`."""
+    by_name: dict[str, float] = {}
     for name, values in _truth(_folder(data)).constants.items():
-        found |= {f"{name}[{library}]" if library else name: v for library, v in values.items()}
+        by_name |= {f"{name}[{library}]" if library else name: v for library, v in values.items()}
         if len(set(values.values())) == 1:
-            found[name] = next(iter(values.values()))
-    return found
+            by_name[name] = next(iter(values.values()))
+    return by_name
 
 
 def _folder(data: str | Path) -> Path:
@@ -75,18 +75,18 @@ def _cells(line: str) -> list[str]:
 
 
 def base_columns(path: Path) -> dict[str, int]:
-    """The columns of A, C, G and T in a table that is a matrix; empty for another."""
+    """Returns the columns of A, C, G and T in a matrix; empty for any other table."""
     header = next(filter(str.strip, files.lines(path, "table")), None)
     if header is None:
         raise errors.DataError(f"{path}: is empty.")
     columns = _cells(header)
     bases = {dna.from_rna(column[-1:]): i for i, column in enumerate(columns)}
-    counted = {column.lower() for column in columns} & {*assay_table.SEQUENCE}
-    return bases if set(dna.ALPHABET) <= set(bases) and not counted else {}
+    sequence_columns = {column.lower() for column in columns} & {*assay_table.SEQUENCE}
+    return bases if set(dna.ALPHABET) <= set(bases) and not sequence_columns else {}
 
 
 def _matrix(path: Path, rows: Sequence[str], bases: Mapping[str, int]) -> NDArray[np.float64]:
-    """[W, 4]."""
+    """Parses the rows of a matrix file. [W, 4]."""
     matrix = np.full((len(rows), 4), np.nan)
     for number, row in enumerate(rows):
         try:
@@ -101,8 +101,8 @@ def _matrix(path: Path, rows: Sequence[str], bases: Mapping[str, int]) -> NDArra
             )
     if not _varies(matrix):
         raise errors.DataError(
-            f"{path}: the four bases are equal at every position, so that nothing correlates with "
-            "it; correct it, or move the file away from the data."
+            f"{path}: the four bases are equal at every position, so nothing correlates with it; "
+            "correct it, or move the file away from the data."
         )
     return matrix
 
@@ -112,7 +112,7 @@ def _varies(matrix: NDArray[np.float64]) -> bool:
 
 
 class _Truth(NamedTuple):
-    """What `mpra_simulate.py` wrote beside its data; empty beside a real assay."""
+    """Holds the truth that `mpra_simulate.py` wrote beside its data; empty for a real assay."""
 
     matrices: dict[str, NDArray[np.float64]]
     constants: dict[str, dict[str, float]]
@@ -130,14 +130,14 @@ def _truth(folder: Path) -> _Truth:
             name: {library: float(value) for library, value in values.items()}
             for name, values in raw.get("constants", {}).items()
         }
-        known = [value for values in constants.values() for value in values.values()]
-        if np.isfinite(known).all() and all(
+        all_constants = [value for values in constants.values() for value in values.values()]
+        if np.isfinite(all_constants).all() and all(
             matrix.ndim == 2 and np.isfinite(matrix).all() for matrix in matrices.values()
         ):
             return _Truth(matrices, constants)
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     raise errors.DataError(
-        f"{path}: is not what a simulation writes: matrices of A, C, G and T, and constants by "
-        "library; simulate again, or move it away from the data."
+        f"{path}: is not the truth of a simulation; expected matrices of A, C, G and T, and "
+        "constants by library. Simulate again, or move the file away from the data."
     )

@@ -1,7 +1,7 @@
-"""Tables of massively parallel reporter assays: sequences and what was measured of each.
+"""Tables of massively parallel reporter assays: sequences and their measurements.
 
-Identical sequences of a library are one row with their counts added up (replicate read-outs stay
-rows of their own), and a split keeps a sequence on one side in every library.
+Identical sequences of a library share one row, which has the sum of their counts (replicate
+read-outs keep one row each), and a split keeps a sequence on one side in every library.
 """
 
 import dataclasses
@@ -18,19 +18,19 @@ COUNT = ("count", "ct")
 """Names of a column of counts; a single column of another name is a continuous read-out."""
 
 LARGEST = 1e12
-"""Counts are no more: none are read so often, and the likelihood is in float32."""
+"""Largest count: no sequence is read so often, and the likelihood is in float32."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Library:
-    """One library of sequences, measured under one condition.
+    """Holds a library of sequences that were measured under one condition.
 
     Attributes:
         name: Its name; empty where the table has none.
         index: [N, L] bases 0..3 in the order A C G T.
         observed: [N, M] counts per bin, or one read-out or count.
         columns: M names of bins, or of the read-out.
-        weight: [N] replicates that a read-out is the mean of, exposure of a count, 1 for bins.
+        weight: [N] number of replicates behind a mean read-out, exposure of a count, 1 for bins.
     """
 
     name: str
@@ -41,30 +41,30 @@ class Library:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Returns the name of the library for messages."""
         return f'library "{self.name}"' if self.name else "the table"
 
     def take(self, rows: NDArray) -> "Library":
-        """The library with only some rows."""
+        """Returns the library with only these rows."""
         return dataclasses.replace(
             self, index=self.index[rows], observed=self.observed[rows], weight=self.weight[rows]
         )
 
     @property
     def reads(self) -> float:
-        """Sum of all counts, or the number of continuous read-outs."""
+        """Returns the sum of all counts, or the number of continuous read-outs."""
         counted = len(self.columns) > 1 or self.columns[0] in COUNT
         return float(self.observed.sum()) if counted else float(len(self.observed))
 
     @property
     def sequences(self) -> list[str]:
-        """The rows as letters."""
+        """Returns the rows as letters."""
         letters = np.frombuffer(dna.ALPHABET.encode(), np.uint8)[self.index]
         return [row.tobytes().decode("ascii") for row in letters]
 
 
 class Table(NamedTuple):
-    """The libraries of an experiment."""
+    """Holds the libraries of an experiment."""
 
     libraries: tuple[Library, ...]
 
@@ -75,10 +75,10 @@ class Table(NamedTuple):
 
     @property
     def sequence_length(self) -> int:
-        """Bases of every sequence.
+        """Returns the number of bases of every sequence.
 
         Raises:
-            DataError: The libraries differ in it.
+            DataError: The libraries have sequences of different lengths.
         """
         first = self.libraries[0]
         for library in self.libraries:
@@ -92,25 +92,25 @@ class Table(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Sequences of all libraries."""
+        """Returns the number of sequences of all libraries together."""
         return sum(len(library.index) for library in self.libraries)
 
     @property
     def reads(self) -> float:
-        """Sum of all counts; a continuous read-out is one, whatever its value."""
+        """Returns the sum of all counts; a continuous read-out counts as one."""
         return float(sum(library.reads for library in self.libraries))
 
     def frequencies(self) -> NDArray[np.float64]:
-        """How often each base occurs at each position, over all rows. [L, 4]."""
+        """Returns how often each base occurs at each position, over all rows. [L, 4]."""
         index = np.concatenate([library.index for library in self.libraries])
         return np.stack([(index == base).mean(0) for base in range(4)], axis=-1)
 
     def wild_type(self) -> str:
-        """The most common base at each position."""
+        """Returns the most common base at each position."""
         return dna.from_one_hot(np.eye(4)[self.frequencies().argmax(1)])
 
     def take(self, rows: NDArray) -> "Table":
-        """Only some rows, counted through all libraries."""
+        """Returns the table with only these rows, numbered through all libraries."""
         first, parts = 0, []
         for library in self.libraries:
             last = first + len(library.index)
@@ -119,10 +119,10 @@ class Table(NamedTuple):
         return Table(tuple(parts))
 
     def select(self, names: Sequence[str]) -> "Table":
-        """Only these libraries, in this order; all of them when `names` is empty.
+        """Returns only these libraries, in this order; all of them when `names` is empty.
 
         Raises:
-            DataError: The table lacks one.
+            DataError: The table has no library of one of the names.
         """
         if not names:
             return self
@@ -141,12 +141,12 @@ class Table(NamedTuple):
         return Table(tuple(by_name[name] for name in names))
 
     def leave_out(self, columns: Sequence[str]) -> "Table":
-        """Without these bins, nor the sequences that were seen in no other.
+        """Returns the table without these bins, and without sequences read in no other bin.
 
         Raises:
-            DataError: No library has one of the bins, or a library has fewer than 2 left.
+            DataError: No library has one of the bins, or a library keeps fewer than 2 bins.
         """
-        kept = []
+        libraries = []
         for unknown in set(columns) - {c for library in self.libraries for c in library.columns}:
             raise errors.DataError(f'The table has no bin "{unknown}" to leave out.')
         for library in self.libraries if columns else ():
@@ -158,12 +158,12 @@ class Table(NamedTuple):
             )
             fewer = fewer.take(np.flatnonzero(fewer.observed.any(1)))
             _check_bins(fewer, library.label)
-            kept.append(fewer)
-        return Table(tuple(kept)) if columns else self
+            libraries.append(fewer)
+        return Table(tuple(libraries)) if columns else self
 
 
 class Split(NamedTuple):
-    """Three tables of different sequences."""
+    """Holds three tables of different sequences."""
 
     train: Table
     validation: Table
@@ -177,7 +177,7 @@ FRACTIONS = (0.8, 0.1, 0.1)
 def sides(
     table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
 ) -> NDArray[np.int64]:
-    """The side of a split of every row, libraries one after another. [N] of 0, 1 and 2.
+    """Assigns every row to a side of a split, libraries one after another. [N] of 0, 1 and 2.
 
     A sequence is on the same side in every library and every replicate.
 
@@ -186,11 +186,14 @@ def sides(
     """
     keys = [_key(library.index) for library in table.libraries]
     unique = np.unique(np.concatenate(keys))
+    # Different sequences are shuffled, not rows, so that copies of a sequence stay together.
     order = np.random.default_rng(seed).permutation(len(unique))
-    first, second = np.cumsum(np.round(np.array(fractions[:2]) * len(unique)).astype(int))
+    train_end, validation_end = np.cumsum(
+        np.round(np.array(fractions[:2]) * len(unique)).astype(int)
+    )
     side = np.full(len(unique), 2)
-    side[order[:second]] = 1
-    side[order[:first]] = 0
+    side[order[:validation_end]] = 1
+    side[order[:train_end]] = 0
     for library, key in zip(table.libraries, keys, strict=True):
         if len(np.unique(side[np.searchsorted(unique, key)])) < 3:
             raise errors.DataError(
@@ -203,7 +206,7 @@ def sides(
 def split(
     table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
 ) -> Split:
-    """Splits by sequence, as `sides` says, into three tables."""
+    """Splits by sequence into three tables, with the sides of `sides`."""
     side = sides(table, seed=seed, fractions=fractions)
     train, validation, test = (table.take(np.flatnonzero(side == part)) for part in range(3))
     return Split(train, validation, test)
@@ -217,14 +220,14 @@ def from_counts(
     name: str = "",
     where: str = "table",
 ) -> Library:
-    """A library of counts per bin; identical sequences are added up.
+    """Builds a library of counts per bin, and adds up the counts of identical sequences.
 
     Args:
         sequences: N sequences of one length.
         counts: [N, M] reads per bin.
         columns: Names of the bins; 0, 1, ... when None.
         name: Name of the library.
-        where: What errors begin with.
+        where: Source of the data, with which errors begin.
 
     Raises:
         DataError: Sequences of unequal length, letters beyond A, C, G and T, counts that are
@@ -237,9 +240,13 @@ def from_counts(
     _, first, group = np.unique(_key(index), return_index=True, return_inverse=True)
     grouped = np.zeros((len(first), counts.shape[1]))
     np.add.at(grouped, group.reshape(-1), counts)
-    seen = grouped.any(1)
+    with_reads = grouped.any(1)
     library = Library(
-        name, index[first][seen], grouped[seen], names, np.ones(int(np.count_nonzero(seen)))
+        name,
+        index[first][with_reads],
+        grouped[with_reads],
+        names,
+        np.ones(int(np.count_nonzero(with_reads))),
     )
     _check_bins(library, where)
     return library
@@ -248,16 +255,16 @@ def from_counts(
 def to_index(
     sequences: Sequence[str], *, where: str, rows: Sequence[int] | None = None
 ) -> NDArray[np.uint8]:
-    """Sequences of one length as bases 0..3. [N, L].
+    """Encodes sequences of one length as bases 0..3. [N, L].
 
     Args:
         sequences: N sequences, of DNA or of RNA, in letters of either case.
-        where: What errors begin with.
-        rows: [N] numbers by which errors call them; 1, 2, ... when None.
+        where: Source of the data, with which errors begin.
+        rows: [N] row numbers for errors; 1, 2, ... when None.
 
     Raises:
-        DataError: Names the first sequence of another length, or with another letter; or two of
-            which one has T and the other U.
+        DataError: A sequence has another length or another letter, or some sequences have T and
+            others U; the message names the row.
     """
     if not len(sequences):
         raise errors.DataError(f"{where}: has no sequences.")
@@ -267,8 +274,9 @@ def to_index(
         row = int(np.argmax(lengths != lengths[0]))
         raise errors.DataError(
             f"{where}: sequences of unequal length: row {rows[row]} has {lengths[row]} bases, "
-            f"row {rows[0]} has {lengths[0]}; give one aligned region."
+            f"row {rows[0]} has {lengths[0]}; give one aligned region of equal length."
         )
+    # All sequences as one string: one look-up encodes the whole table.
     letters = "".join(sequences).encode("ascii", "replace").decode("ascii")
     index = dna.to_index(dna.from_rna(letters)).reshape(len(lengths), -1)
     if {*letters} & {*"Uu"} and {*letters} & {*"Tt"}:
@@ -293,19 +301,20 @@ def check_counts(
     counts: NDArray[np.float64], where: str, rows: Sequence[int] | None = None
 ) -> None:
     """Raises a DataError for a count that is negative, not whole, or beyond `LARGEST`."""
-    wrong = ~((counts >= 0) & (counts <= LARGEST) & (counts == np.round(counts)))
-    if wrong.any():
-        row = int(np.argwhere(wrong)[0, 0])
+    # Negated, so that NaN, for which every comparison is False, counts as invalid too.
+    invalid = ~((counts >= 0) & (counts <= LARGEST) & (counts == np.round(counts)))
+    if invalid.any():
+        row = int(np.argwhere(invalid)[0, 0])
         raise errors.DataError(
             f"{where}: row {row + 1 if rows is None else rows[row]}: a count of "
-            f"{counts[wrong][0]:g}; counts are whole, not negative and at most {LARGEST:g}."
+            f"{counts[invalid][0]:g}; counts are whole, not negative and at most {LARGEST:g}."
         )
 
 
 def _check_bins(library: Library, where: str) -> None:
     if len(library.columns) < 2:
         raise errors.DataError(
-            f"{where}: has one bin only, which says nothing about activity; give at least 2."
+            f"{where}: has one bin only, which holds no information on activity; give at least 2."
         )
     for name, reads in zip(library.columns, library.observed.sum(0), strict=True):
         if reads == 0:
@@ -315,5 +324,6 @@ def _check_bins(library: Library, where: str) -> None:
 
 
 def _key(index: NDArray[np.uint8]) -> NDArray:
-    """Each row of bases as one comparable value. [N, L] -> [N]."""
+    """Packs each row of bases into one value that can be compared. [N, L] -> [N]."""
+    # NumPy strips zero bytes from the ends of such strings, so bases are stored as 1..4.
     return np.ascontiguousarray(index + 1).view(f"S{index.shape[1]}")[:, 0]

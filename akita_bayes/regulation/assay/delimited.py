@@ -1,8 +1,8 @@
-"""Reads a text table whose columns are separated by tabs, by commas, or by blanks that align them.
+"""Reads a text table whose columns are separated by tabs, by commas, or by aligning blanks.
 
-The first line tells which: tabs if it has one, else commas, else blanks, of which any number is
-one separator. Every other line must be separated alike. Lines that are empty, and lines that begin
-with # above the table, are left out; blanks around a cell are no part of it.
+The first line decides: tabs if it has one, else commas, else blanks, where several blanks count as
+one separator. Every other line must have the same separator. Empty lines, and lines above the table
+that begin with #, are left out; blanks around a cell are removed.
 
 An index column, as pandas and R write it, is left out: a column without a name, or, where every row
 has one cell more than the header has names, a first column of rising whole numbers.
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from akita_bayes import errors, files
 
 SEPARATORS = {"\t": "tabs", ",": "commas", " ": "blanks"}
-"""Separators and what messages call them, in the order in which a header is searched for them."""
+"""Separators with their names in messages, in the order of the search in a header."""
 MIXED = (
     "the header has different separators between its names; separate all columns by tabs, all by "
     "commas, or all by blanks."
@@ -26,11 +26,11 @@ MIXED = (
 
 
 class Delimited(NamedTuple):
-    """A table as text.
+    """Holds a table as text.
 
     Attributes:
-        names: Names of the columns: the cells of the first line.
-        rows: The cells of every other line, as many as there are names.
+        names: Names of the columns, from the first line.
+        rows: Cells of every other line; each row has one cell per name.
     """
 
     names: list[str]
@@ -41,14 +41,14 @@ def read(path: str | Path) -> Delimited:
     """Reads a table, plain or compressed by gzip.
 
     Raises:
-        DataError: It is no text, is empty, or has a row that is not separated as the header is.
+        DataError: The file is not text, is empty, or a row has other separators than the header.
     """
     path = Path(path)
     lines = [line for line in files.lines(path, "table") if line.strip()]
-    comments = 0
-    while comments < len(lines) and lines[comments].lstrip().startswith("#"):
-        comments += 1
-    lines = lines[comments:]
+    comment_lines = 0
+    while comment_lines < len(lines) and lines[comment_lines].lstrip().startswith("#"):
+        comment_lines += 1
+    lines = lines[comment_lines:]
     if not lines:
         raise errors.DataError(f"{path}: is empty.")
     separator = next((mark for mark in SEPARATORS if mark in lines[0]), " ")
@@ -60,9 +60,12 @@ def read(path: str | Path) -> Delimited:
     cells = _split(lines, separator, path)
     names, rows = cells[0], cells[1:]
     rows = _fit(names, rows, separator, lines, path)
-    named = [number for number, name in enumerate(names) if name]
-    if len(named) < len(names):
-        names, rows = [names[i] for i in named], [[row[i] for i in named] for row in rows]
+    named_columns = [number for number, name in enumerate(names) if name]
+    if len(named_columns) < len(names):
+        names, rows = (
+            [names[i] for i in named_columns],
+            [[row[i] for i in named_columns] for row in rows],
+        )
     return Delimited(names, rows)
 
 
@@ -95,11 +98,11 @@ def _split(lines: Sequence[str], separator: str, path: Path) -> list[list[str]]:
 
 
 def _is_index(cells: Sequence[str]) -> bool:
-    """Returns whether cells are whole numbers that rise from row to row."""
+    """Returns True when cells are whole numbers that rise from row to row."""
     if not all(map(str.isdecimal, cells)):
         return False
     numbers = [int(cell) for cell in cells]
-    return all(one < other for one, other in itertools.pairwise(numbers))
+    return all(previous < following for previous, following in itertools.pairwise(numbers))
 
 
 def _fit(
@@ -109,8 +112,10 @@ def _fit(
     lines: Sequence[str],
     path: Path,
 ) -> list[list[str]]:
-    """Returns rows of as many cells as there are names, without an index column."""
+    """Returns rows with one cell per name, without an index column."""
     size = len(names)
+    # One cell more than names in every row: empty last cells come from separators at the ends of
+    # lines; rising whole numbers in front are an index without a name.
     if rows and all(len(row) == size + 1 for row in rows):
         if all(not row[-1] for row in rows):
             return [row[:-1] for row in rows]
@@ -120,15 +125,16 @@ def _fit(
         if len(row) > size and not any(row[size:]):
             rows[number] = row = row[:size]
         line = lines[number + 1]
-        others = [mark for mark in SEPARATORS if mark != separator and mark in line]
-        if len(row) == size and not (separator == " " and others):
+        foreign_separators = [mark for mark in SEPARATORS if mark != separator and mark in line]
+        if len(row) == size and not (separator == " " and foreign_separators):
             continue
-        words = len(_words(line))
-        if words == len(_words(lines[0])) > size:
+        word_count = len(_words(line))
+        if word_count == len(_words(lines[0])) > size:
             raise errors.DataError(f"{path}: {MIXED}")
-        if others and words == size:
+        if foreign_separators and word_count == size:
+            separator_names = " and ".join(SEPARATORS[mark] for mark in foreign_separators)
             raise errors.DataError(
-                f"{path}: row {number + 1} has {' and '.join(SEPARATORS[mark] for mark in others)} "
+                f"{path}: row {number + 1} has {separator_names} "
                 f"between its cells, and the header has {SEPARATORS[separator]}; separate all rows "
                 "as the header."
             )

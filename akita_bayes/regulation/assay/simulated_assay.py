@@ -20,27 +20,27 @@ from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.layers import measurement, read_outs
 
 SKEW = 2.0
-"""Of skewed noise: twice the noise above the mode, half of it below, with chances 4 : 1."""
+"""Skew of skewed noise: twice the noise above the mode, half of it below; chances are 4 : 1."""
 SORTED = ("bins", "unsorted", "cells", "contamination")
 """Properties of an experiment that sorts cells."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """An experiment.
+    """Describes an experiment.
 
     Attributes:
-        sequences: Number of different sequences of a library (before those unread are lost).
+        sequences: Number of different sequences of a library; those without reads are then lost.
         mutation_rate: Probability that a base of the wild type is replaced by one of the others.
         reads: Reads of a library over all bins; read-outs have one measurement per sequence.
         bins: Number of sorted bins.
-        unsorted: Whether a sample of the unsorted library is sequenced as bin 0.
+        unsorted: True to sequence a sample of the unsorted library as bin 0.
         cells: Mean number of sorted cells per sequence; where a sequence has more reads than cells,
             its reads are not independent.
         noise: Standard deviation of log fluorescence, or of a log read-out, in nats. A read-out
             whose logarithm has base b has noise / ln(b) in its own unit; counts have none.
         background: Activity that fluoresces without any transcription.
-        contamination: Share of reads that come from cells or molecules of any bin alike.
+        contamination: Share of reads that come from cells or molecules of all bins equally.
     """
 
     sequences: int = 5000
@@ -73,7 +73,7 @@ class Design:
 
 
 class Truth(NamedTuple):
-    """What a simulated mechanism's terms are.
+    """Holds the terms of a simulated mechanism.
 
     Attributes:
         matrices: Per term with a site, [W, 4] contributions of bases in kT, each position centred.
@@ -88,15 +88,15 @@ class Truth(NamedTuple):
 
 
 class Simulated(NamedTuple):
-    """A simulated experiment.
+    """Holds a simulated experiment.
 
     Attributes:
-        table: What was measured.
-        truth: What it was simulated from.
+        table: Simulated measurements.
+        truth: Parameters of the simulation.
         activity: Per library, [N] true activity of the rows of the table.
         gates: Per library, the log fluorescence between bins; empty for read-outs.
-        weights: Per library, the weights of the measurement of a read-out, in its own unit and by
-            the names that a fit gives them; empty for bins, whose cells are sorted.
+        weights: Per library, the weights of the measurement of a read-out, in its own unit and
+            under the names of a fit; empty for bins, whose cells are sorted.
     """
 
     table: assay_table.Table
@@ -107,7 +107,7 @@ class Simulated(NamedTuple):
 
 
 def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
-    """The spec's `truth` where it has one, else a draw from the prior of each term, at half its sd.
+    """Returns the spec's `truth`, or a draw from each term's prior at half its sd.
 
     A matrix drawn from the prior has the wild type's base as the best of its position, since the
     wild type of a promoter binds better than its mutants.
@@ -117,53 +117,58 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
     wild = dna.to_index(_wild_type(mechanism))
     matrices, constants = {}, {}
     for name, term in mechanism.terms.items():
-        given = mechanism.truth.get(name, declarations.Truth())
+        declared = mechanism.truth.get(name, declarations.Truth())
         if term.neighbours:
             raise errors.SpecError(
-                f"{_path(mechanism, name)}.neighbours: the simulator has single bases only; "
+                f"{_path(mechanism, name)}.neighbours: the simulator knows only single bases; "
                 "simulate a mechanism without neighbours."
             )
         if term.site is not None:
             matrix = rng.normal(0.0, term.base_prior.sd / 2, (term.width, 4))
+            # The lowest energy of each position changes places with that of the wild type's base.
             best = np.argmin(matrix, axis=1)
-            rows, here = np.arange(term.width), wild[term.bases]
-            matrix[rows, best], matrix[rows, here] = matrix[rows, here], matrix[rows, best].copy()
-            if given.matrix is not None:
-                matrix = np.array(given.matrix)
+            rows, wild_bases = np.arange(term.width), wild[term.bases]
+            matrix[rows, best], matrix[rows, wild_bases] = (
+                matrix[rows, wild_bases],
+                matrix[rows, best].copy(),
+            )
+            if declared.matrix is not None:
+                matrix = np.array(declared.matrix)
             matrices[name] = matrix - matrix.mean(1, keepdims=True)
         log = np.log if isinstance(mechanism, mechanism_spec.Kinetic) else float
-        drawn = rng.normal(term.prior.mean, term.prior.sd / 2, len(libraries))
+        values = rng.normal(term.prior.mean, term.prior.sd / 2, len(libraries))
         if not term.per_library:
-            drawn[:] = drawn[0]
+            values[:] = values[0]
         if term.value is not None:
-            drawn[:] = log(term.value)
-        elif given.constant is not None:
-            drawn[:] = [_in_library(given.constant, library) for library in libraries]
-        constants[name] = dict(zip(libraries, drawn.tolist(), strict=True))
+            values[:] = log(term.value)
+        elif declared.constant is not None:
+            values[:] = [_in_library(declared.constant, library) for library in libraries]
+        constants[name] = dict(zip(libraries, values.tolist(), strict=True))
     activities = {}
     if isinstance(mechanism, mechanism_spec.Thermodynamic):
         for name, activity in mechanism.activities.items():
             level = rng.normal(activity.prior.mean, activity.prior.sd / 2)
-            given = mechanism.truth.get(name, declarations.Truth())
-            log_level = level if given.constant is None else _in_library(given.constant, "")
+            declared = mechanism.truth.get(name, declarations.Truth())
+            log_level = level if declared.constant is None else _in_library(declared.constant, "")
             with np.errstate(over="ignore"):
                 activities[name] = float(np.exp(log_level))
     return Truth(matrices, constants, activities)
 
 
 def _in_library(constant: float | dict[str, float], library: str) -> float:
+    """Returns the value of a constant that may differ from library to library."""
     return constant[library] if isinstance(constant, dict) else constant
 
 
 def _path(mechanism: mechanism_spec.Mechanism, name: str) -> str:
-    """The JSON path of a term."""
+    """Returns the JSON path of a term."""
     return f"{'rates' if isinstance(mechanism, mechanism_spec.Kinetic) else 'energies'}.{name}"
 
 
 def _wild_type(mechanism: mechanism_spec.Mechanism) -> str:
     if mechanism.wild_type is None:
         raise errors.SpecError(
-            "wild_type: is missing; the simulator mutates it. Give sequence_length letters."
+            "wild_type: is missing, and the simulator mutates it; give sequence_length letters."
         )
     return mechanism.wild_type
 
@@ -171,28 +176,29 @@ def _wild_type(mechanism: mechanism_spec.Mechanism) -> str:
 def mutate(
     wild_type: str, sequences: int, rate: float, *, seed: int | list[int] = 0
 ) -> NDArray[np.uint8]:
-    """Different random mutants of a sequence, each base replaced with probability `rate`. [N, L].
+    """Draws different mutants of a sequence; `rate` is the chance to replace a base. [N, L].
 
-    Fewer than `sequences` rows come back where so many different mutants are not to be had.
+    Returns fewer than `sequences` rows where there are fewer different mutants.
     """
     rng = np.random.default_rng(seed)
     wild = dna.to_index(wild_type)
-    found = np.zeros((0, len(wild)), np.uint8)
-    for _ in range(20):
+    mutants = np.zeros((0, len(wild)), np.uint8)
+    for _ in range(20):  # rounds of drawing, since some candidates repeat earlier mutants
         mutated = rng.random((sequences, len(wild))) < rate
-        other = (wild + rng.integers(1, 4, mutated.shape)) % 4
-        drawn = np.where(mutated, other, wild).astype(np.uint8)
-        _, first = np.unique(np.concatenate([found, drawn]), axis=0, return_index=True)
-        found = np.concatenate([found, drawn])[np.sort(first)][:sequences]
-        if len(found) == sequences:
+        replacement = (wild + rng.integers(1, 4, mutated.shape)) % 4
+        candidates = np.where(mutated, replacement, wild).astype(np.uint8)
+        _, first = np.unique(np.concatenate([mutants, candidates]), axis=0, return_index=True)
+        # `first` follows the order of the letters; sorted, it keeps the order of drawing.
+        mutants = np.concatenate([mutants, candidates])[np.sort(first)][:sequences]
+        if len(mutants) == sequences:
             break
-    return found
+    return mutants
 
 
 def activity(
     mechanism: mechanism_spec.Mechanism, truth: Truth, index: NDArray[np.uint8], library: str = ""
 ) -> NDArray[np.float64]:
-    """Activity of sequences in the words of the mechanism. [N, L] -> [N]."""
+    """Computes the activity of sequences from the equations of the mechanism. [N, L] -> [N]."""
     wild = dna.to_index(_wild_type(mechanism))
     sign = -1.0 if isinstance(mechanism, mechanism_spec.Kinetic) else 1.0
     terms = np.zeros((len(index), len(mechanism.terms)))
@@ -205,8 +211,8 @@ def activity(
     if isinstance(mechanism, mechanism_spec.Kinetic):
         rates = np.exp(terms)
         occupancy = trees.steady_state(rates, len(mechanism.species), mechanism.edges)
-        made = [list(mechanism.terms).index(name) for name in mechanism.product]
-        return sum(rates[:, r] * occupancy[:, mechanism.edges[r][0]] for r in made)
+        product_rates = [list(mechanism.terms).index(name) for name in mechanism.product]
+        return sum(rates[:, r] * occupancy[:, mechanism.edges[r][0]] for r in product_rates)
     probability = scipy.special.softmax(-terms @ mechanism.occupancy.T, axis=1)
     levels = [
         truth.activities[state.activity] if isinstance(state.activity, str) else state.activity
@@ -225,10 +231,10 @@ def simulate(
     """Simulates every library that the mechanism declares (one when it declares none).
 
     Args:
-        mechanism: What is declared; `truth` in it, or its priors, set the parameters.
+        mechanism: Declared mechanism; its `truth`, or its priors, set the parameters.
         design: The experiment.
-        truth: The parameters, if not the mechanism's own.
-        seed: Of the parameters, the library, the sort and the reads.
+        truth: Parameters to use in place of the mechanism's own.
+        seed: Seed of the parameters, the library, the sort and the reads.
     """
     check_bins(mechanism.measurement, design)
     truth = truth or draw_truth(mechanism, seed=seed)
@@ -249,11 +255,11 @@ def simulate(
         if mechanism.measurement.kind.endswith("bins"):
             counts, gates[name] = sort(t, design, rng)
             weights[name], columns = {}, bin_names(design)
-            seen = counts.any(1)
+            with_reads = counts.any(1)
             library = assay_table.Library(
-                name, index[seen], counts[seen], columns, np.ones(int(seen.sum()))
+                name, index[with_reads], counts[with_reads], columns, np.ones(int(with_reads.sum()))
             )
-            activities[name] = t[seen]
+            activities[name] = t[with_reads]
         else:
             weights[name] = read_out_weights(t, mechanism.measurement, design)
             observed = read_out(t, mechanism.measurement, design, rng)
@@ -303,15 +309,18 @@ def sort(
     """Sorts the cells of a library and reads every bin. [N] -> [N, M] counts, [M - 1] gates."""
     cells = rng.poisson(design.cells, len(t))
     sequence = np.repeat(np.arange(len(t)), cells)
-    glow = np.log(t[sequence] + design.background) + rng.normal(0, design.noise, len(sequence))
-    gates = np.quantile(glow, np.arange(1, design.bins) / design.bins)
+    log_fluorescence = np.log(t[sequence] + design.background) + rng.normal(
+        0, design.noise, len(sequence)
+    )
+    gates = np.quantile(log_fluorescence, np.arange(1, design.bins) / design.bins)
+    # Gates 0.1 and 0.7 put cells of 0.0, 0.3 and 0.9 into bins 0, 1 and 2.
     sorted_cells = np.zeros((len(t), design.bins))
-    np.add.at(sorted_cells, (sequence, np.searchsorted(gates, glow)), 1)
+    np.add.at(sorted_cells, (sequence, np.searchsorted(gates, log_fluorescence)), 1)
     mixed = (1 - design.contamination) * sorted_cells
     mixed += design.contamination * (cells / design.bins)[:, None]
     pools = [cells, *mixed.T] if design.unsorted else list(mixed.T)
-    each = design.reads // len(pools)
-    counts = np.stack([rng.multinomial(each, pool / pool.sum()) for pool in pools], axis=1)
+    reads_per_bin = design.reads // len(pools)
+    counts = np.stack([rng.multinomial(reads_per_bin, pool / pool.sum()) for pool in pools], axis=1)
     return counts.astype(float), gates
 
 

@@ -1,4 +1,4 @@
-"""A simulated reporter assay on disk, in the formats that real ones come in.
+"""Writes a simulated reporter assay to disk, in the formats of real assays.
 
 One unnamed library sorted into bins becomes `files.txt` and one `ct seq` file per bin, as the lac
 data were published; several libraries, or read-outs, become one table `assay.csv.gz`. `truth.json`
@@ -26,15 +26,15 @@ def write(
     design: simulator.Design,
     out_dir: str | Path,
 ) -> None:
-    """Writes a simulated experiment into a directory; a former one is replaced.
+    """Writes a simulated experiment into a directory, in place of a former one.
 
     Raises:
-        DataError: The directory holds something else.
+        DataError: The directory holds files of another kind.
     """
     check(out_dir)
     with files.atomic(out_dir, directory=True) as folder:
-        (library, *others) = simulated.table.libraries
-        if len(library.columns) > 1 and not others and not library.name:
+        (library, *more_libraries) = simulated.table.libraries
+        if len(library.columns) > 1 and not more_libraries and not library.name:
             _write_bins(library, folder)
         else:
             _write_table(simulated.table, folder / "assay.csv.gz")
@@ -43,18 +43,18 @@ def write(
 
 
 def check(out_dir: str | Path) -> None:
-    """Refuses a directory that holds something else than a simulated experiment."""
+    """Refuses a directory that is neither empty nor a simulated experiment."""
     folder = Path(out_dir)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / TRUTH).is_file():
         raise errors.DataError(
-            f"{folder}: not empty, and no simulated assay; choose another folder with -o."
+            f"{folder}: is not empty and is not a simulated assay; choose another folder with -o."
         )
 
 
 def truth_as_json(
     simulated: simulator.Simulated, mechanism: mechanism_spec.Mechanism, design: simulator.Design
 ) -> dict[str, Any]:
-    """The parameters of a simulation: constants in the mechanism's unit, matrices in kT."""
+    """Returns the parameters of a simulation: constants in the mechanism's unit, matrices in kT."""
     return {
         "unit": mechanism.unit,
         "constants": simulated.truth.constants,
@@ -78,8 +78,8 @@ def _write_bins(library: assay_table.Library, folder: Path) -> None:
     sequences = np.array(library.sequences)
     listing = []
     for name, counts in zip(library.columns, library.observed.T, strict=True):
-        seen = counts > 0
-        frame = pd.DataFrame({"ct": counts[seen].astype(int), "seq": sequences[seen]})
+        with_reads = counts > 0
+        frame = pd.DataFrame({"ct": counts[with_reads].astype(int), "seq": sequences[with_reads]})
         file = "library.txt" if name == "0" else f"bin_{name}.txt"
         _write_csv(frame, folder / f"{file}.gz", "\t")
         listing.append({"bin": name, "file": file})
@@ -102,6 +102,6 @@ def _write_table(table: assay_table.Table, path: Path) -> None:
 
 
 def _write_csv(frame: pd.DataFrame, path: Path, separator: str) -> None:
-    """Gzipped without a time stamp, so that the same seed gives the same bytes."""
+    """Writes gzip without a time stamp, so that the same seed gives the same bytes."""
     text = frame.to_csv(sep=separator, index=False, lineterminator="\n").encode("ascii")
     path.write_bytes(gzip.compress(text, mtime=0))

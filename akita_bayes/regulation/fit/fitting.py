@@ -1,4 +1,4 @@
-"""Fitting a mechanism to a reporter assay: the most probable parameters, and how sure they are."""
+"""Fits a mechanism to a reporter assay: the most probable parameters and their uncertainty."""
 
 import dataclasses
 import logging
@@ -26,7 +26,7 @@ Z95 = 1.959963984540054
 
 
 class Interval(NamedTuple):
-    """A mean and its central 95 % interval, in the unit of the term (kT)."""
+    """Holds a mean and its central 95 % interval, in the unit of the term (kT)."""
 
     mean: float
     lower: float
@@ -34,12 +34,12 @@ class Interval(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """How well sequences that were never fitted are predicted.
+    """Measures how well a fit predicts sequences that were held out.
 
     Attributes:
-        log_likelihood: In nats, of all of them together.
-        sequences: How many.
-        reads: Their reads, or read-outs.
+        log_likelihood: Log-likelihood of all held-out sequences together, in nats.
+        sequences: Number of held-out sequences.
+        reads: Number of their reads, or read-outs.
         information: Variational information between sequence and bin per read, a lower bound of
             the mutual information; None without bins.
     """
@@ -52,21 +52,21 @@ class HeldOut(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted mechanism.
+    """Holds a fitted mechanism.
 
     Attributes:
-        parameters: What the entries of theta are.
+        parameters: Layout of theta.
         theta: [D] most probable parameters given train and validation, mirrors resolved.
-        covariance: [D, D] by Laplace's approximation.
-        likelihood: Of the whole table.
+        covariance: [D, D] covariance of theta by Laplace's approximation.
+        likelihood: Likelihood of the whole table.
         side: [N] 0 train, 1 validation, 2 test.
-        held_out: Of the test sequences.
-        converged: Whether a further Newton step would gain next to nothing.
-        gain: What it would gain, in nats.
+        held_out: Prediction of the test sequences.
+        converged: True when a further Newton step would gain less than `quasi_newton.ARRIVED`.
+        gain: Expected gain of a further Newton step, in nats.
         evaluations: Gradients of the whole table (passes over the data, for `adam` and `sgd`).
-        mirrored: Whether the optimum was replaced by its mirror image.
-        method: How it was fitted.
-        seed: Of split and starts.
+        mirrored: True when the mirror image of the optimum has replaced it.
+        method: Method of the fit.
+        seed: Seed of split and starts.
         seconds: Wall time.
     """
 
@@ -86,30 +86,30 @@ class Fit:
 
     @property
     def mechanism(self) -> mechanism_spec.Mechanism:
-        """What was fitted."""
+        """Returns the fitted mechanism."""
         return self.parameters.mechanism
 
     @property
     def fitted(self) -> NDArray[np.float64]:
-        """[N] weight of each sequence in the fit: 1, and 0 for the test's."""
+        """Returns the weight of each sequence in the fit: 0 for test sequences, else 1. [N]."""
         return (self.side < 2).astype(float)
 
     @property
     def doubt(self) -> str | None:
-        """What not to believe of a fit that has not converged; None of one that has.
+        """Returns a warning for a fit that has not converged; None for a converged fit.
 
-        A Newton step d gains d^T H d / 2, and moves no parameter by more than sqrt(d^T H d) of its
+        A Newton step d gains d^T H d / 2, and moves every parameter by at most sqrt(d^T H d) of its
         standard deviations.
         """
         if self.converged:
             return None
         return (
             f"Not converged: constants may lie {np.sqrt(2 * self.gain):.2g} of their standard "
-            "deviations from the optimum; believe no interval, and call nothing identified."
+            "deviations from the optimum; do not trust the intervals, and call nothing identified."
         )
 
     def interval(self, name: str) -> Interval:
-        """Mean and 95 % interval of one parameter, by its name in `parameters.names`."""
+        """Returns mean and 95 % interval of one parameter, by its name in `parameters.names`."""
         index = self.parameters.names.index(name)
         mean = self.parameters.natural(self.theta)[index]
         sd = self.parameters.natural_factor[index] * np.sqrt(self.covariance[index, index])
@@ -117,12 +117,12 @@ class Fit:
 
     @property
     def energies(self) -> dict[str, Interval]:
-        """Every term that is a constant; a library's own bears its name in brackets."""
+        """Returns every term that is a constant, by name or, if per library, `name[library]`."""
         return self._intervals(sites=False)
 
     @property
     def wild_type(self) -> dict[str, Interval]:
-        """Every term that reads a site, for the wild type."""
+        """Returns every term that reads a site, at its value for the wild type."""
         return self._intervals(sites=True)
 
     def _intervals(self, *, sites: bool) -> dict[str, Interval]:
@@ -134,7 +134,7 @@ class Fit:
         }
 
     def term(self, name: str, gauge_name: mechanism_spec.Gauge | None = None) -> layout.TermValues:
-        """A term in physical units, in the mechanism's gauge or another."""
+        """Returns a term in physical units, in the mechanism's gauge or another."""
         spec = self.mechanism.terms[name]
         weights = gauge.base_weights(
             gauge_name or self.mechanism.gauge,
@@ -145,18 +145,25 @@ class Fit:
         return gauge.fix(self.parameters.term(self.theta, name), weights[spec.bases], sign=sign)
 
     def correlations(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-        """Pearson correlation with other matrices of the same sites, both centred."""
-        pairs = self._beside(references).items()
-        return {name: float(np.corrcoef(here, there)[0, 1]) for name, (here, there) in pairs}
+        """Computes Pearson correlations with other matrices of the same sites, both centred."""
+        matrix_pairs = self._centred_pairs(references).items()
+        return {
+            name: float(np.corrcoef(matrix, reference)[0, 1])
+            for name, (matrix, reference) in matrix_pairs
+        }
 
     def slopes(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-        """Least-squares slope of the matrices, in kT, on others of the same sites, both centred."""
-        pairs = self._beside(references).items()
-        return {name: float(here @ there / (there @ there)) for name, (here, there) in pairs}
+        """Computes least-squares slopes of the matrices, in kT, on references, both centred."""
+        matrix_pairs = self._centred_pairs(references).items()
+        return {
+            name: float(matrix @ reference / (reference @ reference))
+            for name, (matrix, reference) in matrix_pairs
+        }
 
-    def _beside(
+    def _centred_pairs(
         self, references: dict[str, NDArray[np.float64]]
     ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Returns the fitted matrix and the reference of each site, both centred and flat."""
         return {
             name: (
                 np.asarray(self.term(name, "centred").matrix).ravel(),
@@ -179,20 +186,20 @@ def fit(
     """Fits a mechanism by maximum posterior probability.
 
     Args:
-        mechanism: What is declared, or its JSON file.
-        data: A table, or a directory or file of one.
-        method: `quasi-newton` climbs all data at once from several starts; `adam` and `sgd` take
+        mechanism: Declared mechanism, or its JSON file.
+        data: A table, or a directory or file with one.
+        method: `quasi-newton` climbs on all data at once from several starts; `adam` and `sgd` take
             stochastic steps on the likelihood alone and stop early, as in the paper.
         starts: Random starts that compete at the beginning.
-        seed: Of the split by sequence and of the starts.
+        seed: Seed of the split by sequence and of the starts.
         fractions: Shares of train, validation and test.
-        epochs: Most epochs of `adam` and `sgd`.
+        epochs: Maximum number of epochs of `adam` and `sgd`.
 
     Raises:
-        SpecError: The mechanism is not one, or the method cannot fit it.
-        DataError: The table is not one, or does not suit the mechanism.
+        SpecError: The mechanism is not valid, or the method cannot fit it.
+        DataError: The table is not valid, or does not suit the mechanism.
     """
-    began = time.monotonic()
+    start_time = time.monotonic()
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
@@ -204,7 +211,7 @@ def fit(
     )
     if table.rows < likelihood.parameters.size:
         logger.warning(
-            "%s: fewer sequences than parameters; much of what is reported is the priors'.",
+            "%s: fewer sequences than parameters; much of the report reflects only the priors.",
             mechanism.name,
         )
     if method == "quasi-newton":
@@ -213,7 +220,7 @@ def fit(
         if mechanism.measurement.relative:
             raise errors.SpecError(
                 f"measurement.relative: {method} cannot follow the wild type's activity; fit by "
-                "quasi-newton, or drop relative."
+                "quasi-newton, or remove relative."
             )
         optimum = sgd.minimise(
             likelihood, side, method=method, epochs=epochs, starts=starts, seed=seed
@@ -241,13 +248,14 @@ def fit(
         mirrored=mirrored,
         method=method,
         seed=seed,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - start_time,
     )
 
 
 def _held_out(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64], test: NDArray[np.bool_]
 ) -> HeldOut:
+    """Scores the test sequences in float64."""
     rows = np.flatnonzero(test)
     unseen = likelihoods.Likelihood(
         likelihood.mechanism,
@@ -256,39 +264,39 @@ def _held_out(
         dtype="float64",
     )
     log_likelihood = float(np.asarray(unseen.per_sequence(theta[None])).sum())
-    found = None
+    bits = None
     if likelihood.mechanism.measurement.kind.endswith("bins"):
-        found = _pooled(unseen, theta)
-    return HeldOut(log_likelihood, len(rows), unseen.table.reads, found)
+        bits = _pooled_information(unseen, theta)
+    return HeldOut(log_likelihood, len(rows), unseen.table.reads, bits)
 
 
-def _pooled(
+def _pooled_information(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> information.Information:
-    """Variational information per read, over the reads of all libraries."""
-    bits = variance = 0.0
+    """Computes the variational information per read, over the reads of all libraries."""
+    total_bits = variance = 0.0
     probabilities = likelihood.outputs(theta[None])
     for library in likelihood.table.libraries:
         log_prob = np.log(np.asarray(probabilities[library.name])[0].T)
-        here = information.variational(log_prob, library.observed)
+        library_information = information.variational(log_prob, library.observed)
         share = library.observed.sum() / likelihood.table.reads
-        bits += share * here.bits
-        variance += (share * here.standard_error) ** 2
-    return information.Information(bits, float(np.sqrt(variance)))
+        total_bits += share * library_information.bits
+        variance += (share * library_information.standard_error) ** 2
+    return information.Information(total_bits, float(np.sqrt(variance)))
 
 
 def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) -> dict[str, Any]:
-    """What `summary.json` holds: plain numbers, energies in kT and kcal/mol.
+    """Returns the contents of `summary.json`: plain numbers, energies in kT and kcal/mol.
 
     Args:
         fit: A fit.
-        references: Per site, another energy matrix [W, 4] to compare with.
+        references: Per site, an energy matrix [W, 4] for comparison.
     """
     kcal = fit.mechanism.kcal_per_kt
     thermal = isinstance(fit.mechanism, mechanism_spec.Thermodynamic)
-    found = fit.held_out.information
+    held_out_information = fit.held_out.information
 
-    def units(interval: Interval) -> dict[str, Any]:
+    def with_units(interval: Interval) -> dict[str, Any]:
         numbers = {"unit": fit.mechanism.unit, **interval._asdict()}
         if thermal:
             numbers["kcal_per_mol"] = {k: v * kcal for k, v in interval._asdict().items()}
@@ -302,8 +310,8 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
             name: {"kT": slope, "kcal_per_mol": slope * kcal}
             for name, slope in fit.slopes(references or {}).items()
         },
-        "energies": {name: units(interval) for name, interval in fit.energies.items()},
-        "wild_type": {name: units(interval) for name, interval in fit.wild_type.items()},
+        "energies": {name: with_units(interval) for name, interval in fit.energies.items()},
+        "wild_type": {name: with_units(interval) for name, interval in fit.wild_type.items()},
         "gauge": fit.mechanism.gauge,
         "mirrored": fit.mirrored,
         "kcal_per_mol_per_kT": kcal,
@@ -311,7 +319,7 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
             "log_likelihood": fit.held_out.log_likelihood,
             "sequences": fit.held_out.sequences,
             "reads": fit.held_out.reads,
-            "information_bits": found._asdict() if found else None,
+            "information_bits": held_out_information._asdict() if held_out_information else None,
         },
         "convergence": {
             "converged": fit.converged,

@@ -1,13 +1,14 @@
-"""Which parameters the data determine: spectrum, shrinkage, profile likelihood, and words for them.
+"""Which parameters the data determine: spectrum, shrinkage, profile likelihood and a report.
 
-The Fisher information of the mechanism's parameters, with the measurement process free to follow as
-far as its prior lets it, is the Schur complement F = A - B C^-1 B^T in minus the Hessian of the
-log-likelihood, to whose block C of the measurement the precision of its prior is added. Taken in
-units of the prior, an eigenvalue of 1 means that the data say as much as the prior about that
-direction; much less than 1 that they say nothing.
+The Fisher information of the mechanism's parameters, where the measurement process may adapt within
+its prior, is the Schur complement F = A - B C^-1 B^T of minus the Hessian of the log-likelihood,
+with the precision of the prior added to the block C of the measurement. In units of the prior, an
+eigenvalue of 1 means that data and prior constrain that direction equally; an eigenvalue much less
+than 1 means that the data do not constrain it.
 
-The profile of a parameter is the log-likelihood maximised over all others (their priors kept) with
-that one held; where it falls by 1.92 nats ends its 95 % interval (Wilks 1938).
+The profile of a parameter is the log-likelihood at fixed values of that parameter, maximised over
+all others with their priors; its 95 % interval ends where the profile falls by 1.92 nats (Wilks
+1938).
 """
 
 from typing import Literal, NamedTuple
@@ -24,21 +25,21 @@ DROP95 = 1.920729410347062
 """Half the 95 % point of chi-squared with one degree of freedom."""
 
 STRONG, WEAK = 0.2, 0.7
-"""Posterior over prior standard deviation below which a parameter is, or is weakly, identified."""
+"""Ratios of posterior to prior sd below which a parameter is identified, or weakly identified."""
 
 FARTHEST = 4.0
-"""How far from the optimum a profile is followed, in prior standard deviations."""
+"""Largest distance of a profile from the optimum, in prior standard deviations."""
 
 SIDES: dict[Verdict, str] = {
     "identified": "is closed on both sides",
     "weakly identified": "is closed on one side",
     "not identified": "is open on both sides",
 }
-"""What the verdict of a profile says: which ends of its interval the data alone exclude."""
+"""Meaning of the verdict on a profile: on which sides the data alone close its interval."""
 
 
 class Spectrum(NamedTuple):
-    """Fisher information of the mechanism's parameters.
+    """Holds the Fisher information of the mechanism's parameters.
 
     Attributes:
         values: Eigenvalues, largest first, in units of the prior's precision.
@@ -52,15 +53,15 @@ class Spectrum(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """How well one parameter is known.
+    """Describes how well the data determine one parameter.
 
     Attributes:
-        name: As in `parameters.names`.
-        unit: Its unit.
+        name: Name of the parameter, from `parameters.names`.
+        unit: Unit of the parameter.
         mean: Most probable value.
         sd: Posterior standard deviation.
         prior_sd: Prior standard deviation.
-        verdict: In words.
+        verdict: Judgement in words.
     """
 
     name: str
@@ -72,18 +73,18 @@ class Judgement(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """Log-likelihood of one parameter, maximised over the others.
+    """Holds the log-likelihood of one parameter, maximised over the others.
 
     Attributes:
-        name: As in `parameters.names`.
-        values: Where it was taken, ascending.
-        drop: How far below its maximum it is, in nats.
-        lower: Lower end of the 95 % interval; None where the data never exclude.
-        upper: Upper end; None where the data never exclude.
-        verdict: `identified` when both ends are closed, `weakly` when one is, however wide the
-            interval is against the prior.
-        better: How much more probable the best point of the profile is than the fit, in nats; far
-            above 0, the fit has stopped at a lesser optimum.
+        name: Name of the parameter, from `parameters.names`.
+        values: Values of the parameter, ascending.
+        drop: Difference between the maximum of the profile and its value, in nats.
+        lower: Lower end of the 95 % interval; None where the data exclude no small value.
+        upper: Upper end of the same; None where the data exclude no large value.
+        verdict: `identified` when both ends are closed, `weakly identified` when one end is,
+            independently of the width of the interval and the prior.
+        better: Gain of the best point of the profile over the fit, in nats; far above 0, the fit
+            has stopped at a lower optimum.
     """
 
     name: str
@@ -96,9 +97,10 @@ class Profile(NamedTuple):
 
 
 def spectrum(fit: fitting.Fit) -> Spectrum:
-    """Fisher information of the mechanism's parameters with the measurement profiled out."""
+    """Computes the mechanism's Fisher information, with the measurement profiled out."""
     count = fit.parameters.physical
     sd = fit.parameters.prior_sd
+    # In units of the prior its precision is the identity; without it, the data's remains.
     information = np.linalg.inv(fit.covariance / np.outer(sd, sd)) - np.eye(len(sd))
     mechanism, shared = information[:count, :count], information[:count, count:]
     measurement = information[count:, count:] + np.eye(len(sd) - count)
@@ -108,7 +110,7 @@ def spectrum(fit: fitting.Fit) -> Spectrum:
 
 
 def judge(fit: fitting.Fit) -> list[Judgement]:
-    """Every parameter of the mechanism, by how much the data narrow its prior."""
+    """Judges every parameter of the mechanism by how much the data narrow its prior."""
     judgements = []
     for i, name in enumerate(fit.parameters.names[: fit.parameters.physical]):
         sd, prior_sd = float(np.sqrt(fit.covariance[i, i])), float(fit.parameters.prior_sd[i])
@@ -137,11 +139,14 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
     Args:
         fit: A fit that has converged.
         name: One of `fit.parameters.names`.
-        points: Steps to each side, in Laplace standard deviations, before strides double.
-        steps: Steps of L-BFGS at each point.
+        points: Number of steps of one Laplace standard deviation to each side before the strides
+            double.
+        steps: Maximum number of L-BFGS steps at each point.
     """
     index = fit.parameters.names.index(name)
     mean, prior_sd = fit.parameters.prior_mean[index], fit.parameters.prior_sd[index]
+    # `along` is the regression of theta on the parameter; `root` spans the conditional covariance
+    # of the others, whose smallest eigenvalue, 0 in the direction of the parameter, is left out.
     along = fit.covariance[:, index] / fit.covariance[index, index]
     rest = fit.covariance - np.outer(along, along) * fit.covariance[index, index]
     values, vectors = np.linalg.eigh(rest)
@@ -157,37 +162,37 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
 
     start = without_prior(fit.theta, float(density(fit.theta[None]).value[0]))
     best = start
-    found = {float(fit.theta[index]): start}
+    log_likelihoods = {float(fit.theta[index]): start}
     for direction in (-1.0, 1.0):
-        theta, stride, taken = fit.theta, sd, 0
+        theta, stride, steps_taken = fit.theta, sd, 0
         while abs(theta[index] - fit.theta[index]) < FARTHEST * prior_sd:
             moved = quasi_newton.climb(
                 density, theta + direction * stride * along, root, steps=steps
             )
             value = without_prior(moved.theta, moved.value)
-            found[float(moved.theta[index])] = value
+            log_likelihoods[float(moved.theta[index])] = value
             best = max(best, value)
             if best - value > DROP95:
                 break
-            theta, taken = moved.theta, taken + 1
-            stride = sd if taken < points else 2 * stride
-    taken_at = sorted(found)
-    drop = best - np.array([found[value] for value in taken_at])
-    thetas = np.tile(fit.theta, (len(taken_at), 1))
-    thetas[:, index] = taken_at
-    at = fit.parameters.natural(thetas)[:, index]
+            theta, steps_taken = moved.theta, steps_taken + 1
+            stride = sd if steps_taken < points else 2 * stride
+    parameter_values = sorted(log_likelihoods)
+    drop = best - np.array([log_likelihoods[value] for value in parameter_values])
+    thetas = np.tile(fit.theta, (len(parameter_values), 1))
+    thetas[:, index] = parameter_values
+    reported_values = fit.parameters.natural(thetas)[:, index]
     top = int(drop.argmin())
-    lower = _crossing(at[top::-1], drop[top::-1])
-    upper = _crossing(at[top:], drop[top:])
+    lower = _crossing(reported_values[top::-1], drop[top::-1])
+    upper = _crossing(reported_values[top:], drop[top:])
     closed = (lower is not None) + (upper is not None)
     verdicts: tuple[Verdict, ...] = ("not identified", "weakly identified", "identified")
-    return Profile(name, at, drop, lower, upper, verdicts[closed], best - start)
+    return Profile(name, reported_values, drop, lower, upper, verdicts[closed], best - start)
 
 
-def _crossing(at: NDArray[np.float64], drop: NDArray[np.float64]) -> float | None:
-    """Where a profile, from its maximum on, first drops by DROP95; its root is taken as straight.
+def _crossing(values: NDArray[np.float64], drop: NDArray[np.float64]) -> float | None:
+    """Returns where a profile, from its maximum on, first drops by DROP95, or None.
 
-    None where it never does.
+    The square root of a parabola is straight, so it is interpolated linearly.
     """
     beyond = np.flatnonzero(drop > DROP95)
     if not len(beyond):
@@ -195,14 +200,14 @@ def _crossing(at: NDArray[np.float64], drop: NDArray[np.float64]) -> float | Non
     last = int(beyond[0])
     inner, outer = np.sqrt(drop[last - 1]), np.sqrt(drop[last])
     share = (np.sqrt(DROP95) - inner) / (outer - inner)
-    return float(at[last - 1] + share * (at[last] - at[last - 1]))
+    return float(values[last - 1] + share * (values[last] - values[last - 1]))
 
 
 def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
-    """A paragraph: what the data determine, and what they leave to the prior.
+    """Reports in sentences what the data determine, and what they leave to the prior.
 
-    "Identified" is said of a posterior much narrower than its prior, and of a fit that has
-    converged; "closed" of a profile.
+    "Identified" describes a posterior much narrower than its prior, in a converged fit; "closed"
+    describes the interval of a profile.
     """
     groups: dict[str, list[Judgement]] = {}
     for judgement in judge(fit):
@@ -212,45 +217,46 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
     lines = [] if fit.doubt is None else [fit.doubt]
     for label, group in groups.items():
         if len(group) == 1:
-            (one,) = group
-            verdict = f"{one.verdict}; " if fit.converged else ""
+            (judgement,) = group
+            verdict = f"{judgement.verdict}; " if fit.converged else ""
             lines.append(
-                f"{label}: {verdict}{one.mean:.2f} +- {one.sd:.2f} {one.unit} against a "
-                f"prior of +- {one.prior_sd:g}."
+                f"{label}: {verdict}{judgement.mean:.2f} +- {judgement.sd:.2f} {judgement.unit} "
+                f"against a prior of +- {judgement.prior_sd:g}."
             )
         elif fit.converged:
-            known = sum(one.verdict == "identified" for one in group)
-            lines.append(f"{label}: {known} of {len(group)} contrasts identified.")
-    for found in profiles:
-        lower = "open" if found.lower is None else f"{found.lower:.2f}"
-        upper = "open" if found.upper is None else f"{found.upper:.2f}"
+            identified = sum(judgement.verdict == "identified" for judgement in group)
+            lines.append(f"{label}: {identified} of {len(group)} contrasts identified.")
+    for profile in profiles:
+        lower = "open" if profile.lower is None else f"{profile.lower:.2f}"
+        upper = "open" if profile.upper is None else f"{profile.upper:.2f}"
         lines.append(
-            f"{found.name}: its profile likelihood {SIDES[found.verdict]}; 95 % interval "
+            f"{profile.name}: its profile likelihood {SIDES[profile.verdict]}; 95 % interval "
             f"{lower} to {upper}."
         )
-        if found.better > DROP95:
+        if profile.better > DROP95:
             lines.append(
-                f"{found.name}: its profile found an optimum {found.better:.1f} nats above the "
-                "fit's, whose own interval is that of a lesser one; believe the profile."
+                f"{profile.name}: its profile found an optimum {profile.better:.1f} nats above the "
+                "fit's, so the interval of the fit belongs to a lower one; use the profile."
             )
     clock = any(term.value is not None for term in fit.mechanism.terms.values())
     if isinstance(fit.mechanism, mechanism_spec.Kinetic) and not clock:
         lines.append(
-            "No rate has a value: the data tell rates up to a factor common to all of them, and "
-            "that factor is the priors'. Give one rate a value."
+            "No rate has a value: the data determine rates up to a factor common to all of them, "
+            "and that factor comes from the priors. Give one rate a value."
         )
     measurement = fit.mechanism.measurement
     if measurement.kind in ("gaussian", "skewed") and measurement.log_base is None:
         lines.append(
-            "The read-out's slope is fitted and trades against the scale of all energies, farther "
-            "than intervals say. If it is a logarithm, declare measurement.log_base."
+            "The read-out's slope is fitted and trades against the scale of all energies, by more "
+            "than the intervals show. If it is a logarithm, declare measurement.log_base."
         )
     if not fit.converged:
         return "\n".join(lines)
     values = spectrum(fit).values
+    # Along a direction of information v, posterior sd / prior sd = 1 / sqrt(1 + v).
     strong = int((values > 1 / STRONG**2 - 1).sum())
     lines.append(
         f"Fisher information: {strong} of {len(values)} directions of the mechanism are determined "
-        f"by the data; the weakest holds {values[-1]:.2g} times the prior's precision."
+        f"by the data; the weakest has {values[-1]:.2g} times the prior's precision."
     )
     return "\n".join(lines)

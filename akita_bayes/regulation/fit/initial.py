@@ -1,9 +1,9 @@
-"""Where a fit begins: random parameters around the additive effects of the bases.
+"""Starts of a fit: random parameters around the additive effects of the bases.
 
 The additive effects are the leading canonical direction between the bases of the sites and the
 measurement: the weights of bases that correlate best with any score of the bins (or with the
-read-out). Each site takes its share, oriented so that the wild type binds better than its mutants,
-which also keeps starts away from the mirror solution in which a factor binds what it avoids.
+read-out). Each site takes its own entries, with the sign for which the wild type binds better than
+its mutants. This also keeps starts away from the mirror solution with inverted binding.
 """
 
 import numpy as np
@@ -18,26 +18,26 @@ ENERGY_SPREAD = 2.0
 """Typical standard deviation, in kT, of a site's energy over a library, at the start of a fit."""
 
 MOST_ROWS = 20_000
-"""Sequences of a library that are enough for the additive effects."""
+"""Largest number of sequences of a library from which additive effects are computed."""
 
 
 def additive(
     parameters: layout.Parameters, table: assay_table.Table, *, seed: int = 0
 ) -> dict[str, NDArray[np.float64]]:
-    """Per term with a site, the additive effect of its bases as [W, 3] contrasts.
+    """Estimates additive effects of bases as [W, 3] contrasts, per term with a site.
 
-    Scaled so that a site's energy has a standard deviation of 1 over the table.
+    The scale gives a site's energy a standard deviation of 1 over the table.
 
     Raises:
         SpecError: No term reads a site.
-        DataError: A library's measurements are all alike, or are not what is declared.
+        DataError: A library's measurements are all equal, or of another kind than declared.
     """
     rng = np.random.default_rng(seed)
     sites = [name for name, term in parameters.mechanism.terms.items() if term.site]
     if not sites:
         raise errors.SpecError(
-            f"{parameters.mechanism.name}: no term has a site, so that no sequence can change the "
-            "activity; give one a site."
+            f"{parameters.mechanism.name}: no term has a site, so no sequence can change the "
+            "activity; give at least one term a site."
         )
     width = {name: 3 * parameters.mechanism.terms[name].width for name in sites}
     size = sum(width.values())
@@ -47,28 +47,32 @@ def additive(
         if parameters.mechanism.measurement.kind == "poisson":
             _check_counts(library)
         rows = rng.permutation(len(library.index))[:MOST_ROWS]
-        chosen = library.take(rows)
+        subset = library.take(rows)
         x = np.concatenate(
-            [parameters.design(name, chosen.index)[:, : width[name]] for name in sites], axis=1
+            [parameters.design(name, subset.index)[:, : width[name]] for name in sites], axis=1
         ).astype(float)
-        y, reads = _responses(chosen, parameters.mechanism.measurement.kind)
+        y, reads = _responses(subset, parameters.mechanism.measurement.kind)
         x -= np.average(x, axis=0, weights=reads)
         bases += x.T @ (x * reads[:, None])
-        size_of_y = (y**2 * reads[:, None]).sum()
+        sum_of_squares = (y**2 * reads[:, None]).sum()
         y -= np.average(y, axis=0, weights=reads)
         spread = y.T @ (y * reads[:, None])
         scores, directions = np.linalg.eigh(spread)
-        kept = scores > 1e-9 * scores[-1]
-        if not scores[-1] > 1e-24 * size_of_y:  # beyond what rounding leaves of equal numbers
+        informative = scores > 1e-9 * scores[-1]
+        if not scores[-1] > 1e-24 * sum_of_squares:  # the variance is only rounding, or NaN
             raise errors.DataError(
-                f"{library.label}: what was measured is the same of all {len(library.index)} "
-                f"sequences ({', '.join(library.columns)}) and says nothing about activity; "
+                f"{library.label}: the measurement is the same for all {len(library.index)} "
+                f"sequences ({', '.join(library.columns)}) and has no information on activity; "
                 "correct it, or leave the library out."
             )
-        effects.append(x.T @ (y * reads[:, None]) @ directions[:, kept] / np.sqrt(scores[kept]))
+        effects.append(
+            x.T @ (y * reads[:, None]) @ directions[:, informative] / np.sqrt(scores[informative])
+        )
     ridge = 1e-3 * np.trace(bases) / size * np.eye(size)
     lower = np.linalg.cholesky(bases + ridge)
     white = scipy.linalg.solve_triangular(lower, np.concatenate(effects, axis=1), lower=True)
+    # With bases = L L^T, the leading left singular vector of L^-1 X^T Y maximises the correlation;
+    # solving L^T a = v turns it back into weights of bases.
     leading = np.linalg.svd(white, full_matrices=False)[0][:, 0]
     slopes = np.split(
         scipy.linalg.solve_triangular(lower.T, leading), np.cumsum([width[name] for name in sites])
@@ -82,7 +86,7 @@ def additive(
 def _responses(
     library: assay_table.Library, kind: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of bins (or the read-out, or the log rate of counts) [N, M] and weights [N]."""
+    """Returns shares of bins (or read-outs, or log rates of counts) [N, M], and weights [N]."""
     if len(library.columns) > 1:
         reads = library.observed.sum(1)
         return library.observed / reads[:, None], reads
@@ -92,17 +96,18 @@ def _responses(
 
 
 def _check_counts(library: assay_table.Library) -> None:
-    wrong = (library.observed < 0) | (library.observed != np.round(library.observed))
-    if wrong.any():
+    invalid = (library.observed < 0) | (library.observed != np.round(library.observed))
+    if invalid.any():
         raise errors.DataError(
-            f"{library.label}: {library.columns[0]} {library.observed[wrong][0]:g} is no count, "
-            'but the measurement is declared as "poisson"; declare another kind.'
+            f"{library.label}: {library.columns[0]} {library.observed[invalid][0]:g} is not a "
+            'count, but the measurement is declared as "poisson"; declare another kind.'
         )
 
 
 def _oriented(
     parameters: layout.Parameters, name: str, slope: NDArray[np.float64], table: assay_table.Table
 ) -> NDArray[np.float64]:
+    """Returns effects with the sign that favours the wild type, scaled to unit variance."""
     site = parameters.mechanism.terms[name].bases
     matrix = slope @ layout.CONTRASTS.T
     wild = dna.to_one_hot(parameters.wild_type)[site]
@@ -117,7 +122,7 @@ def draw(
     effects: dict[str, NDArray[np.float64]],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """A random theta [D]: additive effects of a random scale, all else from `Parameters.start`."""
+    """Draws theta [D]: additive effects of a random scale, all else from `Parameters.start`."""
     theta = parameters.start(rng)
     for name, effect in effects.items():
         block = parameters.find(name, "bases")

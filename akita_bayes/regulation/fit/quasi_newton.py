@@ -1,8 +1,8 @@
-"""Quasi-Newton ascent of a log-posterior, in coordinates that its curvature makes round.
+"""Quasi-Newton ascent of a log-posterior, in coordinates in which its curvature is about 1.
 
 L-BFGS moves in z, theta = theta_0 + root z, with root root^T the inverse of a metric: the exact
 Hessian of a sample of the sequences, with the absolute values of its eigenvalues. An ascent has
-arrived where half the Newton decrement, g^T A^-1 g / 2, the gain still expected, is negligible.
+converged where half the Newton decrement, g^T A^-1 g / 2, the expected further gain, is negligible.
 """
 
 import logging
@@ -23,32 +23,32 @@ logger = logging.getLogger(__name__)
 Density = Callable[[NDArray[np.float64]], likelihoods.ValueAndGradient]
 
 STEPS = 60
-"""Steps of L-BFGS in one set of coordinates."""
+"""Maximum number of L-BFGS steps in one set of coordinates."""
 ROUNDS = 6
-"""Most sets of coordinates from the Hessian of a sample."""
+"""Maximum number of sets of coordinates from the Hessian of a sample."""
 EXACT_ROUNDS = 5
-"""Most sets of coordinates from the Hessian of all sequences."""
+"""Maximum number of sets of coordinates from the Hessian of all sequences."""
 ARRIVED = 0.25
 """Expected gain in nats below which an ascent has converged."""
 SAMPLE, PER_PARAMETER = 8192, 24
-"""Sequences, and sequences per parameter, of the sample on which random starts compete, and whose
-Hessian guides the ascent of the best: the larger of the two."""
+"""Sequences, and sequences per parameter, of the sample on which random starts compete and whose
+Hessian gives the coordinates for the best; the larger of the two numbers counts."""
 FINALISTS = 2
 OVERFLOW = 1e12
-"""Largest number of nats that an ascent is told of: a first step that goes much too far can leave
-the range of float32, and must look like a very bad one for the line search to come back."""
+"""Largest number of nats that L-BFGS receives: a first step that goes much too far can leave the
+range of float32, and a very low finite value makes the line search come back."""
 
 one_thread = threadpoolctl.threadpool_limits.wrap(limits=1, user_api="blas")
-"""Linear algebra this small loses ten times more to threads than it gains."""
+"""Limits BLAS to one thread, which is about ten times faster for matrices this small."""
 
 
 class Ascent(NamedTuple):
-    """Where an ascent ended.
+    """Holds the end point of an ascent.
 
     Attributes:
-        theta: [D].
+        theta: [D] parameters.
         value: Log-posterior in nats.
-        evaluations: Gradients taken.
+        evaluations: Number of gradients.
     """
 
     theta: NDArray[np.float64]
@@ -57,13 +57,13 @@ class Ascent(NamedTuple):
 
 
 class Optimum(NamedTuple):
-    """The best of several starts, and the shape of the posterior there.
+    """Holds the best of several starts, and the curvature of the posterior there.
 
     Attributes:
-        theta: [D].
-        hessian: [D, D] of the log-posterior.
-        gain: Expected gain of a further Newton step, in nats; under `ARRIVED` it has converged.
-        evaluations: Gradients of the whole table taken.
+        theta: [D] parameters.
+        hessian: [D, D] Hessian of the log-posterior.
+        gain: Expected gain of a further Newton step, in nats; below `ARRIVED` it has converged.
+        evaluations: Number of gradients of the whole table.
         starts: Held-out log-likelihood of the finalists, best first.
     """
 
@@ -82,7 +82,7 @@ def climb(
     *,
     steps: int = STEPS,
 ) -> Ascent:
-    """L-BFGS from theta [D] over theta + root z, z of any length."""
+    """Climbs by L-BFGS from theta [D] over theta + root z, z of any length."""
     evaluations = 0
 
     def descend(z: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -90,22 +90,23 @@ def climb(
         evaluations += 1
         value, gradient = density((theta + root @ z)[None])
         slope = np.nan_to_num(gradient[0], nan=0.0, posinf=OVERFLOW, neginf=-OVERFLOW)
-        found = max(float(np.nan_to_num(value[0], nan=-OVERFLOW)), -OVERFLOW)
-        return -found, -root.T @ np.clip(slope, -OVERFLOW, OVERFLOW)
+        log_posterior = max(float(np.nan_to_num(value[0], nan=-OVERFLOW)), -OVERFLOW)
+        return -log_posterior, -root.T @ np.clip(slope, -OVERFLOW, OVERFLOW)
 
-    found = scipy.optimize.minimize(
+    result = scipy.optimize.minimize(
         descend,
         np.zeros(root.shape[1]),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": steps, "maxfun": 3 * steps, "maxcor": 30, "ftol": 1e-9, "gtol": 0.02},
     )
-    return Ascent(theta + root @ found.x, -float(found.fun), evaluations)
+    return Ascent(theta + root @ result.x, -float(result.fun), evaluations)
 
 
 @one_thread
 def root_of(precision: NDArray[np.float64], prior_sd: NDArray[np.float64]) -> NDArray[np.float64]:
-    """root with root root^T = precision^-1; no direction is wider than the prior. [D, D]."""
+    """Computes root with root root^T = precision^-1, at most as wide as the prior. [D, D]."""
+    # In units of the prior its precision is 1: smaller eigenvalues are raised to it.
     scaled = precision * np.outer(prior_sd, prior_sd)
     values, vectors = np.linalg.eigh((scaled + scaled.T) / 2)
     return prior_sd[:, None] * vectors / np.sqrt(np.maximum(np.abs(values), 1.0))
@@ -118,73 +119,78 @@ def maximise(
     starts: int = 6,
     seed: int = 0,
 ) -> Optimum:
-    """Maximises the posterior of train and validation from the start that validates best.
+    """Maximises the posterior of train and validation from the start with the best validation.
 
-    Random starts compete on a sample of the training sequences; the finalists climb on all of
-    them, once no library of theirs gains by the constants of the others (`reconsider`); the one
-    with the best validation likelihood climbs to the optimum of both sides.
+    Random starts compete on a sample of the training sequences. `reconsider` tries the constants of
+    other libraries in the finalists, which then climb on all training sequences. The finalist with
+    the best validation likelihood climbs to the optimum of train and validation together.
 
     Args:
-        likelihood: Of the whole table.
-        side: [N] 0 train, 1 validation, 2 test (never looked at, but for the unit of a read-out).
+        likelihood: Likelihood of the whole table.
+        side: [N] 0 train, 1 validation, 2 test (used only for the unit of a read-out).
         starts: Number of random starts.
-        seed: Of the starts and of the sample.
+        seed: Seed of the starts and of the sample.
     """
     train = (side == 0).astype(float)
     validation = (side == 1).astype(float)
     both = train + validation
-    sample, chosen = _sample(likelihood, side, seed)
+    sample, sample_weight = _sample(likelihood, side, seed)
     rough = curvature.of(sample)
-    competitors = sorted(_compete(sample, chosen, starts, seed), key=lambda found: -found.value)
+    competitors = sorted(
+        _compete(sample, sample_weight, starts, seed), key=lambda ascent: -ascent.value
+    )
     finalists = competitors[:FINALISTS]
-    climbed = []
+    validated = []
     for finalist in finalists:
-        agreed = reconsider(sample, chosen, finalist, seed=seed)
+        agreed = reconsider(sample, sample_weight, finalist, seed=seed)
         ascent = _climb_all(likelihood, train, rough, agreed.theta, rounds=2)
         held_out = float(likelihood.log_likelihood(ascent.theta, validation))
-        climbed.append((held_out, ascent))
-    climbed.sort(key=lambda pair: -pair[0])
-    evaluations = sum(ascent.evaluations for _, ascent in climbed)
+        validated.append((held_out, ascent))
+    validated.sort(key=lambda pair: -pair[0])
+    evaluations = sum(ascent.evaluations for _, ascent in validated)
 
-    theta = climbed[0][1].theta
+    theta = validated[0][1].theta
     ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
     theta, evaluations = ascent.theta, evaluations + ascent.evaluations
     exact = curvature.of(likelihood)
-    for last in [False] * EXACT_ROUNDS + [True]:
+    for is_last in [False] * EXACT_ROUNDS + [True]:
         hessian = exact(theta, both)
         root = root_of(-hessian, likelihood.parameters.prior_sd)
         gain = _gain(likelihood, both, theta, root)
-        if gain < ARRIVED or last:
+        if gain < ARRIVED or is_last:
             break
-        found = climb(lambda at: likelihood.value_and_gradient(at, both), theta, root)
-        theta, evaluations = found.theta, evaluations + found.evaluations
-    return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in climbed))
+        next_ascent = climb(lambda point: likelihood.value_and_gradient(point, both), theta, root)
+        theta, evaluations = next_ascent.theta, evaluations + next_ascent.evaluations
+    return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in validated))
 
 
 def reconsider(
     likelihood: likelihoods.Likelihood,
     weight: NDArray[np.float64],
-    reached: Ascent,
+    best: Ascent,
     *,
     seed: int = 0,
 ) -> Ascent:
-    """Leaves an optimum in which one library is unlike the others for no reason.
+    """Leaves an optimum in which one library differs from the others for no reason.
 
-    A factor that is always bound in a library, or never, has nothing to say there: p(bin | t) of
-    that library makes up for it, and no small step leads back. So each library in turn is given
-    the constants that the others have in the median and a p(bin | t) of its own anew; where all
-    parameters together then climb higher, that is kept.
+    A factor that is always bound in a library, or never bound, has no effect there: p(bin | t) of
+    that library compensates for it, and no small step leads back. So each library in turn gets the
+    median constants of the others and a new random p(bin | t); if all parameters together then
+    climb higher, the new optimum replaces the old one.
 
     Args:
-        likelihood: Of the sequences, or of a sample of them.
-        weight: [N] of each sequence.
-        reached: Where an ascent ended.
-        seed: Of the new p(bin | t).
+        likelihood: Likelihood of the sequences, or of a sample of them.
+        weight: [N] weight of each sequence.
+        best: End point of an ascent.
+        seed: Seed of the new p(bin | t).
+
+    Returns:
+        The end point with the highest log-posterior.
     """
     parameters = likelihood.parameters
     constants = {name: parameters.own(name, "constant") for name in parameters.libraries}
     if len(constants) < 2 or not len(constants[parameters.libraries[0]]):
-        return reached
+        return best
 
     def density(theta: NDArray[np.float64]) -> likelihoods.ValueAndGradient:
         return likelihood.value_and_gradient(theta, weight)
@@ -192,17 +198,19 @@ def reconsider(
     unit = np.diag(np.minimum(parameters.prior_sd, 1.0))
     for name, generator in zip(constants, _generators(seed, len(constants)), strict=True):
         read_out = np.setdiff1d(parameters.own(name), constants[name])
-        others = [reached.theta[at] for other, at in constants.items() if other != name]
-        theta = reached.theta.copy()
-        theta[constants[name]] = np.median(others, axis=0)
+        other_constants = [
+            best.theta[entries] for library, entries in constants.items() if library != name
+        ]
+        theta = best.theta.copy()
+        theta[constants[name]] = np.median(other_constants, axis=0)
         theta[read_out] = parameters.start(generator)[read_out]
         theta = climb(density, theta, unit[:, read_out]).theta
-        found = climb(density, theta, unit, steps=2 * STEPS)
-        if found.value > reached.value + ARRIVED:
-            gain = found.value - reached.value
-            logger.info("%s gains %.1f nats by the constants of other libraries.", name, gain)
-            reached = found
-    return reached
+        candidate = climb(density, theta, unit, steps=2 * STEPS)
+        if candidate.value > best.value + ARRIVED:
+            gain = candidate.value - best.value
+            logger.info("%s gains %.1f nats from the constants of other libraries.", name, gain)
+            best = candidate
+    return best
 
 
 def _climb_all(
@@ -213,18 +221,19 @@ def _climb_all(
     *,
     rounds: int,
 ) -> Ascent:
-    """Climbs on weighted sequences, in the coordinates of a sample's Hessian, until it arrives."""
-    small = rough.likelihood is likelihood
-    scale = 1.0 if small else weight.sum() / rough.likelihood.rows
+    """Climbs on weighted sequences, in coordinates of a sample's Hessian, until it converges."""
+    same_likelihood = rough.likelihood is likelihood
+    # Curvature of the likelihood grows with the number of sequences; that of the prior does not.
+    scale = 1.0 if same_likelihood else weight.sum() / rough.likelihood.rows
     prior = np.diag(likelihood.parameters.prior_sd**-2.0)
     evaluations = 0
     for _ in range(rounds):
-        precision = scale * (-rough(theta, weight if small else None) - prior) + prior
+        precision = scale * (-rough(theta, weight if same_likelihood else None) - prior) + prior
         root = root_of(precision, likelihood.parameters.prior_sd)
         if _gain(likelihood, weight, theta, root) < ARRIVED:
             break
-        found = climb(lambda at: likelihood.value_and_gradient(at, weight), theta, root)
-        theta, evaluations = found.theta, evaluations + found.evaluations
+        ascent = climb(lambda point: likelihood.value_and_gradient(point, weight), theta, root)
+        theta, evaluations = ascent.theta, evaluations + ascent.evaluations
     value = float(likelihood.value_and_gradient(theta[None], weight).value[0])
     return Ascent(theta, value, evaluations)
 
@@ -235,7 +244,7 @@ def _gain(
     theta: NDArray[np.float64],
     root: NDArray[np.float64],
 ) -> float:
-    """What a Newton step would still gain, in nats."""
+    """Computes the expected gain of a further Newton step, in nats."""
     slope = root.T @ likelihood.value_and_gradient(theta[None], weight).gradient[0]
     return float(slope @ slope) / 2
 
@@ -243,7 +252,7 @@ def _gain(
 def _sample(
     likelihood: likelihoods.Likelihood, side: NDArray[np.int64], seed: int
 ) -> tuple[likelihoods.Likelihood, NDArray[np.float64]]:
-    """The likelihood of some training sequences, and a weight of each; all when they are few."""
+    """Returns the likelihood of at most `SAMPLE` training sequences, and their weights."""
     train = np.flatnonzero(side == 0)
     enough = max(SAMPLE, PER_PARAMETER * likelihood.parameters.size)
     if len(train) <= enough:

@@ -1,8 +1,8 @@
-"""The paper's way of fitting: stochastic gradient steps on a network, with early stopping.
+"""Fits a mechanism as in the paper: stochastic gradient steps on a network, early stopping.
 
-The network is that of `network.build`; step, optimizer and stopping rule are those of every model
-of this package; only the batches (rows of a table) and the loss (minus the log-likelihood of the
-data of a sequence) are its own. No prior enters.
+The network is that of `network.build`; all models of this package share its step, optimizer and
+stopping rule. Only the batches (rows of a table) and the loss (minus the log-likelihood of the data
+of a sequence) are specific to mechanisms. No prior enters.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,18 +27,18 @@ BATCH_SIZE = 256
 PATIENCE = 20
 LEARNING_RATE = {"adam": 0.005, "sgd": 0.003}
 TRIAL_EPOCHS = 3
-"""Passes after which the start with the lowest validation loss goes on alone."""
+"""Passes over the data after which only the start with the lowest validation loss continues."""
 CLIP = 10.0
-"""Largest norm of all gradients together."""
+"""Largest global norm of the gradients."""
 
 
 class DataLoss:
-    """Minus the log-likelihood of each sequence's data, as an objective of a training step."""
+    """Computes minus the log-likelihood of each sequence's data, as a training objective."""
 
     def __call__(
         self, model: keras.Model, batch: Mapping[str, Any], training: bool
     ) -> objective.Terms:
-        """The loss of a batch; its target is [B, 1, M]."""
+        """Computes the loss of a batch, whose target is [B, 1, M]."""
         activity = batch["sequence"]
         for layer in model.layers[:-1]:
             activity = layer(activity)
@@ -51,10 +51,10 @@ class DataLoss:
         return objective.Terms(-log_prob, objective.penalty(model), {}, prediction)
 
     def begin_epoch(self, epoch: float) -> None:
-        """Nothing changes."""
+        """Leaves the objective unchanged, since it has no schedule."""
 
     def remark(self, row: Mapping[str, float]) -> str | None:
-        """Nothing to say."""
+        """Returns None, since this objective has no remarks."""
 
 
 def minimise(
@@ -69,13 +69,13 @@ def minimise(
     """Fits by SGD with momentum or Adam until the validation loss stops falling.
 
     Args:
-        likelihood: Of a table of one library.
-        side: [N] 0 train, 1 validation, 2 test (never looked at, but for the unit of a read-out).
+        likelihood: Likelihood of a table of one library.
+        side: [N] 0 train, 1 validation, 2 test (used only for the unit of a read-out).
         method: `adam` or `sgd`.
-        epochs: Most passes over the training sequences.
-        starts: Random starts that compete in the first `TRIAL_EPOCHS` passes; a single one ends in
-            a poor optimum now and then.
-        seed: Of the starts and of the order of the sequences.
+        epochs: Maximum number of passes over the training sequences.
+        starts: Random starts that compete in the first `TRIAL_EPOCHS` passes; a single start ends
+            in a poor optimum now and then.
+        seed: Seed of the starts and of the order of the sequences.
 
     Raises:
         SpecError: There are several libraries.
@@ -84,7 +84,7 @@ def minimise(
     if len(parameters.libraries) > 1:
         raise errors.SpecError(
             f"method: {method} fits one library, and there are {len(parameters.libraries)}; "
-            "fit them jointly by quasi-newton, or name one under libraries."
+            "fit them jointly by quasi-newton, or name a single library under libraries."
         )
     library = likelihood.table.libraries[0]
     train = train_spec.TrainSpec.model_validate(
@@ -107,11 +107,12 @@ def minimise(
     trials = []
     for _ in range(starts):
         network.assign(model, parameters, initial.draw(parameters, additive, rng))
-        descent.forget()
+        descent.reset()
         loss = [descent.epoch() for _ in range(passes)][-1]
         trials.append((loss, descent.state()))
     loss, state = min(trials, key=lambda trial: trial[0])
     descent.restore(state)
+    # A stopper waits for a score to rise, so it gets minus the loss.
     stopper, best = stopping.Stopper(-loss, passes), model.get_weights()
     while not stopper.done(passes, train):
         passes += 1
@@ -128,7 +129,7 @@ def minimise(
 
 
 class _Descent:
-    """Epochs of a network on a table, and where they have led to."""
+    """Trains a network on a table epoch by epoch, and saves and restores its state."""
 
     def __init__(
         self,
@@ -146,28 +147,28 @@ class _Descent:
         self._training, self._validation, self._rng = training, validation, rng
         self._variables = [*model.variables, *optimizer.variables]
         self._moments = optimizer.variables
-        self._unmoved = [variable.numpy() for variable in self._moments]
+        self._initial_moments = [variable.numpy() for variable in self._moments]
 
     def epoch(self) -> float:
-        """One pass over the training sequences; the validation loss after it."""
+        """Makes one pass over the training sequences and returns the validation loss after it."""
         for batch in _batches(self._training, self._rng.permutation(len(self._training.index))):
             self._step.apply(self._step.gradients(batch))
         outcomes = [
             self._step.evaluate(batch)
             for batch in _batches(self._validation, np.arange(len(self._validation.index)))
         ]
-        return float(sum(found.loss * found.examples for found in outcomes))
+        return float(sum(outcome.loss * outcome.examples for outcome in outcomes))
 
-    def forget(self) -> None:
-        """Begins anew with the weights that the network has now."""
-        self._assign(self._moments, self._unmoved)
+    def reset(self) -> None:
+        """Resets the optimizer, and keeps the current weights of the network."""
+        self._assign(self._moments, self._initial_moments)
 
     def state(self) -> list[NDArray]:
-        """Weights and moments."""
+        """Returns copies of weights and optimizer moments."""
         return [variable.numpy() for variable in self._variables]
 
     def restore(self, state: list[NDArray]) -> None:
-        """Goes on from an earlier state."""
+        """Restores an earlier state of `state`."""
         self._assign(self._variables, state)
 
     @staticmethod
@@ -179,7 +180,7 @@ class _Descent:
 def _batches(
     library: assay_table.Library, order: NDArray[np.int64]
 ) -> Iterator[dict[str, tf.Tensor]]:
-    """Full batches of rows in an order, as a training step takes them; the rest come last."""
+    """Yields batches of rows in this order for a training step; the last may be smaller."""
     for first in range(0, len(order), BATCH_SIZE):
         rows = order[first : first + BATCH_SIZE]
         yield {

@@ -1,4 +1,4 @@
-"""What a fitted mechanism looks like: responses of its states, p(bin | t), intervals."""
+"""Collects the data of a fit's summary page: responses of states, p(bin | t), intervals."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,19 +13,19 @@ from akita_bayes.regulation.fit import fitting
 from akita_bayes.regulation.model import parameters as layout
 
 GRID = 201
-"""Points of a curve."""
+"""Number of points of a curve."""
 
 
 class Response(NamedTuple):
-    """Occupancies and activity as one term moves and the others stay at the wild type's.
+    """Holds occupancies and activity as one term varies and the others stay at the wild type's.
 
     Attributes:
-        label: What moves, with its unit.
+        label: Name of the term that varies, with its unit.
         term: [G] values of the term.
-        wild_type: Its value for the wild type.
+        wild_type: Value of the term for the wild type.
         states: Names of the K states or species.
-        probability: [G, K].
-        activity: [G].
+        probability: [G, K] probabilities of the states.
+        activity: [G] activities.
     """
 
     label: str
@@ -37,21 +37,21 @@ class Response(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a summary shows.
+    """Holds the contents of a summary page.
 
     Attributes:
-        title: Name, rate law, held-out information, and whether the fit has not converged.
-        matrices: Per site [W, 4] in kT, in the mechanism's gauge.
-        matrix_label: What their entries are, with the unit.
+        title: Name, rate law, held-out information, and a warning if the fit has not converged.
+        matrices: Per site, [W, 4] energies in kT, in the mechanism's gauge.
+        matrix_label: Quantity and unit of the matrices.
         starts: First base of each site.
-        responses: One per site.
+        responses: Response of each site.
         activity: [G] ascending activities, or None for read-outs.
-        bins: [M, G] p(bin | t) at them, or None.
+        bins: [M, G] p(bin | t) at these activities, or None.
         columns: Names of the M bins.
-        intervals: Columns name, mean, lower, upper: every constant, and every site's term for the
-            wild type.
-        unit: Of the intervals.
-        activity_label: What the activities are.
+        intervals: Columns name, mean, lower, upper; rows for every constant, and for the term of
+            every site at the wild type.
+        unit: Unit of the intervals.
+        activity_label: Quantity of `activity`.
     """
 
     title: str
@@ -75,7 +75,7 @@ def response(
     library: str | None = None,
     reach: float = 8.0,
 ) -> Response:
-    """Moves one term by `reach` (kT, or ln 1/s) to either side of the wild type's."""
+    """Varies one term by `reach` (kT, or ln 1/s) to both sides of the wild type's."""
     mechanism = parameters.mechanism
     library = parameters.libraries[0] if library is None else library
     wild = np.array([parameters.term(theta, term).constant[library] for term in mechanism.terms])
@@ -86,8 +86,8 @@ def response(
     if isinstance(mechanism, mechanism_spec.Kinetic):
         rates = np.exp(terms)
         probability = trees.steady_state(rates, len(mechanism.species), mechanism.edges)
-        made = [list(mechanism.terms).index(rate) for rate in mechanism.product]
-        activity = sum(rates[:, r] * probability[:, mechanism.edges[r][0]] for r in made)
+        product_rates = [list(mechanism.terms).index(rate) for rate in mechanism.product]
+        activity = sum(rates[:, r] * probability[:, mechanism.edges[r][0]] for r in product_rates)
         names, label = mechanism.species, f"ln {name} (1/s)"
     else:
         probability = scipy.special.softmax(-terms @ mechanism.occupancy.T, axis=1)
@@ -107,27 +107,29 @@ def _level(
 
 
 def page(fit: fitting.Fit) -> Page:
-    """The page of a fit; of several libraries the first stands for the measurement."""
+    """Builds the page of a fit; the first library represents the measurement of all."""
     parameters, mechanism = fit.parameters, fit.mechanism
     sites = {name: term.site for name, term in mechanism.terms.items() if term.site}
     grid = bins = None
     if fit.held_out.information is not None:
         library = parameters.libraries[0]
-        seen = np.asarray(fit.likelihood.seen(fit.theta[None]))[0]
-        low, high = np.quantile(seen, [0.005, 0.995])
+        signal = np.asarray(fit.likelihood.seen(fit.theta[None]))[0]
+        low, high = np.quantile(signal, [0.005, 0.995])
         grid = np.geomspace(max(low, 1e-6), high, GRID)
         weights = parameters.weights(fit.theta[None], library)
         bins = np.asarray(parameters.processes[library].outputs(weights, grid[None]))[0]
     rows = [
-        {"name": name, **found._asdict()}
-        for name, found in {**fit.wild_type, **fit.energies}.items()
+        {"name": name, **interval._asdict()}
+        for name, interval in {**fit.wild_type, **fit.energies}.items()
     ]
     kinetic = isinstance(mechanism, mechanism_spec.Kinetic)
     relative = mechanism.measurement.relative
-    told = fit.held_out.information
+    information = fit.held_out.information
     title = f"{mechanism.name}: {mechanism_spec.rate_law(mechanism)}"
-    if told is not None:
-        title += f"\nheld out: {told.bits:.3f} ± {told.standard_error:.3f} bits per read"
+    if information is not None:
+        title += (
+            f"\nheld out: {information.bits:.3f} ± {information.standard_error:.3f} bits per read"
+        )
     if not fit.converged:
         title += f"\nnot converged: a further step would gain {fit.gain:.2g} nats"
     return Page(

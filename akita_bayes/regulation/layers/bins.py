@@ -4,8 +4,8 @@ bins      hidden = softmax(slope t + bias), p = softmax(hidden V + c)  (Tareen a
 monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i
           rise with t, and so does every adjacent log odds log p_b / p_{b-1} = c_b + S . V_b,
           V >= 0: the bins are ordered by monotone likelihood ratio.
-spline    log p_b / p_0 a natural cubic spline of t or log(1 + t / t0); no hidden units that
-          could trade places, so a sampler meets one mode and not ten factorial.
+spline    log p_b / p_0 is a natural cubic spline of t or log(1 + t / t0); it has no hidden
+          units that could trade places, so a sampler meets one mode and not ten factorial.
 """
 
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from akita_bayes.regulation.layers.measurement_process import TINY, MeasurementP
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SoftmaxBins(MeasurementProcess):
-    """p(bin | t) by a dense network with one softmax hidden layer. [B, 1] -> [B, M]."""
+    """Computes p(bin | t) by a dense network with one softmax hidden layer. [B, 1] -> [B, M]."""
 
     kind = "bins"
 
@@ -35,22 +35,22 @@ class SoftmaxBins(MeasurementProcess):
         }
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        begin = super().start(rng)
+        weights = super().start(rng)
         low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
         slope = rng.normal(0.0, 4.0 / (high - low), self.hidden)
         bend = rng.uniform(low, high, self.hidden)
-        return {**begin, "hidden_slope": slope, "hidden_bias": -slope * bend}
+        return {**weights, "hidden_slope": slope, "hidden_bias": -slope * bend}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        """Log p(bin | t). [..., N] -> [..., M, N]."""
+        """Computes log p(bin | t). [..., N] -> [..., M, N]."""
         hidden = _softmax(self._hidden_logits(weights["hidden_slope"], weights, activity))
         mix = ops.swapaxes(weights["bin_weight"], -1, -2)
         return _log_softmax(ops.matmul(mix, hidden) + weights["bin_bias"][..., None])
 
     def _hidden_logits(self, slope: Any, weights: Weights, activity: Any) -> Any:
-        seen = ops.log(activity + TINY) if self.read_out == "log_activity" else activity
+        signal = ops.log(activity + TINY) if self.read_out == "log_activity" else activity
         bias = weights["hidden_bias"]
-        return slope[..., None] * ops.expand_dims(seen, -2) + bias[..., None]
+        return slope[..., None] * ops.expand_dims(signal, -2) + bias[..., None]
 
     def outputs(self, weights: Weights, activity: Any) -> Any:
         return ops.exp(self.log_bins(weights, activity))
@@ -64,7 +64,7 @@ class SoftmaxBins(MeasurementProcess):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class MonotoneBins(SoftmaxBins):
-    """p(bin | t) whose every adjacent log odds rises with t. [B, 1] -> [B, M].
+    """Computes p(bin | t) whose adjacent log odds all rise with t. [B, 1] -> [B, M].
 
     The bins must be in the order of the signal.
     """
@@ -81,14 +81,16 @@ class MonotoneBins(SoftmaxBins):
         }
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        begin = MeasurementProcess.start(self, rng)
+        weights = MeasurementProcess.start(self, rng)
         low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
         step = np.full(self.hidden, 4.0 / (high - low))
         bends = np.sort(rng.uniform(low, high, self.hidden))
         bias = -np.concatenate([[0.0], np.cumsum(step * bends)])
-        return {**begin, "log_slope_step": np.log(step), "hidden_bias": bias}
+        return {**weights, "log_slope_step": np.log(step), "hidden_bias": bias}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
+        # Steps > 0 make slopes that rise from 0; sums of the hidden units from j on, for j = 1, 2,
+        # ..., then rise with t, and positive weights keep the log odds of adjacent bins rising.
         slope = ops.cumsum(ops.exp(weights["log_slope_step"]), axis=-1)
         slope = ops.concatenate([ops.zeros_like(slope[..., :1]), slope], axis=-1)
         hidden = _softmax(self._hidden_logits(slope, weights, activity))
@@ -101,7 +103,7 @@ class MonotoneBins(SoftmaxBins):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SplineBins(SoftmaxBins):
-    """p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
+    """Computes p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
     log p_b / p_0 = s_b(u),  with `hidden` knots evenly spaced over u = 0..1 and a straight line
     beyond (Hastie, Tibshirani and Friedman 2009, section 5.2.1), written in B-splines, whose sums
@@ -114,15 +116,17 @@ class SplineBins(SoftmaxBins):
     The weights are `line`, the log odds of a straight line at u = 0 and 1, and `bend`, the second
     differences of the log odds from knot to knot in units of `ROUGHNESS` step^1.5. Independent
     bends make a random walk of second order (Rue and Held 2005, section 3.4), whose curves are as
-    smooth with few knots as with many. Independent values at the knots would not be: how well a
-    curve fits would then hang on where its turns lie between two knots, and the posterior would
-    have one mode for each way of laying them. With too few knots it still does: a turn needs one.
+    smooth with few knots as with many. Independent values at the knots would not have this
+    property: the fit of a curve would then depend on where its turns lie between two knots, and
+    the posterior would have one mode for each arrangement of the turns. With too few knots it has
+    these modes anyway, since every turn needs a knot.
     """
 
     kind = "spline_bins"
     ROUGHNESS: ClassVar[float] = 30.0
-    """Of log odds per u^1.5: between the 15 that the lac reads of Kinney et al. (2010) favour of 5,
-    15 and 45, by Laplace's evidence, and the 45 that simulated cells do. A sampler finds its own.
+    """Roughness of the curves, in log odds per u^1.5. Of 5, 15 and 45, Laplace's evidence favours
+    15 for the lac reads of Kinney et al. (2010) and 45 for simulated cells; the value lies between
+    them. A sampler draws a value of its own.
     """
     priors: ClassVar[dict[str, Normal]] = {
         "log_background": Normal(mean=-4.0, sd=3.0),
@@ -171,11 +175,12 @@ class SplineBins(SoftmaxBins):
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         odds = self._log_odds(weights, activity)
+        # With odds o_b = log p_b / p_0: sum_b n_b log p_b = sum_b n_b o_b - n log(1 + sum_b e^o_b).
         reads = ops.sum(observed, axis=-2)
         return ops.sum(odds * observed[1:], axis=-2) - reads * _log_one_and(odds)[..., 0, :]
 
     def _log_odds(self, weights: Weights, activity: Any) -> Any:
-        """log p_b / p_0 of every bin but the first. [..., N] -> [..., M - 1, N]."""
+        """Computes log p_b / p_0 of every bin but the first. [..., N] -> [..., M - 1, N]."""
         u = activity
         if self._logarithmic:
             inverse = ops.exp(-weights["log_background"])[..., None]
@@ -185,7 +190,11 @@ class SplineBins(SoftmaxBins):
         return ops.matmul(ops.swapaxes(curves, -1, -2), self._basis(u))
 
     def _basis(self, u: Any) -> Any:
-        """Cubic B-splines, and the way beyond u = 1. [..., N] -> [..., hidden + 3, N]."""
+        """Evaluates cubic B-splines and the excess over u = 1. [..., N] -> [..., hidden + 3, N].
+
+        With a = |u - centre| / step, a B-spline is ((2 - a)+^3 - 4 (1 - a)+^3) / 6: 4/6 at its
+        centre, 1/6 at the two next knots, and 0 from a = 2 on.
+        """
         u = u[..., None, :]
         beyond = ops.relu(u - 1.0)
         centres = ops.cast(self._centres[:, None], u.dtype)
@@ -195,29 +204,38 @@ class SplineBins(SoftmaxBins):
         return ops.concatenate([inside, beyond], axis=-2)
 
     def _coefficients(self, at_knots: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the basis, for curves by their values. [hidden, C] -> [hidden + 3, C]."""
+        """Solves for the coefficients of the basis of curves with given values at the knots.
+
+        [hidden, C] -> [hidden + 3, C]: B-splines, then the slope of the line beyond u = 1.
+        """
+        # The value at knot k is (c_{k-1} + 4 c_k + c_{k+1}) / 6; two more rows set the curvature at
+        # both ends to 0. The derivative at the last knot is (c_{k+1} - c_{k-1}) / (2 step).
         size = self.hidden
         to_values = np.zeros((size + 2, size + 2))
         for offset, weight in enumerate((1 / 6, 4 / 6, 1 / 6)):
             to_values[np.arange(1, size + 1), np.arange(size) + offset] = weight
-        to_values[0, :3] = to_values[-1, -3:] = 1.0, -2.0, 1.0  # no curvature at either end
+        to_values[0, :3] = to_values[-1, -3:] = 1.0, -2.0, 1.0
         inside = np.linalg.solve(to_values, np.pad(at_knots, ((1, 1), (0, 0))))
         slope = (inside[-1:] - inside[-3:-2]) / (2 * self._step)
         return np.concatenate([inside, slope])
 
 
 def _softmax(logits: Any) -> Any:
-    """Softmax over the last axis but one, written out: faster under XLA than over a middle axis."""
+    """Computes softmax over the second last axis, written out since XLA is slow at middle axes."""
     shifted = ops.exp(logits - ops.stop_gradient(ops.max(logits, axis=-2, keepdims=True)))
     return shifted / ops.sum(shifted, axis=-2, keepdims=True)
 
 
 def _log_one_and(logits: Any) -> Any:
-    """log(1 + sum over the last axis but one of exp logits), that axis kept."""
+    """Computes log(1 + sum of exp logits over the second last axis), and keeps that axis.
+
+    The largest of 0 and the logits is taken out first, so that no exponential overflows.
+    """
     top = ops.stop_gradient(ops.relu(ops.max(logits, axis=-2, keepdims=True)))
     return top + ops.log(ops.exp(-top) + ops.sum(ops.exp(logits - top), axis=-2, keepdims=True))
 
 
 def _log_softmax(logits: Any) -> Any:
+    """Computes the logarithm of a softmax over the second last axis."""
     shifted = logits - ops.stop_gradient(ops.max(logits, axis=-2, keepdims=True))
     return shifted - ops.log(ops.sum(ops.exp(shifted), axis=-2, keepdims=True))

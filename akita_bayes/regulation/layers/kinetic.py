@@ -5,8 +5,8 @@ Kinney 2019, figure 3)
 
     P_i = sum_{trees T to i} prod_{e in T} k_e / sum_{j, T to j} prod_{e in T} k_e.
 
-In logarithms the products are sums, with weights 0 and 1, and the sums are log-sum-exps, so the
-layer neither over- nor underflows however far apart the rates are.
+In logarithms the products are sums with weights 0 and 1, and the sums are log-sum-exps, so the
+layer neither overflows nor underflows, however far apart the rates are.
 """
 
 import itertools
@@ -20,21 +20,21 @@ from keras import ops
 from akita_bayes.mechanisms import trees
 
 ABSENT = -1e4
-"""Log rate of a transition that the network lacks: e^-10000 is 0 in every float."""
+"""Log rate of a transition that the network does not have: e^-10000 is 0 in every float."""
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class TransitionRates(keras.layers.Layer):
-    """Log transition rates: constant, or log-linear in the bases of a site.
+    """Computes log transition rates, constant or log-linear in the bases of a site.
 
     log k = log k0 - sum_{l, b} theta_lb x_lb, theta an activation energy in kT, k0 in 1/time.
     [B, L, 4] -> [B, R].
 
     Args:
-        sites: Per rate, (start, stop) of the site that sets it, or None for a constant rate.
+        sites: Per rate, (start, stop) of the site that determines it, or None for a constant rate.
         names: Name of each rate, for its weights; k0, k1, ... when None.
-        fixed: Per rate, a log rate that is not fitted, or None. One rate sets the unit of time:
-            a steady state does not change when all rates double.
+        fixed: Per rate, a log rate that is not fitted, or None. One fixed rate sets the unit of
+            time, since a steady state does not change when all rates double.
     """
 
     def __init__(
@@ -104,9 +104,10 @@ class TransitionRates(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class KingAltman(keras.layers.Layer):
-    """Steady-state occupancies of a strongly connected network. [B, R] log rates -> [B, K].
+    """Computes steady-state occupancies of a strongly connected network. [B, R] -> [B, K].
 
-    With `fluxes`, the flux k_r P_source(r) through every transition instead: [B, R] -> [B, R].
+    The input is log rates. With `fluxes`, the output is the flux k_r P_source(r) through every
+    transition: [B, R] -> [B, R].
 
     Args:
         species: Number of species K.
@@ -114,7 +115,7 @@ class KingAltman(keras.layers.Layer):
         route: "trees" sums the King-Altman diagrams; "elimination" is a linear solve without
             subtractions (Grassmann, Taksar and Heyman 1985), of cost K^3; "auto" takes the trees
             up to 8 species while there are at most `MOST_TREES` of them, else the elimination.
-        fluxes: Whether the output is fluxes of transitions, not occupancies of species.
+        fluxes: True for fluxes of transitions in place of occupancies of species.
     """
 
     MOST_TREES = 4096
@@ -133,7 +134,9 @@ class KingAltman(keras.layers.Layer):
         self.edges = [(int(source), int(target)) for source, target in edges]
         self.route = route
         if route not in ("auto", "trees", "elimination"):
-            raise ValueError(f'KingAltman route "{route}": say "auto", "trees" or "elimination".')
+            raise ValueError(
+                f'KingAltman route "{route}" is unknown; give "auto", "trees" or "elimination".'
+            )
         if not trees.strongly_connected(self.species, self.edges):
             raise ValueError(
                 f"KingAltman needs a strongly connected network; of {self.species} species with "
@@ -149,12 +152,12 @@ class KingAltman(keras.layers.Layer):
         return ops.exp(log(log_rates))
 
     def log_fluxes(self, log_rates: Any) -> Any:
-        """[..., R] log rates -> [..., R] log of the flux out of each source."""
+        """Computes the log flux through each transition. [..., R] log rates -> [..., R]."""
         sources = [source for source, _ in self.edges]
         return log_rates + ops.take(self.log_occupancies(log_rates), sources, axis=-1)
 
     def log_occupancies(self, log_rates: Any) -> Any:
-        """[..., R] log rates -> [..., K] log occupancies."""
+        """Computes log occupancies. [..., R] log rates -> [..., K]."""
         log_rates = ops.convert_to_tensor(log_rates)
         if self._diagrams is None:
             weights = self._eliminate(log_rates)
@@ -163,17 +166,22 @@ class KingAltman(keras.layers.Layer):
         return weights - ops.logsumexp(weights, axis=-1, keepdims=True)
 
     def _sum(self, diagrams: trees.Diagrams, log_rates: Any) -> Any:
-        """Layer 2 of the paper's network: 0/1 weights, then a log-sum-exp per species."""
+        """Sums the diagrams: 0/1 weights, then a log-sum-exp per species (layer 2 of the paper)."""
         incidence = np.zeros((len(diagrams.trees), len(self.edges)))
         incidence[np.arange(len(incidence))[:, None], diagrams.trees] = 1.0
         weights = ops.matmul(log_rates, ops.cast(incidence.T, log_rates.dtype))
+        # Trees are sorted by root: those of species i are the columns bounds[i] to bounds[i + 1].
         bounds = np.searchsorted(diagrams.root, np.arange(self.species + 1))
         return ops.stack(
             [ops.logsumexp(weights[..., i:j], axis=-1) for i, j in itertools.pairwise(bounds)], -1
         )
 
     def _eliminate(self, log_rates: Any) -> Any:
-        """Removes species K-1, ..., 1, rerouting their flux; then restores their weights."""
+        """Removes species K-1, ..., 1, rerouting their flux; then restores their weights.
+
+        Of flux into the removed species, a share rate(last -> j) / sum of its rates continues to j:
+        rate(i -> j) += rate(i -> last) share(j). All is in logarithms, and nothing is subtracted.
+        """
         size = self.species
         leaving = [
             [
@@ -213,7 +221,7 @@ class KingAltman(keras.layers.Layer):
 
 
 def _log_sum(logs: list) -> Any:
-    """log(e^a + e^b + ...) of the parallel edges between two species; None when there are none."""
+    """Adds parallel edges between two species, log(e^a + e^b + ...); None when there are none."""
     if len(logs) < 2:
         return logs[0] if logs else None
     return ops.logsumexp(ops.stack(logs, -1), axis=-1)

@@ -1,6 +1,6 @@
 """From activity to data: p(measurement | t), fitted together with the mechanism.
 
-The processes are those of `bins` and `read_outs`, by the names that a spec gives them.
+The processes are those of `bins` and `read_outs`, under their names in a spec.
 """
 
 from typing import Any
@@ -26,14 +26,14 @@ PROCESSES: dict[str, type[MeasurementProcess]] = {
 def process(
     spec: Measurement, columns: int, *, origin: float = 0.0, unit: float = 1.0, **kwargs: Any
 ) -> MeasurementProcess:
-    """The layer that a spec declares, for a table with so many columns.
+    """Builds the layer that a spec declares, for a table with this number of columns.
 
     Args:
-        spec: What is declared.
+        spec: Declared measurement.
         columns: Bins of the table, or 1 for a single read-out.
-        origin: Of a continuous read-out (`GaussianNoise`).
-        unit: Of a continuous read-out.
-        **kwargs: Of every layer.
+        origin: Origin of a continuous read-out (`GaussianNoise`).
+        unit: Unit of a continuous read-out.
+        **kwargs: Arguments of every Keras layer.
     """
     kind = PROCESSES[spec.kind]
     if issubclass(kind, GaussianNoise):

@@ -1,4 +1,4 @@
-"""What every p(measurement | t) is: a layer, and pure functions of its weights.
+"""The base of every p(measurement | t): a layer, and pure functions of its weights.
 
 Many sets of weights (starts of a fit, chains of a sampler) can be evaluated at once: weights carry
 leading axes [...], and the activity is [..., N] with the sequences last.
@@ -21,17 +21,17 @@ Weights = Mapping[str, Any]
 
 
 class MeasurementProcess(keras.layers.Layer):
-    """Activity to the parameters of the data's distribution. [B, 1] -> [B, outputs].
+    """Maps activity to the parameters of the data's distribution. [B, 1] -> [B, outputs].
 
     Args:
         columns: Number of columns M of the table: bins, or 1 for a single read-out.
         hidden: Width H of the hidden layer of the bins.
-        read_out: What the bins see, `activity` or `log_activity`.
+        read_out: Signal of the bins, `activity` or `log_activity`.
     """
 
     kind: ClassVar[str]
     priors: ClassVar[dict[str, Normal]] = {}
-    """Priors of weights that have a scale of their own, before the spec's `weight_prior`."""
+    """Priors of weights with a scale of their own; the others have the spec's `weight_prior`."""
 
     def __init__(
         self, columns: int = 1, hidden: int = 10, read_out: str = "activity", **kwargs: Any
@@ -44,29 +44,29 @@ class MeasurementProcess(keras.layers.Layer):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every weight; a name that begins with log_ holds a logarithm."""
+        """Returns the shape of every weight by name; names with log_ hold logarithms."""
         raise NotImplementedError
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        """Random weights to begin a fit with."""
+        """Draws random weights for the start of a fit."""
         return {name: rng.normal(0.0, 0.5, shape) for name, shape in self.shapes.items()}
 
     def natural(self, name: str) -> tuple[float, float]:
-        """(s, f) of a weight, whose value in the unit of the data is s + f w."""
+        """Returns (s, f) of a weight w; its value in the unit of the data is s + f w."""
         return 0.0, 1.0
 
     def outputs(self, weights: Weights, activity: Any) -> Any:
-        """Parameters of the distribution. [..., N] -> [..., outputs, N]."""
+        """Computes the parameters of the distribution. [..., N] -> [..., outputs, N]."""
         raise NotImplementedError
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
-        """Log-likelihood of each sequence's data.
+        """Computes the log-likelihood of each sequence's data.
 
         Args:
-            weights: By name, each [..., *shape].
-            activity: [..., N].
+            weights: Weights by name, each [..., *shape].
+            activity: [..., N] activity of each sequence.
             observed: [M, N] counts per bin, or the read-out.
-            weight: [N] replicates that a read-out is the mean of, or the exposure of a count.
+            weight: [N] number of replicates behind a mean read-out, or exposure of a count.
 
         Returns:
             [..., N] in nats; the multinomial coefficient of bins is left out.

@@ -5,11 +5,11 @@
               (Fernandez and Steel 1998).
     poisson   y ~ Poisson(exposure * a (t + t0)).
 
-Of a continuous y that is the mean of n replicates, sd is that of one: the mean has sd / sqrt(n).
-For `skewed` this keeps the shape, which a mean of many would lose.
+Where a continuous y is the mean of n replicates, sd is that of one replicate, and the mean has
+sd / sqrt(n). `skewed` keeps its shape for every n, although a mean of many would be symmetric.
 
-The unit of a continuous y is free: a, b and sd are held in a unit and from an origin that the layer
-is given (the standard deviation and the mean of the data), where their priors are of order 1.
+The unit of a continuous y is free: the layer has a, b and sd relative to an origin and a unit (the
+mean and the standard deviation of the data), where their priors are of order 1.
 
 A fit takes the logarithm of these densities and a simulation draws from them: both see one layer.
 """
@@ -25,7 +25,7 @@ from akita_bayes.regulation.layers.measurement_process import TINY, MeasurementP
 
 
 class ReadOut(MeasurementProcess):
-    """A single number per sequence, which is fitted or drawn. [B, 1] -> [B, outputs]."""
+    """Models one number per sequence, which is fitted or drawn. [B, 1] -> [B, outputs]."""
 
     def draw(
         self, weights: Weights, activity: NDArray, weight: NDArray, rng: np.random.Generator
@@ -33,9 +33,9 @@ class ReadOut(MeasurementProcess):
         """Draws the read-out of each sequence. [N] -> [N].
 
         Args:
-            weights: By name, one set of them.
-            activity: [N].
-            weight: [N] replicates that a read-out is the mean of, or the exposure of a count.
+            weights: One set of weights, by name.
+            activity: [N] activity of each sequence.
+            weight: [N] number of replicates behind a mean read-out, or exposure of a count.
             rng: Source of the noise.
         """
         arrays = {name: np.asarray(value, float) for name, value in weights.items()}
@@ -45,19 +45,19 @@ class ReadOut(MeasurementProcess):
     def _noisy(
         self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Draws from the distributions whose parameters are given. [outputs, N] -> [N]."""
+        """Draws from the distributions with these parameters. [outputs, N] -> [N]."""
         raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class GaussianNoise(ReadOut):
-    """A read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation.
+    """Models a read-out with Gaussian noise. [B, 1] -> [B, 2]: mean and standard deviation.
 
     Args:
-        origin: The read-out at which `offset` is 0.
-        unit: Of offset, slope and standard deviation, in that of the read-out.
-        slope: b where it is known, in the unit of the read-out; None for one that is fitted.
-        **kwargs: Of a `MeasurementProcess`.
+        origin: Value of the read-out at which `offset` is 0.
+        unit: Unit of offset, slope and standard deviation, in the unit of the read-out.
+        slope: Declared b in the unit of the read-out; None to fit it.
+        **kwargs: Arguments of `MeasurementProcess`.
     """
 
     kind = "gaussian"
@@ -81,6 +81,7 @@ class GaussianNoise(ReadOut):
     def natural(self, name: str) -> tuple[float, float]:
         if name == "offset":
             return self.origin, self.unit
+        # b_data = unit * b, so that log b_data = log unit + log b.
         return (np.log(self.unit), 1.0) if name in ("log_slope", "log_sd") else (0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class GaussianNoise(ReadOut):
         return {**config, "origin": self.origin, "unit": self.unit, "slope": self.slope}
 
     def location(self, weights: Weights, activity: Any) -> Any:
-        """a + b log(t + t0), from the origin, in units. [..., N] -> [..., N]."""
+        """Computes a + b log(t + t0), relative to origin and unit. [..., N] -> [..., N]."""
         background = ops.exp(weights["log_background"])[..., None]
         signal = ops.log(activity + background + TINY)
         if self.slope is None:
@@ -113,13 +114,13 @@ class GaussianNoise(ReadOut):
         return mean + rng.normal(0.0, sd / np.sqrt(weight))
 
     def _deviation(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
-        """Of a mean of `weight` replicates from its location, in its own sd. [..., N]."""
+        """Computes (y - location) / sd for y the mean of `weight` replicates. [..., N]."""
         standard = (observed[0] - self.origin) / self.unit
         log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
         return (standard - self.location(weights, activity)) * ops.exp(-log_sd)
 
     def _log_scale(self, weights: Weights, weight: Any) -> Any:
-        """Log of the normal density's divisor, in the unit of the read-out. [..., N]."""
+        """Computes log(sd sqrt(2 pi)), with sd in the unit of the read-out. [..., N]."""
         log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
         return log_sd + np.log(self.unit) + 0.5 * np.log(2 * np.pi)
 
@@ -129,7 +130,7 @@ class GaussianNoise(ReadOut):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SkewedNoise(GaussianNoise):
-    """A read-out with two-piece normal noise. [B, 1] -> [B, 3]: mode, sd below, sd above."""
+    """Models a read-out with two-piece normal noise. [B, 1] -> [B, 3]: mode, sd below, sd above."""
 
     kind = "skewed"
 
@@ -148,7 +149,7 @@ class SkewedNoise(GaussianNoise):
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         log_skew = weights["log_skew"][..., None]
         z = self._deviation(weights, activity, observed, weight)
-        z = z * ops.exp(-log_skew * ops.sign(z))
+        z = z * ops.exp(-log_skew * ops.sign(z))  # sd g above the mode, sd / g below
         spread = ops.log(0.5 * (ops.exp(log_skew) + ops.exp(-log_skew)))
         return -0.5 * z * z - spread - self._log_scale(weights, weight)
 
@@ -156,7 +157,8 @@ class SkewedNoise(GaussianNoise):
         self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
     ) -> NDArray[np.float64]:
         mode, below, above = outputs
-        # The halves of the density meet at the mode, so their chances are as their widths.
+        # Both halves have the same height at the mode, so their chances are proportional to their
+        # widths: sd 2 above and 0.5 below give chances 4 : 1.
         side = np.where(rng.random(len(mode)) < above / (above + below), above, -below)
         return mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight)
 
@@ -166,7 +168,7 @@ class SkewedNoise(GaussianNoise):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class PoissonCounts(ReadOut):
-    """Counts with mean exposure * a (t + t0). [B, 1] -> [B, 1]: the mean per exposure."""
+    """Models counts with mean exposure * a (t + t0). [B, 1] -> [B, 1]: the mean per exposure."""
 
     kind = "poisson"
 
@@ -178,7 +180,7 @@ class PoissonCounts(ReadOut):
         return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
 
     def log_mean(self, weights: Weights, activity: Any) -> Any:
-        """Log of the mean count per exposure. [..., N] -> [..., N]."""
+        """Computes the log of the mean count per exposure. [..., N] -> [..., N]."""
         background = ops.exp(weights["log_background"])[..., None]
         return weights["log_scale"][..., None] + ops.log(activity + background + TINY)
 
@@ -186,7 +188,7 @@ class PoissonCounts(ReadOut):
         return ops.expand_dims(ops.exp(self.log_mean(weights, activity)), -2)
 
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
-        """As for every process, without the log factorial of the count, which no weight moves."""
+        """Computes the log-likelihood without the log factorial, on which no weight depends."""
         log_mean = self.log_mean(weights, activity) + ops.log(weight)
         return observed[0] * log_mean - ops.exp(log_mean)
 

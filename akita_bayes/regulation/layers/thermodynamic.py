@@ -4,7 +4,8 @@ With energies in thermal units (Tareen and Kinney 2019, equation 1 and figure 1)
 
     dG_j = theta_j . x + mu_j,    P_s = exp(-sum_j omega_sj dG_j) / Z,    t = sum_s alpha_s P_s.
 
-A negative energy binds. theta_j is the energy matrix of a site, mu_j its chemical potential.
+Negative energies favour binding. theta_j is the energy matrix of a site, mu_j its chemical
+potential.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class BindingEnergies(keras.layers.Layer):
-    """Energies that are constant, or linear in the bases of a site. [B, L, 4] -> [B, J], in kT.
+    """Computes energies, constant or linear in the bases of a site. [B, L, 4] -> [B, J], in kT.
 
     Args:
         sites: Per energy, (start, stop) of its site, or None for a constant.
         names: Name of each energy, for its weights.
-        neighbours: Per energy, whether adjacent pairs of bases of the site contribute too.
+        neighbours: Per energy, True when adjacent pairs of bases of the site contribute too.
         fixed: Per energy, the value in kT of a constant that is not fitted, or None.
     """
 
@@ -100,14 +101,14 @@ class BindingEnergies(keras.layers.Layer):
 
 
 def boltzmann(energies: Any, occupancy: Any) -> Any:
-    """State probabilities: [..., J] energies in kT, [K, J] occupancy -> [..., K]."""
+    """Computes state probabilities: [..., J] energies in kT, [K, J] occupancy -> [..., K]."""
     occupancy = np.transpose(np.asarray(occupancy, float))
     return ops.softmax(-ops.matmul(energies, ops.cast(occupancy, energies.dtype)), axis=-1)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class BoltzmannStates(keras.layers.Layer):
-    """Equilibrium probabilities of the states. [B, J] energies in kT -> [B, K].
+    """Computes equilibrium probabilities of the states. [B, J] energies in kT -> [B, K].
 
     Args:
         occupancy: omega [K, J], how often each energy occurs in each state.
@@ -128,37 +129,38 @@ class BoltzmannStates(keras.layers.Layer):
 
 
 def log_odds(probabilities: Any, activities: Sequence[float]) -> Any:
-    """Log odds of activity, ln(t / (1 - t)), of states with activities in 0..1. [..., K] -> [...].
+    """Computes log odds of activity, ln(t / (1 - t)), for activities in 0..1. [..., K] -> [...].
 
-    Neither t nor 1 - t is a difference, so both are exact however small.
+    Both t and 1 - t are sums and not differences, so both are exact even when tiny.
     """
     active, inactive = _shares(probabilities, activities)
     return ops.log(active) - ops.log(inactive)
 
 
 def relative_activity(probabilities: Any, activities: Sequence[float], reference: Any) -> Any:
-    """Odds o of activity against those of a reference, as o / (o + o_reference).
+    """Compares odds o of activity with those of a reference, as o / (o + o_reference).
 
     Args:
-        probabilities: [..., K] of the states.
-        activities: [K] of the states, in 0..1.
+        probabilities: [..., K] probabilities of the states.
+        activities: [K] activities of the states, in 0..1.
         reference: [...] log odds of activity of the reference, e.g. the wild type.
 
     Returns:
-        [...] in 0..1, and 1/2 for the reference.
+        [...] in 0..1; 1/2 for the reference.
     """
     active, inactive = _shares(probabilities, activities)
     return active / (active + inactive * ops.exp(reference))
 
 
 def _shares(probabilities: Any, activities: Sequence[float]) -> tuple[Any, Any]:
+    """Returns t and 1 - t, each as a sum over the states."""
     alpha = ops.cast(np.asarray(activities, float), probabilities.dtype)
     return ops.sum(probabilities * alpha, axis=-1), ops.sum(probabilities * (1 - alpha), axis=-1)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class RelativeActivity(keras.layers.Layer):
-    """Odds of activity against a reference, o / (o + o_reference). [B, K] -> [B, 1].
+    """Compares odds of activity with a reference, o / (o + o_reference). [B, K] -> [B, 1].
 
     Args:
         activities: alpha_s of the states, numbers in 0..1.
@@ -186,9 +188,9 @@ class RelativeActivity(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class Activity(keras.layers.Layer):
-    """Activity of a mixture of states, t = sum_s alpha_s P_s. [B, K] -> [B, 1].
+    """Computes activity of a mixture of states, t = sum_s alpha_s P_s. [B, K] -> [B, 1].
 
-    The states of a kinetic model are its transitions: [B, K] are then fluxes.
+    In a kinetic model, transitions take the place of states, and [B, K] are fluxes.
 
     Args:
         activities: alpha_s as a number, or as the name of an activity that is fitted; states that

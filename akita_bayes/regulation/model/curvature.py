@@ -1,7 +1,7 @@
-"""Second derivatives of a log-posterior, exact: Hessian-vector products.
+"""Exact second derivatives of a log-posterior, from Hessian-vector products.
 
-What libraries share takes a direction per parameter. What belongs to one library has no second
-derivative with what belongs to another, so one direction serves one parameter of each.
+Every shared parameter takes a direction of its own. Parameters of different libraries have no
+mixed second derivatives, so one direction serves one parameter of every library at once.
 """
 
 import functools
@@ -14,11 +14,11 @@ from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 
 BATCH = 16
-"""Directions of a Hessian taken at once."""
+"""Directions of a Hessian that are multiplied at once."""
 
 
 class Hessian:
-    """Hessian of the log-posterior of a likelihood, compiled once; `of` keeps it."""
+    """Computes the Hessian of the log-posterior of a likelihood; compiled once, cached by `of`."""
 
     def __init__(self, likelihood: likelihoods.Likelihood) -> None:
         self.likelihood = likelihood
@@ -34,22 +34,24 @@ class Hessian:
         return outer.gradient(along, theta)
 
     def __call__(self, theta: NDArray, weight: NDArray | None = None) -> NDArray[np.float64]:
-        """[D] -> [D, D]."""
+        """Computes the Hessian at one theta. [D] -> [D, D]."""
         size = len(theta)
-        chosen = np.ones(self.likelihood.rows) if weight is None else weight
+        row_weight = np.ones(self.likelihood.rows) if weight is None else weight
         point = tf.constant(np.tile(theta, (BATCH, 1)), tf.float64)
         parameters = self.likelihood.parameters
         shared = parameters.own(None)
         owned = [parameters.own(library) for library in parameters.libraries]
-        needed = len(shared) + max(map(len, owned), default=0)
-        directions = np.zeros((-(-needed // BATCH) * BATCH, size))
+        count = len(shared) + max(map(len, owned), default=0)
+        # With shared a, b and one parameter each of libraries 1 and 2, three directions suffice:
+        # (1,0,0,0), (0,1,0,0) and (0,0,1,1). Zero directions fill the last batch.
+        directions = np.zeros((-(-count // BATCH) * BATCH, size))
         directions[np.arange(len(shared)), shared] = 1
         for own in owned:
             directions[len(shared) + np.arange(len(own)), own] = 1
         products = []
         for first in range(0, len(directions), BATCH):
             vectors = tf.constant(directions[first : first + BATCH])
-            product = self.products(point, vectors, tf.constant(chosen, tf.float64))
+            product = self.products(point, vectors, tf.constant(row_weight, tf.float64))
             products.append(product.numpy())
         rows = np.concatenate(products)
         hessian = np.zeros((size, size))
@@ -62,13 +64,13 @@ class Hessian:
 
 @functools.lru_cache(maxsize=2)
 def of(likelihood: likelihoods.Likelihood) -> Hessian:
-    """The Hessian of a likelihood, without a second compilation for the last two."""
+    """Returns the Hessian of a likelihood, cached for the last two likelihoods."""
     return Hessian(likelihood)
 
 
 def hessians(
     likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Those of the log-posterior at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
+    """Computes the Hessian at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
     hessian = of(likelihood)
     return np.stack(threads.each(hessian, thetas, program=hessian.products))

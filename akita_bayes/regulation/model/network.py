@@ -1,4 +1,4 @@
-"""A mechanism as a `keras.Sequential` whose layers are its physics.
+"""A mechanism as a `keras.Sequential` with one layer per step of its physics.
 
 thermodynamic  BindingEnergies -> BoltzmannStates -> Activity -> MeasurementProcess (bins that are
                relative: RelativeActivity in place of Activity)
@@ -19,13 +19,13 @@ from akita_bayes.regulation.model import parameters as layout
 def build(
     mechanism: mechanism_spec.Mechanism, *, bins: int = 1, origin: float = 0.0, unit: float = 1.0
 ) -> keras.Sequential:
-    """The network of a mechanism. [B, L, 4] one-hot -> [B, M], the measurement's parameters.
+    """Builds the network of a mechanism. [B, L, 4] one-hot -> [B, M] measurement parameters.
 
     Args:
-        mechanism: What is declared.
+        mechanism: Declared mechanism.
         bins: Number of bins of the measurement; 1 for a single read-out.
-        origin: Of a continuous read-out (`measurement.GaussianNoise`).
-        unit: Of a continuous read-out.
+        origin: Origin of a continuous read-out (`measurement.GaussianNoise`).
+        unit: Unit of a continuous read-out.
     """
     model = keras.Sequential(name=mechanism.name)
     model.add(keras.Input((mechanism.sequence_length, 4)))
@@ -80,25 +80,27 @@ def assign(
     """Sets the weights of a network from theta [D], for one library (the first when None)."""
     library = parameters.libraries[0] if library is None else library
     mechanism = parameters.mechanism
-    first = model.layers[0]
+    term_layer = model.layers[0]
     for i, name in enumerate(mechanism.terms):
         values = parameters.term(theta, name)
         constants = (
-            first.constants
+            term_layer.constants
             if isinstance(mechanism, mechanism_spec.Thermodynamic)
-            else first.log_rates
+            else term_layer.log_rates
         )
         constants[i].assign(values.potential[library])
         if values.matrix is not None:
-            first.matrices[i].assign(values.matrix)
+            term_layer.matrices[i].assign(values.matrix)
         if values.pairs is not None:
-            first.pairs[i].assign(values.pairs)
-    seen = model.get_layer("activity")
-    if isinstance(seen, thermodynamic.RelativeActivity):
+            term_layer.pairs[i].assign(values.pairs)
+    activity_layer = model.get_layer("activity")
+    if isinstance(activity_layer, thermodynamic.RelativeActivity):
         wild_type = dna.to_one_hot(parameters.wild_type)[None].astype("float32")
-        probabilities = model.get_layer("states")(first(wild_type))
-        seen.reference.assign(thermodynamic.log_odds(probabilities, seen.activities)[0])
-    for name, weight in getattr(seen, "log_activities", {}).items():
+        probabilities = model.get_layer("states")(term_layer(wild_type))
+        activity_layer.reference.assign(
+            thermodynamic.log_odds(probabilities, activity_layer.activities)[0]
+        )
+    for name, weight in getattr(activity_layer, "log_activities", {}).items():
         weight.assign(theta[parameters.find(name, "log_activity").start])
     process = model.get_layer("measurement")
     for name, value in parameters.weights(theta, library).items():
@@ -106,29 +108,29 @@ def assign(
 
 
 def read(model: keras.Sequential, parameters: layout.Parameters) -> NDArray[np.float64]:
-    """Theta [D] of a network's weights, in any gauge; every library gets the same constants."""
+    """Reads theta [D] from weights in any gauge; all libraries get the same constants."""
     mechanism = parameters.mechanism
-    first = model.layers[0]
+    term_layer = model.layers[0]
     wild_type = dna.to_one_hot(parameters.wild_type)[None].astype("float32")
-    at_wild_type = np.asarray(first(wild_type), float)[0]
-    matrices, others = {}, {}
+    at_wild_type = np.asarray(term_layer(wild_type), float)[0]
+    matrices, block_values = {}, {}
     for i, (name, term) in enumerate(mechanism.terms.items()):
         if term.site is None:
             continue
-        pairs = np.asarray(first.pairs[i], float) if term.neighbours else None
-        values = layout.TermValues(np.asarray(first.matrices[i], float), pairs, {}, {})
+        pairs = np.asarray(term_layer.pairs[i], float) if term.neighbours else None
+        values = layout.TermValues(np.asarray(term_layer.matrices[i], float), pairs, {}, {})
         values = gauge.fix(values, np.full((term.width, 4), 0.25))
         matrices[name] = np.asarray(values.matrix)
         if values.pairs is not None:
             contrasts = np.einsum(
                 "wab,ai,bj->wij", values.pairs, layout.CONTRASTS, layout.CONTRASTS
             )
-            others[f"{name}.pairs"] = contrasts
+            block_values[f"{name}.pairs"] = contrasts
     for name, weight in getattr(model.get_layer("activity"), "log_activities", {}).items():
-        others[f"{name}.log_activity"] = np.asarray(weight)
+        block_values[f"{name}.log_activity"] = np.asarray(weight)
     process = model.get_layer("measurement")
     for block in parameters.blocks:
         if block.owner == "measurement":
-            others[block.name] = np.asarray(process.weights_by_name[block.part])
+            block_values[block.name] = np.asarray(process.weights_by_name[block.part])
     constants = dict(zip(mechanism.terms, at_wild_type, strict=True))
-    return parameters.pack(matrices, constants, others=others)
+    return parameters.pack(matrices, constants, block_values=block_values)

@@ -5,9 +5,9 @@ A term that reads a site of W bases has 3 W + 1 parameters (and 9 (W - 1) more w
     dG(x) = dG(wild type) + sum_l z_l . (c(x_l) - c(wt_l)),
 
 where c are three orthonormal contrasts of the four bases. So no parameter moves along the gauge
-that shifts a position against the chemical potential, the energy matrix z c is centred as it comes,
-and every prior is in physical units: the constant of a term is the energy of the wild type. Log
-rates have the opposite sign before the sum, whose entries are activation energies.
+that shifts a position against the chemical potential, the energy matrix z c is always centred, and
+every prior is in physical units: the constant of a term is the energy of the wild type. Log rates
+have a minus sign before the sum, whose entries are then activation energies.
 """
 
 import dataclasses
@@ -28,12 +28,12 @@ CONTRASTS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2.0
 
 
 class Block(NamedTuple):
-    """A named slice of theta.
+    """Describes a named slice of theta.
 
     Attributes:
         owner: Name of the energy, rate or activity, or "measurement".
         part: `bases`, `pairs`, `constant`, `log_activity`, or the name of a weight.
-        library: The library it belongs to; None when all share it.
+        library: Library that the slice belongs to; None when all libraries share it.
     """
 
     owner: str
@@ -46,24 +46,24 @@ class Block(NamedTuple):
 
     @property
     def stop(self) -> int:
-        """One past the last index of theta."""
+        """Returns one past the last index of the slice of theta."""
         return self.start + int(np.prod(self.shape))
 
     @property
     def name(self) -> str:
-        """Unique name, e.g. `crp.constant[full-wt]`."""
+        """Returns a unique name, for example `crp.bases`, or `crp[full-wt]` for a constant."""
         label = self.owner if self.part == "constant" else f"{self.owner}.{self.part}"
         return f"{label}[{self.library}]" if self.library else label
 
 
 class TermValues(NamedTuple):
-    """A term in physical units.
+    """Holds a term in physical units.
 
     Attributes:
         matrix: [W, 4] contribution of each base in kT, each position centred; None for constants.
-        pairs: [W - 1, 4, 4] contribution of adjacent bases beyond their own; None without.
+        pairs: [W - 1, 4, 4] contribution of adjacent bases in addition to the matrix, or None.
         constant: Per library, the term of the wild type, or the constant itself.
-        potential: Per library, the chemical potential: the term of a sequence less its matrix and
+        potential: Per library, the chemical potential: the term of a sequence minus its matrix and
             pairs. Equal to `constant` for a constant.
     """
 
@@ -75,13 +75,13 @@ class TermValues(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """Layout of theta for a mechanism measured on some libraries.
+    """Describes the layout of theta for a mechanism that was measured on some libraries.
 
     Attributes:
-        mechanism: What is declared.
-        wild_type: The sequence to which the constants of terms refer.
-        columns: Per library, its name and its number of bins.
-        read_outs: Per library, origin and unit of a continuous read-out; none for other data.
+        mechanism: Declared mechanism.
+        wild_type: Sequence to which the constants of terms refer.
+        columns: Name and number of bins of each library.
+        read_outs: Origin and unit of the continuous read-out of each library; empty for other data.
     """
 
     mechanism: mechanism_spec.Mechanism
@@ -91,11 +91,11 @@ class Parameters:
 
     @classmethod
     def of(cls, mechanism: mechanism_spec.Mechanism, table: assay_table.Table) -> "Parameters":
-        """The parameters that a table calls for.
+        """Returns the layout for a mechanism and a table.
 
         Raises:
-            DataError: The sequences have another length than the mechanism's, or the table holds
-            another kind of measurement.
+            DataError: The sequences do not have the length that the mechanism declares, or the
+                table holds another kind of measurement.
         """
         if table.sequence_length != mechanism.sequence_length:
             raise errors.DataError(
@@ -118,12 +118,12 @@ class Parameters:
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """Names of the libraries."""
+        """Returns the names of the libraries."""
         return tuple(name for name, _ in self.columns)
 
     @functools.cached_property
     def processes(self) -> dict[str, measurement.MeasurementProcess]:
-        """The measurement process of each library."""
+        """Returns the measurement process of each library."""
         spec = self.mechanism.measurement
         units = self.read_outs or [(0.0, 1.0)] * len(self.columns)
         return {
@@ -133,7 +133,7 @@ class Parameters:
 
     @functools.cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """Every block of theta, in order."""
+        """Returns every block of theta, in order."""
         blocks: list[Block] = []
 
         def add(
@@ -167,17 +167,17 @@ class Parameters:
 
     @property
     def size(self) -> int:
-        """Number of parameters D."""
+        """Returns the number of parameters D."""
         return self.blocks[-1].stop
 
     @property
     def physical(self) -> int:
-        """Number of leading parameters that are of the mechanism, not of the measurement."""
+        """Returns the number of parameters of the mechanism; those of the measurement follow."""
         return min(block.start for block in self.blocks if block.owner == "measurement")
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """D unique names."""
+        """Returns D unique names."""
         names = []
         for block in self.blocks:
             for position in np.ndindex(*block.shape):
@@ -186,26 +186,26 @@ class Parameters:
 
     @functools.cached_property
     def units(self) -> tuple[str, ...]:
-        """D units."""
+        """Returns D units."""
         return tuple(block.unit for block in self.blocks for _ in range(block.stop - block.start))
 
     @functools.cached_property
     def prior_mean(self) -> NDArray[np.float64]:
-        """[D] prior means."""
+        """Returns the prior means. [D]."""
         return np.concatenate([np.full(b.stop - b.start, b.prior.mean) for b in self.blocks])
 
     @functools.cached_property
     def prior_sd(self) -> NDArray[np.float64]:
-        """[D] prior standard deviations."""
+        """Returns the prior standard deviations. [D]."""
         return np.concatenate([np.full(b.stop - b.start, b.prior.sd) for b in self.blocks])
 
     @functools.cached_property
     def natural_factor(self) -> NDArray[np.float64]:
-        """[D] by which deviations of theta are multiplied to be in the unit of the data."""
+        """Returns the factor from deviations of theta to the unit of the data. [D]."""
         return self._natural[1]
 
     def natural(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Theta in the unit of the data, in which it is reported. [..., D] -> [..., D]."""
+        """Converts theta to the unit of the data, for reports. [..., D] -> [..., D]."""
         shift, factor = self._natural
         return shift + factor * theta
 
@@ -214,25 +214,27 @@ class Parameters:
         shift, factor = np.zeros(self.size), np.ones(self.size)
         for block in self.blocks:
             if block.owner == "measurement":
-                here = slice(block.start, block.stop)
+                entries = slice(block.start, block.stop)
                 process = self.processes[block.library or self.libraries[0]]
-                shift[here], factor[here] = process.natural(block.part)
+                shift[entries], factor[entries] = process.natural(block.part)
         return shift, factor
 
     def find(self, owner: str, part: str, library: str | None = None) -> Block:
-        """The block that a library sees: its own if it has one, else the shared one."""
+        """Finds the block of a library, or else the block that all libraries share."""
         for block in self.blocks:
             if (block.owner, block.part) == (owner, part) and block.library in (None, library):
                 return block
         raise KeyError(f"no parameter {owner}.{part} for library {library!r}")
 
     def own(self, library: str | None, part: str | None = None) -> NDArray[np.int64]:
-        """Indices of what is one library's own (None: of what all share), or of a part of that."""
-        found = [b for b in self.blocks if b.library == library and part in (None, b.part)]
-        return np.concatenate([np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in found)])
+        """Returns indices of a library's own parameters (None: the shared ones), or of a part."""
+        blocks = [b for b in self.blocks if b.library == library and part in (None, b.part)]
+        return np.concatenate(
+            [np.zeros(0, np.int64), *(np.arange(b.start, b.stop) for b in blocks)]
+        )
 
     def design(self, name: str, index: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the bases (and pairs) of a term's site multiply: contrasts less the wild type's.
+        """Builds the design matrix of a term's bases (and pairs): contrasts minus the wild type's.
 
         [N, L] bases 0..3 -> [N, 3 W], or [N, 3 W + 9 (W - 1)] with neighbours.
         """
@@ -241,7 +243,7 @@ class Parameters:
         return (_features(term, index) - wild).astype(np.float32)
 
     def term(self, theta: NDArray[np.float64], name: str) -> TermValues:
-        """One term of one theta [D] in physical units."""
+        """Returns one term of one theta [D] in physical units."""
         spec = self.mechanism.terms[name]
         matrix = pairs = None
         shift = 0.0
@@ -255,6 +257,7 @@ class Parameters:
             block = self.find(name, "pairs")
             pairs = pair_tables(theta[block.start : block.stop].reshape(block.shape))
             shift += float(np.einsum("wab,wa,wb->", pairs, wild[:-1], wild[1:]))
+        # A term is potential + sign * (matrix . x), and its constant is the term at the wild type.
         sign = -1.0 if isinstance(self.mechanism, mechanism_spec.Kinetic) else 1.0
         constant = {library: self._constant(theta, name, library) for library in self.libraries}
         potential = {library: value - sign * shift for library, value in constant.items()}
@@ -271,31 +274,31 @@ class Parameters:
         matrices: Mapping[str, NDArray],
         constants: Mapping[str, float | Mapping[str, float]],
         *,
-        others: Mapping[str, NDArray] | None = None,
+        block_values: Mapping[str, NDArray] | None = None,
     ) -> NDArray[np.float64]:
-        """A theta from physical values; what is not given is at its prior mean.
+        """Builds theta from physical values; all other parameters get their prior means.
 
         Args:
             matrices: Per term, [W, 4] contributions of bases in any gauge.
             constants: Per term, its value for the wild type, or one per library.
-            others: Whole blocks by `Block.name`.
+            block_values: Values of whole blocks by `Block.name`.
         """
         theta = self.prior_mean.copy()
         for block in self.blocks:
-            here = slice(block.start, block.stop)
-            if others and block.name in others:
-                theta[here] = np.asarray(others[block.name], float).reshape(-1)
+            entries = slice(block.start, block.stop)
+            if block_values and block.name in block_values:
+                theta[entries] = np.asarray(block_values[block.name], float).reshape(-1)
             elif block.part == "bases" and block.owner in matrices:
-                theta[here] = (np.asarray(matrices[block.owner]) @ CONTRASTS).reshape(-1)
+                theta[entries] = (np.asarray(matrices[block.owner]) @ CONTRASTS).reshape(-1)
             elif block.part == "constant" and block.owner in constants:
                 value = constants[block.owner]
                 if isinstance(value, Mapping):
                     value = value[block.library or self.libraries[0]]
-                theta[here] = value
+                theta[entries] = value
         return theta
 
     def weights(self, theta: NDArray, library: str) -> dict[str, NDArray]:
-        """The weights of a library's measurement process, each [..., *shape]."""
+        """Returns the weights of a library's measurement process, each [..., *shape]."""
         return {
             block.part: theta[..., block.start : block.stop].reshape(
                 (*theta.shape[:-1], *block.shape)
@@ -305,19 +308,19 @@ class Parameters:
         }
 
     def start(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """A random theta [D] to begin a fit with: the wild type binds better than its mutants."""
+        """Draws theta [D] for the start of a fit: the wild type binds better than its mutants."""
         theta = np.zeros(self.size)
         wild = dna.to_one_hot(self.wild_type).astype(float)
         for block in self.blocks:
-            here = slice(block.start, block.stop)
+            entries = slice(block.start, block.stop)
             if block.part == "bases":
                 site = self.mechanism.terms[block.owner].bases
                 matrix = rng.normal(0.0, 0.2, (block.shape[0], 4)) - 0.5 * wild[site]
-                theta[here] = (matrix @ CONTRASTS).reshape(-1)
+                theta[entries] = (matrix @ CONTRASTS).reshape(-1)
             elif block.part in ("constant", "log_activity"):
-                theta[here] = block.prior.mean + rng.normal(0.0, min(1.0, block.prior.sd))
+                theta[entries] = block.prior.mean + rng.normal(0.0, min(1.0, block.prior.sd))
             elif block.part == "pairs":
-                theta[here] = rng.normal(0.0, 0.05, block.stop - block.start)
+                theta[entries] = rng.normal(0.0, 0.05, block.stop - block.start)
         for library, process in self.processes.items():
             for part, value in process.start(rng).items():
                 block = self.find("measurement", part, library)
@@ -333,7 +336,7 @@ def _kinds(library: assay_table.Library) -> str:
 
 
 def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:
-    """Mean and standard deviation of a read-out over all rows, so that no split moves them."""
+    """Returns mean and sd of a read-out over all rows, so that they do not depend on the split."""
     read_out = library.observed[:, 0]
     mean = np.average(read_out, weights=library.weight)
     deviation = np.sqrt(np.average((read_out - mean) ** 2, weights=library.weight))
@@ -341,13 +344,13 @@ def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:
 
 
 def pair_tables(contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Tables of adjacent bases, rows and columns centred. [..., W - 1, 9] -> [..., W - 1, 4, 4]."""
+    """Expands contrasts of adjacent bases to centred tables. [..., W-1, 9] -> [..., W-1, 4, 4]."""
     tables = contrasts @ np.kron(CONTRASTS, CONTRASTS).T
     return tables.reshape(*contrasts.shape[:-1], 4, 4)
 
 
 def _features(term: declarations.Term, index: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Contrasts of the bases of a site, and products of those of adjacent bases. [N, F]."""
+    """Computes contrasts of a site's bases, and products of those of adjacent bases. [N, F]."""
     bases = CONTRASTS[index[:, term.bases]]
     flat: Sequence[NDArray] = [bases.reshape(len(index), -1)]
     if term.neighbours:

@@ -1,4 +1,4 @@
-"""One compiled program on several threads at once."""
+"""Runs one compiled program on several threads at once."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -12,18 +12,18 @@ Result = TypeVar("Result")
 def each(
     function: Callable[[Item], Result], items: Iterable[Item], *, program: Any
 ) -> list[Result]:
-    """function of every item, one item per core at a time, in their order.
+    """Calls a function with every item, one item per core at a time; results keep the order.
 
-    The first item goes alone as long as the program has never run: threads that met a new XLA
+    The first item runs alone until the program has been compiled: threads that compiled a new XLA
     program together corrupted the heap twice in some 60 posteriors (TensorFlow 2.21, CPU).
 
     Args:
         function: Calls the program.
-        items: What it is called with.
+        items: Arguments of the calls.
         program: The `tf.function` that the threads share.
     """
-    waiting = list(items)
-    alone = waiting[: int(program.experimental_get_tracing_count() == 0)]
-    done = [function(item) for item in alone]
+    item_list = list(items)
+    first_items = item_list[: int(program.experimental_get_tracing_count() == 0)]
+    results = [function(item) for item in first_items]
     with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-        return done + list(threads.map(function, waiting[len(alone) :]))
+        return results + list(threads.map(function, item_list[len(first_items) :]))

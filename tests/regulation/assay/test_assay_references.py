@@ -82,7 +82,9 @@ def test_a_truth_that_no_simulation_wrote_is_named(tmp_path, truth):
         assay_references.constants,
         lambda data: assay_references.matrices(data, {"a": 1}),
     ):
-        with pytest.raises(errors.DataError, match=r"truth\.json: is not what a simulation writes"):
+        with pytest.raises(
+            errors.DataError, match=r"truth\.json: is not the truth of a simulation"
+        ):
             look(tmp_path)
 
 

@@ -93,5 +93,5 @@ def test_a_table_that_mixes_separators_is_refused(tmp_path, text):
 def test_a_name_that_says_gzip_of_a_file_that_is_not_is_refused(tmp_path):
     path = tmp_path / "table.csv.gz"
     path.write_text(ALIKE["commas"])
-    with pytest.raises(errors.DataError, match=r"its name says gzip, but it is not an archive"):
+    with pytest.raises(errors.DataError, match=r"its name ends in \.gz, but it is not compressed"):
         assay_files.read(path)

@@ -230,7 +230,7 @@ def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
     assert found.verdict == "identified"
 
 
-def test_a_lesser_optimum_is_said_to_be_one(fit):
+def test_a_lower_optimum_is_reported(fit):
     profile = identify.profile(fit, "ab")
     assert "nats above the fit's" not in identify.in_words(fit, (profile,))
     better = profile._replace(better=15.5)

@@ -21,7 +21,7 @@ def test_of_a_fit_that_has_not_converged_nothing_is_called_identified(stopped):
     first, *lines = identify.in_words(stopped).splitlines()
     away = np.sqrt(2 * stopped.gain)
     assert first.startswith(f"Not converged: constants may lie {away:.2g} of their standard")
-    assert first.endswith("believe no interval, and call nothing identified.")
+    assert first.endswith("do not trust the intervals, and call nothing identified.")
     assert any(line.startswith("ab: ") for line in lines)
     assert not any("identified" in line or "determined" in line for line in lines)
     assert fitting.summary(stopped)["convergence"]["doubt"] == first

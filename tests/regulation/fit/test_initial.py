@@ -22,7 +22,7 @@ def table(observed, column="value"):
     return assay_table.Table((assay_table.Library("", INDEX, observed, columns, np.ones(ROWS)),))
 
 
-ALIKE = "the table: what was measured is the same of all 60 sequences"
+ALIKE = "the table: the measurement is the same for all 60 sequences"
 SAY_NOTHING = [
     ("gaussian", table(np.full(ROWS, 3.0)), ALIKE),
     ("gaussian", table(np.full(ROWS, 0.1)), ALIKE),
@@ -30,8 +30,12 @@ SAY_NOTHING = [
     ("poisson", table(np.zeros(ROWS), "count"), ALIKE),
     ("poisson", table(np.full(ROWS, 7.0), "count"), ALIKE),
     ("bins", table(np.tile([1.0, 2.0], (ROWS, 1))), ALIKE),
-    ("poisson", table(-np.arange(ROWS)), 'value -1 is no count, but .* "poisson"; declare another'),
-    ("poisson", table(np.abs(NOISE)), "value 0.345584 is no count"),
+    (
+        "poisson",
+        table(-np.arange(ROWS)),
+        'value -1 is not a count, but .* "poisson"; declare another',
+    ),
+    ("poisson", table(np.abs(NOISE)), "value 0.345584 is not a count"),
 ]
 
 
@@ -65,5 +69,5 @@ def test_a_library_that_says_nothing_is_named_among_others(two_sites):
         (dataclasses.replace(told, name="told"), dataclasses.replace(silent, name="silent"))
     )
     layout = parameters.Parameters.of(two_sites(measurement={"kind": "gaussian"}), both)
-    with pytest.raises(errors.DataError, match='library "silent": what was measured is the same'):
+    with pytest.raises(errors.DataError, match='library "silent": the measurement is the same'):
         initial.additive(layout, both)

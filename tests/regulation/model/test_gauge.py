@@ -146,10 +146,10 @@ def test_states_change_sides_only_where_the_measurement_absorbs_it(two_sites):
 
 
 def test_a_known_interaction_breaks_the_mirror_and_a_kinetic_model_has_none(two_sites, cycle):
-    known = {"ab": {"value": -2.0}}
-    assert len(gauge.mirrors(two_sites(energies=known, measurement={"kind": "gaussian"}))) == 1
+    fixed = {"energies": {"ab": {"value": -2.0}}, "truth": {"ab": {"constant": None}}}
+    assert len(gauge.mirrors(two_sites(**fixed, measurement={"kind": "gaussian"}))) == 1
     # Both factors and both sides at once: the interaction is its own image.
-    _, image = gauge.mirrors(two_sites(energies=known))
+    _, image = gauge.mirrors(two_sites(**fixed))
     np.testing.assert_allclose(image.energies[2], [0, 0, 1])
     assert (image.offset, image.slope) == pytest.approx((1, -1))
     assert len(gauge.mirrors(cycle())) == 1

@@ -282,7 +282,7 @@ def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
     assert (kept.hidden, kept.read_out, kept.relative) == (4, "log_activity", True)
     assert smooth_bins.bins(logarithmic, knots=9).measurement.hidden == 9
     assert smooth_bins.bins(two_sites()).measurement.hidden == smooth_bins.KNOTS
-    with pytest.raises(errors.SpecError, match="knots: 2 bear no spline"):
+    with pytest.raises(errors.SpecError, match="knots: 2 are too few for a spline"):
         smooth_bins.bins(two_sites(), knots=2)
     fitted = two_sites(activities={"on": {}}, states={"ab": {"activity": "on"}})
     for absolute in (fitted, cycle()):
