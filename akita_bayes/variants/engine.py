@@ -162,7 +162,7 @@ class Engine:
         self._regions = None if options.roi is None else region_weights(options.roi, genome.sizes)
         self._check_draws()
         names = [score.name for score in self._scores]
-        self.widened = conformal.chosen(options.intervals, names, drawn=self.draws > 1)
+        self.widened = conformal.intervals_of(options.intervals, names, of_draws=self.draws > 1)
 
     @property
     def plain(self) -> list[str]:

@@ -83,7 +83,7 @@ def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
     [
         (["--method", "ims"], "no method is called"),
         (["--method", ","], "name at least one method of ism"),
-        (["--stats", "SDC"], "no score is called"),
+        (["--stats", "SDC"], "is not a score"),
         (["--stats", ","], "name at least one score of SCD"),
     ],
 )

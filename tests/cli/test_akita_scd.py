@@ -148,7 +148,7 @@ def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stats", "SDC"], "no score is called"),
+        (["--stats", "SDC"], "is not a score"),
         (["--shard", "3/2"], "is not a valid shard"),
         (["--region", "chr1:5"], "is not a region"),
         (["--region", "chr9:5-9"], 'the genome has no chromosome "chr9"'),

@@ -253,7 +253,7 @@ def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp
             with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
                 engine.Engine(model, opened, Options(draws=draws, intervals=given))
         engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
-        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(drawn=False)})
+        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(of_draws=False)})
         scorer = engine.Engine(small_model, opened, Options(intervals=given))
         assert {name: row.level for name, row in scorer.widened.items()} == {"SCD": 0.9}
         with pytest.raises(errors.VariantError, match="were fitted to scores without draws"):
@@ -286,7 +286,7 @@ def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp
         ({"window": "basenji", "share_windows": 64}, "centres every variant"),
         ({"draws": -1}, "0 or more"),
         ({"scores": ("ROI",)}, "needs a BED"),
-        ({"scores": ("SCX",)}, "no score is called"),
+        ({"scores": ("SCX",)}, "is not a score"),
         ({"targets": (0, 7)}, "the head has 2"),
     ],
 )
