@@ -340,7 +340,7 @@ def test_reads_shards(text, shard):
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "x", "1/", "2"])
 def test_refuses_wrong_shards(text):
-    with pytest.raises(errors.VariantError, match="write i/n"):
+    with pytest.raises(errors.VariantError, match="expected i/n"):
         score_directory.parse_shard(text)
 
 
