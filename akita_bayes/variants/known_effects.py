@@ -130,7 +130,9 @@ def truth(
     _check(scorer, design)
     scores = named_scores.resolve(scorer.options.scores)
     targets = [int(name) for name in scorer.target_names]
-    true = {score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores}
+    true_scores = {
+        score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores
+    }
     for number, row in enumerate(rows):
         if not row.reason:
             pair = scorer.pair(row)
@@ -140,9 +142,9 @@ def truth(
             ref, alt = (_matrix(pixels[:, targets], scorer.geometry) for pixels in maps)
             mask = _matrix(aligned.mask[:, None], scorer.geometry)[..., 0].astype(bool)
             for score in scores:
-                true[score.name][number] = score(ref, alt, mask, site=aligned.site)
+                true_scores[score.name][number] = score(ref, alt, mask, site=aligned.site)
         advance(1)
-    return true
+    return true_scores
 
 
 def simulated(
@@ -170,8 +172,8 @@ def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> N
         [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in tracks],
         axis=-1,
     )
-    inside = maps[crop : len(maps) - crop, crop : len(maps) - crop]
-    return triangle.to_vector(inside, diagonal_offset=chromatin.DIAGONAL_OFFSET)
+    cropped = maps[crop : len(maps) - crop, crop : len(maps) - crop]
+    return triangle.to_vector(cropped, diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
 def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
@@ -206,11 +208,11 @@ def fit(effects: Known, *, level: float = conformal.LEVEL) -> dict[str, conforma
         VariantError: Too few variants, or a score that has values below 0.
     """
     widenings = {}
-    for name, true in effects.truth.items():
+    for name, true_scores in effects.truth.items():
         mean = effects.scored.values[name]
         sd = effects.scored.statistics.get((name, "sd"), np.zeros_like(mean))
         usable = np.isfinite(mean).all(axis=1)
-        widenings[name] = conformal.fit(true[usable], mean[usable], sd[usable], level=level)
+        widenings[name] = conformal.fit(true_scores[usable], mean[usable], sd[usable], level=level)
     return widenings
 
 
@@ -227,9 +229,9 @@ def table(
         widenings: Intervals of scores that have none in `effects.scored`.
     """
     rows = []
-    for name, true in effects.truth.items():
+    for name, true_scores in effects.truth.items():
         mean = effects.scored.values[name]
-        columns = {"score": mean, "truth": true}
+        columns = {"score": mean, "truth": true_scores}
         for statistic in ("draw_q05", "draw_q95", *score_table.FITTED, "p_value"):
             if (name, statistic) in effects.scored.statistics:
                 columns[statistic] = effects.scored.statistics[name, statistic]
@@ -251,6 +253,6 @@ def table(
 
 def coverage(rows: pd.DataFrame) -> pd.Series:
     """Returns the share of true scores inside their intervals, for every kind and for "all"."""
-    inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
-    shares = inside.groupby(rows["kind"]).mean()
-    return pd.concat([shares, pd.Series({"all": inside.mean()})])
+    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    shares = covered.groupby(rows["kind"]).mean()
+    return pd.concat([shares, pd.Series({"all": covered.mean()})])

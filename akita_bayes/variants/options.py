@@ -149,6 +149,6 @@ def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Regi
     if not any(weight for _, weight in weighted):
         raise errors.VariantError(
             f"{path}: the weights in column 5 are all 0, so ROI would count no region; give other "
-            "weights, or leave out the columns behind the third for weights of 1."
+            "weights, or leave out the columns after the third for weights of 1."
         )
     return weighted

@@ -150,15 +150,15 @@ def score_file(
             advance(len(rows[start : start + size]))
     loaded = [score_table.load(_part_path(out_dir, part), key) for part in range(len(starts))]
     parts = [part for part in loaded if part is not None]
-    whole = score_table.joined(parts) if parts else scorer.score([])
+    results = score_table.joined(parts) if parts else scorer.score([])
     complete = len(parts) == len(loaded)
     if complete:
         levels = {name: widening.level for name, widening in scorer.widened.items()}
         attributes = origin | ({"interval_levels": levels} if levels else {})
-        writers.write_h5(out_dir / "scd.h5", whole, names, attributes)
-        writers.write_table(out_dir / "scores.tsv", whole, names)
-        writers.write_vcf(annotated, variants, whole, attributes)
-    return _summary(rows, whole, complete)
+        writers.write_h5(out_dir / "scd.h5", results, names, attributes)
+        writers.write_table(out_dir / "scores.tsv", results, names)
+        writers.write_vcf(annotated, variants, results, attributes)
+    return _summary(rows, results, complete)
 
 
 def part_size(rows: int, shards: int) -> int:

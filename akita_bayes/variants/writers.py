@@ -259,9 +259,9 @@ def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress
         width: Number of columns to which shorter records are filled; None to fill none.
         compress: True to compress by bgzip.
     """
-    whole = plain.with_name(plain.name + ".whole") if compress else path
+    uncompressed = plain.with_name(plain.name + ".whole") if compress else path
     try:
-        with open(whole, "wb") as handle, open(plain, "rb") as body:
+        with open(uncompressed, "wb") as handle, open(plain, "rb") as body:
             handle.write(head)
             if width is None:
                 shutil.copyfileobj(body, handle)
@@ -270,10 +270,10 @@ def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress
                     lacking = width - 1 - line.count(b"\t")
                     handle.write(line[:-1] + (b"\t" + vcf.MISSING) * lacking + b"\n")
         if compress:
-            pysam.tabix_compress(str(whole), str(path), force=True)
+            pysam.tabix_compress(str(uncompressed), str(path), force=True)
     finally:
         if compress:
-            files.remove(whole)
+            files.remove(uncompressed)
 
 
 def _index(path: str, spans: list[tuple[bytes, int, int]]) -> None:

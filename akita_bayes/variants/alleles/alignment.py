@@ -98,11 +98,11 @@ class Alignment(NamedTuple):
 def align(pair: window_pairs.Pair, geometry: Geometry) -> Alignment:
     """Aligns the windows of a variant."""
     site = _site(pair, geometry)
-    whole = _identity(geometry)
+    identity = _identity(geometry)
     if not pair.aligned:
-        return Alignment(whole, whole, np.ones(geometry.target_length, bool), 0, 0, site)
+        return Alignment(identity, identity, np.ones(geometry.target_length, bool), 0, 0, site)
     if _same_coordinates(pair):
-        return Alignment(whole, whole, _unpadded(pair.frame, geometry), 0, 0, site)
+        return Alignment(identity, identity, _unpadded(pair.frame, geometry), 0, 0, site)
     names: dict[str, int] = {}
     frame = bin_loci.pieces(pair.frame, geometry, names)
     reference = [bin_loci.pieces(window, geometry, names) for window in pair.reference]
@@ -249,14 +249,15 @@ def _paired(
     paired = np.zeros(geometry.target_length, bool)
     for last in (False, True):
         loci = _loci(view, geometry, last=last)
-        own = np.full(geometry.target_length, np.inf)
+        own_change = np.full(geometry.target_length, np.inf)
         for first in range(len(window.allele)):
             for second in range(first, len(window.allele)):
                 pixels = (loci.segment[0] == first) & (loci.segment[1] == second)
                 if pixels.any():
-                    own[pixels] = _change(loci, window.allele, first, second, names)[pixels]
+                    own_change[pixels] = _change(loci, window.allele, first, second, names)[pixels]
         # The other copy of a duplication may keep the distance better than the pixel's own.
-        paired |= np.isfinite(own) & (own <= _least_change(loci, window.allele, names))
+        least_change = _least_change(loci, window.allele, names)
+        paired |= np.isfinite(own_change) & (own_change <= least_change)
     return paired
 
 

@@ -49,7 +49,7 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     cuts = np.unique(np.concatenate([edges, inner]))
     starts, lengths = cuts[:-1], np.diff(cuts)
     segment = np.searchsorted(ends, starts, side="right")
-    outside = (starts < 0) | (starts >= ends[-1])
+    is_padding = (starts < 0) | (starts >= ends[-1])
     segment = np.minimum(segment, len(ends) - 1)
     for part in window.allele:
         if part.chrom:
@@ -62,7 +62,7 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     backward = ends[segment] - starts - lengths
     start = base + np.where(strand == 1, forward, backward)
     bin_ = (starts - first) // geometry.bin_width
-    return Pieces(bin_, segment, np.where(outside, PADDING, chrom), start, lengths)
+    return Pieces(bin_, segment, np.where(is_padding, PADDING, chrom), start, lengths)
 
 
 def coverage(

@@ -94,13 +94,13 @@ def recognised(breakends: Iterable[Breakend], genome: Any) -> dict[Key, "records
     room = functools.cache(functools.partial(junctions.room, genome=genome))
     distinct = _distinct_junctions(listed, canonical)
     events, remarks = _of_event_names(listed, distinct, room)
-    alike: dict[Junction, list[int]] = {}
+    by_junction: dict[Junction, list[int]] = {}
     for number, (junction, _, _) in enumerate(distinct):
         if number not in events and number not in remarks:
-            alike.setdefault(canonical(junction), []).append(number)
-    firsts = [numbers[0] for numbers in alike.values()]
+            by_junction.setdefault(canonical(junction), []).append(number)
+    firsts = [numbers[0] for numbers in by_junction.values()]
     pairs, ambiguous = _inversions(firsts, distinct, room)
-    for first, numbers in zip(firsts, alike.values(), strict=True):
+    for first, numbers in zip(firsts, by_junction.values(), strict=True):
         junction = distinct[first].junction
         event = pairs.get(first) or _single(junction)
         if event is not None:

@@ -1,7 +1,7 @@
 """Edits chromosomes: a derivative chromosome is a list of stretches of the genome.
 
 The list gives the reference base and strand of every base of an allele, or says that the base is
-new. Windows are cut out of these lists, so that every bin of a map has known reference bases. Letters
+new. Windows are cut out of these lists, so that the reference bases of every bin are known. Letters
 are fetched last. Coordinates of an allele count from 0 at its first base.
 """
 
@@ -103,8 +103,7 @@ def merged(segments: Iterable[Segment]) -> Segments:
             joined.append(segment)
             continue
         start = min(last.start, segment.start)
-        whole = last._replace(length=last.length + segment.length, start=start)
-        joined[-1] = whole
+        joined[-1] = last._replace(length=last.length + segment.length, start=start)
     return tuple(joined)
 
 
@@ -181,18 +180,18 @@ def _joined(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
     mate = variant.mate
     assert mate is not None
     size = sizes[mate.chrom]
-    far: Segments
+    far_piece: Segments
     if mate.extends_right:
-        far = (Segment(size - mate.position, mate.chrom, mate.position),)
+        far_piece = (Segment(size - mate.position, mate.chrom, mate.position),)
     else:
-        far = (Segment(mate.position + 1, mate.chrom, 0),)
+        far_piece = (Segment(mate.position + 1, mate.chrom, 0),)
     if mate.extends_right != mate.joined_after:
-        far = reverse(far)
+        far_piece = reverse(far_piece)
     if mate.joined_after:
-        near = (Segment(variant.end, variant.chrom, 0),)
-        return merged((*near, *inserted(variant.inserted), *far))
-    near = (Segment(sizes[variant.chrom] - variant.start, variant.chrom, variant.start),)
-    return merged((*far, *inserted(variant.inserted), *near))
+        near_piece = (Segment(variant.end, variant.chrom, 0),)
+        return merged((*near_piece, *inserted(variant.inserted), *far_piece))
+    near_piece = (Segment(sizes[variant.chrom] - variant.start, variant.chrom, variant.start),)
+    return merged((*far_piece, *inserted(variant.inserted), *near_piece))
 
 
 def letters(segments: Segments, fetch: Fetch) -> str:

@@ -186,14 +186,15 @@ def _near_partners(
     def fitting(number: int) -> Iterator[int]:
         chrom, form, low, high, _ = ends[number]
         left = form == junctions.LEFT
-        beside, far = (low + 1, high + 1) if left else (high - 1, low - 1)
-        every = bases.get(chrom, [])
-        first = bisect.bisect_left(every, beside - TOLERANCE)
-        for base in every[first : bisect.bisect_right(every, beside + TOLERANCE)]:
-            turned = high + 1 - base if left else base + 1 - low
-            limit = min(TOLERANCE, int(turned * SHARE))
-            if abs(base - beside) <= limit:
-                yield from _within(inner[chrom][base], far, limit)
+        # The two bases of a partner without lost or doubled bases.
+        exact_base, exact_far = (low + 1, high + 1) if left else (high - 1, low - 1)
+        inner_bases = bases.get(chrom, [])
+        first = bisect.bisect_left(inner_bases, exact_base - TOLERANCE)
+        for base in inner_bases[first : bisect.bisect_right(inner_bases, exact_base + TOLERANCE)]:
+            piece = high + 1 - base if left else base + 1 - low  # inverted bases
+            limit = min(TOLERANCE, int(piece * SHARE))
+            if abs(base - exact_base) <= limit:
+                yield from _within(inner[chrom][base], exact_far, limit)
 
     for number in numbers:
         yield number, fitting(number)

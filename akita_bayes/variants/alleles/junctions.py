@@ -54,16 +54,16 @@ class Junction(NamedTuple):
 
         The higher base moves equally far: left at an end of an inversion, right otherwise.
         """
-        far = by if self.form in (DEL, DUP) else -by
-        return self._replace(low=self.low + by, high=self.high + far)
+        of_high = by if self.form in (DEL, DUP) else -by
+        return self._replace(low=self.low + by, high=self.high + of_high)
 
 
 def of_row(row: "records.Variant") -> Junction | None:
     """Returns the junction of a breakend; None when it joins two chromosomes."""
     if row.mate is None or row.mate.chrom != row.chrom:
         return None
-    near, far = _bases(row, row.mate)
-    low, high = sorted((near, far))
+    near_base, far_base = _bases(row, row.mate)
+    low, high = sorted((near_base, far_base))
     form = _FORMS[low[1], high[1]]
     return Junction(row.chrom, form, low[0], high[0], letters(row, row.inserted))
 
@@ -75,9 +75,9 @@ def letters(row: "records.Variant", inserted: str) -> str:
     shows the opposite strand.
     """
     assert row.mate is not None
-    near, far = _bases(row, row.mate)
+    near_base, far_base = _bases(row, row.mate)
     # LEFT (True, True) is read at its lower base, RIGHT (False, False) at its higher one.
-    other_strand = near[1] == far[1] and (near <= far) != near[1]
+    other_strand = near_base[1] == far_base[1] and (near_base <= far_base) != near_base[1]
     return dna.reverse_complement(inserted) if other_strand else inserted
 
 
@@ -95,7 +95,7 @@ def _bases(
 
 def canonical(junction: Junction, genome: Any) -> Junction:
     """Returns the same junction with its lower base as far left as homology allows."""
-    return junction.moved(0 if junction.letters else -_alike(junction, genome, right=False))
+    return junction.moved(0 if junction.letters else -_homology(junction, genome, right=False))
 
 
 def room(junction: Junction, genome: Any) -> tuple[int, int]:
@@ -109,10 +109,10 @@ def room(junction: Junction, genome: Any) -> tuple[int, int]:
     """
     if junction.letters:
         return 0, 0
-    return _alike(junction, genome, right=False), _alike(junction, genome, right=True)
+    return _homology(junction, genome, right=False), _homology(junction, genome, right=True)
 
 
-def _alike(junction: Junction, genome: Any, *, right: bool) -> int:
+def _homology(junction: Junction, genome: Any, *, right: bool) -> int:
     """Returns by how many bases the junction can move in one direction, at most HOMOLOGY."""
     limit = HOMOLOGY
     # The two bases of an inversion's end move towards each other and must not meet.
@@ -122,9 +122,9 @@ def _alike(junction: Junction, genome: Any, *, right: bool) -> int:
     while True:
         bases = min(bases, limit)
         first, second = _continued(junction, genome, bases, right=right)
-        alike = next((i for i in range(bases) if first[i] != second[i] or first[i] == "N"), bases)
-        if alike < bases or bases == limit:
-            return alike
+        equal = next((i for i in range(bases) if first[i] != second[i] or first[i] == "N"), bases)
+        if equal < bases or bases == limit:
+            return equal
         bases *= 4
 
 

@@ -130,9 +130,9 @@ def _spell_out(
 
     Beside a symbol or a breakend, N is the base of the genome. With SVTYPE=INS a REF of one N, and
     with SVTYPE=DEL an ALT of one N, is the empty allele of Sniffles: the letters of ALT are
-    inserted after POS, and the letters of REF are deleted from POS on. If SVLEN shows that the letters start
-    with the base before the event, this base is left out. Some versions of Sniffles write the first
-    deleted base at POS + 1; the genome then has REF there.
+    inserted after POS, and the letters of REF are deleted from POS on. If SVLEN shows that the
+    letters start with the base before the event, this base is left out. Some versions of Sniffles
+    write the first deleted base at POS + 1; the genome then has REF there.
     """
     if chrom is None or not 0 <= row.position < genome.sizes[chrom]:
         return row
@@ -317,12 +317,14 @@ def _breakend(row: Variant, genome: Any) -> Variant:
     after = bool(match["before"])
     mate = Breakend(chrom, pos - 1, match["bracket"] == "[", after)
     letters = (match["before"] or match["after"]).upper()
-    near = len(row.ref)
-    inserted = letters[near:] if after else letters[: len(letters) - near]
-    beside = letters[:near] if after else letters[len(letters) - near :]
+    ref_length = len(row.ref)
+    inserted = letters[ref_length:] if after else letters[: len(letters) - ref_length]
+    ref_letters = letters[:ref_length] if after else letters[len(letters) - ref_length :]
     if inserted and not symbolic_alleles.LETTERS.fullmatch(inserted):
         return row._replace(reason=reasons.BREAKEND_UNREADABLE, detail=_shortened(row.alt))
-    if len(beside) < near or not all(map(_keeps, beside, _upper(row.ref), _bases(row, genome))):
+    if len(ref_letters) < ref_length or not all(
+        map(_keeps, ref_letters, _upper(row.ref), _bases(row, genome))
+    ):
         return row._replace(mate=mate, reason=reasons.BREAKEND_CHANGES_REF)
     return row._replace(mate=mate, inserted=inserted)
 

@@ -48,9 +48,9 @@ class UnknownBases:
         first, last = -(-start // _BLOCK), end // _BLOCK  # whole blocks
         if first >= last:
             return self._between(chrom, start, end)
-        whole = sum(self._in_block(chrom, block) for block in range(first, last))
+        in_blocks = sum(self._in_block(chrom, block) for block in range(first, last))
         before = self._between(chrom, start, first * _BLOCK)
-        return before + whole + self._between(chrom, last * _BLOCK, end)
+        return before + in_blocks + self._between(chrom, last * _BLOCK, end)
 
     def _in_block(self, chrom: str, block: int) -> int:
         key = chrom, block

@@ -143,10 +143,10 @@ def _junction(
     total = derivative.length(alternative)
     inserted = len(variant.inserted)
     if variant.mate is not None and variant.mate.joined_after:
-        near = variant.end
+        junction = variant.end
     else:
-        near = total - inserted - (sizes[variant.chrom] - variant.start)
-    left = near + inserted // 2 - seq_length // 2
+        junction = total - inserted - (sizes[variant.chrom] - variant.start)
+    left = junction + inserted // 2 - seq_length // 2
     before = derivative.reference(first.chrom, sizes[first.chrom], first.strand)
     after = derivative.reference(last.chrom, sizes[last.chrom], last.strand)
     # The last piece runs to the end of its chromosome, so bases count alike from there.
@@ -156,7 +156,7 @@ def _junction(
         Window(after, right, seq_length),
     )
     # The site holds both bases that meet, so that it is the same on either strand.
-    site = (near - left - 1, near - left + inserted + 1)
+    site = (junction - left - 1, junction - left + inserted + 1)
     return Pair(reference, _windows(alternative, (left,), seq_length), "alternative", site)
 
 

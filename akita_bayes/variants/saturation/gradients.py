@@ -142,19 +142,19 @@ def _lane(
     """Computes the attributions of one window on one strand. [L, 4, T]."""
     x = dna.to_one_hot(genome.padded(region.chrom, start, start + length)).astype(np.float32)
     first = region.start - start
-    inside = np.zeros((length, 1), np.float32)
-    inside[first : first + region.width] = 1
+    in_region = np.zeros((length, 1), np.float32)
+    in_region[first : first + region.width] = 1
     if turned:
-        x, inside = x[::-1, ::-1], inside[::-1]
+        x, in_region = x[::-1, ::-1], in_region[::-1]
     points = (np.arange(steps) + 0.5) / steps if method == "integrated" else np.ones(1)
     # Scales the region's bases from 0, unknown, to 1; the other bases stay as they are.
-    scale = 1 - inside * (1 - points[:, None, None]).astype(np.float32)
+    scale = 1 - in_region * (1 - points[:, None, None]).astype(np.float32)
     size = predict.batch_size(length)
     total = np.zeros((length, 4, len(targets)))
     for first_point in range(0, len(points), size):
         part = tf.constant(x * scale[first_point : first_point + size])
         total += np.stack([slope(part, tf.constant(t, tf.int32)).numpy() for t in targets], axis=-1)
-    total = total / len(points) * (x * inside)[..., None]
+    total = total / len(points) * (x * in_region)[..., None]
     total = total[::-1, ::-1] if turned else total
     return total[first : first + region.width]
 

@@ -335,7 +335,7 @@ def _reshaped(
 def _edit(
     kind: str, region: regions.Region, offset: int, width: int, letters: str, inserted: str
 ) -> records.Variant:
-    """Returns the row of an edit that starts `offset` bases behind the start of the region."""
+    """Returns the row of an edit that starts `offset` bases after the start of the region."""
     start = region.start + offset
     end = start + width
     return records.Variant(

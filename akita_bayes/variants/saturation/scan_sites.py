@@ -125,20 +125,22 @@ def around_variants(path: str | Path, genome: Genome, bases: int) -> list[Row]:
     rows: list[Row] = []
     with_reference = set()  # records whose own allele has a row
     for variant in records.read(path, genome):
-        own, changed = ("ALT", "REF") if variant.swapped else ("REF", "ALT")
+        genome_side, changed_side = ("ALT", "REF") if variant.swapped else ("REF", "ALT")
         if variant.reason or variant.chrom not in genome.sizes:
-            rows.append(Row(variant, changed, None, variant.reason))
+            rows.append(Row(variant, changed_side, None, variant.reason))
             continue
         if variant.record not in with_reference:
             site = Site(_around(variant, genome.sizes[variant.chrom], bases))
-            rows.append(Row(variant, own, site))
+            rows.append(Row(variant, genome_side, site))
             with_reference.add(variant.record)
         if variant.kind == "BND":
-            rows.append(Row(variant, changed, None, "a breakend has no place on one chromosome"))
+            rows.append(
+                Row(variant, changed_side, None, "a breakend has no place on one chromosome")
+            )
             continue
         segments = derivative.edited(variant, genome.sizes)
         region = _around(variant, derivative.length(segments), bases)
-        rows.append(Row(variant, changed, Site(region, name(variant), segments)))
+        rows.append(Row(variant, changed_side, Site(region, name(variant), segments)))
     return rows
 
 

@@ -10,11 +10,11 @@ itself among them (Davison & Hinkley 1997, eq. 4.11; North et al. 2002):
 
     p = (r + 1) / (N + 1),    r = the number of null scores at least as extreme,
 
-so that P(p <= a) is at most a for a variant that is itself a random one of its stratum, whatever N
-is, and p is at least 1 / (N + 1). Where 0 means equal maps, large scores are extreme. Signed scores
-are extreme when they are far from the median of the N null scores and the score together: without
-the score in the median, p would be too small for few variants (P(p <= 0.5) is 0.58 for N = 9).
-Scores are means over draws. The quantile is 1 - r / N.
+so that P(p <= a) is at most a for a variant that is itself a random one of its stratum, for any N,
+and p is at least 1 / (N + 1). Where 0 means equal maps, large scores are extreme. Signed scores are
+extreme when they are far from the median of the N null scores and the score together: without the
+score in the median, p would be too small for few variants (P(p <= 0.5) is 0.58 for N = 9). Scores
+are means over draws. The quantile is 1 - r / N.
 """
 
 import logging
@@ -109,12 +109,12 @@ def stratum(variant: records.Variant, genome: Genome) -> Stratum:
     """Returns the stratum of a variant that can be scored."""
     # The end of a breakend is one past its REF, but a junction replaces no base.
     bases = 0 if variant.kind == "BND" else variant.end - variant.start
-    around = genome.padded(variant.chrom, variant.start - FLANK, variant.end + FLANK)
+    context = genome.padded(variant.chrom, variant.start - FLANK, variant.end + FLANK)
     return Stratum(
         variant.kind,
         _nearest_power(bases),
         _nearest_power(len(variant.inserted)),
-        _gc_class(around),
+        _gc_class(context),
     )
 
 
@@ -151,8 +151,8 @@ def sample(target: Stratum, genome: Genome, count: int, *, seed: int = 0) -> lis
         if positions <= 0:
             continue
         start = FLANK + int(generator.integers(positions))
-        around = genome.padded(chrom, start - FLANK, start + target.replaced + FLANK)
-        if "N" in around.upper() or _gc_class(around) != target.gc:
+        context = genome.padded(chrom, start - FLANK, start + target.replaced + FLANK)
+        if "N" in context.upper() or _gc_class(context) != target.gc:
             continue
         variants.append(_random_variant(target, genome, chrom, start, len(variants), generator))
     return variants

@@ -2,7 +2,7 @@
 
 Draws show how much a posterior disagrees with itself, not how wrong it is. Where true effects are
 known, as in a simulation, split conformal prediction (Lei et al. 2018) makes intervals that hold
-the truth as often as their level says, whatever the model. With truth t, mean m and sd s of a
+the truth as often as their level says, for any model. With truth t, mean m and sd s of a
 score, the error of a prediction in units of its own spread is
 
     e = (log (t + c) - log (m + c)) / (d + s / (m + c)).

@@ -53,8 +53,7 @@ def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
     """Computes the mean over j of |B[i, j] - A[i, j]|, where i are the bins of the event. [T].
 
     This is the structural impact score of Orca (Zhou 2022) for every bin that the event touches.
-    Where none of these bins can be compared, as in a deletion, the nearest that can take their
-    place.
+    Where none of these bins can be compared, as in a deletion, it uses the nearest bins that can.
 
     Args:
         ref: A.

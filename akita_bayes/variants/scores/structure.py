@@ -29,8 +29,8 @@ def ssim(ref: Map, alt: Map, mask: Mask) -> Values:
 
 def _ssim(ref: Map, alt: Map, mask: Mask, upper: Mask) -> float:
     a, b = (np.where(mask, contacts.astype(np.float64), 0) for contacts in (ref, alt))
-    both = np.concatenate([a[mask], b[mask]])
-    data_range = np.ptp(both)
+    all_pixels = np.concatenate([a[mask], b[mask]])
+    data_range = np.ptp(all_pixels)
     if data_range == 0:
         return 0.0
     sample = PATCH**2 / (PATCH**2 - 1)  # unbiased covariance
