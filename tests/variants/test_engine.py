@@ -154,7 +154,7 @@ def test_sharing_and_batches_change_nothing(model, variety, long_genome, request
         rows = list(records.read(variety, opened))
         options = Options(scores=("SCD", "SSD", "INS4"), draws=draws)
         with monkeypatch.context() as alone:
-            alone.setattr(engine.passes, "_shared", lambda *_: pytest.fail("shared"))
+            alone.setattr(engine.predictor, "_shared", lambda *_: pytest.fail("shared"))
             plain = engine.Engine(model, opened, options, share=False).score(rows)
         batches = [engine.Engine(model, opened, options, batch_size=b).score(rows) for b in (1, 3)]
     for name, value in plain.values.items():
@@ -334,13 +334,13 @@ def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
 
 def test_batches_are_as_large_as_asked_for(small_model, variety, long_genome, monkeypatch):
     sizes = []
-    original = engine.passes._Shared._batches
+    original = engine.predictor._Shared._batches
 
     def batches(self, bottoms, draw, size):
         sizes.append(size)
         return original(self, bottoms, draw, size)
 
-    monkeypatch.setattr(engine.passes._Shared, "_batches", batches)
+    monkeypatch.setattr(engine.predictor._Shared, "_batches", batches)
     score(small_model, variety, long_genome, batch_size=3)
     assert set(sizes) == {3}
 
