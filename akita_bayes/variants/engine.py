@@ -270,6 +270,7 @@ class Engine:
         return [*of_draws, *fitted, *compared]
 
     def _score_group(self, group: list[_Row]) -> score_table.Scored:
+        """Predicts the windows of a group together and scores its rows."""
         variants = [row.variant for row in group]
         scored = self._blank(variants)
         numbers = [number for number, row in enumerate(group) if row.pair is not None]
@@ -340,6 +341,7 @@ class Engine:
     def _summarise(
         self, scored: score_table.Scored, row: int, scores: dict[tuple[str, bool], NDArray]
     ) -> None:
+        """Fills in the values and statistics of one row from the scores of its draws."""
         for score in self._scores:
             draws, noise = scores[score.name, False], scores[score.name, True][1:]
             summary = draw_summary.summarise(draws, noise)

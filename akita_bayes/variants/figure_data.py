@@ -124,6 +124,7 @@ def collect(
 def _stretches(
     view: bin_loci.Pieces, frame: window_pairs.Window, geometry: Geometry
 ) -> list[Stretch]:
+    """Returns the stretches of the genome in the frame, from left to right."""
     edges = np.concatenate([[0], np.cumsum(view.length)])
     stretches = []
     for number in np.unique(view.segment):
@@ -174,6 +175,7 @@ def _placed(
         if left < right:
             first = (offset[k] + left - view.start[k]) / geometry.bin_width
             last = first + (right - left) / geometry.bin_width
+            # Pieces end at borders of bins, so a gene over several bins has several pieces.
             if spans and abs(spans[-1][1] - first) < 1e-6:
                 spans[-1] = (spans[-1][0], last)
             else:

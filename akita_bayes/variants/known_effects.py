@@ -182,6 +182,7 @@ def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
 
 
 def _check(scorer: engine.Engine, design: Design) -> None:
+    """Refuses scores without a simulated truth, and a simulation of other maps than the model's."""
     if "ROI" in (name.upper() for name in scorer.options.scores):
         raise errors.VariantError("the true ROI score is not simulated; name other scores.")
     geometry = scorer.geometry

@@ -46,6 +46,7 @@ class Breakend(NamedTuple):
         """Returns the IDs of the records that describe the same junction."""
         text = self.info.get("MATEID") or self.info.get("PARID") or ""
         names = [name for name in text.split(",") if name not in ("", ".")]
+        # One ID per ALT names the mate of each; another number of IDs names mates of all.
         return [names[self.row.allele - 1]] if len(names) == self.alleles else names
 
     @property

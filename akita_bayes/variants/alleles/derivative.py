@@ -33,6 +33,7 @@ class Segment(NamedTuple):
 
     def part(self, start: int, end: int) -> "Segment":
         """Returns bases `start`..`end`-1 of the segment, counted in its own direction."""
+        # The first bases of a turned segment are its last ones in the genome.
         left = start if self.strand == 1 else self.length - end
         base = self.start + left if self.chrom else 0
         return self._replace(length=end - start, start=base, letters=self.letters[start:end])

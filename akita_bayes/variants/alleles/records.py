@@ -258,6 +258,7 @@ def _letters(row: Variant, info: Mapping[str, str], genome: Any) -> Variant:
     if ref == alt:
         return row._replace(reason=reasons.ALT_EQUALS_REF)
     flags = row.flags if set(alt) <= set("ACGT") else (*row.flags, "ambiguous_bases")
+    # ACGT > AGT has the prefix A and the suffix GT: the row deletes C at POS + 1.
     prefix = _common(ref, alt, min(len(ref), len(alt)))
     ref, alt = ref[prefix:], alt[prefix:]
     suffix = _common(ref[::-1], alt[::-1], min(len(ref), len(alt)))
@@ -318,6 +319,7 @@ def _breakend(row: Variant, genome: Any) -> Variant:
     mate = Breakend(chrom, pos - 1, match["bracket"] == "[", after)
     letters = (match["before"] or match["after"]).upper()
     ref_length = len(row.ref)
+    # REF C, ALT CAG[chr2:5[ keeps C and puts AG into the junction; ALT ]chr2:5]AGC likewise.
     inserted = letters[ref_length:] if after else letters[: len(letters) - ref_length]
     ref_letters = letters[:ref_length] if after else letters[len(letters) - ref_length :]
     if inserted and not symbolic_alleles.LETTERS.fullmatch(inserted):

@@ -96,6 +96,7 @@ def _end(
     last = vcf.whole_number(info.get("END", ""))
     if length and (last is None or (has_own and alleles > 1)):
         end = pos + length
+        # The END of the record belongs to its longest ALT, so only a longer event disagrees.
         beyond = last is not None and end > last + 1
         return end, (_SVLEN_DISAGREES,) if beyond else (), ""
     if last is None:
@@ -104,6 +105,7 @@ def _end(
         return last, (), reasons.END_BEFORE_POS
     if last == pos:
         return last, (), reasons.END_AT_POS
+    # Callers count SVLEN with or without the base at POS.
     disagrees = length and abs(last - pos - length) > 1
     return last, (_SVLEN_DISAGREES,) if disagrees else (), ""
 

@@ -49,6 +49,7 @@ class UnknownBases:
         if first >= last:
             return self._between(chrom, start, end)
         in_blocks = sum(self._in_block(chrom, block) for block in range(first, last))
+        # Bases 100 to 9,000 are 100..4,096, the block 4,096..8,192 and 8,192..9,000.
         before = self._between(chrom, start, first * _BLOCK)
         return before + in_blocks + self._between(chrom, last * _BLOCK, end)
 

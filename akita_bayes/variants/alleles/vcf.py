@@ -134,6 +134,7 @@ class Reader:
             ) from None
 
     def _read_header(self) -> None:
+        """Reads lines up to the first record, which `__iter__` yields first."""
         for number, line in self._lines:
             if line.startswith(b"##"):
                 self.meta.append(line)
@@ -150,6 +151,7 @@ class Reader:
             )
 
     def _read_names(self, number: int, line: bytes) -> None:
+        """Reads the names of the columns, and refuses other names than those of a VCF."""
         if self._names_line:
             self._refuse(
                 number,
@@ -269,6 +271,7 @@ def _check_end(path: Path, head: bytes) -> None:
     if head[12:16] != _BGZIP_EXTRA:
         return
     with open(path, "rb") as handle:
+        # A file shorter than the end mark is read from its first byte.
         handle.seek(-min(len(_BGZIP_END), path.stat().st_size), io.SEEK_END)
         if handle.read() != _BGZIP_END:
             log.warning(

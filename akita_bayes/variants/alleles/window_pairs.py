@@ -175,6 +175,7 @@ def centred(variant: records.Variant, geometry: Geometry, sizes: Mapping[str, in
         variant = variant._replace(kind="INS", start=start, end=end, inserted=letters.upper())
     seq_length = geometry.seq_length
     start = variant.position - (seq_length // 2 - 1)
+    # An insertion of 10 bases moves the alternative's window 5 right, a deletion the reference's.
     longer_by = len(variant.inserted) - (variant.end - variant.start)
     reference = derivative.unedited(variant, sizes)
     starts = (start + max(-longer_by, 0) // 2, start + max(longer_by, 0) // 2)

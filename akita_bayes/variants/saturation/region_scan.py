@@ -272,6 +272,7 @@ class Scanner:
         letters: str,
         advance: Callable[[int], None] | None,
     ) -> Effects:
+        """Scores every change of every base; unknown bases have NaN."""
         rows, cells = [], []
         for position, letter in enumerate(letters):
             for number, base in enumerate(dna.ALPHABET):
@@ -298,6 +299,7 @@ class Scanner:
         method: str,
         advance: Callable[[int], None] | None,
     ) -> Effects:
+        """Scores deletions or shuffles of stretches along the region."""
         width, repeats = self._sweep.width, self._sweep.repeats
         starts = np.arange(0, region.width - width + 1, self._sweep.spacing)
         rows: list[records.Variant] = []
@@ -314,6 +316,7 @@ class Scanner:
         scored = scorer.score(rows, advance=advance)
 
         def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            # The repeats of a stretch are successive rows.
             return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
 
         return starts, width, *_reshaped(scored, averaged)

@@ -80,6 +80,7 @@ def identity(path: str | Path) -> str | None:
 
 
 def _put(group: h5py.Group, scan: Scan) -> None:
+    """Writes a scan into a group."""
     group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
     group["starts"] = scan.starts
     for name, values in scan.values.items():
@@ -101,6 +102,7 @@ def _put(group: h5py.Group, scan: Scan) -> None:
 
 
 def _read(group: h5py.Group) -> Scan:
+    """Reads a scan from the group that `_put` filled."""
     attributes = group.attrs
     columns = {name: column[:] for name, column in group.items()}
     letters, starts = dna.from_one_hot(columns.pop("seqs")), columns.pop("starts")

@@ -88,6 +88,7 @@ def rarity(score: NDArray, null: NDArray, *, signed: bool) -> Rarity:
         missing = np.full(score.shape, np.nan, np.float32)
         return Rarity(missing, missing)
     if signed:
+        # Signed scores become distances from the common median; then large ones are extreme.
         centre = np.median(np.concatenate([null, score[None]]), axis=0)
         score, null = np.abs(score - centre), np.abs(null - centre)
     r = np.where(np.isnan(score), np.nan, (null >= score).sum(axis=0))

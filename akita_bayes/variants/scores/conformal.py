@@ -153,6 +153,7 @@ def _class_starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
 def _ends(scaled_errors: NDArray, level: float) -> tuple[float, float]:
     """Returns l and h, between which another error lies at this level; l <= 0 <= h."""
     count = len(scaled_errors)
+    # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.
     rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
     ordered = np.sort(scaled_errors)
     return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)

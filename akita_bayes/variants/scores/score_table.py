@@ -148,6 +148,7 @@ def load(path: str | Path, identity: str) -> Scored | None:
 
 
 def _read(file: Any) -> Scored:
+    """Reads the rows of a part, also of one that an older version wrote."""
     present = [name for name in _TEXT if name in file["variant"]]  # older parts have no detail
     columns = {name: file[f"variant/{name}"].asstr()[:] for name in (*present, "flags", "mate")}
     columns |= {name: file[f"variant/{name}"][:] for name in _NUMBER}

@@ -28,6 +28,7 @@ def ssim(ref: Map, alt: Map, mask: Mask) -> Values:
 
 
 def _ssim(ref: Map, alt: Map, mask: Mask, upper: Mask) -> float:
+    """Computes 1 - structural similarity of one target, over the pixels of `upper`."""
     a, b = (np.where(mask, contacts.astype(np.float64), 0) for contacts in (ref, alt))
     all_pixels = np.concatenate([a[mask], b[mask]])
     data_range = np.ptp(all_pixels)

@@ -24,6 +24,7 @@ def insulation(contacts: Map, mask: Mask, *, width: int) -> Values:
     border = np.arange(width, max(bins - width + 1, width))
     total, pixels = np.zeros((len(border), targets)), np.zeros((len(border), 1))
     values = np.where(mask[..., None], np.exp(contacts.astype(np.float64)), 0)
+    # Adds the diamonds of all borders pixel by pixel: (b - 1, b), (b - 1, b + 1), ...
     for up in range(1, width + 1):
         for down in range(width):
             total += values[border - up, border + down]
