@@ -111,19 +111,19 @@ def align(pair: window_pairs.Pair, geometry: Geometry) -> Alignment:
         _paired(view, window, geometry, names)
         for view, window in zip(alternative, pair.alternative, strict=True)
     ]
-    every = [np.ones(geometry.target_length, bool)] * len(reference)
-    read_reference, in_reference = _stitch(frame, reference, every, geometry)
+    all_pixels = [np.ones(geometry.target_length, bool)] * len(reference)
+    read_reference, in_reference = _stitch(frame, reference, all_pixels, geometry)
     read_alternative, in_alternative = _stitch(frame, alternative, paired, geometry)
     mask = in_reference & in_alternative
     allele = pair.alternative[0].allele
     joins = pair.reference[0].allele != pair.reference[-1].allele
     of_frame = int(np.sum(bin_loci.real(frame, geometry) & ~mask))
     if pair.longer == "reference":
-        new = [
+        unpaired = [
             bin_loci.real(view, geometry) & ~pixels
             for view, pixels in zip(alternative, paired, strict=True)
         ]
-        gained = of_frame if len(new) == 1 else max(int(pixels.sum()) for pixels in new)
+        gained = of_frame if len(unpaired) == 1 else max(int(pixels.sum()) for pixels in unpaired)
         return Alignment(read_reference, read_alternative, mask, of_frame, gained, site)
     uncompared = [
         int(np.sum(_unpaired(view, allele, geometry, names, joins) & ~read))
