@@ -1,4 +1,4 @@
-"""From a variant file to scores: every ALT gets a row, scored or with the reason why not."""
+"""Scores variant files: every ALT gets a row, with its scores or the reason why it has none."""
 
 import copy
 import dataclasses
@@ -44,9 +44,11 @@ from akita_bayes.variants.scores import (
 
 log = logging.getLogger(__name__)
 
-GROUP = 32  # variants, at least, whose windows are predicted together
-LONGEST = 4  # times as many, where their reference is the same
-BASENJI_UNKNOWN = 0.25  # what Basenji's variant scripts put in the rows of N; training has 0
+GROUP = 32  # least number of variants whose windows are predicted together
+LONGEST = 4  # largest group, in multiples of GROUP, of variants with the same reference
+BASENJI_UNKNOWN = (
+    0.25  # value of each base in rows of N in Basenji's variant scripts, not in training
+)
 
 
 def score_variants(
@@ -66,46 +68,46 @@ def score_variants(
         model: What `build` or `load_model` returns.
         variants: VCF, plain or compressed, or BCF; or rows that `records.read` yields.
         fasta: The genome.
-        scores: Names of scores, or one.
+        scores: Names of scores, or one name.
         draws: Draws from the posterior; with more than 1, scores come with their spread.
-        region: Only records whose POS lies here.
+        region: Region of the POS of records to score; None for all records.
         batch_size: Windows computed at a time.
         **options: Further fields of `Options`.
 
     Returns:
-        One row per ALT in the order of the file; columns as `score_table.table` makes them.
+        One row per ALT in the order of the file, with the columns of `score_table.table`.
 
     Raises:
         VariantError: The file or an option is wrong.
         DataError: The genome cannot be read.
     """
-    chosen = Options(scores=named_scores.listed(scores), draws=draws, **options)
+    settings = Options(scores=named_scores.listed(scores), draws=draws, **options)
     with Genome(fasta) as genome:
         if isinstance(variants, str | Path):
             variants = records.read(variants, genome, region=region)
         elif region is not None:
             variants = (row for row in variants if row.lies_in(region))
-        engine = Engine(model, genome, chosen, batch_size=batch_size)
-        draw_summary.warn_of_draws(engine.plain)
+        engine = Engine(model, genome, settings, batch_size=batch_size)
+        draw_summary.warn_of_draws(engine.without_intervals)
         return score_table.table(engine.score(variants), engine.target_names)
 
 
 class _Row(NamedTuple):
-    """A variant with a reason not to score it, or with its windows."""
+    """Holds a variant with its windows, or with the reason not to score it."""
 
     variant: records.Variant
     pair: window_pairs.Pair | None
 
 
 class Engine:
-    """A model, a genome and options, ready to score variants.
+    """Scores variants with a model, a genome and options.
 
     Args:
         model: What `build` or `load_model` returns.
         genome: Reference.
-        options: What to score and how.
+        options: Settings of the scores.
         batch_size: Windows computed at a time; None fits two megabase windows.
-        share: False recomputes every window as a whole.
+        share: False to compute every window as a whole, without the results of others.
 
     Raises:
         VariantError: An option does not suit the model, or the intervals come without draws.
@@ -113,8 +115,8 @@ class Engine:
     Attributes:
         geometry: How maps lie on windows.
         target_names: Names of the scored targets.
-        draws: Draws that the posterior gives; 1 for the mean alone.
-        widened: How fitted intervals are made, of every score that has them.
+        draws: Number of draws that the posterior gives; 1 for the mean alone.
+        widened: Score name -> how its intervals are made, for scores with fitted intervals.
         background: Null scores by stratum, with which scores are compared; None for no p-values.
     """
 
@@ -135,13 +137,13 @@ class Engine:
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
         check_share(options.share_windows, self.geometry)
-        chosen, held = options.targets, self.geometry.units or 0
-        if chosen is not None and not all(0 <= target < held for target in chosen):
-            raise errors.VariantError(f"targets {chosen}: the head has {held}, counted from 0.")
-        self._targets = list(chosen if chosen is not None else range(held))
+        targets, units = options.targets, self.geometry.units or 0
+        if targets is not None and not all(0 <= target < units for target in targets):
+            raise errors.VariantError(f"targets {targets}: the head has {units}, counted from 0.")
+        self._targets = list(targets if targets is not None else range(units))
         self.target_names = [str(target) for target in self._targets]
         basenji = options.window == "basenji"
-        through = predictor.Passes(
+        passes = predictor.Passes(
             model,
             head=options.head,
             draws=options.draws,
@@ -152,9 +154,9 @@ class Engine:
             batch_size=batch_size,
             share=share,
         )
-        self.draws = through.draws
+        self.draws = passes.draws
         self._predict = predicted_maps.Predictor(
-            through, genome, self.geometry.bin_width, targets=chosen, zeros=basenji
+            passes, genome, self.geometry.bin_width, targets=targets, zeros=basenji
         )
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
@@ -162,19 +164,19 @@ class Engine:
         self._regions = None if options.roi is None else region_weights(options.roi, genome.sizes)
         self._check_draws()
         names = [score.name for score in self._scores]
-        self.widened = conformal.chosen(options.intervals, names, drawn=self.draws > 1)
+        self.widened = conformal.intervals_of(options.intervals, names, of_draws=self.draws > 1)
 
     @property
-    def plain(self) -> list[str]:
-        """Names of the scores whose draws have quantiles, but that have no fitted intervals."""
+    def without_intervals(self) -> list[str]:
+        """Returns the names of scores that have draws but no fitted intervals."""
         names = [score.name for score in self._scores if self.draws > 1]
         return [name for name in names if name not in self.widened]
 
     def starting_at(self, start: int) -> "Engine":
-        """The same engine, whose every window begins at one base of the reference."""
-        moved = copy.copy(self)
-        moved.options = dataclasses.replace(self.options, start=start)
-        return moved
+        """Returns this engine with every window starting at one base of the reference."""
+        engine = copy.copy(self)
+        engine.options = dataclasses.replace(self.options, start=start)
+        return engine
 
     def score(
         self,
@@ -182,11 +184,11 @@ class Engine:
         *,
         advance: Callable[[int], None] | None = None,
     ) -> score_table.Scored:
-        """Scores rows; memory grows with the number of rows but not with their maps.
+        """Scores rows in groups; the maps of one group are in memory at a time.
 
         Args:
             variants: Rows in any order.
-            advance: Called with the number of rows that a group finished.
+            advance: Called with the number of rows of every scored group.
         """
         parts = []
         for group in _grouped(map(self._row, variants), self._group):
@@ -198,14 +200,14 @@ class Engine:
     def maps(
         self, variant: records.Variant
     ) -> Iterator[tuple[alignment.Alignment, NDArray, NDArray]]:
-        """Yields the aligned REF and ALT maps of one variant, a draw at a time. [P, T] each."""
+        """Yields the alignment, REF map and ALT map of one variant for every draw. [P, T] each."""
         pair = self.pair(variant)
         aligned = self._aligned(variant, pair)
-        for drawn in self._predict([pair], [aligned]):
-            yield aligned, drawn.references()[0], drawn.alternative(0)
+        for draw in self._predict([pair], [aligned]):
+            yield aligned, draw.references()[0], draw.alternative(0)
 
     def pair(self, variant: records.Variant) -> window_pairs.Pair:
-        """The windows of a variant that has no reason against it."""
+        """Returns the windows of a variant that has no reason not to be scored."""
         if self.options.window == "basenji":
             return window_pairs.centred(variant, self.geometry, self._genome.sizes)
         return window_pairs.anchored(
@@ -217,14 +219,14 @@ class Engine:
         )
 
     def as_scored(self, variant: records.Variant) -> records.Variant:
-        """Returns the variant as its windows show it, with the reason if it cannot be scored."""
+        """Returns the variant as its windows show it, with a reason if it cannot be scored."""
         return self._row(variant).variant
 
     def _check_draws(self) -> None:
-        asked = self.options.draws
-        if asked > self.draws:
-            log.warning("The model has %d of the %d draws asked for.", self.draws, asked)
-        if asked and self.draws < 2:
+        requested = self.options.draws
+        if requested > self.draws:
+            log.warning("The model has %d of the %d draws asked for.", self.draws, requested)
+        if requested and self.draws < 2:
             log.warning(
                 "One draw gives no spread of scores; give draws of 2 or more, and a model that "
                 "has a posterior, which a run directory holds and a file of weights does not."
@@ -233,8 +235,8 @@ class Engine:
     def _row(self, variant: records.Variant) -> _Row:
         if variant.reason:
             return _Row(variant, None)
-        letters = variant.mate is None and not variant.alt.startswith("<")
-        if self.options.window == "basenji" and not letters:
+        has_letters = variant.mate is None and not variant.alt.startswith("<")
+        if self.options.window == "basenji" and not has_letters:
             return _Row(variant._replace(reason=reasons.LETTERS_ONLY), None)
         variant = window_pairs.shown_by(variant, self.geometry)
         pair = self.pair(variant)
@@ -242,10 +244,11 @@ class Engine:
         return _Row(variant._replace(reason=reason), None if reason else pair)
 
     def _blank(self, group: list[records.Variant]) -> score_table.Scored:
+        """Returns rows without scores, which are filled in later."""
         rows, targets = len(group), len(self._targets)
-        nothing = np.full((rows, targets), np.nan, np.float32)
+        missing = np.full((rows, targets), np.nan, np.float32)
         statistics = {
-            (score.name, statistic): nothing.copy()
+            (score.name, statistic): missing.copy()
             for score in self._scores
             for statistic in self._statistics(score.name)
         }
@@ -255,35 +258,36 @@ class Engine:
             [",".join(variant.flags) for variant in group],
             np.zeros((rows, 3), np.int32),
             [("", -1, -1)] * rows,
-            {score.name: nothing.copy() for score in self._scores},
+            {score.name: missing.copy() for score in self._scores},
             statistics,
-            {(score.name, key): nothing[:, 0].copy() for score in self._scores for key in compared},
+            {(score.name, key): missing[:, 0].copy() for score in self._scores for key in compared},
         )
 
     def _statistics(self, score: str) -> list[str]:
-        drawn = score_table.OF_DRAWS if self.draws > 1 else ()
+        of_draws = score_table.OF_DRAWS if self.draws > 1 else ()
         fitted = score_table.FITTED if score in self.widened else ()
         compared = score_table.COMPARED if self.background is not None else ()
-        return [*drawn, *fitted, *compared]
+        return [*of_draws, *fitted, *compared]
 
-    def _score_group(self, both: list[_Row]) -> score_table.Scored:
-        group = [row.variant for row in both]
-        scored = self._blank(group)
-        rows = [number for number, row in enumerate(both) if row.pair is not None]
-        pairs = [row.pair for row in both if row.pair is not None]
-        aligned = []
-        for row, pair in zip(rows, pairs, strict=True):
-            made = self._aligned(group[row], pair)
-            aligned.append(made)
-            scored.pixels[row] = made.mask.sum(), made.lost, made.gained
-            scored.window[row] = _span(pair)
-            scored.flags[row] = ",".join((*group[row].flags, *self._remarks(pair)))
-            if not made.mask.any():
-                group[row] = group[row]._replace(reason=reasons.NO_CONTACT)
-        drawn = self._draw_scores(pairs, aligned)
-        for position, row in enumerate(rows):
-            if not group[row].reason:
-                self._summarise(scored, row, {k: v[position] for k, v in drawn.items()})
+    def _score_group(self, group: list[_Row]) -> score_table.Scored:
+        """Predicts the windows of a group together and scores its rows."""
+        variants = [row.variant for row in group]
+        scored = self._blank(variants)
+        numbers = [number for number, row in enumerate(group) if row.pair is not None]
+        pairs = [row.pair for row in group if row.pair is not None]
+        alignments = []
+        for number, pair in zip(numbers, pairs, strict=True):
+            aligned = self._aligned(variants[number], pair)
+            alignments.append(aligned)
+            scored.pixels[number] = aligned.mask.sum(), aligned.lost, aligned.gained
+            scored.window[number] = pair.span
+            scored.flags[number] = ",".join((*variants[number].flags, *self._remarks(pair)))
+            if not aligned.mask.any():
+                variants[number] = variants[number]._replace(reason=reasons.NO_CONTACT)
+        draws = self._draw_scores(pairs, alignments)
+        for position, number in enumerate(numbers):
+            if not variants[number].reason:
+                self._summarise(scored, number, {k: v[position] for k, v in draws.items()})
         return scored
 
     def _remarks(self, pair: window_pairs.Pair) -> list[str]:
@@ -292,49 +296,54 @@ class Engine:
         return [flag for flag, applies in remarks.items() if applies]
 
     def _aligned(self, variant: records.Variant, pair: window_pairs.Pair) -> alignment.Alignment:
-        made = alignment.align(pair, self.geometry)
-        return made.turn() if variant.swapped else made
+        aligned = alignment.align(pair, self.geometry)
+        return aligned.turn() if variant.swapped else aligned
 
     def _draw_scores(
-        self, pairs: list[window_pairs.Pair], aligned: list[alignment.Alignment]
+        self, pairs: list[window_pairs.Pair], alignments: list[alignment.Alignment]
     ) -> dict[tuple[str, bool], NDArray]:
-        """Scores of every draw, and of REF against another draw of REF. [pairs, S, T] each."""
+        """Computes the scores of every draw. [pairs, S, T] each.
+
+        Keys are the name of a score, and False for REF against ALT or True for REF against the REF
+        of the draw before, which the first draw lacks.
+        """
         shape = (len(pairs), self.draws, len(self._targets))
-        found = {
+        scores = {
             (score.name, null): np.full(shape, np.nan, np.float32)
             for score in self._scores
             for null in (False, True)
         }
         if not pairs:
-            return found
-        known = [self._known(pair, made) for pair, made in zip(pairs, aligned, strict=True)]
-        masks = self._matrices([made.mask for made in aligned])
+            return scores
+        inputs = [self._inputs(*of_pair) for of_pair in zip(pairs, alignments, strict=True)]
+        masks = self._matrices([aligned.mask for aligned in alignments])
 
         def compare(
-            drawn: predicted_maps.Drawn, i: int, ref: NDArray, before: NDArray | None
+            draw: predicted_maps.DrawMaps, i: int, ref: NDArray, before: NDArray | None
         ) -> None:
-            alt = self._matrix(drawn.alternative(i))
+            alt = self._matrix(draw.alternative(i))
             for score in self._scores:
-                found[score.name, False][i, drawn.number] = score(ref, alt, masks[i], **known[i])
+                scores[score.name, False][i, draw.number] = score(ref, alt, masks[i], **inputs[i])
                 if before is not None:
-                    null = score(before, ref, masks[i], **known[i])
-                    found[score.name, True][i, drawn.number] = null
+                    null = score(before, ref, masks[i], **inputs[i])
+                    scores[score.name, True][i, draw.number] = null
 
         before: Sequence[NDArray | None] = [None] * len(pairs)
         with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-            for drawn in self._predict(pairs, aligned):
-                references = self._matrices(drawn.references())
-                one = functools.partial(compare, drawn)
-                list(threads.map(one, range(len(pairs)), references, before))
+            for draw in self._predict(pairs, alignments):
+                references = self._matrices(draw.references())
+                of_pair = functools.partial(compare, draw)
+                list(threads.map(of_pair, range(len(pairs)), references, before))
                 if self.draws > 1:
                     before = references
-        return found
+        return scores
 
     def _summarise(
-        self, scored: score_table.Scored, row: int, drawn: dict[tuple[str, bool], NDArray]
+        self, scored: score_table.Scored, row: int, scores: dict[tuple[str, bool], NDArray]
     ) -> None:
+        """Fills in the values and statistics of one row from the scores of its draws."""
         for score in self._scores:
-            draws, noise = drawn[score.name, False], drawn[score.name, True][1:]
+            draws, noise = scores[score.name, False], scores[score.name, True][1:]
             summary = draw_summary.summarise(draws, noise)
             scored.values[score.name][row] = summary.mean
             statistics = summary._asdict()
@@ -346,7 +355,7 @@ class Engine:
                 null = draws[:0] if null is None else null
                 compared = background.rarity(summary.mean, null, signed=score.signed)
                 statistics |= compared._asdict()
-                # One score of all targets, as the annotated variant file gives it.
+                # The score of all targets together, for the annotated variant file.
                 pooled = summary.mean.mean(keepdims=True), null.mean(axis=1, keepdims=True)
                 overall = background.rarity(*pooled, signed=score.signed)
                 for name, value in overall._asdict().items():
@@ -355,10 +364,10 @@ class Engine:
                 scored.statistics[score.name, name][row] = statistics[name]
 
     def _matrices(self, vectors: list[NDArray]) -> list[NDArray]:
-        """[P] or [P, T] each -> [N, N] or [N, N, T] each, once for those that are one array."""
+        """Converts [P] or [P, T] each to [N, N] or [N, N, T] each; the same array only once."""
         distinct = {id(vector): vector for vector in vectors}
-        made = {key: self._matrix(vector) for key, vector in distinct.items()}
-        return [made[id(vector)] for vector in vectors]
+        matrices = {key: self._matrix(vector) for key, vector in distinct.items()}
+        return [matrices[id(vector)] for vector in vectors]
 
     def _matrix(self, vector: NDArray) -> NDArray:
         offset = self.geometry.diagonal_offset
@@ -367,20 +376,21 @@ class Engine:
         matrix = triangle.to_matrix(columns, diagonal_offset=offset, fill=0)
         return matrix.reshape(*matrix.shape[:2], *vector.shape[1:])
 
-    def _known(self, pair: window_pairs.Pair, made: alignment.Alignment) -> dict[str, Any]:
-        known: dict[str, Any] = {"site": made.site}
+    def _inputs(self, pair: window_pairs.Pair, aligned: alignment.Alignment) -> dict[str, Any]:
+        """Returns the inputs of scores beside the maps and the mask, by name."""
+        inputs: dict[str, Any] = {"site": aligned.site}
         if self._regions is not None:
-            known["weights"] = bin_loci.coverage(pair.frame, self.geometry, self._regions)
-        return known
+            inputs["weights"] = bin_loci.coverage(pair.frame, self.geometry, self._regions)
+        return inputs
 
 
 def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
-    """Groups of `size`; a longer one while the reference stays the same."""
+    """Yields groups of `size` rows, or up to LONGEST times as many with the same reference."""
     group: list[_Row] = []
     reference: tuple[window_pairs.Window, ...] = ()
     for row in rows:
-        other = row.pair is not None and row.pair.reference != reference
-        if len(group) >= (size if other else LONGEST * size):
+        changes = row.pair is not None and row.pair.reference != reference
+        if len(group) >= (size if changes else LONGEST * size):
             yield group
             group = []
         if row.pair is not None:
@@ -388,13 +398,3 @@ def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
         group.append(row)
     if group:
         yield group
-
-
-def _span(pair: window_pairs.Pair) -> tuple[str, int, int]:
-    """Reference bases of the first reference window."""
-    window = pair.reference[0]
-    segment = window.allele[0]
-    start = segment.start + window.start
-    if segment.strand == -1:
-        start = segment.start + segment.length - window.start - window.length
-    return segment.chrom, start, start + window.length

@@ -1,4 +1,4 @@
-"""What a figure of one variant shows: both maps in the frame of comparison, and their sd."""
+"""Collects what a figure of one variant shows: both maps in their frame, and their sd."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from akita_bayes.variants.alleles import alignment, bin_loci, records, window_pa
 
 
 class Placed(NamedTuple):
-    """A gene on the frame: the bins where its stretches start and end, fractions included."""
+    """Holds a gene and the bins of the frame where its stretches start and end, with fractions."""
 
     name: str
     strand: str
@@ -22,13 +22,13 @@ class Placed(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Bins of the frame that are one stretch of the genome.
+    """Describes bins of the frame that are one stretch of the genome.
 
     Attributes:
-        first: Where it starts, in bins, fractions included.
-        last: Where it ends.
-        region: The reference bases that it is.
-        strand: 1, or -1 when they run from right to left.
+        first: Start in bins, with fractions.
+        last: End in bins, with fractions.
+        region: Reference bases of the stretch.
+        strand: 1, or -1 when the bases run from right to left.
     """
 
     first: float
@@ -38,17 +38,17 @@ class Stretch(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One variant and one target, in the frame's bins.
+    """Holds one variant and one target in bins of the frame.
 
     Attributes:
-        title: What the variant is.
-        region: As many bases as the frame has, from its first reference base on: the scale of the
-            axes.
-        stretches: What the frame's bins are; new letters and padding are in none.
-        ref: REF map, mean over draws, NaN below the diagonal offset and where the frame shows what
-            REF lacks. [N, N].
-        alt: ALT map, likewise.
-        mask: Pixels that show the same contact in both. [N, N].
+        title: Name, position and type of the variant.
+        region: Bases from the first reference base of the frame, as many as the frame has; they
+            are the scale of the axes.
+        stretches: Stretches of the genome in the frame, without new letters and padding.
+        ref: REF map, mean over draws, NaN below the diagonal offset and in pixels that REF lacks.
+            [N, N].
+        alt: ALT map, NaN in pixels that ALT lacks. [N, N].
+        mask: Pixels that show the same contact in both maps. [N, N].
         sd: Standard deviation of ALT - REF over draws; None for a single prediction. [N, N].
         site: First bin of the event and one past its last.
         genes: Genes in the frame.
@@ -72,10 +72,10 @@ def collect(
     target: int = 0,
     annotation: Sequence[genes.Gene] = (),
 ) -> Shown:
-    """Predicts a variant again and keeps what a figure needs.
+    """Predicts a variant again and returns the data of its figure.
 
     Args:
-        scorer: Scores as it was scored.
+        scorer: Engine with the options with which the variant was scored.
         variant: A row that was scored.
         target: Position among the scored targets.
         annotation: Genes; those in the frame are kept.
@@ -83,10 +83,10 @@ def collect(
     geometry = scorer.geometry
     assert geometry.diagonal_offset is not None
     refs, changes = [], []
-    for made, ref, alt in scorer.maps(variant):
+    for of_draw, ref, alt in scorer.maps(variant):
+        aligned = of_draw  # the same for every draw
         refs.append(ref[:, target])
         changes.append(alt[:, target] - ref[:, target])
-        aligned = made
     mean_ref, mean_change = np.mean(np.array([refs, changes]), axis=1)
     sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
     frame = scorer.pair(variant).frame
@@ -95,14 +95,14 @@ def collect(
     chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
     start = int(view.start[view.chrom >= 0][0])
 
-    mean_alt = np.where(_seen(aligned.alternative), mean_ref + mean_change, np.nan)
-    mean_ref = np.where(_seen(aligned.reference), mean_ref, np.nan)
+    mean_alt = np.where(_shown_pixels(aligned.alternative), mean_ref + mean_change, np.nan)
+    mean_ref = np.where(_shown_pixels(aligned.reference), mean_ref, np.nan)
 
     def matrix(vector: NDArray, fill: float = np.nan) -> NDArray:
-        made = triangle.to_matrix(
+        matrices = triangle.to_matrix(
             vector[:, None], diagonal_offset=geometry.diagonal_offset or 0, fill=fill
         )
-        return made[..., 0]
+        return matrices[..., 0]
 
     return Shown(
         _title(variant),
@@ -113,51 +113,57 @@ def collect(
         matrix(aligned.mask, False),
         None if sd is None else matrix(sd),
         aligned.site,
-        [placed for gene in annotation if (placed := _place(gene, view, names, geometry)).spans],
+        [
+            on_frame
+            for gene in annotation
+            if (on_frame := _placed(gene, view, names, geometry)).spans
+        ],
     )
 
 
 def _stretches(
     view: bin_loci.Pieces, frame: window_pairs.Window, geometry: Geometry
 ) -> list[Stretch]:
+    """Returns the stretches of the genome in the frame, from left to right."""
     edges = np.concatenate([[0], np.cumsum(view.length)])
-    found = []
+    stretches = []
     for number in np.unique(view.segment):
-        held = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
+        pieces = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
         segment = frame.allele[number]
-        if len(held):
-            first, last = edges[held[0]], edges[held[-1] + 1]
-            start = int(view.start[held].min())
+        if len(pieces):
+            first, last = edges[pieces[0]], edges[pieces[-1] + 1]
+            start = int(view.start[pieces].min())
             region = Region(segment.chrom, start, start + int(last - first))
             left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
-            found.append(Stretch(left, right, region, segment.strand))
-    return found
+            stretches.append(Stretch(left, right, region, segment.strand))
+    return stretches
 
 
-def _seen(stitch: alignment.Stitch) -> NDArray[np.bool_]:
+def _shown_pixels(stitch: alignment.Stitch) -> NDArray[np.bool_]:
+    """Returns the pixels of the frame that any window of an allele shows. [P]."""
     return stitch.weight.sum(axis=0) > 0
 
 
 def _title(variant: records.Variant) -> str:
     name = "" if variant.name == "." else f"{variant.name}  "
-    where = f"{variant.chrom}:{variant.position + 1:,}"
+    position = f"{variant.chrom}:{variant.position + 1:,}"
     if variant.mate is not None or variant.alt.startswith("<"):
-        return f"{name}{where}  {variant.kind} {variant.alt} {_bases(variant)}".rstrip()
+        return f"{name}{position}  {variant.kind} {variant.alt} {_bases(variant)}".rstrip()
     ref, alt = (f"{s[:8]}..." if len(s) > 9 else s for s in (variant.ref, variant.alt))
-    return f"{name}{where}  {variant.kind} {ref} > {alt}"
+    return f"{name}{position}  {variant.kind} {ref} > {alt}"
 
 
 def _bases(variant: records.Variant) -> str:
     return "" if variant.kind == "BND" else f"{variant.end - variant.start:,} bp"
 
 
-def _place(
+def _placed(
     gene: genes.Gene,
     view: bin_loci.Pieces,
     names: dict[str, int],
     geometry: Geometry,
 ) -> Placed:
-    """Where a gene lies in the frame, pieces of neighbouring bins joined."""
+    """Returns the spans of a gene in the frame, joined where they meet."""
     chrom = regions.own_name(gene.region.chrom, names)
     spans: list[tuple[float, float]] = []
     if chrom is None:
@@ -169,6 +175,7 @@ def _place(
         if left < right:
             first = (offset[k] + left - view.start[k]) / geometry.bin_width
             last = first + (right - left) / geometry.bin_width
+            # Pieces end at borders of bins, so a gene over several bins has several pieces.
             if spans and abs(spans[-1][1] - first) < 1e-6:
                 spans[-1] = (spans[-1][0], last)
             else:

@@ -1,4 +1,4 @@
-"""Genes of a GTF or BED file, to be drawn beside maps."""
+"""Reads genes of a GTF or BED file, which figures draw beside maps."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ _ID = re.compile(r'gene_id "([^"]+)"')
 
 
 class Gene(NamedTuple):
-    """A named interval; `strand` is "+", "-" or "."."""
+    """Describes a named interval; `strand` is "+", "-" or "."."""
 
     name: str
     region: Region
@@ -25,8 +25,8 @@ class Gene(NamedTuple):
 def read(path: str | Path) -> list[Gene]:
     """Reads the `gene` lines of a GTF, or every line of a BED (name column 4, strand column 6).
 
-    A file or a pipe, plain or gzipped. A BED is told by its name, `.bed` or `.bed.gz`, or, where
-    that is neither, by whole numbers in the second and third columns.
+    The path is a file or a pipe, plain or gzipped. A file is a BED when its name ends in `.bed` or
+    `.bed.gz`, or when the second and third columns of its first line are whole numbers.
 
     Raises:
         DataError: The file is missing or cannot be read, or a line is malformed.
@@ -36,21 +36,23 @@ def read(path: str | Path) -> list[Gene]:
     if first is None:
         return []
     bed = re.search(r"\.bed(\.b?gz)?$", str(path)) or _WHOLE_NUMBERS.match(first[1])
-    of = _of_bed if bed else _of_gtf
+    parse = _of_bed if bed else _of_gtf
     genes = []
     for number, line in itertools.chain([first], lines):
         try:
-            gene = of(line.split("\t"))
+            gene = parse(line.split("\t"))
         except (IndexError, ValueError):
             kind = "BED" if bed else "GTF"
-            raise errors.DataError(f"{path}, line {number}: is no line of a {kind}.") from None
+            raise errors.DataError(
+                f"{path}, line {number}: is not a line of a {kind}; correct or remove it."
+            ) from None
         if gene is not None:
             genes.append(gene)
     return genes
 
 
 def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Lines that say something, by their number."""
+    """Yields the lines with content, and their numbers from 1."""
     for number, line in enumerate(files.lines(path, "file of genes"), 1):
         if line.strip() and not line.startswith(("#", "track", "browser")):
             yield number, line
@@ -66,5 +68,5 @@ def _of_gtf(fields: list[str]) -> Gene | None:
     if fields[2] != "gene":
         return None
     region = Region(fields[0], int(fields[3]) - 1, int(fields[4]))
-    named = _NAME.search(fields[8]) or _ID.search(fields[8])
-    return Gene(named[1] if named else str(region), region, fields[6])
+    name = _NAME.search(fields[8]) or _ID.search(fields[8])
+    return Gene(name[1] if name else str(region), region, fields[6])

@@ -1,9 +1,9 @@
-"""Variants whose true effect is known, because the edited genome is simulated again.
+"""Scores variants whose true effect is known, because the edited genome is simulated again.
 
-A folder of `akita_simulate.py` says how letters become maps. Both alleles' windows are simulated as
-the model predicts them, aligned by the same code, and compared by the same scores. From variants
-of one split's chromosomes intervals are fitted; those of another tell how often they hold the
-truth.
+A folder of `akita_simulate.py` describes how letters become maps. The windows of both alleles are
+simulated where the model predicts them, aligned by the same code, and compared by the same scores.
+Variants on the chromosomes of one split serve to fit intervals; variants of another split show how
+often these hold the truth.
 """
 
 import dataclasses
@@ -30,10 +30,10 @@ from akita_bayes.variants.scores import conformal, named_scores, score_table
 
 
 class Known(NamedTuple):
-    """Variants, their scores and their true scores.
+    """Holds variants, their scores and their true scores.
 
     Attributes:
-        kinds: What the simulation did, such as `site_deletion`, of every row.
+        kinds: Edit that the simulation made in every row, such as `site_deletion`.
         scored: The predicted scores.
         truth: Score name -> true scores. [rows, T].
     """
@@ -46,10 +46,10 @@ class Known(NamedTuple):
 def draw(
     genome: Genome, design: Design, split: str, *, count: int, seed: int = 0
 ) -> tuple[list[str], list[records.Variant]]:
-    """Draws `count` variants of every kind on each chromosome of a split; their kinds and rows.
+    """Draws `count` variants of every kind on each chromosome of a split: kinds and rows.
 
     Raises:
-        DataError: No chromosome is of this split, or none has a site to edit.
+        DataError: The split has no chromosome, or none with a site to edit.
     """
     chromosomes = [
         Chromosome(name, genome.fetch(Region(name, 0, length)), [])
@@ -85,18 +85,17 @@ def compare(
     Args:
         model: What `load_model` returns.
         data: Folder of `akita_simulate.py`.
-        split: Whose chromosomes.
+        split: Split whose chromosomes carry the variants.
         count: Variants of each kind.
-        options: How variants are scored.
-        seed: Of the variants.
-        level: Of intervals that the variants have to suffice for.
-        advance: Called with the number of rows that were scored, and again when simulated;
-            `total=` announces how many there are.
+        options: Settings of the scores.
+        seed: Seed of the variants.
+        level: Level of the intervals, for which there must be enough variants.
+        advance: Called with the number of rows that were scored, and again when they are
+            simulated; `total=` announces the sum of both.
 
     Raises:
-        DataError: The folder is not a simulation, or not of maps like the model's.
-        VariantError: There are too few variants for the level, or intervals for a score are not
-            defined.
+        DataError: The folder is not a simulation, or its maps differ from those of the model.
+        VariantError: There are too few variants for the level, or a score has no intervals.
     """
     for score in named_scores.resolve(options.scores):
         if score.signed:
@@ -125,13 +124,15 @@ def truth(
     """Computes the true scores of variants, NaN for those with a reason. [rows, T] each.
 
     Raises:
-        DataError: The maps of the simulation are not like the model's.
+        DataError: The maps of the simulation differ from those of the model.
         VariantError: A score needs more than the two maps.
     """
     _check(scorer, design)
     scores = named_scores.resolve(scorer.options.scores)
     targets = [int(name) for name in scorer.target_names]
-    true = {score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores}
+    true_scores = {
+        score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores
+    }
     for number, row in enumerate(rows):
         if not row.reason:
             pair = scorer.pair(row)
@@ -141,9 +142,9 @@ def truth(
             ref, alt = (_matrix(pixels[:, targets], scorer.geometry) for pixels in maps)
             mask = _matrix(aligned.mask[:, None], scorer.geometry)[..., 0].astype(bool)
             for score in scores:
-                true[score.name][number] = score(ref, alt, mask, site=aligned.site)
+                true_scores[score.name][number] = score(ref, alt, mask, site=aligned.site)
         advance(1)
-    return true
+    return true_scores
 
 
 def simulated(
@@ -161,7 +162,7 @@ def simulated(
 
 
 def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> NDArray:
-    """The true map of a window, from its letters and the flank that they need. [P, T]."""
+    """Simulates the true map of a window, which needs a flank on both sides. [P, T]."""
     physics, crop = design.physics, design.crop // design.physics.bin_size
     segments = derivative.cut(
         window.allele, window.start - physics.flank, window.start + window.length + physics.flank
@@ -171,8 +172,8 @@ def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> N
         [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in tracks],
         axis=-1,
     )
-    inside = maps[crop : len(maps) - crop, crop : len(maps) - crop]
-    return triangle.to_vector(inside, diagonal_offset=chromatin.DIAGONAL_OFFSET)
+    cropped = maps[crop : len(maps) - crop, crop : len(maps) - crop]
+    return triangle.to_vector(cropped, diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
 def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
@@ -181,62 +182,69 @@ def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
 
 
 def _check(scorer: engine.Engine, design: Design) -> None:
+    """Refuses scores without a simulated truth, and a simulation of other maps than the model's."""
     if "ROI" in (name.upper() for name in scorer.options.scores):
         raise errors.VariantError("the true ROI score is not simulated; name other scores.")
     geometry = scorer.geometry
-    has = (geometry.seq_length, geometry.bin_width, geometry.crop_bp, geometry.diagonal_offset)
-    needs = (design.seq_length, design.physics.bin_size, design.crop, chromatin.DIAGONAL_OFFSET)
-    if (*has, geometry.units) != (*needs, len(design.cell_types)):
+    of_model = (
+        *(geometry.seq_length, geometry.bin_width, geometry.crop_bp, geometry.diagonal_offset),
+        geometry.units,
+    )
+    of_data = (
+        *(design.seq_length, design.physics.bin_size, design.crop, chromatin.DIAGONAL_OFFSET),
+        len(design.cell_types),
+    )
+    if of_model != of_data:
         raise errors.DataError(
             "the simulation's maps (window, bin and crop in bp, first diagonal, targets) are "
-            f"{(*needs, len(design.cell_types))}, the model's {(*has, geometry.units)}; "
+            f"{of_data}, the model's {of_model}; "
             "give the data that the model was trained on."
         )
 
 
-def fit(known: Known, *, level: float = conformal.LEVEL) -> dict[str, conformal.Widening]:
+def fit(effects: Known, *, level: float = conformal.LEVEL) -> dict[str, conformal.Widening]:
     """Fits intervals to variants of known effect, for every score.
 
     Raises:
         VariantError: Too few variants, or a score that has values below 0.
     """
     widenings = {}
-    for name, true in known.truth.items():
-        mean = known.scored.values[name]
-        sd = known.scored.statistics.get((name, "sd"), np.zeros_like(mean))
+    for name, true_scores in effects.truth.items():
+        mean = effects.scored.values[name]
+        sd = effects.scored.statistics.get((name, "sd"), np.zeros_like(mean))
         usable = np.isfinite(mean).all(axis=1)
-        widenings[name] = conformal.fit(true[usable], mean[usable], sd[usable], level=level)
+        widenings[name] = conformal.fit(true_scores[usable], mean[usable], sd[usable], level=level)
     return widenings
 
 
 def table(
-    known: Known,
+    effects: Known,
     targets: Sequence[str],
     widenings: Mapping[str, conformal.Widening] | None = None,
 ) -> pd.DataFrame:
-    """Puts scores, intervals and p-values beside the truth: a row per variant, score and target.
+    """Returns scores, intervals, p-values and the truth: a row per variant, score and target.
 
     Args:
-        known: The variants.
+        effects: The variants.
         targets: Names of the targets.
-        widenings: Intervals of scores that `known.scored` has none for.
+        widenings: Intervals of scores that have none in `effects.scored`.
     """
     rows = []
-    for name, true in known.truth.items():
-        mean = known.scored.values[name]
-        columns = {"score": mean, "truth": true}
+    for name, true_scores in effects.truth.items():
+        mean = effects.scored.values[name]
+        columns = {"score": mean, "truth": true_scores}
         for statistic in ("draw_q05", "draw_q95", *score_table.FITTED, "p_value"):
-            if (name, statistic) in known.scored.statistics:
-                columns[statistic] = known.scored.statistics[name, statistic]
+            if (name, statistic) in effects.scored.statistics:
+                columns[statistic] = effects.scored.statistics[name, statistic]
         if widenings and name in widenings:
-            sd = known.scored.statistics.get((name, "sd"), np.zeros_like(mean))
+            sd = effects.scored.statistics.get((name, "sd"), np.zeros_like(mean))
             columns |= dict(
                 zip(score_table.FITTED, widenings[name].interval(mean, sd), strict=True)
             )
-        for number, variant in enumerate(known.scored.variants):
+        for number, variant in enumerate(effects.scored.variants):
             for target, label in enumerate(targets):
                 row = {"id": variant.name, "chrom": variant.chrom, "pos": variant.position + 1}
-                row |= {"type": variant.kind, "kind": known.kinds[number]}
+                row |= {"type": variant.kind, "kind": effects.kinds[number]}
                 row |= {"name": name, "target": label}
                 rows.append(
                     row | {key: float(column[number, target]) for key, column in columns.items()}
@@ -245,7 +253,7 @@ def table(
 
 
 def coverage(rows: pd.DataFrame) -> pd.Series:
-    """Returns the share of true scores inside their intervals, of every kind and of "all"."""
-    inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
-    shares = inside.groupby(rows["kind"]).mean()
-    return pd.concat([shares, pd.Series({"all": inside.mean()})])
+    """Returns the share of true scores inside their intervals, for every kind and for "all"."""
+    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+    shares = covered.groupby(rows["kind"]).mean()
+    return pd.concat([shares, pd.Series({"all": covered.mean()})])

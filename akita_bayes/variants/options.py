@@ -1,4 +1,4 @@
-"""What decides a variant's scores, beside the model, the variants and the genome."""
+"""Defines the options of variant scores, and checks them against a model."""
 
 import dataclasses
 import math
@@ -16,23 +16,24 @@ WINDOWS = ("anchored", "basenji")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What decides the scores, beside the model, the variants and the genome.
+    """Holds what scores depend on, beside the model, the variants and the genome.
 
     Attributes:
-        scores: Names, as `scores.BY_NAME` has them.
-        head: One head of several.
+        scores: Names of scores, from `named_scores.BY_NAME`.
+        head: Name or number of the head, for a model with several.
         targets: Numbers of the targets to score; None for all.
         draws: Draws from the posterior; 0 for the mean prediction alone.
-        seed: Of the draws; below 2^31.
-        rc: Average both strands.
-        shifts: Average windows moved right by so many bases.
-        window: "anchored", or "basenji" for Basenji's centred window, its N and no alignment.
-        share_windows: Bases by which an event may lie off the centre so that neighbours share a
-            window; 0 centres each to within a bin.
+        seed: Seed of the draws; below 2^31.
+        rc: True to average both strands.
+        shifts: Numbers of bases by which windows are moved right; predictions are averaged.
+        window: "anchored"; or "basenji" for Basenji's centred window and value of N, without
+            alignment.
+        share_windows: Width in bases of the grid on which windows start, so that neighbours share
+            a window; 0 centres each event to within a bin.
         roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
-        intervals: JSON of `conformal.save`, which gives its scores ci_low and ci_high. Intervals
-            that were fitted to draws need 2 or more of them, others none.
-        start: First base of every window, for variants of one neighbourhood; None centres them.
+        intervals: JSON of `conformal.save`, from which scores get ci_low and ci_high. Intervals
+            that were fitted to draws need 2 or more draws, other intervals none.
+        start: First base of every window, for variants near each other; None centres each event.
     """
 
     scores: tuple[str, ...] = named_scores.DEFAULT
@@ -50,17 +51,19 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
-            raise errors.VariantError(f'window is "anchored" or "basenji"; got "{self.window}".')
+            raise errors.VariantError(
+                f'window must be "anchored" or "basenji"; got "{self.window}".'
+            )
         if not self.scores:
             names = ", ".join(named_scores.BY_NAME)
-            raise errors.VariantError(f"name at least one score of {names}.")
+            raise errors.VariantError(f"scores is empty; name at least one score of {names}.")
         if self.draws < 0 or self.share_windows < 0 or not self.shifts:
             raise errors.VariantError(
-                "draws and share_windows are 0 or more, and shifts has at least one entry."
+                "draws and share_windows must be 0 or more, and shifts needs at least one entry."
             )
         if not 0 <= self.seed < frozen.SEEDS:
             raise errors.VariantError(
-                f"seed is at least 0 and below {frozen.SEEDS:,}; got {self.seed:,}."
+                f"seed must be at least 0 and below {frozen.SEEDS:,}; got {self.seed:,}."
             )
         if self.window == "basenji" and (self.share_windows or self.start is not None):
             raise errors.VariantError(
@@ -71,15 +74,15 @@ class Options:
 
 
 def geometry_of(model: Any, head: str | int | None) -> Geometry:
-    """How the maps of a model's head lie on its windows.
+    """Returns how the maps of a model's head lie on its windows.
 
     Raises:
-        SpecError: Several heads and none chosen, or one that gives no map.
+        SpecError: The model has several heads and `head` is None, or the head gives no map.
     """
     name = predict.head_name(model, head)
     if name is None:
         names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: choose one of its heads to score: {names}.")
+        raise errors.SpecError(f"model: has several heads; choose one of them to score: {names}.")
     geometry = model.spec.geometry(name)
     if not geometry.pairwise or geometry.diagonal_offset is None:
         raise errors.SpecError(
@@ -89,10 +92,10 @@ def geometry_of(model: Any, head: str | int | None) -> Geometry:
 
 
 def check_widths(scores: Iterable[named_scores.Score], geometry: Geometry) -> None:
-    """Refuses insulation over diamonds that the map cannot hold.
+    """Refuses insulation scores whose diamonds are wider than the map.
 
     Raises:
-        VariantError: One is wider than the map.
+        VariantError: A diamond is wider than the map.
     """
     for score in scores:
         if 2 * score.width > geometry.bins:
@@ -106,26 +109,26 @@ def check_share(share: int, geometry: Geometry) -> None:
     """Refuses a grid of windows on which an event may lie outside the map.
 
     Raises:
-        VariantError: It is wider than what the map covers.
+        VariantError: The grid is wider than the bases that the map covers.
     """
     covered = geometry.bins * geometry.bin_width
     if share > covered:
         raise errors.VariantError(
             f"share_windows of {share:,} lets events lie {share // 2:,} bases off the middle of a "
-            f"window, whose map covers {covered:,}; give at most these."
+            f"window, whose map covers {covered:,}; give at most {covered:,}."
         )
 
 
 def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Region, float]]:
-    """Regions of a BED and their weights: column 5, or 1.
+    """Reads the regions of a BED and their weights: column 5, or 1.
 
     Args:
         path: The file.
-        names: Chromosomes of the genome, which are given its names.
+        names: Names of chromosomes in the genome, which the regions get.
 
     Raises:
-        VariantError: A weight is not a number of at least 0, or all are 0, or there is no region.
-        DataError: The BED cannot be read, or is of another genome.
+        VariantError: A weight is not a number of at least 0, all are 0, or the BED is empty.
+        DataError: The BED cannot be read, or belongs to another genome.
     """
     weighted = []
     for region, columns in regions.read_bed(path, names=names):
@@ -140,10 +143,12 @@ def region_weights(path: str, names: Collection[str]) -> list[tuple[regions.Regi
             )
         weighted.append((region, weight))
     if not weighted:
-        raise errors.VariantError(f"{path}: has no region; ROI needs a BED with one at least.")
+        raise errors.VariantError(
+            f"{path}: has no region; the ROI score needs a BED with at least one region."
+        )
     if not any(weight for _, weight in weighted):
         raise errors.VariantError(
             f"{path}: the weights in column 5 are all 0, so ROI would count no region; give other "
-            "weights, or leave out the columns behind the third for weights of 1."
+            "weights, or leave out the columns after the third for weights of 1."
         )
     return weighted

@@ -1,4 +1,4 @@
-"""Predicted maps of variants: every window computed once, read in the frame of each variant."""
+"""Predicts maps of variants: computes every window once, reads it in each variant's frame."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,109 +10,114 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.models.incremental import predictor
 from akita_bayes.variants.alleles import alignment, derivative, window_pairs
 
-Places = tuple[list[int], list[int]]
+WindowNumbers = tuple[list[int], list[int]]  # of the reference and of the alternative
 
 
-class Drawn:
-    """REF and ALT maps of several variants by one draw.
+class DrawMaps:
+    """Holds the REF and ALT maps of several variants by one draw.
 
     Args:
-        number: Of the draw.
-        maps: Of all windows. [B, P, T].
-        aligned: How each variant's maps are read.
-        places: Of each variant, which windows are the pair's reference and its alternative.
+        number: Number of the draw.
+        maps: Maps of all windows. [B, P, T].
+        alignments: How the maps of each variant are read.
+        windows: Numbers of the windows of each variant's reference and alternative.
 
     Attributes:
-        number: Of the draw.
+        number: Number of the draw.
     """
 
     def __init__(
         self,
         number: int,
         maps: NDArray,
-        aligned: Sequence[alignment.Alignment],
-        places: Sequence[Places],
+        alignments: Sequence[alignment.Alignment],
+        windows: Sequence[WindowNumbers],
     ) -> None:
         self.number = number
-        self._maps, self._aligned = maps, aligned
-        self._places = [
-            both[::-1] if made.turned else both for made, both in zip(aligned, places, strict=True)
+        self._maps, self._alignments = maps, alignments
+        self._windows = [
+            sides[::-1] if aligned.turned else sides
+            for aligned, sides in zip(alignments, windows, strict=True)
         ]
 
     def references(self) -> list[NDArray]:
-        """REF of every variant, one array for all that read it alike. [P, T] each."""
-        seen: dict[tuple[int, ...], NDArray] = {}
-        found = []
-        for made, (places, _) in zip(self._aligned, self._places, strict=True):
-            key = (id(made.reference), *places)
-            if key not in seen:
-                seen[key] = self._read(made.reference, places)
-            found.append(seen[key])
-        return found
+        """Returns the REF map of every variant; equal maps are one array. [P, T] each."""
+        maps: dict[tuple[int, ...], NDArray] = {}
+        keys = []
+        for aligned, (windows, _) in zip(self._alignments, self._windows, strict=True):
+            key = (id(aligned.reference), *windows)
+            if key not in maps:
+                maps[key] = self._read(aligned.reference, windows)
+            keys.append(key)
+        return [maps[key] for key in keys]
 
-    def alternative(self, which: int) -> NDArray:
-        """ALT of one variant. [P, T]."""
-        return self._read(self._aligned[which].alternative, self._places[which][1])
+    def alternative(self, number: int) -> NDArray:
+        """Returns the ALT map of the variant of this number. [P, T]."""
+        return self._read(self._alignments[number].alternative, self._windows[number][1])
 
-    def _read(self, stitch: alignment.Stitch, places: list[int]) -> NDArray[np.float32]:
-        return stitch([self._maps[place] for place in places])
+    def _read(self, stitch: alignment.Stitch, windows: list[int]) -> NDArray[np.float32]:
+        return stitch([self._maps[window] for window in windows])
 
 
 class Predictor:
     """Predicts the windows of variants.
 
     Args:
-        through: The model.
+        passes: Predicts windows with the model.
         genome: Reference.
-        bin_width: Bases of a bin, the grid that windows share.
+        bin_width: Bases of a bin, which are the grid that windows share.
         targets: Numbers of the targets to keep; None for all.
-        zeros: Shifted windows bring in zeros, as Basenji's do, and not the genome's bases.
+        zeros: True to fill shifted windows with zeros, as Basenji does; False to fill them with
+            the genome's bases.
     """
 
     def __init__(
         self,
-        through: predictor.Passes,
+        passes: predictor.Passes,
         genome: Genome,
         bin_width: int,
         *,
         targets: Sequence[int] | None = None,
         zeros: bool = False,
     ) -> None:
-        self._passes, self._genome, self._bin_width = through, genome, bin_width
+        self._passes, self._genome, self._bin_width = passes, genome, bin_width
         self._targets, self._zeros = None if targets is None else list(targets), zeros
 
     def __call__(
-        self, pairs: Sequence[window_pairs.Pair], aligned: Sequence[alignment.Alignment]
-    ) -> Iterator[Drawn]:
+        self, pairs: Sequence[window_pairs.Pair], alignments: Sequence[alignment.Alignment]
+    ) -> Iterator[DrawMaps]:
         """Yields the maps of all variants, a draw at a time."""
-        requests, places = self._requests(pairs)
-        for number, maps in enumerate(self._passes(requests)):
-            chosen = maps if self._targets is None else maps[..., self._targets]
-            yield Drawn(number, chosen, aligned, places)
+        requests, windows = self._requests(pairs)
+        for number, all_maps in enumerate(self._passes(requests)):
+            maps = all_maps if self._targets is None else all_maps[..., self._targets]
+            yield DrawMaps(number, maps, alignments, windows)
 
     def _requests(
         self, pairs: Sequence[window_pairs.Pair]
-    ) -> tuple[list[predictor.Request], list[Places]]:
-        """The distinct windows of all pairs, and where each pair's lie among them."""
+    ) -> tuple[list[predictor.Request], list[WindowNumbers]]:
+        """Returns the distinct windows of all pairs, and the numbers of each pair's windows."""
         requests: list[predictor.Request] = []
-        seen: dict[tuple[derivative.Segments, int], int] = {}
-        places = []
+        numbers: dict[tuple[derivative.Segments, int], int] = {}
+        of_pairs = []
         for pair in pairs:
             phase = pair.frame.start // self._bin_width
             base = None
-            both: Places = ([], [])
+            sides: WindowNumbers = ([], [])
             ordered = [(0, w) for w in pair.reference] + [(1, w) for w in pair.alternative]
             for side, window in ordered:
                 key = (window.segments, phase)
-                if key not in seen:
-                    seen[key] = len(requests)
+                if key not in numbers:
+                    numbers[key] = len(requests)
                     requests.append(predictor.Request(self._letters(window), phase, base))
-                both[side].append(seen[key])
-                base = both[0][0]
-            places.append(both)
-        return requests, places
+                sides[side].append(numbers[key])
+                # Later windows of the pair differ little from its first reference window.
+                base = sides[0][0]
+            of_pairs.append(sides)
+        return requests, of_pairs
 
     def _letters(self, window: window_pairs.Window) -> Callable[[int], predictor.Index]:
+        """Returns a function from a shift to the bases of the shifted window."""
+
         def letters(shift: int) -> predictor.Index:
             start = window.start if self._zeros else window.start - shift
             segments = derivative.cut(window.allele, start, start + window.length)
@@ -123,7 +128,7 @@ class Predictor:
 
 
 def _shifted(index: predictor.Index, shift: int) -> predictor.Index:
-    """Moves bases right as Basenji does; rows that enter are zeros."""
+    """Moves bases right by `shift`, as Basenji does; rows that enter are zeros."""
     moved = np.full_like(index, predictor.NOTHING)
     if shift > 0:
         moved[shift:] = index[:-shift]

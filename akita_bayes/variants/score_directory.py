@@ -1,9 +1,9 @@
-"""A whole variant file into a directory: in parts that survive an interruption, or by shards.
+"""Scores a whole variant file into a directory, in parts that survive an interruption.
 
-Rows are scored in parts, each kept as a file; what is there is not scored again. A shard i of n
-takes every n-th part; whoever finishes the last part joins them all. So the result does not depend
-on the number of shards. A directory is of one set of inputs: its `inputs.json` says which, and how
-many rows its parts have, whichever shards go on with it.
+Rows are scored in parts, and each part is stored as a file. A part that exists is not scored again.
+Shard i of n computes every n-th part, and the process that finishes the last part joins all of
+them. So the result does not depend on the number of shards. A directory belongs to one set of
+inputs: its `inputs.json` records them and the number of rows in a part, for all shards that use it.
 """
 
 import dataclasses
@@ -27,14 +27,14 @@ from akita_bayes.variants.scores import background, draw_summary, score_table
 
 log = logging.getLogger(__name__)
 
-PART = 64  # rows, at most; more would be lost by an interruption, fewer share fewer references
+PART = 64  # most rows in a part; an interruption loses one part, small parts share few references
 PARTS = "parts"
 INPUTS = "inputs.json"
 _RESULTS = (PARTS, "scd.h5", "scores.tsv", "sat.h5")
 
 
 class Shard(NamedTuple):
-    """Shard `number` of `shards`, counted from 0."""
+    """Identifies shard `number` of `shards`, counted from 0."""
 
     number: int = 0
     shards: int = 1
@@ -44,14 +44,14 @@ WHOLE = Shard()
 
 
 class Summary(NamedTuple):
-    """What became of the rows.
+    """Counts the rows that were scored and those that were not.
 
     Attributes:
-        rows: Alleles read.
-        scored: Alleles with scores in the parts that are there, whichever shard made them.
+        rows: Number of alleles in the file.
+        scored: Number of alleles with scores in the parts that exist, from all shards.
         reasons: Reason -> number of alleles without scores, in the same parts.
-        complete: True when every part is there and the outputs are written.
-        results: All rows when complete.
+        complete: True when every part exists and the outputs are written.
+        results: All rows when complete; else None.
     """
 
     rows: int
@@ -65,11 +65,11 @@ def parse_shard(text: str) -> Shard:
     """Reads `i/n`, i from 1 to n.
 
     Raises:
-        VariantError: Another form.
+        VariantError: The text has another form.
     """
     number, shards = map(vcf.whole_number, text.partition("/")[::2])
     if number is None or shards is None or not 1 <= number <= shards:
-        raise errors.VariantError(f'"{text}" is not a valid shard; write i/n, as 1/4 to 4/4.')
+        raise errors.VariantError(f'"{text}" is not a valid shard; expected i/n, for example 1/4.')
     return Shard(number - 1, shards)
 
 
@@ -95,20 +95,20 @@ def score_file(
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
         fasta: The genome.
-        out_dir: Folder of the outputs, new or of the same inputs, whose parts are used.
-        options: What to score and how.
-        targets: Names of the head's targets; numbers without.
-        region: Only records whose POS lies here.
-        shard: Which parts to compute.
-        null: Random variants per stratum of the background; 0 for none.
-        null_path: File that keeps them; in `out_dir` without.
-        compress: Bgzip the annotated VCF, and index it when it is sorted.
+        out_dir: Folder of the outputs, new or with parts of the same inputs, which are reused.
+        options: Settings of the scores; None for defaults.
+        targets: Names of the head's targets; None for their numbers.
+        region: Region of the POS of records to score; None for all records.
+        shard: Parts to compute.
+        null: Random variants per stratum of the background; 0 for no background.
+        null_path: File that stores the background; None for `null.h5` in `out_dir`.
+        compress: True to bgzip the annotated VCF, and to index it when it is sorted.
         batch_size: Windows computed at a time.
         advance: Called as `advance(rows, total=...)` after every part.
 
     Raises:
-        VariantError: No allele can be scored, and why not; the targets are not the head's; the
-            annotated file would take the place of the variants; or `out_dir` holds other results.
+        VariantError: No allele can be scored; the targets are not those of the head; the annotated
+            file would overwrite the variants; or `out_dir` holds other results.
     """
     out_dir = Path(out_dir)
     options = options or Options()
@@ -117,16 +117,16 @@ def score_file(
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
         scorer = engine.Engine(model, genome, options, batch_size=batch_size)
-        draw_summary.warn_of_draws(scorer.plain)
-        names = _chosen(targets, scorer)
+        draw_summary.warn_of_draws(scorer.without_intervals)
+        names = _scored_targets(targets, scorer)
         rows = list(records.read(variants, genome, region=region))
         if not rows:
             log.warning("%s: holds no record to score; the outputs have no rows.", variants)
-        about = provenance(model, fasta, options)
-        identity = _identity(about, variants, region, null)
+        origin = provenance(model, fasta, options)
+        identity = _identity(origin, variants, region, null)
         if options.draws or null or options.intervals:
             identity["statistics"] = list(score_table.STATISTICS)
-        size = _begin(out_dir, identity, part_size(len(rows), shard.shards))
+        size = _open_directory(out_dir, identity, part_size(len(rows), shard.shards))
         key = _digest(identity)
         advance(0, total=len(rows))
         if null:
@@ -137,7 +137,7 @@ def score_file(
                 scorer.score,
                 count=null,
                 path=path,
-                identity=_digest(about),
+                identity=_digest(origin),
                 seed=options.seed,
             )
         starts = range(0, len(rows), size)
@@ -148,93 +148,100 @@ def score_file(
             if score_table.load(path, key) is None:
                 score_table.save(path, scorer.score(rows[start : start + size]), key)
             advance(len(rows[start : start + size]))
-    found = [score_table.load(_part_path(out_dir, part), key) for part in range(len(starts))]
-    parts = [part for part in found if part is not None]
-    whole = score_table.joined(parts) if parts else scorer.score([])
-    complete = len(parts) == len(found)
+    loaded = [score_table.load(_part_path(out_dir, part), key) for part in range(len(starts))]
+    parts = [part for part in loaded if part is not None]
+    results = score_table.joined(parts) if parts else scorer.score([])
+    complete = len(parts) == len(loaded)
     if complete:
         levels = {name: widening.level for name, widening in scorer.widened.items()}
-        attributes = about | ({"interval_levels": levels} if levels else {})
-        writers.write_h5(out_dir / "scd.h5", whole, names, attributes)
-        writers.write_table(out_dir / "scores.tsv", whole, names)
-        writers.write_vcf(annotated, variants, whole, attributes)
-    return _summary(rows, whole, complete)
+        attributes = origin | ({"interval_levels": levels} if levels else {})
+        writers.write_h5(out_dir / "scd.h5", results, names, attributes)
+        writers.write_table(out_dir / "scores.tsv", results, names)
+        writers.write_vcf(annotated, variants, results, attributes)
+    return _summary(rows, results, complete)
 
 
 def part_size(rows: int, shards: int) -> int:
-    """Rows of a part, so that shards have equally many parts of at most PART rows."""
+    """Returns the rows of a part, so that shards have equally many parts of at most PART rows.
+
+    For 300 rows and 2 shards each shard has 3 parts of 50 rows.
+    """
     turns = max(1, math.ceil(rows / (shards * PART)))
     return max(1, math.ceil(rows / (shards * turns)))
 
 
-def _begin(out_dir: Path, identity: dict[str, Any], size: int) -> int:
-    """Marks a directory as of these inputs, or goes on with it; returns the rows of its parts.
+def _open_directory(out_dir: Path, identity: dict[str, Any], size: int) -> int:
+    """Records the inputs in a directory, or continues it; returns the rows of its parts.
 
     Raises:
-        VariantError: It holds results of other inputs.
+        VariantError: The directory holds results of other inputs.
     """
-    told = out_dir / INPUTS
+    path = out_dir / INPUTS
     holds_results = any((out_dir / name).exists() for name in _RESULTS)
-    begun = files.read_json(told) if told.exists() else None
-    if begun and (holds_results or not _changed(identity, begun["of"])):
-        refuse_others(out_dir, identity, begun["of"])
-        return int(begun["rows_per_part"])
+    recorded = files.read_json(path) if path.exists() else None
+    if recorded and (holds_results or not _changed(identity, recorded["of"])):
+        refuse_others(out_dir, identity, recorded["of"])
+        return int(recorded["rows_per_part"])
     if holds_results:
         raise errors.VariantError(
             f"{out_dir}: holds results of an unknown run; choose another directory."
         )
-    files.write_json(told, {"of": identity, "rows_per_part": size})
+    files.write_json(path, {"of": identity, "rows_per_part": size})
     return size
 
 
-def refuse_others(out_dir: Path, wanted: dict[str, Any], begun: dict[str, Any]) -> None:
-    """Refuses a directory whose results are of other inputs, and says of which.
+def refuse_others(out_dir: Path, identity: dict[str, Any], recorded: dict[str, Any]) -> None:
+    """Refuses a directory whose results have other inputs, and names the inputs that differ.
 
     Args:
         out_dir: The directory.
-        wanted: What `provenance` gives, and more.
-        begun: The same of the results that are there.
+        identity: Inputs of this run: those of `provenance`, and more.
+        recorded: Inputs of the results in the directory.
 
     Raises:
-        VariantError: They differ.
+        VariantError: The inputs differ.
     """
-    if changed := _changed(wanted, begun):
+    if changed := _changed(identity, recorded):
         raise errors.VariantError(
             f"{out_dir}: holds results of other {', '.join(changed)}; choose another directory, or "
             "remove it."
         )
 
 
-def _changed(wanted: dict[str, Any], begun: dict[str, Any]) -> list[str]:
-    wanted, begun = ({**about, **json.loads(about["options"])} for about in (wanted, begun))
-    wanted = json.loads(json.dumps(wanted))
+def _changed(identity: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
+    """Returns the names of inputs and options that differ; the genome counts by its digest."""
+    identity, recorded = (
+        {**inputs, **json.loads(inputs["options"])} for inputs in (identity, recorded)
+    )
+    identity = json.loads(json.dumps(identity))  # tuples become lists, as in the file
     changed = [
         name.removesuffix("_digest")
-        for name in wanted | begun
-        if name not in ("options", "genome") and wanted.get(name) != begun.get(name)
+        for name in identity | recorded
+        if name not in ("options", "genome") and identity.get(name) != recorded.get(name)
     ]
     return list(dict.fromkeys(changed))
 
 
-def _summary(rows: list[records.Variant], found: score_table.Scored, complete: bool) -> Summary:
+def _summary(rows: list[records.Variant], results: score_table.Scored, complete: bool) -> Summary:
     reasons: dict[str, int] = {}
-    for reason in filter(None, found.reasons):
+    for reason in filter(None, results.reasons):
         reasons[reason] = reasons.get(reason, 0) + 1
-    scored = len(found.variants) - sum(reasons.values())
+    scored = len(results.variants) - sum(reasons.values())
     if rows and complete and not scored:
-        first = max(reasons, key=lambda reason: reasons[reason])
+        commonest = max(reasons, key=lambda reason: reasons[reason])
         raise errors.VariantError(
-            f"none of {len(rows)} alleles could be scored; most often: {first}. "
-            "The outputs say why for each."
+            f"none of {len(rows)} alleles could be scored; most often: {commonest}. "
+            "The outputs give the reason for each."
         )
-    return Summary(len(rows), scored, reasons, complete, found if complete else None)
+    return Summary(len(rows), scored, reasons, complete, results if complete else None)
 
 
 def _part_path(out_dir: Path, part: int) -> Path:
     return out_dir / PARTS / f"{part:06d}.h5"
 
 
-def _chosen(targets: writers.Targets | None, scorer: engine.Engine) -> writers.Targets:
+def _scored_targets(targets: writers.Targets | None, scorer: engine.Engine) -> writers.Targets:
+    """Returns the names of the scored targets, or their numbers."""
     numbers = [int(name) for name in scorer.target_names]
     if targets is None:
         return writers.Targets(scorer.target_names, [""] * len(numbers))
@@ -254,8 +261,8 @@ def _annotated_name(variants: str | Path, compress: bool) -> str:
 
 
 def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any]:
-    """What scores depend on, for the attributes of outputs."""
-    about = {
+    """Returns what scores depend on, for the attributes of outputs."""
+    origin = {
         "version": akita_bayes.__version__,
         "model_digest": model_digest(model),
         "genome": os.path.basename(fasta),
@@ -265,13 +272,14 @@ def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any
     for name in ("roi", "intervals"):
         if settings[name] is not None:
             settings[f"{name}_digest"] = files.digest(settings[name])
-    return {**about, "options": json.dumps(settings, sort_keys=True)}
+    return {**origin, "options": json.dumps(settings, sort_keys=True)}
 
 
 def model_digest(model: Any) -> str:
-    """SHA-256 of a model's spec, weights and SWAG draws; of an exported one's graph and variables.
+    """Computes the SHA-256 of a model's spec, weights and SWAG draws.
 
-    Other files in an exported one's directory, as a background or figures, do not count.
+    For an exported model, its graph and variables take the place of the weights; other files in its
+    directory, such as a background or figures, do not count.
     """
     digest = hashlib.sha256()
     for member in getattr(model, "members", (model,)):
@@ -282,8 +290,8 @@ def model_digest(model: Any) -> str:
             if member.swag_draws is not None:
                 digest.update(member.swag_draws.tobytes())
         else:
-            kept = Path(member.path)
-            for path in (kept / "saved_model.pb", *sorted(kept.glob("variables/*"))):
+            folder = Path(member.path)
+            for path in (folder / "saved_model.pb", *sorted(folder.glob("variables/*"))):
                 digest.update(files.digest(path).encode())
     return digest.hexdigest()
 
@@ -293,7 +301,12 @@ def _digest(value: Any) -> str:
 
 
 def _identity(
-    about: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
+    origin: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
 ) -> dict[str, Any]:
-    place = None if region is None else str(region)
-    return {**about, "variants_digest": files.digest(variants), "region": place, "null": null}
+    region_text = None if region is None else str(region)
+    return {
+        **origin,
+        "variants_digest": files.digest(variants),
+        "region": region_text,
+        "null": null,
+    }

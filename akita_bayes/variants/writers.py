@@ -1,4 +1,4 @@
-"""Scores as files: HDF5 under Basenji's names, a table, and the variant file annotated."""
+"""Writes scores to files: HDF5 with Basenji's names, a table, and the annotated variant file."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from akita_bayes.variants.scores import named_scores, score_table
 
 PREFIX = "AKITA_"
 PROVENANCE = "akita_bayes_"
-_TBI_BASES = 2**29  # that a chromosome may have in a .tbi index
+_TBI_BASES = 2**29  # largest position in a .tbi index
 _INDICES = (".tbi", ".csi")
 _CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
 _VERSION = re.compile(rb"##fileformat=VCFv4\.[0-9]+")
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Targets(NamedTuple):
-    """Identifier and description of every scored target."""
+    """Holds the identifier and the description of every scored target."""
 
     identifiers: list[str]
     labels: list[str]
@@ -39,18 +39,18 @@ def write_h5(
 ) -> None:
     """Writes `scd.h5`: Basenji's `snp`, `chr`, `pos`, `ref`, targets and scores, and more.
 
-    Further datasets: `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
-    (compared, lost, gained), and `<score>_<statistic>`, which `score_table.STATISTICS` has. Scores
-    are float32 [rows, T], NaN where there is a reason. `pos` counts from 1, as in the variant file;
-    `end` is the last base replaced. `snp`, `ref` and `alt` are of variable length, unlike
-    Basenji's, since one row of a fixed length takes as much as the longest allele, which may be
-    megabases; h5py reads both as bytes.
+    Further datasets are `alt`, `end`, `type`, `flags`, `reason`, `record`, `allele`, `pixels`
+    (compared, lost, gained), and `<score>_<statistic>`, where `score_table.STATISTICS` lists the
+    statistics. Scores are float32 [rows, T], NaN where there is a reason. `pos` counts from 1, as
+    in the variant file; `end` is the last replaced base. `snp`, `ref` and `alt` have variable
+    length, unlike Basenji's: with a fixed length every row would be as long as the longest allele,
+    which may have megabases. h5py reads both forms as bytes.
 
     Args:
         path: File name.
         scored: Rows.
         targets: Names of the T targets.
-        attributes: Of the file; values that HDF5 has no type for are written as JSON.
+        attributes: Attributes of the file; values other than text and numbers become JSON.
     """
     variants = scored.variants
     long: dict[str, list[str]] = {
@@ -100,11 +100,11 @@ def write_vcf(
 ) -> None:
     """Writes the variant file again, in its order, with scores in INFO.
 
-    Every field has one value per ALT, the mean over targets; AKITA_REASON says why there is none.
-    Fields of an earlier scoring are left out, also of records that are not scored again. Bytes of
-    the source are kept; columns, column names and the first line that it lacks are added.
-    A name ending in `.gz` is compressed by bgzip and, when records are sorted, indexed: as `.tbi`,
-    or as `.csi` where they lie beyond what that can hold.
+    Every field has one value per ALT, the mean over targets; AKITA_REASON says why a value is
+    missing. Fields of an earlier scoring are removed, also from records that are not scored again.
+    Other bytes of the source stay as they are; missing columns, column names and a missing first
+    line are added. A file whose name ends in `.gz` is compressed by bgzip and, when records are
+    sorted, indexed: as `.tbi`, or as `.csi` when positions are too large for `.tbi`.
 
     Args:
         path: File name, `.vcf` or `.vcf.gz`.
@@ -113,14 +113,14 @@ def write_vcf(
         attributes: Provenance for the header.
 
     Raises:
-        VariantError: The rows are not those of the source.
+        VariantError: The source lacks records of the rows.
     """
     rows: dict[int, list[int]] = {}
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     fields = _columns(scored, attributes.get("interval_levels", {}))
     compress = str(path).endswith(".gz")
-    places: list[tuple[bytes, int, int]] = []
+    spans: list[tuple[bytes, int, int]] = []
     chroms: dict[bytes, None] = {}
     widths: set[int] = set()
     with files.atomic(path) as temporary:
@@ -136,9 +136,11 @@ def write_vcf(
                     widths.add(len(columns))
                     chroms[line.columns[0]] = None
                     if compress:
-                        places.append((line.columns[0], line.pos, _last_base(line)))
+                        spans.append((line.columns[0], line.pos, _last_base(line)))
                 if rows:
-                    raise errors.VariantError(f"{source}: has fewer records than were scored.")
+                    raise errors.VariantError(
+                        f"{source}: has fewer records than were scored; score the file again."
+                    )
             names = _names(reader.names, max(widths, default=0))
             head = _head(reader.meta, chroms, fields, attributes) + b"#" + b"\t".join(names)
             width = None if widths <= {len(names)} else len(names)
@@ -146,13 +148,13 @@ def write_vcf(
         finally:
             files.remove(plain)
     if compress:
-        _index(str(path), places)
+        _index(str(path), spans)
 
 
 def _columns(
     scored: score_table.Scored, levels: Mapping[str, float]
 ) -> dict[str, tuple[str, np.ndarray]]:
-    """INFO key -> (description, value of every row)."""
+    """Returns the fields of INFO: key -> (description, value of every row)."""
     columns = {}
     for key, value in scored.values.items():
         formula = named_scores.describe(key)
@@ -160,19 +162,19 @@ def _columns(
         for statistic in score_table.STATISTICS:
             if (key, statistic) not in scored.statistics:
                 continue
-            about = score_table.describe(key, statistic, levels.get(key))
+            description = score_table.describe(key, statistic, levels.get(key))
             overall = scored.overall.get((key, statistic))
             if overall is None:
-                about = f"{about}; mean over targets"
+                description = f"{description}; mean over targets"
                 overall = scored.statistics[key, statistic].mean(axis=1)
             else:
-                about = f"{about}; of the mean over targets"
-            columns[f"{PREFIX}{key}_{statistic.upper()}"] = (about, overall)
+                description = f"{description}; of the mean over targets"
+            columns[f"{PREFIX}{key}_{statistic.upper()}"] = (description, overall)
     return columns
 
 
 def _last_base(line: vcf.Line) -> int:
-    """Returns the last base, counted from 1, that an index may take a record to reach."""
+    """Returns the last base, counted from 1, that a record may reach according to an index."""
     end, sizes = line.info.get("END", ""), line.info.get("SVLEN", "").split(",")
     longest = max(len(line.columns[_REF]) - 1, *map(symbolic_alleles.size_of, sizes))
     return max(line.pos + longest, vcf.whole_number(end) or 0)
@@ -180,11 +182,11 @@ def _last_base(line: vcf.Line) -> int:
 
 def _names(names: list[bytes], width: int) -> list[bytes]:
     """Returns the names of all columns; samples that the header does not name are numbered."""
-    whole = [*vcf.FIXED, *names]
-    for number in range(len(whole), width):
+    columns = [*vcf.FIXED, *names]
+    for number in range(len(columns), width):
         name = b"FORMAT" if number == len(vcf.FIXED) else b"sample%d" % (number - len(vcf.FIXED))
-        whole.append(name)
-    return whole
+        columns.append(name)
+    return columns
 
 
 def _head(
@@ -193,30 +195,30 @@ def _head(
     fields: dict[str, tuple[str, np.ndarray]],
     attributes: dict[str, Any],
 ) -> bytes:
-    """Returns header lines that declare this scoring, and no earlier one."""
+    """Returns header lines that declare this scoring and omit earlier ones."""
     version = [line for line in meta if _VERSION.fullmatch(line)]
-    left_out = (b"##fileformat=", f"##INFO=<ID={PREFIX}".encode(), f"##{PROVENANCE}".encode())
-    others = [line for line in meta if not line.startswith(left_out)]
-    contigs = {match[1] for line in others if (match := _CONTIG.match(line))}
-    others += [b"##contig=<ID=%s>" % chrom for chrom in chroms if chrom not in contigs]
+    omitted = (b"##fileformat=", f"##INFO=<ID={PREFIX}".encode(), f"##{PROVENANCE}".encode())
+    own_lines = [line for line in meta if not line.startswith(omitted)]
+    contigs = {match[1] for line in own_lines if (match := _CONTIG.match(line))}
+    own_lines += [b"##contig=<ID=%s>" % chrom for chrom in chroms if chrom not in contigs]
     declared = [
         f"##{PROVENANCE}{name}={attributes[name]}"
         for name in ("version", "model_digest", "genome_digest")
         if name in attributes
     ]
-    stated = [(name, "Float", about.replace('"', "'")) for name, (about, _) in fields.items()]
-    stated.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
-    stated.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
-    for name, kind, about in stated:
-        declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{about}">')
-    lines = [version[0] if version else b"##fileformat=VCFv4.2", *others]
+    infos = [(name, "Float", text.replace('"', "'")) for name, (text, _) in fields.items()]
+    infos.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
+    infos.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
+    for name, kind, text in infos:
+        declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{text}">')
+    lines = [version[0] if version else b"##fileformat=VCFv4.2", *own_lines]
     return b"".join(line + b"\n" for line in (*lines, *(line.encode() for line in declared)))
 
 
 def _unannotated(info: bytes) -> bytes:
     """Returns INFO without fields of an earlier scoring."""
-    others = [part for part in info.split(b";") if not part.startswith(PREFIX.encode())]
-    return b";".join(others) or vcf.MISSING
+    own_fields = [part for part in info.split(b";") if not part.startswith(PREFIX.encode())]
+    return b";".join(own_fields) or vcf.MISSING
 
 
 def _annotated(
@@ -226,12 +228,14 @@ def _annotated(
     rows: list[int],
     fields: dict[str, tuple[str, np.ndarray]],
 ) -> bytes:
-    """Returns INFO with scores behind its own fields."""
+    """Returns INFO with scores after its own fields."""
     count = len(line.alts)
     if not count:
         return info
     if len(rows) != count:
-        raise errors.VariantError(f"{line.chrom}:{line.pos}: {len(rows)} rows for {count} ALTs.")
+        raise errors.VariantError(
+            f"{line.chrom}:{line.pos}: has {count} ALTs, but {len(rows)} rows were scored."
+        )
     parts = [] if info == vcf.MISSING else [info]
     for name, (_, values) in fields.items():
         numbers = [float(values[row]) for row in rows]
@@ -246,18 +250,18 @@ def _annotated(
 
 
 def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress: bool) -> None:
-    """Joins the header, which is known once all records are read, and the records.
+    """Writes the header, which depends on all records, and then the records.
 
     Args:
         plain: The records.
         head: The header.
         path: The file to write.
-        width: Columns to which shorter records are filled; None where all have as many.
-        compress: By bgzip.
+        width: Number of columns to which shorter records are filled; None to fill none.
+        compress: True to compress by bgzip.
     """
-    whole = plain.with_name(plain.name + ".whole") if compress else path
+    uncompressed = plain.with_name(plain.name + ".whole") if compress else path
     try:
-        with open(whole, "wb") as handle, open(plain, "rb") as body:
+        with open(uncompressed, "wb") as handle, open(plain, "rb") as body:
             handle.write(head)
             if width is None:
                 shutil.copyfileobj(body, handle)
@@ -266,19 +270,19 @@ def _finish(plain: Path, head: bytes, path: Path, width: int | None, *, compress
                     lacking = width - 1 - line.count(b"\t")
                     handle.write(line[:-1] + (b"\t" + vcf.MISSING) * lacking + b"\n")
         if compress:
-            pysam.tabix_compress(str(whole), str(path), force=True)
+            pysam.tabix_compress(str(uncompressed), str(path), force=True)
     finally:
         if compress:
-            files.remove(whole)
+            files.remove(uncompressed)
 
 
-def _index(path: str, places: list[tuple[bytes, int, int]]) -> None:
-    """Indexes records that are sorted; an index of an earlier file is not left beside them."""
+def _index(path: str, spans: list[tuple[bytes, int, int]]) -> None:
+    """Removes the index of an earlier file, and indexes the records if they are sorted."""
     for suffix in _INDICES:
         files.remove(Path(path + suffix))
-    if not _is_sorted((chrom, position) for chrom, position, _ in places):
+    if not _is_sorted((chrom, position) for chrom, position, _ in spans):
         return
-    last = max((end for _, _, end in places), default=0)
+    last = max((end for _, _, end in spans), default=0)
     verbosity = pysam.set_verbosity(0)
     try:
         pysam.tabix_index(path, preset="vcf", csi=last > _TBI_BASES)
@@ -291,21 +295,21 @@ def _index(path: str, places: list[tuple[bytes, int, int]]) -> None:
 
 
 def _token(text: str) -> str:
-    """Text as an INFO value: without the characters that VCF reserves."""
+    """Returns text as an INFO value, without the characters that VCF reserves."""
     for character, plain in ((" ", "_"), (",", "&"), (";", "|"), ("=", ":")):
         text = text.replace(character, plain)
     return text
 
 
-def _is_sorted(places: Iterable[tuple[bytes, int]]) -> bool:
-    """Whether chromosomes, by the file's own names, are in one piece and positions rise."""
-    seen: set[bytes] = set()
+def _is_sorted(positions: Iterable[tuple[bytes, int]]) -> bool:
+    """Returns True when each chromosome is one block of records, in the order of positions."""
+    chroms: set[bytes] = set()
     last = (b"", -1)
-    for chrom, position in places:
+    for chrom, position in positions:
         if chrom != last[0]:
-            if chrom in seen:
+            if chrom in chroms:
                 return False
-            seen.add(chrom)
+            chroms.add(chrom)
         elif position < last[1]:
             return False
         last = (chrom, position)

@@ -99,7 +99,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys):
     path = tmp_path / "fit" / "variant_intervals.json"
     widenings = conformal.load(path)
     assert {name: row.level for name, row in widenings.items()} == {"SCD": 0.8, "MSE": 0.8}
-    drawn = ["--draws", "4"] if widenings["SCD"].drawn else []
+    drawn = ["--draws", "4"] if widenings["SCD"].of_draws else []
     arguments = [*(str(demo / "run" / "params.json"), run, str(demo / "data" / "variants.vcf"))]
     arguments += ["-f", str(demo / "data" / "genome.fa"), "-o", str(tmp_path / "scd")]
     assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *drawn]) == 0

@@ -81,9 +81,9 @@ def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--method", "ims"], "no method is called"),
+        (["--method", "ims"], "is not a method"),
         (["--method", ","], "name at least one method of ism"),
-        (["--stats", "SDC"], "no score is called"),
+        (["--stats", "SDC"], "is not a score"),
         (["--stats", ","], "name at least one score of SCD"),
     ],
 )

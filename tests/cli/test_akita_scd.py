@@ -148,12 +148,12 @@ def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stats", "SDC"], "no score is called"),
+        (["--stats", "SDC"], "is not a score"),
         (["--shard", "3/2"], "is not a valid shard"),
         (["--region", "chr1:5"], "is not a region"),
         (["--region", "chr9:5-9"], 'the genome has no chromosome "chr9"'),
         (["--shifts", "0,-256"], "a shift of -256 leaves nothing of a window of 256 bases"),
-        (["--share_windows", "224"], "whose map covers 192; give at most these"),
+        (["--share_windows", "224"], "whose map covers 192; give at most 192"),
     ],
 )
 def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
@@ -190,7 +190,7 @@ def test_refuses_before_it_starts(folder, tmp_path, capsys, monkeypatch, options
 def test_reads_genes_before_it_scores(folder, tmp_path, capsys):
     (tmp_path / "bad.gtf").write_text("chr1\tx\tgene\tone\n")
     assert run(folder, tmp_path / "out", "-m", "1", "--genes", str(tmp_path / "bad.gtf")) == 2
-    assert "bad.gtf, line 1: is no line of a GTF" in capsys.readouterr().err
+    assert "bad.gtf, line 1: is not a line of a GTF" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

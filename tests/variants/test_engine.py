@@ -154,7 +154,7 @@ def test_sharing_and_batches_change_nothing(model, variety, long_genome, request
         rows = list(records.read(variety, opened))
         options = Options(scores=("SCD", "SSD", "INS4"), draws=draws)
         with monkeypatch.context() as alone:
-            alone.setattr(engine.passes, "_shared", lambda *_: pytest.fail("shared"))
+            alone.setattr(engine.predictor, "_shared", lambda *_: pytest.fail("shared"))
             plain = engine.Engine(model, opened, options, share=False).score(rows)
         batches = [engine.Engine(model, opened, options, batch_size=b).score(rows) for b in (1, 3)]
     for name, value in plain.values.items():
@@ -253,7 +253,7 @@ def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp
             with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
                 engine.Engine(model, opened, Options(draws=draws, intervals=given))
         engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
-        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(drawn=False)})
+        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(of_draws=False)})
         scorer = engine.Engine(small_model, opened, Options(intervals=given))
         assert {name: row.level for name, row in scorer.widened.items()} == {"SCD": 0.9}
         with pytest.raises(errors.VariantError, match="were fitted to scores without draws"):
@@ -286,7 +286,7 @@ def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp
         ({"window": "basenji", "share_windows": 64}, "centres every variant"),
         ({"draws": -1}, "0 or more"),
         ({"scores": ("ROI",)}, "needs a BED"),
-        ({"scores": ("SCX",)}, "no score is called"),
+        ({"scores": ("SCX",)}, "is not a score"),
         ({"targets": (0, 7)}, "the head has 2"),
     ],
 )
@@ -334,13 +334,13 @@ def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
 
 def test_batches_are_as_large_as_asked_for(small_model, variety, long_genome, monkeypatch):
     sizes = []
-    original = engine.passes._Shared._batches
+    original = engine.predictor._Shared._batches
 
     def batches(self, bottoms, draw, size):
         sizes.append(size)
         return original(self, bottoms, draw, size)
 
-    monkeypatch.setattr(engine.passes._Shared, "_batches", batches)
+    monkeypatch.setattr(engine.predictor._Shared, "_batches", batches)
     score(small_model, variety, long_genome, batch_size=3)
     assert set(sizes) == {3}
 

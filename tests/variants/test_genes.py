@@ -34,10 +34,10 @@ def test_reads_gtf_and_bed_packed_or_not(tmp_path):
 
 def test_names_the_wrong_line(tmp_path):
     (tmp_path / "g.gtf").write_text(GTF + "chr1 oops\n")
-    with pytest.raises(errors.DataError, match="line 5: is no line of a GTF"):
+    with pytest.raises(errors.DataError, match="line 5: is not a line of a GTF"):
         genes.read(tmp_path / "g.gtf")
     (tmp_path / "g.bed").write_text("track x\nchr1\t0\tten\n")
-    with pytest.raises(errors.DataError, match="line 2: is no line of a BED"):
+    with pytest.raises(errors.DataError, match="line 2: is not a line of a BED"):
         genes.read(tmp_path / "g.bed")
     with pytest.raises(errors.DataError, match="no such file of genes"):
         genes.read(tmp_path / "none.gtf")

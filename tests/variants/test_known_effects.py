@@ -107,13 +107,13 @@ def test_intervals_are_fitted_to_what_has_a_score():
         have = np.isfinite(score[:, 0])
         spread = np.zeros_like(score) if sd is None else sd
         assert widening == conformal.fit(truth[have], score[have], spread[have], level=0.8)
-        assert (widening.level, widening.drawn) == (0.8, sd is not None)
+        assert (widening.level, widening.of_draws) == (0.8, sd is not None)
 
 
 def test_coverage_is_counted_by_kind():
     score = np.array([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]])
     truth = np.array([[1.0, 9.0], [2.0, 2.0], [4.0, 0.1]])
-    widening = conformal.Widening(1e-6, 1.0, (), (-np.log(2),), (np.log(2),), drawn=False)
+    widening = conformal.Widening(1e-6, 1.0, (), (-np.log(2),), (np.log(2),), of_draws=False)
     rows = known_effects.table(made(["a", "b", "b"], score, truth), ["x", "y"], {"SCD": widening})
     np.testing.assert_allclose(rows["ci_low"], score.ravel() / 2, rtol=1e-5)
     np.testing.assert_allclose(rows["ci_high"], score.ravel() * 2, rtol=1e-5)

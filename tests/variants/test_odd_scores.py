@@ -210,7 +210,7 @@ def test_parts_of_an_earlier_version_are_read(small_model, long_genome, write_vc
         ("chr1\t9\t19\ta\tinf\n", "the weight 'inf'; column 5 must be a number of at least 0"),
         ("chr1\t9\t19\ta\t-1\n", "the weight '-1'; column 5 must be a number of at least 0"),
         ("chr1\t9\t19\ta\t.\t+\n", r"the weight '\.'; column 5 must be a number of at least 0"),
-        ("# nothing\n", "has no region; ROI needs a BED with one at least"),
+        ("# nothing\n", "has no region; the ROI score needs a BED with at least one region"),
     ],
 )
 def test_weights_that_count_nothing_are_refused(small_model, long_genome, tmp_path, bed, message):
@@ -225,5 +225,5 @@ def test_weights_that_count_nothing_are_refused(small_model, long_genome, tmp_pa
 
 @pytest.mark.parametrize("text", ["²/²", "٣/٣", f"{'9' * 5000}/{'9' * 5001}", "-1/4"])
 def test_a_shard_is_of_ascii_digits(text):
-    with pytest.raises(errors.VariantError, match="is not a valid shard; write i/n"):
+    with pytest.raises(errors.VariantError, match="is not a valid shard; expected i/n"):
         score_directory.parse_shard(text)

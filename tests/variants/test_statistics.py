@@ -8,7 +8,6 @@ import pandas as pd
 import pysam
 import pytest
 from scipy import stats
-from tests.variants.test_scoring import LINES, contents, run
 
 from akita_bayes import errors
 from akita_bayes.data import genome
@@ -17,6 +16,7 @@ from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, conformal, score_table
 from tests.variants.long import HEADER
+from tests.variants.test_score_directory import LINES, contents, run
 
 
 @pytest.fixture

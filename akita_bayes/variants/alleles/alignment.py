@@ -1,25 +1,25 @@
-"""Which pixels of two maps show the contact of the same two loci.
+"""Aligns two maps: finds the pixels that show the contact of the same two loci.
 
-The axes of a comparison are the bins of one window, the frame. Every window is aligned to them by
-the reference bases that its bins stand for, and a pixel of a stitched map is read from the window
-where both its bins overlap the frame's most; windows that do equally well are averaged.
+The axes of a comparison are the bins of one window, the frame. Every window is aligned to the frame
+by the reference bases of its bins. A pixel of a stitched map is read from the window in which its
+two bins share most bases with the frame; windows that share equally many are averaged.
 
 A contact of the alternative allele has a counterpart in the reference when its two loci keep their
-order and relative orientation and, where a locus is there twice, when no other copy keeps their
-distance better. Contacts without a counterpart are masked: deleted bins, inserted bins, contacts
-across the ends of an inversion, between copies of a duplication, across a junction of two
-chromosomes.
+order and relative orientation. If the allele holds a locus twice, the contact must also be the copy
+that changes the distance least. Contacts without a counterpart are masked: those of deleted and
+inserted bins, across the ends of an inversion, between copies of a duplication, and across a
+junction of two chromosomes.
 
-Masked pixels are counted. Of the allele whose window is the frame, every pixel that shows bases is
-compared or counted as masked:
+Masked pixels are counted. For the allele whose window is the frame, every pixel that shows bases is
+either compared or counted as masked:
 
     frame of REF    compared + lost = pixels of REF's window that are not padding
     frame of ALT    compared + gained = pixels of ALT's window that are not padding
 
-REF gives the frame unless ALT is longer or a junction; both hold where the alleles are of one
-length. Pixels of the other allele, which two windows show, are counted where they have no
-counterpart and are not compared, in the window that has more of them; of a junction, whose two
-windows show different bases, in both.
+REF gives the frame unless ALT is longer or a junction. Both equations hold for alleles of one
+length. Two windows show the other allele. Its pixels are counted when they have no counterpart and
+are not compared: in the window with more such pixels, or, for a junction, whose two windows show
+different bases, in both.
 """
 
 import functools
@@ -35,25 +35,26 @@ from akita_bayes.variants.alleles import bin_loci, derivative, window_pairs
 
 
 class Stitch(NamedTuple):
-    """How a map in the frame is read from the maps of an allele's windows.
+    """Reads a map in the frame from the maps of an allele's windows.
 
     Attributes:
-        take: Pixel of each window's map. [windows, P].
-        weight: Its share; columns sum to 1 where any window shows the pixel. [windows, P].
+        take: Number of the pixel in each window's map. [windows, P].
+        weight: Weight of that pixel; columns sum to 1 where any window shows the frame's pixel.
+            [windows, P].
     """
 
     take: NDArray[np.intp]
     weight: NDArray[np.float32]
 
     def __call__(self, maps: Sequence[NDArray]) -> NDArray[np.float32]:
-        """One [..., P, T] per window -> [..., P, T]."""
+        """Reads one map per window, [..., P, T] each -> [..., P, T]."""
         if len(self.take) == 1:
             return maps[0][..., self.take[0], :]
         parts = zip(maps, self.take, self.weight, strict=True)
         return sum(values[..., take, :] * weight[:, None] for values, take, weight in parts)
 
     def pixels(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Returns the pixels of each window's map that are read for the mask's. [windows, P]."""
+        """Returns the pixels of each window's map that pixels of the mask read. [windows, P]."""
         read = np.zeros(self.take.shape, bool)
         for row, take, weight in zip(read, self.take, self.weight, strict=True):
             row[take[mask & (weight > 0)]] = True
@@ -61,16 +62,16 @@ class Stitch(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """Two maps made comparable.
+    """Describes how two maps are compared.
 
     Attributes:
         reference: Reads the REF map in the frame.
         alternative: Reads the ALT map in the frame.
-        mask: Pixels that show the same two loci in both. [P].
-        lost: Reference pixels that are not compared.
-        gained: Alternative pixels that are not compared.
+        mask: Pixels that show the same two loci in both maps. [P].
+        lost: Number of reference pixels that are not compared.
+        gained: Number of alternative pixels that are not compared.
         site: Bins of the frame that hold the event, as (first, one past the last).
-        turned: True when REF is what the pair calls alternative, and ALT is the genome.
+        turned: True when ALT is the genome, so that REF is the alternative of the pair.
     """
 
     reference: Stitch
@@ -82,7 +83,7 @@ class Alignment(NamedTuple):
     turned: bool = False
 
     def turn(self) -> "Alignment":
-        """The same comparison with REF and ALT exchanged."""
+        """Returns the same comparison with REF and ALT exchanged."""
         return Alignment(
             self.alternative,
             self.reference,
@@ -97,39 +98,45 @@ class Alignment(NamedTuple):
 def align(pair: window_pairs.Pair, geometry: Geometry) -> Alignment:
     """Aligns the windows of a variant."""
     site = _site(pair, geometry)
-    whole = _identity(geometry)
+    identity = _identity(geometry)
     if not pair.aligned:
-        return Alignment(whole, whole, np.ones(geometry.target_length, bool), 0, 0, site)
+        return Alignment(identity, identity, np.ones(geometry.target_length, bool), 0, 0, site)
     if _same_coordinates(pair):
-        return Alignment(whole, whole, _shown(pair.frame, geometry), 0, 0, site)
+        return Alignment(identity, identity, _unpadded(pair.frame, geometry), 0, 0, site)
     names: dict[str, int] = {}
     frame = bin_loci.pieces(pair.frame, geometry, names)
     reference = [bin_loci.pieces(window, geometry, names) for window in pair.reference]
     alternative = [bin_loci.pieces(window, geometry, names) for window in pair.alternative]
-    kept = [
-        _kept(v, w, geometry, names) for v, w in zip(alternative, pair.alternative, strict=True)
+    paired = [
+        _paired(view, window, geometry, names)
+        for view, window in zip(alternative, pair.alternative, strict=True)
     ]
-    known = [np.ones(geometry.target_length, bool)] * len(reference)
-    read_reference, in_reference = _stitch(frame, reference, known, geometry)
-    read_alternative, in_alternative = _stitch(frame, alternative, kept, geometry)
+    all_pixels = [np.ones(geometry.target_length, bool)] * len(reference)
+    read_reference, in_reference = _stitch(frame, reference, all_pixels, geometry)
+    read_alternative, in_alternative = _stitch(frame, alternative, paired, geometry)
     mask = in_reference & in_alternative
     allele = pair.alternative[0].allele
     joins = pair.reference[0].allele != pair.reference[-1].allele
-    own = int(np.sum(bin_loci.real(frame, geometry) & ~mask))
+    of_frame = int(np.sum(bin_loci.real(frame, geometry) & ~mask))
     if pair.longer == "reference":
-        new = [bin_loci.real(v, geometry) & ~k for v, k in zip(alternative, kept, strict=True)]
-        gained = own if len(new) == 1 else max(int(pixels.sum()) for pixels in new)
-        return Alignment(read_reference, read_alternative, mask, own, gained, site)
+        unpaired = [
+            bin_loci.real(view, geometry) & ~pixels
+            for view, pixels in zip(alternative, paired, strict=True)
+        ]
+        gained = of_frame if len(unpaired) == 1 else max(int(pixels.sum()) for pixels in unpaired)
+        return Alignment(read_reference, read_alternative, mask, of_frame, gained, site)
     uncompared = [
         int(np.sum(_unpaired(view, allele, geometry, names, joins) & ~read))
         for view, read in zip(reference, read_reference.pixels(mask), strict=True)
     ]
     lost = sum(uncompared) if joins else max(uncompared)
-    return Alignment(read_reference, read_alternative, mask, lost, own, site)
+    return Alignment(read_reference, read_alternative, mask, lost, of_frame, site)
 
 
 def _site(pair: window_pairs.Pair, geometry: Geometry) -> tuple[int, int]:
+    """Returns the bins of the frame that hold the event; at least one, within the map."""
     first = (pair.site[0] - geometry.crop_bp) // geometry.bin_width
+    # Negating twice rounds up: an end at base 2,049 needs 2 bins of 2,048 bases.
     last = -((geometry.crop_bp - pair.site[1]) // geometry.bin_width)
     first = min(max(first, 0), geometry.bins - 1)
     return first, min(max(last, first + 1), geometry.bins)
@@ -137,31 +144,39 @@ def _site(pair: window_pairs.Pair, geometry: Geometry) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=4)
 def _identity(geometry: Geometry) -> Stitch:
+    """Returns the stitch of one window that is the frame."""
     shape = (1, geometry.target_length)
     return Stitch(np.arange(geometry.target_length)[None], np.ones(shape, np.float32))
 
 
 @functools.lru_cache(maxsize=4)
-def _shown(window: window_pairs.Window, geometry: Geometry) -> NDArray[np.bool_]:
-    """Pixels of a window that are not padding; read-only. [P]."""
-    shown = bin_loci.real(bin_loci.pieces(window, geometry, {}), geometry)
-    shown.flags.writeable = False
-    return shown
+def _unpadded(window: window_pairs.Window, geometry: Geometry) -> NDArray[np.bool_]:
+    """Returns the pixels of a window that are not padding; read-only. [P]."""
+    pixels = bin_loci.real(bin_loci.pieces(window, geometry, {}), geometry)
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _same_coordinates(pair: window_pairs.Pair) -> bool:
-    """True when both alleles have one window, whose bases stand for the same reference bases."""
+    """Returns True when both alleles have one window, with the same reference bases."""
     if len(pair.reference) > 1 or len(pair.alternative) > 1:
         return False
     first, second = (
-        derivative.merged(s._replace(letters="") if s.chrom else s for s in window.segments)
+        derivative.merged(
+            segment._replace(letters="") if segment.chrom else segment
+            for segment in window.segments
+        )
         for window in (pair.reference[0], pair.alternative[0])
     )
     return first == second
 
 
 class _Loci(NamedTuple):
-    """The two loci of every pixel: chromosome and twice the middle base, an integer. [P] each."""
+    """Holds the two loci of every pixel as chromosome and twice the middle base. [P] each.
+
+    Twice the middle is an integer: bases 10 to 12 (end left out) have their middle at 11, so 22.
+    `segment` holds the numbers of the stretches of the two loci in their allele.
+    """
 
     chrom: NDArray[np.intp]
     first: NDArray[np.intp]
@@ -170,11 +185,12 @@ class _Loci(NamedTuple):
 
 
 def _loci(view: bin_loci.Pieces, geometry: Geometry, *, last: bool = False) -> _Loci:
+    """Returns the loci of every pixel, which are the largest pieces of its two bins."""
     largest = bin_loci.largest(view, geometry, last=last)
     middle = 2 * largest.start + largest.length
     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
-    together = largest.chrom[rows] == largest.chrom[columns]
-    chrom = np.where(together, largest.chrom[rows], bin_loci.NEW)
+    same_chrom = largest.chrom[rows] == largest.chrom[columns]
+    chrom = np.where(same_chrom, largest.chrom[rows], bin_loci.NEW)
     segment = largest.segment[rows], largest.segment[columns]
     return _Loci(chrom, middle[rows], middle[columns], segment)
 
@@ -182,37 +198,40 @@ def _loci(view: bin_loci.Pieces, geometry: Geometry, *, last: bool = False) -> _
 def _change(
     loci: _Loci, allele: derivative.Segments, first: int, second: int, names: dict[str, int]
 ) -> NDArray[np.float64]:
-    """How far two stretches of an allele change the distance of two loci; infinite if they cannot.
+    """Returns by how much the distance of two loci changes on two stretches, in half bases. [P].
 
-    Stretch `first` holds the locus `loci.first`, `second` holds `loci.second`. They cannot when one
-    does not hold its locus, when the stretches lie on different chromosomes or strands, or when the
-    loci change their order. In half bases. [P].
+    Stretch `first` should hold the locus `loci.first`, `second` the locus `loci.second`. The change
+    is infinite when a stretch does not hold its locus, when the stretches lie on different
+    chromosomes or strands, or when the loci change their order.
     """
     change = np.full(len(loci.first), np.inf)
-    one, two = allele[first], allele[second]
-    if not one.chrom or one.chrom != two.chrom or one.strand != two.strand:
+    left, right = allele[first], allele[second]
+    if not left.chrom or left.chrom != right.chrom or left.strand != right.strand:
         return change
     offsets = np.cumsum([0, *(segment.length for segment in allele)])
-    held = _holds(one, loci.chrom, loci.first, names)
-    held &= _holds(two, loci.chrom, loci.second, names)
-    place = []
+    possible = _holds(left, loci.chrom, loci.first, names)
+    possible &= _holds(right, loci.chrom, loci.second, names)
+    positions = []
     for segment, offset, middle in (
-        (one, offsets[first], loci.first),
-        (two, offsets[second], loci.second),
+        (left, offsets[first], loci.first),
+        (right, offsets[second], loci.second),
     ):
+        # Half bases from the segment's left end in the genome, then in the allele.
         inside = middle - 2 * segment.start
-        place.append(2 * offset + (inside if segment.strand == 1 else 2 * segment.length - inside))
-    apart = (place[1] - place[0]) * one.strand
+        inside = inside if segment.strand == 1 else 2 * segment.length - inside
+        positions.append(2 * offset + inside)
+    distance = (positions[1] - positions[0]) * left.strand
     original = loci.second - loci.first
-    held &= (apart * original > 0) | ((apart == 0) & (original == 0))
-    change[held] = np.abs(np.abs(apart) - np.abs(original))[held]
+    # Equal signs keep the order; on the other strand, `strand` has turned the distance.
+    possible &= (distance * original > 0) | ((distance == 0) & (original == 0))
+    change[possible] = np.abs(np.abs(distance) - np.abs(original))[possible]
     return change
 
 
 def _least_change(
     loci: _Loci, allele: derivative.Segments, names: dict[str, int]
 ) -> NDArray[np.float64]:
-    """The least change of distance over all copies of the two loci. [P]."""
+    """Returns the least change of distance over all copies of the two loci. [P]."""
     least = np.full(len(loci.first), np.inf)
     for first in range(len(allele)):
         for second in range(len(allele)):
@@ -220,24 +239,26 @@ def _least_change(
     return least
 
 
-def _kept(
+def _paired(
     view: bin_loci.Pieces, window: window_pairs.Window, geometry: Geometry, names: dict[str, int]
 ) -> NDArray[np.bool_]:
-    """Contacts of an alternative window that have a counterpart in the reference. [P].
+    """Returns the contacts of an alternative window with a counterpart in the reference. [P].
 
-    A bin half of which is one stretch and half another counts as either.
+    A bin with equal halves of two stretches counts as either of them.
     """
-    kept = np.zeros(geometry.target_length, bool)
+    paired = np.zeros(geometry.target_length, bool)
     for last in (False, True):
         loci = _loci(view, geometry, last=last)
-        own = np.full(geometry.target_length, np.inf)
+        own_change = np.full(geometry.target_length, np.inf)
         for first in range(len(window.allele)):
             for second in range(first, len(window.allele)):
-                here = (loci.segment[0] == first) & (loci.segment[1] == second)
-                if here.any():
-                    own[here] = _change(loci, window.allele, first, second, names)[here]
-        kept |= np.isfinite(own) & (own <= _least_change(loci, window.allele, names))
-    return kept
+                pixels = (loci.segment[0] == first) & (loci.segment[1] == second)
+                if pixels.any():
+                    own_change[pixels] = _change(loci, window.allele, first, second, names)[pixels]
+        # The other copy of a duplication may keep the distance better than the pixel's own.
+        least_change = _least_change(loci, window.allele, names)
+        paired |= np.isfinite(own_change) & (own_change <= least_change)
+    return paired
 
 
 def _unpaired(
@@ -247,10 +268,10 @@ def _unpaired(
     names: dict[str, int],
     joins: bool,
 ) -> NDArray[np.bool_]:
-    """Contacts of a reference window that the allele does not have. [P].
+    """Returns the contacts of a reference window that the allele does not have. [P].
 
     Where the allele joins pieces of two chromosomes, contacts of two loci beyond the junction are
-    left out: they are the other derivative's.
+    left out, since they belong to the other derivative chromosome.
     """
     loci = _loci(view, geometry)
     lost = np.isinf(_least_change(loci, allele, names)) & bin_loci.real(view, geometry)
@@ -269,12 +290,12 @@ def _holds(
     middle: NDArray[np.intp],
     names: dict[str, int],
 ) -> NDArray[np.bool_]:
-    """Where a stretch holds a locus; `middle` in half bases."""
+    """Returns True where a stretch holds a locus; `middle` is in half bases. [P]."""
     if not segment.chrom:
         return np.zeros(len(middle), bool)
     right = 2 * (segment.start + segment.length)
-    here = chrom == names.get(segment.chrom, bin_loci.NEW)
-    return here & (middle >= 2 * segment.start) & (middle <= right)
+    same_chrom = chrom == names.get(segment.chrom, bin_loci.NEW)
+    return same_chrom & (middle >= 2 * segment.start) & (middle <= right)
 
 
 def _stitch(
@@ -283,15 +304,18 @@ def _stitch(
     allowed: Sequence[NDArray[np.bool_]],
     geometry: Geometry,
 ) -> tuple[Stitch, NDArray[np.bool_]]:
-    """How the frame's pixels are read from the windows, and which can be."""
+    """Returns the stitch of the windows, and the pixels of the frame that it can read. [P]."""
     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
     number = _numbers(geometry)
-    places = np.arange(geometry.bins)
-    near = np.abs(places[:, None] - places)
+    bins = np.arange(geometry.bins)
+    distance = np.abs(bins[:, None] - bins)
     takes, qualities, displacements = [], [], []
     for view, pixels in zip(views, allowed, strict=True):
         shared = _overlap(frame, view, geometry.bins)
-        match = (shared * 2 * geometry.bins - near).argmax(axis=1)
+        # The bin that shares most bases; of equal ones the nearest. The distance is below the
+        # number of bins, so it never outweighs one base: 3 bases at distance 5 of 10 bins give
+        # 3 * 20 - 5 = 55, more than 2 bases at distance 0, which give 40.
+        match = (shared * 2 * geometry.bins - distance).argmax(axis=1)
         bases = shared.max(axis=1)
         enough = 2 * bases >= geometry.bin_width
         first, second = match[rows], match[columns]
@@ -303,14 +327,14 @@ def _stitch(
     quality = np.array(qualities)
     best = (quality == quality.max(axis=0)) & (quality > 0)
     moved = np.where(best, np.array(displacements), np.iinfo(np.intp).max)
-    chosen = best & (moved == moved.min(axis=0))
-    weight = chosen / np.maximum(chosen.sum(axis=0), 1)
-    return Stitch(np.array(takes), weight.astype(np.float32)), chosen.any(axis=0)
+    nearest = best & (moved == moved.min(axis=0))
+    weight = nearest / np.maximum(nearest.sum(axis=0), 1)
+    return Stitch(np.array(takes), weight.astype(np.float32)), nearest.any(axis=0)
 
 
 @functools.lru_cache(maxsize=4)
 def _numbers(geometry: Geometry) -> NDArray[np.intp]:
-    """Pixel number of every (row, column), -1 where the triangle has none. [N, N]."""
+    """Returns the pixel number of every (row, column), -1 outside the triangle. [N, N]."""
     number = np.full((geometry.bins, geometry.bins), -1)
     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
     number[rows, columns] = np.arange(len(rows))
@@ -318,11 +342,12 @@ def _numbers(geometry: Geometry) -> NDArray[np.intp]:
 
 
 def _overlap(frame: bin_loci.Pieces, view: bin_loci.Pieces, bins: int) -> NDArray[np.intp]:
-    """Reference bases that bins of the frame and of a window share. [N, N]."""
+    """Returns the number of reference bases that bins of frame and window share. [N, N]."""
     left = np.maximum(frame.start[:, None], view.start[None])
     right = np.minimum((frame.start + frame.length)[:, None], (view.start + view.length)[None])
-    known = (frame.chrom[:, None] == view.chrom[None]) & (view.chrom[None] >= 0)
-    one, two = np.nonzero(known & (right > left))
+    same_chrom = (frame.chrom[:, None] == view.chrom[None]) & (view.chrom[None] >= 0)
+    of_frame, of_view = np.nonzero(same_chrom & (right > left))
     shared = np.zeros((bins, bins), np.intp)
-    np.add.at(shared, (frame.bin[one], view.bin[two]), (right - left)[one, two])
+    # A pair of bins may share several pieces, which `add.at` sums; `+=` would keep the last.
+    np.add.at(shared, (frame.bin[of_frame], view.bin[of_view]), (right - left)[of_frame, of_view])
     return shared

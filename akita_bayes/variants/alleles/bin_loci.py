@@ -1,4 +1,4 @@
-"""Which reference bases the bins of a window stand for."""
+"""Finds the reference bases of the bins of a window."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,20 +10,20 @@ from akita_bayes import regions, triangle
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.alleles import window_pairs
 
-NEW, PADDING = -1, -2  # what stands in place of a chromosome's number
+NEW, PADDING = -1, -2  # in place of the number of a chromosome
 
 
 class Pieces(NamedTuple):
-    """What the bins of one window stand for: pieces of one bin and one stretch of the allele.
+    """Holds the pieces of a window, each in one bin and one stretch of the allele.
 
-    All arrays are [pieces], in the window's order.
+    All arrays are [pieces], in the order of the window.
 
     Attributes:
         bin: Bin of the map.
         segment: Number of the stretch in the allele.
-        chrom: Number of its chromosome, NEW or PADDING.
+        chrom: Number of the chromosome, NEW or PADDING.
         start: Leftmost reference base.
-        length: Bases.
+        length: Number of bases.
     """
 
     bin: NDArray[np.intp]
@@ -37,9 +37,9 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     """Cuts the cropped window at the borders of bins and of stretches.
 
     Args:
-        window: What to cut.
-        geometry: The model's.
-        names: Numbers of chromosomes; new ones are added.
+        window: Window to cut.
+        geometry: Geometry of the model.
+        names: Name -> number of chromosomes; missing ones are added.
     """
     first = window.start + geometry.crop_bp
     edges = first + np.arange(geometry.bins + 1) * geometry.bin_width
@@ -49,7 +49,7 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     cuts = np.unique(np.concatenate([edges, inner]))
     starts, lengths = cuts[:-1], np.diff(cuts)
     segment = np.searchsorted(ends, starts, side="right")
-    outside = (starts < 0) | (starts >= ends[-1])
+    is_padding = (starts < 0) | (starts >= ends[-1])
     segment = np.minimum(segment, len(ends) - 1)
     for part in window.allele:
         if part.chrom:
@@ -58,10 +58,11 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     strand = np.array([s.strand for s in window.allele])[segment]
     base = np.array([s.start for s in window.allele])[segment]
     forward = starts - joints[segment]
+    # On the other strand the leftmost reference base is the last of the piece.
     backward = ends[segment] - starts - lengths
     start = base + np.where(strand == 1, forward, backward)
     bin_ = (starts - first) // geometry.bin_width
-    return Pieces(bin_, segment, np.where(outside, PADDING, chrom), start, lengths)
+    return Pieces(bin_, segment, np.where(is_padding, PADDING, chrom), start, lengths)
 
 
 def coverage(
@@ -69,7 +70,7 @@ def coverage(
     geometry: Geometry,
     weighted: Iterable[tuple[regions.Region, float]],
 ) -> NDArray[np.float64]:
-    """Weight of every bin: the covered share of its bases times the weight of what covers. [N]."""
+    """Computes the weight of every bin: weights of regions times the share that they cover. [N]."""
     names: dict[str, int] = {}
     view = pieces(window, geometry, names)
     weight = np.zeros(geometry.bins)
@@ -85,14 +86,15 @@ def coverage(
 
 def largest(view: Pieces, geometry: Geometry, *, last: bool = False) -> Pieces:
     """Returns the largest piece of every bin, the first or the last of equal ones. [N] each."""
-    place = np.arange(len(view.bin))
-    order = np.lexsort((-place if last else place, -view.length, view.bin))
+    position = np.arange(len(view.bin))
+    # Sorts by bin, then from the largest piece, then by position; `lexsort` takes keys backwards.
+    order = np.lexsort((-position if last else position, -view.length, view.bin))
     first = order[np.searchsorted(view.bin[order], np.arange(geometry.bins))]
     return Pieces(*(column[first] for column in view))
 
 
 def real(view: Pieces, geometry: Geometry) -> NDArray[np.bool_]:
-    """Returns the pixels neither of whose bins is mostly padding. [P]."""
+    """Returns the pixels with two bins that are at most half padding. [P]."""
     bases = np.zeros(geometry.bins, np.intp)
     np.add.at(bases, view.bin, np.where(view.chrom == PADDING, 0, view.length))
     shows = 2 * bases >= geometry.bin_width

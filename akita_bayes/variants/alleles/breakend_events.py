@@ -1,9 +1,9 @@
-"""Breakends as the events that they describe: deletions, tandem duplications and inversions.
+"""Recognises the events that breakends describe: deletions, tandem duplications and inversions.
 
-A deletion or a tandem duplication is one junction, in one or two records; an inversion is two
-junctions, in two to four (section 5.4 of the VCF specification calls them W, V, U and X).
-Records of one junction are recognised by MATEID or PARID, or by their bases; the two junctions of
-an inversion by an EVENT that names just these two, or by their bases (`inversions`).
+A deletion or a tandem duplication is one junction, in one or two records. An inversion is two
+junctions, in two to four records (section 5.4 of the VCF specification calls them W, V, U and X).
+Records of one junction are recognised by MATEID or PARID, or by their bases. The two junctions of
+an inversion are recognised by an EVENT that names only these two, or by their bases (`inversions`).
 """
 
 import functools
@@ -23,16 +23,16 @@ AMBIGUOUS = "ambiguous_breakend_event"  # flag of an inversion's end that fits s
 COMPLEX = "complex_breakend_event"  # flag of a junction of an EVENT that is more than one event
 BEYOND = "event_beyond_window"  # flag of a junction whose whole event no window can show
 
-NAMESAKES = 100  # rows with one ID, at most, that MATEID can mean; more are not named by it
+NAMESAKES = 100  # most rows with one ID to which MATEID can refer; with more it is ignored
 
 Key = tuple[int, int]
 
 
 class Breakend(NamedTuple):
-    """A row of a breakend and what its record says about others.
+    """Holds a row of a breakend with the INFO of its record.
 
     Attributes:
-        row: The row.
+        row: Row of the breakend.
         info: INFO as text by key.
         alleles: Number of ALTs of the record.
     """
@@ -46,6 +46,7 @@ class Breakend(NamedTuple):
         """Returns the IDs of the records that describe the same junction."""
         text = self.info.get("MATEID") or self.info.get("PARID") or ""
         names = [name for name in text.split(",") if name not in ("", ".")]
+        # One ID per ALT names the mate of each; another number of IDs names mates of all.
         return [names[self.row.allele - 1]] if len(names) == self.alleles else names
 
     @property
@@ -55,7 +56,7 @@ class Breakend(NamedTuple):
 
 
 class _Distinct(NamedTuple):
-    """One junction, and the numbers of its breakends in the list of all breakends."""
+    """Holds a junction, the numbers of its breakends among all breakends, and its EVENTs."""
 
     junction: Junction
     breakends: list[int]
@@ -63,7 +64,7 @@ class _Distinct(NamedTuple):
 
 
 class _Event(NamedTuple):
-    """The fields of a row that its event decides."""
+    """Holds the fields of a row that its event determines."""
 
     kind: str
     start: int
@@ -74,33 +75,33 @@ class _Event(NamedTuple):
     @property
     def flags(self) -> tuple[str, ...]:
         """Returns remarks on the event."""
-        turned = self.inversion
-        exact = turned is None or (turned.start, turned.end) == (self.start, self.end)
+        inversion = self.inversion
+        exact = inversion is None or (inversion.start, inversion.end) == (self.start, self.end)
         return (EVENT,) if exact else (EVENT, INEXACT)
 
 
 def recognised(breakends: Iterable[Breakend], genome: Any) -> dict[Key, "records.Variant"]:
-    """Returns the rows that change, by record and allele.
+    """Returns the rows that belong to events, by record and allele.
 
-    Rows of one event have its type, start and end, and a flag. Rows that cannot be scored count as
-    absent. All breakends of a file must be given, so that no event depends on a choice of rows.
+    Rows of one event get its type, start and end, and a flag. Rows that cannot be scored are
+    ignored. Pass all breakends of a file, so that events do not depend on a selection of rows.
 
     Args:
         breakends: Rows of breakends in the order of the file.
-        genome: Reads letters, which tell where homology lets a junction lie.
+        genome: Reads letters, from which the homology of junctions follows.
     """
     listed = [breakend for breakend in breakends if not breakend.row.reason]
-    place = functools.cache(functools.partial(junctions.canonical, genome=genome))
+    canonical = functools.cache(functools.partial(junctions.canonical, genome=genome))
     room = functools.cache(functools.partial(junctions.room, genome=genome))
-    distinct = _distinct_junctions(listed, place)
-    events, remarks = _named(listed, distinct, room)
-    alike: dict[Junction, list[int]] = {}
+    distinct = _distinct_junctions(listed, canonical)
+    events, remarks = _of_event_names(listed, distinct, room)
+    by_junction: dict[Junction, list[int]] = {}
     for number, (junction, _, _) in enumerate(distinct):
         if number not in events and number not in remarks:
-            alike.setdefault(place(junction), []).append(number)
-    firsts = [numbers[0] for numbers in alike.values()]
+            by_junction.setdefault(canonical(junction), []).append(number)
+    firsts = [numbers[0] for numbers in by_junction.values()]
     pairs, ambiguous = _inversions(firsts, distinct, room)
-    for first, numbers in zip(firsts, alike.values(), strict=True):
+    for first, numbers in zip(firsts, by_junction.values(), strict=True):
         junction = distinct[first].junction
         event = pairs.get(first) or _single(junction)
         if event is not None:
@@ -136,67 +137,69 @@ def as_junction(row: "records.Variant") -> "records.Variant":
 
 
 def _distinct_junctions(
-    listed: Sequence[Breakend], place: Callable[[Junction], Junction]
+    listed: Sequence[Breakend], canonical: Callable[[Junction], Junction]
 ) -> list[_Distinct]:
     """Returns every junction within a chromosome once, in the order of the file.
 
-    A junction that several EVENTs name, as files of several samples may, is one in each of them.
+    Files of several samples may name one junction in several EVENTs; it then counts in each.
     """
-    own = {
+    by_number = {
         number: junction
         for number, breakend in enumerate(listed)
         if (junction := junctions.of_row(breakend.row)) is not None
     }
-    first = {number: number for number in own}
+    # Groups of breakends as trees: each number points to a lower one of its group, and the lowest
+    # points to itself (union-find). `first_of` halves the path to it on every walk.
+    parent = {number: number for number in by_number}
 
     def first_of(number: int) -> int:
-        while first[number] != number:
-            first[number] = first[first[number]]
-            number = first[number]
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
         return number
 
-    def join(number: int, other: int) -> None:
-        lower, higher = sorted((first_of(number), first_of(other)))
-        first[higher] = lower
+    def join(number: int, mate: int) -> None:
+        lower, higher = sorted((first_of(number), first_of(mate)))
+        parent[higher] = lower
 
-    seen: dict[tuple[Junction, str], int] = {}
+    firsts: dict[tuple[Junction, str], int] = {}
     names: dict[str, list[int]] = {}
-    for number, junction in own.items():
-        key = place(junction), listed[number].info.get("EVENT", "")
-        join(number, seen.setdefault(key, number))
+    for number, junction in by_number.items():
+        key = canonical(junction), listed[number].info.get("EVENT", "")
+        join(number, firsts.setdefault(key, number))
         names.setdefault(listed[number].row.name, []).append(number)
-    for number, junction in own.items():
+    for number, junction in by_number.items():
         for name in listed[number].mates:
             mates = names.get(name, [])
             for mate in mates if len(mates) <= NAMESAKES else ():
-                if _may_be_mates(junction, own[mate]):
+                if _may_be_mates(junction, by_number[mate]):
                     join(number, mate)
     groups: dict[int, list[int]] = {}
-    for number in own:
+    for number in by_number:
         groups.setdefault(first_of(number), []).append(number)
-    return [_one_junction(numbers, listed, own) for numbers in groups.values()]
+    return [_merged(numbers, listed, by_number) for numbers in groups.values()]
 
 
-def _one_junction(
-    numbers: list[int], listed: Sequence[Breakend], own: Mapping[int, Junction]
+def _merged(
+    numbers: list[int], listed: Sequence[Breakend], by_number: Mapping[int, Junction]
 ) -> _Distinct:
-    """Joins breakends of one junction, which is where the first of them says.
+    """Merges breakends of one junction, which lies where the first of them puts it.
 
-    Of mates that differ in their new letters, the first that has any counts.
+    If mates have different new letters, the first mate with letters counts.
     """
-    lettered = (own[number] for number in numbers if own[number].letters)
+    lettered = (by_number[number] for number in numbers if by_number[number].letters)
     events = {listed[number].info.get("EVENT", "") for number in numbers}
-    return _Distinct(next(lettered, own[numbers[0]]), numbers, events - {"", "."})
+    return _Distinct(next(lettered, by_number[numbers[0]]), numbers, events - {"", "."})
 
 
 def _may_be_mates(first: Junction, second: Junction) -> bool:
-    """Returns True when records that name each other can be one junction, exact or imprecise."""
+    """Returns True when two mates lie close enough to be one junction, exact or imprecise."""
     near = max(abs(first.low - second.low), abs(first.high - second.high)) <= inversions.TOLERANCE
     return near and (first.chrom, first.form) == (second.chrom, second.form)
 
 
 def _single(junction: Junction) -> _Event | None:
-    """Returns the event of one junction; None for an end of an inversion, or for no change."""
+    """Returns the event of one junction; None for an end of an inversion or for no change."""
     low, high, letters = junction.low, junction.high, junction.letters
     if junction.form == junctions.DUP:
         return _Event("DUP", low, high + 1, letters)
@@ -205,25 +208,26 @@ def _single(junction: Junction) -> _Event | None:
     return _Event("DEL" if high > low + 1 else "INS", low + 1, high, letters)
 
 
-def _named(
+def _of_event_names(
     listed: Sequence[Breakend], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> tuple[dict[int, _Event], dict[int, str]]:
     """Returns events and remarks of the junctions that share an EVENT with others.
 
-    Callers that give each junction an EVENT of its own, as GRIDSS and LUMPY do, join none by it.
+    An EVENT with one junction, as GRIDSS and LUMPY write it, joins no junctions.
     """
     members: dict[str, list[int]] = {}
     for number, (_, _, names) in enumerate(distinct):
         for name in names:
             members.setdefault(name, []).append(number)
-    elsewhere = {end.info.get("EVENT", "") for end in listed if end.joins_chromosomes}
+    # Events that also join chromosomes are more than an inversion.
+    across = {end.info.get("EVENT", "") for end in listed if end.joins_chromosomes}
     events: dict[int, _Event] = {}
     remarks: dict[int, str] = {}
     for name, numbers in members.items():
-        if len(numbers) == 1 and name not in elsewhere:
+        if len(numbers) == 1 and name not in across:
             continue
         pairs: dict[int, _Event] = {}
-        if name not in elsewhere and len(numbers) == 2:
+        if name not in across and len(numbers) == 2:
             pairs = _inversion(numbers, distinct, room)
         pairs = pairs or _inversions(numbers, distinct, room)[0]
         events |= pairs
@@ -234,7 +238,7 @@ def _named(
 def _inversion(
     numbers: Sequence[int], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> dict[int, _Event]:
-    """Returns the inversion of two junctions by number, wherever they lie; nothing if none."""
+    """Returns the inversion of two junctions by number, however far they lie apart; or {}."""
     left, right = sorted(
         (distinct[number].junction for number in numbers), key=lambda end: end.form
     )
@@ -249,7 +253,7 @@ def _inversion(
 def _inversions(
     numbers: Sequence[int], distinct: Sequence[_Distinct], room: inversions.Room
 ) -> tuple[dict[int, _Event], set[int]]:
-    """Returns inversions among junctions by their bases, and the ends that fit several others."""
+    """Returns inversions among junctions by their bases, and the ends that fit several ends."""
     pairs, ambiguous = inversions.paired([distinct[number].junction for number in numbers], room)
     events: dict[int, _Event] = {}
     for pair in pairs:

@@ -1,8 +1,8 @@
-"""Alleles as edits of coordinates: a derivative chromosome is a list of stretches of the genome.
+"""Edits chromosomes: a derivative chromosome is a list of stretches of the genome.
 
-Every base of an allele knows which reference base it is, on which strand, or that it is new.
-Windows are cut out of these lists, so that a map's bins know what they stand for; letters are
-fetched last. Coordinates of an allele count from 0 at its first base.
+The list gives the reference base and strand of every base of an allele, or says that the base is
+new. Windows are cut out of these lists, so that the reference bases of every bin are known. Letters
+are fetched last. Coordinates of an allele count from 0 at its first base.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,14 +15,14 @@ Fetch = Callable[[str, int, int], str]
 
 
 class Segment(NamedTuple):
-    """A stretch of an allele.
+    """Describes a stretch of an allele.
 
     Attributes:
         length: Number of bases.
         chrom: Chromosome of the genome that it comes from; "" for new letters and for padding.
-        start: Its leftmost reference base, from 0.
-        strand: 1, or -1 when it is read from the other strand.
-        letters: Its letters where they are not the genome's; "" otherwise.
+        start: Leftmost reference base, from 0.
+        strand: 1, or -1 when the stretch is read from the other strand.
+        letters: Letters that differ from the genome's; "" for those of the genome.
     """
 
     length: int
@@ -32,13 +32,14 @@ class Segment(NamedTuple):
     letters: str = ""
 
     def part(self, start: int, end: int) -> "Segment":
-        """Bases `start`..`end`-1 of the segment, in its own direction."""
+        """Returns bases `start`..`end`-1 of the segment, counted in its own direction."""
+        # The first bases of a turned segment are its last ones in the genome.
         left = start if self.strand == 1 else self.length - end
         base = self.start + left if self.chrom else 0
         return self._replace(length=end - start, start=base, letters=self.letters[start:end])
 
     def reversed(self) -> "Segment":
-        """The same bases read from the other strand."""
+        """Returns the same bases read from the other strand."""
         letters = dna.reverse_complement(self.letters)
         return self._replace(strand=-self.strand if self.chrom else 1, letters=letters)
 
@@ -47,27 +48,27 @@ Segments = tuple[Segment, ...]
 
 
 def reference(chrom: str, size: int, strand: int = 1) -> Segments:
-    """A whole chromosome as it is, or its other strand."""
+    """Returns a whole chromosome of the genome, or its other strand."""
     return (Segment(size, chrom, 0, strand),)
 
 
 def inserted(letters: str) -> Segments:
-    """New letters that stand for no reference base."""
+    """Returns new letters, which have no reference bases."""
     return (Segment(len(letters), letters=letters),) if letters else ()
 
 
 def length(segments: Segments) -> int:
-    """Number of bases."""
+    """Returns the number of bases."""
     return sum(segment.length for segment in segments)
 
 
 def reverse(segments: Segments) -> Segments:
-    """The other strand of an allele."""
+    """Returns the other strand of an allele."""
     return tuple(segment.reversed() for segment in reversed(segments))
 
 
 def cut(segments: Segments, start: int, end: int) -> Segments:
-    """Bases `start`..`end`-1, with N where they leave the allele. Always `end - start` bases."""
+    """Returns bases `start`..`end`-1, with N outside the allele. Always `end - start` bases."""
     pieces = []
     if start < 0:
         pieces.append(_padding(min(-start, end - start)))
@@ -87,13 +88,13 @@ def _padding(bases: int) -> Segment:
 
 
 def replace(segments: Segments, start: int, end: int, new: Segments) -> Segments:
-    """The allele with bases `start`..`end`-1 replaced by `new`; stretches that meet are joined."""
+    """Replaces bases `start`..`end`-1 by `new`; stretches that meet in the genome are joined."""
     total = length(segments)
     return merged((*cut(segments, 0, start), *new, *cut(segments, end, total)))
 
 
 def merged(segments: Iterable[Segment]) -> Segments:
-    """Joins neighbours that continue each other in the genome; drops empty ones."""
+    """Joins neighbours that continue each other in the genome; drops empty stretches."""
     joined: list[Segment] = []
     for segment in segments:
         if not segment.length:
@@ -103,12 +104,12 @@ def merged(segments: Iterable[Segment]) -> Segments:
             joined.append(segment)
             continue
         start = min(last.start, segment.start)
-        whole = last._replace(length=last.length + segment.length, start=start)
-        joined[-1] = whole
+        joined[-1] = last._replace(length=last.length + segment.length, start=start)
     return tuple(joined)
 
 
 def _continues(last: Segment, following: Segment) -> bool:
+    """Returns True when a stretch continues the one before it in the genome."""
     if last.letters or following.letters or last.chrom != following.chrom:
         return False
     if last.strand != following.strand:
@@ -119,7 +120,7 @@ def _continues(last: Segment, following: Segment) -> bool:
 
 
 def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
-    """The derivative chromosome that carries one variant and nothing else.
+    """Returns the derivative chromosome that carries only this variant.
 
     Args:
         variant: A row without a reason not to score it.
@@ -134,8 +135,8 @@ def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
         return replace(chromosome, end, end, (*inserted(variant.inserted), copy))
     if variant.inversion is not None:
         first, last, before, after = variant.inversion
-        turned = Segment(last - first, variant.chrom, first, -1)
-        return replace(chromosome, start, end, (*inserted(before), turned, *inserted(after)))
+        inverted = Segment(last - first, variant.chrom, first, -1)
+        return replace(chromosome, start, end, (*inserted(before), inverted, *inserted(after)))
     if variant.kind == "INV":
         return replace(chromosome, start, end, (Segment(end - start, variant.chrom, start, -1),))
     if _substitutes(variant):
@@ -146,8 +147,8 @@ def edited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
 def unedited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
     """Returns the chromosome without the variant.
 
-    A model reads an ambiguity code of the genome as an unknown base. A substitution on one is
-    compared with the letters of REF; beside it, the code stands in both alleles alike.
+    A model reads an ambiguity code of the genome as an unknown base. A substitution on such a code
+    is compared with the letters of REF; a code beside a variant stays in both alleles.
     """
     if records.AMBIGUOUS not in variant.flags or not _substitutes(variant):
         return reference(variant.chrom, sizes[variant.chrom])
@@ -158,48 +159,48 @@ def unedited(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
 
 
 def _substitutes(variant: records.Variant) -> bool:
-    """Returns True for new letters that stand for the same reference bases as the old ones."""
+    """Returns True when the new letters replace equally many reference bases, in place."""
     same = variant.end - variant.start == len(variant.inserted)
     return same and variant.kind not in ("BND", "DEL", "DUP", "INV")
 
 
 def _substituted(variant: records.Variant, sizes: Mapping[str, int], letters: str) -> Segments:
-    """Returns the chromosome with other letters on the replaced bases, whose places they keep."""
+    """Returns the chromosome with other letters on the replaced bases, at equal coordinates."""
     segment = Segment(len(letters), variant.chrom, variant.start, 1, letters)
     chromosome = reference(variant.chrom, sizes[variant.chrom])
     return replace(chromosome, variant.start, variant.end, (segment,))
 
 
 def _joined(variant: records.Variant, sizes: Mapping[str, int]) -> Segments:
-    """The two pieces of a breakend junction in the order and direction that its brackets say.
+    """Returns the two pieces of a breakend, in the order and direction of its brackets.
 
-    `t[p[` near piece, then the piece right of p; `t]p]` near piece, then the piece left of p
-    reversed; `]p]t` the piece left of p, then the near piece; `[p[t` the piece right of p
+    `t[p[` is the near piece, then the piece right of p; `t]p]` the near piece, then the piece left
+    of p reversed; `]p]t` the piece left of p, then the near piece; `[p[t` the piece right of p
     reversed, then the near piece.
     """
     mate = variant.mate
     assert mate is not None
     size = sizes[mate.chrom]
-    far: Segments
+    far_piece: Segments
     if mate.extends_right:
-        far = (Segment(size - mate.position, mate.chrom, mate.position),)
+        far_piece = (Segment(size - mate.position, mate.chrom, mate.position),)
     else:
-        far = (Segment(mate.position + 1, mate.chrom, 0),)
+        far_piece = (Segment(mate.position + 1, mate.chrom, 0),)
     if mate.extends_right != mate.joined_after:
-        far = reverse(far)
+        far_piece = reverse(far_piece)
     if mate.joined_after:
-        near = (Segment(variant.end, variant.chrom, 0),)
-        return merged((*near, *inserted(variant.inserted), *far))
-    near = (Segment(sizes[variant.chrom] - variant.start, variant.chrom, variant.start),)
-    return merged((*far, *inserted(variant.inserted), *near))
+        near_piece = (Segment(variant.end, variant.chrom, 0),)
+        return merged((*near_piece, *inserted(variant.inserted), *far_piece))
+    near_piece = (Segment(sizes[variant.chrom] - variant.start, variant.chrom, variant.start),)
+    return merged((*far_piece, *inserted(variant.inserted), *near_piece))
 
 
 def letters(segments: Segments, fetch: Fetch) -> str:
-    """The sequence of an allele or window, upper case.
+    """Returns the sequence of an allele or window, upper case.
 
     Args:
-        segments: What to spell.
-        fetch: Letters of (chrom, start, end); `Genome.padded` is one.
+        segments: Stretches of the allele or window.
+        fetch: Returns the letters of (chrom, start, end), such as `Genome.padded`.
     """
     return "".join(_spell(segment, fetch) for segment in segments).upper()
 

@@ -1,8 +1,8 @@
-"""Reads a junction within one chromosome, the same from either of its two breakends.
+"""Reads a junction within one chromosome, equally from either of its two breakends.
 
-A junction joins two pieces. The base of a piece next to the junction is either its last base (the
-piece reaches left of it) or its first (the piece reaches right). Four forms follow, named by the
-lower and the higher of the two bases:
+A junction joins two pieces. The base of a piece next to the junction is either its last base, when
+the piece reaches to the left, or its first, when it reaches to the right. This gives four forms, by
+the lower and the higher of the two bases:
 
     form    lower   higher  brackets at the two bases   event
     DEL     last    first   t[p[  ]p]t                  deletion of the bases between
@@ -10,8 +10,8 @@ lower and the higher of the two bases:
     LEFT    last    last    t]p]  t]p]                  left end of an inversion
     RIGHT   first   first   [p[t  [p[t                  right end of an inversion
 
-Bases that both pieces continue with alike (microhomology) leave it open where the junction lies:
-callers place it differently, Manta even in the two records of one junction.
+When both pieces continue with the same bases (microhomology), the junction may lie at several
+positions. Callers choose different ones, Manta even in the two records of one junction.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from akita_bayes.variants.alleles import records
 
 DEL, DUP, LEFT, RIGHT = "DEL", "DUP", "LEFT", "RIGHT"
-HOMOLOGY = 1_000  # bases, at most, by which a junction is moved to the place of its twin
+HOMOLOGY = 1_000  # most bases by which a junction is moved to the position of its twin
 _FORMS = {
     (True, False): DEL,
     (False, True): DUP,
@@ -32,15 +32,15 @@ _FORMS = {
 
 
 class Junction(NamedTuple):
-    """Two bases of one chromosome that an allele joins.
+    """Describes two bases of one chromosome that an allele joins.
 
     Attributes:
         chrom: Chromosome.
         form: DEL, DUP, LEFT or RIGHT.
         low: The lower of the two bases, from 0.
-        high: The higher.
-        letters: New letters between them: of DEL and DUP on the forward strand; of LEFT as they
-            follow the lower base; of RIGHT as they precede the higher.
+        high: The higher of the two bases.
+        letters: New letters between them: for DEL and DUP on the forward strand, for LEFT as they
+            follow the lower base, for RIGHT as they precede the higher base.
     """
 
     chrom: str
@@ -52,31 +52,32 @@ class Junction(NamedTuple):
     def moved(self, by: int) -> "Junction":
         """Returns the junction whose lower base lies `by` bases to the right.
 
-        The higher base of an inversion's end then lies as far to the left, else to the right.
+        The higher base moves equally far: left at an end of an inversion, right otherwise.
         """
-        far = by if self.form in (DEL, DUP) else -by
-        return self._replace(low=self.low + by, high=self.high + far)
+        of_high = by if self.form in (DEL, DUP) else -by
+        return self._replace(low=self.low + by, high=self.high + of_high)
 
 
 def of_row(row: "records.Variant") -> Junction | None:
-    """Returns the junction of a breakend; None where it joins two chromosomes."""
+    """Returns the junction of a breakend; None when it joins two chromosomes."""
     if row.mate is None or row.mate.chrom != row.chrom:
         return None
-    near, far = _bases(row, row.mate)
-    low, high = sorted((near, far))
+    near_base, far_base = _bases(row, row.mate)
+    low, high = sorted((near_base, far_base))
     form = _FORMS[low[1], high[1]]
     return Junction(row.chrom, form, low[0], high[0], letters(row, row.inserted))
 
 
 def letters(row: "records.Variant", inserted: str) -> str:
-    """Turns letters of a record into those of its junction, and those of a junction back.
+    """Converts letters of a record to those of its junction, and the reverse.
 
-    t]p] is read from the lower base and [p[t towards the higher one; a record at the other base
-    shows the other strand.
+    t]p] is read from the lower base and [p[t towards the higher base. A record at the opposite base
+    shows the opposite strand.
     """
     assert row.mate is not None
-    near, far = _bases(row, row.mate)
-    other_strand = near[1] == far[1] and (near <= far) != near[1]
+    near_base, far_base = _bases(row, row.mate)
+    # LEFT (True, True) is read at its lower base, RIGHT (False, False) at its higher one.
+    other_strand = near_base[1] == far_base[1] and (near_base <= far_base) != near_base[1]
     return dna.reverse_complement(inserted) if other_strand else inserted
 
 
@@ -85,21 +86,22 @@ def _bases(
 ) -> tuple[tuple[int, bool], tuple[int, bool]]:
     """Returns the record's base and the far one, each with True where its piece ends there.
 
-    Of two equal bases the one that begins a piece sorts first: t[p[ at p itself repeats that base.
+    Of two equal bases the one that starts a piece sorts first, since False < True: t[p[ at p itself
+    repeats that base.
     """
     near = row.end - 1 if mate.joined_after else row.start
     return (near, mate.joined_after), (mate.position, not mate.extends_right)
 
 
 def canonical(junction: Junction, genome: Any) -> Junction:
-    """Returns the same junction with its lower base as far left as the letters allow."""
-    return junction.moved(0 if junction.letters else -_alike(junction, genome, right=False))
+    """Returns the same junction with its lower base as far left as homology allows."""
+    return junction.moved(0 if junction.letters else -_homology(junction, genome, right=False))
 
 
 def room(junction: Junction, genome: Any) -> tuple[int, int]:
     """Returns by how many bases the lower base can move left and right for the same sequence.
 
-    New letters in the junction say where it lies: it cannot move then.
+    A junction with new letters cannot move.
 
     Args:
         junction: The junction.
@@ -107,29 +109,32 @@ def room(junction: Junction, genome: Any) -> tuple[int, int]:
     """
     if junction.letters:
         return 0, 0
-    return _alike(junction, genome, right=False), _alike(junction, genome, right=True)
+    return _homology(junction, genome, right=False), _homology(junction, genome, right=True)
 
 
-def _alike(junction: Junction, genome: Any, *, right: bool) -> int:
+def _homology(junction: Junction, genome: Any, *, right: bool) -> int:
+    """Returns by how many bases the junction can move in one direction, at most HOMOLOGY."""
     limit = HOMOLOGY
+    # The two bases of an inversion's end move towards each other and must not meet.
     if right and junction.form in (LEFT, RIGHT):
         limit = min(limit, (junction.high - junction.low) // 2)
     bases = 16
     while True:
         bases = min(bases, limit)
         first, second = _continued(junction, genome, bases, right=right)
-        alike = next((i for i in range(bases) if first[i] != second[i] or first[i] == "N"), bases)
-        if alike < bases or bases == limit:
-            return alike
+        equal = next((i for i in range(bases) if first[i] != second[i] or first[i] == "N"), bases)
+        if equal < bases or bases == limit:
+            return equal
         bases *= 4
 
 
 def _continued(junction: Junction, genome: Any, bases: int, *, right: bool) -> tuple[str, str]:
-    """Returns the letters beyond the junction of both pieces, nearest first.
+    """Returns letters of two sequences that must be equal for the junction to move.
 
-    Those of a piece that ends there are what follows it in the genome; where they equal the first
-    letters of the other piece, the junction may as well lie behind them. On the way left likewise,
-    with the letters before the piece that begins there.
+    On the way right they are the letters that follow the first piece in the genome, and the first
+    letters of the second piece: while they are equal, the junction may lie behind them. On the way
+    left they are the last letters of the first piece, and those before the second piece. Letters
+    near the junction come first.
     """
     low, high = junction.low, junction.high
 

@@ -1,6 +1,6 @@
-"""Why an allele has no score: fixed sentences, so that a count of each tells the common ones.
+"""Reasons why an allele has no score: fixed sentences, which can be counted.
 
-What differs from record to record, numbers and names, is in the column `detail`.
+Numbers and names, which differ from record to record, are in the column `detail`.
 """
 
 NO_ALT = "no ALT allele"

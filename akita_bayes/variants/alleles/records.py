@@ -1,6 +1,7 @@
-"""Variant files as rows: one row for every ALT allele, scored or skipped with a reason.
+"""Reads variant files as rows: one row for every ALT allele, with a reason if it cannot be scored.
 
-Every row says which reference bases [start, end) the ALT replaces and by what.
+Every row gives the reference bases [start, end) that the ALT replaces, and the letters in their
+place.
 """
 
 import re
@@ -12,14 +13,14 @@ from akita_bayes import dna, regions
 from akita_bayes.variants.alleles import breakend_events, reasons, symbolic_alleles, vcf
 from akita_bayes.variants.alleles.variant_row import SWAPPED, Breakend, Variant
 
-AMBIGUOUS = "ambiguous_reference"  # flag of a row on whose REF the genome has an ambiguity code
-STRUCTURAL_LENGTH = 50  # bases; a resolved tandem repeat or inversion this long is named DUP or INV
+AMBIGUOUS = "ambiguous_reference"  # flag of a row where the genome has an ambiguity code in REF
+STRUCTURAL_LENGTH = 50  # bases from which letters of a tandem repeat or inversion are a DUP or INV
 
 _BREAKEND = re.compile(
     r"(?P<before>[A-Za-z.]*)(?P<bracket>[\[\]])(?P<chrom>[^\[\]]+):(?P<position>[0-9]+)(?P=bracket)"
     r"(?P<after>[A-Za-z.]*)"
 )
-_CODES = {  # bases that an ambiguity code of IUPAC stands for; N, any base, is not among them
+_CODES = {  # bases of the ambiguity codes of IUPAC; N, which is any base, is not among them
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
     **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG"},
 }
@@ -36,27 +37,27 @@ def read(
 ) -> Iterator[Variant]:
     """Yields one row per ALT of a VCF, plain or compressed, or of a BCF.
 
-    Records keep their order and number in the file, also when `region` selects among them.
-    Breakends that describe a deletion, a tandem duplication or an inversion are rows of that type,
-    recognised in the whole file (`events`).
+    Records keep their order and number in the file, also when `region` selects some of them.
+    Breakends that describe a deletion, a tandem duplication or an inversion become rows of that
+    type; this takes all breakends of the file (`breakend_events`).
 
     Args:
         path: The variant file.
         genome: A `data.genome.Genome`; checks REF and names chromosomes.
-        region: Only records whose POS lies here.
+        region: Region of the POS of records to read; None for all records.
 
     Raises:
         VariantError: The file is missing, is not a VCF or BCF, or has a malformed line.
     """
     if region is not None:
-        own = regions.own_name(region.chrom, genome.sizes)
-        region = region._replace(chrom=own or region.chrom)
+        genome_name = regions.own_name(region.chrom, genome.sizes)
+        region = region._replace(chrom=genome_name or region.chrom)
     renamed = {}
-    described = breakend_events.recognised(_breakends(path, genome), genome)
+    of_events = breakend_events.recognised(_breakends(path, genome), genome)
     with vcf.opened(path) as lines:
         for number, line in enumerate(lines):
             for row in from_line(number, line, genome):
-                variant = described.get((row.record, row.allele), row)
+                variant = of_events.get((row.record, row.allele), row)
                 if region is None or variant.lies_in(region):
                     if variant.chrom != line.chrom:
                         renamed[line.chrom] = variant.chrom
@@ -75,13 +76,13 @@ def _breakends(path: str | Path, genome: Any) -> Iterator[breakend_events.Breake
 
 
 def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
-    """Yields the rows of one record, REF checked against the genome.
+    """Yields the rows of one record, after a check of REF against the genome.
 
-    Where the genome has an ALT, as long as REF, in its place, that row has its alleles swapped: it
-    is flagged, and the engine makes REF out of the genome. N in REF is any base where ALT says by
-    coordinates what it does, as callers of structural variants write it; beside an ALT of letters
-    it would leave open what ALT replaces, and is refused unless the genome has it or the whole REF
-    is the N of Sniffles (`_spell_out`).
+    When the genome has the letters of an ALT that is as long as REF, the alleles of the row are
+    swapped: the row is flagged, and the engine makes REF by an edit of the genome. N in REF is any
+    base beside a symbol or a breakend, as callers of structural variants write it. Beside an ALT of
+    letters, N does not say what ALT replaces, so it is refused, unless the genome has N there or
+    the whole REF is the N of Sniffles (`_spell_out`).
     """
     chrom = regions.own_name(line.chrom, genome.sizes)
     name, ref, alt = (vcf.text(column) for column in line.columns[2:5])
@@ -96,14 +97,14 @@ def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
             continue
         spelled = _spell_out(row, info, len(alts), chrom, genome)
         checked = _checked(spelled, info, len(alts), chrom, genome)
-        # The columns of the row are those of the file, however they were spelled out.
+        # The row keeps the columns of the file, also where their letters were spelled out.
         yield checked._replace(position=row.position, ref=ref, alt=alt)
 
 
 def _checked(
     row: Variant, info: Mapping[str, str], alleles: int, chrom: str | None, genome: Any
 ) -> Variant:
-    """Returns what a row's ALT does, or the reason why REF does not allow it."""
+    """Returns the row with the edit of its ALT, or with the reason why REF does not allow it."""
     match = _match_reference(row, chrom, genome)
     if match.reason and _in_genome(row, chrom, genome):
         swapped = row._replace(ref=row.alt, alt=row.ref)
@@ -118,20 +119,20 @@ def _checked(
 
 
 def _is_symbolic(alt: str) -> bool:
-    """Returns True for an ALT that says by coordinates, not by letters, what it does."""
+    """Returns True for an ALT that describes its edit by coordinates instead of letters."""
     return alt.startswith("<") or "[" in alt or "]" in alt
 
 
 def _spell_out(
     row: Variant, info: Mapping[str, str], alleles: int, chrom: str | None, genome: Any
 ) -> Variant:
-    """Returns a row whose N in REF or ALT are the letters that they stand for.
+    """Returns the row with the letters for which N in REF or ALT stands.
 
-    Beside a symbol or a breakend N is the genome's base. Beside SVTYPE=INS a REF of one N, and
-    beside SVTYPE=DEL an ALT of one N, is the empty allele of Sniffles: the letters of ALT are put
-    in behind POS, and those of REF, from POS on, are taken out. Letters that begin with the base
-    before the event, as SVLEN tells, have it left out. Some of its versions write the first taken
-    base at POS + 1, where the genome then has REF.
+    Beside a symbol or a breakend, N is the base of the genome. With SVTYPE=INS a REF of one N, and
+    with SVTYPE=DEL an ALT of one N, is the empty allele of Sniffles: the letters of ALT are
+    inserted after POS, and the letters of REF are deleted from POS on. If SVLEN shows that the
+    letters start with the base before the event, this base is left out. Some versions of Sniffles
+    write the first deleted base at POS + 1; the genome then has REF there.
     """
     if chrom is None or not 0 <= row.position < genome.sizes[chrom]:
         return row
@@ -139,7 +140,8 @@ def _spell_out(
     if _is_symbolic(row.alt):
         bases = genome.padded(chrom, row.position, row.position + len(row.ref))
         pairs = zip(row.ref, bases, strict=True)
-        return row._replace(ref="".join(b if letter in "Nn." else letter for letter, b in pairs))
+        spelled = "".join(base if letter in "Nn." else letter for letter, base in pairs)
+        return row._replace(ref=spelled)
     size = symbolic_alleles.size_of(
         symbolic_alleles.own(info.get("SVLEN", ""), row.allele, alleles)
     )
@@ -160,7 +162,7 @@ def _spell_out(
 
 
 class _Match(NamedTuple):
-    """How REF compares with the genome: why it does not match, and whether by ambiguity codes."""
+    """Holds why REF does not match the genome, and True where it matches by ambiguity codes."""
 
     reason: str = ""
     detail: str = ""
@@ -170,8 +172,8 @@ class _Match(NamedTuple):
 def _match_reference(row: Variant, chrom: str | None, genome: Any) -> _Match:
     """Compares REF with the genome's bases.
 
-    Where the genome has an ambiguity code, VCF 4.3 has REF reduced to the first base that it
-    stands for; any of these bases, or a code of some of them, matches.
+    VCF 4.3 replaces an ambiguity code in REF by the first base for which it stands. Here any of
+    these bases matches, and any code of some of them.
     """
     if chrom is None:
         return _Match(reasons.CHROMOSOME_UNKNOWN, row.chrom)
@@ -188,7 +190,7 @@ def _match_reference(row: Variant, chrom: str | None, genome: Any) -> _Match:
 
 
 def _match_beyond(row: Variant, size: int) -> _Match:
-    """Judges a REF beyond an end of the chromosome, where VCF puts telomeres: 0 and N + 1."""
+    """Judges a REF beyond an end of the chromosome; VCF puts telomeres at 0 and N + 1."""
     if row.position < 0 and row.alt.startswith("<") and row.ref.upper() in ("N", "."):
         return _Match()
     if row.position in (-1, size) and ("[" in row.alt or "]" in row.alt):
@@ -198,23 +200,23 @@ def _match_beyond(row: Variant, size: int) -> _Match:
 
 
 def _allows(base: str, letter: str) -> bool:
-    """Returns True where a base of the genome is, or its code allows, a letter of REF."""
+    """Returns True when the genome's base or ambiguity code allows a letter of REF."""
     return base == letter or set(_CODES.get(letter, letter)) <= set(_CODES.get(base, base))
 
 
 def _in_genome(row: Variant, chrom: str | None, genome: Any) -> bool:
-    """Returns True where the genome has an ALT of letters instead of REF.
+    """Returns True when the genome has an ALT of letters instead of REF.
 
-    Only where both are of one length: else the base that indels share would match by itself.
+    Both must have one length: otherwise the base that indels share would match by itself.
     """
-    known = set(_upper(row.ref + row.alt)) <= set("ACGT")
-    if chrom is None or len(row.alt) != len(row.ref) or not known:
+    all_bases = set(_upper(row.ref + row.alt)) <= set("ACGT")
+    if chrom is None or len(row.alt) != len(row.ref) or not all_bases:
         return False
     return not _match_reference(row._replace(ref=row.alt), chrom, genome).reason
 
 
 def _upper(letters: str) -> str:
-    """Returns letters in upper case; others than ASCII as they are, which are not bases."""
+    """Returns letters in upper case; text other than ASCII, which has no bases, unchanged."""
     return letters.upper() if letters.isascii() else letters
 
 
@@ -223,13 +225,14 @@ def _shortened(letters: str) -> str:
 
 
 def _resolve(row: Variant, info: Mapping[str, str], alleles: int, genome: Any) -> Variant:
-    """Says what an ALT replaces, from its letters or its symbol.
+    """Returns the row with the edit of its ALT, from letters, a symbol or a breakend.
 
     Args:
-        row: The record's columns with one ALT.
+        row: Columns of the record with one ALT.
         info: INFO as text by key.
         alleles: Number of ALTs of the record, by which SVLEN is split.
-        genome: Names chromosomes of breakends; tells a repeat of the neighbourhood from new DNA.
+        genome: Names chromosomes of breakends, and shows whether an insertion repeats its
+            neighbourhood.
     """
     if row.alt.startswith("<"):
         size = genome.sizes.get(row.chrom)
@@ -245,8 +248,9 @@ def _resolve(row: Variant, info: Mapping[str, str], alleles: int, genome: Any) -
 
 
 def _letters(row: Variant, info: Mapping[str, str], genome: Any) -> Variant:
+    """Returns the row with the edit of an ALT of letters, without bases that both alleles share."""
     ref, alt = _upper(row.ref), _upper(row.alt)
-    # Only `_spell_out` leaves an ALT empty.
+    # An ALT is empty only after `_spell_out`.
     if not symbolic_alleles.LETTERS.fullmatch(ref) or (
         alt and not symbolic_alleles.LETTERS.fullmatch(alt)
     ):
@@ -254,29 +258,33 @@ def _letters(row: Variant, info: Mapping[str, str], genome: Any) -> Variant:
     if ref == alt:
         return row._replace(reason=reasons.ALT_EQUALS_REF)
     flags = row.flags if set(alt) <= set("ACGT") else (*row.flags, "ambiguous_bases")
+    # ACGT > AGT has the prefix A and the suffix GT: the row deletes C at POS + 1.
     prefix = _common(ref, alt, min(len(ref), len(alt)))
     ref, alt = ref[prefix:], alt[prefix:]
     suffix = _common(ref[::-1], alt[::-1], min(len(ref), len(alt)))
     ref, alt = ref[: len(ref) - suffix], alt[: len(alt) - suffix]
     start = row.position + prefix
     row = row._replace(start=start, end=start + len(ref), inserted=alt, flags=flags)
-    named = info.get("SVTYPE", "")
+    sv_type = info.get("SVTYPE", "")
     if not alt:
         return row._replace(kind="DEL")
     if not ref:
-        return _insertion(row, named, genome)
+        return _insertion(row, sv_type, genome)
     if len(ref) != len(alt):
         return row._replace(kind="COMPLEX")
-    if (named == "INV" or len(ref) >= STRUCTURAL_LENGTH) and dna.reverse_complement(ref) == alt:
+    if (sv_type == "INV" or len(ref) >= STRUCTURAL_LENGTH) and dna.reverse_complement(ref) == alt:
         return row._replace(kind="INV", inserted="")
     return row._replace(kind="SNV" if len(ref) == 1 else "MNV")
 
 
-def _insertion(row: Variant, named: str, genome: Any) -> Variant:
-    """Names an insertion DUP when, moved as far left as it goes, it repeats the bases after it."""
+def _insertion(row: Variant, sv_type: str, genome: Any) -> Variant:
+    """Returns an insertion as a DUP if it repeats the bases after its leftmost position.
+
+    In TCG|ACGT the insertion of ACG at | equals that of CGA after T, where CGA follows: a DUP.
+    """
     size = len(row.inserted)
     chrom = regions.own_name(row.chrom, genome.sizes)
-    if chrom is None or (named != "DUP" and size < STRUCTURAL_LENGTH):
+    if chrom is None or (sv_type != "DUP" and size < STRUCTURAL_LENGTH):
         return row._replace(kind="INS")
     before = genome.padded(chrom, row.start - size, row.start).upper()
     moved = _common(before[::-1], row.inserted[::-1], size)
@@ -288,10 +296,12 @@ def _insertion(row: Variant, named: str, genome: Any) -> Variant:
 
 
 def _common(first: str, second: str, limit: int) -> int:
+    """Returns the number of equal letters at the start of two texts, at most `limit`."""
     return next((i for i in range(limit) if first[i] != second[i]), limit)
 
 
 def _breakend(row: Variant, genome: Any) -> Variant:
+    """Returns the row with its mate and the letters in its junction, or with a reason."""
     row = row._replace(kind="BND", start=max(row.position, 0), end=row.position + len(row.ref))
     match = _BREAKEND.fullmatch(row.alt)
     if match is None or bool(match["before"]) == bool(match["after"]):
@@ -308,18 +318,21 @@ def _breakend(row: Variant, genome: Any) -> Variant:
     after = bool(match["before"])
     mate = Breakend(chrom, pos - 1, match["bracket"] == "[", after)
     letters = (match["before"] or match["after"]).upper()
-    near = len(row.ref)
-    inserted = letters[near:] if after else letters[: len(letters) - near]
-    kept = letters[:near] if after else letters[len(letters) - near :]
+    ref_length = len(row.ref)
+    # REF C, ALT CAG[chr2:5[ keeps C and puts AG into the junction; ALT ]chr2:5]AGC likewise.
+    inserted = letters[ref_length:] if after else letters[: len(letters) - ref_length]
+    ref_letters = letters[:ref_length] if after else letters[len(letters) - ref_length :]
     if inserted and not symbolic_alleles.LETTERS.fullmatch(inserted):
         return row._replace(reason=reasons.BREAKEND_UNREADABLE, detail=_shortened(row.alt))
-    if len(kept) < near or not all(map(_keeps, kept, _upper(row.ref), _bases(row, genome))):
+    if len(ref_letters) < ref_length or not all(
+        map(_keeps, ref_letters, _upper(row.ref), _bases(row, genome))
+    ):
         return row._replace(mate=mate, reason=reasons.BREAKEND_CHANGES_REF)
     return row._replace(mate=mate, inserted=inserted)
 
 
 def _bases(row: Variant, genome: Any) -> str:
-    """Returns the genome's bases on which REF lies; N where they are unknown."""
+    """Returns the bases of the genome at REF; N for an unknown chromosome."""
     if row.chrom not in genome.sizes:
         return "N" * len(row.ref)
     bases: str = genome.padded(row.chrom, row.position, row.position + len(row.ref))
@@ -327,5 +340,5 @@ def _bases(row: Variant, genome: Any) -> str:
 
 
 def _keeps(letter: str, ref: str, base: str) -> bool:
-    """Returns True where a letter of a breakend is REF's base, or the genome's, or is not told."""
+    """Returns True when a letter of a breakend is N, the base of REF or that of the genome."""
     return letter in ("N", ref, base)

@@ -1,8 +1,8 @@
-"""Symbolic alleles as edits: which bases `<DEL>` and its like replace, and by what.
+"""Reads symbolic alleles such as `<DEL>` as edits: which bases they replace, and by what.
 
 They follow VCF 4.2 to 4.4: POS is the base before the event, 0 before the first base, and END (or
-POS + |SVLEN|) its last base. Letters beside them are those of Manta and DRAGEN: SVINSSEQ stands in
-place of what a deletion takes, and between the two copies of a tandem duplication.
+POS + |SVLEN|) is its last base. Inserted letters are read as Manta and DRAGEN write them: SVINSSEQ
+takes the place of the bases of a deletion, and lies between the two copies of a tandem duplication.
 """
 
 import re
@@ -22,7 +22,7 @@ _INSERTED_UNKNOWN = "inserted_bases_unknown"
 
 
 class Event(NamedTuple):
-    """What an allele does; fields as those of `records.Variant`."""
+    """Holds what an allele does, in fields of `records.Variant`."""
 
     kind: str = ""
     start: int = 0
@@ -40,7 +40,7 @@ def read(
 
     Args:
         alt: The symbol, in angle brackets.
-        pos: POS, from 1 or 0: also the first base of the event, counted from 0.
+        pos: POS, counted from 1, or 0; it is also the first base of the event, counted from 0.
         info: INFO as text by key.
         allele: Number of the ALT within the record, from 1.
         alleles: Number of ALTs of the record, by which SVLEN and SVINSSEQ are split.
@@ -72,8 +72,8 @@ def read(
 def _by_copies(copies: str, info: Mapping[str, str]) -> str:
     """Returns the event of `<CNn>`, n the copies on one haplotype, as in 1000 Genomes, phase 3.
 
-    None is a deletion; two are one more than the reference's, in tandem. Callers that count both
-    haplotypes write two for no event, so SVTYPE has to agree. More could lie in several ways.
+    0 copies are a deletion, 2 copies a tandem duplication. Callers that count both haplotypes write
+    2 for no event, so SVTYPE has to agree. The positions of more copies are unknown.
     """
     if not copies.strip("0"):
         return "DEL"
@@ -84,18 +84,19 @@ def _by_copies(copies: str, info: Mapping[str, str]) -> str:
 def _end(
     pos: int, info: Mapping[str, str], allele: int, alleles: int
 ) -> tuple[int, tuple[str, ...], str]:
-    """Returns one past the last base of an event; remarks; and the reason why there is none.
+    """Returns one past the last base of an event, its flags, and a reason if it has no end.
 
-    END is the last base counted from 1, hence also one past it counted from 0; of several ALTs it
-    is the longest's (VCF 4.4), so that each goes by its own SVLEN. SVLEN is signed before VCF 4.4
-    and positive since; only its size matters here.
+    END is the last base counted from 1, so it is also one past the last base counted from 0. With
+    several ALTs it belongs to the longest (VCF 4.4), and each ALT uses its own SVLEN. SVLEN is
+    signed before VCF 4.4 and positive since; only its size counts here.
     """
     sizes: Sequence[str] = info.get("SVLEN", "").split(",")
-    own = len(sizes) == alleles
-    length = size_of(sizes[allele - 1 if own else 0])
+    has_own = len(sizes) == alleles
+    length = size_of(sizes[allele - 1 if has_own else 0])
     last = vcf.whole_number(info.get("END", ""))
-    if length and (last is None or (own and alleles > 1)):
+    if length and (last is None or (has_own and alleles > 1)):
         end = pos + length
+        # The END of the record belongs to its longest ALT, so only a longer event disagrees.
         beyond = last is not None and end > last + 1
         return end, (_SVLEN_DISAGREES,) if beyond else (), ""
     if last is None:
@@ -104,6 +105,7 @@ def _end(
         return last, (), reasons.END_BEFORE_POS
     if last == pos:
         return last, (), reasons.END_AT_POS
+    # Callers count SVLEN with or without the base at POS.
     disagrees = length and abs(last - pos - length) > 1
     return last, (_SVLEN_DISAGREES,) if disagrees else (), ""
 
@@ -115,19 +117,19 @@ def size_of(length: str) -> int:
 
 
 def own(value: str, allele: int, alleles: int) -> str:
-    """Returns the value of one ALT where there is one for each; else the value as it is."""
+    """Returns the value of one ALT when there is one per ALT; else the whole value."""
     values = value.split(",")
     return values[allele - 1] if len(values) == alleles else value
 
 
 def _beside(kind: str, info: Mapping[str, str], allele: int, alleles: int) -> tuple[str, bool]:
-    """Returns the letters that the event also inserts, and whether there are any left out.
+    """Returns the letters that the event also inserts, and True when some letters are left out.
 
-    Of an inversion they are left out: nothing says at which of its two ends they stand.
+    Letters of an inversion are left out, since the record does not say at which end they lie.
     """
     letters = own(info.get("SVINSSEQ", ""), allele, alleles).upper()
     if LETTERS.fullmatch(letters) and kind != "INV":
         return letters, False
-    stated = [letters, *(info.get(key, "") for key in _PARTLY_KNOWN)]
+    values = [letters, *(info.get(key, "") for key in _PARTLY_KNOWN)]
     number = size_of(own(info.get("SVINSLEN", ""), allele, alleles))
-    return "", number > 0 or any(value not in ("", ".") for value in stated)
+    return "", number > 0 or any(value not in ("", ".") for value in values)

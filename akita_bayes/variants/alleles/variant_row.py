@@ -5,11 +5,11 @@ from typing import NamedTuple
 from akita_bayes import regions
 from akita_bayes.variants.alleles import inversions
 
-SWAPPED = "alleles_swapped"  # flag of a row whose ALT, not whose REF, is the genome's
+SWAPPED = "alleles_swapped"  # flag of a row whose ALT, instead of REF, is in the genome
 
 
 class Breakend(NamedTuple):
-    """The far side of a junction.
+    """Describes the far side of a junction.
 
     Attributes:
         chrom: Chromosome of the far side, as the genome names it.
@@ -25,7 +25,7 @@ class Breakend(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One ALT allele of one record.
+    """Describes one ALT allele of one record.
 
     Attributes:
         record: Number of the record in its file, from 0.
@@ -39,13 +39,13 @@ class Variant(NamedTuple):
             understood.
         start: First replaced reference base, from 0.
         end: One past the last replaced reference base.
-        inserted: Letters that stand in their place, upper case; for BND, letters in the junction;
-            for DUP, letters between the two copies.
+        inserted: Letters in the place of the replaced bases, upper case; for BND, letters in the
+            junction; for DUP, letters between the two copies.
         mate: The far side of a junction, for BND and for events that breakends describe.
-        flags: Remarks that do not hinder scoring.
-        reason: Why the allele is not scored, one of `reasons`; "" when it can be.
-        detail: The numbers and names behind the reason.
-        inversion: The turned bases of an INV, where they are not just those that it replaces.
+        flags: Remarks on an allele that can be scored.
+        reason: Why the allele is not scored, one of `reasons`; "" when it can be scored.
+        detail: Numbers and names that belong to the reason.
+        inversion: Turned bases of an INV, where they differ from those that it replaces.
     """
 
     record: int
@@ -70,17 +70,17 @@ class Variant(NamedTuple):
         """Returns how many bases replace the reference bases; of a DUP, how many follow them."""
         if self.inversion is not None:
             return self.inversion.length
-        turned_or_copied = self.end - self.start if self.kind in ("DUP", "INV") else 0
-        return turned_or_copied + len(self.inserted)
+        inverted_or_copied = self.end - self.start if self.kind in ("DUP", "INV") else 0
+        return inverted_or_copied + len(self.inserted)
 
     @property
     def size(self) -> int:
-        """Bases that the event touches: the longer of what it takes and what it puts."""
+        """Returns the number of replaced bases, or of those in their place if these are more."""
         return max(self.end - self.start, self.put)
 
     @property
     def swapped(self) -> bool:
-        """True when the genome has the ALT: `start` to `inserted` then say how REF is made."""
+        """Returns True when the genome has the ALT; `start` to `inserted` then describe REF."""
         return SWAPPED in self.flags
 
     def lies_in(self, region: regions.Region) -> bool:

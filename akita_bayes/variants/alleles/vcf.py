@@ -1,7 +1,8 @@
-"""Variant files as lines: BCF, and VCF in the shapes that people have, plain or compressed.
+"""Reads variant files as lines: BCF, and VCF with common irregularities, plain or compressed.
 
-Lines are bytes, since some files hold Latin-1: an annotated file repeats them as they are. As text,
-a column is UTF-8 or, where it is not, Latin-1, in which every byte is a character.
+Lines are bytes, since some files hold Latin-1, and an annotated file repeats the bytes unchanged.
+A column becomes text as UTF-8 or, if it is not valid UTF-8, as Latin-1, in which every byte is a
+character.
 """
 
 import contextlib
@@ -23,12 +24,10 @@ log = logging.getLogger(__name__)
 
 FIXED = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 MISSING = b"."
-NEEDED = 5  # columns, up to ALT, without which a line names no allele
-LARGEST = 2**31 - 1  # position: a 32-bit integer in VCF
+NEEDED = 5  # columns, up to ALT, without which a line has no allele
+LARGEST = 2**31 - 1  # largest position, a 32-bit integer in VCF
 
-_WHOLE = re.compile(
-    r"[0-9]{1,18}"
-)  # what int() reads without limit, and no other digits than ASCII
+_WHOLE = re.compile(r"[0-9]{1,18}")  # ASCII digits, few enough for int()
 _GZIP = b"\x1f\x8b"
 _BGZIP_EXTRA = b"BC\x02\x00"  # bytes 12 to 15 of a file that bgzip made
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -41,7 +40,7 @@ def whole_number(text: str) -> int | None:
 
 
 def text(column: bytes) -> str:
-    """Returns a column as text: UTF-8 or, where it is not, Latin-1."""
+    """Returns a column as text: UTF-8 or, if it is not valid UTF-8, Latin-1."""
     try:
         return column.decode("utf-8")
     except UnicodeDecodeError:
@@ -49,11 +48,11 @@ def text(column: bytes) -> str:
 
 
 class Line(NamedTuple):
-    """One record.
+    """Holds one record.
 
     Attributes:
-        number: Its line in the file, from 1; of a BCF, the line that bcftools would print.
-        columns: The eight of every VCF, "." where the file has none; then FORMAT and samples.
+        number: Number of the line in the file, from 1; in a BCF, of the line that bcftools prints.
+        columns: The eight columns of every VCF, "." for missing ones; then FORMAT and samples.
     """
 
     number: int
@@ -61,46 +60,46 @@ class Line(NamedTuple):
 
     @property
     def chrom(self) -> str:
-        """The chromosome as the file names it."""
+        """Returns the chromosome as the file names it."""
         return text(self.columns[0])
 
     @property
     def pos(self) -> int:
-        """POS, counted from 1; 0 is the telomere before the first base."""
+        """Returns POS, counted from 1; 0 is the telomere before the first base."""
         return int(self.columns[1])
 
     @property
     def alts(self) -> list[str]:
-        """Every ALT; none where the column is "."."""
+        """Returns every ALT; [] when the column is "."."""
         column = text(self.columns[4])
         return [] if column == "." else column.split(",")
 
     @property
     def info(self) -> dict[str, str]:
-        """INFO as text by key; "" for a flag."""
+        """Returns INFO as text by key; "" for a flag."""
         return dict(part.partition("=")[::2] for part in text(self.columns[7]).split(";"))
 
 
 class Reader:
-    """The header and the records of a variant file, in its order.
+    """Reads the header, then the records of a variant file, in its order.
 
     Args:
-        path: The file, for messages.
-        stream: Its lines.
+        path: Path of the file, for messages.
+        stream: Lines of the file.
 
     Raises:
-        VariantError: The header or, as records are iterated, a line cannot be read.
+        VariantError: The header cannot be read or, during iteration, a record.
 
     Attributes:
-        meta: Lines that start with ##, without their ends.
-        names: Names of the columns behind INFO, as far as the header has them.
+        meta: Lines that start with ##, without line ends.
+        names: Names of the columns after INFO in the header.
     """
 
     def __init__(self, path: Path, stream: Iterable[bytes]) -> None:
         self.meta: list[bytes] = []
         self.names: list[bytes] = []
         self._path = path
-        self._named = 0  # line of the column names
+        self._names_line = 0  # number of the line of column names; 0 without one
         self._lines = self._numbered(stream)
         self._first: list[tuple[int, bytes]] = []
         self._read_header()
@@ -130,11 +129,12 @@ class Reader:
                     yield number, line
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise errors.VariantError(
-                f"{self._path}: the archive is damaged or was cut short behind line {number} "
+                f"{self._path}: the archive is damaged or was cut short after line {number} "
                 f"({error}); compress or copy it again."
             ) from None
 
     def _read_header(self) -> None:
+        """Reads lines up to the first record, which `__iter__` yields first."""
         for number, line in self._lines:
             if line.startswith(b"##"):
                 self.meta.append(line)
@@ -145,17 +145,19 @@ class Reader:
                 self._read_names(number, line)
             else:
                 self.meta.append(b"##comment=" + line[1:].strip())
-        if not self.meta and not self._named:
+        if not self.meta and not self._names_line:
             raise errors.VariantError(
                 f"{self._path}: holds neither a header nor records; expected a VCF or BCF."
             )
 
     def _read_names(self, number: int, line: bytes) -> None:
-        if self._named:
+        """Reads the names of the columns, and refuses other names than those of a VCF."""
+        if self._names_line:
             self._refuse(
-                number, f"names the columns again, after line {self._named}; keep one such line"
+                number,
+                f"names the columns again, after line {self._names_line}; keep one such line",
             )
-        self._named = number
+        self._names_line = number
         names = _without_empty_end([name.strip() for name in line[1:].split(b"\t")])
         if len(names) == 1 and len(line.split()) > 1:
             self._refuse(number, "separates the column names by blanks; VCF separates them by tabs")
@@ -169,11 +171,11 @@ class Reader:
         self.names = names[len(FIXED) :]
 
     def _columns(self, number: int, line: bytes) -> list[bytes]:
-        """Returns the columns of a record, those that it lacks filled in."""
+        """Returns the columns of a record, with "." for missing ones."""
         if line.startswith(b"#"):
             self._refuse(
                 number,
-                "is a header line behind records; of files that were put together keep one header",
+                "is a header line after records; keep one header when you join files",
             )
         columns = _without_empty_end(line.split(b"\t"))
         if len(columns) < NEEDED:
@@ -200,7 +202,7 @@ class Reader:
 
 
 def _without_empty_end(columns: list[bytes]) -> list[bytes]:
-    """Returns columns up to the last that holds something: lines may end in tabs and blanks."""
+    """Returns columns up to the last one with content, since lines may end in tabs and blanks."""
     filled = [number for number, column in enumerate(columns, 1) if column.strip()]
     return columns[: filled[-1]] if filled else []
 
@@ -209,11 +211,11 @@ def _without_empty_end(columns: list[bytes]) -> list[bytes]:
 def opened(path: str | Path) -> Iterator[Reader]:
     """Opens a VCF, plain or compressed by gzip or bgzip, or a BCF.
 
-    A record may have fewer columns than the header, from ALT on, or more; the header may lack its
-    column names, its first line, or be missing; lines may be blank or end in blanks.
+    A record may have fewer columns than the header, but at least those up to ALT, or more. The
+    header may be missing, or its first line or column names. Lines may be blank or end in blanks.
 
     Raises:
-        VariantError: The file is missing, is not a VCF or BCF, or is damaged; names the line.
+        VariantError: The file is missing, is not a VCF or BCF, or is damaged; with the line.
     """
     path = Path(path)
     if not path.is_file():
@@ -245,7 +247,7 @@ def _is_bcf(path: Path) -> bool:
 
 
 def _printed(path: Path) -> Generator[bytes]:
-    """Yields the lines of a BCF as those of a VCF."""
+    """Yields the lines of a BCF as lines of a VCF."""
     try:
         with pysam.VariantFile(str(path)) as source:
             yield from _as_bytes(source.header).rstrip(b"\n").split(b"\n")
@@ -257,7 +259,7 @@ def _printed(path: Path) -> Generator[bytes]:
 
 
 def _as_bytes(printed: Any) -> bytes:
-    """Returns the bytes that htslib prints; text that is not UTF-8 pysam gives with its error."""
+    """Returns the bytes that htslib prints; for text other than UTF-8, from pysam's error."""
     try:
         return str(printed).encode()
     except UnicodeDecodeError as error:
@@ -265,10 +267,11 @@ def _as_bytes(printed: Any) -> bytes:
 
 
 def _check_end(path: Path, head: bytes) -> None:
-    """Warns of a bgzipped file without the block that bgzip writes last."""
+    """Warns of a bgzipped file without the last block that bgzip writes."""
     if head[12:16] != _BGZIP_EXTRA:
         return
     with open(path, "rb") as handle:
+        # A file shorter than the end mark is read from its first byte.
         handle.seek(-min(len(_BGZIP_END), path.stat().st_size), io.SEEK_END)
         if handle.read() != _BGZIP_END:
             log.warning(

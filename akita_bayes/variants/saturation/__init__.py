@@ -1,1 +1,1 @@
-"""Saturation mutagenesis: every base of a region, and its files."""
+"""Saturation mutagenesis of every base of a region, and its files."""

@@ -1,13 +1,13 @@
-"""Which bases of a region a contact map depends on: every edit tried, or the gradient read.
+"""Finds the bases of a region on which a contact map depends, by edits or by gradients.
 
-`ism` changes every base to every other, `deletion` and `shuffle` slide a window; each is scored by
-the engine that scores variants, in one window around the region. The gradients are those of the
-map's strength |B| = sqrt(sum B^2), whose change is the SSD:
+`ism` changes every base to every other; `deletion` and `shuffle` edit stretches along the region.
+The engine that scores variants scores each edit, in one window around the region. The gradients are
+those of the map's strength |B| = sqrt(sum B^2), whose change is the SSD:
 
     gradient      d|B| / dx at the sequence x, times x
     integrated    (x - x0) * mean over a in (0, 1) of d|B| / dx at x0 + a (x - x0)
 
-x0 is the sequence with the region unknown; integrated gradients sum to |B(x)| - |B(x0)|
+x0 is the sequence with unknown bases in the region; integrated gradients sum to |B(x)| - |B(x0)|
 (Sundararajan et al. 2017).
 """
 
@@ -31,17 +31,17 @@ GRADIENTS = ("gradient", "integrated")
 METHODS = (*EDITS, *GRADIENTS)
 
 Values = dict[str, NDArray[np.float32]]
-Found = tuple[NDArray[np.intp], int, Values, Values]  # the last fields of a Scan
+Effects = tuple[NDArray[np.intp], int, Values, Values]  # starts, width, values, sd of a Scan
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """How a region is gone through, beside what decides scores.
+    """Holds the settings of a scan, beside the options of scores.
 
     Attributes:
-        width: Bases of a deleted or shuffled window.
-        step: Bases between windows; None for half the width.
-        repeats: Shuffles of every window, whose scores are averaged.
+        width: Bases of a deleted or shuffled stretch.
+        step: Bases between the starts of stretches; None for half the width.
+        repeats: Shuffles of every stretch, whose scores are averaged.
         steps: Points on the path of integrated gradients.
     """
 
@@ -52,12 +52,12 @@ class Sweep:
 
     @property
     def spacing(self) -> int:
-        """Bases between windows."""
+        """Returns the bases between the starts of stretches."""
         return self.step or max(self.width // 2, 1)
 
 
 class Scan(NamedTuple):
-    """What every place of a region does.
+    """Holds the effect of every position of a region.
 
     Attributes:
         region: The region.
@@ -66,10 +66,10 @@ class Scan(NamedTuple):
         targets: Numbers of the head's targets, in the order of the values' last axis.
         starts: First base of every edit or position, from the region's start. [K].
         width: Bases of an edit; 1 for single bases.
-        values: Score name, or "SSD" for gradients, -> [K, 4, T] of base changes in the order
-            A C G T (0 for the base that is there) and of gradients, [K, T] of windows.
-        sd: Standard deviation over draws of the same, without draws empty.
-        allele: Name of the change of the genome that the region is of; "" for none.
+        values: Score name, or "SSD" for gradients, -> [K, 4, T] for base changes and gradients, in
+            the order A C G T (0 for the genome's base of a change), or [K, T] for stretches.
+        sd: Standard deviations of `values` over draws; empty without draws.
+        allele: Name of the change of the genome that the region is on; "" for none.
     """
 
     region: regions.Region
@@ -83,10 +83,10 @@ class Scan(NamedTuple):
     allele: str = ""
 
     def track(self, name: str) -> NDArray[np.float32]:
-        """One value per base of the region, NaN where nothing covers it. [L, T].
+        """Returns one value per base of the region, NaN where no edit covers it. [L, T].
 
-        Of base changes the mean over the three others, of gradients the value of the base that is
-        there, of windows the mean over those that cover the base.
+        For base changes it is the mean over the three other bases, for gradients the value of the
+        genome's base, for stretches the mean over those that cover the base.
         """
         values = self.values[name]
         if self.method == "ism":
@@ -118,68 +118,71 @@ def saturation(
     advance: Callable[[int], None] | None = None,
     **options: Any,
 ) -> Scan:
-    """Scans a region.
+    """Scans a region: scores edits of its bases, or computes gradients.
 
     Args:
         model: What `build` or `load_model` returns.
         region: A region or its text, as chr1:1,000-1,200.
         fasta: The genome.
         method: "ism", "deletion", "shuffle", "gradient" or "integrated".
-        scores: Names of scores, or one, for the first three.
-        width: Bases of a deleted or shuffled window.
-        step: Bases between windows; half the width by default.
-        repeats: Shuffles of every window, whose scores are averaged.
+        scores: Names of scores, or one name, for the first three methods.
+        width: Bases of a deleted or shuffled stretch.
+        step: Bases between the starts of stretches; None for half the width.
+        repeats: Shuffles of every stretch, whose scores are averaged.
         steps: Points on the path of integrated gradients.
         draws: Draws from the posterior.
-        seed: Of draws and shuffles.
+        seed: Seed of draws and shuffles.
         batch_size: Windows computed at a time.
         advance: Called with the number of edits that were scored.
-        **options: Further fields of `settings.Options`.
+        **options: Further fields of `variants.options.Options`.
 
     Raises:
-        VariantError: An unknown method, one that the model does not allow, or a region that the
-            window cannot hold.
+        VariantError: The method is unknown or the model does not allow it, or the region is wider
+            than the map of a window.
         DataError: The region is not in the genome.
     """
     sweep = Sweep(width, step, repeats, steps)
-    chosen = settings.Options(scores=named_scores.listed(scores), draws=draws, seed=seed, **options)
+    score_options = settings.Options(
+        scores=named_scores.listed(scores), draws=draws, seed=seed, **options
+    )
     with Genome(fasta) as genome:
         if isinstance(region, str):
             region = regions.parse_in(region, genome.sizes)
         check(region, method, sweep, genome)
-        scanner = Scanner(model, genome, sweep, chosen, batch_size=batch_size)
+        scanner = Scanner(model, genome, sweep, score_options, batch_size=batch_size)
         scanner.check(region, method)
         return scanner.scan(region, method, advance=advance)
 
 
 def check(region: regions.Region, method: str, sweep: Sweep, genome: Genome) -> None:
-    """Refuses what no scan can do, before a model is loaded.
+    """Refuses a scan that no model can do, before a model is loaded.
 
     Raises:
-        VariantError: An unknown method, or windows that do not fit into the region.
+        VariantError: The method is unknown, or stretches do not fit into the region.
         DataError: The chromosome is unknown or the region leaves it.
     """
     if method not in METHODS:
         raise errors.VariantError(
-            f'no method is called "{method}".{errors.did_you_mean(method, METHODS)} '
-            f"Known: {', '.join(METHODS)}."
+            f'"{method}" is not a method.{errors.did_you_mean(method, METHODS)} '
+            f"Known methods: {', '.join(METHODS)}."
         )
     slides = method in ("deletion", "shuffle")
     if slides and not (1 <= sweep.width <= region.width and sweep.spacing >= 1):
         raise errors.VariantError(
-            f"windows of {sweep.width} bases, {sweep.spacing} apart, do not fit into {region}."
+            f"windows of {sweep.width} bases, {sweep.spacing} apart, do not fit into {region}; "
+            "give a smaller width, or a step of 1 or more."
         )
     genome.fetch(region)
 
 
 class Scanner:
-    """A model, a genome and options, ready to scan regions.
+    """Scans regions with a model, a genome and options.
 
     Args:
         model: What `build` or `load_model` returns.
         genome: Reference.
-        sweep: How regions are gone through.
-        options: What to score and how.
+        sweep: Settings of scans.
+        options: Options of scores.
         batch_size: Windows computed at a time.
 
     Raises:
@@ -202,21 +205,21 @@ class Scanner:
         self._batch_size = batch_size
 
     def on(self, genome: Genome) -> "Scanner":
-        """Returns the same scanner of another genome."""
+        """Returns this scanner with another genome."""
         if genome is self._genome:
             return self
         return Scanner(self._model, genome, self._sweep, self._options, batch_size=self._batch_size)
 
     def check(self, region: regions.Region, method: str) -> None:
-        """Refuses what this model cannot scan, before any work.
+        """Refuses a scan that this model cannot do, before any work.
 
         Raises:
-            VariantError: The window cannot hold the region, or no gradient passes the model.
+            VariantError: The region is wider than a window's map, or the model has no gradients.
         """
-        room = self._geometry.seq_length - 2 * self._geometry.crop_bp
-        if region.width > room:
+        covered = self._geometry.seq_length - 2 * self._geometry.crop_bp
+        if region.width > covered:
             raise errors.VariantError(
-                f"{region} is wider than the {room:,} bases that a window's map shows; split it."
+                f"{region} is wider than the {covered:,} bases that a window's map shows; split it."
             )
         if method in GRADIENTS:
             from akita_bayes.variants.saturation import gradients
@@ -229,7 +232,7 @@ class Scanner:
         """Scans a region.
 
         Args:
-            region: A region that both functions called `check` let through.
+            region: A region that passed `region_scan.check` and `Scanner.check`.
             method: One of METHODS.
             advance: Called with the number of edits that were scored.
         """
@@ -240,15 +243,15 @@ class Scanner:
         )
         scorer = self._engine.starting_at(start)
         if method in GRADIENTS:
-            found = self._gradients(region, start, method)
+            effects = self._gradients(region, start, method)
         elif method == "ism":
-            found = self._every_base(scorer, region, letters, advance)
+            effects = self._every_base(scorer, region, letters, advance)
         else:
-            found = self._windows(scorer, region, letters, method, advance)
+            effects = self._stretches(scorer, region, letters, method, advance)
         targets = tuple(int(name) for name in self._engine.target_names)
-        return Scan(region, letters, method, targets, *found)
+        return Scan(region, letters, method, targets, *effects)
 
-    def _gradients(self, region: regions.Region, start: int, method: str) -> Found:
+    def _gradients(self, region: regions.Region, start: int, method: str) -> Effects:
         from akita_bayes.variants.saturation import gradients
 
         values, sd = gradients.attributions(
@@ -268,57 +271,61 @@ class Scanner:
         region: regions.Region,
         letters: str,
         advance: Callable[[int], None] | None,
-    ) -> Found:
+    ) -> Effects:
+        """Scores every change of every base; unknown bases have NaN."""
         rows, cells = [], []
-        for place, letter in enumerate(letters):
+        for position, letter in enumerate(letters):
             for number, base in enumerate(dna.ALPHABET):
                 if letter in dna.ALPHABET and base != letter:
-                    rows.append(_edit("SNV", region, place, 1, letter, base))
-                    cells.append((place, number))
+                    rows.append(_edit("SNV", region, position, 1, letter, base))
+                    cells.append((position, number))
         scored = scorer.score(rows, advance=advance)
-        at = tuple(np.array(cells, int).reshape(-1, 2).T)
+        indices = tuple(np.array(cells, int).reshape(-1, 2).T)  # also of a region without any
         unknown = np.array([letter not in dna.ALPHABET for letter in letters])
 
         def spread(column: NDArray[np.float32]) -> NDArray[np.float32]:
             values = np.zeros((len(letters), 4, column.shape[-1]), np.float32)
-            values[at] = column
+            values[indices] = column
             values[unknown] = np.nan
             return values
 
-        return np.arange(len(letters)), 1, *_spread(scored, spread)
+        return np.arange(len(letters)), 1, *_reshaped(scored, spread)
 
-    def _windows(
+    def _stretches(
         self,
         scorer: engine.Engine,
         region: regions.Region,
         letters: str,
         method: str,
         advance: Callable[[int], None] | None,
-    ) -> Found:
+    ) -> Effects:
+        """Scores deletions or shuffles of stretches along the region."""
         width, repeats = self._sweep.width, self._sweep.repeats
         starts = np.arange(0, region.width - width + 1, self._sweep.spacing)
         rows: list[records.Variant] = []
         for start in starts.tolist():
-            piece = letters[start : start + width]
+            stretch = letters[start : start + width]
             if method == "deletion":
-                rows.append(_edit("DEL", region, start, width, piece, ""))
+                rows.append(_edit("DEL", region, start, width, stretch, ""))
             else:
                 seed = [self._options.seed, region.start + start]
                 rows.extend(
-                    _edit("MNV", region, start, width, piece, shuffled)
-                    for shuffled in _shuffles(piece, repeats, seed)
+                    _edit("MNV", region, start, width, stretch, shuffled)
+                    for shuffled in _shuffles(stretch, repeats, seed)
                 )
         scored = scorer.score(rows, advance=advance)
 
         def averaged(column: NDArray[np.float32]) -> NDArray[np.float32]:
+            # The repeats of a stretch are successive rows.
             return column.reshape(len(starts), -1, column.shape[-1]).mean(axis=1)
 
-        return starts, width, *_spread(scored, averaged)
+        return starts, width, *_reshaped(scored, averaged)
 
 
-def _spread(
+def _reshaped(
     scored: score_table.Scored, shape: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> tuple[Values, Values]:
+    """Returns scores and their standard deviations, every column reshaped by `shape`."""
     values = {name: shape(column) for name, column in scored.values.items()}
     sd = {
         name: shape(column)
@@ -329,11 +336,13 @@ def _spread(
 
 
 def _edit(
-    kind: str, region: regions.Region, place: int, width: int, letters: str, put: str
+    kind: str, region: regions.Region, offset: int, width: int, letters: str, inserted: str
 ) -> records.Variant:
-    start = region.start + place
+    """Returns the row of an edit that starts `offset` bases after the start of the region."""
+    start = region.start + offset
+    end = start + width
     return records.Variant(
-        place, 1, region.chrom, start, ".", letters, put, kind, start, start + width, put
+        offset, 1, region.chrom, start, ".", letters, inserted, kind, start, end, inserted
     )
 
 

@@ -1,4 +1,4 @@
-"""Scans of regions as files: HDF5, bedGraph and bigWig."""
+"""Writes scans of regions to files and reads them: HDF5, bedGraph and bigWig."""
 
 import urllib.parse
 from collections.abc import Sequence
@@ -16,30 +16,30 @@ _SD = "_sd"
 
 
 def group_name(region: regions.Region, allele: str = "") -> str:
-    """A region as `chr1:506-514`, counted as in a BED; URL quotes for what a name cannot hold.
+    """Returns the name of a region, as `chr1:506-514`, or `chr1:506-514@510A>T` with an allele.
 
-    With a change of the genome its name follows, as `chr1:506-514@510A>T`.
+    Coordinates are those of a BED; characters that a name cannot hold are quoted as in URLs.
     """
-    place = f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
-    return f"{place}@{urllib.parse.quote(allele, safe='>*')}" if allele else place
+    name = f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
+    return f"{name}@{urllib.parse.quote(allele, safe='>*')}" if allele else name
 
 
 def file_name(region: regions.Region, allele: str = "") -> str:
-    """The same without signs that copying commands or shells take for something else."""
+    """Returns the group name with "_" for characters that have a meaning in commands or shells."""
     return group_name(region, allele).translate({ord(sign): "_" for sign in ":>*"})
 
 
 def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
     """Writes `sat.h5`: a group for every region and method, as `chr1:506-514/ism`.
 
-    Each holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
-    `<score>_sd`; attributes `chr`, `start`, `end`, `strand`, `allele`, `method`, `width`, and
+    A group holds `seqs` (bool one-hot [L, 4]), `starts` [K], every score, [K, 4, T] or [K, T], and
+    `<score>_sd`, with attributes `chr`, `start`, `end`, `strand`, `allele`, `method`, `width`, and
     `targets`, the numbers of the head's targets.
 
     Args:
         path: File name.
         scans: Scans that differ in region, allele or method.
-        attributes: Of the file.
+        attributes: Attributes of the file.
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for scan in scans:
@@ -49,12 +49,12 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
 
 
 def save(path: str | Path, scan: Scan, identity: str) -> None:
-    """Writes one scan, so that a run that was stopped can go on behind it.
+    """Writes one scan, so that a later run can continue after it.
 
     Args:
         path: File name.
         scan: The scan.
-        identity: Everything that it depends on.
+        identity: Everything that the scan depends on.
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
         file.attrs["identity"] = identity
@@ -71,7 +71,7 @@ def load(path: str | Path, identity: str) -> Scan | None:
 
 
 def identity(path: str | Path) -> str | None:
-    """What a file that `save` wrote depends on; None when it is damaged."""
+    """Reads what a saved scan depends on; None when the file is damaged."""
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs["identity"])
@@ -80,6 +80,7 @@ def identity(path: str | Path) -> str | None:
 
 
 def _put(group: h5py.Group, scan: Scan) -> None:
+    """Writes a scan into a group."""
     group["seqs"] = dna.to_one_hot(scan.letters).astype(bool)
     group["starts"] = scan.starts
     for name, values in scan.values.items():
@@ -101,19 +102,20 @@ def _put(group: h5py.Group, scan: Scan) -> None:
 
 
 def _read(group: h5py.Group) -> Scan:
-    about = group.attrs
-    held = {name: column[:] for name, column in group.items()}
-    letters, starts = dna.from_one_hot(held.pop("seqs")), held.pop("starts")
+    """Reads a scan from the group that `_put` filled."""
+    attributes = group.attrs
+    columns = {name: column[:] for name, column in group.items()}
+    letters, starts = dna.from_one_hot(columns.pop("seqs")), columns.pop("starts")
     return Scan(
-        regions.Region(str(about["chr"]), int(about["start"]), int(about["end"])),
+        regions.Region(str(attributes["chr"]), int(attributes["start"]), int(attributes["end"])),
         letters,
-        str(about["method"]),
-        tuple(int(target) for target in about["targets"]),
+        str(attributes["method"]),
+        tuple(int(target) for target in attributes["targets"]),
         starts,
-        int(about["width"]),
-        {name: values for name, values in held.items() if not name.endswith(_SD)},
-        {name.removesuffix(_SD): values for name, values in held.items() if name.endswith(_SD)},
-        str(about.get("allele", "")),
+        int(attributes["width"]),
+        {name: values for name, values in columns.items() if not name.endswith(_SD)},
+        {name.removesuffix(_SD): values for name, values in columns.items() if name.endswith(_SD)},
+        str(attributes.get("allele", "")),
     )
 
 
@@ -123,13 +125,13 @@ def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, column: i
     Args:
         path: File name.
         scans: Scans of one method.
-        name: Score.
-        column: Of the values' last axis; its target is `targets[column]` of a scan.
+        name: Name of a score.
+        column: Index in the last axis of the values; its target is `targets[column]` of a scan.
     """
     lines = [
-        f"{chrom}\t{place}\t{place + 1}\t{value:.7g}\n"
-        for chrom, places, values in _sorted(scans, name, column)
-        for place, value in zip(places, values, strict=True)
+        f"{chrom}\t{position}\t{position + 1}\t{value:.7g}\n"
+        for chrom, positions, values in _sorted(scans, name, column)
+        for position, value in zip(positions, values, strict=True)
     ]
     with files.atomic(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
@@ -138,38 +140,38 @@ def write_bedgraph(path: str | Path, scans: Sequence[Scan], name: str, column: i
 def write_bigwig(
     path: str | Path, scans: Sequence[Scan], name: str, column: int, sizes: dict[str, int]
 ) -> None:
-    """Writes the same as a bigWig.
+    """Writes one value per base of all regions as a bigWig.
 
     Args:
         path: File name.
         scans: Scans of one method.
-        name: Score.
-        column: Of the values' last axis.
+        name: Name of a score.
+        column: Index in the last axis of the values.
         sizes: Bases of every chromosome.
     """
     order = {chrom: number for number, chrom in enumerate(sizes)}
     with files.atomic(path) as temporary:
         file = pyBigWig.open(str(temporary), "w")
         file.addHeader(list(sizes.items()))
-        for chrom, places, values in sorted(
+        for chrom, positions, values in sorted(
             _sorted(scans, name, column), key=lambda track: order[track[0]]
         ):
-            file.addEntries(chrom, places.tolist(), values=values.tolist(), span=1)
+            file.addEntries(chrom, positions.tolist(), values=values.tolist(), span=1)
         file.close()
 
 
 def _sorted(
     scans: Sequence[Scan], name: str, column: int
 ) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Per chromosome, places and values; where regions overlap, the first in the list counts."""
-    found: dict[str, dict[int, float]] = {}
+    """Returns chromosomes, positions and values, sorted; of overlapping scans the first counts."""
+    by_chrom: dict[str, dict[int, float]] = {}
     for scan in scans:
-        held = found.setdefault(scan.region.chrom, {})
+        by_position = by_chrom.setdefault(scan.region.chrom, {})
         for offset, value in enumerate(scan.track(name)[:, column]):
             if np.isfinite(value):
-                held.setdefault(scan.region.start + offset, float(value))
+                by_position.setdefault(scan.region.start + offset, float(value))
     return [
-        (chrom, np.array(sorted(held)), np.array([held[place] for place in sorted(held)]))
-        for chrom, held in sorted(found.items())
-        if held
+        (chrom, np.array(sorted(track)), np.array([track[position] for position in sorted(track)]))
+        for chrom, track in sorted(by_chrom.items())
+        if track
     ]

@@ -1,8 +1,9 @@
-"""Sites to scan: regions of a BED, or what surrounds each variant of a VCF, on every allele.
+"""Finds sites to scan: regions of a BED, or the bases around each variant on every allele.
 
 Basenji's `akita_sat_vcf.py` mutates the bases around a variant in REF and in each ALT. An ALT is
-read from an `Altered` genome, the chromosome that carries it, and its region has the coordinates
-of that chromosome: those of the genome left of the variant, and moved right of an indel.
+read from an `Altered` genome, in which one chromosome carries it. The region of the ALT has the
+coordinates of that chromosome: those of the genome left of the variant, shifted ones right of an
+indel.
 """
 
 import gzip
@@ -20,15 +21,15 @@ from akita_bayes.variants.alleles import derivative, records
 log = logging.getLogger(__name__)
 
 TABLE = "sites.tsv"
-_SHOWN = 10  # letters of an allele in a name; longer ones are shortened
+_LETTERS = 10  # most letters of an allele in a name; longer alleles are shortened
 _COLUMNS = ("record", "snp", "chr", "pos", "ref", "alt", "sequence", "group", "reason")
 
 
 class Site(NamedTuple):
-    """Bases to scan.
+    """Describes bases to scan.
 
     Attributes:
-        region: Where they lie on the allele's chromosome.
+        region: Region on the allele's chromosome.
         allele: Name of the change, as `501A>T`; "" for the genome as it is.
         segments: The changed chromosome; empty for the genome as it is.
     """
@@ -43,13 +44,13 @@ class Site(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An allele of a variant file.
+    """Describes an allele of a variant file.
 
     Attributes:
-        variant: The ALT, or one of the ALTs of the record.
-        sequence: "REF" or "ALT": which side of the variant the site has.
-        site: What to scan; None with a reason.
-        reason: Why there is no site.
+        variant: The ALT; for a REF, the first scored ALT of the record.
+        sequence: "REF" or "ALT": the allele that the site has.
+        site: Bases to scan; None when there is a reason.
+        reason: Why there is no site; "" with a site.
     """
 
     variant: records.Variant
@@ -59,12 +60,12 @@ class Row(NamedTuple):
 
 
 class Altered(Genome):
-    """A genome of which one chromosome is another sequence.
+    """Replaces one chromosome of a genome by another sequence.
 
     Args:
         reference: The genome.
-        chrom: The chromosome.
-        segments: What it is made of.
+        chrom: Name of the chromosome.
+        segments: Stretches of its new sequence.
     """
 
     def __init__(self, reference: Genome, chrom: str, segments: derivative.Segments) -> None:
@@ -73,7 +74,7 @@ class Altered(Genome):
         self.sizes = {**reference.sizes, chrom: derivative.length(segments)}
 
     def fetch(self, region: regions.Region) -> str:
-        """Letters of a region, upper case on the changed chromosome.
+        """Returns the letters of a region, upper case on the changed chromosome.
 
         Raises:
             DataError: The chromosome is unknown or the region leaves it.
@@ -90,7 +91,7 @@ class Altered(Genome):
         return derivative.letters(part, self._reference.padded)
 
     def close(self) -> None:
-        """Leaves the reference open, which is another's to close."""
+        """Leaves the reference open; its owner closes it."""
 
 
 def is_variants(path: str | Path) -> bool:
@@ -103,41 +104,43 @@ def is_variants(path: str | Path) -> bool:
         try:
             start = gzip.GzipFile(fileobj=file).read(64) if head == b"\x1f\x8b" else file.read(64)
         except (OSError, EOFError, zlib.error):
-            return False  # The reader of BED says what is wrong with it.
+            return False  # The reader of BED files reports the damage.
     return start.startswith((b"##fileformat=VCF", b"#CHROM\tPOS", b"BCF"))
 
 
 def around_variants(path: str | Path, genome: Genome, bases: int) -> list[Row]:
     """Returns a row for REF and each ALT of a variant file, in its order.
 
-    The base at POS is the last of the first half of `bases`, as in Basenji; a site that would leave
-    the chromosome ends with it.
+    The base at POS is the last of the first half of `bases`, as in Basenji. A site that would leave
+    the chromosome is cut at its end.
 
     Args:
         path: VCF or BCF.
         genome: The reference.
-        bases: Length of a site.
+        bases: Length of a site in bases.
 
     Raises:
         VariantError: The file cannot be read.
     """
     rows: list[Row] = []
-    seen = set()
+    with_reference = set()  # records whose own allele has a row
     for variant in records.read(path, genome):
-        own, changed = ("ALT", "REF") if variant.swapped else ("REF", "ALT")
+        genome_side, changed_side = ("ALT", "REF") if variant.swapped else ("REF", "ALT")
         if variant.reason or variant.chrom not in genome.sizes:
-            rows.append(Row(variant, changed, None, variant.reason))
+            rows.append(Row(variant, changed_side, None, variant.reason))
             continue
-        if variant.record not in seen:
+        if variant.record not in with_reference:
             site = Site(_around(variant, genome.sizes[variant.chrom], bases))
-            rows.append(Row(variant, own, site))
-            seen.add(variant.record)
+            rows.append(Row(variant, genome_side, site))
+            with_reference.add(variant.record)
         if variant.kind == "BND":
-            rows.append(Row(variant, changed, None, "a breakend has no place on one chromosome"))
+            rows.append(
+                Row(variant, changed_side, None, "a breakend has no place on one chromosome")
+            )
             continue
         segments = derivative.edited(variant, genome.sizes)
         region = _around(variant, derivative.length(segments), bases)
-        rows.append(Row(variant, changed, Site(region, name(variant), segments)))
+        rows.append(Row(variant, changed_side, Site(region, name(variant), segments)))
     return rows
 
 
@@ -148,7 +151,7 @@ def _around(variant: records.Variant, size: int, bases: int) -> regions.Region:
 
 
 def name(variant: records.Variant) -> str:
-    """Returns what the change of a variant is called in names of groups and files."""
+    """Returns the name of a variant's change in names of groups and files."""
     if variant.alt.startswith("<"):
         letters = f"*{zlib.crc32(variant.inserted.encode()):08x}" if variant.inserted else ""
         return f"{variant.position + 1}{variant.kind}{variant.size}{letters}"
@@ -158,7 +161,7 @@ def name(variant: records.Variant) -> str:
 
 def _short(letters: str) -> str:
     letters = letters.upper()
-    if len(letters) <= _SHOWN:
+    if len(letters) <= _LETTERS:
         return letters
     return f"{letters[:5]}*{len(letters)}*{zlib.crc32(letters.encode()):08x}"
 
@@ -168,8 +171,8 @@ def write_table(path: str | Path, rows: Sequence[Row], groups: Sequence[str]) ->
 
     Args:
         path: File name.
-        rows: As `around_variants` gives them.
-        groups: For each row its group; "" without a site.
+        rows: Rows of `around_variants`.
+        groups: Name of the group of each row; "" without a site.
     """
     lines = ["\t".join(_COLUMNS)]
     for (variant, sequence, _, reason), group in zip(rows, groups, strict=True):

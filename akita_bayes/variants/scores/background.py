@@ -1,19 +1,20 @@
 """What scores look like by chance: random variants of the same type, size and GC content.
 
-A stratum of variants is their type, the powers of two nearest to the bases they take and put, and
-a tenth of GC content of the bases around. Scores of N random variants of each stratum are kept
-beside the model, so that they are computed once per model, genome and way of scoring.
+A stratum is a type of variants, the powers of two nearest to the numbers of bases that they replace
+and insert, and a tenth of GC content of the bases around them. A file beside the model stores the
+scores of N random variants of each stratum, so that they are computed once per model, genome and
+way of scoring.
 
 The p-value of a score is the share of random variants that are at least as extreme, the variant
 itself among them (Davison & Hinkley 1997, eq. 4.11; North et al. 2002):
 
     p = (r + 1) / (N + 1),    r = the number of null scores at least as extreme,
 
-so that P(p <= a) is at most a for a variant that is itself a random one of its stratum, whatever N
-is, and p is at least 1 / (N + 1). Extreme is large where 0 means equal maps. Signed scores are
-extreme by their distance from the median of the N null scores and the score together: with the
-score left out of the median, p would be too small for few variants (P(p <= 0.5) is 0.58 for N = 9).
-Scores are means over draws. The quantile is 1 - r / N.
+so that P(p <= a) is at most a for a variant that is itself a random one of its stratum, for any N,
+and p is at least 1 / (N + 1). Where 0 means equal maps, large scores are extreme. Signed scores are
+extreme when they are far from the median of the N null scores and the score together: without the
+score in the median, p would be too small for few variants (P(p <= 0.5) is 0.58 for N = 9). Scores
+are means over draws. The quantile is 1 - r / N.
 """
 
 import logging
@@ -34,34 +35,35 @@ log = logging.getLogger(__name__)
 
 FLANK = 500  # bases on each side that count for GC content
 GC_CLASSES = 10
-TRIES = 2_000  # random places looked at for every variant wanted
-ELSEWHERE = frozenset({"ROI"})  # scores of chosen places, which random variants rarely reach
+TRIES = 2_000  # random positions that are tried for every requested variant
+ELSEWHERE = frozenset({"ROI"})  # scores of selected regions, which random variants rarely reach
+_SIZES = ("taken", "put", "gc")  # HDF5 attributes of the last three fields of a stratum
 
 
 class Stratum(NamedTuple):
-    """Variants that are compared with one another.
+    """Describes variants that are compared with one another.
 
     Attributes:
-        kind: Of a `records.Variant`.
-        taken: Power of two nearest to the replaced bases; 0 for none.
-        put: Likewise of the bases in their place.
-        gc: Tenth of GC content around, 0 to 9.
+        kind: Type, as `records.Variant.kind`.
+        replaced: Power of two nearest to the number of replaced bases; 0 for none.
+        inserted: Power of two nearest to the number of bases in their place; 0 for none.
+        gc: Tenth of GC content of the bases around, 0 to 9.
     """
 
     kind: str
-    taken: int
-    put: int
+    replaced: int
+    inserted: int
     gc: int
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.taken}-{self.put}-gc{self.gc}"
+        return f"{self.kind}-{self.replaced}-{self.inserted}-gc{self.gc}"
 
 
 Null = dict[str, NDArray[np.float32]]
 
 
 class Rarity(NamedTuple):
-    """How unusual a score is among null scores; NaN without null scores.
+    """Describes how unusual a score is among null scores; NaN without null scores.
 
     Attributes:
         p_value: (r + 1) / (N + 1), where r of N null scores are at least as extreme.
@@ -76,16 +78,17 @@ def rarity(score: NDArray, null: NDArray, *, signed: bool) -> Rarity:
     """Compares a score with null scores, per target. [T] each.
 
     Args:
-        score: [T].
-        null: [N, T].
-        signed: False where large scores are extreme; True where those far from the median are.
+        score: Score of the variant. [T].
+        null: Null scores. [N, T].
+        signed: False where large scores are extreme; True where scores far from the median are.
     """
     score, null = np.asarray(score, np.float64), np.asarray(null, np.float64)
     count = len(null)
     if not count:
-        nothing = np.full(score.shape, np.nan, np.float32)
-        return Rarity(nothing, nothing)
+        missing = np.full(score.shape, np.nan, np.float32)
+        return Rarity(missing, missing)
     if signed:
+        # Signed scores become distances from the common median; then large ones are extreme.
         centre = np.median(np.concatenate([null, score[None]]), axis=0)
         score, null = np.abs(score - centre), np.abs(null - centre)
     r = np.where(np.isnan(score), np.nan, (null >= score).sum(axis=0))
@@ -93,84 +96,90 @@ def rarity(score: NDArray, null: NDArray, *, signed: bool) -> Rarity:
 
 
 class Background(NamedTuple):
-    """Null scores by stratum and score name. [N, T] each."""
+    """Holds null scores by stratum and score name. [N, T] each."""
 
     scores: dict[Stratum, Null]
     genome: Genome
 
     def null(self, variant: records.Variant, score: str) -> NDArray[np.float32] | None:
-        """Null scores of a variant's stratum; None when there are none."""
+        """Returns the null scores of a variant's stratum; None when there are none."""
         return self.scores.get(stratum(variant, self.genome), {}).get(score)
 
 
 def stratum(variant: records.Variant, genome: Genome) -> Stratum:
-    """The stratum of a variant that can be scored."""
-    if variant.kind == "BND":
-        taken, put = 0, _power(len(variant.inserted))
-    else:
-        taken, put = _power(variant.end - variant.start), _power(len(variant.inserted))
-    around = genome.padded(variant.chrom, variant.start - FLANK, variant.end + FLANK)
-    return Stratum(variant.kind, taken, put, _gc_class(around))
+    """Returns the stratum of a variant that can be scored."""
+    # The end of a breakend is one past its REF, but a junction replaces no base.
+    bases = 0 if variant.kind == "BND" else variant.end - variant.start
+    context = genome.padded(variant.chrom, variant.start - FLANK, variant.end + FLANK)
+    return Stratum(
+        variant.kind,
+        _nearest_power(bases),
+        _nearest_power(len(variant.inserted)),
+        _gc_class(context),
+    )
 
 
-def _power(bases: int) -> int:
+def _nearest_power(bases: int) -> int:
+    """Returns the power of two nearest to a number of bases, on a log scale; 0 for 0."""
     return 0 if bases == 0 else 2 ** round(np.log2(bases))
 
 
 def _gc_class(letters: str) -> int:
+    """Returns the tenth of GC content among the known bases, 0 to 9."""
     upper = letters.upper()
     strong, weak = (sum(upper.count(base) for base in pair) for pair in ("GC", "AT"))
     return min(int(GC_CLASSES * strong / max(strong + weak, 1)), GC_CLASSES - 1)
 
 
-def sample(wanted: Stratum, genome: Genome, count: int, *, seed: int = 0) -> list[records.Variant]:
-    """Random variants of a stratum; fewer when the genome has no such places.
+def sample(target: Stratum, genome: Genome, count: int, *, seed: int = 0) -> list[records.Variant]:
+    """Draws random variants of a stratum; fewer where the genome has too few such positions.
 
     Args:
-        wanted: The stratum.
-        genome: Where to place them; never on or beside an unknown base.
-        count: How many.
-        seed: Of the places and letters.
+        target: The stratum.
+        genome: Genome of the variants, which are never on or beside an unknown base.
+        count: Number of variants.
+        seed: Seed of the positions and letters.
     """
-    generator = np.random.default_rng([seed, *str(wanted).encode()])
+    generator = np.random.default_rng([seed, *str(target).encode()])
     chroms = list(genome.sizes)
     sizes = np.array([genome.sizes[chrom] for chrom in chroms], float)
-    found: list[records.Variant] = []
+    variants: list[records.Variant] = []
     for _ in range(TRIES * count):
-        if len(found) == count:
+        if len(variants) == count:
             break
         chrom = chroms[generator.choice(len(chroms), p=sizes / sizes.sum())]
-        room = genome.sizes[chrom] - wanted.taken - 2 * FLANK
-        if room <= 0:
+        positions = genome.sizes[chrom] - target.replaced - 2 * FLANK
+        if positions <= 0:
             continue
-        start = FLANK + int(generator.integers(room))
-        around = genome.padded(chrom, start - FLANK, start + wanted.taken + FLANK)
-        if "N" in around.upper() or _gc_class(around) != wanted.gc:
+        start = FLANK + int(generator.integers(positions))
+        context = genome.padded(chrom, start - FLANK, start + target.replaced + FLANK)
+        if "N" in context.upper() or _gc_class(context) != target.gc:
             continue
-        found.append(_made(wanted, genome, chrom, start, len(found), generator))
-    return found
+        variants.append(_random_variant(target, genome, chrom, start, len(variants), generator))
+    return variants
 
 
-def _made(
-    wanted: Stratum,
+def _random_variant(
+    target: Stratum,
     genome: Genome,
     chrom: str,
     start: int,
     number: int,
     generator: np.random.Generator,
 ) -> records.Variant:
-    end = start + wanted.taken
+    """Returns a variant of the stratum at `start`, with random letters."""
+    end = start + target.replaced
     reference = genome.padded(chrom, start, max(end, start + 1)).upper()
-    inserted = "".join(generator.choice(list("ACGT"), wanted.put))
-    if wanted.kind in ("SNV", "MNV"):
-        others = [[base for base in "ACGT" if base != letter] for letter in reference]
-        inserted = "".join(generator.choice(other) for other in others)
+    inserted = "".join(generator.choice(list("ACGT"), target.inserted))
+    if target.kind in ("SNV", "MNV"):
+        alternatives = [[base for base in "ACGT" if base != letter] for letter in reference]
+        inserted = "".join(generator.choice(bases) for bases in alternatives)
     mate = None
-    if wanted.kind == "BND":
+    if target.kind == "BND":
         mate = _random_mate(genome, generator)
         end = start + 1
     return records.Variant(
-        number, 1, chrom, start, ".", reference, ".", wanted.kind, start, end, inserted, mate
+        number, 1, chrom, start, ".", reference, ".", target.kind, start, end, inserted, mate
     )
 
 
@@ -182,12 +191,12 @@ def _random_mate(genome: Genome, generator: np.random.Generator) -> records.Brea
     return records.Breakend(chrom, position, *map(bool, generator.integers(2, size=2)))
 
 
-class _Held(NamedTuple):
-    """What a file keeps of a stratum.
+class _StoredNull(NamedTuple):
+    """Holds what a file stores of a stratum.
 
     Attributes:
-        attempted: Random variants asked for; fewer may have been found, or have a score.
-        null: Their finite scores by name. [N, T] each.
+        attempted: Number of random variants that were requested; fewer may exist or have a score.
+        null: Finite scores of the variants by name. [N, T] each.
     """
 
     attempted: int
@@ -204,72 +213,74 @@ def build(
     identity: str,
     seed: int = 0,
 ) -> Background:
-    """Null scores for every stratum among some variants, read from or added to a file.
+    """Returns null scores for every stratum of the variants, read from a file or added to it.
 
-    Several processes may share the file: each stratum is read again before it is sampled, and
-    added to what is there by then. Two that write at once lose a stratum at most, which the next
-    run samples again.
+    Several processes may share the file: a process reads it again before it samples a stratum, and
+    adds the stratum to what the file holds by then. When two processes write at once, one stratum
+    may be lost, and the next run samples it again.
 
     Args:
-        variants: What is going to be scored.
+        variants: Variants that will be scored.
         genome: The reference.
-        score: Scores random variants as the others are scored.
+        score: Function that scores random variants in the same way.
         count: N, random variants per stratum.
-        path: File beside the model that keeps null scores.
+        path: File beside the model that stores null scores.
         identity: Digest of model, genome and way of scoring.
-        seed: Of the random variants.
+        seed: Seed of the random variants.
 
     Raises:
-        VariantError: `count` is too small to say anything.
-        DataError: The file holds no background.
+        VariantError: `count` is below 2.
+        DataError: The file is not a background.
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
-    wanted = sorted({stratum(row, genome) for row in variants if not row.reason})
-    found = _enough(path, identity, count)
-    for each in (each for each in wanted if each not in found):
-        held = _enough(path, identity, count).get(each)
-        if held is None:
-            drawn = score(sample(each, genome, count, seed=seed))
-            held = _Held(
-                count, {name: _finite(name, column) for name, column in drawn.values.items()}
+    strata = sorted({stratum(row, genome) for row in variants if not row.reason})
+    nulls = _large_enough(path, identity, count)
+    for missing in (key for key in strata if key not in nulls):
+        # Another process may have added this stratum since the file was read.
+        null = _large_enough(path, identity, count).get(missing)
+        if null is None:
+            scored = score(sample(missing, genome, count, seed=seed))
+            null = _StoredNull(
+                count, {name: _finite(name, column) for name, column in scored.values.items()}
             )
-            _add(path, identity, each, held)
-        found[each] = held
-    used = {each: found[each] for each in wanted}
-    _tell(used)
-    return Background({each: held.null for each, held in used.items()}, genome)
+            _add(path, identity, missing, null)
+        nulls[missing] = null
+    used = {key: nulls[key] for key in strata}
+    _warn_of_gaps(used)
+    return Background({key: stored.null for key, stored in used.items()}, genome)
 
 
-def _enough(path: str | Path, identity: str, count: int) -> dict[Stratum, _Held]:
-    """The strata in the file for which as many random variants were attempted."""
-    kept = _load(path).get(identity, {})
-    return {each: held for each, held in kept.items() if held.attempted >= count}
+def _large_enough(path: str | Path, identity: str, count: int) -> dict[Stratum, _StoredNull]:
+    """Returns the stored strata for which `count` or more random variants were attempted."""
+    strata = _load(path).get(identity, {})
+    return {key: stored for key, stored in strata.items() if stored.attempted >= count}
 
 
 def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the rows with a score for every target; none of a score in ELSEWHERE. [N, T]."""
     return column[:0] if name in ELSEWHERE else column[np.isfinite(column).all(axis=1)]
 
 
-def _tell(found: dict[Stratum, _Held]) -> None:
-    """Says which scores have fewer variants to be compared with than were wanted, or none."""
-    for name in sorted(ELSEWHERE & {name for held in found.values() for name in held.null}):
+def _warn_of_gaps(strata: dict[Stratum, _StoredNull]) -> None:
+    """Warns of scores that have fewer null scores than were requested, or none."""
+    for name in sorted(ELSEWHERE & {name for stored in strata.values() for name in stored.null}):
         log.warning(
             "background: %s has none, since random variants rarely reach its regions; its p_value "
             "and quantile stay empty.",
             name,
         )
-    for each, (attempted, null) in found.items():
-        have = {name: len(column) for name, column in null.items() if name not in ELSEWHERE}
-        short = [f"{count} have {name}" for name, count in have.items() if count < attempted]
-        if short:
+    for key, (attempted, null) in strata.items():
+        counts = {name: len(column) for name, column in null.items() if name not in ELSEWHERE}
+        gaps = [f"{count} have {name}" for name, count in counts.items() if count < attempted]
+        if gaps:
             log.warning(
-                "background: of %d random variants of %s, %s.", attempted, each, ", ".join(short)
+                "background: of %d random variants of %s, %s.", attempted, key, ", ".join(gaps)
             )
 
 
-def _load(path: str | Path) -> dict[str, dict[Stratum, _Held]]:
-    """What a file keeps, by identity; nothing when there is none."""
+def _load(path: str | Path) -> dict[str, dict[Stratum, _StoredNull]]:
+    """Returns the strata of a file by identity; none when the file is missing."""
     if not Path(path).is_file():
         return {}
     try:
@@ -280,25 +291,26 @@ def _load(path: str | Path) -> dict[str, dict[Stratum, _Held]]:
             }
     except (OSError, KeyError, AttributeError):
         raise errors.DataError(
-            f"{path}: is damaged or holds no background; remove it and run again."
+            f"{path}: is damaged or is not a background; remove it and run again."
         ) from None
 
 
-def _read(group: h5py.Group) -> tuple[Stratum, _Held]:
-    about = group.attrs
-    key = Stratum(str(about["kind"]), *(int(about[name]) for name in Stratum._fields[1:]))
+def _read(group: h5py.Group) -> tuple[Stratum, _StoredNull]:
+    attributes = group.attrs
+    key = Stratum(str(attributes["kind"]), *(int(attributes[name]) for name in _SIZES))
     null = {name: column[:] for name, column in group.items()}
-    return key, _Held(int(about["attempted"]), null)
+    return key, _StoredNull(int(attributes["attempted"]), null)
 
 
-def _add(path: str | Path, identity: str, wanted: Stratum, held: _Held) -> None:
-    """Adds a stratum to what the file holds by now."""
-    kept = _load(path)
-    kept.setdefault(identity, {})[wanted] = held
+def _add(path: str | Path, identity: str, key: Stratum, stored: _StoredNull) -> None:
+    """Adds a stratum to what the file holds now, and writes the file again."""
+    backgrounds = _load(path)
+    backgrounds.setdefault(identity, {})[key] = stored
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        for run, strata in kept.items():
-            for each, (attempted, null) in strata.items():
-                group = file.create_group(f"{run}/{each}")
-                group.attrs.update({**each._asdict(), "attempted": attempted})
+        for run, strata in backgrounds.items():
+            for key, (attempted, null) in strata.items():
+                group = file.create_group(f"{run}/{key}")
+                sizes = dict(zip(_SIZES, key[1:], strict=True))
+                group.attrs.update({"kind": key.kind, **sizes, "attempted": attempted})
                 for name, column in null.items():
                     group[name] = column

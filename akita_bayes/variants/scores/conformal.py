@@ -1,22 +1,23 @@
-"""Intervals that hold: made from the errors of variants whose effect was known.
+"""Intervals for true scores, made from the errors of variants whose effect is known.
 
-Draws tell how much a posterior disagrees with itself, not how wrong it is. Where true effects are
+Draws show how much a posterior disagrees with itself, not how wrong it is. Where true effects are
 known, as in a simulation, split conformal prediction (Lei et al. 2018) makes intervals that hold
-the truth as often as they say, whatever the model: with truth t, mean m and sd s of a score,
+the truth as often as their level says, for any model. With truth t, mean m and sd s of a
+score, the error of a prediction in units of its own spread is
 
-    e = (log (t + c) - log (m + c)) / (d + s / (m + c))
+    e = (log (t + c) - log (m + c)) / (d + s / (m + c)).
 
-is how far off a prediction was, in units of its own spread. Strong effects are predicted to within
-a small factor and weak ones are not, so known variants are put into classes of equal number by
-their predicted score, and those of a class serve new ones that are predicted alike (Mondrian
-conformal prediction: Vovk et al. 2003). Of the n errors of a class, the
-floor ((n + 1) (1 - level) / 2)-th smallest, l, and the one as far from the largest, h, give
+Strong effects are predicted to within a small factor and weak ones are not. So the known variants
+are divided into classes of equal number by their predicted score, and each class gives the
+intervals of new variants with such a predicted score (Mondrian conformal prediction: Vovk et al.
+2003). Of the n errors of a class, l is the k-th smallest and h the k-th largest, where
+k = floor ((n + 1) (1 - level) / 2). The interval
 
-    log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c)),
+    log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c))
 
-which holds the truth at this level in every class; for that n is at least 2 / (1 - level) - 1. l is
-at most and h at least 0, so that it holds the prediction too. c keeps scores near 0 from counting
-as infinitely wrong, d those without spread. For scores of 0 or more.
+holds the truth at this level in every class; this needs an n of at least 2 / (1 - level) - 1. l is
+at most 0 and h at least 0, so that the interval holds the prediction too. c keeps the errors of
+scores near 0 finite, d those of scores without spread. All scores must be 0 or more.
 """
 
 import math
@@ -30,22 +31,23 @@ from numpy.typing import NDArray
 from akita_bayes import errors, files
 
 LEVEL = 0.9
-FEWEST = 20  # known scores
-CLASS = 100  # known scores of a class, at least, when there is more than one
-MOST = 8  # classes
+FEWEST = 20  # least number of known scores
+CLASS = 100  # least number of known scores in a class, when there are several classes
+MOST = 8  # largest number of classes
 
 
 class Widening(NamedTuple):
-    """How one score's intervals are made.
+    """Describes how the intervals of one score are made.
 
     Attributes:
         floor: c, in units of the score.
         spread: d.
-        starts: Predicted scores at which classes begin, but for the first. [K - 1].
+        starts: Predicted scores at which all classes but the first start. [K - 1].
         low: l of every class. [K].
         high: h of every class. [K].
         level: Share of true scores that the intervals hold.
-        drawn: True when fitted to means and spreads over posterior draws.
+        of_draws: True when fitted to means and standard deviations over posterior draws; "drawn" in
+            files.
     """
 
     floor: float
@@ -54,46 +56,50 @@ class Widening(NamedTuple):
     low: tuple[float, ...]
     high: tuple[float, ...]
     level: float = LEVEL
-    drawn: bool = True
+    of_draws: bool = True
 
     def interval(self, mean: NDArray, sd: NDArray) -> tuple[NDArray, NDArray]:
-        """Lower and upper end. Shapes as given; a missing sd counts as 0."""
+        """Returns the lower and upper ends, shaped as `mean`; an sd of NaN counts as 0."""
         centre = np.maximum(mean, 0) + self.floor
         unit = self.spread + np.nan_to_num(sd) / centre
-        kind = np.searchsorted(self.starts, mean, side="right")
+        classes = np.searchsorted(self.starts, mean, side="right")
         low, high = (
-            centre * np.exp(np.asarray(error)[kind] * unit) - self.floor
+            centre * np.exp(np.asarray(error)[classes] * unit) - self.floor
             for error in (self.low, self.high)
         )
         return np.maximum(low, 0), np.maximum(high, 0)
 
 
 def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> Widening:
-    """Learns from variants of known effect; all arguments are alike in shape.
+    """Fits intervals to variants of known effect; all arrays have one shape.
 
     Args:
         truth: True scores.
         mean: Predicted scores.
         sd: Their standard deviations over draws; 0 without draws.
-        level: Share of true scores that intervals hold.
+        level: Share of true scores that the intervals hold.
 
     Raises:
-        VariantError: Too few variants for the level, or scores below 0 or that are no number.
+        VariantError: Too few variants for the level, or scores that are below 0 or not finite.
     """
-    truth, mean, sd = (np.ravel(np.asarray(each, np.float64)) for each in (truth, mean, sd))
+    truth, mean, sd = (np.ravel(np.asarray(values, np.float64)) for values in (truth, mean, sd))
     check(len(truth), level)
     outermost = _outermost(level)
-    if not all(np.isfinite(each).all() for each in (truth, mean, sd)):
-        raise errors.VariantError("known scores must be numbers; leave out variants without one.")
+    if not all(np.isfinite(values).all() for values in (truth, mean, sd)):
+        raise errors.VariantError(
+            "known scores must be finite numbers; leave out variants without a score."
+        )
     if truth.min() < 0 or mean.min() < 0:
-        raise errors.VariantError("only scores of 0 or more have intervals of this kind.")
+        raise errors.VariantError(
+            "known scores must be 0 or more; leave out scores that have values below 0."
+        )
     floor = max(float(np.quantile(mean, 0.1)), 1e-6)
-    wrong = np.log((truth + floor) / (mean + floor))
-    spread = max(float(np.median(np.abs(wrong))), 1e-6)
-    wrong /= spread + sd / (mean + floor)
-    starts = _starts(mean, max(CLASS, outermost), outermost)
-    kind = np.searchsorted(starts, mean, side="right")
-    ends = [_ends(wrong[kind == k], level) for k in range(len(starts) + 1)]
+    log_errors = np.log((truth + floor) / (mean + floor))
+    spread = max(float(np.median(np.abs(log_errors))), 1e-6)
+    scaled_errors = log_errors / (spread + sd / (mean + floor))
+    starts = _class_starts(mean, max(CLASS, outermost), outermost)
+    classes = np.searchsorted(starts, mean, side="right")
+    ends = [_ends(scaled_errors[classes == k], level) for k in range(len(starts) + 1)]
     low, high = zip(*ends, strict=True)
     return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
 
@@ -102,59 +108,71 @@ def check(count: int, level: float) -> None:
     """Refuses a level for which there are too few known scores.
 
     Raises:
-        VariantError: More are needed, or the level is not between 0 and 1.
+        VariantError: `count` is too small, or the level is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise errors.VariantError(f"the level of intervals is between 0 and 1; got {level}.")
+        raise errors.VariantError(f"the level of intervals must be between 0 and 1; got {level}.")
     fewest = max(FEWEST, _outermost(level))
     if count < fewest:
         raise errors.VariantError(
             f"{fewest} known scores, one of each variant and target, are needed for intervals of "
-            f"level {level:g}; got {count}."
+            f"level {level:g}; got {count}; give more variants or a lower level."
         )
 
 
 def _outermost(level: float) -> int:
-    """As many errors as make the rank of `_ends` 1."""
+    """Returns the smallest number of errors for which the rank of `_ends` is 1.
+
+    For a level of 0.9 that is 19: (19 + 1) * 0.1 / 2 = 1. The small number outweighs rounding.
+    """
     return math.ceil(2 / (1 - level) - 1 - 1e-9)
 
 
-def _starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
-    """Where classes of equal number begin, but for the first.
+def _class_starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
+    """Returns the predicted scores at which all classes but the first start.
 
-    Equal predictions are of one class, so ties leave fewer classes, and unequal ones.
+    Classes have equal numbers of scores. Equal predictions are in one class, so ties lead to fewer
+    classes, and to classes of different numbers.
 
     Args:
         mean: Predicted scores.
-        usual: Scores of a class, at least, when none are equal.
-        fewest: Scores of any class.
+        usual: Least number of scores in a class when no scores are equal.
+        fewest: Least number of scores in any class.
     """
     classes = min(max(len(mean) // usual, 1), MOST)
     starts: list[float] = []
-    taken = 0
+    in_classes = 0  # scores below the last start
     for start in np.quantile(mean, np.arange(1, classes) / classes):
         below = int((mean < start).sum())
-        if min(below - taken, len(mean) - below) >= fewest:
+        if min(below - in_classes, len(mean) - below) >= fewest:
             starts.append(float(start))
-            taken = below
+            in_classes = below
     return tuple(starts)
 
 
-def _ends(wrong: NDArray, level: float) -> tuple[float, float]:
-    """The errors between which another one lies at this level, 0 among them."""
-    count = len(wrong)
+def _ends(scaled_errors: NDArray, level: float) -> tuple[float, float]:
+    """Returns l and h, between which another error lies at this level; l <= 0 <= h."""
+    count = len(scaled_errors)
+    # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.
     rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
-    ordered = np.sort(wrong)
+    ordered = np.sort(scaled_errors)
     return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)
 
 
 def save(path: str | Path, widenings: Mapping[str, Widening]) -> None:
     """Writes widenings by score name as JSON, each with its level."""
-    files.write_json(path, {name: widening._asdict() for name, widening in widenings.items()})
+    files.write_json(path, {name: _stored(widening) for name, widening in widenings.items()})
+
+
+def _stored(widening: Widening) -> dict[str, Any]:
+    """Returns the fields of a widening under their names in files."""
+    fields = widening._asdict()
+    fields["drawn"] = fields.pop("of_draws")
+    return fields
 
 
 def load(path: str | Path) -> dict[str, Widening]:
-    """Reads what `save` wrote; a file that records no level is of level 0.9.
+    """Reads what `save` wrote; a file without a level has level 0.9.
 
     Raises:
         DataError: The file is missing or has another form.
@@ -165,21 +183,21 @@ def load(path: str | Path) -> dict[str, Widening]:
         if isinstance(error, errors.AkitaBayesError):
             raise
         raise errors.DataError(
-            f"{path}: holds no intervals of variant scores; fit them again."
+            f"{path}: is not a file of intervals of variant scores; fit them again."
         ) from None
 
 
-def chosen(path: str | None, scores: Sequence[str], *, drawn: bool) -> dict[str, Widening]:
+def intervals_of(path: str | None, scores: Sequence[str], *, of_draws: bool) -> dict[str, Widening]:
     """Reads the intervals of some scores; a score without intervals is left out.
 
     Args:
         path: What `save` wrote; None for no intervals.
         scores: Names of the scores.
-        drawn: Scores have draws.
+        of_draws: True when the scores have draws.
 
     Raises:
-        VariantError: The file has none of the scores, or has them for scores with draws while these
-            have none, or the other way round.
+        VariantError: The file has none of the scores, or its intervals were fitted to scores with
+            draws and these have none, or the reverse.
         DataError: The file is missing or has another form.
     """
     if path is None:
@@ -187,13 +205,13 @@ def chosen(path: str | None, scores: Sequence[str], *, drawn: bool) -> dict[str,
     widenings = {name: row for name, row in load(path).items() if name in scores}
     if not widenings:
         raise errors.VariantError(f"{path}: has no intervals for {', '.join(scores)}.")
-    fitted_to_draws = {row.drawn for row in widenings.values()}
-    if not drawn and True in fitted_to_draws:
+    fitted_to_draws = {row.of_draws for row in widenings.values()}
+    if not of_draws and True in fitted_to_draws:
         raise errors.VariantError(
-            f"{path}: these intervals are made of the mean and sd of draws; give draws of 2 or "
-            "more, and a model that has them."
+            f"{path}: these intervals were fitted to the mean and sd of draws; give draws of 2 or "
+            "more, and a model that has a posterior."
         )
-    if drawn and False in fitted_to_draws:
+    if of_draws and False in fitted_to_draws:
         raise errors.VariantError(
             f"{path}: these intervals were fitted to scores without draws; score without draws, or "
             "fit intervals with draws."
@@ -206,5 +224,5 @@ def _parsed(row: Mapping[str, Any]) -> Widening:
     level = float(row.get("level", LEVEL))
     if not len(starts) + 1 == len(low) == len(high) or not 0 < level < 1:
         raise ValueError
-    drawn = bool(row.get("drawn", True))
-    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high, level, drawn)
+    of_draws = bool(row.get("drawn", True))
+    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high, level, of_draws)

@@ -1,10 +1,9 @@
-"""How sure a score is: draws summarised, with the error that drawing itself leaves.
+"""Summarises the draws of a score: mean, spread, and the error of the mean.
 
-Draws share their random numbers between the reference and the alternative, so what a draw changes
-in both maps alike leaves the score alone. The Monte-Carlo standard error of the mean of S draws is
-sd / sqrt(S). Quantiles of draws say how far a posterior disagrees with itself; they are not
-intervals for the true effect, which `conformal` makes. Nothing here is a p-value; `background` has
-one.
+A draw uses the same random numbers for the reference and the alternative, so a change that it makes
+to both maps does not change the score. The Monte-Carlo standard error of the mean of S draws is
+sd / sqrt(S). Quantiles of draws show how much a posterior disagrees with itself. They are not
+intervals for the true effect, which `conformal` makes, nor p-values, which `background` computes.
 """
 
 import logging
@@ -20,7 +19,7 @@ LEVELS = (0.05, 0.95)
 
 
 class Interval(NamedTuple):
-    """A score over draws. [T] each.
+    """Summarises a score over draws. [T] each.
 
     Attributes:
         mean: Mean over draws.
@@ -28,8 +27,8 @@ class Interval(NamedTuple):
         mcse: Monte-Carlo standard error of the mean.
         draw_q05: 5 % quantile of the draws.
         draw_q95: 95 % quantile of the draws.
-        draw_exceeds_noise: Share of pairs in which a draw exceeds the score of two draws of the
-            reference, in size, ties counting half; NaN without such scores.
+        draw_exceeds_noise: Share of pairs in which the absolute value of a draw exceeds that of a
+            score between two draws of the reference; ties count half. NaN without such scores.
     """
 
     mean: NDArray[np.float32]
@@ -41,10 +40,10 @@ class Interval(NamedTuple):
 
 
 def summarise(draws: NDArray, noise: NDArray | None = None) -> Interval:
-    """Summarises a score.
+    """Summarises the draws of a score.
 
     Args:
-        draws: [S, T], S at least 1.
+        draws: Score of every draw, S at least 1. [S, T].
         noise: Scores of one draw of the reference against another. [M, T].
     """
     draws = np.asarray(draws, np.float64)
@@ -60,23 +59,24 @@ def exceedance(draws: NDArray, noise: NDArray) -> NDArray:
     """Returns the share of pairs with |draw| > |noise|, ties counting half, per target. [T].
 
     Args:
-        draws: [S, T].
-        noise: [M, T].
+        draws: Score of every draw. [S, T].
+        noise: Scores of one draw of the reference against another. [M, T].
     """
-    result = np.full(draws.shape[1], np.nan)
+    shares = np.full(draws.shape[1], np.nan)
     for target in range(draws.shape[1]):
         samples = np.sort(np.abs(noise[:, target]))
         samples = samples[np.isfinite(samples)]
         values = np.abs(draws[:, target])
         if len(samples) and np.isfinite(values).all():
+            # The mean of both counts gives ties one half: of 2 among (1, 2, 3) it is (1 + 2) / 2.
             below = np.searchsorted(samples, values, side="left")
             up_to = np.searchsorted(samples, values, side="right")
-            result[target] = np.mean((below + up_to) / 2) / len(samples)
-    return result
+            shares[target] = np.mean((below + up_to) / 2) / len(samples)
+    return shares
 
 
 def warn_of_draws(scores: Sequence[str]) -> None:
-    """Warns that quantiles of draws are not intervals, of scores that have nothing else."""
+    """Warns that quantiles of draws are not intervals, for scores without fitted intervals."""
     if scores:
         log.warning(
             "quantiles of draws are not intervals for the true effect: draws of %s say how far the "

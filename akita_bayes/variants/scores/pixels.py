@@ -1,8 +1,8 @@
 """Scores that compare two maps pixel by pixel.
 
-A is the reference map, B the alternative, both [N, N, T] and symmetric; the mask [N, N] tells the
-pixels that can be compared. Sums and means run over compared pixels i < j. Every score is exactly
-0 for two equal maps.
+A is the reference map and B the alternative, both [N, N, T] and symmetric. The mask [N, N] is True
+for pixels that can be compared. Sums and means run over compared pixels i < j. Every score is
+exactly 0 for two equal maps.
 """
 
 import numpy as np
@@ -15,45 +15,45 @@ Values = NDArray[np.float64]
 
 
 def compared(ref: Map, alt: Map, mask: Mask) -> tuple[Values, Values]:
-    """The compared pixels i < j of both maps, as float64. [pixels, T] each."""
+    """Returns the compared pixels i < j of both maps, as float64. [pixels, T] each."""
     upper = np.triu(mask)
     return ref[upper].astype(np.float64), alt[upper].astype(np.float64)
 
 
 def scd(ref: Map, alt: Map, mask: Mask) -> Values:
-    """Squared contact difference: sqrt(sum (B - A)^2), the SCD of Basenji's akita_scd. [T]."""
+    """Computes sqrt(sum (B - A)^2), the squared contact difference of Basenji. [T]."""
     a, b = compared(ref, alt, mask)
     return np.sqrt(np.sum((b - a) ** 2, axis=0))
 
 
 def ssd(ref: Map, alt: Map, mask: Mask) -> Values:
-    """Signed change of strength: sqrt(sum B^2) - sqrt(sum A^2), the SSD of akita_scd. [T]."""
+    """Computes sqrt(sum B^2) - sqrt(sum A^2), the signed change of strength of Basenji. [T]."""
     a, b = compared(ref, alt, mask)
     return np.sqrt(np.sum(b**2, axis=0)) - np.sqrt(np.sum(a**2, axis=0))
 
 
 def mse(ref: Map, alt: Map, mask: Mask) -> Values:
-    """Mean squared difference: mean (B - A)^2. [T]."""
+    """Computes the mean squared difference, mean (B - A)^2. [T]."""
     a, b = compared(ref, alt, mask)
     return _mean((b - a) ** 2)
 
 
 def pearson(ref: Map, alt: Map, mask: Mask) -> Values:
-    """1 - Pearson correlation of the pixels. [T]."""
+    """Computes 1 - Pearson correlation of the pixels. [T]."""
     return uncorrelation(*compared(ref, alt, mask))
 
 
 def spearman(ref: Map, alt: Map, mask: Mask) -> Values:
-    """1 - Spearman correlation of the pixels. [T]."""
+    """Computes 1 - Spearman correlation of the pixels. [T]."""
     a, b = compared(ref, alt, mask)
     return uncorrelation(stats.rankdata(a, axis=0), stats.rankdata(b, axis=0))
 
 
 def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
-    """One-bin structural impact: mean over j of |B[i, j] - A[i, j]|, i the bins of the event. [T].
+    """Computes the mean over j of |B[i, j] - A[i, j]|, where i are the bins of the event. [T].
 
-    The structural impact score of Orca (Zhou 2022), of every bin that the event touches; where none
-    of them can be compared, as in a deletion, of the nearest that can.
+    This is the structural impact score of Orca (Zhou 2022) for every bin that the event touches.
+    Where none of these bins can be compared, as in a deletion, it uses the nearest bins that can.
 
     Args:
         ref: A.
@@ -62,6 +62,7 @@ def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
         site: First bin of the event and one past its last.
     """
     first, last = site
+    # Widens the event by a bin on each side until a pixel can be compared.
     while not mask[first:last].any() and last - first < len(mask):
         first, last = max(first - 1, 0), min(last + 1, len(mask))
     rows = slice(first, last)
@@ -70,7 +71,7 @@ def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
 
 
 def regional(ref: Map, alt: Map, mask: Mask, *, weights: NDArray) -> Values:
-    """Disruption of regions of interest: sum_i w_i mean_j (B[i, j] - A[i, j])^2 / sum_i w_i. [T].
+    """Computes sum_i w_i mean_j (B[i, j] - A[i, j])^2 / sum_i w_i over regions of interest. [T].
 
     NaN where no compared bin has a weight.
 
@@ -78,7 +79,7 @@ def regional(ref: Map, alt: Map, mask: Mask, *, weights: NDArray) -> Values:
         ref: A.
         alt: B.
         mask: Compared pixels.
-        weights: w, a weight of every bin. [N].
+        weights: w, the weight of every bin. [N].
     """
     squares = np.where(mask[..., None], (alt.astype(np.float64) - ref) ** 2, 0).sum(axis=1)
     pixels = mask.sum(axis=1)
@@ -89,9 +90,10 @@ def regional(ref: Map, alt: Map, mask: Mask, *, weights: NDArray) -> Values:
 
 
 def uncorrelation(a: Values, b: Values) -> Values:
-    """1 - r over the first axis, as |z_a - z_b|^2 / 2 of unit vectors: 0 for equal inputs. [T].
+    """Computes 1 - r over the first axis; exactly 0 for equal inputs. [T].
 
-    A constant side correlates with nothing but another constant.
+    It is |z_a - z_b|^2 / 2 of the centred unit vectors z. Two constant sides give 0, a constant
+    side and another one give 1.
     """
     if not len(a):
         return np.full(a.shape[-1], np.nan)
@@ -101,6 +103,7 @@ def uncorrelation(a: Values, b: Values) -> Values:
 
 
 def _unit(values: Values) -> tuple[Values, NDArray[np.bool_]]:
+    """Returns centred columns of length 1, and True for constant columns, which become 0."""
     flat = np.ptp(values, axis=0) == 0
     centred = values - values.mean(axis=0)
     norm = np.sqrt(np.sum(centred**2, axis=0))
@@ -108,4 +111,5 @@ def _unit(values: Values) -> tuple[Values, NDArray[np.bool_]]:
 
 
 def _mean(values: Values) -> Values:
+    """Returns the mean over the first axis; NaN, without a warning, where that is empty."""
     return values.mean(axis=0) if len(values) else np.full(values.shape[-1], np.nan)

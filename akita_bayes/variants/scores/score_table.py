@@ -1,4 +1,4 @@
-"""Scores of many variants as columns, one row per allele, in shards that add up to the whole."""
+"""Stores scores of many variants as columns, one row per allele, in parts that can be joined."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,6 @@ COMPARED = {
 STATISTICS = {**OF_DRAWS, **FITTED, **COMPARED}
 """Names of the columns beside a score, and the sentence that defines each."""
 
-
 _EXTREME = {False: "as large or larger", True: "as far or farther from their common median"}
 
 
@@ -49,28 +48,28 @@ def describe(score: str, statistic: str, level: float | None = None) -> str:
     Args:
         score: Name of the score.
         statistic: One of STATISTICS.
-        level: Share of true scores that its intervals hold; for those of FITTED.
+        level: Share of true scores that the intervals hold, for the statistics of FITTED.
     """
-    (named,) = named_scores.resolve([score])
+    (definition,) = named_scores.resolve([score])
     percent = 100 * (level or 0)
     return STATISTICS[statistic].format(
-        score=score, level=round(percent, 6), extreme=_EXTREME[named.signed]
+        score=score, level=round(percent, 6), extreme=_EXTREME[definition.signed]
     )
 
 
 class Scored(NamedTuple):
-    """Rows in the order of the file.
+    """Holds the scores of rows, in the order of the file.
 
     Attributes:
         variants: The alleles.
-        flags: Remarks on each, joined by commas.
-        pixels: Compared, lost and gained contacts of each. [rows, 3].
+        flags: Remarks on each allele, joined by commas.
+        pixels: Numbers of compared, lost and gained contacts of each allele. [rows, 3].
         window: Chromosome, start and end of the reference bases that the window spans; "" and -1
-            for a row without one.
+            for a row without a window.
         values: Score name -> [rows, T], NaN where there is a reason.
         statistics: (score name, one of STATISTICS) -> [rows, T].
-        overall: (score name, one of COMPARED) -> [rows], of the mean over targets: a mean of
-            p-values is not a p-value.
+        overall: (score name, one of COMPARED) -> [rows], computed from the mean over targets,
+            since a mean of p-values is not a p-value.
     """
 
     variants: list[records.Variant]
@@ -83,12 +82,12 @@ class Scored(NamedTuple):
 
     @property
     def reasons(self) -> list[str]:
-        """Why rows have no score; "" for those that have."""
+        """Returns the reasons why rows have no score; "" for rows with a score."""
         return [variant.reason for variant in self.variants]
 
 
 def joined(parts: list[Scored]) -> Scored:
-    """Rows of all parts, one after another."""
+    """Returns the rows of all parts, one part after another."""
     first = parts[0]
     return Scored(
         [variant for part in parts for variant in part.variants],
@@ -106,11 +105,11 @@ _NUMBER = ("record", "allele", "position", "start", "end")
 
 
 def save(path: str | Path, scored: Scored, identity: str) -> None:
-    """Writes a shard atomically.
+    """Writes a part atomically.
 
     Args:
         path: File name.
-        scored: Rows.
+        scored: Rows of the part.
         identity: Digest of everything that the scores depend on.
     """
     text = h5py.string_dtype()
@@ -120,12 +119,12 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
             column = [getattr(variant, name) for variant in scored.variants]
             kind = text if name in _TEXT else "i8"
             file.create_dataset(f"variant/{name}", data=column, dtype=kind)
-        remarks = [",".join(variant.flags) for variant in scored.variants]
-        file.create_dataset("variant/flags", data=remarks, dtype=text)
+        own_flags = [",".join(variant.flags) for variant in scored.variants]
+        file.create_dataset("variant/flags", data=own_flags, dtype=text)
         mates = ["" if v.mate is None else repr(tuple(v.mate)) for v in scored.variants]
         file.create_dataset("variant/mate", data=mates, dtype=text)
-        turned = [json.dumps(v.inversion) if v.inversion else "" for v in scored.variants]
-        file.create_dataset("variant/inversion", data=turned, dtype=text)
+        inverted = [json.dumps(v.inversion) if v.inversion else "" for v in scored.variants]
+        file.create_dataset("variant/inversion", data=inverted, dtype=text)
         file.create_dataset("flags", data=scored.flags, dtype=text)
         file["pixels"] = scored.pixels
         file.create_dataset("window/chrom", data=[w[0] for w in scored.window], dtype=text)
@@ -138,7 +137,7 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
 
 
 def load(path: str | Path, identity: str) -> Scored | None:
-    """Reads a shard; None when it is missing, damaged, or of other inputs or statistics."""
+    """Reads a part; None when it is missing, damaged, or of other inputs or statistics."""
     try:
         with h5py.File(path, "r") as file:
             if file.attrs["identity"] != identity:
@@ -149,25 +148,27 @@ def load(path: str | Path, identity: str) -> Scored | None:
 
 
 def _read(file: Any) -> Scored:
+    """Reads the rows of a part, also of one that an older version wrote."""
     present = [name for name in _TEXT if name in file["variant"]]  # older parts have no detail
     columns = {name: file[f"variant/{name}"].asstr()[:] for name in (*present, "flags", "mate")}
     columns |= {name: file[f"variant/{name}"][:] for name in _NUMBER}
-    turned = file["variant/inversion"].asstr()[:] if "variant/inversion" in file else None
+    # Older parts have no inversions either.
+    inverted = file["variant/inversion"].asstr()[:] if "variant/inversion" in file else None
     variants = []
     for i in range(len(columns["record"])):
         fields: dict[str, Any] = {name: str(columns[name][i]) for name in present}
         fields |= {name: int(columns[name][i]) for name in _NUMBER}
         fields["flags"] = tuple(flag for flag in columns["flags"][i].split(",") if flag)
-        if turned is not None and turned[i]:
-            fields["inversion"] = inversions.Inversion(*json.loads(turned[i]))
+        if inverted is not None and inverted[i]:
+            fields["inversion"] = inversions.Inversion(*json.loads(inverted[i]))
         variants.append(records.Variant(**fields, mate=_mate(columns["mate"][i])))
     spans = file["window/span"][:]
     chroms = file["window/chrom"].asstr()[:]
     window = [(str(c), int(a), int(b)) for c, (a, b) in zip(chroms, spans, strict=True)]
     values = {key: column[:] for key, column in file["values"].items()}
     statistics, overall = (_statistics(file, group) for group in ("statistics", "overall"))
-    flags_ = [str(flag) for flag in file["flags"].asstr()[:]]
-    return Scored(variants, flags_, file["pixels"][:], window, values, statistics, overall)
+    remarks = [str(flag) for flag in file["flags"].asstr()[:]]
+    return Scored(variants, remarks, file["pixels"][:], window, values, statistics, overall)
 
 
 def _statistics(file: Any, group: str) -> dict[tuple[str, str], NDArray[np.float32]]:
@@ -182,6 +183,7 @@ def _statistics(file: Any, group: str) -> dict[tuple[str, str], NDArray[np.float
 
 
 def _mate(text: str) -> records.Breakend | None:
+    """Reads a mate that was written as `('chr1', 20, True, False)`; None for ""."""
     if not text:
         return None
     chrom, position, right, after = text.strip("()").split(", ")
@@ -189,7 +191,7 @@ def _mate(text: str) -> records.Breakend | None:
 
 
 def table(scored: Scored, targets: list[str]) -> pd.DataFrame:
-    """Rows as a table: what the variant is, then a column per score and target.
+    """Returns rows as a table: columns of the variant, then one per score and target.
 
     Args:
         scored: Rows.

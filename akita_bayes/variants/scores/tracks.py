@@ -1,6 +1,7 @@
-"""Scores that compare two maps by what they say of every bin or every distance.
+"""Scores that compare two maps by a track of every bin or every distance.
 
-Maps hold log(observed / expected), so contacts are exp(map). Maps, masks and shapes as in `pixels`.
+Maps hold log(observed / expected), so contacts are exp(map). Maps, masks and shapes are those of
+`pixels`.
 """
 
 import numpy as np
@@ -9,10 +10,10 @@ from akita_bayes.variants.scores.pixels import Map, Mask, Values
 
 
 def insulation(contacts: Map, mask: Mask, *, width: int) -> Values:
-    """Insulation of every border between bins: log2 of the mean contact across it. [N, T].
+    """Computes the insulation of every border between bins, log2 of the mean contact. [N, T].
 
     I_b = log2 mean of exp(map[i, j]) over the diamond b - w <= i < b <= j < b + w (Crane et al.
-    2015). NaN where the diamond leaves the map or holds no compared pixel.
+    2015). It is NaN where the diamond leaves the map or has no compared pixel.
 
     Args:
         contacts: A map.
@@ -23,19 +24,21 @@ def insulation(contacts: Map, mask: Mask, *, width: int) -> Values:
     border = np.arange(width, max(bins - width + 1, width))
     total, pixels = np.zeros((len(border), targets)), np.zeros((len(border), 1))
     values = np.where(mask[..., None], np.exp(contacts.astype(np.float64)), 0)
+    # Adds the diamonds of all borders pixel by pixel: (b - 1, b), (b - 1, b + 1), ...
     for up in range(1, width + 1):
         for down in range(width):
             total += values[border - up, border + down]
             pixels += mask[border - up, border + down, None]
     track = np.full((bins, targets), np.nan)
-    known = (pixels > 0) & (total > 0)
-    mean = np.where(known, total, 1) / np.maximum(pixels, 1)
-    track[border] = np.where(known, np.log2(mean), np.nan)
+    defined = (pixels > 0) & (total > 0)
+    # Undefined borders get a mean of 1 or less first, so that log2 does not warn.
+    mean = np.where(defined, total, 1) / np.maximum(pixels, 1)
+    track[border] = np.where(defined, np.log2(mean), np.nan)
     return track
 
 
 def insulation_change(ref: Map, alt: Map, mask: Mask, *, width: int) -> Values:
-    """Mean squared change of insulation over borders: mean_b (I_b(B) - I_b(A))^2. [T].
+    """Computes the mean squared change of insulation, mean_b (I_b(B) - I_b(A))^2. [T].
 
     Args:
         ref: A.
@@ -47,11 +50,11 @@ def insulation_change(ref: Map, alt: Map, mask: Mask, *, width: int) -> Values:
 
 
 def directionality(contacts: Map, mask: Mask, *, width: int = 20) -> Values:
-    """Bias of every bin towards downstream contacts. [N, T].
+    """Computes the bias of every bin towards downstream contacts. [N, T].
 
-    (b - a) |b - a| / (a + b) with a and b the mean contacts with the `width` bins up- and
-    downstream: the directionality index of Dixon et al. 2012, whose two terms are equal. NaN
-    where a side has no compared pixel.
+    It is (b - a) |b - a| / (a + b), where a and b are the mean contacts with the `width` bins up-
+    and downstream: the directionality index of Dixon et al. 2012, whose two terms are equal. It is
+    NaN where a side has no compared pixel.
 
     Args:
         contacts: A map.
@@ -67,12 +70,12 @@ def directionality(contacts: Map, mask: Mask, *, width: int = 20) -> Values:
 
 
 def directionality_change(ref: Map, alt: Map, mask: Mask) -> Values:
-    """Mean squared change of the directionality index over bins. [T]."""
+    """Computes the mean squared change of the directionality index over bins. [T]."""
     return _mean_square(directionality(alt, mask) - directionality(ref, mask))
 
 
 def decay(contacts: Map, mask: Mask) -> Values:
-    """Mean of the map at every distance, NaN without a compared pixel. [N, T]."""
+    """Computes the mean of the map at every distance, NaN without a compared pixel. [N, T]."""
     rows, columns = np.nonzero(np.triu(mask))
     distance = columns - rows
     pixels = np.bincount(distance, minlength=len(mask))
@@ -84,18 +87,20 @@ def decay(contacts: Map, mask: Mask) -> Values:
 
 
 def decay_change(ref: Map, alt: Map, mask: Mask) -> Values:
-    """Mean squared change of the mean at every distance: mean_d (P_d(B) - P_d(A))^2. [T]."""
+    """Computes the mean squared change of the decay, mean_d (P_d(B) - P_d(A))^2. [T]."""
     return _mean_square(decay(alt, mask) - decay(ref, mask))
 
 
 def _row_mean(values: Values, mask: Mask) -> Values:
+    """Returns the mean of the compared pixels of every row; NaN without any. [N, T]."""
     pixels = mask.sum(axis=1)[:, None]
     total = np.einsum("ij,ijt->it", mask.astype(np.float64), values)
     return total / np.where(pixels > 0, pixels, np.nan)
 
 
 def _mean_square(change: Values) -> Values:
-    known = np.isfinite(change)
-    total = np.where(known, change, 0) ** 2
-    pixels = known.sum(axis=0)
-    return total.sum(axis=0) / np.where(pixels > 0, pixels, np.nan)
+    """Returns the mean square over finite entries of the first axis; NaN without any. [T]."""
+    finite = np.isfinite(change)
+    squares = np.where(finite, change, 0) ** 2
+    count = finite.sum(axis=0)
+    return squares.sum(axis=0) / np.where(count > 0, count, np.nan)

@@ -72,8 +72,7 @@ REFUSED = {
     "between names.",
     f"{FORMAT}{NAMES}\n{NAMES}\n": ", line 3: names the columns again, after line 2; keep one such "
     "line.",
-    WHOLE + WHOLE: ", line 5: is a header line behind records; of files that were put together "
-    "keep one header.",
+    WHOLE + WHOLE: ", line 5: is a header line after records; keep one header when you join files.",
     WHOLE.replace("\n", "\r"): ", line 1: holds a carriage return; end lines with a line feed, as "
     "Unix does.",
     f"{WHOLE}chr1\t5\t\0\tT\tC\n": ", line 5: holds a NUL byte; expected a VCF, which is text, or "

@@ -169,9 +169,9 @@ def test_unknown_bases_have_no_value(small_model, tmp_path):
     [
         ({"method": "ims"}, 'Did you mean "ism"'),
         ({"method": "deletion", "width": 13}, "do not fit"),
-        ({"scores": ("SCE",)}, "no score is called"),
-        ({"seed": 2**31}, "seed is at least 0 and below 2,147,483,648"),
-        ({"seed": -1}, "seed is at least 0"),
+        ({"scores": ("SCE",)}, "is not a score"),
+        ({"seed": 2**31}, "seed must be at least 0 and below 2,147,483,648"),
+        ({"seed": -1}, "seed must be at least 0"),
     ],
 )
 def test_refuses(small_model, long_genome, options, message):

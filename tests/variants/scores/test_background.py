@@ -119,7 +119,7 @@ def test_random_variants_are_of_the_stratum(long_genome):
             assert {background.stratum(row, opened) for row in made} == {wanted}
             assert made == background.sample(wanted, opened, 5, seed=1)
             for row in made:
-                last = max(row.start + wanted.taken, row.start + 1)
+                last = max(row.start + wanted.replaced, row.start + 1)
                 assert row.ref == opened.padded(row.chrom, row.start, last)
         snvs = background.sample(background.Stratum("SNV", 1, 1, 4), opened, 5)
         assert all(row.inserted != row.ref for row in snvs)
@@ -216,5 +216,5 @@ def test_refuses_too_few(build):
 
 def test_refuses_a_damaged_file(build, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
-    with pytest.raises(errors.DataError, match=r"null\.h5: is damaged or holds no background"):
+    with pytest.raises(errors.DataError, match=r"null\.h5: is damaged or is not a background"):
         build([SNV], SCD=places)

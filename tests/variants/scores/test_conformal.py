@@ -120,15 +120,15 @@ def test_survives_writing_and_reading(tmp_path):
     plain = conformal.fit(truth, mean, 0 * sd)
     conformal.save(tmp_path / "i.json", {"SCD": widening, "MSE": plain})
     assert conformal.load(tmp_path / "i.json") == {"SCD": widening, "MSE": plain}
-    assert (widening.level, widening.drawn) == (0.8, True)
-    assert (plain.level, plain.drawn) == (0.9, False)
+    assert (widening.level, widening.of_draws) == (0.8, True)
+    assert (plain.level, plain.of_draws) == (0.9, False)
 
 
 def test_a_file_that_records_no_level_is_of_level_90(tmp_path):
     old = {"floor": 1.0, "spread": 1.0, "starts": [], "low": [-1], "high": [1]}
     (tmp_path / "i.json").write_text(json.dumps({"SCD": old}))
     widening = conformal.load(tmp_path / "i.json")["SCD"]
-    assert (widening.level, widening.drawn) == (0.9, True)
+    assert (widening.level, widening.of_draws) == (0.9, True)
 
 
 def test_refuses_what_teaches_nothing(tmp_path):
@@ -142,7 +142,7 @@ def test_refuses_what_teaches_nothing(tmp_path):
     for which in range(3):
         broken = [np.ones(30) for _ in range(3)]
         broken[which][7] = (np.nan, np.inf, np.nan)[which]
-        with pytest.raises(errors.VariantError, match="must be numbers"):
+        with pytest.raises(errors.VariantError, match="must be finite numbers"):
             conformal.fit(*broken)
     with pytest.raises(errors.VariantError, match="between 0 and 1; got 90"):
         conformal.fit(np.ones(30), np.ones(30), np.ones(30), level=90)
@@ -157,5 +157,5 @@ def test_refuses_what_teaches_nothing(tmp_path):
         whole | {"level": None},
     ):
         (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))
-        with pytest.raises(errors.DataError, match="no intervals"):
+        with pytest.raises(errors.DataError, match="not a file of intervals"):
             conformal.load(tmp_path / "x.json")
