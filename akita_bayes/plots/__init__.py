@@ -1,1 +1,1 @@
-"""Figures, drawn from results and never from models."""
+"""Plots results; no plot needs a model."""

@@ -1,4 +1,4 @@
-"""How accurate a model is: prediction against measurement, and at which distances it fails."""
+"""Plots the accuracy of a model: prediction against measurement, and accuracy by distance."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ def scatter(
     unit: str,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Density of predicted against measured pixels, a panel for each target.
+    """Plots the density of predicted against measured pixels, a panel for each target.
 
     Args:
-        pixels: Measured and predicted value of pixels of each target. [n, 2] each.
+        pixels: Measured and predicted values of pixels, for each target. [n, 2] each.
         names: Names of the targets.
         pearson: r of each target over all pixels.
-        unit: What is measured.
-        title: Above the figure.
+        unit: Measured quantity, for the labels of the axes.
+        title: Text above the figure.
     """
     columns = min(_COLUMNS, len(pixels))
     rows = math.ceil(len(pixels) / columns)
@@ -66,13 +66,15 @@ def by_distance(
     *,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Pearson's r within strata of genomic distance: a line for each target, a style a reference.
+    """Plots Pearson's r within strata of genomic distance.
+
+    Each target has its own colour, and each reference its own line style.
 
     Args:
-        strata: Labels of the strata D.
-        curves: Reference ("measured", "noise-free truth") -> r. [D, T] each.
-        names: Names of the targets T; with more than six only their mean is drawn.
-        title: Above the figure.
+        strata: Labels of the strata. [D]
+        curves: r by reference ("measured", "noise-free truth"). [D, T] each.
+        names: Names of the targets; with more than six only their mean is drawn. [T]
+        title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(7.6, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -96,7 +98,7 @@ def by_distance(
 
 
 def _range(points: NDArray) -> tuple[float, float]:
-    """A square's limits that all but the most extreme pixels fit in."""
+    """Returns limits of both axes that leave out only the most extreme pixels."""
     if not points.size:
         return 0.0, 1.0
     low, high = np.quantile(points, (0.001, 0.999))

@@ -1,4 +1,4 @@
-"""Is the stated uncertainty true? Reliability, PIT, where the error lies, single pixels."""
+"""Plots the calibration of a model: reliability, PIT, sd beside error, single pixels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,11 +20,11 @@ _COLOURS = (_ORANGE, _BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 def reliability(
     summaries: Mapping[str, Mapping[str, Any]], *, title: str = ""
 ) -> matplotlib.figure.Figure:
-    """Observed against nominal coverage with bootstrap intervals, and the PIT histogram.
+    """Plots observed against nominal coverage with bootstrap intervals, and the PIT histogram.
 
     Args:
-        summaries: Name of each model or state ("before", "recalibrated") -> the dictionary that
-            `evaluate.calibration.Calibration.summary` returns.
+        summaries: Dictionaries that `evaluate.calibration.Calibration.summary` returns, by the name
+            of the model or state ("before", "recalibrated").
         title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(9, 4), layout="constrained")
@@ -32,10 +32,10 @@ def reliability(
     left.plot([0.4, 1], [0.4, 1], color=_GREY, lw=1, ls="--", label="calibrated")
     for colour, (name, summary) in zip(_COLOURS, summaries.items(), strict=False):
         levels = summary["levels"]
-        found = [summary["overall"][f"coverage_{level:.0%}"] for level in levels]
-        centre = np.array([value["estimate"] for value in found])
-        below = centre - [value["lower"] for value in found]
-        above = np.array([value["upper"] for value in found]) - centre
+        coverage = [summary["overall"][f"coverage_{level:.0%}"] for level in levels]
+        centre = np.array([value["estimate"] for value in coverage])
+        below = centre - [value["lower"] for value in coverage]
+        above = np.array([value["upper"] for value in coverage]) - centre
         spread = np.maximum([below, above], 0)
         left.errorbar(levels, centre, spread, fmt="o-", ms=4, capsize=2, color=colour, label=name)
         cells = len(summary["pit"])
@@ -55,21 +55,21 @@ def reliability(
 def coverage_by_distance(
     summary: Mapping[str, Any], targets: Sequence[str], *, bin_width: int, level: float = 0.9
 ) -> matplotlib.figure.Figure:
-    """Coverage of one central interval in every distance stratum, a line a target.
+    """Plots the coverage of one central interval by distance, a line for each target.
 
     Args:
-        summary: As `Calibration.summary` returns.
+        summary: Dictionary that `Calibration.summary` returns.
         targets: Names of the targets.
         bin_width: Width of a map's bin in bp.
-        level: Nominal coverage; one of those in the summary.
+        level: Nominal coverage; a level of the summary.
     """
     figure = matplotlib.figure.Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     edges = np.asarray(summary["distance_edges"], float)
     centres = np.sqrt(edges[:-1] * (edges[1:] - 1).clip(1)) * bin_width / 1000
     for number, (name, strata) in enumerate(zip(targets, summary["strata"], strict=True)):
-        found = [stratum[f"coverage_{level:.0%}"] for stratum in strata]
-        values = [np.nan if value is None else value["estimate"] for value in found]
+        coverage = [stratum[f"coverage_{level:.0%}"] for stratum in strata]
+        values = [np.nan if value is None else value["estimate"] for value in coverage]
         colour = _COLOURS[(number + 1) % len(_COLOURS)]
         axes.plot(centres, values, "o-", ms=4, color=colour, label=name)
     axes.axhline(level, color=_GREY, lw=1, ls="--")
@@ -90,26 +90,26 @@ def sd_beside_error(
     diagonal_offset: int,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Target, prediction, stated standard deviation and absolute error of one map. Each [P].
+    """Plots target, prediction, stated standard deviation and absolute error of one map.
 
     Args:
-        target: Measured values.
-        mean: Predicted ones.
-        sd: Standard deviation of the prediction.
-        diagonal_offset: First diagonal kept, in bins.
+        target: Measured values. [P]
+        mean: Predicted values. [P]
+        sd: Standard deviation of the prediction. [P]
+        diagonal_offset: First diagonal of the map, in bins.
         title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(13, 3.6), layout="constrained")
     panels = figure.subplots(1, 4, sharey=True)
     limit = float(np.nanquantile(np.abs(target), 0.99))
     spread = float(np.nanquantile(np.abs(target - mean), 0.98))
-    drawn = (
+    contents = (
         ("measured", target, (-limit, limit), map_plots.DIVERGING),
         ("predicted mean", mean, (-limit, limit), map_plots.DIVERGING),
         ("stated sd", sd, (0, spread), "magma"),
         ("absolute error", np.abs(target - mean), (0, spread), "magma"),
     )
-    for axes, (name, values, limits, colours) in zip(panels, drawn, strict=True):
+    for axes, (name, values, limits, colours) in zip(panels, contents, strict=True):
         matrix = triangle.to_matrix(values[:, None], diagonal_offset=diagonal_offset)[..., 0]
         bins = Region("", 0, len(matrix))
         image = map_plots.square(axes, matrix, bins, limits=limits, colours=colours)
@@ -131,17 +131,17 @@ def pixel_distributions(
     *,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """The predictive distribution of chosen pixels against the value measured.
+    """Plots the predictive distribution of single pixels, and the measured value.
 
-    The histogram is of the posterior draws of the mean (epistemic); the line adds the observation
-    noise, so that it is the distribution of a measurement. Attention to Bayes, appendix A.9, shows
-    the histogram alone. Each is scaled to its peak. Draws that all agree are a line.
+    The histogram shows the posterior draws of the mean (epistemic). The line adds the observation
+    noise, so it shows the distribution of a measurement. Attention to Bayes, appendix A.9, shows
+    the histogram alone. Each curve is scaled to its peak. Draws that all agree become one line.
 
     Args:
-        draws: Draws of the mean. [S, K].
-        aleatoric_sd: Observation noise. [K].
-        target: Measured values. [K].
-        names: What to call each pixel. [K].
+        draws: Draws of the mean. [S, K]
+        aleatoric_sd: Observation noise. [K]
+        target: Measured values. [K]
+        names: Names of the pixels. [K]
         title: Text above the figure.
     """
     count = len(names)

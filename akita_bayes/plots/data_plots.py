@@ -1,4 +1,4 @@
-"""Windows of a data directory: every target's map, its mask, and its decay with distance."""
+"""Plots windows of a data directory: maps and masks of all targets, and decay with distance."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +20,13 @@ _SIDE = 2.6  # inches of one map
 def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     """Draws one row for each window and writes a PNG, atomically.
 
-    Above the diagonal the target, below it the mask (grey where not measured); then the mean at
-    each distance, of balanced contacts and of the target.
+    The map shows the target above the diagonal, and the mask below it: pixels that were not
+    measured are grey. Two panels follow, with the mean at each distance: of balanced contacts, and
+    of the target.
 
     Args:
-        examples: At least one window; all of the same targets.
-        path: The image to write.
+        examples: One window or more, all with the same targets.
+        path: Image to write.
     """
     names = examples[0].identifiers
     columns = len(names) + 2
@@ -33,6 +34,7 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
         figsize=(_SIDE * columns + 0.6, _SIDE * len(examples) + 0.7), layout="constrained"
     )
     panels = drawing.subplots(len(examples), columns, squeeze=False)
+    # A NaN does not equal itself, so `where` leaves out pixels that were not measured.
     limit = float(
         np.nanquantile([np.abs(e.maps).max(where=e.maps == e.maps, initial=0) for e in examples], 1)
     )
@@ -52,8 +54,8 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
     bar.set_label("target", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    told = "below the diagonal, grey: pixels that were not measured"
-    drawing.supxlabel(told, fontsize=7, x=0.04, ha="left")
+    caption = "below the diagonal, grey: pixels that were not measured"
+    drawing.supxlabel(caption, fontsize=7, x=0.04, ha="left")
     with files.atomic(path) as temporary:
         drawing.savefig(temporary, dpi=130)
 
@@ -61,6 +63,7 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
 def _map(
     panel: "matplotlib.axes.Axes", example: "quality.Example", index: int, limit: float
 ) -> "matplotlib.image.AxesImage":
+    """Draws the map and the mask of one target."""
     values = example.maps[..., index]
     upper = np.triu(np.ones(values.shape, bool))
     masked = ~upper & ~example.masks[..., index]
@@ -82,6 +85,7 @@ def _map(
 def _decay(
     panel: "matplotlib.axes.Axes", example: "quality.Example", values: np.ndarray, *, log: bool
 ) -> None:
+    """Draws the mean at each distance, a line for each target."""
     for index, name in enumerate(example.identifiers):
         panel.plot(example.distances[1:], values[1:, index], lw=1, label=name)
     panel.set_xscale("log")

@@ -1,4 +1,4 @@
-"""Letters of DNA as high as a number of each base."""
+"""Draws letters of DNA whose heights show one number for each base."""
 
 import logomaker
 import matplotlib.axes
@@ -21,16 +21,18 @@ def draw(
     """Draws one stack of letters per base of a region.
 
     Args:
-        axes: Their limits become those of the letters; heights that are all 0 leave a flat line.
-        heights: Of every letter at every base, in any unit; what is not finite is not drawn. [L, 4]
-        first: Where the first base stands on the axis.
-        upside_down: Letters below 0 stand on their heads; otherwise they are upright and pale.
+        axes: Axes to draw into. Their limits are set to those of the letters; if all heights are 0,
+            the line is flat.
+        heights: Height of every letter at every base, in any unit; heights that are not finite are
+            not drawn. [L, 4]
+        first: Position of the first base on the axis.
+        upside_down: True to turn letters below 0 upside down; False to draw them upright and pale.
     """
     table = pd.DataFrame(np.where(np.isfinite(heights), heights, 0.0), columns=list(dna.ALPHABET))
     table.index += first
     if table.to_numpy().any():
         pale = {} if upside_down else {"flip_below": False, "fade_below": 0.5}
         logomaker.Logo(table, ax=axes, color_scheme=BASES, **pale)
-    else:  # logomaker has no limits for it
+    else:  # logomaker cannot set limits when all heights are 0
         axes.set_ylim(-1, 1)
     axes.set_xlim(first - 0.5, first + len(table) - 0.5)

@@ -1,4 +1,4 @@
-"""Contact maps as figures: squares side by side, or triangles face to face, with their sites."""
+"""Plots contact maps: squares side by side, or triangles face to face, with their sites."""
 
 import types
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from akita_bayes.regions import Region
 
 DIVERGING = "RdBu_r"
-"""Red for more contacts than expected, blue for fewer; readable in all common colour blindness."""
+"""Red for more contacts than expected, blue for fewer; readable with common colour blindness."""
 
 SEQUENTIAL = "viridis"
-"""For what has no middle, as a standard deviation."""
+"""Colours of values without a middle, for example standard deviations."""
 
 LOG_RATIO = "ln(observed / expected)"
 
@@ -27,12 +27,12 @@ _FORWARD, _REVERSE, _MISSING = "#D55E00", "#0072B2", "#DDDDDD"
 
 
 class Marks(NamedTuple):
-    """Oriented sites to draw under a map.
+    """Holds oriented sites to draw under a map.
 
     Attributes:
-        position: Middle, bp on the chromosome. [K].
-        strand: +1 or -1. [K].
-        strength: From 0, invisible, to 1. [K].
+        position: Middle of each site, bp on the chromosome. [K]
+        strand: +1 or -1. [K]
+        strength: Opacity of each site, from 0 (invisible) to 1. [K]
     """
 
     position: NDArray
@@ -41,15 +41,15 @@ class Marks(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Maps of one place, to be drawn in one row on one colour scale.
+    """Holds the maps of one region, which are drawn in one row on one colour scale.
 
     Attributes:
-        label: What the row shows.
-        region: Where its maps lie.
+        label: Label of the row.
+        region: Region of the maps.
         maps: Symmetric map by column title; NaN pixels are drawn grey. [N, N] each.
-        marks: Sites, drawn under the maps.
-        spread: Standard deviations by column title, to the right of the maps and on a colour scale
-            of their own. [N, N] each.
+        marks: Sites to draw under the maps.
+        spread: Standard deviations by column title. They are drawn to the right of the maps, on
+            their own colour scale. [N, N] each.
     """
 
     label: str
@@ -60,7 +60,7 @@ class Row(NamedTuple):
 
 
 def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
-    """Half width of a colour scale around 0 that all but the most extreme pixels fit in."""
+    """Returns the half width of a colour scale around 0 that covers all but extreme pixels."""
     values = np.concatenate([np.zeros(0), *(np.abs(m[np.isfinite(m)]) for m in maps)])
     return float(np.quantile(values, quantile)) if values.size else 1.0
 
@@ -98,11 +98,14 @@ def triangle(
     colours: str = DIVERGING,
     downwards: bool = False,
 ) -> matplotlib.collections.QuadMesh:
-    """Draws the upper triangle with the diagonal level: along it the middle of a pair, above it
-    their distance. [N, N].
+    """Draws the upper triangle of a map with the diagonal horizontal. [N, N].
+
+    The horizontal axis shows the middle of a pair of bins, and the vertical axis their distance.
     """
     bins = len(matrix)
     edge = np.arange(bins + 1)
+    # Corners of the pixel (i, j): x is the mean of the edges i and j, and y their difference. The
+    # edges 2 and 6 of bins of 1 kb meet at x = 4 kb, y = 4 kb.
     width = region.width / bins
     middle = region.start + width * np.add.outer(edge, edge) / 2
     apart = width * np.subtract.outer(edge, edge).T
@@ -122,14 +125,14 @@ def triangle(
 def sites(axes: matplotlib.axes.Axes, marks: Marks, region: Region) -> None:
     """Draws sites as arrow heads: orange to the right for +, blue to the left for -."""
     for strand, marker, colour in ((1, ">", _FORWARD), (-1, "<", _REVERSE)):
-        chosen = marks.strand == strand
+        on_strand = marks.strand == strand
         axes.scatter(
-            marks.position[chosen],
-            np.zeros(chosen.sum()),
+            marks.position[on_strand],
+            np.zeros(on_strand.sum()),
             marker=marker,
             color=colour,
             s=26,
-            alpha=np.clip(marks.strength[chosen], 0, 1),
+            alpha=np.clip(marks.strength[on_strand], 0, 1),
             linewidths=0,
         )
     axes.set_xlim(region.start, region.end)
@@ -144,15 +147,16 @@ def compare(
     unit: str = LOG_RATIO,
     title: str = "",
 ) -> matplotlib.figure.Figure:
-    """Maps side by side, a row for each place, on one diverging colour scale; then their spreads.
+    """Plots maps side by side on one diverging colour scale, and then their spreads.
 
-    Each map has the coordinates of its own row, and the name of its chromosome below.
+    Each row shows one region. Each map has the coordinates of its own row, and the name of its
+    chromosome below.
 
     Args:
-        rows: What to draw; all have the same columns.
-        limit: Half width of the colour scale; by default from the maps.
+        rows: Rows with the same columns.
+        limit: Half width of the colour scale; None to take it from the maps.
         unit: Label of the colour scale.
-        title: Above the figure.
+        title: Text above the figure.
     """
     columns = [*rows[0].maps, *rows[0].spread]
     limit = limit or symmetric_limit([matrix for row in rows for matrix in row.maps.values()])
@@ -198,14 +202,14 @@ def face_to_face(
     limit: float | None = None,
     unit: str = LOG_RATIO,
 ) -> matplotlib.figure.Figure:
-    """Two maps as triangles mirrored at their diagonals, the sites between them.
+    """Plots two maps as triangles, mirrored at their diagonals, with the sites between them.
 
     Args:
-        above: Name and map of the upper triangle. [N, N].
-        below: Name and map of the lower one. [N, N].
-        region: Where both lie.
-        marks: Sites, drawn between them.
-        limit: Half width of the colour scale; by default from the maps.
+        above: Name and map of the upper triangle. [N, N]
+        below: Name and map of the lower triangle. [N, N]
+        region: Region of both maps.
+        marks: Sites to draw between the maps.
+        limit: Half width of the colour scale; None to take it from the maps.
         unit: Label of the colour scale.
     """
     limit = limit or symmetric_limit([above[1], below[1]])
@@ -237,7 +241,7 @@ def face_to_face(
 
 
 def genomic(axis: matplotlib.axis.Axis, region: Region) -> None:
-    """Ticks in bp, kb or Mb, whichever reads better, with as many digits as tell them apart."""
+    """Sets ticks in bp, kb or Mb, with as many digits as make them differ."""
     units = ((1e6, "Mb"), (1e3, "kb"), (1.0, "bp"))
     scale, unit = next((s, u) for s, u in units if region.width >= 2 * s or u == "bp")
     digits = 1 if region.width / scale < 20 and unit != "bp" else 0

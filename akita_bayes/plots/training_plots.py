@@ -1,4 +1,4 @@
-"""How a training went: loss, correlation and learning rate over epochs."""
+"""Plots a training: loss, correlation and learning rate over epochs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,12 +12,12 @@ _TRAIN, _VALID, _GREY = "#0072B2", "#D55E00", "#777777"
 def curves(
     history: Mapping[str, Sequence[float]], *, best_epoch: int, title: str = ""
 ) -> matplotlib.figure.Figure:
-    """Training and validation loss, Pearson's r, and the learning rate, epoch by epoch.
+    """Plots training and validation loss, Pearson's r, and the learning rate, epoch by epoch.
 
     Args:
-        history: Column of `history.csv` -> its values; a DataFrame will do.
-        best_epoch: The epoch whose model was kept, counted from 1.
-        title: Above the figure.
+        history: Values by column of `history.csv`, for example a DataFrame.
+        best_epoch: Epoch of the saved model, counted from 1.
+        title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(10, 3.2), layout="constrained")
     loss, r, rate = figure.subplots(1, 3)

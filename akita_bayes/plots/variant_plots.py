@@ -1,4 +1,4 @@
-"""One variant as a figure: REF, ALT, their difference and its sd, insulation and genes below."""
+"""Plots one variant: REF, ALT, their difference and its sd, with insulation and genes below."""
 
 import matplotlib.axes
 import matplotlib.axis
@@ -13,33 +13,33 @@ from akita_bayes.variants import figure_data
 from akita_bayes.variants.scores import tracks
 
 _REF, _ALT, _SITE, _GENE = "#4D4D4D", "#D55E00", "#009E73", "#0072B2"
-WIDTH = 8  # bins, half diagonal of the insulation diamond
-LANES = 3  # of genes
+WIDTH = 8  # half diagonal of the insulation diamond, in bins
+LANES = 3  # rows of genes
 
 
 def figure(
-    what: figure_data.Shown, *, width: int = WIDTH, least: float = 0.0
+    shown: figure_data.Shown, *, width: int = WIDTH, least: float = 0.0
 ) -> matplotlib.figure.Figure:
-    """Draws a variant: maps in the top row, insulation of both alleles, genes when there are any.
+    """Draws a variant: maps in the top row, then insulation of both alleles, then genes, if any.
 
-    Grey pixels show different contacts in the two alleles. The difference has its own scale, for
-    most differences are far smaller than the maps.
+    Grey pixels hold different contacts in the two alleles. The difference has its own colour scale,
+    because most differences are far smaller than the maps.
 
     Args:
-        what: As `figure_data.collect` gives it.
+        shown: Data that `figure_data.collect` returns.
         width: Half diagonal of the insulation diamond, in bins.
-        least: Half width, at least, of the colour scale of both alleles.
+        least: Smallest half width of the colour scale of both alleles.
     """
-    change = np.where(what.mask, what.alt - what.ref, np.nan)
-    limit = max(least, map_plots.symmetric_limit([what.ref, what.alt])) or 1e-6
+    change = np.where(shown.mask, shown.alt - shown.ref, np.nan)
+    limit = max(least, map_plots.symmetric_limit([shown.ref, shown.alt])) or 1e-6
     step = map_plots.symmetric_limit([change], 0.999) or 1e-6
     panels = [
-        ("REF", what.ref, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
-        ("ALT", what.alt, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
+        ("REF", shown.ref, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
+        ("ALT", shown.alt, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
         ("ALT - REF", change, (-step, step), "PuOr_r", f"difference of {map_plots.LOG_RATIO}"),
     ]
-    if what.sd is not None:
-        sd = np.where(what.mask, what.sd, np.nan)
+    if shown.sd is not None:
+        sd = np.where(shown.mask, shown.sd, np.nan)
         top = float(np.nanquantile(sd, 0.995)) if np.isfinite(sd).any() else 1.0
         panels.append(
             (
@@ -50,98 +50,108 @@ def figure(
                 "sd of the difference",
             )
         )
-    heights = [1.0, 0.28, 0.22] if what.genes else [1.0, 0.28]
-    made = matplotlib.figure.Figure(
+    heights = [1.0, 0.28, 0.22] if shown.genes else [1.0, 0.28]
+    drawing = matplotlib.figure.Figure(
         figsize=(3.2 * len(panels), 2.7 * sum(heights) + 0.5),
         layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.06),
     )
-    grid = made.add_gridspec(len(heights), len(panels), height_ratios=heights)
+    grid = drawing.add_gridspec(len(heights), len(panels), height_ratios=heights)
     for column, (name, matrix, limits, colours, unit) in enumerate(panels):
-        axes = made.add_subplot(grid[0, column])
-        image = map_plots.square(axes, matrix, what.region, limits=limits, colours=colours)
-        _places(axes.xaxis, what, room=0.24, across=True)
-        _places(axes.yaxis, what, room=0.08)
+        axes = drawing.add_subplot(grid[0, column])
+        image = map_plots.square(axes, matrix, shown.region, limits=limits, colours=colours)
+        _genomic_ticks(axes.xaxis, shown, room=0.24, across=True)
+        _genomic_ticks(axes.yaxis, shown, room=0.08)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel(_chromosome(what), fontsize=8)
+        axes.set_xlabel(_chromosome(shown), fontsize=8)
         axes.tick_params(labelsize=7, labelleft=column == 0)
-        bar = made.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
+        bar = drawing.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
         bar.ax.tick_params(labelsize=7)
         bar.set_label(unit, fontsize=8)
-    _insulation(made.add_subplot(grid[1, :]), what, width)
-    if what.genes:
-        _genes(made.add_subplot(grid[2, :]), what)
-    made.suptitle(what.title, fontsize=11)
-    return made
+    _insulation(drawing.add_subplot(grid[1, :]), shown, width)
+    if shown.genes:
+        _genes(drawing.add_subplot(grid[2, :]), shown)
+    drawing.suptitle(shown.title, fontsize=11)
+    return drawing
 
 
-def _chromosome(what: figure_data.Shown) -> str:
-    """The name of the only chromosome; of several none, since the ticks name them."""
-    names = {stretch.region.chrom for stretch in what.stretches} or {what.region.chrom}
+def _chromosome(shown: figure_data.Shown) -> str:
+    """Returns the name of the only chromosome; "" for several, because then the ticks name them."""
+    names = {stretch.region.chrom for stretch in shown.stretches} or {shown.region.chrom}
     return names.pop() if len(names) == 1 else ""
 
 
-def _edges(what: figure_data.Shown) -> NDArray:
-    """Genomic positions of the bins' borders. [N + 1]."""
-    return np.linspace(what.region.start, what.region.end, len(what.ref) + 1)
+def _edges(shown: figure_data.Shown) -> NDArray:
+    """Returns the genomic positions of the edges of the bins. [N + 1]."""
+    return np.linspace(shown.region.start, shown.region.end, len(shown.ref) + 1)
 
 
-def _places(
-    axis: matplotlib.axis.Axis, what: figure_data.Shown, *, room: float, across: bool = False
+def _genomic_ticks(
+    axis: matplotlib.axis.Axis, shown: figure_data.Shown, *, room: float, across: bool = False
 ) -> None:
-    """Where the frame is no single stretch of the genome, the true positions of its bins.
+    """Sets ticks at true genomic positions when the frame joins several stretches of the genome.
 
-    Ticks keep `room` between them, as a share of the axis.
+    Args:
+        axis: Axis of a map or a track.
+        shown: Data of the figure.
+        room: Least distance of two ticks, as a share of the axis.
+        across: True to write the chromosome above the position, False to write it before.
     """
-    if len(what.stretches) < 2 and all(each.strand == 1 for each in what.stretches):
+    if len(shown.stretches) < 2 and all(stretch.strand == 1 for stretch in shown.stretches):
         return
-    edges, label = _edges(what), axis.get_major_formatter()
+    edges, label = _edges(shown), axis.get_major_formatter()
     bin_width = edges[1] - edges[0]
-    wanted = (edges[-1] - edges[0]) / 4
-    decade = 10 ** np.floor(np.log10(wanted))
-    step = decade * max(factor for factor in (1, 2, 5) if factor * decade <= wanted)
-    several = len({each.region.chrom for each in what.stretches}) > 1
+    # The largest of 1, 2 and 5 times a power of ten up to a quarter of the axis: 830 kb has a step
+    # of 200 kb.
+    largest_step = (edges[-1] - edges[0]) / 4
+    decade = 10 ** np.floor(np.log10(largest_step))
+    step = decade * max(factor for factor in (1, 2, 5) if factor * decade <= largest_step)
+    several = len({stretch.region.chrom for stretch in shown.stretches}) > 1
     at: list[float] = []
     texts: list[str] = []
-    for each in what.stretches:
-        left, right = each.region.start, each.region.end
+    for stretch in shown.stretches:
+        left, right = stretch.region.start, stretch.region.end
         inside = np.arange(-(-left // step) * step, right, step)
-        if not len(inside) and each.last - each.first > len(what.ref) / 6:
+        if not len(inside) and stretch.last - stretch.first > len(shown.ref) / 6:
             inside = np.array([(left + right) / 2])
-        chrom = f"{each.region.chrom}{chr(10) if across else ':'}" if several else ""
-        for place in inside[:: each.strand]:
-            beyond = place - left if each.strand == 1 else right - place
-            tick = edges[0] + each.first * bin_width + beyond
+        chrom = f"{stretch.region.chrom}{chr(10) if across else ':'}" if several else ""
+        # A stretch on the reverse strand is drawn from its end to its start.
+        for position in inside[:: stretch.strand]:
+            offset = position - left if stretch.strand == 1 else right - position
+            tick = edges[0] + stretch.first * bin_width + offset
             if not at or tick - at[-1] >= room * (edges[-1] - edges[0]):
                 at.append(float(tick))
-                texts.append(chrom + label(place, 0))
+                texts.append(chrom + label(position, 0))
     axis.set_major_locator(matplotlib.ticker.FixedLocator(at))
     axis.set_major_formatter(matplotlib.ticker.FixedFormatter(texts))
 
 
-def _insulation(axes: matplotlib.axes.Axes, what: figure_data.Shown, width: int) -> None:
-    edges = _edges(what)
-    mask = what.mask & np.isfinite(what.ref)
-    for name, matrix, colour in (("REF", what.ref, _REF), ("ALT", what.alt, _ALT)):
+def _insulation(axes: matplotlib.axes.Axes, shown: figure_data.Shown, width: int) -> None:
+    """Draws the insulation of both alleles, and the site of the variant."""
+    edges = _edges(shown)
+    mask = shown.mask & np.isfinite(shown.ref)
+    for name, matrix, colour in (("REF", shown.ref, _REF), ("ALT", shown.alt, _ALT)):
         filled = np.where(np.isfinite(matrix), matrix, 0)[..., None]
         track = tracks.insulation(filled, mask, width=width)[:, 0]
         axes.plot(edges[:-1], track, color=colour, lw=1.2, label=name)
-    axes.axvspan(edges[what.site[0]], edges[what.site[1]], color=_SITE, alpha=0.2, lw=0)
+    axes.axvspan(edges[shown.site[0]], edges[shown.site[1]], color=_SITE, alpha=0.2, lw=0)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel(f"insulation\n{2 * width} bins", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    map_plots.genomic(axes.xaxis, what.region)
-    _places(axes.xaxis, what, room=0.06, across=True)
-    axes.set_xlabel(_chromosome(what), fontsize=8)
+    map_plots.genomic(axes.xaxis, shown.region)
+    _genomic_ticks(axes.xaxis, shown, room=0.06, across=True)
+    axes.set_xlabel(_chromosome(shown), fontsize=8)
 
 
-def _genes(axes: matplotlib.axes.Axes, what: figure_data.Shown) -> None:
-    edges = _edges(what)
+def _genes(axes: matplotlib.axes.Axes, shown: figure_data.Shown) -> None:
+    """Draws genes as bars with names; a gene without a free lane is left out."""
+    edges = _edges(shown)
     bin_width = edges[1] - edges[0]
     room = 0.012 * (edges[-1] - edges[0])
+    # free[k] is the position from which lane k is empty.
     free = [-np.inf] * LANES
-    for gene in sorted(what.genes, key=lambda each: each.spans[0][0]):
+    for gene in sorted(shown.genes, key=lambda gene: gene.spans[0][0]):
         start = edges[0] + gene.spans[0][0] * bin_width
         label = f"{gene.name} {'>' if gene.strand == '+' else '<' if gene.strand == '-' else ''}"
         left_most = min(start, edges[-1] - room * len(label))

@@ -1,6 +1,7 @@
 """Biophysics of cis-regulation: declared mechanisms, their networks, fits and posteriors.
 
-The public names below are resolved on first use, so that importing this package imports no Keras.
+Python resolves the public names below on first use, so that `import akita_bayes.regulation` does
+not import Keras.
 """
 
 import importlib

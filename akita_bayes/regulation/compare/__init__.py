@@ -1,1 +1,1 @@
-"""Mechanisms compared on one assay, and experiments planned."""
+"""Compares mechanisms on one assay, and plans experiments."""

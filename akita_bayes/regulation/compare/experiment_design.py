@@ -1,10 +1,10 @@
-"""What an experiment will tell before it is done: the interval widths to expect.
+"""Predicts the interval widths of an experiment before it is done.
 
-An experiment is simulated from the mechanism's truth and its declared measurement, the measurement
-process is fitted to it with the mechanism held at the truth, and Fisher's information there, the
-sum over sequences of the outer products of their scores, plus the precision of the priors gives the
-covariance of an estimate (the Cramer-Rao bound, to which the posterior tends). No mechanism is
-fitted: a design takes seconds.
+An experiment is simulated from the mechanism's truth and its declared measurement. The measurement
+process is fitted to the simulated data while the mechanism keeps its true values. Fisher's
+information at this point is the sum over sequences of the outer products of their scores. Together
+with the precision of the priors it gives the covariance of an estimate (the Cramer-Rao bound, which
+the posterior approaches). The mechanism itself is not fitted, so a design takes seconds.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ from akita_bayes.regulation.model import smooth_bins
 from akita_bayes.regulation.posterior import physical_units
 
 DIRECTIONS = 32
-"""Directions in which scores are taken at once."""
+"""Directions whose scores are computed at once."""
 WIDTH = 2 * 1.959964
 """Width of a central 95 % interval in standard deviations."""
 SHOWN = ("reads", "bins", "mutation_rate", "sequences", "noise")
@@ -33,12 +33,12 @@ SHOWN = ("reads", "bins", "mutation_rate", "sequences", "noise")
 
 
 class Expected(NamedTuple):
-    """What to expect of one experiment.
+    """Describes the expected result of one experiment.
 
     Attributes:
-        widths: Per constant, and per site the mean over its matrix, the width of the 95 % interval
-            in the unit of the term.
-        bits: Predictive information of the true activity about the bin of a read; nan for
+        widths: Width of the 95 % interval of every constant, and of every matrix as the mean over
+            its entries, in the unit of the term.
+        bits: Predictive information of the true activity about the bin of a read; NaN for
             read-outs.
     """
 
@@ -49,7 +49,7 @@ class Expected(NamedTuple):
 def true_theta(
     parameters: layout.Parameters, truth: simulator.Truth, start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """A theta [D] with the truth in place of the mechanism, and `start` in the measurement."""
+    """Returns a theta [D] with the true mechanism and the measurement of `start`."""
     theta = parameters.pack(truth.matrices, truth.constants)
     for name, level in truth.activities.items():
         theta[parameters.find(name, "log_activity").start] = np.log(level)
@@ -64,9 +64,9 @@ def expect(
     truth: simulator.Truth | None = None,
     seed: int = 0,
 ) -> Expected:
-    """The interval widths to expect of one experiment, by simulating its data once.
+    """Predicts the interval widths of one experiment by simulating its data once.
 
-    Bins that the mechanism leaves out are sorted and read, and not fitted.
+    Bins that the mechanism leaves out are sorted and read, but not fitted.
     """
     simulated = simulator.simulate(mechanism, design, truth=truth, seed=seed)
     table = simulated.table.leave_out(mechanism.measurement.leave_out)
@@ -93,13 +93,13 @@ def expect(
 def fit_measurement(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The most probable measurement process with the mechanism held where it is. [D]."""
+    """Fits the measurement process while the mechanism keeps its values. [D]."""
     parameters = likelihood.parameters
     measured = np.eye(parameters.size)[:, parameters.physical :]
     value = -np.inf
     for _ in range(20):
-        found = quasi_newton.climb(likelihood.value_and_gradient, theta, measured, steps=300)
-        theta, gain, value = found.theta, found.value - value, found.value
+        optimum = quasi_newton.climb(likelihood.value_and_gradient, theta, measured, steps=300)
+        theta, gain, value = optimum.theta, optimum.value - value, optimum.value
         if gain < 0.01:
             break
     return theta
@@ -108,7 +108,7 @@ def fit_measurement(
 def fisher_information(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Sum over sequences of score score^T, whose mean at the truth is Fisher's. [D, D]."""
+    """Sums score score^T over sequences; its mean at the truth is Fisher's information. [D, D]."""
     size = len(theta)
     point = tf.constant(np.tile(theta, (DIRECTIONS, 1)), tf.float64)
 
@@ -117,6 +117,9 @@ def fisher_information(
         with tf.autodiff.ForwardAccumulator(point, vectors) as forward:
             per_sequence = likelihood.per_sequence(point)
         return forward.jvp(per_sequence)
+
+    # Row d holds the derivative of every sequence's log-likelihood along parameter d. The last
+    # batch of directions goes beyond the last parameter; its surplus rows are zero and are cut off.
 
     rows = [
         along(tf.constant(np.eye(DIRECTIONS, size, first))).numpy()
@@ -129,7 +132,7 @@ def fisher_information(
 def standard_deviations(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> dict[str, float]:
-    """Per physical parameter, the standard deviation that information and prior leave."""
+    """Returns the standard deviation that information and prior allow, by physical parameter."""
     parameters = likelihood.parameters
     precision = fisher_information(likelihood, theta) + np.diag(parameters.prior_sd**-2.0)
     root = quasi_newton.root_of(precision, parameters.prior_sd)
@@ -146,26 +149,33 @@ def sweep(
     seed: int = 0,
     report: Callable[..., Any] | None = None,
 ) -> pd.DataFrame:
-    """One row per experiment: the design, its bits, and the width of every interval.
+    """Predicts the interval widths of several experiments with the same truth.
 
-    All experiments have the same truth. Columns reads, bins, mutation_rate, sequences, noise, bits,
-    and one per constant and site, in kT (or ln(1/s)).
+    Args:
+        mechanism: Mechanism with its measurement.
+        designs: Experiments to compare.
+        seed: Seed of the truth and of the simulations.
+        report: Callback, called as report(1) after each experiment.
+
+    Returns:
+        One row per experiment: reads, bins, mutation_rate, sequences, noise, bits, and the interval
+        width of every constant and site, in kT (or ln(1/s)).
 
     Raises:
-        SpecError: What is swept plays no part in the mechanism's measurement, or a term has the
-            name of another column.
+        SpecError: The measurement does not depend on the swept property, or a term has the name of
+            a column.
     """
     for name in (*mechanism.terms, *getattr(mechanism, "activities", {})):
         if name in (*SHOWN, "bits"):
             raise errors.SpecError(
-                f'{name}: a sweep has a column "{name}" of its own; give the term another name.'
+                f'{name}: a sweep already has a column "{name}"; give the term a different name.'
             )
     kind = mechanism.measurement.kind
     for name in simulator.idle(kind):
         if len({getattr(design, name) for design in designs}) > 1:
             raise errors.SpecError(
-                f"{name}: a measurement of kind {kind} does not depend on them; sweep another "
-                "property of the experiment, as the mutation rate."
+                f"{name}: a measurement of kind {kind} does not depend on this property; sweep a "
+                "different property of the experiment, for example the mutation rate."
             )
     truth = simulator.draw_truth(mechanism, seed=seed)
     rows = []

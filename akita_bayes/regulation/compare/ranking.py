@@ -1,8 +1,8 @@
-"""Mechanisms side by side: the same sequences fitted, the same sequences held out.
+"""Ranks mechanisms that are fitted to the same sequences and tested on the same sequences.
 
-Each mechanism is fitted to train and validation and judged on test sequences that all of them were
-spared. Test sequences are drawn with replacement, the same draw for every mechanism (the paired
-bootstrap), so the interval of a difference is not blurred by sequences that are hard for all.
+Each mechanism is fitted to train and validation, and scored on test sequences that no fit has seen.
+Test sequences are drawn with replacement, with the same draw for every mechanism (the paired
+bootstrap). So sequences that are hard for all mechanisms do not widen the interval of a difference.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,15 +22,16 @@ from akita_bayes.regulation.posterior import laplace, modes, physical_units
 
 
 class Judged(NamedTuple):
-    """One mechanism on the test sequences.
+    """Holds the results of one mechanism on the test sequences.
 
     Attributes:
-        fit: To train and validation.
-        log_likelihood: [N] nats per test sequence.
+        fit: Fit to train and validation.
+        log_likelihood: Log-likelihood of every test sequence, in nats. [N]
         predictive: Information of the predicted activity about the bin; None for read-outs.
         variational: Information of the likelihood about the bin; None for read-outs.
-        log_evidence: Laplace's, of all sequences, in nats, each site's scale unknown; None with
-            hidden units, whose many equal optima it does not count.
+        log_evidence: Laplace's log evidence of all sequences, in nats, with an unknown scale of
+            each site. None with hidden units, because Laplace does not count their many equal
+            optima.
     """
 
     fit: fitting.Fit
@@ -41,7 +42,7 @@ class Judged(NamedTuple):
 
 
 def judge(fit: fitting.Fit) -> Judged:
-    """Scores a fit on the test sequences of its split, and its evidence on all sequences."""
+    """Scores a fit on the test sequences of its split, and adds its evidence on all sequences."""
     evidence = None
     if not fit.mechanism.measurement.has_hidden_units:
         gaussian = laplace.laplace(fit.likelihood, fit.theta)
@@ -59,10 +60,10 @@ def judge(fit: fitting.Fit) -> Judged:
         return Judged(fit, per_sequence, None, None, evidence)
     first, parts = 0, []
     for library in unseen.table.libraries:
-        here = slice(first, first + len(library.index))
+        rows = slice(first, first + len(library.index))
         share = library.observed.sum() / unseen.table.reads
-        parts.append((share, information.predictive(activity[here], library.observed)))
-        first = here.stop
+        parts.append((share, information.predictive(activity[rows], library.observed)))
+        first = rows.stop
     predictive = information.Information(
         sum(share * part.bits for share, part in parts),
         float(np.sqrt(sum((share * part.standard_error) ** 2 for share, part in parts))),
@@ -71,14 +72,14 @@ def judge(fit: fitting.Fit) -> Judged:
 
 
 def paired_bootstrap(
-    one: NDArray[np.float64],
-    other: NDArray[np.float64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
     *,
     replicates: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Difference of two sums over the same sequences: one less the other, and its 95 % interval."""
-    difference = one - other
+    """Returns the sum of first - second over the sequences, and its 95 % interval."""
+    difference = first - second
     rng = np.random.default_rng(seed)
     sums = [
         difference[rng.integers(0, len(difference), len(difference))].sum()
@@ -99,25 +100,27 @@ def compare(
     """Fits and ranks mechanisms on one table, with one split.
 
     Args:
-        mechanisms: What is compared; names differ, bins left out do not.
-        table: The assay.
+        mechanisms: Mechanisms with different names that leave out the same bins.
+        table: Table of the assay.
         starts: Random starts of each fit.
-        seed: Of the split and of the starts.
-        report: Called as report(1, note=name) after each fit.
+        seed: Seed of the split and of the starts.
+        report: Callback, called as report(1, note=name) after each fit.
 
     Returns:
-        A table, best first: name, parameters, held-out log-likelihood in nats, `behind` the best
-        with the 95 % interval of the paired difference, log evidence in nats (NaN with hidden
-        units), information in bits and its standard error, seconds; and the fits, in the same
-        order.
+        A table and the scored fits, both with the best mechanism first. Columns: name; parameters;
+        held-out log-likelihood in nats; `behind`, the distance to the best mechanism, with the 95 %
+        interval of the paired difference; log evidence in nats (NaN with hidden units); information
+        in bits and its standard error; converged; seconds.
 
     Raises:
-        SpecError: Two mechanisms have one name, or do not fit the same data.
-        DataError: The table does not suit one of them; said before the first fit.
+        SpecError: Two mechanisms have the same name, or do not fit the same data.
+        DataError: The table does not fit a mechanism; raised before the first fit.
     """
     names = [mechanism.name for mechanism in mechanisms]
     if len(set(names)) < len(names):
-        raise errors.SpecError(f"name: two mechanisms are called alike: {', '.join(names)}.")
+        raise errors.SpecError(
+            f"name: two mechanisms have the same name: {', '.join(names)}; rename one."
+        )
     for mechanism in mechanisms[1:]:
         if (mechanism.libraries, mechanism.measurement.leave_out) != (
             mechanisms[0].libraries,
@@ -135,41 +138,52 @@ def compare(
         judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))
         if report is not None:
             report(1, note=mechanism.name)
-    judged.sort(key=lambda one: -one.log_likelihood.sum())
-    return pd.DataFrame([_row(one, judged[0], seed) for one in judged]), judged
+    judged.sort(key=lambda mechanism: -mechanism.log_likelihood.sum())
+    return pd.DataFrame([_row(mechanism, judged[0], seed) for mechanism in judged]), judged
 
 
 def constants(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Every constant of fitted mechanisms, and every site's term for the wild type.
+    """Lists every constant of fitted mechanisms, and the term of every site for the wild type.
 
     Returns:
-        One row per mechanism and constant: mechanism, name, unit, mean, lower, upper (95 %), and
-        for energies the last three in kcal/mol as mean_kcal, lower_kcal, upper_kcal.
+        One row per mechanism and constant: mechanism, name, unit, mean, lower, upper (95 %). For
+        energies also mean_kcal, lower_kcal and upper_kcal, in kcal/mol.
     """
     tables = []
-    for one in judged:
-        mechanism = one.fit.mechanism
+    for candidate in judged:
+        fit, mechanism = candidate.fit, candidate.fit.mechanism
         rows = [
-            {"mechanism": mechanism.name, "name": name, "unit": mechanism.unit, **each._asdict()}
-            for name, each in {**one.fit.wild_type, **one.fit.energies}.items()
+            {
+                "mechanism": mechanism.name,
+                "name": name,
+                "unit": mechanism.unit,
+                **estimate._asdict(),
+            }
+            for name, estimate in {**fit.wild_type, **fit.energies}.items()
         ]
         tables.append(physical_units.in_kcal(pd.DataFrame(rows), mechanism))
     return pd.concat(tables, ignore_index=True)
 
 
-def _row(one: Judged, best: Judged, seed: int) -> dict[str, Any]:
-    behind, lower, upper = paired_bootstrap(best.log_likelihood, one.log_likelihood, seed=seed)
+def _row(candidate: Judged, best: Judged, seed: int) -> dict[str, Any]:
+    """Returns the row of a mechanism in the table of `compare`."""
+    behind, lower, upper = paired_bootstrap(
+        best.log_likelihood, candidate.log_likelihood, seed=seed
+    )
     row = {
-        "name": one.fit.mechanism.name,
-        "parameters": one.fit.parameters.size,
-        "log_likelihood": float(one.log_likelihood.sum()),
+        "name": candidate.fit.mechanism.name,
+        "parameters": candidate.fit.parameters.size,
+        "log_likelihood": float(candidate.log_likelihood.sum()),
         "behind": behind,
         "behind_lower": lower,
         "behind_upper": upper,
-        "log_evidence": np.nan if one.log_evidence is None else one.log_evidence,
+        "log_evidence": np.nan if candidate.log_evidence is None else candidate.log_evidence,
     }
-    for label, found in (("predictive", one.predictive), ("variational", one.variational)):
-        if found is not None:
-            row[f"{label}_bits"] = found.bits
-            row[f"{label}_error"] = found.standard_error
-    return {**row, "converged": one.fit.converged, "seconds": one.fit.seconds}
+    for label, estimate in (
+        ("predictive", candidate.predictive),
+        ("variational", candidate.variational),
+    ):
+        if estimate is not None:
+            row[f"{label}_bits"] = estimate.bits
+            row[f"{label}_error"] = estimate.standard_error
+    return {**row, "converged": candidate.fit.converged, "seconds": candidate.fit.seconds}

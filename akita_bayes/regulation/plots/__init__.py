@@ -1,1 +1,1 @@
-"""Figures of mechanisms and of their fits."""
+"""Plots mechanisms and their fits."""

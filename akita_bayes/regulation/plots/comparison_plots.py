@@ -1,4 +1,4 @@
-"""Pictures of mechanisms side by side: how well they predict, and where their constants lie."""
+"""Plots mechanisms side by side: how well they predict, and the values of their constants."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,11 @@ REJECTED = "#BBBBBB"
 
 
 def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
-    """How far mechanisms are behind the best, held out, and the bits that they hold."""
+    """Plots the held-out distance of mechanisms to the best one, and their information in bits.
+
+    Args:
+        table: Table that `ranking.compare` returns.
+    """
     bits = "predictive_bits" in table
     figure = matplotlib.figure.Figure(figsize=(9, 1.4 + 0.4 * len(table)), layout="constrained")
     panels = figure.subplots(1, 2 if bits else 1, squeeze=False, sharey=True)[0]
@@ -48,17 +52,17 @@ def comparison(table: pd.DataFrame) -> matplotlib.figure.Figure:
 def assumptions(
     constants: pd.DataFrame,
     ranges: pd.DataFrame,
-    kept: Sequence[str],
+    supported: Sequence[str],
     *,
     truth: Mapping[str, float] | None = None,
 ) -> matplotlib.figure.Figure:
-    """A panel per constant, a row per mechanism: 95 % intervals, and the range of those kept.
+    """Plots 95 % intervals and ranges, with a panel for each constant and a row for each mechanism.
 
     Args:
         constants: Columns mechanism, name, mean, lower, upper; mechanisms top to bottom.
-        ranges: Columns name, unit, lower, upper; these constants are drawn.
-        kept: Mechanisms of the ranges; the others are drawn pale.
-        truth: Values that are known, by name.
+        ranges: Columns name, unit, lower, upper; one row for each constant to draw.
+        supported: Mechanisms that the data do not reject; rejected mechanisms are drawn pale.
+        truth: True values by name, where they are known.
     """
     mechanisms = list(dict.fromkeys(constants["mechanism"]))
     figure = matplotlib.figure.Figure(
@@ -66,17 +70,20 @@ def assumptions(
     )
     panels = figure.subplots(1, len(ranges), squeeze=False, sharey=True)[0]
     for axes, row in zip(panels, ranges.to_dict("records"), strict=True):
-        for one in constants[constants["name"] == row["name"]].to_dict("records"):
-            is_kept = one["mechanism"] in kept
+        for estimate in constants[constants["name"] == row["name"]].to_dict("records"):
+            is_supported = estimate["mechanism"] in supported
             axes.errorbar(
-                one["mean"],
-                mechanisms.index(one["mechanism"]),
-                xerr=[[one["mean"] - one["lower"]], [one["upper"] - one["mean"]]],
+                estimate["mean"],
+                mechanisms.index(estimate["mechanism"]),
+                xerr=[
+                    [estimate["mean"] - estimate["lower"]],
+                    [estimate["upper"] - estimate["mean"]],
+                ],
                 fmt="o",
                 ms=4,
                 capsize=2,
-                color=COLOURS[0] if is_kept else REJECTED,
-                label="not rejected" if is_kept else "rejected",
+                color=COLOURS[0] if is_supported else REJECTED,
+                label="not rejected" if is_supported else "rejected",
             )
         axes.axvspan(
             row["lower"], row["upper"], color=COLOURS[0], alpha=0.12, lw=0, label="range of these"

@@ -1,4 +1,4 @@
-"""Pictures of regulation: energy logos, matrices, occupancies, p(bin | t), chains, designs."""
+"""Plots mechanisms: energy logos, matrices, occupancies, p(bin | t), chains, designs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ def logos(
     *,
     label: str = "energy (kT)",
 ) -> matplotlib.figure.Figure:
-    """One energy logo per site."""
+    """Plots one energy logo for each site."""
     figure = matplotlib.figure.Figure(figsize=(10, 2.4 * len(matrices)), layout="constrained")
     for axes, (name, matrix) in zip(
         figure.subplots(len(matrices), squeeze=False)[:, 0], matrices.items(), strict=True
@@ -60,17 +60,18 @@ def against_reference(
     *,
     kcal_per_kt: float | None = None,
 ) -> matplotlib.figure.Figure:
-    """Per site, the matrix above its reference as heat maps, and their entries as points.
+    """Plots matrices above their references as heat maps, and their entries as points.
 
-    Both are centred; each has a colour scale of its own, since references may have their own unit.
-    Beside the points stands their least-squares slope.
+    Both matrices are centred. Each has its own colour scale, because the reference may have a
+    different unit. The least-squares slope is written beside the points.
 
     Args:
-        matrices: Per site [W, 4] in kT.
-        references: Per site [W, 4].
+        matrices: Matrix of each site in kT. [W, 4]
+        references: Reference of each site. [W, 4]
         starts: First base of each site.
-        kcal_per_kt: One kT in kcal/mol, where references may be in either: dashed is equality if
-            they are in kT, dotted if they are in kcal/mol. None where they are in kT.
+        kcal_per_kt: One kT in kcal/mol when the unit of the references is not known. The dashed
+            line then shows equality in kT and the dotted line equality in kcal/mol. None when
+            references are in kT.
     """
     names = [name for name in matrices if name in references]
     figure = matplotlib.figure.Figure(figsize=(11, 3.1 * len(names)), layout="constrained")
@@ -159,13 +160,13 @@ def chains(
     units: Mapping[str, str] | None = None,
     truth: Mapping[str, float] | None = None,
 ) -> matplotlib.figure.Figure:
-    """Traces of every chain, and the marginal of each, per quantity.
+    """Plots the trace and the marginal of every chain, for each quantity.
 
     Args:
-        draws: Name -> the draws [S] of each of C chains, which may differ in length.
-        weights: [C] by which marginals are multiplied, e.g. the share of the mode of a chain.
-        units: Of the quantities; kT where not given.
-        truth: Values that are known, by name.
+        draws: Draws of C chains by name; chains may differ in length. [S] each.
+        weights: Factors on the marginals, for example the share of a chain's mode. [C]
+        units: Unit of each quantity; kT where it is missing.
+        truth: True values by name, where they are known.
     """
     figure = matplotlib.figure.Figure(figsize=(9, 1.9 * len(draws)), layout="constrained")
     panels = figure.subplots(len(draws), 2, squeeze=False, width_ratios=(3, 1), sharey="row")
@@ -207,13 +208,13 @@ def intervals(
     truth: Mapping[str, float] | None = None,
     unit: str = "kT",
 ) -> matplotlib.figure.Figure:
-    """Means and 95 % intervals of the same quantities by several methods.
+    """Plots means and 95 % intervals of the same quantities by several methods.
 
     Args:
-        tables: Label of the method -> a table with columns name, mean, lower, upper.
-        names: Which quantities, top to bottom.
-        truth: Values that are known, by name.
-        unit: Of all of them.
+        tables: Table by label of the method; columns name, mean, lower, upper.
+        names: Quantities, top to bottom.
+        truth: True values by name, where they are known.
+        unit: Unit of all quantities.
     """
     figure = matplotlib.figure.Figure(
         figsize=(7, 1.2 + 0.25 * len(names) * len(tables)), layout="constrained"
@@ -233,7 +234,7 @@ def interval_rows(
     truth: Mapping[str, float] | None = None,
     unit: str = "kT",
 ) -> None:
-    """Draws what `intervals` does into axes, without a legend."""
+    """Draws the rows of `intervals` into axes, without a legend."""
     step = 0.7 / len(tables)
     for i, (label, table) in enumerate(tables.items()):
         rows = table.set_index("name").loc[list(names)]
@@ -249,9 +250,9 @@ def interval_rows(
             color=COLOURS[i],
             label=label,
         )
-    known = [(truth[name], row) for row, name in enumerate(names) if truth and name in truth]
-    if known:
-        values, at = zip(*known, strict=True)
+    true_values = [(truth[name], row) for row, name in enumerate(names) if truth and name in truth]
+    if true_values:
+        values, at = zip(*true_values, strict=True)
         axes.plot(values, at, "D", ms=7, mfc="none", mec="black", label="truth")
     axes.axvline(0, color="grey", lw=0.8)
     axes.set(yticks=range(len(names)), yticklabels=list(names))
@@ -260,9 +261,10 @@ def interval_rows(
 
 
 def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure:
-    """Expected interval widths against reads, one panel per term, one line per other setting.
+    """Plots expected interval widths against reads, a panel for each term, a line for each design.
 
-    Every panel spans a factor of 10 or more, so that a width that reads do not change looks so.
+    Every panel spans a factor of 10 or more, so that a width looks constant when more reads do not
+    change it.
     """
     settings = ["reads", "bins", "mutation_rate", "sequences", "noise", "bits"]
     terms = [name for name in table if name not in settings]
@@ -291,31 +293,33 @@ def design(table: pd.DataFrame, *, unit: str = "kT") -> matplotlib.figure.Figure
 
 
 def _at_least_a_decade(low: float, high: float) -> tuple[float, float]:
-    """Bounds of a logarithmic axis, widened about their middle to a factor of 10."""
+    """Widens the bounds of a logarithmic axis about their middle to a factor of 10 or more."""
     middle, half = np.sqrt(low * high), max(np.sqrt(high / low), np.sqrt(10.0))
     return float(middle / half), float(middle * half)
 
 
 def _few_ticks(axis: matplotlib.axis.Axis, values: Sequence[float]) -> None:
+    """Sets ticks at the values, with plain numbers as labels and no minor ticks."""
     axis.set_major_locator(matplotlib.ticker.FixedLocator(values))
     axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """1, 2, 3 and 5 times powers of ten within bounds, or the bounds where there are none."""
+    """Returns 1, 2, 3 and 5 times powers of ten within bounds, or the bounds if there are none."""
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    found = [m * 10.0**d for d in decades for m in (1, 2, 3, 5) if low <= m * 10.0**d <= high]
-    return found or [low, high]
+    numbers = [m * 10.0**d for d in decades for m in (1, 2, 3, 5) if low <= m * 10.0**d <= high]
+    return numbers or [low, high]
 
 
 def _decades(low: float, high: float) -> list[float]:
-    """Powers of ten within bounds, every second or third of many; of less than two, more numbers.
+    """Returns powers of ten within bounds; round numbers where there are fewer than two of them.
 
-    Numbers are at most four, so that their labels keep apart in a narrow panel.
+    It returns at most four numbers, so that their labels do not overlap in a narrow panel.
     """
     exponents = np.arange(np.ceil(np.log10(low)), np.floor(np.log10(high)) + 1)
     if len(exponents) >= 2:
+        # The step is len / 4, rounded up: 9 powers have step 3 and give 3 ticks.
         return [float(10.0**exponent) for exponent in exponents[:: -(-len(exponents) // 4)]]
-    found = _round_numbers(low, high)
-    return found[:: -(-len(found) // 4)]
+    numbers = _round_numbers(low, high)
+    return numbers[:: -(-len(numbers) // 4)]

@@ -1,4 +1,4 @@
-"""One page per run: what the mechanism is, what was measured, and how sure that is."""
+"""Plots the page of a run: the mechanism, its measurement, and its intervals."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ from akita_bayes.regulation.plots import mechanism_plots
 def summary(
     page: pages.Page, *, truth: Mapping[str, float] | None = None
 ) -> matplotlib.figure.Figure:
-    """Logos above, responses in the middle, measurement and intervals below.
+    """Plots logos above, responses in the middle, and measurement and intervals below.
 
     Args:
-        page: What is shown.
-        truth: Constants that are known, by name, as of simulated data.
+        page: Content of the page.
+        truth: True constants by name, where they are known, for example of simulated data.
     """
     logos, responses = len(page.matrices), len(page.responses)
     ratios = [2.3] * logos + [3.2] * bool(responses) + [3.2]
@@ -50,6 +50,6 @@ def summary(
     axes = figure.add_subplot(lower[1])
     names = list(page.intervals["name"])
     mechanism_plots.interval_rows(axes, {"": page.intervals}, names, truth=truth, unit=page.unit)
-    known = " (diamonds: truth)" if truth else ""
-    axes.set_title(f"the wild type's terms, and constants{known}", fontsize=10)
+    truth_note = " (diamonds: truth)" if truth else ""
+    axes.set_title(f"the wild type's terms, and constants{truth_note}", fontsize=10)
     return figure

@@ -1,9 +1,10 @@
-"""Quick pictures of a posterior: its curvature at the mode, and refits of resampled data.
+"""Approximates a posterior quickly: by its curvature at the mode, and by refits of resampled data.
 
 Laplace: theta ~ N(mode, (-d2 log p / d theta2)^-1). The weighted-likelihood bootstrap (Newton and
-Raftery 1994) refits with the N sequences weighed by N Dirichlet(1, ..., 1). It does not resample
-the prior, so a direction that the prior holds and the data do not has almost no width. Both cost
-seconds, both are comparisons for the draws of `posterior.sample`, and the first shapes its moves.
+Raftery 1994) refits with the N sequences weighted by N Dirichlet(1, ..., 1). It does not resample
+the prior. So a direction that only the prior determines gets almost no width. Both take seconds.
+Both are compared with the draws of `mode_posterior.sample`, and Laplace's covariance gives the
+sampler its coordinates.
 """
 
 from typing import NamedTuple
@@ -18,16 +19,16 @@ from akita_bayes.regulation.model import curvature
 from akita_bayes.regulation.model import likelihood as likelihoods
 
 BATCH = 8
-"""Replicates refitted at once."""
+"""Replicates that are refitted at once."""
 
 
 class Laplace(NamedTuple):
-    """A Gaussian at the mode of a posterior.
+    """Holds a Gaussian at the mode of a posterior.
 
     Attributes:
-        mode: [D].
-        covariance: [D, D].
-        root: [D, D] with root @ root.T = covariance: theta = mode + root @ z whitens.
+        mode: Theta at the mode. [D]
+        covariance: Covariance of the Gaussian. [D, D]
+        root: Matrix with root @ root.T = covariance; theta = mode + root @ z whitens. [D, D]
         log_density: Log-posterior at the mode, unnormalised, in nats.
     """
 
@@ -37,7 +38,7 @@ class Laplace(NamedTuple):
     log_density: float
 
     def draws(self, number: int, *, seed: int) -> NDArray[np.float64]:
-        """Draws from the Gaussian. [number, D]."""
+        """Draws samples from the Gaussian. [number, D]."""
         z = np.random.default_rng(seed).standard_normal((number, len(self.mode)))
         return self.mode + z @ self.root.T
 
@@ -45,15 +46,15 @@ class Laplace(NamedTuple):
 def laplace(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64], *, newton_steps: int = 3
 ) -> Laplace:
-    """The Gaussian at a mode.
+    """Computes the Gaussian at a mode.
 
-    No direction is wider than the prior. Newton's method, halved until it gains, takes the last
-    steps to the mode.
+    The Gaussian is not wider than the prior in any direction. Newton's method takes the last steps
+    to the mode; a step is halved until it gains.
 
     Args:
-        likelihood: Gives the log-posterior.
-        theta: [D] near a mode, e.g. of a fit.
-        newton_steps: The most that are taken.
+        likelihood: Likelihood that computes the log-posterior.
+        theta: Theta near a mode, for example of a fit. [D]
+        newton_steps: Most Newton steps.
     """
     sd = likelihood.parameters.prior_sd
     hessian = curvature.of(likelihood)
@@ -73,11 +74,11 @@ def laplace(
 
 
 class Bootstrap(NamedTuple):
-    """Refits of a weighted-likelihood bootstrap.
+    """Holds the refits of a weighted-likelihood bootstrap.
 
     Attributes:
-        theta: [B, D] the refits that converged.
-        converged: Their share of those that were asked for.
+        theta: Refits that converged. [B, D]
+        converged: Share of the requested refits that converged.
     """
 
     theta: NDArray[np.float64]
@@ -92,18 +93,18 @@ def bootstrap(
     seed: int = 0,
     steps: int = 400,
 ) -> Bootstrap:
-    """Refits with random weights of the sequences; those that do not converge are left out.
+    """Refits with random weights of the sequences and leaves out refits that do not converge.
 
-    Along what the prior holds, refits hardly differ: such an interval is too narrow.
-
-    All replicates climb together from the mode, in coordinates whitened by its curvature.
+    Refits hardly differ along directions that only the prior determines, so intervals are too
+    narrow there. All replicates climb together from the mode, in coordinates that are whitened by
+    its curvature.
 
     Args:
-        likelihood: Gives the log-posterior.
+        likelihood: Likelihood that computes the log-posterior.
         gaussian: Laplace's approximation at its mode.
-        replicates: Refits.
-        seed: Of the weights.
-        steps: Most steps of L-BFGS; the usual refit takes a tenth of them.
+        replicates: Number of refits.
+        seed: Seed of the weights.
+        steps: Most steps of L-BFGS; a typical refit takes a tenth of them.
     """
     rng = np.random.default_rng(seed)
     root = tf.constant(gaussian.root)
@@ -118,18 +119,18 @@ def bootstrap(
                 value = -likelihood.log_posterior(theta, weight)
             return value, tape.gradient(value, z)
 
-        found = tfp.optimizer.lbfgs_minimize(
+        optimum = tfp.optimizer.lbfgs_minimize(
             descend,
             initial_position=tf.zeros((weight.shape[0], len(gaussian.mode)), tf.float64),
             tolerance=0.05,
             max_iterations=steps,
         )
-        theta = mode + tf.matmul(found.position, root, transpose_b=True)
-        return theta, found.converged & ~found.failed
+        theta = mode + tf.matmul(optimum.position, root, transpose_b=True)
+        return theta, optimum.converged & ~optimum.failed
 
     batches = [
         refit(tf.constant(likelihood.rows * rng.dirichlet(np.ones(likelihood.rows), BATCH)))
         for _ in range(-(-replicates // BATCH))
     ]
-    theta, arrived = (np.concatenate(part)[:replicates] for part in zip(*batches, strict=True))
-    return Bootstrap(theta[arrived], float(arrived.mean()))
+    theta, converged = (np.concatenate(part)[:replicates] for part in zip(*batches, strict=True))
+    return Bootstrap(theta[converged], float(converged.mean()))

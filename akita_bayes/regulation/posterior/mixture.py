@@ -1,8 +1,9 @@
-"""Modes that were sampled, each by chains of its own, as one posterior.
+"""Joins modes that were sampled by separate chains into one posterior.
 
-Chains do not pass between modes that lie far apart, nor between read-outs, so how many of them are
-where says nothing. The evidence of each says what share of the posterior it holds, and its draws
-are drawn on by that share. Read-outs are as likely as each other before the data.
+Chains do not pass between modes that lie far apart, or between read-outs. So the number of chains
+in a mode does not show its weight. The evidence of a mode shows its share of the posterior, and
+the posterior takes as many of its draws as this share allows. All read-outs have the same
+probability before the data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +26,12 @@ from akita_bayes.regulation.posterior import (
 )
 
 BATCH = 16
-"""Densities taken at once."""
+"""Densities that are computed at once."""
 MEET = 1.05
-"""R-hat of all parameters, those of the read-out too, below which two sets of chains are of one
-mode; of two modes it is far larger."""
+"""R-hat of all parameters, those of the read-out included, below which two sets of chains belong to
+one mode; for two modes it is far larger."""
 GUESSES = 10_000
-"""Draws of the errors of the evidence, of which shares are averages."""
+"""Draws of the errors of the evidence; shares are averaged over them."""
 
 
 Sampled = tuple[modes.Mode, mode_posterior.Posterior]
@@ -38,7 +39,7 @@ Sampled = tuple[modes.Mode, mode_posterior.Posterior]
 
 
 class Share(NamedTuple):
-    """The share of a posterior that a mode holds: its mean and 95 % interval."""
+    """Holds the share of a mode in the posterior: its mean and 95 % interval."""
 
     mean: float
     lower: float
@@ -46,14 +47,14 @@ class Share(NamedTuple):
 
 
 class Component(NamedTuple):
-    """A mode that was sampled.
+    """Holds a sampled mode.
 
     Attributes:
-        read_out: What smooth bins see, by name; "" where the mechanism leaves no choice.
-        mode: As fits found it.
-        draws: Of the chains around it.
-        evidence: From these draws, in nats.
-        share: Of the posterior.
+        read_out: Name of the read-out of smooth bins; "" where the mechanism leaves no choice.
+        mode: Mode that the fits found.
+        draws: Draws of the chains around it.
+        evidence: Evidence from these draws, in nats.
+        share: Share of the posterior.
     """
 
     read_out: str
@@ -74,24 +75,24 @@ def explore(
     seed: int,
     report: Callable[..., Any] | None = None,
 ) -> list[Sampled]:
-    """Draws around modes: one set of chains that starts from all, or one set each.
+    """Draws around modes: from one set of chains for all modes, or from one set per mode.
 
-    Optima that differ are often not modes that chains cannot leave. So chains start from all of
-    them in turn; if after burn-in they still are where they began, each mode has chains of its own.
+    Chains can often move between optima that differ. So one set of chains starts from all optima in
+    turn. If its chains are still apart after burn-in, each mode gets its own set of chains.
 
     Args:
-        likelihood: Gives the density that is sampled.
-        near: The modes.
-        chains: Of each set.
-        burn_in: As for `mode_posterior.settle`.
-        effective: As for `mode_posterior.sample`, as is `most_draws`.
-        most_draws: Draws per chain at the most.
-        seed: Of the chains.
-        report: Called as report(draws_made, note=...).
+        likelihood: Likelihood that computes the sampled density.
+        near: Modes that may hold a share of the posterior.
+        chains: Number of chains in a set.
+        burn_in: Draws of the burn-in (`mode_posterior.settle`).
+        effective: Effective draws at which sampling stops (`mode_posterior.sample`).
+        most_draws: Most draws per chain.
+        seed: Seed of the chains.
+        report: Callback, called as report(draws, note=...).
     """
 
-    def settle(some: Sequence[modes.Mode], turn: int) -> mode_posterior.Settled:
-        gaussians = [mode.gaussian for mode in some]
+    def settle(starts: Sequence[modes.Mode], turn: int) -> mode_posterior.Settled:
+        gaussians = [mode.gaussian for mode in starts]
         return mode_posterior.settle(
             likelihood, gaussians, chains=chains, burn_in=burn_in, seed=seed + turn, report=report
         )
@@ -112,12 +113,12 @@ def explore(
 def components(
     explored: Mapping[str, tuple[likelihoods.Likelihood, Sequence[Sampled]]], *, seed: int = 0
 ) -> tuple[Component, ...]:
-    """Modes and their draws as parts of one posterior, that of the largest share first.
+    """Weighs modes and their draws as parts of one posterior, the largest share first.
 
     Args:
-        explored: By read-out, what gives the density that was sampled, and each mode with its
-            draws. Modes whose chains meet are one.
-        seed: Of the evidence's random numbers.
+        explored: Likelihood, and modes with their draws, by read-out. Modes whose chains meet
+            become one mode.
+        seed: Seed of the random numbers of the evidence.
     """
     parts: list[tuple[str, modes.Mode, mode_posterior.Posterior]] = []
     evidence = []
@@ -130,21 +131,21 @@ def components(
                     log_density, draws.theta, draws.log_density, draws.root, seed=seed
                 )
             )
-    found = [
+    weighed = [
         Component(*part, weight, share)
         for part, weight, share in zip(parts, evidence, shares(evidence), strict=True)
     ]
-    return tuple(sorted(found, key=lambda each: -each.evidence.value))
+    return tuple(sorted(weighed, key=lambda component: -component.evidence.value))
 
 
 def joined(sampled: Sequence[Sampled]) -> list[Sampled]:
-    """The same with modes made one whose chains, put together, have an R-hat below `MEET`."""
+    """Joins modes whose chains, put together, have an R-hat below `MEET`."""
     parts: list[Sampled] = []
     for mode, draws in sampled:
-        for number, (other, held) in enumerate(parts):
-            both = held.together(draws)
+        for number, (earlier_mode, earlier_draws) in enumerate(parts):
+            both = earlier_draws.together(draws)
             if convergence.diagnose(both.theta).r_hat.max() < MEET:
-                parts[number] = other._replace(fits=other.fits + mode.fits), both
+                parts[number] = earlier_mode._replace(fits=earlier_mode.fits + mode.fits), both
                 break
         else:
             parts.append((mode, draws))
@@ -152,49 +153,51 @@ def joined(sampled: Sequence[Sampled]) -> list[Sampled]:
 
 
 def shares(evidence: Sequence[bridge.Evidence]) -> list[Share]:
-    """What each of several parts holds of their sum, averaged over the errors of the evidence."""
+    """Computes the share of each part in the sum, averaged over the errors of the evidence."""
     errors = np.random.default_rng(0).standard_normal((GUESSES, len(evidence)))
-    logs = [each.value for each in evidence] + errors * [each.error for each in evidence]
-    held = scipy.special.softmax(logs, axis=1)
-    lower, upper = np.quantile(held, [0.025, 0.975], axis=0)
-    ends = zip(held.mean(0), lower, upper, strict=True)
+    values, sds = np.transpose([(part.value, part.error) for part in evidence])
+    fractions = scipy.special.softmax(values + errors * sds, axis=1)
+    lower, upper = np.quantile(fractions, [0.025, 0.975], axis=0)
+    ends = zip(fractions.mean(0), lower, upper, strict=True)
     return [Share(float(mean), float(low), float(high)) for mean, low, high in ends]
 
 
 def by_share(parts: Sequence[Component]) -> dict[str, NDArray[np.float64]]:
-    """As many draws as there can be with each part's in proportion to its share.
+    """Takes as many draws as possible with each part in proportion to its share.
 
-    None is taken twice; those of a part are evenly spaced over its chains.
+    No draw is taken twice. The draws of a part are evenly spaced over its chains.
 
     Returns:
-        Physical parameters by name, each [N]. Those of the measurement are not the same ones in
-        different read-outs.
+        Physical parameters by name, each [N]. Parameters of the measurement are left out, because
+        they differ between read-outs.
     """
+    # The part with fewest draws for its share sets the total: with 100 and 300 draws and shares of
+    # 0.5 and 0.5 the total is min(100 / 0.5, 300 / 0.5) = 200, 100 of each.
     pooled = [part.draws.theta.reshape(-1, part.draws.theta.shape[-1]) for part in parts]
-    held = [part.share.mean for part in parts]
-    total = min(len(own) / share for own, share in zip(pooled, held, strict=True) if share)
-    chosen = [
+    means = [part.share.mean for part in parts]
+    total = min(len(draws) / share for draws, share in zip(pooled, means, strict=True) if share)
+    samples = [
         physical_units.physical(
             part.draws.parameters,
-            own[np.linspace(0, len(own) - 1, int(total * share + 0.5)).astype(int)],
+            draws[np.linspace(0, len(draws) - 1, int(total * share + 0.5)).astype(int)],
         )
-        for part, own, share in zip(parts, pooled, held, strict=True)
+        for part, draws, share in zip(parts, pooled, means, strict=True)
     ]
-    return {name: np.concatenate([each[name] for each in chosen]) for name in chosen[0]}
+    return {name: np.concatenate([sample[name] for sample in samples]) for name in samples[0]}
 
 
 def _in_batches(
     likelihood: likelihoods.Likelihood,
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Log-densities of any number of points, by one compiled program. [M, D] -> [M]."""
+    """Returns a function of log-densities that compiles one batch size only. [M, D] -> [M]."""
 
     @tf.function(jit_compile=True, autograph=False)
     def batch(theta: tf.Tensor) -> tf.Tensor:
         return hierarchy.log_posterior(likelihood, theta)
 
-    def all_of(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    def log_densities(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
         parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
         return np.concatenate(threads.each(batch, parts, program=batch))[: len(theta)]
 
-    return all_of
+    return log_densities

@@ -1,7 +1,7 @@
-"""The modes of a posterior that fits have found, and which of them are sampled.
+"""Finds the modes of a posterior among the optima of fits, and selects those to sample.
 
-A mode is weighed by Laplace's evidence under the prior that is sampled (`hierarchy`), which is not
-that of the fit: a higher optimum may be a narrower one and hold less of the posterior.
+Modes are ranked by Laplace's evidence under the prior of the sampler (`hierarchy`), which differs
+from the prior of the fit. A higher optimum may be narrower and hold less of the posterior.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,21 @@ from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.posterior import hierarchy, laplace
 
 NEAR = 7.0
-"""Nats of Laplace's evidence below the best at which a mode is left out. Exact, they would be less
-than a thousandth of the posterior. Laplace's is tens of nats off that of draws, but by much the
-same for modes of one likelihood: 7.5 and 6.9 nats for two of the lac reads."""
+"""Nats of Laplace's evidence below the best mode at which a mode is left out. If the evidence were
+exact, such a mode would hold less than a thousandth of the posterior. Laplace's evidence differs by
+tens of nats from the evidence of draws, but the difference is nearly equal for modes of one
+likelihood: 7.5 and 6.9 nats for two modes of the lac reads."""
 SAME = 1.0
-"""Standard deviations by which two optima of one mode differ at the most: half a nat."""
+"""Standard deviations by which two optima of one mode differ at most: half a nat."""
 
 
 class Mode(NamedTuple):
-    """A mode of the posterior.
+    """Holds a mode of the posterior.
 
     Attributes:
-        gaussian: Laplace's approximation there, under the prior of the fit.
-        log_evidence: Laplace's, under the prior that is sampled, in nats.
-        fits: How many fits ended there.
+        gaussian: Laplace's approximation at the mode, under the prior of the fit.
+        log_evidence: Laplace's log evidence under the prior of the sampler, in nats.
+        fits: Number of fits that ended at the mode.
     """
 
     gaussian: laplace.Laplace
@@ -37,20 +38,21 @@ class Mode(NamedTuple):
 
 
 def log_evidence(likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]) -> float:
-    """Laplace's log evidence of a mode, under the prior that is sampled, in nats.
+    """Returns Laplace's log evidence of a mode under the prior of the sampler, in nats.
 
-    One Newton step from the mode under the fit's prior, with the scale of each site as it has it.
-    Where hundreds of parameters are no Gaussian it may be tens of nats off (`assumptions.DOUBT`);
-    `bridge` measures it from draws.
+    It takes one Newton step from the mode under the prior of the fit. The scale of each site is
+    that of `theta`. The result may be tens of nats off where the posterior of hundreds of
+    parameters is not Gaussian (`assumptions.DOUBT`); `bridge` measures the evidence from draws.
 
     Args:
-        likelihood: Of all sequences.
-        theta: [D].
+        likelihood: Likelihood of all sequences.
+        theta: Theta at the mode. [D]
     """
     parameters = likelihood.parameters
-    sd, fixed = hierarchy.drawn_sd(parameters, theta[None]), parameters.prior_sd
+    sd, fixed = hierarchy.empirical_prior_sd(parameters, theta[None]), parameters.prior_sd
     root = quasi_newton.root_of(hierarchy.precision(likelihood, theta[None]), sd)
     gradient = likelihood.value_and_gradient(theta[None]).gradient[0]
+    # This gradient uses the prior of the fit; exchange that term for the sampler's prior.
     gradient += (theta - parameters.prior_mean) * (fixed**-2.0 - sd**-2.0)
     value = float(hierarchy.log_posterior(likelihood, theta[None])[0])
     value += 0.5 * float(np.sum((root.T @ gradient) ** 2))
@@ -59,7 +61,7 @@ def log_evidence(likelihood: likelihoods.Likelihood, theta: NDArray[np.float64])
 
 
 def distinct(gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]) -> tuple[Mode, ...]:
-    """The different modes among the optima of several fits, that of most evidence first."""
+    """Groups the optima of several fits into distinct modes, the one with most evidence first."""
     modes: list[Mode] = []
     for i in np.argsort(evidence)[::-1]:
         for number, mode in enumerate(modes):
@@ -73,5 +75,5 @@ def distinct(gaussians: Sequence[laplace.Laplace], evidence: Sequence[float]) ->
 
 
 def near(modes: Sequence[Mode]) -> tuple[Mode, ...]:
-    """Modes that may hold a share of the posterior, that of most evidence first."""
+    """Selects modes that may hold a share of the posterior, the one with most evidence first."""
     return tuple(mode for mode in modes if mode.log_evidence > modes[0].log_evidence - NEAR)

@@ -1,13 +1,13 @@
-"""Chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
+"""Runs chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
-The sampler moves in z, theta = centre + root z, where root root^T is at first the covariance of
-Laplace's approximation, then the inverse of the mean curvature where the chains have come to. There
-the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
-longer than its curvature says. Coordinates that are stretched to its length are stiff across it: on
-the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients, in one
-comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an energy matrix share an
-unknown scale. Each chain is on a thread of its own in one XLA program (a batch of chains would take
-the steps of the longest trajectory with all).
+The sampler moves in z, theta = centre + root z. At first root root^T is the covariance of Laplace's
+approximation, later the inverse of the mean curvature at the current place of the chains. In these
+coordinates the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A
+winding ridge is longer than its curvature suggests. Coordinates that are stretched to its length
+make it stiff across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the
+gradients, in one comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an
+energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a batch
+of chains every chain would take as many steps as the longest trajectory.)
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import hierarchy
 
 CHUNK = 50
-"""Draws between two looks at convergence."""
+"""Draws between two checks of convergence."""
 POINTS = 8
-"""Draws of all chains whose curvatures are averaged."""
+"""Draws, over all chains, whose curvatures are averaged."""
 
 
 class Chunk(NamedTuple):
-    """Consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and means over them."""
+    """Holds consecutive draws: theta [C, CHUNK, D], log-density [C, CHUNK], and statistics."""
 
     theta: NDArray[np.float64]
     log_density: NDArray[np.float64]
@@ -40,12 +40,12 @@ class Chunk(NamedTuple):
 
 
 def join(chunks: list[Chunk], field: str) -> NDArray[np.float64]:
-    """One field of all chunks, [C, all draws, ...]."""
+    """Joins one field of all chunks along the draws. [C, all draws, ...]."""
     return np.concatenate([getattr(chunk, field) for chunk in chunks], axis=1)
 
 
 class Run:
-    """The sampler between two looks: its coordinates, chains and step size."""
+    """Holds the state of the sampler between two checks: coordinates, chains and step size."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Run:
         self.likelihood = likelihood
         self._centre, self.root = centre, root
         self._warm = -(-adaptation // CHUNK)
-        self._seed, self._made = seed, 0
+        self._seed, self._chunks = seed, 0
         self._states: list[tf.Tensor] = []
         self._results: list[Any] = []
 
@@ -99,19 +99,20 @@ class Run:
 
     @property
     def step_size(self) -> float:
-        """Mean over the chains, in whitened units."""
+        """Returns the mean step size of the chains, in whitened units."""
         return float(np.mean([results.new_step_size for results in self._results]))
 
     def advance(self) -> Chunk:
-        """CHUNK draws of every chain."""
+        """Draws CHUNK samples in every chain."""
         root = tf.constant(self.root)
 
-        def one(chain: int) -> Any:
-            seed = tf.constant([self._seed, self._made * len(self._states) + chain], tf.int32)
+        def next_chunk(chain: int) -> Any:
+            # A seed of its own for every chunk of every chain.
+            seed = tf.constant([self._seed, self._chunks * len(self._states) + chain], tf.int32)
             return self._further(root, self._states[chain], self._results[chain], seed)
 
-        outs = threads.each(one, range(len(self._states)), program=self._further)
-        self._made += 1
+        outs = threads.each(next_chunk, range(len(self._states)), program=self._further)
+        self._chunks += 1
         self._states = [out.all_states[-1] for out in outs]
         self._results = [out.final_kernel_results for out in outs]
         z = np.stack([out.all_states.numpy()[:, 0] for out in outs])
@@ -127,30 +128,33 @@ class Run:
             float(leapfrogs.mean()),
         )
 
-    def warm_up(self, theta: NDArray[np.float64], tell: Callable[..., Any]) -> NDArray[np.float64]:
-        """Adapts the step sizes, from theta [C, D] on; returns the draws. [C, S, D]."""
+    def warm_up(
+        self, theta: NDArray[np.float64], report: Callable[..., Any]
+    ) -> NDArray[np.float64]:
+        """Adapts the step sizes in chains that start at theta [C, D]; returns draws. [C, S, D]."""
         root = tf.constant(self.root)
         self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
         self._results = [self._first(root, state) for state in self._states]
-        made = []
+        chunks = []
         for _ in range(self._warm):
-            made.append(self.advance())
-            tell(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
-        return join(made, "theta")
+            chunks.append(self.advance())
+            report(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
+        return join(chunks, "theta")
 
     def reshape(self, draws: NDArray[np.float64]) -> None:
-        """Takes the curvature where the chains, draws [C, S, D], are."""
-        last, spread = draws[:, -CHUNK:], -(-POINTS // len(draws))
-        some = last[:, np.linspace(0, CHUNK - 1, spread + 1).astype(int)[1:]]
-        measured = hierarchy.precision(self.likelihood, some.reshape(-1, draws.shape[-1]))
-        self.root = quasi_newton.root_of(measured, self.likelihood.parameters.prior_sd)
+        """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D]."""
+        last, per_chain = draws[:, -CHUNK:], -(-POINTS // len(draws))
+        points = last[:, np.linspace(0, CHUNK - 1, per_chain + 1).astype(int)[1:]]
+        precision = hierarchy.precision(self.likelihood, points.reshape(-1, draws.shape[-1]))
+        self.root = quasi_newton.root_of(precision, self.likelihood.parameters.prior_sd)
 
     def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """theta [S, D] as z."""
+        """Converts theta [S, D] to z."""
         return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
 
 
 def _trace(_: Any, results: Any) -> tuple:
+    """Returns the statistics of a draw: log density, gradients, log acceptance, divergence."""
     inner = results.inner_results
     return (
         inner.target_log_prob,

@@ -1,4 +1,4 @@
-"""Draws and constants as they are reported: in physical units, kT and kcal/mol.
+"""Converts draws and constants to physical units, kT and kcal/mol, for reports.
 
 Energy matrices and tables of adjacent bases are centred at each position; a constant is the energy
 of the wild type.
@@ -16,39 +16,45 @@ from akita_bayes.regulation.model import parameters as layout
 
 
 def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
-    """Draws in physical units by name. [..., D] -> each [...].
+    """Converts draws to physical units, by name. [..., D] -> [...] for every name.
 
-    `crp[3,A]` is what an A at position 3 of a site contributes, `crp[3,AC]` what an A there and a C
-    next to it contribute beyond their own, `interaction` a constant.
+    `crp[3,A]` is the contribution of an A at position 3 of a site. `crp[3,AC]` is the contribution
+    of the pair of an A at position 3 and a C at position 4, beyond those of the single bases.
+    `interaction` is a constant.
     """
-    return {name: values for _, name, values in _reported(parameters, theta)}
+    return {name: values for _, name, values in _named_draws(parameters, theta)}
 
 
 def units(parameters: layout.Parameters) -> list[str]:
-    """Of what `physical` gives, in its order."""
-    return [block.unit for block, _, _ in _reported(parameters, np.zeros((1, parameters.size)))]
+    """Returns the unit of each entry of `physical`, in the same order."""
+    return [block.unit for block, _, _ in _named_draws(parameters, np.zeros((1, parameters.size)))]
 
 
 def summarise(parameters: layout.Parameters, theta: NDArray[np.float64]) -> pd.DataFrame:
-    """Mean, sd and 95 % interval of every physical parameter of draws [..., D]; see `tabulate`."""
+    """Summarises every physical parameter of draws [..., D]; columns as in `tabulate`."""
     return tabulate(parameters, physical(parameters, theta))
 
 
 def tabulate(
     parameters: layout.Parameters, draws: Mapping[str, NDArray[np.float64]]
 ) -> pd.DataFrame:
-    """The same of draws that are physical already, by name, each of any shape.
+    """Summarises draws in physical units by their mean, sd and 95 % interval.
 
-    Columns name, unit, mean, sd, lower, upper, and those of `in_kcal`.
+    Args:
+        parameters: Meaning of the parameters.
+        draws: Draws by name, in the order of `physical`, of any shape.
+
+    Returns:
+        Columns name, unit, mean, sd, lower, upper, and those of `in_kcal`.
     """
-    values = np.stack([np.ravel(each) for each in draws.values()])
-    lower, upper = np.quantile(values, [0.025, 0.975], axis=1)
+    samples = np.stack([np.ravel(values) for values in draws.values()])
+    lower, upper = np.quantile(samples, [0.025, 0.975], axis=1)
     table = pd.DataFrame(
         {
             "name": list(draws),
             "unit": units(parameters),
-            "mean": values.mean(1),
-            "sd": values.std(1),
+            "mean": samples.mean(1),
+            "sd": samples.std(1),
             "lower": lower,
             "upper": upper,
         }
@@ -64,9 +70,10 @@ def in_kcal(table: pd.DataFrame, mechanism: mechanism_spec.Mechanism) -> pd.Data
     )
 
 
-def _reported(
+def _named_draws(
     parameters: layout.Parameters, theta: NDArray
 ) -> Iterator[tuple[layout.Block, str, NDArray[np.float64]]]:
+    """Yields the block, the name and the draws of every physical parameter."""
     for block in parameters.blocks:
         if block.owner == "measurement":
             continue

@@ -1,4 +1,4 @@
-"""From a mechanism and a table to its posterior: modes, Laplace, NUTS and the bootstrap."""
+"""Computes the posterior of a mechanism on a table: modes, Laplace, NUTS and the bootstrap."""
 
 import dataclasses
 import functools
@@ -29,7 +29,12 @@ logger = logging.getLogger(__name__)
 
 
 class LeftOut(NamedTuple):
-    """A mode that was not sampled; nats of Laplace's evidence behind the best of its read-out."""
+    """Holds a mode that was not sampled, and its distance to the best mode of its read-out.
+
+    Attributes:
+        mode: Mode that the fits found.
+        behind: Nats of Laplace's evidence below the best mode of the same read-out.
+    """
 
     mode: modes.Mode
     behind: float
@@ -37,16 +42,16 @@ class LeftOut(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PosteriorRun:
-    """A posterior by three methods.
+    """Holds a posterior by three methods.
 
     Attributes:
-        fit: That of the mode of the largest share, fitted to train and validation.
-        components: The modes that were sampled by NUTS, with their draws and their shares of the
-            posterior, the largest first.
-        left_out: Modes that fits found and that hold next to nothing of the posterior.
-        bootstrap: Refits of weighted sequences; None when none were asked for.
-        read_outs: Laplace's log evidence, in nats, of what smooth bins may see, by name, sampled
-            or not. Empty where the mechanism leaves no choice.
+        fit: Fit of the mode with the largest share, fitted to train and validation.
+        components: Modes that NUTS sampled, with their draws and their shares of the posterior, the
+            largest share first.
+        left_out: Modes that fits found and that hold almost nothing of the posterior.
+        bootstrap: Refits of weighted sequences; None when no refits were requested.
+        read_outs: Laplace's log evidence of every possible read-out of smooth bins, in nats, by
+            name, sampled or not. Empty where the mechanism leaves no choice.
     """
 
     fit: fitting.Fit
@@ -57,48 +62,48 @@ class PosteriorRun:
 
     @functools.cached_property
     def energies(self) -> dict[str, NDArray[np.float64]]:
-        """Draws of the posterior, those of each mode by its share: each energy [N], by name."""
+        """Returns draws of every energy by name, with each mode in proportion to its share. [N]."""
         return mixture.by_share(self.components)
 
     @property
     def labels(self) -> list[str]:
-        """Of the modes, with their read-outs where these differ."""
-        several = len({one.read_out for one in self.components}) > 1
+        """Returns a label for every mode, with its read-out where read-outs differ."""
+        several = len({component.read_out for component in self.components}) > 1
         return [
-            f"mode {number} ({one.read_out})" if several else f"mode {number}"
-            for number, one in enumerate(self.components, start=1)
+            f"mode {number} ({component.read_out})" if several else f"mode {number}"
+            for number, component in enumerate(self.components, start=1)
         ]
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
-        """Every physical parameter: the columns of `physical_units.summarise`, r_hat and ess.
+        """Summarises every physical parameter: the columns of `tabulate`, `r_hat` and `ess`.
 
-        The last two are those of the mode that has come least far.
+        The last two columns hold the worst value over the modes.
         """
-        each = [one.draws.table() for one in self.components]
+        mode_tables = [component.draws.table() for component in self.components]
         return physical_units.tabulate(self.fit.parameters, self.energies).assign(
-            r_hat=np.max([table["r_hat"] for table in each], axis=0),
-            ess=np.min([table["ess"] for table in each], axis=0),
+            r_hat=np.max([table["r_hat"] for table in mode_tables], axis=0),
+            ess=np.min([table["ess"] for table in mode_tables], axis=0),
         )
 
     @functools.cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Means and intervals of the same parameters by method, and of NUTS by mode."""
+        """Returns means and intervals of the parameters by method, and for NUTS also by mode."""
         parameters = self.fit.parameters
-        found = {"NUTS": self.table}
+        tables = {"NUTS": self.table}
         if len(self.components) > 1:
-            for label, one in zip(self.labels, self.components, strict=True):
-                found[f"NUTS, {label}"] = one.draws.table()
-        drawn = self.components[0].mode.gaussian.draws(4000, seed=0)
-        found["Laplace"] = physical_units.summarise(parameters, drawn)
+            for label, component in zip(self.labels, self.components, strict=True):
+                tables[f"NUTS, {label}"] = component.draws.table()
+        gaussian_draws = self.components[0].mode.gaussian.draws(4000, seed=0)
+        tables["Laplace"] = physical_units.summarise(parameters, gaussian_draws)
         if self.bootstrap is not None and len(self.bootstrap.theta):
-            found["bootstrap"] = physical_units.summarise(parameters, self.bootstrap.theta)
-        return found
+            tables["bootstrap"] = physical_units.summarise(parameters, self.bootstrap.theta)
+        return tables
 
     def summary(self) -> dict[str, Any]:
-        """What `posterior.json` holds: constants in kT and kcal/mol, and how it converged."""
-        table, sampled = self.table, [one.draws for one in self.components]
-        draws = [each.theta.shape for each in sampled]
+        """Returns the content of `posterior.json`: constants in kT and kcal/mol, convergence."""
+        table, posteriors = self.table, [component.draws for component in self.components]
+        shapes = [posterior.theta.shape for posterior in posteriors]
         return {
             "mechanism": self.fit.mechanism.name,
             "measurement": self.fit.mechanism.measurement.kind,
@@ -111,38 +116,41 @@ class PosteriorRun:
                 "share_converged": self.bootstrap.converged,
             },
             "convergence": {
-                "converged": all(each.converged for each in sampled),
+                "converged": all(posterior.converged for posterior in posteriors),
                 "energies": len(table),
                 "largest_r_hat": float(table["r_hat"].max()),
                 "least_effective_sample_size": float(table["ess"].min()),
-                "chains": sum(chains for chains, _, _ in draws),
-                "draws_per_chain": [number for _, number, _ in draws],
-                "divergent": max(each.divergent for each in sampled),
-                "acceptance": [each.accepted for each in sampled],
-                "gradients_per_draw": [each.leapfrogs for each in sampled],
-                "step_size": [each.step_size for each in sampled],
-                "seconds": sum(each.seconds for each in sampled),
+                "chains": sum(chains for chains, _, _ in shapes),
+                "draws_per_chain": [number for _, number, _ in shapes],
+                "divergent": max(posterior.divergent for posterior in posteriors),
+                "acceptance": [posterior.accepted for posterior in posteriors],
+                "gradients_per_draw": [posterior.leapfrogs for posterior in posteriors],
+                "step_size": [posterior.step_size for posterior in posteriors],
+                "seconds": sum(posterior.seconds for posterior in posteriors),
             },
             "modes": [
                 {
-                    "read_out": one.read_out,
-                    "share": one.share.mean,
-                    "share_interval": [one.share.lower, one.share.upper],
-                    "log_evidence": one.evidence.value,
-                    "log_evidence_error": one.evidence.error,
-                    **_found(one.mode),
+                    "read_out": component.read_out,
+                    "share": component.share.mean,
+                    "share_interval": [component.share.lower, component.share.upper],
+                    "log_evidence": component.evidence.value,
+                    "log_evidence_error": component.evidence.error,
+                    **_origin(component.mode),
                 }
-                for one in self.components
+                for component in self.components
             ],
-            "left_out": [{**_found(mode), "behind": behind} for mode, behind in self.left_out],
+            "left_out": [{**_origin(mode), "behind": behind} for mode, behind in self.left_out],
         }
 
 
-def _found(mode: modes.Mode) -> dict[str, Any]:
+def _origin(mode: modes.Mode) -> dict[str, Any]:
+    """Returns the number of fits that ended at a mode, and Laplace's evidence of it."""
     return {"fits": mode.fits, "laplace_log_evidence": mode.log_evidence}
 
 
 def _constants(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Returns the columns of every constant by its name; None stands for NaN."""
+    # Names of single bases have a comma, as crp[3,A], and names of constants do not.
     rows = table[~table["name"].str.contains(",")].drop(columns=["r_hat", "ess"], errors="ignore")
     return {
         row.pop("name"): {key: None if value != value else value for key, value in row.items()}
@@ -151,7 +159,7 @@ def _constants(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 class _Optimum(NamedTuple):
-    """Where a fit ended, with the evidence that it gives."""
+    """Holds the optimum of a fit and its evidence."""
 
     fit: fitting.Fit
     gaussian: laplace.Laplace
@@ -166,26 +174,27 @@ def _optima(
     starts: int,
     seed: int,
 ) -> list[_Optimum]:
-    """Fits with the declared priors of bases and with wider ones, in turn.
+    """Fits with the declared priors of bases and with wider priors, in turn.
 
-    A narrow prior has its optimum where scales are small, though the posterior, in which scales
-    are not known, may have another mode where they are larger.
+    The optimum under a narrow prior has small scales. In the posterior the scales are unknown, so
+    it may have a second mode with larger scales.
     """
-    found: list[_Optimum] = []
+    optima: list[_Optimum] = []
     for turn in range(number):
-        tried = assumptions.widened(mechanism) if turn % 2 else mechanism
-        fit = fitting.fit(tried, table, starts=starts, seed=seed + turn)
+        variant = assumptions.widened(mechanism) if turn % 2 else mechanism
+        fit = fitting.fit(variant, table, starts=starts, seed=seed + turn)
         gaussian = laplace.laplace(fit.likelihood, fit.theta)
-        declared = found[0].fit.likelihood if found else fit.likelihood
+        # The first fit has the declared priors; all optima are ranked under its posterior.
+        declared = optima[0].fit.likelihood if optima else fit.likelihood
         evidence = modes.log_evidence(declared, gaussian.mode)
-        found.append(_Optimum(fit, gaussian, evidence))
-    return found
+        optima.append(_Optimum(fit, gaussian, evidence))
+    return optima
 
 
 def _candidates(
     mechanism: mechanism_spec.Mechanism, knots: int | None
 ) -> dict[str, mechanism_spec.Mechanism]:
-    """What may be sampled, by the read-out; by "" where there is no choice."""
+    """Returns the mechanisms that may be sampled by read-out; the key is "" without a choice."""
     if mechanism.measurement.has_hidden_units:
         return smooth_bins.curves(mechanism, knots=knots)
     return {"": smooth_bins.bins(mechanism, knots=knots)}
@@ -207,81 +216,90 @@ def sample_posterior(
     seed: int = 0,
     report: Callable[..., Any] | None = None,
 ) -> PosteriorRun:
-    """The posterior of a mechanism on all sequences of a table.
+    """Samples the posterior of a mechanism on all sequences of a table.
 
     Args:
-        mechanism: What is declared, or its JSON file. Bins with hidden units are sampled as smooth
-            curves of whichever `smooth_bins.curves` has more evidence by Laplace's approximation;
-            splines as `smooth_bins.bins` holds them.
-        data: A table, or a directory or file of one.
-        knots: Of the splines; None for those that the mechanism declares, or 32.
-        weigh: Samples all of `smooth_bins.curves` that this evidence does not reject, and
-            weighs them by the evidence of their draws.
-        optima: Fits of every read-out that may be sampled, with starts and splits of their own,
-            every second with wider priors of the bases. Chains start from all optima that may hold
-            a share of the posterior (`mixture.explore`).
+        mechanism: Mechanism or its JSON file. Bins with hidden units are sampled as smooth curves:
+            of the read-outs of `smooth_bins.curves`, the one with more evidence by Laplace's
+            approximation is sampled. Splines are sampled as `smooth_bins.bins` declares them.
+        data: Table, or the directory or file of a table.
+        knots: Knots of the splines; None for the declared number, or 32.
+        weigh: True to sample every read-out of `smooth_bins.curves` that this evidence does not
+            reject, and to weigh read-outs by the evidence of their draws.
+        optima: Fits of every read-out that may be sampled, each with its own starts and split;
+            every second fit has wider priors of the bases. Chains start from all optima that may
+            hold a share of the posterior (`mixture.explore`).
         starts: Random starts of each fit.
-        chains: Of the sampler, of each read-out and of each mode that chains do not leave.
+        chains: Chains of each read-out, and of each mode that chains do not leave.
         burn_in: Draws thrown away.
-        effective: Effective draws of the centre and of both ends of every interval at which to
-            stop, once R-hat allows it.
-        most_draws: Draws per chain at which to stop all the same.
+        effective: Effective draws, of the centre and of both ends of every interval, at which
+            sampling stops once R-hat is small enough.
+        most_draws: Draws per chain at which sampling stops in any case.
         replicates: Refits of the bootstrap; 0 for none.
-        seed: Of everything.
-        report: Called as report(0, total=...) before sampling, the most draws that are made, and as
+        seed: Seed of the fits, the sampler and the bootstrap.
+        report: Callback, called as report(0, total=...) with the most draws before sampling, and as
             report(steps, note=...) while sampling.
 
+    Returns:
+        The posterior by NUTS, Laplace's approximation and the bootstrap.
+
     Raises:
-        SpecError: The mechanism is not one, or a number of fits, chains, draws or
-            knots is too small.
-        DataError: The table is not one, or does not suit the mechanism.
+        SpecError: The mechanism is not valid, or a number of fits, chains, draws or knots is too
+            small.
+        DataError: The table cannot be read, or does not fit the mechanism.
     """
-    for name, given, least in (
+    for name, value, least in (
         ("optima", optima, 1),
         ("starts", starts, 1),
         ("chains", chains, 2),
         ("burn_in", burn_in, 2),
         ("most_draws", most_draws, 1),
     ):
-        if given < least:
-            raise errors.SpecError(f"{name}: {given} is too few; give {least} or more.")
+        if value < least:
+            raise errors.SpecError(f"{name}: {value} is too few; give {least} or more.")
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
-    reached = {
-        label: _optima(each, table, number=optima, starts=starts, seed=seed)
-        for label, each in _candidates(mechanism, knots).items()
+    all_optima = {
+        label: _optima(candidate, table, number=optima, starts=starts, seed=seed)
+        for label, candidate in _candidates(mechanism, knots).items()
     }
-    best = {label: max(each.log_evidence for each in found) for label, found in reached.items()}
+    best = {
+        label: max(optimum.log_evidence for optimum in of_label)
+        for label, of_label in all_optima.items()
+    }
     doubt = assumptions.DOUBT if weigh else 0.0
-    sought = {
+    all_modes = {
         label: modes.distinct(
-            [each.gaussian for each in found], [each.log_evidence for each in found]
+            [optimum.gaussian for optimum in of_label],
+            [optimum.log_evidence for optimum in of_label],
         )
-        for label, found in reached.items()
+        for label, of_label in all_optima.items()
         if best[label] >= max(best.values()) - doubt
     }
-    near = {label: modes.near(found) for label, found in sought.items()}
-    for label, found in sought.items():
+    near = {label: modes.near(of_label) for label, of_label in all_modes.items()}
+    for label, of_label in all_modes.items():
         logger.info(
             "Laplace's log evidence of the modes that %d fits%s found: %s nats. Modes that are "
             "sampled: %d.",
             optima,
             f" of the {label}" if label else "",
-            ", ".join(f"{mode.log_evidence:.1f}" for mode in found),
+            ", ".join(f"{mode.log_evidence:.1f}" for mode in of_label),
             len(near[label]),
         )
     if report is not None:
+        # Both halves of the burn-in, and the draws, are made in whole chunks. Several modes may
+        # need one burn-in more, of the chains that start from all of them.
         settling = 2 * -(-(burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
-        each = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
-        counts = [len(some) for some in near.values()]
-        report(0, total=sum(number * each + settling * (number > 1) for number in counts))
+        per_mode = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
+        counts = [len(of_label) for of_label in near.values()]
+        report(0, total=sum(number * per_mode + settling * (number > 1) for number in counts))
     explored = {}
-    for label, some in near.items():
-        likelihood = reached[label][0].fit.likelihood
+    for label, of_label in near.items():
+        likelihood = all_optima[label][0].fit.likelihood
         sampled = mixture.explore(
             likelihood,
-            some,
+            of_label,
             chains=chains,
             burn_in=burn_in,
             effective=effective,
@@ -292,7 +310,9 @@ def sample_posterior(
         explored[label] = likelihood, sampled
     components = mixture.components(explored, seed=seed)
     top = components[0]
-    (fit,) = (each.fit for each in reached[top.read_out] if each.gaussian is top.mode.gaussian)
+    (fit,) = (
+        optimum.fit for optimum in all_optima[top.read_out] if optimum.gaussian is top.mode.gaussian
+    )
     refits = None
     if replicates:
         refits = laplace.bootstrap(
@@ -303,8 +323,8 @@ def sample_posterior(
         components,
         tuple(
             LeftOut(mode, best[label] - mode.log_evidence)
-            for label, found in sought.items()
-            for mode in found[len(near[label]) :]
+            for label, of_label in all_modes.items()
+            for mode in of_label[len(near[label]) :]
         ),
         refits,
         {label: evidence for label, evidence in best.items() if label},

@@ -112,7 +112,7 @@ def test_pairing_removes_what_is_hard_for_all():
 
 
 def test_only_what_fits_the_same_data_can_be_compared():
-    with pytest.raises(errors.SpecError, match="called alike"):
+    with pytest.raises(errors.SpecError, match="have the same name"):
         ranking.compare([TWO, TWO], None)
     other = BLIND.model_copy(update={"libraries": ("x",)})
     with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
