@@ -3,7 +3,7 @@
 Where a 2 x 2 block of pixels holds a raw count below `cutoff`, its valid pixels take the block's
 mean value; the same is done on maps coarsened by 2, 4, 8, ..., from the coarsest down. The function
 of cooltools takes a third of the whole time of a target, so here it is as compiled loops over the
-upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by pixel, and
+upper triangle. `tests/data/contacts/test_coarsegrain.py` holds it to cooltools pixel by pixel, and
 `akita_data.py --check` recomputes targets with cooltools itself.
 """
 

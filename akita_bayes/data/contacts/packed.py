@@ -2,7 +2,7 @@
 
 Pixel (i, j), i <= j, of a map of N bins lies at i N - i (i - 1) / 2 + j - i: rows one after
 another, each from its diagonal on. One pass over half of the pixels replaces several over all of
-them. `tests/data/test_packed.py` holds every function to cooltools or to NumPy.
+them. `tests/data/contacts/test_packed.py` holds every function to cooltools or to NumPy.
 """
 
 import functools
