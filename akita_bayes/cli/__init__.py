@@ -1,1 +1,1 @@
-"""One module per command: a parser and one library call."""
+"""Holds one module for each command: a parser and one library call."""

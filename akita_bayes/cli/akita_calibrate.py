@@ -1,19 +1,20 @@
-"""Checks on held-out windows that a model's intervals are true, and mends them.
+"""Checks on held-out windows whether a model's intervals are correct, and corrects them.
 
-Posterior draws of the validation split give factors per target and genomic distance, which are
-stored in the run directory, by head, and applied by every posterior of that head from then on; an
-ensemble's is applied wherever exactly these runs are loaded together. The test split then tells,
+Posterior draws of the validation split give factors per target and genomic distance. They are
+stored in the run directory, by head. Every later posterior of that head applies them; the factors
+of an ensemble are applied when exactly these runs are loaded together. The test split then shows,
 before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
-sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals of a
+sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals from a
 block bootstrap over windows.
 
-Writes calibration.json, calibration.tsv and figures into RUN/calibration (of one head of several
-into RUN/calibration/HEAD, of an ensemble into RUN/calibration_ensemble), or into OUT_DIR.
+Writes calibration.json, calibration.tsv and figures into RUN/calibration, or into OUT_DIR. For one
+head of several the default is RUN/calibration/HEAD, for an ensemble RUN/calibration_ensemble.
 
-With --variants N, variant scores are calibrated instead, on data of akita_simulate.py, where true
-effects are known: intervals are fitted to N variants of each of eight kinds on the chromosomes of
-the fit split, and tested on as many of the other. Writes variant_intervals.json, which
-akita_scd.py takes as --intervals, and variant_intervals.tsv, the tested variants beside the truth.
+With --variants N, the command calibrates variant scores instead. It needs data of
+akita_simulate.py, where the true effects are known. It fits intervals to N variants of each of
+eight kinds on the chromosomes of the fit split, and tests them on as many variants of the other
+split. It writes variant_intervals.json, which akita_scd.py takes as --intervals, and
+variant_intervals.tsv, which lists the tested variants beside their true effects.
 """
 
 import argparse
@@ -31,47 +32,57 @@ if TYPE_CHECKING:
     from akita_bayes.variants import known_effects
     from akita_bayes.variants.scores import conformal
 
-_SHOWN = ("nll", "crps", "rmse", "mean_sd", "calibration_error", "error_sd_spearman", "ause")
+_PRINTED_SCORES = (
+    "nll",
+    "crps",
+    "rmse",
+    "mean_sd",
+    "calibration_error",
+    "error_sd_spearman",
+    "ause",
+)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
     parser.add_argument("run", help="run directory of a trained model")
-    parser.add_argument("data_dir", help="data directory; with --variants of akita_simulate.py")
-    parser.add_argument("-o", "--out_dir", help="where to write, instead of RUN/calibration")
+    parser.add_argument(
+        "data_dir", help="data directory; with --variants it must come from akita_simulate.py"
+    )
+    parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(
         parser,
         "--ensemble",
-        help="further run directories, comma-separated; the factors are of all together",
+        help="further run directories, comma-separated; the factors are fitted to all together",
     )
     model_options.add(
         parser,
         "--draws",
         type=console.positive_integer,
         default=32,
-        help="posterior draws per window; those that scores will be made with",
+        help="posterior draws per window; use the same number when you score variants",
     )
-    model_options.add(parser, "--seed", help="of the draws, the bootstrap and the variants")
+    model_options.add(parser, "--seed", help="seed of the draws, the bootstrap and the variants")
     model_options.add(parser, "--head")
-    parser.add_argument("--split", default="test", help="split to judge on")
+    parser.add_argument("--split", default="test", help="split to test the intervals on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(
-        "--distances", type=console.positive_integer, default=8, help="strata of genomic distance"
+        "--distances", type=console.positive_integer, default=8, help="number of distance strata"
     )
     parser.add_argument(
         "--variants",
         type=console.positive_integer,
         metavar="N",
-        help="fit intervals for variant scores, to N variants of each kind and split",
+        help="fit intervals for variant scores to N variants of each kind in each split",
     )
     model_options.add(
-        parser, "--stats", default=("SCD",), help="with --variants: scores of 0 or more"
+        parser, "--stats", default=("SCD",), help="with --variants: scores that are never negative"
     )
     parser.add_argument(
         "--level",
         type=console.share,
         default=0.9,
-        help="with --variants: share of true scores that intervals hold",
+        help="with --variants: share of true scores that the intervals contain",
     )
     return parser
 
@@ -109,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         names = targets.names(options.data_dir, report.tested[0].mean.shape[-1])
         several = len(model.spec.head_names) > 1
-        out = Path(options.out_dir or _place(runs, report.head if several else None))
+        out = Path(options.out_dir or _output_folder(runs, report.head if several else None))
         write(report, names, out)
         recalibration.save(runs, report.head, report.recalibration)
         _show(report, out)
@@ -118,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _variants(options: argparse.Namespace) -> None:
-    """Fits intervals for variant scores, tests them and writes both."""
+    """Fits intervals for variant scores, tests them, and writes intervals and tests."""
     from akita_bayes.models import load
     from akita_bayes.simulate import design_json
     from akita_bayes.variants import known_effects
@@ -149,7 +160,7 @@ def _variants(options: argparse.Namespace) -> None:
     fitted, tested = compare(options.fit_split), compare(options.split)
     widenings = known_effects.fit(fitted, level=options.level)
     several = len(model.spec.head_names) > 1
-    out = Path(options.out_dir or _place(runs, options.head if several else None))
+    out = Path(options.out_dir or _output_folder(runs, options.head if several else None))
     write_variants(widenings, out)
     rows = known_effects.table(tested, design.cell_types, widenings)
     with files.atomic(out / "variant_intervals.tsv") as temporary:
@@ -188,19 +199,19 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, out: Path)
 
 
 def _check(runs: Sequence[str]) -> None:
-    """Refuses what could not take the factors when they are found."""
-    places = [Path(run).resolve() for run in runs]
-    for run, place in zip(runs, places, strict=True):
-        if place.is_file():
+    """Raises an error when a run cannot store the factors, before they are computed."""
+    paths = [Path(run).resolve() for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        if path.is_file():
             raise errors.RunError(
-                f"{run}: a file; give the run directory, in which the factors are kept."
+                f"{run}: a file; give the run directory, which will store the factors."
             )
-        if places.count(place) > 1:
-            raise errors.RunError(f"{run}: is named twice; an ensemble has each run once.")
+        if paths.count(path) > 1:
+            raise errors.RunError(f"{run}: is named twice; name each run of an ensemble once.")
 
 
-def _place(runs: Sequence[str], head: str | None) -> Path:
-    """Where a report lies, so that none of another head or of one member is overwritten."""
+def _output_folder(runs: Sequence[str], head: str | None) -> Path:
+    """Returns the folder of a report; each head and the ensemble have their own folder."""
     folder = Path(runs[0]) / ("calibration" if len(runs) == 1 else "calibration_ensemble")
     return folder if head is None else folder / head
 
@@ -215,7 +226,7 @@ def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
     with files.atomic(out / "calibration.tsv") as temporary:
         temporary.write_text(_table(report, names), encoding="utf-8")
     example = report.tested[0]
-    pixels = _chosen_pixels(len(example.mean))
+    pixels = _example_pixels(len(example.mean))
     figures = {
         "reliability": plots.reliability(
             {"as stated": report.before, "recalibrated": report.after}
@@ -243,7 +254,8 @@ def write(report: "calibrate.Report", names: Sequence[str], out: Path) -> None:
             figure.savefig(temporary, dpi=130)
 
 
-def _chosen_pixels(pixels: int) -> list[int]:
+def _example_pixels(pixels: int) -> list[int]:
+    """Returns eight evenly spaced pixels, each in the middle of an eighth of the triangle."""
     return [round(pixels * (k + 0.5) / 8) for k in range(8)]
 
 
@@ -256,7 +268,7 @@ def _pixel_name(report: "calibrate.Report", pixel: int) -> str:
 
 
 def _table(report: "calibrate.Report", names: Sequence[str]) -> str:
-    """A row per target and distance stratum, before and after."""
+    """Returns one line for each target and distance stratum, before and after recalibration."""
     edges = report.after["distance_edges"]
     columns = ["nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause"]
     columns += [f"coverage_{level:.0%}" for level in report.after["levels"]]
@@ -264,11 +276,11 @@ def _table(report: "calibrate.Report", names: Sequence[str]) -> str:
     for state, summary in (("stated", report.before), ("recalibrated", report.after)):
         for name, strata in zip(names, summary["strata"], strict=True):
             for d, stratum in enumerate(strata):
-                place = [str(edge * report.bin_width) for edge in (edges[d], edges[d + 1])]
+                interval = [str(edge * report.bin_width) for edge in (edges[d], edges[d + 1])]
                 values = [
                     "" if stratum[c] is None else f"{stratum[c]['estimate']:.5f}" for c in columns
                 ]
-                lines.append("\t".join([name, *place, state, *values]))
+                lines.append("\t".join([name, *interval, state, *values]))
     return "\n".join(lines) + "\n"
 
 
@@ -276,7 +288,7 @@ def _show(report: "calibrate.Report", out: Path) -> None:
     import rich.table
 
     table = rich.table.Table("", "as stated", "recalibrated")
-    rows = [*_SHOWN, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
+    rows = [*_PRINTED_SCORES, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
     for row in rows:
         cells = [_cell(summary["overall"][row]) for summary in (report.before, report.after)]
         table.add_row(row.replace("_", " "), *cells)

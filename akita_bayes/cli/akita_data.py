@@ -1,6 +1,6 @@
-"""Make training data from coolers and a genome, or check a directory of it.
+"""Makes training data from coolers and a genome, or checks a data directory.
 
-Options keep Basenji's names and short letters; lengths are in bases unless said otherwise.
+Options keep Basenji's names and short letters. Lengths are in bases unless the help says otherwise.
 """
 
 import argparse
@@ -57,7 +57,7 @@ LAYOUT = {
     "limit": "--limit",
     "sample": "--sample",
 }
-"""Options that lay windows."""
+"""Fields of the window layout, and the options that set them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,17 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.check is None and None in (arguments.fasta, arguments.targets, arguments.out):
         parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
     if arguments.windows is not None:
-        laid = [flag for name, flag in LAYOUT.items() if _given(parser, arguments, name)]
-        if laid:
-            parser.error(f"--windows says where windows lie; leave it out, or {', '.join(laid)}")
-    if arguments.umap is None and _given(parser, arguments, "umap_t"):
-        parser.error("--umap_t is the share for the stretches of --umap; give --umap too")
+        flags = [flag for name, flag in LAYOUT.items() if _is_set(parser, arguments, name)]
+        if flags:
+            parser.error(
+                f"--windows already gives the windows; leave out --windows or {', '.join(flags)}"
+            )
+    if arguments.umap is None and _is_set(parser, arguments, "umap_t"):
+        parser.error("--umap_t is a threshold for the regions of --umap; give --umap too")
     return console.run(
         lambda: _check(arguments) if arguments.check else _make(arguments), out=arguments.out
     )
 
 
-def _given(parser: argparse.ArgumentParser, arguments: argparse.Namespace, name: str) -> bool:
+def _is_set(parser: argparse.ArgumentParser, arguments: argparse.Namespace, name: str) -> bool:
+    """Returns True when an option differs from its default."""
     return bool(getattr(arguments, name) != parser.get_default(name))
 
 
@@ -92,14 +95,20 @@ def _parser() -> argparse.ArgumentParser:
     add("fasta", nargs="?", help="genome, plain or bgzipped FASTA")
     add("targets", nargs="?", help="table with columns identifier, file and optionally clip")
     add("-o", "--out", metavar="DIR", help="new data directory")
-    add("--preset", choices=sorted(PRESETS), help="published settings; further options win")
-    add("--check", metavar="DIR", help="re-read a data directory and compare with its sources")
-    add("--plot", type=console.whole_number, default=0, metavar="N", help="draw N random windows")
+    add(
+        "--preset",
+        choices=sorted(PRESETS),
+        help="published settings; options on the command line replace them",
+    )
+    add(
+        "--check", metavar="DIR", help="read a data directory again and compare it with its sources"
+    )
+    add("--plot", type=console.whole_number, default=0, metavar="N", help="plot N random windows")
     add(
         "--sample_check",
         type=console.positive_integer,
         default=8,
-        help="windows that --check recomputes",
+        help="number of windows that --check recomputes",
     )
 
     lay = parser.add_argument_group("windows")
@@ -108,28 +117,28 @@ def _parser() -> argparse.ArgumentParser:
         "-l",
         "--seq_length",
         type=console.positive_integer,
-        help="length of a window (default: that of --windows, or 131072)",
+        help="length of a window (default: the length in --windows, or 131072)",
     )
-    add("--windows", metavar="BED", help="take these windows; fourth column is the split")
+    add("--windows", metavar="BED", help="use these windows; the fourth column is the split")
     add(
         "--snap",
         type=console.positive_integer,
-        help="windows start at multiples of this (default: the bin width)",
+        help="start windows at multiples of this length (default: the bin width)",
     )
     add(
         "--stride_train",
         type=console.positive_number,
         default=1.0,
-        help="up to 1 in windows, above in bases",
+        help="distance between training windows: up to 1 in window lengths, above in bases",
     )
     add(
         "--stride_test",
         type=console.positive_number,
         default=1.0,
-        help="the same for valid and test",
+        help="the same for validation and test windows",
     )
-    add("-v", "--valid", "--valid_pct", default="0.05", help="share, or chromosomes by comma")
-    add("-t", "--test", "--test_pct", default="0.05", help="share, or chromosomes by comma")
+    add("-v", "--valid", "--valid_pct", default="0.05", help="share of bases, or chr8,chr9")
+    add("-t", "--test", "--test_pct", default="0.05", help="share of bases, or chr8,chr9")
     add(
         "-f",
         "--folds",
@@ -141,21 +150,32 @@ def _parser() -> argparse.ArgumentParser:
         dest="largest_contig",
         type=console.positive_integer,
         default=8388608,
-        help="halve longer contigs",
+        help="split contigs longer than this into halves",
     )
-    add("-g", "--gaps", metavar="BED", help="stretches without sequence")
-    add("--limit", metavar="BED", help="only these stretches")
-    add("-u", "--umap", metavar="BED", help="unmappable stretches")
+    add("-g", "--gaps", metavar="BED", help="regions without sequence")
+    add("--limit", metavar="BED", help="use only these regions")
+    add("-u", "--umap", metavar="BED", help="unmappable regions")
     add(
         "--umap_t",
         type=console.share,
         default=0.3,
-        help="least share of unmappable bins that drops a window",
+        help="drop windows with at least this share of unmappable bins",
     )
-    add("--umap_midpoints", metavar="BED", help="drop windows whose centre is unmappable by this")
+    add("--umap_midpoints", metavar="BED", help="drop windows whose centre lies in these regions")
     add("--sample", type=console.share, default=1.0, help="share of windows to keep")
-    add("--seed", type=console.whole_number, default=44, help="of splits, sample and order")
-    add("--st", "--split_test", dest="split_test", action="store_true", help="only lay windows")
+    add(
+        "--seed",
+        type=console.whole_number,
+        default=44,
+        help="seed of the splits, the sample and the order",
+    )
+    add(
+        "--st",
+        "--split_test",
+        dest="split_test",
+        action="store_true",
+        help="write only the windows",
+    )
 
     target = parser.add_argument_group("targets")
     add = target.add_argument
@@ -170,26 +190,41 @@ def _parser() -> argparse.ArgumentParser:
         "--crop",
         type=console.whole_number,
         default=0,
-        help="cropped off each side of the map",
+        help="bases to crop from each side of the map",
     )
     add(
         "-d",
         "--diagonal_offset",
         type=console.whole_number,
         default=2,
-        help="first diagonal kept, in bins",
+        help="first diagonal that is kept, in bins",
     )
-    add("-b", "--blacklist", metavar="BED", help="stretches whose bins are masked")
-    add("--as_obsexp", action="store_true", help="log of observed over expected in the window")
-    add("--global_obsexp", action="store_true", help="expected from a table beside the cooler")
-    add("--no_log", action="store_true", help="leave observed over expected as a ratio")
+    add("-b", "--blacklist", metavar="BED", help="regions whose bins are masked")
+    add("--as_obsexp", action="store_true", help="log(observed / expected) within the window")
+    add(
+        "--global_obsexp",
+        action="store_true",
+        help="read expected contacts from a table beside the cooler",
+    )
+    add("--no_log", action="store_true", help="keep observed / expected as a ratio")
     add(
         "--clip",
         type=console.positive_number,
-        help="limit of log ratios where targets.txt has none",
+        help="limit of log ratios, for targets without a clip in targets.txt",
     )
-    add("-k", "--kernel_sigma", "--kernel_stddev", type=float, default=0.0, help="in bins")
-    add("--kernel_width", type=console.positive_integer, help="in bins, odd (default: 8 sigma)")
+    add(
+        "-k",
+        "--kernel_sigma",
+        "--kernel_stddev",
+        type=float,
+        default=0.0,
+        help="smoothing, in bins",
+    )
+    add(
+        "--kernel_width",
+        type=console.positive_integer,
+        help="width of the kernel in bins, odd (default: 8 sigma)",
+    )
 
     work = parser.add_argument_group("work")
     add = work.add_argument
@@ -198,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         "-p", "--workers", "--processes", type=console.positive_integer, default=1, help="processes"
     )
     add("--restart", action="store_true", help="continue an unfinished directory")
-    add("--local", action="store_true", help="accepted for old command lines; work is local")
+    add("--local", action="store_true", help="accepted for old command lines; work is always local")
     basenji_options.add(parser, "akita_data")
     return parser
 
@@ -212,8 +247,8 @@ def _make(arguments: argparse.Namespace) -> None:
         sizes = opened.sizes
     rows = targets.read(arguments.targets, clip=arguments.clip)
     width = arguments.pool_width or coolers.bin_width(rows[0].uri)
-    taken = training_windows.read_windows(arguments.windows, sizes) if arguments.windows else None
-    length = arguments.seq_length or (taken[0].region.width if taken else 131072)
+    windows = training_windows.read_windows(arguments.windows, sizes) if arguments.windows else None
+    length = arguments.seq_length or (windows[0].region.width if windows else 131072)
     transform = counts_to_targets.Transform(
         seq_length=length,
         pool_width=width,
@@ -225,7 +260,7 @@ def _make(arguments: argparse.Namespace) -> None:
         kernel_sigma=arguments.kernel_sigma,
         kernel_width=arguments.kernel_width,
     )
-    layout = None if taken else _layout(arguments, transform, sizes)
+    layout = None if windows else _layout(arguments, transform, sizes)
     if arguments.split_test:
         _lay_only(arguments, layout, sizes)
         return
@@ -282,7 +317,7 @@ def _layout(
 
 
 def _share(text: str) -> float | tuple[str, ...]:
-    """0.05 as a share of bases; chr8,chr9 as chromosomes. A bare 9 is a chromosome."""
+    """Returns 0.05 as a share of bases and chr8,chr9 as chromosomes; 9 is a chromosome too."""
     if text.replace(".", "", 1).isdigit() and ("." in text or text == "0"):
         return float(text)
     return console.words(text)
@@ -296,16 +331,18 @@ def _lay_only(
     from akita_bayes.data.preparation import training_windows
 
     if layout is None:
-        raise errors.DataError("--split_test lays windows; it does not go with --windows.")
+        raise errors.DataError("--split_test places new windows; leave out --windows.")
     out = Path(arguments.out)
     if out.exists() and any(out.iterdir()):
         raise errors.DataError(f"{out}: not empty; choose another directory.")
-    found = training_windows.contigs(sizes, layout)
+    contigs = training_windows.contigs(sizes, layout)
     members = [
-        training_windows.Window(r, split) for split, own in found.items() for r in own.members()
+        training_windows.Window(r, split)
+        for split, regions in contigs.items()
+        for r in regions.members()
     ]
     training_windows.write_bed(out / "contigs.bed", members)
-    training_windows.write_bed(out / "sequences.bed", training_windows.lay(found, layout))
+    training_windows.write_bed(out / "sequences.bed", training_windows.lay(contigs, layout))
 
 
 def _show(summary: "account.Summary") -> None:
@@ -317,8 +354,8 @@ def _show(summary: "account.Summary") -> None:
         table.add_row(f"written to {split}", str(count))
     for reason, count in summary.dropped.items():
         table.add_row(f"dropped: {reason}", str(count))
-    for name, about in summary.targets.items():
-        table.add_row(f"{name}: pixels masked", f"{about['masked']:.1%}")
+    for name, statistics in summary.targets.items():
+        table.add_row(f"{name}: pixels masked", f"{statistics['masked']:.1%}")
     console.stdout.print(table)
 
 

@@ -1,7 +1,7 @@
-"""Everything once, in minutes: simulate, train, test, calibrate, score variants, export, draw.
+"""Runs every step once, in minutes: simulates, trains, tests, calibrates, scores variants, exports.
 
-Needs no download and no GPU. The folder then holds data/, run/, test/, calibration/, variants/,
-saved_model/, and two figures of held-out windows.
+Needs no download and no GPU. Afterwards the folder contains data/, run/, test/, calibration/,
+variants/, saved_model/, and two figures of held-out windows.
 """
 
 import argparse
@@ -46,21 +46,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_demo.py -o runs/demo")
     add = parser.add_argument
-    add("-o", "--out", metavar="DIR", default="runs/demo", help="folder; a former demo is replaced")
+    add("-o", "--out", metavar="DIR", default="runs/demo", help="folder; replaces an earlier demo")
     add("--params", type=console.existing_file, default=str(PARAMS), help="JSON spec of the model")
     add("--preset", choices=("tiny", "small", "medium"), default="small", help="simulated data")
-    add("--epochs", type=console.positive_integer, help="instead of the spec's")
-    add("--seed", type=console.seed, default=0, help="of the data and of the training")
-    add("-p", "--processes", type=console.positive_integer, default=2, help="chromosomes at once")
+    add(
+        "--epochs",
+        type=console.positive_integer,
+        help="number of epochs, instead of the number in the spec",
+    )
+    add("--seed", type=console.seed, default=0, help="seed of the data and of the training")
+    add(
+        "-p",
+        "--processes",
+        type=console.positive_integer,
+        default=2,
+        help="chromosomes to simulate at the same time",
+    )
     return parser
 
 
 def _demo(options: argparse.Namespace) -> None:
-    out, begun = Path(options.out), time.monotonic()
+    out, start_time = Path(options.out), time.monotonic()
     _clear(out)
     design = _simulate(out, options)
 
-    # TensorFlow comes in only here: simulating in parallel must be over.
+    # TensorFlow is imported only now, after the processes of the simulation have ended.
     import numpy as np
 
     from akita_bayes.cli import akita_calibrate, akita_test, akita_train
@@ -100,8 +110,8 @@ def _demo(options: argparse.Namespace) -> None:
     with console.progress("exporting and drawing", 3) as advance:
         median, contrast = _windows(report)
         spread = _spread(belief.tested[contrast])
-        chosen = [report.examples[median], report.examples[contrast]]
-        report = dataclasses.replace(report, examples=chosen)
+        examples = [report.examples[median], report.examples[contrast]]
+        report = dataclasses.replace(report, examples=examples)
         akita_test.write(report, names, out / "test")
         advance()
         export.export(model, out / "saved_model")
@@ -112,14 +122,16 @@ def _demo(options: argparse.Namespace) -> None:
         advance()
         _draw(out, design, report, spread)
         advance()
-    _show(out, report, belief, difference, time.monotonic() - begun)
+    _show(out, report, belief, difference, time.monotonic() - start_time)
     _show_effects(effects)
 
 
 def _clear(out: Path) -> None:
-    """Removes a former demo, and nothing else."""
+    """Removes an earlier demo, and nothing else."""
     if out.is_dir() and any(out.iterdir()) and not (out / "data" / "simulation.json").is_file():
-        raise errors.RunError(f"{out}: not empty, and no demo; choose another folder with -o.")
+        raise errors.RunError(
+            f"{out}: not empty, and does not hold a demo; choose another folder with -o."
+        )
     for name in _PARTS:
         files.remove(out / name)
 
@@ -127,24 +139,24 @@ def _clear(out: Path) -> None:
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     from akita_bayes.simulate import designs, simulation
 
-    chosen = dataclasses.replace(designs.PRESETS[options.preset], variants=_TESTED)
+    design = dataclasses.replace(designs.PRESETS[options.preset], variants=_TESTED)
     with console.progress("simulating") as advance:
         simulation.simulate(
             out / "data",
-            chosen,
+            design,
             seed=options.seed,
             workers=options.processes,
             with_coolers=False,
             advance=advance,
         )
-    return chosen
+    return design
 
 
 def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
-    """Scores of held-out variants beside the truth, with intervals fitted to other ones.
+    """Returns scores of held-out variants beside the truth, with intervals fitted to others.
 
     Intervals are fitted to variants of the validation chromosome, as `akita_calibrate.py
-    --variants` does; those of the test chromosome are scored as `akita_scd.py` does.
+    --variants` does. Variants of the test chromosome are scored as `akita_scd.py` does.
     """
     import pandas as pd
 
@@ -177,9 +189,9 @@ def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
     kinds = pd.read_csv(data / effect_files.TABLE, sep="\t")["kind"].tolist()
     with genome.Genome(data / "genome.fa") as letters:
         scorer = engine.Engine(model, letters, options)
-        true = known_effects.truth(scorer, letters, design, summary.results.variants)
+        true_effects = known_effects.truth(scorer, letters, design, summary.results.variants)
     effects = known_effects.table(
-        known_effects.Known(kinds, summary.results, true), design.cell_types
+        known_effects.Known(kinds, summary.results, true_effects), design.cell_types
     )
     with files.atomic(out / "variants" / "effects.tsv") as temporary:
         effects.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
@@ -187,12 +199,12 @@ def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
 
 
 def _show_effects(effects: "pd.DataFrame") -> None:
-    """Prints a row per variant: scores of the first cell type, with their truth."""
+    """Prints a row for each variant: its score and the true score in the first cell type."""
     import rich.table
 
     cell = effects["target"].iloc[0]
     rows = effects[effects["target"] == cell].sort_values(["kind", "pos"])
-    table = rich.table.Table(title=f"Variants that no fit has seen, cell type {cell}")
+    table = rich.table.Table(title=f"Variants that were not used in any fit, cell type {cell}")
     for column in ("kind", "SCD", "90 % interval", "truth", "p-value"):
         table.add_column(column, justify="left" if column == "kind" else "right")
     for row in rows.itertuples():
@@ -207,7 +219,7 @@ def _show_effects(effects: "pd.DataFrame") -> None:
 
 
 def _windows(report: "Report") -> tuple[int, int]:
-    """The held-out window of median accuracy, and that whose cell types differ most."""
+    """Returns the window of median accuracy, and the window whose cell types differ most."""
     import numpy as np
 
     r = report.windows[1].mean(axis=1)
@@ -216,7 +228,7 @@ def _windows(report: "Report") -> tuple[int, int]:
 
 
 def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
-    """What the model does not know of a map; of one without a posterior, how data scatter."""
+    """Returns name and values of the epistemic sd, or of the whole sd without a posterior."""
     if belief.epistemic_sd.any():
         return "epistemic sd", belief.epistemic_sd
     return "sd of a measurement", belief.sd
@@ -224,12 +236,12 @@ def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
 
 def _truth(example: "Example") -> "NDArray":
     if example.truth is None:
-        raise errors.DataError(f"{example.region}: its truth is missing; simulate again.")
+        raise errors.DataError(f"{example.region}: has no true map; simulate the data again.")
     return example.truth
 
 
 def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray"]) -> None:
-    """Two figures of held-out windows, with the sites that made their truth."""
+    """Draws two figures of held-out windows, with the sites that shape the true maps."""
     from akita_bayes import triangle
     from akita_bayes.plots import map_plots
 
@@ -251,7 +263,7 @@ def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDA
 
 
 def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list["Row"]:
-    """What to draw of a window: a row for each cell type."""
+    """Returns the maps of a window to draw, one row for each cell type."""
     from akita_bayes import triangle
     from akita_bayes.data import genome
     from akita_bayes.plots import map_plots
@@ -267,14 +279,14 @@ def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list[
         for title, values in columns.items()
     }
     with genome.Genome(out / "data" / "genome.fa") as letters:
-        found = sites.find(letters.fetch(example.region), design.physics)
-    middle = example.region.start + found.start + design.physics.site.width // 2
+        window_sites = sites.find(letters.fetch(example.region), design.physics)
+    middle = example.region.start + window_sites.start + design.physics.site.width // 2
     return [
         map_plots.Row(
             f"cell type {name}",
             example.region,
             {title: square[..., cell] for title, square in squares.items()},
-            map_plots.Marks(middle, found.strand, found.occupancy[:, cell]),
+            map_plots.Marks(middle, window_sites.strand, window_sites.occupancy[:, cell]),
         )
         for cell, name in enumerate(design.cell_types)
     ]
@@ -283,49 +295,52 @@ def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list[
 def _show(
     out: Path, report: "Report", belief: "calibrate.Report", difference: float, seconds: float
 ) -> None:
-    """What was made, and how good it is."""
+    """Prints the files that were written, and the accuracy of the model."""
     import rich.table
 
-    made = rich.table.Table(title="What was made")
-    made.add_column("where")
-    made.add_column("what")
-    for name, what in (
-        ("data", "a simulated genome, its contact maps as training records, and their truth"),
+    results = rich.table.Table(title="Files of the demo")
+    results.add_column("path")
+    results.add_column("content")
+    for name, content in (
+        ("data", "a simulated genome, its contact maps as training records, and the true maps"),
         ("run", "the trained model, its history and its settings"),
         ("test", "accuracy on held-out windows: tables and figures"),
-        ("calibration", "how true the stated uncertainty is: table, figures, and intervals"),
-        ("variants", "scores of held-out variants with intervals and p-values, beside the truth"),
-        ("saved_model", f"the model for any TensorFlow program, off by {difference:.0e}"),
-        ("maps.png", "a held-out window: measured, true, predicted, and how sure"),
-        ("triangles.png", "another one: truth and prediction face to face"),
+        ("calibration", "a test of the stated uncertainty: table, figures, and intervals"),
+        ("variants", "scores of held-out variants with intervals, p-values and true scores"),
+        (
+            "saved_model",
+            f"the model for any TensorFlow program, largest difference {difference:.0e}",
+        ),
+        ("maps.png", "a held-out window: measured, true and predicted map, and uncertainty"),
+        ("triangles.png", "another held-out window: true and predicted map face to face"),
     ):
-        made.add_row(str(out / name), what)
-    good = rich.table.Table(title=f"On {len(report.windows[0])} held-out windows")
-    good.add_column("")
-    good.add_column("Pearson r", justify="right")
+        results.add_row(str(out / name), content)
+    accuracy = rich.table.Table(title=f"On {len(report.windows[0])} held-out windows")
+    accuracy.add_column("")
+    accuracy.add_column("Pearson r", justify="right")
     ceiling = {key: _mean(report.ceiling, key) for key in (_REPLICATE, _BEST)}
     truth = report.truth.table()["pearsonr"][-1] if report.truth else float("nan")
-    for what, r in (
+    for comparison, r in (
         ("prediction against the noise-free truth", truth),
         ("prediction against the measured maps", report.model.table()["pearsonr"][-1]),
         ("  at best, since the measurement is noisy", ceiling[_BEST]),
         ("one replicate against the other, each with half of the reads", ceiling[_REPLICATE]),
-        ("  the same at the depth of the measured maps", _both_together(ceiling[_REPLICATE])),
+        ("  the same at the depth of the measured maps", _at_double_depth(ceiling[_REPLICATE])),
         ("distance alone against the measured maps", report.baseline.table()["pearsonr"][-1]),
     ):
-        good.add_row(what, f"{r:.3f}")
+        accuracy.add_row(comparison, f"{r:.3f}")
     covered = belief.after["overall"]["coverage_90%"]["estimate"]
-    good.add_section()
-    good.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
-    console.stdout.print(made)
-    console.stdout.print(good)
+    accuracy.add_section()
+    accuracy.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
+    console.stdout.print(results)
+    console.stdout.print(accuracy)
     console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
 
 
-def _both_together(r: float) -> float:
-    """Returns the correlation of two measurements, each twice as deep as those of correlation r.
+def _at_double_depth(r: float) -> float:
+    """Returns the correlation of two measurements at twice the depth of two with correlation r.
 
-    The formula of Spearman and Brown.
+    This is the formula of Spearman and Brown.
     """
     return 2 * r / (1 + r)
 

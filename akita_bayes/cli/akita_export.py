@@ -1,6 +1,6 @@
 """Exports a trained model as a TensorFlow SavedModel, which needs neither this package nor Keras.
 
-tf.saved_model.load(DIR)(x) gives the predictions of one-hot sequences x [B, L, 4].
+tf.saved_model.load(DIR)(x) returns the predictions for one-hot sequences x [B, L, 4].
 """
 
 import argparse
@@ -15,7 +15,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "params")
     model_options.add(parser, "model", help="run directory, .keras, or HDF5 weights of Basenji")
     parser.add_argument("-o", "--out_dir", required=True, help="SavedModel directory to write")
-    model_options.add(parser, "--head", help="the head that HDF5 weights are of")
+    model_options.add(parser, "--head", help="head of the HDF5 weights")
     return parser
 
 
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         model = model_options.load(options)
         if options.head not in (None, *model.spec.head_names):
             raise errors.SpecError(
-                f'{options.model}: has no head "{options.head}" but '
-                f"{' and '.join(model.spec.head_names)}."
+                f'{options.model}: has no head "{options.head}"; choose one of '
+                f"{', '.join(model.spec.head_names)}."
             )
         export.export(model, options.out_dir)
         console.stdout.print(f"The model is in {options.out_dir}.", highlight=False)

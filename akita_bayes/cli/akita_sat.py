@@ -1,11 +1,11 @@
 """Finds the bases of regions, or around variants, that a predicted contact map depends on.
 
 Changes every base to every other (ism), deletes or shuffles a sliding window (deletion, shuffle),
-or reads gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a figure
-of every region with a logo. Of a VCF, as Basenji's akita_sat_vcf.py, it scans the 200 bases around
-each variant with REF and with each ALT, and sites.tsv says which group is whose. An interrupted
-run goes on behind the scans that it finished, and sat.h5 holds all that are finished; other
-inputs or options need another directory.
+or computes gradients (gradient, integrated). Writes sat.h5, bedGraph and bigWig tracks, and a
+figure of every region with a logo. Given a VCF, it scans the 200 bases around each variant with REF
+and with each ALT, as Basenji's akita_sat_vcf.py does, and sites.tsv lists the group of each allele.
+Start an interrupted run again to continue it; sat.h5 contains all finished scans. Other inputs or
+options need another directory.
 """
 
 import argparse
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from akita_bayes.variants.saturation import region_scan, scan_sites
 
 _AROUND = 200
-"""Bases around a variant, as in Basenji."""
+"""Number of bases scanned around a variant, as in Basenji."""
 _LIMIT = 0.1
-"""End of the colour scale around variants, at least, as in Basenji."""
+"""Smallest limit of the colour scale for a VCF, as in Basenji."""
 _EDITS = ("ism", "deletion", "shuffle")
 _METHODS_OF = {
     "width": ("deletion", "shuffle"),
@@ -32,7 +32,7 @@ _METHODS_OF = {
     "repeats": ("shuffle",),
     "steps": ("integrated",),
 }
-"""Which methods an option of a sweep is for."""
+"""Options of a sweep, and the methods that use them."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,44 +49,54 @@ def _parser() -> argparse.ArgumentParser:
         "-l",
         "--mut_len",
         type=console.positive_integer,
-        help="bases in the middle of each region, else all; around each variant, else 200",
+        help="bases to scan: the middle of each region (default: all) or around each variant (200)",
     )
     parser.add_argument(
-        "-u", "--mut_up", type=console.whole_number, help="bases left of each region's middle"
+        "-u",
+        "--mut_up",
+        type=console.whole_number,
+        help="bases to scan left of the middle of each region",
     )
     parser.add_argument(
-        "-d", "--mut_down", type=console.whole_number, help="bases from each region's middle on"
+        "-d",
+        "--mut_down",
+        type=console.whole_number,
+        help="bases to scan from the middle of each region to the right",
     )
     parser.add_argument(
         "--method",
         type=console.words,
         default=("ism",),
-        help="of ism, deletion, shuffle, gradient, integrated; comma-separated",
+        help="ism, deletion, shuffle, gradient or integrated; several separated by commas",
     )
     add = parser.add_argument
-    add("--width", type=console.positive_integer, help="bases of a deletion or shuffle, else 20")
-    add("--step", type=console.positive_integer, help="bases between them; else half the width")
-    add("--repeats", type=console.positive_integer, help="shuffles of every window, else 3")
-    add("--steps", type=console.positive_integer, help="points of integrated gradients, else 16")
+    add("--width", type=console.positive_integer, help="bases of a deletion or shuffle (20)")
+    add("--step", type=console.positive_integer, help="bases between them (half the width)")
+    add("--repeats", type=console.positive_integer, help="shuffles of each window (3)")
+    add("--steps", type=console.positive_integer, help="points of integrated gradients (16)")
     model_options.add(
-        parser, "--stats", help="scores of edits, comma-separated, else SCD; a gradient's is SSD"
+        parser,
+        "--stats",
+        help="scores of edits, comma-separated (default: SCD); gradients always use SSD",
     )
     model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
     model_options.add(
-        parser, "--draws", help="posterior draws, for an sd; of a latent not with --rc"
+        parser,
+        "--draws",
+        help="posterior draws, for a standard deviation; --rc is not allowed for latent models",
     )
-    model_options.add(parser, "--seed", help="of draws and shuffles")
+    model_options.add(parser, "--seed", help="seed of the draws and shuffles")
     model_options.add(
         parser,
         "--targets_file",
-        help="targets.txt, whose identifiers name figures; else those of the run, else numbers",
+        help="targets.txt with names for the figures (default: names of the run, or numbers)",
     )
-    add("-w", "--figure_width", type=console.positive_number, help="of figures, in inches")
+    add("-w", "--figure_width", type=console.positive_number, help="width of figures, in inches")
     add(
         "-m",
         "--min_limit",
         type=console.positive_number,
-        help="end of the heat maps' colour scale, at least; of a VCF 0.1",
+        help="smallest limit of the colour scale of heat maps; 0.1 for a VCF",
     )
     model_options.add(parser, "--batch_size")
     basenji_options.add(parser, "akita_sat")
@@ -99,13 +109,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     for name, methods in _METHODS_OF.items():
         if getattr(options, name) is not None and not set(methods) & set(options.method):
-            parser.error(f"--{name} is for the method {' or '.join(methods)}; name it in --method")
+            parser.error(
+                f"--{name} is only for the method {' or '.join(methods)}; add it to --method"
+            )
     if options.scores is None:
         options.scores = ("SCD",)
     elif not set(_EDITS) & set(options.method) and {*map(str.upper, options.scores)} != {"SSD"}:
-        parser.error(f"gradients are those of SSD; --stats is for {', '.join(_EDITS)}")
+        parser.error(f"gradients always use SSD; --stats is only for {', '.join(_EDITS)}")
     if options.mut_len and (options.mut_up or options.mut_down):
-        parser.error("-l and -u, -d both say which bases to change; give one")
+        parser.error("-l cannot be combined with -u or -d; give either -l, or -u and -d")
     return console.run(lambda: _scan(options), out=options.out_dir, apart=True)
 
 
@@ -116,26 +128,28 @@ def _scan(options: argparse.Namespace) -> None:
 
     methods = list(dict.fromkeys(options.method))
     if not methods:
-        raise errors.VariantError(f"name at least one method of {', '.join(region_scan.METHODS)}.")
-    given = {name: getattr(options, name) for name in _METHODS_OF}
-    sweep = region_scan.Sweep(**{name: n for name, n in given.items() if n is not None})
+        raise errors.VariantError(
+            f"--method: is empty; give at least one of {', '.join(region_scan.METHODS)}."
+        )
+    settings = {name: getattr(options, name) for name in _METHODS_OF}
+    sweep = region_scan.Sweep(**{name: n for name, n in settings.items() if n is not None})
     with genomes.Genome(options.fasta) as genome:
-        rows, places = _sites(options, genome)
-        for site in places:
+        rows, sites = _sites(options, genome)
+        for site in sites:
             for method in methods:
                 region_scan.check(site.region, method, sweep, site.genome(genome))
-    chosen = model_options.scoring(options)
+    scoring = model_options.scoring(options)
     model = model_options.load(options)
     labels = model_options.target_labels(options, model)
-    with console.progress("Scanning", len(places) * len(methods)) as advance:
+    with console.progress("Scanning", len(sites) * len(methods)) as advance:
         scans = scan_directory.scan_regions(
             model,
-            places,
+            sites,
             methods,
             fasta=options.fasta,
             out_dir=options.out_dir,
             sweep=sweep,
-            options=chosen,
+            options=scoring,
             batch_size=options.batch_size,
             advance=advance,
         )
@@ -153,46 +167,47 @@ def _scan(options: argparse.Namespace) -> None:
 def _sites(
     options: argparse.Namespace, genome: "Genome"
 ) -> "tuple[list[scan_sites.Row], list[scan_sites.Site]]":
-    """Returns the rows of a VCF, none of a BED, and the sites to scan, each once."""
+    """Returns the rows of a VCF (none for a BED) and the distinct sites to scan."""
     from akita_bayes.variants.saturation import scan_sites
 
     if not scan_sites.is_variants(options.regions):
-        return [], [scan_sites.Site(region) for region in _places(options, genome)]
+        return [], [scan_sites.Site(region) for region in _regions(options, genome)]
     if options.mut_up is not None or options.mut_down is not None:
-        raise errors.VariantError("-u, -d: are for regions of a BED; around variants, give -l.")
+        raise errors.VariantError("-u, -d: need a BED file of regions; with a VCF, give -l.")
     rows = scan_sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
-    places = list(dict.fromkeys(row.site for row in rows if row.site))
-    if not places:
-        reason = f"; of the first: {rows[0].reason}" if rows else ""
-        raise errors.VariantError(f"{options.regions}: holds no variant to scan{reason}.")
+    sites = list(dict.fromkeys(row.site for row in rows if row.site))
+    if not sites:
+        reason = f"; reason for the first: {rows[0].reason}" if rows else ""
+        raise errors.VariantError(f"{options.regions}: has no variant to scan{reason}.")
     left_out = [row for row in rows if row.site is None]
     if left_out:
         console.stdout.print(
-            f"{len(left_out)} alleles are not scanned; the first: {left_out[0].reason}. "
-            f"{scan_sites.TABLE} says why for each.",
+            f"{len(left_out)} alleles are not scanned; reason for the first: {left_out[0].reason}. "
+            f"{scan_sites.TABLE} gives the reason for each.",
             highlight=False,
             markup=False,
         )
-    return rows, places
+    return rows, sites
 
 
-def _places(options: argparse.Namespace, genome: "Genome") -> "list[regions.Region]":
-    """The middles of all regions of a BED, each once."""
+def _regions(options: argparse.Namespace, genome: "Genome") -> "list[regions.Region]":
+    """Returns the distinct parts of the regions of a BED that are scanned."""
     from akita_bayes import regions
 
     path = options.regions
-    read = regions.read_bed(path, names=genome.sizes)
-    lines = [_middle(region, options) for region, _ in read]
-    if not lines:
-        raise errors.DataError(f"{path}: holds no region.")
-    places = list(dict.fromkeys(lines))
-    if len(places) < len(lines):
-        count = f"{len(lines)} lines name {len(places)} regions"
+    lines = regions.read_bed(path, names=genome.sizes)
+    parts = [_scanned_part(region, options) for region, _ in lines]
+    if not parts:
+        raise errors.DataError(f"{path}: has no regions; give at least one line.")
+    distinct = list(dict.fromkeys(parts))
+    if len(distinct) < len(parts):
+        count = f"{len(parts)} lines name {len(distinct)} regions"
         console.stdout.print(f"{count}; each is scanned once.", highlight=False)
-    return places
+    return distinct
 
 
-def _middle(region: "regions.Region", options: argparse.Namespace) -> "regions.Region":
+def _scanned_part(region: "regions.Region", options: argparse.Namespace) -> "regions.Region":
+    """Returns the bases of a region that -l, or -u and -d, choose."""
     up, down = options.mut_up or 0, options.mut_down or 0
     if up or down:
         middle = (region.start + region.end) // 2
@@ -219,7 +234,7 @@ def _draw(
         stem = naming.file_name(scan.region, scan.allele)
         for name in scan.values:
             for column, target in enumerate(scan.targets):
-                drawn = plots.figure(
+                figure = plots.figure(
                     scan,
                     name,
                     column=column,
@@ -230,4 +245,4 @@ def _draw(
                 with files.atomic(
                     folder / f"{stem}_{scan.method}_{name}_t{target}.png"
                 ) as temporary:
-                    drawn.savefig(temporary, dpi=150)
+                    figure.savefig(temporary, dpi=150)

@@ -1,9 +1,10 @@
-"""Scores what variants do to predicted contact maps.
+"""Scores the effect of variants on predicted contact maps.
 
-Every ALT of the file gets a row, with scores or with the reason why there are none: SNVs, indels,
-multi-allelic records, deletions, duplications, inversions, insertions and breakends. Writes
-scd.h5, scores.tsv, the variant file with scores in INFO and, with -m, figures of the strongest.
-An interrupted run goes on where it stopped; other inputs need another directory.
+Every ALT of the file gets a row, with scores or with the reason why it has none. SNVs, indels,
+multi-allelic records, deletions, duplications, inversions, insertions and breakends are scored.
+Writes scd.h5, scores.tsv, the variant file with scores in INFO and, with -m, figures of the
+strongest variants. Start an interrupted run again to continue it; other inputs need another
+directory.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(
         parser,
         "--targets_file",
-        help="targets.txt, whose identifiers name columns; else those of the run, else numbers",
+        help="targets.txt with names for the columns (default: names of the run, or numbers)",
     )
     parser.add_argument(
         "-m",
@@ -48,17 +49,17 @@ def _parser() -> argparse.ArgumentParser:
         const=10,
         default=0,
         metavar="N",
-        help="draw the N strongest; 10 when N is left out, as in Basenji's -m",
+        help="draw figures of the N strongest variants; -m alone draws 10, as in Basenji",
     )
     parser.add_argument(
         "-l",
         "--plot_limit",
         type=console.positive_number,
         default=0.1,
-        help="least half width of the colour scale of maps; with -m",
+        help="with -m: smallest limit of the colour scale of maps",
     )
     parser.add_argument(
-        "--genes", type=console.readable, help="GTF or BED of genes to draw with -m"
+        "--genes", type=console.readable, help="with -m: GTF or BED file of genes to draw"
     )
     model_options.add(parser, "--rc", "--shifts")
     model_options.add(
@@ -72,28 +73,28 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(
         parser,
         "--draws",
-        help="posterior draws, for the spread of scores; of a latent not with --rc",
+        help="posterior draws, for the spread of scores; --rc is not allowed for latent models",
     )
-    model_options.add(parser, "--seed", help="of draws and background")
+    model_options.add(parser, "--seed", help="seed of the draws and the background")
     parser.add_argument(
         "--null",
         metavar="N",
         type=console.whole_number,
         default=0,
-        help="random variants per type, size and GC, for p-values of at least 1 / (N + 1)",
+        help="random variants per type, size and GC content; p-values are at least 1 / (N + 1)",
     )
     parser.add_argument(
         "--window",
         choices=("anchored", "basenji"),
         default="anchored",
-        help="flanks of both alleles aligned, or Basenji's centred window",
+        help="align the flanks of both alleles, or use Basenji's centred window",
     )
     parser.add_argument(
         "--share_windows",
         "--share-windows",
         type=console.whole_number,
         default=0,
-        help="bases off centre that let neighbours share a window",
+        help="grid of windows in bases, so that neighbouring variants share a window",
     )
     parser.add_argument(
         "--roi",
@@ -102,19 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--intervals",
-        help="variant_intervals.json of akita_calibrate.py --variants; with the same --draws",
+        help="variant_intervals.json of akita_calibrate.py --variants; use the same --draws",
     )
     parser.add_argument(
         "--region",
-        help="only records here; chr1:1,000-2,000 is POS 1,001 to 2,000, as for cooler, not tabix",
+        help="score only these records; chr1:1,000-2,000 is POS 1,001 to 2,000, as in cooler",
     )
-    parser.add_argument("--shard", help="i/n: this process computes the i-th of n shares")
+    parser.add_argument("--shard", help="i/n, for example 1/4: compute only part i of n")
     parser.add_argument(
         "-p",
         "--processes",
         type=console.positive_integer,
         default=1,
-        help="processes that share the variants, on this machine",
+        help="processes on this machine that share the variants",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size")
@@ -127,13 +128,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     if options.genes and not options.maps:
-        parser.error("--genes are drawn into the figures of -m; give -m too")
+        parser.error("--genes adds genes to the figures of -m; give -m too")
     if options.roi and "ROI" not in map(str.upper, options.scores):
-        parser.error("--roi is for the score ROI; name it in --stats")
+        parser.error("--roi is only for the score ROI; add ROI to --stats")
     if options.plot_limit != parser.get_default("plot_limit") and not options.maps:
-        _log.warning("-l: has no effect without -m, whose maps it is the scale of.")
+        _log.warning("-l: has no effect without -m; it sets the colour scale of the maps of -m.")
     if options.processes > 1 and options.shard:
-        parser.error("-p starts the processes of all shards, --shard is one of them; give one")
+        parser.error("-p already divides the variants into shards; give either -p or --shard")
     return console.run(lambda: _score(options), out=options.out_dir, apart=True)
 
 
@@ -141,7 +142,7 @@ def _score(options: argparse.Namespace) -> None:
     from akita_bayes.data.preparation import targets as tables
     from akita_bayes.variants import genes, score_directory
 
-    # What is wrong with these is said before the model is loaded.
+    # Check these options before the model is loaded, which takes long.
     if options.region is not None:
         _region(options.region, options.fasta)
     if options.targets_file is not None:
@@ -159,13 +160,13 @@ def _score(options: argparse.Namespace) -> None:
     targets = _targets(options, model)
     with console.progress("Scoring") as advance:
         summary = _compute(model, options, targets, shard, advance)
-    _tell(options, summary)
+    _print_summary(options, summary)
     if options.maps and summary.results is not None:
         _draw(model, options, targets, summary.results, annotation)
 
 
 def _share(options: argparse.Namespace) -> None:
-    """Scores the file in several processes, a shard each; what is left to do is to join them."""
+    """Scores the file in several processes, one shard each; the caller joins the shards."""
     from concurrent import futures
     from concurrent.futures import process
 
@@ -188,18 +189,18 @@ def _share(options: argparse.Namespace) -> None:
                 advance(1)
         except process.BrokenProcessPool:
             raise errors.RunError(
-                f"-p {count}: a process was ended from outside, mostly for lack of memory; give "
-                "fewer processes. What is finished is used again."
+                f"-p {count}: a process was killed, probably for lack of memory; start again with "
+                "fewer processes. Finished parts are used again."
             ) from None
 
 
 def _limit_threads(threads: int) -> None:
-    """Gives the operations of a process its part of the processors."""
+    """Limits the processors that the operations of a process use."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
 
 
 def _score_shard(options: argparse.Namespace, number: int, count: int) -> None:
-    """Scores one shard of a file, in a process of its own."""
+    """Scores one shard of a file in a separate process."""
     from akita_bayes.variants import score_directory
 
     console.quiet()
@@ -227,7 +228,7 @@ def _compute(
         region=None if options.region is None else _region(options.region, options.fasta),
         shard=shard,
         null=options.null,
-        null_path=_beside(options.model),
+        null_path=_background_path(options.model),
         compress=options.bgzip,
         batch_size=options.batch_size,
         advance=advance,
@@ -235,7 +236,7 @@ def _compute(
 
 
 def _region(text: str, fasta: str) -> "regions.Region":
-    """Reads a region in the names of the genome, which may hold colons themselves."""
+    """Returns a region; chromosome names of the genome may contain colons."""
     from akita_bayes import regions
     from akita_bayes.data.genome import Genome
 
@@ -243,17 +244,17 @@ def _region(text: str, fasta: str) -> "regions.Region":
         return regions.parse_in(text, genome.sizes)
 
 
-def _tell(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
+def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
     text = f"{summary.scored} of {summary.rows} alleles have scores"
-    where = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
-    console.stdout.print(f"{text} {where}.", highlight=False)
+    state = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
+    console.stdout.print(f"{text} {state}.", highlight=False)
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
-        console.stdout.print(f"  {count} without: {reason}", highlight=False, markup=False)
+        console.stdout.print(f"  {count} without a score: {reason}", highlight=False, markup=False)
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
         console.stdout.print(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
-            "alleles_swapped; were many not meant so, the file is of another genome build.",
+            "alleles_swapped; if this is unexpected, check the genome build of the file.",
             highlight=False,
         )
 
@@ -269,14 +270,14 @@ def _targets(options: argparse.Namespace, model: Any) -> "writers.Targets | None
     )
 
 
-def _beside(model: str) -> Path | None:
-    """Where the background is kept: in a run directory, beside a file of weights.
+def _background_path(model: str) -> Path | None:
+    """Returns the path of the background: in a run directory, or beside a file of weights.
 
-    None, which means the output directory, where that place cannot be written.
+    Returns None, which means the output directory, when that folder is read-only.
     """
     path = Path(model)
-    kept = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
-    return kept if os.access(kept.parent, os.W_OK) else None
+    stored = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
+    return stored if os.access(stored.parent, os.W_OK) else None
 
 
 def _draw(
@@ -298,21 +299,21 @@ def _draw(
     order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")
     strongest = [row for row in order[: options.maps] if np.isfinite(strength[row])]
     folder = Path(options.out_dir) / "maps"
-    for former in folder.glob("*_row*_target*.png"):
-        files.remove(former)
+    for old_figure in folder.glob("*_row*_target*.png"):
+        files.remove(old_figure)
     with Genome(options.fasta) as genome, console.progress("Drawing", len(strongest)) as advance:
         scorer = engine.Engine(
             model, genome, model_options.scoring(options), batch_size=options.batch_size
         )
         for rank, row in enumerate(strongest, 1):
             target = int(np.abs(scored.values[first][row]).argmax())
-            what = figure_data.collect(
+            figure = figure_data.collect(
                 scorer, scored.variants[row], target=target, annotation=annotation
             )
             number = scorer.target_names[target]
             label = number if targets is None else targets.identifiers[int(number)]
-            what = what._replace(title=f"{what.title}, target {label}")
+            figure = figure._replace(title=f"{figure.title}, target {label}")
             name = f"{rank:03d}_row{row}_target{number}.png"
             with files.atomic(folder / name) as temporary:
-                plots.figure(what, least=options.plot_limit).savefig(temporary, dpi=150)
+                plots.figure(figure, least=options.plot_limit).savefig(temporary, dpi=150)
             advance(1)

@@ -1,7 +1,7 @@
-"""Simulate a genome, its contact maps with known truth, and training data of them.
+"""Simulates a genome, its contact maps with known truth, and training data.
 
-The folder is a data directory for akita_train.py, and its genome.fa and targets.txt are input for
-akita_data.py. Every map follows from the letters by a loop-extrusion model: docs/simulator.md.
+The folder is a data directory for akita_train.py; its genome.fa and targets.txt are input for
+akita_data.py. A loop-extrusion model computes every map from the sequence: docs/simulator.md.
 """
 
 import argparse
@@ -28,19 +28,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             if (value := getattr(options, name)) is not None
         }
         preset = designs.PRESETS[options.preset]
-        # Contacts reach at least across a window.
+        # Simulated contacts must reach across a whole window.
         changes["max_distance"] = max(preset.max_distance, options.seq_length or 0)
-        chosen = dataclasses.replace(preset, **changes)
+        design = dataclasses.replace(preset, **changes)
         with console.progress("simulating") as advance:
             simulation.simulate(
                 options.out,
-                chosen,
+                design,
                 seed=options.seed,
                 workers=options.processes,
                 with_coolers=not options.no_coolers,
                 advance=advance,
             )
-        console.stdout.print(_summary(options.out, chosen), highlight=False, soft_wrap=True)
+        console.stdout.print(_summary(options.out, design), highlight=False, soft_wrap=True)
 
     return console.run(command, out=options.out)
 
@@ -53,50 +53,56 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         required=True,
-        help="folder to write; a former simulation is replaced",
+        help="folder to write; replaces an earlier simulation",
     )
     add(
         "--preset",
         choices=("tiny", "small", "medium"),
         default="small",
-        help="what the options below do not change: seconds, the demo, the benchmarks",
+        help="default settings: tiny for tests, small for the demo, medium for benchmarks",
     )
     add(
         "--genome_mb",
         type=console.positive_number,
-        help="megabases for training; held-out ones are added",
+        help="megabases of the training genome; held-out chromosomes are added",
     )
     add(
         "--depth",
         type=console.positive_number,
-        help="read pairs per kb and cell type, 5 kb or more apart",
+        help="read pairs per kb and cell type, counting pairs at least 5 kb apart",
     )
     add(
         "--replicates",
         type=console.positive_integer,
-        help="experiments that share the depth, at least 2",
+        help="replicates, at least 2, which share the read pairs",
     )
-    add("--seq_length", type=console.positive_integer, help="bases of a window")
+    add("--seq_length", type=console.positive_integer, help="length of a window in bases")
     add(
         "--stride", type=console.positive_integer, help="bases from one training window to the next"
     )
     add("--seed", type=console.whole_number, default=0, help="the same seed gives the same data")
-    add("-p", "--processes", type=console.positive_integer, default=2, help="chromosomes at once")
-    add("--no_coolers", action="store_true", help="leave out the coolers, half of the time")
+    add(
+        "-p",
+        "--processes",
+        type=console.positive_integer,
+        default=2,
+        help="chromosomes to simulate at the same time",
+    )
+    add("--no_coolers", action="store_true", help="write no coolers; takes half of the time")
     return parser
 
 
-def _summary(out: str, chosen: "Design") -> str:
+def _summary(out: str, design: "Design") -> str:
     from akita_bayes import files
     from akita_bayes.data.records import statistics
 
     counts = statistics.read(out).seqs
     ceiling = files.read_json(f"{out}/truth/ceiling.json")["test"]
-    replicate = sum(ceiling["replicate_pearson"]) / len(chosen.cell_types)
-    best = sum(ceiling["target_truth_pearson"]) / len(chosen.cell_types)
+    replicate = sum(ceiling["replicate_pearson"]) / len(design.cell_types)
+    best = sum(ceiling["target_truth_pearson"]) / len(design.cell_types)
     windows = ", ".join(f"{count} {split}" for split, count in counts.items())
     return (
-        f"{out}: windows of {chosen.seq_length:,} bp ({windows}), cell types "
-        f"{', '.join(chosen.cell_types)}. Replicates agree with r {replicate:.3f}; a perfect model "
+        f"{out}: windows of {design.seq_length:,} bp ({windows}), cell types "
+        f"{', '.join(design.cell_types)}. Replicates agree with r {replicate:.3f}; a perfect model "
         f"would reach r {best:.3f} on these data."
     )

@@ -1,9 +1,9 @@
-"""Tests a trained model on held-out windows, beside what distance alone predicts.
+"""Tests a trained model on held-out windows and compares it with a prediction from distance alone.
 
-Writes acc.txt in Basenji's columns and ours, a row for each target; metrics.json with the same
-numbers, their mean and all targets pooled, by distance, by window and as insulation; figures; and
-with --save preds.h5 and targets.h5. On simulated data the accuracy against the noise-free truth and
-the ceiling of the data stand beside.
+Writes acc.txt with Basenji's columns and further ones, a row for each target; metrics.json with the
+same numbers, their mean, all targets pooled, and accuracy by distance, by window and of insulation;
+figures; and with --save preds.h5 and targets.h5. For simulated data it adds the accuracy against
+the noise-free truth and the best accuracy that is possible on these data.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes import files
 from akita_bayes.cli import basenji_options, console, model_options
 
-_SCATTERED = 16
-"""Targets in scatter.png when none are named."""
+_MOST_SCATTER_PLOTS = 16
+"""Number of targets in scatter.png without --ai."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,43 +34,48 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
     model_options.add(parser, "--head", "--rc", "--shifts")
-    model_options.add(parser, "--draws", help="predict the mean of posterior draws")
+    model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")
     model_options.add(parser, "--seed")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
-        "--tfr", help="pattern of record files to test on, as fold1-*.tfr, instead of a split"
+        "--tfr",
+        help="pattern of record files to test on, for example fold1-*.tfr, instead of --split",
     )
     parser.add_argument(
         "--train_split",
         type=console.words,
-        help="splits whose mean is the baseline (default: train, or of folds all but the tested)",
+        help="splits whose mean is the baseline (default: train, or all folds but the tested one)",
     )
     model_options.add(
         parser,
         "--targets_file",
-        help="table whose first column says which targets, and whose identifiers name them",
+        help="table of targets: the first column holds their numbers, identifier their names",
     )
     parser.add_argument(
         "--rank",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="Spearman's correlation too, which holds all pixels in memory",
+        help="compute Spearman's correlation too, which needs all pixels in memory",
     )
-    parser.add_argument("--maps", type=console.whole_number, default=3, help="windows to draw")
+    parser.add_argument(
+        "--maps", type=console.whole_number, default=3, help="number of windows to draw"
+    )
     parser.add_argument(
         "--ai",
         type=console.integers,
         metavar="TARGETS",
-        help="numbers of the targets in scatter.png, comma-separated; else the first 16",
+        help="numbers of the targets in scatter.png, comma-separated (default: the first 16)",
     )
     parser.add_argument(
-        "--save", action="store_true", help="write preds.h5 and targets.h5, float16, as Basenji"
+        "--save",
+        action="store_true",
+        help="write preds.h5 and targets.h5 in float16, as Basenji does",
     )
     parser.add_argument(
         "--step",
         type=console.positive_integer,
         default=1,
-        help="save every so many positions; with --save",
+        help="with --save: keep one of this many positions",
     )
     basenji_options.add(parser, "akita_test")
     return parser
@@ -81,9 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     if options.tfr and options.split != parser.get_default("split"):
-        parser.error("--tfr and --split both say which records to test on; give one")
+        parser.error("--tfr and --split both choose the records to test on; give only one")
     if options.step != 1 and not options.save:
-        parser.error("--step thins the positions that --save writes; give --save too")
+        parser.error("--step reduces the positions that --save writes; give --save too")
     options.split = options.tfr or options.split
     return console.run(lambda: _test(options), out=options.out_dir, apart=True)
 
@@ -93,10 +98,12 @@ def _test(options: argparse.Namespace) -> None:
     from akita_bayes.evaluate import accuracy, baseline
 
     model = model_options.load(options)
-    learnt = options.train_split or baseline.training_splits(options.data_dir, options.split)
+    baseline_splits = options.train_split or baseline.training_splits(
+        options.data_dir, options.split
+    )
     windows = sum(
         dataset.open_split(options.data_dir, split, batch_size=1).records
-        for split in (options.split, learnt)
+        for split in (options.split, baseline_splits)
     )
     names = target_names(options.data_dir, options.targets_file)
     scattered = _scattered(options.ai, names)
@@ -106,7 +113,7 @@ def _test(options: argparse.Namespace) -> None:
             model,
             options.data_dir,
             split=options.split,
-            train_split=learnt,
+            train_split=baseline_splits,
             head=options.head,
             rc=options.rc,
             shifts=options.shifts,
@@ -122,31 +129,34 @@ def _test(options: argparse.Namespace) -> None:
     _show(report, Path(options.out_dir))
 
 
-def _scattered(chosen: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int]:
-    """Returns the rows of the table of targets that `scatter.png` shows.
+def _scattered(numbers: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int]:
+    """Returns the rows of the table of targets that `scatter.png` will show.
 
     Raises:
-        DataError: A number is not that of a target.
+        DataError: A number is not in the table of targets.
     """
     from akita_bayes import errors
 
-    if chosen is None:
-        return list(range(len(names)))[:_SCATTERED]
-    known = list(names.index)
-    for target in chosen:
-        if target not in known:
+    if numbers is None:
+        return list(range(len(names)))[:_MOST_SCATTER_PLOTS]
+    indices = list(names.index)
+    for target in numbers:
+        if target not in indices:
             raise errors.DataError(
                 f"--ai: {target} is not the number of a target; expected some of "
-                f"{', '.join(map(str, known[:20]))}."
+                f"{', '.join(map(str, indices[:20]))}."
             )
-    return [known.index(target) for target in chosen]
+    return [indices.index(target) for target in numbers]
 
 
 @contextlib.contextmanager
 def _saving(
     options: argparse.Namespace, targets: list[int] | None
 ) -> "Iterator[Callable[[NDArray], None]]":
-    """Yields what keeps the prediction of a window: `preds.h5` and `targets.h5`, or nothing."""
+    """Yields a function that appends the prediction of a window to `preds.h5`, or does nothing.
+
+    Writes `targets.h5` too, when the predictions are complete.
+    """
     from akita_bayes.data.records import dataset, split_arrays
 
     if not options.save:
@@ -162,7 +172,7 @@ def _saving(
 
 
 def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
-    """Identifier and description of targets by their index."""
+    """Returns a table with identifier and description of each target, indexed by its number."""
     import pandas as pd
 
     from akita_bayes import errors
@@ -179,8 +189,8 @@ def target_names(data_dir: str, table: str | None) -> "pd.DataFrame":
     wrong = [label.number for label in labels if label.number not in map(str, range(count))]
     if wrong or (table is None and len(labels) != count):
         raise errors.DataError(
-            f"{path}: its first column must hold indices of the {count} targets of {data_dir}; "
-            f"got {wrong[0] if wrong else len(labels)}."
+            f"{path}: its first column must hold the numbers of the {count} targets of "
+            f"{data_dir}; got {wrong[0] if wrong else len(labels)}."
         )
     columns = {
         "identifier": [label.identifier for label in labels],
@@ -202,20 +212,20 @@ def write(
         report: Accuracy on a split.
         names: Identifier and description of its targets.
         out: The directory.
-        scattered: Rows of `names` that the scatter plot shows; None for the first 16.
+        scattered: Rows of `names` to show in the scatter plot; None for the first 16.
     """
     table = _table(report, names)
     with files.atomic(out / "acc.txt") as temporary:
         table.to_csv(temporary, sep="\t", float_format="%.5f", index_label="index")
     files.write_json(out / "metrics.json", metrics(report, names))
-    panels = range(len(names))[:_SCATTERED] if scattered is None else scattered
+    panels = range(len(names))[:_MOST_SCATTER_PLOTS] if scattered is None else scattered
     for name, figure in _figures(report, list(names["identifier"]), panels).items():
         with files.atomic(out / f"{name}.png") as temporary:
             figure.savefig(temporary, dpi=130)
 
 
 def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
-    """The content of `metrics.json`: every number, for all targets pooled, their mean, and each."""
+    """Returns the content of `metrics.json`: each score pooled, as a mean, and for each target."""
     identifiers = list(names["identifier"])
 
     def by_target(values: Any) -> dict[str, float]:
@@ -233,9 +243,9 @@ def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
             for name, values in scores.table().items()
         }
 
-    where, window_r = report.windows
-    found = {
-        "windows": len(where),
+    window_regions, window_r = report.windows
+    content = {
+        "windows": len(window_regions),
         "model": described(report.model),
         "distance_only": described(report.baseline),
         "against_truth": described(report.truth),
@@ -253,29 +263,30 @@ def metrics(report: "accuracy.Report", names: "pd.DataFrame") -> dict[str, Any]:
             for label, values in zip(report.strata, report.by_distance, strict=True)
         },
         "pearsonr_by_window": {
-            region: by_target(values) for region, values in zip(where, window_r, strict=True)
+            region: by_target(values)
+            for region, values in zip(window_regions, window_r, strict=True)
         },
     }
     if report.truth_by_distance is not None:
-        found["truth_pearsonr_by_distance"] = {
+        content["truth_pearsonr_by_distance"] = {
             label: by_target(values)
             for label, values in zip(report.strata, report.truth_by_distance, strict=True)
         }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in content.items() if value}
 
 
 def _table(report: "accuracy.Report", names: "pd.DataFrame") -> "pd.DataFrame":
-    """Returns the rows of `acc.txt`, one for each target as in Basenji's."""
+    """Returns the rows of `acc.txt`, one for each target, as Basenji's file has them."""
     import pandas as pd
 
-    count = len(names)  # the next number of every list is of all targets pooled
-    model, known = report.model.table(), report.baseline.table()
+    count = len(names)  # each list has one more number, for all targets pooled
+    model, baseline = report.model.table(), report.baseline.table()
     columns: dict[str, Any] = {
         name: model[name][:count] for name in ("pearsonr", "spearmanr", "r2") if name in model
     }
     columns |= {name: list(names[name]) for name in ("identifier", "description")}
     columns["mse"] = model["mse"][:count]
-    columns |= {f"distance_{name}": known[name][:count] for name in ("pearsonr", "r2", "mse")}
+    columns |= {f"distance_{name}": baseline[name][:count] for name in ("pearsonr", "r2", "mse")}
     if report.truth is not None:
         truth = report.truth.table()
         columns |= {f"truth_{name}": truth[name][:count] for name in truth if name in columns}
@@ -310,16 +321,16 @@ def _figures(
     for example in report.examples:
         measured = example.target.copy()
         measured[~example.mask] = float("nan")
-        shown = {"measured": measured, "predicted": example.prediction}
+        maps = {"measured": measured, "predicted": example.prediction}
         if example.truth is not None:
-            shown["noise-free truth"] = example.truth
+            maps["noise-free truth"] = example.truth
         rows += [
             map_plots.Row(
                 names[target],
                 example.region,
                 {
                     title: triangle.to_matrix(values, diagonal_offset=offset)[..., target]
-                    for title, values in shown.items()
+                    for title, values in maps.items()
                 },
             )
             for target in range(min(2, len(names)))
@@ -338,13 +349,13 @@ def _show(report: "accuracy.Report", out: Path) -> None:
     )
     for heading in ("", "MSE", "Pearson", "Spearman", "R2"):
         table.add_column(heading, justify="left" if not heading else "right")
-    contests = [
+    comparisons = [
         ("model", report.model),
         ("distance alone" if report.strata else "training mean", report.baseline),
     ]
     if report.truth is not None:
-        contests.append(("model, against the truth", report.truth))
-    for name, scores in contests:
+        comparisons.append(("model, against the truth", report.truth))
+    for name, scores in comparisons:
         numbers = scores.table()
         table.add_row(
             name,
@@ -355,6 +366,6 @@ def _show(report: "accuracy.Report", out: Path) -> None:
         )
     if report.ceiling is not None:
         values = report.ceiling["target_truth_pearson"]
-        table.add_row("ceiling of these data", "", f"{sum(values) / len(values):.4f}", "", "")
+        table.add_row("best possible on these data", "", f"{sum(values) / len(values):.4f}", "", "")
     console.stdout.print(table)
     console.stdout.print(f"Tables and figures are in {out}.", highlight=False, soft_wrap=True)

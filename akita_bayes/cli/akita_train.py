@@ -1,8 +1,8 @@
 """Trains the model of a spec on one or several data directories.
 
-Writes a run directory: params.json with every default spelled out, provenance.json, history.csv,
-history.png, model_best.keras, model_best.h5 for Basenji, checkpoint/ and tensorboard/. A run that
-was killed continues with --resume to the numbers that it would have reached.
+Writes a run directory: params.json with all defaults, provenance.json, history.csv, history.png,
+model_best.keras, model_best.h5 for Basenji, checkpoint/ and tensorboard/. --resume continues a run
+that was stopped and reaches the same numbers as a run without a stop.
 """
 
 import argparse
@@ -31,12 +31,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--epochs",
         type=console.positive_integer,
-        help="at most so many, instead of train_epochs_max",
+        help="largest number of epochs, instead of train_epochs_max in the spec",
     )
-    parser.add_argument("--seed", type=console.seed, help="instead of the spec's")
+    parser.add_argument("--seed", type=console.seed, help="seed, instead of the seed in the spec")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT_DIR")
     parser.add_argument(
-        "--deterministic", action="store_true", help="the same bits every time; slower on a GPU"
+        "--deterministic",
+        action="store_true",
+        help="give exactly the same numbers every time; slower on a GPU",
     )
     parser.add_argument(
         "-m",
@@ -44,34 +46,39 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="bfloat16",
         choices=[name for name in _POLICY if name],
-        help="compute in half precision; float16 with loss scaling",
+        help="compute in half precision; float16 uses loss scaling",
     )
     parser.add_argument(
-        "--devices", help="cpu, cpu:N, gpu, gpu:N or multiworker; else the first GPU, or the CPU"
+        "--devices",
+        help="cpu, cpu:N, gpu, gpu:N or multiworker (default: the first GPU, or the CPU)",
     )
     parser.add_argument("--heads", type=console.words, help="heads to train, comma-separated")
     parser.add_argument("--restore", type=console.existing_file, help="weights to start from")
-    parser.add_argument("--trunk", action="store_true", help="restore the trunk alone")
+    parser.add_argument(
+        "--trunk", action="store_true", help="with --restore: restore only the trunk"
+    )
     parser.add_argument(
         "--tfr_train",
         type=console.words,
         default=("train",),
-        help="splits to learn from, or a pattern of record files",
+        help="splits to train on, or a pattern of record files",
     )
     parser.add_argument(
         "--tfr_eval",
         type=console.words,
         default=("valid",),
-        help="splits that choose the best, or a pattern of record files",
+        help="splits for validation, or a pattern of record files",
     )
     parser.add_argument(
-        "--checkpoint_steps", type=console.positive_integer, help="a checkpoint every so many steps"
+        "--checkpoint_steps",
+        type=console.positive_integer,
+        help="save a checkpoint after this many steps",
     )
     parser.add_argument(
         "--checkpoint_minutes",
         type=console.positive_number,
         default=15.0,
-        help="a checkpoint every so many minutes",
+        help="save a checkpoint after this many minutes",
     )
     parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
     basenji_options.add(parser, "akita_train")
@@ -83,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     if options.trunk and not options.restore:
-        parser.error("--trunk is the part of --restore to take; give --restore too")
+        parser.error("--trunk limits what --restore loads; give --restore too")
 
     def command() -> None:
         from akita_bayes.models import zoo
@@ -117,13 +124,13 @@ def main(argv: Sequence[str] | None = None) -> int:
                 temporary, dpi=130
             )
         best = run.best
-        which = (
+        result = (
             f"The averaged weights were better than any of {run.epochs} epochs"
             if run.averaged
             else f"Best of {run.epochs} epochs was {run.best_epoch}"
         )
         console.stdout.print(
-            f"{which}: validation loss "
+            f"{result}: validation loss "
             f"{best['valid_loss']:.4f}, r {best['valid_r']:.4f}, R2 {best['valid_r2']:.4f}. "
             f"The model is in {run.out_dir}.",
             highlight=False,
@@ -134,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Bars:
-    """Shows a bar per epoch with time left, learning rate and loss, and a line when it is over."""
+    """Shows the progress of each epoch, and prints a line when the epoch ends."""
 
     def __init__(self) -> None:
         self._bars = rich.progress.Progress(
@@ -149,7 +156,7 @@ class Bars:
         )
         self._whole = self._bars.add_task("training", note="", visible=False)
         self._part = self._bars.add_task("epoch", note="", visible=False)
-        self._steps = self._behind = 0
+        self._steps = self._steps_before = 0
 
     def __enter__(self) -> "Bars":
         self._bars.start()
@@ -161,29 +168,29 @@ class Bars:
     def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
         """Starts the bar of an epoch."""
         self._steps = steps
-        self._behind = steps * (epoch - 1)
+        self._steps_before = steps * (epoch - 1)
         self._bars.update(
             self._whole,
             total=steps * epochs,
-            completed=self._behind + done,
+            completed=self._steps_before + done,
             visible=True,
             description=f"epoch {epoch} of at most {epochs}",
         )
         self._bars.reset(self._part, total=steps, completed=done, visible=True, description="steps")
 
     def end_step(self, loss: float, learning_rate: float) -> None:
-        """Moves both bars on."""
+        """Advances both bars by one step."""
         self._bars.advance(self._whole)
         self._bars.update(
             self._part, advance=1, note=f"loss {loss:.4f}, learning rate {learning_rate:.3g}"
         )
 
     def begin_validation(self, steps: int) -> None:
-        """Turns the epoch's bar into that of validation."""
+        """Turns the bar of steps into a bar of validation steps."""
         self._bars.reset(self._part, total=steps, description="validation")
 
     def end_validation_step(self) -> None:
-        """Moves the bar of validation on."""
+        """Advances the bar of validation."""
         self._bars.advance(self._part)
 
     def end_epoch(self, row: Mapping[str, float], seconds: float) -> None:
@@ -195,16 +202,16 @@ class Bars:
         )
 
     def begin_renewal(self, steps: int) -> None:
-        """Turns the bar of steps into that of batch statistics."""
+        """Turns the bar of steps into a bar of batch statistics."""
         self._bars.update(self._whole, description="averaged weights")
         self._bars.reset(self._part, total=steps, description="batch statistics", note="")
 
     def end_renewal_step(self) -> None:
-        """Moves the bar of batch statistics on."""
+        """Advances the bar of batch statistics."""
         self._bars.advance(self._part)
 
     def end_averaging(self, row: Mapping[str, float], seconds: float) -> None:
-        """Prints the line of the averaged weights, which have no numbers of training."""
+        """Prints the line of the averaged weights, which have only validation numbers."""
         self._print(f"averaged weights  {seconds:.1f} s", row)
 
     def _print(self, beginning: str, row: Mapping[str, float]) -> None:

@@ -1,6 +1,6 @@
-"""Options of Basenji's scripts that a command does not need: each is noted or refused in a line.
+"""Accepts options of Basenji's scripts that a command does not need: notes or refuses each.
 
-What decides the same here is an option of the command itself. `docs/basenji.md` lists all of them.
+Options with the same meaning are options of the command itself. `docs/basenji.md` lists them all.
 """
 
 import argparse
@@ -12,13 +12,13 @@ _log = logging.getLogger(__name__)
 
 
 class Option(NamedTuple):
-    """An option that old command lines may have.
+    """Describes an option of Basenji that this command does not need.
 
     Attributes:
         flags: Its spellings.
-        sentence: What the log or the refusal says.
-        has_value: True when a value follows it.
-        refused: True when the command stops; otherwise it goes on without the option.
+        sentence: Text of the log or of the error message.
+        has_value: True when a value follows the option.
+        refused: True when the command stops; False when it continues without the option.
     """
 
     flags: tuple[str, ...]
@@ -28,17 +28,17 @@ class Option(NamedTuple):
 
 
 _MONTE_CARLO = Option(("--mc",), "has no effect, as in Basenji; --draws draws from a posterior")
-_SIZES = Option(("-g",), "is not needed; the FASTA says how long chromosomes are")
-_ONE_VALUE = "a map has a value for each pair of bins, and these files one for each position"
+_SIZES = Option(("-g",), "is not needed; the FASTA gives the lengths of the chromosomes")
+_ONE_VALUE = "a map has one value for each pair of bins, but such files have one for each position"
 
 OPTIONS: dict[str, tuple[Option, ...]] = {
     "akita_data": (Option(("--umap_set",), "has no effect, as in Basenji"),),
     "akita_train": (
         Option(
             ("-k",),
-            "the training loop is always that of akita_bayes, and always writes TensorBoard events;"
-            ' Basenji\'s -k chooses the best epoch by r, which "criterion": "r" in the parameter '
-            "file does",
+            "has no effect; training always uses the loop of akita_bayes and writes TensorBoard "
+            'events. To choose the best epoch by r, as -k does in Basenji, set "criterion": "r" in '
+            "the parameter file",
             has_value=False,
         ),
     ),
@@ -52,8 +52,8 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         Option(
             ("--peak", "--peaks"),
-            "peaks are called from counts of coverage, which ln(observed / expected) is not; leave "
-            "it out, acc.txt and metrics.json hold the accuracy of maps",
+            "peaks need counts of coverage, but maps hold ln(observed / expected); leave out this "
+            "option. acc.txt and metrics.json hold the accuracy of maps",
             has_value=False,
             refused=True,
         ),
@@ -69,20 +69,22 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         ),
         Option(
             ("-e",),
-            "layers inside the network are not written; give the layer's output to keras.Model in "
-            "Python",
+            "outputs of inner layers are not written; in Python, build a keras.Model with the "
+            "layer's output",
             refused=True,
         ),
         Option(
             ("-l",),
-            "whole outputs are written; bin_start and bin_end of predict.h5 say which bins are in "
-            "a site",
+            "outputs are always written as a whole; choose the bins of a site by bin_start and "
+            "bin_end in predict.h5",
             refused=True,
         ),
-        Option(("-p",), "one process predicts; split the BED for several", refused=True),
+        Option(
+            ("-p",), "only one process predicts; to use several, split the BED file", refused=True
+        ),
         Option(
             ("-s",),
-            "sums of sites are not written; sum the bins of preds in predict.h5",
+            "sums over sites are not written; sum the bins of preds in predict.h5",
             has_value=False,
             refused=True,
         ),
@@ -90,7 +92,10 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
     "akita_scd": (
         Option(("--cpu",), "set CUDA_VISIBLE_DEVICES=-1 instead", has_value=False, refused=True),
         *(
-            Option((flag,), "is for Slurm; -p starts processes here, --shard i/N is one of N jobs")
+            Option(
+                (flag,),
+                "is for Slurm; use -p for processes on this machine, or --shard i/N for job i of N",
+            )
             for flag in ("--name", "--max_proc", "-q")
         ),
         Option(("-r",), "is not needed; a stopped run always continues", has_value=False),
@@ -99,14 +104,14 @@ OPTIONS: dict[str, tuple[Option, ...]] = {
         Option(("-g",), "has no effect, as in Basenji", has_value=False),
         Option(("-n",), "is not needed; finished scans are always used again", has_value=False),
         Option(("--plots",), "is not needed; figures are always drawn", has_value=False),
-        Option(("-p",), "one process scans; split the BED for several", refused=True),
+        Option(("-p",), "only one process scans; to use several, split the BED file", refused=True),
     ),
 }
-"""Command -> such options, for `add`."""
+"""Options of each command, for `add`."""
 
 
 def add(parser: argparse.ArgumentParser, command: str) -> None:
-    """Lets a parser read the options of OPTIONS; its help does not list them."""
+    """Adds the options in OPTIONS to a parser; the help text does not list them."""
     for option in OPTIONS[command]:
         parser.add_argument(
             *option.flags,
@@ -119,7 +124,7 @@ def add(parser: argparse.ArgumentParser, command: str) -> None:
 
 
 class _Note(argparse.Action):
-    """Logs why an option decides nothing."""
+    """Logs why an option has no effect."""
 
     def __call__(
         self,
@@ -132,7 +137,7 @@ class _Note(argparse.Action):
 
 
 class _Refuse(argparse.Action):
-    """Ends the command with what to use instead."""
+    """Ends the command with a message that names the replacement."""
 
     def __call__(
         self,

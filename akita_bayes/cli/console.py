@@ -1,4 +1,4 @@
-"""What every command shares: quiet start-up, progress, one clear line on bad input, exit 2."""
+"""Serves all commands: quiet start-up, progress bars, and errors in one line with exit 2."""
 
 import argparse
 import contextlib
@@ -23,20 +23,20 @@ from akita_bayes.specs import frozen
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
-_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial\.")  # what `files.atomic` adds to a name
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial\.")  # added to a name by `files.atomic`
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
 _INPUTS = {
     "a model": ("model_best.keras", "checkpoint", "saved_model.pb"),
     "a data directory": ("statistics.json", "simulation.json", "tfrecords"),
 }
-"""What tells a directory that commands read from one of results."""
+"""Files by which a directory of inputs is recognised; results must not be written there."""
 
 stderr = rich.console.Console(stderr=True)
 stdout = rich.console.Console()
 
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
-    """A parser whose help shows defaults and ends with an example to copy."""
+    """Returns a parser whose help shows defaults and ends with an example to copy."""
     return _Parser(
         description=doc.split("\n\n")[0],
         epilog=f"example:\n  {example}",
@@ -45,19 +45,20 @@ def parser(doc: str, example: str) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses in one line, as `run` does, without repeating the usage; reads Basenji's lines."""
+    """Reports errors in one line, as `run` does, and reads command lines of Basenji."""
 
     def parse_known_args(  # type: ignore[override]  # theirs has an overload per namespace
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        words = self._told(sys.argv[1:] if args is None else args)
-        # Else a word of an option that is not known would be taken for a file that is missing.
+        words = self._rewritten(sys.argv[1:] if args is None else args)
+        # An unknown option is reported first: argparse would take its value for a positional
+        # argument and complain about a missing file, as for 5 in "--unknown 5".
         if unknown := [word for word in self._options(words) if not self._is_known(word)]:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return super().parse_known_args(words, namespace)
 
     def _options(self, words: Sequence[str]) -> list[str]:
-        """The words that argparse takes for options, as it tells them."""
+        """Returns the words that argparse would read as options."""
         before = words[: words.index("--")] if "--" in words else words
         return [
             word
@@ -66,38 +67,38 @@ class _Parser(argparse.ArgumentParser):
         ]
 
     def _is_known(self, word: str) -> bool:
-        name, known = word.partition("=")[0], self._option_string_actions
+        name, flags = word.partition("=")[0], self._option_string_actions
         if not word.startswith("--"):
-            return word[:2] in known
-        return any(option.startswith(name) for option in known)
+            return word[:2] in flags
+        return any(option.startswith(name) for option in flags)
 
-    def _told(self, words: Sequence[str]) -> list[str]:
-        """Words as argparse must be told them to take them as they are meant.
+    def _rewritten(self, words: Sequence[str]) -> list[str]:
+        """Returns the words with values joined to their options where argparse would misread them.
 
-        In `--shifts -1,0,1` it would take the list for an option, and in `-m params.json`, where
-        the value may be left out, the file for the value.
+        In `--shifts -1,0,1` argparse would read the list as an option. In `-m params.json`, where
+        the value of -m is optional, it would read the file as the value.
         """
-        told: list[str] = []
+        rewritten: list[str] = []
         for word in words:
-            before = told[-1] if told else ""
-            option = self._option_string_actions.get(before)
+            previous = rewritten[-1] if rewritten else ""
+            option = self._option_string_actions.get(previous)
             if option is not None and _NEGATIVE_LIST.fullmatch(word):
-                told[-1] = f"{before}={word}"
+                rewritten[-1] = f"{previous}={word}"
                 continue
             if option is not None and option.nargs == "?" and os.path.exists(word):
                 try:
                     self._check_value(option, self._get_value(option, word))
                 except argparse.ArgumentError:
-                    told[-1] = f"{before}={option.const}"
-            told.append(word)
-        return told
+                    rewritten[-1] = f"{previous}={option.const}"
+            rewritten.append(word)
+        return rewritten
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_refuse(f"{message.removesuffix('.')}; {self.prog} --help lists what it takes."))
+        self.exit(_refuse(f"{message.removesuffix('.')}; {self.prog} --help lists all options."))
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults that say something, as they would be typed."""
+    """Shows defaults as the user would type them, and leaves out empty ones."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         default = action.default
@@ -109,39 +110,42 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 
 def run(command: Callable[[], None], *, out: str | None = None, apart: bool = False) -> int:
-    """Runs a command's one library call; returns its exit status.
+    """Runs a command and returns its exit status.
 
-    An output directory that a file bars is told before any work is done; with `apart`, for results
-    that stand alone, also one that is a model or data.
-    0 on success; 2 with one line on stderr for an error that the user can mend; 130 on Ctrl-C.
-    Anything else is a defect of this package and propagates with its traceback.
+    The status is 0 on success, 2 with one line on stderr for an error that the user can fix, and
+    130 on Ctrl-C. Any other exception is a defect of this package and keeps its traceback.
+
+    Args:
+        command: The call that does the work.
+        out: Output directory; the command stops at once when a file is in its place.
+        apart: True to refuse an output directory that holds a model or data.
     """
     quiet()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("akita_bayes").setLevel(logging.INFO)
     try:
         if out is not None:
-            _no_file_bars(out)
+            _check_no_file_at(out)
         if out is not None and apart:
-            _no_input(out)
+            _check_no_input(out)
         command()
     except errors.AkitaBayesError as error:
         return _refuse(str(error))
     except FileNotFoundError as error:
         return _refuse(f"{error.filename}: no such file or directory.")
     except PermissionError as error:
-        return _refuse(f"{_meant(error)}: permission denied.")
+        return _refuse(f"{_file_of(error)}: permission denied.")
     except (FileExistsError, NotADirectoryError) as error:
-        name = error.filename2 or _meant(error)
+        name = error.filename2 or _file_of(error)
         return _refuse(f"{name}: a file is where a directory is needed; choose another name.")
     except IsADirectoryError as error:
-        name = error.filename2 or _meant(error)
+        name = error.filename2 or _file_of(error)
         return _refuse(f"{name}: a directory is where a file is needed; choose another name.")
-    # TensorFlow's errors have no base class that can be named without importing it.
+    # TensorFlow's errors have no base class that is available before TensorFlow is imported.
     except Exception as error:
         if not _disk_full(error):
             raise
-        name = _meant(error)
+        name = _file_of(error)
         where = f" while writing {name}" if name else ""
         return _refuse(f"the disk is full{where}; free some space and run again.")
     except KeyboardInterrupt:
@@ -150,7 +154,7 @@ def run(command: Callable[[], None], *, out: str | None = None, apart: bool = Fa
 
 
 def quiet() -> None:
-    """Keeps TensorFlow's start-up off the screen, in a command and in each process it starts."""
+    """Hides TensorFlow's start-up messages, in a command and in each process that it starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "tensorflow" not in sys.modules:
@@ -159,8 +163,8 @@ def quiet() -> None:
     logging.getLogger("tensorflow").addFilter(_is_news)
 
 
-def _no_file_bars(out: str) -> None:
-    """Raises what making the directory would: some part of its path is a file."""
+def _check_no_file_at(out: str) -> None:
+    """Raises NotADirectoryError when some part of a directory's path is a file."""
     path = os.path.abspath(out)
     while not os.path.lexists(path):
         path = os.path.dirname(path)
@@ -168,27 +172,27 @@ def _no_file_bars(out: str) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out)
 
 
-def _no_input(out: str) -> None:
-    """Raises when a directory holds what commands read, which results would join or replace."""
-    for what, names in _INPUTS.items():
+def _check_no_input(out: str) -> None:
+    """Raises RunError when a directory holds inputs, since results could replace them."""
+    for content, names in _INPUTS.items():
         if any(os.path.exists(os.path.join(out, name)) for name in names):
-            raise errors.RunError(f"{out}: is {what}; choose another directory for results.")
+            raise errors.RunError(f"{out}: is {content}; choose another directory for results.")
 
 
-def _meant(error: Exception) -> str:
-    """The file of a system's error, or of HDF5's, under its final name; "" for none."""
-    named = _HDF5_NAME.search(str(error))
-    name = getattr(error, "filename", None) or (named[1] if named else "")
+def _file_of(error: Exception) -> str:
+    """Returns the final name of the file in an error of the system or HDF5; "" without a file."""
+    hdf5_name = _HDF5_NAME.search(str(error))
+    name = getattr(error, "filename", None) or (hdf5_name[1] if hdf5_name else "")
     return _PARTIAL.sub("", str(name))
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False for TensorFlow's advice to trace less: members of an ensemble are traced one by one."""
+    """Returns False for TensorFlow's advice to trace less; each ensemble member needs a trace."""
     return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _disk_full(error: Exception) -> bool:
-    """True when the system, HDF5 or TensorFlow says so, each in its way."""
+    """Returns True for an error of the system, HDF5 or TensorFlow about a full disk."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError):
         return error.errno in full or any(f"errno = {code}," in str(error) for code in full)
@@ -197,10 +201,10 @@ def _disk_full(error: Exception) -> bool:
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):
-    """Keeps what TensorFlow's libraries say while they load off the screen.
+    """Hides the messages of TensorFlow's libraries while they load.
 
-    They write "I0000 ... oneDNN custom operations are on" and more to the file descriptor, whatever
-    TF_CPP_MIN_LOG_LEVEL says. Later messages, and Python's own, are untouched.
+    They write "I0000 ... oneDNN custom operations are on" and more to the file descriptor for any
+    value of TF_CPP_MIN_LOG_LEVEL. Later messages, and messages of Python, still appear.
     """
 
     def find_spec(
@@ -222,14 +226,15 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
 
 @contextlib.contextmanager
 def _silenced(descriptor: int) -> Iterator[None]:
-    kept = os.dup(descriptor)
+    """Sends all output to a file descriptor, also that of C++ libraries, to the null device."""
+    saved = os.dup(descriptor)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), descriptor)
         yield
     finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
+        os.dup2(saved, descriptor)
+        os.close(saved)
 
 
 def _refuse(message: str) -> int:
@@ -261,7 +266,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
 
 
 def existing_file(text: str) -> str:
-    """An argparse type: a path to a file that is there."""
+    """Returns the path of an existing file; an argparse type."""
     if os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text}: a directory is where a file is needed")
     if not os.path.exists(text):
@@ -272,12 +277,12 @@ def existing_file(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """An argparse type: a path to a file, or to a pipe as `<(...)` of a shell is, that is there."""
+    """Returns the path of an existing file or pipe, such as `<(...)`; an argparse type."""
     return text if os.path.exists(text) and not os.path.isdir(text) else existing_file(text)
 
 
 def integers(text: str) -> tuple[int, ...]:
-    """An argparse type: comma-separated integers, Basenji's way of writing shifts."""
+    """Returns comma-separated integers, as Basenji writes shifts; an argparse type."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -287,14 +292,14 @@ def integers(text: str) -> tuple[int, ...]:
 
 
 def whole_number(text: str) -> int:
-    """An argparse type: 0, 1, 2, ..."""
+    """Returns a whole number of at least 0; an argparse type."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
 def seed(text: str) -> int:
-    """An argparse type: a whole number that draws, whose generators read int32, can start from."""
+    """Returns a seed, a whole number that fits into int32; an argparse type."""
     value = whole_number(text)
     if value >= frozen.SEEDS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {frozen.SEEDS:,}")
@@ -302,14 +307,14 @@ def seed(text: str) -> int:
 
 
 def positive_integer(text: str) -> int:
-    """An argparse type: 1, 2, 3, ..."""
+    """Returns a whole number of at least 1; an argparse type."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def positive_number(text: str) -> float:
-    """An argparse type: a finite number above 0."""
+    """Returns a finite number above 0; an argparse type."""
     try:
         value = float(text)
     except ValueError:
@@ -320,7 +325,7 @@ def positive_number(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """An argparse type: a number above 0 and up to 1."""
+    """Returns a number above 0 and up to 1; an argparse type."""
     value = positive_number(text)
     if value > 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share, above 0 and up to 1")
@@ -328,7 +333,7 @@ def share(text: str) -> float:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """An argparse type: comma-separated words."""
+    """Returns comma-separated words; an argparse type."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 

@@ -1,7 +1,7 @@
-"""What commands say about a trained model and its predictions: each option written once.
+"""Defines the options for a trained model and its predictions, once for all commands.
 
-A command adds the options that it takes, in the order of its help, and may word their help itself.
-`load` and `scoring` turn what was parsed into a model, and into what decides variant scores.
+A command adds the options that it needs, in the order of its help, and may change their help texts.
+`load` and `scoring` turn the parsed options into a model and into the settings of variant scores.
 """
 
 import argparse
@@ -25,11 +25,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "genome, plain or bgzipped",
     },
     "--targets_file": {"flag": "-t", "type": console.existing_file},
-    "--rc": {"action": "store_true", "help": "average both strands"},
+    "--rc": {"action": "store_true", "help": "average the predictions of both strands"},
     "--shifts": {
         "type": console.integers,
         "default": (0,),
-        "help": "average shifts, comma-separated",
+        "help": "average these shifts in bases, comma-separated",
     },
     "--stats": {
         "dest": "scores",
@@ -40,13 +40,19 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--ensemble": {
         "type": console.words,
         "default": (),
-        "help": "further run directories, comma-separated: members are draws",
+        "help": "further run directories, comma-separated; each member gives draws",
     },
-    "--head": {"help": "one head of several"},
-    "--targets": {"type": console.integers, "help": "numbers of the targets to score; else all"},
+    "--head": {"help": "name or number of the head, if the model has several"},
+    "--targets": {
+        "type": console.integers,
+        "help": "numbers of the targets to score (default: all)",
+    },
     "--draws": {"type": console.whole_number, "default": 0},
-    "--seed": {"type": console.seed, "default": 0, "help": "of the draws"},
-    "--batch_size": {"type": console.positive_integer, "help": "windows at a time"},
+    "--seed": {"type": console.seed, "default": 0, "help": "seed of the draws"},
+    "--batch_size": {
+        "type": console.positive_integer,
+        "help": "windows that are predicted together",
+    },
 }
 
 
@@ -54,9 +60,9 @@ def add(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
     """Adds options to a parser.
 
     Args:
-        parser: Of a command.
-        names: Options, in the order of its help.
-        changes: What this command says of all these otherwise, as `add_argument` takes it.
+        parser: Parser of a command.
+        names: Options, in the order of the help text.
+        changes: Arguments of `add_argument` that replace the common ones for all these options.
     """
     for name in names:
         settings = {**_OPTIONS[name], **changes}
@@ -65,10 +71,10 @@ def add(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
 
 
 def load(options: argparse.Namespace) -> Any:
-    """The model, or the ensemble, that was named.
+    """Returns the model or the ensemble that the options name.
 
     Raises:
-        AkitaBayesError: It cannot be loaded, or the shifts leave nothing of its windows.
+        AkitaBayesError: The model cannot be loaded, or a shift is as long as its window.
     """
     from akita_bayes.models import load, predict
 
@@ -80,12 +86,12 @@ def load(options: argparse.Namespace) -> Any:
 
 
 def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Label] | None":
-    """Returns what the targets of a head are called by the table -t, else by the model's run.
+    """Returns the labels of a head's targets, from the table of -t or from the model's run.
 
-    None where neither says, or all of several heads are chosen.
+    Returns None when there are no labels, or when the options choose all of several heads.
 
     Raises:
-        DataError: The table cannot be read, or is of another number of targets.
+        DataError: The table cannot be read, or has another number of targets.
     """
     from akita_bayes import errors
     from akita_bayes.data.preparation import targets
@@ -101,16 +107,16 @@ def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Labe
     labels = targets.labels(table)
     if len(labels) != count:
         raise errors.DataError(
-            f"{table}: {len(labels)} targets are named, but head {head} has {count}; give the "
-            "table of the targets that it was trained on."
+            f"{table}: names {len(labels)} targets, but head {head} has {count}; give the "
+            "table of the targets that the head was trained on."
         )
     return labels
 
 
 def scoring(options: argparse.Namespace) -> "Options":
-    """What decides variant scores: every option that is called like a field of it."""
+    """Returns the settings of variant scores: each option with the name of a field."""
     from akita_bayes.variants.options import Options
 
-    given = vars(options)
-    names = [field.name for field in dataclasses.fields(Options) if field.name in given]
-    return Options(**{name: given[name] for name in names})
+    values = vars(options)
+    names = [field.name for field in dataclasses.fields(Options) if field.name in values]
+    return Options(**{name: values[name] for name in names})

@@ -1,9 +1,9 @@
 """Compares mechanisms on one reporter assay: same split, held-out likelihood, paired bootstrap.
 
-Writes comparison.tsv, best first, and comparison.png; the constants of every mechanism with their
-95 % intervals in constants.tsv; and ranges.tsv and ranges.png, where each constant lies over all
-mechanisms that neither held-out sequences nor the evidence reject. With --assumptions, each
-mechanism is compared with itself under other read-outs and wider priors.
+Writes comparison.tsv, with the best mechanism first, and comparison.png; constants.tsv, the
+constants of every mechanism with 95 % intervals; and ranges.tsv and ranges.png, the range of each
+constant over all mechanisms that neither the held-out sequences nor the evidence reject. With
+--assumptions, it also fits each mechanism with other read-outs and wider priors.
 """
 
 import argparse
@@ -24,19 +24,27 @@ def _parser() -> argparse.ArgumentParser:
         "mpra_compare.py models/json/lac_thermodynamic.json models/json/lac_additive.json "
         "data/lac -o runs/lac_compared",
     )
-    parser.add_argument("params", nargs="+", type=console.existing_file, help="mechanisms, JSON")
+    parser.add_argument(
+        "params", nargs="+", type=console.existing_file, help="JSON specs of the mechanisms"
+    )
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--assumptions",
         action="store_true",
-        help="fit each mechanism under other read-outs and wider priors as well",
+        help="also fit each mechanism with other read-outs and wider priors",
     )
     parser.add_argument(
-        "--starts", type=console.positive_integer, default=6, help="random starts of each fit"
+        "--starts",
+        type=console.positive_integer,
+        default=6,
+        help="random starting points of each fit",
     )
     parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of the split and of the starts"
+        "--seed",
+        type=console.whole_number,
+        default=0,
+        help="seed of the split and of the starting points",
     )
     return parser
 
@@ -55,30 +63,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         mechanisms = [mechanism_spec.load(path) for path in options.params]
         if options.assumptions:
-            mechanisms = [each for one in mechanisms for each in assumptions.alternatives(one)]
+            mechanisms = [
+                alternative
+                for mechanism in mechanisms
+                for alternative in assumptions.alternatives(mechanism)
+            ]
         table = assay_files.read(options.data)
         truth = assay_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
-            ranked, judged = ranking.compare(
+            ranked, contestants = ranking.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, report=advance
             )
-        constants = ranking.constants(judged)
-        kept = assumptions.supported(ranked)
-        ranges = assumptions.ranges(constants, kept)
+        constants = ranking.constants(contestants)
+        supported = assumptions.supported(ranked)
+        ranges = assumptions.ranges(constants, supported)
         out = Path(options.out_dir)
         for name, rows in (("comparison", ranked), ("constants", constants), ("ranges", ranges)):
             with files.atomic(out / f"{name}.tsv") as path:
                 rows.to_csv(path, sep="\t", index=False, float_format="%.9g")
         save(plots.comparison(ranked), out / "comparison.png")
         if len(ranges):
-            save(plots.assumptions(constants, ranges, kept, truth=truth), out / "ranges.png")
-        _tell(ranked, ranges)
+            save(plots.assumptions(constants, ranges, supported, truth=truth), out / "ranges.png")
+        _print_summary(ranked, ranges)
         console.stdout.print(f"Wrote {out}.", markup=False)
 
     return console.run(command, out=options.out_dir)
 
 
-def _tell(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
+def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
     def say(line: str) -> None:
         console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -101,8 +113,8 @@ def _tell(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
     for row in ranges[ranges["mechanisms"] > 1].to_dict("records"):
         say(
             f"{row['name']}: {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
-            f"{row['mechanisms']} fits that the data do not reject, none of which has an interval "
-            f"wider than {row['widest']:.2f}."
+            f"{row['mechanisms']} fits that the data do not reject, each with an "
+            f"interval of at most {row['widest']:.2f}."
         )
 
 

@@ -1,10 +1,10 @@
 """Fits a regulatory mechanism to a massively parallel reporter assay.
 
 The data are a directory with files.txt and a table of reads per bin, a wide table of counts, or
-long rows of library, bin and sequence. Writes summary.json (energies with 95 % intervals, held-out
-likelihood and information, correlation with matrices that lie beside the data), params.json, the
-energy matrix of every site, theta.tsv, identifiability.txt, summary.png, logos.png and, with
-matrices beside the data, reference.png.
+a long table of library, bin and sequence. Writes summary.json (energies with 95 % intervals,
+held-out likelihood and information, correlation with reference matrices in the directory of the
+data), params.json, the energy matrix of every site, theta.tsv, identifiability.txt, summary.png,
+logos.png and, with reference matrices, reference.png.
 """
 
 import argparse
@@ -27,48 +27,57 @@ if TYPE_CHECKING:
 
 
 MOST_HINTS = 6
-"""Names of parameters that a refusal lists at the most."""
+"""Largest number of parameter names in an error message."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_fit.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
-    parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the mechanism")
     parser.add_argument(
         "data",
-        help="directory with files.txt, or table: counts ct_* per bin, a value or count, or rows "
-        "of library, bin and sequence; energy matrices <site>_* beside it are compared with",
+        help="directory with files.txt, or a table: counts ct_* per bin, a value or count, or rows "
+        "of library, bin and sequence; energy matrices <site>_* beside it serve as reference",
     )
     parser.add_argument("-o", "--out_dir", required=True, help="run directory to write")
     parser.add_argument(
         "--method",
         choices=("quasi-newton", "adam", "sgd"),
         default="quasi-newton",
-        help="climb all data at once, or take stochastic steps and stop early, as in the paper",
+        help="quasi-newton uses all data at once; adam and sgd stop early, as in the paper",
     )
     parser.add_argument(
-        "--starts", type=console.positive_integer, default=6, help="random starts that compete"
+        "--starts",
+        type=console.positive_integer,
+        default=6,
+        help="random starting points; the best fit is kept",
     )
     parser.add_argument(
-        "--epochs", type=console.positive_integer, default=300, help="most epochs of adam and sgd"
+        "--epochs",
+        type=console.positive_integer,
+        default=300,
+        help="largest number of epochs of adam and sgd",
     )
     parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of the split and of the starts"
+        "--seed",
+        type=console.whole_number,
+        default=0,
+        help="seed of the split and of the starting points",
     )
     parser.add_argument(
         "--profile",
         type=_names,
         default=(),
         metavar="NAMES",
-        help="also profile the likelihood of these parameters, named as in theta.tsv: "
-        "interaction,crp, of one library 'crp[low]', of a matrix 'crp.bases[0,2]'",
+        help="also profile the likelihood of these parameters, named as in theta.tsv, for example "
+        "interaction,crp or 'crp[low]' (one library) or 'crp.bases[0,2]' (a matrix)",
     )
     return parser
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """An argparse type: comma-separated names, whose brackets may hold commas."""
+    """Returns comma-separated names; commas inside brackets belong to a name: `a,b[0,2]`."""
     parts = re.split(r",(?![^\[]*\])", text)
     return tuple(part.strip() for part in parts if part.strip())
 
@@ -106,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             path.write_text(words + "\n", encoding="utf-8")
         _write_tables(fit, out)
         _draw(fit, references, assay_references.constants(options.data), out)
-        _tell(summary)
+        _print_summary(summary)
         console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
         console.stdout.print(f"Wrote {out}.", markup=False)
 
@@ -120,14 +129,14 @@ def _check_names(
     from akita_bayes.regulation.model import parameters
 
     used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-    known = parameters.Parameters.of(mechanism, used).names
+    parameter_names = parameters.Parameters.of(mechanism, used).names
     for name in names:
-        if name not in known:
-            within = [other for other in known if other.startswith(f"{name}[")]
-            hint = errors.did_you_mean(name, known)
-            if within:
-                more = ", ..." if len(within) > MOST_HINTS else ""
-                hint = f" There are {', '.join(within[:MOST_HINTS])}{more}."
+        if name not in parameter_names:
+            entries = [entry for entry in parameter_names if entry.startswith(f"{name}[")]
+            hint = errors.did_you_mean(name, parameter_names)
+            if entries:
+                more = ", ..." if len(entries) > MOST_HINTS else ""
+                hint = f" There are {', '.join(entries[:MOST_HINTS])}{more}."
             raise errors.SpecError(f'--profile: unknown parameter "{name}".{hint}')
 
 
@@ -166,21 +175,19 @@ def _draw(
     from akita_bayes.regulation.plots import mechanism_plots as plots
     from akita_bayes.regulation.plots import summary_page
 
-    shown = summary_data.page(fit)
-    plots.save(summary_page.summary(shown, truth=truth), out / "summary.png")
-    if shown.matrices:
-        logos = plots.logos(shown.matrices, shown.starts, label=shown.matrix_label)
+    page = summary_data.page(fit)
+    plots.save(summary_page.summary(page, truth=truth), out / "summary.png")
+    if page.matrices:
+        logos = plots.logos(page.matrices, page.starts, label=page.matrix_label)
         plots.save(logos, out / "logos.png")
     if references:
-        # A simulation writes its truth in kT; what unit another file has it does not say.
+        # A simulation writes its truth in kT; the unit of other matrices is unknown.
         kcal = None if truth else fit.mechanism.kcal_per_kt
-        compared = plots.against_reference(
-            shown.matrices, references, shown.starts, kcal_per_kt=kcal
-        )
+        compared = plots.against_reference(page.matrices, references, page.starts, kcal_per_kt=kcal)
         plots.save(compared, out / "reference.png")
 
 
-def _tell(summary: dict[str, Any]) -> None:
+def _print_summary(summary: dict[str, Any]) -> None:
     def say(line: str) -> None:
         console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -191,8 +198,8 @@ def _tell(summary: dict[str, Any]) -> None:
             f"{name}: correlation {value:.4f} with the reference matrix, slope {slope['kT']:.2f} "
             f"in kT, {slope['kcal_per_mol']:.2f} in kcal/mol."
         )
-    for name, found in {**summary["wild_type"], **summary["energies"]}.items():
-        kcal = found.get("kcal_per_mol")
+    for name, energy in {**summary["wild_type"], **summary["energies"]}.items():
+        kcal = energy.get("kcal_per_mol")
         also = (
             f" = {kcal['mean']:.2f} ({kcal['lower']:.2f} to {kcal['upper']:.2f}) kcal/mol"
             if kcal
@@ -200,21 +207,21 @@ def _tell(summary: dict[str, Any]) -> None:
         )
         label = f"{name} (wild type)" if name in summary["wild_type"] else name
         say(
-            f"{label}: {found['mean']:.2f} ({found['lower']:.2f} to {found['upper']:.2f}) "
-            f"{found['unit']}{also}."
+            f"{label}: {energy['mean']:.2f} ({energy['lower']:.2f} to {energy['upper']:.2f}) "
+            f"{energy['unit']}{also}."
         )
     if summary["wild_type"] or summary["energies"]:
         say(
-            "Intervals take the read-out and the priors for granted; mpra_compare.py --assumptions "
-            "tells how far others move them."
+            "Intervals hold for this read-out and these priors; mpra_compare.py --assumptions "
+            "shows how far other assumptions move them."
         )
     held_out, convergence = summary["held_out"], summary["convergence"]
     bits = held_out["information_bits"]
     if bits:
         say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per read.")
-    arrived = "Converged" if convergence["converged"] else "Not converged"
+    state = "Converged" if convergence["converged"] else "Not converged"
     say(
-        f"{arrived} in {summary['seconds']:.0f} s; a further step would gain "
+        f"{state} in {summary['seconds']:.0f} s; a further step would gain "
         f"{convergence['expected_gain_nats']:.2g} nats."
     )
 

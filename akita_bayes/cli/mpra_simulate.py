@@ -1,8 +1,9 @@
 """Simulates a massively parallel reporter assay of a mechanism: library, sorting, reads.
 
-Parameters are the spec's `truth`, or draws from its priors. Writes the assay as `mpra_fit.py`
-reads it, params.json and truth.json. With --design, numbers separated by commas are swept instead,
-and design.tsv holds the 95 % interval width to be expected of every energy in each experiment.
+The parameters come from the spec's `truth`, or are drawn from its priors. Writes the assay in the
+form that `mpra_fit.py` reads, params.json and truth.json. With --design, it compares experiments
+instead: options take several numbers separated by commas, and design.tsv holds the expected width
+of the 95 % interval of every energy in each experiment.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_simulate.py models/json/lac_thermodynamic.json -o data/lac_simulated"
     )
-    parser.add_argument("params", type=console.existing_file, help="mechanism, JSON")
+    parser.add_argument("params", type=console.existing_file, help="JSON spec of the mechanism")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--sequences",
@@ -32,31 +33,41 @@ def _parser() -> argparse.ArgumentParser:
         help="sequences of each library",
     )
     parser.add_argument(
-        "--mutation_rate", type=_numbers, default=(0.12,), help="chance that a base is mutated"
+        "--mutation_rate", type=_numbers, default=(0.12,), help="probability that a base is mutated"
     )
     parser.add_argument(
         "--reads", type=_whole_numbers, default=(100_000,), help="reads of each library"
     )
-    parser.add_argument("--bins", type=_whole_numbers, default=(9,), help="sorted bins")
+    parser.add_argument("--bins", type=_whole_numbers, default=(9,), help="number of sorted bins")
     parser.add_argument("--cells", type=float, default=200.0, help="sorted cells per sequence")
     parser.add_argument(
         "--noise",
         type=float,
         default=1.0,
-        help="sd of log fluorescence or of a log read-out, in nats; of base b it is noise / ln(b)",
+        help="sd of log fluorescence or of a log read-out, in nats; noise / ln(b) in base b",
     )
-    parser.add_argument("--background", type=float, default=1e-3, help="activity seen without any")
     parser.add_argument(
-        "--contamination", type=float, default=0.02, help="share of reads from any bin alike"
+        "--background", type=float, default=1e-3, help="signal of a cell without activity"
     )
-    parser.add_argument("--sorted_only", action="store_true", help="no unsorted sample as bin 0")
+    parser.add_argument(
+        "--contamination",
+        type=float,
+        default=0.02,
+        help="share of reads that come from all bins equally",
+    )
+    parser.add_argument(
+        "--sorted_only", action="store_true", help="leave out the unsorted sample, bin 0"
+    )
     parser.add_argument(
         "--design",
         action="store_true",
-        help="sweep --reads, --bins, --mutation_rate (values by comma); report interval widths",
+        help="report interval widths for each value of --reads, --bins and --mutation_rate",
     )
     parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="of parameters, library and reads"
+        "--seed",
+        type=console.whole_number,
+        default=0,
+        help="seed of the parameters, the library and the reads",
     )
     return parser
 
@@ -83,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.design:
         for name, values in sweeps.items():
             if len(values) > 1:
-                parser.error(f"--{name}: several values are swept with --design only")
+                parser.error(f"--{name}: several values need --design; give one value, or --design")
 
     def command() -> None:
         from akita_bayes.mechanisms import mechanism_spec
@@ -99,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if changed[name]:
                 option = "sorted_only" if name == "unsorted" else name
                 console.stderr.print(
-                    f'--{option}: plays no part in a measurement of kind "{kind}".'
+                    f'--{option}: has no effect on a measurement of kind "{kind}".'
                 )
         designs = [
             simulated_assay.Design(
@@ -126,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for library in simulated.table.libraries:
             name = f" {library.name}" if library.name else ""
             read_outs = library.columns == ("value",)
-            reads = "a read-out each" if read_outs else f"{library.observed.sum():,.0f} reads"
+            reads = "one read-out each" if read_outs else f"{library.observed.sum():,.0f} reads"
             console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
         console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 

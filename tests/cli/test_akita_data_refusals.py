@@ -248,9 +248,9 @@ def everything_filtered(folder):
         (index_of_an_older_genome, "genome.fa.fai: is older than genome.fa"),
         (
             options("--windows", "w.bed", "--limit", "l.bed", "--break", "9000"),
-            "--windows says where windows lie; leave it out, or --break, --limit",
+            "--windows already gives the windows; leave out --windows or --break, --limit",
         ),
-        (options("--umap_t", "0.5"), "--umap_t is the share for the stretches of --umap"),
+        (options("--umap_t", "0.5"), "--umap_t is a threshold for the regions of --umap"),
         (options("-r", "0"), "'0' is not a whole number of at least 1"),
         (options("-p", "0"), "'0' is not a whole number of at least 1"),
         (options("-l", "0"), "'0' is not a whole number of at least 1"),

@@ -65,5 +65,5 @@ def test_a_head_that_a_trained_model_lacks_is_refused(tmp_path, capsys):
     arguments = [str(tmp_path / name) for name in ("params.json", "model.keras")]
     out = tmp_path / "saved"
     assert akita_export.main([*arguments, "-o", str(out), "--head", "mouse"]) == 2
-    assert 'model.keras: has no head "mouse" but hic.' in capsys.readouterr().err
+    assert 'model.keras: has no head "mouse"; choose one of hic.' in capsys.readouterr().err
     assert not out.exists()

@@ -137,12 +137,12 @@ def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, opti
     [
         ("chr1\t0\t9\nchr9\t0\t10\n", [], "no chromosome 'chr9'"),
         ("chr9\t0\t10\n", [], "no chromosome in common with the genome: it has chr9"),
-        ("chr1\t900\t1001\n", [], "leaves chr1, which has 1,000 bases"),
-        ("", [], "holds no region"),
+        ("chr1\t900\t1001\n", [], "ends beyond chr1, which has 1,000 bases"),
+        ("", [], "has no regions; give at least one line"),
         ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is not a multiple"),
         ("chr1\t3\t259\n", ["--cool"], "starts off the grid of 16-bp bins"),
         ("chr1\t0\t9\n", ["--head", "human"], 'no head "human" but hic'),
-        ("chr1\t0\t9\n", ["--draws", "2", "--rc"], "leave --rc, --shifts"),
+        ("chr1\t0\t9\n", ["--draws", "2", "--rc"], "cannot be combined with --rc or --shifts"),
         ("chr1\t0\t9\n", ["--shifts", f"{-L}"], f"a shift of {-L} leaves nothing of a window"),
     ],
 )
@@ -236,10 +236,10 @@ def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
 @pytest.mark.parametrize(
     ("where", "options", "message"),
     [
-        ("data", ["--cool"], "--cool, --stride and --draws are for regions of a BED"),
-        ("data", ["--split", "a", "--tfr", "b"], "--tfr and --split both say which records"),
-        ("bed", ["--split", "valid"], "--split and --tfr choose records of a data directory"),
-        ("bed", [], "a BED needs its genome; give -f genome.fa"),
+        ("data", ["--cool"], "--cool, --stride and --draws need a BED file of regions"),
+        ("data", ["--split", "a", "--tfr", "b"], "--tfr and --split both choose the records"),
+        ("bed", ["--split", "valid"], "--split and --tfr need a data directory"),
+        ("bed", [], "a BED file needs a genome; give -f genome.fa"),
     ],
 )
 def test_options_of_the_other_input_are_refused(folder, tmp_path, capsys, where, options, message):

@@ -82,7 +82,7 @@ def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
     ("options", "message"),
     [
         (["--method", "ims"], "is not a method"),
-        (["--method", ","], "name at least one method of ism"),
+        (["--method", ","], "--method: is empty; give at least one of ism"),
         (["--stats", "SDC"], "is not a score"),
         (["--stats", ","], "name at least one score of SCD"),
     ],
@@ -98,9 +98,15 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
     [
         (["--steps", "16"], "--steps is for the method integrated"),
         (["--repeats", "2", "--method", "deletion"], "--repeats is for the method shuffle"),
-        (["--width", "8"], "--width is for the method deletion or shuffle; name it in --method"),
+        (
+            ["--width", "8"],
+            "--width is only for the method deletion or shuffle; add it to --method",
+        ),
         (["--step", "4", "--method", "gradient,integrated"], "--step is for the method deletion"),
-        (["--stats", "INS8", "--method", "gradient"], "gradients are those of SSD; --stats is for"),
+        (
+            ["--stats", "INS8", "--method", "gradient"],
+            "gradients always use SSD; --stats is only for",
+        ),
     ],
 )
 def test_an_option_of_another_method_is_refused(folder, tmp_path, capsys, options, message):

@@ -190,9 +190,13 @@ def test_figures_have_basenjis_width_limit_and_the_names_of_targets(folder, tmp_
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
-        ([], (), "holds no variant to scan."),
-        ([(POS, "x", SNV[0], "*")], (), "holds no variant to scan; of the first: ALT * stands"),
-        ([(POS, "x", *SNV)], ("-u", "3"), "-u, -d: are for regions of a BED"),
+        ([], (), "has no variant to scan."),
+        (
+            [(POS, "x", SNV[0], "*")],
+            (),
+            "has no variant to scan; reason for the first: ALT * stands",
+        ),
+        ([(POS, "x", *SNV)], ("-u", "3"), "-u, -d: need a BED file of regions"),
     ],
 )
 def test_refuses_in_one_line(folder, tmp_path, capsys, lines, options, message):

@@ -61,7 +61,7 @@ def test_writes_everything(folder, tmp_path, capsys):
     assert (tmp_path / "scores.tsv").read_text().count("\n") == 6
     told = capsys.readouterr().out
     assert "4 of 5 alleles have scores" in told
-    assert "1 without: ALT * stands for overlapping deletion" in told
+    assert "1 without a score: ALT * stands for overlapping deletion" in told
 
 
 def test_reads_basenjis_command_line(folder, tmp_path):
@@ -170,8 +170,8 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
         (["--batch_size", "-1"], "'-1' is not a whole number of at least 1"),
         (["-m", "-3"], "'-3' is not a whole number of at least 0"),
         (["--draws", "-3"], "'-3' is not a whole number of at least 0"),
-        (["--genes", "genome.fa"], "--genes are drawn into the figures of -m; give -m too"),
-        (["--roi", "genes.bed"], "--roi is for the score ROI; name it in --stats"),
+        (["--genes", "genome.fa"], "--genes adds genes to the figures of -m; give -m too"),
+        (["--roi", "genes.bed"], "--roi is only for the score ROI; add ROI to --stats"),
         (["--null", "2", "--seed", "-1"], "'-1' is not a whole number of at least 0"),
         (["--draws", "4", "--seed", "3000000000"], "'3000000000' is not a whole number below 2,1"),
         (["-m", "1", "--genes", "none.gtf"], "none.gtf: no such file"),
@@ -262,7 +262,7 @@ def test_what_a_process_refuses_is_one_line(folder, tmp_path, capsys):
     ]
     with pytest.raises(SystemExit):
         run(folder, tmp_path / "out", "-p", "2", "--shard", "1/2")
-    assert "-p starts the processes of all shards, --shard is one of them; give one" in (
+    assert "-p already divides the variants into shards; give either -p or --shard" in (
         capsys.readouterr().err
     )
 

@@ -136,5 +136,7 @@ def test_k_of_akita_train_trains_and_says_what_it_was(tmp_path, caplog):
     data = tiny.write_data(tmp_path / "data", train=8, valid=4, test=4)
     line = ["-k", "-o", str(tmp_path / "run"), "--no_tensorboard"]
     assert akita_train.main([*line, str(tmp_path / "params.json"), str(data)]) == 0
-    assert caplog.messages[0].startswith("-k: the training loop is always that of akita_bayes")
+    assert caplog.messages[0].startswith(
+        "-k: has no effect; training always uses the loop of akita_bayes"
+    )
     assert (tmp_path / "run" / "model_best.keras").is_file()

@@ -86,7 +86,7 @@ def test_options_that_play_no_part_are_named(tmp_path, kind, capsys):
         "poisson": ["bins", "sorted_only", "noise"],
     }
     assert capsys.readouterr().err.splitlines() == [
-        f'--{name}: plays no part in a measurement of kind "{kind}".' for name in idle.get(kind, [])
+        f'--{name}: has no effect on a measurement of kind "{kind}".' for name in idle.get(kind, [])
     ]
 
 
@@ -171,7 +171,7 @@ def test_a_name_in_brackets_is_said_as_it_is(capsys):
         "left_out": [],
         "bootstrap": None,
     }
-    mpra_posterior._tell(
+    mpra_posterior._print_summary(
         types.SimpleNamespace(summary=lambda: summary, components=[], read_outs={}, labels=[])
     )
     assert capsys.readouterr().out.startswith("NUTS: ab[wt] 1.00 (0.50 to 1.50) kT.")
@@ -190,15 +190,17 @@ def test_what_neither_held_out_sequences_nor_evidence_reject_is_said_in_a_line(c
     ranges = pd.DataFrame(
         {"name": ["ab"], "unit": "kT", "lower": -3.0, "upper": 1.0, "widest": 0.5, "mechanisms": 2}
     )
-    mpra_compare._tell(ranked, ranges)
+    mpra_compare._print_summary(ranked, ranges)
     assert capsys.readouterr().out.splitlines() == [
         "one: best, log evidence -5.5 nats from the best.",
         "two: 1.2 nats behind (-1.0 to 3.5), log evidence 0.0 nats from the best.",
         "hidden: 2.0 nats behind (1.0 to 3.0).",
-        "ab: -3.00 to 1.00 kT over the 2 fits that the data do not reject, none of which has an "
-        "interval wider than 0.50.",
+        "ab: -3.00 to 1.00 kT over the 2 fits that the data do not reject, each with an "
+        "interval of at most 0.50.",
     ]
-    mpra_compare._tell(ranked, ranges.assign(mechanisms=1))  # its own interval, and no range
+    mpra_compare._print_summary(
+        ranked, ranges.assign(mechanisms=1)
+    )  # its own interval, and no range
     assert "ab:" not in capsys.readouterr().out
 
 
@@ -220,7 +222,7 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit):
         mpra_simulate.main([specs[0], "-o", out, "--reads", "1,2"])
-    assert "swept with --design only" in capsys.readouterr().err
+    assert "several values need --design" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         mpra_simulate.main([specs[0], "-o", out, "--bins", "many"])
     assert "not numbers" in capsys.readouterr().err

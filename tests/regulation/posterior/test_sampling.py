@@ -147,7 +147,7 @@ def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_tha
     assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
     assert followed.run.labels == ["mode 1", "mode 2"]
     assert followed.told == [(0, {"total": 2 * 200 + 100})]
-    mpra_posterior._tell(followed.run)
+    mpra_posterior._print_summary(followed.run)
     told = f"p(bin) as smooth curves of the log odds was not sampled: {behind}.0 nats less evidence"
     assert told in capsys.readouterr().out
 
@@ -190,11 +190,11 @@ def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys)
     assert told == [("odds", 0.6), ("odds", 0.2)]
     assert summary["convergence"]["draws_per_chain"] == [500] * 4
     assert summary["convergence"]["chains"] == 8
-    mpra_posterior._tell(run)
+    mpra_posterior._print_summary(run)
     said = capsys.readouterr().out
     assert f"NUTS: ab {whole['mean']:.2f} ({whole['lower']:.2f} to {whole['upper']:.2f}) kT" in said
     assert "NUTS, mode 3 (log odds): ab" in said
-    assert "NUTS is the posterior of all modes, each by its share." in said
+    assert "NUTS combines the draws of all modes, weighted by the share of each mode." in said
     assert "Mode 1 (odds), found by 1 of the fits, holds 60% (5" in said
     assert "of the posterior: log evidence -0.5 +- 0.0." in said
     assert "not sampled" not in said
@@ -214,7 +214,7 @@ def test_a_mode_is_left_out_for_what_it_is_behind_within_its_read_out(
 def test_a_mode_that_was_left_out_is_told(followed, capsys):
     # Behind the best of its own read-out, whichever that of the largest share is.
     behind = sampling.LeftOut(followed.run.components[2].mode, 12.0)
-    mpra_posterior._tell(dataclasses.replace(followed.run, left_out=(behind,)))
+    mpra_posterior._print_summary(dataclasses.replace(followed.run, left_out=(behind,)))
     said = capsys.readouterr().out
     assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
 
