@@ -21,7 +21,8 @@ from akita_bayes.layers import (
     pooling,
     variational,
 )
-from akita_bayes.regulation.layers import kinetic, measurement, thermodynamic
+from akita_bayes.regulation import layers as regulation_layers
+from akita_bayes.regulation.layers import kinetic, measurement, read_outs, thermodynamic
 
 FLAGS = "flags"
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -98,7 +99,7 @@ ROWS = [
 BY_POLICY = [(row, policy) for row in ROWS for policy in row.policies]
 # A distribution over weights, part of DenseVariational; it returns no tensor.
 INNER = {variational.IndependentNormal}
-ABSTRACT = {measurement.MeasurementProcess}
+ABSTRACT = {measurement.MeasurementProcess, read_outs.ReadOut}
 
 
 def name_of(value: Any) -> str:
@@ -142,13 +143,14 @@ def first(outputs: Any) -> np.ndarray:
 
 
 def test_every_layer_has_a_row():
-    found = set()
-    for module in pkgutil.iter_modules(layers.__path__, f"{layers.__name__}."):
-        for value in vars(importlib.import_module(module.name)).values():
-            is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
-            if is_layer and value.__module__ == module.name:
-                found.add(value)
-    assert found - INNER - ABSTRACT == {row.layer for row in ROWS}
+    defined = set()
+    for room in (layers, regulation_layers):
+        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+            for value in vars(importlib.import_module(module.name)).values():
+                is_layer = isinstance(value, type) and issubclass(value, keras.layers.Layer)
+                if is_layer and value.__module__ == module.name:
+                    defined.add(value)
+    assert defined - INNER - ABSTRACT == {row.layer for row in ROWS}
 
 
 def test_shape_and_dtype(case):
