@@ -121,9 +121,9 @@ def test_help_says_what_a_sweep_is_unless_it_is_said(capsys):
         akita_sat.main(["--help"])
     told = " ".join(capsys.readouterr().out.split())
     sweep = region_scan.Sweep()
-    assert f"bases of a deletion or shuffle, else {sweep.width} " in told
-    assert f"shuffles of every window, else {sweep.repeats} " in told
-    assert f"points of integrated gradients, else {sweep.steps} " in told
+    assert f"bases of a deletion or shuffle ({sweep.width})" in told
+    assert f"shuffles of each window ({sweep.repeats})" in told
+    assert f"points of integrated gradients ({sweep.steps})" in told
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     )
     assert "kcal/mol" in said
     assert "bits per read" in said
-    assert "mpra_compare.py --assumptions tells how far" in said
+    assert "mpra_compare.py --assumptions shows how far" in said
 
 
 def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, monkeypatch):
