@@ -342,10 +342,10 @@ def _check(arguments: argparse.Namespace) -> None:
     for heading in ("check", "found", "right"):
         table.add_column(heading)
     for finding in findings:
-        table.add_row(finding.check, finding.found, _RIGHT[finding.right])
+        table.add_row(finding.check, finding.result, _RIGHT[finding.passed])
     console.stdout.print(table)
     if arguments.plot:
         _plot(arguments.check, arguments.plot, arguments.seed)
-    wrong = [finding.check for finding in findings if finding.right is False]
+    wrong = [finding.check for finding in findings if finding.passed is False]
     if wrong:
         raise errors.DataError(f"{arguments.check}: not right: {', '.join(wrong)}.")

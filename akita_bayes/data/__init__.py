@@ -1,4 +1,4 @@
-"""Files on disk: records, datasets, genomes, coolers and the tables that name them."""
+"""Reads and writes data: records, datasets, genomes, coolers and tables of targets."""
 
 import importlib
 from typing import Any

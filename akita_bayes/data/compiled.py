@@ -1,8 +1,9 @@
 """Compiles loops with numba, and keeps the machine code on disk where a folder can be written.
 
-numba refuses to load a module whose functions ask for a cache when it finds no folder for it: the
-package is installed read-only and the user has no home, as in containers and on some clusters.
-Loops are then compiled at every start, which costs seconds, and give the same numbers.
+numba cannot load a module with cached functions when it finds no folder for the cache. This
+happens when the package is installed read-only and the user has no home folder, as in containers
+and on some clusters. Loops are then compiled at every start, which takes seconds and gives the same
+numbers.
 """
 
 import functools
@@ -14,7 +15,7 @@ import numba
 
 _log = logging.getLogger(__name__)
 _Function = TypeVar("_Function", bound=Callable)
-_NO_FOLDER = "no locator available"  # numba's words; it has no exception of its own for this
+_NO_FOLDER = "no locator available"  # in the message of numba, which raises a plain RuntimeError
 
 
 def njit(*, inline: Literal["never", "always"] = "never") -> Callable[[_Function], _Function]:

@@ -1,4 +1,4 @@
-"""A genome: sequences of a FASTA file, plain or bgzipped, by region."""
+"""Reads sequences of a FASTA file, plain or bgzipped, by region."""
 
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +57,7 @@ class Genome:
         self._fasta.close()
 
     def fetch(self, region: regions.Region) -> str:
-        """Letters of a region, in the file's own case.
+        """Returns the letters of a region, in the case of the file.
 
         Raises:
             DataError: The chromosome is unknown or the region leaves it.
@@ -75,11 +75,11 @@ class Genome:
         return self._fasta.fetch(region.chrom, region.start, region.end)
 
     def index(self, region: regions.Region) -> NDArray[np.uint8]:
-        """Bases of a region as 0..3, unknown ones as 4. [L]."""
+        """Returns the bases of a region as 0..3, and unknown ones as 4. [L]."""
         return dna.to_index(self.fetch(region))
 
     def padded(self, chrom: str, start: int, end: int) -> str:
-        """Letters of `start`..`end`, with N where the interval leaves the chromosome.
+        """Returns the letters of `start`..`end`, with N where the interval leaves the chromosome.
 
         Raises:
             DataError: The chromosome is unknown.
@@ -88,7 +88,7 @@ class Genome:
         inside = regions.Region(chrom, min(max(start, 0), size), max(min(end, size), 0))
         if inside.end <= inside.start:
             inside = regions.Region(chrom, 0, 0)
-            self.fetch(inside)
+            self.fetch(inside)  # reports an unknown chromosome
             return "N" * (end - start)
         left, right = inside.start - start, end - inside.end
         return "N" * left + self.fetch(inside) + "N" * right

@@ -10,7 +10,7 @@ from akita_bayes import regions
 
 
 class Intervals:
-    """Merged, sorted intervals of each chromosome.
+    """Holds merged, sorted intervals of each chromosome.
 
     Args:
         members: Regions in any order; touching and overlapping ones are merged.
@@ -20,7 +20,7 @@ class Intervals:
         by_chrom: dict[str, list[tuple[int, int]]] = {}
         for region in members:
             by_chrom.setdefault(region.chrom, []).append((region.start, region.end))
-        self._merged = {chrom: _merge(found) for chrom, found in by_chrom.items()}
+        self._merged = {chrom: _merge(intervals) for chrom, intervals in by_chrom.items()}
 
     @classmethod
     def read(cls, path: str | Path, names: Collection[str], *, margin: int = 0) -> "Intervals":
@@ -28,11 +28,11 @@ class Intervals:
 
         Args:
             path: The file.
-            names: Chromosomes of the genome, which are given its names.
-            margin: Bases.
+            names: Chromosome names of the genome, which replace the names in the file.
+            margin: Bases added on both sides.
 
         Raises:
-            DataError: The file is missing, is no BED, or of another genome.
+            DataError: The file is missing, is not a BED file, or is of another genome.
         """
         return cls(
             regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
@@ -41,11 +41,11 @@ class Intervals:
 
     @classmethod
     def whole(cls, sizes: Mapping[str, int]) -> "Intervals":
-        """Whole chromosomes."""
+        """Returns one interval for each whole chromosome."""
         return cls(regions.Region(chrom, 0, size) for chrom, size in sizes.items())
 
     def members(self) -> list[regions.Region]:
-        """Every merged interval, by chromosome in first-seen order and start."""
+        """Returns every merged interval, by chromosome in order of appearance and by start."""
         return [
             regions.Region(chrom, int(start), int(end))
             for chrom, merged in self._merged.items()
@@ -53,10 +53,12 @@ class Intervals:
         ]
 
     def within(self, region: regions.Region) -> list[tuple[int, int]]:
-        """Overlaps with a region, as (start, end) clipped to it."""
+        """Returns the overlaps with a region, as (start, end) clipped to the region."""
         merged = self._merged.get(region.chrom)
         if merged is None:
             return []
+        # Intervals before `first` end at or before the region, and from `last` on they start behind
+        # it; the side makes touching intervals, as 0-10 and 10-20, no overlap.
         first = np.searchsorted(merged[:, 1], region.start, side="right")
         last = np.searchsorted(merged[:, 0], region.end, side="left")
         return [
@@ -64,38 +66,38 @@ class Intervals:
             for start, end in merged[first:last]
         ]
 
-    def minus(self, other: "Intervals") -> "Intervals":
-        """What is left of these intervals without the other ones."""
-        left = []
+    def minus(self, removed: "Intervals") -> "Intervals":
+        """Returns the parts of these intervals that lie outside the intervals `removed`."""
+        remaining = []
         for region in self.members():
             start = region.start
-            for cut_start, cut_end in other.within(region):
+            for cut_start, cut_end in removed.within(region):
                 if cut_start > start:
-                    left.append(regions.Region(region.chrom, start, cut_start))
+                    remaining.append(regions.Region(region.chrom, start, cut_start))
                 start = cut_end
             if start < region.end:
-                left.append(regions.Region(region.chrom, start, region.end))
-        return Intervals(left)
+                remaining.append(regions.Region(region.chrom, start, region.end))
+        return Intervals(remaining)
 
-    def common(self, other: "Intervals") -> "Intervals":
-        """What these intervals share with the other ones."""
+    def common(self, limit: "Intervals") -> "Intervals":
+        """Returns the parts of these intervals that lie inside the intervals `limit`."""
         return Intervals(
             regions.Region(region.chrom, start, end)
             for region in self.members()
-            for start, end in other.within(region)
+            for start, end in limit.within(region)
         )
 
     def bins(self, region: regions.Region, width: int) -> NDArray[np.bool_]:
-        """True for bins of a region that an interval touches. [region.width / width]."""
+        """Returns True for bins of a region that an interval touches. [region.width / width]."""
         touched = np.zeros(region.width // width, bool)
         for start, end in self.within(region):
             touched[(start - region.start) // width : -(-(end - region.start) // width)] = True
         return touched
 
 
-def _merge(found: list[tuple[int, int]]) -> NDArray[np.int64]:
+def _merge(intervals: list[tuple[int, int]]) -> NDArray[np.int64]:
     merged: list[list[int]] = []
-    for start, end in sorted(found):
+    for start, end in sorted(intervals):
         if merged and start <= merged[-1][1]:
             merged[-1][1] = max(merged[-1][1], end)
         else:

@@ -1,16 +1,16 @@
-"""Predictions on disk: windows of regions, HDF5 with the coordinates of every value, coolers.
+"""Lays windows over regions, and writes predictions as HDF5 with coordinates or as coolers.
 
 `predict.h5` holds, for W windows, N bins, P pixels and T targets,
 
     chrom [W], start [W], end [W]          the windows read, counted from 0, half-open
-    region [W]                             number of the region asked for, in the order of the file
+    region [W]                             number of the requested region, in the order of the file
     preds [W, P, T] or [W, N, T]           float32 predictions of maps or tracks
     bin_start [W, N], bin_end [W, N]       genomic interval of every output bin
     row [P], column [P]                    bins of every pixel, of maps only
-    epistemic_sd, aleatoric_sd             like preds, when drawn from a posterior
+    epistemic_sd, aleatoric_sd             shaped as preds, when drawn from a posterior
 
-and for several heads all but the windows in a group per head. A window that leaves its chromosome
-was read with N there; its bins keep their coordinates, which may be negative.
+With several heads, all datasets except those of the windows lie in one group per head. Outside its
+chromosome, a window reads N; its bins keep their coordinates, which may be negative.
 """
 
 import contextlib
@@ -32,48 +32,51 @@ NAME = "predict.h5"
 
 def windows(
     region: regions.Region,
-    place: Geometry,
+    geometry: Geometry,
     *,
     chrom_size: int,
     stride: int | None = None,
 ) -> list[regions.Region]:
-    """Windows whose outputs cover a region as far as the chromosome allows.
+    """Returns windows whose outputs cover a region as far as the chromosome allows.
 
-    A region of a window's width is that window. A narrower one is put into the middle of a window.
-    A wider one, or one that no window on the grid of bins shows, is tiled. Windows made here start
-    on that grid, and inside the chromosome if it holds one.
+    A region as wide as a window is returned as the only window. A narrower region lies in the
+    middle of one window. A wider region, or one that crosses the output of every window on the grid
+    of bins, is tiled. Windows made here start on that grid, and lie inside the chromosome if it is
+    long enough.
 
     Args:
-        region: What is asked for.
-        place: The model's geometry.
+        region: The region to predict.
+        geometry: Geometry of the model.
         chrom_size: Bases of the chromosome.
         stride: Bases from one tile to the next, a multiple of the bin width; None takes half of
             the output.
 
     Raises:
-        DataError: The stride is no multiple of the bin width, or leaves gaps.
+        DataError: The stride is not a multiple of the bin width, or leaves gaps.
     """
-    length, width = place.seq_length, place.bin_width
-    span = place.bins * width
+    length, width = geometry.seq_length, geometry.bin_width
+    span = geometry.bins * width
     if region.width == length:
         return [region]
-    stride = stride or max(1, place.bins // 2) * width
+    stride = stride or max(1, geometry.bins // 2) * width
     if stride % width or not 0 < stride <= span:
         raise errors.DataError(
-            f"a stride of {stride} bp is no multiple of the {width}-bp bins up to {span} bp."
+            f"a stride of {stride} bp is not a multiple of the {width}-bp bins up to {span} bp."
         )
-    # On the grid, the last window that shows the region's first base, and the first its last one.
-    first = (region.start - place.crop_bp) // width * width
-    final = -(-(region.end - place.crop_bp - span) // width) * width
+    # `first` is the last start on the grid at which the output contains the region's first base,
+    # `final` the first start at which it contains the region's last base. With bins of 10, crop_bp
+    # 20 and an output of 60, region 100-200 gives first = 80 and final = 120: tiles are needed.
+    first = (region.start - geometry.crop_bp) // width * width
+    final = -(-(region.end - geometry.crop_bp - span) // width) * width
     if final <= first:
         middle = (region.start + region.end - length) // 2 // width * width
         starts = [max(middle, final)]
     else:
         tiles = -(-(final - first) // stride) + 1
         starts = [first + tile * stride for tile in range(tiles)]
-    last = (chrom_size - length) // width * width
-    inside = [min(max(start, 0), last) if last >= 0 else start for start in starts]
-    return [regions.Region(region.chrom, at, at + length) for at in dict.fromkeys(inside)]
+    last_start = (chrom_size - length) // width * width
+    clamped = [min(max(start, 0), last_start) if last_start >= 0 else start for start in starts]
+    return [regions.Region(region.chrom, at, at + length) for at in dict.fromkeys(clamped)]
 
 
 class Writer:
@@ -81,14 +84,14 @@ class Writer:
 
     Args:
         path: Name of the file.
-        places: Head -> geometry of its outputs.
-        attributes: Of the file: what the numbers were made from.
+        geometries: Head -> geometry of its outputs.
+        attributes: Attributes of the file, as model and options of the predictions.
     """
 
     def __init__(
-        self, path: str | Path, places: Mapping[str, Geometry], attributes: Mapping[str, Any]
+        self, path: str | Path, geometries: Mapping[str, Geometry], attributes: Mapping[str, Any]
     ) -> None:
-        self._places = places
+        self._geometries = geometries
         self._atomic = files.atomic(path)
         self._attributes = attributes
 
@@ -97,13 +100,13 @@ class Writer:
             temporary = stack.enter_context(self._atomic)
             self._file = stack.enter_context(h5py.File(temporary, "w"))
             self._file.attrs.update(self._attributes)
-            for head, place in self._places.items():
-                group = self._file.require_group(group_name(head, self._places))
-                group.attrs["bin_width"] = place.bin_width
-                group.attrs["crop_bp"] = place.crop_bp
-                if place.diagonal_offset is not None:
-                    group.attrs["diagonal_offset"] = place.diagonal_offset
-                    rows, columns = triangle.indices(place.bins, place.diagonal_offset)
+            for head, geometry in self._geometries.items():
+                group = self._file.require_group(group_name(head, self._geometries))
+                group.attrs["bin_width"] = geometry.bin_width
+                group.attrs["crop_bp"] = geometry.crop_bp
+                if geometry.diagonal_offset is not None:
+                    group.attrs["diagonal_offset"] = geometry.diagonal_offset
+                    rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)
                     group["row"], group["column"] = rows.astype(np.int32), columns.astype(np.int32)
             self._opened = stack.pop_all()
         return self
@@ -125,8 +128,8 @@ class Writer:
         """Appends windows.
 
         Args:
-            batch: The windows.
-            region: For each, the number of the region that it was made for.
+            batch: The windows. [B].
+            region: Number of the requested region of each window. [B].
             outputs: Head -> dataset -> [B, P or N, T].
         """
         starts = np.array([window.start for window in batch], np.int64)
@@ -135,16 +138,18 @@ class Writer:
         append(self._file, "end", np.array([window.end for window in batch], np.int64))
         append(self._file, "region", np.array(region, np.int64))
         for head, datasets in outputs.items():
-            group, place = self._file[group_name(head, self._places)], self._places[head]
-            first = starts[:, None] + place.crop_bp + np.arange(place.bins) * place.bin_width
+            group, geometry = self._file[group_name(head, self._geometries)], self._geometries[head]
+            first = (
+                starts[:, None] + geometry.crop_bp + np.arange(geometry.bins) * geometry.bin_width
+            )
             append(group, "bin_start", first)
-            append(group, "bin_end", first + place.bin_width)
+            append(group, "bin_end", first + geometry.bin_width)
             for name, values in datasets.items():
                 append(group, name, values.astype(np.float32))
 
 
 def group_name(head: str, heads: Mapping[str, Any]) -> str:
-    """Where a head's datasets are: at the root when it is the only one."""
+    """Returns the HDF5 group of a head's datasets: the root when there is one head."""
     return f"/{head}" if len(heads) > 1 else "/"
 
 
@@ -163,12 +168,12 @@ def write_coolers(
     inside their chromosome are left out.
 
     Args:
-        predictions: `predict.h5`.
-        out_dir: Where NAME.cool, or NAME.mcool, is written.
+        predictions: Path of `predict.h5`.
+        out_dir: Folder in which NAME.cool, or NAME.mcool, is written.
         chrom_sizes: Chromosome -> bases.
-        names: Of the targets.
-        head: The head's group in the file.
-        zoom: Write .mcool: coarser resolutions, of which each holds means, beside the first.
+        names: Names of the targets.
+        head: Group of the head in the file.
+        zoom: True to write .mcool, with coarser resolutions that hold means.
 
     Raises:
         DataError: The file holds tracks, or a window that is not on the grid of bins.
@@ -222,7 +227,7 @@ def _write_cooler(
 def _pixels(
     file: h5py.File, group: h5py.Group, target: int, chrom_sizes: Mapping[str, int]
 ) -> Iterator[pd.DataFrame]:
-    """Chromosome by chromosome, every predicted pixel once, its windows averaged."""
+    """Yields the predicted pixels of each chromosome, averaged over windows, each pixel once."""
     width = int(group.attrs["bin_width"])
     rows, columns = group["row"][()].astype(np.int64), group["column"][()].astype(np.int64)
     chroms = file["chrom"].asstr()[()]
@@ -237,19 +242,21 @@ def _pixels(
                     chrom, *(int(file[end][window]) for end in ("start", "end"))
                 )
                 raise errors.DataError(
-                    f"{region}: starts off the grid of {width}-bp bins, so a cooler has no place "
-                    "for it; move it, or ask for a region of another width, which is put onto it."
+                    f"{region}: starts off the grid of {width}-bp bins, so a cooler cannot "
+                    "hold it; move it, or give a region of another width, which is aligned."
                 )
             inside = (starts >= 0) & (starts + width <= size)
-            kept = inside[rows] & inside[columns]
+            on_chromosome = inside[rows] & inside[columns]
+            # One number names a pixel of the chromosome: row * total + column. With 100 bins, pixel
+            # (3, 7) is 307; sorted keys are sorted by row, then by column.
             first = starts[0] // width
-            keys.append((first + rows[kept]) * total + first + columns[kept])
-            values.append(group["preds"][window, :, target][kept])
+            keys.append((first + rows[on_chromosome]) * total + first + columns[on_chromosome])
+            values.append(group["preds"][window, :, target][on_chromosome])
         if keys:
-            pixel, inverse, seen = np.unique(
+            pixel, inverse, windows_per_pixel = np.unique(
                 np.concatenate(keys), return_inverse=True, return_counts=True
             )
-            mean = np.bincount(inverse, np.concatenate(values), len(pixel)) / seen
+            mean = np.bincount(inverse, np.concatenate(values), len(pixel)) / windows_per_pixel
             yield pd.DataFrame(
                 {
                     "bin1_id": offset + pixel // total,

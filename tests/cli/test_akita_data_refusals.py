@@ -208,7 +208,7 @@ def everything_filtered(folder):
     [
         (truncated_cooler, "b.cool: damaged or cut short; make or download it again"),
         (unbalanced_cooler, "a.cool: has no balancing weights; run `cooler balance"),
-        (wrong_resolution, "a.cool: has bins of 200 bases, --pool_width says 400"),
+        (wrong_resolution, "a.cool: has bins of 200 bases, but --pool_width is 400"),
         (no_common_chromosome, "no chromosome in common with the genome: it has contig_1"),
         (other_assembly, "chr1 has 41,000 bases, but chr1 of the genome has 40,000"),
         (short_fasta, "chr1 has 40,000 bases, but chr1 of the genome has 30,000"),
@@ -237,7 +237,7 @@ def everything_filtered(folder):
         (unsorted_pixels, "a.cool: its pixels are not sorted by their first bin"),
         (coolers_of_two_resolutions, "b.cool: has bins of 400 bases, but "),
         (split_of_a_short_chromosome, "chr3 of split valid has no stretch as long as one window"),
-        (windows_of_another_length, "chr1:0-6,400 has 6,400 bases, seq_length says 3,200; leave"),
+        (windows_of_another_length, "chr1:0-6,400 has 6,400 bases, but seq_length is 3,200; leave"),
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
         (occupied_and_only_windows, "out: not empty; choose another directory."),

@@ -139,7 +139,7 @@ def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, opti
         ("chr9\t0\t10\n", [], "no chromosome in common with the genome: it has chr9"),
         ("chr1\t900\t1001\n", [], "leaves chr1, which has 1,000 bases"),
         ("", [], "holds no region"),
-        ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is no multiple"),
+        ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is not a multiple"),
         ("chr1\t3\t259\n", ["--cool"], "starts off the grid of 16-bp bins"),
         ("chr1\t0\t9\n", ["--head", "human"], 'no head "human" but hic'),
         ("chr1\t0\t9\n", ["--draws", "2", "--rc"], "leave --rc, --shifts"),

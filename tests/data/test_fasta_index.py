@@ -91,18 +91,18 @@ def test_what_htslib_reads_is_read_at_first_and_again(tmp_path, content, packed)
         (
             b">chr1\nAC\x01GT\x00\n",
             'cannot be indexed as a FASTA: sequence "chr1" holds more than letters and ends of '
-            "lines; is it a text file?",
+            "lines; check that it is a text file.",
         ),
         (
             b"\xef\xbb\xbf>chr1\nACGT\n",
-            "begins with a byte order mark, which is invisible and no part of a FASTA; save the "
+            "begins with a byte order mark, which is invisible and not part of a FASTA; save the "
             "file again without it.",
         ),
         (b"@read\nACGT\n", 'not a FASTA file; its first line must start with ">".'),
         (
             gzip.compress(b">chr1\nACGT\n", mtime=0),
-            "is compressed by plain gzip, in which no place can be looked up; compress it by bgzip "
-            "instead: gunzip -c g.fa | bgzip > genome.fa.gz",
+            "is compressed by plain gzip, which does not allow access by position; compress it by "
+            "bgzip instead: gunzip -c g.fa | bgzip > genome.fa.gz",
         ),
     ],
 )
@@ -205,8 +205,8 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     finally:
         folder.chmod(0o755)
     assert finished.stderr.strip().splitlines()[-1] == (
-        f"akita_bayes.errors.DataError: {path}: has no index g.fa.fai, and none can be written "
-        "into its folder (Permission denied); let its owner run `samtools faidx g.fa` there, or "
+        f"akita_bayes.errors.DataError: {path}: has no index g.fa.fai, and its folder cannot be "
+        "written (Permission denied); let its owner run `samtools faidx g.fa` there, or "
         "copy the file to a folder of yours."
     )
     assert list(folder.iterdir()) == [path]

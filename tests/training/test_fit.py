@@ -395,4 +395,4 @@ def test_a_wrong_count_of_validation_is_told(tmp_path, caplog):
     statistics = files.read_json(tmp_path / "statistics.json")
     files.write_json(tmp_path / "statistics.json", statistics | {"valid_seqs": 9})
     assert untrained(tmp_path).validate()["hic"].examples == 6
-    assert "split valid holds 6 records where statistics.json says 9" in caplog.text
+    assert "split valid holds 6 records, but statistics.json says 9" in caplog.text

@@ -1,1 +1,1 @@
-"""Contact counts of coolers, and the training targets computed from them."""
+"""Reads contact counts of coolers, and computes training targets from them."""

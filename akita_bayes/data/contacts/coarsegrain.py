@@ -1,10 +1,10 @@
-"""Adaptive coarse-graining of a symmetric map: `cooltools.adaptive_coarsegrain`, compiled.
+"""Fills sparse parts of a symmetric map as `cooltools.adaptive_coarsegrain`, in compiled loops.
 
-Where a 2 x 2 block of pixels holds a raw count below `cutoff`, its valid pixels take the block's
-mean value; the same is done on maps coarsened by 2, 4, 8, ..., from the coarsest down. The function
-of cooltools takes a third of the whole time of a target, so here it is as compiled loops over the
-upper triangle. `tests/data/test_coarsegrain.py` holds it to cooltools pixel by pixel, and
-`akita_data.py --check` recomputes targets with cooltools itself.
+The valid pixels of a 2 x 2 block take the mean of the block when one of its raw counts is below
+`cutoff`. The same is done on maps coarsened by 2, 4, 8, ..., from the coarsest to the finest. The
+function of cooltools takes a third of the time of a target, so these loops replace it and visit
+only the upper triangle. The tests compare every pixel with cooltools, and `akita_data.py --check`
+recomputes targets with cooltools itself.
 """
 
 import math
@@ -20,7 +20,7 @@ from akita_bayes.data.contacts import packed
 CUTOFF = 2
 MAX_LEVELS = 8
 MIN_SHAPE = 8
-_kept = threading.local()
+_buffers = threading.local()
 
 
 def coarsegrain(
@@ -54,12 +54,12 @@ def coarsegrain(
 
 
 class Levels(NamedTuple):
-    """A map and its coarser ones; only upper triangles are used.
+    """Holds a map and its coarser versions; only upper triangles are used.
 
     Attributes:
         values: Balanced contacts of every level, 0 in filtered rows and columns. [S, S], ...
-        counts: Raw counts of the same.
-        members: Valid bins in every bin. [S], ...
+        counts: Raw counts of every level. [S, S], ...
+        members: Number of valid bins in every bin of every level. [S], ...
     """
 
     values: tuple[NDArray, ...]
@@ -70,16 +70,17 @@ class Levels(NamedTuple):
 def prepare(
     valid: NDArray[np.bool_], *, max_levels: int = MAX_LEVELS, min_shape: int = MIN_SHAPE
 ) -> Levels:
-    """Levels whose finest values and counts are still to be written; see `fill`.
+    """Returns levels without content: the caller writes the finest values and counts, then `fill`.
 
-    The arrays belong to the thread, and serve its next map: fresh memory costs as much as the sums.
+    The next call in the same thread reuses the arrays, since new memory costs as much time as the
+    sums.
 
     Args:
         valid: False for filtered bins. [N].
         max_levels: Most coarsening steps.
         min_shape: Coarsening stops at maps of this size.
     """
-    size = 1 << math.ceil(math.log2(len(valid)))
+    size = 1 << math.ceil(math.log2(len(valid)))  # the next power of 2: 448 bins become 512
     levels = 0
     while levels < max_levels and size >> levels > min_shape:
         levels += 1
@@ -87,19 +88,19 @@ def prepare(
     members[0][: len(valid)] = valid
     for _ in range(levels):
         members.append(members[-1].reshape(-1, 2).sum(1))
-    if (size, levels) != _kept.__dict__.get("shape"):
+    if (size, levels) != _buffers.__dict__.get("shape"):
         sizes = [size >> level for level in range(levels + 1)]
-        _kept.values = tuple(np.zeros((side, side)) for side in sizes)
-        _kept.counts = tuple(np.zeros((side, side), np.float32) for side in sizes)
-        _kept.shape = (size, levels)
-    return Levels(_kept.values, _kept.counts, tuple(members))
+        _buffers.values = tuple(np.zeros((side, side)) for side in sizes)
+        _buffers.counts = tuple(np.zeros((side, side), np.float32) for side in sizes)
+        _buffers.shape = (size, levels)
+    return Levels(_buffers.values, _buffers.counts, tuple(members))
 
 
 def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
     """Fills sparse parts of `levels.values[0]` from their surroundings; in place.
 
     Args:
-        levels: With the finest values and counts written. The others are overwritten.
+        levels: Levels with the finest values and counts written; the others are overwritten.
         cutoff: A block whose least raw count is below this is averaged.
     """
     _smooth(levels.values, levels.counts, levels.members, cutoff)
@@ -135,9 +136,9 @@ def _pad(
     size = len(valid)
     for i in range(size):
         for j in range(i, size):
-            known = i < bins and j < bins and valid[i] and valid[j]
-            padded_values[i, j] = values[i, j] if known else 0.0
-            padded_counts[i, j] = counts[i, j] if known else 0.0
+            inside = i < bins and j < bins and valid[i] and valid[j]
+            padded_values[i, j] = values[i, j] if inside else 0.0
+            padded_counts[i, j] = counts[i, j] if inside else 0.0
 
 
 @compiled.njit()
@@ -162,18 +163,20 @@ def _replace(
     size = len(coarse)
     for i in range(size):
         for j in range(i, size):
+            # Coarse pixel (i, j) covers fine rows 2 i, 2 i + 1 and columns 2 j, 2 j + 1. On the
+            # diagonal (i = j), the fine pixel (2 i + 1, 2 i) lies below the triangle: leave it.
             pixels = coarse_members[i] * coarse_members[j]
             if pixels == 0:
                 continue
-            k, m = 2 * i, 2 * j
-            low = counts[k, m] < cutoff or counts[k, m + 1] < cutoff
-            low = low or counts[k + 1, m + 1] < cutoff
-            low = low or (i != j and counts[k + 1, m] < cutoff)
+            row, column = 2 * i, 2 * j
+            low = counts[row, column] < cutoff or counts[row, column + 1] < cutoff
+            low = low or counts[row + 1, column + 1] < cutoff
+            low = low or (i != j and counts[row + 1, column] < cutoff)
             if not low:
                 continue
             mean = coarse[i, j] / pixels
-            fine[k, m] = mean * (fine_members[k] * fine_members[m])
-            fine[k, m + 1] = mean * (fine_members[k] * fine_members[m + 1])
-            fine[k + 1, m + 1] = mean * (fine_members[k + 1] * fine_members[m + 1])
+            fine[row, column] = mean * (fine_members[row] * fine_members[column])
+            fine[row, column + 1] = mean * (fine_members[row] * fine_members[column + 1])
+            fine[row + 1, column + 1] = mean * (fine_members[row + 1] * fine_members[column + 1])
             if i != j:
-                fine[k + 1, m] = mean * (fine_members[k + 1] * fine_members[m])
+                fine[row + 1, column] = mean * (fine_members[row + 1] * fine_members[column])

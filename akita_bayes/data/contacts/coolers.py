@@ -1,4 +1,4 @@
-"""Coolers: opened with every doubt resolved, read by blocks, and written."""
+"""Opens and checks coolers, reads counts and weights of regions, and writes coolers."""
 
 import logging
 from collections.abc import Mapping
@@ -18,29 +18,29 @@ _log = logging.getLogger(__name__)
 _UNREADABLE = (OSError, KeyError, RuntimeError)
 _HIC = b"HIC\0"  # first bytes of Juicer's files
 _SAMPLED_ROWS = 256  # pixels whose first bin is compared with the index
-_SAMPLED_COUNTS = 1 << 20  # read to learn whether a column of floats holds whole numbers
-_RIGHT, _UNSORTED, _BELOW_DIAGONAL, _NO_COUNT = range(4)  # what `_scatter` says of the pixels
+_SAMPLED_COUNTS = 1 << 20  # counts that are tested for being whole numbers
+_NO_PROBLEM, _UNSORTED, _BELOW_DIAGONAL, _NO_COUNT = range(4)  # results of `_scatter`
 
 
 class Contacts:
-    """Counts and balancing weights of one cooler, asked for in the genome's chromosome names.
+    """Reads counts and balancing weights of one cooler, by the genome's chromosome names.
 
     Args:
         uri: Path of a `.cool`, or `path.mcool::/resolutions/N`.
-        sizes: Chromosome lengths of the genome. Where the cooler says `1` for `chr1`, or `chr1` for
-            `1`, the names are mapped, and the mapping is logged.
+        sizes: Chromosome lengths of the genome. A cooler may name `chr1` as `1`, or `1` as `chr1`;
+            the names are then mapped, and the mapping is logged.
 
     Raises:
-        DataError: No such file, no cooler, a multi-resolution file without a resolution, bins of
-            varying width, no counts, no balancing weights, no chromosome in common with the genome,
-            or another chromosome length than the genome's.
+        DataError: The file is missing, is not a cooler, holds several resolutions, has bins of
+            varying width, no counts or no balancing weights, shares no chromosome with the genome,
+            or has a chromosome of another length than the genome.
     """
 
     def __init__(self, uri: str, sizes: Mapping[str, int]) -> None:
         self.uri = uri
         self.cooler = _open(uri)
         if self.cooler.binsize is None:
-            raise errors.DataError(f"{uri}: its bins vary in width; one width is needed.")
+            raise errors.DataError(f"{uri}: its bins vary in width; expected one width.")
         self.bin_width = int(self.cooler.binsize)
         if "weight" not in self.cooler.bins().columns:
             raise errors.DataError(
@@ -61,59 +61,61 @@ class Contacts:
                     f'{uri}: its column "{column}" holds values of type {kind}; expected numbers.'
                 )
         self.names = self._names(sizes)
-        for name, own in self.names.items():
-            length = int(self.cooler.chromsizes[own])
-            if abs(length - sizes[name]) >= self.bin_width:
+        for chrom, cooler_name in self.names.items():
+            size = int(self.cooler.chromsizes[cooler_name])
+            if abs(size - sizes[chrom]) >= self.bin_width:
                 raise errors.DataError(
-                    f"{uri}: {own} has {length:,} bases, but {name} of the genome has "
-                    f"{sizes[name]:,}; is it another assembly?"
+                    f"{uri}: {cooler_name} has {size:,} bases, but {chrom} of the genome has "
+                    f"{sizes[chrom]:,}; is it another assembly?"
                 )
 
     def bins(self, chrom: str) -> int:
-        """Number of bins of a chromosome; 0 when the cooler lacks it."""
+        """Returns the number of bins of a chromosome; 0 when the cooler lacks it."""
         if chrom not in self.names:
             return 0
         first, last = self.cooler.extent(self.names[chrom])
         return int(last - first)
 
     def counts(self, region: regions.Region) -> NDArray:
-        """Raw counts of a bin-aligned region, upper triangle; zeros below it. [N, N].
+        """Returns raw counts of a bin-aligned region, with zeros below the diagonal. [N, N].
 
-        Rows of the table that name the same two bins are summed, as `cooler.matrix` does. Pixels
-        are read in one slice, as they lie in the file; `cooler.matrix` sorts and mirrors them too,
-        which takes longer than a target.
+        Rows of the table with the same two bins are summed, as `cooler.matrix` does. Pixels are
+        read as one slice of the file; `cooler.matrix` also sorts and mirrors them, which takes
+        longer than the computation of a target.
 
         Raises:
-            DataError: The file is damaged, its pixels are not sorted by their first bin, one lies
-                below the diagonal of an upper triangle, a count is negative or not finite, or the
-                map is not symmetric.
+            DataError: The file is damaged, its pixels are not sorted by their first bin, a pixel
+                lies below the diagonal of an upper triangle, a count is negative or not finite, or
+                the map is not symmetric.
         """
         try:
             first, last = map(int, self.cooler.extent(self._own(region)))
             with self.cooler.open("r") as group:
                 starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
-                span = slice(int(starts[0]), int(starts[-1]))
-                rows = group["pixels/bin1_id"][span]
-                columns = group["pixels/bin2_id"][span]
-                values = group["pixels/count"][span]
+                pixel_range = slice(int(starts[0]), int(starts[-1]))
+                rows = group["pixels/bin1_id"][pixel_range]
+                columns = group["pixels/bin2_id"][pixel_range]
+                values = group["pixels/count"][pixel_range]
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
         if (np.diff(starts) < 0).any() or len(values) != starts[-1] - starts[0]:
             raise self._unfit_index()
-        # Sums of narrow integers would overflow.
+        # The sum of two int8 counts of 100 would overflow; int32 holds it.
         counts = np.zeros((last - first, last - first), np.result_type(values.dtype, np.int32))
-        whole = self.cooler.storage_mode == "square"
-        problem, pixel = _scatter(starts - starts[0], rows, columns, values, first, whole, counts)
-        if problem != _RIGHT:
+        both_triangles = self.cooler.storage_mode == "square"
+        problem, pixel = _scatter(
+            starts - starts[0], rows, columns, values, first, both_triangles, counts
+        )
+        if problem != _NO_PROBLEM:
             bins = int(rows[pixel]), int(columns[pixel])
             raise self._refused(problem, bins, values[pixel])
-        if whole:
+        if both_triangles:
             self._check_symmetry(counts, first)
             counts = np.triu(counts)
         return counts
 
     def weights(self, region: regions.Region) -> NDArray[np.float64]:
-        """Balancing weights of a bin-aligned region, NaN for filtered bins. [N].
+        """Returns the balancing weights of a bin-aligned region, NaN for filtered bins. [N].
 
         Raises:
             DataError: The file is damaged, or a weight is zero, negative or infinite.
@@ -134,9 +136,9 @@ class Contacts:
         return weights
 
     def inspect(self) -> None:
-        """Checks the order of a sample of pixels, and logs why targets may deserve doubt.
+        """Checks the order of a sample of pixels, and logs doubts about counts and weights.
 
-        What is logged are balancing that did not converge, and counts stored as floats.
+        Balancing that did not converge and counts stored as floats are logged.
 
         Raises:
             DataError: The file is damaged, or its pixels are not sorted by their first bin.
@@ -145,36 +147,44 @@ class Contacts:
             with self.cooler.open("r") as group:
                 starts = group["indexes/bin1_offset"][:].astype(np.int64)
                 rows = group["pixels/bin1_id"]
-                places = np.unique(np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int))
-                sampled = np.array([rows[place] for place in places[: len(rows)]], np.int64)
+                sampled_pixels = np.unique(
+                    np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int)
+                )
+                sampled_rows = np.array(
+                    [rows[pixel] for pixel in sampled_pixels[: len(rows)]], np.int64
+                )
                 pixels = len(rows)
                 converged = group["bins/weight"].attrs.get("converged", True)
                 sample = group["pixels/count"][:_SAMPLED_COUNTS]
         except _UNREADABLE as error:
             raise _damaged(self.uri, error) from None
-        # A pixel is sorted in where the index says that its row lies.
-        expected = np.searchsorted(starts, places[:pixels], side="right") - 1
-        wrong = np.flatnonzero(sampled != expected)
+        # The index says where each row begins: with starts 0, 3, 5, pixel 3 must have row 1.
+        expected = np.searchsorted(starts, sampled_pixels[:pixels], side="right") - 1
+        wrong = np.flatnonzero(sampled_rows != expected)
         if len(wrong):
-            raise self._refused(_UNSORTED, (int(sampled[wrong[0]]), 0), 0)
+            raise self._refused(_UNSORTED, (int(sampled_rows[wrong[0]]), 0), 0)
         if starts[0] != 0 or starts[-1] != pixels or (np.diff(starts) < 0).any():
             raise self._unfit_index()
         self._log_balancing(np.atleast_1d(np.asarray(converged, bool)))
         if sample.dtype.kind != "f":
             return
-        parts = sample[np.isfinite(sample) & (sample != np.round(sample))]
-        if len(parts):
+        fractions = sample[np.isfinite(sample) & (sample != np.round(sample))]
+        if len(fractions):
             _log.warning(
-                "%s: its counts are not whole numbers (one is %g). Raw counts are expected: "
-                "balancing weights multiply them, and small ones are smoothed.",
+                "%s: its counts are not whole numbers (one is %g); expected raw counts, since "
+                "balancing weights multiply them and small counts are smoothed.",
                 self.uri,
-                parts[0],
+                fractions[0],
             )
         else:
             _log.info("%s: its counts are stored as %s; read as raw.", self.uri, sample.dtype)
 
     def _log_balancing(self, converged: NDArray[np.bool_]) -> None:
-        """Logs which chromosomes were not balanced; one flag, or one of each chromosome."""
+        """Logs which chromosomes were not balanced.
+
+        Args:
+            converged: One flag for the genome, or one for each chromosome. [1] or [C].
+        """
         names = list(self.cooler.chromnames)
         cis_only = len(converged) > 1 and len(converged) == len(names)
         if cis_only:
@@ -204,7 +214,7 @@ class Contacts:
         )
 
     def _refused(self, problem: int, bins: tuple[int, int], count: float) -> errors.DataError:
-        """Returns the error for the pixel at which `_scatter` stopped."""
+        """Returns the error about the pixel at which `_scatter` stopped."""
         row, column = bins
         if problem == _UNSORTED:
             return errors.DataError(
@@ -224,7 +234,7 @@ class Contacts:
         )
 
     def _check_symmetry(self, counts: NDArray, first: int) -> None:
-        """Refuses a map of both triangles that differ."""
+        """Refuses a map whose two triangles differ."""
         differing = np.argwhere(counts != counts.T)
         if len(differing):
             row, column = differing[0]
@@ -239,24 +249,26 @@ class Contacts:
         return regions.Region(str(row["chrom"]), int(row["start"]), int(row["end"]))
 
     def _own(self, region: regions.Region) -> tuple[str, int, int]:
-        own = self.names[region.chrom]
-        return own, region.start, min(region.end, int(self.cooler.chromsizes[own]))
+        cooler_name = self.names[region.chrom]
+        return cooler_name, region.start, min(region.end, int(self.cooler.chromsizes[cooler_name]))
 
     def _names(self, sizes: Mapping[str, int]) -> dict[str, str]:
-        own = regions.own_names(self.cooler.chromnames, sizes, self.uri)
-        exact_last = sorted(own.items(), key=lambda pair: pair[0] == pair[1])
-        return {name: there for there, name in exact_last}
+        genome_names = regions.own_names(self.cooler.chromnames, sizes, self.uri)
+        # A later entry replaces an earlier one: `chr1` as chr1 wins over `1` as chr1.
+        exact_last = sorted(genome_names.items(), key=lambda pair: pair[0] == pair[1])
+        return {name: cooler_name for cooler_name, name in exact_last}
 
 
 def bin_width(uri: str) -> int:
-    """Bin width of a cooler, in bases.
+    """Returns the bin width of a cooler, in bases.
 
     Raises:
-        DataError: As `Contacts`.
+        DataError: The file is missing, is not a cooler, holds several resolutions, or has bins of
+            varying width.
     """
     width = _open(uri).binsize
     if width is None:
-        raise errors.DataError(f"{uri}: its bins vary in width; one width is needed.")
+        raise errors.DataError(f"{uri}: its bins vary in width; expected one width.")
     return int(width)
 
 
@@ -272,13 +284,13 @@ def write_cooler(
     """Writes a `.cool` atomically, balanced.
 
     Args:
-        path: Final name.
+        path: Path of the cooler.
         sizes: Chromosome lengths, in the order of bins.
         width: Bases per bin.
-        pixels: Columns `bin1_id`, `bin2_id` (not left of `bin1_id`) and `count`.
-        weights: Balancing weights of every bin, NaN for filtered ones; by default they are found by
-            `cooler.balance_cooler` on contacts within chromosomes.
-        **balance: Options of that search, as `mad_max` and `tol`.
+        pixels: Columns `bin1_id`, `bin2_id` (at least `bin1_id`) and `count`.
+        weights: Balancing weights of every bin, NaN for filtered ones; by default
+            `cooler.balance_cooler` computes them from contacts within chromosomes.
+        **balance: Options of `cooler.balance_cooler`, as `mad_max` and `tol`.
     """
     bins = cooler.binnify(pd.Series(dict(sizes)), width)
     with files.atomic(path) as temporary:
@@ -300,10 +312,10 @@ def _scatter(
     columns: NDArray,
     values: NDArray,
     first: int,
-    whole: bool,
+    both_triangles: bool,
     counts: NDArray,
 ) -> tuple[int, int]:  # pragma: no cover - compiled
-    """Adds pixels, of which those of row i begin at `starts[i]`, into a map.
+    """Adds pixels into a map; pixels of row i begin at `starts[i]`.
 
     Args:
         starts: First pixel of each row, and the end of the last row. [N + 1].
@@ -311,11 +323,11 @@ def _scatter(
         columns: Second bin of each pixel.
         values: Count of each pixel.
         first: First bin of the map.
-        whole: True where both triangles are stored.
-        counts: Takes the sums; zeros at the start. [N, N].
+        both_triangles: True where both triangles are stored.
+        counts: Map that receives the sums; zeros at the start. [N, N].
 
     Returns:
-        What is wrong, and the pixel that is; `_RIGHT` and 0 when nothing is.
+        The problem and the pixel that has it; `_NO_PROBLEM` and 0 when all pixels are right.
     """
     bins = len(counts)
     for i in range(bins):
@@ -323,14 +335,14 @@ def _scatter(
             if rows[pixel] != first + i:
                 return _UNSORTED, pixel
             j = columns[pixel] - first
-            if j < i and not whole:
+            if j < i and not both_triangles:
                 return _BELOW_DIAGONAL, pixel
             if 0 <= j < bins:
-                # NaN fails both comparisons.
+                # NaN fails both comparisons, so `not` refuses it too.
                 if not (values[pixel] >= 0 and values[pixel] < np.inf):
                     return _NO_COUNT, pixel
                 counts[i, j] += values[pixel]
-    return _RIGHT, 0
+    return _NO_PROBLEM, 0
 
 
 def _open(uri: str) -> cooler.Cooler:
@@ -347,23 +359,23 @@ def _open(uri: str) -> cooler.Cooler:
             f"{path}: is a .hic file; convert it to a cooler, as with `hictk convert`."
         )
     if not h5py.is_hdf5(path):
-        raise errors.DataError(f"{path}: no cooler; it is not an HDF5 file, or is damaged.")
+        raise errors.DataError(f"{path}: not a cooler; it is not an HDF5 file, or is damaged.")
     try:
-        found = cooler.fileops.list_coolers(path)
-        if not group and "/" not in found and found:
+        groups = cooler.fileops.list_coolers(path)
+        if not group and "/" not in groups and groups:
             raise errors.DataError(
-                f"{path}: holds several resolutions; write the one to use, as {path}::{found[0]}."
+                f"{path}: holds several resolutions; write the one to use, as {path}::{groups[0]}."
             )
-        if (group or "/") not in found and f"/{group}" not in found:
-            there = f"it has {', '.join(found)}" if found else "it has none"
-            raise errors.DataError(f"{path}: no cooler at {group or '/'}; {there}.")
+        if (group or "/") not in groups and f"/{group}" not in groups:
+            available = f"it has {', '.join(groups)}" if groups else "it has none"
+            raise errors.DataError(f"{path}: no cooler at {group or '/'}; {available}.")
         return cooler.Cooler(uri)
     except _UNREADABLE as error:
         raise _damaged(uri, error) from None
 
 
 def _damaged(uri: str, error: Exception) -> errors.DataError:
-    """Returns what is told of a file that HDF5 or cooler cannot read."""
+    """Returns the error about a file that HDF5 or cooler cannot read."""
     if isinstance(error, BlockingIOError):
         return errors.DataError(
             f"{uri}: another program has it open for writing; run again when that has finished."

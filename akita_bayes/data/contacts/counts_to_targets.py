@@ -1,16 +1,16 @@
-"""Hi-C counts to training targets: Akita's procedure, with a mask of what was measured.
+"""Computes training targets from Hi-C counts by Akita's procedure, with a mask of measured pixels.
 
-Of one window of N bins, counts C and balancing weights w (NaN for filtered bins):
+For one window of N bins, counts C and balancing weights w (NaN for filtered bins):
 
     V = C w w'                                       balanced frequencies
-    V = min(V, median of V's k-th diagonal)          k the diagonal offset; near diagonals set to it
+    V = min(V, median of V's k-th diagonal)          k the diagonal offset; nearer ones set to it
     S = coarsegrain(V, C)                            sparse pixels from their surroundings
     Y = ln(S / mean of S at the same distance)       `as_obsexp`; clipped to +-clip
     Y = interpolated linearly over filtered bins, smoothed by a Gaussian, cropped, upper triangle
 
-The order of steps and every constant are Basenji's (Fudenberg, Kelley and Pollard 2020). The same
-numbers, step by step with cooltools, are in `recipe`; here bins are filtered as whole rows, and
-only the upper triangle is computed, packed into a vector (`packed`).
+The order of steps and every constant are Basenji's (Fudenberg, Kelley and Pollard 2020).
+`reference_target` computes the same numbers step by step with cooltools. Here bins are filtered as
+whole rows, and only the upper triangle is computed, packed into a vector (`packed`).
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ MOST_FILTERED = 0.5
 
 
 class Unusable(Exception):
-    """A window that cannot give a target.
+    """Reports a window that has no usable target.
 
     Attributes:
         reason: A short phrase, the same for all such windows.
-        detail: The numbers of this one.
+        detail: The numbers of this window.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -42,7 +42,7 @@ class Unusable(Exception):
 
 
 class Target(NamedTuple):
-    """Values and their mask, both [P]; a False mask marks an interpolated pixel."""
+    """Holds values and their mask, both [P]; a False mask marks an interpolated pixel."""
 
     values: NDArray[np.float64]
     mask: NDArray[np.bool_]
@@ -50,18 +50,19 @@ class Target(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Transform:
-    """How a window of contacts becomes a target; lengths in bases unless named otherwise.
+    """Describes how a window of contacts becomes a target; lengths are in bases unless stated.
 
     Attributes:
         seq_length: Length of a window.
         pool_width: Length of a bin.
-        crop: Cropped off each side of the map.
+        crop: Length cropped off each side of the map.
         diagonal_offset: First diagonal of the triangle.
-        as_obsexp: Divide by the mean at the same distance, within the window.
-        global_obsexp: Divide by a table's genome-wide mean instead; implies `as_obsexp`.
-        no_log: Leave the ratio as it is.
+        as_obsexp: True to divide by the mean of the window at the same distance.
+        global_obsexp: True to divide by the genome-wide mean of a table instead; implies
+            `as_obsexp`.
+        no_log: True to keep the ratio instead of its logarithm.
         kernel_sigma: Standard deviation of the Gaussian smoothing in bins; 0 for none.
-        kernel_width: Width of its kernel in bins, odd; by default 8 sigma, as astropy's.
+        kernel_width: Width of its kernel in bins, odd; by default 8 sigma, as in astropy.
 
     Raises:
         DataError: Two lengths do not fit each other.
@@ -100,7 +101,7 @@ class Transform:
             )
         if self.no_log and not self.as_obsexp:
             raise errors.DataError(
-                "no_log speaks of observed over expected; add as_obsexp or global_obsexp."
+                "no_log applies to observed over expected only; add as_obsexp or global_obsexp."
             )
         if not 0 <= self.kernel_sigma < np.inf:
             raise errors.DataError(
@@ -111,27 +112,28 @@ class Transform:
 
     @property
     def window_bins(self) -> int:
-        """Bins of a window before cropping."""
+        """Returns the number of bins of a window before cropping."""
         return self.seq_length // self.pool_width
 
     @property
     def crop_bins(self) -> int:
-        """Bins cropped off each side."""
+        """Returns the number of bins cropped off each side."""
         return self.crop // self.pool_width
 
     @property
     def map_bins(self) -> int:
-        """Bins of the cropped map."""
+        """Returns the number of bins of the cropped map."""
         return self.window_bins - 2 * self.crop_bins
 
     @property
     def pixels(self) -> int:
-        """Pixels P of the triangle."""
+        """Returns the number of pixels P of the triangle."""
         return triangle.length(self.map_bins, self.diagonal_offset)
 
     @property
     def kernel_radius(self) -> int:
-        """Bins of the Gaussian kernel on each side of its centre."""
+        """Returns the number of bins of the Gaussian kernel on each side of its centre."""
+        # The width is 8 sigma, rounded up to an odd number: sigma 1.75 gives 15, a radius of 7.
         return (self.kernel_width or int(np.ceil(8 * self.kernel_sigma)) // 2 * 2 + 1) // 2
 
 
@@ -143,19 +145,19 @@ def target(
     clip: float | None = None,
     expected: NDArray[np.float64] | None = None,
 ) -> Target:
-    """The target of one window.
+    """Returns the target of one window.
 
     Args:
         counts: Raw counts; only the upper triangle is read. [N, N].
         weights: Balancing weights; not finite for filtered and blacklisted bins. [N].
         transform: How contacts become targets.
         clip: Largest absolute value of a log ratio, or largest ratio without logarithm.
-        expected: Expected frequency of each distance in bins, instead of the window's own means.
-            [N].
+        expected: Expected frequency of each distance in bins, which replaces the means of the
+            window. [N].
 
     Raises:
-        Unusable: More than half of the bins are filtered, there are no contacts at the first
-            diagonal kept, or no pixel of the target was measured.
+        Unusable: More than half of the bins are filtered, the median of the first diagonal of the
+            triangle is 0, or no pixel of the target was measured.
     """
     valid = np.isfinite(weights)
     filtered = 1 - valid.mean()
@@ -192,10 +194,13 @@ def target(
 def _smooth(
     counts: NDArray, weights: NDArray[np.float64], valid: NDArray[np.bool_], offset: int
 ) -> NDArray[np.float64]:
-    """Balanced, capped at the median of the first kept diagonal, and coarse-grained; packed."""
-    kept = len(valid) - offset
-    diagonal = np.diagonal(counts, offset) * weights[:kept] * weights[offset:]
-    diagonal = diagonal[valid[:kept] & valid[offset:]]
+    """Returns the balanced, capped and coarse-grained map, packed. [N (N + 1) / 2].
+
+    The cap is the median of the first diagonal of the triangle.
+    """
+    length = len(valid) - offset
+    diagonal = np.diagonal(counts, offset) * weights[:length] * weights[offset:]
+    diagonal = diagonal[valid[:length] & valid[offset:]]
     cap = np.median(diagonal) if diagonal.size else 0.0
     if cap == 0:
         raise Unusable("too sparse", f"median of diagonal {offset} is 0")
@@ -214,9 +219,9 @@ def _ratio(
     clip: float | None,
     expected: NDArray | None,
 ) -> None:
-    """Observed over expected, by default its logarithm, with filtered bins interpolated; in place.
+    """Turns values into observed over expected, by default its logarithm, in place.
 
-    [N (N + 1) / 2], packed.
+    Filtered bins are interpolated. Values are packed. [N (N + 1) / 2].
     """
     bins, offset = len(valid), transform.diagonal_offset
     if expected is None:

@@ -1,4 +1,4 @@
-"""Tables of expected contacts, as `cooltools expected-cis` writes them, by the names of columns."""
+"""Reads tables of expected contacts, as `cooltools expected-cis` writes them."""
 
 import contextlib
 import io
@@ -26,7 +26,7 @@ def existing(path: str) -> str:
     """Returns the path of a table of expected contacts that exists.
 
     Raises:
-        DataError: It does not exist.
+        DataError: The table does not exist.
     """
     if not Path(path).is_file():
         raise errors.DataError(
@@ -40,7 +40,7 @@ def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArra
     """Returns the expected balanced frequency of a chromosome at distances 0 to `bins` - 1.
 
     Regions of one chromosome, as its arms, are averaged, weighted by their pairs of valid bins.
-    Distances below the offset may be absent, and are NaN then.
+    Distances below the offset may be absent from the table; they are NaN then.
 
     Args:
         path: Tab-separated table with a header, plain or gzipped: `region1` (or `region`, `chrom`),
@@ -48,7 +48,7 @@ def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArra
             `balanced.avg` (without it `balanced.avg.smoothed` or `balanced.avg.smoothed.agg`).
         chrom: Chromosome, in the cooler's names.
         bins: Number of distances.
-        offset: First distance that is needed.
+        offset: First distance that must have a value.
         width: Bases per bin.
 
     Raises:
@@ -65,11 +65,11 @@ def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArra
     table = table[table[label].isin(labels)]
     distances = _distances(path, table, label, width)
     table, distances = table[distances < bins], distances[distances < bins]
-    twice = pd.DataFrame({"label": table[label], "distance": distances}).duplicated()
-    if twice.any():
+    repeated = pd.DataFrame({"label": table[label], "distance": distances}).duplicated()
+    if repeated.any():
         raise errors.DataError(
-            f"{path}: names distance {distances[twice.to_numpy()][0]} of {chrom} twice; make the "
-            "table again."
+            f"{path}: names distance {distances[repeated.to_numpy()][0]} of {chrom} twice; make "
+            "the table again."
         )
     values = _numbers(path, table, value)
     weights = np.ones(len(table))
@@ -83,8 +83,8 @@ def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArra
         weights = _numbers(path, table, _PAIRS)
     usable = np.isfinite(values) & (weights > 0)
     sums, pairs = (
-        np.bincount(distances[usable], of[usable], minlength=bins)
-        for of in (values * weights, weights)
+        np.bincount(distances[usable], column[usable], minlength=bins)
+        for column in (values * weights, weights)
     )
     expected = np.divide(sums, pairs, out=np.full(bins, np.nan), where=pairs > 0)
     _check_positive(path, chrom, expected, offset, value, list(table))
@@ -106,15 +106,15 @@ def _column(path: str, table: pd.DataFrame, names: Sequence[str]) -> str:
     for name in names:
         if name in table:
             return name
-    first, *others = (f'"{name}"' for name in names)
+    first, *alternatives = (f'"{name}"' for name in names)
     raise errors.DataError(
-        f"{path}: has no column {first} (or {' or '.join(others)}); its columns are "
+        f"{path}: has no column {first} (or {' or '.join(alternatives)}); its columns are "
         f"{_some(list(table))}."
     )
 
 
 def _labels(path: str, labels: list[str], chrom: str) -> list[str]:
-    """Returns the regions of a table that a chromosome has: itself, or parts such as its arms."""
+    """Returns the regions of a chromosome in a table: the whole, or parts such as its arms."""
     whole = regions.own_name(chrom, labels)
     if whole is not None:
         return [whole]
@@ -128,7 +128,7 @@ def _labels(path: str, labels: list[str], chrom: str) -> list[str]:
 
 
 def _chromosomes(label: str) -> set[str]:
-    """Returns the chromosomes that a part of one may belong to, by its name."""
+    """Returns the chromosomes to which a region may belong, from its name."""
     arm = _ARM.match(label)
     names = set() if arm is None else {arm["chrom"]}
     with contextlib.suppress(errors.DataError):
@@ -142,26 +142,27 @@ def _distances(path: str, table: pd.DataFrame, label: str, width: int) -> NDArra
     if name is None:
         return table.groupby(label).cumcount().to_numpy(np.int64)
     numbers = _numbers(path, table, name)
-    wrong = ~(numbers >= 0) | (numbers != np.round(numbers))
-    if wrong.any():
+    # ~(x >= 0) also marks NaN, which x < 0 would not.
+    uncounted = ~(numbers >= 0) | (numbers != np.round(numbers))
+    if uncounted.any():
         raise errors.DataError(
-            f'{path}: its column "{name}" holds {numbers[wrong][0]:g}; expected whole numbers of '
-            "bins from 0."
+            f'{path}: its column "{name}" holds {numbers[uncounted][0]:g}; expected whole numbers '
+            "of bins from 0."
         )
     if _BASES in table:
         bases = _numbers(path, table, _BASES)
-        other = np.isfinite(bases) & (bases != numbers * width)
-        if other.any():
+        wrong = np.isfinite(bases) & (bases != numbers * width)
+        if wrong.any():
             raise errors.DataError(
-                f"{path}: a distance of {numbers[other][0]:g} bins is {bases[other][0]:,.0f} bases "
-                f"there, and {numbers[other][0] * width:,.0f} in the cooler; make the table of the "
+                f"{path}: a distance of {numbers[wrong][0]:g} bins is {bases[wrong][0]:,.0f} bases "
+                f"there, and {numbers[wrong][0] * width:,.0f} in the cooler; make the table of the "
                 f"cooler with bins of {width:,} bases."
             )
     return numbers.astype(np.int64)
 
 
 def _numbers(path: str, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Returns a column as numbers, NaN where it has none."""
+    """Returns a column as numbers, NaN for empty cells."""
     text = table[name].str.strip()
     text = text.where(~text.isin(_NO_NUMBER), "nan")
     numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
@@ -183,7 +184,7 @@ def _check_positive(
     value: str,
     columns: list[str],
 ) -> None:
-    """Refuses values that contacts cannot be divided by."""
+    """Refuses expected values that are missing, zero or negative at a distance of the window."""
     usable = np.isfinite(expected) & (expected > 0)
     missing = np.flatnonzero(~usable)
     missing = missing[missing >= offset]
@@ -194,7 +195,7 @@ def _check_positive(
     if not usable[missing[0] :].any():
         advice = "make the table of the same cooler, for the whole chromosome"
     elif smoothed is not None:
-        advice = f'remove the column "{value}", and "{smoothed}" is read'
+        advice = f'remove the column "{value}", so that "{smoothed}" is read'
     else:
         advice = "make it with `cooltools expected-cis --smooth` and remove the unsmoothed column"
     raise errors.DataError(

@@ -1,8 +1,9 @@
-"""Symmetric maps as packed upper triangles, diagonal included, in compiled loops.
+"""Processes symmetric maps as packed upper triangles with their diagonal, in compiled loops.
 
 Pixel (i, j), i <= j, of a map of N bins lies at i N - i (i - 1) / 2 + j - i: rows one after
-another, each from its diagonal on. One pass over half of the pixels replaces several over all of
-them. `tests/data/test_packed.py` holds every function to cooltools or to NumPy.
+another, each from its diagonal on. With N = 4, pixel (1, 3) is entry 4 - 0 + 2 = 6. One pass over
+half of the pixels replaces several passes over all pixels. The tests compare every function with
+cooltools or NumPy.
 """
 
 import functools
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from akita_bayes.data import compiled
 
-_TILE = 32  # mirrored at once, so that both halves stay in cache
+_TILE = 32  # side of a tile that is mirrored at once, so that both halves stay in cache
 
 
 @compiled.njit(inline="always")
 def _row(i: int, bins: int) -> int:  # pragma: no cover - compiled
-    """Place of pixel (i, i)."""
+    """Returns the index of pixel (i, i) in the packed map."""
     return i * bins - i * (i - 1) // 2
 
 
@@ -34,7 +35,7 @@ def pack(upper: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
 
 @compiled.njit()
 def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
-    """The whole symmetric map. [N (N + 1) / 2] -> [N, N]."""
+    """Returns the whole symmetric map. [N (N + 1) / 2] -> [N, N]."""
     matrix = np.empty((bins, bins), packed.dtype)
     for top in range(0, bins, _TILE):
         for left in range(top, bins, _TILE):
@@ -50,38 +51,38 @@ def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compile
 def cut(
     packed: NDArray, bins: int, crop: int, offset: int
 ) -> NDArray:  # pragma: no cover - compiled
-    """The triangle of the map cropped on each side, from a diagonal on. -> [P]."""
+    """Returns the triangle of the cropped map, from diagonal `offset` on. -> [P]."""
     last = bins - crop
     side = last - crop - offset
     pixels = np.empty(side * (side + 1) // 2, packed.dtype)
-    place = 0
+    next_pixel = 0
     for i in range(crop, last - offset):
         first = _row(i, bins) - i
         count = last - offset - i
-        pixels[place : place + count] = packed[first + i + offset : first + last]
-        place += count
+        pixels[next_pixel : next_pixel + count] = packed[first + i + offset : first + last]
+        next_pixel += count
     return pixels
 
 
 @compiled.njit()
 def pairs(valid: NDArray, crop: int, offset: int) -> NDArray:  # pragma: no cover - compiled
-    """Whether both bins of a pixel are valid, in the order of `cut`. [N] -> [P]."""
+    """Returns True for pixels of two valid bins, in the order of `cut`. [N] -> [P]."""
     last = len(valid) - crop
     side = last - crop - offset
-    both = np.empty(side * (side + 1) // 2, np.bool_)
-    place = 0
+    both_valid = np.empty(side * (side + 1) // 2, np.bool_)
+    next_pixel = 0
     for i in range(crop, last - offset):
         for j in range(i + offset, last):
-            both[place] = valid[i] and valid[j]
-            place += 1
-    return both
+            both_valid[next_pixel] = valid[i] and valid[j]
+            next_pixel += 1
+    return both_valid
 
 
 @compiled.njit()
 def near_diagonal(
     packed: NDArray, bins: int, value: float, offset: int
 ) -> None:  # pragma: no cover - compiled
-    """Sets the diagonals below the offset; in place."""
+    """Sets the diagonals below the offset to a value, in place."""
     for i in range(bins):
         first = _row(i, bins)
         packed[first : first + min(offset, bins - i)] = value
@@ -89,7 +90,7 @@ def near_diagonal(
 
 @compiled.njit()
 def diagonal(packed: NDArray, bins: int, offset: int) -> NDArray:  # pragma: no cover - compiled
-    """One diagonal. [N - offset]."""
+    """Returns one diagonal. [N - offset]."""
     values = np.empty(bins - offset)
     for i in range(bins - offset):
         values[i] = packed[_row(i, bins) + offset]
@@ -103,69 +104,71 @@ def balance(
     cap: float,
     offset: int,
     balanced: NDArray,
-    kept: NDArray,
+    valid_counts: NDArray,
 ) -> None:  # pragma: no cover - compiled
-    """Balanced contacts, at most `cap`, and `cap` on the diagonals below the offset.
+    """Computes balanced contacts, limited to `cap`; diagonals below the offset become `cap`.
 
     Args:
         counts: Raw counts; only the upper triangle is read. [N, N].
-        weights: Of bins, 0 for filtered ones. [N].
+        weights: Weights of the bins, 0 for filtered ones. [N].
         cap: Largest balanced value.
         offset: First diagonal that is not set to the cap.
-        balanced: Takes balanced values, 0 in filtered rows and columns; upper triangle. [S, S].
-        kept: Takes the counts, likewise. [S, S].
+        balanced: Output, balanced values; 0 in filtered rows and columns; upper triangle. [S, S].
+        valid_counts: Output, counts; 0 in filtered rows and columns; upper triangle. [S, S].
     """
     bins = len(weights)
     for i in range(len(balanced)):
         balanced[i, i:] = 0.0
-        kept[i, i:] = 0.0
+        valid_counts[i, i:] = 0.0
         if i >= bins or weights[i] == 0:
             continue
         weight = weights[i]
         for j in range(i, bins):
             value = (counts[i, j] * weight) * weights[j]
             balanced[i, j] = value if value < cap else cap
-            kept[i, j] = counts[i, j] if weights[j] != 0 else 0
+            valid_counts[i, j] = counts[i, j] if weights[j] != 0 else 0
         for j in range(i, min(i + offset, bins)):
             balanced[i, j] = cap if weights[j] != 0 else 0.0
 
 
 @functools.lru_cache(maxsize=8)
 def distance_groups(bins: int) -> NDArray[np.int64]:
-    """Edges of cooltools' groups of distances, of which each has one expected value."""
+    """Returns the edges of cooltools' groups of distances; each group has one expected value."""
     return _groups(np.ones((bins, bins)))
 
 
 @compiled.njit()
 def _groups(matrix: NDArray) -> NDArray:  # pragma: no cover - compiled
-    """Compiled once for all processes; called bare, cooltools' function is compiled in each."""
+    """Calls cooltools' function from compiled code, which is cached for all processes."""
     return numutils.observed_over_expected(matrix)[1]
 
 
 @compiled.njit()
 def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pragma: no cover
-    """Mean over valid pixels of each group of distances; 1 where that is 0 or there are none.
+    """Returns the mean over valid pixels of each group of distances.
 
-    In the order of sums, and so to the last bit, `cooltools.lib.numutils.observed_over_expected`.
+    The mean is 1 where it would be 0 or a group has no valid pixel. Sums have the order of
+    `cooltools.lib.numutils.observed_over_expected`, so that results agree to the last bit.
 
     Args:
-        packed: 0 in rows and columns that are not valid. [N (N + 1) / 2].
-        valid: [N].
+        packed: Map with 0 in rows and columns that are not valid. [N (N + 1) / 2].
+        valid: False for filtered bins. [N].
         edges: First distance of every group, and the end of the last one.
 
     Returns:
-        By distance. [N].
+        The mean of each distance. [N].
     """
     bins = len(valid)
     means = np.ones(bins)
     for group in range(len(edges) - 1):
         total, count = 0.0, 0
         for offset in range(edges[group], edges[group + 1]):
-            place = offset
+            # Row j is `bins - j` pixels long, so the next pixel of the diagonal lies that far on.
+            pixel = offset
             for j in range(bins - offset):
-                total += packed[place]
+                total += packed[pixel]
                 count += valid[j] and valid[j + offset]
-                place += bins - j
+                pixel += bins - j
         if count > 0 and total != 0:
             means[edges[group] : edges[group + 1]] = total / count
     return means
@@ -173,25 +176,25 @@ def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pra
 
 @compiled.njit()
 def divide(packed: NDArray, by_distance: NDArray) -> None:  # pragma: no cover - compiled
-    """Divides every pixel by the value of its distance; in place. [N (N + 1) / 2], [N]."""
+    """Divides every pixel by the value of its distance, in place. [N (N + 1) / 2], [N]."""
     bins = len(by_distance)
-    place = 0
+    pixel = 0
     for i in range(bins):
         for distance in range(bins - i):
-            packed[place] /= by_distance[distance]
-            place += 1
+            packed[pixel] /= by_distance[distance]
+            pixel += 1
 
 
 @compiled.njit()
 def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - compiled
-    """Fills rows and columns of filtered bins linearly, with zeros beyond the edges; in place.
+    """Fills rows and columns of filtered bins linearly, with zeros beyond the edges, in place.
 
     Bilinear interpolation on a grid with missing rows and columns is linear interpolation of the
     rows and then of the columns, so this equals `cooltools.lib.numutils.interp_nan`.
 
     Args:
-        packed: What it holds in missing rows and columns does not matter. [N (N + 1) / 2].
-        valid: [N].
+        packed: Map; its values in filtered rows and columns are ignored. [N (N + 1) / 2].
+        valid: False for filtered bins. [N].
     """
     bins = len(valid)
     missing = np.flatnonzero(~valid)
@@ -227,7 +230,7 @@ def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - 
 
 @compiled.njit(inline="always")
 def _at(packed: NDArray, bins: int, i: int, j: int) -> float:  # pragma: no cover - compiled
-    """Pixel (i, j) in any order; 0 beyond the edges."""
+    """Returns pixel (i, j) or (j, i) of the upper triangle; 0 beyond the edges."""
     if i < 0 or i >= bins:
         return 0.0
     return packed[_row(min(i, j), bins) + abs(i - j)]

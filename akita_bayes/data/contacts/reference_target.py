@@ -1,8 +1,7 @@
-"""The straightforward recipe: one window at a time, every step a call of cooler or cooltools.
+"""Computes the reference target of one window, step by step with cooler and cooltools.
 
-This is Akita's published procedure and the definition of a target. The pipeline computes the same
-numbers several times faster (`contacts`); tests, `akita_data.py --check` and the benchmark compare
-the two.
+This is Akita's published procedure and the definition of a target. `counts_to_targets` computes the
+same numbers several times faster; tests, `akita_data.py --check` and the benchmark compare the two.
 """
 
 import cooler
@@ -15,7 +14,7 @@ from akita_bayes import regions, triangle
 from akita_bayes.data.contacts import coarsegrain, counts_to_targets
 
 _EMPTY = -1e300
-"""Stands for the logarithm of an empty pixel, since interpolation makes NaN of 0 x infinity."""
+"""Stands for the logarithm of an empty pixel, since interpolation turns 0 x infinity into NaN."""
 
 
 def target(
@@ -27,7 +26,7 @@ def target(
     expected: NDArray | None = None,
     blacklisted: NDArray[np.bool_] | None = None,
 ) -> counts_to_targets.Target:
-    """The target of one window, and which of its pixels were measured.
+    """Returns the target of one window and its mask of measured pixels.
 
     Args:
         clr: An open cooler.
@@ -38,9 +37,9 @@ def target(
             `transform.global_obsexp`. [N].
         blacklisted: True for bins to leave out. [N].
     """
-    where = tuple(region)
-    balanced = clr.matrix(balance=True).fetch(where)
-    counts = clr.matrix(balance=False).fetch(where)
+    interval = tuple(region)
+    balanced = clr.matrix(balance=True).fetch(interval)
+    counts = clr.matrix(balance=False).fetch(interval)
     if blacklisted is not None:
         balanced[blacklisted] = balanced[:, blacklisted] = np.nan
     missing = np.isnan(balanced)
@@ -70,8 +69,8 @@ def target(
         values = ndimage.gaussian_filter(
             values, transform.kernel_sigma, mode="constant", radius=transform.kernel_radius
         )
-    kept = slice(transform.crop_bins, transform.window_bins - transform.crop_bins)
-    cropped = np.stack([values, finite & ~missing], axis=-1)[kept, kept]
+    inside = slice(transform.crop_bins, transform.window_bins - transform.crop_bins)
+    cropped = np.stack([values, finite & ~missing], axis=-1)[inside, inside]
     vectors = triangle.to_vector(cropped, diagonal_offset=offset)
     return counts_to_targets.Target(vectors[:, 0], vectors[:, 1] > 0)
 
@@ -82,11 +81,12 @@ def _ratio(
     clip: float | None,
     expected: NDArray | None,
 ) -> NDArray:
-    """Observed over expected, by default its logarithm, with filtered bins interpolated."""
+    """Returns observed over expected, by default its logarithm; filtered bins are interpolated."""
     valid = ~np.isnan(smooth)
     if expected is None:
         ratio = numutils.observed_over_expected(smooth, valid)[0]
     else:
+        # Entry (i, j) is |i - j|.
         distance = np.abs(np.subtract.outer(*[np.arange(len(smooth))] * 2))
         ratio = smooth / expected[distance]
         _near_diagonal(ratio, 1.0, transform.diagonal_offset)
@@ -100,6 +100,7 @@ def _ratio(
     if clip is not None:
         ratio = np.clip(ratio, -clip, clip)
     ratio = numutils.interp_nan(np.maximum(ratio, _EMPTY))
+    # Any weight of an empty pixel in the interpolation, however small, makes the result empty.
     ratio[ratio < _EMPTY / ratio.size] = -np.inf
     _near_diagonal(ratio, 0.0, transform.diagonal_offset)
     return ratio

@@ -1,1 +1,1 @@
-"""From coolers and a genome to a data directory: windows, splits, records, account."""
+"""Makes data directories from coolers and a genome: windows, splits, records, summary."""

@@ -1,4 +1,4 @@
-"""The account of a data set: what was written, what was left out and why, and its values."""
+"""The summary of a data set: written and dropped windows, reasons, and values of targets."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ from akita_bayes.data.preparation import training_windows
 SUMMARY = "summary.json"
 DROPPED = "dropped.tsv"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-_SAMPLED = 256  # measured pixels of a target of a record, at least, that quantiles are taken from
+_SAMPLED = 256  # fewest measured pixels per record and target that enter the quantiles
 
 
 class Summary(NamedTuple):
-    """What `summary.json` says.
+    """Holds the content of `summary.json`.
 
     Attributes:
-        windows: Windows given or laid.
-        written: Records of each split.
-        dropped: Windows left out, by reason.
+        windows: Number of windows before any was dropped.
+        written: Number of records of each split.
+        dropped: Number of dropped windows, by reason.
         targets: For each identifier `masked`, the share of pixels that were not measured, and of
             the measured ones `least`, `largest` and `quantiles` (from 256 to 511 evenly spaced
             pixels of each record, or all of fewer).
@@ -36,7 +36,7 @@ class Summary(NamedTuple):
 
 
 class Tally:
-    """Counts and values of records, target by target.
+    """Accumulates counts and values of records, target by target.
 
     Args:
         targets: Number of targets T.
@@ -59,16 +59,17 @@ class Tally:
             self.measured[index] += measured.size
             self.least[index] = min(self.least[index], measured.min())
             self.largest[index] = max(self.largest[index], measured.max())
+            # A step of size // 256 keeps 256 to 511 pixels: of 1,000 every third, 334.
             self.sample[index] += measured[:: max(1, measured.size // _SAMPLED)].tolist()
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, tally: "Tally") -> None:
         """Adds another tally's records."""
-        self.pixels += other.pixels
+        self.pixels += tally.pixels
         for index in range(len(self.measured)):
-            self.measured[index] += other.measured[index]
-            self.least[index] = min(self.least[index], other.least[index])
-            self.largest[index] = max(self.largest[index], other.largest[index])
-            self.sample[index] += other.sample[index]
+            self.measured[index] += tally.measured[index]
+            self.least[index] = min(self.least[index], tally.least[index])
+            self.largest[index] = max(self.largest[index], tally.largest[index])
+            self.sample[index] += tally.sample[index]
 
     def save(self, path: Path) -> None:
         """Writes the tally as an `.npz`, atomically."""
@@ -97,7 +98,7 @@ class Tally:
         return tally
 
     def of(self, index: int) -> dict[str, Any]:
-        """The account of one target."""
+        """Returns the entry of one target in `summary.json`."""
         if not self.measured[index]:
             return {"masked": 1.0}
         quantiles = np.quantile(self.sample[index], QUANTILES)
@@ -114,23 +115,23 @@ class Tally:
 
 def summarise(
     *,
-    given: int,
+    windows: int,
     written: Mapping[str, int],
     dropped: Sequence[training_windows.Dropped],
     identifiers: Sequence[str],
     tally: Tally,
 ) -> Summary:
-    """Puts the account together.
+    """Returns the summary of a data set.
 
     Args:
-        given: Windows given or laid.
-        written: Records of each split.
+        windows: Number of windows before any was dropped.
+        written: Number of records of each split.
         dropped: Windows left out.
-        identifiers: Of the targets.
-        tally: Of all records.
+        identifiers: Identifiers of the targets, in the order of the tally.
+        tally: Counts and values of all records.
     """
     return Summary(
-        windows=given,
+        windows=windows,
         written=dict(written),
         dropped=dict(Counter(entry.reason for entry in dropped).most_common()),
         targets={name: tally.of(index) for index, name in enumerate(identifiers)},
@@ -153,9 +154,11 @@ def read(out_dir: Path) -> Summary:
     """Reads `summary.json`.
 
     Raises:
-        DataError: It is missing, or is not what `write` wrote.
+        DataError: The file is missing, or its content is not a summary.
     """
-    found = files.read_json(out_dir / SUMMARY)
-    if not isinstance(found, dict) or set(found) != set(Summary._fields):
-        raise errors.DataError(f"{out_dir / SUMMARY}: no summary; make the directory again.")
-    return Summary(**found)
+    summary = files.read_json(out_dir / SUMMARY)
+    if not isinstance(summary, dict) or set(summary) != set(Summary._fields):
+        raise errors.DataError(
+            f"{out_dir / SUMMARY}: is not a summary of a data directory; make the directory again."
+        )
+    return Summary(**summary)

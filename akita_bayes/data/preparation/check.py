@@ -1,4 +1,4 @@
-"""Does a data directory hold what it says? Every record re-read, a sample recomputed."""
+"""Checks a data directory: re-reads every record, and recomputes a sample from its sources."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +15,17 @@ from akita_bayes.data.records import dataset, statistics, tfrecord
 
 
 class Finding(NamedTuple):
-    """One line of the table: what was checked, what was found, and whether it is right.
+    """Describes one line of the table of checks.
 
-    `right` is None where there was nothing to check it by.
+    Attributes:
+        check: What was checked.
+        result: What the check measured.
+        passed: True when the result is right; None when there was nothing to compare with.
     """
 
     check: str
-    found: str
-    right: bool | None
+    result: str
+    passed: bool | None
 
 
 def check(
@@ -32,40 +35,45 @@ def check(
     seed: int = 0,
     progress: data_directory.Progress = data_directory.silent,
 ) -> list[Finding]:
-    """Re-reads a data directory.
+    """Re-reads a data directory and returns one finding for each check.
 
-    Counts, shapes and finite values of every record; overlap between splits; and, where
-    `options.json` says from what the directory was made, sequences against the FASTA, and targets
-    and masks against the coolers by the step-by-step `recipe`, for a random sample.
+    Checks counts, shapes and finite values of every record, and the distance between splits. Where
+    `options.json` names the sources of the directory, it also compares a random sample with them:
+    sequences with the FASTA, targets and masks with the coolers, recomputed step by step by
+    `reference_target`.
 
     Args:
         data_dir: A directory made by `akita_data.py` or Basenji.
         sample: Records to recompute, at least 1.
-        seed: Of the sample.
-        progress: Opens a bar.
+        seed: Seed of the random sample.
+        progress: Opens a progress bar.
 
     Raises:
-        DataError: The directory, its statistics, or an input that it was made from is missing, or
-            the sample is empty.
+        DataError: The directory, its statistics, or one of its sources is missing, or the sample
+            is empty.
     """
     if sample < 1:
-        raise errors.DataError(f"sample {sample}: recompute at least 1 record.")
+        raise errors.DataError(f"sample is {sample}; expected at least 1 record to recompute.")
     data_dir = Path(data_dir)
-    found = statistics.read(data_dir)
+    data_statistics = statistics.read(data_dir)
     findings: list[Finding] = []
     records: dict[training_windows.Window, tuple[Path, int]] = {}
-    with progress("records", sum(found.seqs.values())) as advance:
-        for split, expected in found.seqs.items():
-            findings.append(_read_split(data_dir, split, expected, found, records, advance))
+    with progress("records", sum(data_statistics.seqs.values())) as advance:
+        for split, expected in data_statistics.seqs.items():
+            findings.append(
+                _read_split(data_dir, split, expected, data_statistics, records, advance)
+            )
     findings.append(_separation(data_dir, records))
-    origin = data_dir / data_directory.OPTIONS
-    if not origin.exists() or not records:
-        told = "regions of records" if origin.exists() else data_directory.OPTIONS
-        findings.append(Finding("against sources", f"not compared: there is no {told}", None))
+    options_path = data_dir / data_directory.OPTIONS
+    if not options_path.exists() or not records:
+        absent = "regions of records" if options_path.exists() else data_directory.OPTIONS
+        findings.append(Finding("against sources", f"not compared: there is no {absent}", None))
     else:
-        chosen = np.random.default_rng(seed).permutation(len(records))[:sample]
-        places = list(records.items())
-        findings += _against_origin(origin, found, [places[index] for index in chosen], progress)
+        sampled = np.random.default_rng(seed).permutation(len(records))[:sample]
+        located = list(records.items())
+        findings += _compare_sources(
+            options_path, data_statistics, [located[index] for index in sampled], progress
+        )
     return findings
 
 
@@ -73,7 +81,7 @@ def _read_split(
     data_dir: Path,
     split: str,
     expected: int,
-    found: statistics.Statistics,
+    data_statistics: statistics.Statistics,
     records: dict[training_windows.Window, tuple[Path, int]],
     advance: Callable[..., None],
 ) -> Finding:
@@ -83,7 +91,7 @@ def _read_split(
     )
     try:
         for path in paths:
-            for index, record in enumerate(tfrecord.read_records(path, found)):
+            for index, record in enumerate(tfrecord.read_records(path, data_statistics)):
                 if record.region is not None:
                     records[training_windows.Window(record.region, split)] = (path, index)
                 if record.mask is not None:
@@ -93,129 +101,152 @@ def _read_split(
                 advance()
     except errors.DataError as error:
         return Finding(f"{split}: records", str(error), False)
-    share = f", {masked / pixels:.1%} of pixels masked" if pixels else ""
-    text = f"{count} in {len(paths)} files, statistics.json says {expected}{share}"
+    masked_share = f", {masked / pixels:.1%} of pixels masked" if pixels else ""
+    text = f"{count} in {len(paths)} files, statistics.json says {expected}{masked_share}"
     return Finding(f"{split}: records", text, count == expected)
 
 
 def _separation(
     data_dir: Path, records: dict[training_windows.Window, tuple[Path, int]]
 ) -> Finding:
-    """No window of one split within a window's length of another split's."""
-    found = list(records)
+    """Checks that windows of different splits lie at least one window's length apart."""
+    windows = list(records)
     bed = data_dir / "sequences.bed"
-    if not found and bed.exists():
-        found = [
+    if not windows and bed.exists():
+        windows = [
             training_windows.Window(region, fields[0] if fields else "train")
             for region, fields in regions.read_bed(bed)
         ]
-    if not found:
-        return Finding("splits apart", "no record and no sequences.bed says where it lies", True)
-    for margin, right in ((0, False), (found[0].region.width, True)):
-        close = training_windows.overlap(found, margin=margin)
+    if not windows:
+        return Finding(
+            "splits apart", "neither the records nor a sequences.bed name the regions", True
+        )
+    for margin, right in ((0, False), (windows[0].region.width, True)):
+        close = training_windows.overlap(windows, margin=margin)
         if close is not None:
-            one, other = close
+            first, second = close
             verb = "overlaps" if margin == 0 else "is less than one window from"
-            text = f"{one.region} ({one.split}) {verb} {other.region} ({other.split})"
+            text = f"{first.region} ({first.split}) {verb} {second.region} ({second.split})"
             return Finding("splits apart", text, right)
     return Finding("splits apart", "at least one window between any two", True)
 
 
-def _against_origin(
-    origin: Path,
-    found: statistics.Statistics,
-    chosen: list[tuple[training_windows.Window, tuple[Path, int]]],
+def _compare_sources(
+    options_path: Path,
+    data_statistics: statistics.Statistics,
+    sample: list[tuple[training_windows.Window, tuple[Path, int]]],
     progress: data_directory.Progress,
 ) -> Iterator[Finding]:
-    options = files.read_json(origin)
-    names = targets.TargetFile._fields
+    options = files.read_json(options_path)
+    fields = targets.TargetFile._fields
     try:
         transform = counts_to_targets.Transform(**options["transform"])
-        sources = [
-            targets.TargetFile(**{name: target[name] for name in names})
+        target_files = [
+            targets.TargetFile(**{name: target[name] for name in fields})
             for target in options["targets"]
         ]
         fasta, blacklist = options["fasta"]["path"], options["blacklist"]
     except (KeyError, TypeError):
         raise errors.DataError(
-            f"{origin}: does not say what the directory was made from, as akita_data.py writes it; "
-            "move it away to check the records alone."
+            f"{options_path}: does not name the sources of the directory as akita_data.py "
+            "writes them; move the file away to check the records alone."
         ) from None
-    different = 0
-    worst = np.zeros(len(sources))
-    otherwise = np.zeros(len(sources), int)
+    differing_sequences = 0
+    largest_differences = np.zeros(len(target_files))
+    differing_masks = np.zeros(len(target_files), int)
     with (
-        genome.Genome(fasta) as opened,
-        progress("sample", len(chosen)) as advance,
+        genome.Genome(fasta) as fasta_file,
+        progress("sample", len(sample)) as advance,
     ):
-        clrs = [coolers.Contacts(source.uri, opened.sizes) for source in sources]
-        stretches = interval_sets.Intervals()
+        contact_files = [
+            coolers.Contacts(target_file.uri, fasta_file.sizes) for target_file in target_files
+        ]
+        blacklisted = interval_sets.Intervals()
         if blacklist is not None:
             margin = window_blocks.BLACKLIST_MARGIN
-            stretches = interval_sets.Intervals.read(blacklist, opened.sizes, margin=margin)
-        for window, (path, index) in chosen:
-            record = _nth(path, index, found)
-            different += not np.array_equal(record.sequence, opened.index(window.region))
-            for place, (source, clr) in enumerate(zip(sources, clrs, strict=True)):
-                twin = _recomputed(clr, source, window.region, transform, stretches)
-                mask = True if record.mask is None else record.mask[:, place]
-                worst[place] = max(worst[place], _difference(record.target[:, place], twin))
-                otherwise[place] += np.count_nonzero(mask != twin.mask)
+            blacklisted = interval_sets.Intervals.read(blacklist, fasta_file.sizes, margin=margin)
+        for window, (path, index) in sample:
+            record = _record_at(path, index, data_statistics)
+            differing_sequences += not np.array_equal(
+                record.sequence, fasta_file.index(window.region)
+            )
+            for column, (target_file, contact_file) in enumerate(
+                zip(target_files, contact_files, strict=True)
+            ):
+                recomputed = _recompute(
+                    contact_file, target_file, window.region, transform, blacklisted
+                )
+                mask = True if record.mask is None else record.mask[:, column]
+                largest_differences[column] = max(
+                    largest_differences[column], _difference(record.target[:, column], recomputed)
+                )
+                differing_masks[column] += np.count_nonzero(mask != recomputed.mask)
             advance()
-    yield Finding("sequence against FASTA", f"{different} of {len(chosen)} differ", different == 0)
-    for source, difference, pixels in zip(sources, worst, otherwise, strict=True):
+    yield Finding(
+        "sequence against FASTA",
+        f"{differing_sequences} of {len(sample)} differ",
+        differing_sequences == 0,
+    )
+    for target_file, difference, pixels in zip(
+        target_files, largest_differences, differing_masks, strict=True
+    ):
         yield Finding(
-            f"{source.identifier} against cooler",
+            f"{target_file.identifier} against cooler",
             f"largest difference {difference:.2g} of float16's spacing",
             bool(difference <= 1),
         )
         yield Finding(
-            f"{source.identifier}: mask against cooler",
-            f"{pixels} of {len(chosen) * found.target_length} pixels differ",
+            f"{target_file.identifier}: mask against cooler",
+            f"{pixels} of {len(sample) * data_statistics.target_length} pixels differ",
             pixels == 0,
         )
 
 
-def _nth(path: Path, index: int, found: statistics.Statistics) -> tfrecord.Record:
-    for place, record in enumerate(tfrecord.read_records(path, found)):
-        if place == index:
+def _record_at(path: Path, index: int, data_statistics: statistics.Statistics) -> tfrecord.Record:
+    for number, record in enumerate(tfrecord.read_records(path, data_statistics)):
+        if number == index:
             return record
-    raise errors.DataError(f"{path}: changed while it was being checked.")
+    raise errors.DataError(f"{path}: the file changed during the check; run the check again.")
 
 
-def _recomputed(
-    clr: coolers.Contacts,
-    source: targets.TargetFile,
+def _recompute(
+    contacts: coolers.Contacts,
+    target_file: targets.TargetFile,
     region: regions.Region,
     transform: counts_to_targets.Transform,
     blacklist: interval_sets.Intervals,
 ) -> counts_to_targets.Target:
-    own = regions.Region(clr.names[region.chrom], region.start, region.end)
+    cooler_region = regions.Region(contacts.names[region.chrom], region.start, region.end)
     expected = None
     if transform.global_obsexp:
         expected = expectation.read(
-            source.expected,
-            own.chrom,
+            target_file.expected,
+            cooler_region.chrom,
             bins=transform.window_bins,
             offset=transform.diagonal_offset,
             width=transform.pool_width,
         )
-    # cooler and cooltools stop on an assertion at what these refuse.
-    clr.counts(region)
-    clr.weights(region)
+    # These two calls report bad pixels and weights as a DataError; cooler would fail an assertion.
+    contacts.counts(region)
+    contacts.weights(region)
     return reference_target.target(
-        clr.cooler,
-        own,
+        contacts.cooler,
+        cooler_region,
         transform,
-        clip=source.clip,
+        clip=target_file.clip,
         expected=expected,
         blacklisted=blacklist.bins(region, transform.pool_width),
     )
 
 
-def _difference(stored: NDArray[np.float16], twin: counts_to_targets.Target) -> float:
-    """Largest difference over measured pixels, in units of float16's spacing; NaN is infinite."""
+def _difference(stored: NDArray[np.float16], recomputed: counts_to_targets.Target) -> float:
+    """Returns the largest difference over measured pixels, in units of the spacing of float16.
+
+    A NaN counts as an infinite difference.
+    """
+    # Near 1.5 neighbouring float16 values are 0.00098 apart, near 3 twice as far: rounding alone
+    # explains a difference of at most half a spacing.
     with np.errstate(over="ignore", invalid="ignore"):
-        spacing = np.spacing(np.abs(twin.values).astype(np.float16)).astype(np.float64)
-        difference = np.abs(stored.astype(np.float64) - twin.values) / spacing
-    return float(np.nan_to_num(difference[twin.mask], nan=np.inf).max(initial=0.0))
+        spacing = np.spacing(np.abs(recomputed.values).astype(np.float16)).astype(np.float64)
+        difference = np.abs(stored.astype(np.float64) - recomputed.values) / spacing
+    return float(np.nan_to_num(difference[recomputed.mask], nan=np.inf).max(initial=0.0))

@@ -1,7 +1,7 @@
-"""From coolers and a FASTA to a data directory: blocks, records, and an account of both.
+"""Makes a data directory from coolers and a FASTA: blocks of targets, records, and a summary.
 
-Two stages, each a pool of workers over files that are written atomically, so that a stopped run
-continues where it was:
+Each of two stages is a pool of workers that write whole files atomically, so that a stopped run
+continues with the files that are missing:
 
     .work/block-{i}.h5               targets of overlapping windows, one read of each cooler
     tfrecords/{split}-{i}.tfr        shuffled windows with their sequences
@@ -36,12 +36,12 @@ _log = logging.getLogger(__name__)
 
 
 class Unmappable(NamedTuple):
-    """Windows to leave out for their sequence.
+    """Describes which windows are dropped because their sequence is unmappable.
 
     Attributes:
-        file: BED of unmappable stretches.
-        threshold: Least share of unmappable bins.
-        midpoints: Look at the two central bins instead.
+        file: BED file of unmappable intervals.
+        threshold: Smallest share of unmappable bins that drops a window.
+        midpoints: True to drop windows by their two central bins instead.
     """
 
     file: str | Path
@@ -50,18 +50,26 @@ class Unmappable(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Windows of every split before any contact is read, and the contigs they were laid on."""
+    """Holds the windows of every split before contacts are read, and the contigs they lie on.
+
+    Attributes:
+        splits: Names of the splits.
+        contigs: Stretches of the genome on which windows are laid, with their splits.
+        windows: All windows.
+        usable: Windows within the genome, every cooler, and mappable sequence.
+        dropped: The other windows, each with a reason.
+    """
 
     splits: list[str]
     contigs: list[training_windows.Window]
-    laid: list[training_windows.Window]
-    kept: list[training_windows.Window]
+    windows: list[training_windows.Window]
+    usable: list[training_windows.Window]
     dropped: list[training_windows.Dropped]
 
 
 @contextlib.contextmanager
 def silent(description: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """A progress bar that shows nothing."""
+    """Yields a progress callback that shows nothing."""
     yield lambda steps=1, **fields: None
 
 
@@ -82,153 +90,172 @@ def make(
     restart: bool = False,
     progress: Progress = silent,
 ) -> account.Summary:
-    """Makes a data directory and returns what `summary.json` says.
+    """Makes a data directory and returns the content of its `summary.json`.
 
     Args:
         fasta: Genome, plain or bgzipped.
-        targets_file: Table of coolers, as `targets.read` takes it.
-        out_dir: New directory; or, with `restart`, one that was begun with the same options.
+        targets_file: Table of coolers, for `targets.read`.
+        out_dir: New directory; or, with `restart`, an unfinished one of the same options.
         transform: How contacts become targets.
-        layout: How windows are laid; or give `windows_file`.
-        windows_file: BED of windows, taken as they are.
-        blacklist: BED of stretches whose bins are filtered.
-        unmappable: Which windows are left out for their sequence, by each in turn.
-        clip: For targets whose row gives none.
+        layout: How windows are laid; required without `windows_file`.
+        windows_file: BED file of windows, used unchanged.
+        blacklist: BED file of intervals whose bins are filtered.
+        unmappable: Criteria that drop windows by their sequence, applied one after another.
+        clip: Clip of targets whose row has none.
         seqs_per_tfr: Records per file.
-        seed: Of the order of records.
-        workers: Processes.
-        restart: Continue an unfinished directory; one that is finished stays as it is.
-        progress: Opens a bar; called with a description and the number of steps.
+        seed: Seed of the order of records.
+        workers: Number of processes.
+        restart: True to continue an unfinished directory; a finished one stays unchanged.
+        progress: Opens a progress bar; called with a description and the number of steps.
 
     Raises:
-        DataError: An input is missing, damaged or does not fit the others; or no window is left.
+        DataError: An input is missing, is damaged or does not fit the others; or no window is
+            left.
         RunError: A worker died.
     """
     out_dir = Path(out_dir)
-    found = targets.read(targets_file, clip=clip)
-    with genome.Genome(fasta) as opened:
-        sizes = opened.sizes
-    filtered = None if blacklist is None else str(Path(blacklist).resolve())
-    if filtered is not None:
-        interval_sets.Intervals.read(filtered, sizes)
-    plan = _plan(sizes, found, transform, layout, windows_file, unmappable)
+    target_files = targets.read(targets_file, clip=clip)
+    with genome.Genome(fasta) as genome_file:
+        sizes = genome_file.sizes
+    blacklist_path = None if blacklist is None else str(Path(blacklist).resolve())
+    if blacklist_path is not None:
+        interval_sets.Intervals.read(blacklist_path, sizes)
+    plan = _plan(sizes, target_files, transform, layout, windows_file, unmappable)
     options = {
         "fasta": _identity(fasta),
         "targets": [
-            {**target._asdict(), **_identity(target.uri.partition("::")[0])} for target in found
+            {**target._asdict(), **_identity(target.uri.partition("::")[0])}
+            for target in target_files
         ],
-        "blacklist": filtered,
-        "blacklist_file": None if filtered is None else _identity(filtered),
+        "blacklist": blacklist_path,
+        "blacklist_file": None if blacklist_path is None else _identity(blacklist_path),
         "expected_files": [
             _identity(expectation.existing(target.expected))
-            for target in found
+            for target in target_files
             if transform.global_obsexp
         ],
-        "unmappable": [{**each._asdict(), "file": _identity(each.file)} for each in unmappable],
+        "unmappable": [
+            {**criterion._asdict(), "file": _identity(criterion.file)} for criterion in unmappable
+        ],
         "transform": dataclasses.asdict(transform),
         "seqs_per_tfr": seqs_per_tfr,
         "seed": seed,
-        "windows": [[*region, split] for region, split in plan.laid],
-        "kept_windows": hashlib.sha256(repr(plan.kept).encode()).hexdigest(),
+        "windows": [[*region, split] for region, split in plan.windows],
+        "kept_windows": hashlib.sha256(repr(plan.usable).encode()).hexdigest(),
     }
     work = _begin(out_dir, options, restart=restart)
     if (out_dir / statistics.FILE_NAME).exists():
         files.remove(work)
         _log.info("%s: is finished; nothing is left to do.", out_dir)
         return account.read(out_dir)
-    sources = window_blocks.Sources(tuple(sizes.items()), tuple(found), transform, filtered)
-    grouped = {
+    sources = window_blocks.Sources(
+        tuple(sizes.items()), tuple(target_files), transform, blacklist_path
+    )
+    blocks = {
         work / f"block-{index}.h5": block
-        for index, block in enumerate(window_blocks.group(plan.kept, transform, len(found)))
+        for index, block in enumerate(
+            window_blocks.group(plan.usable, transform, len(target_files))
+        )
     }
-    with progress("contacts", len(plan.kept)) as advance:
-        _compute(grouped, sources, workers, advance)
+    with progress("contacts", len(plan.usable)) as advance:
+        _compute(blocks, sources, workers, advance)
     dropped = list(plan.dropped)
-    for path, block in grouped.items():
+    for path, block in blocks.items():
         dropped += window_blocks.dropped(block, path)
-    lost = {entry.window for entry in dropped}
-    kept = [window for window in plan.kept if window not in lost]
-    dealt = shards.deal(kept, plan.splits, out_dir / "tfrecords", seqs_per_tfr, seed)
-    homes = {window: (block, path) for path, block in grouped.items() for window in block.windows}
-    with progress("records", len(kept)) as advance:
+    dropped_windows = {entry.window for entry in dropped}
+    written_windows = [window for window in plan.usable if window not in dropped_windows]
+    record_files = shards.deal(
+        written_windows, plan.splits, out_dir / "tfrecords", seqs_per_tfr, seed
+    )
+    block_of = {window: (block, path) for path, block in blocks.items() for window in block.windows}
+    with progress("records", len(written_windows)) as advance:
         tally = shards.write(
-            dealt, homes, fasta, work, targets=len(found), workers=workers, advance=advance
+            record_files,
+            block_of,
+            fasta,
+            work,
+            targets=len(target_files),
+            workers=workers,
+            advance=advance,
         )
     summary = account.summarise(
-        given=len(plan.laid),
-        written={name: sum(window.split == name for window in kept) for name in plan.splits},
+        windows=len(plan.windows),
+        written={
+            split: sum(window.split == split for window in written_windows) for split in plan.splits
+        },
         dropped=dropped,
-        identifiers=[target.identifier for target in found],
+        identifiers=[target.identifier for target in target_files],
         tally=tally,
     )
     account.write(out_dir, summary, dropped)
-    if not kept:
+    if not written_windows:
         counts = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
         raise errors.DataError(
-            f"{out_dir}: no window was written of {len(plan.laid)} ({counts}); see dropped.tsv."
+            f"{out_dir}: none of {len(plan.windows)} windows was written ({counts}); see "
+            "dropped.tsv."
         )
-    for name, count in summary.written.items():
+    for split, count in summary.written.items():
         if not count:
-            _log.warning("split %s is empty; see dropped.tsv and contigs.bed.", name)
+            _log.warning("split %s is empty; see dropped.tsv and contigs.bed.", split)
     training_windows.write_bed(out_dir / "contigs.bed", plan.contigs)
     training_windows.write_bed(
-        out_dir / "sequences.bed", [window for shard in dealt for window in shard.windows]
+        out_dir / "sequences.bed", [window for shard in record_files for window in shard.windows]
     )
     with files.atomic(out_dir / targets.FILE_NAME) as temporary:
-        targets.write(temporary, found)
-    statistics.write(out_dir, _statistics(transform, len(found), summary.written))
+        targets.write(temporary, target_files)
+    statistics.write(out_dir, _statistics(transform, len(target_files), summary.written))
     files.remove(work)
     return summary
 
 
 def _plan(
     sizes: dict[str, int],
-    found: Sequence[targets.TargetFile],
+    target_files: Sequence[targets.TargetFile],
     transform: counts_to_targets.Transform,
     layout: training_windows.Layout | None,
     windows_file: str | Path | None,
     unmappable: Sequence[Unmappable],
 ) -> Plan:
-    """Lays or reads windows and leaves out those that no cooler or sequence can serve."""
-    opened = [coolers.Contacts(target.uri, sizes) for target in found]
-    _check_width(opened, transform)
-    for contact in {contact.uri: contact for contact in opened}.values():
-        contact.inspect()
-    stretches: list[training_windows.Window] = []
+    """Lays or reads windows and drops those without contacts or mappable sequence."""
+    contact_files = [coolers.Contacts(target.uri, sizes) for target in target_files]
+    _check_width(contact_files, transform)
+    for contact_file in {opened.uri: opened for opened in contact_files}.values():
+        contact_file.inspect()
+    contig_windows: list[training_windows.Window] = []
     if layout is not None:
         contigs = training_windows.contigs(sizes, layout)
-        laid = training_windows.lay(contigs, layout)
+        windows = training_windows.lay(contigs, layout)
         splits = list(contigs)
-        stretches = [
+        contig_windows = [
             training_windows.Window(region, split)
             for split, members in contigs.items()
             for region in members.members()
         ]
     elif windows_file is not None:
-        laid = training_windows.read_windows(windows_file, sizes)
-        splits = sorted({window.split for window in laid})
+        windows = training_windows.read_windows(windows_file, sizes)
+        splits = sorted({window.split for window in windows})
     else:
         raise ValueError("give a layout or a file of windows")
-    kept, dropped = _place(laid, sizes, opened, found, transform)
-    for each in unmappable:
-        kept, more = training_windows.unmappable(
-            kept,
-            interval_sets.Intervals.read(each.file, sizes),
+    usable, dropped = _check_windows(windows, sizes, contact_files, target_files, transform)
+    for criterion in unmappable:
+        usable, dropped_by_sequence = training_windows.unmappable(
+            usable,
+            interval_sets.Intervals.read(criterion.file, sizes),
             width=transform.pool_width,
-            threshold=each.threshold,
-            midpoints=each.midpoints,
+            threshold=criterion.threshold,
+            midpoints=criterion.midpoints,
         )
-        dropped += more
-    return Plan(splits, stretches, laid, kept, dropped)
+        dropped += dropped_by_sequence
+    return Plan(splits, contig_windows, windows, usable, dropped)
 
 
 def _statistics(
-    transform: counts_to_targets.Transform, width: int, written: dict[str, int]
+    transform: counts_to_targets.Transform, num_targets: int, written: dict[str, int]
 ) -> statistics.Statistics:
     return statistics.Statistics(
         seq_length=transform.seq_length,
         target_length=transform.pixels,
-        num_targets=width,
+        num_targets=num_targets,
         pool_width=transform.pool_width,
         crop_bp=transform.crop,
         diagonal_offset=transform.diagonal_offset,
@@ -238,43 +265,48 @@ def _statistics(
 
 
 def _check_width(
-    opened: Sequence[coolers.Contacts], transform: counts_to_targets.Transform
+    contact_files: Sequence[coolers.Contacts], transform: counts_to_targets.Transform
 ) -> None:
-    fitting = [contact for contact in opened if contact.bin_width == transform.pool_width]
-    for contact in opened:
-        if contact.bin_width != transform.pool_width and fitting:
+    matching = [
+        contact_file
+        for contact_file in contact_files
+        if contact_file.bin_width == transform.pool_width
+    ]
+    for contact_file in contact_files:
+        if contact_file.bin_width != transform.pool_width and matching:
             raise errors.DataError(
-                f"{contact.uri}: has bins of {contact.bin_width:,} bases, but {fitting[0].uri} has "
-                f"bins of {transform.pool_width:,}; give coolers of one resolution."
+                f"{contact_file.uri}: has bins of {contact_file.bin_width:,} bases, but "
+                f"{matching[0].uri} has bins of {transform.pool_width:,}; give coolers of one "
+                "resolution."
             )
-        if contact.bin_width != transform.pool_width:
+        if contact_file.bin_width != transform.pool_width:
             raise errors.DataError(
-                f"{contact.uri}: has bins of {contact.bin_width:,} bases, --pool_width says "
-                f"{transform.pool_width:,}; give a cooler of that resolution, or change "
-                "--pool_width."
+                f"{contact_file.uri}: has bins of {contact_file.bin_width:,} bases, but "
+                f"--pool_width is {transform.pool_width:,}; give a cooler of that "
+                "resolution, or change --pool_width."
             )
 
 
-def _place(
-    laid: Sequence[training_windows.Window],
+def _check_windows(
+    windows: Sequence[training_windows.Window],
     sizes: dict[str, int],
-    opened: Sequence[coolers.Contacts],
-    found_targets: Sequence[targets.TargetFile],
+    contact_files: Sequence[coolers.Contacts],
+    target_files: Sequence[targets.TargetFile],
     transform: counts_to_targets.Transform,
 ) -> tuple[list[training_windows.Window], list[training_windows.Dropped]]:
-    """Windows that lie within the genome and every cooler, and why the others do not."""
-    kept: list[training_windows.Window] = []
+    """Returns the windows within the genome and every cooler, and the others with a reason."""
+    usable: list[training_windows.Window] = []
     dropped: list[training_windows.Dropped] = []
-    for window in laid:
+    for window in windows:
         region = window.region
         missing = [
             target.identifier
-            for target, contact in zip(found_targets, opened, strict=True)
-            if region.chrom not in contact.names
+            for target, contact_file in zip(target_files, contact_files, strict=True)
+            if region.chrom not in contact_file.names
         ]
         if region.width != transform.seq_length:
             raise errors.DataError(
-                f"window {region} has {region.width:,} bases, seq_length says "
+                f"window {region} has {region.width:,} bases, but seq_length is "
                 f"{transform.seq_length:,}; leave --seq_length out, or give windows of that length."
             )
         if region.chrom not in sizes:
@@ -294,32 +326,34 @@ def _place(
                 )
             )
         else:
-            kept.append(window)
-    return kept, dropped
+            usable.append(window)
+    return usable, dropped
 
 
 def _identity(path: str | Path) -> dict[str, Any]:
-    """What tells whether an input is still the one a run began with."""
-    found = Path(path).resolve()
-    about = found.stat()
-    return {"path": str(found), "size": about.st_size, "modified": about.st_mtime_ns}
+    """Returns path, size and time of an input, by which a restart detects a changed file."""
+    resolved = Path(path).resolve()
+    status = resolved.stat()
+    return {"path": str(resolved), "size": status.st_size, "modified": status.st_mtime_ns}
 
 
 def _begin(out_dir: Path, options: dict[str, Any], *, restart: bool) -> Path:
-    """Creates the directory, or checks that it was begun with the same options."""
-    options = json.loads(json.dumps(options))
+    """Creates the directory, or checks that it was started with the same options."""
+    options = json.loads(json.dumps(options))  # tuples become lists, as in the file
     if out_dir.exists() and any(out_dir.iterdir()):
         if not restart:
             raise errors.DataError(
                 f"{out_dir}: not empty; choose another directory, or continue it with --restart."
             )
         if not (out_dir / OPTIONS).exists():
-            raise errors.DataError(f"{out_dir}: not begun by akita_data.py; choose another.")
-        begun = files.read_json(out_dir / OPTIONS)
-        changed = [key for key in options if options[key] != begun.get(key)]
+            raise errors.DataError(
+                f"{out_dir}: was not started by akita_data.py; choose another directory."
+            )
+        recorded = files.read_json(out_dir / OPTIONS)
+        changed = [key for key in options if options[key] != recorded.get(key)]
         if changed:
             raise errors.DataError(
-                f"{out_dir}: was begun with other {', '.join(changed)}; begin in a new directory."
+                f"{out_dir}: was started with other {', '.join(changed)}; use a new directory."
             )
         for path in out_dir.rglob(".*.partial.*"):
             files.remove(path)
@@ -330,36 +364,36 @@ def _begin(out_dir: Path, options: dict[str, Any], *, restart: bool) -> Path:
 
 
 def _compute(
-    grouped: Mapping[Path, window_blocks.Block],
+    blocks: Mapping[Path, window_blocks.Block],
     sources: window_blocks.Sources,
     workers: int,
     advance: Callable[..., None],
 ) -> None:
-    """Computes the blocks that are not there yet."""
-    wanted = {}
-    for path, block in grouped.items():
+    """Computes the blocks whose files do not exist yet."""
+    missing = {}
+    for path, block in blocks.items():
         if path.exists():
             advance(len(block.windows))
         else:
-            wanted[path] = block
-    workers = min(workers, len(wanted))
+            missing[path] = block
+    workers = min(workers, len(missing))
     if workers < 2:
-        for path, block in wanted.items():
+        for path, block in missing.items():
             advance(window_blocks.compute(block, sources, path))
         return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
         jobs = [
             pool.submit(window_blocks.compute, block, sources, path)
-            for path, block in wanted.items()
+            for path, block in missing.items()
         ]
         try:
             for job in concurrent.futures.as_completed(jobs):
                 advance(job.result())
         except concurrent.futures.process.BrokenProcessPool:
             raise errors.RunError(
-                "a worker process died, perhaps for want of memory; continue with --restart and "
-                "fewer --workers."
+                "a worker process died, perhaps because memory ran out; continue with --restart "
+                "and fewer --workers."
             ) from None
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Random windows of a data directory as a person wants to look at them."""
+"""Draws random windows of a data directory, as maps for figures."""
 
 import itertools
 from pathlib import Path
@@ -17,17 +17,17 @@ _TARGETS = "targets"
 
 
 class Example(NamedTuple):
-    """One window.
+    """Holds one window for a figure.
 
     Attributes:
-        region: Where it lies.
-        split: The split that it is in.
+        region: Region of the window.
+        split: Split of the window.
         identifiers: Names of the targets.
         maps: Targets as symmetric maps, NaN below the diagonal offset. [N, N, T].
         masks: True where measured. [N, N, T].
         distances: Distance of each diagonal, in bases. [N].
-        before: Mean balanced contact frequency at each distance, in the cropped map; NaN where
-            there is none, or the cooler is not known. [N, T].
+        before: Mean balanced contact frequency at each distance, in the cropped map; NaN without
+            valid pixels or without `options.json`. [N, T].
         after: Mean measured target at each distance. [N, T].
     """
 
@@ -46,94 +46,115 @@ def examples(data_dir: str | Path, count: int, *, seed: int = 0) -> list[Example
 
     Args:
         data_dir: A directory of contact maps.
-        count: Number of windows; fewer where there are fewer records.
-        seed: Of the draw.
+        count: Number of windows; fewer when there are fewer records.
+        seed: Seed of the draw.
 
     Raises:
-        DataError: The targets are no contact maps, or there is no record.
+        DataError: The targets are tracks instead of contact maps, or there is no record.
     """
     data_dir = Path(data_dir)
-    found = statistics.read(data_dir)
-    if found.diagonal_offset is None:
-        raise errors.DataError(f"{data_dir}: its targets are no maps (no diagonal_offset).")
-    places = [
+    data_statistics = statistics.read(data_dir)
+    if data_statistics.diagonal_offset is None:
+        raise errors.DataError(
+            f"{data_dir}: its targets are not maps; {statistics.FILE_NAME} has no diagonal_offset."
+        )
+    split_paths = [
         (split, path)
-        for split, records in found.seqs.items()
+        for split, records in data_statistics.seqs.items()
         if records
         for path in sorted((data_dir / "tfrecords").glob(f"{split}-*{tfrecord.SUFFIX}"))
     ]
-    if not places:
-        raise errors.DataError(f"{data_dir}: no record file to draw from.")
-    options = data_dir / data_directory.OPTIONS
-    origin = files.read_json(options) if options.exists() else None
-    places.sort(key=lambda place: (place[0], dataset.natural(place[1])))
-    chosen = _chosen([path for _, path in places], found, count, np.random.default_rng(seed))
-    drawn = []
-    for index, number in chosen:
-        split, path = places[index]
-        record = next(itertools.islice(tfrecord.read_records(path, found), number, None))
-        drawn.append(_example(record, split, found, origin))
-    return drawn
+    if not split_paths:
+        raise errors.DataError(
+            f"{data_dir}: has no record file to draw from; make the directory again."
+        )
+    options_path = data_dir / data_directory.OPTIONS
+    options = files.read_json(options_path) if options_path.exists() else None
+    split_paths.sort(key=lambda entry: (entry[0], dataset.natural(entry[1])))
+    positions = _draw_positions(
+        [path for _, path in split_paths], data_statistics, count, np.random.default_rng(seed)
+    )
+    examples = []
+    for index, number in positions:
+        split, path = split_paths[index]
+        record = next(itertools.islice(tfrecord.read_records(path, data_statistics), number, None))
+        examples.append(_example(record, split, data_statistics, options))
+    return examples
 
 
-def _chosen(
-    paths: list[Path], found: statistics.Statistics, count: int, random: np.random.Generator
+def _draw_positions(
+    paths: list[Path],
+    data_statistics: statistics.Statistics,
+    count: int,
+    random: np.random.Generator,
 ) -> list[tuple[int, int]]:
-    """(file, record in it) of different windows; a file is drawn by its size, not to read all."""
-    shares = np.array([path.stat().st_size for path in paths], float)
+    """Returns (index of file, index of record) of different random windows.
+
+    Files are drawn in proportion to their size, so that only drawn files are read.
+    """
+    sizes = np.array([path.stat().st_size for path in paths], float)
     unseen: dict[int, list[int]] = {}
-    chosen: list[tuple[int, int]] = []
-    while len(chosen) < count and shares.any():
-        index = int(random.choice(len(paths), p=shares / shares.sum()))
+    positions: list[tuple[int, int]] = []
+    while len(positions) < count and sizes.any():
+        index = int(random.choice(len(paths), p=sizes / sizes.sum()))
         if index not in unseen:
-            unseen[index] = list(range(sum(1 for _ in tfrecord.read_records(paths[index], found))))
+            unseen[index] = list(
+                range(sum(1 for _ in tfrecord.read_records(paths[index], data_statistics)))
+            )
         if unseen[index]:
-            chosen.append((index, unseen[index].pop(random.integers(len(unseen[index])))))
+            positions.append((index, unseen[index].pop(random.integers(len(unseen[index])))))
         else:
-            shares[index] = 0
-    return sorted(chosen)
+            sizes[index] = 0
+    return sorted(positions)
 
 
 def _example(
-    record: tfrecord.Record, split: str, found: statistics.Statistics, origin: dict | None
+    record: tfrecord.Record,
+    split: str,
+    data_statistics: statistics.Statistics,
+    options: dict | None,
 ) -> Example:
-    offset = found.diagonal_offset or 0
+    offset = data_statistics.diagonal_offset or 0
     mask = np.ones(record.target.shape, bool) if record.mask is None else record.mask
     target = record.target.astype(np.float32)
-    distances = triangle.distances(found.bins, offset)
-    sums, counts = np.zeros((2, found.bins, found.num_targets))
+    distances = triangle.distances(data_statistics.bins, offset)
+    sums, counts = np.zeros((2, data_statistics.bins, data_statistics.num_targets))
     np.add.at(sums, distances, np.where(mask, target, 0))
     np.add.at(counts, distances, mask)
     with np.errstate(invalid="ignore"):
         after = sums / counts
-    region = record.region or regions.Region("unknown", 0, found.seq_length)
-    names = [f"target {index}" for index in range(found.num_targets)]
+    region = record.region or regions.Region("unknown", 0, data_statistics.seq_length)
+    names = [f"target {index}" for index in range(data_statistics.num_targets)]
     before = np.full_like(after, np.nan)
-    if origin is not None:
-        names = [target["identifier"] for target in origin[_TARGETS]]
-        with genome.Genome(origin["fasta"]["path"]) as opened:
-            sizes = opened.sizes
-        for index, source in enumerate(origin[_TARGETS]):
-            before[:, index] = _decay(coolers.Contacts(source["uri"], sizes), region, found)
+    if options is not None:
+        names = [target["identifier"] for target in options[_TARGETS]]
+        with genome.Genome(options["fasta"]["path"]) as genome_file:
+            sizes = genome_file.sizes
+        for index, source in enumerate(options[_TARGETS]):
+            before[:, index] = _decay(
+                coolers.Contacts(source["uri"], sizes), region, data_statistics
+            )
     return Example(
         region=region,
         split=split,
         identifiers=tuple(names),
         maps=triangle.to_matrix(target, diagonal_offset=offset),
         masks=triangle.to_matrix(mask.astype(np.uint8), diagonal_offset=offset, fill=1) > 0,
-        distances=np.arange(found.bins) * found.pool_width,
+        distances=np.arange(data_statistics.bins) * data_statistics.pool_width,
         before=before,
         after=after,
     )
 
 
 def _decay(
-    opened: coolers.Contacts, region: regions.Region, found: statistics.Statistics
+    contacts: coolers.Contacts, region: regions.Region, data_statistics: statistics.Statistics
 ) -> NDArray[np.float64]:
-    """Mean balanced frequency at each distance of the cropped map. [N]."""
-    kept = regions.Region(region.chrom, region.start + found.crop_bp, region.end - found.crop_bp)
-    weights = opened.weights(kept)
-    balanced = opened.counts(kept) * weights[:, None] * weights
+    """Returns the mean balanced frequency at each distance of the cropped map. [N]."""
+    cropped = regions.Region(
+        region.chrom, region.start + data_statistics.crop_bp, region.end - data_statistics.crop_bp
+    )
+    weights = contacts.weights(cropped)
+    balanced = contacts.counts(cropped) * weights[:, None] * weights
     valid = np.isfinite(weights)
     decay = np.full(len(weights), np.nan)
     for distance in range(len(weights)):

@@ -1,4 +1,4 @@
-"""Record files of a new data directory: windows dealt, then written with their sequences."""
+"""Deals windows to the record files of a new data directory, and writes these files."""
 
 import concurrent.futures
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from akita_bayes.data.records import tfrecord
 
 
 class Shard(NamedTuple):
-    """One record file and its windows, in order."""
+    """Describes one record file and its windows, in order."""
 
     path: Path
     windows: tuple[training_windows.Window, ...]
 
 
 def deal(
-    kept: Sequence[training_windows.Window],
-    names: Sequence[str],
+    windows: Sequence[training_windows.Window],
+    splits: Sequence[str],
     folder: Path,
     per_file: int,
     seed: int,
@@ -29,18 +29,18 @@ def deal(
     """Shuffles the windows of each split and deals them to record files of `per_file`."""
     random = np.random.default_rng([seed, 2])
     shards = []
-    for name in names:
-        members = sorted(window for window in kept if window.split == name)
-        members = [members[index] for index in random.permutation(len(members))]
-        for number, start in enumerate(range(0, len(members), per_file)):
-            path = folder / f"{name}-{number}{tfrecord.SUFFIX}"
-            shards.append(Shard(path, tuple(members[start : start + per_file])))
+    for split in splits:
+        split_windows = sorted(window for window in windows if window.split == split)
+        split_windows = [split_windows[index] for index in random.permutation(len(split_windows))]
+        for number, start in enumerate(range(0, len(split_windows), per_file)):
+            path = folder / f"{split}-{number}{tfrecord.SUFFIX}"
+            shards.append(Shard(path, tuple(split_windows[start : start + per_file])))
     return shards
 
 
 def write(
     shards: Sequence[Shard],
-    homes: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
+    block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
     fasta: str | Path,
     work: Path,
     *,
@@ -48,47 +48,47 @@ def write(
     workers: int,
     advance: Callable[..., None],
 ) -> account.Tally:
-    """Writes the record files that are not there yet and returns the tally of all.
+    """Writes the record files that do not exist yet and returns the tally of all.
 
-    Threads are enough: compression does not hold Python's lock.
+    Threads are enough, because compression releases the global interpreter lock of Python.
 
     Args:
-        shards: What to write.
-        homes: The block of each window, and that block's file.
-        fasta: The genome.
-        work: Folder of the tallies that tell a finished file from one of an older run.
+        shards: Record files to write.
+        block_of: Block of each window, and the file of that block.
+        fasta: Genome, plain or bgzipped.
+        work: Folder of tallies; a record file with a tally is finished.
         targets: Number of targets T.
-        workers: Threads.
+        workers: Number of threads.
         advance: Called with the number of records written.
     """
 
     def finish(shard: Shard) -> account.Tally:
-        place = work / f"{shard.path.stem}.npz"
-        if place.exists() and shard.path.exists():
-            tally = account.Tally.load(place)
+        tally_path = work / f"{shard.path.stem}.npz"
+        if tally_path.exists() and shard.path.exists():
+            tally = account.Tally.load(tally_path)
         else:
             tally = account.Tally(targets)
-            tfrecord.write_records(shard.path, _records(shard, homes, fasta, tally))
-            tally.save(place)
+            tfrecord.write_records(shard.path, _records(shard, block_of, fasta, tally))
+            tally.save(tally_path)
         advance(len(shard.windows))
         return tally
 
-    whole = account.Tally(targets)
+    total = account.Tally(targets)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for tally in pool.map(finish, shards):
-            whole.merge(tally)
-    return whole
+            total.merge(tally)
+    return total
 
 
 def _records(
     shard: Shard,
-    homes: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
+    block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
     fasta: str | Path,
     tally: account.Tally,
 ) -> Iterator[tfrecord.Record]:
-    with genome.Genome(fasta) as opened:
+    with genome.Genome(fasta) as genome_file:
         for window in shard.windows:
-            block, path = homes[window]
+            block, path = block_of[window]
             target, mask = window_blocks.row(block, path, window)
             tally.add(target, mask)
-            yield tfrecord.Record(opened.index(window.region), target, mask, window.region)
+            yield tfrecord.Record(genome_file.index(window.region), target, mask, window.region)

@@ -1,8 +1,8 @@
-"""Contigs to splits: which stretches of the genome train, and which are held out.
+"""Assigns contigs of the genome to training and held-out splits.
 
-Long chromosomes are broken into contigs, contigs are dealt to splits, and where contigs of two
-splits come closer than one window, the edge of the one with more bases gives way: no window of one
-split lies within a window's length of another split's.
+Long chromosomes are broken into contigs, and the contigs are dealt to splits. Where contigs of two
+splits lie closer than one window, the split with more bases is trimmed. Windows of different splits
+therefore lie at least one window's length apart.
 """
 
 import heapq
@@ -26,8 +26,9 @@ def break_large(contigs: list[regions.Region], largest: int, smallest: int) -> l
     """
     if largest < smallest:
         raise errors.DataError(
-            f"--break {largest} is shorter than one window of {smallest}; no contig would be left."
+            f"--break {largest} is shorter than one window of {smallest}; give at least that."
         )
+    # heapq pops the smallest entry, so negative widths pop the longest contig first.
     heap = [(-region.width, region) for region in contigs if region.width >= smallest]
     heapq.heapify(heap)
     while heap and -heap[0][0] > largest and -heap[0][0] >= 2 * smallest:
@@ -43,16 +44,16 @@ def by_share(
 ) -> dict[str, list[regions.Region]]:
     """Deals contigs to splits at random, longest first, so that bases come close to the shares.
 
-    A split is drawn with a probability proportional to the bases that it still lacks, except that
-    a contig longer than a fifth of what a held-out split lacks does not go there. In a small genome
-    that leaves held-out splits short: one with less than half of its share then takes the longest
-    contigs that fit, or the end of the longest contig of all.
+    A split is drawn with a probability proportional to the bases that it still lacks. A held-out
+    split does not receive a contig longer than a fifth of the bases that it lacks. In a small
+    genome, held-out splits therefore get too few bases: a split with less than half of its share
+    then takes the longest contigs that fit, or the end of the longest contig of all.
 
     Args:
         contigs: Stretches to deal.
-        shares: Share of all bases of each split; the first takes what fits nowhere else.
-        window: Length of a window; nothing shorter than two is cut off.
-        seed: Of the random draws.
+        shares: Share of all bases for each split; the first takes contigs that fit no other split.
+        window: Length of a window; parts that are cut off are at least two windows long.
+        seed: Seed of the random draws.
     """
     random = np.random.default_rng(seed)
     first, *held_out = shares
@@ -63,9 +64,11 @@ def by_share(
         eligible = [first] + [
             split for split in held_out if region.width <= _LARGEST_SHARE * lacking[split]
         ]
-        gaps = np.array([max(lacking[split], 0.0) for split in eligible])
-        chances = gaps / gaps.sum() if gaps.sum() > 0 else None
-        split = eligible[0] if chances is None else str(random.choice(eligible, p=chances))
+        lacks = np.array([max(lacking[split], 0.0) for split in eligible])
+        probabilities = lacks / lacks.sum() if lacks.sum() > 0 else None
+        split = (
+            eligible[0] if probabilities is None else str(random.choice(eligible, p=probabilities))
+        )
         dealt[split].append(region)
         lacking[split] -= region.width
     for split in held_out:
@@ -74,16 +77,16 @@ def by_share(
 
 
 def _fill(
-    source: list[regions.Region], held_out: list[regions.Region], wanted: float, window: int
+    source: list[regions.Region], held_out: list[regions.Region], expected: float, window: int
 ) -> None:
-    """Gives more to a held-out split that got less than half of what was wanted."""
-    lacking = wanted - sum(region.width for region in held_out)
-    while lacking > wanted / 2 and source:
+    """Moves contigs from `source` to a held-out split with less than half of its expected bases."""
+    lacking = expected - sum(region.width for region in held_out)
+    while lacking > expected / 2 and source:
         fitting = [region for region in source if region.width <= lacking]
         longest = max(source, key=lambda region: region.width)
         if fitting:
-            moved = max(fitting, key=lambda region: region.width)
-            source.remove(moved)
+            contig = max(fitting, key=lambda region: region.width)
+            source.remove(contig)
         elif held_out:
             return
         else:
@@ -91,9 +94,9 @@ def _fill(
             if cut - longest.start < 2 * window:
                 return
             source[source.index(longest)] = longest._replace(end=cut)
-            moved = longest._replace(start=cut)
-        held_out.append(moved)
-        lacking -= moved.width
+            contig = longest._replace(start=cut)
+        held_out.append(contig)
+        lacking -= contig.width
 
 
 def by_chromosome(
@@ -102,31 +105,33 @@ def by_chromosome(
     *,
     genome: Collection[str] = (),
 ) -> dict[str, list[regions.Region]]:
-    """Whole chromosomes to held-out splits, all others to `train`.
+    """Assigns whole chromosomes to held-out splits, and all others to `train`.
 
     Args:
         contigs: Stretches of at least one window.
         held_out: Chromosomes of each held-out split.
-        genome: Names of all chromosomes, to tell one without a contig from one that is unknown.
+        genome: Names of all chromosomes; errors then separate unknown from too short ones.
 
     Raises:
-        DataError: A chromosome is named twice, or has no contig.
+        DataError: A chromosome is in two splits, or has no contig.
     """
     split_of: dict[str, str] = {}
-    known = {region.chrom for region in contigs}
+    used_chroms = {region.chrom for region in contigs}
     for split, chroms in held_out.items():
         for chrom in chroms:
             if chrom in split_of:
-                raise errors.DataError(f"chromosome {chrom} is in {split_of[chrom]} and {split}.")
-            if chrom in genome and chrom not in known:
+                raise errors.DataError(
+                    f"chromosome {chrom} is in {split_of[chrom]} and {split}; name it once."
+                )
+            if chrom in genome and chrom not in used_chroms:
                 raise errors.DataError(
                     f"chromosome {chrom} of split {split} has no stretch as long as one window, "
-                    "within --limit and without --gaps; name another."
+                    "within --limit and without --gaps; name another chromosome."
                 )
-            if chrom not in known:
+            if chrom not in used_chroms:
                 raise errors.DataError(
                     f"chromosome {chrom} of split {split} is not in the genome."
-                    + errors.did_you_mean(chrom, genome or known)
+                    + errors.did_you_mean(chrom, genome or used_chroms)
                 )
             split_of[chrom] = split
     dealt: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}
@@ -162,15 +167,15 @@ def by_fold(
 def separate(dealt: Mapping[str, list[regions.Region]], margin: int) -> Contigs:
     """Rejoins contigs within each split and keeps `margin` bases between splits.
 
-    The split with fewer bases keeps its edge.
+    Between two splits, the one with more bases is trimmed.
     """
-    whole = {split: interval_sets.Intervals(members) for split, members in dealt.items()}
+    joined = {split: interval_sets.Intervals(members) for split, members in dealt.items()}
     order = sorted(dealt, key=lambda split: (sum(r.width for r in dealt[split]), split))
     for index, split in enumerate(order):
-        guarded = interval_sets.Intervals(
+        widened = interval_sets.Intervals(
             regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
-            for region in whole[split].members()
+            for region in joined[split].members()
         )
         for larger in order[index + 1 :]:
-            whole[larger] = whole[larger].minus(guarded)
-    return whole
+            joined[larger] = joined[larger].minus(widened)
+    return joined

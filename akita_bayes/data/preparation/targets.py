@@ -1,4 +1,4 @@
-"""`targets.txt`: which coolers become targets, and how each is clipped."""
+"""Reads and writes `targets.txt`, the table of the coolers that become targets."""
 
 import math
 from pathlib import Path
@@ -9,18 +9,19 @@ import pandas as pd
 from akita_bayes import errors, files
 
 FILE_NAME = "targets.txt"
-_NEEDED = ("identifier", "file")
+_REQUIRED = ("identifier", "file")
 
 
 class TargetFile(NamedTuple):
-    """One row of the table.
+    """Describes one row of the table.
 
     Attributes:
         identifier: Unique name.
-        uri: The cooler, its path relative to the table's folder resolved.
+        uri: Absolute path of the cooler, and its group after `::`; relative paths start at the
+            table's folder.
         clip: Largest absolute value of a log ratio; None for no limit.
         description: Free text.
-        expected: Table of expected frequencies for a global observed/expected.
+        expected: Path of the table of expected frequencies, for `global_obsexp`.
     """
 
     identifier: str
@@ -37,39 +38,41 @@ def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
 
     Args:
         path: The table.
-        clip: For rows that give none.
+        clip: Clip of rows without one.
 
     Raises:
         DataError: The table cannot be read, lacks a column, is empty, has a row without identifier
-            or file, names an identifier twice, or holds a clip that is no positive number; or
-            `clip` is none.
+            or file, names an identifier twice, or holds a clip that is not a positive number; or
+            `clip` itself is not a positive number.
     """
     path = Path(path)
     if clip is not None and not _positive(clip):
         raise errors.DataError(f"--clip {clip:g}: expected a positive number.")
-    table = _table(path, _NEEDED)
-    twice = table["identifier"][table["identifier"].duplicated()]
+    table = _table(path, _REQUIRED)
+    repeated = table["identifier"][table["identifier"].duplicated()]
     for row in table.itertuples():
         if not row.identifier or not Path(row.file.partition("::")[0]).name:
             raise errors.DataError(
                 f"{path}, line {row.Index + 2}: a target needs an identifier and a file."
             )
-    if len(twice):
-        raise errors.DataError(f'{path}: the identifier "{twice.iloc[0]}" is used twice.')
+    if len(repeated):
+        raise errors.DataError(f'{path}: the identifier "{repeated.iloc[0]}" is used twice.')
     return [
         TargetFile(
             identifier=row["identifier"],
             uri=_resolve(path.parent, row["file"]),
             clip=_clip(path, row["identifier"], row.get("clip", ""), clip),
             description=row.get("description", ""),
-            expected=_resolve(path.parent, row.get("expected", "") or _beside(row["file"])),
+            expected=_resolve(
+                path.parent, row.get("expected", "") or _default_expected(row["file"])
+            ),
         )
         for row in table.to_dict("records")
     ]
 
 
 class Label(NamedTuple):
-    """What a target is called.
+    """Holds the names of a target.
 
     Attributes:
         column: First column of its row, as text.
@@ -83,12 +86,12 @@ class Label(NamedTuple):
 
 
 def labels(path: str | Path) -> list[Label]:
-    """Reads what a table calls its targets; unlike `read` it needs no column `file`.
+    """Reads the labels of the targets of a table; unlike `read` it needs no column `file`.
 
-    An identifier that another row has too, or none at all, is completed by the row's index.
+    The row's index is appended to an identifier that is empty or not unique.
 
     Args:
-        path: The table; tab-separated, an index first, with a column `identifier`.
+        path: Tab-separated table with an index in its first column and a column `identifier`.
 
     Raises:
         DataError: The table cannot be read, lacks `identifier`, or is empty.
@@ -102,54 +105,55 @@ def labels(path: str | Path) -> list[Label]:
 
 
 def names(data_dir: str | Path, count: int) -> list[str]:
-    """Identifiers of a data directory's targets; `target0`, ... where it has no table of them.
+    """Returns the identifiers of the targets of a data directory; `target0`, ... without a table.
 
     Raises:
-        DataError: The table has another number of rows than the records have targets.
+        DataError: The number of rows of the table differs from the number of targets.
     """
     path = Path(data_dir) / FILE_NAME
     if not path.is_file():
         return [f"target{index}" for index in range(count)]
-    found = [label.identifier for label in labels(path)]
-    if len(found) != count:
+    identifiers = [label.identifier for label in labels(path)]
+    if len(identifiers) != count:
         raise errors.DataError(
-            f"{path}: has {len(found)} rows for records of {count} targets; correct the table."
+            f"{path}: has {len(identifiers)} rows, but the records have {count} targets; correct "
+            "the table."
         )
-    return found
+    return identifiers
 
 
 def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
-    """Returns what a run's data call the targets of a head; None where the run does not say.
+    """Returns the labels of the targets of a head; None when the run does not record them.
 
     Args:
         model: A run directory, or a file in one.
         head: Name of the head.
-        count: Targets of the head.
+        count: Number of targets of the head.
     """
     path = Path(model)
-    record = (path if path.is_dir() else path.parent) / "provenance.json"
-    if not record.is_file():
+    provenance = (path if path.is_dir() else path.parent) / "provenance.json"
+    if not provenance.is_file():
         return None
-    entries = files.read_json(record).get("data", [])
-    own = [entry for entry in entries if entry.get("head") == head]
-    if not own and len(entries) == 1 and "head" not in entries[0]:
-        own = entries  # of a run that did not note its heads yet
-    if not own:
+    entries = files.read_json(provenance).get("data", [])
+    head_entries = [entry for entry in entries if entry.get("head") == head]
+    if not head_entries and len(entries) == 1 and "head" not in entries[0]:
+        head_entries = entries  # runs of older versions do not name the head
+    if not head_entries:
         return None
-    table = Path(own[0].get("path", "")) / FILE_NAME
-    if "targets" in own[0]:
-        found = [
+    table = Path(head_entries[0].get("path", "")) / FILE_NAME
+    if "targets" in head_entries[0]:
+        run_labels = [
             Label(str(index), identifier, description)
-            for index, (identifier, description) in enumerate(own[0]["targets"])
+            for index, (identifier, description) in enumerate(head_entries[0]["targets"])
         ]
     elif table.is_file():
-        found = labels(table)
+        run_labels = labels(table)
     else:
         return None
-    return found if len(found) == count else None
+    return run_labels if len(run_labels) == count else None
 
 
-def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
+def _table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     """Reads the cells of a table as text, and checks that it has columns and rows."""
     if not path.is_file():
         raise errors.DataError(f"{path}: no such table of targets.")
@@ -157,25 +161,25 @@ def _table(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
-    for column in needed:
+    for column in required:
         if column not in table.columns:
             raise errors.DataError(
                 f'{path}: no column "{column}"; its first line must name tab-separated columns '
-                f"{' and '.join(needed)}, and has {', '.join(map(str, table.columns))[:80]}."
+                f"{' and '.join(required)}, and has {', '.join(map(str, table.columns))[:80]}."
             )
     if table.empty:
-        raise errors.DataError(f"{path}: no target; add a line for each target.")
+        raise errors.DataError(f"{path}: has no target; add a line for each target.")
     return table.fillna("")
 
 
-def write(path: str | Path, found: list[TargetFile]) -> None:
+def write(path: str | Path, target_files: list[TargetFile]) -> None:
     """Writes the table with absolute paths, in Basenji's columns."""
     table = pd.DataFrame(
         {
-            "identifier": [target.identifier for target in found],
-            "file": [target.uri for target in found],
-            "clip": ["" if target.clip is None else f"{target.clip:g}" for target in found],
-            "description": [target.description for target in found],
+            "identifier": [target.identifier for target in target_files],
+            "file": [target.uri for target in target_files],
+            "clip": ["" if target.clip is None else f"{target.clip:g}" for target in target_files],
+            "description": [target.description for target in target_files],
         }
     )
     table.to_csv(path, sep="\t", index_label="index")
@@ -186,8 +190,8 @@ def _resolve(folder: Path, file: str) -> str:
     return str((folder / path).resolve()) + separator + group
 
 
-def _beside(file: str) -> str:
-    """Basenji's place: the cooler's name with `.expected` for `.cool`."""
+def _default_expected(file: str) -> str:
+    """Returns the name that Basenji expects: the cooler's, with `.expected` for `.cool`."""
     return str(Path(file.partition("::")[0]).with_suffix(".expected"))
 
 

@@ -1,4 +1,4 @@
-"""Windows: where the training examples lie, and in which split."""
+"""Lays, reads and filters windows: the regions of the training examples and their splits."""
 
 import dataclasses
 import logging
@@ -16,14 +16,20 @@ _log = logging.getLogger(__name__)
 
 
 class Window(NamedTuple):
-    """One example's place and split."""
+    """Holds the region and the split of one example."""
 
     region: regions.Region
     split: str
 
 
 class Dropped(NamedTuple):
-    """A window left out: why, in words shared by all such windows, and this one's numbers."""
+    """Describes a dropped window.
+
+    Attributes:
+        window: The window.
+        reason: A phrase shared by all windows dropped for this reason.
+        detail: The numbers of this window.
+    """
 
     window: Window
     reason: str
@@ -32,22 +38,22 @@ class Dropped(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How windows are laid over a genome; lengths in bases.
+    """Describes how windows are laid over a genome; lengths are in bases.
 
     Attributes:
         seq_length: Length of a window.
-        snap: Windows start at multiples of this.
-        stride_train: Step between windows of `train` and of folds; up to 1 a fraction of
-            `seq_length`, above 1 bases.
-        stride_test: The same for `valid` and `test`.
-        valid: Share of bases, or chromosomes, of split `valid`.
-        test: The same of `test`.
+        snap: Number of bases; windows start at its multiples.
+        stride_train: Step between windows of `train` and of folds: a fraction of `seq_length` up
+            to 1, bases above 1.
+        stride_test: The same step for `valid` and `test`.
+        valid: Share of bases, or names of chromosomes, of split `valid`.
+        test: The same for split `test`.
         folds: Number of equal folds, instead of `train`, `valid` and `test`.
-        largest_contig: Longer contigs are halved.
-        gaps: Stretches without sequence.
-        limit: Only these stretches; None for all.
-        sample: Share of windows kept, drawn at random within each split.
-        seed: Of every random draw.
+        largest_contig: Longest contig; longer ones are halved.
+        gaps: Intervals without sequence.
+        limit: Intervals in which windows lie; None for the whole genome.
+        sample: Share of windows that are sampled at random within each split.
+        seed: Seed of all random numbers.
     """
 
     seq_length: int
@@ -64,10 +70,10 @@ class Layout:
     seed: int = 44
 
     def stride(self, split: str) -> int:
-        """Bases between windows of a split.
+        """Returns the number of bases between the starts of two windows of a split.
 
         Raises:
-            DataError: The stride is not positive, or no multiple of `snap`.
+            DataError: The stride is not positive, or is not a multiple of `snap`.
         """
         name = "stride_test" if split in ("valid", "test") else "stride_train"
         stride = getattr(self, name)
@@ -81,7 +87,9 @@ class Layout:
 
 
 def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
-    """Contigs of each split: the genome less gaps, within the limit, dealt and separated.
+    """Returns the contigs of each split: the genome without gaps, within the limit.
+
+    Contigs of different splits lie at least one window apart.
 
     Raises:
         DataError: The layout contradicts itself, or no contig is as long as a window.
@@ -90,23 +98,25 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
         raise errors.DataError(
             f"seq_length {layout.seq_length} is not a multiple of snap {layout.snap}."
         )
-    whole = interval_sets.Intervals.whole(sizes).minus(layout.gaps)
+    allowed = interval_sets.Intervals.whole(sizes).minus(layout.gaps)
     if layout.limit is not None:
-        whole = whole.common(layout.limit)
-    pieces = splits.break_large(whole.members(), layout.largest_contig, layout.seq_length)
-    used = {region.chrom for region in pieces}
+        allowed = allowed.common(layout.limit)
+    stretches = splits.break_large(allowed.members(), layout.largest_contig, layout.seq_length)
+    used_chroms = {region.chrom for region in stretches}
     for chrom, size in sizes.items():
-        if chrom not in used:
+        if chrom not in used_chroms:
             _log.info(
-                "%s (%s bases) has no stretch as long as one window; left out.", chrom, f"{size:,}"
+                "%s (%s bases) has no stretch as long as one window; it is not used.",
+                chrom,
+                f"{size:,}",
             )
-    if not pieces:
+    if not stretches:
         raise errors.DataError(
             f"no stretch of the genome is as long as one window of {layout.seq_length:,}; "
             "shorten seq_length, or widen --limit."
         )
     if layout.folds is not None:
-        dealt = splits.by_fold(pieces, layout.folds, seed=layout.seed)
+        contigs_of = splits.by_fold(stretches, layout.folds, seed=layout.seed)
     elif isinstance(layout.valid, float | int) and isinstance(layout.test, float | int):
         shares = {
             "train": 1 - layout.valid - layout.test,
@@ -115,40 +125,42 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
         }
         if min(shares.values()) < 0:
             raise errors.DataError(
-                f"valid {layout.valid:g} and test {layout.test:g} leave nothing to train on."
+                f"valid {layout.valid:g} and test {layout.test:g} leave nothing to train on; give "
+                "shares that sum to less than 1."
             )
-        dealt = splits.by_share(pieces, shares, window=layout.seq_length, seed=layout.seed)
+        contigs_of = splits.by_share(stretches, shares, window=layout.seq_length, seed=layout.seed)
     elif isinstance(layout.valid, float | int) or isinstance(layout.test, float | int):
         raise errors.DataError(
             "valid and test must both be shares or both be lists of chromosomes."
         )
     else:
         held_out = {"valid": layout.valid, "test": layout.test}
-        dealt = splits.by_chromosome(pieces, held_out, genome=sizes)
-    return splits.separate(dealt, layout.seq_length)
+        contigs_of = splits.by_chromosome(stretches, held_out, genome=sizes)
+    return splits.separate(contigs_of, layout.seq_length)
 
 
-def lay(found: splits.Contigs, layout: Layout) -> list[Window]:
-    """Windows of every split, in order of position; a sample of them when asked for one."""
+def lay(contigs: splits.Contigs, layout: Layout) -> list[Window]:
+    """Returns the windows of every split, by position; a random share of them if `sample` < 1."""
     random = np.random.default_rng([layout.seed, 1])
-    laid: list[Window] = []
-    for split, stretches in found.items():
+    windows: list[Window] = []
+    for split, intervals in contigs.items():
         stride = layout.stride(split)
-        starts = [
+        split_windows = [
             Window(regions.Region(contig.chrom, start, start + layout.seq_length), split)
-            for contig in stretches.members()
+            for contig in intervals.members()
+            # The first start is rounded up to the grid: 150 becomes 200 when `snap` is 100.
             for start in range(
                 -(-contig.start // layout.snap) * layout.snap,
                 contig.end - layout.seq_length + 1,
                 stride,
             )
         ]
-        if layout.sample < 1 and starts:
-            count = max(1, round(layout.sample * len(starts)))
-            chosen = random.choice(len(starts), count, replace=False)
-            starts = [starts[index] for index in sorted(chosen)]
-        laid += starts
-    return laid
+        if layout.sample < 1 and split_windows:
+            count = max(1, round(layout.sample * len(split_windows)))
+            sampled = random.choice(len(split_windows), count, replace=False)
+            split_windows = [split_windows[index] for index in sorted(sampled)]
+        windows += split_windows
+    return windows
 
 
 def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
@@ -156,92 +168,98 @@ def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
 
     Args:
         path: The file.
-        names: Chromosomes of the genome, which are given its names.
+        names: Chromosome names of the genome, which replace the names in the file.
 
     Raises:
-        DataError: No window, windows of two lengths, the same window twice, windows of two splits
-            that overlap, or windows of another genome.
+        DataError: The file has no window, windows of different lengths, a repeated window,
+            overlapping windows of different splits, or windows of another genome.
     """
-    found = [
+    windows = [
         Window(region, fields[0] if fields else "train")
         for region, fields in regions.read_bed(path, names=names)
     ]
-    if not found:
-        raise errors.DataError(f"{path}: holds no window.")
-    for window in found:
-        if window.region.width != found[0].region.width:
+    if not windows:
+        raise errors.DataError(f"{path}: holds no window; add at least one line.")
+    for window in windows:
+        if window.region.width != windows[0].region.width:
             raise errors.DataError(
-                f"{path}: {window.region} has {window.region.width:,} bases, the first window "
-                f"{found[0].region.width:,}; all must be equally long."
+                f"{path}: {window.region} has {window.region.width:,} bases, but the first "
+                f"window has {windows[0].region.width:,}; all must be equally long."
             )
-    close = overlap(found, margin=0)
+    close = overlap(windows, margin=0)
     if close is not None:
-        one, other = close
+        first, second = close
         raise errors.DataError(
-            f"{path}: {one.region} of {one.split} overlaps {other.region} of {other.split}; "
-            "a model tested on what it was trained on looks better than it is."
+            f"{path}: {first.region} of {first.split} overlaps {second.region} of {second.split}; "
+            "move one, since a test on training sequence overstates the accuracy."
         )
-    if len({window.region for window in found}) < len(found):
-        raise errors.DataError(f"{path}: a window is listed twice.")
-    if overlap(found, margin=found[0].region.width) is not None:
+    if len({window.region for window in windows}) < len(windows):
+        raise errors.DataError(f"{path}: a window is listed twice; remove one of the two lines.")
+    if overlap(windows, margin=windows[0].region.width) is not None:
         _log.warning(
             "%s: windows of different splits lie within one window's length of each other.", path
         )
-    return found
+    return windows
 
 
-def overlap(found: Sequence[Window], *, margin: int) -> tuple[Window, Window] | None:
-    """Two windows of different splits that share a base or lie less than `margin` apart."""
-    last: dict[str, Window] = {}
-    previous = ""
-    for window in sorted(found, key=lambda window: window.region):
-        if window.region.chrom != previous:
-            last, previous = {}, window.region.chrom
-        for split, other in last.items():
-            if split != window.split and window.region.start < other.region.end + margin:
-                return other, window
-        last[window.split] = window
+def overlap(windows: Sequence[Window], *, margin: int) -> tuple[Window, Window] | None:
+    """Returns two windows of different splits that lie less than `margin` bases apart, or None.
+
+    With a margin of 0 they share a base.
+    """
+    last_of: dict[str, Window] = {}
+    chrom = ""
+    for window in sorted(windows, key=lambda window: window.region):
+        if window.region.chrom != chrom:
+            last_of, chrom = {}, window.region.chrom
+        for split, left in last_of.items():
+            if split != window.split and window.region.start < left.region.end + margin:
+                return left, window
+        last_of[window.split] = window
     return None
 
 
 def unmappable(
-    found: list[Window],
-    stretches: interval_sets.Intervals,
+    windows: list[Window],
+    intervals: interval_sets.Intervals,
     *,
     width: int,
     threshold: float = 0.3,
     midpoints: bool = False,
 ) -> tuple[list[Window], list[Dropped]]:
-    """Drops windows with too many unmappable bins, or whose two central bins are unmappable.
+    """Drops windows with too many unmappable bins, or with an unmappable central bin.
 
     Args:
-        found: Windows.
-        stretches: Unmappable intervals.
+        windows: Windows to filter.
+        intervals: Unmappable intervals.
         width: Bases per bin.
-        threshold: Least share of unmappable bins that drops a window.
-        midpoints: Look at the two central bins instead.
+        threshold: Smallest share of unmappable bins that drops a window.
+        midpoints: True to test the two central bins instead.
+
+    Returns:
+        Usable windows, and the dropped ones with their reason.
     """
-    kept: list[Window] = []
+    usable: list[Window] = []
     dropped: list[Dropped] = []
-    for window in found:
-        bins = stretches.bins(window.region, width)
+    for window in windows:
+        bins = intervals.bins(window.region, width)
         middle = len(bins) // 2
         if midpoints and bins[middle - 1 : middle + 1].any():
             dropped.append(Dropped(window, "unmappable midpoint"))
         elif not midpoints and bins.mean() >= threshold:
             dropped.append(Dropped(window, "unmappable", f"{bins.mean():.0%} of bins"))
         else:
-            kept.append(window)
-    return kept, dropped
+            usable.append(window)
+    return usable, dropped
 
 
-def write_bed(path: str | Path, found: Sequence[Window]) -> None:
+def write_bed(path: str | Path, windows: Sequence[Window]) -> None:
     """Writes chrom, start, end and split, atomically."""
     with files.atomic(path) as temporary:
         temporary.write_text(
             "".join(
                 f"{region.chrom}\t{region.start}\t{region.end}\t{split}\n"
-                for region, split in found
+                for region, split in windows
             ),
             encoding="utf-8",
         )

@@ -1,7 +1,7 @@
-"""Blocks of overlapping windows: one read of each cooler serves them all.
+"""Groups overlapping windows into blocks, each computed from one read of every cooler.
 
-A block is a stretch of a chromosome a few windows long. Its counts are fetched once for every
-cooler, its windows' targets computed, and both kept in one HDF5 file until records are written.
+A block is a stretch of a chromosome a few windows long. Its counts are read once from every cooler.
+The targets and masks of its windows are stored in one HDF5 file until records are written.
 """
 
 import dataclasses
@@ -22,19 +22,19 @@ from akita_bayes.data.contacts import coolers, counts_to_targets, expectation
 from akita_bayes.data.preparation import targets, training_windows
 
 BLACKLIST_MARGIN = 20
-_SPAN = 6  # windows' lengths in a block
+_SPAN = 6  # length of a block, in lengths of a window
 _LARGEST = 128 << 20  # bytes of targets in a block
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """What every block is computed from; the same for all blocks of a data set.
+    """Describes the inputs of a data set, the same for all of its blocks.
 
     Attributes:
         sizes: (chromosome, length) of the genome.
         targets: Coolers and their clips.
         transform: How contacts become targets.
-        blacklist: BED file of stretches to filter, or None.
+        blacklist: BED file of intervals whose bins are filtered; None for none.
     """
 
     sizes: tuple[tuple[str, int], ...]
@@ -44,23 +44,25 @@ class Sources:
 
 
 class Block(NamedTuple):
-    """A stretch of a chromosome and the windows within it."""
+    """Describes a stretch of a chromosome and the windows within it."""
 
     region: regions.Region
     windows: tuple[training_windows.Window, ...]
 
 
 def group(
-    found: Sequence[training_windows.Window], transform: counts_to_targets.Transform, width: int
+    windows: Sequence[training_windows.Window],
+    transform: counts_to_targets.Transform,
+    num_targets: int,
 ) -> list[Block]:
     """Groups windows into blocks of bounded length and memory.
 
     Args:
-        found: Windows in any order.
-        transform: For the sizes of windows and targets.
-        width: Number of targets.
+        windows: Windows in any order.
+        transform: How contacts become targets; gives the sizes of windows and targets.
+        num_targets: Number of targets.
     """
-    most = max(1, _LARGEST // (2 * transform.pixels * width))
+    largest_count = max(1, _LARGEST // (2 * transform.pixels * num_targets))
     blocks: list[Block] = []
     members: list[training_windows.Window] = []
 
@@ -70,11 +72,11 @@ def group(
             blocks.append(Block(regions.Region(first.chrom, first.start, last.end), tuple(members)))
             members.clear()
 
-    for window in sorted(found):
+    for window in sorted(windows):
         if members:
             first = members[0].region
-            far = window.region.end - first.start > _SPAN * transform.seq_length
-            if window.region.chrom != first.chrom or far or len(members) == most:
+            too_long = window.region.end - first.start > _SPAN * transform.seq_length
+            if window.region.chrom != first.chrom or too_long or len(members) == largest_count:
                 close()
         members.append(window)
     close()
@@ -85,7 +87,7 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
     """Computes a block's targets into an HDF5 file and returns the number of its windows.
 
     Raises:
-        DataError: A cooler is damaged, or lacks what `global_obsexp` needs.
+        DataError: A cooler is damaged, or its table of expected contacts cannot be used.
         OSError: The disk is full.
     """
     transform = sources.transform
@@ -94,26 +96,26 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
     masks = np.zeros(shape, bool)
     reasons: dict[int, tuple[str, str]] = {}
     for index, source in enumerate(sources.targets):
-        opened = _open(source.uri, sources.sizes)
-        counts = opened.counts(block.region)
-        weights = opened.weights(block.region)
+        contacts = _open(source.uri, sources.sizes)
+        counts = contacts.counts(block.region)
+        weights = contacts.weights(block.region)
         if sources.blacklist is not None:
-            stretches = _blacklist(sources.blacklist, sources.sizes)
-            touched = stretches.bins(block.region, transform.pool_width)
-            weights[touched] = np.nan
+            blacklisted = _blacklist(sources.blacklist, sources.sizes)
+            filtered = blacklisted.bins(block.region, transform.pool_width)
+            weights[filtered] = np.nan
         expected = None
         if transform.global_obsexp:
-            chrom = opened.names[block.region.chrom]
+            chrom = contacts.names[block.region.chrom]
             expected = _expected(source.expected, chrom, transform)
         for row, window in enumerate(block.windows):
             if row in reasons:
                 continue
-            first = (window.region.start - block.region.start) // transform.pool_width
-            kept = slice(first, first + transform.window_bins)
+            first_bin = (window.region.start - block.region.start) // transform.pool_width
+            bins = slice(first_bin, first_bin + transform.window_bins)
             try:
-                found = counts_to_targets.target(
-                    counts[kept, kept],
-                    weights[kept],
+                target = counts_to_targets.target(
+                    counts[bins, bins],
+                    weights[bins],
                     transform,
                     clip=source.clip,
                     expected=expected,
@@ -121,10 +123,10 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
             except counts_to_targets.Unusable as unusable:
                 reasons[row] = (unusable.reason, f"{source.identifier}: {unusable.detail}")
                 continue
-            values[row, :, index] = found.values
-            masks[row, :, index] = found.mask
+            values[row, :, index] = target.values
+            masks[row, :, index] = target.mask
     usable = [row for row in range(len(block.windows)) if row not in reasons]
-    image = io.BytesIO()  # HDF5 tells a full disk in too many ways
+    image = io.BytesIO()  # HDF5 reports a full disk by many kinds of errors
     with h5py.File(image, "w") as file:
         file["row"] = np.array(usable, np.int64)
         file["target"] = values[usable]
@@ -136,7 +138,7 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
 
 
 def dropped(block: Block, path: Path) -> list[training_windows.Dropped]:
-    """Windows of a computed block that could not be used."""
+    """Returns the windows of a computed block that could not be used, with their reasons."""
     with h5py.File(path) as file:
         reasons = json.loads(file.attrs["dropped"])
     return [
@@ -148,7 +150,7 @@ def dropped(block: Block, path: Path) -> list[training_windows.Dropped]:
 def row(
     block: Block, path: Path, window: training_windows.Window
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    """Target and mask of one window of a computed block. [P, T], [P, T]."""
+    """Returns target and mask of one window of a computed block. [P, T], [P, T]."""
     with h5py.File(path) as file:
         index = int(np.flatnonzero(file["row"][:] == block.windows.index(window))[0])
         target = file["target"][index]

@@ -1,1 +1,1 @@
-"""Training records on disk, and the fast reader of them."""
+"""Reads and writes training records on disk."""

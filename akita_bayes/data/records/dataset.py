@@ -1,4 +1,4 @@
-"""The fast reader: a split of a data directory as batches."""
+"""Reads a split of a data directory as batches, in parallel."""
 
 import contextlib
 import dataclasses
@@ -38,15 +38,15 @@ def open_split(
 
     Args:
         data_dir: Folder with `statistics.json` and `tfrecords/{split}-{i}.tfr`.
-        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as Basenji's --tfr, a
-            pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
+        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as in Basenji's --tfr,
+            a pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
         batch_size: Records per batch.
-        shuffle: Shuffle file order and records, anew every epoch.
-        seed: The order is a function of `seed` and the epoch's number alone.
-        shuffle_buffer: Records held for shuffling.
-        drop_remainder: Drop the last batch when it is not full.
-        deterministic: Keep the order of parallel reads; False is a little faster.
-        shard: (index, count): read every count-th file, from the index-th. Every shard of a
+        shuffle: True to shuffle files and records anew in every epoch.
+        seed: Seed of the order, which depends on `seed` and the number of the epoch only.
+        shuffle_buffer: Number of records in memory for shuffling.
+        drop_remainder: True to drop the last batch when it is not full.
+        deterministic: True to keep the order of parallel reads; False is a little faster.
+        shard: (index, count): every count-th file is read, from the index-th. Every shard of a
             shuffled split has the same number of batches, so that workers stay in step.
 
     Raises:
@@ -82,11 +82,11 @@ def open_split(
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """A split as batches; made by `open_split`, whose arguments are its fields.
+    """Reads a split as batches; `open_split` makes it, and its arguments are the fields.
 
     A batch is a dictionary of `sequence` float32 [B, L, 4], `target` float32 [B, P, T], `mask` bool
     [B, P, T] (True where measured) and `region` string [B] (`chrom:start-end`, or `file#record`
-    when the file does not say). A target under a False mask is 0. Iterating gives epoch 0.
+    when the record has no region). A target under a False mask is 0. Iterating gives epoch 0.
     """
 
     data_dir: Path
@@ -104,7 +104,7 @@ class Split:
 
     @property
     def steps(self) -> int:
-        """Batches per epoch and shard, by the counts of `statistics.json`."""
+        """Returns the number of batches per epoch and shard, from `statistics.json`."""
         share = self.records // self.shard[1]
         return share // self.batch_size if self.drop_remainder else -(-share // self.batch_size)
 
@@ -112,11 +112,11 @@ class Split:
         return self.batches(0)
 
     def epoch(self, epoch: int, *, skip: int = 0) -> tf.data.Dataset:
-        """One epoch as a `tf.data.Dataset`, without its first `skip` batches.
+        """Returns one epoch as a `tf.data.Dataset`, without its first `skip` batches.
 
-        The order is a function of (seed, epoch), so a run continues where it stopped by asking for
-        the same epoch with the number of batches done. Wrap the loop in `explained` so that bad
-        records surface as `DataError`.
+        The order depends on (seed, epoch) only. A stopped run continues with the same epoch and the
+        number of finished batches as `skip`. Wrap the loop in `explained`, which turns errors about
+        bad records into `DataError`.
         """
         index, count = self.shard
         paths = [str(path) for path in self.files[index::count]]
@@ -134,6 +134,7 @@ class Split:
                 reshuffle_each_iteration=False,
             )
             if count > 1:
+                # Shards differ by a few records; repeating lets each of them fill `steps` batches.
                 records = records.repeat()
         else:
             records = records.flat_map(_read)
@@ -148,21 +149,21 @@ class Split:
         return batches.skip(skip).with_options(options).prefetch(tf.data.AUTOTUNE)
 
     def batches(self, epoch: int = 0, *, skip: int = 0) -> Iterator[Batch]:
-        """Yields one epoch's batches.
+        """Yields the batches of one epoch.
 
         Raises:
-            DataError: A record is bad or a file is cut short; names file and record.
+            DataError: A record is bad or a file is cut short; the error names file and record.
         """
-        seen = skip * self.batch_size
+        records_read = skip * self.batch_size
         with self.explained():
             for batch in self.epoch(epoch, skip=skip):
-                seen += int(batch["region"].shape[0])
+                records_read += int(batch["region"].shape[0])
                 yield batch
         if self.shard[1] == 1 and not self.drop_remainder:
-            self.check_count(seen)
+            self.check_count(records_read)
 
     def sharded(self, index: int, count: int) -> "Split":
-        """The same split as worker `index` of `count` reads it."""
+        """Returns the same split as worker `index` of `count` reads it."""
         return dataclasses.replace(self, shard=(index, count))
 
     @contextlib.contextmanager
@@ -179,34 +180,34 @@ class Split:
             raise error
 
     def reread(self) -> None:
-        """Reads every record again, one by one.
+        """Reads every record again, one by one, with the strict reader.
 
         Raises:
-            DataError: A record is bad or a file is cut short; names file and record.
+            DataError: A record is bad or a file is cut short; the error names file and record.
         """
         for path in self.files:
             for _ in tfrecord.read_records(path, self.statistics):
                 pass
 
-    def check_count(self, seen: int) -> None:
+    def check_count(self, records_read: int) -> None:
         """Compares the number of records that were read with that of `statistics.json`.
 
         Raises:
-            DataError: They differ because a record is bad or a file is cut short.
+            DataError: The numbers differ because a record is bad or a file is cut short.
         """
-        if seen == self.records:
+        if records_read == self.records:
             return
         self.reread()
         _log.warning(
-            "%s: split %s holds %d records where statistics.json says %d; the files count.",
+            "%s: split %s holds %d records, but statistics.json says %d; the files are used.",
             self.data_dir,
             "+".join(self.names),
-            seen,
+            records_read,
             self.records,
         )
 
     def check_first_record(self) -> None:
-        """Refuses a split without a record, or whose first record contradicts the statistics."""
+        """Refuses a split without records, or with a first record unlike the statistics."""
         with self.explained():
             for path in self.files:
                 for serialised in tf.data.TFRecordDataset(
@@ -219,28 +220,28 @@ class Split:
         )
 
     def regions(self) -> list[regions.Region]:
-        """Rows of `sequences.bed` of this split: its records in unshuffled order."""
+        """Returns the rows of `sequences.bed` of this split, in the unshuffled order of records."""
         rows = list(regions.read_bed(self.data_dir / "sequences.bed"))
         return [region for name in self.names for region, fields in rows if fields[:1] == [name]]
 
-    def _parse(self, where: tf.Tensor, serialised: tf.Tensor) -> Batch:
+    def _parse(self, position: tf.Tensor, serialised: tf.Tensor) -> Batch:
         shape = (self.statistics.target_length, self.statistics.num_targets)
         text = tf.io.FixedLenFeature([], tf.string)
         optional = tf.io.FixedLenFeature([], tf.string, default_value="")
-        found = tf.io.parse_single_example(
+        features = tf.io.parse_single_example(
             serialised, {"sequence": text, "target": text, "mask": optional, "region": optional}
         )
-        target = tf.cast(tf.io.decode_raw(found["target"], tf.float16), tf.float32)
+        target = tf.cast(tf.io.decode_raw(features["target"], tf.float16), tf.float32)
         target = tf.reshape(target, shape)
         mask = tf.cond(
-            tf.equal(tf.strings.length(found["mask"]), 0),
+            tf.equal(tf.strings.length(features["mask"]), 0),
             lambda: tf.ones(shape, tf.bool),
-            lambda: _unpack(found["mask"], shape),
+            lambda: _unpack(features["mask"], shape),
         )
         target = tf.where(mask, target, 0.0)
-        region = tf.where(tf.equal(found["region"], ""), where, found["region"])
+        region = tf.where(tf.equal(features["region"], ""), position, features["region"])
         return {
-            "sequence": self._sequence(found["sequence"]),
+            "sequence": self._sequence(features["sequence"]),
             "target": tf.debugging.check_numerics(target, "target"),
             "mask": mask,
             "region": region,
@@ -254,7 +255,7 @@ class Split:
 
 
 def _read(path: tf.Tensor) -> tf.data.Dataset:
-    """(file#record, serialised record) of one file."""
+    """Returns pairs of (file#record, serialised record) of one file."""
     name = tf.strings.split(path, "/")[-1]
     records = tf.data.TFRecordDataset(path, tfrecord.COMPRESSION, buffer_size=1 << 20)
     return records.enumerate().map(
@@ -263,7 +264,7 @@ def _read(path: tf.Tensor) -> tf.data.Dataset:
 
 
 def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
-    """Big-endian bits to booleans of `shape`."""
+    """Unpacks big-endian bits into booleans of `shape`: byte 160 = 10100000 has bits 0 and 2."""
     weights = tf.constant([128, 64, 32, 16, 8, 4, 2, 1], tf.uint8)
     bits = tf.bitwise.bitwise_and(tf.io.decode_raw(packed, tf.uint8)[:, None], weights) > 0
     size = shape[0] * shape[1]
@@ -272,12 +273,12 @@ def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
 
 
 def is_pattern(split: str) -> bool:
-    """Tells a pattern of record files, as `fold[01]-*.tfr`, from the name of a split."""
+    """Returns True for a pattern of record files, as `fold[01]-*.tfr`, False for a split's name."""
     return split.endswith(tfrecord.SUFFIX) or any(sign in split for sign in "*?[")
 
 
 def splits_of(data_dir: str | Path, split: str) -> tuple[str, ...]:
-    """Returns the splits of `statistics.json` of which a name or pattern takes a file or all."""
+    """Returns the splits that have a file matching a name or pattern of record files."""
     if not is_pattern(split):
         return (split,)
     data_dir = Path(data_dir)
@@ -291,11 +292,12 @@ def splits_of(data_dir: str | Path, split: str) -> tuple[str, ...]:
 
 
 def _count(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> int:
-    """Records of a split by `statistics.json`; of a part of its files, which a pattern takes, by
-    reading them.
+    """Returns the number of records of a split, or of the files of a pattern.
+
+    Records are counted in `statistics.json` for whole splits; for parts of them, in the files.
 
     Raises:
-        DataError: A file is cut short; names it.
+        DataError: A file is cut short; the error names it.
     """
     names = splits_of(data_dir, split)
     paths = _files(data_dir, split, statistics)
@@ -310,24 +312,32 @@ def _files(data_dir: Path, split: str, statistics: statistics_lib.Statistics) ->
     if is_pattern(split):
         pattern = re.compile(fnmatch.translate(split))
     folder = data_dir / "tfrecords"
-    found = [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
-    if not found:
-        known = sorted({path.name.rsplit("-", 1)[0] for path in folder.glob(f"*{tfrecord.SUFFIX}")})
-        there = f"there are {', '.join(known)}" if known else "the folder holds none at all"
-        wanted = split if is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
-        raise errors.DataError(f"{folder}: no record file {wanted}; {there}.")
+    matches = [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
+    if not matches:
+        available_splits = sorted(
+            {path.name.rsplit("-", 1)[0] for path in folder.glob(f"*{tfrecord.SUFFIX}")}
+        )
+        available = (
+            f"there are {', '.join(available_splits)}"
+            if available_splits
+            else "the folder holds no record file"
+        )
+        expected = split if is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
+        raise errors.DataError(f"{folder}: no record file {expected}; {available}.")
     if is_pattern(split):
-        return sorted(found, key=natural)
+        return sorted(matches, key=natural)
     if statistics.seqs.get(split, 1) == 0:
-        raise errors.DataError(f'{data_dir}: split "{split}" is empty by its statistics.json.')
+        raise errors.DataError(
+            f'{data_dir}: split "{split}" is empty by its statistics.json; choose another.'
+        )
     if split not in statistics.seqs:
         raise errors.DataError(
-            f'{data_dir / statistics_lib.FILE_NAME}: the key "{split}_seqs" is missing, the number '
-            f"of records of split {split}."
+            f'{data_dir / statistics_lib.FILE_NAME}: the key "{split}_seqs", the number of records '
+            f"of split {split}, is missing; add it."
         )
-    return sorted(found, key=natural)
+    return sorted(matches, key=natural)
 
 
 def natural(path: Path) -> list[Any]:
-    """Sort key that puts train-2 before train-10."""
+    """Returns a sort key that puts train-2 before train-10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]

@@ -1,4 +1,4 @@
-"""Predictions and targets of a whole split as Basenji's `preds.h5` and `targets.h5`.
+"""Writes predictions and targets of a whole split as Basenji's `preds.h5` and `targets.h5`.
 
 Each file has one dataset, `preds` or `targets`: float16 [W, P or N, T], windows W in the order of
 the split's record files. Every `step`-th position is kept, as Basenji's --step does.
@@ -21,11 +21,11 @@ PREDICTIONS, TARGETS = "preds", "targets"
 
 @contextlib.contextmanager
 def appended(path: str | Path, name: str, *, step: int = 1) -> Iterator[Callable[[NDArray], None]]:
-    """Writes a dataset window by window; the file appears when the last was appended.
+    """Writes a dataset window by window; the file appears after the last window.
 
     Args:
         path: The file to write.
-        name: Its dataset, PREDICTIONS or TARGETS.
+        name: Name of its dataset, PREDICTIONS or TARGETS.
         step: Keep every `step`-th position.
 
     Yields:
@@ -45,12 +45,12 @@ def appended(path: str | Path, name: str, *, step: int = 1) -> Iterator[Callable
 def write_targets(
     path: str | Path, split: dataset.Split, *, targets: Sequence[int] | None = None, step: int = 1
 ) -> None:
-    """Writes the targets of a split as its records hold them, whether measured or not.
+    """Writes the targets of a split as its records hold them, including masked pixels.
 
     Args:
         path: The file to write.
         split: An opened split.
-        targets: Numbers of the targets to write; None for all.
+        targets: Indices of the targets to write; None for all.
         step: Keep every `step`-th position.
     """
     columns = slice(None) if targets is None else list(targets)

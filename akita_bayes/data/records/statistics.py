@@ -1,4 +1,4 @@
-"""`statistics.json`: the shapes and counts of a data directory."""
+"""Reads and writes `statistics.json`, the shapes and counts of a data directory."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _COUNT = "_seqs"
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """Shapes of every record of a data directory and the number of records of every split.
+    """Holds the shapes of all records of a data directory, and the size of every split.
 
     Attributes:
         seq_length: Bases L of a sequence.
@@ -39,16 +39,16 @@ class Statistics:
 
     @property
     def bins(self) -> int:
-        """Number of bins N along one side of the cropped map, or of the cropped track."""
+        """Returns the number of bins N along one side of the cropped map, or of the track."""
         return self.seq_length // self.pool_width - 2 * (self.crop_bp // self.pool_width)
 
     @property
     def sequence_bytes(self) -> int:
-        """Bytes of a record's `sequence` feature."""
+        """Returns the number of bytes of a record's `sequence` feature."""
         return self.seq_length if self.seq_1hot else 4 * self.seq_length
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `statistics.json`, in Basenji's keys."""
+        """Returns the content of `statistics.json`, in Basenji's keys."""
         fields = dataclasses.asdict(self)
         counts = {f"{split}{_COUNT}": count for split, count in fields.pop("seqs").items()}
         if self.diagonal_offset is None:
@@ -57,28 +57,28 @@ class Statistics:
 
 
 def read(data_dir: str | Path) -> Statistics:
-    """Reads and checks `statistics.json`; keys that say nothing about records are ignored.
+    """Reads and checks `statistics.json`; keys that do not describe records are ignored.
 
     Raises:
-        DataError: The directory or the file is missing, a key is missing or no whole number, or
-            the numbers contradict each other.
+        DataError: The directory or the file is missing, a key is missing or is not a whole number,
+            or the numbers contradict each other.
     """
     path = Path(data_dir) / FILE_NAME
     if not path.parent.is_dir():
         raise errors.DataError(f"{path.parent}: no such data directory.")
-    found = files.read_json(path)
-    if not isinstance(found, dict):
+    entries = files.read_json(path)
+    if not isinstance(entries, dict):
         raise errors.DataError(f"{path}: expected an object of keys and numbers.")
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Statistics):
         required = field.default is dataclasses.MISSING and field.name != "seqs"
-        if field.name in found:
-            values[field.name] = _value(path, field.name, found[field.name])
+        if field.name in entries:
+            values[field.name] = _value(path, field.name, entries[field.name])
         elif required:
             raise errors.DataError(f'{path}: the key "{field.name}" is missing.')
     values["seqs"] = {
         key.removesuffix(_COUNT): _value(path, key, count)
-        for key, count in found.items()
+        for key, count in entries.items()
         if key.endswith(_COUNT)
     }
     statistics = Statistics(**values)

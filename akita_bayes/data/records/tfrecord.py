@@ -1,4 +1,4 @@
-"""One training example and the TFRecord file that holds many, in Basenji's layout.
+"""Encodes training examples, and reads and writes TFRecord files of them, in Basenji's layout.
 
 A file is a ZLIB-compressed TFRecord of `tf.train.Example` with bytes features:
 
@@ -23,18 +23,18 @@ from akita_bayes import dna, errors, files, regions
 from akita_bayes.data.records import statistics as statistics_lib
 
 COMPRESSION = "ZLIB"
-_RUN_LENGTHS = 3  # zlib's Z_RLE: on bases and float16 both smaller and many times faster
+_RUN_LENGTHS = 3  # zlib's Z_RLE: smaller files of bases and float16, many times faster
 SUFFIX = ".tfr"
 
 
 class Record(NamedTuple):
-    """One example.
+    """Holds one example.
 
     Attributes:
         sequence: Indices 0..4, uint8 [L].
-        target: [P, T].
-        mask: True where a pixel was measured, [P, T]; None when every pixel was.
-        region: Where the sequence lies; None when the file does not say.
+        target: Values of the targets. [P, T].
+        mask: True where a pixel was measured, [P, T]; None when all pixels were measured.
+        region: Region of the sequence; None when the file does not record it.
     """
 
     sequence: NDArray[np.uint8]
@@ -44,11 +44,11 @@ class Record(NamedTuple):
 
 
 def encode(record: Record, *, one_hot: bool = False) -> bytes:
-    """A serialised `tf.train.Example`.
+    """Returns a record as a serialised `tf.train.Example`.
 
     Args:
-        record: What to store; `target` is rounded to float16.
-        one_hot: Store the sequence as flattened one-hot, as data sets before 2023 do.
+        record: Record to store; `target` is rounded to float16.
+        one_hot: True to store the sequence as flattened one-hot, as data sets before 2023 do.
 
     Raises:
         DataError: A measured target is not finite as float16.
@@ -103,13 +103,13 @@ def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool 
 def read_records(path: str | Path, statistics: statistics_lib.Statistics) -> Iterator[Record]:
     """Yields every record of a file, checked one by one.
 
-    This is the slow and strict reader: `dataset.Split` is the fast one, and comes here to learn
+    This is the slow and strict reader. `dataset.Split` is the fast one and calls it to find out
     which record is bad.
 
     Raises:
-        DataError: The file is missing, no TFRecord, or cut short, or a record lacks a feature, has
-            another size than `statistics` says, or holds a measured target that is not finite.
-            Names file and record.
+        DataError: The file is missing, is not a TFRecord or is cut short; or a record lacks a
+            feature, has another size than `statistics` says, or holds a measured target that is
+            not finite. The error names file and record.
     """
     path = Path(path)
     if not path.is_file():
@@ -127,7 +127,7 @@ def read_records(path: str | Path, statistics: statistics_lib.Statistics) -> Ite
 
 
 def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: str) -> Record:
-    """Reads one serialised example; `where` names it in errors."""
+    """Returns the record of one serialised example; `where` names it in errors."""
     try:
         feature = tf.train.Example.FromString(serialised).features.feature
     except Exception:  # protobuf's DecodeError, whose module differs between its releases
@@ -153,7 +153,7 @@ def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: s
         pixel, index = np.argwhere(bad)[0]
         raise errors.DataError(
             f"{where}: target {index} is {target[pixel, index]} at pixel {pixel} "
-            f"({bad.sum()} such); a measured target must be finite."
+            f"({bad.sum()} pixels in all); a measured target must be finite."
         )
     region = _region(values["region"], where) if values.get("region") else None
     return Record(sequence, target, mask, region)
@@ -169,11 +169,11 @@ def _region(value: bytes, where: str) -> regions.Region:
 
 
 def _check_size(
-    where: str, feature: str, found: int, expected: int, statistics: statistics_lib.Statistics
+    where: str, feature: str, size: int, expected: int, statistics: statistics_lib.Statistics
 ) -> None:
-    if found != expected:
+    if size != expected:
         raise errors.DataError(
-            f'{where}: the feature "{feature}" has {found} bytes, expected {expected} for '
+            f'{where}: the feature "{feature}" has {size} bytes, expected {expected} for '
             f"seq_length {statistics.seq_length}, seq_1hot {str(statistics.seq_1hot).lower()}, "
             f"target_length {statistics.target_length} and num_targets {statistics.num_targets} "
             f"in {statistics_lib.FILE_NAME}."
@@ -181,7 +181,7 @@ def _check_size(
 
 
 def _check_stream(path: Path) -> None:
-    """Refuses a ZLIB stream without an end; TensorFlow would take a cut between records for it."""
+    """Refuses a ZLIB stream without an end; TensorFlow accepts a file cut between two records."""
     stream = zlib.decompressobj()
     try:
         with open(path, "rb") as handle:

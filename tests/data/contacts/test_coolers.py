@@ -242,7 +242,10 @@ def test_columns_that_hold_no_numbers_are_refused(tmp_path, path):
 @pytest.mark.parametrize(
     ("share", "message"),
     [
-        (0.5, "its counts are not whole numbers (one is 0.5). Raw counts are expected: balancing "),
+        (
+            0.5,
+            "its counts are not whole numbers (one is 0.5); expected raw counts, since balancing ",
+        ),
         (1.0, "its counts are stored as float64; read as raw."),
     ],
 )

@@ -142,7 +142,7 @@ def test_it_equals_what_cooltools_computes_for_arms(write, tmp_path):
         (
             lambda table: table.replace(0.5, 0.0).assign(**{"balanced.avg.smoothed": 1.0}),
             'its column "balanced.avg" has no positive number for chr1 at distance 1, but a window '
-            'needs distances 1 to 2; remove the column "balanced.avg", and '
+            'needs distances 1 to 2; remove the column "balanced.avg", so that '
             '"balanced.avg.smoothed" is read.',
         ),
         (
@@ -218,7 +218,7 @@ def test_numeric_chromosomes_give_the_targets_of_the_others(tmp_path):
         transform = world.contacts.Transform(3200, world.BIN, 400, global_obsexp=True)
         world.make(folder, transform=transform)
         findings = check.check(folder / "out")
-        assert [finding for finding in findings if not finding.right] == []
+        assert [finding for finding in findings if not finding.passed] == []
         found = world.records_of(folder / "out")
         records.append(
             {

@@ -17,7 +17,7 @@ from tests.coolers import TRANSFORM, make, records_of
 def test_a_right_directory_checks(made):
     folder, _ = made
     findings = check.check(folder / "out")
-    assert [finding for finding in findings if not finding.right] == []
+    assert [finding for finding in findings if not finding.passed] == []
     assert {finding.check for finding in findings} == {
         "train: records",
         "valid: records",
@@ -90,7 +90,7 @@ def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
     shutil.copytree(folder / "out", out)
     spoil(out)
     findings = check.check(out, sample=1000)
-    assert wrong in {finding.check for finding in findings if not finding.right}
+    assert wrong in {finding.check for finding in findings if not finding.passed}
 
 
 def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch)
         return twin
 
     monkeypatch.setattr(reference_target, "target", spoilt)
-    wrong = {finding.check: finding.found for finding in check.check(folder / "out", sample=1)}
+    wrong = {finding.check: finding.result for finding in check.check(folder / "out", sample=1)}
     assert "largest difference inf" in wrong["A against cooler"]
 
 
@@ -113,15 +113,13 @@ def test_options_of_another_program_are_told(made, tmp_path, content):
     shutil.copytree(folder / "out", tmp_path / "copy")
     path = tmp_path / "copy" / "options.json"
     path.write_text(content)
-    with pytest.raises(
-        errors.DataError, match=r"options\.json: does not say what the directory was"
-    ):
+    with pytest.raises(errors.DataError, match=r"options\.json: does not name the sources of"):
         check.check(tmp_path / "copy")
 
 
 def test_a_check_recomputes_something(made):
     folder, _ = made
-    with pytest.raises(errors.DataError, match="recompute at least 1 record"):
+    with pytest.raises(errors.DataError, match="expected at least 1 record"):
         check.check(folder / "out", sample=0)
 
 
@@ -138,7 +136,7 @@ def test_empty_pixels_without_a_clip_check(tmp_path):
     assert sum(summary.written.values()) > 0
     records = records_of(folder / "out").values()
     findings = check.check(folder / "out", sample=len(records))
-    assert [finding for finding in findings if not finding.right] == []
+    assert [finding for finding in findings if not finding.passed] == []
 
 
 def test_pixels_in_several_rows_give_the_same_targets(tmp_path, caplog):
@@ -159,7 +157,7 @@ def test_pixels_in_several_rows_give_the_same_targets(tmp_path, caplog):
         np.testing.assert_array_equal(split[key].target, record.target)
         np.testing.assert_array_equal(split[key].mask, record.mask)
     findings = check.check(folder / "out")
-    assert [finding for finding in findings if not finding.right] == []
+    assert [finding for finding in findings if not finding.passed] == []
 
 
 def test_a_directory_made_of_counts_that_are_no_numbers_is_one_sentence(made, tmp_path):
@@ -179,7 +177,7 @@ def test_a_directory_made_of_counts_that_are_no_numbers_is_one_sentence(made, tm
 def test_basenjis_own_directories_can_be_checked(real_data):
     findings = check.check(real_data / "hg38_tiny")
     by_name = {finding.check: finding for finding in findings}
-    assert by_name["test: records"].right
-    assert by_name["test: records"].found.startswith("10 in 3 files, statistics.json says 10")
-    assert by_name["against sources"].found == "not compared: there is no options.json"
-    assert by_name["against sources"].right is None
+    assert by_name["test: records"].passed
+    assert by_name["test: records"].result.startswith("10 in 3 files, statistics.json says 10")
+    assert by_name["against sources"].result == "not compared: there is no options.json"
+    assert by_name["against sources"].passed is None

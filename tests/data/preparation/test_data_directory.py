@@ -110,7 +110,7 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
     assert not (folder / name / "statistics.json").exists()
     with pytest.raises(errors.DataError, match="not empty; choose another directory, or continue"):
         make(folder, name)
-    with pytest.raises(errors.DataError, match="was begun with other seqs_per_tfr"):
+    with pytest.raises(errors.DataError, match="was started with other seqs_per_tfr"):
         make(folder, name, seqs_per_tfr=5, restart=True)
     done = len(calls) - 1
     calls.clear()
@@ -186,7 +186,7 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         with pytest.raises(Stopped):
             make(folder, **options)
     change(folder, options)
-    with pytest.raises(errors.DataError, match=f"was begun with other .*{named}"):
+    with pytest.raises(errors.DataError, match=f"was started with other .*{named}"):
         make(folder, **options, restart=True)
 
 
@@ -203,7 +203,7 @@ def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
     assert "is finished; nothing is left to do" in caplog.text
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert not (folder / "out" / data_directory.WORK).exists()
-    with pytest.raises(errors.DataError, match="was begun with other seed"):
+    with pytest.raises(errors.DataError, match="was started with other seed"):
         make(folder, restart=True, seed=45)
 
 
@@ -293,7 +293,9 @@ def test_unmappable_stretches_and_midpoints_go_together(made):
 def test_nothing_written_is_an_error(made):
     folder, _ = made
     (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
-    with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
+    with pytest.raises(
+        errors.DataError, match=r"none of \d+ windows was written \(\d+ unmappable\)"
+    ):
         make(folder, "nothing", unmappable=[data_directory.Unmappable(folder / "all.bed")])
     assert (folder / "nothing" / "dropped.tsv").exists()
     assert not (folder / "nothing" / "statistics.json").exists()

@@ -86,5 +86,5 @@ def test_the_figure_shows_maps_and_masks(made, tmp_path):
 
 
 def test_targets_that_are_no_maps(real_data):
-    with pytest.raises(errors.DataError, match="its targets are no maps"):
+    with pytest.raises(errors.DataError, match="its targets are not maps"):
         quality.examples(real_data / "hg38_tiny", 1)

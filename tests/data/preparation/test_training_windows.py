@@ -129,7 +129,7 @@ def test_windows_as_they_are(tmp_path):
     ("text", "reason"),
     [
         ("", "holds no window"),
-        ("chr1\t0\t10\nchr1\t20\t31\n", "chr1:20-31 has 11 bases, the first window 10"),
+        ("chr1\t0\t10\nchr1\t20\t31\n", "chr1:20-31 has 11 bases, but the first window has 10"),
         ("chr1\t0\t10\ttest\nchr1\t5\t15\n", "chr1:0-10 of test overlaps chr1:5-15 of train"),
         ("chr1\t0\t10\nchr1\t0\t10\n", "listed twice"),
         ("chr1\tzero\t10\n", "line 1: expected"),

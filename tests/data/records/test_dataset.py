@@ -241,7 +241,7 @@ def test_a_wrong_count_is_logged(tmp_path, caplog):
     write_directory(tmp_path, {"train": 9})
     (tmp_path / "tfrecords" / "train-2.tfr").unlink()
     list(dataset.open_split(tmp_path, "train", batch_size=2))
-    assert "holds 6 records where statistics.json says 9" in caplog.text
+    assert "holds 6 records, but statistics.json says 9" in caplog.text
 
 
 def test_it_reads_real_human_records(real_data):
