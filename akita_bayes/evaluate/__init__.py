@@ -1,1 +1,1 @@
-"""Accuracy and calibration."""
+"""Measures accuracy and calibration of predictions."""

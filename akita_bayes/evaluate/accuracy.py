@@ -1,8 +1,8 @@
-"""How accurate are predictions: of the data, of the noise-free truth, and beside knowing nothing.
+"""Measures the accuracy of predictions against data, noise-free truth and a baseline.
 
-A number alone says little, so a model's accuracy comes with that of the distance-only baseline (the
-mean over the training windows of each target at each genomic distance), by strata of distance,
-window by window, as insulation, and on simulated data beside what data of this depth allow.
+The distance-only baseline is the mean over the training windows of each target at each genomic
+distance. Accuracy is given overall, by strata of distance, for each window, and for insulation. For
+simulated data, it is given together with the ceiling: the accuracy that data of this depth allow.
 """
 
 import dataclasses
@@ -17,24 +17,24 @@ from akita_bayes import errors, files, regions, triangle
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.comparison import Contest, Scores
+from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.models import posterior, predict
 from akita_bayes.moments import Moments
 
 TRUTH = "truth"
 SCATTERED = 20_000
-"""Pixels of each target that are kept for a scatter plot."""
+"""Number of pixels of each target in a scatter plot."""
 
 
 class Example(NamedTuple):
-    """One window, for a figure.
+    """Holds one window for a figure.
 
     Attributes:
         region: The part of the genome that the target covers.
-        prediction: [P, T].
-        target: [P, T].
+        prediction: Predicted values. [P, T].
+        target: Measured values. [P, T].
         mask: True where measured. [P, T].
-        truth: Noise-free, of simulated data. [P, T].
+        truth: Noise-free values of simulated data; None for real data. [P, T].
     """
 
     region: regions.Region
@@ -46,21 +46,21 @@ class Example(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A model on one split.
+    """Holds the accuracy of a model on one split.
 
     Attributes:
-        model: Against the data.
-        baseline: Distance alone against the data.
-        truth: The model against the noise-free truth; None for real data.
-        ceiling: What data of this depth allow, `truth/ceiling.json`; None for real data.
-        windows: Where each window lies, and its Pearson r of every target. [W, T].
+        model: Accuracy of the model against the data.
+        baseline: Accuracy of the distance-only baseline against the data.
+        truth: Accuracy of the model against the noise-free truth; None for real data.
+        ceiling: Accuracy that data of this depth allow, `truth/ceiling.json`; None for real data.
+        windows: Location of each window, and its Pearson r of every target. [W, T].
         diagonal_offset: First diagonal of the triangle; None for tracks.
         strata: Labels of distance strata; empty for tracks.
         by_distance: Pearson r of the model within each stratum. [D, T].
-        truth_by_distance: The same against the truth.
+        truth_by_distance: Pearson r within each stratum against the truth. [D, T].
         insulation: Pearson r of insulation over all bins of all windows, [T]; None for tracks.
         examples: Windows for figures.
-        scatter: Random measured pixels: target and prediction. [n, 2] for every target.
+        scatter: Target and prediction of random measured pixels, [n, 2] for every target.
     """
 
     model: Scores
@@ -97,95 +97,109 @@ def assess(
     """Predicts a split and judges the predictions.
 
     Args:
-        model: From `load_model`.
+        model: A network or an ensemble, from `load_model`.
         data_dir: A data directory.
-        split: Split to judge on.
-        train_split: Split, or splits, of which the baseline is the mean; None takes `train`, or of
-            folds all but the judged one.
-        head: One head of several.
-        rc: Average the predictions of both strands.
-        shifts: Average over the window moved by so many bases.
-        draws: Take the mean of so many posterior draws as the prediction; 0 the model's own.
-        seed: Of draws and of the pixels in `scatter`.
+        split: Split on which the model is judged.
+        train_split: Split, or splits, whose mean is the baseline; None takes `train`, or all folds
+            but the judged one.
+        head: Name or index of the head, for a model with several.
+        rc: True to average the predictions of both strands.
+        shifts: Bases by which the window is moved; predictions are averaged over them.
+        draws: Number of posterior draws whose mean is the prediction; 0 for a plain prediction.
+        seed: Seed of the draws and of the pixels in `scatter`.
         targets: Indices of the targets to judge; None takes all.
-        rank: Rank correlations too, which needs all pixels in memory.
-        examples: Windows to keep for figures, spread evenly.
+        rank: True to compute rank correlations, which needs all pixels in memory.
+        examples: Number of windows for figures, spread evenly.
         save: Called with the prediction of every window, in order. [P, T].
-        advance: Told how many windows are done, of this split and of the training split.
+        advance: Called with the number of finished windows, of this and of the training split.
 
     Raises:
-        DataError: A split or record is bad, or the truth is of other windows.
+        DataError: A split or record is bad, or the truth has another number of windows.
         SpecError: The model's output and the data disagree.
     """
     if draws and (rc or tuple(shifts) != (0,)):
-        raise errors.SpecError("draws: draws are of the window as it is; leave rc and shifts.")
+        raise errors.SpecError(
+            "draws: draws cannot be averaged over strands or shifts; leave out rc and shifts."
+        )
     predict.check_shifts(shifts, model.spec.model.seq_length)
     name = model.spec.head(head).name
     if draws:
-        posterior.Sampler(model, head=name)  # An exported model is refused before the work.
-    opened = dataset.open_split(
+        posterior.Sampler(model, head=name)  # refuses an exported model before any prediction
+    data_split = dataset.open_split(
         data_dir, split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )
-    model.spec.check_statistics(opened.statistics.to_json(), name)
-    chosen = np.arange(opened.statistics.num_targets) if targets is None else np.array(targets)
-    place = model.spec.geometry(name)
-    offset = place.diagonal_offset
-    groups = None if offset is None else strata_.log_spaced(place.bins, offset)
-    distance = 0 if offset is None else triangle.distances(place.bins, offset)
+    model.spec.check_statistics(data_split.statistics.to_json(), name)
+    target_indices = (
+        np.arange(data_split.statistics.num_targets) if targets is None else np.array(targets)
+    )
+    geometry = model.spec.geometry(name)
+    offset = geometry.diagonal_offset
+    strata = None if offset is None else strata_.log_spaced(geometry.bins, offset)
+    distance = 0 if offset is None else triangle.distances(geometry.bins, offset)
     train_split = train_split or baseline.training_splits(data_dir, split)
-    expected = baseline.distance_only(data_dir, train_split, distance, advance=advance)[:, chosen]
-    truth = read_truth(data_dir, split, opened.records)
-    contests = {
-        "model": Contest(len(chosen), rank=rank, strata=groups),
-        "baseline": Contest(len(chosen), rank=rank),
-        "truth": Contest(len(chosen), rank=rank, strata=groups),
+    expected = baseline.distance_only(data_dir, train_split, distance, advance=advance)[
+        :, target_indices
+    ]
+    truth = read_truth(data_dir, split, data_split.records)
+    comparisons = {
+        "model": Comparison(len(target_indices), rank=rank, strata=strata),
+        "baseline": Comparison(len(target_indices), rank=rank),
+        "truth": Comparison(len(target_indices), rank=rank, strata=strata),
     }
-    borders = Moments.zeros(len(chosen))
-    kept, names, scattered = [], [], []
-    shown = set(np.linspace(0, opened.records - 1, examples).astype(int))
+    insulation_moments = Moments.zeros(len(target_indices))
+    example_windows, names, scattered = [], [], []
+    example_numbers = set(np.linspace(0, data_split.records - 1, examples).astype(int))
     random = np.random.default_rng(seed)
-    share = max(1, -(-SCATTERED // opened.records))
-    views = _views(model, opened, name, rc, tuple(shifts), draws, seed)
-    for number, (where, y, measured, mask) in enumerate(views):
-        y, measured, mask = y[:, chosen], measured[:, chosen], mask[:, chosen]
-        save(y)
-        noise_free = None if truth is None else truth[number][:, chosen].astype(np.float32)
-        contests["model"].update(measured, y, mask)
-        contests["baseline"].update(measured, expected, mask)
+    share = max(1, -(-SCATTERED // data_split.records))
+    predicted_windows = _predict_windows(model, data_split, name, rc, tuple(shifts), draws, seed)
+    for number, (location, prediction, measured, mask) in enumerate(predicted_windows):
+        prediction, measured, mask = (
+            prediction[:, target_indices],
+            measured[:, target_indices],
+            mask[:, target_indices],
+        )
+        save(prediction)
+        noise_free = None if truth is None else truth[number][:, target_indices].astype(np.float32)
+        comparisons["model"].update(measured, prediction, mask)
+        comparisons["baseline"].update(measured, expected, mask)
         if noise_free is not None:
-            contests["truth"].update(noise_free, y, mask)
+            comparisons["truth"].update(noise_free, prediction, mask)
         if offset is not None:
-            borders = borders.merge(_insulation(measured, y, mask, offset, place.bins))
-        names.append(where)
-        scattered.append(_sample(random, measured, y, mask, share))
-        if number in shown:
-            region = _region(where, place.crop_bp, place.seq_length)
-            kept.append(Example(region, y, measured, mask, noise_free))
+            insulation_moments = insulation_moments.merge(
+                _insulation(measured, prediction, mask, offset, geometry.bins)
+            )
+        names.append(location)
+        scattered.append(_sample(random, measured, prediction, mask, share))
+        if number in example_numbers:
+            region = _region(location, geometry.crop_bp, geometry.seq_length)
+            example_windows.append(Example(region, prediction, measured, mask, noise_free))
         advance(1)
-    told = Path(data_dir) / TRUTH / "ceiling.json"
-    ceiling = files.read_json(told).get(split) if told.is_file() else None
+    ceiling_path = Path(data_dir) / TRUTH / "ceiling.json"
+    ceiling = files.read_json(ceiling_path).get(split) if ceiling_path.is_file() else None
     return Report(
-        model=contests["model"].scores(),
-        baseline=contests["baseline"].scores(),
-        truth=None if truth is None else contests["truth"].scores(),
+        model=comparisons["model"].scores(),
+        baseline=comparisons["baseline"].scores(),
+        truth=None if truth is None else comparisons["truth"].scores(),
         ceiling=ceiling
-        and {key: [values[index] for index in chosen] for key, values in ceiling.items()},
-        windows=(names, np.array(contests["model"].windows)),
+        and {key: [values[index] for index in target_indices] for key, values in ceiling.items()},
+        windows=(names, np.array(comparisons["model"].windows)),
         diagonal_offset=offset,
-        strata=groups.labels(place.bin_width) if groups else [],
-        by_distance=contests["model"].by_distance(),
-        truth_by_distance=None if truth is None else contests["truth"].by_distance(),
-        insulation=None if offset is None else borders.pearson(),
-        examples=kept,
-        scatter=[np.concatenate([each[t] for each in scattered]) for t in range(len(chosen))],
+        strata=strata.labels(geometry.bin_width) if strata else [],
+        by_distance=comparisons["model"].by_distance(),
+        truth_by_distance=None if truth is None else comparisons["truth"].by_distance(),
+        insulation=None if offset is None else insulation_moments.pearson(),
+        examples=example_windows,
+        scatter=[
+            np.concatenate([pixels[t] for pixels in scattered]) for t in range(len(target_indices))
+        ],
     )
 
 
 def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None:
-    """Noise-free targets of a simulated split, [W, P, T]; None for real data.
+    """Returns the noise-free targets of a simulated split, [W, P, T]; None for real data.
 
     Raises:
-        DataError: There are more or fewer than the split has records.
+        DataError: The number of windows differs from the number of records of the split.
     """
     path = Path(data_dir) / TRUTH / f"{split}.npz"
     if not path.is_file():
@@ -194,33 +208,33 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
         truth = archive["truth"]
     if len(truth) != records:
         raise errors.DataError(
-            f"{path}: the truth of {len(truth)} windows for {records} records; simulate again."
+            f"{path}: has the truth of {len(truth)} windows for {records} records; simulate again."
         )
     return truth
 
 
-def _views(
+def _predict_windows(
     model: Any,
-    opened: dataset.Split,
+    data_split: dataset.Split,
     head: str,
     rc: bool,
     shifts: tuple[int, ...],
     draws: int,
     seed: int,
 ) -> Iterator[tuple[str, NDArray, NDArray, NDArray]]:
-    """Region, prediction, target and mask of every window."""
-    for batch in opened.batches():
+    """Yields location, prediction, target and mask of every window."""
+    for batch in data_split.batches():
         sequence = batch["sequence"].numpy()
         if draws:
-            stated = posterior.sample_posterior(
+            moments = posterior.sample_posterior(
                 model, sequence, draws=draws, seed=seed, quantiles=(), head=head
             )
-            prediction = stated.mean
+            prediction = moments.mean
         else:
             prediction = predict.predict(model, sequence, rc=rc, shifts=shifts, head=head)
-        where = [each.decode() for each in batch["region"].numpy()]
+        locations = [name.decode() for name in batch["region"].numpy()]
         yield from zip(
-            where, prediction, batch["target"].numpy(), batch["mask"].numpy(), strict=True
+            locations, prediction, batch["target"].numpy(), batch["mask"].numpy(), strict=True
         )
 
 
@@ -228,27 +242,30 @@ def _insulation(
     measured: NDArray, prediction: NDArray, mask: NDArray, offset: int, bins: int
 ) -> Moments:
     width = insulation.default_width(bins)
-    (y, known), (p, _) = (
-        insulation.profile(each, mask, diagonal_offset=offset, width=width)
-        for each in (measured, prediction)
+    (measured_profile, valid), (predicted_profile, _) = (
+        insulation.profile(vector, mask, diagonal_offset=offset, width=width)
+        for vector in (measured, prediction)
     )
-    return Moments.of(y, p, known)
+    return Moments.of(measured_profile, predicted_profile, valid)
 
 
 def _sample(
     random: np.random.Generator, measured: NDArray, prediction: NDArray, mask: NDArray, share: int
 ) -> list[NDArray]:
-    """A window's share of the pixels to scatter. [n, 2] for every target."""
-    found = []
+    """Returns target and prediction of `share` random measured pixels. [n, 2] for every target."""
+    samples = []
     for target in range(measured.shape[1]):
         pixels = np.flatnonzero(mask[:, target])
         pixels = random.choice(pixels, min(share, len(pixels)), replace=False)
-        found.append(np.stack([measured[pixels, target], prediction[pixels, target]], axis=1))
-    return found
+        samples.append(np.stack([measured[pixels, target], prediction[pixels, target]], axis=1))
+    return samples
 
 
 def _region(text: str, crop_bp: int, seq_length: int) -> regions.Region:
-    """The part of a window that its target covers; files that name no region are chromosomes."""
+    """Returns the part of a window that its target covers.
+
+    A location that is not a region, as `file#record`, is used as the name of a chromosome.
+    """
     try:
         region = regions.parse(text)
     except errors.DataError:

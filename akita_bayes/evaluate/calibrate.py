@@ -1,4 +1,4 @@
-"""From a trained model and held-out windows to a calibration report, and factors that mend it."""
+"""Judges the calibration of a trained model on held-out windows, and fits its recalibration."""
 
 import contextlib
 import dataclasses
@@ -24,16 +24,16 @@ DRAWS = 32
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What is stated, what is true, and the factors between the two.
+    """Holds the calibration of a model before and after recalibration, and the factors.
 
     Attributes:
-        before: Calibration of the model as it states itself, `Calibration.summary`; one that has
-            learned no noise is lent that of the recalibration.
-        after: The same with the factors applied.
+        before: `Calibration.summary` of the model before recalibration; a model without observation
+            noise takes the noise of the recalibration.
+        after: `Calibration.summary` after recalibration.
         recalibration: The factors.
-        head: Name of the head that they are of.
-        tested: Every window of the tested split, recalibrated; its arrays lie on disk.
-        draws: Draws of the mean of the first of them, spread by the same factors. [S, P, T].
+        head: Name of the recalibrated head.
+        tested: All windows of the tested split, recalibrated; the arrays lie on disk.
+        draws: Draws of the mean of the first window, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
     """
@@ -66,52 +66,56 @@ def calibrate(
         model: A network or an ensemble, from `load_model`.
         data_dir: A data directory of contact maps.
         draws: Posterior draws per window.
-        seed: Of the draws and of the block bootstrap.
-        split: Split to judge on.
-        fit_split: Split to fit on; must be another.
-        head: One head of several.
-        distances: Strata of genomic distance.
-        advance: Told how many windows are done, batch by batch.
+        seed: Seed of the draws and of the block bootstrap.
+        split: Split on which the model is judged.
+        fit_split: Split on which the recalibration is fitted; must differ from `split`.
+        head: Name or index of the head, for a model with several.
+        distances: Number of strata of genomic distance.
+        advance: Called with the number of finished windows after every batch.
 
     Raises:
-        DataError: The splits are one, a split is bad, or the data are tracks rather than maps.
-        SpecError: The model has several heads and none is chosen.
+        DataError: Both splits are the same, a split is bad, or the data are tracks, not maps.
+        SpecError: The model has several heads and `head` is None.
     """
     if split == fit_split:
         raise errors.DataError(
             f'split: intervals fitted on "{split}" cannot be judged on it; choose another.'
         )
     head = posterior.Sampler(model, head=head).head
-    place = model.spec.geometry(head)
-    if place.diagonal_offset is None:
+    geometry = model.spec.geometry(head)
+    if geometry.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
-    groups = strata.log_spaced(place.bins, place.diagonal_offset, distances)
-    drawn = functools.partial(
+    groups = strata.log_spaced(geometry.bins, geometry.diagonal_offset, distances)
+    predicted = functools.partial(
         predictions, model, data_dir, draws=draws, seed=seed, head=head, advance=advance
     )
-    fitted = recalibration_.fit(on_disk(drawn(fit_split)), groups, place.diagonal_offset)
-    noise = fitted.aleatoric_sd(place.target_length)
-    before, after = (calibration.Calibration(groups, len(fitted.epistemic)) for _ in range(2))
+    recalibration = recalibration_.fit(
+        on_disk(predicted(fit_split)), groups, geometry.diagonal_offset
+    )
+    noise = recalibration.aleatoric_sd(geometry.target_length)
+    before, after = (
+        calibration.Calibration(groups, len(recalibration.epistemic)) for _ in range(2)
+    )
 
-    def judged() -> Iterator[Prediction]:
-        for stated in drawn(split):
-            mended = apply(stated, fitted)
+    def recalibrated_windows() -> Iterator[Prediction]:
+        for raw in predicted(split):
+            recalibrated = apply(raw, recalibration)
             if noise is not None:
-                stated = stated._replace(aleatoric_sd=noise)
-            for accumulator, each in ((before, stated), (after, mended)):
-                accumulator.update(each.target, each.mean, each.sd, each.mask)
-            yield mended
+                raw = raw._replace(aleatoric_sd=noise)
+            for accumulator, version in ((before, raw), (after, recalibrated)):
+                accumulator.update(version.target, version.mean, version.sd, version.mask)
+            yield recalibrated
 
-    tested = on_disk(judged())
+    tested = on_disk(recalibrated_windows())
     return Report(
         before.summary(seed=seed),
         after.summary(seed=seed),
-        fitted,
+        recalibration,
         head,
         tested,
-        _draws_of_first(model, data_dir, split, fitted, draws=draws, seed=seed, head=head),
-        place.bin_width,
-        place.diagonal_offset,
+        _draws_of_first(model, data_dir, split, recalibration, draws=draws, seed=seed, head=head),
+        geometry.bin_width,
+        geometry.diagonal_offset,
     )
 
 
@@ -125,10 +129,10 @@ def predictions(
     head: str | int | None = None,
     advance: Callable[[int], None] = lambda windows: None,
 ) -> Iterator[Prediction]:
-    """Yields every window of a split, measured and predicted, as the model states itself."""
+    """Yields every window of a split, measured and predicted, without recalibration."""
     size = predict.batch_size(model.spec.model.seq_length)
     for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
-        stated = posterior.sample_posterior(
+        drawn_moments = posterior.sample_posterior(
             model,
             batch["sequence"].numpy(),
             draws=draws,
@@ -137,47 +141,47 @@ def predictions(
             head=head,
             recalibrated=False,
         )
-        arrays = (batch["target"].numpy(), batch["mask"].numpy(), *stated[:3])
+        arrays = (batch["target"].numpy(), batch["mask"].numpy(), *drawn_moments[:3])
         yield from (Prediction(*window) for window in zip(*arrays, strict=True))
-        advance(len(stated.mean))
+        advance(len(drawn_moments.mean))
 
 
 def on_disk(windows: Iterable[Prediction]) -> list[Prediction]:
-    """The same windows, whose arrays are read from a nameless temporary file when they are used.
+    """Returns the same windows, with arrays that are read from temporary files when used.
 
-    Full human maps take 10 MB a window; TMPDIR says where.
+    Full human maps take 10 MB per window; TMPDIR sets the folder.
     """
     with contextlib.ExitStack() as stack:
-        stored = [stack.enter_context(tempfile.TemporaryFile()) for _ in Prediction._fields]
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in Prediction._fields]
         count, window = 0, None
         for window in windows:
-            for file, values in zip(stored, window, strict=True):
+            for file, values in zip(files, window, strict=True):
                 file.write(np.ascontiguousarray(values).data)
             count += 1
         if window is None:
             return []
-        kept = []
-        for file, values in zip(stored, window, strict=True):
+        arrays = []
+        for file, values in zip(files, window, strict=True):
             file.flush()
-            kept.append(np.memmap(file, values.dtype, "r", shape=(count, *values.shape)))
-    return [Prediction(*window) for window in zip(*kept, strict=True)]
+            arrays.append(np.memmap(file, values.dtype, "r", shape=(count, *values.shape)))
+    return [Prediction(*window) for window in zip(*arrays, strict=True)]
 
 
-def apply(prediction: Prediction, fitted: Recalibration) -> Prediction:
-    """A prediction with the factors applied, as `sample_posterior` would."""
-    learned = prediction.aleatoric_sd if fitted.noise is None else None
-    epistemic, aleatoric = fitted.apply(prediction.epistemic_sd, learned)
+def apply(prediction: Prediction, recalibration: Recalibration) -> Prediction:
+    """Returns a prediction with the factors applied, as `sample_posterior` applies them."""
+    learned = prediction.aleatoric_sd if recalibration.noise is None else None
+    epistemic, aleatoric = recalibration.apply(prediction.epistemic_sd, learned)
     return prediction._replace(epistemic_sd=epistemic, aleatoric_sd=aleatoric)
 
 
 def _draws_of_first(
-    model: Any, data_dir: str | Path, split: str, fitted: Recalibration, **options: Any
+    model: Any, data_dir: str | Path, split: str, recalibration: Recalibration, **options: Any
 ) -> NDArray[np.float32]:
-    """Draws whose standard deviation is the recalibrated epistemic one. [S, P, T]."""
+    """Returns draws of the first window, with the recalibrated epistemic sd. [S, P, T]."""
     first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
     x = first["sequence"].numpy()
-    found = posterior.sample_posterior(
-        model, x, quantiles=(), keep_draws=True, recalibration=fitted, **options
+    sampled = posterior.sample_posterior(
+        model, x, quantiles=(), keep_draws=True, recalibration=recalibration, **options
     )
-    assert found.draws is not None
-    return found.draws[:, 0]
+    assert sampled.draws is not None
+    return sampled.draws[:, 0]

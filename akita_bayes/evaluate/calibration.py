@@ -1,7 +1,7 @@
-r"""Is a stated uncertainty true? Proper scores, coverage and sharpness of Gaussian predictions.
+r"""Judges predicted uncertainties: proper scores, coverage and sharpness of Gaussian predictions.
 
-A prediction is a mean m and a standard deviation s a pixel; r = (y - m) / s is its standardised
-residual, phi and Phi the standard normal density and distribution.
+A prediction is a mean m and a standard deviation s for each pixel; r = (y - m) / s is its
+standardised residual, phi and Phi are the standard normal density and distribution.
 
     negative log-likelihood   log s + r^2 / 2 + log(2 pi) / 2
     CRPS                      s (r (2 Phi(r) - 1) + 2 phi(r) - 1 / sqrt(pi))
@@ -16,7 +16,7 @@ residual, phi and Phi the standard normal density and distribution.
 CRPS: Gneiting & Raftery 2007, eq. 21. AUSE: Ilg et al. 2018.
 
 Pixels of a map are strongly correlated, so every interval on these numbers is a block bootstrap
-over windows. `Calibration` therefore keeps sums per window, target and distance stratum, and never
+over windows. `Calibration` therefore keeps sums per window, target and distance stratum, but no
 pixels.
 """
 
@@ -35,7 +35,7 @@ _SUMS = ("pixels", "nll", "crps", "squared_error", "variance", "width")
 
 
 class Interval(NamedTuple):
-    """An estimate and the central interval of its block bootstrap."""
+    """Holds an estimate and the central interval of its block bootstrap."""
 
     estimate: float
     lower: float
@@ -43,12 +43,12 @@ class Interval(NamedTuple):
 
 
 def nll(residual: NDArray, sd: NDArray) -> NDArray:
-    """Gaussian negative log-likelihood in nats, from the standardised residual."""
+    """Returns the Gaussian negative log-likelihood in nats, from the standardised residual."""
     return np.log(sd) + residual**2 / 2 + np.log(2 * np.pi) / 2
 
 
 def crps(residual: NDArray, sd: NDArray) -> NDArray:
-    """Continuous ranked probability score in the unit of the target; lower is better.
+    """Returns the continuous ranked probability score in the unit of the target; lower is better.
 
     Gneiting & Raftery 2007, for Gaussians: residual [...] is in units of sd [...].
     """
@@ -58,14 +58,14 @@ def crps(residual: NDArray, sd: NDArray) -> NDArray:
 
 
 def sparsification_error(error: NDArray, sd: NDArray) -> float:
-    """AUSE of pixels' errors; 0 when sd ranks the absolute errors perfectly. [n], [n] -> []."""
-    keep = np.maximum(1, np.rint((1 - _SPARSIFICATION) * len(error)).astype(int))
+    """Returns AUSE of pixels; 0 when sd ranks the absolute errors perfectly. [n], [n] -> []."""
+    pixels_left = np.maximum(1, np.rint((1 - _SPARSIFICATION) * len(error)).astype(int))
     by_sd = np.cumsum(error[np.argsort(sd, kind="stable")]) / np.arange(1, len(error) + 1)
     by_error = np.cumsum(np.sort(error)) / np.arange(1, len(error) + 1)
-    whole = by_error[-1]
-    if whole == 0:
+    mean_error = by_error[-1]
+    if mean_error == 0:
         return 0.0
-    gap = (by_sd[keep - 1] - by_error[keep - 1]) / whole
+    gap = (by_sd[pixels_left - 1] - by_error[pixels_left - 1]) / mean_error
     return float(np.trapezoid(gap, _SPARSIFICATION))
 
 
@@ -83,15 +83,15 @@ class Calibration:
         self._sums: list[NDArray] = []  # per window [len(_SUMS), T, D]
         self._covered: list[NDArray] = []  # per window [levels, T, D]
         self._pit: list[NDArray] = []  # per window [PIT_BINS, T, D]
-        self._ranking: list[NDArray] = []  # per window [2, T, 1 + D]: of the map and of strata
+        self._ranking: list[NDArray] = []  # per window [2, T, 1 + D]: the map, then its strata
 
     @property
     def windows(self) -> int:
-        """Number of windows seen."""
+        """Returns the number of windows added so far."""
         return len(self._sums)
 
     def update(self, target: NDArray, mean: NDArray, sd: NDArray, mask: NDArray) -> None:
-        """Adds one window; pixels outside the mask count nowhere. Every argument is [P, T]."""
+        """Adds one window; pixels outside the mask are ignored. Every argument is [P, T]."""
         sd = np.maximum(np.asarray(sd, np.float64), 1e-12)
         mask = np.broadcast_to(mask, sd.shape)
         error = np.where(mask, np.asarray(target, np.float64) - mean, 0.0)
@@ -118,16 +118,19 @@ class Calibration:
         self._ranking.append(self._rankings(np.abs(error), sd, mask))
 
     def _rankings(self, error: NDArray, sd: NDArray, mask: NDArray) -> NDArray[np.float64]:
-        """Spearman and AUSE by target, over the map and within each stratum. [2, T, 1 + D]."""
-        found = np.empty((2, self.targets, 1 + self.strata.count))
-        for t, seen in enumerate(mask.T):
-            chosen = [seen, *(seen & (self.strata.index == d) for d in range(self.strata.count))]
-            for place, pixels in enumerate(chosen):
-                found[:, t, place] = _ranking(error[pixels, t], sd[pixels, t])
-        return found
+        """Returns Spearman and AUSE by target, over the map and in each stratum. [2, T, 1 + D]."""
+        rankings = np.empty((2, self.targets, 1 + self.strata.count))
+        for t, measured in enumerate(mask.T):
+            selections = [
+                measured,
+                *(measured & (self.strata.index == d) for d in range(self.strata.count)),
+            ]
+            for column, pixels in enumerate(selections):
+                rankings[:, t, column] = _ranking(error[pixels, t], sd[pixels, t])
+        return rankings
 
     def summary(self, *, bootstrap: int = 200, seed: int = 0) -> dict:
-        """Every statistic overall, per target, and per target and stratum.
+        """Returns every statistic overall, per target, and per target and stratum.
 
         Returns:
             `overall`, `targets` [T] and `strata` [T][D] of dictionaries statistic ->
@@ -138,8 +141,10 @@ class Calibration:
         if not self._sums:
             raise ValueError("no window was added; call update first.")
         generator = np.random.default_rng(seed)
-        counts = generator.multinomial(self.windows, [1 / self.windows] * self.windows, bootstrap)
-        weights = np.vstack([np.ones(self.windows), counts])  # row 0 is the data itself
+        window_counts = generator.multinomial(
+            self.windows, [1 / self.windows] * self.windows, bootstrap
+        )
+        weights = np.vstack([np.ones(self.windows), window_counts])  # row 0 is the data itself
         tables = {
             "sums": np.stack(self._sums),
             "covered": np.stack(self._covered),
@@ -169,7 +174,7 @@ class Calibration:
                 for t in range(self.targets)
             ],
             "pit": _frequencies(pit.sum((1, 2))),
-            "pit_by_target": [_frequencies(each) for each in pit.sum(2).T],
+            "pit_by_target": [_frequencies(counts) for counts in pit.sum(2).T],
             "pit_by_stratum": [
                 [_frequencies(stratum) for stratum in target.T] for target in pit.swapaxes(0, 1)
             ],
@@ -177,10 +182,10 @@ class Calibration:
 
 
 def _mean_over_targets(ranking: NDArray) -> NDArray[np.float64]:
-    """Of the targets that have one; NaN where none has. [W, 2, T] -> [W, 2]."""
-    seen = np.isfinite(ranking)
-    count = seen.sum(-1)
-    mean = np.where(seen, ranking, 0.0).sum(-1) / np.maximum(count, 1)
+    """Returns the mean over targets with a finite value, NaN without any. [W, 2, T] -> [W, 2]."""
+    finite = np.isfinite(ranking)
+    count = finite.sum(-1)
+    mean = np.where(finite, ranking, 0.0).sum(-1) / np.maximum(count, 1)
     return np.where(count > 0, mean, np.nan)
 
 
@@ -193,7 +198,7 @@ def _half_width(level: float) -> float:
 
 
 def _ranking(error: NDArray, sd: NDArray) -> NDArray:
-    """Spearman correlation of |error| with sd, and AUSE; NaN where sd or error is constant."""
+    """Returns Spearman of |error| with sd, and AUSE; NaN where sd or error is constant."""
     if len(error) < 3 or np.ptp(sd) <= 1e-9 * np.max(sd) or np.ptp(error) == 0:
         return np.array([np.nan, np.nan])
     return np.array([scipy.stats.spearmanr(error, sd).statistic, sparsification_error(error, sd)])
@@ -206,14 +211,14 @@ def _describe(
     targets: slice = slice(None),
     strata: slice = slice(None),
 ) -> dict[str, dict[str, float] | None]:
-    """Ratios of window sums under every bootstrap weighting; the first row is the estimate.
+    """Returns every statistic with its interval, from window sums under bootstrap weights.
 
     Args:
         tables: Sums, and covered pixels, of every window. [W, ..., T, D] each.
-        ranking: Spearman and AUSE of every window, NaN where it has none. [W, 2].
-        weights: How often each window counts. [1 + bootstrap, W].
-        targets: Which targets.
-        strata: Which strata.
+        ranking: Spearman and AUSE of every window, NaN where undefined. [W, 2].
+        weights: Weight of each window; row 0, of ones, gives the estimate. [1 + bootstrap, W].
+        targets: Slice of the targets.
+        strata: Slice of the strata.
     """
     sums = weights @ tables["sums"][..., targets, strata].sum((-2, -1))  # [1 + bootstrap, sums]
     covered = weights @ tables["covered"][..., targets, strata].sum((-2, -1))
@@ -230,16 +235,18 @@ def _describe(
     }
     rows |= {f"coverage_{level:.0%}": coverage[:, i] for i, level in enumerate(LEVELS)}
     for name, column in zip(("error_sd_spearman", "ause"), ranking.T, strict=True):
-        seen = np.isfinite(column)
+        finite = np.isfinite(column)
         with np.errstate(invalid="ignore"):
-            rows[name] = weights[:, seen] @ column[seen] / weights[:, seen].sum(1)
+            rows[name] = weights[:, finite] @ column[finite] / weights[:, finite].sum(1)
     return {name: _interval(values) for name, values in rows.items()}
 
 
 def _interval(values: NDArray) -> dict[str, float] | None:
-    """Row 0 with the 95 % interval of the others; None where nothing was measured."""
+    """Returns row 0 with the 95 % interval of the other rows; None without measured pixels."""
     if not np.isfinite(values[0]):
         return None
-    spread = values[1:][np.isfinite(values[1:])]
-    lower, upper = np.quantile(spread, [0.025, 0.975]) if len(spread) else (values[0], values[0])
+    bootstrap = values[1:][np.isfinite(values[1:])]
+    lower, upper = (
+        np.quantile(bootstrap, [0.025, 0.975]) if len(bootstrap) else (values[0], values[0])
+    )
     return Interval(float(values[0]), float(lower), float(upper))._asdict()

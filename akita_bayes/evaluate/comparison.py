@@ -1,4 +1,4 @@
-"""Predictions against a reference: accuracy overall, by distance, window by window, by rank."""
+"""Compares predictions with a reference: accuracy overall, by distance, by window and by rank."""
 
 import dataclasses
 
@@ -12,36 +12,37 @@ from akita_bayes.moments import Moments
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Predictions against one reference.
+    """Holds the accuracy of predictions against one reference.
 
     Attributes:
-        moments: Over all measured pixels, by target.
-        spearman: Rank correlation by target, and of all targets pooled last; None unless asked.
+        moments: Moments over all measured pixels, by target.
+        spearman: Rank correlation of every target, then of all targets pooled; None if not
+            requested.
     """
 
     moments: Moments
     spearman: NDArray[np.float64] | None
 
     def table(self) -> dict[str, list[float]]:
-        """Accuracy by name: a number for each target, and one for all pooled at the end."""
+        """Returns name -> accuracy of each target, and of all targets pooled at the end."""
         columns = [self.moments, self.moments.pooled()]
-        found = {
-            "mse": np.concatenate([each.mse() for each in columns]),
-            "pearsonr": np.concatenate([each.pearson() for each in columns]),
-            "r2": np.concatenate([each.r2() for each in columns]),
+        scores = {
+            "mse": np.concatenate([moments.mse() for moments in columns]),
+            "pearsonr": np.concatenate([moments.pearson() for moments in columns]),
+            "r2": np.concatenate([moments.r2() for moments in columns]),
         }
         if self.spearman is not None:
-            found["spearmanr"] = self.spearman
-        return {name: [float(value) for value in values] for name, values in found.items()}
+            scores["spearmanr"] = self.spearman
+        return {name: [float(value) for value in values] for name, values in scores.items()}
 
 
-class Contest:
-    """Predictions against a reference, window by window.
+class Comparison:
+    """Compares predictions with a reference, window by window.
 
     Args:
         targets: Number of targets T.
-        rank: Keep every pixel, for the rank correlation.
-        strata: Also keep moments within each.
+        rank: True to keep every pixel, for the rank correlation.
+        strata: Distance strata for which moments are kept too; None for none.
     """
 
     def __init__(self, targets: int, *, rank: bool, strata: strata_.Strata | None = None) -> None:
@@ -54,7 +55,7 @@ class Contest:
         )
 
     def update(self, reference: NDArray, prediction: NDArray, mask: NDArray) -> None:
-        """Takes in one window. [P, T] each."""
+        """Adds one window. [P, T] each."""
         window = Moments.of(reference, prediction, mask)
         self._moments = self._moments.merge(window)
         self.windows.append(window.pearson())
@@ -63,29 +64,32 @@ class Contest:
             inside = self.strata.index == number
             part = Moments.of(reference[inside], prediction[inside], mask[inside])
             self._within[number] = self._within[number].merge(part)
-        for target, kept in enumerate(self._pixels or ()):
-            chosen = mask[:, target]
-            kept.append(
+        for target, target_pixels in enumerate(self._pixels or ()):
+            measured = mask[:, target]
+            target_pixels.append(
                 (
-                    reference[chosen, target].astype(np.float32),
-                    prediction[chosen, target].astype(np.float32),
+                    reference[measured, target].astype(np.float32),
+                    prediction[measured, target].astype(np.float32),
                 )
             )
 
     def scores(self) -> Scores:
-        """Accuracy over all windows."""
+        """Returns the accuracy over all windows."""
         if self._pixels is None:
             return Scores(self._moments, None)
-        pairs = [tuple(map(np.concatenate, zip(*kept, strict=True))) for kept in self._pixels]
+        pairs = [
+            tuple(map(np.concatenate, zip(*target_pixels, strict=True)))
+            for target_pixels in self._pixels
+        ]
         pooled = tuple(map(np.concatenate, zip(*pairs, strict=True)))
         return Scores(self._moments, np.array([_spearman(*pair) for pair in (*pairs, pooled)]))
 
     def by_distance(self) -> NDArray[np.float64]:
-        """Pearson r within each stratum. [D, T]."""
-        return np.array([each.pearson() for each in self._within])
+        """Returns Pearson r within each stratum. [D, T]."""
+        return np.array([moments.pearson() for moments in self._within])
 
 
 def _spearman(reference: NDArray, prediction: NDArray) -> float:
-    """Pearson r of ranks, ties at their mean rank; 0 when one side is constant."""
-    ranks = (scipy.stats.rankdata(each)[:, None] for each in (reference, prediction))
+    """Returns Pearson r of ranks; ties take their mean rank; 0 when one side is constant."""
+    ranks = (scipy.stats.rankdata(values)[:, None] for values in (reference, prediction))
     return float(Moments.of(*ranks).pearson()[0])

@@ -147,7 +147,7 @@ def test_the_table_says_how_good_it_is(tmp_path, capsys):
     rng = np.random.default_rng(0)
 
     def scores(r):
-        made = comparison.Contest(1, rank=False, strata=None)
+        made = comparison.Comparison(1, rank=False, strata=None)
         y = rng.normal(size=(20_000, 1))
         noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
         made.update(y, y + noise, np.ones_like(y, bool))

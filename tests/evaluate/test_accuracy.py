@@ -193,7 +193,7 @@ def test_a_perfect_prediction_is_perfect_and_a_constant_one_is_nothing():
     y = random.normal(size=(4, tiny.PIXELS, 2))
     mask = random.random(y.shape) > 0.2
     groups = strata.log_spaced(BINS, OFFSET)
-    perfect, constant = (comparison.Contest(2, rank=True, strata=groups) for _ in range(2))
+    perfect, constant = (comparison.Comparison(2, rank=True, strata=groups) for _ in range(2))
     for each, measured in zip(y, mask, strict=True):
         perfect.update(each, each, measured)
         constant.update(each, np.full_like(each, 3), measured)

@@ -68,7 +68,7 @@ def records(folder, split):
 
 
 def test_coolers_make_the_records_that_were_simulated(world, made):
-    assert [finding for finding in check.check(made) if not finding.right] == []
+    assert [finding for finding in check.check(made) if not finding.passed] == []
     found, simulated = records(made, "test"), records(world, "test")
     assert found.keys() == simulated.keys()
     pairs = []
