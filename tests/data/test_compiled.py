@@ -65,7 +65,7 @@ def test_a_read_only_package_of_a_user_without_a_home_works(tmp_path):
     env |= {"HOME": str(tmp_path / "site" / "home"), "PYTHONPATH": str(tmp_path / "site")}
     env["MPLCONFIGDIR"] = str(tmp_path)
     code = (
-        "import numpy as np; from akita_bayes.data import coarsegrain, coolers, packed; "
+        "import numpy as np; from akita_bayes.data.contacts import coarsegrain, coolers, packed; "
         "print(packed.__file__, packed.pack(np.arange(9.0).reshape(3, 3), 2).tolist())"
     )
     try:
@@ -74,7 +74,7 @@ def test_a_read_only_package_of_a_user_without_a_home_works(tmp_path):
         for folder in folders:
             folder.chmod(0o755)
     assert "Error" not in finished.stderr
-    assert finished.stdout == f"{copy / 'data' / 'packed.py'} [0.0, 1.0, 4.0]\n"
+    assert finished.stdout == f"{copy / 'data' / 'contacts' / 'packed.py'} [0.0, 1.0, 4.0]\n"
     assert not list(copy.rglob("*.nbc"))
 
 

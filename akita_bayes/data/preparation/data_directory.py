@@ -191,8 +191,7 @@ def make(
     if not written_windows:
         counts = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
         raise errors.DataError(
-            f"{out_dir}: none of {len(plan.windows)} windows was written ({counts}); see "
-            "dropped.tsv."
+            f"{out_dir}: no window was written of {len(plan.windows)} ({counts}); see dropped.tsv."
         )
     for split, count in summary.written.items():
         if not count:

@@ -92,7 +92,7 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
     folder, _ = made
     name = f"stopped_{stage}"
     module, function = {
-        "contacts": (data_directory.blocks, "compute"),
+        "contacts": (data_directory.window_blocks, "compute"),
         "records": (data_directory.shards.tfrecord, "write_records"),
     }[stage]
     calls = []
@@ -196,7 +196,7 @@ def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
     def compute(*arguments):
         raise Stopped
 
-    monkeypatch.setattr(data_directory.blocks, "compute", compute)
+    monkeypatch.setattr(data_directory.window_blocks, "compute", compute)
     before = {path: path.stat().st_mtime_ns for path in (folder / "out" / "tfrecords").iterdir()}
     with caplog.at_level("INFO"):
         assert make(folder, restart=True) == summary
@@ -293,9 +293,7 @@ def test_unmappable_stretches_and_midpoints_go_together(made):
 def test_nothing_written_is_an_error(made):
     folder, _ = made
     (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
-    with pytest.raises(
-        errors.DataError, match=r"none of \d+ windows was written \(\d+ unmappable\)"
-    ):
+    with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
         make(folder, "nothing", unmappable=[data_directory.Unmappable(folder / "all.bed")])
     assert (folder / "nothing" / "dropped.tsv").exists()
     assert not (folder / "nothing" / "statistics.json").exists()
