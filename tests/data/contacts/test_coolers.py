@@ -293,6 +293,6 @@ def test_a_file_of_another_kind_or_right_is_told_as_such(tmp_path, path):
     with pytest.raises(errors.DataError, match=r"x\.hic: is a \.hic file; convert it to a cooler"):
         coolers.bin_width(str(hic))
     path.chmod(0)
-    code = f"from akita_bayes.data import coolers; coolers.bin_width({str(path)!r})"
+    code = f"from akita_bayes.data.contacts import coolers; coolers.bin_width({str(path)!r})"
     finished = unprivileged.run([sys.executable, "-c", code])
     assert f"DataError: {path}: cannot be read (Permission denied)." in finished.stderr

@@ -179,7 +179,7 @@ def test_a_target_without_a_measured_pixel_is_unusable():
         ({"crop": -64}, "crop -64: expected at least 0 bases"),
         ({"pool_width": 0}, "pool_width 0: expected at least 1 bases"),
         ({"seq_length": -1024}, "seq_length -1024: expected at least 1 bases"),
-        ({"no_log": True}, "no_log speaks of observed over expected"),
+        ({"no_log": True}, "no_log applies to observed over expected only"),
         ({"kernel_sigma": 1.0, "kernel_width": 4}, r"^kernel_width 4 must be odd\.$"),
         ({"kernel_sigma": -1.0}, r"^kernel_sigma -1\.0 must be finite and not be negative\.$"),
         ({"kernel_sigma": float("nan")}, "must be finite"),

@@ -215,7 +215,7 @@ def test_numeric_chromosomes_give_the_targets_of_the_others(tmp_path):
             path = world.write(folder / f"{name}.cool", sizes=sizes, seed=seed)
             table = cooltools.expected_cis(cooler.Cooler(str(path)))
             table.to_csv(folder / f"{name}.expected", sep="\t", index=False)
-        transform = world.contacts.Transform(3200, world.BIN, 400, global_obsexp=True)
+        transform = world.counts_to_targets.Transform(3200, world.BIN, 400, global_obsexp=True)
         world.make(folder, transform=transform)
         findings = check.check(folder / "out")
         assert [finding for finding in findings if not finding.passed] == []
