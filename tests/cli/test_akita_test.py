@@ -236,7 +236,7 @@ def test_results_do_not_go_into_the_data(folder, capsys):
         (("--split", "tset"), "no record file tset"),
         (("--train_split", "trian"), "no record file trian"),
         (("--head", "mouse"), 'no head "mouse"'),
-        (("--draws", "4", "--rc"), "draws are of the window as it is"),
+        (("--draws", "4", "--rc"), "draws cannot be averaged over strands"),
         (("-t", "params.json"), "no column"),
         (("--tfr", "vallid-*"), "no record file vallid-*; there are"),
         (("--tfr", "valid-*", "--split", "valid"), "--tfr and --split both say which records"),
