@@ -170,7 +170,7 @@ def test_bad_tables_are_refused_in_one_line(assay, tmp_path, capsys, columns, me
         (
             "states",
             {**SPEC["states"], "c": {"energies": ["a"]}},
-            "mechanism_spec.c: cannot be told apart",
+            "states.c: cannot be told apart",
         ),
     ],
 )
