@@ -96,13 +96,13 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--steps", "16"], "--steps is for the method integrated"),
-        (["--repeats", "2", "--method", "deletion"], "--repeats is for the method shuffle"),
+        (["--steps", "16"], "--steps is only for the method integrated"),
+        (["--repeats", "2", "--method", "deletion"], "--repeats is only for the method shuffle"),
         (
             ["--width", "8"],
             "--width is only for the method deletion or shuffle; add it to --method",
         ),
-        (["--step", "4", "--method", "gradient,integrated"], "--step is for the method deletion"),
+        (["--step", "4", "--method", "gradient,integrated"], "--step is only for the method deletion"),
         (
             ["--stats", "INS8", "--method", "gradient"],
             "gradients always use SSD; --stats is only for",
