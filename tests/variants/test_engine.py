@@ -282,7 +282,7 @@ def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": "centred"}, "window is"),
+        ({"window": "centred"}, "window must be"),
         ({"window": "basenji", "share_windows": 64}, "centres every variant"),
         ({"draws": -1}, "0 or more"),
         ({"scores": ("ROI",)}, "needs a BED"),
