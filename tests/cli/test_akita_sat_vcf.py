@@ -108,7 +108,7 @@ def test_what_is_not_scanned_is_told(folder, tmp_path, capsys):
         tmp_path / "variants.vcf",
         (POS, "many", ref, f"{alt},{third},*"),
         (POS, "wrong", f"{third}{third}{third}", "A"),
-        (POS, "join", ref, f"{ref}[chr1:700["),
+        (POS, "join", ref, f"{ref}]chr1:700]"),
     )
     assert run(folder, tmp_path / "out", where, "-l", "2", "--targets", "0") == 0
     assert "3 alleles are not scanned" in " ".join(capsys.readouterr().out.split())
