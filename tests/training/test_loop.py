@@ -75,4 +75,4 @@ def test_the_weights_of_one_step_are_no_posterior(folders, tmp_path, caplog):
     run = fit.fit(spec, folders["a"], **options)
     assert list(run.history["epoch"]) == [1, 2, 3]
     assert not (run.out_dir / swag.FILE).exists()
-    assert "the weights after epoch 2 alone were averaged" in caplog.text
+    assert "only the weights after epoch 2 were averaged" in caplog.text
