@@ -106,10 +106,6 @@ class _Mechanism(declarations.Frozen):
                 raise errors.SpecError(
                     f"truth.{name}.matrix: {name} has no site; give its constant alone."
                 )
-            if truth.constant is not None and getattr(known[name], "value", None) is not None:
-                raise errors.SpecError(
-                    f"truth.{name}.constant: {name} has a value, which is its truth; drop one."
-                )
             if truth.matrix is not None and len(truth.matrix) != width:
                 raise errors.SpecError(
                     f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
