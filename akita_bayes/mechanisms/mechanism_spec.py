@@ -107,10 +107,6 @@ class _Mechanism(declarations.Frozen):
                 raise errors.SpecError(
                     f"truth.{name}.matrix: {name} has no site; give its constant only."
                 )
-            if truth.constant is not None and getattr(parameters[name], "value", None) is not None:
-                raise errors.SpecError(
-                    f"truth.{name}.constant: {name} has a value, which is its truth; drop one."
-                )
             if truth.matrix is not None and len(truth.matrix) != width:
                 raise errors.SpecError(
                     f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "

@@ -150,11 +150,6 @@ WRONG = [
     ),
     (
         TWO_SITES,
-        {"energies__ab__value": -2.0, "truth": {"ab": {"constant": -3.0}}},
-        r"^truth\.ab\.constant: ab has a value, which is its truth; drop one\.",
-    ),
-    (
-        TWO_SITES,
         {"truth": {"ab": {"matrix": [[0, 1, 2, 3]]}}},
         r"^truth\.ab\.matrix: ab has no site; give its constant only\.",
     ),

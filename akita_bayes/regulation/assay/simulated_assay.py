@@ -118,6 +118,10 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
     matrices, constants = {}, {}
     for name, term in mechanism.terms.items():
         declared = mechanism.truth.get(name, declarations.Truth())
+        if term.value is not None and declared.constant is not None:
+            raise errors.SpecError(
+                f"truth.{name}.constant: {name} has a value, which is simulated; drop one of them."
+            )
         if term.neighbours:
             raise errors.SpecError(
                 f"{_path(mechanism, name)}.neighbours: the simulator knows only single bases; "

@@ -269,6 +269,11 @@ def test_what_cannot_be_simulated_says_why():
         simulated_assay.Design(mutation_rate=0.9)
     with pytest.raises(errors.SpecError, match="wild_type: is missing"):
         simulated_assay.simulate(thermodynamic(wild_type=None))
+    spec = thermodynamic(truth={"ab": {"constant": -3.0}}).model_dump(mode="json")
+    spec["energies"]["ab"]["value"] = -2.0
+    message = r"^truth\.ab\.constant: ab has a value, which is simulated; drop one of them\.$"
+    with pytest.raises(errors.SpecError, match=message):
+        simulated_assay.simulate(mechanism_spec.parse(spec))
     with pytest.raises(errors.SpecError, match=r"truth\.aa: no term.*Did you mean"):
         thermodynamic(truth={"aa": {"constant": 1}})
     with pytest.raises(errors.SpecError, match=r"truth\.a\.matrix: has 1 positions, .* has 4"):
