@@ -102,7 +102,10 @@ def test_refuses_in_one_line(folder, tmp_path, capsys, options, message):
             ["--width", "8"],
             "--width is only for the method deletion or shuffle; add it to --method",
         ),
-        (["--step", "4", "--method", "gradient,integrated"], "--step is only for the method deletion"),
+        (
+            ["--step", "4", "--method", "gradient,integrated"],
+            "--step is only for the method deletion",
+        ),
         (
             ["--stats", "INS8", "--method", "gradient"],
             "gradients always use SSD; --stats is only for",
