@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="largest_contig",
         type=console.positive_integer,
         default=8388608,
-        help="split contigs longer than this into halves",
+        help="halve contigs longer than this",
     )
     add("-g", "--gaps", metavar="BED", help="regions without sequence")
     add("--limit", metavar="BED", help="use only these regions")
