@@ -175,7 +175,7 @@ def test_gaps_limit_sample_and_unmappable_stretches(folder):
 def test_help_shows_the_defaults_that_say_something(capsys):
     with pytest.raises(SystemExit):
         akita_data.main(["--help"])
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert "(default: 8388608)" in text
     assert "default: None" not in text
     assert "default: False" not in text

@@ -104,10 +104,10 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys):
     arguments += ["-f", str(demo / "data" / "genome.fa"), "-o", str(tmp_path / "scd")]
     assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *drawn]) == 0
     table = pd.read_csv(tmp_path / "scd" / "scores.tsv", sep="\t")
-    sd = table["MSE_sd:0"] if drawn else np.zeros(len(table))
-    low, high = widenings["MSE"].interval(table["MSE:0"].to_numpy(), np.asarray(sd))
-    np.testing.assert_allclose(table["MSE_ci_low:0"], low, rtol=1e-4, atol=1e-9)
-    np.testing.assert_allclose(table["MSE_ci_high:0"], high, rtol=1e-4, atol=1e-9)
+    sd = table["MSE_sd:alpha"] if drawn else np.zeros(len(table))
+    low, high = widenings["MSE"].interval(table["MSE:alpha"].to_numpy(), np.asarray(sd))
+    np.testing.assert_allclose(table["MSE_ci_low:alpha"], low, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(table["MSE_ci_high:alpha"], high, rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys):
             ["--stats", "SSD"],
             "SSD: has values below 0, and only scores of 0 or more have intervals",
         ),
-        (["--level", "1"], "the level of intervals is between 0 and 1; got 1.0"),
+        (["--level", "1"], "the level of intervals must be between 0 and 1; got 1.0"),
         (["--split", "valid"], 'intervals fitted on "valid" cannot be judged on it'),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
 
 
 def test_the_table_says_how_good_it_is(tmp_path, capsys):
-    """Beside the model: the truth, the ceiling of noisy data, replicates and distance alone."""
+    """Beside the model: truth, ceiling, replicates at half and at full depth, distance alone."""
     from akita_bayes.evaluate import comparison
     from akita_bayes.evaluate.accuracy import Report
 
@@ -171,5 +171,5 @@ def test_the_table_says_how_good_it_is(tmp_path, capsys):
     akita_demo._show(tmp_path, report, belief, 1e-6, 100.0)
     said = capsys.readouterr().out
     shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", said)]
-    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.1, 0.91], atol=0.02)
+    np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.919, 0.1, 0.91], atol=0.02)
     assert "1.7 minutes" in said

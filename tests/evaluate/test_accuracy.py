@@ -261,7 +261,7 @@ def test_draws_and_views_exclude_each_other(model, data):
 def test_draws_of_an_exported_model_are_refused_before_any_window(model, data, tmp_path):
     export.export(model, tmp_path / "exported")
     done = []
-    with pytest.raises(errors.RunError, match="an exported model holds its mean alone"):
+    with pytest.raises(errors.RunError, match="an exported model predicts its mean only"):
         accuracy.assess(load.load_model(tmp_path / "exported"), data, draws=4, advance=done.append)
     assert not done
 

@@ -23,7 +23,7 @@ MECHANISM = {
     "name": "toy",
     "sequence_length": 8,
     "wild_type": "ACGTACGT",
-    "energies": {"a": {"site": [0, 4], "truth": {"value": -1.0}}},
+    "energies": {"a": {"site": [0, 4]}},
     "states": {
         "off": {"energies": [], "activity": 0},
         "on": {"energies": ["a"], "activity": 1},
@@ -104,8 +104,9 @@ def sample(folder: Path) -> None:
     spec = folder / "toy.json"
     spec.write_text(json.dumps(MECHANISM), encoding="utf-8")
     design = simulated_assay.Design(sequences=200, mutation_rate=0.3)
-    simulated = simulated_assay.simulate(mechanism_spec.load(spec), design, seed=1)
-    simulated_assay_files.write(folder / "data", simulated)
+    mechanism = mechanism_spec.load(spec)
+    simulated = simulated_assay.simulate(mechanism, design, seed=1)
+    simulated_assay_files.write(simulated, mechanism, design, folder / "data")
     regulation.sample_posterior(
         spec,
         folder / "data",

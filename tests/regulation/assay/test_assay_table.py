@@ -209,7 +209,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     promoter = wide(tmp_path / "l.csv", ["promoter", "ct_0", "ct_1"], [["ACGT", 1, 2]])
     refused(promoter, "no column sequence or seq or x; it has promoter, ct_0, ct_1")
     refused(
-        wide(tmp_path / "m.csv", long, [["a,b", 1, "ACGT"]], "\t"), "library: 'a,b' can name no"
+        wide(tmp_path / "m.csv", long, [["a,b", 1, "ACGT"]], "\t"),
+        "library: 'a,b' cannot name",
     )
     refused(wide(tmp_path / "n.csv", ["seq", "value"], [["ACGT", 1e200]]), "row 1, .* is too large")
     rows = [["one", 0, "ACGT", 1], ["one", 1, "ACGT", 1], ["two", 0, "ACGT", -1]]

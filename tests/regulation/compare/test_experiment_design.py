@@ -102,5 +102,5 @@ def test_what_plays_no_part_is_not_swept(kind, name):
 @pytest.mark.parametrize("name", ["reads", "bins", "noise", "bits", "sequences", "mutation_rate"])
 def test_a_term_does_not_overwrite_a_column_of_the_experiment(name):
     spec = json.loads(TOY.model_dump_json(by_alias=True).replace('"ab"', json.dumps(name)))
-    with pytest.raises(errors.SpecError, match=f'{name}: a sweep has a column "{name}" of its own'):
+    with pytest.raises(errors.SpecError, match=f'{name}: a sweep already has a column "{name}"'):
         experiment_design.sweep(mechanism_spec.parse(spec), [setup()])
