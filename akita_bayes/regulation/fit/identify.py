@@ -1,4 +1,4 @@
-"""Which parameters the data determine: spectrum, shrinkage, profile likelihood and a report.
+"""Finds which parameters the data determine: spectrum, shrinkage, profile likelihood, report.
 
 The Fisher information of the mechanism's parameters, where the measurement process may adapt within
 its prior, is the Schur complement F = A - B C^-1 B^T of minus the Hessian of the log-likelihood,

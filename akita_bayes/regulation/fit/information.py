@@ -1,4 +1,4 @@
-"""How many bits of information a prediction has about the measurement, with standard errors.
+"""Computes how many bits a prediction holds about the measurement, with standard errors.
 
 predictive   I_pred = I[prediction ; bin], from the table of quantiles of the prediction against
              bins, less the bias of a plug-in estimate, (Q - 1)(M - 1) / (2 N ln 2) bits (Miller

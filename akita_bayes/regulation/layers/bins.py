@@ -1,4 +1,4 @@
-"""From activity to the bin of a read, p(bin | t).
+"""Layers from the activity of a sequence to the bin of a read, p(bin | t).
 
 bins      hidden = softmax(slope t + bias), p = softmax(hidden V + c)  (Tareen and Kinney 2019)
 monotone  the same hidden units with rising slopes; their upper sums S_j(t) = sum_{i>=j} h_i

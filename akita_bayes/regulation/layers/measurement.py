@@ -1,4 +1,4 @@
-"""From activity to data: p(measurement | t), fitted together with the mechanism.
+"""Layers from the activity of a sequence to data, p(measurement | t), fitted with the mechanism.
 
 The processes are those of `bins` and `read_outs`, under their names in a spec.
 """

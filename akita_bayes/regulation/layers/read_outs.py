@@ -1,4 +1,4 @@
-"""From activity to a single number per sequence, p(y | t).
+"""Layers from the activity of a sequence to one measured number, p(y | t).
 
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below

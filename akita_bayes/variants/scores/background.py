@@ -1,4 +1,4 @@
-"""What scores look like by chance: random variants of the same type, size and GC content.
+"""Scores random variants of the same type, size and GC content, as the null of other scores.
 
 A stratum is a type of variants, the powers of two nearest to the numbers of bases that they replace
 and insert, and a tenth of GC content of the bases around them. A file beside the model stores the
