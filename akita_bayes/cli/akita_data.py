@@ -283,7 +283,7 @@ def _make(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         workers=arguments.workers,
         restart=arguments.restart,
-        progress=console.progress,
+        open_bar=console.progress,
     )
     _show(summary)
     if arguments.plot:
@@ -373,7 +373,7 @@ def _check(arguments: argparse.Namespace) -> None:
         arguments.check,
         sample=arguments.sample_check,
         seed=arguments.seed,
-        progress=console.progress,
+        open_bar=console.progress,
     )
     table = rich.table.Table(title=arguments.check)
     for heading in ("check", "found", "right"):

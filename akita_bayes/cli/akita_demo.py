@@ -90,7 +90,7 @@ def _demo(options: argparse.Namespace) -> None:
             seed=options.seed,
             epochs=options.epochs,
             tensorboard=False,
-            watch=bars,
+            observer=bars,
         )
     model = run.model()
     names = akita_test.target_names(str(data), None)

@@ -11,11 +11,11 @@ import argparse
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _compute(
     options: argparse.Namespace,
     targets: "writers.Targets | None",
     shard: "score_directory.Shard",
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> "score_directory.Summary":
     from akita_bayes.variants import score_directory
 

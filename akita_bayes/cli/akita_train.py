@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 checkpoint_steps=options.checkpoint_steps,
                 checkpoint_minutes=options.checkpoint_minutes,
                 tensorboard=not options.no_tensorboard,
-                watch=bars,
+                observer=bars,
             )
         with files.atomic(run.out_dir / "history.png") as temporary:
             training_plots.curves(run.history, best_epoch=run.best_epoch).savefig(

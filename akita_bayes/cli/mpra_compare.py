@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         truth = assay_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
             ranked, contestants = ranking.compare(
-                mechanisms, table, starts=options.starts, seed=options.seed, report=advance
+                mechanisms, table, starts=options.starts, seed=options.seed, advance=advance
             )
         constants = ranking.constants(contestants)
         supported = assumptions.supported(ranked)

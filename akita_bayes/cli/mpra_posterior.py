@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 most_draws=options.most_draws,
                 replicates=options.bootstrap,
                 seed=options.seed,
-                report=advance,
+                advance=advance,
             )
         write(posterior_run, options.out_dir, truth=truth)
         _print_summary(posterior_run)

@@ -153,7 +153,7 @@ def _sweep(
     from akita_bayes.regulation.plots import mechanism_plots as plots
 
     with console.progress("designs", len(designs)) as advance:
-        table = experiment_design.sweep(mechanism, designs, seed=options.seed, report=advance)
+        table = experiment_design.sweep(mechanism, designs, seed=options.seed, advance=advance)
     out = Path(options.out_dir)
     with files.atomic(out / "design.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g")

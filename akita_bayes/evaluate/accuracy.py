@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, regions, triangle
+from akita_bayes import errors, files, progress, regions, triangle
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
@@ -92,7 +92,7 @@ def assess(
     rank: bool = True,
     examples: int = 3,
     save: Callable[[NDArray], None] = lambda prediction: None,
-    advance: Callable[[int], None] = lambda windows: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Report:
     """Predicts a split and judges the predictions.
 

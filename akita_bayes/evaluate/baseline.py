@@ -1,12 +1,12 @@
 """Computes the distance-only baseline: the mean over training windows at each distance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.data.records import dataset, statistics
 
 
@@ -34,7 +34,7 @@ def distance_only(
     split: str | Sequence[str],
     distance: NDArray | int,
     *,
-    advance: Callable[[int], None] = lambda windows: None,
+    advance: progress.Advance = progress.ignore,
 ) -> NDArray[np.float32]:
     """Returns the mean over a split of every target at the distance of every pixel. [P, T].
 

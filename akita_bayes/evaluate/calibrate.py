@@ -4,14 +4,14 @@ import contextlib
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import calibration, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
@@ -58,7 +58,7 @@ def calibrate(
     fit_split: str = "valid",
     head: str | int | None = None,
     distances: int = 8,
-    advance: Callable[[int], None] = lambda windows: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Report:
     """Fits the recalibration on one split and judges the model, before and after, on another.
 
@@ -127,7 +127,7 @@ def predictions(
     draws: int,
     seed: int = 0,
     head: str | int | None = None,
-    advance: Callable[[int], None] = lambda windows: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Iterator[Prediction]:
     """Yields every window of a split, measured and predicted, without recalibration."""
     size = predict.batch_size(model.spec.model.seq_length)

@@ -1,11 +1,11 @@
 """Writes simulated counts as balanced coolers: of each replicate, and of each cell type."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from akita_bayes import progress
 from akita_bayes.simulate import pool
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.experiment import Experiment, Pixels
@@ -21,7 +21,7 @@ def write(
     experiments: list[Experiment],
     design: Design,
     workers: int,
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> None:
     """Writes `coolers/{cell}_rep{r}.cool` of each replicate and `coolers/{cell}.cool` of all."""
     (folder / FOLDER).mkdir()

@@ -13,7 +13,7 @@ The folder is a data directory (`docs/formats.md`) that also holds
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ import pandas as pd
 import pysam
 from numpy.typing import NDArray
 
-from akita_bayes import __version__, errors, files
+from akita_bayes import __version__, errors, files, progress
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
     chromatin,
@@ -49,7 +49,7 @@ def simulate(
     seed: int = 0,
     workers: int = 2,
     with_coolers: bool = True,
-    advance: Callable[..., None] = lambda steps=1, **fields: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Path:
     """Simulates a genome and an experiment; the same seed gives the same folder.
 
@@ -144,7 +144,7 @@ def _write_records(
     folder: Path,
     experiments: list[Experiment],
     design: Design,
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> None:
     from akita_bayes.data.records import statistics, tfrecord
 

@@ -15,7 +15,7 @@ from akita_bayes import errors, files
 from akita_bayes.data.records import dataset
 from akita_bayes.models import load, weights
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training import batches, loop, loop_settings, progress, strategy
+from akita_bayes.training import batches, loop, loop_settings, observers, strategy
 from akita_bayes.training.run_files import checkpoint, history, provenance
 
 PARAMS = "params.json"
@@ -80,7 +80,7 @@ def fit(
     checkpoint_steps: int | None = None,
     checkpoint_minutes: float | None = 15.0,
     tensorboard: bool = True,
-    watch: progress.Progress | None = None,
+    observer: observers.Observer | None = None,
 ) -> Run:
     """Trains a model and writes a run directory.
 
@@ -110,7 +110,7 @@ def fit(
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
         checkpoint_minutes: Minutes between further checkpoints.
         tensorboard: True to write TensorBoard events.
-        watch: Observer of every step.
+        observer: Observer of every step.
 
     Raises:
         SpecError: Spec and data disagree; names the two numbers.
@@ -154,7 +154,7 @@ def fit(
         feeds,
         replication,
         out_dir,
-        watch=watch or progress.Silent(),
+        observer=observer or observers.Silent(),
         checkpoint_steps=checkpoint_steps,
         checkpoint_minutes=checkpoint_minutes,
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, moments
 from akita_bayes.models import build, swag
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training import batches, loop_settings, progress, step, stopping
+from akita_bayes.training import batches, loop_settings, observers, step, stopping
 from akita_bayes.training import strategy as strategy_
 from akita_bayes.training.objectives import metrics
 from akita_bayes.training.run_files import artifacts, checkpoint, history
@@ -52,7 +52,7 @@ class Loop:
         feeds: Head name -> data, for all heads of the spec, in their order.
         strategy: Strategy that runs the steps.
         run_dir: Existing run directory.
-        watch: Observer of every step.
+        observer: Observer of every step.
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
         checkpoint_minutes: Minutes between further checkpoints.
     """
@@ -64,12 +64,12 @@ class Loop:
         strategy: tf.distribute.Strategy,
         run_dir: Path,
         *,
-        watch: progress.Progress,
+        observer: observers.Observer,
         checkpoint_steps: int | None = None,
         checkpoint_minutes: float | None = None,
     ) -> None:
         train = spec.train
-        self.spec, self.feeds, self.run_dir, self.watch = spec, feeds, run_dir, watch
+        self.spec, self.feeds, self.run_dir, self.observer = spec, feeds, run_dir, observer
         self.strategy, self.writes = strategy, strategy_.writes(strategy)
         self.heads = list(feeds)
         self.checkpoint_steps, self.checkpoint_minutes = checkpoint_steps, checkpoint_minutes
@@ -119,7 +119,7 @@ class Loop:
             self._train_epoch()
             row = self._end_epoch()
             self._record(row, events)
-            self.watch.end_epoch(row, time.monotonic() - started)
+            self.observer.end_epoch(row, time.monotonic() - started)
             for objective in self.objectives.values():
                 if remark := objective.remark(row):
                     _log.warning("Epoch %d: %s", self.epoch, remark)
@@ -128,7 +128,7 @@ class Loop:
             if self.averager.count:
                 row = self._end_averaging(self.averager)
                 self._record(row, events)
-                self.watch.end_averaging(row, time.monotonic() - started)
+                self.observer.end_averaging(row, time.monotonic() - started)
             else:
                 _log.warning(
                     "Nothing was averaged: training ended after %d epochs, before averaging starts "
@@ -147,7 +147,7 @@ class Loop:
         order = batches.interleaving(self.epoch_steps, seed=self.spec.train.seed, epoch=self.epoch)
         for objective in self.objectives.values():
             objective.begin_epoch(self.epoch)
-        self.watch.begin_epoch(self.epoch + 1, self.epochs_max, len(order), self.step_in_epoch)
+        self.observer.begin_epoch(self.epoch + 1, self.epochs_max, len(order), self.step_in_epoch)
         # A resumed epoch skips the batches that each head has already used: with heads in the
         # order 0 1 0 0 and 3 steps done, head 0 skips 2 batches and head 1 skips 1.
         used = np.bincount(order[: self.step_in_epoch], minlength=len(self.heads))
@@ -164,7 +164,7 @@ class Loop:
             self.rate = rate
             if self.averager is not None:
                 self.averager.collect(self.epoch, self.step_in_epoch, len(order))
-            self.watch.end_step(self._mean_loss(), rate)
+            self.observer.end_step(self._mean_loss(), rate)
             if self.step_in_epoch < len(order) and self._checkpoint_due():
                 self.save()
 
@@ -257,14 +257,16 @@ class Loop:
     def _renew_statistics(self, renewal: averaging.Renewal, limit: int | None) -> None:
         """Recomputes batch statistics on training data, `limit` batches of each head or all."""
         if renewal.layers:
-            self.watch.begin_renewal(sum(min(limit or steps, steps) for steps in self.epoch_steps))
+            self.observer.begin_renewal(
+                sum(min(limit or steps, steps) for steps in self.epoch_steps)
+            )
             renewal(self._watched_batches(limit))
 
     def _watched_batches(self, limit: int | None) -> Iterator[tuple[str, batches.Batch]]:
         for head, feed in self.feeds.items():
             for batch in itertools.islice(feed.train.epoch(0), limit):
                 yield head, batch
-                self.watch.end_renewal_step()
+                self.observer.end_renewal_step()
 
     def validate(self) -> dict[str, metrics.Accumulator]:
         """Computes loss and metrics of every head on its whole validation split, at inference.
@@ -273,11 +275,11 @@ class Loop:
             DataError: A record is bad or a file is cut short.
         """
         sums = self._zeros()
-        self.watch.begin_validation(sum(feed.valid.steps for feed in self.feeds.values()))
+        self.observer.begin_validation(sum(feed.valid.steps for feed in self.feeds.values()))
         for head_step, (head, feed) in zip(self.steps, self.feeds.items(), strict=True):
             for batch in feed.valid.epoch(0):
                 sums[head].add(head_step.evaluate(batch))
-                self.watch.end_validation_step()
+                self.observer.end_validation_step()
             feed.valid.split.check_count(round(sums[head].examples))
         return sums
 

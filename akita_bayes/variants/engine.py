@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, regions, triangle
+from akita_bayes import errors, progress, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
@@ -42,7 +42,7 @@ from akita_bayes.variants.scores import (
     score_table,
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 GROUP = 32  # least number of variants whose windows are predicted together
 LONGEST = 4  # largest group, in multiples of GROUP, of variants with the same reference
@@ -182,7 +182,7 @@ class Engine:
         self,
         variants: Iterable[records.Variant],
         *,
-        advance: Callable[[int], None] | None = None,
+        advance: progress.Advance = progress.ignore,
     ) -> score_table.Scored:
         """Scores rows in groups; the maps of one group are in memory at a time.
 
@@ -193,8 +193,7 @@ class Engine:
         parts = []
         for group in _grouped(map(self._row, variants), self._group):
             parts.append(self._score_group(group))
-            if advance is not None:
-                advance(len(group))
+            advance(len(group))
         return score_table.joined(parts) if parts else self._blank([])
 
     def maps(
@@ -225,9 +224,9 @@ class Engine:
     def _check_draws(self) -> None:
         requested = self.options.draws
         if requested > self.draws:
-            log.warning("The model has %d of the %d draws asked for.", self.draws, requested)
+            _log.warning("The model has %d of the %d draws asked for.", self.draws, requested)
         if requested and self.draws < 2:
-            log.warning(
+            _log.warning(
                 "One draw gives no spread of scores; give draws of 2 or more, and a model that "
                 "has a posterior, which a run directory holds and a file of weights does not."
             )

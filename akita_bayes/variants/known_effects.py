@@ -8,7 +8,7 @@ often these hold the truth.
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, triangle
+from akita_bayes import errors, progress, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.regions import Region
 from akita_bayes.simulate import chromatin, design_json, effect_files
@@ -78,7 +78,7 @@ def compare(
     options: Options,
     seed: int = 0,
     level: float = conformal.LEVEL,
-    advance: Callable[..., None] = lambda rows, **fields: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Known:
     """Draws variants on a split's chromosomes, scores them and simulates their truth.
 
@@ -119,7 +119,7 @@ def truth(
     genome: Genome,
     design: Design,
     rows: Sequence[records.Variant],
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: progress.Advance = progress.ignore,
 ) -> dict[str, NDArray[np.float32]]:
     """Computes the true scores of variants, NaN for those with a reason. [rows, T] each.
 

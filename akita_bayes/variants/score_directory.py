@@ -12,12 +12,11 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import akita_bayes
-from akita_bayes import errors, files, regions
+from akita_bayes import errors, files, progress, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.specs import spec as specs
 from akita_bayes.variants import engine, writers
@@ -25,7 +24,7 @@ from akita_bayes.variants.alleles import records, vcf
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, draw_summary, score_table
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 PART = 64  # most rows in a part; an interruption loses one part, small parts share few references
 PARTS = "parts"
@@ -87,7 +86,7 @@ def score_file(
     null_path: str | Path | None = None,
     compress: bool = False,
     batch_size: int | None = None,
-    advance: Callable[..., None] = lambda *_, **__: None,
+    advance: progress.Advance = progress.ignore,
 ) -> Summary:
     """Scores a variant file and writes `scd.h5`, `scores.tsv` and the annotated VCF.
 
@@ -121,7 +120,7 @@ def score_file(
         names = _scored_targets(targets, scorer)
         rows = list(records.read(variants, genome, region=region))
         if not rows:
-            log.warning("%s: holds no record to score; the outputs have no rows.", variants)
+            _log.warning("%s: holds no record to score; the outputs have no rows.", variants)
         origin = provenance(model, fasta, options)
         identity = _identity(origin, variants, region, null)
         if options.draws or null or options.intervals:

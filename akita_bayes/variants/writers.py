@@ -24,7 +24,7 @@ _CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
 _VERSION = re.compile(rb"##fileformat=VCFv4\.[0-9]+")
 _REF, _INFO = 3, 7  # columns, counted from 0
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Targets(NamedTuple):
@@ -287,7 +287,7 @@ def _index(path: str, spans: list[tuple[bytes, int, int]]) -> None:
     try:
         pysam.tabix_index(path, preset="vcf", csi=last > _TBI_BASES)
     except OSError as error:
-        log.warning("%s: has no index, since htslib cannot make it (%s).", path, error)
+        _log.warning("%s: has no index, since htslib cannot make it (%s).", path, error)
         for suffix in _INDICES:
             files.remove(Path(path + suffix))
     finally:

@@ -20,7 +20,7 @@ from akita_bayes.training import (
     fit,
     loop,
     loop_settings,
-    progress,
+    observers,
     step,
     stopping,
     strategy,
@@ -40,7 +40,7 @@ def mouse(tmp_path_factory):
     return tiny.write_data(tmp_path_factory.mktemp("mouse"), train=10, valid=5, seed=1, targets=3)
 
 
-class Diary(progress.Silent):
+class Diary(observers.Silent):
     def __init__(self):
         self.losses, self.rates, self.rows = [], [], []
 
@@ -62,7 +62,7 @@ def learned(data, tmp_path_factory):
     diary = Diary()
     spec = zoo.parse_spec(tiny.spec_json(warmup_steps=4, model={"augment_shift": 0}))
     out = tmp_path_factory.mktemp("fit") / "run"
-    return ab.fit(spec, data, out_dir=out, epochs=4, seed=3, devices="cpu", watch=diary), diary
+    return ab.fit(spec, data, out_dir=out, epochs=4, seed=3, devices="cpu", observer=diary), diary
 
 
 def test_it_learns(learned):
@@ -228,7 +228,7 @@ def test_training_that_stops_before_averaging_keeps_its_best_model(
     assert run.model().swag_draws is None
 
 
-class Renewals(progress.Silent):
+class Renewals(observers.Silent):
     def __init__(self):
         self.promised, self.done, self.averaged = [], [], []
 
@@ -247,10 +247,10 @@ def test_averaging_is_told_apart_from_epochs(data, tmp_path):
     """Six training batches renew the statistics of the mean, and of each SWAG draw."""
     swa = {"start": 0, "swag_rank": 2, "swag_draws": 2}
     spec = zoo.parse_spec(tiny.spec_json(swa=swa, train_epochs_max=2))
-    watch = Renewals()
-    run = ab.fit(spec, data, out_dir=tmp_path / "run", devices="cpu", watch=watch)
-    assert watch.promised == watch.done == [6, 6, 6]
-    assert [row["epoch"] for row in watch.averaged] == [3]
+    observer = Renewals()
+    run = ab.fit(spec, data, out_dir=tmp_path / "run", devices="cpu", observer=observer)
+    assert observer.promised == observer.done == [6, 6, 6]
+    assert [row["epoch"] for row in observer.averaged] == [3]
     assert list(run.history["epoch"]) == [1, 2, 3]
     assert np.isnan(run.history["train_loss"]).tolist() == [False, False, True]
     assert run.averaged == (run.history["valid_loss"].idxmin() == 2)
@@ -368,7 +368,7 @@ def untrained(folder):
             )
         )
     )
-    return loop.Loop(spec, {"hic": feeds}, chosen, folder / "run", watch=progress.Silent())
+    return loop.Loop(spec, {"hic": feeds}, chosen, folder / "run", observer=observers.Silent())
 
 
 def cut_between_records(path, kept):

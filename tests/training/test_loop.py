@@ -7,7 +7,7 @@ import tensorflow as tf
 from akita_bayes.data.records import dataset
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, swag, zoo
-from akita_bayes.training import batches, fit, loop, progress, stopping, strategy
+from akita_bayes.training import batches, fit, loop, observers, stopping, strategy
 from akita_bayes.training.updates import averaging
 from tests import tiny
 
@@ -34,7 +34,7 @@ def test_an_epoch_of_all_heads_bears_the_divergence_of_the_trunk_once(folders, t
         head: loop.Feeds(batches.Feed(split(folder), chosen), batches.Feed(split(folder), chosen))
         for head, folder in folders.items()
     }
-    begun = loop.Loop(zoo.parse_spec(raw), feeds, chosen, tmp_path, watch=progress.Silent())
+    begun = loop.Loop(zoo.parse_spec(raw), feeds, chosen, tmp_path, observer=observers.Silent())
     with stochastic.collecting() as divergences:
         begun.model(tiny.one_hot(2).astype("float32"), training=False)
     trunk, own = (float(each.kl) for each in divergences)

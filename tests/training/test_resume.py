@@ -19,7 +19,7 @@ import pytest
 
 from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
-from akita_bayes.training import fit, loop_settings, progress
+from akita_bayes.training import fit, loop_settings, observers
 from akita_bayes.training.run_files import checkpoint, provenance
 from tests import tiny
 
@@ -239,14 +239,14 @@ def test_draws_around_a_model_that_is_no_longer_kept_are_not_kept_either(runs, t
     shutil.copytree(whole, run)
     found = []
 
-    class Watch(progress.Silent):
+    class Watch(observers.Silent):
         def begin_renewal(self, steps):
             found.append((run / swag.FILE).exists())
 
     spec = zoo.parse_spec(spec_json())
     data = files.read_json(run / "provenance.json")["data"][0]["path"]
     options = {"resume": True, "devices": "cpu", "tensorboard": False}
-    fit.fit(spec, data, out_dir=run, watch=Watch(), **options)
+    fit.fit(spec, data, out_dir=run, observer=Watch(), **options)
     assert found == [False] * 3
     assert (run / swag.FILE).exists()
 

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from akita_bayes.models import zoo
-from akita_bayes.training import fit, progress
+from akita_bayes.training import fit, observers
 
 parser = argparse.ArgumentParser()
 parser.add_argument("spec")
@@ -29,7 +29,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Watch(progress.Silent):
+class Watch(observers.Silent):
     steps = 0
 
     def end_step(self, loss: float, learning_rate: float) -> None:
@@ -64,6 +64,6 @@ run = fit.fit(
     checkpoint_steps=4,
     checkpoint_minutes=None,
     tensorboard=False,
-    watch=Watch(),
+    observer=Watch(),
 )
 sys.exit(0)

@@ -1,13 +1,13 @@
 """Checks a data directory: re-reads every record, and recomputes a sample from its sources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, regions
+from akita_bayes import errors, files, progress, regions
 from akita_bayes.data import genome, interval_sets
 from akita_bayes.data.contacts import coolers, counts_to_targets, expectation, reference_target
 from akita_bayes.data.preparation import data_directory, targets, training_windows, window_blocks
@@ -33,7 +33,7 @@ def check(
     *,
     sample: int = 8,
     seed: int = 0,
-    progress: data_directory.Progress = data_directory.silent,
+    open_bar: progress.OpenBar = progress.no_bar,
 ) -> list[Finding]:
     """Re-reads a data directory and returns one finding for each check.
 
@@ -46,7 +46,7 @@ def check(
         data_dir: A directory made by `akita_data.py` or Basenji.
         sample: Records to recompute, at least 1.
         seed: Seed of the random sample.
-        progress: Opens a progress bar.
+        open_bar: Opens a progress bar.
 
     Raises:
         DataError: The directory, its statistics, or one of its sources is missing, or the sample
@@ -58,7 +58,7 @@ def check(
     data_statistics = statistics.read(data_dir)
     findings: list[Finding] = []
     records: dict[training_windows.Window, tuple[Path, int]] = {}
-    with progress("records", sum(data_statistics.seqs.values())) as advance:
+    with open_bar("records", sum(data_statistics.seqs.values())) as advance:
         for split, expected in data_statistics.seqs.items():
             findings.append(
                 _read_split(data_dir, split, expected, data_statistics, records, advance)
@@ -72,7 +72,7 @@ def check(
         sampled = np.random.default_rng(seed).permutation(len(records))[:sample]
         located = list(records.items())
         findings += _compare_sources(
-            options_path, data_statistics, [located[index] for index in sampled], progress
+            options_path, data_statistics, [located[index] for index in sampled], open_bar
         )
     return findings
 
@@ -83,7 +83,7 @@ def _read_split(
     expected: int,
     data_statistics: statistics.Statistics,
     records: dict[training_windows.Window, tuple[Path, int]],
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> Finding:
     count = masked = pixels = 0
     paths = sorted(
@@ -135,7 +135,7 @@ def _compare_sources(
     options_path: Path,
     data_statistics: statistics.Statistics,
     sample: list[tuple[training_windows.Window, tuple[Path, int]]],
-    progress: data_directory.Progress,
+    open_bar: progress.OpenBar,
 ) -> Iterator[Finding]:
     options = files.read_json(options_path)
     fields = targets.TargetFile._fields
@@ -156,7 +156,7 @@ def _compare_sources(
     differing_masks = np.zeros(len(target_files), int)
     with (
         genome.Genome(fasta) as fasta_file,
-        progress("sample", len(sample)) as advance,
+        open_bar("sample", len(sample)) as advance,
     ):
         contact_files = [
             coolers.Contacts(target_file.uri, fasta_file.sizes) for target_file in target_files

@@ -9,17 +9,16 @@ continues with the files that are missing:
 
 import concurrent.futures
 import concurrent.futures.process
-import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, progress
 from akita_bayes.data import genome, interval_sets
 from akita_bayes.data.contacts import coolers, counts_to_targets, expectation
 from akita_bayes.data.preparation import account, shards, targets, training_windows, window_blocks
@@ -27,10 +26,6 @@ from akita_bayes.data.records import statistics
 
 OPTIONS = "options.json"
 WORK = ".work"
-
-Progress: TypeAlias = Callable[
-    [str, int | None], contextlib.AbstractContextManager[Callable[..., None]]
-]
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +62,6 @@ class Plan(NamedTuple):
     dropped: list[training_windows.Dropped]
 
 
-@contextlib.contextmanager
-def silent(description: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """Yields a progress callback that shows nothing."""
-    yield lambda steps=1, **fields: None
-
-
 def make(
     fasta: str | Path,
     targets_file: str | Path,
@@ -88,7 +77,7 @@ def make(
     seed: int = 44,
     workers: int = 1,
     restart: bool = False,
-    progress: Progress = silent,
+    open_bar: progress.OpenBar = progress.no_bar,
 ) -> account.Summary:
     """Makes a data directory and returns the content of its `summary.json`.
 
@@ -106,7 +95,7 @@ def make(
         seed: Seed of the order of records.
         workers: Number of processes.
         restart: True to continue an unfinished directory; a finished one stays unchanged.
-        progress: Opens a progress bar; called with a description and the number of steps.
+        open_bar: Opens a progress bar; called with a description and the number of steps.
 
     Raises:
         DataError: An input is missing, is damaged or does not fit the others; or no window is
@@ -157,7 +146,7 @@ def make(
             window_blocks.group(plan.usable, transform, len(target_files))
         )
     }
-    with progress("contacts", len(plan.usable)) as advance:
+    with open_bar("contacts", len(plan.usable)) as advance:
         _compute(blocks, sources, workers, advance)
     dropped = list(plan.dropped)
     for path, block in blocks.items():
@@ -168,7 +157,7 @@ def make(
         written_windows, plan.splits, out_dir / "tfrecords", seqs_per_tfr, seed
     )
     block_of = {window: (block, path) for path, block in blocks.items() for window in block.windows}
-    with progress("records", len(written_windows)) as advance:
+    with open_bar("records", len(written_windows)) as advance:
         tally = shards.write(
             record_files,
             block_of,
@@ -366,7 +355,7 @@ def _compute(
     blocks: Mapping[Path, window_blocks.Block],
     sources: window_blocks.Sources,
     workers: int,
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> None:
     """Computes the blocks whose files do not exist yet."""
     missing = {}

@@ -1,12 +1,13 @@
 """Deals windows to the record files of a new data directory, and writes these files."""
 
 import concurrent.futures
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from akita_bayes import progress
 from akita_bayes.data import genome
 from akita_bayes.data.preparation import account, training_windows, window_blocks
 from akita_bayes.data.records import tfrecord
@@ -46,7 +47,7 @@ def write(
     *,
     targets: int,
     workers: int,
-    advance: Callable[..., None],
+    advance: progress.Advance,
 ) -> account.Tally:
     """Writes the record files that do not exist yet and returns the tally of all.
 

@@ -7,15 +7,15 @@ with the precision of the priors it gives the covariance of an estimate (the Cra
 the posterior approaches). The mechanism itself is not fitted, so a design takes seconds.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.fit import information, quasi_newton
@@ -147,7 +147,7 @@ def sweep(
     designs: Sequence[simulator.Design],
     *,
     seed: int = 0,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> pd.DataFrame:
     """Predicts the interval widths of several experiments with the same truth.
 
@@ -155,7 +155,7 @@ def sweep(
         mechanism: Mechanism with its measurement.
         designs: Experiments to compare.
         seed: Seed of the truth and of the simulations.
-        report: Callback, called as report(1) after each experiment.
+        advance: Callback, called as advance(1) after each experiment.
 
     Returns:
         One row per experiment: reads, bins, mutation_rate, sequences, noise, bits, and the interval
@@ -183,6 +183,5 @@ def sweep(
         expected = expect(mechanism, design, truth=truth, seed=seed)
         shown = {name: getattr(design, name) for name in SHOWN}
         rows.append({**shown, "bits": expected.bits, **expected.widths})
-        if report is not None:
-            report(1)
+        advance(1)
     return pd.DataFrame(rows)

@@ -5,14 +5,14 @@ Test sequences are drawn with replacement, with the same draw for every mechanis
 bootstrap). So sequences that are hard for all mechanisms do not widen the interval of a difference.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.fit import fitting, information
@@ -95,7 +95,7 @@ def compare(
     *,
     starts: int = 6,
     seed: int = 0,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> tuple[pd.DataFrame, list[Judged]]:
     """Fits and ranks mechanisms on one table, with one split.
 
@@ -104,7 +104,7 @@ def compare(
         table: Table of the assay.
         starts: Random starts of each fit.
         seed: Seed of the split and of the starts.
-        report: Callback, called as report(1, note=name) after each fit.
+        advance: Callback, called as advance(1, note=name) after each fit.
 
     Returns:
         A table and the scored fits, both with the best mechanism first. Columns: name; parameters;
@@ -136,8 +136,7 @@ def compare(
     judged = []
     for mechanism in mechanisms:
         judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))
-        if report is not None:
-            report(1, note=mechanism.name)
+        advance(1, note=mechanism.name)
     judged.sort(key=lambda mechanism: -mechanism.log_likelihood.sum())
     return pd.DataFrame([_row(mechanism, judged[0], seed) for mechanism in judged]), judged
 

@@ -17,7 +17,7 @@ from akita_bayes.regulation.model import curvature, gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Method = Literal["quasi-newton", "adam", "sgd"]
 
@@ -206,11 +206,11 @@ def fit(
     table = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
     side = assay_table.sides(table, seed=seed, fractions=fractions)
     likelihood = likelihoods.Likelihood(mechanism, table)
-    logger.info(
+    _log.info(
         "%s: %d sequences, %d parameters.", mechanism.name, table.rows, likelihood.parameters.size
     )
     if table.rows < likelihood.parameters.size:
-        logger.warning(
+        _log.warning(
             "%s: fewer sequences than parameters; much of the report reflects only the priors.",
             mechanism.name,
         )

@@ -18,7 +18,7 @@ from akita_bayes.regulation.fit import initial
 from akita_bayes.regulation.model import curvature
 from akita_bayes.regulation.model import likelihood as likelihoods
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Density = Callable[[NDArray[np.float64]], likelihoods.ValueAndGradient]
 
@@ -208,7 +208,7 @@ def reconsider(
         candidate = climb(density, theta, unit, steps=2 * STEPS)
         if candidate.value > best.value + ARRIVED:
             gain = candidate.value - best.value
-            logger.info("%s gains %.1f nats from the constants of other libraries.", name, gain)
+            _log.info("%s gains %.1f nats from the constants of other libraries.", name, gain)
             best = candidate
     return best
 

@@ -7,13 +7,14 @@ probability before the data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.special
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from akita_bayes import progress
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import (
@@ -73,7 +74,7 @@ def explore(
     effective: float,
     most_draws: int,
     seed: int,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> list[Sampled]:
     """Draws around modes: from one set of chains for all modes, or from one set per mode.
 
@@ -88,18 +89,18 @@ def explore(
         effective: Effective draws at which sampling stops (`mode_posterior.sample`).
         most_draws: Most draws per chain.
         seed: Seed of the chains.
-        report: Callback, called as report(draws, note=...).
+        advance: Callback, called as advance(draws, note=...).
     """
 
     def settle(starts: Sequence[modes.Mode], turn: int) -> mode_posterior.Settled:
         gaussians = [mode.gaussian for mode in starts]
         return mode_posterior.settle(
-            likelihood, gaussians, chains=chains, burn_in=burn_in, seed=seed + turn, report=report
+            likelihood, gaussians, chains=chains, burn_in=burn_in, seed=seed + turn, advance=advance
         )
 
     def sample(settled: mode_posterior.Settled) -> mode_posterior.Posterior:
         return mode_posterior.sample(
-            settled, effective=effective, most_draws=most_draws, report=report
+            settled, effective=effective, most_draws=most_draws, advance=advance
         )
 
     if 1 < len(near) <= chains:

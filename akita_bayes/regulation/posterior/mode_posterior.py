@@ -6,13 +6,14 @@ R-hat (`convergence`), or until they reach the largest number of draws.
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from akita_bayes import progress
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.posterior import convergence, laplace, nuts, physical_units
@@ -124,7 +125,7 @@ def settle(
     target_acceptance: float = 0.65,
     max_tree_depth: int = 6,
     seed: int = 0,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> Settled:
     """Runs the burn-in: chains reach the posterior, and the sampler adapts its coordinates to it.
 
@@ -141,16 +142,15 @@ def settle(
             draw in one comparison of 500 draws.
         max_tree_depth: Largest depth n of a trajectory of at most 2^n - 1 steps.
         seed: Seed of the starts and of the sampler.
-        report: Callback, called as report(draws, note=...) after each chunk.
+        advance: Callback, called as advance(draws, note=...) after each chunk.
     """
     start_time = time.perf_counter()
     centre, root = gaussians[0].mode, gaussians[0].root
     adaptation = burn_in // 2
     run = nuts.Run(likelihood, centre, root, adaptation, target_acceptance, max_tree_depth, seed)
-    report = report or (lambda steps, note: None)
-    draws = run.warm_up(begin(gaussians, chains, seed), report)
+    draws = run.warm_up(begin(gaussians, chains, seed), advance)
     run.reshape(draws)
-    draws = run.warm_up(draws[:, -1], report)
+    draws = run.warm_up(draws[:, -1], advance)
     return Settled(run, draws, time.perf_counter() - start_time)
 
 
@@ -175,7 +175,7 @@ def sample(
     *,
     effective: float = EFFECTIVE,
     most_draws: int = 2000,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> Posterior:
     """Draws from the posterior until every energy has converged.
 
@@ -184,16 +184,18 @@ def sample(
         effective: Effective draws that the centre and both ends of the interval of every energy
             must have; R-hat, split and folded, must also be below `R_HAT`.
         most_draws: Draws per chain after which sampling stops in any case.
-        report: Callback, called as report(draws, note=...) after each chunk.
+        advance: Callback, called as advance(draws, note=...) after each chunk.
     """
     start_time = time.perf_counter()
-    run, report = settled.run, report or (lambda steps, note: None)
+    run = settled.run
     parameters = run.likelihood.parameters
     chunks: list[nuts.Chunk] = []
     while len(chunks) * nuts.CHUNK < most_draws:
-        chunks.append(run.advance())
+        chunks.append(run.next_chunk())
         diagnosis = diagnose(parameters, nuts.join(chunks, "theta"))
-        report(nuts.CHUNK, note=f"R-hat {diagnosis.r_hat.max():.3f}, ESS {diagnosis.ess.min():.0f}")
+        advance(
+            nuts.CHUNK, note=f"R-hat {diagnosis.r_hat.max():.3f}, ESS {diagnosis.ess.min():.0f}"
+        )
         if diagnosis.r_hat.max() < R_HAT and diagnosis.ess.min() >= effective:
             break
     return Posterior(

@@ -10,7 +10,6 @@ energy matrix share an unknown scale. Each chain has its own thread in one XLA p
 of chains every chain would take as many steps as the longest trajectory.)
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
+from akita_bayes import progress
 from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
@@ -102,7 +102,7 @@ class Run:
         """Returns the mean step size of the chains, in whitened units."""
         return float(np.mean([results.new_step_size for results in self._results]))
 
-    def advance(self) -> Chunk:
+    def next_chunk(self) -> Chunk:
         """Draws CHUNK samples in every chain."""
         root = tf.constant(self.root)
 
@@ -128,17 +128,15 @@ class Run:
             float(leapfrogs.mean()),
         )
 
-    def warm_up(
-        self, theta: NDArray[np.float64], report: Callable[..., Any]
-    ) -> NDArray[np.float64]:
+    def warm_up(self, theta: NDArray[np.float64], advance: progress.Advance) -> NDArray[np.float64]:
         """Adapts the step sizes in chains that start at theta [C, D]; returns draws. [C, S, D]."""
         root = tf.constant(self.root)
         self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
         self._results = [self._first(root, state) for state in self._states]
         chunks = []
         for _ in range(self._warm):
-            chunks.append(self.advance())
-            report(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
+            chunks.append(self.next_chunk())
+            advance(CHUNK, note=f"burn-in, step {self.step_size:.3f}")
         return join(chunks, "theta")
 
     def reshape(self, draws: NDArray[np.float64]) -> None:

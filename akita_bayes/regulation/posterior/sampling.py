@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fit import fitting
@@ -25,7 +24,7 @@ from akita_bayes.regulation.posterior import (
     physical_units,
 )
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LeftOut(NamedTuple):
@@ -214,7 +213,7 @@ def sample_posterior(
     most_draws: int = 2000,
     replicates: int = 32,
     seed: int = 0,
-    report: Callable[..., Any] | None = None,
+    advance: progress.Advance = progress.ignore,
 ) -> PosteriorRun:
     """Samples the posterior of a mechanism on all sequences of a table.
 
@@ -237,8 +236,8 @@ def sample_posterior(
         most_draws: Draws per chain at which sampling stops in any case.
         replicates: Refits of the bootstrap; 0 for none.
         seed: Seed of the fits, the sampler and the bootstrap.
-        report: Callback, called as report(0, total=...) with the most draws before sampling, and as
-            report(steps, note=...) while sampling.
+        advance: Callback, called as advance(0, total=...) with the largest number of draws before
+            sampling, and as advance(steps, note=...) while sampling.
 
     Returns:
         The posterior by NUTS, Laplace's approximation and the bootstrap.
@@ -279,7 +278,7 @@ def sample_posterior(
     }
     near = {label: modes.near(of_label) for label, of_label in all_modes.items()}
     for label, of_label in all_modes.items():
-        logger.info(
+        _log.info(
             "Laplace's log evidence of the modes that %d fits%s found: %s nats. Modes that are "
             "sampled: %d.",
             optima,
@@ -287,13 +286,12 @@ def sample_posterior(
             ", ".join(f"{mode.log_evidence:.1f}" for mode in of_label),
             len(near[label]),
         )
-    if report is not None:
-        # Both halves of the burn-in, and the draws, are made in whole chunks. Several modes may
-        # need one burn-in more, of the chains that start from all of them.
-        settling = 2 * -(-(burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
-        per_mode = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
-        counts = [len(of_label) for of_label in near.values()]
-        report(0, total=sum(number * per_mode + settling * (number > 1) for number in counts))
+    # Both halves of the burn-in, and the draws, are made in whole chunks. Several modes may
+    # need one burn-in more, of the chains that start from all of them.
+    settling = 2 * -(-(burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
+    per_mode = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
+    counts = [len(of_label) for of_label in near.values()]
+    advance(0, total=sum(number * per_mode + settling * (number > 1) for number in counts))
     explored = {}
     for label, of_label in near.items():
         likelihood = all_optima[label][0].fit.likelihood
@@ -305,7 +303,7 @@ def sample_posterior(
             effective=effective,
             most_draws=most_draws,
             seed=seed,
-            report=report,
+            advance=advance,
         )
         explored[label] = likelihood, sampled
     components = mixture.components(explored, seed=seed)

@@ -20,7 +20,7 @@ import pysam
 
 from akita_bayes import errors
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FIXED = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 MISSING = b"."
@@ -274,7 +274,7 @@ def _check_end(path: Path, head: bytes) -> None:
         # A file shorter than the end mark is read from its first byte.
         handle.seek(-min(len(_BGZIP_END), path.stat().st_size), io.SEEK_END)
         if handle.read() != _BGZIP_END:
-            log.warning(
+            _log.warning(
                 "%s: lacks the end mark of bgzip and may have been cut short; compare its size "
                 "with that of its source.",
                 path,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, regions
+from akita_bayes import dna, errors, progress, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import engine
 from akita_bayes.variants import options as settings
@@ -115,7 +115,7 @@ def saturation(
     draws: int = 0,
     seed: int = 0,
     batch_size: int | None = None,
-    advance: Callable[[int], None] | None = None,
+    advance: progress.Advance = progress.ignore,
     **options: Any,
 ) -> Scan:
     """Scans a region: scores edits of its bases, or computes gradients.
@@ -227,7 +227,7 @@ class Scanner:
             gradients.check(self._model, self._options)
 
     def scan(
-        self, region: regions.Region, method: str, *, advance: Callable[[int], None] | None = None
+        self, region: regions.Region, method: str, *, advance: progress.Advance = progress.ignore
     ) -> Scan:
         """Scans a region.
 
@@ -270,7 +270,7 @@ class Scanner:
         scorer: engine.Engine,
         region: regions.Region,
         letters: str,
-        advance: Callable[[int], None] | None,
+        advance: progress.Advance,
     ) -> Effects:
         """Scores every change of every base; unknown bases have NaN."""
         rows, cells = [], []
@@ -297,7 +297,7 @@ class Scanner:
         region: regions.Region,
         letters: str,
         method: str,
-        advance: Callable[[int], None] | None,
+        advance: progress.Advance,
     ) -> Effects:
         """Scores deletions or shuffles of stretches along the region."""
         width, repeats = self._sweep.width, self._sweep.repeats

@@ -6,11 +6,11 @@ model, genome and options reuses it, whichever other regions it scans.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, progress, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants import score_directory
 from akita_bayes.variants.options import Options
@@ -28,7 +28,7 @@ def scan_regions(
     sweep: region_scan.Sweep,
     options: Options,
     batch_size: int | None = None,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: progress.Advance = progress.ignore,
 ) -> list[region_scan.Scan]:
     """Scans every region by every method, then writes `sat.h5` and tracks.
 

@@ -18,7 +18,7 @@ from akita_bayes import errors, files, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants.alleles import derivative, records
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 TABLE = "sites.tsv"
 _LETTERS = 10  # most letters of an allele in a name; longer alleles are shortened

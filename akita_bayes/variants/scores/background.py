@@ -31,7 +31,7 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.scores import score_table
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FLANK = 500  # bases on each side that count for GC content
 GC_CLASSES = 10
@@ -265,7 +265,7 @@ def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:
 def _warn_of_gaps(strata: dict[Stratum, _StoredNull]) -> None:
     """Warns of scores that have fewer null scores than were requested, or none."""
     for name in sorted(ELSEWHERE & {name for stored in strata.values() for name in stored.null}):
-        log.warning(
+        _log.warning(
             "background: %s has none, since random variants rarely reach its regions; its p_value "
             "and quantile stay empty.",
             name,
@@ -274,7 +274,7 @@ def _warn_of_gaps(strata: dict[Stratum, _StoredNull]) -> None:
         counts = {name: len(column) for name, column in null.items() if name not in ELSEWHERE}
         gaps = [f"{count} have {name}" for name, count in counts.items() if count < attempted]
         if gaps:
-            log.warning(
+            _log.warning(
                 "background: of %d random variants of %s, %s.", attempted, key, ", ".join(gaps)
             )
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 LEVELS = (0.05, 0.95)
 
@@ -78,7 +78,7 @@ def exceedance(draws: NDArray, noise: NDArray) -> NDArray:
 def warn_of_draws(scores: Sequence[str]) -> None:
     """Warns that quantiles of draws are not intervals, for scores without fitted intervals."""
     if scores:
-        log.warning(
+        _log.warning(
             "quantiles of draws are not intervals for the true effect: draws of %s say how far the "
             "posterior disagrees with itself, which is usually less than how wrong it is; fit "
             "intervals for scores of 0 or more with `akita_calibrate.py RUN DATA --variants N` and "

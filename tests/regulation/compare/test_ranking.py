@@ -58,7 +58,7 @@ def ranked():
         table,
         starts=2,
         seed=0,
-        report=lambda steps, note: told.append(note),
+        advance=lambda steps, note: told.append(note),
     )
     assert told == ["blind", "additive", "two_sites"]
     return found

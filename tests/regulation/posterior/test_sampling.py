@@ -53,11 +53,11 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
     def laplace_evidence(held, theta):
         return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
 
-    def settle(held, gaussians, *, chains, burn_in, seed, report):
+    def settle(held, gaussians, *, chains, burn_in, seed, advance):
         assert (chains, burn_in, len(told) > 0) == (2, 60, True)
         return Settled(held, gaussians[0], len(gaussians) > 1)
 
-    def sample(settled, *, effective, most_draws, report):
+    def sample(settled, *, effective, most_draws, advance):
         assert (effective, most_draws) == (400, 70)
         held, gaussian, _ = settled
         theta = gaussian.draws(1000, seed=0).reshape(2, 500, -1) + 10.0 * len(sampled)
@@ -99,7 +99,7 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
             most_draws=70,
             replicates=3,
             seed=5,
-            report=lambda steps, **fields: told.append((steps, fields)),
+            advance=lambda steps, **fields: told.append((steps, fields)),
         )
     return Followed(run, fits, sampled, refitted, told)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 
-class Progress(Protocol):
+class Observer(Protocol):
     """Receives the events of a training, in the thread of the training."""
 
     def begin_epoch(self, epoch: int, epochs: int, steps: int, done: int) -> None:
