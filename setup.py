@@ -19,8 +19,17 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=setuptools.find_packages(include=["akita_bayes", "akita_bayes.*"]),
-    package_data={"akita_bayes": ["py.typed"]},
+    packages=[
+        *setuptools.find_packages(include=["akita_bayes", "akita_bayes.*"]),
+        "akita_bayes.model_zoo",
+    ],
+    # A wheel holds the specs and trained models inside the package; `models/shipped.py` finds them.
+    package_dir={"akita_bayes.model_zoo": "models"},
+    package_data={
+        "akita_bayes": ["py.typed"],
+        "akita_bayes.cli": ["*.json"],
+        "akita_bayes.model_zoo": ["json/*.json", "pretrained/*/*"],
+    },
     install_requires=[
         "tensorflow>=2.18,<2.22",
         "keras>=3.8,<3.16",
@@ -39,20 +48,27 @@ setuptools.setup(
         "logomaker>=0.8,<0.9",
         "pydantic>=2.7,<3",
         "rich>=13.7,<16",
+        "shtab>=1.7,<2",
         "tensorboard>=2.18,<2.22",
         "threadpoolctl>=3.5,<4",
     ],
     extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dev": [
             "hypothesis>=6.100,<7",
             "mypy>=1.10,<3",
             "pytest>=8.2,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.5,<0.18",
-        ]
+            "setuptools>=64",
+            "wheel>=0.43,<1",
+        ],
     },
     entry_points={
-        "console_scripts": [f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS],
+        "console_scripts": [
+            "akita_bayes = akita_bayes.cli.all_commands:main",
+            *(f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS),
+        ],
     },
     classifiers=[
         "License :: OSI Approved :: MIT License",

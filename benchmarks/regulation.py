@@ -1,6 +1,6 @@
 """The lac promoter: seconds of a fit beside the paper's way, posteriors, and King-Altman's trees.
 
-    python data/download.py lac && python data/download.py lac_libraries
+    akita_download.py lac && akita_download.py lac_libraries
     python -m benchmarks.regulation data/lac --libraries data/lac_libraries [--only fit,posterior]
 
 Fits and posteriors are whole commands, start-up included, each in a process of its own on at most

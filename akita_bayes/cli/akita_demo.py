@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from akita_bayes.plots.map_plots import Row
     from akita_bayes.simulate.designs import Design
 
-PARAMS = Path(__file__).resolve().parents[2] / "models" / "json" / "akita_tiny.json"
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
 _PARTS = (
     *("data", "run", "test", "calibration", "variants", "saved_model"),
@@ -47,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_demo.py -o runs/demo")
     add = parser.add_argument
     add("-o", "--out", metavar="DIR", default="runs/demo", help="folder; replaces an earlier demo")
-    add("--params", type=console.existing_file, default=str(PARAMS), help="JSON spec of the model")
+    add("--params", type=console.spec_file, default="akita_tiny", help="JSON spec of the model")
     add("--preset", choices=("tiny", "small", "medium"), default="small", help="simulated data")
     add(
         "--epochs",

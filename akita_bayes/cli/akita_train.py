@@ -23,7 +23,7 @@ _POLICY: dict[str | None, Any] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_train.py models/json/akita_tiny.json data/demo -o run")
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the model")
+    parser.add_argument("params", type=console.spec_file, help="JSON spec of the model")
     parser.add_argument(
         "data_dir", nargs="+", help="data directory; one for each head, in the order of the spec"
     )

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import rich.console
 import rich.progress
 
-from akita_bayes import errors
+from akita_bayes import errors, stack
 from akita_bayes.specs import frozen
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
@@ -37,11 +37,26 @@ stdout = rich.console.Console()
 
 def parser(doc: str, example: str) -> argparse.ArgumentParser:
     """Returns a parser whose help shows defaults and ends with an example to copy."""
-    return _Parser(
+    parser = _Parser(
         description=doc.split("\n\n")[0],
         epilog=f"example:\n  {example}",
         formatter_class=_Help,
     )
+    parser.add_argument(
+        "--version", action=_Version, help="show the versions of this package and its libraries"
+    )
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the versions of this package, of Python and of the libraries that decide numbers."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print("\n".join(f"{name} {version}" for name, version in stack.versions().items()))
+        parser.exit()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -274,6 +289,26 @@ def existing_file(text: str) -> str:
     if not os.path.isfile(text):
         raise argparse.ArgumentTypeError(f"{text}: a pipe can be read only once; give a file")
     return text
+
+
+def spec_file(text: str) -> str:
+    """Returns the path of a JSON spec, given by its path or bare name; an argparse type."""
+    from akita_bayes.models import shipped
+
+    try:
+        return existing_file(str(shipped.spec_path(text)))
+    except errors.DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def model_source(text: str) -> str:
+    """Returns the path of a trained model, given by its path or bare name; an argparse type."""
+    from akita_bayes.models import shipped
+
+    try:
+        return str(shipped.model_path(text))
+    except errors.RunError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def readable(text: str) -> str:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from akita_bayes.variants.options import Options
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "params": {"type": console.existing_file, "help": "JSON spec of the model"},
-    "model": {"help": "run directory, .keras, SavedModel, or HDF5 weights of Basenji"},
+    "params": {"type": console.spec_file, "help": "JSON spec of the model, or its bare name"},
+    "model": {
+        "type": console.model_source,
+        "help": "run directory, .keras, SavedModel, HDF5 weights of Basenji, or a shipped model",
+    },
     "regions": {"type": console.readable, "help": "BED file, plain or gzipped"},
     "--fasta": {
         "flag": "-f",

@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         "data/lac -o runs/lac_compared",
     )
     parser.add_argument(
-        "params", nargs="+", type=console.existing_file, help="JSON specs of the mechanisms"
+        "params", nargs="+", type=console.spec_file, help="JSON specs of the mechanisms"
     )
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")

@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_fit.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the mechanism")
+    parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
     parser.add_argument(
         "data",
         help="directory with files.txt, or a table: counts ct_* per bin, a value or count, or rows "

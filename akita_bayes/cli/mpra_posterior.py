@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_posterior.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the mechanism")
+    parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
     parser.add_argument("data", help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(

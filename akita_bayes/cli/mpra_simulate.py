@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__, "mpra_simulate.py models/json/lac_thermodynamic.json -o data/lac_simulated"
     )
-    parser.add_argument("params", type=console.existing_file, help="JSON spec of the mechanism")
+    parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--sequences",

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from akita_bayes import errors
-from akita_bayes.models import build, export, recalibration, swag, weights, zoo
+from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.specs.spec import Spec
 
@@ -19,9 +19,9 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
     """Loads a trained model.
 
     Args:
-        source: A run directory, a `.keras` file, an exported SavedModel directory; the pair
-            `(params.json, weights)`, where `weights` is any of these or an HDF5 of Basenji; or a
-            list of sources, for an ensemble.
+        source: A run directory, a `.keras` file, an exported SavedModel directory; the bare name of
+            a shipped model, such as "akita_yeast"; the pair `(params.json, weights)`, where
+            `weights` is any of these or an HDF5 of Basenji; or a list of sources, for an ensemble.
         head: The head whose weights an HDF5 of Basenji holds; needed when the spec has several
             heads of the same shapes.
 
@@ -40,8 +40,8 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
                 f"a tuple of {len(source)} is not a model; expected a pair (params.json, weights), "
                 "or a list for an ensemble."
             )
-        return _pair(Path(source[0]), Path(source[1]), head)
-    path = Path(source)
+        return _pair(shipped.spec_path(source[0]), shipped.model_path(source[1]), head)
+    path = shipped.model_path(source)
     if export.is_exported(path):
         return export.Exported(path)
     if path.is_dir():

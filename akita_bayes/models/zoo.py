@@ -5,6 +5,7 @@ from typing import Any
 
 from akita_bayes import errors, files
 from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.models import shipped
 from akita_bayes.specs import spec
 
 
@@ -19,8 +20,9 @@ def load_spec(path: str | Path) -> "spec.Spec | mechanism_spec.Mechanism":
     """Reads the JSON spec of a network, or of a regulatory mechanism.
 
     Args:
-        path: A JSON file. The key "model" marks a network, in Basenji's schema with old spellings
-            included; "states" or "species" mark a mechanism.
+        path: A JSON file, or the bare name of a shipped spec, such as "akita_tiny". The key "model"
+            marks a network, in Basenji's schema with old spellings included; "states" or "species"
+            mark a mechanism.
 
     Returns:
         A frozen spec that holds every default; `print` it to see them.
@@ -30,6 +32,7 @@ def load_spec(path: str | Path) -> "spec.Spec | mechanism_spec.Mechanism":
         SpecError: A key is unknown, a type is wrong, or numbers disagree; the error names the JSON
             path.
     """
+    path = shipped.spec_path(path)
     raw = files.read_json(path)
     if isinstance(raw, dict) and "model" not in raw and {"kind", "states", "species"} & set(raw):
         return mechanism_spec.load(path)

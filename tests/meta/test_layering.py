@@ -41,13 +41,15 @@ FIGURES = {("regulation.plots", "plots")}
 """Rooms of figures inside a wing, and the floor of figures that they may use."""
 
 NEVER = {("plots", "models")}
-GROUND = sorted(path.stem for path in ROOT.glob("*.py") if path.stem != "__init__")
-SMALL_ROOM = 17
-"""The largest number of modules in a folder: one for each command, and what they share."""
+GROUND = sorted(path.stem for path in ROOT.glob("*.py") if not path.stem.startswith("__"))
+SMALL_ROOM = 14
+"""The largest number of modules in a folder; the commands in `cli/` are not counted."""
 
 HEAVY = {"tensorflow", "keras", "tensorflow_probability", "tf_keras"}
 MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in ROOT.rglob("*.py")
+    if path.name != "__main__.py"
 }
 
 
@@ -146,10 +148,9 @@ def test_rooms_import_only_rooms_below_them(wing: str):
 def test_no_folder_is_crowded():
     counts: dict[str, int] = {}
     for module in MODULES:
-        if not module.endswith("__init__"):
+        if not module.endswith("__init__") and not module.startswith(("cli.akita_", "cli.mpra_")):
             counts[module.rpartition(".")[0]] = counts.get(module.rpartition(".")[0], 0) + 1
     assert {name: count for name, count in counts.items() if count > SMALL_ROOM} == {}
-    assert sorted(counts.values())[-3] <= 14
 
 
 def test_no_file_name_stands_twice():

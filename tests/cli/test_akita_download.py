@@ -1,18 +1,10 @@
 import hashlib
-import importlib.util
 import json
 
 import pytest
 
 from akita_bayes import files
-
-
-@pytest.fixture
-def downloader(repository):
-    spec = importlib.util.spec_from_file_location("download", repository / "data" / "download.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from akita_bayes.cli import akita_download
 
 
 @pytest.fixture
@@ -37,53 +29,53 @@ def change(manifest, **values):
     manifest.write_text(json.dumps(content))
 
 
-def run(downloader, manifest, name="some"):
+def run(manifest, name="some"):
     out = manifest.parent / "out"
-    return downloader.main([name, "-o", str(out), "--manifest", str(manifest)]), out
+    return akita_download.main([name, "-o", str(out), "--manifest", str(manifest)]), out
 
 
-def test_a_file_is_fetched_checked_and_left_alone_next_time(downloader, manifest):
-    status, out = run(downloader, manifest)
+def test_a_file_is_fetched_checked_and_left_alone_next_time(manifest):
+    status, out = run(manifest)
     assert status == 0
     path = out / "sub" / "file.txt"
     assert path.read_text() == "contents"
     change(manifest, url="file:///nowhere")
-    assert run(downloader, manifest)[0] == 0
+    assert run(manifest)[0] == 0
     path.write_text("damaged!")
-    assert run(downloader, manifest)[0] == 2
+    assert run(manifest)[0] == 2
 
 
-def test_a_wrong_checksum_leaves_nothing(downloader, manifest, capsys):
+def test_a_wrong_checksum_leaves_nothing(manifest, capsys):
     change(manifest, sha256="0" * 64)
-    status, out = run(downloader, manifest)
+    status, out = run(manifest)
     assert status == 2
-    assert "the manifest says 000" in capsys.readouterr().err
+    assert "the manifest has 000" in capsys.readouterr().err
     assert not list(out.rglob("*.txt"))
 
 
-def test_an_unknown_checksum_is_printed(downloader, manifest, capsys):
+def test_an_unknown_checksum_is_printed(manifest, capsys):
     change(manifest, sha256=None)
-    assert run(downloader, manifest)[0] == 0
+    assert run(manifest)[0] == 0
     assert hashlib.sha256(b"contents").hexdigest() in capsys.readouterr().out.replace("\n", "")
 
 
-def test_unknown_names_and_addresses(downloader, manifest, capsys):
-    assert run(downloader, manifest, "same")[0] == 2
+def test_unknown_names_and_addresses(manifest, capsys):
+    assert run(manifest, "same")[0] == 2
     assert 'Did you mean "some"?' in capsys.readouterr().err
     change(manifest, url="file:///nowhere")
-    assert run(downloader, manifest)[0] == 2
+    assert run(manifest)[0] == 2
     assert "cannot be reached" in capsys.readouterr().err
 
 
-def test_the_list(downloader, capsys):
-    assert downloader.main([]) == 0
+def test_the_list(capsys):
+    assert akita_download.main([]) == 0
     printed = capsys.readouterr().out
     for name in ("lac", "akita_v1", "akita_v1_model", "yeast"):
         assert f"{name}: " in printed
 
 
-def test_the_manifest_is_pinned(repository):
-    for about in files.read_json(repository / "data" / "manifest.json").values():
+def test_the_manifest_is_pinned():
+    for about in files.read_json(akita_download.MANIFEST).values():
         assert about["licence"] in ("MIT", "Apache-2.0")
         for entry in about["files"]:
             assert entry["url"].startswith("https://")
@@ -97,11 +89,11 @@ def test_the_manifest_is_pinned(repository):
 @pytest.mark.parametrize(
     ("name", "folder"), [("lac", "lac"), ("lac_libraries", "lac"), ("yeast", "hic")]
 )
-def test_checksums_are_those_of_the_real_files(repository, real_data, name, folder):
+def test_checksums_are_those_of_the_real_files(real_data, name, folder):
     import gzip
 
     compared = 0
-    for entry in files.read_json(repository / "data" / "manifest.json")[name]["files"]:
+    for entry in files.read_json(akita_download.MANIFEST)[name]["files"]:
         plain = real_data / folder / entry["path"]
         packed = plain.with_name(plain.name + ".gz")
         if entry["path"] == "LICENSE" or not (plain.exists() or packed.exists()):

@@ -1,0 +1,67 @@
+"""Finds the specs and trained models that come with the package, by their bare names.
+
+In a clone they lie in `models/`; a wheel holds the same files in `akita_bayes/model_zoo/`.
+"""
+
+import os
+from pathlib import Path
+
+from akita_bayes import errors
+
+_PACKAGE = Path(__file__).parents[1]
+_WHEEL, _CLONE = _PACKAGE / "model_zoo", _PACKAGE.parent / "models"
+
+
+def folder() -> Path:
+    """Returns the folder of `json/` and `pretrained/`, in the installed package or in the clone."""
+    return _WHEEL if (_WHEEL / "json").is_dir() else _CLONE
+
+
+def spec_names() -> list[str]:
+    """Returns the names of all shipped specs, of networks and of mechanisms."""
+    return sorted(path.stem for path in (folder() / "json").glob("*.json"))
+
+
+def model_names() -> list[str]:
+    """Returns the names of all shipped trained models."""
+    return sorted(path.name for path in (folder() / "pretrained").glob("*") if path.is_dir())
+
+
+def spec_path(source: str | os.PathLike[str]) -> Path:
+    """Returns the path of a JSON spec; a bare name such as "akita_tiny" means a shipped one.
+
+    Raises:
+        DataError: There is no such file, and no shipped spec has this name.
+    """
+    path = Path(source)
+    if path.is_file() or not _is_bare(source):
+        return path
+    if path.name in spec_names():
+        return folder() / "json" / f"{path.name}.json"
+    raise errors.DataError(_unknown(path.name, "file", "spec", spec_names()))
+
+
+def model_path(source: str | os.PathLike[str]) -> Path:
+    """Returns the path of a trained model; a bare name means a shipped one.
+
+    Raises:
+        RunError: There is no such file or directory, and no shipped model has this name.
+    """
+    path = Path(source)
+    if path.exists() or not _is_bare(source):
+        return path
+    if path.name in model_names():
+        return folder() / "pretrained" / path.name
+    raise errors.RunError(_unknown(path.name, "file or directory", "model", model_names()))
+
+
+def _is_bare(source: str | os.PathLike[str]) -> bool:
+    """Returns True for a name without a folder and without a suffix."""
+    path = Path(source)
+    return bool(path.name) and str(source) == path.name and not path.suffix
+
+
+def _unknown(name: str, kind: str, shipped_kind: str, names: list[str]) -> str:
+    listed = f" The package has {', '.join(names)}." if names else ""
+    hint = errors.did_you_mean(name, names)
+    return f"{name}: no such {kind}, and no {shipped_kind} of this package.{hint}{listed}"
