@@ -48,6 +48,8 @@ setuptools.setup(
         "logomaker>=0.8,<0.9",
         "pydantic>=2.7,<3",
         "rich>=13.7,<16",
+        # tensorflow-probability imports distutils, which Python 3.12 no longer has.
+        "setuptools>=75,<81; python_version >= '3.12'",
         "shtab>=1.7,<2",
         "tensorboard>=2.18,<2.22",
         "threadpoolctl>=3.5,<4",
@@ -60,7 +62,7 @@ setuptools.setup(
             "pytest>=8.2,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.5,<0.18",
-            "setuptools>=64",
+            "setuptools>=64,<81",
             "wheel>=0.43,<1",
         ],
     },
@@ -73,6 +75,7 @@ setuptools.setup(
     classifiers=[
         "License :: OSI Approved :: MIT License",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
 )

@@ -95,7 +95,9 @@ def test_json_errors_name_file_and_place(tmp_path):
     with pytest.raises(errors.DataError, match=rf"^{path}: no such file"):
         files.read_json(path)
     path.write_text('{\n "a": 1,\n}')
-    with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON at line 3, column 1"):
+    with pytest.raises(
+        errors.DataError, match=rf"^{path}: not valid JSON at line [23], column \d:"
+    ):
         files.read_json(path)
     path.write_bytes(b"\x89HDF\r\n\x1a\n")
     with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON: it is not a text file"):

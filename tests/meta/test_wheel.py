@@ -110,7 +110,7 @@ def repository_scripts() -> list[Path]:
 def test_other_recipes_name_the_same_version_and_libraries(repository):
     setup = (repository / "setup.py").read_text("utf-8")
     required = setup[setup.index("install_requires") : setup.index("extras_require")]
-    libraries = re.findall(r'"([\w-]+)(?:\[\w+\])?(>=[^"]+)"', required)
+    libraries = re.findall(r'"([\w-]+)(?:\[\w+\])?(>=[^";]+)[^"]*"', required)
     recipe = (repository / "conda" / "meta.yaml").read_text("utf-8")
     run_section = recipe[recipe.index("  run:") : recipe.index("\ntest:")]
     expected = [f"    - {name.lower()} {versions}" for name, versions in libraries]
