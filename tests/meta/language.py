@@ -31,7 +31,8 @@ Concatenates Configures Contains Continues Converts Convolves Copies Corrects Co
 Creates Crops Cuts Deals Decides Declares Decodes Defines Deletes Derives Describes
 Deserializes Detects Determines Differs Digests Disables Discards Distributes Divides
 Downloads Drains Draws Drops Duplicates Edits Emits Enables Encodes Ends Enforces Ensures
-Enters Enumerates Estimates Evaluates Excludes Executes Exits Expands Explains Explores
+Enters Enumerates Estimates Evaluates Examines Excludes Executes Exits Expands Explains
+Explores
 Exports Exposes Expresses Extends Extracts Feeds Fetches Fills Filters Finds Finishes Fits
 Flags Flips Folds Follows Formats Freezes Gates Gathers Generates Gets Gives Groups Grows
 Halves Handles Hashes Hides Holds Identifies Imports Includes Indexes Inherits Initializes

@@ -1,0 +1,288 @@
+"""Examines an installation, a data directory or a run, and says what is wrong and what to do."""
+
+import csv
+import importlib.metadata
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from akita_bayes import errors, files, stack
+from akita_bayes.data.preparation import targets
+from akita_bayes.data.records import dataset, statistics, tfrecord
+from akita_bayes.models import build, load, recalibration
+
+FREE_DISK_GB = 5
+"""Free space below which a training or a scan of variants may fill the disk."""
+
+FREE_MEMORY_GB = 4
+"""Memory below which the full-size networks do not train with a batch of 1."""
+
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+_GB = 1e9
+_NAMES_SHOWN = 6
+_COUNTED_GB = 0.2
+"""Size of a split's record files up to which all records are read, which takes seconds."""
+
+
+class Diagnosis(NamedTuple):
+    """Describes one result of an examination.
+
+    Attributes:
+        subject: What was examined.
+        state: "ok", "warning", or "error" for what makes a command fail or its results wrong.
+        text: What was seen and, unless the state is "ok", what to do.
+    """
+
+    subject: str
+    state: str
+    text: str
+
+
+def installation(folder: str | Path = ".") -> list[Diagnosis]:
+    """Examines versions, devices, memory, and the disk of a folder."""
+    return [*_libraries(), *_devices(), _memory(), _disk(Path(folder))]
+
+
+def _libraries() -> Iterator[Diagnosis]:
+    versions = stack.versions()
+    ranges = _required_ranges()
+    for name, version in versions.items():
+        required = ranges.get(name)
+        if version == "not installed":
+            yield Diagnosis(
+                name, "error", f"not installed; expected {required}: pip install {name}."
+            )
+        elif required is not None and not _contains(required, version):
+            yield Diagnosis(
+                name,
+                "warning",
+                f'{version}, not in the tested range; install one of it: pip install "{name}'
+                f'{required}".',
+            )
+        else:
+            yield Diagnosis(name, "ok", version)
+
+
+def _required_ranges() -> dict[str, str]:
+    """Returns the version range of each library that this package requires."""
+    try:
+        requirements = importlib.metadata.requires("akita_bayes") or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    ranges = {}
+    for requirement in requirements:
+        match = re.match(r"([\w-]+)(?:\[\w+\])?\s*([^;]*)", requirement)
+        if match and "extra ==" not in requirement:
+            ranges[match[1]] = match[2].strip()
+    return ranges
+
+
+def _contains(required: str, version: str) -> bool:
+    """Returns True when a version lies in a range such as ">=2.18,<2.22"."""
+    number = _numbers(version)
+    for part in required.split(","):
+        limit = _numbers(part)
+        if part.startswith(">=") and number < limit:
+            return False
+        if part.startswith("<") and number >= limit:
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Returns the leading numbers of a version: (2, 18) for "2.18.0rc1" is cut at the letters."""
+    match = re.search(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _devices() -> Iterator[Diagnosis]:
+    import tensorflow as tf
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Diagnosis("processor cores", "ok", str(cores))
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        names = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in gpus
+        ]
+        yield Diagnosis("GPUs", "ok", ", ".join(names))
+    elif _NVIDIA_DRIVER.exists() or shutil.which("nvidia-smi"):
+        yield Diagnosis(
+            "GPUs",
+            "error",
+            "this machine has an NVIDIA driver, but TensorFlow sees no GPU; install its CUDA "
+            'libraries: pip install "akita_bayes[gpu]".',
+        )
+    else:
+        yield Diagnosis("GPUs", "ok", "none; commands use the processor")
+
+
+def _memory() -> Diagnosis:
+    path = Path("/proc/meminfo")
+    if not path.is_file():
+        return Diagnosis("memory", "ok", "not known on this system")
+    match = re.search(r"MemAvailable:\s+(\d+) kB", path.read_text(encoding="ascii"))
+    free = int(match[1]) * 1024 / _GB if match else math.nan
+    if free < FREE_MEMORY_GB:
+        return Diagnosis(
+            "memory",
+            "warning",
+            f"{free:.1f} GB free; full-size networks need {FREE_MEMORY_GB} GB. Close other "
+            'programs, or choose a smaller network such as "akita_tiny".',
+        )
+    return Diagnosis("memory", "ok", f"{free:.1f} GB free")
+
+
+def _disk(folder: Path) -> Diagnosis:
+    subject = f"disk of {folder.resolve()}"
+    free = shutil.disk_usage(folder).free / _GB
+    if not os.access(folder, os.W_OK):
+        return Diagnosis(subject, "error", "cannot be written; choose another folder with -o.")
+    if free < FREE_DISK_GB:
+        return Diagnosis(
+            subject, "warning", f"{free:.1f} GB free, less than {FREE_DISK_GB} GB; free some space."
+        )
+    return Diagnosis(subject, "ok", f"{free:.0f} GB free")
+
+
+def data_directory(path: str | Path) -> list[Diagnosis]:
+    """Examines a data directory: its shapes, its targets, and the records of its splits.
+
+    Records of large splits are not read; `akita_data.py --check` reads all of them, and compares
+    some with their sources.
+    """
+    path = Path(path)
+    try:
+        data_statistics = statistics.read(path)
+    except errors.DataError as error:
+        return [Diagnosis(statistics.FILE_NAME, "error", str(error))]
+    shape = (
+        f"{data_statistics.seq_length:,} bases, {data_statistics.num_targets} targets, bins of "
+        f"{data_statistics.pool_width:,} bases"
+    )
+    diagnoses = [Diagnosis(statistics.FILE_NAME, "ok", shape)]
+    if not data_statistics.seqs:
+        text = "names no split; make the directory again with akita_data.py."
+        diagnoses.append(Diagnosis("splits", "error", text))
+    for split, count in data_statistics.seqs.items():
+        diagnoses.append(_split(path, split, count))
+    names = targets.names(path, data_statistics.num_targets)
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    diagnoses.append(Diagnosis("targets", "ok", ", ".join(names[:_NAMES_SHOWN]) + more))
+    return diagnoses
+
+
+def _split(path: Path, split: str, count: int) -> Diagnosis:
+    subject = f"split {split}"
+    if count == 0:
+        text = "has no windows; choose other shares for -v and -t of akita_data.py."
+        return Diagnosis(subject, "warning", text)
+    try:
+        opened = dataset.open_split(path, split, batch_size=1)
+        size = sum(file.stat().st_size for file in opened.files)
+        if size > _COUNTED_GB * _GB:
+            text = f"{count} windows by {statistics.FILE_NAME}; akita_data.py --check counts them"
+            return Diagnosis(subject, "ok", text)
+        present = sum(
+            1 for file in opened.files for _ in tfrecord.read_records(file, opened.statistics)
+        )
+    except errors.DataError as error:
+        return Diagnosis(subject, "error", str(error))
+    if present != count:
+        text = (
+            f"{present} windows, but {statistics.FILE_NAME} has {count}; record files are missing "
+            "or from another directory. Copy or make the directory again."
+        )
+        return Diagnosis(subject, "error", text)
+    return Diagnosis(subject, "ok", f"{count} windows in {len(opened.files)} files")
+
+
+def run(path: str | Path) -> list[Diagnosis]:
+    """Examines a run directory: its model, its history, its calibration and its provenance."""
+    path = Path(path)
+    if not path.is_dir():
+        return [Diagnosis(str(path), "error", "no such directory; give a run of akita_train.py.")]
+    diagnoses = []
+    try:
+        model = load.load_model(path)
+        diagnoses.append(Diagnosis("model", "ok", f"{model.count_params():,} weights"))
+        diagnoses.append(_calibration(model))
+    except errors.RunError as error:
+        advice = " Start akita_train.py again to go on." if _checkpoint(path) else ""
+        diagnoses.append(Diagnosis("model", "error", f"{error}{advice}"))
+    diagnoses.append(_history(path / "history.csv"))
+    diagnoses += _provenance(path / "provenance.json")
+    return diagnoses
+
+
+def _checkpoint(path: Path) -> bool:
+    return (path / "checkpoint" / "state.npz").is_file()
+
+
+def _calibration(model: build.Network) -> Diagnosis:
+    heads = [name for name in model.spec.head_names if name in model.recalibrations]
+    if len(heads) == len(model.spec.head_names):
+        return Diagnosis("calibration", "ok", f"fitted for {', '.join(heads)}")
+    return Diagnosis(
+        "calibration",
+        "warning",
+        f"{recalibration.FILE} is missing for a head, so that its intervals are not corrected; "
+        "run akita_calibrate.py.",
+    )
+
+
+def _history(path: Path) -> Diagnosis:
+    """Examines the losses of a training: finite, lower than at the start, and long enough."""
+    subject = "history"
+    if not path.is_file():
+        return Diagnosis(subject, "warning", f"{path.name} is missing; no epoch has ended.")
+    with open(path, encoding="utf-8", newline="") as handle:
+        losses = [float(row["valid_loss"]) for row in csv.DictReader(handle)]
+    if not losses:
+        return Diagnosis(subject, "warning", f"{path.name} has no rows; no epoch has ended.")
+    if not all(map(math.isfinite, losses)):
+        return Diagnosis(
+            subject,
+            "error",
+            "a validation loss is not a number; lower the learning rate or set global_clipnorm, "
+            "and train again.",
+        )
+    best = losses.index(min(losses)) + 1
+    text = f"{len(losses)} epochs, best validation loss {min(losses):.4g} after epoch {best}"
+    if len(losses) > 1 and best == len(losses):
+        return Diagnosis(subject, "ok", f"{text}; it was still falling, more epochs may help")
+    if len(losses) > 2 and best == 1:
+        return Diagnosis(
+            subject, "warning", f"{text}: it rose from the start; lower the learning rate."
+        )
+    return Diagnosis(subject, "ok", text)
+
+
+def _provenance(path: Path) -> Iterator[Diagnosis]:
+    """Compares the data and the versions of a training with those of today."""
+    if not path.is_file():
+        yield Diagnosis("provenance", "warning", f"{path.name} is missing; the data are not known.")
+        return
+    provenance: Mapping[str, Any] = files.read_json(path)
+    versions = stack.versions()
+    changed = [
+        f"{name} {version} -> {versions[name]}"
+        for name, version in provenance.get("versions", {}).items()
+        if versions.get(name, version) != version
+    ]
+    yield Diagnosis(
+        "versions",
+        "ok",
+        f"changed since: {', '.join(changed)}" if changed else "the same as at the training",
+    )
+    for entry in provenance.get("data", []):
+        folder = Path(entry.get("path", ""))
+        if not folder.is_dir():
+            yield Diagnosis("data", "warning", f"{folder} is gone; only predictions are possible.")
+        else:
+            yield Diagnosis("data", "ok", str(folder))
