@@ -160,7 +160,8 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
     if entry.posterior == "point":
-        model.swag_draws = None
+        for member in model.members:
+            member.swag_draws = None
     report = calibrate.calibrate(model, data, draws=DRAWS)
     truth = np.load(data / "truth" / "test.npz")["truth"].astype(np.float32)
     mean = np.stack([each.mean for each in report.tested])

@@ -47,6 +47,16 @@ class Network(keras.Model):
         self.swag_draws: NDArray[np.float32] | None = None
         self.recalibrations: dict[str, Recalibration] = {}
 
+    @property
+    def members(self) -> "tuple[Network, ...]":
+        """Returns this network, its own only member."""
+        return (self,)
+
+    def __dir__(self) -> list[str]:
+        # Keras loads the weights of all models in the attributes that `dir` lists, again and again
+        # for a model that lists itself.
+        return [name for name in super().__dir__() if name != "members"]
+
     def get_config(self) -> dict[str, Any]:
         """Returns the spec in its JSON schema, the precision and the Keras attributes."""
         return {

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from akita_bayes import errors
+from akita_bayes.models.protocol import Member
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.specs import geometry
 from akita_bayes.specs.spec import Spec
@@ -19,7 +19,7 @@ class Ensemble:
         recalibrations: Head -> factors on the standard deviations of the whole ensemble.
     """
 
-    members: tuple[Any, ...]
+    members: tuple[Member, ...]
     recalibrations: Mapping[str, Recalibration] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -39,5 +39,5 @@ class Ensemble:
         return self.members[0].spec
 
 
-def _outputs(model: Any) -> dict[str, geometry.Geometry]:
+def _outputs(model: Member) -> dict[str, geometry.Geometry]:
     return {name: model.spec.geometry(name) for name in model.spec.head_names}

@@ -1,20 +1,25 @@
 """Writes and reads TensorFlow SavedModels, which run without this package and without Keras."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from akita_bayes import errors, files
 from akita_bayes.models import zoo
 from akita_bayes.models.build import Network
+from akita_bayes.models.protocol import Model
+from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.specs import spec as specs
 
 PARAMS = "params.json"
 
 
-def export(model: Network, path: str | Path) -> None:
+def export(model: Model, path: str | Path) -> None:
     """Writes a model as a SavedModel directory, atomically; replaces an older SavedModel.
 
     `tf.saved_model.load(path)` returns a function of one-hot sequences [B, L, 4], float32 or uint8,
@@ -55,6 +60,8 @@ class Exported:
     Attributes:
         path: The directory.
         spec: Spec of the model.
+        recalibrations: Empty.
+        swag_draws: None.
     """
 
     def __init__(self, path: str | Path):
@@ -62,7 +69,14 @@ class Exported:
         if not (self.path / PARAMS).is_file():
             raise errors.RunError(f"{path}: has no {PARAMS}; export it with akita_export.py.")
         self.spec = zoo.load_network(self.path / PARAMS)
+        self.recalibrations: Mapping[str, Recalibration] = {}
+        self.swag_draws: NDArray[np.float32] | None = None
         self._loaded = tf.saved_model.load(str(self.path))
+
+    @property
+    def members(self) -> "tuple[Exported, ...]":
+        """Returns this model, its own only member."""
+        return (self,)
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Returns predictions, or a dict of them by head. [B, L, 4] -> [B, P, T] or [B, N, T]."""

@@ -10,12 +10,13 @@ import keras
 from akita_bayes import errors
 from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
+from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
 
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
 
 
-def load_model(source: Source | list[Source], *, head: str | int | None = None) -> Any:
+def load_model(source: Source | list[Source], *, head: str | int | None = None) -> Model:
     """Loads a trained model.
 
     Args:
@@ -32,8 +33,11 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
     Raises:
         RunError: The source holds no model, or the weights do not fit the spec.
     """
-    if isinstance(source, list):
-        return _ensemble(source, head)
+    return _ensemble(source, head) if isinstance(source, list) else _member(source, head)
+
+
+def _member(source: Source, head: str | int | None = None) -> Member:
+    """Loads a single model."""
     if isinstance(source, tuple):
         if len(source) != 2:
             raise errors.RunError(
@@ -62,7 +66,7 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
 
 def _ensemble(sources: list[Source], head: str | int | None) -> Ensemble:
     """Loads the members, and the recalibrations of the ensemble when all are run directories."""
-    members = tuple(load_model(source, head=head) for source in sources)
+    members = tuple(_member(source, head) for source in sources)
     paths = [Path(source[1] if isinstance(source, tuple) else source) for source in sources]
     if len(members) == 1 or not all((path / recalibration.WEIGHTS).is_file() for path in paths):
         return Ensemble(members)
@@ -96,10 +100,10 @@ def _keras(path: Path) -> build.Network:
     return model
 
 
-def _pair(params: Path, path: Path, head: str | int | None) -> Any:
+def _pair(params: Path, path: Path, head: str | int | None) -> Member:
     spec = zoo.load_network(params)
     if path.is_dir() or path.suffix == ".keras":
-        model = load_model(path)
+        model = _member(path)
         if _network(model.spec) != _network(spec, model.spec.head_names):
             raise errors.RunError(
                 f"{path}: was built from another model than {params} describes; give the "
@@ -121,9 +125,9 @@ def _pair(params: Path, path: Path, head: str | int | None) -> Any:
                 f"{path}: may be of head {' or '.join(heads)}; choose one with head=."
             )
         head = heads[0] if heads else spec.head_names[0]
-    model = _in_float32(spec if head is None else spec.only(head))
-    weights.load_weights(model, path)
-    return model
+    network = _in_float32(spec if head is None else spec.only(head))
+    weights.load_weights(network, path)
+    return network
 
 
 def _in_float32(spec: Spec) -> build.Network:

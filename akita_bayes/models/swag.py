@@ -8,12 +8,15 @@ algorithm 1).
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
+
+if TYPE_CHECKING:
+    import keras
 
 FILE = "swag.npz"
 
@@ -82,7 +85,7 @@ def pieces(variables: Sequence[Any], vector: Any) -> Iterator[tuple[Any, Any]]:
         start += size
 
 
-def drawn_variables(model: Any) -> list[Any]:
+def drawn_variables(model: "keras.Model") -> list[Any]:
     """Returns the variables that a draw sets: weights and batch statistics, not random states."""
     # The states of seed generators are integers.
     return [v for v in model.variables if v.dtype.startswith(("float", "bfloat"))]
