@@ -57,6 +57,11 @@ def reverse_complement_one_hot(one_hot: NDArray) -> NDArray:
     return one_hot[..., ::-1, ::-1]
 
 
+def reverse_complement_index(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the other strand of indices; 4 and larger numbers stay as they are. [L]."""
+    return np.where(index < UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
+
+
 def shift_one_hot(one_hot: NDArray, shift: int) -> NDArray:
     """Moves bases right for a positive shift and left for a negative one; zeros fill the gap.
 

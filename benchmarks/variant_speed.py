@@ -128,7 +128,7 @@ def _medians(turns: list[dict[str, float]]) -> dict[str, float]:
 
 def _forget(scorer: Any) -> None:
     """Empties the memory of tiles, so that the warm-up gives nothing away."""
-    for member in scorer._predict._passes._members:
+    for member in scorer._predict._predict_windows._members:
         member._tower._kept.clear()
 
 

@@ -39,6 +39,8 @@ def test_reverse_complement_pairs_bases_and_undoes_itself(sequence: str):
     assert np.array_equal(
         dna.reverse_complement_one_hot(dna.to_one_hot(sequence)), dna.to_one_hot(turned)
     )
+    index = dna.reverse_complement_index(dna.to_index(sequence))
+    assert np.array_equal(index, dna.to_index(turned))
 
 
 def test_reverse_complement_keeps_case():

@@ -1,14 +1,15 @@
 """Predicts in batches, averaged over strands, shifts and the members of an ensemble."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, triangle
-from akita_bayes.models.ensemble import Ensemble
+from akita_bayes import errors
+from akita_bayes.models import compiled_graphs, views
+from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
 
 BATCH_BASES = 2**21
@@ -21,7 +22,7 @@ Outputs = dict[str, NDArray[np.float32]]
 
 
 def predict(
-    model: Any,
+    model: Model,
     x: NDArray | Iterable[NDArray],
     *,
     rc: bool = False,
@@ -56,7 +57,7 @@ def predict(
 
 
 def stream(
-    model: Any,
+    model: Model,
     x: NDArray | Iterable[NDArray],
     *,
     rc: bool = False,
@@ -71,51 +72,34 @@ def stream(
         raise errors.DataError("shifts: at least one is needed; (0,) predicts the window itself.")
     check_shifts(shifts, spec.model.seq_length)
     names = (name,) if name else spec.head_names
-    members = model.members if isinstance(model, Ensemble) else (model,)
-    strands = (False, True) if rc else (False,)
-    views = [(shift, reverse) for shift in shifts for reverse in strands]
+    all_views = views.list_views(shifts, rc=rc)
     for batch in batches(x, spec.model.seq_length, batch_size):
-        total: dict[str, Any] = dict.fromkeys(names, np.float32(0))
-        for shift, reverse in views:
-            view = dna.shift_one_hot(batch, shift)
-            if reverse:
-                view = dna.reverse_complement_one_hot(view)
-            for member in members:
-                outputs = forward(member, view)
-                for key in names:
-                    y = outputs[key]
-                    if reverse:
-                        y = reverse_to_forward(spec, key, y)
-                    total[key] = total[key] + y
-        yield {key: value / np.float32(len(views) * len(members)) for key, value in total.items()}
+        means = {key: views.Mean() for key in names}
+        for view in all_views:
+            x_view = view.apply(batch)
+            for member in model.members:
+                outputs = forward(member, x_view)
+                for key, mean in means.items():
+                    mean.add(view.undo(outputs[key], spec, key))
+        yield {key: mean.value() for key, mean in means.items()}
 
 
-def forward(model: Any, x: NDArray) -> Outputs:
+def forward(model: Member, x: NDArray) -> Outputs:
     """Runs one inference pass, compiled once for all batch sizes. [B, L, 4] -> heads by name."""
-    compiled = getattr(model, "_forward", None)
-    if compiled is None:
+
+    def compile_graph() -> Callable[[tf.Tensor], Any]:
         shape = tf.TensorSpec((None, model.spec.model.seq_length, 4), tf.float32)
         function = tf.function(lambda sequence: model(sequence, training=False))
-        compiled = model._forward = function.get_concrete_function(shape)
-    outputs = compiled(tf.cast(x, tf.float32))
+        return function.get_concrete_function(shape)
+
+    graph = compiled_graphs.compiled(model, "forward", compile_graph)
+    outputs = graph(tf.cast(x, tf.float32))
     if not isinstance(outputs, dict):
         outputs = {model.spec.head_names[0]: outputs}
     return {name: np.asarray(y, np.float32) for name, y in outputs.items()}
 
 
-def reverse_to_forward(spec: Spec, head: str, y: NDArray) -> NDArray:
-    """Converts predictions of reverse complements to the forward direction. [B, P or N, T]."""
-    geometry = spec.geometry(head)
-    if geometry.diagonal_offset is not None:
-        return y[:, triangle.reverse_order(geometry.bins, geometry.diagonal_offset)]
-    if geometry.pairwise:
-        return y[:, ::-1, ::-1]
-    # A track of one strand becomes the track of the other: `pairs` swaps the two targets.
-    pairs = spec.model.strand_pair[spec.head_names.index(head)] if spec.model.strand_pair else ()
-    return y[:, ::-1, list(pairs) or slice(None)]
-
-
-def head_name(model: Any, head: str | int | None) -> str | None:
+def head_name(model: Model, head: str | int | None) -> str | None:
     """Returns the name of a head, or of the only head; None when all of several are meant.
 
     Raises:

@@ -143,8 +143,7 @@ class Engine:
         self._targets = list(targets if targets is not None else range(units))
         self.target_names = [str(target) for target in self._targets]
         basenji = options.window == "basenji"
-        passes = predictor.Passes(
-            model,
+        window_options = predictor.WindowOptions(
             head=options.head,
             draws=options.draws,
             seed=options.seed,
@@ -154,9 +153,10 @@ class Engine:
             batch_size=batch_size,
             share=share,
         )
-        self.draws = passes.draws
+        predict_windows = predictor.WindowPredictor(model, window_options)
+        self.draws = predict_windows.draws
         self._predict = predicted_maps.Predictor(
-            passes, genome, self.geometry.bin_width, targets=targets, zeros=basenji
+            predict_windows, genome, self.geometry.bin_width, targets=targets, zeros=basenji
         )
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)

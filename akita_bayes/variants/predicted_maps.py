@@ -63,7 +63,7 @@ class Predictor:
     """Predicts the windows of variants.
 
     Args:
-        passes: Predicts windows with the model.
+        predict_windows: Predicts windows with the model.
         genome: Reference.
         bin_width: Bases of a bin, which are the grid that windows share.
         targets: Numbers of the targets to keep; None for all.
@@ -73,14 +73,15 @@ class Predictor:
 
     def __init__(
         self,
-        passes: predictor.Passes,
+        predict_windows: predictor.WindowPredictor,
         genome: Genome,
         bin_width: int,
         *,
         targets: Sequence[int] | None = None,
         zeros: bool = False,
     ) -> None:
-        self._passes, self._genome, self._bin_width = passes, genome, bin_width
+        self._predict_windows = predict_windows
+        self._genome, self._bin_width = genome, bin_width
         self._targets, self._zeros = None if targets is None else list(targets), zeros
 
     def __call__(
@@ -88,7 +89,7 @@ class Predictor:
     ) -> Iterator[DrawMaps]:
         """Yields the maps of all variants, a draw at a time."""
         requests, windows = self._requests(pairs)
-        for number, all_maps in enumerate(self._passes(requests)):
+        for number, all_maps in enumerate(self._predict_windows(requests)):
             maps = all_maps if self._targets is None else all_maps[..., self._targets]
             yield DrawMaps(number, maps, alignments, windows)
 

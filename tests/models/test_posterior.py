@@ -10,7 +10,16 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.layers import stochastic
-from akita_bayes.models import build, cut, ensemble, posterior, recalibration, swag, zoo
+from akita_bayes.models import (
+    build,
+    cut,
+    ensemble,
+    network_draws,
+    posterior,
+    recalibration,
+    swag,
+    zoo,
+)
 
 LENGTH, TARGETS = 512, 2
 
@@ -256,7 +265,7 @@ def test_an_ensemble_is_scaled_by_its_own_factors_not_by_those_of_a_member():
     np.testing.assert_allclose(alone.aleatoric_sd, 9.0)
 
 
-def test_what_no_draw_changes_is_computed_once():
+def test_what_no_draw_changes_is_computed_once(monkeypatch):
     """A pass of the trunk a batch, and of the head a batch and draw; the whole network never."""
     model, x = network(), sequences(3)
     calls: collections.Counter = collections.Counter()
@@ -268,10 +277,11 @@ def test_what_no_draw_changes_is_computed_once():
 
         return call
 
-    found = posterior._passes(model, "a")
-    model._passes_by_head["a"] = found._replace(
-        **{name: counted(name, getattr(found, name)) for name in ("encode", "decode", "whole")}
+    graphs = network_draws._graphs(model, "a")
+    graphs = graphs._replace(
+        **{name: counted(name, getattr(graphs, name)) for name in ("encode", "decode", "whole")}
     )
+    monkeypatch.setattr(network_draws, "_graphs", lambda *_: graphs)
     drawn = list(posterior.draw(model, x, draws=7, batch_size=2))
     assert len(drawn) == 7
     assert calls == {"encode": 2, "decode": 14}
@@ -294,6 +304,25 @@ def test_no_more_draws_are_held_than_asked_for(keep, most, monkeypatch):
     posterior.sample_posterior(network(), sequences(1), draws=9, keep_draws=keep)
     assert len(alive) == 9
     assert max(alive) == most
+
+
+def test_options_are_changed_by_keywords():
+    model, x = network(), sequences(1)
+    options = posterior.PosteriorOptions(draws=3, seed=2, quantiles=(0.1,))
+    given = posterior.sample_posterior(model, x, options=options)
+    changed = posterior.sample_posterior(model, x, options=options, seed=5)
+    expected = posterior.sample_posterior(model, x, draws=3, seed=5, quantiles=(0.1,))
+    np.testing.assert_array_equal(changed.mean, expected.mean)
+    assert list(changed.quantiles) == [0.1]
+    assert np.abs(given.mean - changed.mean).max() > 1e-4
+    with pytest.raises(TypeError, match=r'"draw" is not a keyword.*Did you mean "draws"'):
+        posterior.sample_posterior(model, x, draw=3)
+
+
+def test_every_option_is_named_in_the_docstring():
+    listed = posterior.sample_posterior.__doc__
+    names = [field.name for field in dataclasses.fields(posterior.PosteriorOptions)]
+    assert [name for name in names if f"`{name}`" not in listed] == []
 
 
 def test_bad_requests_are_refused_in_words():

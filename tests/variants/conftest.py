@@ -70,11 +70,11 @@ def long_genome(tmp_path_factory):
 def windows_predicted(monkeypatch):
     """Numbers of windows that were predicted together, one entry for each time."""
     seen = []
-    original = predictor.Passes.__call__
+    original = predictor.WindowPredictor.__call__
 
     def counted(self, requests):
         seen.append(len(requests))
         return original(self, requests)
 
-    monkeypatch.setattr(predictor.Passes, "__call__", counted)
+    monkeypatch.setattr(predictor.WindowPredictor, "__call__", counted)
     return seen

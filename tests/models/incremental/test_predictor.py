@@ -12,7 +12,13 @@ import akita_bayes
 from akita_bayes import dna, errors, triangle
 from akita_bayes.models import posterior, predict, swag
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.models.incremental import find_head, head_rectangles, predictor, tower_tiles
+from akita_bayes.models.incremental import (
+    find_head,
+    head_rectangles,
+    member_windows,
+    predictor,
+    tower_tiles,
+)
 from tests import tiny
 
 
@@ -37,6 +43,10 @@ def requests(indexes):
     ]
 
 
+def window_predictor(model, **options):
+    return predictor.WindowPredictor(model, predictor.WindowOptions(**options))
+
+
 def one_hot(indexes):
     return dna.index_to_one_hot(np.stack(indexes)).astype(np.float32)
 
@@ -51,7 +61,7 @@ def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
     ]  # fmt: skip
     expected = predict.predict(model, one_hot(indexes), rc=rc)
     for _ in range(2):  # an edit has a graph of its own the second time
-        (maps,) = predictor.Passes(model, rc=rc)(requests(indexes))
+        (maps,) = window_predictor(model, rc=rc)(requests(indexes))
         np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
         np.testing.assert_array_equal(maps[5], maps[0])
 
@@ -64,7 +74,7 @@ def test_strands_and_shifts_follow_one_another(small_model):
         events.append(shift)
         return sequences(256)[0]
 
-    made = predictor.Passes(model, rc=True, shifts=(0, 1))
+    made = window_predictor(model, rc=True, shifts=(0, 1))
     original = made._members[0]._rest
     made._members[0]._rest = lambda *given: events.append("maps") or original(*given)
     try:
@@ -84,7 +94,7 @@ def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
         type(found.head), "whole", lambda self, track: whole.append(1) or original(self, track)
     )
     indexes = sequences(1024)
-    maps = next(predictor.Passes(strip_model)(requests(indexes[:2])))
+    maps = next(window_predictor(strip_model)(requests(indexes[:2])))
     assert len(whole) == 1
     assert np.abs(maps[1] - maps[0]).max() > 1e-3
 
@@ -92,9 +102,9 @@ def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
 def test_overlapping_windows_share_tiles_on_both_strands(strip_model, monkeypatch):
     """Three bins on, all but the tiles at its ends are known, on the grid of either strand."""
     monkeypatch.setattr(tower_tiles, "TILE_BASES", 64)
-    monkeypatch.setitem(strip_model.__dict__, "_variant_passes", {})
+    monkeypatch.delitem(strip_model.__dict__, "_compiled_graphs", raising=False)
     letters = np.random.default_rng(1).integers(0, 4, 1024 + 24).astype(np.uint8)
-    made = predictor.Passes(strip_model, rc=True)
+    made = window_predictor(strip_model, rc=True)
     tower = made._members[0]._tower
     next(made([predictor.Request(lambda _: letters[:1024], phase=5)]))
     assert tower.computed == 2 * 128
@@ -151,7 +161,7 @@ def test_draws_are_those_of_the_posterior(latent_model, strip_latent_model):
         (strip_latent_model, 1024, {"seed": 7}),
     ):
         indexes = [x[:length] for x in sequences(1024)]
-        drawn = list(predictor.Passes(model, draws=3, **seed)(requests(indexes)))
+        drawn = list(window_predictor(model, draws=3, **seed)(requests(indexes)))
         expected = list(posterior.draw(model, one_hot(indexes), draws=3, **seed))
         assert len(drawn) == 3
         assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
@@ -163,12 +173,12 @@ def test_members_of_an_ensemble_are_draws_or_are_averaged(small_model, randomise
     other = randomise(tiny.spec_json(), seed=9)
     both = Ensemble((small_model, other))
     indexes = [x[:256] for x in sequences(1024)]
-    drawn = list(predictor.Passes(both, draws=8)(requests(indexes)))
+    drawn = list(window_predictor(both, draws=8)(requests(indexes)))
     singles = [predict.predict(member, one_hot(indexes)) for member in (small_model, other)]
     assert len(drawn) == 2
     for made, known in zip(drawn, singles, strict=True):
         np.testing.assert_allclose(made, known, atol=1e-5)
-    (mean,) = predictor.Passes(both)(requests(indexes))
+    (mean,) = window_predictor(both)(requests(indexes))
     np.testing.assert_allclose(mean, np.mean(singles, axis=0), atol=1e-5)
 
 
@@ -184,14 +194,14 @@ def test_draws_of_a_latent_are_of_the_window_as_it_is(latent_model, randomise):
     both = Ensemble((randomise(tiny.spec_json(), seed=9), latent_model))
     for model in (latent_model, both):
         with pytest.raises(errors.VariantError, match="leave rc"):
-            predictor.Passes(model, draws=2, rc=True)
-        predictor.Passes(model, rc=True)
+            window_predictor(model, draws=2, rc=True)
+        window_predictor(model, rc=True)
     model = with_swag(randomise(tiny.spec_json(), seed=12), 3)
     indexes = [x[:256] for x in sequences(1024)][:2]
     turned = one_hot(indexes)[:, ::-1, ::-1]
     place = model.spec.geometry("hic")
     order = triangle.reverse_order(place.bins, place.diagonal_offset)
-    drawn = predictor.Passes(model, draws=3, rc=True)(requests(indexes))
+    drawn = window_predictor(model, draws=3, rc=True)(requests(indexes))
     lanes = [list(posterior.draw(model, x, draws=3)) for x in (one_hot(indexes), turned)]
     for made, forward, other in zip(drawn, *lanes, strict=True):
         np.testing.assert_allclose(made, (forward + other[:, order]) / 2, atol=1e-5)
@@ -211,10 +221,11 @@ def test_letters_become_floats_batch_by_batch(small_model, monkeypatch):
 
     monkeypatch.setattr(posterior, "Sampler", Sampler)
     monkeypatch.setattr(predict, "forward", lambda _, x: {"hic": x.sum((1, 2))})
-    whole = predictor._Whole(small_model, "hic", 0.0)
+    whole = member_windows.WholeWindows(small_model, "hic", 0.0)
+    windows = member_windows.Windows(letters, [0] * 64, [None] * 64)
     for draws in (0, 3):
         tracemalloc.start()
-        made = list(whole.stream(letters, [0] * 64, [None] * 64, 0, draws, 2))
+        made = list(whole.stream(windows, member_windows.Draws(0, draws), 2))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         np.testing.assert_array_equal(made, np.full((max(draws, 1), 64), 256))
@@ -230,7 +241,7 @@ def test_a_member_with_few_draws_gives_its_share_again(latent_model, randomise):
     indexes = [x[:256] for x in sequences(1024)][:2]
     for members, count in (((first, latent_model), 64), ((first, second), 40)):
         both = Ensemble(members)
-        drawn = list(predictor.Passes(both, draws=64, seed=7)(requests(indexes)))
+        drawn = list(window_predictor(both, draws=64, seed=7)(requests(indexes)))
         expected = list(posterior.draw(both, one_hot(indexes), draws=64, seed=7))
         assert len(drawn) == len(expected) == count
         for made, known in zip(drawn, expected, strict=True):
@@ -244,10 +255,10 @@ def test_a_member_with_few_draws_gives_its_share_again(latent_model, randomise):
 def test_shared_passes_follow_changed_weights(randomise):
     model = randomise(tiny.spec_json(), seed=2)
     indexes = [x[:256] for x in sequences(1024)]
-    (before,) = predictor.Passes(model)(requests(indexes))
+    (before,) = window_predictor(model)(requests(indexes))
     kernel = next(w for w in model.weights if "kernel" in w.path)
     kernel.assign(kernel * 1.5)
-    (after,) = predictor.Passes(model)(requests(indexes))
+    (after,) = window_predictor(model)(requests(indexes))
     np.testing.assert_allclose(after, predict.predict(model, one_hot(indexes)), atol=1e-5)
     assert np.abs(after - before).max() > 1e-3
 
@@ -264,10 +275,10 @@ def test_the_bins_of_an_edit_are_those_that_differ_by_more_than_rounding():
     old = np.random.default_rng(0).uniform(0.5, 1, (1, 10, 2)).astype(np.float32)
     new = old + np.float32(1e-7)
     whole = head_rectangles.Computed((), old)
-    assert predictor._edited(Head(), old, whole, tf.constant(new)) is old
+    assert member_windows._edited(Head(), old, whole, tf.constant(new)) is old
     new[0, 3, 1] += 0.01
     new[0, 6, 0] -= 0.01
-    found = predictor._edited(Head(), old, whole, tf.constant(new))
+    found = member_windows._edited(Head(), old, whole, tf.constant(new))
     assert asked == [(3, 7)]
     expected = np.concatenate([old[:, :3], new[:, 3:7], old[:, 7:]], axis=1)
     np.testing.assert_array_equal(found, expected)
@@ -293,7 +304,7 @@ def test_a_reference_is_kept_until_its_last_edit(strip_model, monkeypatch):
     asked = [
         predictor.Request(lambda _, x=x: x, base=b) for x, b in zip(windows, bases, strict=True)
     ]
-    (maps,) = predictor.Passes(strip_model)(asked)
+    (maps,) = window_predictor(strip_model)(asked)
     assert most == [0, 0, 0]
     expected = predict.predict(strip_model, one_hot(windows))
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
@@ -305,7 +316,7 @@ def test_an_edit_may_have_edits_of_its_own(strip_model):
     asked = [
         predictor.Request(lambda _, x=x: x, base=b) for x, b in zip(windows, bases, strict=True)
     ]
-    (maps,) = predictor.Passes(strip_model)(asked)
+    (maps,) = window_predictor(strip_model)(asked)
     expected = predict.predict(strip_model, one_hot(windows))
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
 
@@ -320,7 +331,7 @@ def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, stri
     head.insert(-1, {"name": "dense_variational", "units": 4})
     model = randomise(spec, seed=8)
     indexes = sequences(1024)[:2]
-    drawn = list(predictor.Passes(model, draws=2, seed=seed)(requests(indexes)))
+    drawn = list(window_predictor(model, draws=2, seed=seed)(requests(indexes)))
     expected = list(posterior.draw(model, one_hot(indexes), draws=2, seed=seed))
     assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
     np.testing.assert_allclose(drawn, expected, atol=1e-4 * np.std(expected))
@@ -329,7 +340,7 @@ def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, stri
 @pytest.mark.parametrize("name", ["tiny_v1", "tiny_v2"])
 def test_both_akitas_run_in_strips(parity, name, monkeypatch):
     """Also with squeeze and excitation, and the triangle, behind the last block."""
-    monkeypatch.setattr(predictor, "STRIP_BINS", 8)
+    monkeypatch.setattr(member_windows, "STRIP_BINS", 8)
     monkeypatch.setattr(head_rectangles, "PATIENCE", 0)
     model = akita_bayes.load_model((parity / f"{name}.json", parity / f"{name}.h5"), head=0)
     length = model.spec.model.seq_length
@@ -337,7 +348,7 @@ def test_both_akitas_run_in_strips(parity, name, monkeypatch):
     found = find_head.find(model)
     assert found is not None
     assert found.track.shape[1] == 64
-    (maps,) = predictor.Passes(model, head=0)(requests(indexes))
+    (maps,) = window_predictor(model, head=0)(requests(indexes))
     expected = predict.predict(model, one_hot(indexes), head=0)
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())
 
@@ -347,5 +358,5 @@ def test_what_is_no_number_differs_from_every_number():
     old = np.ones((1, 4, 3), np.float32)
     new = old.copy()
     new[0, 1, 2], new[0, 3, 0] = np.nan, 2.0
-    np.testing.assert_array_equal(predictor._changed(old, new), [False, True, False, True])
-    np.testing.assert_array_equal(predictor._changed(new, old), [True] * 4)
+    np.testing.assert_array_equal(member_windows._changed(old, new), [False, True, False, True])
+    np.testing.assert_array_equal(member_windows._changed(new, old), [True] * 4)

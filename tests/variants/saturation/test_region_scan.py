@@ -7,7 +7,7 @@ import tensorflow as tf
 import akita_bayes as ab
 from akita_bayes import dna, errors, regions
 from akita_bayes.models import export, load, predict
-from akita_bayes.variants.saturation import region_scan, scan_files
+from akita_bayes.variants.saturation import gradients, region_scan, scan_files
 from tests import tiny
 from tests.variants.conftest import LONG
 
@@ -127,8 +127,9 @@ def test_gradients_are_compiled_once(randomise, long_genome):
         for targets in ((0, 1), (1,)):
             options = {"steps": 17, "draws": draws, "targets": targets}
             scan(model, long_genome, method="integrated", rc=True, shifts=(0, 1), **options)
-    (compiled,) = model.__dict__["_gradients_by_head"].values()
+    compiled = gradients._graphs(model, "hic")
     assert compiled.mean.experimental_get_tracing_count() == 1
+    assert compiled.draw.experimental_get_tracing_count() == 1
 
 
 def test_a_map_of_zeros_has_no_slope(randomise, long_genome):

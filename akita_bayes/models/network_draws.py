@@ -1,0 +1,171 @@
+"""Draws from single networks, and deals the draws of an ensemble to its members.
+
+A network draws from its posterior layers or from its SWAG weights. Members of an ensemble take
+turns, so they have equal weight whatever their numbers of distinct draws.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from akita_bayes import errors
+from akita_bayes.layers import noise, stochastic
+from akita_bayes.models import build, compiled_graphs, cut, swag
+from akita_bayes.models.protocol import Member, Model
+
+
+class Turn(NamedTuple):
+    """Names a draw of an ensemble by the number of the member and the number of its draw."""
+
+    member: int
+    draw: int
+
+
+def turn(draw: int, members: int) -> Turn:
+    """Returns the turn of a draw: of two members, draw 3 is draw 1 of member 1."""
+    number, member = divmod(draw, members)
+    return Turn(member, number)
+
+
+def share(draws: int, members: int, member: int) -> int:
+    """Returns how many of the draws a member gives: of 5 draws, member 0 of 2 gives 3."""
+    return len(range(member, draws, members))
+
+
+def useful_draws(model: Model, draws: int, head: str) -> int:
+    """Returns the smaller of `draws` and the number of useful draws of the posterior.
+
+    An ensemble of finite members ends when its largest member has given every draw and all members
+    had as many turns: two members with 3 and 5 draws give at most 10.
+
+    Raises:
+        RunError: A member is a SavedModel, which has no posterior.
+    """
+    counts = [distinct_draws(member, head) for member in model.members]
+    finite = [count for count in counts if count is not None]
+    return draws if len(finite) < len(counts) else min(draws, len(finite) * max(finite))
+
+
+def distinct_draws(member: Member, head: str) -> int | None:
+    """Returns the number of distinct draws; None for a latent or weight posterior.
+
+    Raises:
+        RunError: The member is a SavedModel, which has no posterior.
+    """
+    if posterior_layers(member, head):
+        return None
+    return 1 if member.swag_draws is None else len(member.swag_draws)
+
+
+def posterior_layers(member: Member, head: str) -> list[keras.layers.Layer]:
+    """Returns the layers with a distribution over latents or weights, in order of depth.
+
+    Raises:
+        RunError: The member is a SavedModel, which has no posterior.
+    """
+    return cut.posteriors(build.one_head(_network(member), head))
+
+
+def _network(member: Member) -> build.Network:
+    if not isinstance(member, build.Network):
+        raise errors.RunError(
+            "an exported model predicts its mean only; draw from the run directory of its training."
+        )
+    return member
+
+
+class NetworkDraws:
+    """Draws from one network: from its posterior layers, or from its SWAG weights.
+
+    Args:
+        member: The network.
+        head: Name of the head.
+
+    Raises:
+        RunError: The member is a SavedModel, which has no posterior.
+
+    Attributes:
+        encodes: True when `draw` takes batches from `encode`.
+    """
+
+    def __init__(self, member: Member, head: str) -> None:
+        self._graphs = _graphs(_network(member), head)
+        self._weights = member.swag_draws
+        self.encodes = self._graphs.encode is not None and self._weights is None
+
+    def encode(self, batch: NDArray) -> Any:
+        """Computes the layers that no draw changes. [B, L, 4] -> tensors."""
+        assert self._graphs.encode is not None
+        return self._graphs.encode(tf.cast(batch, tf.float32), training=False)
+
+    def draw(self, part: Any, seed: int, number: int) -> NDArray[np.float32]:
+        """Returns draw `number` of a batch; `part` is encoded when `encodes` is True. [B, P, T]."""
+        randomness = tf.constant(seed), tf.constant(number)
+        if self.encodes:
+            assert self._graphs.decode is not None
+            return self._graphs.decode(part, *randomness).numpy()
+        x = tf.cast(part, tf.float32)
+        if self._weights is None:
+            return self._graphs.whole(x, *randomness).numpy()
+        weights = tf.constant(self._weights[number % len(self._weights)], tf.float32)
+        return self._graphs.with_weights(x, weights, *randomness).numpy()
+
+    def aleatoric_sd(self) -> NDArray[np.float32] | None:
+        """Returns the learned observation noise, or None. [P or 1, T]."""
+        layers = self._graphs.network.layers
+        noises = [layer for layer in layers if isinstance(layer, noise.ObservationNoise)]
+        return noises[0].sd().numpy() if noises else None
+
+
+class _Graphs(NamedTuple):
+    """Holds the compiled graphs of a network to one head; random graphs take seed and number.
+
+    `encode` and `decode` are None without posterior layers. `with_weights` also takes weights,
+    ordered as in `swag.flatten`, in place of the model's.
+    """
+
+    network: keras.Model
+    encode: Callable[..., Any] | None
+    decode: Callable[..., Any] | None
+    whole: Callable[..., Any]
+    with_weights: Callable[..., Any]
+
+
+def _graphs(model: build.Network, head: str) -> _Graphs:
+    def compile_graphs() -> _Graphs:
+        network = build.one_head(model, head)
+        halves = cut.before_posteriors(network)
+        return _Graphs(
+            network,
+            None if halves is None else tf.function(halves.encoder, reduce_retracing=True),
+            None if halves is None else _random_graph(halves.decoder),
+            _random_graph(network),
+            _graph_with_weights(network, swag.drawn_variables(model)),
+        )
+
+    return compiled_graphs.compiled(model, ("draws", head), compile_graphs)
+
+
+def _random_graph(part: keras.Model) -> Callable[..., Any]:
+    def draw(x: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        with stochastic.drawing(seed, number):
+            return tf.cast(part(x, training=False), tf.float32)
+
+    return tf.function(draw, reduce_retracing=True)
+
+
+def _graph_with_weights(network: keras.Model, variables: Sequence[Any]) -> Callable[..., Any]:
+    def draw(x: Any, weights: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        values = [
+            (variable, tf.cast(tf.reshape(part, variable.shape), variable.dtype))
+            for variable, part in swag.pieces(variables, weights)
+        ]
+        scope = keras.StatelessScope(values, initialize_variables=False)
+        with scope, stochastic.drawing(seed, number):
+            return tf.cast(network(x, training=False), tf.float32)
+
+    return tf.function(draw, reduce_retracing=True)
