@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.layers import noise, stochastic
-from akita_bayes.models import build, compiled_graphs, cut, swag
+from akita_bayes.models import build, swag
+from akita_bayes.models.passes import compiled_graphs, cut
 from akita_bayes.models.protocol import Member, Model
 
 

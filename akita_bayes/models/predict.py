@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.models import compiled_graphs, views
+from akita_bayes.models.passes import compiled_graphs, views
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from akita_bayes import errors
 from akita_bayes.data.records import statistics
-from akita_bayes.models import cut, zoo
+from akita_bayes.models import zoo
+from akita_bayes.models.passes import cut
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training.objectives import elbo, losses
 from akita_bayes.training.objectives import objective as objective_

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes.blocks import keras_layers, registry
-from akita_bayes.models import cut
+from akita_bayes.models.passes import cut
 from akita_bayes.specs import spec
 
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]

@@ -26,7 +26,7 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("", "incremental"),
+    "models": ("passes", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "variants": ("alleles", "scores", "", "saturation"),

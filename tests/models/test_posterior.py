@@ -12,7 +12,6 @@ from akita_bayes import errors
 from akita_bayes.layers import stochastic
 from akita_bayes.models import (
     build,
-    cut,
     ensemble,
     network_draws,
     posterior,
@@ -20,6 +19,7 @@ from akita_bayes.models import (
     swag,
     zoo,
 )
+from akita_bayes.models.passes import cut
 
 LENGTH, TARGETS = 512, 2
 

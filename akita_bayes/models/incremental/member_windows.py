@@ -13,8 +13,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes.layers import stochastic
-from akita_bayes.models import build, compiled_graphs, cut, posterior, predict
+from akita_bayes.models import build, posterior, predict
 from akita_bayes.models.incremental import find_head, folding, head_rectangles, tower_tiles
+from akita_bayes.models.passes import compiled_graphs, cut
 from akita_bayes.models.protocol import Member
 
 Index = NDArray[np.uint8]

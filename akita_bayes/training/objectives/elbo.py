@@ -30,7 +30,7 @@ from keras import ops
 
 from akita_bayes import errors
 from akita_bayes.layers import noise, stochastic
-from akita_bayes.models import cut
+from akita_bayes.models.passes import cut
 from akita_bayes.specs import train_spec
 from akita_bayes.training.objectives import losses
 from akita_bayes.training.objectives import objective as objective_

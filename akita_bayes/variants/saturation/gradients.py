@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.layers import stochastic
-from akita_bayes.models import build, compiled_graphs, network_draws, predict, views
+from akita_bayes.models import build, network_draws, predict
+from akita_bayes.models.passes import compiled_graphs, views
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.variants.options import Options
 

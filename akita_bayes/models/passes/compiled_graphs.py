@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
-from akita_bayes.models.protocol import Member
-
 Graph = TypeVar("Graph")
 
 _ATTRIBUTE = "_compiled_graphs"
@@ -28,7 +26,7 @@ class _Entries:
 
 
 def compiled(
-    model: Member,
+    model: object,
     key: Hashable,
     compile_graph: Callable[[], Graph],
     *,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from akita_bayes import dna, triangle
-from akita_bayes.models import views, zoo
+from akita_bayes.models import zoo
+from akita_bayes.models.passes import views
 from tests import tiny
 
 SPEC = zoo.parse_spec(tiny.spec_json())

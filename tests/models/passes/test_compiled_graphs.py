@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from akita_bayes.models import build, compiled_graphs, posterior, predict, zoo
+from akita_bayes.models import build, posterior, predict, zoo
 from akita_bayes.models.incremental import predictor
+from akita_bayes.models.passes import compiled_graphs
 from tests import tiny
 
 LATENT = {"name": "normal_latent", "units": 5, "initial_scale": 0.5}
