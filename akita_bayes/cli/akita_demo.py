@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from akita_bayes import errors, files
 from akita_bayes.cli import console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from akita_bayes.evaluate import calibrate
     from akita_bayes.evaluate.accuracy import Example, Report
     from akita_bayes.evaluate.spread_factors import Prediction
+    from akita_bayes.models.protocol import Model
     from akita_bayes.plots.map_plots import Row
     from akita_bayes.simulate.designs import Design
 
@@ -151,7 +152,7 @@ def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     return design
 
 
-def _variants(out: Path, model: Any, design: "Design") -> "pd.DataFrame":
+def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     """Returns scores of held-out variants beside the truth, with intervals fitted to others.
 
     Intervals are fitted to variants of the validation chromosome, as `akita_calibrate.py

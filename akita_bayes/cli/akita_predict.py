@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from akita_bayes import regions
     from akita_bayes.data import genome
+    from akita_bayes.models.protocol import Model
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -209,7 +210,7 @@ def _one_hot(opened: "genome.Genome", windows: list["regions.Region"]) -> "NDArr
 
 
 def _outputs(
-    model: Any, x: "NDArray[np.uint8]", name: str | None, options: argparse.Namespace
+    model: "Model", x: "NDArray[np.uint8]", name: str | None, options: argparse.Namespace
 ) -> dict[str, dict[str, Any]]:
     """Returns the values of one batch: head -> dataset -> array."""
     from akita_bayes.models import posterior, predict

@@ -20,6 +20,7 @@ from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes import regions
+    from akita_bayes.models.protocol import Model
     from akita_bayes.variants import genes, score_directory, writers
 
 
@@ -210,7 +211,7 @@ def _score_shard(options: argparse.Namespace, number: int, count: int) -> None:
 
 
 def _compute(
-    model: Any,
+    model: "Model",
     options: argparse.Namespace,
     targets: "writers.Targets | None",
     shard: "score_directory.Shard",
@@ -259,7 +260,7 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
         )
 
 
-def _targets(options: argparse.Namespace, model: Any) -> "writers.Targets | None":
+def _targets(options: argparse.Namespace, model: "Model") -> "writers.Targets | None":
     from akita_bayes.variants import writers
 
     labels = model_options.target_labels(options, model)
@@ -281,7 +282,7 @@ def _background_path(model: str) -> Path | None:
 
 
 def _draw(
-    model: Any,
+    model: "Model",
     options: argparse.Namespace,
     targets: "writers.Targets | None",
     scored: Any,

@@ -12,6 +12,7 @@ from akita_bayes.cli import console
 
 if TYPE_CHECKING:
     from akita_bayes.data.preparation import targets
+    from akita_bayes.models.protocol import Model
     from akita_bayes.variants.options import Options
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -73,7 +74,7 @@ def add(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
         parser.add_argument(*flags, name, **settings)
 
 
-def load(options: argparse.Namespace) -> Any:
+def load(options: argparse.Namespace) -> "Model":
     """Returns the model or the ensemble that the options name.
 
     Raises:
@@ -88,7 +89,7 @@ def load(options: argparse.Namespace) -> Any:
     return model
 
 
-def target_labels(options: argparse.Namespace, model: Any) -> "list[targets.Label] | None":
+def target_labels(options: argparse.Namespace, model: "Model") -> "list[targets.Label] | None":
     """Returns the labels of a head's targets, from the table of -t or from the model's run.
 
     Returns None when there are no labels, or when the options choose all of several heads.

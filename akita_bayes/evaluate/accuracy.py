@@ -19,6 +19,7 @@ from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.models import posterior, predict
+from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
 
 TRUTH = "truth"
@@ -78,7 +79,7 @@ class Report:
 
 
 def assess(
-    model: Any,
+    model: Model,
     data_dir: str | Path,
     *,
     split: str = "test",
@@ -214,7 +215,7 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
 
 
 def _predict_windows(
-    model: Any,
+    model: Model,
     data_split: dataset.Split,
     head: str,
     rc: bool,

@@ -17,6 +17,7 @@ from akita_bayes.evaluate import calibration, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
 from akita_bayes.evaluate.spread_factors import Prediction
 from akita_bayes.models import posterior, predict
+from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
 
 DRAWS = 32
@@ -49,7 +50,7 @@ class Report:
 
 
 def calibrate(
-    model: Any,
+    model: Model,
     data_dir: str | Path,
     *,
     draws: int = DRAWS,
@@ -120,7 +121,7 @@ def calibrate(
 
 
 def predictions(
-    model: Any,
+    model: Model,
     data_dir: str | Path,
     split: str,
     *,
@@ -175,7 +176,7 @@ def apply(prediction: Prediction, recalibration: Recalibration) -> Prediction:
 
 
 def _draws_of_first(
-    model: Any, data_dir: str | Path, split: str, recalibration: Recalibration, **options: Any
+    model: Model, data_dir: str | Path, split: str, recalibration: Recalibration, **options: Any
 ) -> NDArray[np.float32]:
     """Returns draws of the first window, with the recalibrated epistemic sd. [S, P, T]."""
     first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))

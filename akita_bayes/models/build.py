@@ -52,6 +52,13 @@ class Network(keras.Model):
         """Returns this network, its own only member."""
         return (self,)
 
+    def digest_parts(self) -> Iterator[bytes]:
+        """Yields the bytes of every weight, and of the SWAG draws."""
+        for weight in self.weights:
+            yield weight.numpy().tobytes()
+        if self.swag_draws is not None:
+            yield self.swag_draws.tobytes()
+
     def __dir__(self) -> list[str]:
         # Keras loads the weights of all models in the attributes that `dir` lists, again and again
         # for a model that lists itself.

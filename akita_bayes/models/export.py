@@ -1,7 +1,7 @@
 """Writes and reads TensorFlow SavedModels, which run without this package and without Keras."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,11 @@ class Exported:
     def members(self) -> "tuple[Exported, ...]":
         """Returns this model, its own only member."""
         return (self,)
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """Yields digests of its graph and variables; other files in the directory do not count."""
+        for path in (self.path / "saved_model.pb", *sorted(self.path.glob("variables/*"))):
+            yield files.digest(path).encode()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Returns predictions, or a dict of them by head. [B, L, 4] -> [B, P, T] or [B, N, T]."""

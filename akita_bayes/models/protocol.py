@@ -1,6 +1,6 @@
 """Defines what the package needs of a model: a network, a SavedModel, or an ensemble of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -39,6 +39,10 @@ class Member(Model, Protocol):
     """
 
     swag_draws: NDArray[np.float32] | None
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """Yields the bytes that identify its weights and SWAG draws."""
+        ...
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Returns predictions, or a dict of them by head. [B, L, 4] -> [B, P, T] or [B, N, T]."""

@@ -18,6 +18,7 @@ from akita_bayes import errors, progress, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
+from akita_bayes.models.protocol import Model
 from akita_bayes.variants import predicted_maps
 from akita_bayes.variants.alleles import (
     alignment,
@@ -52,7 +53,7 @@ BASENJI_UNKNOWN = (
 
 
 def score_variants(
-    model: Any,
+    model: Model,
     variants: str | Path | Iterable[records.Variant],
     *,
     fasta: str | Path,
@@ -122,7 +123,7 @@ class Engine:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         genome: Genome,
         options: Options,
         *,

@@ -10,7 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, progress, triangle
 from akita_bayes.data.genome import Genome
+from akita_bayes.models.protocol import Model
 from akita_bayes.regions import Region
 from akita_bayes.simulate import chromatin, design_json, effect_files
 from akita_bayes.simulate.chromosomes import Chromosome
@@ -70,7 +71,7 @@ def draw(
 
 
 def compare(
-    model: Any,
+    model: Model,
     data: str | Path,
     split: str,
     *,

@@ -3,10 +3,10 @@
 import dataclasses
 import math
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from akita_bayes import errors, regions
 from akita_bayes.models import predict
+from akita_bayes.models.protocol import Model
 from akita_bayes.specs import frozen
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.scores import named_scores
@@ -73,7 +73,7 @@ class Options:
             raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
 
 
-def geometry_of(model: Any, head: str | int | None) -> Geometry:
+def geometry_of(model: Model, head: str | int | None) -> Geometry:
     """Returns how the maps of a model's head lie on its windows.
 
     Raises:

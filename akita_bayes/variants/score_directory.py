@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import akita_bayes
 from akita_bayes import errors, files, progress, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.models.protocol import Model
 from akita_bayes.specs import spec as specs
 from akita_bayes.variants import engine, writers
 from akita_bayes.variants.alleles import records, vcf
@@ -73,7 +74,7 @@ def parse_shard(text: str) -> Shard:
 
 
 def score_file(
-    model: Any,
+    model: Model,
     variants: str | Path,
     *,
     fasta: str | Path,
@@ -259,7 +260,7 @@ def _annotated_name(variants: str | Path, compress: bool) -> str:
     return f"{stem}.scored.vcf" + (".gz" if compress else "")
 
 
-def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any]:
+def provenance(model: Model, fasta: str | Path, options: Options) -> dict[str, Any]:
     """Returns what scores depend on, for the attributes of outputs."""
     origin = {
         "version": akita_bayes.__version__,
@@ -274,24 +275,17 @@ def provenance(model: Any, fasta: str | Path, options: Options) -> dict[str, Any
     return {**origin, "options": json.dumps(settings, sort_keys=True)}
 
 
-def model_digest(model: Any) -> str:
+def model_digest(model: Model) -> str:
     """Computes the SHA-256 of a model's spec, weights and SWAG draws.
 
     For an exported model, its graph and variables take the place of the weights; other files in its
     directory, such as a background or figures, do not count.
     """
     digest = hashlib.sha256()
-    for member in getattr(model, "members", (model,)):
+    for member in model.members:
         digest.update(specs.dumps(member.spec).encode())
-        if hasattr(member, "weights"):
-            for weight in member.weights:
-                digest.update(weight.numpy().tobytes())
-            if member.swag_draws is not None:
-                digest.update(member.swag_draws.tobytes())
-        else:
-            folder = Path(member.path)
-            for path in (folder / "saved_model.pb", *sorted(folder.glob("variables/*"))):
-                digest.update(files.digest(path).encode())
+        for part in member.digest_parts():
+            digest.update(part)
     return digest.hexdigest()
 
 

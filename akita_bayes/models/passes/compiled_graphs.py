@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
+import keras
+
 Graph = TypeVar("Graph")
 
 _ATTRIBUTE = "_compiled_graphs"
@@ -50,8 +52,8 @@ def compiled(
     return entries[key].graph
 
 
-def weight_digest(model: Any) -> bytes:
-    """Returns the SHA-256 of a Keras model's weights."""
+def weight_digest(model: keras.Model) -> bytes:
+    """Returns the SHA-256 of all weights."""
     digest = hashlib.sha256()
     for weight in model.weights:
         digest.update(weight.numpy().tobytes())

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, progress, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
 from akita_bayes.variants import options as settings
 from akita_bayes.variants.alleles import records, window_pairs
@@ -102,7 +103,7 @@ class Scan(NamedTuple):
 
 
 def saturation(
-    model: Any,
+    model: Model,
     region: regions.Region | str,
     *,
     fasta: str | Path,
@@ -191,7 +192,7 @@ class Scanner:
 
     def __init__(
         self,
-        model: Any,
+        model: Model,
         genome: Genome,
         sweep: Sweep,
         options: settings.Options,

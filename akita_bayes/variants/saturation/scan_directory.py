@@ -12,6 +12,7 @@ from typing import Any
 
 from akita_bayes import errors, progress, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.models.protocol import Model
 from akita_bayes.variants import score_directory
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan, scan_files
@@ -19,7 +20,7 @@ from akita_bayes.variants.saturation.scan_sites import Site
 
 
 def scan_regions(
-    model: Any,
+    model: Model,
     regions_or_sites: Sequence[regions.Region | Site],
     methods: Sequence[str],
     *,
@@ -115,7 +116,7 @@ def _identities(out_dir: Path) -> dict[Path, str]:
 
 
 def provenance(
-    model: Any, fasta: str | Path, sweep: region_scan.Sweep, options: Options
+    model: Model, fasta: str | Path, sweep: region_scan.Sweep, options: Options
 ) -> dict[str, Any]:
     """Returns what scans depend on, for the attributes of outputs."""
     origin = score_directory.provenance(model, fasta, options)
