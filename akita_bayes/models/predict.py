@@ -96,7 +96,8 @@ def forward(model: Member, x: NDArray) -> Outputs:
     outputs = graph(tf.cast(x, tf.float32))
     if not isinstance(outputs, dict):
         outputs = {model.spec.head_names[0]: outputs}
-    return {name: np.asarray(y, np.float32) for name, y in outputs.items()}
+    # A copy: the memory of a tensor is read-only.
+    return {name: np.array(y, np.float32) for name, y in outputs.items()}
 
 
 def head_name(model: Model, head: str | int | None) -> str | None:

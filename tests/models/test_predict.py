@@ -39,8 +39,9 @@ def test_batches_stream_in_and_out(model, x):
     whole = predict.predict(model, x)
     batches = (x[start : start + 3] for start in (0, 3))
     np.testing.assert_allclose(predict.predict(model, batches), whole, atol=1e-6)
-    sizes = [len(part["hic"]) for part in predict.stream(model, x, batch_size=2)]
-    assert sizes == [2, 2, 1]
+    parts = [part["hic"] for part in predict.stream(model, x, batch_size=2)]
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert all(part.flags.writeable for part in parts)
 
 
 def naive_turned_map(vector):
