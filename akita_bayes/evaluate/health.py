@@ -14,6 +14,7 @@ from akita_bayes import errors, files, stack
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.models import build, load, recalibration
+from akita_bayes.models.protocol import Model
 
 FREE_DISK_GB = 5
 """Free space below which a training or a scan of variants may fill the disk."""
@@ -210,7 +211,10 @@ def run(path: str | Path) -> list[Diagnosis]:
     diagnoses = []
     try:
         model = load.load_model(path)
-        diagnoses.append(Diagnosis("model", "ok", f"{model.count_params():,} weights"))
+        text = "a SavedModel"
+        if isinstance(model, build.Network):
+            text = f"{model.count_params():,} weights"
+        diagnoses.append(Diagnosis("model", "ok", text))
         diagnoses.append(_calibration(model))
     except errors.RunError as error:
         advice = " Start akita_train.py again to go on." if _checkpoint(path) else ""
@@ -224,7 +228,7 @@ def _checkpoint(path: Path) -> bool:
     return (path / "checkpoint" / "state.npz").is_file()
 
 
-def _calibration(model: build.Network) -> Diagnosis:
+def _calibration(model: Model) -> Diagnosis:
     heads = [name for name in model.spec.head_names if name in model.recalibrations]
     if len(heads) == len(model.spec.head_names):
         return Diagnosis("calibration", "ok", f"fitted for {', '.join(heads)}")

@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from akita_bayes.evaluate import health
+from akita_bayes.models import build, export, zoo
 from tests import tiny
 
 
@@ -25,6 +26,14 @@ def data(tmp_path):
 def old_run(repository, tmp_path):
     shutil.copytree(repository / "tests/fixtures/version_0_1/run", tmp_path / "run")
     return tmp_path / "run"
+
+
+def test_a_saved_model_is_examined_without_its_weights(tmp_path):
+    model = build.build(zoo.parse_spec(tiny.spec_json()))
+    export.export(model, tmp_path / "saved")
+    diagnoses = health.run(tmp_path / "saved")
+    assert text(diagnoses, "model") == "a SavedModel"
+    assert states(diagnoses)["calibration"] == "warning"
 
 
 def test_a_good_installation_has_no_error(tmp_path):

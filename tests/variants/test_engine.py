@@ -8,6 +8,7 @@ import akita_bayes as ab
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from akita_bayes.models import posterior, predict
+from akita_bayes.models.incremental import member_windows
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
@@ -154,7 +155,8 @@ def test_sharing_and_batches_change_nothing(model, variety, long_genome, request
         rows = list(records.read(variety, opened))
         options = Options(scores=("SCD", "SSD", "INS4"), draws=draws)
         with monkeypatch.context() as alone:
-            alone.setattr(engine.predictor, "_shared", lambda *_: pytest.fail("shared"))
+            shared_windows = member_windows.SharedWindows
+            alone.setattr(shared_windows, "stream", lambda *_: pytest.fail("shared"))
             plain = engine.Engine(model, opened, options, share=False).score(rows)
         batches = [engine.Engine(model, opened, options, batch_size=b).score(rows) for b in (1, 3)]
     for name, value in plain.values.items():
@@ -334,13 +336,13 @@ def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
 
 def test_batches_are_as_large_as_asked_for(small_model, variety, long_genome, monkeypatch):
     sizes = []
-    original = engine.predictor._Shared._batches
+    original = member_windows.SharedWindows._batches
 
-    def batches(self, bottoms, draw, size):
+    def batches(self, tracks, randomness, size):
         sizes.append(size)
-        return original(self, bottoms, draw, size)
+        return original(self, tracks, randomness, size)
 
-    monkeypatch.setattr(engine.predictor._Shared, "_batches", batches)
+    monkeypatch.setattr(member_windows.SharedWindows, "_batches", batches)
     score(small_model, variety, long_genome, batch_size=3)
     assert set(sizes) == {3}
 
