@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +90,17 @@ def read_json(path: str | Path) -> Any:
             object that gives a key twice (a JSON reader would drop one of the two).
     """
     path = Path(path)
+    repeated: dict[int, str] = {}
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in values:
-                raise errors.DataError(f'{path}: the key "{key}" is given twice; keep one.')
-            values[key] = value
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated[id(values)] = next(key for key in keys if keys.count(key) > 1)
         return values
 
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=unique)
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=collect)
     except FileNotFoundError:
         raise errors.DataError(f"{path}: no such file.") from None
     except UnicodeDecodeError:
@@ -109,6 +109,31 @@ def read_json(path: str | Path) -> Any:
         raise errors.DataError(
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
         ) from None
+    for steps, value in _walk(content) if repeated else ():
+        if id(value) in repeated:
+            key = json_path((*steps, repeated[id(value)]))
+            raise errors.DataError(f"{path}: {key}: is given twice; keep one.")
+    return content
+
+
+def json_path(steps: Iterable[str | int], start: str = "") -> str:
+    """Writes the path of a value in JSON, such as `model.trunk[2].filters`.
+
+    Args:
+        steps: Keys of objects, and indices in lists.
+        start: Path of the value from which the steps start.
+    """
+    for step in steps:
+        start += f"[{step}]" if isinstance(step, int) else f".{step}" if start else step
+    return start
+
+
+def _walk(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """Yields every value inside a value of JSON, and the value itself, each with its path."""
+    yield steps, value
+    items = value.items() if isinstance(value, dict) else ()
+    for step, inner in enumerate(value) if isinstance(value, list) else items:
+        yield from _walk(inner, (*steps, step))
 
 
 def is_gzip(path: str | Path) -> bool:

@@ -3,38 +3,47 @@
 import inspect
 from typing import Any, Literal, NamedTuple
 
+from akita_bayes.specs import geometry_rules as rules
 from akita_bayes.specs import spec
+from akita_bayes.specs.geometry import Traits
 
 
 class Word(NamedTuple):
     defaults: dict[str, Any]
     types: dict[str, Any]
+    traits: Traits
 
 
 REQUIRED = inspect.Parameter.empty
 CONV = {
     "filters": (REQUIRED, int),
+    "kernel_size": (1, int),
     "pool_size": (1, int),
     "dropout": (0.0, float),
     "activation": ("relu", str | None),
     "norm_type": (None, Literal["batch", "layer"] | None),
     "padding": ("same", str),
 }
+FINAL = {
+    "units": (REQUIRED, int),
+    "activation": ("linear", str | None),
+    "variational": (False, bool),
+}
 VOCABULARY = {
-    name: Word({k: d for k, (d, _) in known.items()}, {k: t for k, (_, t) in known.items()})
-    for name, known in {
-        "conv_block": CONV,
-        "conv_tower": {**CONV, "repeat": (1, int)},
-        "one_to_two": {"operation": ("mean", str)},
-        "cropping_2d": {"cropping": (REQUIRED, int)},
-        "upper_tri": {"diagonal_offset": (2, int)},
-        "normal_latent": {"units": (64, int)},
-        "final": {
-            "units": (REQUIRED, int),
-            "activation": ("linear", str | None),
-            "variational": (False, bool),
-        },
-    }.items()
+    name: Word(
+        {argument: default for argument, (default, _) in arguments.items()},
+        {argument: kind for argument, (_, kind) in arguments.items()},
+        traits,
+    )
+    for name, arguments, traits in (
+        ("conv_block", CONV, Traits(rules.Convolution())),
+        ("conv_tower", {**CONV, "repeat": (1, int)}, Traits(rules.Convolution(widens=True))),
+        ("one_to_two", {"operation": ("mean", str)}, Traits(rules.pairs)),
+        ("cropping_2d", {"cropping": (REQUIRED, int)}, Traits(rules.crop)),
+        ("upper_tri", {"diagonal_offset": (2, int)}, Traits(rules.upper_triangle)),
+        ("normal_latent", {"units": (64, int)}, Traits(rules.dense, posterior=True)),
+        ("final", FINAL, Traits(rules.dense, posterior="variational", output=True)),
+    )
 }
 
 

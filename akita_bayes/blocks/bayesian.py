@@ -6,9 +6,10 @@ import keras
 
 from akita_bayes.blocks import parts, registry
 from akita_bayes.layers import latent, variational
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.dense)
 def bottleneck(
     x: Any,
     *,
@@ -26,7 +27,7 @@ def bottleneck(
     return parts.drop(parts.activate(x, "gelu"), dropout)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.dense, posterior=True)
 def normal_latent(
     x: Any,
     *,
@@ -44,7 +45,7 @@ def normal_latent(
     )(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.dense, posterior=True, output=True)
 def dense_variational(
     x: Any,
     *,

@@ -6,9 +6,10 @@ import keras
 
 from akita_bayes.blocks import parts, registry
 from akita_bayes.layers import normalization
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.Convolution())
 def conv_block(
     x: Any,
     *,
@@ -39,14 +40,16 @@ def conv_block(
     x = parts.activate(x, activation)
     x = parts.convolve(
         x,
-        filters=filters,
-        kernel_size=kernel_size,
-        stride=stride,
-        dilation_rate=dilation_rate,
-        use_bias=norm_type is None,
-        l2_scale=l2_scale,
-        conv_type=conv_type,
-        kernel_initializer=kernel_initializer,
+        parts.Convolution(
+            filters=filters,
+            kernel_size=kernel_size,
+            stride=stride,
+            dilation_rate=dilation_rate,
+            use_bias=norm_type is None,
+            l2_scale=l2_scale,
+            conv_type=conv_type,
+            kernel_initializer=kernel_initializer,
+        ),
     )
     x = parts.normalize(x, norm_type, momentum=bn_momentum, gamma=norm_gamma)
     x = parts.drop(x, dropout)
@@ -56,7 +59,11 @@ def conv_block(
     return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
 
 
-@registry.block(forwards=conv_block, sets=["filters"])
+@registry.block(
+    forwards=conv_block,
+    sets=["filters"],
+    geometry=geometry_rules.Convolution(widens=True),
+)
 def conv_tower(
     x: Any,
     *,
@@ -82,7 +89,11 @@ def conv_tower(
 _SHAPE_KEPT = ["dilation_rate", "residual", "stride", "pool_size", "pool_type", "padding"]
 
 
-@registry.block(forwards=conv_block, sets=[*_SHAPE_KEPT, "norm_gamma"])
+@registry.block(
+    forwards=conv_block,
+    sets=[*_SHAPE_KEPT, "norm_gamma"],
+    geometry=geometry_rules.keep,
+)
 def dilated_residual(
     x: Any,
     *,
@@ -120,7 +131,7 @@ def dilated_residual(
     return x
 
 
-@registry.block(forwards=conv_block, sets=_SHAPE_KEPT)
+@registry.block(forwards=conv_block, sets=_SHAPE_KEPT, geometry=geometry_rules.widen)
 def dilated_dense(
     x: Any,
     *,

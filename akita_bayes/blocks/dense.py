@@ -7,9 +7,10 @@ import keras
 from akita_bayes.blocks import bayesian, parts, registry
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import gating
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.dense, output=True)
 def dense(
     x: Any,
     *,
@@ -28,7 +29,12 @@ def dense(
     )(x)
 
 
-@registry.block(forwards=dense)
+@registry.block(
+    forwards=dense,
+    geometry=geometry_rules.dense,
+    posterior="variational",
+    output=True,
+)
 def final(
     x: Any,
     *,
@@ -55,7 +61,7 @@ def final(
     )
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.dense)
 def dense_block(
     x: Any,
     *,
@@ -95,7 +101,7 @@ def dense_block(
     return parts.activate(x, activation_end)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.keep)
 def global_context(x: Any) -> Any:
     """Adds a transform of the attention-pooled sequence to every position.
 
@@ -104,7 +110,7 @@ def global_context(x: Any) -> Any:
     return gating.GlobalContext()(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.keep)
 def squeeze_excite(
     x: Any,
     *,

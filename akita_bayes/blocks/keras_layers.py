@@ -6,31 +6,33 @@ from typing import Any
 import keras
 
 from akita_bayes.blocks import registry
+from akita_bayes.specs import geometry_rules as rules
+from akita_bayes.specs.geometry import Traits
 
-ALLOWED = (
-    "Activation",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "Conv1D",
-    "Conv2D",
-    "Cropping1D",
-    "Cropping2D",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "LayerNormalization",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Reshape",
-    "SeparableConv1D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "ZeroPadding1D",
-)
-
+ALLOWED = {
+    "Activation": Traits(rules.keep),
+    "AveragePooling1D": Traits(rules.pool),
+    "AveragePooling2D": Traits(rules.pool),
+    "Conv1D": Traits(rules.Convolution(unpadded=("kernel",)), output=True),
+    "Conv2D": Traits(rules.Convolution(unpadded=("kernel",))),
+    "Cropping1D": Traits(rules.crop),
+    "Cropping2D": Traits(rules.crop),
+    "Dense": Traits(rules.dense, output=True),
+    "Dropout": Traits(rules.keep),
+    "Flatten": Traits(rules.whole),
+    "GaussianNoise": Traits(rules.keep),
+    "GlobalAveragePooling1D": Traits(rules.whole),
+    "GlobalAveragePooling2D": Traits(rules.whole),
+    "LayerNormalization": Traits(rules.keep),
+    "MaxPooling1D": Traits(rules.pool),
+    "MaxPooling2D": Traits(rules.pool),
+    "Reshape": Traits(rules.reshape),
+    "SeparableConv1D": Traits(rules.Convolution(unpadded=("kernel",))),
+    "UpSampling1D": Traits(rules.upsample),
+    "UpSampling2D": Traits(rules.upsample),
+    "ZeroPadding1D": Traits(rules.pad),
+}
+"""Name of each layer -> what a spec has to know of it."""
 
 # The build sets these, not a spec.
 _WITHHELD = ("self", "name", "dtype", "data_format")
@@ -49,7 +51,7 @@ def _word(name: str) -> registry.Word:
         if parameter.name not in _WITHHELD and parameter.kind is not parameter.VAR_KEYWORD
     ]
     defaults = {parameter.name: parameter.default for parameter in parameters}
-    return registry.Word(block, defaults, dict.fromkeys(defaults, Any))
+    return registry.Word(block, defaults, dict.fromkeys(defaults, Any), ALLOWED[name])
 
 
 for _name in ALLOWED:

@@ -6,9 +6,10 @@ import keras
 
 from akita_bayes.blocks import dense, parts, registry
 from akita_bayes.layers import normalization
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.Convolution(unpadded=("kernel", "pool")))
 def conv_nac(
     x: Any,
     *,
@@ -39,15 +40,17 @@ def conv_nac(
     x = parts.activate(x, activation)
     x = parts.convolve(
         x,
-        filters=filters,
-        kernel_size=kernel_size,
-        stride=stride,
-        dilation_rate=dilation_rate,
-        use_bias=True,
-        l2_scale=l2_scale,
-        conv_type=conv_type,
-        kernel_initializer=kernel_initializer,
-        padding=padding,
+        parts.Convolution(
+            filters=filters,
+            kernel_size=kernel_size,
+            stride=stride,
+            dilation_rate=dilation_rate,
+            use_bias=True,
+            l2_scale=l2_scale,
+            conv_type=conv_type,
+            kernel_initializer=kernel_initializer,
+            padding=padding,
+        ),
     )
     if se:
         x = dense.squeeze_excite(x)
@@ -57,7 +60,7 @@ def conv_nac(
     return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.Convolution())
 def conv_dna(
     x: Any,
     *,
@@ -87,13 +90,15 @@ def conv_dna(
     """
     x = parts.convolve(
         x,
-        filters=filters,
-        kernel_size=kernel_size,
-        stride=stride,
-        use_bias=norm_type is None and not residual if use_bias is None else use_bias,
-        l2_scale=l2_scale,
-        conv_type=conv_type,
-        kernel_initializer=kernel_initializer,
+        parts.Convolution(
+            filters=filters,
+            kernel_size=kernel_size,
+            stride=stride,
+            use_bias=norm_type is None and not residual if use_bias is None else use_bias,
+            l2_scale=l2_scale,
+            conv_type=conv_type,
+            kernel_initializer=kernel_initializer,
+        ),
     )
     if se:
         x = dense.squeeze_excite(x)
@@ -117,7 +122,7 @@ def conv_dna(
     return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.Convolution())
 def conv_next(
     x: Any,
     *,
@@ -143,16 +148,18 @@ def conv_next(
     filters = filters or x.shape[-1]
     x = parts.convolve(
         x,
-        filters=filters,
-        kernel_size=kernel_size,
-        dilation_rate=dilation_rate,
-        use_bias=True,
-        l2_scale=l2_scale,
-        conv_type="separable",
-        kernel_initializer=kernel_initializer,
+        parts.Convolution(
+            filters=filters,
+            kernel_size=kernel_size,
+            dilation_rate=dilation_rate,
+            use_bias=True,
+            l2_scale=l2_scale,
+            conv_type="separable",
+            kernel_initializer=kernel_initializer,
+        ),
     )
     x = keras.layers.LayerNormalization(epsilon=1e-5)(x)
-    widened = {"kernel_initializer": kernel_initializer, "l2_scale": l2_scale}
+    widened: dict[str, Any] = {"kernel_initializer": kernel_initializer, "l2_scale": l2_scale}
     x = dense.dense(x, units=round(dense_expansion * filters), **widened)
     x = parts.drop(x, dropout)
     x = parts.activate(x, activation)
@@ -162,7 +169,11 @@ def conv_next(
     return parts.pool(x, pool_size, pool_type=pool_type, padding=padding)
 
 
-@registry.block(forwards=conv_nac, sets=["filters"])
+@registry.block(
+    forwards=conv_nac,
+    sets=["filters"],
+    geometry=geometry_rules.Convolution(unpadded=("kernel", "pool"), widens=True),
+)
 def conv_tower_nac(
     x: Any,
     *,
@@ -185,7 +196,11 @@ def conv_tower_nac(
     return x
 
 
-@registry.block(forwards=conv_nac, sets=["filters", "residual", "stride", "dilation_rate"])
+@registry.block(
+    forwards=conv_nac,
+    sets=["filters", "residual", "stride", "dilation_rate"],
+    geometry=geometry_rules.Convolution(unpadded=("kernel",), widens=True),
+)
 def res_tower(
     x: Any,
     *,

@@ -1,7 +1,7 @@
 """Parts that blocks share: activation, normalisation, pooling and convolution by name."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 
@@ -73,42 +73,52 @@ def pool(x: Any, size: int, *, pool_type: Pool = "max", padding: Padding = "same
     return keras.layers.MaxPooling1D(size, padding=padding)(x)
 
 
-def convolve(
-    x: Any,
-    *,
-    filters: int | None,
-    kernel_size: int,
-    stride: int = 1,
-    dilation_rate: int = 1,
-    use_bias: bool,
-    l2_scale: float,
-    conv_type: Conv,
-    kernel_initializer: str,
-    padding: Padding = "same",
-) -> Any:
-    """Convolves a track [B, L, C] or a map [B, N, N, C]; `filters` None keeps the channels."""
+class Convolution(NamedTuple):
+    """Describes a convolution.
+
+    Attributes:
+        filters: Channels of the output; None keeps those of the input.
+        kernel_size: Bins that a kernel covers without dilation.
+        use_bias: True to add a number to each channel.
+        l2_scale: L2 penalty of the kernel.
+        conv_type: "separable" for one kernel per channel, then a pointwise one.
+        kernel_initializer: Initializer of the kernel, the pointwise one of a separable convolution.
+        stride: Bins from one output to the next.
+        dilation_rate: Bins from one weight of the kernel to the next.
+        padding: "same" for as many bins as before, "valid" for those that the kernel fits.
+    """
+
+    filters: int | None
+    kernel_size: int
+    use_bias: bool
+    l2_scale: float
+    conv_type: Conv
+    kernel_initializer: str
+    stride: int = 1
+    dilation_rate: int = 1
+    padding: Padding = "same"
+
+
+def convolve(x: Any, convolution: Convolution) -> Any:
+    """Convolves a track [B, L, C] or a map [B, N, N, C]."""
+    penalty, initializer = l2(convolution.l2_scale), convolution.kernel_initializer
     arguments: dict[str, Any] = {
-        "filters": filters or x.shape[-1],
-        "kernel_size": kernel_size,
-        "strides": stride,
-        "dilation_rate": dilation_rate,
-        "padding": padding,
-        "use_bias": use_bias,
+        "filters": convolution.filters or x.shape[-1],
+        "kernel_size": convolution.kernel_size,
+        "strides": convolution.stride,
+        "dilation_rate": convolution.dilation_rate,
+        "padding": convolution.padding,
+        "use_bias": convolution.use_bias,
     }
-    if conv_type == "separable":
-        separable = (
-            keras.layers.SeparableConv2D if len(x.shape) == 4 else keras.layers.SeparableConv1D
-        )
-        return separable(
-            pointwise_initializer=kernel_initializer,
-            depthwise_regularizer=l2(l2_scale),
-            pointwise_regularizer=l2(l2_scale),
-            **arguments,
-        )(x)
-    layer = keras.layers.Conv2D if len(x.shape) == 4 else keras.layers.Conv1D
-    return layer(
-        kernel_initializer=kernel_initializer, kernel_regularizer=l2(l2_scale), **arguments
-    )(x)
+    on_map = len(x.shape) == 4
+    if convolution.conv_type == "separable":
+        layer = keras.layers.SeparableConv2D if on_map else keras.layers.SeparableConv1D
+        arguments["pointwise_initializer"] = initializer
+        arguments |= {"depthwise_regularizer": penalty, "pointwise_regularizer": penalty}
+    else:
+        layer = keras.layers.Conv2D if on_map else keras.layers.Conv1D
+        arguments |= {"kernel_initializer": initializer, "kernel_regularizer": penalty}
+    return layer(**arguments)(x)
 
 
 def filter_counts(

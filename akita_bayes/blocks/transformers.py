@@ -6,9 +6,10 @@ import keras
 
 from akita_bayes.blocks import parts, registry
 from akita_bayes.layers import attention, normalization
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.keep)
 def transformer(
     x: Any,
     *,
@@ -55,7 +56,7 @@ def transformer(
     return keras.layers.Add()([x, branch])
 
 
-@registry.block(forwards=transformer)
+@registry.block(forwards=transformer, geometry=geometry_rules.keep)
 def transformer_tower(x: Any, *, repeat: int = 2, **transformer_keywords: Any) -> Any:
     """Repeats `transformer`. [B, L, C] -> [B, L, C]."""
     for _ in range(repeat):
@@ -63,7 +64,7 @@ def transformer_tower(x: Any, *, repeat: int = 2, **transformer_keywords: Any) -
     return x
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.keep)
 def transformer_encoder(
     x: Any,
     *,

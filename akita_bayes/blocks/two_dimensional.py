@@ -6,9 +6,10 @@ import keras
 
 from akita_bayes.blocks import parts, registry
 from akita_bayes.layers import pairwise
+from akita_bayes.specs import geometry_rules
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.pairs)
 def one_to_two(
     x: Any, *, operation: Literal["mean", "max", "concat", "multiply", "multiply1"] = "mean"
 ) -> Any:
@@ -16,19 +17,19 @@ def one_to_two(
     return pairwise.OneToTwo(operation)(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.widen)
 def concat_dist_2d(x: Any) -> Any:
     """Appends the distance |i - j| in bins as a channel. [B, N, N, C] -> [B, N, N, C + 1]."""
     return pairwise.ConcatDist2D()(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.keep)
 def symmetrize_2d(x: Any) -> Any:
     """Averages a map with its transpose. [B, N, N, C] -> [B, N, N, C]."""
     return pairwise.Symmetrize2D()(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.Convolution())
 def conv_block_2d(
     x: Any,
     *,
@@ -55,14 +56,16 @@ def conv_block_2d(
     x = parts.activate(x, activation)
     x = parts.convolve(
         x,
-        filters=filters,
-        kernel_size=kernel_size,
-        stride=stride,
-        dilation_rate=dilation_rate,
-        use_bias=norm_type is None,
-        l2_scale=l2_scale,
-        conv_type=conv_type,
-        kernel_initializer=kernel_initializer,
+        parts.Convolution(
+            filters=filters,
+            kernel_size=kernel_size,
+            stride=stride,
+            dilation_rate=dilation_rate,
+            use_bias=norm_type is None,
+            l2_scale=l2_scale,
+            conv_type=conv_type,
+            kernel_initializer=kernel_initializer,
+        ),
     )
     x = parts.normalize(x, norm_type, momentum=bn_momentum, gamma=norm_gamma)
     x = parts.drop(x, dropout)
@@ -70,7 +73,11 @@ def conv_block_2d(
     return pairwise.Symmetrize2D()(x) if symmetric else x
 
 
-@registry.block(forwards=conv_block_2d, sets=["dilation_rate", "stride", "pool_size", "norm_gamma"])
+@registry.block(
+    forwards=conv_block_2d,
+    sets=["dilation_rate", "stride", "pool_size", "norm_gamma"],
+    geometry=geometry_rules.keep,
+)
 def dilated_residual_2d(
     x: Any,
     *,
@@ -100,13 +107,13 @@ def dilated_residual_2d(
     return x
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.crop)
 def cropping_2d(x: Any, *, cropping: int) -> Any:
     """Cuts `cropping` bins from every side. [B, N, N, C] -> [B, N - 2c, N - 2c, C]."""
     return keras.layers.Cropping2D(cropping)(x)
 
 
-@registry.block()
+@registry.block(geometry=geometry_rules.upper_triangle)
 def upper_tri(x: Any, *, diagonal_offset: int = 2) -> Any:
     """Reads the upper triangle, row by row. [B, N, N, C] -> [B, P, C]."""
     return pairwise.UpperTri(diagonal_offset)(x)

@@ -8,7 +8,6 @@ logos.png and, with reference matrices, reference.png.
 """
 
 import argparse
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out = Path(options.out_dir)
         summary = fitting.summary(fit, references)
         files.write_json(out / "summary.json", summary)
-        files.write_json(out / "params.json", json.loads(mechanism.model_dump_json(by_alias=True)))
+        files.write_json(out / "params.json", mechanism.model_dump(mode="json", by_alias=True))
         with files.atomic(out / "identifiability.txt") as path:
             path.write_text(words + "\n", encoding="utf-8")
         _write_tables(fit, out)

@@ -11,6 +11,7 @@ from typing import Literal
 import pydantic
 
 from akita_bayes import errors
+from akita_bayes.specs.frozen import Frozen
 
 
 def fault(name: str) -> str:
@@ -45,12 +46,6 @@ def check_names(**names_by_kind: Collection[str]) -> None:
     for name in libraries:
         if libraries.count(name) > 1:
             raise errors.SpecError(f'libraries: "{name}" is named twice; name it once.')
-
-
-class Frozen(pydantic.BaseModel):
-    """Holds a declaration: immutable, comparable, and without unknown keys."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
 class Normal(Frozen):

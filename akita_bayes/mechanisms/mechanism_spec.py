@@ -11,14 +11,16 @@ rates named as product, t = sum_r k_r P_source(r), at the steady state.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, files
-from akita_bayes.mechanisms import declarations, mechanism_errors, trees
+from akita_bayes import dna, errors
+from akita_bayes.mechanisms import declarations, trees
+from akita_bayes.specs import strict_json
+from akita_bayes.specs.frozen import Frozen
 
 GAS_CONSTANT = 8.314462618 / 4184.0
 """Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
@@ -29,7 +31,7 @@ SLOWEST, FASTEST = 1e-15, 1e15
 Gauge = Literal["centred", "consensus", "empirical"]
 
 
-class _Mechanism(declarations.Frozen):
+class _Mechanism(Frozen):
     """Declares the fields of both kinds of mechanism."""
 
     name: str
@@ -334,63 +336,45 @@ class Kinetic(_Mechanism):
 
 Mechanism = Thermodynamic | Kinetic
 
-_ADAPTER: pydantic.TypeAdapter = pydantic.TypeAdapter(
-    Annotated[Mechanism, pydantic.Field(discriminator="kind")]
-)
-_KINDS: Mapping[str, type[pydantic.BaseModel]] = {
+_KINDS: dict[str, type[Thermodynamic] | type[Kinetic]] = {
     "thermodynamic": Thermodynamic,
     "kinetic": Kinetic,
 }
 
 
-def parse(spec: Mapping[str, Any], *, where: str = "") -> Mechanism:
-    """Validates a mechanism.
+class _Kind(pydantic.BaseModel):
+    """Reads the kind of a mechanism, whatever its other keys."""
 
-    Args:
-        spec: The parsed JSON.
-        where: Start of the error message, e.g. the file.
+    kind: Literal["thermodynamic", "kinetic"]
+
+
+def parse(raw: Any) -> Mechanism:
+    """Validates a mechanism, as read from JSON.
 
     Raises:
         SpecError: The JSON is not a mechanism; names the JSON path of the first bad value.
     """
-    try:
-        mechanism_errors.check(spec)
-        return _ADAPTER.validate_python(spec)
-    except pydantic.ValidationError as error:
-        message = mechanism_errors.sentence(error.errors(include_url=False)[0], _KINDS)
-    except errors.SpecError as error:
-        message = str(error)
-    raise errors.SpecError(f"{where}: {message}" if where else message)
+    kind = strict_json.read(_Kind, raw).kind
+    foreign_kind = "kinetic" if kind == "thermodynamic" else "thermodynamic"
+    for key in raw:
+        if key in _KINDS[foreign_kind].model_fields and key not in _KINDS[kind].model_fields:
+            raise errors.SpecError(
+                f"{key}: belongs to a {foreign_kind} mechanism, and this one is {kind}; drop it."
+            )
+    return strict_json.read(_KINDS[kind], raw)
 
 
 def load(path: str | Path) -> Mechanism:
-    """Reads and validates a mechanism from a JSON file."""
-    raw = files.read_json(path)
+    """Reads and validates a mechanism from a JSON file.
+
+    Raises:
+        DataError: The file is missing or is not JSON.
+        SpecError: As `parse`; the message begins with the name of the file.
+    """
+    return strict_json.load(path, _parse_file)
+
+
+def _parse_file(raw: Any) -> Mechanism:
     if isinstance(raw, dict) and "model" in raw and "kind" not in raw:
-        raise errors.SpecError(f"{path}: is a network, not a mechanism; akita_train.py takes it.")
-    return parse(raw, where=str(path))
-
-
-def rate_law(mechanism: Mechanism) -> str:
-    """Writes the activity in symbols, e.g. `t = (e^-rnap + ...) / (1 + e^-crp + ...)`."""
-    if isinstance(mechanism, Thermodynamic):
-        return _boltzmann_law(mechanism)
-    terms = mechanism.terms
-    laws = []
-    for source in dict.fromkeys(terms[name].source for name in mechanism.product):
-        laws.append(trees.rate_law(mechanism.species, mechanism.edges, list(terms), source))
-    flux = " + ".join(f"{name} P_{terms[name].source}" for name in mechanism.product)
-    return "\n".join([f"t = {flux}", *laws])
-
-
-def _boltzmann_law(mechanism: Thermodynamic) -> str:
-    def scaled(state: declarations.State) -> str:
-        if state.activity == 1:
-            return state.weight
-        label = state.activity if isinstance(state.activity, str) else f"{state.activity:g}"
-        return f"{label} {state.weight}"
-
-    states = mechanism.states.values()
-    active = [scaled(state) for state in states if state.activity != 0]
-    numerator = active[0] if len(active) == 1 else f"({' + '.join(active)})"
-    return f"t = {numerator} / ({' + '.join(state.weight for state in states)})"
+        raise errors.SpecError("is a network, not a mechanism; akita_train.py takes it.")
+    return parse(raw)

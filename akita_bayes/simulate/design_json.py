@@ -5,11 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors, files
-from akita_bayes.simulate.chromosomes import Landscape
 from akita_bayes.simulate.designs import Design
-from akita_bayes.simulate.physics import Corepressor, Motif, Physics
+from akita_bayes.specs import strict_json
+from akita_bayes.specs.frozen import Frozen
 
 FILE = "simulation.json"
+
+
+class _Simulation(Frozen):
+    """Describes the content of the file."""
+
+    version: str
+    seed: int
+    design: Design
 
 
 def write(folder: str | Path, design: Design, *, seed: int, version: str) -> None:
@@ -24,31 +32,11 @@ def read(folder: str | Path) -> Design:
     Raises:
         DataError: The folder holds no simulation, or its parameters are of another version.
     """
-    path = Path(folder) / FILE
     try:
-        fields = files.read_json(path)["design"]
-        return Design(
-            **{
-                **fields,
-                "physics": _physics(fields["physics"]),
-                "landscape": Landscape(**_tuples(fields["landscape"])),
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise errors.DataError(
-            f"{path}: does not hold a simulation of this version ({error}); simulate again."
-        ) from None
+        return strict_json.load(Path(folder) / FILE, _parse).design
+    except errors.SpecError as error:
+        raise errors.DataError(f"{error} Simulate again, with this version.") from None
 
 
-def _physics(fields: dict[str, Any]) -> Physics:
-    corepressors = tuple(
-        Corepressor(**{**_tuples(corepressor), "motif": Motif(**_tuples(corepressor["motif"]))})
-        for corepressor in fields["corepressors"]
-    )
-    site = Motif(**_tuples(fields["site"]))
-    return Physics(**{**_tuples(fields), "site": site, "corepressors": corepressors})
-
-
-def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """Converts the lists of JSON to the tuples of frozen parameters."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()}
+def _parse(raw: Any) -> _Simulation:
+    return strict_json.read(_Simulation, raw)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from akita_bayes import errors
-from akita_bayes.specs import frozen
+from akita_bayes.specs import strict_json
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _without_dead(values: dict[str, Any], part: str) -> dict[str, Any]:
     """Returns one half of a spec without its dead keys, and logs the dead keys."""
     for key, reason in DEAD[part].items():
         if key in values:
-            value = frozen.shown(values[key])
+            value = strict_json.shown(values[key])
             _log.warning(
                 "%s.%s: %s is set aside; %s.", part, key, value, reason.format(value=value)
             )

@@ -9,22 +9,16 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from akita_bayes import errors, files
-from akita_bayes.specs import frozen, geometry, legacy
-from akita_bayes.specs.model_spec import BlockSpec, Globals, HeadSpec, ModelSpec
+from akita_bayes import errors
+from akita_bayes.specs import frozen, geometry, legacy, strict_json
+from akita_bayes.specs.model_spec import BlockSpec, Globals, HeadSpec, ModelSpec, Settings
 from akita_bayes.specs.train_spec import ElboSpec, SwaSpec, TrainSpec
 
 __all__ = ["BlockSpec", "ElboSpec", "HeadSpec", "ModelSpec", "Spec", "SwaSpec", "TrainSpec"]
-
-OUTPUT_BLOCKS = ("final", "dense", "dense_variational", "Dense", "Conv1D")
-"""Blocks that end in their activation; the global activation is not their default."""
-
-POSTERIOR_BLOCKS = ("normal_latent", "dense_variational")
-"""Blocks that hold a distribution. A block whose `variational` is true holds one, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +33,10 @@ class Word(Protocol):
     @property
     def types(self) -> Mapping[str, Any]:
         """Maps argument names to annotations."""
+
+    @property
+    def traits(self) -> geometry.Traits:
+        """Declares geometry, posterior and output."""
 
 
 Vocabulary = Mapping[str, Word]
@@ -104,10 +102,51 @@ class Spec(frozen.Frozen):
 
     def only(self, head: str | int | None = None) -> "Spec":
         """Returns the spec with one head only."""
-        head_spec, model = self.head(head), self.model
-        pairs = model.strand_pair and (model.strand_pair[model.heads.index(head_spec)],)
-        changes = {"heads": (head_spec,), "strand_pair": pairs}
-        return self.model_copy(update={"model": model.model_copy(update=changes)})
+        return self.with_model(heads=(self.head(head).name,))
+
+    def with_training(self, **changes: Any) -> "Spec":
+        """Returns the spec with other settings of its training.
+
+        Args:
+            **changes: Keys of the `train` section with values as in JSON, or as the frozen
+                sections that this spec holds: `seed=1`, `swa={"start": 3}`, `swa=None`.
+
+        Raises:
+            SpecError: A key is unknown, a value is invalid, or settings exclude each other.
+        """
+        values = self.train.model_dump(mode="json")
+        for key, value in changes.items():
+            values[key] = (
+                value.model_dump(mode="json") if isinstance(value, frozen.Frozen) else value
+            )
+        spec = Spec(train=strict_json.read(TrainSpec, values, "train"), model=self.model)
+        _check_posteriors(spec)
+        return spec
+
+    def with_model(self, *, heads: Sequence[str] | None = None, **changes: Any) -> "Spec":
+        """Returns the spec with other settings of its network, or with some of its heads.
+
+        Args:
+            heads: Names of the heads to keep; None keeps all. They stay in the order of the spec.
+            **changes: Keys of the `model` section with values as in JSON, such as
+                `augment_rc=False`. Defaults of blocks cannot be changed, because each block already
+                holds its own.
+
+        Raises:
+            SpecError: A head or key is unknown, a value is invalid, or numbers disagree.
+        """
+        model = self.model
+        names = self.head_names if heads is None else [self.head(name).name for name in heads]
+        numbers = [number for number, name in enumerate(self.head_names) if name in names]
+        allowed = [name for name in Settings.model_fields if name not in Globals.model_fields]
+        strict_json.refuse_unknown(changes, allowed, "model")
+        values = model.model_dump(mode="json", include=set(Settings.model_fields))
+        if model.strand_pair:
+            values["strand_pair"] = [list(model.strand_pair[number]) for number in numbers]
+        settings = strict_json.read(Settings, {**values, **changes}, "model")
+        selected = tuple(model.heads[number] for number in numbers)
+        model = ModelSpec(**dict(settings), trunk=model.trunk, heads=selected).checked()
+        return Spec(train=self.train, model=model)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the spec in the schema of the file, with every default written out."""
@@ -125,13 +164,9 @@ def load(path: str | Path, vocabulary: Vocabulary) -> Spec:
 
     Raises:
         DataError: The file is missing or is not JSON.
-        SpecError: As `parse`; the message ends with the name of the file.
+        SpecError: As `parse`; the message begins with the name of the file.
     """
-    raw = files.read_json(path)
-    try:
-        return parse(raw, vocabulary)
-    except errors.SpecError as error:
-        raise errors.SpecError(f"{error} [{path}]") from None
+    return strict_json.load(path, lambda raw: parse(raw, vocabulary))
 
 
 def dumps(spec: Spec) -> str:
@@ -149,15 +184,15 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
     Raises:
         SpecError: The message starts with the JSON path of the bad value.
     """
+    strict_json.check(raw)
     if not isinstance(raw, dict):
-        raise errors.SpecError(f"spec: expected an object, got {frozen.shown(raw)}.")
-    frozen.refuse_unknown(raw, ("train", "model"), "")
+        raise strict_json.unexpected("", "an object", raw)
+    strict_json.refuse_unknown(raw, ("train", "model"))
     raw, claims = legacy.translate(raw)
-    model = _model(raw.get("model"), vocabulary)
-    train = frozen.validated(
-        TrainSpec, raw.get("train", {}), "train", {"elbo": ElboSpec, "swa": SwaSpec}
-    )
-    spec = Spec(train=train, model=model)
+    if "model" not in raw:
+        raise strict_json.missing("model")
+    model = _model(raw["model"], vocabulary)
+    spec = Spec(train=strict_json.read(TrainSpec, raw.get("train", {}), "train"), model=model)
     _check_claims(spec, claims)
     _check_posteriors(spec)
     return spec
@@ -165,17 +200,18 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
 
 def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     if not isinstance(raw, dict):
-        raise errors.SpecError(f"model: expected an object, got {frozen.shown(raw)}.")
+        raise strict_json.unexpected("model", "an object", raw)
     # Head keys are "head", "head_hic" or "head0", but not "header".
-    own = [name for name in ModelSpec.model_fields if name != "heads"]
     keys = sorted((key for key in raw if re.match(r"head(_|\d|$)", key)), key=_natural)
-    frozen.refuse_unknown(raw, (*own, *keys, "head"), "model.")
+    strict_json.refuse_unknown(raw, (*Settings.model_fields, "trunk", *keys, "head"), "model")
     if not keys:
         raise errors.SpecError('model: has no head; add "head_hic", a list of blocks.')
-    values = {name: frozen.immutable(raw[name]) for name in own if name in raw}
-    defaults = {name: values[name] for name in Globals.model_fields if name in values}
-    shared = frozen.validated(Globals, defaults, "model").model_dump(exclude_none=True)
-    values["trunk"] = _blocks(raw.get("trunk"), "model.trunk", shared, vocabulary)
+    if "trunk" not in raw:
+        raise strict_json.missing("model.trunk")
+    values = {key: raw[key] for key in Settings.model_fields if key in raw}
+    settings = strict_json.read(Settings, values, "model")
+    shared = {name: getattr(settings, name) for name in Globals.model_fields}
+    shared = {name: value for name, value in shared.items() if value is not None}
     heads = [
         HeadSpec(
             name=key.removeprefix("head_") or "head",
@@ -183,7 +219,8 @@ def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
         )
         for key in keys
     ]
-    return frozen.validated(ModelSpec, {**values, "heads": tuple(heads)}, "model").checked()
+    trunk = _blocks(raw["trunk"], "model.trunk", shared, vocabulary)
+    return ModelSpec(**dict(settings), trunk=trunk, heads=tuple(heads)).checked()
 
 
 def _blocks(
@@ -191,8 +228,8 @@ def _blocks(
 ) -> tuple[BlockSpec, ...]:
     if isinstance(raw, dict):
         return (_block(raw, path, shared, vocabulary),)
-    if not isinstance(raw, list) or not raw:
-        raise errors.SpecError(f"{path}: expected a list of blocks, got {frozen.shown(raw)}.")
+    if not isinstance(raw, (list, tuple)) or not raw:
+        raise strict_json.unexpected(path, "a list of blocks", raw)
     return tuple(
         _block(block, f"{path}[{index}]", shared, vocabulary) for index, block in enumerate(raw)
     )
@@ -200,24 +237,25 @@ def _blocks(
 
 def _block(raw: Any, path: str, shared: Mapping[str, Any], vocabulary: Vocabulary) -> BlockSpec:
     if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
-        raise errors.SpecError(f'{path}: expected a block, as {{"name": "conv_block"}}.')
+        raise strict_json.unexpected(path, 'a block, as {"name": "conv_block"}', raw)
     name = raw["name"]
     if name not in vocabulary:
         hint = errors.did_you_mean(name, vocabulary)
         raise errors.SpecError(f'{path}.name: no block is called "{name}".{hint}')
     word = vocabulary[name]
+    own = {key: value for key, value in raw.items() if key != "name"}
+    strict_json.refuse_unknown(own, word.defaults, path, owner=name)
     arguments = {**word.defaults, **_inherited(word, name, raw, shared, path)}
-    for key, value in raw.items():
-        if key == "name":
-            continue
-        if key not in word.defaults:
-            hint = errors.did_you_mean(key, word.defaults)
-            raise errors.SpecError(f"{path}.{key}: {name} has no such argument.{hint}")
-        arguments[key] = frozen.typed(word.types[key], frozen.immutable(value), f"{path}.{key}")
+    for key, value in own.items():
+        arguments[key] = _argument(word, key, value, f"{path}.{key}")
     for key, value in arguments.items():
         if value is inspect.Parameter.empty:
-            raise errors.SpecError(f"{path}.{key}: {name} needs it.")
-    return BlockSpec(name=name, **arguments)
+            raise strict_json.missing(f"{path}.{key}", name)
+    return BlockSpec.declared(name, arguments, word.traits)
+
+
+def _argument(word: Word, key: str, value: Any, path: str) -> Any:
+    return frozen.immutable(strict_json.read(word.types[key], value, path))
 
 
 def _inherited(
@@ -225,11 +263,11 @@ def _inherited(
 ) -> dict[str, Any]:
     """Returns the model's globals that a block has as arguments and does not set itself."""
     inherited = {
-        key: frozen.typed(word.types[key], value, f"model.{key}")
+        key: _argument(word, key, value, f"model.{key}")
         for key, value in shared.items()
         if key in word.defaults and key not in raw
     }
-    if name in OUTPUT_BLOCKS and inherited.pop("activation", "linear") != "linear":
+    if word.traits.output and inherited.pop("activation", "linear") != "linear":
         _log.warning(
             '%s: %s without "activation" is linear here; Basenji would apply the global %s. '
             "Write the one that is meant.",
@@ -261,23 +299,17 @@ def _check_claims(spec: Spec, claims: legacy.Claims) -> None:
             )
 
 
-def holds_posterior(block: BlockSpec) -> bool:
-    """Returns True for a block that holds a distribution over latents or weights."""
-    return block.name in POSTERIOR_BLOCKS or bool(block.arguments.get("variational"))
-
-
 def _check_posteriors(spec: Spec) -> None:
     """Requires the ELBO for models with a posterior.
 
     Beside a mean error, the divergence, which is a sum, would collapse the posterior onto the
     prior.
     """
-    parts = [("trunk", spec.model.trunk), *((head.key, head.blocks) for head in spec.model.heads)]
-    for key, blocks in parts:
-        for index, block in enumerate(blocks):
-            if holds_posterior(block) and spec.train.loss != "elbo":
+    for head in spec.model.heads:
+        for path, block in spec.model.blocks(head):
+            if block.holds_posterior and spec.train.loss != "elbo":
                 raise errors.SpecError(
-                    f"model.{key}[{index}]: {block.name} holds a posterior, which train.loss "
+                    f"{path}: {block.name} holds a posterior, which train.loss "
                     f'"{spec.train.loss}" would train to be its prior; write "loss": "elbo".'
                 )
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from akita_bayes import errors
 from akita_bayes.data.records import statistics
-from akita_bayes.models import zoo
 from akita_bayes.models.passes import cut
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training.objectives import elbo, losses
@@ -48,25 +47,24 @@ def adapt(
             f"{len(data_dirs)} data directories; give one directory for each head, in this order, "
             "or choose heads with --heads."
         )
-    raw = spec.to_json()
-    for head in spec.model.heads:
-        if head not in selected:
-            del raw["model"][head.key]
-    raw["model"]["strand_pair"] = _strand_pairs(spec, selected, data_dirs)
-    changes = {"seed": seed, "train_epochs_max": epochs, "precision": precision}
-    raw["train"] |= {key: value for key, value in changes.items() if value is not None}
-    shortest = min(raw["train"]["train_epochs_min"], raw["train"]["train_epochs_max"])
-    raw["train"]["train_epochs_min"] = shortest
-    settle_averaging(raw["train"])
-    if epochs is not None and (swa := raw["train"]["swa"]):
-        swa["start"] = min(swa["start"], epochs - 1)
-    adapted = zoo.parse_spec(raw)
-    by_head = {head.name: directory for head, directory in zip(selected, data_dirs, strict=True)}
-    if tuple(by_head) != adapted.head_names:
+    names = [head.name for head in selected]
+    ordered = [name for name in spec.head_names if name in names]
+    if names != ordered:
         raise errors.SpecError(
             f"model: write heads and their data directories in the order of the spec, "
-            f"{', '.join(adapted.head_names)}."
+            f"{', '.join(ordered)}."
         )
+    changes: dict[str, Any] = {"seed": seed, "train_epochs_max": epochs, "precision": precision}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    longest = changes.get("train_epochs_max", spec.train.train_epochs_max)
+    changes["train_epochs_min"] = min(spec.train.train_epochs_min, longest)
+    if (swa := spec.train.swa) is not None:
+        start = _averaging_start(longest) if swa.start is None else swa.start
+        start = start if epochs is None else min(start, epochs - 1)
+        changes["swa"] = swa.model_copy(update={"start": start})
+    pairs = _strand_pairs(spec, selected, data_dirs)
+    adapted = spec.with_model(heads=names, strand_pair=pairs).with_training(**changes)
+    by_head = {head.name: directory for head, directory in zip(selected, data_dirs, strict=True)}
     for name, directory in by_head.items():
         adapted.check_statistics(statistics.read(directory).to_json(), name)
     return adapted
@@ -79,7 +77,11 @@ def settle_averaging(train: dict[str, Any]) -> None:
     """
     swa = train.get("swa")
     if swa and swa["start"] is None:
-        swa["start"] = (3 * train["train_epochs_max"]) // 4
+        swa["start"] = _averaging_start(train["train_epochs_max"])
+
+
+def _averaging_start(epochs: int) -> int:
+    return 3 * epochs // 4
 
 
 def objectives(

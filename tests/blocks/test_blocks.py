@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from akita_bayes.blocks import keras_layers, registry
 from akita_bayes.models.passes import cut
-from akita_bayes.specs import spec
 
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 CONV = {"norm_type": "batch", "bn_momentum": 0.9, "dropout": 0.1, "l2_scale": 1e-3}
@@ -166,8 +165,8 @@ def test_shape_parameters_and_precision(row, policy, tmp_path):
     assert model.count_params() == row.parameters
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, *row.inputs)).astype("float32")
-    block = spec.BlockSpec(name=row.word, **row.arguments)
-    assert bool(cut.posteriors(model)) == spec.holds_posterior(block)
+    traits = registry.words()[row.word].traits
+    assert bool(cut.posteriors(model)) == traits.holds_posterior(resolved(row))
     for training in (False, True):
         y = model(x, training=training)
         assert y.dtype == policy.compute_dtype

@@ -96,7 +96,7 @@ REFUSED = {
     ),
     "a spec's seed too large": (
         ["seed.json", "data"],
-        "train.seed: should be less than 2147483648",
+        "train.seed: expected a number below 2147483648",
     ),
     "no step": (["params.json", "data", "--checkpoint_steps", "0"], "'0' is not a whole number"),
     "no epoch": (["params.json", "data", "--epochs", "0"], "'0' is not a whole number"),

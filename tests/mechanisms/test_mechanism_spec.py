@@ -1,4 +1,3 @@
-import copy
 import json
 import math
 
@@ -7,48 +6,7 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
-
-TWO_SITES = {
-    "kind": "thermodynamic",
-    "name": "two_sites",
-    "sequence_length": 8,
-    "energies": {"a": {"site": [0, 3]}, "b": {"site": [4, 8]}, "ab": {}},
-    "states": {
-        "free": {},
-        "a": {"energies": ["a"]},
-        "b": {"energies": ["b"], "activity": 1},
-        "ab": {"energies": ["a", "b", "ab"], "activity": 1},
-    },
-}
-CYCLE = {
-    "kind": "kinetic",
-    "name": "cycle",
-    "sequence_length": 6,
-    "species": ["unbound", "closed", "open"],
-    "rates": {
-        "k1": {"from": "unbound", "to": "closed", "site": [0, 6]},
-        "k-1": {"from": "closed", "to": "unbound"},
-        "k2": {"from": "closed", "to": "open"},
-        "k-2": {"from": "open", "to": "closed", "value": 0},
-        "k3": {"from": "open", "to": "unbound", "value": 1.0},
-    },
-    "product": ["k3"],
-}
-
-
-def changed(spec, **changes):
-    """A copy with dotted keys set, or removed where the value is `...`; "__" stands for a dot."""
-    spec = copy.deepcopy(spec)
-    for path, value in changes.items():
-        *folders, last = path.split("__")
-        place = spec
-        for folder in folders:
-            place = place[folder]
-        if value is ...:
-            del place[last]
-        else:
-            place[last] = value
-    return spec
+from tests.mechanism_json import CYCLE, TWO_SITES, changed
 
 
 def test_occupancy_counts_how_often_each_energy_occurs():
@@ -76,25 +34,6 @@ def test_rates_of_zero_are_no_terms():
     mechanism = mechanism_spec.parse(CYCLE)
     assert list(mechanism.terms) == ["k1", "k-1", "k2", "k3"]
     assert mechanism.edges == [(0, 1), (1, 0), (1, 2), (2, 0)]
-
-
-def test_rate_laws_in_symbols():
-    assert mechanism_spec.rate_law(mechanism_spec.parse(TWO_SITES)) == (
-        "t = (e^-b + e^-(a + b + ab)) / (1 + e^-a + e^-b + e^-(a + b + ab))"
-    )
-    # Briggs-Haldane with an irreversible isomerisation: k3 k1 k2 / (k2 k3 + k-1 k3 + ...).
-    flux, law = mechanism_spec.rate_law(mechanism_spec.parse(CYCLE)).splitlines()
-    assert flux == "t = k3 P_open"
-    assert law.startswith("P_open = k1 k2 / (")
-    terms = law[law.index("(") + 1 : -1].split(" + ")
-    assert sorted(" ".join(sorted(term.split())) for term in terms) == sorted(
-        ["k-1 k3", "k2 k3", "k1 k3", "k1 k2"]
-    )
-
-
-def test_the_symbolic_law_of_activities_names_what_is_fitted():
-    spec = changed(TWO_SITES, activities={"helped": {}}, states__ab__activity="helped")
-    assert "helped e^-(a + b + ab)" in mechanism_spec.rate_law(mechanism_spec.parse(spec))
 
 
 BINS = {"kind": "bins", "relative": True}
@@ -184,13 +123,17 @@ WRONG = [
     ),
     (TWO_SITES, {"energies__ab__neighbours": True}, "energies.ab: neighbours need a site"),
     (TWO_SITES, {"energies__a__value": 1.0}, "energies.a: a term with a site is always fitted"),
-    (TWO_SITES, {"energies__a__width": 3}, r"energies\.a\.width: unknown key"),
-    (TWO_SITES, {"energies__a__prior": {"sd": 0}}, r"energies\.a\.prior\.sd: input should be"),
+    (TWO_SITES, {"energies__a__width": 3}, r"energies\.a\.width: no such key"),
+    (
+        TWO_SITES,
+        {"energies__a__prior": {"sd": 0}},
+        r"energies\.a\.prior\.sd: expected a number above 0, got 0",
+    ),
     (TWO_SITES, {"wild_type": "ACGT"}, "wild_type: 4 bases, but sequence_length is 8"),
     (TWO_SITES, {"wild_type": "ACGTNCGT"}, "wild_type: has letters beyond"),
     (TWO_SITES, {"states": {"free": {}}}, "at least 2 states"),
-    (TWO_SITES, {"energies": ...}, "energies: is missing"),
-    (TWO_SITES, {"kind": "static"}, 'kind: say "thermodynamic" or "kinetic"'),
+    (TWO_SITES, {"energies": ...}, "energies: is missing; add it"),
+    (TWO_SITES, {"kind": "static"}, 'kind: expected "thermodynamic" or "kinetic", got "static"'),
     (CYCLE, {"rates__k1__to": "close"}, r'rates\.k1\.to: unknown species "close"\. Did you mean'),
     (CYCLE, {"species": ["unbound", "closed", "open", "dead"]}, '"dead" is disconnected'),
     (CYCLE, {"rates__k2__value": 0}, "no path from .* to the product"),
@@ -203,25 +146,16 @@ WRONG = [
     (CYCLE, {"species": ["unbound"]}, "at least 2 different names"),
     (CYCLE, {"product": ["k3", "k3"]}, 'product: "k3" is named twice'),
     (CYCLE, {"rates__k3__value": 1e-300}, r"rates\.k3\.value: 1e-300 per second is not a rate"),
-    (CYCLE, {"rates__k3__value": 1e300}, r"rates\.k3\.value: .* is not a finite number"),
-    (CYCLE, {"rates__k3__value": math.nan}, r"rates\.k3\.value: nan is not a finite number"),
-    (TWO_SITES, {"temperature": math.inf}, "^temperature: inf is not a finite number"),
-    (TWO_SITES, {"temperature": 10**400}, "^temperature: 1000.* is not a finite number"),
-    (TWO_SITES, {"energies__ab__prior": {"mean": math.nan}}, r"ab\.prior\.mean: nan is not"),
-    (TWO_SITES, {"energies__ab__prior": {"sd": math.inf}}, r"ab\.prior\.sd: inf is not"),
-    (TWO_SITES, {"energies__ab__value": -math.inf}, r"ab\.value: -inf is not"),
-    (TWO_SITES, {"truth": {"a": {"matrix": [[0, math.nan, 0, 0]] * 3}}}, r"matrix\.0\.1: nan is"),
+    (
+        TWO_SITES,
+        {"truth": {"a": {"matrix": [[0, math.nan, 0, 0]] * 3}}},
+        r"matrix\[0\]\[1\]: expected a finite",
+    ),
     (TWO_SITES, {"libraries": ["y", "y"]}, 'libraries: "y" is named twice'),
     (TWO_SITES, {"libraries": [""]}, "libraries: a name is empty"),
-    (TWO_SITES, {"libraries": "y"}, '^libraries: give a list; got "y"'),
-    (TWO_SITES, {"energies__b__site": [4, 6, 8]}, r"energies\.b\.site: has 3 items; give 2"),
-    (TWO_SITES, {"energies__b": 3}, r"energies\.b: give an object, as \{\}; got 3"),
-    (TWO_SITES, {"sequence_length": "long"}, 'sequence_length: give a whole number; got "long"'),
-    (TWO_SITES, {"states__b__activity": [1]}, r"states\.b\.activity: give a number; got \[1\]"),
-    (TWO_SITES, {"energies__a__hidden": 3}, r"energies\.a\.hidden: unknown key\.$"),
+    (TWO_SITES, {"energies__a__hidden": 3}, r"energies\.a\.hidden: no such key\.$"),
     (TWO_SITES, {"product": ["k3"]}, "product: belongs to a kinetic mechanism, and this one is"),
     (CYCLE, {"states": {}}, "^states: belongs to a thermodynamic mechanism, and this one is kin"),
-    (CYCLE, {"product": "k3"}, '^product: give a list; got "k3"'),
     (
         CYCLE,
         {"rates__measurement": {"from": "open", "to": "closed"}},
@@ -240,7 +174,6 @@ NAMES = [
     "a\n",
     ".a",
     "a ",
-    "\ud800",
     "a" * 101,
 ]
 
@@ -281,26 +214,13 @@ def test_other_names_are_as_free_as_before(name):
     assert mechanism_spec.parse(changed(TWO_SITES, libraries=[name])).libraries == (name,)
 
 
-@pytest.mark.parametrize(("value", "shown"), [([], r"\[\]"), (3, "3"), ("text", '"text"')])
-def test_what_is_no_object_is_refused_as_that(tmp_path, value, shown):
-    path = tmp_path / "wrong.json"
-    path.write_text(json.dumps(value))
-    with pytest.raises(errors.SpecError, match=rf"wrong\.json: a mechanism is .*; got {shown}\.$"):
-        mechanism_spec.load(path)
-
-
-def test_a_key_given_twice_is_refused_by_name(tmp_path):
-    path = tmp_path / "wrong.json"
-    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {}, "ab": {"value": 1}'))
-    with pytest.raises(errors.DataError, match=r'wrong\.json: the key "ab" is given twice'):
-        mechanism_spec.load(path)
-
-
-def test_numbers_that_json_has_no_word_for_are_refused_in_files_too(tmp_path):
-    path = tmp_path / "wrong.json"
-    path.write_text(json.dumps(TWO_SITES).replace('"ab": {}', '"ab": {"prior": {"sd": 1e999}}'))
-    with pytest.raises(errors.SpecError, match=r"energies\.ab\.prior\.sd: inf is not a finite"):
-        mechanism_spec.load(path)
+def test_half_a_surrogate_pair_is_not_text():
+    for spec, path in (
+        (changed(TWO_SITES, libraries=["\ud800"]), r"libraries\[0\]: expected text"),
+        (changed(TWO_SITES, activities={"\ud800": {}}), "activities: the key .* is not text"),
+    ):
+        with pytest.raises(errors.SpecError, match=f"^{path}"):
+            mechanism_spec.parse(spec)
 
 
 def test_the_error_of_a_file_begins_with_its_name(tmp_path):

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.mechanisms import mechanism_spec, rate_laws
 
 SMALL = {
     "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
@@ -143,7 +143,7 @@ def test_the_excerpt_is_that_of_the_spec(page, repository):
 
 def test_the_rate_laws_of_the_page_are_those_of_the_specs(page, repository):
     for name in ("lac_thermodynamic", "rnap_kinetic"):
-        law = mechanism_spec.rate_law(
+        law = rate_laws.rate_law(
             mechanism_spec.load(repository / "models" / "json" / f"{name}.json")
         )
         assert law in page

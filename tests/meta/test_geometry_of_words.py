@@ -71,6 +71,12 @@ WIDTH = 16
 """Bases per bin before the block."""
 
 
+def followed(seq_length: int, blocks: list) -> geometry.Geometry:
+    """The geometry after blocks, by the rules that they declare."""
+    rules = [(name, registry.words()[name].traits.geometry, given) for name, given in blocks]
+    return list(geometry.follow(seq_length, rules))[-1]
+
+
 def test_every_word_has_a_row():
     assert {name for name, _, _ in ROWS} == set(zoo.vocabulary())
 
@@ -81,10 +87,10 @@ def test_bins_units_and_placement_are_those_of_the_layers(name: str, shape: tupl
     arguments = {**word.defaults, **given}
     built = word.function(keras.Input(shape), **arguments).shape[1:]
     bins, pairwise = shape[0], len(shape) == 3
-    before = [("conv_block", {"pool_size": WIDTH, "repeat": 1})]
+    before = [("conv_block", {"pool_size": WIDTH, "kernel_size": 1, "filters": 1})]
     before += [("one_to_two", {"operation": "mean"})] if pairwise else []
     before += [("dense", {"units": shape[-1]})]
-    found = geometry.walk(WIDTH * bins, [*before, (name, arguments)])
+    found = followed(WIDTH * bins, [*before, (name, arguments)])
     assert found.pairwise is (pairwise or name == "one_to_two")
     if name in ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D"):
         assert (found.bins, len(built)) == (1, 1)
@@ -97,15 +103,15 @@ def test_bins_units_and_placement_are_those_of_the_layers(name: str, shape: tupl
 
 
 def test_asymmetry_is_refused():
-    for name, arguments in (
-        ("Cropping1D", {"cropping": (1, 2)}),
-        ("Conv2D", {"kernel_size": (3, 1), "filters": 3}),
+    for name, key, value in (
+        ("Cropping1D", "cropping", (1, 2)),
+        ("Conv2D", "kernel_size", (3, 1)),
     ):
-        with pytest.raises(ValueError, match=f"{name} must have one number for all sides"):
-            geometry.walk(64, [(name, arguments)])
-    with pytest.raises(ValueError, match="UpSampling1D cannot divide bins of 1 bp by 2"):
-        geometry.walk(64, [("UpSampling1D", {"size": 2})])
-    with pytest.raises(ValueError, match="one_to_two needs a track"):
-        geometry.walk(64, [("one_to_two", {"operation": "mean"})] * 2)
-    with pytest.raises(ValueError, match="MaxPooling1D leaves nothing"):
-        geometry.walk(4, [("MaxPooling1D", {"pool_size": 8, "padding": "valid"})])
+        with pytest.raises(ValueError, match=f"^{name}: {key} must be one number for all sides"):
+            followed(64, [(name, {key: value, "filters": 3})])
+    with pytest.raises(ValueError, match=r"^UpSampling1D: cannot divide bins of 1 bp by 2"):
+        followed(64, [("UpSampling1D", {"size": 2})])
+    with pytest.raises(ValueError, match=r"^one_to_two: needs a track"):
+        followed(64, [("one_to_two", {"operation": "mean"})] * 2)
+    with pytest.raises(ValueError, match=r"^MaxPooling1D: leaves nothing"):
+        followed(4, [("MaxPooling1D", {"pool_size": 8, "padding": "valid"})])

@@ -47,7 +47,20 @@ def test_a_folder_without_a_simulation_is_refused(tmp_path):
     with pytest.raises(errors.DataError, match="no such file"):
         design_json.read(tmp_path)
     (tmp_path / design_json.FILE).write_text('{"design": {"physics": {}}}')
-    with pytest.raises(errors.DataError, match="simulate again"):
+    with pytest.raises(errors.DataError, match=r"version: is missing; .* Simulate again"):
+        design_json.read(tmp_path)
+
+
+def test_a_design_of_another_version_is_refused_by_the_path_of_its_key(tmp_path):
+    design_json.write(tmp_path, designs.Design(), seed=3, version="x")
+    path = tmp_path / design_json.FILE
+    path.write_text(path.read_text().replace('"bin_size"', '"bin_width"'))
+    message = rf"^{path}: design\.physics\.bin_width: no such key\. Did you mean \"bin_size\"\?"
+    with pytest.raises(errors.DataError, match=message):
+        design_json.read(tmp_path)
+    design_json.write(tmp_path, designs.Design(), seed=3, version="x")
+    path.write_text(path.read_text().replace('"crop": 2048', '"crop": 100'))
+    with pytest.raises(errors.DataError, match=r"design: crop 100 is not a whole number of 512-bp"):
         design_json.read(tmp_path)
 
 

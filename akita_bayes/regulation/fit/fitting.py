@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fit import information, quasi_newton, sgd
 from akita_bayes.regulation.model import curvature, gauge
@@ -304,7 +304,7 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
 
     return {
         "mechanism": fit.mechanism.name,
-        "rate_law": mechanism_spec.rate_law(fit.mechanism),
+        "rate_law": rate_laws.rate_law(fit.mechanism),
         "correlation": fit.correlations(references or {}),
         "slope": {
             name: {"kT": slope, "kcal_per_mol": slope * kcal}

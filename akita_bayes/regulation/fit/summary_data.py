@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.special
 from numpy.typing import NDArray
 
-from akita_bayes.mechanisms import mechanism_spec, trees
+from akita_bayes.mechanisms import mechanism_spec, rate_laws, trees
 from akita_bayes.regulation.fit import fitting
 from akita_bayes.regulation.model import parameters as layout
 
@@ -125,7 +125,7 @@ def page(fit: fitting.Fit) -> Page:
     kinetic = isinstance(mechanism, mechanism_spec.Kinetic)
     relative = mechanism.measurement.relative
     information = fit.held_out.information
-    title = f"{mechanism.name}: {mechanism_spec.rate_law(mechanism)}"
+    title = f"{mechanism.name}: {rate_laws.rate_law(mechanism)}"
     if information is not None:
         title += (
             f"\nheld out: {information.bits:.3f} ± {information.standard_error:.3f} bits per read"
