@@ -26,6 +26,7 @@ lint: $(STAMP)
 
 type: $(STAMP)
 	$(BIN)/mypy
+	$(BIN)/python -m tests.meta.strict_typing
 
 pytest: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --durations 15

@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from akita_bayes.layers.shapes import Shape
+
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class RelativeAttention(keras.layers.Layer):
@@ -55,7 +57,7 @@ class RelativeAttention(keras.layers.Layer):
         self.initializer = initializer
         self.l2_scale = l2_scale
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         _, length, channels = input_shape
         if channels % self.heads:
             raise ValueError(
@@ -85,7 +87,7 @@ class RelativeAttention(keras.layers.Layer):
         self.drop_position = keras.layers.Dropout(self.position_dropout, dtype=self.dtype_policy)
 
     def _projection(
-        self, units: int, shape: tuple, *, initializer: str | None = None, use_bias: bool = False
+        self, units: int, shape: Shape, *, initializer: str | None = None, use_bias: bool = False
     ) -> keras.layers.Dense:
         layer = keras.layers.Dense(
             units,
@@ -117,7 +119,7 @@ class RelativeAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, x.shape[1], self.heads, x.shape[-1] // self.heads))
         return ops.transpose(x, (0, 2, 1, 3))
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -179,7 +181,7 @@ class SinusoidalPositions(keras.layers.Layer):
         table = sinusoids(x.shape[1], x.shape[2], self.max_wavelength)
         return x + ops.cast(ops.convert_to_tensor(table), x.dtype)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -209,7 +211,7 @@ class LearnedPositions(keras.layers.Layer):
             initializer or keras.initializers.RandomNormal(stddev=0.02)
         )
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.positions = self.add_weight(
             name="positions", shape=tuple(input_shape[1:]), initializer=self.initializer
         )
@@ -217,7 +219,7 @@ class LearnedPositions(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return x + self.positions
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from keras import ops
 
 from akita_bayes import triangle
 from akita_bayes.layers import replicas
+from akita_bayes.layers.shapes import Shape
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -51,7 +52,7 @@ class StochasticReverseComplement(keras.layers.Layer):
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         return keras.KerasTensor(x.shape, x.dtype), keras.KerasTensor(x.shape[:1], "bool")
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple[tuple, tuple]:
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
         return tuple(input_shape), tuple(input_shape[:1])
 
     def get_config(self) -> dict[str, Any]:
@@ -88,14 +89,14 @@ class StochasticShift(keras.layers.Layer):
             bases = self._draw(())
         return shift(x, bases, shift_max=self.shift_max)
 
-    def _draw(self, shape: tuple) -> Any:
+    def _draw(self, shape: Shape) -> Any:
         low, high = -self.shift_max, self.shift_max + 1
         return keras.random.randint(shape, low, high, dtype="int32", seed=self.seed_generator)
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         return keras.KerasTensor(x.shape, x.dtype)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -155,7 +156,7 @@ class SwitchReverse(keras.layers.Layer):
     def compute_output_spec(self, inputs: tuple[Any, Any]) -> Any:
         return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
 
-    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         return tuple(input_shape[0])
 
     def get_config(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class SwitchReverseTriu(keras.layers.Layer):
     def compute_output_spec(self, inputs: tuple[Any, Any]) -> Any:
         return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)
 
-    def compute_output_shape(self, input_shape: tuple[tuple, tuple]) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[Shape, Shape]) -> Shape:
         return tuple(input_shape[0])
 
     def get_config(self) -> dict[str, Any]:

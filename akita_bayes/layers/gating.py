@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from akita_bayes.layers import normalization
+from akita_bayes.layers.shapes import Shape
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -38,7 +39,7 @@ class SqueezeExcite(keras.layers.Layer):
         self.norm_type = norm_type
         self.bn_momentum = bn_momentum
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         self.squeeze = keras.layers.Dense(
             max(1, channels // self.bottleneck_ratio), activation="relu", dtype=self.dtype_policy
@@ -62,7 +63,7 @@ class SqueezeExcite(keras.layers.Layer):
         excitation = ops.expand_dims(excitation, positions)
         return x + excitation if self.additive else x * ops.sigmoid(excitation)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class GlobalContext(keras.layers.Layer):
         super().__init__(**kwargs)
         self.bottleneck_ratio = bottleneck_ratio
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         width = max(1, channels // self.bottleneck_ratio)
         self.key = keras.layers.Dense(1, dtype=self.dtype_policy)
@@ -107,7 +108,7 @@ class GlobalContext(keras.layers.Layer):
         context = ops.sum(x * ops.cast(attention, x.dtype), axis=1, keepdims=True)
         return x + self.expand(ops.relu(self.norm(self.squeeze(context))))
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

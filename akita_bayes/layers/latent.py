@@ -13,6 +13,7 @@ from keras import ops
 
 from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
+from akita_bayes.layers.shapes import Shape
 
 _MIN_SCALE = 1e-6
 
@@ -54,12 +55,12 @@ class NormalLatent(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.mean = self._map(0.0, input_shape)
         # softplus(log(expm1(s))) = s: with this bias, sigma is about `initial_scale` at first.
         self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)
 
-    def _map(self, bias: float, input_shape: tuple) -> keras.layers.Dense:
+    def _map(self, bias: float, input_shape: Shape) -> keras.layers.Dense:
         layer = keras.layers.Dense(
             self.units,
             kernel_initializer=self.kernel_initializer,
@@ -99,7 +100,7 @@ class NormalLatent(keras.layers.Layer):
             1.0,
         )
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return *input_shape[:-1], self.units
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from akita_bayes import triangle
+from akita_bayes.layers.shapes import Shape
 
 DEPENDENCES = ("target", "target_distance")
 
@@ -43,7 +44,7 @@ class ObservationNoise(keras.layers.Layer):
         self.initial = initial
         self.diagonal_offset = diagonal_offset
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         _, pixels, targets = input_shape
         # Row of log_sd for each pixel: its distance above the offset, or 0 for all of a target.
         row = np.zeros(1, np.int32)
@@ -67,7 +68,7 @@ class ObservationNoise(keras.layers.Layer):
         """Computes the standard deviation of a measurement, float32. [P, T] or [1, T]."""
         return ops.exp(ops.take(ops.convert_to_tensor(self.log_sd), self._row, axis=0))
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from akita_bayes.layers import replicas
+from akita_bayes.layers.shapes import Shape
 
 NORM_TYPES = ("batch", "batch-sync", "layer")
 
@@ -102,7 +103,7 @@ class Scale(keras.layers.Layer):
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.scale = self.add_weight(
             name="scale", shape=(input_shape[-1],), initializer=self.initializer
         )
@@ -110,7 +111,7 @@ class Scale(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return x * self.scale
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from akita_bayes import triangle
+from akita_bayes.layers.shapes import Shape
 
 OPERATIONS = ("mean", "max", "concat", "multiply", "multiply1")
 
@@ -42,7 +43,7 @@ class OneToTwo(keras.layers.Layer):
         zeros = ops.zeros_like(rows + columns)
         return ops.concatenate([columns + zeros, rows + zeros], axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, bins, channels = input_shape
         return batch, bins, bins, channels * 2 if self.operation == "concat" else channels
 
@@ -65,7 +66,7 @@ class ConcatDist2D(keras.layers.Layer):
         shape = (ops.shape(x)[0], *distance.shape[1:])
         return ops.concatenate([x, ops.broadcast_to(distance, shape)], axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return *input_shape[:-1], input_shape[-1] + 1
 
 
@@ -76,7 +77,7 @@ class Symmetrize2D(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return (x + ops.transpose(x, (0, 2, 1, 3))) / 2
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
 
@@ -95,7 +96,7 @@ class UpperTri(keras.layers.Layer):
         super().__init__(**kwargs)
         self.diagonal_offset = diagonal_offset
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         _, height, width, _ = input_shape
         if height != width:
             raise ValueError(
@@ -114,7 +115,7 @@ class UpperTri(keras.layers.Layer):
         pixels = (rows * bins + columns).astype(np.int32)
         return ops.take(ops.reshape(x, (-1, bins * bins, channels)), pixels, axis=1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, bins, _, channels = input_shape
         return batch, triangle.length(bins, self.diagonal_offset), channels
 

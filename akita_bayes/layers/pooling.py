@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from akita_bayes.layers.shapes import Shape
+
 
 @keras.saving.register_keras_serializable("akita_bayes")
 class SoftmaxPool1D(keras.layers.Layer):
@@ -22,7 +24,7 @@ class SoftmaxPool1D(keras.layers.Layer):
         self.pool_size = pool_size
         self.gain = gain
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         _, length, channels = input_shape
         if length % self.pool_size:
             raise ValueError(
@@ -41,7 +43,7 @@ class SoftmaxPool1D(keras.layers.Layer):
         weights = ops.softmax(ops.matmul(windows, self.kernel), axis=-2)
         return ops.sum(windows * weights, axis=-2)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, length, channels = input_shape
         return batch, length // self.pool_size, channels
 

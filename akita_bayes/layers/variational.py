@@ -15,6 +15,7 @@ from keras import ops
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
+from akita_bayes.layers.shapes import Shape
 
 MakeDistribution = Callable[[int, int, Any], Callable[[Any], Any]]
 """(kernel size, bias size, dtype) -> function from the layer's input to a distribution over the
@@ -103,10 +104,10 @@ class IndependentNormal(keras.layers.Layer):
         self.bias_size = bias_size
         self.initial_scale = initial_scale
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         size, channels = self.kernel_size + self.bias_size, input_shape[-1]
 
-        def means(shape: tuple, dtype: Any = None) -> Any:
+        def means(shape: Shape, dtype: Any = None) -> Any:
             kernel = keras.initializers.RandomNormal(stddev=channels**-0.5)
             return ops.concatenate(
                 [kernel((self.kernel_size,), dtype), ops.zeros((self.bias_size,), dtype)]
@@ -124,7 +125,7 @@ class IndependentNormal(keras.layers.Layer):
         scale = ops.softplus(self.raw_scale) + _MIN_SCALE
         return tfd.Independent(tfd.Normal(ops.convert_to_tensor(self.mean), scale), 1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (self.kernel_size + self.bias_size,)
 
     def get_config(self) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class DenseVariational(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: Shape) -> None:
         sizes = input_shape[-1] * self.units, self.units if self.use_bias else 0
         self.posterior = self.make_posterior(*sizes, self.variable_dtype)
         self.prior = self.make_prior(*sizes, self.variable_dtype)
@@ -207,7 +208,7 @@ class DenseVariational(keras.layers.Layer):
         function = activations.named(self.activation)
         return y if function is None else function(y)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return *input_shape[:-1], self.units
 
     def get_config(self) -> dict[str, Any]:

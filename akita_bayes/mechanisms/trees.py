@@ -118,7 +118,9 @@ def _trees_to(root: int, species: int, edges: Sequence[Edge]) -> Iterator[tuple[
     return extend(0)
 
 
-def steady_state(rates: NDArray, species: int, edges: Sequence[Edge]) -> NDArray:
+def steady_state(
+    rates: NDArray[np.float64], species: int, edges: Sequence[Edge]
+) -> NDArray[np.float64]:
     """Solves M p = 0, sum p = 1 for p, with M the transition matrix. [..., R] -> [..., K]."""
     rates = np.asarray(rates, float)
     matrix = np.zeros((*rates.shape[:-1], species, species))

@@ -216,7 +216,8 @@ def activity(
         rates = np.exp(terms)
         occupancy = trees.steady_state(rates, len(mechanism.species), mechanism.edges)
         product_rates = [list(mechanism.terms).index(name) for name in mechanism.product]
-        return sum(rates[:, r] * occupancy[:, mechanism.edges[r][0]] for r in product_rates)
+        fluxes = [rates[:, r] * occupancy[:, mechanism.edges[r][0]] for r in product_rates]
+        return np.sum(fluxes, axis=0)
     probability = scipy.special.softmax(-terms @ mechanism.occupancy.T, axis=1)
     levels = [
         truth.activities[state.activity] if isinstance(state.activity, str) else state.activity
