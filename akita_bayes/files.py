@@ -109,6 +109,8 @@ def read_json(path: str | Path) -> Any:
         raise errors.DataError(
             f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
         ) from None
+    except ValueError as error:  # A whole number of more digits than Python reads.
+        raise errors.DataError(f"{path}: not valid JSON: {error}.") from None
     for steps, value in _walk(content) if repeated else ():
         if id(value) in repeated:
             key = json_path((*steps, repeated[id(value)]))

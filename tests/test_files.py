@@ -104,6 +104,22 @@ def test_json_errors_name_file_and_place(tmp_path):
         files.read_json(path)
 
 
+def test_json_with_a_key_given_twice_or_an_endless_number_is_refused(tmp_path):
+    path = tmp_path / "params.json"
+    path.write_text('{"a": [{"b": 1}, {"b": 1, "c": {}, "b": 2}]}')
+    with pytest.raises(errors.DataError, match=rf"^{path}: a\[1\]\.b: is given twice; keep one\.$"):
+        files.read_json(path)
+    path.write_text(f'{{"a": {"9" * 5000}}}')
+    with pytest.raises(errors.DataError, match=rf"^{path}: not valid JSON: .*4300 digits"):
+        files.read_json(path)
+
+
+def test_a_path_in_json_names_keys_and_indices():
+    assert files.json_path(["model", "trunk", 2, "filters"]) == "model.trunk[2].filters"
+    assert files.json_path([1, "a"], "x") == "x[1].a"
+    assert files.json_path([]) == ""
+
+
 def test_digest_is_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"ACGT")
     assert files.digest(tmp_path / "x") == hashlib.sha256(b"ACGT").hexdigest()
