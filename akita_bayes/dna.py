@@ -1,5 +1,7 @@
 """DNA as arrays: one-hot in the order A C G T, unknown bases as zero rows."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,13 +37,13 @@ def index_to_one_hot(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _ONE_HOT[index]
 
 
-def one_hot_to_index(one_hot: NDArray) -> NDArray[np.uint8]:
+def one_hot_to_index(one_hot: NDArray[Any]) -> NDArray[np.uint8]:
     """Decodes one-hot rows to indices 0..4; a row of zeros is 4. [..., L, 4] -> [..., L]."""
     # argmax gives 0, which means A, for a row of zeros; `any` separates the two.
     return np.where(one_hot.any(-1), one_hot.argmax(-1), UNKNOWN).astype(np.uint8)
 
 
-def from_one_hot(one_hot: NDArray) -> str:
+def from_one_hot(one_hot: NDArray[Any]) -> str:
     """Decodes one-hot rows to letters, with N for a row of zeros. [L, 4]."""
     return _LETTER[one_hot_to_index(one_hot)].tobytes().decode("ascii")
 
@@ -51,7 +53,7 @@ def reverse_complement(sequence: str) -> str:
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
-def reverse_complement_one_hot(one_hot: NDArray) -> NDArray:
+def reverse_complement_one_hot(one_hot: NDArray[Any]) -> NDArray[Any]:
     """Returns the other strand of one-hot rows. [..., L, 4] -> [..., L, 4]."""
     # In the order A C G T, the complement of channel c is channel 3 - c.
     return one_hot[..., ::-1, ::-1]
@@ -62,7 +64,7 @@ def reverse_complement_index(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(index < UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
 
 
-def shift_one_hot(one_hot: NDArray, shift: int) -> NDArray:
+def shift_one_hot(one_hot: NDArray[Any], shift: int) -> NDArray[Any]:
     """Moves bases right for a positive shift and left for a negative one; zeros fill the gap.
 
     [..., L, 4] -> [..., L, 4]. The direction is Basenji's.

@@ -11,6 +11,7 @@ Statistician 37:242). Neither many pixels nor a large mean then costs digits.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,9 @@ class Moments:
         return cls(np.zeros((len(ROWS), num_targets)))
 
     @classmethod
-    def of(cls, truth: NDArray, prediction: NDArray, mask: NDArray | None = None) -> "Moments":
+    def of(
+        cls, truth: NDArray[Any], prediction: NDArray[Any], mask: NDArray[Any] | None = None
+    ) -> "Moments":
         """Computes moments over all axes but the last, where `mask` is True. [..., T]."""
         weight = np.ones(truth.shape) if mask is None else mask.astype(np.float64)
         axes = tuple(range(truth.ndim - 1))

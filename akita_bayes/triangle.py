@@ -6,6 +6,7 @@ Pixel order is row-major over i < j with j - i >= k, k the diagonal offset:
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def reverse_order(bins: int, diagonal_offset: int) -> NDArray[np.intp]:
     return order[bins - 1 - columns, bins - 1 - rows]
 
 
-def to_matrix(vector: NDArray, *, diagonal_offset: int, fill: float = np.nan) -> NDArray:
+def to_matrix(vector: NDArray[Any], *, diagonal_offset: int, fill: float = np.nan) -> NDArray[Any]:
     """Fills a symmetric map with pixels; diagonals below the offset hold `fill`.
 
     [..., P, T] -> [..., N, N, T].
@@ -73,7 +74,7 @@ def to_matrix(vector: NDArray, *, diagonal_offset: int, fill: float = np.nan) ->
     return matrix
 
 
-def to_vector(matrix: NDArray, *, diagonal_offset: int) -> NDArray:
+def to_vector(matrix: NDArray[Any], *, diagonal_offset: int) -> NDArray[Any]:
     """Reads the upper triangle of a map as a vector. [..., N, N, T] -> [..., P, T]."""
     rows, columns = indices(matrix.shape[-2], diagonal_offset)
     return matrix[..., rows, columns, :]

@@ -4,9 +4,14 @@ import concurrent.futures
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
-def results(jobs: list[tuple[Callable, tuple]], workers: int) -> Iterator:
+def results(
+    jobs: list[tuple[Callable[..., Result], tuple[Any, ...]]], workers: int
+) -> Iterator[Result]:
     """Yields the results of all jobs in order, from at most `workers` processes."""
     if workers <= 1:
         yield from (function(*arguments) for function, arguments in jobs)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.meta import strict_typing
 
-FIRST = 431
-"""Errors when they were first counted."""
+FIRST = 429
+"""Errors when they were first counted; the number in CONTRIBUTING.md may only fall."""
 
 STRICT = {"blocks", "layers", "mechanisms", "specs"}
 """Wings without an error of `mypy --strict`; a wing never leaves this list."""
