@@ -12,6 +12,7 @@ import tensorflow as tf
 import akita_bayes as ab
 from akita_bayes.cli import akita_calibrate, akita_demo, akita_scd
 from akita_bayes.data.records import dataset
+from akita_bayes.variants import score_intervals
 from akita_bayes.variants.scores import conformal
 
 
@@ -82,11 +83,24 @@ def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     assert fitted["SCD"]["level"] == 0.9
 
 
-def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys):
+def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypatch):
     """What `akita_calibrate.py --variants` writes is what `akita_scd.py` then applies."""
     run, data = str(demo / "run"), str(demo / "data")
     more = ["--variants", "3", "--stats", "SCD,MSE", "--level", "0.8", "--draws", "4"]
+    calls = []
+    calibrate_scores = score_intervals.calibrate_scores
+    monkeypatch.setattr(
+        score_intervals,
+        "calibrate_scores",
+        lambda *a, **k: calls.append(calibrate_scores(*a, **k)) or calls[-1],
+    )
     assert akita_calibrate.main([run, data, "-o", str(tmp_path / "fit"), *more]) == 0
+    score_intervals.write(calls[0], tmp_path / "library")
+    written, expected = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("library", "fit")
+    )
+    assert written == expected
     said = capsys.readouterr().out
     assert "inside their 80 % interval" in said
     rows = pd.read_csv(tmp_path / "fit" / "variant_intervals.tsv", sep="\t")
