@@ -1,9 +1,9 @@
 r"""Fits factors on epistemic and aleatoric sd, so that predicted intervals are right on new data.
 
-A posterior can be too narrow (a variational one is, by its objective; so is SWAG's at a small step
-size), while the noise that was learned with it is too wide, or the reverse. Each therefore has its
-own factor. In every target and distance stratum, the variance of a residual r = y - m is
-a^2 e^2 + b^2 n^2, with e the epistemic sd and n the noise, and
+A posterior can be too narrow while the noise that was learned with it is too wide, or the reverse.
+(The objective makes a variational posterior too narrow, and a small step size that of SWAG.)
+Therefore each has its own factor. In every target and distance stratum, the variance of a residual
+r = y - m is a^2 e^2 + b^2 n^2, with e the epistemic sd and n the noise, and
 
     a, b = argmin M mean_i (log v_i + r_i^2 / v_i) / 2 + ((log a - log a_t)^2 + ...) / (2 0.5^2)
 

@@ -1,4 +1,4 @@
-"""Batches of one or several data sets in a seeded order, distributed to a strategy's replicas."""
+"""Reads batches of one or several data sets in a seeded order, and gives each replica its part."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`ab.fit`: trains a model from a spec and data directories, and writes a run directory."""
+"""Trains a model from a spec and data directories, and writes a run directory (`ab.fit`)."""
 
 import contextlib
 import dataclasses

@@ -1,8 +1,8 @@
-"""The training loop: epochs of steps, validation, best model, checkpoints; exactly resumable.
+"""Runs the training loop: steps, validation, the best model, checkpoints; a run can be resumed.
 
 The next step depends only on (spec, seed, epoch) and on the checkpoint. `history.csv` and the best
-model are written from the checkpoint's content, so that a resumed process writes the same files,
-wherever the first one was killed.
+model are written from the content of the checkpoint. So a process that resumes a run writes the
+same files, wherever the first process was killed.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""One training step on one device, several devices or several machines.
+"""Computes one training step on one device, several devices or several machines.
 
 Every replica computes the loss of its share of the batch, the gradients, their sum over replicas
 divided by the number of examples in the global batch, the clipping and the update. The clipping

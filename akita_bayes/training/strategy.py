@@ -1,4 +1,4 @@
-"""The one file that names devices and `tf.distribute` strategies."""
+"""Chooses devices and `tf.distribute` strategies; no other file names them."""
 
 import os
 import re

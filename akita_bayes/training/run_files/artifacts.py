@@ -1,4 +1,4 @@
-"""Results of a run: the best model in two formats, and its accuracy per target."""
+"""Writes the results of a run: the best model in two formats, and its accuracy per target."""
 
 import csv
 import io

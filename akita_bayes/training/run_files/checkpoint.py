@@ -1,4 +1,4 @@
-"""The complete state of a run in one file, which one rename replaces completely or not at all.
+"""Stores the complete state of a run in one file; a rename replaces it completely or not at all.
 
 `checkpoint/state.npz` holds every variable of model and optimizer by order, the weights of the best
 model so far, those averaged so far, and a JSON text with counters, histories and running sums.

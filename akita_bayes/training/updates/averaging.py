@@ -1,4 +1,4 @@
-r"""Stochastic weight averaging (SWA), and the Gaussian posterior from the same pass (SWAG).
+r"""Averages weights (SWA), and computes the Gaussian posterior from the same pass (SWAG).
 
 From `start` on, the learning rate goes to its averaging value. The weights w_n after every epoch,
 or after equal parts of it, enter
@@ -6,8 +6,8 @@ or after equal parts of it, enter
     mean  m = 1/n sum_n w_n            variance  v = 1/n sum_n w_n^2 - m^2
     deviations  D = [w_n - m_n], the last K of them, m_n the mean so far
 
-`models.swag` draws from this posterior. No batch has passed averaged or drawn weights, so the
-moving statistics of batch normalisation are computed anew for each of them.
+`models.swag` draws from this posterior. The network has seen no batch with averaged or drawn
+weights, so the moving statistics of batch normalisation are computed again for each of them.
 
 SWA: Izmailov et al. 2018. SWAG: Maddox et al. 2019, algorithm 1.
 """
