@@ -39,10 +39,10 @@ class Example(NamedTuple):
     """
 
     region: regions.Region
-    prediction: NDArray
-    target: NDArray
+    prediction: NDArray[Any]
+    target: NDArray[Any]
     mask: NDArray[np.bool_]
-    truth: NDArray | None
+    truth: NDArray[Any] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Report:
     truth_by_distance: NDArray[np.float64] | None
     insulation: NDArray[np.float64] | None
     examples: list[Example]
-    scatter: list[NDArray]
+    scatter: list[NDArray[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def assess(
     data_dir: str | Path,
     *,
     options: AccuracyOptions = AccuracyOptions(),
-    save: Callable[[NDArray], None] | None = None,
+    save: Callable[[NDArray[Any]], None] | None = None,
     advance: progress.Advance = progress.ignore,
     **changes: Any,
 ) -> Report:
@@ -216,7 +216,7 @@ def assess(
     )
 
 
-def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None:
+def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] | None:
     """Returns the noise-free targets of a simulated split, [W, P, T]; None for real data.
 
     Raises:
@@ -226,7 +226,7 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
     if not path.is_file():
         return None
     with np.load(path) as archive:
-        truth = archive["truth"]
+        truth: NDArray[Any] = archive["truth"]
     if len(truth) != records:
         raise errors.DataError(
             f"{path}: has the truth of {len(truth)} windows for {records} records; simulate again."
@@ -236,7 +236,7 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
 
 def _predict_windows(
     model: Model, data_split: dataset.Split, head: str, options: AccuracyOptions
-) -> Iterator[tuple[str, NDArray, NDArray, NDArray]]:
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Yields location, prediction, target and mask of every window."""
     for batch in data_split.batches():
         sequence = batch["sequence"].numpy()
@@ -261,7 +261,7 @@ def _predict_windows(
 
 
 def _insulation(
-    measured: NDArray, prediction: NDArray, mask: NDArray, offset: int, bins: int
+    measured: NDArray[Any], prediction: NDArray[Any], mask: NDArray[Any], offset: int, bins: int
 ) -> Moments:
     width = insulation.default_width(bins)
     (measured_profile, valid), (predicted_profile, _) = (
@@ -272,8 +272,12 @@ def _insulation(
 
 
 def _sample(
-    random: np.random.Generator, measured: NDArray, prediction: NDArray, mask: NDArray, share: int
-) -> list[NDArray]:
+    random: np.random.Generator,
+    measured: NDArray[Any],
+    prediction: NDArray[Any],
+    mask: NDArray[Any],
+    share: int,
+) -> list[NDArray[Any]]:
     """Returns target and prediction of `share` random measured pixels. [n, 2] for every target."""
     samples = []
     for target in range(measured.shape[1]):

@@ -136,7 +136,7 @@ def saved_predictions(
     *,
     targets: Sequence[int] | None = None,
     step: int = 1,
-) -> Iterator[Callable[[NDArray], None]]:
+) -> Iterator[Callable[[NDArray[Any]], None]]:
     """Yields a function for `assess(save=...)`, which appends a prediction to `preds.h5`.
 
     `targets.h5` is written when the predictions are complete. Both files are float16, as Basenji's.

@@ -34,7 +34,7 @@ chromosome's map to rounding. Letters beyond these count as unknown: they contai
 count in the GC content.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def _compartment(sequence: str, bins: int, physics: Physics) -> NDArray[np.float
     return np.where(count > 0, compartment, 0.0)
 
 
-def decay(distance: NDArray, physics: Physics) -> NDArray[np.float64]:
+def decay(distance: NDArray[Any], physics: Physics) -> NDArray[np.float64]:
     """Computes D, the contacts of two bins without loops; distance in bins."""
     bases = distance * physics.bin_size
     return (

@@ -4,6 +4,8 @@ A band holds the contacts of bin i with bins i, i + 1, ..., i + D - 1 in row i: 
 beyond the chromosome's end are 0.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,13 +37,13 @@ def band(tracks: chromatin.Tracks, physics: Physics, distances: int) -> NDArray[
     return result
 
 
-def _band_of(square: NDArray, rows: int, distances: int) -> NDArray:
+def _band_of(square: NDArray[Any], rows: int, distances: int) -> NDArray[Any]:
     """Returns pixels (i, i + d) of the first rows. [N, N] -> [rows, D]."""
     first = np.arange(rows)[:, None]
     return square[first, first + np.arange(distances)]
 
 
-def window(band: NDArray, start: int, bins: int) -> NDArray:
+def window(band: NDArray[Any], start: int, bins: int) -> NDArray[Any]:
     """Returns the symmetric map of bins start..start+bins-1. [M, D] -> [N, N].
 
     Distances beyond the band are 0.

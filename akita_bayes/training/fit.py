@@ -49,7 +49,8 @@ class Run:
     @property
     def best(self) -> Mapping[str, float]:
         """Returns the best epoch's row of the history."""
-        return self.history.iloc[self.best_epoch - 1].to_dict()
+        row: dict[str, float] = self.history.iloc[self.best_epoch - 1].to_dict()
+        return row
 
     @property
     def averaged(self) -> bool:

@@ -98,7 +98,7 @@ class Loop:
         self.epoch = self.step_in_epoch = self.step_in_all = 0
         self.rows: list[history.Row] = []
         self.running_sums = self._zeros()
-        self.best_weights: list[NDArray] = []
+        self.best_weights: list[NDArray[Any]] = []
         self.best_moments: dict[str, moments.Moments] = {}
         self._written = time.monotonic()
 
@@ -288,7 +288,7 @@ class Loop:
         self._written = time.monotonic()
         if not self.writes:
             return
-        arrays: dict[str, Sequence[NDArray]] = {
+        arrays: dict[str, Sequence[NDArray[Any]]] = {
             "model": checkpoint.values(self.model.variables),
             "optimizer": checkpoint.values(self.optimizer.variables),
             "best": self.best_weights,
