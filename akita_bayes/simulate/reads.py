@@ -70,7 +70,7 @@ def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
     """
     bins = distances + 2 * physics.flank // physics.bin_size
     free = chromatin.contacts_of(chromatin.Tracks(*np.zeros((3, bins))), physics)
-    return depth * physics.bin_size / 1000 / free[0, FAR:].sum()
+    return depth * physics.bin_size / 1000 / float(free[0, FAR:].sum())
 
 
 def check_depth(depth: float, physics: Physics, distances: int) -> None:
