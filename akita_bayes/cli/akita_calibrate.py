@@ -99,25 +99,21 @@ def _maps(options: argparse.Namespace) -> None:
     from akita_bayes.models import recalibration
     from akita_bayes.plots import calibration_report
 
+    settings = calibrate.CalibrationOptions(
+        draws=options.draws,
+        seed=options.seed,
+        split=options.split,
+        fit_split=options.fit_split,
+        head=options.head,
+        distances=options.distances,
+    )
     runs, model = _model(options)
     windows = sum(
         dataset.open_split(options.data_dir, split, batch_size=1).records
         for split in (options.fit_split, options.split)
     )
     with console.progress("Drawing", windows) as advance:
-        report = calibrate.calibrate(
-            model,
-            options.data_dir,
-            options=calibrate.CalibrationOptions(
-                draws=options.draws,
-                seed=options.seed,
-                split=options.split,
-                fit_split=options.fit_split,
-                head=options.head,
-                distances=options.distances,
-            ),
-            advance=advance,
-        )
+        report = calibrate.calibrate(model, options.data_dir, options=settings, advance=advance)
     names = targets.names(options.data_dir, report.tested[0].mean.shape[-1])
     out = _out_dir(options, model, report.head)
     calibration_report.write(report, names, out)
@@ -129,18 +125,19 @@ def _variants(options: argparse.Namespace) -> None:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
     from akita_bayes.variants import score_intervals
 
+    settings = score_intervals.IntervalOptions(
+        count=options.variants,
+        seed=options.seed,
+        level=options.level,
+        fit_split=options.fit_split,
+        split=options.split,
+    )
     _, model = _model(options)
     intervals = score_intervals.calibrate_scores(
         model,
         options.data_dir,
         scoring=model_options.scoring(options),
-        options=score_intervals.IntervalOptions(
-            count=options.variants,
-            seed=options.seed,
-            level=options.level,
-            fit_split=options.fit_split,
-            split=options.split,
-        ),
+        options=settings,
         open_bar=console.progress,
     )
     path = score_intervals.write(intervals, _out_dir(options, model, options.head))

@@ -60,6 +60,9 @@ class CalibrationOptions:
         fit_split: Split on which the recalibration is fitted; must differ from `split`.
         head: Name or index of the head, for a model with several.
         distances: Number of strata of genomic distance.
+
+    Raises:
+        DataError: Both splits are the same.
     """
 
     draws: int = DRAWS
@@ -68,6 +71,12 @@ class CalibrationOptions:
     fit_split: str = "valid"
     head: str | int | None = None
     distances: int = 8
+
+    def __post_init__(self) -> None:
+        if self.split == self.fit_split:
+            raise errors.DataError(
+                f'split: intervals fitted on "{self.split}" cannot be judged on it; choose another.'
+            )
 
 
 def calibrate(
@@ -93,10 +102,6 @@ def calibrate(
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
-    if options.split == options.fit_split:
-        raise errors.DataError(
-            f'split: intervals fitted on "{options.split}" cannot be judged on it; choose another.'
-        )
     head = posterior.Sampler(model, head=options.head).head
     geometry = model.spec.geometry(head)
     if geometry.diagonal_offset is None:

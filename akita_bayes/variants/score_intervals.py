@@ -40,6 +40,9 @@ class IntervalOptions:
         level: Share of true scores that the intervals contain, between 0 and 1.
         fit_split: Split whose chromosomes carry the variants of the fit.
         split: Split whose chromosomes carry the tested variants; must differ from `fit_split`.
+
+    Raises:
+        DataError: Both splits are the same.
     """
 
     count: int = 60
@@ -47,6 +50,13 @@ class IntervalOptions:
     level: float = conformal.LEVEL
     fit_split: str = "valid"
     split: str = "test"
+
+    def __post_init__(self) -> None:
+        if self.split == self.fit_split:
+            raise errors.DataError(
+                f'intervals fitted on "{self.fit_split}" cannot be judged on it; name another '
+                "split."
+            )
 
 
 def calibrate_scores(
@@ -75,10 +85,6 @@ def calibrate_scores(
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
-    if options.split == options.fit_split:
-        raise errors.DataError(
-            f'intervals fitted on "{options.fit_split}" cannot be judged on it; name another split.'
-        )
     design = design_json.read(data_dir)
 
     def compare(split: str) -> known_effects.Known:

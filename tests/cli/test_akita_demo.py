@@ -16,7 +16,7 @@ from akita_bayes.variants import score_intervals
 from akita_bayes.variants.scores import conformal
 
 NULL = 4
-"""Random variants of each stratum; a background of 19 takes 15 seconds more."""
+"""Random variants of each stratum; a background of 19 takes 13 seconds more."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(akita_demo, "_NULL", NULL)
         patch.setattr(akita_demo, "_KNOWN", 2)
+        patch.setattr(akita_demo, "_SCORE_DRAWS", 2)
         assert akita_demo.main(options) == 0
     return out
 
@@ -92,7 +93,7 @@ def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
 def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypatch):
     """What `akita_calibrate.py --variants` writes is what `akita_scd.py` then applies."""
     run, data = str(demo / "run"), str(demo / "data")
-    more = ["--variants", "2", "--stats", "SCD,MSE", "--level", "0.8", "--draws", "4"]
+    more = ["--variants", "2", "--stats", "SCD,MSE", "--level", "0.8", "--draws", "2"]
     calls = []
     calibrate_scores = score_intervals.calibrate_scores
     monkeypatch.setattr(
@@ -119,7 +120,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
     path = tmp_path / "fit" / "variant_intervals.json"
     widenings = conformal.load(path)
     assert {name: row.level for name, row in widenings.items()} == {"SCD": 0.8, "MSE": 0.8}
-    drawn = ["--draws", "4"] if widenings["SCD"].of_draws else []
+    drawn = ["--draws", "2"] if widenings["SCD"].of_draws else []
     arguments = [*(str(demo / "run" / "params.json"), run, str(demo / "data" / "variants.vcf"))]
     arguments += ["-f", str(demo / "data" / "genome.fa"), "-o", str(tmp_path / "scd")]
     assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *drawn]) == 0
