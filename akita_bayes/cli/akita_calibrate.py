@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from akita_bayes.evaluate import calibrate
+    from akita_bayes.models.protocol import Model
 
 _PRINTED_SCORES = (
     "nll",
@@ -144,7 +145,7 @@ def _variants(options: argparse.Namespace) -> None:
     _show_variants(intervals.tested, options, path)
 
 
-def _model(options: argparse.Namespace) -> tuple[list[str], Any]:
+def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
     """Returns the run directories that the options name, and their model or ensemble."""
     from akita_bayes.evaluate import calibration_files
     from akita_bayes.models import load
@@ -154,7 +155,7 @@ def _model(options: argparse.Namespace) -> tuple[list[str], Any]:
     return runs, load.load_model(runs if options.ensemble else options.run)
 
 
-def _out_dir(options: argparse.Namespace, model: Any, head: str | None) -> Path:
+def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> Path:
     """Returns the folder of the results; a model of one head has no folder of its head."""
     from akita_bayes.evaluate import calibration_files
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from akita_bayes import errors, files, keywords, progress
+from akita_bayes.models.protocol import Model
 from akita_bayes.simulate import design_json
 from akita_bayes.variants import known_effects
 from akita_bayes.variants.options import Options
@@ -60,7 +61,7 @@ class IntervalOptions:
 
 
 def calibrate_scores(
-    model: Any,
+    model: Model,
     data_dir: str | Path,
     *,
     scoring: Options,
