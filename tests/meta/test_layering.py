@@ -34,7 +34,7 @@ ROOMS = {
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 
-SIBLINGS = {("simulate", "data"), ("regulation", "training"), ("mechanisms", "specs")}
+SIBLINGS = {("simulate", "data"), ("mechanisms", "specs")}
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
 FIGURES = {("regulation.plots", "plots")}

@@ -233,7 +233,7 @@ def fit(
     theta, mirrored = gauge.resolve(likelihood.parameters, optimum.theta)
     hessian = optimum.hessian
     if mirrored:
-        hessian = curvature.of(likelihood)(theta, (side < 2).astype(float))
+        hessian = curvature.hessian_of(likelihood)(theta, (side < 2).astype(float))
     root = quasi_newton.root_of(-hessian, likelihood.parameters.prior_sd)
     return Fit(
         parameters=likelihood.parameters,

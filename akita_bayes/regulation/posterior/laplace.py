@@ -57,7 +57,7 @@ def laplace(
         newton_steps: Most Newton steps.
     """
     sd = likelihood.parameters.prior_sd
-    hessian = curvature.of(likelihood)
+    hessian = curvature.hessian_of(likelihood)
     theta = np.array(theta, float)
     for step in range(newton_steps + 1):
         root = quasi_newton.root_of(-hessian(theta), sd)
@@ -116,7 +116,7 @@ def bootstrap(
             with tf.GradientTape() as tape:
                 tape.watch(z)
                 theta = mode + tf.matmul(z, root, transpose_b=True)
-                value = -likelihood.log_posterior(theta, weight)
+                value = -likelihood.log_posterior_fixed_scale(theta, weight)
             return value, tape.gradient(value, z)
 
         optimum = tfp.optimizer.lbfgs_minimize(

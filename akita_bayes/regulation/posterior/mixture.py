@@ -20,7 +20,6 @@ from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import (
     bridge,
     convergence,
-    hierarchy,
     mode_posterior,
     modes,
     physical_units,
@@ -194,11 +193,11 @@ def _in_batches(
 
     @tf.function(jit_compile=True, autograph=False)
     def batch(theta: tf.Tensor) -> tf.Tensor:
-        return hierarchy.log_posterior(likelihood, theta)
+        return likelihood.log_posterior_unknown_scale(theta)
 
     def log_densities(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
         parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
-        return np.concatenate(threads.each(batch, parts, program=batch))[: len(theta)]
+        return np.concatenate(threads.parallel_map(batch, parts, program=batch))[: len(theta)]
 
     return log_densities

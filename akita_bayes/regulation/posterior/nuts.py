@@ -5,7 +5,7 @@ approximation, later the inverse of the mean curvature at the current place of t
 coordinates the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A
 winding ridge is longer than its curvature suggests. Coordinates that are stretched to its length
 make it stiff across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the
-gradients, in one comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an
+gradients, in one comparison of 300 draws.) The prior is `priors.unknown_scale`: the entries of an
 energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a batch
 of chains every chain would take as many steps as the longest trajectory.)
 """
@@ -67,7 +67,7 @@ class Run:
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
                 theta = centre + tf.matmul(z, root, transpose_b=True)
-                return hierarchy.log_posterior(likelihood, theta)
+                return likelihood.log_posterior_unknown_scale(theta)
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
@@ -111,7 +111,7 @@ class Run:
             seed = tf.constant([self._seed, self._chunks * len(self._states) + chain], tf.int32)
             return self._further(root, self._states[chain], self._results[chain], seed)
 
-        outs = threads.each(next_chunk, range(len(self._states)), program=self._further)
+        outs = threads.parallel_map(next_chunk, range(len(self._states)), program=self._further)
         self._chunks += 1
         self._states = [out.all_states[-1] for out in outs]
         self._results = [out.final_kernel_results for out in outs]

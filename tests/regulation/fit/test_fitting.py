@@ -295,7 +295,9 @@ def test_energies_do_not_depend_on_the_unit_of_a_read_out(fit, simulated, two_si
     # The posterior is the same, up to the unit of a density.
     thetas = np.stack([fit.theta, other.theta, fit.parameters.prior_mean])
     lost = np.log(100) * simulated.table.rows
-    before, after = (np.asarray(each.likelihood.log_posterior(thetas)) for each in (fit, other))
+    before, after = (
+        np.asarray(each.likelihood.log_posterior_fixed_scale(thetas)) for each in (fit, other)
+    )
     np.testing.assert_allclose(after, before - lost, rtol=1e-5)
     # An ascent ends within a fraction of a standard deviation of the optimum.
     for name, interval in {**fit.energies, **fit.wild_type}.items():
@@ -332,7 +334,7 @@ def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
     astray = held.parameters.start(np.random.default_rng(0))
     for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 40.0)):
         astray[held.parameters.find("a", "constant", library).start] = energy
-    rough = curvature.of(held)
+    rough = curvature.hessian_of(held)
     climbed = quasi_newton._climb_all(held, everything, rough, astray, rounds=6)
     assert held.parameters.term(climbed.theta, "a").constant["high"] > 20
     monkeypatch.setattr(quasi_newton, "_compete", lambda *_: [climbed])

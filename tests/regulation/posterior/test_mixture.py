@@ -7,7 +7,6 @@ import tensorflow as tf
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import (
     bridge,
-    hierarchy,
     laplace,
     mixture,
     mode_posterior,
@@ -27,11 +26,10 @@ class Two:
     def __init__(self, parameters, less=0.0):
         self.parameters, self.less = parameters, less
 
-    def log_likelihood(self, theta):
+    def log_posterior_unknown_scale(self, theta):
         at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.other())]
         parts = [np.log(0.8) - 0.5 * at[0], np.log(0.2) - 0.5 * at[1]]
-        prior = hierarchy.log_prior(self.parameters, theta)
-        return tf.reduce_logsumexp(parts, axis=0) - prior - self.less
+        return tf.reduce_logsumexp(parts, axis=0) - self.less
 
     def other(self):
         return FAR / np.sqrt(self.parameters.size)
@@ -41,7 +39,7 @@ class Two:
         size = self.parameters.size
         random = np.random.default_rng(seed)
         theta = mean + random.normal(size=(4, length, size))
-        values = hierarchy.log_posterior(self, theta.reshape(-1, size)).numpy()
+        values = self.log_posterior_unknown_scale(theta.reshape(-1, size)).numpy()
         gaussian = laplace.Laplace(np.full(size, mean), np.eye(size), np.eye(size), 0.0)
         return modes.Mode(gaussian, 0.0, 1), mode_posterior.Posterior(
             self.parameters,

@@ -13,7 +13,7 @@ from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import experiment_design
 from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood, parameters, smooth_bins
-from akita_bayes.regulation.posterior import hierarchy, laplace, mode_posterior, physical_units
+from akita_bayes.regulation.posterior import laplace, mode_posterior, physical_units
 
 TOY = {
     "kind": "thermodynamic",
@@ -88,12 +88,12 @@ class Gaussian:
         self.parameters = held.parameters
         self.mean, self.root = tf.constant(mean), tf.constant(root)
 
-    def log_posterior(self, theta, weight=None):
+    def log_posterior_fixed_scale(self, theta, weight=None):
         z = tf.linalg.triangular_solve(self.root, tf.transpose(theta - self.mean))
         return -0.5 * tf.reduce_sum(z**2, axis=0)
 
-    def log_likelihood(self, theta):
-        return self.log_posterior(theta) - hierarchy.log_prior(self.parameters, theta)
+    def log_posterior_unknown_scale(self, theta):
+        return self.log_posterior_fixed_scale(theta)
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +197,9 @@ class Pulled(Gaussian):
 
     rows = 2
 
-    def log_posterior(self, theta, weight=None):
+    def log_posterior_fixed_scale(self, theta, weight=None):
         far = 5.0 * tf.cast(weight[:, :1] > 1, tf.float64)
-        return super().log_posterior(theta - far)
+        return super().log_posterior_fixed_scale(theta - far)
 
 
 def test_refits_that_did_not_converge_are_counted_and_left_out(toy):
