@@ -30,7 +30,7 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "variants": ("alleles", "scores", "", "saturation"),
-    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots"),
+    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 

@@ -164,6 +164,11 @@ class Likelihood:
         ]
         return ops.concatenate(parts, axis=-1)
 
+    def terms(self, theta: Any) -> Any:
+        """Computes energies in kT, or log rates, of each sequence. [S, D] -> [S, N, J]."""
+        theta = ops.cast(theta, self.dtype)
+        return ops.concatenate([self._terms(theta, tensors) for tensors in self._libraries], axis=1)
+
     def activity(self, theta: Any) -> Any:
         """Computes the activity of each sequence. [S, D] -> [S, N]."""
         theta = ops.cast(theta, self.dtype)

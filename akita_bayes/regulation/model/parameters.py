@@ -27,6 +27,10 @@ CONTRASTS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2.0
 """[4, 3] orthonormal and centred: A,C against G,T; A,G against C,T; A,T against C,G."""
 
 
+MOST_HINTS = 6
+"""Largest number of parameter names in an error message."""
+
+
 class Block(NamedTuple):
     """Describes a named slice of theta.
 
@@ -183,6 +187,20 @@ class Parameters:
             for position in np.ndindex(*block.shape):
                 names.append(block.name + (f"[{','.join(map(str, position))}]" if position else ""))
         return tuple(names)
+
+    def index(self, name: str) -> int:
+        """Returns the position in theta of a parameter of `names`.
+
+        Raises:
+            SpecError: There is no such parameter.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        hint = errors.did_you_mean(name, self.names)
+        if entries := [entry for entry in self.names if entry.startswith(f"{name}[")]:
+            more = ", ..." if len(entries) > MOST_HINTS else ""
+            hint = f" There are {', '.join(entries[:MOST_HINTS])}{more}."
+        raise errors.SpecError(f'{self.mechanism.name}: unknown parameter "{name}".{hint}')
 
     @functools.cached_property
     def units(self) -> tuple[str, ...]:

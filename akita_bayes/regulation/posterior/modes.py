@@ -1,7 +1,7 @@
 """Finds the modes of a posterior among the optima of fits, and selects those to sample.
 
-Modes are ranked by Laplace's evidence under the prior of the sampler (`priors.unknown_scale`), which
-differs from the prior of the fit. A higher optimum may be narrower and hold less of the posterior.
+Modes are ranked by Laplace's evidence under the prior of the sampler (`priors.unknown_scale`). It
+differs from the prior of the fit: a higher optimum may be narrower and hold less of the posterior.
 """
 
 from collections.abc import Sequence

@@ -22,6 +22,7 @@ from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import hierarchy
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 CHUNK = 50
 """Draws between two checks of convergence."""
@@ -52,15 +53,12 @@ class Run:
         likelihood: likelihoods.Likelihood,
         centre: NDArray[np.float64],
         root: NDArray[np.float64],
-        adaptation: int,
-        target_acceptance: float,
-        max_tree_depth: int,
-        seed: int,
+        options: SamplingOptions,
     ) -> None:
         self.likelihood = likelihood
         self._centre, self.root = centre, root
-        self._warm = -(-adaptation // CHUNK)
-        self._seed, self._chunks = seed, 0
+        self._warm = -(-(options.burn_in // 2) // CHUNK)
+        self._seed, self._chunks = options.seed, 0
         self._states: list[tf.Tensor] = []
         self._results: list[Any] = []
 
@@ -73,10 +71,10 @@ class Run:
                 tfp.mcmc.NoUTurnSampler(
                     log_density,
                     step_size=tf.constant(len(centre) ** -0.25, tf.float64),
-                    max_tree_depth=max_tree_depth,
+                    max_tree_depth=options.max_tree_depth,
                 ),
                 num_adaptation_steps=int(0.9 * self._warm * CHUNK),
-                target_accept_prob=tf.constant(target_acceptance, tf.float64),
+                target_accept_prob=tf.constant(options.target_acceptance, tf.float64),
             )
 
         @tf.function(jit_compile=True, autograph=False)

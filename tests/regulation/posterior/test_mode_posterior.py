@@ -14,6 +14,7 @@ from akita_bayes.regulation.compare import experiment_design
 from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood, parameters, smooth_bins
 from akita_bayes.regulation.posterior import laplace, mode_posterior, physical_units
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 TOY = {
     "kind": "thermodynamic",
@@ -66,7 +67,7 @@ def mode(held, truth):
 
 def drawn(layout, theta):
     """Chains of which nothing but the draws matters."""
-    return mode_posterior.Posterior(
+    return mode_posterior.ModePosterior(
         layout,
         theta,
         theta[..., 0],
@@ -114,8 +115,9 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
     mean = rng.normal(size=size)
     root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
     wrong = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0)
-    settled = mode_posterior.settle(Gaussian(held, mean, root), [wrong], burn_in=200, seed=1)
-    draws = mode_posterior.sample(settled, most_draws=1000, effective=500)
+    options = SamplingOptions(burn_in=200, most_draws=1000, effective=500, seed=1)
+    settled = mode_posterior.settle(Gaussian(held, mean, root), [wrong], options)
+    draws = mode_posterior.sample(settled, options)
     assert draws.divergent == 0
     table = draws.table()
     assert (table["r_hat"] < 1.02).all()
@@ -157,9 +159,10 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
-    settled = mode_posterior.settle(held, [gaussian], burn_in=400, seed=2)
+    options = SamplingOptions(burn_in=400, most_draws=3000, effective=400, seed=2)
+    settled = mode_posterior.settle(held, [gaussian], options)
     assert not settled.apart
-    draws = mode_posterior.sample(settled, most_draws=3000, effective=400)
+    draws = mode_posterior.sample(settled, options)
     table = draws.table().set_index("name")
     assert draws.converged
     assert draws.divergent < 0.01

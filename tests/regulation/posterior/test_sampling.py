@@ -10,6 +10,7 @@ from akita_bayes.cli import mpra_posterior
 from akita_bayes.regulation.fit import fitting
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import bridge, laplace, mode_posterior, modes, sampling
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 SHARES = {"odds": (0.2, 0.6), "log odds": (0.05, 0.15)}
 """Of the posterior, that the two modes of each read-out hold, in the order in which their fits were
@@ -27,7 +28,7 @@ class Settled(NamedTuple):
 class Followed(NamedTuple):
     """What a run did."""
 
-    run: sampling.PosteriorRun
+    run: sampling.MechanismPosterior
     fits: list
     sampled: list
     refitted: list
@@ -53,19 +54,19 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
     def laplace_evidence(held, theta):
         return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
 
-    def settle(held, gaussians, *, chains, burn_in, seed, advance):
-        assert (chains, burn_in, len(told) > 0) == (2, 60, True)
+    def settle(held, gaussians, options, *, advance):
+        assert (options.chains, options.burn_in, len(told) > 0) == (2, 60, True)
         return Settled(held, gaussians[0], len(gaussians) > 1)
 
-    def sample(settled, *, effective, most_draws, advance):
-        assert (effective, most_draws) == (400, 70)
+    def sample(settled, options, *, advance):
+        assert (options.effective, options.most_draws) == (400, 70)
         held, gaussian, _ = settled
         theta = gaussian.draws(1000, seed=0).reshape(2, 500, -1) + 10.0 * len(sampled)
         label = read_out(held)
         turn = sum(read_out(other) == label for other, _ in sampled)
         sampled.append((held, gaussian))
         root = np.full((theta.shape[-1],) * 2, SHARES[label][turn])
-        return mode_posterior.Posterior(
+        return mode_posterior.ModePosterior(
             held.parameters, theta, theta[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
         )
 
@@ -88,15 +89,11 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
         patch.setattr(modes, "log_evidence", laplace_evidence)
         patch.setattr(bridge, "log_evidence", evidence)
         patch.setattr(laplace, "bootstrap", bootstrap)
-        run = sampling.sample_posterior(
+        run = sampling.sample_mechanism(
             mechanism,
             table,
-            knots=4,
+            options=SamplingOptions(knots=4, starts=1, chains=2, burn_in=60, most_draws=70),
             weigh=weigh,
-            starts=1,
-            chains=2,
-            burn_in=60,
-            most_draws=70,
             replicates=3,
             seed=5,
             advance=lambda steps, **fields: told.append((steps, fields)),
@@ -217,18 +214,3 @@ def test_a_mode_that_was_left_out_is_told(followed, capsys):
     mpra_posterior._print_summary(dataclasses.replace(followed.run, left_out=(behind,)))
     said = capsys.readouterr().out
     assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
-
-
-def test_draws_are_kept_of_the_posterior_and_of_the_chains_of_every_mode(followed, tmp_path):
-    run = followed.run
-    mpra_posterior.write(run, tmp_path)
-    draws = np.load(tmp_path / "draws.npz")
-    assert list(draws["names"]) == list(run.table["name"])
-    assert list(draws["units"]) == ["kT"] * len(run.table)
-    np.testing.assert_allclose(draws["energies"].mean(0), run.table["mean"], rtol=1e-4, atol=1e-4)
-    for number, one in enumerate(run.components, start=1):
-        parameters = one.draws.parameters
-        assert draws[f"chains_{number}"].shape == (2, 500, parameters.size)
-        assert list(draws[f"names_{number}"]) == list(parameters.names)
-        assert list(draws[f"units_{number}"]) == list(parameters.units)
-        np.testing.assert_array_equal(draws[f"log_density_{number}"], one.draws.log_density)
