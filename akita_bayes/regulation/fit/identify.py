@@ -169,7 +169,7 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
     sd = float(np.sqrt(fit.covariance[index, index]))
 
     def without_prior(theta: NDArray[np.float64], log_posterior: float) -> float:
-        return log_posterior + 0.5 * ((theta[index] - mean) / prior_sd) ** 2
+        return log_posterior + 0.5 * float(((theta[index] - mean) / prior_sd) ** 2)
 
     def density(theta: NDArray[np.float64]) -> likelihoods.ValueAndGradient:
         return fit.likelihood.value_and_gradient(theta, fit.fitted)

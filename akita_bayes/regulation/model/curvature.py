@@ -33,7 +33,9 @@ class Hessian:
             along = tf.reduce_sum(inner.gradient(value, theta) * vectors)
         return outer.gradient(along, theta)
 
-    def __call__(self, theta: NDArray, weight: NDArray | None = None) -> NDArray[np.float64]:
+    def __call__(
+        self, theta: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Computes the Hessian at one theta. [D] -> [D, D]."""
         size = len(theta)
         row_weight = np.ones(self.likelihood.rows) if weight is None else weight

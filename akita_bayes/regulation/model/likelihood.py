@@ -223,13 +223,15 @@ class Likelihood:
         """
         return self.log_likelihood(theta) + priors.unknown_scale(self.parameters, theta)
 
-    def _value_and_gradient(self, theta: tf.Tensor, weight: tf.Tensor) -> tuple:
+    def _value_and_gradient(self, theta: tf.Tensor, weight: tf.Tensor) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(theta)
             value = self.log_posterior_fixed_scale(theta, weight)
         return value, tape.gradient(value, theta)
 
-    def value_and_gradient(self, theta: NDArray, weight: NDArray | None = None) -> ValueAndGradient:
+    def value_and_gradient(
+        self, theta: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> ValueAndGradient:
         """Computes the density of a fit and its gradient, compiled per S. [S, D] -> [S], [S, D]."""
         row_weight = self._all if weight is None else weight
         value, gradient = self._compiled(

@@ -149,7 +149,7 @@ class Run:
         return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
 
 
-def _trace(_: Any, results: Any) -> tuple:
+def _trace(_: Any, results: Any) -> tuple[Any, ...]:
     """Returns the statistics of a draw: log density, gradients, log acceptance, divergence."""
     inner = results.inner_results
     return (
