@@ -39,17 +39,26 @@ def read_out(held):
     return {"activity": "odds", "log_activity": "log odds"}[held.mechanism.measurement.read_out]
 
 
-def follow(mechanism, table, *, weigh=True, rejected=False):
+def follow(mechanism, table, cache, *, weigh=True, rejected=False):
     """A run whose two fits of a read-out are modes apart, with draws of Gaussians for chains.
 
-    The draws of each mode lie ten units above those of the one before.
+    The draws of each mode lie ten units above those of the one before. The fits and their curvature
+    are those of all runs, from `cache`.
     """
     fits, sampled, refitted, told = [], [], [], []
-    fit = fitting.fit
+    fit, curved = fitting.fit, laplace.laplace
 
     def recorded(mechanism, *arguments, **options):
         fits.append((mechanism, options["seed"]))
-        return fit(mechanism, *arguments, **options)
+        key = (mechanism.model_dump_json(), *options.items())
+        if key not in cache:
+            cache[key] = fit(mechanism, *arguments, **options)
+        return cache[key]
+
+    def gaussian_of(held, theta):
+        if held not in cache:
+            cache[held] = curved(held, theta)
+        return cache[held]
 
     def laplace_evidence(held, theta):
         return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
@@ -83,6 +92,7 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "fit", recorded)
+        patch.setattr(laplace, "laplace", gaussian_of)
         patch.setattr(mode_posterior, "settle", settle)
         patch.setattr(mode_posterior, "sample", sample)
         patch.setattr(modes, "distinct", distinct)
@@ -107,8 +117,13 @@ def table(two_sites, experiment):
 
 
 @pytest.fixture(scope="module")
-def followed(two_sites, table):
-    return follow(two_sites(), table)
+def cache():
+    return {}
+
+
+@pytest.fixture(scope="module")
+def followed(two_sites, table, cache):
+    return follow(two_sites(), table, cache)
 
 
 def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
@@ -138,9 +153,9 @@ def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(f
 
 @pytest.mark.parametrize(("weigh", "rejected", "behind"), [(True, True, 100), (False, False, 5)])
 def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_that_is_asked_for(
-    two_sites, table, capsys, weigh, rejected, behind
+    two_sites, table, cache, capsys, weigh, rejected, behind
 ):
-    followed = follow(two_sites(), table, weigh=weigh, rejected=rejected)
+    followed = follow(two_sites(), table, cache, weigh=weigh, rejected=rejected)
     assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
     assert followed.run.labels == ["mode 1", "mode 2"]
     assert followed.told == [(0, {"total": 2 * 200 + 100})]
@@ -198,10 +213,10 @@ def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys)
 
 
 def test_a_mode_is_left_out_for_what_it_is_behind_within_its_read_out(
-    two_sites, table, monkeypatch
+    two_sites, table, cache, monkeypatch
 ):
     monkeypatch.setattr(modes, "near", lambda found: tuple(found[:1]))
-    run = follow(two_sites(), table).run
+    run = follow(two_sites(), table, cache).run
     assert [one.read_out for one in run.components] == ["odds", "log odds"]
     # Both modes of a read-out have its evidence here, and the log odds 5 nats less than the odds.
     assert [each.mode.log_evidence for each in run.left_out] == [0.0, -5.0]
