@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import progress
+from akita_bayes import keywords, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fit import fitting
@@ -223,9 +223,10 @@ def sample_mechanism(
     Raises:
         SpecError: The mechanism is not valid, or a number of fits, chains, draws or knots is too
             small.
+        TypeError: A name in `changes` is not a field of the options.
         DataError: The table cannot be read, or does not fit the mechanism.
     """
-    options = dataclasses.replace(options, **changes)
+    options = keywords.replaced(options, changes)
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
