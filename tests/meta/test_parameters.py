@@ -16,7 +16,6 @@ STILL_TOO_MANY = {
     "data.records.dataset.open_split": 9,
     "evaluate.accuracy.assess": 14,
     "evaluate.calibrate.calibrate": 9,
-    "regulation.posterior.sampling.sample_posterior": 13,
     "training.fit.fit": 18,
     "variants.saturation.region_scan.saturation": 13,
     "variants.saturation.scan_directory.scan_regions": 9,
