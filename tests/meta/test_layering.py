@@ -30,11 +30,11 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "variants": ("alleles", "scores", "", "saturation"),
-    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots"),
+    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 
-SIBLINGS = {("simulate", "data"), ("regulation", "training"), ("mechanisms", "specs")}
+SIBLINGS = {("simulate", "data"), ("mechanisms", "specs")}
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
 FIGURES = {("regulation.plots", "plots")}
