@@ -16,7 +16,8 @@ class ElboSpec(Frozen):
         kl_warmup: Epochs over which the factor grows linearly from 0.
         free_bits: KL in nats that each latent dimension may use without a penalty; only for the
             bound with one sample.
-        samples: Draws of z per example; above 1 the importance-weighted bound is used.
+        samples: Draws of z per example; above 1 the importance-weighted bound is used. It exists
+            for latents only, and is refused for models that draw weights.
         reduction: "elbo" sums both terms over pixels and latents and divides both by the number of
             pixels of a map, measured or not; "paper" adds a sum of KL to a mean squared error, as
             published.

@@ -8,7 +8,7 @@ For an example with measured pixels i, observation noise s_i and latents z ~ q(z
 The denominator counts all P T pixels of a map, measured or not, so that the mean over examples is
 the bound of the data, up to a constant factor. beta grows linearly to `kl_weight` over
 `kl_warmup` epochs. With free bits, each latent channel's divergence, summed over its positions,
-counts as at least `free_bits` per position (Kingma et al. 2016). K > 1 samples give the
+counts as at least `free_bits` per position (Kingma et al. 2016). K > 1 samples of latents give the
 importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
 
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
@@ -29,7 +29,7 @@ import keras
 from keras import ops
 
 from akita_bayes import errors
-from akita_bayes.layers import noise, stochastic
+from akita_bayes.layers import noise, stochastic, variational
 from akita_bayes.models.passes import cut
 from akita_bayes.specs import train_spec
 from akita_bayes.training.objectives import losses
@@ -75,6 +75,10 @@ class Elbo:
         elbo: Options of the spec.
         examples: Training examples N, by which the divergence of weights is divided.
         layer_examples: Layer -> N of its weights, for layers that several heads share.
+
+    Raises:
+        SpecError: The model lacks an observation noise, or draws weights while the options ask for
+            the importance-weighted bound.
     """
 
     def __init__(
@@ -84,6 +88,8 @@ class Elbo:
         examples: int,
         layer_examples: Mapping[str, int] | None = None,
     ) -> None:
+        if elbo.samples > 1:
+            _check_samples(model, elbo.samples)
         self.elbo = elbo
         self.examples = examples
         self.layer_examples = layer_examples or {}
@@ -191,6 +197,22 @@ class Elbo:
         if divergence.weight is not None:
             return divergence.weight
         return 1 / self.layer_examples.get(divergence.layer, self.examples)
+
+
+def _check_samples(model: keras.Model, samples: int) -> None:
+    """Refuses several samples for layers that draw weights.
+
+    All examples share one draw of the weights, so the importance weight of a draw is a product over
+    the whole data set. The average over the draws of one example, with 1/N of the divergence, is
+    not a bound: it lay above the evidence of a linear model whose evidence is known.
+    """
+    drawing = variational.DenseVariational
+    names = [layer.name for layer in model.layers if isinstance(layer, drawing)]
+    if names:
+        raise errors.SpecError(
+            f"train.elbo.samples: is {samples}, but the layer {names[0]} draws weights, for which "
+            "several samples give no bound; use samples 1, or a normal_latent in its place."
+        )
 
 
 def _is_latent(divergence: stochastic.Divergence) -> bool:

@@ -9,6 +9,7 @@ from keras import ops
 
 from akita_bayes import errors
 from akita_bayes.layers import latent, noise, stochastic
+from akita_bayes.layers.variational import DenseVariational
 from akita_bayes.models import load, posterior, swag, zoo
 from akita_bayes.specs import train_spec
 from akita_bayes.training import fit
@@ -138,6 +139,15 @@ def test_more_samples_tighten_the_bound():
         loss = tf.function(lambda bound=bound: bound(model, data, True).loss)
         losses[samples] = np.mean([loss().numpy() for _ in range(150)])
     assert losses[8] < losses[1] - 0.01
+
+
+def test_several_samples_of_weights_are_refused_since_they_give_no_bound():
+    inputs = keras.Input((3, 2), name="sequence")
+    drawn = DenseVariational(2)(inputs)
+    model = keras.Model(inputs, noise.ObservationNoise()(drawn))
+    with pytest.raises(errors.SpecError, match=r"samples: is 2, but the layer .* draws weights"):
+        objective(model, samples=2)
+    assert objective(model, samples=1).cut is None
 
 
 def test_a_linear_gaussian_model_recovers_its_exact_posterior_and_evidence():
