@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
     if options.variants is not None:
-        return console.run(lambda: _variants(options), out=options.out_dir)
+        return console.run(lambda: _variants(options), out=options.out_dir, kind="report")
 
     def command() -> None:
         from akita_bayes.data.preparation import targets
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         recalibration.save(runs, report.head, report.recalibration)
         _show(report, out)
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, out=options.out_dir, kind="report")
 
 
 def _variants(options: argparse.Namespace) -> None:
@@ -144,7 +144,7 @@ def _variants(options: argparse.Namespace) -> None:
     settings = model_options.scoring(options)
     design = design_json.read(options.data_dir)
 
-    def compare(split: str) -> "known_effects.Known":
+    def compare(split: str) -> "known_effects.KnownEffects":
         with console.progress(f"Scoring and simulating {split}") as advance:
             return known_effects.compare(
                 model,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from akita_bayes import errors, files
 from akita_bayes.cli import console
+from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,12 @@ _NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
-    return console.run(lambda: _demo(options), out=options.out)
+
+    def command() -> None:
+        with output_directory.claim(options.out, kind="demo", content="own"):
+            _demo(options)
+
+    return console.run(command, out=options.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(options: argparse.Namespace) -> None:
     out, start_time = Path(options.out), time.monotonic()
-    _clear(out)
+    for name in _PARTS:  # of an earlier demo
+        files.remove(out / name)
     design = _simulate(out, options)
 
     # TensorFlow is imported only now, after the processes of the simulation have ended.
@@ -126,16 +133,6 @@ def _demo(options: argparse.Namespace) -> None:
     _show_effects(effects)
 
 
-def _clear(out: Path) -> None:
-    """Removes an earlier demo, and nothing else."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "data" / "simulation.json").is_file():
-        raise errors.RunError(
-            f"{out}: not empty, and does not hold a demo; choose another folder with -o."
-        )
-    for name in _PARTS:
-        files.remove(out / name)
-
-
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
     from akita_bayes.simulate import designs, simulation
 
@@ -163,8 +160,8 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     from akita_bayes.cli import akita_calibrate
     from akita_bayes.data import genome
     from akita_bayes.simulate import effect_files
-    from akita_bayes.variants import engine, known_effects, score_directory, writers
-    from akita_bayes.variants.options import Options
+    from akita_bayes.variants import known_effects, score_directory, variant_windows, writers
+    from akita_bayes.variants.options import Options, geometry_of
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
     with console.progress("fitting intervals of variant scores") as advance:
@@ -173,25 +170,25 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
         )
     intervals = akita_calibrate.write_variants(known_effects.fit(fitted), out / "calibration")
     options = dataclasses.replace(options, intervals=str(intervals))
-    with console.progress("scoring variants") as advance:
-        summary = score_directory.score_file(
-            model,
-            data / effect_files.VARIANTS,
-            fasta=data / "genome.fa",
-            out_dir=out / "variants",
-            options=options,
-            targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
-            null=_NULL,
-            null_path=out / "run" / "null.h5",
-            advance=advance,
-        )
+    summary = score_directory.score_file(
+        model,
+        data / effect_files.VARIANTS,
+        fasta=data / "genome.fa",
+        out_dir=out / "variants",
+        options=options,
+        targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
+        null=_NULL,
+        null_path=out / "run" / "null.h5",
+        open_bar=console.progress,
+    )
     assert summary.results is not None
     kinds = pd.read_csv(data / effect_files.TABLE, sep="\t")["kind"].tolist()
     with genome.Genome(data / "genome.fa") as letters:
-        scorer = engine.Engine(model, letters, options)
-        true_effects = known_effects.truth(scorer, letters, design, summary.results.variants)
+        geometry = geometry_of(model, options.head)
+        windows = variant_windows.VariantWindows(geometry, letters, options)
+        true_effects = known_effects.truth(windows, letters, design, summary.results.variants)
     effects = known_effects.table(
-        known_effects.Known(kinds, summary.results, true_effects), design.cell_types
+        known_effects.KnownEffects(kinds, summary.results, true_effects), design.cell_types
     )
     with files.atomic(out / "variants" / "effects.tsv") as temporary:
         effects.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -86,14 +86,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("--cool, --stride and --draws need a BED file of regions")
         if options.split and options.tfr:
             parser.error("--tfr and --split both choose the records to predict; give only one")
-        return console.run(lambda: _predict_split(options), out=options.out_dir, apart=True)
+        return console.run(lambda: _predict_split(options), out=options.out_dir, kind="report")
     if options.split or options.tfr:
         parser.error("--split and --tfr need a data directory, not a BED file")
     if options.fasta is None:
         parser.error("a BED file needs a genome; give -f genome.fa")
     if options.targets_file and not options.cool:
         parser.error("--targets_file names the files of --cool; give --cool too")
-    return console.run(lambda: _predict(options), out=options.out_dir, apart=True)
+    return console.run(lambda: _predict(options), out=options.out_dir, kind="report")
 
 
 def _predict_split(options: argparse.Namespace) -> None:

@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_summary(ranked, ranges)
         console.stdout.print(f"Wrote {out}.", markup=False)
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, out=options.out_dir, claims="report")
 
 
 def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:

@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_summary(posterior_run)
         console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, out=options.out_dir, claims="posterior")
 
 
 def write(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from akita_bayes import files
 from akita_bayes.cli import console
+from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
     from akita_bayes.mechanisms import mechanism_spec
@@ -131,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.design:
             _sweep(mechanism, designs, options)
             return
-        simulated_assay_files.check(options.out_dir)
+        output_directory.check(options.out_dir, kind="assay", content="own")
         simulated = simulated_assay.simulate(mechanism, designs[0], seed=options.seed)
         simulated_assay_files.write(simulated, mechanism, designs[0], options.out_dir)
         for library in simulated.table.libraries:
@@ -141,7 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
         console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
-    return console.run(command, out=options.out_dir)
+    claims = "report" if options.design else None
+    return console.run(command, out=options.out_dir, claims=claims)
 
 
 def _sweep(
