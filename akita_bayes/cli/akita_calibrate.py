@@ -18,6 +18,7 @@ variant_intervals.tsv, which lists the tested variants beside their true effects
 """
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,8 +91,12 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
+    out = options.out_dir
+    if out is None and os.path.isdir(options.run):
+        # Folders of heads lie in this one, and their factors in one file of the run.
+        out = str(_output_folder([options.run, *options.ensemble], None))
     if options.variants is not None:
-        return console.run(lambda: _variants(options), out=options.out_dir, kind="report")
+        return console.run(lambda: _variants(options), out=out, claims="report")
 
     def command() -> None:
         from akita_bayes.data.preparation import targets
@@ -125,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         recalibration.save(runs, report.head, report.recalibration)
         _show(report, out)
 
-    return console.run(command, out=options.out_dir, kind="report")
+    return console.run(command, out=out, claims="report")
 
 
 def _variants(options: argparse.Namespace) -> None:
