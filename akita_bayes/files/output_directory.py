@@ -136,9 +136,9 @@ def recognised(path: Path, kind: str) -> str | None:
         path: The directory.
         kind: Kind that is preferred when the files of a directory fit to several.
     """
-    record = path / INPUTS
-    if record.is_file():
-        return str(_document(record).get("kind", "scores"))
+    document = _document(path / INPUTS)
+    if document is not None:
+        return str(document.get("kind", "scores"))
     for name in dict.fromkeys((kind, *KINDS)):
         if any((path / mark).exists() for mark in KINDS[name].marks):
             return name
@@ -202,24 +202,31 @@ def _recorded(
     """Checks `inputs.json`, or writes it; returns the notes that it holds."""
     record = path / INPUTS
     has_results = any((path / name).exists() for name in (PARTS, *KINDS[kind].marks))
-    if record.exists():
-        document = _document(record)
-        inputs = document.get("of", {})
+    document = _document(record)
+    if document is not None:
         # Inputs of a run that left no result, and runs no longer, bind nobody.
         is_shared = len(list(path.glob(f"{LOCK}.*"))) > 1
-        if has_results or is_shared or not differences(inputs, identity):
-            check_inputs(path, kind, identity, inputs, advice=advice)
+        if has_results or is_shared or not differences(document["of"], identity):
+            check_inputs(path, kind, identity, document["of"], advice=advice)
             return {name: document[name] for name in notes if name in document}
+    elif record.exists():
+        raise errors.RunError(f"{record}: is of another program; choose another -o.")
     elif has_results:
         raise errors.RunError(f"{path}: holds {KINDS[kind].content} of unknown inputs; {advice}.")
     replacement.write_json(record, {"kind": kind, "of": identity, **notes})
     return notes
 
 
-def _document(record: Path) -> dict[str, Any]:
-    """Reads `inputs.json`; an empty object for a file of another program."""
-    document = reading.read_json(record)
-    return document if isinstance(document, dict) else {}
+def _document(record: Path) -> dict[str, Any] | None:
+    """Reads `inputs.json`; None when it is absent, or a file of another program."""
+    if not record.is_file():
+        return None
+    try:
+        document = reading.read_json(record)
+    except errors.DataError:
+        return None
+    is_own = isinstance(document, dict) and isinstance(document.get("of"), dict)
+    return document if is_own and document.get("kind", "scores") in KINDS else None
 
 
 @contextlib.contextmanager
@@ -254,4 +261,5 @@ def _remove_orphans(path: Path) -> None:
     for orphan in [*beside, *inside]:
         match = _TEMPORARY.match(orphan.name)
         if match is not None and processes.is_orphan(orphan, match[1]):
-            replacement.remove(orphan)
+            with contextlib.suppress(OSError):  # of another user, or removed meanwhile
+                replacement.remove(orphan)

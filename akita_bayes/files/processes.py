@@ -43,7 +43,8 @@ class Process(NamedTuple):
 
     def is_alive(self) -> bool:
         """Returns True while a process of this host runs."""
-        return start_time(self.pid) == self.started
+        started = start_time(self.pid)
+        return _is_hidden(self.pid) if started is None else started == self.started
 
 
 def own() -> Process:
@@ -88,6 +89,17 @@ def start_time(pid: int) -> str | None:
     return None if state in _DEAD else f"{fields[18]} after {boot}"
 
 
+def _is_hidden(pid: int) -> bool:
+    """Returns True for a process of another user, whose start a host may hide, that still runs."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def is_orphan(path: Path, code: str) -> bool:
     """Returns True for a temporary file whose writer has certainly ended.
 
@@ -99,7 +111,9 @@ def is_orphan(path: Path, code: str) -> bool:
     host, pid, started = code[:8], code[8:16], code[16:_CODE]
     if len(code) >= _CODE and host == _checksum(_host()):
         running = start_time(int(pid, 16))
-        return running is None or _checksum(running) != started
+        if running is None:
+            return not _is_hidden(int(pid, 16))
+        return _checksum(running) != started
     try:
         return time.time() - path.stat().st_mtime > _DAY
     except FileNotFoundError:

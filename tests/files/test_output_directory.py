@@ -158,6 +158,22 @@ def test_a_number_that_is_used_again_is_another_process(tmp_path, caplog):
     assert "its lock is removed" in caplog.text
 
 
+def test_a_process_that_the_host_hides_may_run(tmp_path, monkeypatch):
+    def refuse(pid, signal):
+        raise PermissionError
+
+    holder = processes.own()
+    half = tmp_path / f".{holder.code()}00000000.partial.table.tsv"
+    half.touch()
+    foreign_lock(tmp_path, pid=holder.pid)
+    monkeypatch.setattr(processes, "start_time", lambda pid: None)
+    monkeypatch.setattr(os, "kill", refuse)
+    assert holder.is_alive()
+    assert not processes.is_orphan(half, holder.code())
+    with pytest.raises(errors.RunError, match="writes to it"):
+        claimed(tmp_path)
+
+
 def test_a_lock_without_a_process_is_refused(tmp_path):
     (tmp_path / ".lock").touch()
     with pytest.raises(
@@ -289,3 +305,14 @@ def test_a_run_without_results_binds_nobody_unless_it_runs(tmp_path):
         pytest.raises(errors.RunError, match="region chr1:1-5 and none"),
     ):
         claimed(tmp_path, kind="scores", identity=INPUTS, share="2-of-2")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"workflow.bed": "a.bed"}', "[1]", "not JSON", '{"of": {}, "kind": "x"}']
+)
+def test_inputs_of_another_program_stay(tmp_path, text):
+    (tmp_path / "inputs.json").write_text(text)
+    claimed(tmp_path, kind="report")
+    with pytest.raises(errors.RunError, match=r"inputs\.json: is of another program; choose"):
+        claimed(tmp_path, kind="scores", identity=INPUTS)
+    assert (tmp_path / "inputs.json").read_text() == text
