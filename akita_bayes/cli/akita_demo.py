@@ -73,8 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(options: argparse.Namespace) -> None:
     out, start_time = Path(options.out), time.monotonic()
-    for name in _PARTS:  # of an earlier demo
-        files.remove(out / name)
+    _clear(out)
     design = _simulate(out, options)
 
     # TensorFlow is imported only now, after the processes of the simulation have ended.
@@ -131,6 +130,12 @@ def _demo(options: argparse.Namespace) -> None:
         advance()
     _show(out, report, belief, difference, time.monotonic() - start_time)
     _show_effects(effects)
+
+
+def _clear(out: Path) -> None:
+    """Removes an earlier demo, and nothing else."""
+    for name in _PARTS:
+        files.remove(out / name)
 
 
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
