@@ -196,7 +196,7 @@ def _experiment(spec: dict[str, Any], seed: int) -> dict[str, float]:
     mechanism = mechanism_spec.parse(spec)
     made = simulated_assay.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
     simulated = simulated_assay.simulate(mechanism, made, seed=seed)
-    found = sampling.sample_posterior(mechanism, simulated.table, starts=3, replicates=0, seed=seed)
+    found = sampling.sample_mechanism(mechanism, simulated.table, starts=3, replicates=0, seed=seed)
     theta = experiment_design.true_theta(found.fit.parameters, simulated.truth, found.fit.theta)
     truth = physical_units.physical(found.fit.parameters, theta[None])
     held = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akita_bayes import errors, files
+from akita_bayes import files
 from akita_bayes.cli import console
 from akita_bayes.files import output_directory
 
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from akita_bayes.evaluate import calibrate
-    from akita_bayes.evaluate.accuracy import Example, Report
+    from akita_bayes.evaluate.accuracy import Report
     from akita_bayes.evaluate.spread_factors import Prediction
     from akita_bayes.models.protocol import Model
-    from akita_bayes.plots.map_plots import Row
     from akita_bayes.simulate.designs import Design
 
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
@@ -79,11 +78,11 @@ def _demo(options: argparse.Namespace) -> None:
     # TensorFlow is imported only now, after the processes of the simulation have ended.
     import numpy as np
 
-    from akita_bayes.cli import akita_calibrate, akita_test, akita_train
-    from akita_bayes.data.preparation import targets
+    from akita_bayes.cli import akita_train
     from akita_bayes.data.records import dataset
-    from akita_bayes.evaluate import accuracy, calibrate
+    from akita_bayes.evaluate import accuracy, accuracy_files, calibrate
     from akita_bayes.models import export, load, predict, recalibration, zoo
+    from akita_bayes.plots import accuracy_report, calibration_report, simulated_windows
     from akita_bayes.training import fit
 
     data = out / "data"
@@ -93,13 +92,11 @@ def _demo(options: argparse.Namespace) -> None:
             spec,
             data,
             out_dir=out / "run",
-            seed=options.seed,
-            epochs=options.epochs,
-            tensorboard=False,
+            options=fit.FitOptions(seed=options.seed, epochs=options.epochs, tensorboard=False),
             observer=bars,
         )
     model = run.model()
-    names = akita_test.target_names(str(data), None)
+    names = accuracy_files.target_names(data)
     records = {
         split: dataset.open_split(data, split, batch_size=1).records
         for split in ("train", "valid", "test")
@@ -109,16 +106,13 @@ def _demo(options: argparse.Namespace) -> None:
     with console.progress("calibrating", records["valid"] + records["test"]) as advance:
         belief = calibrate.calibrate(model, data, draws=_DRAWS, advance=advance)
         recalibration.save([run.out_dir], belief.head, belief.recalibration)
-        akita_calibrate.write(
-            belief, targets.names(str(data), belief.tested[0].mean.shape[-1]), out / "calibration"
-        )
+        calibration_report.write(belief, list(names["identifier"]), out / "calibration")
     effects = _variants(out, model, design)
     with console.progress("exporting and drawing", 3) as advance:
-        median, contrast = _windows(report)
-        spread = _spread(belief.tested[contrast])
-        examples = [report.examples[median], report.examples[contrast]]
+        windows = simulated_windows.choose(report)
+        examples = [report.examples[window] for window in windows]
         report = dataclasses.replace(report, examples=examples)
-        akita_test.write(report, names, out / "test")
+        accuracy_report.write(report, names, out / "test")
         advance()
         export.export(model, out / "saved_model")
         batch = next(iter(dataset.open_split(data, "test", batch_size=2).batches()))
@@ -126,7 +120,7 @@ def _demo(options: argparse.Namespace) -> None:
         exported = predict.predict(load.load_model(out / "saved_model"), x)
         difference = float(np.abs(exported - predict.predict(model, x)).max())
         advance()
-        _draw(out, design, report, spread)
+        _draw(out, design, report, _spread(belief.tested[windows.contrast]))
         advance()
     _show(out, report, belief, difference, time.monotonic() - start_time)
     _show_effects(effects)
@@ -162,18 +156,25 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from akita_bayes.cli import akita_calibrate
     from akita_bayes.data import genome
     from akita_bayes.simulate import effect_files
-    from akita_bayes.variants import known_effects, score_directory, variant_windows, writers
+    from akita_bayes.variants import (
+        known_effects,
+        score_directory,
+        score_intervals,
+        variant_windows,
+        writers,
+    )
     from akita_bayes.variants.options import Options, geometry_of
+    from akita_bayes.variants.scores import conformal
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
     with console.progress("fitting intervals of variant scores") as advance:
         fitted = known_effects.compare(
             model, data, "valid", count=_KNOWN, options=options, advance=advance
         )
-    intervals = akita_calibrate.write_variants(known_effects.fit(fitted), out / "calibration")
+    intervals = out / "calibration" / score_intervals.INTERVALS
+    conformal.save(intervals, known_effects.fit(fitted))
     options = dataclasses.replace(options, intervals=str(intervals))
     summary = score_directory.score_file(
         model,
@@ -195,8 +196,7 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     effects = known_effects.table(
         known_effects.KnownEffects(kinds, summary.results, true_effects), design.cell_types
     )
-    with files.atomic(out / "variants" / "effects.tsv") as temporary:
-        effects.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    score_intervals.write_table(effects, out / "variants" / "effects.tsv")
     return effects
 
 
@@ -220,15 +220,6 @@ def _show_effects(effects: "pd.DataFrame") -> None:
     console.stdout.print(table)
 
 
-def _windows(report: "Report") -> tuple[int, int]:
-    """Returns the window of median accuracy, and the window whose cell types differ most."""
-    import numpy as np
-
-    r = report.windows[1].mean(axis=1)
-    contrast = [np.ptp(_truth(example), axis=1).mean() for example in report.examples]
-    return int(np.argsort(r)[len(r) // 2]), int(np.argmax(contrast))
-
-
 def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
     """Returns name and values of the epistemic sd, or of the whole sd without a posterior."""
     if belief.epistemic_sd.any():
@@ -236,62 +227,19 @@ def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
     return "sd of a measurement", belief.sd
 
 
-def _truth(example: "Example") -> "NDArray":
-    if example.truth is None:
-        raise errors.DataError(f"{example.region}: has no true map; simulate the data again.")
-    return example.truth
-
-
 def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray"]) -> None:
     """Draws two figures of held-out windows, with the sites that shape the true maps."""
-    from akita_bayes import triangle
-    from akita_bayes.plots import map_plots
+    from akita_bayes.plots import figure_files, simulated_windows
 
-    median, contrast = report.examples
     offset = report.diagonal_offset or 0
-    sd = triangle.to_matrix(spread[1], diagonal_offset=offset)
-    rows = [
-        row._replace(spread={spread[0]: sd[..., cell]})
-        for cell, row in enumerate(_rows(out, design, contrast, offset))
-    ]
-    with files.atomic(out / "maps.png") as temporary:
-        map_plots.compare(rows).savefig(temporary, dpi=120)
-    row = _rows(out, design, median, report.diagonal_offset or 0)[0]
-    with files.atomic(out / "triangles.png") as temporary:
-        names = list(row.maps)[1:]
-        above, below = ((f"{name}, {row.label}", row.maps[name]) for name in names)
-        figure = map_plots.face_to_face(above, below, row.region, marks=row.marks)
-        figure.savefig(temporary, dpi=120)
-
-
-def _rows(out: Path, design: "Design", example: "Example", offset: int) -> list["Row"]:
-    """Returns the maps of a window to draw, one row for each cell type."""
-    from akita_bayes import triangle
-    from akita_bayes.data import genome
-    from akita_bayes.plots import map_plots
-    from akita_bayes.simulate import sites
-
-    columns = {
-        "measured": example.target,
-        "noise-free truth": _truth(example),
-        "predicted from sequence": example.prediction,
+    median, contrast = (
+        simulated_windows.rows(out / "data", design, example, offset) for example in report.examples
+    )
+    figures = {
+        "maps": simulated_windows.beside_spread(contrast, *spread, offset),
+        "triangles": simulated_windows.truth_above_prediction(median[0]),
     }
-    squares = {
-        title: triangle.to_matrix(values, diagonal_offset=offset)
-        for title, values in columns.items()
-    }
-    with genome.Genome(out / "data" / "genome.fa") as letters:
-        window_sites = sites.find(letters.fetch(example.region), design.physics)
-    middle = example.region.start + window_sites.start + design.physics.site.width // 2
-    return [
-        map_plots.Row(
-            f"cell type {name}",
-            example.region,
-            {title: square[..., cell] for title, square in squares.items()},
-            map_plots.Marks(middle, window_sites.strand, window_sites.occupancy[:, cell]),
-        )
-        for cell, name in enumerate(design.cell_types)
-    ]
+    figure_files.write(figures, out, dpi=120)
 
 
 def _show(

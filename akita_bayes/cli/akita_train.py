@@ -11,7 +11,6 @@ from typing import Any
 
 import rich.progress
 
-from akita_bayes import files
 from akita_bayes.cli import basenji_options, console
 
 _POLICY: dict[str | None, Any] = {
@@ -103,26 +102,25 @@ def main(argv: Sequence[str] | None = None) -> int:
                 spec,
                 options.data_dir,
                 out_dir=options.out_dir,
-                seed=options.seed,
-                epochs=options.epochs,
-                precision=_POLICY[options.mixed_precision],
-                devices=options.devices,
-                heads=options.heads,
-                resume=options.resume,
-                deterministic=options.deterministic,
-                restore=options.restore,
-                trunk=options.trunk,
-                train_split=options.tfr_train,
-                valid_split=options.tfr_eval,
-                checkpoint_steps=options.checkpoint_steps,
-                checkpoint_minutes=options.checkpoint_minutes,
-                tensorboard=not options.no_tensorboard,
+                options=fit.FitOptions(
+                    seed=options.seed,
+                    epochs=options.epochs,
+                    precision=_POLICY[options.mixed_precision],
+                    devices=options.devices,
+                    heads=options.heads,
+                    resume=options.resume,
+                    deterministic=options.deterministic,
+                    restore=options.restore,
+                    trunk=options.trunk,
+                    train_split=options.tfr_train,
+                    valid_split=options.tfr_eval,
+                    checkpoint_steps=options.checkpoint_steps,
+                    checkpoint_minutes=options.checkpoint_minutes,
+                    tensorboard=not options.no_tensorboard,
+                ),
                 observer=bars,
             )
-        with files.atomic(run.out_dir / "history.png") as temporary:
-            training_plots.curves(run.history, best_epoch=run.best_epoch).savefig(
-                temporary, dpi=130
-            )
+        training_plots.write(run.history, run.out_dir, best_epoch=run.best_epoch)
         best = run.best
         result = (
             f"The averaged weights were better than any of {run.epochs} epochs"

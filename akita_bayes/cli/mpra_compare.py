@@ -8,10 +8,8 @@ constant over all mechanisms that neither the held-out sequences nor the evidenc
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akita_bayes import files
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
@@ -57,9 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.mechanisms import mechanism_spec
         from akita_bayes.regulation.assay import assay_files, assay_references
         from akita_bayes.regulation.compare import ranking
-        from akita_bayes.regulation.plots import comparison_plots as plots
-        from akita_bayes.regulation.plots.mechanism_plots import save
         from akita_bayes.regulation.posterior import assumptions
+        from akita_bayes.regulation.results import comparison_files
 
         mechanisms = [mechanism_spec.load(path) for path in options.params]
         if options.assumptions:
@@ -71,21 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         table = assay_files.read(options.data)
         truth = assay_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
-            ranked, contestants = ranking.compare(
+            ranked, judged = ranking.compare(
                 mechanisms, table, starts=options.starts, seed=options.seed, advance=advance
             )
-        constants = ranking.constants(contestants)
-        supported = assumptions.supported(ranked)
-        ranges = assumptions.ranges(constants, supported)
-        out = Path(options.out_dir)
-        for name, rows in (("comparison", ranked), ("constants", constants), ("ranges", ranges)):
-            with files.atomic(out / f"{name}.tsv") as path:
-                rows.to_csv(path, sep="\t", index=False, float_format="%.9g")
-        save(plots.comparison(ranked), out / "comparison.png")
-        if len(ranges):
-            save(plots.assumptions(constants, ranges, supported, truth=truth), out / "ranges.png")
-        _print_summary(ranked, ranges)
-        console.stdout.print(f"Wrote {out}.", markup=False)
+        comparison = comparison_files.collect(ranked, judged)
+        comparison_files.write(comparison, options.out_dir, truth=truth)
+        _print_summary(ranked, comparison.ranges)
+        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
     return console.run(command, out=options.out_dir, claims="report")
 

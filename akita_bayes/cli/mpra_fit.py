@@ -3,30 +3,17 @@
 The data are a directory with files.txt and a table of reads per bin, a wide table of counts, or
 a long table of library, bin and sequence. Writes summary.json (energies with 95 % intervals,
 held-out likelihood and information, correlation with reference matrices in the directory of the
-data), params.json, the energy matrix of every site, theta.tsv, identifiability.txt, summary.png,
-logos.png and, with reference matrices, reference.png.
+data), params.json and fit.npz (which ab.regulation.read_fit reads to predict new sequences), the
+energy matrix of every site, theta.tsv, identifiability.txt, summary.png, logos.png and, with
+reference matrices, reference.png.
 """
 
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from akita_bayes import files
 from akita_bayes.cli import console
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from akita_bayes.mechanisms import mechanism_spec
-    from akita_bayes.regulation.assay import assay_table
-    from akita_bayes.regulation.fit import fitting
-
-
-MOST_HINTS = 6
-"""Largest number of parameter names in an error message."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,13 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from akita_bayes.mechanisms import mechanism_spec
         from akita_bayes.regulation.assay import assay_files, assay_references
         from akita_bayes.regulation.fit import fitting, identify
+        from akita_bayes.regulation.results import fit_files
 
         mechanism = mechanism_spec.load(options.params)
         table = assay_files.read(options.data)
         widths = {name: term.width for name, term in mechanism.terms.items() if term.site}
         references = assay_references.matrices(options.data, widths)
-        if options.profile:
-            _check_names(options.profile, mechanism, table)
+        truth = assay_references.constants(options.data)
+        identify.check_names(options.profile, mechanism, table)
         fit = fitting.fit(
             mechanism,
             table,
@@ -105,85 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             epochs=options.epochs,
         )
         profiles = tuple(identify.profile(fit, name) for name in options.profile)
+        fit_files.write(fit, options.out_dir, references=references, truth=truth, profiles=profiles)
+        _print_summary(fitting.summary(fit, references))
         words = identify.in_words(fit, profiles)
-        out = Path(options.out_dir)
-        summary = fitting.summary(fit, references)
-        files.write_json(out / "summary.json", summary)
-        files.write_json(out / "params.json", mechanism.model_dump(mode="json", by_alias=True))
-        with files.atomic(out / "identifiability.txt") as path:
-            path.write_text(words + "\n", encoding="utf-8")
-        _write_tables(fit, out)
-        _draw(fit, references, assay_references.constants(options.data), out)
-        _print_summary(summary)
         console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
-        console.stdout.print(f"Wrote {out}.", markup=False)
+        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
     return console.run(command, out=options.out_dir, claims="fit")
-
-
-def _check_names(
-    names: Sequence[str], mechanism: "mechanism_spec.Mechanism", table: "assay_table.Table"
-) -> None:
-    from akita_bayes import errors
-    from akita_bayes.regulation.model import parameters
-
-    used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-    parameter_names = parameters.Parameters.of(mechanism, used).names
-    for name in names:
-        if name not in parameter_names:
-            entries = [entry for entry in parameter_names if entry.startswith(f"{name}[")]
-            hint = errors.did_you_mean(name, parameter_names)
-            if entries:
-                more = ", ..." if len(entries) > MOST_HINTS else ""
-                hint = f" There are {', '.join(entries[:MOST_HINTS])}{more}."
-            raise errors.SpecError(f'--profile: unknown parameter "{name}".{hint}')
-
-
-def _write_tables(fit: "fitting.Fit", out: Path) -> None:
-    import numpy as np
-    import pandas as pd
-
-    from akita_bayes import dna
-
-    for name, term in fit.mechanism.terms.items():
-        matrix = fit.term(name).matrix
-        if matrix is not None:
-            frame = pd.DataFrame(matrix, columns=list(dna.ALPHABET))
-            frame.insert(0, "pos", np.arange(term.width))
-            with files.atomic(out / f"{name}_matrix.tsv") as path:
-                frame.to_csv(path, sep="\t", index=False, float_format="%.5f")
-    theta = pd.DataFrame(
-        {
-            "name": fit.parameters.names,
-            "unit": fit.parameters.units,
-            "value": fit.parameters.natural(fit.theta),
-            "sd": fit.parameters.natural_factor * np.sqrt(np.diag(fit.covariance)),
-        }
-    )
-    with files.atomic(out / "theta.tsv") as path:
-        theta.to_csv(path, sep="\t", index=False, float_format="%.9g")
-
-
-def _draw(
-    fit: "fitting.Fit",
-    references: "dict[str, NDArray[np.float64]]",
-    truth: dict[str, float],
-    out: Path,
-) -> None:
-    from akita_bayes.regulation.fit import summary_data
-    from akita_bayes.regulation.plots import mechanism_plots as plots
-    from akita_bayes.regulation.plots import summary_page
-
-    page = summary_data.page(fit)
-    plots.save(summary_page.summary(page, truth=truth), out / "summary.png")
-    if page.matrices:
-        logos = plots.logos(page.matrices, page.starts, label=page.matrix_label)
-        plots.save(logos, out / "logos.png")
-    if references:
-        # A simulation writes its truth in kT; the unit of other matrices is unknown.
-        kcal = None if truth else fit.mechanism.kcal_per_kt
-        compared = plots.against_reference(page.matrices, references, page.starts, kcal_per_kt=kcal)
-        plots.save(compared, out / "reference.png")
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -8,12 +8,12 @@ intervals.png.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from akita_bayes import files
 from akita_bayes.cli import console
+from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
 if TYPE_CHECKING:
     from akita_bayes.regulation.posterior import sampling
@@ -39,44 +39,49 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--optima",
         type=console.positive_integer,
-        default=2,
+        default=DEFAULTS.optima,
         help="number of fits, every second one with wider priors; the modes they find are sampled",
     )
     parser.add_argument(
         "--starts",
         type=console.positive_integer,
-        default=6,
+        default=DEFAULTS.starts,
         help="random starting points of each fit",
     )
     parser.add_argument(
-        "--chains", type=console.positive_integer, default=4, help="number of chains"
+        "--chains", type=console.positive_integer, default=DEFAULTS.chains, help="number of chains"
     )
     parser.add_argument(
         "--burn_in",
         type=console.whole_number,
-        default=300,
+        default=DEFAULTS.burn_in,
         help="draws discarded at the start of each chain",
     )
     parser.add_argument(
         "--effective",
         type=console.positive_number,
-        default=400.0,
+        default=DEFAULTS.effective,
         help="stop at this effective sample size",
     )
     parser.add_argument(
         "--most_draws",
         type=console.positive_integer,
-        default=2000,
+        default=DEFAULTS.most_draws,
         help="largest number of draws per chain, drawn 50 at a time",
     )
     parser.add_argument(
         "--bootstrap",
+        dest="replicates",
+        metavar="BOOTSTRAP",
         type=console.whole_number,
-        default=32,
+        default=DEFAULTS.replicates,
         help="number of bootstrap refits; 0 for none",
     )
     parser.add_argument(
-        "--seed", type=console.whole_number, default=0, help="seed of the fits and chains"
+        "--seed",
+        type=console.whole_number,
+        default=DEFAULTS.seed,
+        help="seed of the fits and chains",
     )
     return parser
 
@@ -88,92 +93,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes.regulation.assay import assay_references
         from akita_bayes.regulation.posterior import sampling
+        from akita_bayes.regulation.results import posterior_files
 
         truth = assay_references.constants(options.data)
         with console.progress("draws") as advance:
-            posterior_run = sampling.sample_posterior(
-                options.params,
-                options.data,
-                knots=options.knots,
-                weigh=options.weigh,
-                optima=options.optima,
-                starts=options.starts,
-                chains=options.chains,
-                burn_in=options.burn_in,
-                effective=options.effective,
-                most_draws=options.most_draws,
-                replicates=options.bootstrap,
-                seed=options.seed,
-                advance=advance,
+            posterior = sampling.sample_mechanism(
+                options.params, options.data, options=_sampling_options(options), advance=advance
             )
-        write(posterior_run, options.out_dir, truth=truth)
-        _print_summary(posterior_run)
+        posterior_files.write(posterior, options.out_dir, truth=truth)
+        _print_summary(posterior)
         console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
     return console.run(command, out=options.out_dir, claims="posterior")
 
 
-def write(
-    posterior_run: "sampling.PosteriorRun",
-    out_dir: str | Path,
-    *,
-    truth: Mapping[str, float] | None = None,
-) -> None:
-    """Writes a posterior and its figures into a directory, beside the true constants if known."""
-    import numpy as np
-
-    from akita_bayes.regulation.fit import summary_data
-    from akita_bayes.regulation.plots import mechanism_plots as plots
-    from akita_bayes.regulation.plots import summary_page
-    from akita_bayes.regulation.posterior import physical_units
-
-    out = Path(out_dir)
-    files.write_json(out / "posterior.json", posterior_run.summary())
-    with files.atomic(out / "posterior.tsv") as path:
-        posterior_run.table.to_csv(path, sep="\t", index=False, float_format="%.6g")
-    arrays: dict[str, Any] = {
-        "energies": np.stack(list(posterior_run.energies.values()), axis=-1).astype(np.float32),
-        "names": np.array(list(posterior_run.energies)),
-        "units": posterior_run.table["unit"].to_numpy(str),
+def _sampling_options(options: argparse.Namespace) -> SamplingOptions:
+    """Returns the options of the command that are options of the sampler."""
+    values = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(SamplingOptions)
+        if hasattr(options, field.name)
     }
-    for number, component in enumerate(posterior_run.components, start=1):
-        parameters = component.draws.parameters
-        arrays[f"chains_{number}"] = parameters.natural(component.draws.theta).astype(np.float32)
-        arrays[f"names_{number}"] = np.array(parameters.names)
-        arrays[f"units_{number}"] = np.array(parameters.units)
-        arrays[f"log_density_{number}"] = component.draws.log_density
-    with files.atomic(out / "draws.npz") as path:
-        np.savez_compressed(path, **arrays)
-    energies = posterior_run.table.set_index("name")
-    constants = [name for name in energies.index if "," not in name]
-    values = [
-        physical_units.physical(component.draws.parameters, component.draws.theta)
-        for component in posterior_run.components
-    ]
-    chains = {
-        name: [chain for constants_of in values for chain in constants_of[name]]
-        for name in constants
-    }
-    weights = [
-        component.share.mean
-        for component in posterior_run.components
-        for _ in component.draws.theta
-    ]
-    units = energies["unit"].to_dict()
-    traces = plots.chains(chains, weights=weights, units=units, truth=truth)
-    plots.save(traces, out / "chains.png")
-    page = summary_data.page(posterior_run.fit)
-    intervals = plots.intervals(posterior_run.tables, constants, truth=truth, unit=page.unit)
-    plots.save(intervals, out / "intervals.png")
-    page = page._replace(intervals=energies.loc[constants].reset_index())
-    plots.save(summary_page.summary(page, truth=truth), out / "summary.png")
+    return SamplingOptions(**values)
 
 
-def _print_summary(posterior_run: "sampling.PosteriorRun") -> None:
+def _print_summary(posterior: "sampling.MechanismPosterior") -> None:
     def say(line: str) -> None:
         console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    summary = posterior_run.summary()
+    summary = posterior.summary()
     for method, energies in summary["energies"].items():
         for name, row in energies.items():
             kcal = (
@@ -188,9 +136,9 @@ def _print_summary(posterior_run: "sampling.PosteriorRun") -> None:
             )
     if len(summary["modes"]) > 1:
         say("NUTS combines the draws of all modes, weighted by the share of each mode.")
-    sampled = {component.read_out for component in posterior_run.components}
-    for read_out, evidence in posterior_run.read_outs.items():
-        behind = max(posterior_run.read_outs.values()) - evidence
+    sampled = {component.read_out for component in posterior.components}
+    for read_out, evidence in posterior.read_outs.items():
+        behind = max(posterior.read_outs.values()) - evidence
         if read_out not in sampled:
             say(
                 f"p(bin) as smooth curves of the {read_out} was not sampled: {behind:.1f} nats "
@@ -204,7 +152,7 @@ def _print_summary(posterior_run: "sampling.PosteriorRun") -> None:
         f"ends of the interval), over {convergence['energies']} energies; "
         f"{convergence['divergent']:.1%} divergent, {convergence['seconds']:.0f} s."
     )
-    for label, mode in zip(posterior_run.labels, summary["modes"], strict=True):
+    for label, mode in zip(posterior.labels, summary["modes"], strict=True):
         lower, upper = mode["share_interval"]
         share = f", holds {mode['share']:.0%} ({lower:.0%} to {upper:.0%}) of the posterior"
         say(

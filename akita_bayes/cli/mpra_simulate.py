@@ -9,10 +9,8 @@ of the 95 % interval of every energy in each experiment.
 import argparse
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akita_bayes import files
 from akita_bayes.cli import console
 from akita_bayes.files import output_directory
 
@@ -152,17 +150,14 @@ def _sweep(
     options: argparse.Namespace,
 ) -> None:
     from akita_bayes.regulation.compare import experiment_design
-    from akita_bayes.regulation.plots import mechanism_plots as plots
+    from akita_bayes.regulation.results import sweep_files
 
     with console.progress("designs", len(designs)) as advance:
         table = experiment_design.sweep(mechanism, designs, seed=options.seed, advance=advance)
-    out = Path(options.out_dir)
-    with files.atomic(out / "design.tsv") as path:
-        table.to_csv(path, sep="\t", index=False, float_format="%.6g")
-    plots.save(plots.design(table, unit=mechanism.unit), out / "design.png")
+    sweep_files.write(table, options.out_dir, unit=mechanism.unit)
     shown = table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
     console.stdout.print(shown, soft_wrap=True, highlight=False)
-    console.stdout.print(f"Wrote {out}.", markup=False)
+    console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, progress, regions, triangle
+from akita_bayes import errors, files, keywords, progress, regions, triangle
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
@@ -39,10 +39,10 @@ class Example(NamedTuple):
     """
 
     region: regions.Region
-    prediction: NDArray
-    target: NDArray
+    prediction: NDArray[Any]
+    target: NDArray[Any]
     mask: NDArray[np.bool_]
-    truth: NDArray | None
+    truth: NDArray[Any] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,31 +75,14 @@ class Report:
     truth_by_distance: NDArray[np.float64] | None
     insulation: NDArray[np.float64] | None
     examples: list[Example]
-    scatter: list[NDArray]
+    scatter: list[NDArray[Any]]
 
 
-def assess(
-    model: Model,
-    data_dir: str | Path,
-    *,
-    split: str = "test",
-    train_split: str | Sequence[str] | None = None,
-    head: str | int | None = None,
-    rc: bool = False,
-    shifts: Sequence[int] = (0,),
-    draws: int = 0,
-    seed: int = 0,
-    targets: Sequence[int] | None = None,
-    rank: bool = True,
-    examples: int = 3,
-    save: Callable[[NDArray], None] = lambda prediction: None,
-    advance: progress.Advance = progress.ignore,
-) -> Report:
-    """Predicts a split and judges the predictions.
+@dataclasses.dataclass(frozen=True)
+class AccuracyOptions:
+    """Holds the settings of `assess`.
 
-    Args:
-        model: A network or an ensemble, from `load_model`.
-        data_dir: A data directory.
+    Attributes:
         split: Split on which the model is judged.
         train_split: Split, or splits, whose mean is the baseline; None takes `train`, or all folds
             but the judged one.
@@ -111,55 +94,92 @@ def assess(
         targets: Indices of the targets to judge; None takes all.
         rank: True to compute rank correlations, which needs all pixels in memory.
         examples: Number of windows for figures, spread evenly.
-        save: Called with the prediction of every window, in order. [P, T].
+    """
+
+    split: str = "test"
+    train_split: str | Sequence[str] | None = None
+    head: str | int | None = None
+    rc: bool = False
+    shifts: Sequence[int] = (0,)
+    draws: int = 0
+    seed: int = 0
+    targets: Sequence[int] | None = None
+    rank: bool = True
+    examples: int = 3
+
+
+def assess(
+    model: Model,
+    data_dir: str | Path,
+    *,
+    options: AccuracyOptions = AccuracyOptions(),
+    save: Callable[[NDArray[Any]], None] | None = None,
+    advance: progress.Advance = progress.ignore,
+    **changes: Any,
+) -> Report:
+    """Predicts a split and judges the predictions.
+
+    Args:
+        model: A network or an ensemble, from `load_model`.
+        data_dir: A data directory.
+        options: Settings.
+        save: Called with the prediction of every window, in order, [P, T]; see
+            `accuracy_files.saved_predictions`.
         advance: Called with the number of finished windows, of this and of the training split.
+        changes: Fields of `options` to replace, such as `split="valid"`.
 
     Raises:
         DataError: A split or record is bad, or the truth has another number of windows.
-        SpecError: The model's output and the data disagree.
+        SpecError: The model's output and the data disagree, or draws are to be averaged over
+            strands or shifts.
+        TypeError: A keyword is not a field of `options`.
     """
-    if draws and (rc or tuple(shifts) != (0,)):
+    options = keywords.replaced(options, changes)
+    if options.draws and (options.rc or tuple(options.shifts) != (0,)):
         raise errors.SpecError(
             "draws: draws cannot be averaged over strands or shifts; leave out rc and shifts."
         )
-    predict.check_shifts(shifts, model.spec.model.seq_length)
-    name = model.spec.head(head).name
-    if draws:
+    predict.check_shifts(options.shifts, model.spec.model.seq_length)
+    name = model.spec.head(options.head).name
+    if options.draws:
         posterior.Sampler(model, head=name)  # refuses an exported model before any prediction
     data_split = dataset.open_split(
-        data_dir, split, batch_size=predict.batch_size(model.spec.model.seq_length)
+        data_dir, options.split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )
     model.spec.check_statistics(data_split.statistics.to_json(), name)
     target_indices = (
-        np.arange(data_split.statistics.num_targets) if targets is None else np.array(targets)
+        np.arange(data_split.statistics.num_targets)
+        if options.targets is None
+        else np.array(options.targets)
     )
     geometry = model.spec.geometry(name)
     offset = geometry.diagonal_offset
     strata = None if offset is None else strata_.log_spaced(geometry.bins, offset)
     distance = 0 if offset is None else triangle.distances(geometry.bins, offset)
-    train_split = train_split or baseline.training_splits(data_dir, split)
+    train_split = options.train_split or baseline.training_splits(data_dir, options.split)
     expected = baseline.distance_only(data_dir, train_split, distance, advance=advance)[
         :, target_indices
     ]
-    truth = read_truth(data_dir, split, data_split.records)
+    truth = read_truth(data_dir, options.split, data_split.records)
     comparisons = {
-        "model": Comparison(len(target_indices), rank=rank, strata=strata),
-        "baseline": Comparison(len(target_indices), rank=rank),
-        "truth": Comparison(len(target_indices), rank=rank, strata=strata),
+        "model": Comparison(len(target_indices), rank=options.rank, strata=strata),
+        "baseline": Comparison(len(target_indices), rank=options.rank),
+        "truth": Comparison(len(target_indices), rank=options.rank, strata=strata),
     }
     insulation_moments = Moments.zeros(len(target_indices))
     example_windows, names, scattered = [], [], []
-    example_numbers = set(np.linspace(0, data_split.records - 1, examples).astype(int))
-    random = np.random.default_rng(seed)
+    example_numbers = set(np.linspace(0, data_split.records - 1, options.examples).astype(int))
+    random = np.random.default_rng(options.seed)
     share = max(1, -(-SCATTERED // data_split.records))
-    predicted_windows = _predict_windows(model, data_split, name, rc, tuple(shifts), draws, seed)
+    predicted_windows = _predict_windows(model, data_split, name, options)
     for number, (location, prediction, measured, mask) in enumerate(predicted_windows):
         prediction, measured, mask = (
             prediction[:, target_indices],
             measured[:, target_indices],
             mask[:, target_indices],
         )
-        save(prediction)
+        if save is not None:
+            save(prediction)
         noise_free = None if truth is None else truth[number][:, target_indices].astype(np.float32)
         comparisons["model"].update(measured, prediction, mask)
         comparisons["baseline"].update(measured, expected, mask)
@@ -176,7 +196,7 @@ def assess(
             example_windows.append(Example(region, prediction, measured, mask, noise_free))
         advance(1)
     ceiling_path = Path(data_dir) / TRUTH / "ceiling.json"
-    ceiling = files.read_json(ceiling_path).get(split) if ceiling_path.is_file() else None
+    ceiling = files.read_json(ceiling_path).get(options.split) if ceiling_path.is_file() else None
     return Report(
         model=comparisons["model"].scores(),
         baseline=comparisons["baseline"].scores(),
@@ -196,7 +216,7 @@ def assess(
     )
 
 
-def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None:
+def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] | None:
     """Returns the noise-free targets of a simulated split, [W, P, T]; None for real data.
 
     Raises:
@@ -206,7 +226,7 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
     if not path.is_file():
         return None
     with np.load(path) as archive:
-        truth = archive["truth"]
+        truth: NDArray[Any] = archive["truth"]
     if len(truth) != records:
         raise errors.DataError(
             f"{path}: has the truth of {len(truth)} windows for {records} records; simulate again."
@@ -215,24 +235,25 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray | None
 
 
 def _predict_windows(
-    model: Model,
-    data_split: dataset.Split,
-    head: str,
-    rc: bool,
-    shifts: tuple[int, ...],
-    draws: int,
-    seed: int,
-) -> Iterator[tuple[str, NDArray, NDArray, NDArray]]:
+    model: Model, data_split: dataset.Split, head: str, options: AccuracyOptions
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Yields location, prediction, target and mask of every window."""
     for batch in data_split.batches():
         sequence = batch["sequence"].numpy()
-        if draws:
+        if options.draws:
             moments = posterior.sample_posterior(
-                model, sequence, draws=draws, seed=seed, quantiles=(), head=head
+                model,
+                sequence,
+                draws=options.draws,
+                seed=options.seed,
+                quantiles=(),
+                head=head,
             )
             prediction = moments.mean
         else:
-            prediction = predict.predict(model, sequence, rc=rc, shifts=shifts, head=head)
+            prediction = predict.predict(
+                model, sequence, rc=options.rc, shifts=tuple(options.shifts), head=head
+            )
         locations = [name.decode() for name in batch["region"].numpy()]
         yield from zip(
             locations, prediction, batch["target"].numpy(), batch["mask"].numpy(), strict=True
@@ -240,7 +261,7 @@ def _predict_windows(
 
 
 def _insulation(
-    measured: NDArray, prediction: NDArray, mask: NDArray, offset: int, bins: int
+    measured: NDArray[Any], prediction: NDArray[Any], mask: NDArray[Any], offset: int, bins: int
 ) -> Moments:
     width = insulation.default_width(bins)
     (measured_profile, valid), (predicted_profile, _) = (
@@ -251,8 +272,12 @@ def _insulation(
 
 
 def _sample(
-    random: np.random.Generator, measured: NDArray, prediction: NDArray, mask: NDArray, share: int
-) -> list[NDArray]:
+    random: np.random.Generator,
+    measured: NDArray[Any],
+    prediction: NDArray[Any],
+    mask: NDArray[Any],
+    share: int,
+) -> list[NDArray[Any]]:
     """Returns target and prediction of `share` random measured pixels. [n, 2] for every target."""
     samples = []
     for target in range(measured.shape[1]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def training_splits(data_dir: str | Path, tested: str) -> tuple[str, ...]:
 def distance_only(
     data_dir: str | Path,
     split: str | Sequence[str],
-    distance: NDArray | int,
+    distance: NDArray[Any] | int,
     *,
     advance: progress.Advance = progress.ignore,
 ) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, progress
+from akita_bayes import errors, keywords, progress
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import calibration, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
@@ -49,49 +49,75 @@ class Report:
     diagonal_offset: int
 
 
-def calibrate(
-    model: Model,
-    data_dir: str | Path,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-    split: str = "test",
-    fit_split: str = "valid",
-    head: str | int | None = None,
-    distances: int = 8,
-    advance: progress.Advance = progress.ignore,
-) -> Report:
-    """Fits the recalibration on one split and judges the model, before and after, on another.
+@dataclasses.dataclass(frozen=True)
+class CalibrationOptions:
+    """Holds the settings of `calibrate`.
 
-    Args:
-        model: A network or an ensemble, from `load_model`.
-        data_dir: A data directory of contact maps.
+    Attributes:
         draws: Posterior draws per window.
         seed: Seed of the draws and of the block bootstrap.
         split: Split on which the model is judged.
         fit_split: Split on which the recalibration is fitted; must differ from `split`.
         head: Name or index of the head, for a model with several.
         distances: Number of strata of genomic distance.
+
+    Raises:
+        DataError: Both splits are the same.
+    """
+
+    draws: int = DRAWS
+    seed: int = 0
+    split: str = "test"
+    fit_split: str = "valid"
+    head: str | int | None = None
+    distances: int = 8
+
+    def __post_init__(self) -> None:
+        if self.split == self.fit_split:
+            raise errors.DataError(
+                f'split: intervals fitted on "{self.split}" cannot be judged on it; choose another.'
+            )
+
+
+def calibrate(
+    model: Model,
+    data_dir: str | Path,
+    *,
+    options: CalibrationOptions = CalibrationOptions(),
+    advance: progress.Advance = progress.ignore,
+    **changes: Any,
+) -> Report:
+    """Fits the recalibration on one split and judges the model, before and after, on another.
+
+    Args:
+        model: A network or an ensemble, from `load_model`.
+        data_dir: A data directory of contact maps.
+        options: Settings.
         advance: Called with the number of finished windows after every batch.
+        changes: Fields of `options` to replace, such as `draws=64`.
 
     Raises:
         DataError: Both splits are the same, a split is bad, or the data are tracks, not maps.
         SpecError: The model has several heads and `head` is None.
+        TypeError: A keyword is not a field of `options`.
     """
-    if split == fit_split:
-        raise errors.DataError(
-            f'split: intervals fitted on "{split}" cannot be judged on it; choose another.'
-        )
-    head = posterior.Sampler(model, head=head).head
+    options = keywords.replaced(options, changes)
+    head = posterior.Sampler(model, head=options.head).head
     geometry = model.spec.geometry(head)
     if geometry.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
-    groups = strata.log_spaced(geometry.bins, geometry.diagonal_offset, distances)
+    groups = strata.log_spaced(geometry.bins, geometry.diagonal_offset, options.distances)
     predicted = functools.partial(
-        predictions, model, data_dir, draws=draws, seed=seed, head=head, advance=advance
+        predictions,
+        model,
+        data_dir,
+        draws=options.draws,
+        seed=options.seed,
+        head=head,
+        advance=advance,
     )
     recalibration = recalibration_.fit(
-        on_disk(predicted(fit_split)), groups, geometry.diagonal_offset
+        on_disk(predicted(options.fit_split)), groups, geometry.diagonal_offset
     )
     noise = recalibration.aleatoric_sd(geometry.target_length)
     before, after = (
@@ -99,7 +125,7 @@ def calibrate(
     )
 
     def recalibrated_windows() -> Iterator[Prediction]:
-        for raw in predicted(split):
+        for raw in predicted(options.split):
             recalibrated = apply(raw, recalibration)
             if noise is not None:
                 raw = raw._replace(aleatoric_sd=noise)
@@ -109,12 +135,12 @@ def calibrate(
 
     tested = on_disk(recalibrated_windows())
     return Report(
-        before.summary(seed=seed),
-        after.summary(seed=seed),
+        before.summary(seed=options.seed),
+        after.summary(seed=options.seed),
         recalibration,
         head,
         tested,
-        _draws_of_first(model, data_dir, split, recalibration, draws=draws, seed=seed, head=head),
+        _draws_of_first(model, data_dir, dataclasses.replace(options, head=head), recalibration),
         geometry.bin_width,
         geometry.diagonal_offset,
     )
@@ -176,13 +202,19 @@ def apply(prediction: Prediction, recalibration: Recalibration) -> Prediction:
 
 
 def _draws_of_first(
-    model: Model, data_dir: str | Path, split: str, recalibration: Recalibration, **options: Any
+    model: Model, data_dir: str | Path, options: CalibrationOptions, recalibration: Recalibration
 ) -> NDArray[np.float32]:
     """Returns draws of the first window, with the recalibrated epistemic sd. [S, P, T]."""
-    first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
-    x = first["sequence"].numpy()
+    first = next(iter(dataset.open_split(data_dir, options.split).batches()))
     sampled = posterior.sample_posterior(
-        model, x, quantiles=(), keep_draws=True, recalibration=recalibration, **options
+        model,
+        first["sequence"].numpy(),
+        draws=options.draws,
+        seed=options.seed,
+        head=options.head,
+        quantiles=(),
+        keep_draws=True,
+        recalibration=recalibration,
     )
     assert sampled.draws is not None
     return sampled.draws[:, 0]

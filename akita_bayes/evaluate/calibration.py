@@ -20,7 +20,7 @@ over windows. `Calibration` therefore keeps sums per window, target and distance
 pixels.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -42,22 +42,23 @@ class Interval(NamedTuple):
     upper: float
 
 
-def nll(residual: NDArray, sd: NDArray) -> NDArray:
+def nll(residual: NDArray[Any], sd: NDArray[Any]) -> NDArray[Any]:
     """Returns the Gaussian negative log-likelihood in nats, from the standardised residual."""
-    return np.log(sd) + residual**2 / 2 + np.log(2 * np.pi) / 2
+    return np.asarray(np.log(sd) + residual**2 / 2 + np.log(2 * np.pi) / 2)
 
 
-def crps(residual: NDArray, sd: NDArray) -> NDArray:
+def crps(residual: NDArray[Any], sd: NDArray[Any]) -> NDArray[Any]:
     """Returns the continuous ranked probability score in the unit of the target; lower is better.
 
     Gneiting & Raftery 2007, for Gaussians: residual [...] is in units of sd [...].
     """
     density = np.exp(-(residual**2) / 2) / np.sqrt(2 * np.pi)
     distribution = scipy.stats.norm.cdf(residual)
-    return sd * (residual * (2 * distribution - 1) + 2 * density - 1 / np.sqrt(np.pi))
+    scaled = residual * (2 * distribution - 1) + 2 * density - 1 / np.sqrt(np.pi)
+    return np.asarray(sd * scaled)
 
 
-def sparsification_error(error: NDArray, sd: NDArray) -> float:
+def sparsification_error(error: NDArray[Any], sd: NDArray[Any]) -> float:
     """Returns AUSE of pixels; 0 when sd ranks the absolute errors perfectly. [n], [n] -> []."""
     pixels_left = np.maximum(1, np.rint((1 - _SPARSIFICATION) * len(error)).astype(int))
     by_sd = np.cumsum(error[np.argsort(sd, kind="stable")]) / np.arange(1, len(error) + 1)
@@ -80,17 +81,19 @@ class Calibration:
     def __init__(self, strata: strata_.Strata, targets: int) -> None:
         self.strata = strata
         self.targets = targets
-        self._sums: list[NDArray] = []  # per window [len(_SUMS), T, D]
-        self._covered: list[NDArray] = []  # per window [levels, T, D]
-        self._pit: list[NDArray] = []  # per window [PIT_BINS, T, D]
-        self._ranking: list[NDArray] = []  # per window [2, T, 1 + D]: the map, then its strata
+        self._sums: list[NDArray[Any]] = []  # per window [len(_SUMS), T, D]
+        self._covered: list[NDArray[Any]] = []  # per window [levels, T, D]
+        self._pit: list[NDArray[Any]] = []  # per window [PIT_BINS, T, D]
+        self._ranking: list[NDArray[Any]] = []  # per window [2, T, 1 + D]: the map, then its strata
 
     @property
     def windows(self) -> int:
         """Returns the number of windows added so far."""
         return len(self._sums)
 
-    def update(self, target: NDArray, mean: NDArray, sd: NDArray, mask: NDArray) -> None:
+    def update(
+        self, target: NDArray[Any], mean: NDArray[Any], sd: NDArray[Any], mask: NDArray[Any]
+    ) -> None:
         """Adds one window; pixels outside the mask are ignored. Every argument is [P, T]."""
         sd = np.maximum(np.asarray(sd, np.float64), 1e-12)
         mask = np.broadcast_to(mask, sd.shape)
@@ -117,7 +120,9 @@ class Calibration:
         self._pit.append(np.stack([self.strata.sums((cell == b) & mask) for b in range(PIT_BINS)]))
         self._ranking.append(self._rankings(np.abs(error), sd, mask))
 
-    def _rankings(self, error: NDArray, sd: NDArray, mask: NDArray) -> NDArray[np.float64]:
+    def _rankings(
+        self, error: NDArray[Any], sd: NDArray[Any], mask: NDArray[Any]
+    ) -> NDArray[np.float64]:
         """Returns Spearman and AUSE by target, over the map and in each stratum. [2, T, 1 + D]."""
         rankings = np.empty((2, self.targets, 1 + self.strata.count))
         for t, measured in enumerate(mask.T):
@@ -129,7 +134,7 @@ class Calibration:
                 rankings[:, t, column] = _ranking(error[pixels, t], sd[pixels, t])
         return rankings
 
-    def summary(self, *, bootstrap: int = 200, seed: int = 0) -> dict:
+    def summary(self, *, bootstrap: int = 200, seed: int = 0) -> dict[str, Any]:
         """Returns every statistic overall, per target, and per target and stratum.
 
         Returns:
@@ -181,7 +186,7 @@ class Calibration:
         }
 
 
-def _mean_over_targets(ranking: NDArray) -> NDArray[np.float64]:
+def _mean_over_targets(ranking: NDArray[Any]) -> NDArray[np.float64]:
     """Returns the mean over targets with a finite value, NaN without any. [W, 2, T] -> [W, 2]."""
     finite = np.isfinite(ranking)
     count = finite.sum(-1)
@@ -189,7 +194,7 @@ def _mean_over_targets(ranking: NDArray) -> NDArray[np.float64]:
     return np.where(count > 0, mean, np.nan)
 
 
-def _frequencies(counts: NDArray) -> list[float] | None:
+def _frequencies(counts: NDArray[Any]) -> list[float] | None:
     return [float(value) for value in counts / counts.sum()] if counts.any() else None
 
 
@@ -197,7 +202,7 @@ def _half_width(level: float) -> float:
     return float(scipy.stats.norm.ppf((1 + level) / 2))
 
 
-def _ranking(error: NDArray, sd: NDArray) -> NDArray:
+def _ranking(error: NDArray[Any], sd: NDArray[Any]) -> NDArray[Any]:
     """Returns Spearman of |error| with sd, and AUSE; NaN where sd or error is constant."""
     if len(error) < 3 or np.ptp(sd) <= 1e-9 * np.max(sd) or np.ptp(error) == 0:
         return np.array([np.nan, np.nan])
@@ -205,9 +210,9 @@ def _ranking(error: NDArray, sd: NDArray) -> NDArray:
 
 
 def _describe(
-    tables: dict[str, NDArray],
-    ranking: NDArray,
-    weights: NDArray,
+    tables: dict[str, NDArray[Any]],
+    ranking: NDArray[Any],
+    weights: NDArray[Any],
     targets: slice = slice(None),
     strata: slice = slice(None),
 ) -> dict[str, dict[str, float] | None]:
@@ -241,7 +246,7 @@ def _describe(
     return {name: _interval(values) for name, values in rows.items()}
 
 
-def _interval(values: NDArray) -> dict[str, float] | None:
+def _interval(values: NDArray[Any]) -> dict[str, float] | None:
     """Returns row 0 with the 95 % interval of the other rows; None without measured pixels."""
     if not np.isfinite(values[0]):
         return None

@@ -1,6 +1,7 @@
 """Compares predictions with a reference: accuracy overall, by distance, by window and by rank."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -47,14 +48,14 @@ class Comparison:
 
     def __init__(self, targets: int, *, rank: bool, strata: strata_.Strata | None = None) -> None:
         self.strata = strata
-        self.windows: list[NDArray] = []
+        self.windows: list[NDArray[Any]] = []
         self._moments = Moments.zeros(targets)
         self._within = [Moments.zeros(targets) for _ in range(strata.count if strata else 0)]
-        self._pixels: list[list[tuple[NDArray, NDArray]]] | None = (
+        self._pixels: list[list[tuple[NDArray[Any], NDArray[Any]]]] | None = (
             [[] for _ in range(targets)] if rank else None
         )
 
-    def update(self, reference: NDArray, prediction: NDArray, mask: NDArray) -> None:
+    def update(self, reference: NDArray[Any], prediction: NDArray[Any], mask: NDArray[Any]) -> None:
         """Adds one window. [P, T] each."""
         window = Moments.of(reference, prediction, mask)
         self._moments = self._moments.merge(window)
@@ -89,7 +90,7 @@ class Comparison:
         return np.array([moments.pearson() for moments in self._within])
 
 
-def _spearman(reference: NDArray, prediction: NDArray) -> float:
+def _spearman(reference: NDArray[Any], prediction: NDArray[Any]) -> float:
     """Returns Pearson r of ranks; ties take their mean rank; 0 when one side is constant."""
     ranks = (scipy.stats.rankdata(values)[:, None] for values in (reference, prediction))
     return float(Moments.of(*ranks).pearson()[0])

@@ -1,5 +1,7 @@
 """Computes insulation profiles: contacts that cross each bin; dips are borders of domains."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ def default_width(bins: int) -> int:
 
 
 def profile(
-    vector: NDArray, mask: NDArray, *, diagonal_offset: int, width: int
+    vector: NDArray[Any], mask: NDArray[Any], *, diagonal_offset: int, width: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Returns the mean contact between the `width` bins left and right of every bin.
 

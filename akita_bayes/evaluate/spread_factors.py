@@ -1,9 +1,9 @@
 r"""Fits factors on epistemic and aleatoric sd, so that predicted intervals are right on new data.
 
-A posterior can be too narrow (a variational one is, by its objective; so is SWAG's at a small step
-size), while the noise that was learned with it is too wide, or the reverse. Each therefore has its
-own factor. In every target and distance stratum, the variance of a residual r = y - m is
-a^2 e^2 + b^2 n^2, with e the epistemic sd and n the noise, and
+A posterior can be too narrow while the noise that was learned with it is too wide, or the reverse.
+(The objective makes a variational posterior too narrow, and a small step size that of SWAG.)
+Therefore each has its own factor. In every target and distance stratum, the variance of a residual
+r = y - m is a^2 e^2 + b^2 n^2, with e the epistemic sd and n the noise, and
 
     a, b = argmin M mean_i (log v_i + r_i^2 / v_i) / 2 + ((log a - log a_t)^2 + ...) / (2 0.5^2)
 
@@ -24,7 +24,7 @@ For a model without observation noise, the noise is first estimated by moments: 
 mean of r^2 minus the epistemic variance.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.optimize
@@ -68,16 +68,16 @@ class Prediction(NamedTuple):
         aleatoric_sd: Observation noise; zero for a model without noise.
     """
 
-    target: NDArray
-    mask: NDArray
-    mean: NDArray
-    epistemic_sd: NDArray
-    aleatoric_sd: NDArray
+    target: NDArray[Any]
+    mask: NDArray[Any]
+    mean: NDArray[Any]
+    epistemic_sd: NDArray[Any]
+    aleatoric_sd: NDArray[Any]
 
     @property
-    def sd(self) -> NDArray:
+    def sd(self) -> NDArray[Any]:
         """Returns the standard deviation of a measurement."""
-        return np.hypot(self.epistemic_sd, self.aleatoric_sd)
+        return np.asarray(np.hypot(self.epistemic_sd, self.aleatoric_sd))
 
 
 def fit(
@@ -128,10 +128,10 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
         epistemic = np.where(prediction.mask, prediction.epistemic_sd, 0.0) ** 2
         sums += [strata.sums(values) for values in (squared, epistemic, prediction.mask)]
     squared, epistemic, pixels = _filled(sums)
-    return np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels)
+    return np.asarray(np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels))
 
 
-def _cells(predictions: list[Prediction], strata: strata_.Strata) -> list[list[NDArray]]:
+def _cells(predictions: list[Prediction], strata: strata_.Strata) -> list[list[NDArray[Any]]]:
     """Returns the statistics that determine the factors, in memory independent of the windows.
 
     Pixels whose epistemic sd and noise agree to `_CELL` share one cell, which sums their squared
@@ -174,7 +174,7 @@ def _summed(
     return keys, np.stack([np.bincount(index, row, len(keys)) for row in values])
 
 
-def _parts(cells: list[list[NDArray]], bins: int) -> NDArray[np.float64]:
+def _parts(cells: list[list[NDArray[Any]]], bins: int) -> NDArray[np.float64]:
     """Returns the most probable factors on the epistemic sd and on the noise. [2, T, D].
 
     Args:
@@ -230,7 +230,7 @@ def _factors(
             np.array([epistemic, noise - 1]),
         )
     ]
-    return min(optima, key=lambda optimum: float(optimum.fun)).x
+    return np.asarray(min(optima, key=lambda optimum: float(optimum.fun)).x)
 
 
 def _scales(
@@ -250,7 +250,7 @@ def _scales(
     return np.apply_along_axis(_scale, 0, histogram)
 
 
-def _filled(sums: NDArray) -> NDArray:
+def _filled(sums: NDArray[Any]) -> NDArray[Any]:
     """Replaces empty strata by the sums of their target, or else of all targets. [..., T, D]."""
     has_pixels = sums.sum(0) > 0
     by_target = np.broadcast_to(sums.sum(-1, keepdims=True), sums.shape)
@@ -258,7 +258,7 @@ def _filled(sums: NDArray) -> NDArray:
     return np.where(has_pixels, sums, np.where(by_target.sum(0) > 0, by_target, whole))
 
 
-def _scale(histogram: NDArray) -> float:
+def _scale(histogram: NDArray[Any]) -> float:
     """Returns the slope of the observed on the normal quantiles of |r|, through the origin."""
     cumulative = np.concatenate([[0.0], np.cumsum(histogram)]) / histogram.sum()
     level = np.asarray(calibration.LEVELS)

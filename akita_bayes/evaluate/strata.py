@@ -6,6 +6,7 @@ pixels hides both. Strata are log-spaced, like the decay of contacts with distan
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Strata:
         edge_labels = [f"{float(f'{x:.{digits}g}'):.15g}" for x in kb]
         return [f"{a}-{b} kb" for a, b in itertools.pairwise(edge_labels)]
 
-    def sums(self, values: NDArray) -> NDArray[np.float64]:
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sums pixels within strata, in float64. [P, T] -> [T, D]."""
         return np.stack(
             [

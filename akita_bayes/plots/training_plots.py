@@ -1,12 +1,26 @@
 """Plots a training: loss, correlation and learning rate over epochs."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
+from akita_bayes.plots import figure_files
+
 _TRAIN, _VALID, _GREY = "#0072B2", "#D55E00", "#777777"
+
+
+def write(history: Mapping[str, Sequence[float]], out_dir: str | Path, *, best_epoch: int) -> None:
+    """Writes `history.png`, as `akita_train.py` does.
+
+    Args:
+        history: Values by column of `history.csv`, for example `Run.history`.
+        out_dir: Folder of the file, for example `Run.out_dir`.
+        best_epoch: Epoch of the saved model, counted from 1.
+    """
+    figure_files.write({"history": curves(history, best_epoch=best_epoch)}, out_dir)
 
 
 def curves(

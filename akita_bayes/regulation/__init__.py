@@ -8,26 +8,32 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
-    "load": "akita_bayes.mechanisms.mechanism_spec",
-    "rate_law": "akita_bayes.mechanisms.mechanism_spec",
-    "build": "akita_bayes.regulation.model.network",
-    "fit": "akita_bayes.regulation.fit.fitting",
-    "summary": "akita_bayes.regulation.fit.fitting",
-    "sample_posterior": "akita_bayes.regulation.posterior.sampling",
-    "Fit": "akita_bayes.regulation.fit.fitting",
-    "Likelihood": "akita_bayes.regulation.model.likelihood",
-    "judge": "akita_bayes.regulation.fit.identify",
-    "profile": "akita_bayes.regulation.fit.identify",
-    "spectrum": "akita_bayes.regulation.fit.identify",
-    "in_words": "akita_bayes.regulation.fit.identify",
+    "load": "mechanisms.mechanism_spec.load",
+    "rate_law": "mechanisms.rate_laws.rate_law",
+    "build": "regulation.model.network.build",
+    "Likelihood": "regulation.model.likelihood.Likelihood",
+    "fit": "regulation.fit.fitting.fit",
+    "summary": "regulation.fit.fitting.summary",
+    "Fit": "regulation.fit.fitting.Fit",
+    "judge": "regulation.fit.identify.judge",
+    "profile": "regulation.fit.identify.profile",
+    "spectrum": "regulation.fit.identify.spectrum",
+    "in_words": "regulation.fit.identify.in_words",
+    "sample_posterior": "regulation.posterior.sampling.sample_mechanism",
+    "SamplingOptions": "regulation.posterior.sampling_options.SamplingOptions",
+    "write_fit": "regulation.results.fit_files.write",
+    "read_fit": "regulation.results.fit_files.read",
+    "write_posterior": "regulation.results.posterior_files.write",
 }
+"""Module and name, in this package, of every public name."""
 
 __all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        module, _, attribute = _PUBLIC[name].rpartition(".")
+        return getattr(importlib.import_module(f"akita_bayes.{module}"), attribute)
     raise AttributeError(f"module 'akita_bayes.regulation' has no attribute {name!r}")
 
 

@@ -6,8 +6,8 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
    in each cell type, on either strand. Bin k stalls legs moving left with probability
    s_k = 1 - prod(1 - stall x occupancy) over its forward sites, legs moving right over its reverse
    sites. A site belongs to the bin of its middle base.
-2. Loops (`simulate.extrusion`). P[i, j] loops tie bins i and j together, derived there.
-3. Contacts. Two bins meet by themselves, less with distance, and most between neighbours,
+2. Loops (`simulate.extrusion` derives them). P[i, j] loops connect bins i and j.
+3. Contacts. Two bins meet without a loop, more often the nearer they are,
 
        D(d) = (1 + d bin_size / decay_length)^-decay_exponent
               + neighbour_strength exp(-d bin_size / neighbour_length),
@@ -20,7 +20,7 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
                  (D(|i - j|) + loop_strength (K P K)[i, j]),
        c_i = tanh((GC_i - compartment_gc) / compartment_width),
 
-   GC_i being averaged over `isochore` bp to each side of the bin. Neighbours make up most of a
+   where GC_i is the mean over `isochore` bp on each side of the bin. Neighbours make up most of a
    bin's contacts, as in Hi-C, so that all bins have nearly the same total: balancing a simulated
    map (Imakaev et al. 2012, Nat Methods 9:999) changes it little, and C is the truth of the
    balanced map too.
@@ -30,11 +30,11 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
 
 Every step uses only bins between i and j and at most `physics.flank` bp around them. So the map of
 a window, computed from its letters and flanks of this length, equals the same part of the
-chromosome's map to rounding. Letters beyond the given ones count as unknown: they hold no site and
-do not count in the GC content.
+chromosome's map to rounding. Letters beyond these count as unknown: they contain no site and do not
+count in the GC content.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def _compartment(sequence: str, bins: int, physics: Physics) -> NDArray[np.float
     return np.where(count > 0, compartment, 0.0)
 
 
-def decay(distance: NDArray, physics: Physics) -> NDArray[np.float64]:
+def decay(distance: NDArray[Any], physics: Physics) -> NDArray[np.float64]:
     """Computes D, the contacts of two bins without loops; distance in bins."""
     bases = distance * physics.bin_size
     return (

@@ -1,6 +1,7 @@
 """Writes variants of known effect: a VCF to score, and a table of the true effects."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def _header(chromosomes: list[chromosomes.Chromosome]) -> pysam.VariantHeader:
     return header
 
 
-def _record(effect: effects.Effect, sequence: str, name: str) -> dict:
+def _record(effect: effects.Effect, sequence: str, name: str) -> dict[str, Any]:
     """Returns the arguments of `new_record`; deletions start at the base before, as in VCF."""
     info: dict[str, str | int] = {"KIND": effect.kind}
     anchored = effect.kind.startswith("stretch") or not effect.alt

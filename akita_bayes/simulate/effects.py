@@ -7,7 +7,7 @@ sites. Structural variants start and end at bin borders, so that maps compare bi
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -163,7 +163,7 @@ def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.flo
     first = (effect.start + effect.end) // 2 // size - bins // 2
     left, right = first * size - flank, (first + bins) * size + flank
 
-    def maps(letters: str) -> NDArray:
+    def maps(letters: str) -> NDArray[Any]:
         padded = ("N" * max(0, -left) + letters[max(0, left) : right]).ljust(right - left, "N")
         contacts = [
             chromatin.contacts_of(tracks, physics)

@@ -1,7 +1,7 @@
 """Simulates the experiment on one chromosome: random letters, counts, targets and their truth."""
 
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +93,8 @@ def simulate_chromosome(name: str, design: Design, seed: int) -> Experiment:
 def _window(
     start: int,
     index: NDArray[np.uint8],
-    bands: list[NDArray],
-    counts: list[list[NDArray]],
+    bands: list[NDArray[Any]],
+    counts: list[list[NDArray[Any]]],
     unmappable: NDArray[np.bool_],
     design: Design,
     *,
@@ -105,7 +105,7 @@ def _window(
     transform = chromatin.transform(bins, size, design.crop // size)
     weights = np.where(unmappable[first : first + bins], np.nan, 1.0)
 
-    def target(band: NDArray, weights: NDArray) -> targets.Target:
+    def target(band: NDArray[Any], weights: NDArray[Any]) -> targets.Target:
         square = reads.window(band, first, bins)
         try:
             return targets.target(square, weights, transform, clip=chromatin.CLIP)

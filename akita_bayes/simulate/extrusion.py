@@ -8,11 +8,12 @@ leg steps from bin to bin; at each bin k (its loading bin included) it stays wit
 because a site that faces it stalls it (probability s_k) or because the snapshot is taken (travel of
 mean `processivity`, without memory). A forward site (+) faces a leg moving left, a reverse site (-)
 a leg moving right; several sites in a bin stall independently: s_k = 1 - prod(1 - stall x
-occupancy). So the left leg of an extruder loaded at m is found at i <= m with probability
+occupancy). So the left leg of an extruder that loaded at m is at i <= m with probability
 
     L[m, i] = a_i prod_{i < k <= m} (1 - a_k),
 
-and its right leg at j >= m with R[m, j], defined alike. One extruder per bin makes
+and its right leg at j >= m with R[m, j], which is defined in the same way. One extruder per bin
+makes
 
     P[i, j] = sum_{i <= m <= j} L[m, i] R[m, j]
 

@@ -4,6 +4,8 @@ A band holds the contacts of bin i with bins i, i + 1, ..., i + D - 1 in row i: 
 beyond the chromosome's end are 0.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,13 +37,13 @@ def band(tracks: chromatin.Tracks, physics: Physics, distances: int) -> NDArray[
     return result
 
 
-def _band_of(square: NDArray, rows: int, distances: int) -> NDArray:
+def _band_of(square: NDArray[Any], rows: int, distances: int) -> NDArray[Any]:
     """Returns pixels (i, i + d) of the first rows. [N, N] -> [rows, D]."""
     first = np.arange(rows)[:, None]
     return square[first, first + np.arange(distances)]
 
 
-def window(band: NDArray, start: int, bins: int) -> NDArray:
+def window(band: NDArray[Any], start: int, bins: int) -> NDArray[Any]:
     """Returns the symmetric map of bins start..start+bins-1. [M, D] -> [N, N].
 
     Distances beyond the band are 0.
@@ -68,7 +70,7 @@ def reads_per_contact(depth: float, physics: Physics, distances: int) -> float:
     """
     bins = distances + 2 * physics.flank // physics.bin_size
     free = chromatin.contacts_of(chromatin.Tracks(*np.zeros((3, bins))), physics)
-    return depth * physics.bin_size / 1000 / free[0, FAR:].sum()
+    return depth * physics.bin_size / 1000 / float(free[0, FAR:].sum())
 
 
 def check_depth(depth: float, physics: Physics, distances: int) -> None:

@@ -15,7 +15,7 @@ The folder is a data directory (`docs/formats.md`) that also holds
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ from akita_bayes.simulate.experiment import Experiment, Window, simulate_chromos
 
 if TYPE_CHECKING:
     from akita_bayes.data.records import tfrecord
+
+_Item = TypeVar("_Item")
 
 RECORDS_PER_FILE = 128
 _LINE = 80
@@ -189,7 +191,7 @@ def _write_records(
     )
 
 
-def _batched(items: list, size: int) -> Iterator[list]:
+def _batched(items: list[_Item], size: int) -> Iterator[list[_Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
@@ -201,7 +203,7 @@ def _record(chrom: str, window: Window) -> "tfrecord.Record":
     return tfrecord.Record(window.sequence, window.target, window.mask, region)
 
 
-def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, list]:
+def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, list[Any]]:
     """Computes the accuracy of a perfect model on these data, by target; see `docs/simulator.md`.
 
     `target_truth_pearson` is the correlation of data and noise-free truth, the score of a perfect
@@ -213,12 +215,14 @@ def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, lis
     truth = np.stack([window.truth for window in windows])
     replicates = np.stack([window.replicates for window in windows], axis=1)
     pairs = list(itertools.combinations(replicates, 2))
-    result: dict[str, list] = {"targets": list(cell_types)}
+    result: dict[str, list[Any]] = {"targets": list(cell_types)}
     result["target_truth_pearson"], result["replicate_pearson"] = [], []
     for cell in range(len(cell_types)):
         measured = mask[..., cell]
 
-        def r(a: NDArray, b: NDArray, cell: int = cell, measured: NDArray = measured) -> float:
+        def r(
+            a: NDArray[Any], b: NDArray[Any], cell: int = cell, measured: NDArray[Any] = measured
+        ) -> float:
             return _pearson(a[..., cell][measured], b[..., cell][measured])
 
         result["target_truth_pearson"].append(r(target, truth))
@@ -226,7 +230,7 @@ def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, lis
     return result
 
 
-def _pearson(a: NDArray, b: NDArray) -> float:
+def _pearson(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1])
 
 

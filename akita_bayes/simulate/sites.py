@@ -9,7 +9,7 @@ with o_f the occupancy of the factor at the best of its allowed spacings, by the
 So one substitution changes S, the occupancy, and the map.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Sites(NamedTuple):
     score: NDArray[np.float64]
     occupancy: NDArray[np.float64]
 
-    def take(self, index: NDArray) -> "Sites":
+    def take(self, index: NDArray[Any]) -> "Sites":
         """Returns the sites that an index or a mask selects."""
         return Sites(
             self.start[index], self.strand[index], self.score[index], self.occupancy[index]
@@ -89,12 +89,12 @@ def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
     return candidates.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
 
 
-def occupancy(score: NDArray, midpoint: float) -> NDArray:
+def occupancy(score: NDArray[Any], midpoint: float) -> NDArray[Any]:
     """Computes the share of time that a site is bound; score and midpoint in nats."""
     return 1 / (1 + np.exp(midpoint - score))
 
 
-def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) -> NDArray:
+def _score_at(index: NDArray[np.uint8], start: NDArray[np.int64], motif: Motif) -> NDArray[Any]:
     """Scores the motif at these starts; bases beyond the end are unknown. [K] -> [K]."""
     positions = start[:, None] + np.arange(motif.width)
     inside = positions < len(index)

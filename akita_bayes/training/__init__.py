@@ -1,1 +1,1 @@
-"""Training of models: from a spec and data directories to a run directory."""
+"""Trains models: reads a spec and data directories, and writes a run directory."""

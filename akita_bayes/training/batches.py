@@ -1,4 +1,4 @@
-"""Batches of one or several data sets in a seeded order, distributed to a strategy's replicas."""
+"""Reads batches of one or several data sets in a seeded order, and gives each replica its part."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ class Feed:
 
     def __post_init__(self) -> None:
         replicas = self.strategy.num_replicas_in_sync
-        if self.split.batch_size % replicas:
+        if self.split.options.batch_size % replicas:
             raise errors.RunError(
-                f"train.batch_size: {self.split.batch_size} cannot be shared equally by "
+                f"train.batch_size: {self.split.options.batch_size} cannot be shared equally by "
                 f"{replicas} replicas; make it a multiple."
             )
 
@@ -73,7 +73,7 @@ class Feed:
         batches = self.split.epoch(epoch, skip=skip).map(_without_strings)
         if self.strategy.num_replicas_in_sync == 1:
             return batches
-        filled = batches.map(lambda batch: _filled(batch, self.split.batch_size))
+        filled = batches.map(lambda batch: _filled(batch, self.split.options.batch_size))
         return self.strategy.experimental_distribute_dataset(filled)
 
     def _worker(
@@ -81,12 +81,14 @@ class Feed:
     ) -> tf.data.Dataset:
         """Returns the batches of a worker's own files, each for one replica."""
         replicas = context.num_replicas_in_sync
-        shard = self.split.sharded(context.input_pipeline_id, context.num_input_pipelines)
-        shard = dataclasses.replace(shard, batch_size=self.split.batch_size // replicas)
+        shard = self.split.read_with(
+            shard=(context.input_pipeline_id, context.num_input_pipelines),
+            batch_size=self.split.options.batch_size // replicas,
+        )
         # A global batch consists of one of these batches for each replica of the worker.
         local_replicas = replicas // context.num_input_pipelines
         batches = shard.epoch(epoch, skip=skip * local_replicas).map(_without_strings)
-        return batches.map(lambda batch: _filled(batch, shard.batch_size))
+        return batches.map(lambda batch: _filled(batch, shard.options.batch_size))
 
 
 def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""`ab.fit`: trains a model from a spec and data directories, and writes a run directory."""
+"""Trains a model from a spec and data directories, and writes a run directory (`ab.fit`)."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, keywords
 from akita_bayes.data.records import dataset
 from akita_bayes.files import output_directory
 from akita_bayes.models import load, weights
@@ -52,7 +52,8 @@ class Run:
     @property
     def best(self) -> Mapping[str, float]:
         """Returns the best epoch's row of the history."""
-        return self.history.iloc[self.best_epoch - 1].to_dict()
+        row: dict[str, float] = self.history.iloc[self.best_epoch - 1].to_dict()
+        return row
 
     @property
     def averaged(self) -> bool:
@@ -64,38 +65,11 @@ class Run:
         return load.load_model(self.out_dir)
 
 
-def fit(
-    spec: spec_.Spec,
-    data_dirs: str | Path | Sequence[str | Path],
-    *,
-    out_dir: str | Path,
-    seed: int | None = None,
-    epochs: int | None = None,
-    precision: Precision | None = None,
-    devices: str | None = None,
-    heads: Sequence[str] | None = None,
-    resume: bool = False,
-    deterministic: bool = False,
-    restore: str | Path | None = None,
-    trunk: bool = False,
-    train_split: str | Sequence[str] = "train",
-    valid_split: str | Sequence[str] = "valid",
-    checkpoint_steps: int | None = None,
-    checkpoint_minutes: float | None = 15.0,
-    tensorboard: bool = True,
-    observer: observers.Observer | None = None,
-) -> Run:
-    """Trains a model and writes a run directory.
+@dataclasses.dataclass(frozen=True)
+class FitOptions:
+    """Holds the settings of `fit` that the spec does not hold, or that replace those of the spec.
 
-    Sets Keras' global random seed. The run directory holds `params.json`, `provenance.json`,
-    `history.csv`, `model_best.keras`, `model_best.h5` for Basenji, `best_targets.csv`,
-    `checkpoint/` and `tensorboard/`.
-
-    Args:
-        spec: Spec, as `load_spec` reads it.
-        data_dirs: One data directory, or one for each of several heads in the order of `heads`;
-            the trunk learns from all of them.
-        out_dir: Run directory; must be empty or absent, or contain the run to `resume`.
+    Attributes:
         seed: Seed of initial weights, order of the data, augmentation and dropout; None takes the
             spec's.
         epochs: Most epochs; None takes the spec's.
@@ -111,35 +85,82 @@ def fit(
         train_split: Split or splits of the training data.
         valid_split: Split or splits that select the best epoch.
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
-        checkpoint_minutes: Minutes between further checkpoints.
+        checkpoint_minutes: Minutes between further checkpoints; None for none.
         tensorboard: True to write TensorBoard events.
+    """
+
+    seed: int | None = None
+    epochs: int | None = None
+    precision: Precision | None = None
+    devices: str | None = None
+    heads: Sequence[str] | None = None
+    resume: bool = False
+    deterministic: bool = False
+    restore: str | Path | None = None
+    trunk: bool = False
+    train_split: str | Sequence[str] = "train"
+    valid_split: str | Sequence[str] = "valid"
+    checkpoint_steps: int | None = None
+    checkpoint_minutes: float | None = 15.0
+    tensorboard: bool = True
+
+
+def fit(
+    spec: spec_.Spec,
+    data_dirs: str | Path | Sequence[str | Path],
+    *,
+    out_dir: str | Path,
+    options: FitOptions = FitOptions(),
+    observer: observers.Observer | None = None,
+    **changes: Any,
+) -> Run:
+    """Trains a model and writes a run directory.
+
+    Sets Keras' global random seed. The run directory holds `params.json`, `provenance.json`,
+    `history.csv`, `model_best.keras`, `model_best.h5` for Basenji, `best_targets.csv`,
+    `checkpoint/` and `tensorboard/`.
+
+    Args:
+        spec: Spec, as `load_spec` reads it.
+        data_dirs: One data directory, or one for each of several heads in the order of `heads`;
+            the trunk learns from all of them.
+        out_dir: Run directory; must be empty or absent, or contain the run to `resume`.
+        options: Settings of the training.
         observer: Observer of every step.
+        changes: Fields of `options` to replace, such as `epochs=2`.
 
     Raises:
         SpecError: Spec and data disagree; names the two numbers.
         DataError: A data directory, split or record is bad.
         RunError: The run directory is not empty or belongs to another training, another process
             writes to it, a device is absent, the loss is not finite, or the disk is full.
+        TypeError: A keyword is not a field of `options`.
     """
+    options = keywords.replaced(options, changes)
     out_dir = Path(out_dir)
     if isinstance(data_dirs, (str, Path)):
         data_dirs = [data_dirs]
     directories = [Path(data_dir) for data_dir in data_dirs]
     spec = loop_settings.adapt(
-        spec, directories, heads=heads, seed=seed, epochs=epochs, precision=precision
+        spec,
+        directories,
+        heads=options.heads,
+        seed=options.seed,
+        epochs=options.epochs,
+        precision=options.precision,
     )
-    devices = devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
+    devices = options.devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
     replication = strategy.choose(devices)
     writes = strategy.writes(replication)
-    content: output_directory.Content = "own" if resume else "new"
+    content: output_directory.Content = "own" if options.resume else "new"
     if writes:
         output_directory.check(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
-    if deterministic:
+    if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
         head: loop.Feeds(
-            _feed(spec, directory, train_split, replication, training=True),
-            _feed(spec, directory, valid_split, replication, training=False),
+            _feed(spec, directory, options.train_split, replication, training=True),
+            _feed(spec, directory, options.valid_split, replication, training=False),
         )
         for head, directory in zip(spec.head_names, directories, strict=True)
     }
@@ -149,13 +170,13 @@ def fit(
         {"train": first.train.split.names, "valid": first.valid.split.names},
         spec.train.seed,
         strategy.describe(replication),
-        provenance.first_weights(restore, trunk=trunk),
+        provenance.first_weights(options.restore, trunk=options.trunk),
     )
     with contextlib.ExitStack() as stack:
         if writes:
             claim = output_directory.claim(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
             stack.enter_context(claim)
-        if resume:
+        if options.resume:
             _check_same_inputs(out_dir, _inputs(spec.to_json(), origin))
         training = loop.Loop(
             spec,
@@ -163,19 +184,19 @@ def fit(
             replication,
             out_dir,
             observer=observer or observers.Silent(),
-            checkpoint_steps=checkpoint_steps,
-            checkpoint_minutes=checkpoint_minutes,
+            checkpoint_steps=options.checkpoint_steps,
+            checkpoint_minutes=options.checkpoint_minutes,
         )
-        if restore is not None:
-            weights.load_weights(training.model, restore, trunk=trunk)
+        if options.restore is not None:
+            weights.load_weights(training.model, options.restore, trunk=options.trunk)
         if writes:
             _begin(out_dir, spec, origin)
-        saved = checkpoint.read(out_dir) if resume else None
+        saved = checkpoint.read(out_dir) if options.resume else None
         if saved is not None:
             training.restore(saved)
             _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
         events = None
-        if tensorboard and writes:
+        if options.tensorboard and writes:
             events = stack.enter_context(history.tensorboard(out_dir))
         training.run(events)
     return Run(

@@ -1,8 +1,8 @@
-"""The training loop: epochs of steps, validation, best model, checkpoints; exactly resumable.
+"""Runs the training loop: steps, validation, the best model, checkpoints; a run can be resumed.
 
 The next step depends only on (spec, seed, epoch) and on the checkpoint. `history.csv` and the best
-model are written from the checkpoint's content, so that a resumed process writes the same files,
-wherever the first one was killed.
+model are written from the content of the checkpoint. So a process that resumes a run writes the
+same files, wherever the first process was killed.
 """
 
 import dataclasses
@@ -98,7 +98,7 @@ class Loop:
         self.epoch = self.step_in_epoch = self.step_in_all = 0
         self.rows: list[history.Row] = []
         self.running_sums = self._zeros()
-        self.best_weights: list[NDArray] = []
+        self.best_weights: list[NDArray[Any]] = []
         self.best_moments: dict[str, moments.Moments] = {}
         self._written = time.monotonic()
 
@@ -288,7 +288,7 @@ class Loop:
         self._written = time.monotonic()
         if not self.writes:
             return
-        arrays: dict[str, Sequence[NDArray]] = {
+        arrays: dict[str, Sequence[NDArray[Any]]] = {
             "model": checkpoint.values(self.model.variables),
             "optimizer": checkpoint.values(self.optimizer.variables),
             "best": self.best_weights,

@@ -1,4 +1,4 @@
-"""Settings of a training loop, from a spec and the options of the command line."""
+"""Settles a training loop's settings from a spec and the options of the command line."""
 
 import collections
 from collections.abc import Mapping, Sequence

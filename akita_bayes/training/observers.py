@@ -1,4 +1,4 @@
-"""Observers of a training; the library itself never prints."""
+"""Defines observers of a training; the library itself never prints."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""One training step on one device, several devices or several machines.
+"""Computes one training step on one device, several devices or several machines.
 
 Every replica computes the loss of its share of the batch, the gradients, their sum over replicas
 divided by the number of examples in the global batch, the clipping and the update. The clipping
@@ -78,7 +78,7 @@ class Step:
     def _spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: self.strategy.run(function, args=arguments)
 
-    def _replica_gradients(self, batch: Batch, loss_scale: Tensor) -> tuple[Any, Tensor, list]:
+    def _replica_gradients(self, batch: Batch, loss_scale: Tensor) -> tuple[Any, Tensor, list[Any]]:
         with tf.GradientTape() as tape:
             terms = self.objective(self.model, batch, True)
             weight = _weight(batch, terms)

@@ -1,4 +1,4 @@
-"""Choice of the best epoch, and early stopping."""
+"""Chooses the best epoch, and stops a training early."""
 
 import dataclasses
 import math

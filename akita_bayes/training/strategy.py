@@ -1,4 +1,4 @@
-"""The one file that names devices and `tf.distribute` strategies."""
+"""Chooses devices and `tf.distribute` strategies; no other file names them."""
 
 import os
 import re
@@ -60,9 +60,8 @@ def writes(strategy: tf.distribute.Strategy) -> bool:
         return True
     resolver = strategy.cluster_resolver
     jobs = resolver.cluster_spec().as_dict()
-    return resolver.task_id == 0 and resolver.task_type == next(
-        (name for name in ("chief", "master", "worker") if name in jobs), None
-    )
+    leading_job = next((name for name in ("chief", "master", "worker") if name in jobs), None)
+    return bool(resolver.task_id == 0 and resolver.task_type == leading_job)
 
 
 def _multi_worker() -> tf.distribute.Strategy:

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from akita_bayes.cli import akita_calibrate
+from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.evaluate import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
+from akita_bayes.plots import calibration_report
 from akita_bayes.training import fit
 from tests import tiny
 
@@ -53,11 +55,35 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     np.testing.assert_allclose(raw.sd, before.sd, rtol=1e-6)
 
 
-def test_a_report_s_after_is_what_the_posterior_then_says(trained):
-    model = load.load_model(trained / "run")
-    report = calibrate.calibrate(model, trained / "data", draws=4, distances=3)
+@pytest.fixture(scope="module")
+def model(trained):
+    return load.load_model(trained / "run")
+
+
+@pytest.fixture(scope="module")
+def report(trained, model):
+    return calibrate.calibrate(model, trained / "data", draws=6, distances=3)
+
+
+def test_a_library_call_writes_the_same_files(trained, report, tmp_path):
+    run, data = trained / "run", trained / "data"
+    options = ("--draws", "6", "--distances", "3", "-o", str(tmp_path / "command"))
+    assert akita_calibrate.main([str(run), str(data), *options]) == 0
+    calibration_report.write(report, target_tables.names(data, tiny.TARGETS), tmp_path / "library")
+    written, expected = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("library", "command")
+    )
+    assert written == expected
+    assert sorted(written) == [
+        *("calibration.json", "calibration.tsv", "coverage_by_distance.png", "pixels.png"),
+        *("reliability.png", "sd_beside_error.png"),
+    ]
+
+
+def test_a_report_s_after_is_what_the_posterior_then_says(model, report):
     x = tiny.one_hot(40, seed=2)[:1]
-    found = posterior.sample_posterior(model, x, draws=4, recalibration=report.recalibration)
+    found = posterior.sample_posterior(model, x, draws=6, recalibration=report.recalibration)
     np.testing.assert_allclose(found.mean[0], report.tested[0].mean, atol=1e-5)
     np.testing.assert_allclose(found.sd[0], report.tested[0].sd, rtol=1e-4)
 
@@ -69,10 +95,8 @@ def untrained(run, *, seed=0, **spec):
     return run
 
 
-def test_the_draws_shown_have_the_spread_that_is_stated(trained):
+def test_the_draws_shown_have_the_spread_that_is_stated(report):
     """The figure's histogram and its noise are on one scale, that of the recalibrated model."""
-    model = load.load_model(trained / "run")
-    report = calibrate.calibrate(model, trained / "data", draws=6, distances=3)
     shown, stated = report.draws, report.tested[0]
     factors = report.recalibration.factors(tiny.PIXELS)
     assert np.abs(factors.epistemic - 1).max() > 0.1

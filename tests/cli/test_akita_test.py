@@ -12,9 +12,9 @@ import pytest
 from akita_bayes import files, triangle
 from akita_bayes.cli import akita_test
 from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import accuracy, baseline
+from akita_bayes.evaluate import accuracy, accuracy_files, baseline
 from akita_bayes.models import build, load, predict, weights, zoo
-from akita_bayes.plots import map_plots
+from akita_bayes.plots import accuracy_report, map_plots
 from tests import tiny
 
 
@@ -47,14 +47,29 @@ def written(folder):
     return folder / "out"
 
 
-def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_alone(written, folder):
+@pytest.fixture(scope="module")
+def report(folder):
+    model = load.load_model((folder / "params.json", folder / "model.h5"))
+    return accuracy.assess(model, folder / "data")
+
+
+def test_a_library_call_writes_the_same_files(written, folder, report, tmp_path):
+    names = accuracy_files.target_names(folder / "data")
+    accuracy_report.write(report, names, tmp_path / "library")
+    expected = {path.name: path.read_bytes() for path in written.iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "library").iterdir()} == expected
+    accuracy_files.write(report, names, tmp_path / "tables")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()} == {
+        name: expected[name] for name in ("acc.txt", "metrics.json")
+    }
+
+
+def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_alone(written, report):
     table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
     assert list(table.index) == [0, 1]
     assert list(table.columns[:5]) == ["pearsonr", "spearmanr", "r2", "identifier", "description"]
     assert list(table["identifier"]) == ["cell0", "cell1"]
     assert table["description"].iloc[1] == "cell type 1"
-    model = load.load_model((folder / "params.json", folder / "model.h5"))
-    report = accuracy.assess(model, folder / "data")
     for prefix, scores in (
         ("", report.model),
         ("distance_", report.baseline),
@@ -68,13 +83,12 @@ def test_acc_txt_has_basenjis_columns_and_a_row_for_every_target_alone(written, 
     assert list(table["ceiling_pearsonr"]) == pytest.approx([0.9, 0.8])
 
 
-def test_metrics_json_says_the_same_and_more(written, folder):
+def test_metrics_json_says_the_same_and_more(written, report):
     table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
     metrics = files.read_json(written / "metrics.json")
     pearson = metrics["model"]["pearsonr"]
     assert pearson["targets"]["cell1"] == pytest.approx(table["pearsonr"][1], abs=1e-5)
-    model = load.load_model((folder / "params.json", folder / "model.h5"))
-    pooled = accuracy.assess(model, folder / "data").model.table()
+    pooled = report.model.table()
     for name in ("pearsonr", "spearmanr", "r2", "mse"):
         assert metrics["model"][name]["pooled"] == pytest.approx(pooled[name][-1], abs=1e-5)
         assert metrics["model"][name]["mean"] == pytest.approx(table[name].mean(), abs=1e-4)
@@ -129,22 +143,35 @@ def test_save_writes_basenjis_arrays(folder, tmp_path):
     np.testing.assert_array_equal(targets, np.stack(records))
 
 
-def test_step_and_a_table_thin_what_is_saved(folder, tmp_path):
+@pytest.fixture(scope="module")
+def all_saved(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("saved") / "all"
+    assert command(folder, out, "--no-rank", "--maps", "0", "--save") == 0
+    return out
+
+
+def test_a_library_call_saves_the_same_predictions(folder, all_saved, tmp_path):
+    model = load.load_model((folder / "params.json", folder / "model.h5"))
+    with accuracy_files.saved_predictions(tmp_path, folder / "data", "test") as save:
+        accuracy.assess(model, folder / "data", rank=False, examples=0, save=save)
+    for expected, values in zip(saved(all_saved), saved(tmp_path), strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_step_and_a_table_thin_what_is_saved(folder, all_saved, tmp_path):
     quick = ("--no-rank", "--maps", "0", "--save")
-    assert command(folder, tmp_path / "all", *quick) == 0
     (tmp_path / "chosen.txt").write_text("\tidentifier\n1\tmine\n", encoding="utf-8")
     few = ("--step", "4", "-t", str(tmp_path / "chosen.txt"))
     assert command(folder, tmp_path / "few", *quick, *few) == 0
-    for whole, part in zip(saved(tmp_path / "all"), saved(tmp_path / "few"), strict=True):
+    for whole, part in zip(saved(all_saved), saved(tmp_path / "few"), strict=True):
         np.testing.assert_array_equal(part, whole[:, ::4, 1:])
 
 
-def test_a_pattern_tests_the_files_that_it_matches(folder, tmp_path):
+def test_a_pattern_tests_the_files_that_it_matches(folder, all_saved, tmp_path):
     quick = ("--no-rank", "--maps", "0", "--save")
-    assert command(folder, tmp_path / "all", *quick) == 0
     assert command(folder, tmp_path / "whole", *quick, "--tfr", "test-*.tfr") == 0
     assert command(folder, tmp_path / "last", *quick, "--tfr", "test-1.tfr") == 0
-    preds, targets = saved(tmp_path / "all")
+    preds, targets = saved(all_saved)
     np.testing.assert_array_equal(saved(tmp_path / "whole")[0], preds)
     np.testing.assert_array_equal(saved(tmp_path / "last")[0], preds[6:])
     np.testing.assert_array_equal(saved(tmp_path / "last")[1], targets[6:])

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 import types
 
 import numpy as np
@@ -255,22 +253,6 @@ def test_a_network_is_no_mechanism(repository, tmp_path, capsys, command):
     said = capsys.readouterr().err
     assert "akita_tiny.json: is a network, not a mechanism; akita_train.py takes it." in said
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("command", ["mpra_simulate", "mpra_posterior", "mpra_compare"])
-def test_help_needs_no_tensorflow(repository, command):
-    script = (
-        f"import sys; sys.argv = ['x', '--help']\n"
-        f"from akita_bayes.cli import {command}\n"
-        f"try: {command}.main()\n"
-        f"except SystemExit: pass\n"
-        f"sys.exit('tensorflow' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=repository, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "example:" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["../zz", "reads"])

@@ -31,12 +31,12 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "variants": ("alleles", "scores", "", "saturation"),
-    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots"),
+    "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 
 SIBLINGS = {
-    *(("simulate", "data"), ("regulation", "training"), ("mechanisms", "specs")),
+    *(("simulate", "data"), ("mechanisms", "specs")),
     *(("", "files"), ("specs", "files"), ("mechanisms", "files")),
 }
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 
 from akita_bayes.mechanisms import mechanism_spec
@@ -74,5 +75,40 @@ def experiment():
         import dataclasses
 
         return simulator.simulate(mechanism, dataclasses.replace(DESIGN, **design), seed=seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def arbitrary_fit():
+    """Makes a fit with arbitrary parameters, where no test needs those that the data determine."""
+
+    def make(mechanism, table, seed=0):
+        from akita_bayes.regulation.assay import assay_table
+        from akita_bayes.regulation.fit import fitting, information
+        from akita_bayes.regulation.model import likelihood
+
+        model = likelihood.Likelihood(mechanism, table)
+        rng = np.random.default_rng(seed)
+        size = model.parameters.size
+        root = 0.1 * rng.normal(size=(size, size))
+        binned = mechanism.measurement.kind.endswith("bins")
+        bits = information.Information(0.5, 0.01) if binned else None
+        return fitting.Fit(
+            parameters=model.parameters,
+            theta=rng.normal(0.0, 0.5, size),
+            covariance=root @ root.T + 0.01 * np.eye(size),
+            frequencies=table.frequencies(),
+            likelihood=model,
+            side=assay_table.sides(table),
+            held_out=fitting.HeldOut(-100.0, 10, 100.0, bits),
+            converged=True,
+            gain=0.1,
+            evaluations=10,
+            mirrored=False,
+            method="quasi-newton",
+            seed=seed,
+            seconds=1.5,
+        )
 
     return make

@@ -308,6 +308,12 @@ def test_a_full_disk_leaves_the_older_checkpoint(data, tmp_path, monkeypatch):
     assert short(spec, data, tmp_path / "run", resume=True).epochs == 2
 
 
+def test_an_unknown_setting_is_refused_before_any_work(tmp_path):
+    with pytest.raises(TypeError, match=r'"epoch" is not a keyword of FitOptions.*"epochs"'):
+        fit.fit(None, tmp_path / "none", out_dir=tmp_path / "run", epoch=3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_directory_that_is_not_empty_is_refused(data, tmp_path):
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(errors.RunError, match=r"not empty.*--resume"):

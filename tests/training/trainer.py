@@ -1,6 +1,7 @@
 """Trains in a process of its own, and dies by SIGKILL where it is told to.
 
-usage: trainer.py SPEC DATA OUT [--devices D] [--kill-step N | --kill-write N] [fit's switches]
+usage: trainer.py SPEC DATA OUT [--devices D] [--kill-step N | --kill-write N] [--resume]
+       [--then OUT]
 """
 
 import argparse
@@ -22,6 +23,7 @@ parser.add_argument("--devices", default="cpu")
 parser.add_argument("--kill-step", type=int, default=0, help="after so many steps")
 parser.add_argument("--kill-write", type=int, default=0, help="halfway through that checkpoint")
 parser.add_argument("--resume", action="store_true")
+parser.add_argument("--then", help="trains a second run from its beginning, into this folder")
 options = parser.parse_args()
 
 
@@ -54,16 +56,21 @@ def interrupted_savez(path, **arrays):
 np.savez = interrupted_savez
 with open(options.spec, encoding="utf-8") as handle:
     spec = zoo.parse_spec(json.load(handle))
-run = fit.fit(
-    spec,
-    options.data,
-    out_dir=options.out,
+settings = fit.FitOptions(
     devices=options.devices,
-    resume=options.resume,
     deterministic=True,
     checkpoint_steps=4,
     checkpoint_minutes=None,
     tensorboard=False,
+)
+fit.fit(
+    spec,
+    options.data,
+    out_dir=options.out,
+    options=settings,
+    resume=options.resume,
     observer=Watch(),
 )
+if options.then:
+    fit.fit(spec, options.data, out_dir=options.then, options=settings)
 sys.exit(0)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, keywords, regions
 from akita_bayes.data.records import statistics as statistics_lib
 from akita_bayes.data.records import tfrecord
 
@@ -22,24 +22,11 @@ _log = logging.getLogger(__name__)
 _FILES_AT_ONCE = 4
 
 
-def open_split(
-    data_dir: str | Path,
-    split: str | Sequence[str],
-    *,
-    batch_size: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    shuffle_buffer: int = 128,
-    drop_remainder: bool = False,
-    deterministic: bool = True,
-    shard: tuple[int, int] = (0, 1),
-) -> "Split":
-    """Opens one split, or several together, of a data directory.
+@dataclasses.dataclass(frozen=True)
+class SplitOptions:
+    """Holds how the records of a split are read.
 
-    Args:
-        data_dir: Folder with `statistics.json` and `tfrecords/{split}-{i}.tfr`.
-        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as in Basenji's --tfr,
-            a pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
+    Attributes:
         batch_size: Records per batch.
         shuffle: True to shuffle files and records anew in every epoch.
         seed: Seed of the order, which depends on `seed` and the number of the epoch only.
@@ -48,19 +35,47 @@ def open_split(
         deterministic: True to keep the order of parallel reads; False is a little faster.
         shard: (index, count): every count-th file is read, from the index-th. Every shard of a
             shuffled split has the same number of batches, so that workers stay in step.
+    """
+
+    batch_size: int = 1
+    shuffle: bool = False
+    seed: int = 0
+    shuffle_buffer: int = 128
+    drop_remainder: bool = False
+    deterministic: bool = True
+    shard: tuple[int, int] = (0, 1)
+
+
+def open_split(
+    data_dir: str | Path,
+    split: str | Sequence[str],
+    *,
+    options: SplitOptions = SplitOptions(),
+    **changes: Any,
+) -> "Split":
+    """Opens one split, or several together, of a data directory.
+
+    Args:
+        data_dir: Folder with `statistics.json` and `tfrecords/{split}-{i}.tfr`.
+        split: Name such as `train`, or several, as `("fold0", "fold1")`; or, as in Basenji's --tfr,
+            a pattern of file names with * ? [ or the ending .tfr, as `fold[01]-*.tfr`.
+        options: Size, order and number of the batches.
+        changes: Fields of `options` to replace, such as `batch_size=2`.
 
     Raises:
         DataError: The directory, its statistics or the split is missing, the split is empty, there
             are fewer files than shards, or the first record contradicts `statistics.json`.
+        TypeError: A keyword is not a field of `options`.
     """
+    options = keywords.replaced(options, changes)
     data_dir = Path(data_dir)
     statistics = statistics_lib.read(data_dir)
     names = (split,) if isinstance(split, str) else tuple(split)
     paths = [path for name in names for path in _files(data_dir, name, statistics)]
-    if shard[1] > len(paths):
+    if options.shard[1] > len(paths):
         raise errors.DataError(
             f"{data_dir}: split {'+'.join(names)} has {len(paths)} record files, too few for "
-            f"{shard[1]} workers; write more with a smaller --seqs_per_tfr."
+            f"{options.shard[1]} workers; write more with a smaller --seqs_per_tfr."
         )
     opened = Split(
         data_dir=data_dir,
@@ -68,13 +83,7 @@ def open_split(
         statistics=statistics,
         files=tuple(paths),
         records=sum(_count(data_dir, name, statistics) for name in names),
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        shuffle_buffer=shuffle_buffer,
-        drop_remainder=drop_remainder,
-        deterministic=deterministic,
-        shard=shard,
+        options=options,
     )
     opened.check_first_record()
     return opened
@@ -82,11 +91,19 @@ def open_split(
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Reads a split as batches; `open_split` makes it, and its arguments are the fields.
+    """Reads a split as batches; `open_split` makes it.
 
     A batch is a dictionary of `sequence` float32 [B, L, 4], `target` float32 [B, P, T], `mask` bool
     [B, P, T] (True where measured) and `region` string [B] (`chrom:start-end`, or `file#record`
     when the record has no region). A target under a False mask is 0. Iterating gives epoch 0.
+
+    Attributes:
+        data_dir: Data directory.
+        names: Names of the splits, or patterns of record files.
+        statistics: Content of `statistics.json`.
+        files: Record files, in the order of reading.
+        records: Number of records in these files.
+        options: Size, order and number of the batches.
     """
 
     data_dir: Path
@@ -94,19 +111,13 @@ class Split:
     statistics: statistics_lib.Statistics
     files: tuple[Path, ...]
     records: int
-    batch_size: int
-    shuffle: bool
-    seed: int
-    shuffle_buffer: int
-    drop_remainder: bool
-    deterministic: bool
-    shard: tuple[int, int]
+    options: SplitOptions
 
     @property
     def steps(self) -> int:
         """Returns the number of batches per epoch and shard, from `statistics.json`."""
-        share = self.records // self.shard[1]
-        return share // self.batch_size if self.drop_remainder else -(-share // self.batch_size)
+        share, size = self.records // self.options.shard[1], self.options.batch_size
+        return share // size if self.options.drop_remainder else -(-share // size)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches(0)
@@ -118,18 +129,19 @@ class Split:
         number of finished batches as `skip`. Wrap the loop in `explained`, which turns errors about
         bad records into `DataError`.
         """
-        index, count = self.shard
+        options = self.options
+        index, count = options.shard
         paths = [str(path) for path in self.files[index::count]]
-        random = np.random.default_rng([self.seed, epoch])
-        if self.shuffle:
+        random = np.random.default_rng([options.seed, epoch])
+        if options.shuffle:
             paths = [paths[i] for i in random.permutation(len(paths))]
         records = tf.data.Dataset.from_tensor_slices(paths)
-        if self.shuffle:
+        if options.shuffle:
             records = records.interleave(
                 _read, cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
             )
             records = records.shuffle(
-                self.shuffle_buffer,
+                options.shuffle_buffer,
                 seed=int(random.integers(2**31)),
                 reshuffle_each_iteration=False,
             )
@@ -139,14 +151,16 @@ class Split:
         else:
             records = records.flat_map(_read)
         batches = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE).batch(
-            self.batch_size, drop_remainder=self.drop_remainder
+            options.batch_size, drop_remainder=options.drop_remainder
         )
-        if self.shuffle and count > 1:
+        if options.shuffle and count > 1:
             batches = batches.take(self.steps)
-        options = tf.data.Options()
-        options.deterministic = self.deterministic
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        return batches.skip(skip).with_options(options).prefetch(tf.data.AUTOTUNE)
+        pipeline = tf.data.Options()
+        pipeline.deterministic = options.deterministic
+        pipeline.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.OFF
+        )
+        return batches.skip(skip).with_options(pipeline).prefetch(tf.data.AUTOTUNE)
 
     def batches(self, epoch: int = 0, *, skip: int = 0) -> Iterator[Batch]:
         """Yields the batches of one epoch.
@@ -154,17 +168,17 @@ class Split:
         Raises:
             DataError: A record is bad or a file is cut short; the error names file and record.
         """
-        records_read = skip * self.batch_size
+        records_read = skip * self.options.batch_size
         with self.explained():
             for batch in self.epoch(epoch, skip=skip):
                 records_read += int(batch["region"].shape[0])
                 yield batch
-        if self.shard[1] == 1 and not self.drop_remainder:
+        if self.options.shard[1] == 1 and not self.options.drop_remainder:
             self.check_count(records_read)
 
-    def sharded(self, index: int, count: int) -> "Split":
-        """Returns the same split as worker `index` of `count` reads it."""
-        return dataclasses.replace(self, shard=(index, count))
+    def read_with(self, **changes: Any) -> "Split":
+        """Returns the same split with other options, such as the `shard` of one worker."""
+        return dataclasses.replace(self, options=keywords.replaced(self.options, changes))
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ read-outs keep one row each), and a split keeps a sequence on one side in every 
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class Library:
         """Returns the name of the library for messages."""
         return f'library "{self.name}"' if self.name else "the table"
 
-    def take(self, rows: NDArray) -> "Library":
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Library":
         """Returns the library with only these rows."""
         return dataclasses.replace(
             self, index=self.index[rows], observed=self.observed[rows], weight=self.weight[rows]
@@ -88,7 +88,7 @@ class Table(NamedTuple):
                     f"{library.label} of {library.index.shape[1]}; name those of one length as the "
                     "libraries of the spec."
                 )
-        return first.index.shape[1]
+        return int(first.index.shape[1])
 
     @property
     def rows(self) -> int:
@@ -109,7 +109,7 @@ class Table(NamedTuple):
         """Returns the most common base at each position."""
         return dna.from_one_hot(np.eye(4)[self.frequencies().argmax(1)])
 
-    def take(self, rows: NDArray) -> "Table":
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Table":
         """Returns the table with only these rows, numbered through all libraries."""
         first, parts = 0, []
         for library in self.libraries:
@@ -214,7 +214,7 @@ def split(
 
 def from_counts(
     sequences: Sequence[str],
-    counts: NDArray,
+    counts: NDArray[Any],
     *,
     columns: Sequence[str] | None = None,
     name: str = "",
@@ -323,7 +323,7 @@ def _check_bins(library: Library, where: str) -> None:
             )
 
 
-def _key(index: NDArray[np.uint8]) -> NDArray:
+def _key(index: NDArray[np.uint8]) -> NDArray[np.bytes_]:
     """Packs each row of bases into one value that can be compared. [N, L] -> [N]."""
     # NumPy strips zero bytes from the ends of such strings, so bases are stored as 1..4.
     return np.ascontiguousarray(index + 1).view(f"S{index.shape[1]}")[:, 0]

@@ -12,25 +12,13 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from akita_bayes.regulation.assay import assay_files, assay_table
-from akita_bayes.regulation.fit import information, quasi_newton, sgd
+from akita_bayes.regulation.fit import fitted_mechanism, information, quasi_newton, sgd
 from akita_bayes.regulation.model import curvature, gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
-from akita_bayes.regulation.model import parameters as layout
 
 _log = logging.getLogger(__name__)
 
 Method = Literal["quasi-newton", "adam", "sgd"]
-
-Z95 = 1.959963984540054
-"""97.5 % point of the standard normal distribution."""
-
-
-class Interval(NamedTuple):
-    """Holds a mean and its central 95 % interval, in the unit of the term (kT)."""
-
-    mean: float
-    lower: float
-    upper: float
 
 
 class HeldOut(NamedTuple):
@@ -51,13 +39,10 @@ class HeldOut(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Fit:
-    """Holds a fitted mechanism.
+class Fit(fitted_mechanism.FittedMechanism):
+    """Holds a mechanism fitted to train and validation, mirrors resolved, and how it was fitted.
 
     Attributes:
-        parameters: Layout of theta.
-        theta: [D] most probable parameters given train and validation, mirrors resolved.
-        covariance: [D, D] covariance of theta by Laplace's approximation.
         likelihood: Likelihood of the whole table.
         side: [N] 0 train, 1 validation, 2 test.
         held_out: Prediction of the test sequences.
@@ -70,9 +55,6 @@ class Fit:
         seconds: Wall time.
     """
 
-    parameters: layout.Parameters
-    theta: NDArray[np.float64]
-    covariance: NDArray[np.float64]
     likelihood: likelihoods.Likelihood
     side: NDArray[np.int64]
     held_out: HeldOut
@@ -83,11 +65,6 @@ class Fit:
     method: Method
     seed: int
     seconds: float
-
-    @property
-    def mechanism(self) -> mechanism_spec.Mechanism:
-        """Returns the fitted mechanism."""
-        return self.parameters.mechanism
 
     @property
     def fitted(self) -> NDArray[np.float64]:
@@ -107,70 +84,6 @@ class Fit:
             f"Not converged: constants may lie {np.sqrt(2 * self.gain):.2g} of their standard "
             "deviations from the optimum; do not trust the intervals, and call nothing identified."
         )
-
-    def interval(self, name: str) -> Interval:
-        """Returns mean and 95 % interval of one parameter, by its name in `parameters.names`."""
-        index = self.parameters.names.index(name)
-        mean = self.parameters.natural(self.theta)[index]
-        sd = self.parameters.natural_factor[index] * np.sqrt(self.covariance[index, index])
-        return Interval(float(mean), float(mean - Z95 * sd), float(mean + Z95 * sd))
-
-    @property
-    def energies(self) -> dict[str, Interval]:
-        """Returns every term that is a constant, by name or, if per library, `name[library]`."""
-        return self._intervals(sites=False)
-
-    @property
-    def wild_type(self) -> dict[str, Interval]:
-        """Returns every term that reads a site, at its value for the wild type."""
-        return self._intervals(sites=True)
-
-    def _intervals(self, *, sites: bool) -> dict[str, Interval]:
-        return {
-            block.name: self.interval(block.name)
-            for block in self.parameters.blocks
-            if block.part == "constant"
-            and (self.mechanism.terms[block.owner].site is not None) == sites
-        }
-
-    def term(self, name: str, gauge_name: mechanism_spec.Gauge | None = None) -> layout.TermValues:
-        """Returns a term in physical units, in the mechanism's gauge or another."""
-        spec = self.mechanism.terms[name]
-        weights = gauge.base_weights(
-            gauge_name or self.mechanism.gauge,
-            self.parameters.wild_type,
-            self.likelihood.table.frequencies(),
-        )
-        sign = -1.0 if isinstance(self.mechanism, mechanism_spec.Kinetic) else 1.0
-        return gauge.fix(self.parameters.term(self.theta, name), weights[spec.bases], sign=sign)
-
-    def correlations(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-        """Computes Pearson correlations with other matrices of the same sites, both centred."""
-        matrix_pairs = self._centred_pairs(references).items()
-        return {
-            name: float(np.corrcoef(matrix, reference)[0, 1])
-            for name, (matrix, reference) in matrix_pairs
-        }
-
-    def slopes(self, references: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-        """Computes least-squares slopes of the matrices, in kT, on references, both centred."""
-        matrix_pairs = self._centred_pairs(references).items()
-        return {
-            name: float(matrix @ reference / (reference @ reference))
-            for name, (matrix, reference) in matrix_pairs
-        }
-
-    def _centred_pairs(
-        self, references: dict[str, NDArray[np.float64]]
-    ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Returns the fitted matrix and the reference of each site, both centred and flat."""
-        return {
-            name: (
-                np.asarray(self.term(name, "centred").matrix).ravel(),
-                (reference - reference.mean(1, keepdims=True)).ravel(),
-            )
-            for name, reference in references.items()
-        }
 
 
 def fit(
@@ -233,12 +146,13 @@ def fit(
     theta, mirrored = gauge.resolve(likelihood.parameters, optimum.theta)
     hessian = optimum.hessian
     if mirrored:
-        hessian = curvature.of(likelihood)(theta, (side < 2).astype(float))
+        hessian = curvature.hessian_of(likelihood)(theta, (side < 2).astype(float))
     root = quasi_newton.root_of(-hessian, likelihood.parameters.prior_sd)
     return Fit(
         parameters=likelihood.parameters,
         theta=theta,
         covariance=root @ root.T,
+        frequencies=table.frequencies(),
         likelihood=likelihood,
         side=side,
         held_out=_held_out(likelihood, theta, side == 2),
@@ -296,7 +210,7 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
     thermal = isinstance(fit.mechanism, mechanism_spec.Thermodynamic)
     held_out_information = fit.held_out.information
 
-    def with_units(interval: Interval) -> dict[str, Any]:
+    def with_units(interval: fitted_mechanism.Interval) -> dict[str, Any]:
         numbers = {"unit": fit.mechanism.unit, **interval._asdict()}
         if thermal:
             numbers["kcal_per_mol"] = {k: v * kcal for k, v in interval._asdict().items()}

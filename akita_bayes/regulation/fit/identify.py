@@ -11,13 +11,17 @@ all others with their priors; its 95 % interval ends where the profile falls by 
 1938).
 """
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.fit import fitting, quasi_newton
+from akita_bayes.regulation.model import likelihood as likelihoods
+from akita_bayes.regulation.model import parameters as layout
 
 Verdict = Literal["identified", "weakly identified", "not identified"]
 
@@ -133,6 +137,16 @@ def _verdict(ratio: float) -> Verdict:
     return "weakly identified" if ratio < WEAK else "not identified"
 
 
+def check_names(
+    names: Collection[str], mechanism: mechanism_spec.Mechanism, table: assay_table.Table
+) -> None:
+    """Raises a SpecError for a name that no parameter of the mechanism has on this table."""
+    used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+    parameters = layout.Parameters.of(mechanism, used)
+    for name in names:
+        parameters.index(name)
+
+
 def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -> Profile:
     """Follows the likelihood of one parameter to both sides until it has dropped enough.
 
@@ -143,7 +157,7 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
             double.
         steps: Maximum number of L-BFGS steps at each point.
     """
-    index = fit.parameters.names.index(name)
+    index = fit.parameters.index(name)
     mean, prior_sd = fit.parameters.prior_mean[index], fit.parameters.prior_sd[index]
     # `along` is the regression of theta on the parameter; `root` spans the conditional covariance
     # of the others, whose smallest eigenvalue, 0 in the direction of the parameter, is left out.
@@ -155,9 +169,9 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
     sd = float(np.sqrt(fit.covariance[index, index]))
 
     def without_prior(theta: NDArray[np.float64], log_posterior: float) -> float:
-        return log_posterior + 0.5 * ((theta[index] - mean) / prior_sd) ** 2
+        return log_posterior + 0.5 * float(((theta[index] - mean) / prior_sd) ** 2)
 
-    def density(theta: NDArray[np.float64]) -> quasi_newton.likelihoods.ValueAndGradient:
+    def density(theta: NDArray[np.float64]) -> likelihoods.ValueAndGradient:
         return fit.likelihood.value_and_gradient(theta, fit.fitted)
 
     start = without_prior(fit.theta, float(density(fit.theta[None]).value[0]))

@@ -27,7 +27,9 @@ class Information(NamedTuple):
         return f"{self.bits:.3f} +- {self.standard_error:.3f} bits"
 
 
-def quantiles(prediction: NDArray, number: int, weight: NDArray | None = None) -> NDArray[np.intp]:
+def quantiles(
+    prediction: NDArray[np.float64], number: int, weight: NDArray[np.float64] | None = None
+) -> NDArray[np.intp]:
     """Assigns each prediction to one of `number` classes of nearly equal weight. [N] -> [N].
 
     Equal predictions share a class.
@@ -40,7 +42,9 @@ def quantiles(prediction: NDArray, number: int, weight: NDArray | None = None) -
     return np.minimum((middle * number).astype(np.intp), number - 1)[position]
 
 
-def predictive(prediction: NDArray, counts: NDArray, *, classes: int | None = None) -> Information:
+def predictive(
+    prediction: NDArray[np.float64], counts: NDArray[np.float64], *, classes: int | None = None
+) -> Information:
     """Estimates the mutual information between a prediction and the bin of a read.
 
     Args:
@@ -68,7 +72,7 @@ def predictive(prediction: NDArray, counts: NDArray, *, classes: int | None = No
     return Information(plug_in - bias, _standard_error(log_ratio[group], counts))
 
 
-def variational(log_prob: NDArray, counts: NDArray) -> Information:
+def variational(log_prob: NDArray[np.float64], counts: NDArray[np.float64]) -> Information:
     """Computes the information of a model's likelihood on held-out sequences.
 
     Args:

@@ -135,7 +135,7 @@ def maximise(
     validation = (side == 1).astype(float)
     both = train + validation
     sample, sample_weight = _sample(likelihood, side, seed)
-    rough = curvature.of(sample)
+    rough = curvature.hessian_of(sample)
     competitors = sorted(
         _compete(sample, sample_weight, starts, seed), key=lambda ascent: -ascent.value
     )
@@ -152,7 +152,7 @@ def maximise(
     theta = validated[0][1].theta
     ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
     theta, evaluations = ascent.theta, evaluations + ascent.evaluations
-    exact = curvature.of(likelihood)
+    exact = curvature.hessian_of(likelihood)
     for is_last in [False] * EXACT_ROUNDS + [True]:
         hessian = exact(theta, both)
         root = root_of(-hessian, likelihood.parameters.prior_sd)

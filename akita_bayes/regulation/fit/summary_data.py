@@ -113,7 +113,7 @@ def page(fit: fitting.Fit) -> Page:
     grid = bins = None
     if fit.held_out.information is not None:
         library = parameters.libraries[0]
-        signal = np.asarray(fit.likelihood.seen(fit.theta[None]))[0]
+        signal = np.asarray(fit.likelihood.signal(fit.theta[None]))[0]
         low, high = np.quantile(signal, [0.005, 0.995])
         grid = np.geomspace(max(low, 1e-6), high, GRID)
         weights = parameters.weights(fit.theta[None], library)

@@ -58,7 +58,7 @@ class SoftmaxBins(MeasurementProcess):
     def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         return ops.sum(self.log_bins(weights, activity) * observed, axis=-2)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], self.columns)
 
 

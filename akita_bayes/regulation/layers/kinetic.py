@@ -55,7 +55,7 @@ class TransitionRates(keras.layers.Layer):
             )
         self.units: dict[str, str] = {}
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         length = input_shape[1]
         self.log_rates, self.matrices = [], []
         for name, site, fixed in zip(self.names, self.sites, self.fixed, strict=True):
@@ -94,7 +94,7 @@ class TransitionRates(keras.layers.Layer):
                 columns.append(log_rate - ops.sum(bases * matrix, axis=(1, 2)))
         return ops.stack(columns, axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], len(self.sites))
 
     def get_config(self) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class KingAltman(keras.layers.Layer):
             weights = ops.concatenate([weights, restored], axis=-1)
         return weights
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*input_shape[:-1], len(self.edges) if self.fluxes else self.species)
 
     def get_config(self) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class KingAltman(keras.layers.Layer):
         }
 
 
-def _log_sum(logs: list) -> Any:
+def _log_sum(logs: list[Any]) -> Any:
     """Adds parallel edges between two species, log(e^a + e^b + ...); None when there are none."""
     if len(logs) < 2:
         return logs[0] if logs else None

@@ -73,7 +73,7 @@ class MeasurementProcess(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         start = self.start(np.random.default_rng(0))
         self.weights_by_name = {
             name: self.add_weight(

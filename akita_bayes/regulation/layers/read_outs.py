@@ -28,7 +28,11 @@ class ReadOut(MeasurementProcess):
     """Models one number per sequence, which is fitted or drawn. [B, 1] -> [B, outputs]."""
 
     def draw(
-        self, weights: Weights, activity: NDArray, weight: NDArray, rng: np.random.Generator
+        self,
+        weights: Weights,
+        activity: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        rng: np.random.Generator,
     ) -> NDArray[np.float64]:
         """Draws the read-out of each sequence. [N] -> [N].
 
@@ -43,7 +47,7 @@ class ReadOut(MeasurementProcess):
         return self._noisy(outputs, weight, rng)
 
     def _noisy(
-        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+        self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         """Draws from the distributions with these parameters. [outputs, N] -> [N]."""
         raise NotImplementedError
@@ -108,7 +112,7 @@ class GaussianNoise(ReadOut):
         return -0.5 * z * z - self._log_scale(weights, weight)
 
     def _noisy(
-        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+        self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         mean, sd = outputs
         return mean + rng.normal(0.0, sd / np.sqrt(weight))
@@ -124,7 +128,7 @@ class GaussianNoise(ReadOut):
         log_sd = weights["log_sd"][..., None] - 0.5 * ops.log(weight)
         return log_sd + np.log(self.unit) + 0.5 * np.log(2 * np.pi)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 2)
 
 
@@ -154,7 +158,7 @@ class SkewedNoise(GaussianNoise):
         return -0.5 * z * z - spread - self._log_scale(weights, weight)
 
     def _noisy(
-        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+        self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         mode, below, above = outputs
         # Both halves have the same height at the mode, so their chances are proportional to their
@@ -162,7 +166,7 @@ class SkewedNoise(GaussianNoise):
         side = np.where(rng.random(len(mode)) < above / (above + below), above, -below)
         return mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 3)
 
 
@@ -193,9 +197,9 @@ class PoissonCounts(ReadOut):
         return observed[0] * log_mean - ops.exp(log_mean)
 
     def _noisy(
-        self, outputs: NDArray[np.float64], weight: NDArray, rng: np.random.Generator
+        self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         return rng.poisson(weight * outputs[0]).astype(float)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 1)

@@ -48,7 +48,7 @@ class BindingEnergies(keras.layers.Layer):
             )
         self.units: dict[str, str] = {}
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         length = input_shape[1]
         self.constants, self.matrices, self.pairs = [], [], []
         for name, site, paired, fixed in zip(
@@ -66,7 +66,9 @@ class BindingEnergies(keras.layers.Layer):
             self.matrices.append(self._add(f"{name}_matrix", (width, 4)) if site else None)
             self.pairs.append(self._add(f"{name}_pairs", (width - 1, 4, 4)) if paired else None)
 
-    def _add(self, name: str, shape: tuple, start: Any = "zeros", trainable: bool = True) -> Any:
+    def _add(
+        self, name: str, shape: tuple[int, ...], start: Any = "zeros", trainable: bool = True
+    ) -> Any:
         self.units[name] = "kT"
         return self.add_weight(shape=shape, initializer=start, trainable=trainable, name=name)
 
@@ -86,7 +88,7 @@ class BindingEnergies(keras.layers.Layer):
             columns.append(energy)
         return ops.stack(columns, axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], len(self.sites))
 
     def get_config(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class BoltzmannStates(keras.layers.Layer):
     def call(self, energies: Any) -> Any:
         return boltzmann(energies, self.occupancy)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*input_shape[:-1], len(self.occupancy))
 
     def get_config(self) -> dict[str, Any]:
@@ -171,7 +173,7 @@ class RelativeActivity(keras.layers.Layer):
         self.activities = [float(alpha) for alpha in activities]
         self.units = {"reference": "ln(odds)"}
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         self.reference = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="reference"
         )
@@ -179,7 +181,7 @@ class RelativeActivity(keras.layers.Layer):
     def call(self, probabilities: Any) -> Any:
         return relative_activity(probabilities, self.activities, self.reference)[..., None]
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
@@ -202,7 +204,7 @@ class Activity(keras.layers.Layer):
         self.activities = [a if isinstance(a, str) else float(a) for a in activities]
         self.units: dict[str, str] = {}
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         self.log_activities = {}
         for name in dict.fromkeys(a for a in self.activities if isinstance(a, str)):
             self.units[f"{name}_log_activity"] = "ln(activity)"
@@ -218,7 +220,7 @@ class Activity(keras.layers.Layer):
         alpha = ops.stack([ops.cast(a, self.compute_dtype) for a in alpha])
         return ops.sum(probabilities * alpha, axis=-1, keepdims=True)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*input_shape[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:

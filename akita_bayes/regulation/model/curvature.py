@@ -18,7 +18,7 @@ BATCH = 16
 
 
 class Hessian:
-    """Computes the Hessian of the log-posterior of a likelihood; compiled once, cached by `of`."""
+    """Computes the Hessian of the density of a fit; compiled once, cached by `hessian_of`."""
 
     def __init__(self, likelihood: likelihoods.Likelihood) -> None:
         self.likelihood = likelihood
@@ -29,11 +29,13 @@ class Hessian:
             outer.watch(theta)
             with tf.GradientTape() as inner:
                 inner.watch(theta)
-                value = self.likelihood.log_posterior(theta, weight)
+                value = self.likelihood.log_posterior_fixed_scale(theta, weight)
             along = tf.reduce_sum(inner.gradient(value, theta) * vectors)
         return outer.gradient(along, theta)
 
-    def __call__(self, theta: NDArray, weight: NDArray | None = None) -> NDArray[np.float64]:
+    def __call__(
+        self, theta: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Computes the Hessian at one theta. [D] -> [D, D]."""
         size = len(theta)
         row_weight = np.ones(self.likelihood.rows) if weight is None else weight
@@ -63,7 +65,7 @@ class Hessian:
 
 
 @functools.lru_cache(maxsize=2)
-def of(likelihood: likelihoods.Likelihood) -> Hessian:
+def hessian_of(likelihood: likelihoods.Likelihood) -> Hessian:
     """Returns the Hessian of a likelihood, cached for the last two likelihoods."""
     return Hessian(likelihood)
 
@@ -72,5 +74,5 @@ def hessians(
     likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Computes the Hessian at several thetas, one per core at a time. [S, D] -> [S, D, D]."""
-    hessian = of(likelihood)
-    return np.stack(threads.each(hessian, thetas, program=hessian.products))
+    hessian = hessian_of(likelihood)
+    return np.stack(threads.parallel_map(hessian, thetas, program=hessian.products))

@@ -19,6 +19,7 @@ from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.layers import kinetic, thermodynamic
 from akita_bayes.regulation.model import parameters as layout
+from akita_bayes.regulation.model import priors
 
 
 class _LibraryTensors(NamedTuple):
@@ -39,7 +40,7 @@ class ValueAndGradient(NamedTuple):
 
 
 class Likelihood:
-    """Computes log-likelihood, prior and posterior density of a mechanism on a table.
+    """Computes the log-likelihood of a mechanism on a table, and posteriors under two priors.
 
     Args:
         mechanism: Declared mechanism.
@@ -163,6 +164,11 @@ class Likelihood:
         ]
         return ops.concatenate(parts, axis=-1)
 
+    def terms(self, theta: Any) -> Any:
+        """Computes energies in kT, or log rates, of each sequence. [S, D] -> [S, N, J]."""
+        theta = ops.cast(theta, self.dtype)
+        return ops.concatenate([self._terms(theta, tensors) for tensors in self._libraries], axis=1)
+
     def activity(self, theta: Any) -> Any:
         """Computes the activity of each sequence. [S, D] -> [S, N]."""
         theta = ops.cast(theta, self.dtype)
@@ -170,7 +176,7 @@ class Likelihood:
             [self._activity(theta, tensors) for tensors in self._libraries], axis=-1
         )
 
-    def seen(self, theta: Any) -> Any:
+    def signal(self, theta: Any) -> Any:
         """Computes the measured signal, activity or relative odds. [S, D] -> [S, N]."""
         theta = ops.cast(theta, self.dtype)
         return ops.concatenate(
@@ -203,26 +209,30 @@ class Likelihood:
             per_sequence = per_sequence * ops.cast(weight, "float64")
         return ops.cast(ops.sum(per_sequence, axis=-1), theta.dtype)
 
-    def log_prior(self, theta: Any) -> Any:
-        """Computes the log density of the independent Gaussian priors. [..., D] -> [...]."""
-        theta = tf.convert_to_tensor(theta)
-        sd = self.parameters.prior_sd
-        z = (theta - ops.cast(self.parameters.prior_mean, theta.dtype)) / ops.cast(sd, theta.dtype)
-        constant = np.log(sd).sum() + 0.5 * len(sd) * np.log(2 * np.pi)
-        return -0.5 * ops.sum(z * z, axis=-1) - constant
+    def log_posterior_fixed_scale(self, theta: Any, weight: Any = None) -> Any:
+        """Computes the density whose optimum is a fit, unnormalised. [S, D] -> [S] or [D] -> [].
 
-    def log_posterior(self, theta: Any, weight: Any = None) -> Any:
-        """Computes log-likelihood plus log prior, unnormalised. [S, D] -> [S] or [D] -> []."""
-        return self.log_likelihood(theta, weight) + self.log_prior(theta)
+        The sum of log-likelihood and `priors.fixed_scale`; arguments as of `log_likelihood`.
+        """
+        return self.log_likelihood(theta, weight) + priors.fixed_scale(self.parameters, theta)
 
-    def _value_and_gradient(self, theta: tf.Tensor, weight: tf.Tensor) -> tuple:
+    def log_posterior_unknown_scale(self, theta: Any) -> Any:
+        """Computes the density that is sampled, unnormalised. [S, D] -> [S], float64.
+
+        The sum of log-likelihood and `priors.unknown_scale`.
+        """
+        return self.log_likelihood(theta) + priors.unknown_scale(self.parameters, theta)
+
+    def _value_and_gradient(self, theta: tf.Tensor, weight: tf.Tensor) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch(theta)
-            value = self.log_posterior(theta, weight)
+            value = self.log_posterior_fixed_scale(theta, weight)
         return value, tape.gradient(value, theta)
 
-    def value_and_gradient(self, theta: NDArray, weight: NDArray | None = None) -> ValueAndGradient:
-        """Computes log-posterior and gradient, compiled once per S. [S, D] -> [S], [S, D]."""
+    def value_and_gradient(
+        self, theta: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> ValueAndGradient:
+        """Computes the density of a fit and its gradient, compiled per S. [S, D] -> [S], [S, D]."""
         row_weight = self._all if weight is None else weight
         value, gradient = self._compiled(
             tf.constant(theta, tf.float64), tf.constant(row_weight, tf.float64)

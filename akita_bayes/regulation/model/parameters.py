@@ -22,9 +22,14 @@ from akita_bayes import dna, errors
 from akita_bayes.mechanisms import declarations, mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.layers import measurement
+from akita_bayes.regulation.layers.measurement_process import MeasurementProcess
 
 CONTRASTS = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 2.0
 """[4, 3] orthonormal and centred: A,C against G,T; A,G against C,T; A,T against C,G."""
+
+
+MOST_HINTS = 6
+"""Largest number of parameter names in an error message."""
 
 
 class Block(NamedTuple):
@@ -122,7 +127,7 @@ class Parameters:
         return tuple(name for name, _ in self.columns)
 
     @functools.cached_property
-    def processes(self) -> dict[str, measurement.MeasurementProcess]:
+    def processes(self) -> dict[str, MeasurementProcess]:
         """Returns the measurement process of each library."""
         spec = self.mechanism.measurement
         units = self.read_outs or [(0.0, 1.0)] * len(self.columns)
@@ -183,6 +188,20 @@ class Parameters:
             for position in np.ndindex(*block.shape):
                 names.append(block.name + (f"[{','.join(map(str, position))}]" if position else ""))
         return tuple(names)
+
+    def index(self, name: str) -> int:
+        """Returns the position in theta of a parameter of `names`.
+
+        Raises:
+            SpecError: There is no such parameter.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        hint = errors.did_you_mean(name, self.names)
+        if entries := [entry for entry in self.names if entry.startswith(f"{name}[")]:
+            more = ", ..." if len(entries) > MOST_HINTS else ""
+            hint = f" There are {', '.join(entries[:MOST_HINTS])}{more}."
+        raise errors.SpecError(f'{self.mechanism.name}: unknown parameter "{name}".{hint}')
 
     @functools.cached_property
     def units(self) -> tuple[str, ...]:
@@ -271,10 +290,10 @@ class Parameters:
 
     def pack(
         self,
-        matrices: Mapping[str, NDArray],
+        matrices: Mapping[str, NDArray[np.float64]],
         constants: Mapping[str, float | Mapping[str, float]],
         *,
-        block_values: Mapping[str, NDArray] | None = None,
+        block_values: Mapping[str, NDArray[np.float64]] | None = None,
     ) -> NDArray[np.float64]:
         """Builds theta from physical values; all other parameters get their prior means.
 
@@ -297,7 +316,7 @@ class Parameters:
                 theta[entries] = value
         return theta
 
-    def weights(self, theta: NDArray, library: str) -> dict[str, NDArray]:
+    def weights(self, theta: NDArray[np.float64], library: str) -> dict[str, NDArray[np.float64]]:
         """Returns the weights of a library's measurement process, each [..., *shape]."""
         return {
             block.part: theta[..., block.start : block.stop].reshape(
@@ -352,7 +371,7 @@ def pair_tables(contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _features(term: declarations.Term, index: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Computes contrasts of a site's bases, and products of those of adjacent bases. [N, F]."""
     bases = CONTRASTS[index[:, term.bases]]
-    flat: Sequence[NDArray] = [bases.reshape(len(index), -1)]
+    flat: Sequence[NDArray[np.float64]] = [bases.reshape(len(index), -1)]
     if term.neighbours:
         pairs = bases[:, :-1, :, None] * bases[:, 1:, None, :]
         flat = [*flat, pairs.reshape(len(index), -1)]

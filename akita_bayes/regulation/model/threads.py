@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(
+def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, program: Any
 ) -> list[Result]:
     """Calls a function with every item, one item per core at a time; results keep the order.

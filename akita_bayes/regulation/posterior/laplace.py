@@ -49,7 +49,7 @@ def laplace(
     """Computes the Gaussian at a mode.
 
     The Gaussian is not wider than the prior in any direction. Newton's method takes the last steps
-    to the mode; a step is halved until it gains.
+    to the mode; of a step and its halves, that with the highest density is taken.
 
     Args:
         likelihood: Likelihood that computes the log-posterior.
@@ -57,7 +57,7 @@ def laplace(
         newton_steps: Most Newton steps.
     """
     sd = likelihood.parameters.prior_sd
-    hessian = curvature.of(likelihood)
+    hessian = curvature.hessian_of(likelihood)
     theta = np.array(theta, float)
     for step in range(newton_steps + 1):
         root = quasi_newton.root_of(-hessian(theta), sd)
@@ -65,11 +65,12 @@ def laplace(
         move = root @ (root.T @ gradient[0])
         if step == newton_steps or gradient[0] @ move < 0.01:
             break
-        sizes = 0.5 ** np.arange(6)
-        higher = likelihood.value_and_gradient(theta + sizes[:, None] * move).value
-        if higher.max() <= value[0]:
+        # One theta at a time, since a program for a batch of six would be compiled for this alone.
+        steps = [theta + size * move for size in 0.5 ** np.arange(6)]
+        values = [likelihood.value_and_gradient(point[None]).value[0] for point in steps]
+        if max(values) <= value[0]:
             break
-        theta = theta + sizes[higher.argmax()] * move
+        theta = steps[int(np.argmax(values))]
     return Laplace(theta, root @ root.T, root, float(value[0]))
 
 
@@ -116,7 +117,7 @@ def bootstrap(
             with tf.GradientTape() as tape:
                 tape.watch(z)
                 theta = mode + tf.matmul(z, root, transpose_b=True)
-                value = -likelihood.log_posterior(theta, weight)
+                value = -likelihood.log_posterior_fixed_scale(theta, weight)
             return value, tape.gradient(value, z)
 
         optimum = tfp.optimizer.lbfgs_minimize(

@@ -6,6 +6,7 @@ the posterior takes as many of its draws as this share allows. All read-outs hav
 probability before the data.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,11 +21,11 @@ from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import (
     bridge,
     convergence,
-    hierarchy,
     mode_posterior,
     modes,
     physical_units,
 )
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 BATCH = 16
 """Densities that are computed at once."""
@@ -35,7 +36,7 @@ GUESSES = 10_000
 """Draws of the errors of the evidence; shares are averaged over them."""
 
 
-Sampled = tuple[modes.Mode, mode_posterior.Posterior]
+Sampled = tuple[modes.Mode, mode_posterior.ModePosterior]
 """A mode and the draws of chains around it."""
 
 
@@ -60,7 +61,7 @@ class Component(NamedTuple):
 
     read_out: str
     mode: modes.Mode
-    draws: mode_posterior.Posterior
+    draws: mode_posterior.ModePosterior
     evidence: bridge.Evidence
     share: Share
 
@@ -68,12 +69,8 @@ class Component(NamedTuple):
 def explore(
     likelihood: likelihoods.Likelihood,
     near: Sequence[modes.Mode],
+    options: SamplingOptions,
     *,
-    chains: int,
-    burn_in: int,
-    effective: float,
-    most_draws: int,
-    seed: int,
     advance: progress.Advance = progress.ignore,
 ) -> list[Sampled]:
     """Draws around modes: from one set of chains for all modes, or from one set per mode.
@@ -84,26 +81,19 @@ def explore(
     Args:
         likelihood: Likelihood that computes the sampled density.
         near: Modes that may hold a share of the posterior.
-        chains: Number of chains in a set.
-        burn_in: Draws of the burn-in (`mode_posterior.settle`).
-        effective: Effective draws at which sampling stops (`mode_posterior.sample`).
-        most_draws: Most draws per chain.
-        seed: Seed of the chains.
+        options: Number of chains in a set, numbers of draws, and seed.
         advance: Callback, called as advance(draws, note=...).
     """
 
     def settle(starts: Sequence[modes.Mode], turn: int) -> mode_posterior.Settled:
         gaussians = [mode.gaussian for mode in starts]
-        return mode_posterior.settle(
-            likelihood, gaussians, chains=chains, burn_in=burn_in, seed=seed + turn, advance=advance
-        )
+        own_seed = dataclasses.replace(options, seed=options.seed + turn)
+        return mode_posterior.settle(likelihood, gaussians, own_seed, advance=advance)
 
-    def sample(settled: mode_posterior.Settled) -> mode_posterior.Posterior:
-        return mode_posterior.sample(
-            settled, effective=effective, most_draws=most_draws, advance=advance
-        )
+    def sample(settled: mode_posterior.Settled) -> mode_posterior.ModePosterior:
+        return mode_posterior.sample(settled, options, advance=advance)
 
-    if 1 < len(near) <= chains:
+    if 1 < len(near) <= options.chains:
         settled = settle(near, len(near))
         if not settled.apart:
             fits = sum(mode.fits for mode in near)
@@ -121,7 +111,7 @@ def components(
             become one mode.
         seed: Seed of the random numbers of the evidence.
     """
-    parts: list[tuple[str, modes.Mode, mode_posterior.Posterior]] = []
+    parts: list[tuple[str, modes.Mode, mode_posterior.ModePosterior]] = []
     evidence = []
     for read_out, (likelihood, sampled) in explored.items():
         log_density = _in_batches(likelihood)
@@ -194,11 +184,11 @@ def _in_batches(
 
     @tf.function(jit_compile=True, autograph=False)
     def batch(theta: tf.Tensor) -> tf.Tensor:
-        return hierarchy.log_posterior(likelihood, theta)
+        return likelihood.log_posterior_unknown_scale(theta)
 
     def log_densities(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
         parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
-        return np.concatenate(threads.each(batch, parts, program=batch))[: len(theta)]
+        return np.concatenate(threads.parallel_map(batch, parts, program=batch))[: len(theta)]
 
     return log_densities

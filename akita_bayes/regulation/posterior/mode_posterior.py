@@ -17,8 +17,9 @@ from akita_bayes import progress
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.posterior import convergence, laplace, nuts, physical_units
+from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
-R_HAT, EFFECTIVE = 1.01, 400.0
+R_HAT, EFFECTIVE = 1.01, DEFAULTS.effective
 """Largest R-hat and fewest effective draws of converged chains."""
 APART = 1.5
 """R-hat of short chains above which they seem to be in several modes. Four chains have this value
@@ -28,8 +29,8 @@ SPREAD = 2.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Posterior:
-    """Holds the draws of a posterior.
+class ModePosterior:
+    """Holds the draws of a posterior around a mode.
 
     Attributes:
         parameters: Meaning of the entries of theta.
@@ -71,11 +72,11 @@ class Posterior:
         diagnosis = diagnose(self.parameters, self.theta)
         return bool((diagnosis.r_hat < R_HAT).all() and (diagnosis.ess >= EFFECTIVE).all())
 
-    def together(self, second: "Posterior") -> "Posterior":
+    def together(self, second: "ModePosterior") -> "ModePosterior":
         """Joins the chains of two posteriors, cut to the length of the shorter ones.
 
-        Statistics are averaged; the larger share of divergent trajectories is chunks, and seconds
-        are added.
+        Statistics are averaged; the larger share of divergent trajectories counts, and seconds are
+        added.
         """
         length = min(self.theta.shape[1], second.theta.shape[1])
         parts = (self, second)
@@ -119,12 +120,8 @@ class Settled(NamedTuple):
 def settle(
     likelihood: likelihoods.Likelihood,
     gaussians: Sequence[laplace.Laplace],
+    options: SamplingOptions = DEFAULTS,
     *,
-    chains: int = 4,
-    burn_in: int = 300,
-    target_acceptance: float = 0.65,
-    max_tree_depth: int = 6,
-    seed: int = 0,
     advance: progress.Advance = progress.ignore,
 ) -> Settled:
     """Runs the burn-in: chains reach the posterior, and the sampler adapts its coordinates to it.
@@ -134,21 +131,13 @@ def settle(
             float32.
         gaussians: Laplace's approximation at each mode. Chains start around these modes in turn
             (`begin`). The covariance of the first one defines the first coordinates.
-        chains: Number C of chains.
-        burn_in: Draws thrown away. After the first half the coordinates follow the curvature at the
-            current place of the chains; the step size is adapted in both halves.
-        target_acceptance: Target of the dual averaging of the step size. For many dimensions the
-            best value is 0.65 (Beskos et al. 2013); 0.8 took a third more gradients per effective
-            draw in one comparison of 500 draws.
-        max_tree_depth: Largest depth n of a trajectory of at most 2^n - 1 steps.
-        seed: Seed of the starts and of the sampler.
+        options: Number of chains and of draws thrown away, seed, and settings of the sampler.
         advance: Callback, called as advance(draws, note=...) after each chunk.
     """
     start_time = time.perf_counter()
     centre, root = gaussians[0].mode, gaussians[0].root
-    adaptation = burn_in // 2
-    run = nuts.Run(likelihood, centre, root, adaptation, target_acceptance, max_tree_depth, seed)
-    draws = run.warm_up(begin(gaussians, chains, seed), advance)
+    run = nuts.Run(likelihood, centre, root, options)
+    draws = run.warm_up(begin(gaussians, options.chains, options.seed), advance)
     run.reshape(draws)
     draws = run.warm_up(draws[:, -1], advance)
     return Settled(run, draws, time.perf_counter() - start_time)
@@ -172,33 +161,32 @@ def begin(gaussians: Sequence[laplace.Laplace], chains: int, seed: int) -> NDArr
 
 def sample(
     settled: Settled,
+    options: SamplingOptions = DEFAULTS,
     *,
-    effective: float = EFFECTIVE,
-    most_draws: int = 2000,
     advance: progress.Advance = progress.ignore,
-) -> Posterior:
+) -> ModePosterior:
     """Draws from the posterior until every energy has converged.
 
     Args:
         settled: Chains after burn-in, which continue.
-        effective: Effective draws that the centre and both ends of the interval of every energy
-            must have; R-hat, split and folded, must also be below `R_HAT`.
-        most_draws: Draws per chain after which sampling stops in any case.
+        options: Effective draws that the centre and both ends of the interval of every energy must
+            have (R-hat, split and folded, must also be below `R_HAT`), and the largest number of
+            draws.
         advance: Callback, called as advance(draws, note=...) after each chunk.
     """
     start_time = time.perf_counter()
     run = settled.run
     parameters = run.likelihood.parameters
     chunks: list[nuts.Chunk] = []
-    while len(chunks) * nuts.CHUNK < most_draws:
+    while len(chunks) * nuts.CHUNK < options.most_draws:
         chunks.append(run.next_chunk())
         diagnosis = diagnose(parameters, nuts.join(chunks, "theta"))
         advance(
             nuts.CHUNK, note=f"R-hat {diagnosis.r_hat.max():.3f}, ESS {diagnosis.ess.min():.0f}"
         )
-        if diagnosis.r_hat.max() < R_HAT and diagnosis.ess.min() >= effective:
+        if diagnosis.r_hat.max() < R_HAT and diagnosis.ess.min() >= options.effective:
             break
-    return Posterior(
+    return ModePosterior(
         parameters=parameters,
         theta=nuts.join(chunks, "theta"),
         log_density=nuts.join(chunks, "log_density"),

@@ -1,7 +1,7 @@
 """Finds the modes of a posterior among the optima of fits, and selects those to sample.
 
-Modes are ranked by Laplace's evidence under the prior of the sampler (`hierarchy`), which differs
-from the prior of the fit. A higher optimum may be narrower and hold less of the posterior.
+Modes are ranked by Laplace's evidence under the prior of the sampler (`priors.unknown_scale`). It
+differs from the prior of the fit: a higher optimum may be narrower and hold less of the posterior.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def log_evidence(likelihood: likelihoods.Likelihood, theta: NDArray[np.float64])
     gradient = likelihood.value_and_gradient(theta[None]).gradient[0]
     # This gradient uses the prior of the fit; exchange that term for the sampler's prior.
     gradient += (theta - parameters.prior_mean) * (fixed**-2.0 - sd**-2.0)
-    value = float(hierarchy.log_posterior(likelihood, theta[None])[0])
+    value = float(likelihood.log_posterior_unknown_scale(theta[None])[0])
     value += 0.5 * float(np.sum((root.T @ gradient) ** 2))
     value += np.linalg.slogdet(root / sd[:, None])[1] + np.log(sd).sum()
     return float(value + len(theta) / 2 * np.log(2 * np.pi))

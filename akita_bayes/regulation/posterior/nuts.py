@@ -5,7 +5,7 @@ approximation, later the inverse of the mean curvature at the current place of t
 coordinates the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A
 winding ridge is longer than its curvature suggests. Coordinates that are stretched to its length
 make it stiff across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the
-gradients, in one comparison of 300 draws.) The prior is that of `hierarchy`: the entries of an
+gradients, in one comparison of 300 draws.) The prior is `priors.unknown_scale`: the entries of an
 energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a batch
 of chains every chain would take as many steps as the longest trajectory.)
 """
@@ -22,6 +22,7 @@ from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import hierarchy
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 CHUNK = 50
 """Draws between two checks of convergence."""
@@ -52,31 +53,28 @@ class Run:
         likelihood: likelihoods.Likelihood,
         centre: NDArray[np.float64],
         root: NDArray[np.float64],
-        adaptation: int,
-        target_acceptance: float,
-        max_tree_depth: int,
-        seed: int,
+        options: SamplingOptions,
     ) -> None:
         self.likelihood = likelihood
         self._centre, self.root = centre, root
-        self._warm = -(-adaptation // CHUNK)
-        self._seed, self._chunks = seed, 0
+        self._warm = -(-(options.burn_in // 2) // CHUNK)
+        self._seed, self._chunks = options.seed, 0
         self._states: list[tf.Tensor] = []
         self._results: list[Any] = []
 
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
                 theta = centre + tf.matmul(z, root, transpose_b=True)
-                return hierarchy.log_posterior(likelihood, theta)
+                return likelihood.log_posterior_unknown_scale(theta)
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
                     log_density,
                     step_size=tf.constant(len(centre) ** -0.25, tf.float64),
-                    max_tree_depth=max_tree_depth,
+                    max_tree_depth=options.max_tree_depth,
                 ),
                 num_adaptation_steps=int(0.9 * self._warm * CHUNK),
-                target_accept_prob=tf.constant(target_acceptance, tf.float64),
+                target_accept_prob=tf.constant(options.target_acceptance, tf.float64),
             )
 
         @tf.function(jit_compile=True, autograph=False)
@@ -111,7 +109,7 @@ class Run:
             seed = tf.constant([self._seed, self._chunks * len(self._states) + chain], tf.int32)
             return self._further(root, self._states[chain], self._results[chain], seed)
 
-        outs = threads.each(next_chunk, range(len(self._states)), program=self._further)
+        outs = threads.parallel_map(next_chunk, range(len(self._states)), program=self._further)
         self._chunks += 1
         self._states = [out.all_states[-1] for out in outs]
         self._results = [out.final_kernel_results for out in outs]
@@ -151,7 +149,7 @@ class Run:
         return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
 
 
-def _trace(_: Any, results: Any) -> tuple:
+def _trace(_: Any, results: Any) -> tuple[Any, ...]:
     """Returns the statistics of a draw: log density, gradients, log acceptance, divergence."""
     inner = results.inner_results
     return (

@@ -15,7 +15,9 @@ from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.model import parameters as layout
 
 
-def physical(parameters: layout.Parameters, theta: NDArray) -> dict[str, NDArray[np.float64]]:
+def physical(
+    parameters: layout.Parameters, theta: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Converts draws to physical units, by name. [..., D] -> [...] for every name.
 
     `crp[3,A]` is the contribution of an A at position 3 of a site. `crp[3,AC]` is the contribution
@@ -71,7 +73,7 @@ def in_kcal(table: pd.DataFrame, mechanism: mechanism_spec.Mechanism) -> pd.Data
 
 
 def _named_draws(
-    parameters: layout.Parameters, theta: NDArray
+    parameters: layout.Parameters, theta: NDArray[np.float64]
 ) -> Iterator[tuple[layout.Block, str, NDArray[np.float64]]]:
     """Yields the block, the name and the draws of every physical parameter."""
     for block in parameters.blocks:

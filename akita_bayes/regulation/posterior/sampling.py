@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, progress
+from akita_bayes import keywords, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fit import fitting
@@ -23,6 +23,7 @@ from akita_bayes.regulation.posterior import (
     nuts,
     physical_units,
 )
+from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class LeftOut(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PosteriorRun:
-    """Holds a posterior by three methods.
+class MechanismPosterior:
+    """Holds the posterior of a mechanism by three methods.
 
     Attributes:
         fit: Fit of the mode with the largest share, fitted to train and validation.
@@ -168,10 +169,7 @@ class _Optimum(NamedTuple):
 def _optima(
     mechanism: mechanism_spec.Mechanism,
     table: assay_table.Table,
-    *,
-    number: int,
-    starts: int,
-    seed: int,
+    options: SamplingOptions,
 ) -> list[_Optimum]:
     """Fits with the declared priors of bases and with wider priors, in turn.
 
@@ -179,9 +177,9 @@ def _optima(
     it may have a second mode with larger scales.
     """
     optima: list[_Optimum] = []
-    for turn in range(number):
+    for turn in range(options.optima):
         variant = assumptions.widened(mechanism) if turn % 2 else mechanism
-        fit = fitting.fit(variant, table, starts=starts, seed=seed + turn)
+        fit = fitting.fit(variant, table, starts=options.starts, seed=options.seed + turn)
         gaussian = laplace.laplace(fit.likelihood, fit.theta)
         # The first fit has the declared priors; all optima are ranked under its posterior.
         declared = optima[0].fit.likelihood if optima else fit.likelihood
@@ -199,22 +197,14 @@ def _candidates(
     return {"": smooth_bins.bins(mechanism, knots=knots)}
 
 
-def sample_posterior(
+def sample_mechanism(
     mechanism: mechanism_spec.Mechanism | str | Path,
     data: assay_table.Table | str | Path,
     *,
-    knots: int | None = None,
-    weigh: bool = False,
-    optima: int = 2,
-    starts: int = 6,
-    chains: int = 4,
-    burn_in: int = 300,
-    effective: float = 400.0,
-    most_draws: int = 2000,
-    replicates: int = 32,
-    seed: int = 0,
+    options: SamplingOptions = DEFAULTS,
     advance: progress.Advance = progress.ignore,
-) -> PosteriorRun:
+    **changes: Any,
+) -> MechanismPosterior:
     """Samples the posterior of a mechanism on all sequences of a table.
 
     Args:
@@ -222,22 +212,10 @@ def sample_posterior(
             of the read-outs of `smooth_bins.curves`, the one with more evidence by Laplace's
             approximation is sampled. Splines are sampled as `smooth_bins.bins` declares them.
         data: Table, or the directory or file of a table.
-        knots: Knots of the splines; None for the declared number, or 32.
-        weigh: True to sample every read-out of `smooth_bins.curves` that this evidence does not
-            reject, and to weigh read-outs by the evidence of their draws.
-        optima: Fits of every read-out that may be sampled, each with its own starts and split;
-            every second fit has wider priors of the bases. Chains start from all optima that may
-            hold a share of the posterior (`mixture.explore`).
-        starts: Random starts of each fit.
-        chains: Chains of each read-out, and of each mode that chains do not leave.
-        burn_in: Draws thrown away.
-        effective: Effective draws, of the centre and of both ends of every interval, at which
-            sampling stops once R-hat is small enough.
-        most_draws: Draws per chain at which sampling stops in any case.
-        replicates: Refits of the bootstrap; 0 for none.
-        seed: Seed of the fits, the sampler and the bootstrap.
+        options: Numbers of fits, chains, draws and refits, and the seed.
         advance: Callback, called as advance(0, total=...) with the largest number of draws before
             sampling, and as advance(steps, note=...) while sampling.
+        **changes: Fields of `options` to change, for example seed=1.
 
     Returns:
         The posterior by NUTS, Laplace's approximation and the bootstrap.
@@ -245,29 +223,22 @@ def sample_posterior(
     Raises:
         SpecError: The mechanism is not valid, or a number of fits, chains, draws or knots is too
             small.
+        TypeError: A name in `changes` is not a field of the options.
         DataError: The table cannot be read, or does not fit the mechanism.
     """
-    for name, value, least in (
-        ("optima", optima, 1),
-        ("starts", starts, 1),
-        ("chains", chains, 2),
-        ("burn_in", burn_in, 2),
-        ("most_draws", most_draws, 1),
-    ):
-        if value < least:
-            raise errors.SpecError(f"{name}: {value} is too few; give {least} or more.")
+    options = keywords.replaced(options, changes)
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
     all_optima = {
-        label: _optima(candidate, table, number=optima, starts=starts, seed=seed)
-        for label, candidate in _candidates(mechanism, knots).items()
+        label: _optima(candidate, table, options)
+        for label, candidate in _candidates(mechanism, options.knots).items()
     }
     best = {
         label: max(optimum.log_evidence for optimum in of_label)
         for label, of_label in all_optima.items()
     }
-    doubt = assumptions.DOUBT if weigh else 0.0
+    doubt = assumptions.DOUBT if options.weigh else 0.0
     all_modes = {
         label: modes.distinct(
             [optimum.gaussian for optimum in of_label],
@@ -281,42 +252,33 @@ def sample_posterior(
         _log.info(
             "Laplace's log evidence of the modes that %d fits%s found: %s nats. Modes that are "
             "sampled: %d.",
-            optima,
+            options.optima,
             f" of the {label}" if label else "",
             ", ".join(f"{mode.log_evidence:.1f}" for mode in of_label),
             len(near[label]),
         )
     # Both halves of the burn-in, and the draws, are made in whole chunks. Several modes may
     # need one burn-in more, of the chains that start from all of them.
-    settling = 2 * -(-(burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
-    per_mode = settling + -(-most_draws // nuts.CHUNK) * nuts.CHUNK
+    settling = 2 * -(-(options.burn_in // 2) // nuts.CHUNK) * nuts.CHUNK
+    per_mode = settling + -(-options.most_draws // nuts.CHUNK) * nuts.CHUNK
     counts = [len(of_label) for of_label in near.values()]
     advance(0, total=sum(number * per_mode + settling * (number > 1) for number in counts))
     explored = {}
     for label, of_label in near.items():
         likelihood = all_optima[label][0].fit.likelihood
-        sampled = mixture.explore(
-            likelihood,
-            of_label,
-            chains=chains,
-            burn_in=burn_in,
-            effective=effective,
-            most_draws=most_draws,
-            seed=seed,
-            advance=advance,
-        )
+        sampled = mixture.explore(likelihood, of_label, options, advance=advance)
         explored[label] = likelihood, sampled
-    components = mixture.components(explored, seed=seed)
+    components = mixture.components(explored, seed=options.seed)
     top = components[0]
     (fit,) = (
         optimum.fit for optimum in all_optima[top.read_out] if optimum.gaussian is top.mode.gaussian
     )
     refits = None
-    if replicates:
+    if options.replicates:
         refits = laplace.bootstrap(
-            fit.likelihood, top.mode.gaussian, replicates=replicates, seed=seed
+            fit.likelihood, top.mode.gaussian, replicates=options.replicates, seed=options.seed
         )
-    return PosteriorRun(
+    return MechanismPosterior(
         fit,
         components,
         tuple(

@@ -1,1 +1,1 @@
-"""Losses, the evidence lower bound, and the metrics of a training."""
+"""Computes losses, the evidence lower bound, and the metrics of a training."""

@@ -1,4 +1,4 @@
-r"""The negative evidence lower bound, both terms on one scale.
+r"""Computes the negative evidence lower bound, with both terms on one scale.
 
 For an example with measured pixels i, observation noise s_i and latents z ~ q(z | x),
 
@@ -6,15 +6,15 @@ For an example with measured pixels i, observation noise s_i and latents z ~ q(z
     loss = ( - E_q[log p(y | z)] + beta KL(q || p) ) / (P T)
 
 The denominator counts all P T pixels of a map, measured or not, so that the mean over examples is
-the bound of the data, up to one constant factor. beta grows linearly to `kl_weight` over
+the bound of the data, up to a constant factor. beta grows linearly to `kl_weight` over
 `kl_warmup` epochs. With free bits, each latent channel's divergence, summed over its positions,
 counts as at least `free_bits` per position (Kingma et al. 2016). K > 1 samples give the
 importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
 
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
-The divergence of weights is divided by the number N of examples of the heads that use them. The
-trunk's weights serve all heads, so that an epoch of several heads counts their divergence once.
+The divergence of weights is divided by the number N of examples of the heads that use them. All
+heads use the weights of the trunk, so an epoch of several heads counts their divergence once.
 
 `reduction: "paper"` is the objective of Attention to Bayes with the sign of its KL corrected: the
 *mean* squared error plus beta times the *sum* of the divergence; docs/errata.md explains why it

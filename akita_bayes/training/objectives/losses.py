@@ -1,4 +1,4 @@
-"""Pixel losses, by the names that specs give them.
+"""Computes pixel losses; a spec chooses one by its name.
 
 Every loss is a function `(truth, prediction, mask) -> [B]`: it reduces per example over the
 measured pixels of all targets, and the caller takes the mean over the batch. Without masked pixels

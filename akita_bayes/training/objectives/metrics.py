@@ -1,4 +1,4 @@
-"""Accuracy of an epoch: moments of each batch in the step's graph, their sums outside it."""
+"""Computes the accuracy of an epoch: moments per batch in the step's graph, their sums outside."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

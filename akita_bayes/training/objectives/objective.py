@@ -1,4 +1,4 @@
-"""Objectives of a training step: functions from a model and a batch to a loss per example."""
+"""Defines objectives of a training step: functions of model and batch that give example losses."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias

@@ -1,9 +1,10 @@
-"""Results of a run: the best model in two formats, and its accuracy per target."""
+"""Writes the results of a run: the best model in two formats, and its accuracy per target."""
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -25,7 +26,7 @@ def basenji_name(spec: spec_.Spec, head: str) -> str:
 def write_best(
     run_dir: Path,
     spec: spec_.Spec,
-    arrays: Sequence[NDArray],
+    arrays: Sequence[NDArray[Any]],
     accuracy: Mapping[str, moments.Moments],
 ) -> None:
     """Writes `model_best.keras`, its weights for Basenji head by head, and `best_targets.csv`.

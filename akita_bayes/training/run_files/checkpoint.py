@@ -1,4 +1,4 @@
-"""The complete state of a run in one file, which one rename replaces completely or not at all.
+"""Stores the complete state of a run in one file; a rename replaces it completely or not at all.
 
 `checkpoint/state.npz` holds every variable of model and optimizer by order, the weights of the best
 model so far, those averaged so far, and a JSON text with counters, histories and running sums.
@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
         state: Everything else, as JSON values.
     """
 
-    arrays: Mapping[str, Sequence[NDArray]]
+    arrays: Mapping[str, Sequence[NDArray[Any]]]
     state: Mapping[str, Any]
 
 
@@ -65,7 +65,7 @@ def read(run_dir: Path) -> Checkpoint | None:
     try:
         with np.load(path) as archive:
             state = json.loads(bytes(archive["state"]))
-            groups: dict[str, list[NDArray]] = {}
+            groups: dict[str, list[NDArray[Any]]] = {}
             # Five digits keep the sorted names in the order of the variables.
             for name in sorted(set(archive.files) - {"state"}):
                 groups.setdefault(name.rpartition("/")[0], []).append(archive[name])
@@ -76,12 +76,12 @@ def read(run_dir: Path) -> Checkpoint | None:
     return Checkpoint(groups, state)
 
 
-def values(variables: Sequence[Any]) -> list[NDArray]:
+def values(variables: Sequence[Any]) -> list[NDArray[Any]]:
     """Returns the values of variables, in order."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def assign(variables: Sequence[Any], arrays: Sequence[NDArray], *, group: str) -> None:
+def assign(variables: Sequence[Any], arrays: Sequence[NDArray[Any]], *, group: str) -> None:
     """Sets the values of the variables of a group.
 
     Raises:

@@ -1,6 +1,6 @@
-"""`history.csv`, a row per epoch, and the same numbers as TensorBoard events.
+"""Writes `history.csv`, with a row per epoch, and the same numbers as TensorBoard events.
 
-Weights averaged over epochs have their own row, the last, in which the training columns are nan.
+Weights averaged over epochs have their own row. It is the last, and its training columns are nan.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""`provenance.json`: software, data, initial weights and machine of a run."""
+"""Records software, data, initial weights and machine of a run in `provenance.json`."""
 
 import datetime
 import hashlib

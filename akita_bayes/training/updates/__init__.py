@@ -1,1 +1,1 @@
-"""Optimizers, learning rates, clipping, averaging and loss scaling."""
+"""Updates weights: optimizers, learning rates, clipping, averaging and loss scaling."""

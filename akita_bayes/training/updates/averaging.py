@@ -1,4 +1,4 @@
-r"""Stochastic weight averaging (SWA), and the Gaussian posterior from the same pass (SWAG).
+r"""Averages weights (SWA), and computes the Gaussian posterior from the same pass (SWAG).
 
 From `start` on, the learning rate goes to its averaging value. The weights w_n after every epoch,
 or after equal parts of it, enter
@@ -6,8 +6,8 @@ or after equal parts of it, enter
     mean  m = 1/n sum_n w_n            variance  v = 1/n sum_n w_n^2 - m^2
     deviations  D = [w_n - m_n], the last K of them, m_n the mean so far
 
-`models.swag` draws from this posterior. No batch has passed averaged or drawn weights, so the
-moving statistics of batch normalisation are computed anew for each of them.
+`models.swag` draws from this posterior. The network has seen no batch with averaged or drawn
+weights, so the moving statistics of batch normalisation are computed again for each of them.
 
 SWA: Izmailov et al. 2018. SWAG: Maddox et al. 2019, algorithm 1.
 """
@@ -50,7 +50,9 @@ class Averager:
         size = sum(math.prod(variable.shape) for variable in self.variables)
         self._mean = np.zeros(size)
         self._square = np.zeros(size)
-        self._deviations: collections.deque = collections.deque(maxlen=options.swag_rank or 1)
+        self._deviations: collections.deque[NDArray[Any]] = collections.deque(
+            maxlen=options.swag_rank or 1
+        )
 
     def rate(self, epoch: float, scheduled: float) -> float:
         """Returns the learning rate at a (fractional) epoch, from the schedule's rate.
@@ -96,7 +98,7 @@ class Averager:
         deviations = np.array(self._deviations, np.float32).reshape(-1, len(self._mean))
         return swag.Swag(self._mean.astype(np.float32), variance.astype(np.float32), deviations)
 
-    def state(self) -> dict[str, NDArray]:
+    def state(self) -> dict[str, NDArray[Any]]:
         """Returns everything collected so far, for a checkpoint."""
         return {
             "count": np.array(self.count),
@@ -105,7 +107,7 @@ class Averager:
             "deviations": np.array(self._deviations, np.float32).reshape(-1, len(self._mean)),
         }
 
-    def restore(self, state: Mapping[str, NDArray]) -> None:
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Restores the values that `state` returned."""
         self.count = int(state["count"])
         self._mean, self._square = state["mean"].copy(), state["square"].copy()
@@ -145,7 +147,10 @@ class Renewal:
         def forward(sequence: Any) -> None:
             model(sequence, training=True)
 
-        return tf.function(spread(forward) if spread else forward, reduce_retracing=True)
+        traced: Callable[[Any], Any] = tf.function(
+            spread(forward) if spread else forward, reduce_retracing=True
+        )
+        return traced
 
     def __call__(self, batches: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
         """Recomputes the statistics; the graph is traced once for all weights and calls.

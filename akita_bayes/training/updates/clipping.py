@@ -1,4 +1,4 @@
-"""Clipping of the gradients of a global batch."""
+"""Clips the gradients of a global batch."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias

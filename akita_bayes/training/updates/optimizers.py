@@ -1,4 +1,4 @@
-"""Optimizers without schedule and clipping, which the training step applies."""
+"""Builds optimizers without schedule and clipping; the training step applies these."""
 
 import keras
 

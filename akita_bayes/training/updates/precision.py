@@ -1,4 +1,4 @@
-"""Loss scaling for float16; the network itself has the dtype policy (`models.build`)."""
+"""Scales the loss for float16; the network itself has the dtype policy (`models.build`)."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Learning rates as plain functions of the step.
+"""Defines learning rates as plain functions of the step.
 
 A schedule is `step -> rate`, with step 0 the first update. The values are those of Basenji.
 """

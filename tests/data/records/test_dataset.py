@@ -123,11 +123,11 @@ def test_drop_remainder(tmp_path):
 def test_shards_read_their_own_files_and_stay_in_step(tmp_path):
     write_directory(tmp_path, {"train": 10, "test": 10})
     whole = dataset.open_split(tmp_path, "test", batch_size=2)
-    parts = [order(whole.sharded(index, 3)) for index in range(3)]
+    parts = [order(whole.read_with(shard=(index, 3))) for index in range(3)]
     assert parts == [[0, 1, 2, 9], [3, 4, 5], [6, 7, 8]]
     train = dataset.open_split(tmp_path, "train", batch_size=1, shuffle=True, drop_remainder=True)
     for index in range(3):
-        shard = train.sharded(index, 3)
+        shard = train.read_with(shard=(index, 3))
         assert len(order(shard)) == shard.steps == 3
         assert set(order(shard)) <= set(parts[index])
     with pytest.raises(errors.DataError, match="4 record files, too few for 5 workers"):

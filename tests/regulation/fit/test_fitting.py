@@ -7,7 +7,13 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
-from akita_bayes.regulation.fit import fitting, identify, initial, quasi_newton
+from akita_bayes.regulation.fit import (
+    fitted_mechanism,
+    fitting,
+    identify,
+    initial,
+    quasi_newton,
+)
 from akita_bayes.regulation.model import curvature, gauge, likelihood
 
 
@@ -29,7 +35,7 @@ def test_the_truth_is_recovered_within_its_interval(fit, simulated):
         matrix = fit.term(name).matrix
         assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > 0.99
     for name, interval in {**fit.energies, **fit.wild_type}.items():
-        sd = (interval.upper - interval.mean) / fitting.Z95
+        sd = (interval.upper - interval.mean) / fitted_mechanism.Z95
         # Four standard deviations: the fit has a mechanism and noise of its own to learn.
         assert abs(interval.mean - truth.constants[name][""]) < 4 * sd, name
     assert fit.energies["ab"].upper < 0
@@ -224,8 +230,8 @@ def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
         likelihood=types.SimpleNamespace(value_and_gradient=value_and_gradient),
     )
     found = identify.profile(stopped, "x")
-    assert found.lower == pytest.approx(-fitting.Z95 * 2, abs=0.02)
-    assert found.upper == pytest.approx(fitting.Z95 * 2, abs=0.02)
+    assert found.lower == pytest.approx(-fitted_mechanism.Z95 * 2, abs=0.02)
+    assert found.upper == pytest.approx(fitted_mechanism.Z95 * 2, abs=0.02)
     assert found.better == pytest.approx(short**2 / 2, abs=0.01)
     assert found.verdict == "identified"
 
@@ -278,7 +284,7 @@ def test_libraries_share_energies_and_keep_constants_of_their_own(two_sites, exp
         assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > 0.99
     for name, library in (("b[low]", "low"), ("b[high]", "high")):
         found = joint.wild_type[name]
-        sd = (found.upper - found.lower) / 2 / fitting.Z95
+        sd = (found.upper - found.lower) / 2 / fitted_mechanism.Z95
         assert abs(found.mean - truth.constants["b"][library]) < 4 * sd
 
     def width(fit):
@@ -295,11 +301,13 @@ def test_energies_do_not_depend_on_the_unit_of_a_read_out(fit, simulated, two_si
     # The posterior is the same, up to the unit of a density.
     thetas = np.stack([fit.theta, other.theta, fit.parameters.prior_mean])
     lost = np.log(100) * simulated.table.rows
-    before, after = (np.asarray(each.likelihood.log_posterior(thetas)) for each in (fit, other))
+    before, after = (
+        np.asarray(each.likelihood.log_posterior_fixed_scale(thetas)) for each in (fit, other)
+    )
     np.testing.assert_allclose(after, before - lost, rtol=1e-5)
     # An ascent ends within a fraction of a standard deviation of the optimum.
     for name, interval in {**fit.energies, **fit.wild_type}.items():
-        sd = (interval.upper - interval.lower) / 2 / fitting.Z95
+        sd = (interval.upper - interval.lower) / 2 / fitted_mechanism.Z95
         assert abs(other.interval(name).mean - interval.mean) < 0.3 * sd
     offset, found = (each.interval("measurement.offset").mean for each in (fit, other))
     assert found == pytest.approx(100 * offset + 7, abs=2)
@@ -332,7 +340,7 @@ def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
     astray = held.parameters.start(np.random.default_rng(0))
     for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 40.0)):
         astray[held.parameters.find("a", "constant", library).start] = energy
-    rough = curvature.of(held)
+    rough = curvature.hessian_of(held)
     climbed = quasi_newton._climb_all(held, everything, rough, astray, rounds=6)
     assert held.parameters.term(climbed.theta, "a").constant["high"] > 20
     monkeypatch.setattr(quasi_newton, "_compete", lambda *_: [climbed])

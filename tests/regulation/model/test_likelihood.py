@@ -7,7 +7,7 @@ import tensorflow as tf
 from akita_bayes import dna, errors
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.model import curvature, likelihood, parameters
+from akita_bayes.regulation.model import curvature, likelihood, parameters, priors
 
 
 def softmax(logits):
@@ -114,7 +114,7 @@ def test_the_gradient_is_that_of_differences_and_batches_are_independent(joint):
     up, down = (held.value_and_gradient(thetas + sign * step * direction).value for sign in (1, -1))
     np.testing.assert_allclose(found.gradient @ direction, (up - down) / (2 * step), rtol=1e-5)
     for theta, value in zip(thetas, found.value, strict=True):
-        assert float(held.log_posterior(theta)) == pytest.approx(value)
+        assert float(held.log_posterior_fixed_scale(theta)) == pytest.approx(value)
 
 
 def test_the_hessian_is_that_of_differences(two_sites, experiment):
@@ -163,12 +163,17 @@ def test_the_prior_is_gaussian_in_physical_units(two_sites, experiment):
     assert mean[index] == -1.0
     moved = mean.copy()
     moved[index] += 3.0
-    drop = float(held.log_prior(mean)) - float(held.log_prior(moved))
+    drop = float(priors.fixed_scale(held.parameters, mean)) - float(
+        priors.fixed_scale(held.parameters, moved)
+    )
     assert drop == pytest.approx(0.5 * (3 / 2) ** 2)
     # Integrated over one parameter alone, the density is that of the others.
     grid = np.tile(mean, (4001, 1))
     grid[:, index] = np.linspace(-41, 39, 4001)
-    density = np.exp(np.asarray(held.log_prior(grid)) - float(held.log_prior(mean)))
+    density = np.exp(
+        np.asarray(priors.fixed_scale(held.parameters, grid))
+        - float(priors.fixed_scale(held.parameters, mean))
+    )
     assert density.sum() * 0.02 == pytest.approx(2 * np.sqrt(2 * np.pi), rel=1e-6)
 
 
@@ -176,10 +181,10 @@ def test_it_is_traceable_with_a_changing_theta(two_sites, experiment):
     held = likelihood.Likelihood(
         two_sites(), experiment(two_sites(), sequences=20, reads=200).table
     )
-    traced = tf.function(held.log_posterior, jit_compile=True)
+    traced = tf.function(held.log_posterior_fixed_scale, jit_compile=True)
     for seed in (0, 1):
         theta = tf.constant(held.parameters.start(np.random.default_rng(seed))[None])
-        np.testing.assert_allclose(traced(theta), held.log_posterior(theta), rtol=1e-5)
+        np.testing.assert_allclose(traced(theta), held.log_posterior_fixed_scale(theta), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "skewed", "poisson"])
@@ -244,7 +249,7 @@ def test_relative_bins_do_not_see_a_factor_of_the_odds(two_sites, experiment, sh
     theta = held.parameters.start(np.random.default_rng(0))
     moved = theta.copy()
     moved[held.parameters.find("b", "constant").start] += shift
-    here, there = np.asarray(held.seen(np.stack([theta, moved])))
+    here, there = np.asarray(held.signal(np.stack([theta, moved])))
     np.testing.assert_allclose(there, here, rtol=2e-5)
     assert np.ptp(np.asarray(held.activity(np.stack([theta, moved]))), axis=0).max() > 0.05
     gradient = held.value_and_gradient(moved[None]).gradient
@@ -259,5 +264,5 @@ def test_relative_bins_see_odds_against_the_wild_type(two_sites, experiment):
     t = np.asarray(held.activity(theta[None]))[0]
     a, b, ab = (theta[held.parameters.find(name, "constant").start] for name in ("a", "b", "ab"))
     odds = np.exp(-b) * (1 + np.exp(-a - ab)) / (1 + np.exp(-a))
-    found = np.asarray(held.seen(theta[None]))[0]
+    found = np.asarray(held.signal(theta[None]))[0]
     np.testing.assert_allclose(found, t / (1 - t) / (t / (1 - t) + odds), rtol=1e-6)

@@ -21,12 +21,12 @@ def test_nothing_runs_beside_the_first_call_of_a_program(monkeypatch):
         return program(x).numpy()
 
     five = [tf.constant(float(x)) for x in range(5)]
-    assert threads.each(square, five, program=program) == [0, 1, 4, 9, 16]
-    assert threads.each(square, five[:4], program=program) == [0, 1, 4, 9]
-    assert threads.each(square, [], program=program) == []
+    assert threads.parallel_map(square, five, program=program) == [0, 1, 4, 9, 16]
+    assert threads.parallel_map(square, five[:4], program=program) == [0, 1, 4, 9]
+    assert threads.parallel_map(square, [], program=program) == []
 
 
 def test_results_keep_the_order_of_the_items():
     program = tf.function(lambda x: -x)
     items = np.arange(20.0)
-    np.testing.assert_array_equal(threads.each(program, items, program=program), -items)
+    np.testing.assert_array_equal(threads.parallel_map(program, items, program=program), -items)

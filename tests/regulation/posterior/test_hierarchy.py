@@ -1,69 +1,24 @@
 import numpy as np
-import scipy.integrate
-import scipy.stats
-import tensorflow as tf
 
-from akita_bayes.regulation.model import parameters as layout
+from akita_bayes.regulation.model import curvature, likelihood, priors
 from akita_bayes.regulation.posterior import hierarchy
 
 
-def test_shared_scale_is_the_integral_over_the_scale():
-    for size, sd, norm in ((6, 2.0, 1.0), (78, 2.0, 8.0), (123, 1.0, 40.0)):
-        theta = np.random.default_rng(size).normal(size=size)
-        theta *= norm / np.linalg.norm(theta)
-
-        def density(log_tau, theta=theta, sd=sd):
-            inside = scipy.stats.norm.logpdf(theta, 0, np.exp(log_tau)).sum()
-            return inside + scipy.stats.norm.logpdf(log_tau, np.log(sd), 1)
-
-        peak = max(density(x) for x in np.linspace(-4, 4, 2001))
-        exact = peak + np.log(
-            scipy.integrate.quad(
-                lambda x, d=density, p=peak: np.exp(d(x) - p), -6, 6, points=[0], limit=500
-            )[0]
-        )
-        found = hierarchy.shared_scale(tf.constant([norm**2], tf.float64), size, sd).numpy()[0]
-        np.testing.assert_allclose(found, exact, atol=1e-3)
-
-
-def test_the_scale_of_a_matrix_is_not_decided_by_its_number_of_entries():
-    """The volume of a shell of radius r grows as r^d; the prior on log r must stay broad."""
-    log_r = np.linspace(-3, 6, 901)
-    for size in (12, 123):
-        log_p = hierarchy.shared_scale(tf.constant(np.exp(2 * log_r)), size, 2.0).numpy()
-        mass = np.exp(log_p + size * log_r - (log_p + size * log_r).max())
-        mass /= mass.sum()
-        mean = (mass * log_r).sum()
-        sd = np.sqrt((mass * (log_r - mean) ** 2).sum())
-        assert 0.95 < sd < 1.15
-        np.testing.assert_allclose(mean, np.log(2.0 * np.sqrt(size)), atol=0.1)
-
-
-def test_the_prior_is_the_product_over_blocks(two_sites):
-    parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
-    theta = np.random.default_rng(1).normal(size=(3, parameters.size))
-    expected = np.zeros(3)
-    for b in parameters.blocks:
-        values = theta[:, b.start : b.stop]
-        if b.part in ("bases", "pairs", "bend"):
-            squares = (values**2).sum(1)
-            expected += hierarchy.shared_scale(squares, b.stop - b.start, b.prior.sd)
-        else:
-            expected += scipy.stats.norm.logpdf(values, b.prior.mean, b.prior.sd).sum(1)
-    np.testing.assert_allclose(hierarchy.log_prior(parameters, theta), expected)
-
-
-def test_constants_and_measurement_keep_their_gaussians(two_sites):
-    parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
-    theta = np.random.default_rng(0).normal(size=(3, parameters.size))
-    moved = theta.copy()
-    kept = [b for b in parameters.blocks if b.part not in hierarchy.PARTS]
-    for block in kept:
-        moved[:, block.start : block.stop] += 0.7
-    change = hierarchy.log_prior(parameters, moved) - hierarchy.log_prior(parameters, theta)
-    expected = sum(
-        scipy.stats.norm.logpdf(moved[:, b.start : b.stop], b.prior.mean, b.prior.sd).sum(1)
-        - scipy.stats.norm.logpdf(theta[:, b.start : b.stop], b.prior.mean, b.prior.sd).sum(1)
-        for b in kept
-    )
-    np.testing.assert_allclose(change, expected)
+def test_draws_set_the_scales_that_the_prior_leaves_open_and_no_others(two_sites, experiment):
+    mechanism = two_sites(measurement={"kind": "gaussian"})
+    table = experiment(mechanism, sequences=40, reads=400).table
+    model = likelihood.Likelihood(mechanism, table)
+    parameters = model.parameters
+    draws = np.random.default_rng(0).normal(scale=3.0, size=(2, parameters.size))
+    sd = hierarchy.empirical_prior_sd(parameters, draws)
+    for block in parameters.blocks:
+        columns = slice(block.start, block.stop)
+        expected = block.prior.sd
+        if block.part in priors.SCALED_PARTS:
+            expected = np.sqrt((draws[:, columns] ** 2).mean())
+        np.testing.assert_allclose(sd[columns], expected)
+    # Only the diagonal differs from the curvature under the prior of a fit.
+    precision = hierarchy.precision(model, draws)
+    fixed = -curvature.hessians(model, draws).mean(0)
+    change = np.diag(sd**-2.0 - parameters.prior_sd**-2.0)
+    np.testing.assert_allclose(precision - fixed, change, atol=1e-9)

@@ -7,13 +7,13 @@ import tensorflow as tf
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import (
     bridge,
-    hierarchy,
     laplace,
     mixture,
     mode_posterior,
     modes,
     physical_units,
 )
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 FAR = 12.0
 """Standard deviations between the two modes."""
@@ -27,11 +27,10 @@ class Two:
     def __init__(self, parameters, less=0.0):
         self.parameters, self.less = parameters, less
 
-    def log_likelihood(self, theta):
+    def log_posterior_unknown_scale(self, theta):
         at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.other())]
         parts = [np.log(0.8) - 0.5 * at[0], np.log(0.2) - 0.5 * at[1]]
-        prior = hierarchy.log_prior(self.parameters, theta)
-        return tf.reduce_logsumexp(parts, axis=0) - prior - self.less
+        return tf.reduce_logsumexp(parts, axis=0) - self.less
 
     def other(self):
         return FAR / np.sqrt(self.parameters.size)
@@ -41,9 +40,9 @@ class Two:
         size = self.parameters.size
         random = np.random.default_rng(seed)
         theta = mean + random.normal(size=(4, length, size))
-        values = hierarchy.log_posterior(self, theta.reshape(-1, size)).numpy()
+        values = self.log_posterior_unknown_scale(theta.reshape(-1, size)).numpy()
         gaussian = laplace.Laplace(np.full(size, mean), np.eye(size), np.eye(size), 0.0)
-        return modes.Mode(gaussian, 0.0, 1), mode_posterior.Posterior(
+        return modes.Mode(gaussian, 0.0, 1), mode_posterior.ModePosterior(
             self.parameters,
             theta,
             values.reshape(4, length),
@@ -133,20 +132,20 @@ def test_chains_start_from_all_modes_and_only_apart_each_has_its_own(two, monkey
         def __init__(self, gaussians):
             self.gaussians, self.apart = gaussians, apart
 
-    def settle(likelihood, gaussians, *, seed, **options):
-        assert (likelihood, options["chains"], options["burn_in"]) == (two, 4, 60)
-        settled.append((gaussians, seed))
+    def settle(likelihood, gaussians, options, *, advance):
+        assert (likelihood, options.chains, options.burn_in) == (two, 4, 60)
+        settled.append((gaussians, options.seed))
         return Settled(gaussians)
 
-    def sample(settled, **options):
-        assert (options["effective"], options["most_draws"]) == (300, 700)
+    def sample(settled, options, *, advance):
+        assert (options.effective, options.most_draws) == (300, 700)
         sampled.append(settled.gaussians)
         return settled.gaussians
 
     monkeypatch.setattr(mode_posterior, "settle", settle)
     monkeypatch.setattr(mode_posterior, "sample", sample)
-    options = {"chains": 4, "burn_in": 60, "effective": 300, "most_draws": 700, "seed": 5}
-    found = mixture.explore(two, [one, other], **options)
+    options = SamplingOptions(chains=4, burn_in=60, effective=300, most_draws=700, seed=5)
+    found = mixture.explore(two, [one, other], options)
     both, alone = [one.gaussian, other.gaussian], [[one.gaussian], [other.gaussian]]
     assert settled[0][0] == both
     assert len({seed for _, seed in settled}) == len(settled)
@@ -158,8 +157,8 @@ def test_chains_start_from_all_modes_and_only_apart_each_has_its_own(two, monkey
         assert found == [(one._replace(fits=2), both)]
     # A single mode, or more modes than chains, leave nothing to try.
     settled.clear()
-    mixture.explore(two, [one], **options)
-    mixture.explore(two, [one, other] * 3, **options)
+    mixture.explore(two, [one], options)
+    mixture.explore(two, [one, other] * 3, options)
     assert all(len(gaussians) == 1 for gaussians, _ in settled)
 
 

@@ -13,7 +13,8 @@ from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import experiment_design
 from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import likelihood, parameters, smooth_bins
-from akita_bayes.regulation.posterior import hierarchy, laplace, mode_posterior, physical_units
+from akita_bayes.regulation.posterior import laplace, mode_posterior, physical_units
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 TOY = {
     "kind": "thermodynamic",
@@ -66,7 +67,7 @@ def mode(held, truth):
 
 def drawn(layout, theta):
     """Chains of which nothing but the draws matters."""
-    return mode_posterior.Posterior(
+    return mode_posterior.ModePosterior(
         layout,
         theta,
         theta[..., 0],
@@ -88,12 +89,12 @@ class Gaussian:
         self.parameters = held.parameters
         self.mean, self.root = tf.constant(mean), tf.constant(root)
 
-    def log_posterior(self, theta, weight=None):
+    def log_posterior_fixed_scale(self, theta, weight=None):
         z = tf.linalg.triangular_solve(self.root, tf.transpose(theta - self.mean))
         return -0.5 * tf.reduce_sum(z**2, axis=0)
 
-    def log_likelihood(self, theta):
-        return self.log_posterior(theta) - hierarchy.log_prior(self.parameters, theta)
+    def log_posterior_unknown_scale(self, theta):
+        return self.log_posterior_fixed_scale(theta)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +115,9 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
     mean = rng.normal(size=size)
     root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
     wrong = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0)
-    settled = mode_posterior.settle(Gaussian(held, mean, root), [wrong], burn_in=200, seed=1)
-    draws = mode_posterior.sample(settled, most_draws=1000, effective=500)
+    options = SamplingOptions(burn_in=200, most_draws=1000, effective=500, seed=1)
+    settled = mode_posterior.settle(Gaussian(held, mean, root), [wrong], options)
+    draws = mode_posterior.sample(settled, options)
     assert draws.divergent == 0
     table = draws.table()
     assert (table["r_hat"] < 1.02).all()
@@ -157,9 +159,10 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
-    settled = mode_posterior.settle(held, [gaussian], burn_in=400, seed=2)
+    options = SamplingOptions(burn_in=400, most_draws=3000, effective=400, seed=2)
+    settled = mode_posterior.settle(held, [gaussian], options)
     assert not settled.apart
-    draws = mode_posterior.sample(settled, most_draws=3000, effective=400)
+    draws = mode_posterior.sample(settled, options)
     table = draws.table().set_index("name")
     assert draws.converged
     assert draws.divergent < 0.01
@@ -197,9 +200,9 @@ class Pulled(Gaussian):
 
     rows = 2
 
-    def log_posterior(self, theta, weight=None):
+    def log_posterior_fixed_scale(self, theta, weight=None):
         far = 5.0 * tf.cast(weight[:, :1] > 1, tf.float64)
-        return super().log_posterior(theta - far)
+        return super().log_posterior_fixed_scale(theta - far)
 
 
 def test_refits_that_did_not_converge_are_counted_and_left_out(toy):

@@ -5,8 +5,8 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from akita_bayes.regulation.model import likelihood
-from akita_bayes.regulation.posterior import hierarchy, laplace, modes
+from akita_bayes.regulation.model import likelihood, priors
+from akita_bayes.regulation.posterior import laplace, modes
 
 
 def optimum(at, log_density=0.0, width=1.0):
@@ -43,17 +43,20 @@ class Known:
         size = len(self.measured)
         return -0.5 * squares / self.noise**2 - size * np.log(self.noise * np.sqrt(2 * np.pi))
 
-    def log_posterior(self, theta, weight=None):
+    def log_posterior_fixed_scale(self, theta, weight=None):
         sd = self.parameters.prior_sd
         z = (theta - self.parameters.prior_mean) / sd
         constant = np.log(sd).sum() + 0.5 * len(sd) * np.log(2 * np.pi)
         return self.log_likelihood(theta) - 0.5 * tf.reduce_sum(z**2, axis=-1) - constant
 
+    def log_posterior_unknown_scale(self, theta):
+        return self.log_likelihood(theta) + priors.unknown_scale(self.parameters, theta)
+
     def value_and_gradient(self, theta):
         theta = tf.constant(theta)
         with tf.GradientTape() as tape:
             tape.watch(theta)
-            value = self.log_posterior(theta)
+            value = self.log_posterior_fixed_scale(theta)
         gradient = tape.gradient(value, theta).numpy()
         return likelihood.ValueAndGradient(value.numpy(), gradient)
 
@@ -63,7 +66,7 @@ class Known:
         for block in self.parameters.blocks:
             here = slice(block.start, block.stop)
             measured = self.measured.numpy()[here]
-            if block.part not in hierarchy.PARTS:
+            if block.part not in priors.SCALED_PARTS:
                 mean = self.parameters.prior_mean[here]
                 spread = np.hypot(self.parameters.prior_sd[here], self.noise)
                 total += scipy.stats.norm.logpdf(measured, mean, spread).sum()

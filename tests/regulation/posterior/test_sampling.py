@@ -10,6 +10,7 @@ from akita_bayes.cli import mpra_posterior
 from akita_bayes.regulation.fit import fitting
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import bridge, laplace, mode_posterior, modes, sampling
+from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 SHARES = {"odds": (0.2, 0.6), "log odds": (0.05, 0.15)}
 """Of the posterior, that the two modes of each read-out hold, in the order in which their fits were
@@ -27,7 +28,7 @@ class Settled(NamedTuple):
 class Followed(NamedTuple):
     """What a run did."""
 
-    run: sampling.PosteriorRun
+    run: sampling.MechanismPosterior
     fits: list
     sampled: list
     refitted: list
@@ -38,34 +39,43 @@ def read_out(held):
     return {"activity": "odds", "log_activity": "log odds"}[held.mechanism.measurement.read_out]
 
 
-def follow(mechanism, table, *, weigh=True, rejected=False):
+def follow(mechanism, table, cache, *, weigh=True, rejected=False):
     """A run whose two fits of a read-out are modes apart, with draws of Gaussians for chains.
 
-    The draws of each mode lie ten units above those of the one before.
+    The draws of each mode lie ten units above those of the one before. The fits and their curvature
+    are those of all runs, from `cache`.
     """
     fits, sampled, refitted, told = [], [], [], []
-    fit = fitting.fit
+    fit, curved = fitting.fit, laplace.laplace
 
     def recorded(mechanism, *arguments, **options):
         fits.append((mechanism, options["seed"]))
-        return fit(mechanism, *arguments, **options)
+        key = (mechanism.model_dump_json(), *options.items())
+        if key not in cache:
+            cache[key] = fit(mechanism, *arguments, **options)
+        return cache[key]
+
+    def gaussian_of(held, theta):
+        if held not in cache:
+            cache[held] = curved(held, theta)
+        return cache[held]
 
     def laplace_evidence(held, theta):
         return -(BEHIND if rejected else 5.0) * (read_out(held) == "log odds")
 
-    def settle(held, gaussians, *, chains, burn_in, seed, advance):
-        assert (chains, burn_in, len(told) > 0) == (2, 60, True)
+    def settle(held, gaussians, options, *, advance):
+        assert (options.chains, options.burn_in, len(told) > 0) == (2, 60, True)
         return Settled(held, gaussians[0], len(gaussians) > 1)
 
-    def sample(settled, *, effective, most_draws, advance):
-        assert (effective, most_draws) == (400, 70)
+    def sample(settled, options, *, advance):
+        assert (options.effective, options.most_draws) == (400, 70)
         held, gaussian, _ = settled
         theta = gaussian.draws(1000, seed=0).reshape(2, 500, -1) + 10.0 * len(sampled)
         label = read_out(held)
         turn = sum(read_out(other) == label for other, _ in sampled)
         sampled.append((held, gaussian))
         root = np.full((theta.shape[-1],) * 2, SHARES[label][turn])
-        return mode_posterior.Posterior(
+        return mode_posterior.ModePosterior(
             held.parameters, theta, theta[..., 0], 0.8, 0.0, 7.0, 0.3, root, 1.0
         )
 
@@ -82,21 +92,18 @@ def follow(mechanism, table, *, weigh=True, rejected=False):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "fit", recorded)
+        patch.setattr(laplace, "laplace", gaussian_of)
         patch.setattr(mode_posterior, "settle", settle)
         patch.setattr(mode_posterior, "sample", sample)
         patch.setattr(modes, "distinct", distinct)
         patch.setattr(modes, "log_evidence", laplace_evidence)
         patch.setattr(bridge, "log_evidence", evidence)
         patch.setattr(laplace, "bootstrap", bootstrap)
-        run = sampling.sample_posterior(
+        run = sampling.sample_mechanism(
             mechanism,
             table,
-            knots=4,
+            options=SamplingOptions(knots=4, starts=1, chains=2, burn_in=60, most_draws=70),
             weigh=weigh,
-            starts=1,
-            chains=2,
-            burn_in=60,
-            most_draws=70,
             replicates=3,
             seed=5,
             advance=lambda steps, **fields: told.append((steps, fields)),
@@ -110,8 +117,13 @@ def table(two_sites, experiment):
 
 
 @pytest.fixture(scope="module")
-def followed(two_sites, table):
-    return follow(two_sites(), table)
+def cache():
+    return {}
+
+
+@pytest.fixture(scope="module")
+def followed(two_sites, table, cache):
+    return follow(two_sites(), table, cache)
 
 
 def test_every_read_out_is_fitted_with_declared_and_with_wide_priors(followed):
@@ -141,9 +153,9 @@ def test_every_near_mode_of_every_read_out_is_sampled_under_the_declared_prior(f
 
 @pytest.mark.parametrize(("weigh", "rejected", "behind"), [(True, True, 100), (False, False, 5)])
 def test_a_read_out_of_less_evidence_is_sampled_only_where_it_may_matter_and_that_is_asked_for(
-    two_sites, table, capsys, weigh, rejected, behind
+    two_sites, table, cache, capsys, weigh, rejected, behind
 ):
-    followed = follow(two_sites(), table, weigh=weigh, rejected=rejected)
+    followed = follow(two_sites(), table, cache, weigh=weigh, rejected=rejected)
     assert [read_out(held) for held, _ in followed.sampled] == ["odds", "odds"]
     assert followed.run.labels == ["mode 1", "mode 2"]
     assert followed.told == [(0, {"total": 2 * 200 + 100})]
@@ -201,10 +213,10 @@ def test_intervals_are_of_the_whole_posterior_and_of_each_mode(followed, capsys)
 
 
 def test_a_mode_is_left_out_for_what_it_is_behind_within_its_read_out(
-    two_sites, table, monkeypatch
+    two_sites, table, cache, monkeypatch
 ):
     monkeypatch.setattr(modes, "near", lambda found: tuple(found[:1]))
-    run = follow(two_sites(), table).run
+    run = follow(two_sites(), table, cache).run
     assert [one.read_out for one in run.components] == ["odds", "log odds"]
     # Both modes of a read-out have its evidence here, and the log odds 5 nats less than the odds.
     assert [each.mode.log_evidence for each in run.left_out] == [0.0, -5.0]
@@ -217,18 +229,3 @@ def test_a_mode_that_was_left_out_is_told(followed, capsys):
     mpra_posterior._print_summary(dataclasses.replace(followed.run, left_out=(behind,)))
     said = capsys.readouterr().out
     assert "A mode found by 1 of the fits was left out: 12 nats less evidence by Laplace" in said
-
-
-def test_draws_are_kept_of_the_posterior_and_of_the_chains_of_every_mode(followed, tmp_path):
-    run = followed.run
-    mpra_posterior.write(run, tmp_path)
-    draws = np.load(tmp_path / "draws.npz")
-    assert list(draws["names"]) == list(run.table["name"])
-    assert list(draws["units"]) == ["kT"] * len(run.table)
-    np.testing.assert_allclose(draws["energies"].mean(0), run.table["mean"], rtol=1e-4, atol=1e-4)
-    for number, one in enumerate(run.components, start=1):
-        parameters = one.draws.parameters
-        assert draws[f"chains_{number}"].shape == (2, 500, parameters.size)
-        assert list(draws[f"names_{number}"]) == list(parameters.names)
-        assert list(draws[f"units_{number}"]) == list(parameters.units)
-        np.testing.assert_array_equal(draws[f"log_density_{number}"], one.draws.log_density)

@@ -1,0 +1,68 @@
+"""Writes the calibration of a model: `calibration.json` and `calibration.tsv`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from akita_bayes import errors, files
+from akita_bayes.evaluate.calibrate import Report
+
+_COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
+
+
+def check_runs(runs: Sequence[str | Path]) -> None:
+    """Checks that every run can store factors, before they are computed.
+
+    Raises:
+        RunError: A run is a file, or is named twice.
+    """
+    paths = [Path(run).resolve() for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        if path.is_file():
+            raise errors.RunError(
+                f"{run}: a file; give the run directory, which will store the factors."
+            )
+        if paths.count(path) > 1:
+            raise errors.RunError(f"{run}: is named twice; name each run of an ensemble once.")
+
+
+def default_folder(runs: Sequence[str | Path], head: str | None = None) -> Path:
+    """Returns the folder of a report; each head and the ensemble have their own folder.
+
+    Args:
+        runs: The run directory of the model, or all run directories of an ensemble.
+        head: Name of the head, for a model with several.
+    """
+    folder = Path(runs[0]) / ("calibration" if len(runs) == 1 else "calibration_ensemble")
+    return folder if head is None else folder / head
+
+
+def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
+    """Writes both files; `plots.calibration_report.write` adds the figures.
+
+    Args:
+        report: Calibration, from `evaluate.calibrate.calibrate`.
+        names: Names of its targets. [T].
+        out_dir: Folder of the files; is created.
+    """
+    files.write_json(
+        Path(out_dir) / "calibration.json",
+        {"before": report.before, "after": report.after, "targets": list(names)},
+    )
+    with files.atomic(Path(out_dir) / "calibration.tsv") as temporary:
+        temporary.write_text(table(report, names), encoding="utf-8")
+
+
+def table(report: Report, names: Sequence[str]) -> str:
+    """Returns one line for each target and distance stratum, before and after recalibration."""
+    edges = report.after["distance_edges"]
+    columns = [*_COLUMNS, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
+    lines = ["\t".join(["target", "from_bp", "to_bp", "state", *columns])]
+    for state, summary in (("stated", report.before), ("recalibrated", report.after)):
+        for name, strata in zip(names, summary["strata"], strict=True):
+            for d, stratum in enumerate(strata):
+                interval = [str(edge * report.bin_width) for edge in (edges[d], edges[d + 1])]
+                values = [
+                    "" if stratum[c] is None else f"{stratum[c]['estimate']:.5f}" for c in columns
+                ]
+                lines.append("\t".join([name, *interval, state, *values]))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,101 @@
+"""A fit on disk: the files of the command, and the fit that is read from them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.cli import mpra_fit
+from akita_bayes.regulation.assay import assay_references, simulated_assay, simulated_assay_files
+from akita_bayes.regulation.fit import fitting, identify
+from akita_bayes.regulation.results import fit_files
+
+DESIGN = simulated_assay.Design(sequences=60, mutation_rate=0.3, reads=600, bins=4, noise=0.4)
+
+
+@pytest.fixture
+def simulated(two_sites, tmp_path):
+    """A mechanism on disk and its simulated assay."""
+    mechanism = two_sites()
+    (tmp_path / "spec.json").write_text(mechanism.model_dump_json(by_alias=True))
+    made = simulated_assay.simulate(mechanism, DESIGN)
+    simulated_assay_files.write(made, mechanism, DESIGN, tmp_path / "data")
+    return mechanism, made.table
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_notebook_writes_the_files_of_the_command(
+    simulated, arbitrary_fit, tmp_path, monkeypatch
+):
+    mechanism, table = simulated
+    fit = arbitrary_fit(mechanism, table)
+    profile = identify.Profile(
+        "ab", np.array([-1.0, 0.0, 1.0]), np.array([3.0, 0.0, 3.0]), -0.8, 0.8, "identified", 0.0
+    )
+    monkeypatch.setattr(fitting, "fit", lambda *_, **__: fit)
+    monkeypatch.setattr(identify, "profile", lambda *_: profile)
+    arguments = [tmp_path / "spec.json", tmp_path / "data", "-o", tmp_path / "command"]
+    assert mpra_fit.main([*map(str, arguments), "--profile", "ab"]) == 0
+    fit_files.write(
+        fit,
+        tmp_path / "notebook",
+        references=assay_references.matrices(tmp_path / "data", {"a": 4, "b": 5}),
+        truth=assay_references.constants(tmp_path / "data"),
+        profiles=(profile,),
+    )
+    written = contents(tmp_path / "notebook")
+    assert set(written) == {
+        *("summary.json", "params.json", "fit.npz", "theta.tsv", "identifiability.txt"),
+        *("a_matrix.tsv", "b_matrix.tsv", "summary.png", "logos.png", "reference.png"),
+    }
+    assert written == contents(tmp_path / "command")
+    assert b"ab: its profile likelihood is closed on both sides" in written["identifiability.txt"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"measurement": {"kind": "skewed"}, "gauge": "empirical", "wild_type": None},
+        {"libraries": ["low", "high"], "energies": {"a": {"per_library": True}}},
+        {"measurement": {"kind": "spline_bins", "relative": True, "leave_out": ["0"]}},
+    ],
+    ids=["bins", "read-out", "libraries", "relative"],
+)
+def test_a_fit_that_is_read_is_the_fit_that_was_written(
+    two_sites, experiment, arbitrary_fit, tmp_path, changes
+):
+    simulation = {name: value for name, value in changes.items() if name != "wild_type"}
+    table = experiment(two_sites(**simulation), sequences=60, reads=600).table
+    mechanism = two_sites(**changes)
+    fit = arbitrary_fit(mechanism, table.leave_out(mechanism.measurement.leave_out))
+    fit_files.write(fit, tmp_path)
+    read = fit_files.read(tmp_path)
+    assert read.parameters == fit.parameters
+    assert {**read.energies, **read.wild_type} == {**fit.energies, **fit.wild_type}
+    np.testing.assert_array_equal(read.term("b").matrix, fit.term("b").matrix)
+    sequences = table.libraries[0].sequences[:5]
+    before, after = fit.predict(sequences), read.predict(sequences)
+    np.testing.assert_array_equal(after.activity, before.activity)
+    np.testing.assert_array_equal(after.measurement, before.measurement)
+    np.testing.assert_array_equal(after.energies["ab"], before.energies["ab"])
+
+
+def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_path):
+    table = experiment(two_sites(), sequences=60, reads=600).table
+    fit_files.write(arbitrary_fit(two_sites(), table), tmp_path)
+    spec = json.loads((tmp_path / "params.json").read_text())
+    spec["energies"]["b"]["site"] = [6, 10]
+    (tmp_path / "params.json").write_text(json.dumps(spec))
+    with pytest.raises(errors.DataError, match=r"fit\.npz and params\.json belong to different"):
+        fit_files.read(tmp_path)
+    (tmp_path / "fit.npz").write_bytes(b"PK")
+    with pytest.raises(errors.DataError, match=r"fit\.npz: is not the arrays of a fit"):
+        fit_files.read(tmp_path)
+    (tmp_path / "fit.npz").unlink()
+    with pytest.raises(errors.DataError, match=r"has no fit\.npz, .* fit again with mpra_fit\.py"):
+        fit_files.read(tmp_path)
