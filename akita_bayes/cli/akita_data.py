@@ -11,6 +11,7 @@ import rich.table
 
 from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console
+from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
     from akita_bayes.data.contacts import counts_to_targets
@@ -333,16 +334,15 @@ def _lay_only(
     if layout is None:
         raise errors.DataError("--split_test places new windows; leave out --windows.")
     out = Path(arguments.out)
-    if out.exists() and any(out.iterdir()):
-        raise errors.DataError(f"{out}: not empty; choose another directory.")
     contigs = training_windows.contigs(sizes, layout)
     members = [
         training_windows.Window(r, split)
         for split, regions in contigs.items()
         for r in regions.members()
     ]
-    training_windows.write_bed(out / "contigs.bed", members)
-    training_windows.write_bed(out / "sequences.bed", training_windows.lay(contigs, layout))
+    with output_directory.claim(out, kind="data", content="new", advice="choose another -o"):
+        training_windows.write_bed(out / "contigs.bed", members)
+        training_windows.write_bed(out / "sequences.bed", training_windows.lay(contigs, layout))
 
 
 def _show(summary: "account.Summary") -> None:

@@ -11,7 +11,6 @@ import concurrent.futures
 import concurrent.futures.process
 import dataclasses
 import hashlib
-import json
 import logging
 import multiprocessing
 from collections.abc import Mapping, Sequence
@@ -23,9 +22,11 @@ from akita_bayes.data import genome, interval_sets
 from akita_bayes.data.contacts import coolers, counts_to_targets, expectation
 from akita_bayes.data.preparation import account, shards, targets, training_windows, window_blocks
 from akita_bayes.data.records import statistics
+from akita_bayes.files import output_directory
 
 OPTIONS = "options.json"
 WORK = ".work"
+_NOT_EMPTY = "choose another -o, or continue it with --restart"
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def make(
     Raises:
         DataError: An input is missing, is damaged or does not fit the others; or no window is
             left.
-        RunError: A worker died.
+        RunError: The directory holds something else or other inputs, another process writes to it,
+            or a worker died.
     """
     out_dir = Path(out_dir)
     target_files = targets.read(targets_file, clip=clip)
@@ -132,68 +134,75 @@ def make(
         "windows": [[*region, split] for region, split in plan.windows],
         "kept_windows": hashlib.sha256(repr(plan.usable).encode()).hexdigest(),
     }
-    work = _begin(out_dir, options, restart=restart)
-    if (out_dir / statistics.FILE_NAME).exists():
+    content: output_directory.Content = "own" if restart else "new"
+    with output_directory.claim(out_dir, kind="data", content=content, advice=_NOT_EMPTY):
+        work = _begin(out_dir, options)
+        if (out_dir / statistics.FILE_NAME).exists():
+            files.remove(work)
+            _log.info("%s: is finished; nothing is left to do.", out_dir)
+            return account.read(out_dir)
+        sources = window_blocks.Sources(
+            tuple(sizes.items()), tuple(target_files), transform, blacklist_path
+        )
+        blocks = {
+            work / f"block-{index}.h5": block
+            for index, block in enumerate(
+                window_blocks.group(plan.usable, transform, len(target_files))
+            )
+        }
+        with open_bar("contacts", len(plan.usable)) as advance:
+            _compute(blocks, sources, workers, advance)
+        dropped = list(plan.dropped)
+        for path, block in blocks.items():
+            dropped += window_blocks.dropped(block, path)
+        dropped_windows = {entry.window for entry in dropped}
+        written_windows = [window for window in plan.usable if window not in dropped_windows]
+        record_files = shards.deal(
+            written_windows, plan.splits, out_dir / "tfrecords", seqs_per_tfr, seed
+        )
+        block_of = {
+            window: (block, path) for path, block in blocks.items() for window in block.windows
+        }
+        with open_bar("records", len(written_windows)) as advance:
+            tally = shards.write(
+                record_files,
+                block_of,
+                fasta,
+                work,
+                targets=len(target_files),
+                workers=workers,
+                advance=advance,
+            )
+        summary = account.summarise(
+            windows=len(plan.windows),
+            written={
+                split: sum(window.split == split for window in written_windows)
+                for split in plan.splits
+            },
+            dropped=dropped,
+            identifiers=[target.identifier for target in target_files],
+            tally=tally,
+        )
+        account.write(out_dir, summary, dropped)
+        if not written_windows:
+            counts = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
+            raise errors.DataError(
+                f"{out_dir}: no window was written of {len(plan.windows)} ({counts}); see "
+                "dropped.tsv."
+            )
+        for split, count in summary.written.items():
+            if not count:
+                _log.warning("split %s is empty; see dropped.tsv and contigs.bed.", split)
+        training_windows.write_bed(out_dir / "contigs.bed", plan.contigs)
+        training_windows.write_bed(
+            out_dir / "sequences.bed",
+            [window for shard in record_files for window in shard.windows],
+        )
+        with files.atomic(out_dir / targets.FILE_NAME) as temporary:
+            targets.write(temporary, target_files)
+        statistics.write(out_dir, _statistics(transform, len(target_files), summary.written))
         files.remove(work)
-        _log.info("%s: is finished; nothing is left to do.", out_dir)
-        return account.read(out_dir)
-    sources = window_blocks.Sources(
-        tuple(sizes.items()), tuple(target_files), transform, blacklist_path
-    )
-    blocks = {
-        work / f"block-{index}.h5": block
-        for index, block in enumerate(
-            window_blocks.group(plan.usable, transform, len(target_files))
-        )
-    }
-    with open_bar("contacts", len(plan.usable)) as advance:
-        _compute(blocks, sources, workers, advance)
-    dropped = list(plan.dropped)
-    for path, block in blocks.items():
-        dropped += window_blocks.dropped(block, path)
-    dropped_windows = {entry.window for entry in dropped}
-    written_windows = [window for window in plan.usable if window not in dropped_windows]
-    record_files = shards.deal(
-        written_windows, plan.splits, out_dir / "tfrecords", seqs_per_tfr, seed
-    )
-    block_of = {window: (block, path) for path, block in blocks.items() for window in block.windows}
-    with open_bar("records", len(written_windows)) as advance:
-        tally = shards.write(
-            record_files,
-            block_of,
-            fasta,
-            work,
-            targets=len(target_files),
-            workers=workers,
-            advance=advance,
-        )
-    summary = account.summarise(
-        windows=len(plan.windows),
-        written={
-            split: sum(window.split == split for window in written_windows) for split in plan.splits
-        },
-        dropped=dropped,
-        identifiers=[target.identifier for target in target_files],
-        tally=tally,
-    )
-    account.write(out_dir, summary, dropped)
-    if not written_windows:
-        counts = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
-        raise errors.DataError(
-            f"{out_dir}: no window was written of {len(plan.windows)} ({counts}); see dropped.tsv."
-        )
-    for split, count in summary.written.items():
-        if not count:
-            _log.warning("split %s is empty; see dropped.tsv and contigs.bed.", split)
-    training_windows.write_bed(out_dir / "contigs.bed", plan.contigs)
-    training_windows.write_bed(
-        out_dir / "sequences.bed", [window for shard in record_files for window in shard.windows]
-    )
-    with files.atomic(out_dir / targets.FILE_NAME) as temporary:
-        targets.write(temporary, target_files)
-    statistics.write(out_dir, _statistics(transform, len(target_files), summary.written))
-    files.remove(work)
-    return summary
+        return summary
 
 
 def _plan(
@@ -325,27 +334,12 @@ def _identity(path: str | Path) -> dict[str, Any]:
     return {"path": str(resolved), "size": status.st_size, "modified": status.st_mtime_ns}
 
 
-def _begin(out_dir: Path, options: dict[str, Any], *, restart: bool) -> Path:
-    """Creates the directory, or checks that it was started with the same options."""
-    options = json.loads(json.dumps(options))  # tuples become lists, as in the file
-    if out_dir.exists() and any(out_dir.iterdir()):
-        if not restart:
-            raise errors.DataError(
-                f"{out_dir}: not empty; choose another directory, or continue it with --restart."
-            )
-        if not (out_dir / OPTIONS).exists():
-            raise errors.DataError(
-                f"{out_dir}: was not started by akita_data.py; choose another directory."
-            )
-        recorded = files.read_json(out_dir / OPTIONS)
-        changed = [key for key in options if options[key] != recorded.get(key)]
-        if changed:
-            raise errors.DataError(
-                f"{out_dir}: was started with other {', '.join(changed)}; use a new directory."
-            )
-        for path in out_dir.rglob(".*.partial.*"):
-            files.remove(path)
-    files.write_json(out_dir / OPTIONS, options)
+def _begin(out_dir: Path, options: dict[str, Any]) -> Path:
+    """Records the options of a directory, or checks that it was started with the same."""
+    record = out_dir / OPTIONS
+    if record.exists():
+        output_directory.check_inputs(out_dir, "data", options, files.read_json(record))
+    files.write_json(record, options)
     work = out_dir / WORK
     work.mkdir(exist_ok=True)
     return work
