@@ -19,6 +19,8 @@ _PUBLIC = {
     "predict": "akita_bayes.models.predict",
     "sample_posterior": "akita_bayes.models.posterior",
     "fit": "akita_bayes.training.fit",
+    "predict_region": "akita_bayes.evaluate.region_maps",
+    "predict_variant": "akita_bayes.variants.variant_maps",
     "score_variants": "akita_bayes.variants.engine",
     "saturation": "akita_bayes.variants.saturation.region_scan",
 }

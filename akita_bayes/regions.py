@@ -35,6 +35,11 @@ class Region(NamedTuple):
         return f"{self.chrom}:{self.start:,}-{self.end:,}"
 
 
+def is_region(text: str) -> bool:
+    """Returns True for a text such as `chr1:1,000-2,000`, whatever its numbers."""
+    return _REGION.match(text.strip()) is not None
+
+
 def parse(text: str) -> Region:
     """Reads `chr1:1,000-2,000` as bases 1000..1999 counted from 0, as BED, cooler and bioframe do.
 

@@ -109,7 +109,7 @@ def _maps(options: argparse.Namespace) -> None:
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import calibrate
     from akita_bayes.models import recalibration
-    from akita_bayes.plots import calibration_report
+    from akita_bayes.plots.reports import calibration_report
 
     settings = calibrate.CalibrationOptions(
         draws=options.draws,

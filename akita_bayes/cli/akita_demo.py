@@ -82,7 +82,8 @@ def _demo(options: argparse.Namespace) -> None:
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy, accuracy_files, calibrate
     from akita_bayes.models import export, load, predict, recalibration, zoo
-    from akita_bayes.plots import accuracy_report, calibration_report, simulated_windows
+    from akita_bayes.plots import simulated_windows
+    from akita_bayes.plots.reports import accuracy_report, calibration_report
     from akita_bayes.training import fit
 
     data = out / "data"

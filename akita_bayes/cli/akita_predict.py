@@ -12,19 +12,24 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from akita_bayes import regions
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate import prediction_files
+    from akita_bayes.models.protocol import Model
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
-        __doc__, "akita_predict.py models/json/akita_v1.json run regions.bed -f hg38.fa -o out"
+        __doc__, "akita_predict.py run chr2:1,720,000-1,740,000 -f hg38.fa -o out --plot"
     )
     model_options.add(parser, "params", "model")
     model_options.add(
-        parser, "regions", type=_regions, help="BED file, plain or gzipped, or a data directory"
+        parser,
+        "regions",
+        type=_regions,
+        help="region such as chr2:1,720,000-1,740,000, BED file, or a data directory",
     )
     model_options.add(
         parser, "--fasta", required=False, help="genome, plain or bgzipped; needed with a BED file"
@@ -59,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=("cool", "mcool"),
         help="write NAME.cool for each target, or NAME.mcool with coarser resolutions",
     )
+    parser.add_argument(
+        "--plot", action="store_true", help="draw the maps of the first 10 windows as PNG"
+    )
     parser.add_argument("--split", help="split of a data directory (default: test)")
     parser.add_argument("--tfr", help="pattern of record files, instead of --split")
     basenji_options.add(parser, "akita_predict")
@@ -66,8 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _regions(text: str) -> str:
-    """Returns the path when it is an existing BED file or data directory."""
-    return text if os.path.isdir(text) else console.readable(text)
+    """Returns a region, or the path of an existing BED file or data directory."""
+    if os.path.isdir(text) or (not os.path.exists(text) and regions.is_region(text)):
+        return text
+    return console.readable(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,17 +85,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     if os.path.isdir(options.regions):
-        if options.cool or options.stride or options.draws:
-            parser.error("--cool, --stride and --draws need a BED file of regions")
+        if options.cool or options.stride or options.draws or options.plot:
+            parser.error("--cool, --stride, --draws and --plot need regions, not a data directory")
         if options.split and options.tfr:
             parser.error("--tfr and --split both choose the records to predict; give only one")
         return console.run(lambda: _predict_split(options), out=options.out_dir, kind="report")
     if options.split or options.tfr:
         parser.error("--split and --tfr need a data directory, not a BED file")
     if options.fasta is None:
-        parser.error("a BED file needs a genome; give -f genome.fa")
-    if options.targets_file and not options.cool:
-        parser.error("--targets_file names the files of --cool; give --cool too")
+        parser.error("regions need a genome; give -f genome.fa")
+    if options.targets_file and not (options.cool or options.plot):
+        parser.error("--targets_file names the files of --cool and --plot; give one of them too")
     return console.run(lambda: _predict(options), out=options.out_dir, kind="report")
 
 
@@ -116,14 +126,19 @@ def _predict_split(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from akita_bayes import files
     from akita_bayes.evaluate import prediction_files
+    from akita_bayes.plots import figure_files, prediction_plots
 
     settings = _settings(options)
+    requested: str | list[regions.Region] = options.regions
+    if not os.path.exists(options.regions):
+        requested = [model_options.region(options.regions, options.fasta)]
     coolers = None
     if options.cool:
         coolers = prediction_files.Coolers(options.cool, options.model, options.targets_file)
+    model = model_options.load(options)
     written = prediction_files.predict_regions(
-        model_options.load(options),
-        options.regions,
+        model,
+        requested,
         fasta=options.fasta,
         out_dir=options.out_dir,
         settings=settings,
@@ -135,5 +150,22 @@ def _predict(options: argparse.Namespace) -> None:
         open_bar=console.progress,
     )
     console.stdout.print(f"{written.windows} windows are in {written.path}.", highlight=False)
+    if options.plot:
+        figures = prediction_plots.figures(written.path, _target_names(options, model))
+        figure_files.write(figures, options.out_dir)
+        console.stdout.print(f"{len(figures)} figures are in the same directory.", highlight=False)
     for paths in written.coolers.values():
         console.stdout.print(f"{len(paths)} coolers are in the same directory.", highlight=False)
+
+
+def _target_names(options: argparse.Namespace, model: "Model") -> dict[str, list[str]]:
+    """Returns the names of the targets of each predicted head."""
+    from akita_bayes.evaluate import prediction_files
+    from akita_bayes.models import predict
+
+    head = predict.head_name(model, options.head)
+    names = prediction_files.Coolers("cool", options.model, options.targets_file)
+    return {
+        name: names.names(name, model.spec.geometry(name).units or 1)
+        for name in ([head] if head else model.spec.head_names)
+    }

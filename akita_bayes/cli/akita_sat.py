@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _scan(options: argparse.Namespace) -> None:
     from akita_bayes.data import genome as genomes
-    from akita_bayes.plots import saturation_report
+    from akita_bayes.plots.reports import saturation_report
     from akita_bayes.variants.saturation import region_scan, scan_sites
 
     methods = list(dict.fromkeys(options.method))

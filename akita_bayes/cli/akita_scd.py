@@ -8,16 +8,17 @@ directory.
 """
 
 import argparse
+import contextlib
 import logging
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
-    from akita_bayes import regions
     from akita_bayes.variants import score_directory
 
 
@@ -31,7 +32,12 @@ def _parser() -> argparse.ArgumentParser:
         "--rc --shifts 1,0,-1 --stats SCD,SSD,INS8",
     )
     model_options.add(parser, "params", "model")
-    parser.add_argument("variants", type=console.existing_file, help="VCF or BCF")
+    parser.add_argument(
+        "variants",
+        nargs="+",
+        type=_variants,
+        help="VCF or BCF, or variants such as chr2:1727912:C:A and chr2:1,000-2,000:DEL",
+    )
     model_options.add(parser, "--fasta")
     parser.add_argument("-o", "--out_dir", default="scd", help="directory to write")
     model_options.add(
@@ -121,6 +127,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _variants(text: str) -> str:
+    """Returns a variant, or the path of an existing file; an argparse type."""
+    from akita_bayes.variants.alleles import written_variants
+
+    if not os.path.exists(text) and written_variants.is_variant(text):
+        return text
+    return console.existing_file(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = _parser()
@@ -133,16 +148,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.warning("-l: has no effect without -m; it sets the colour scale of the maps of -m.")
     if options.processes > 1 and options.shard:
         parser.error("-p already divides the variants into shards; give either -p or --shard")
+    if len(options.variants) > 1 and any(map(os.path.exists, options.variants)):
+        parser.error("variants: give one file, or variants as text; join files with bcftools")
     return console.run(lambda: _score(options), out=options.out_dir, kind="scores")
 
 
+@contextlib.contextmanager
+def _variant_file(variants: Sequence[str]) -> Iterator[str]:
+    """Yields the path of a variant file; variants that are text are written to a temporary one."""
+    from akita_bayes.variants.alleles import written_variants
+
+    if os.path.exists(variants[0]):
+        yield variants[0]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "variants.vcf"
+        written_variants.write_vcf(variants, path)
+        yield str(path)
+
+
 def _score(options: argparse.Namespace) -> None:
+    with _variant_file(options.variants) as path:
+        _score_file(path, options)
+
+
+def _score_file(path: str, options: argparse.Namespace) -> None:
     from akita_bayes.data.preparation import targets as tables
-    from akita_bayes.plots import variant_report
+    from akita_bayes.plots.reports import variant_report
     from akita_bayes.variants import genes, score_directory, score_processes, writers
 
     # Check these options before the model is loaded, which takes long.
-    region = None if options.region is None else _region(options.region, options.fasta)
+    region = None if options.region is None else model_options.region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
     settings = score_directory.FileSettings(
@@ -164,7 +200,7 @@ def _score(options: argparse.Namespace) -> None:
     if options.processes > 1:
         score_processes.score_shards(
             model_files,
-            options.variants,
+            path,
             fasta=options.fasta,
             out_dir=options.out_dir,
             settings=settings,
@@ -175,7 +211,7 @@ def _score(options: argparse.Namespace) -> None:
     model = model_options.load(options)
     summary = variant_report.score_file(
         model,
-        options.variants,
+        path,
         fasta=options.fasta,
         out_dir=options.out_dir,
         settings=settings,
@@ -184,15 +220,6 @@ def _score(options: argparse.Namespace) -> None:
         targets=writers.targets_of(model_files.labels(model)),
     )
     _print_summary(options, summary)
-
-
-def _region(text: str, fasta: str) -> "regions.Region":
-    """Returns a region; chromosome names of the genome may contain colons."""
-    from akita_bayes import regions
-    from akita_bayes.data.genome import Genome
-
-    with Genome(fasta) as genome:
-        return regions.parse_in(text, genome.sizes)
 
 
 def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:

@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _test(options: argparse.Namespace) -> None:
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy, accuracy_files, baseline
-    from akita_bayes.plots import accuracy_report
+    from akita_bayes.plots.reports import accuracy_report
 
     model = model_options.load(options)
     baseline_splits = options.train_split or baseline.training_splits(

@@ -13,111 +13,22 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import rich.console
 import rich.progress
 
-from akita_bayes import errors, stack
+from akita_bayes import errors
+from akita_bayes.cli.command_line import parser as parser
+from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import output_directory
 from akita_bayes.specs import frozen
 
-_NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
-_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 _PARTIAL = re.compile(r"\.[0-9a-f]{16,}\.partial\.")  # added to a name by `files.atomic`
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
 
 stderr = rich.console.Console(stderr=True)
 stdout = rich.console.Console()
-
-
-def parser(doc: str, example: str) -> argparse.ArgumentParser:
-    """Returns a parser whose help shows defaults and ends with an example to copy."""
-    parser = _Parser(
-        description=doc.split("\n\n")[0],
-        epilog=f"example:\n  {example}",
-        formatter_class=_Help,
-    )
-    parser.add_argument(
-        "--version", action=_Version, help="show the versions of this package and its libraries"
-    )
-    return parser
-
-
-class _Version(argparse.Action):
-    """Prints the versions of this package, of Python and of the libraries that decide numbers."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        print("\n".join(f"{name} {version}" for name, version in stack.versions().items()))
-        parser.exit()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line, as `run` does, and reads command lines of Basenji."""
-
-    def parse_known_args(  # type: ignore[override]  # theirs has an overload per namespace
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        words = self._rewritten(sys.argv[1:] if args is None else args)
-        # An unknown option is reported first: argparse would take its value for a positional
-        # argument and complain about a missing file, as for 5 in "--unknown 5".
-        if unknown := [word for word in self._options(words) if not self._is_known(word)]:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return super().parse_known_args(words, namespace)
-
-    def _options(self, words: Sequence[str]) -> list[str]:
-        """Returns the words that argparse would read as options."""
-        before = words[: words.index("--")] if "--" in words else words
-        return [
-            word
-            for word in before
-            if len(word) > 1 and word[0] == "-" and " " not in word and not _NUMBER.fullmatch(word)
-        ]
-
-    def _is_known(self, word: str) -> bool:
-        name, flags = word.partition("=")[0], self._option_string_actions
-        if not word.startswith("--"):
-            return word[:2] in flags
-        return any(option.startswith(name) for option in flags)
-
-    def _rewritten(self, words: Sequence[str]) -> list[str]:
-        """Returns the words with values joined to their options where argparse would misread them.
-
-        In `--shifts -1,0,1` argparse would read the list as an option. In `-m params.json`, where
-        the value of -m is optional, it would read the file as the value.
-        """
-        rewritten: list[str] = []
-        for word in words:
-            previous = rewritten[-1] if rewritten else ""
-            option = self._option_string_actions.get(previous)
-            if option is not None and _NEGATIVE_LIST.fullmatch(word):
-                rewritten[-1] = f"{previous}={word}"
-                continue
-            if option is not None and option.nargs == "?" and os.path.exists(word):
-                try:
-                    self._check_value(option, self._get_value(option, word))
-                except argparse.ArgumentError:
-                    rewritten[-1] = f"{previous}={option.const}"
-            rewritten.append(word)
-        return rewritten
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_refuse(f"{message.removesuffix('.')}; {self.prog} --help lists all options."))
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults as the user would type them, and leaves out empty ones."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        default = action.default
-        if default is None or default is False or default == () or default == argparse.SUPPRESS:
-            return action.help
-        if isinstance(default, tuple):
-            return f"{action.help} (default: {','.join(map(str, default))})"
-        return super()._get_help_string(action)
 
 
 def run(
@@ -150,24 +61,24 @@ def run(
         with _claimed(out, claims):
             command()
     except errors.AkitaBayesError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except FileNotFoundError as error:
-        return _refuse(f"{error.filename}: no such file or directory.")
+        return refuse(f"{error.filename}: no such file or directory.")
     except PermissionError as error:
-        return _refuse(f"{_file_of(error)}: permission denied.")
+        return refuse(f"{_file_of(error)}: permission denied.")
     except (FileExistsError, NotADirectoryError) as error:
         name = error.filename2 or _file_of(error)
-        return _refuse(f"{name}: a file is where a directory is needed; choose another name.")
+        return refuse(f"{name}: a file is where a directory is needed; choose another name.")
     except IsADirectoryError as error:
         name = error.filename2 or _file_of(error)
-        return _refuse(f"{name}: a directory is where a file is needed; choose another name.")
+        return refuse(f"{name}: a directory is where a file is needed; choose another name.")
     # TensorFlow's errors have no base class that is available before TensorFlow is imported.
     except Exception as error:
         if not _disk_full(error):
             raise
         name = _file_of(error)
         where = f" while writing {name}" if name else ""
-        return _refuse(f"the disk is full{where}; free some space and run again.")
+        return refuse(f"the disk is full{where}; free some space and run again.")
     except KeyboardInterrupt:
         return 130
     return 0
@@ -254,11 +165,6 @@ def _silenced(descriptor: int) -> Iterator[None]:
     finally:
         os.dup2(saved, descriptor)
         os.close(saved)
-
-
-def _refuse(message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return 2
 
 
 @contextlib.contextmanager

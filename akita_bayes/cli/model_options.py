@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
+    from akita_bayes import regions
     from akita_bayes.models.protocol import Model
     from akita_bayes.variants import model_files
     from akita_bayes.variants.options import Options
@@ -97,6 +98,19 @@ def load(options: argparse.Namespace) -> "Model":
     model = files_of(options).load()
     predict.check_shifts(getattr(options, "shifts", ()), model.spec.model.seq_length)
     return model
+
+
+def region(text: str, fasta: str) -> "regions.Region":
+    """Returns a region of a genome, whose chromosome names may contain colons.
+
+    Raises:
+        DataError: The text is not a region, or the genome cannot be read or lacks the chromosome.
+    """
+    from akita_bayes import regions
+    from akita_bayes.data.genome import Genome
+
+    with Genome(fasta) as genome:
+        return regions.parse_in(text, genome.sizes)
 
 
 def scoring(options: argparse.Namespace) -> "Options":

@@ -47,7 +47,7 @@ def target_names(data_dir: str | Path, table: str | Path | None = None) -> pd.Da
 
 
 def write(report: Report, names: pd.DataFrame, out_dir: str | Path) -> None:
-    """Writes `acc.txt` and `metrics.json`; `plots.accuracy_report.write` adds the figures.
+    """Writes `acc.txt` and `metrics.json`; `plots.reports.accuracy_report.write` adds the figures.
 
     Args:
         report: Accuracy on a split.

@@ -37,7 +37,7 @@ def default_folder(runs: Sequence[str | Path], head: str | None = None) -> Path:
 
 
 def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
-    """Writes both files; `plots.calibration_report.write` adds the figures.
+    """Writes both files; `plots.reports.calibration_report.write` adds the figures.
 
     Args:
         report: Calibration, from `evaluate.calibrate.calibrate`.

@@ -100,7 +100,7 @@ class Written(NamedTuple):
 
 def predict_regions(
     model: Model,
-    bed: str | Path,
+    requested: str | Path | Sequence[regions.Region],
     *,
     fasta: str | Path,
     out_dir: str | Path,
@@ -110,11 +110,11 @@ def predict_regions(
     open_bar: progress.OpenBar = progress.no_bar,
     **changes: Any,
 ) -> Written:
-    """Predicts the regions of a BED file into `predict.h5`, in place of an earlier one.
+    """Predicts regions into `predict.h5`, in place of an earlier one.
 
     Args:
         model: What `build` or `load_model` returns.
-        bed: BED file, plain or gzipped.
+        requested: Regions, or a BED file, plain or gzipped.
         fasta: The genome.
         out_dir: Folder of the outputs.
         settings: What the predictions depend on; None for defaults.
@@ -143,7 +143,7 @@ def predict_regions(
         "draws": settings.draws,
     }
     with genomes.Genome(fasta) as genome:
-        jobs = _jobs(bed, genome, geometries, settings.stride)
+        jobs = _jobs(requested, genome, geometries, settings.stride)
         with output_directory.claim(out_dir, kind="report"):
             with (
                 predictions.Writer(
@@ -225,7 +225,7 @@ def predict_split(
 
 
 def _jobs(
-    bed: str | Path,
+    requested: str | Path | Sequence[regions.Region],
     genome: genomes.Genome,
     geometries: Mapping[str, Geometry],
     stride: int | None,
@@ -234,7 +234,13 @@ def _jobs(
     # All heads read the same windows; the head with the largest crop covers the fewest bases.
     geometry = max(geometries.values(), key=lambda geometry: geometry.crop_bp)
     jobs = []
-    for number, (region, _) in enumerate(regions.read_bed(bed, names=genome.sizes)):
+    if isinstance(requested, str | Path):
+        listed = [region for region, _ in regions.read_bed(requested, names=genome.sizes)]
+        if not listed:
+            raise errors.DataError(f"{requested}: has no regions; give at least one line.")
+    else:
+        listed = list(requested)
+    for number, region in enumerate(listed):
         if region.chrom not in genome.sizes:
             genome.fetch(region)  # raises an error that names similar chromosomes
         size = genome.sizes[region.chrom]
@@ -244,8 +250,6 @@ def _jobs(
             )
         windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
         jobs += [(number, window) for window in windows]
-    if not jobs:
-        raise errors.DataError(f"{bed}: has no regions; give at least one line.")
     return jobs
 
 

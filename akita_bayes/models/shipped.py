@@ -55,6 +55,15 @@ def model_path(source: str | os.PathLike[str]) -> Path:
     raise errors.RunError(_unknown(path.name, "file or directory", "model", model_names()))
 
 
+def params_of(source: str) -> Path | None:
+    """Returns the params.json of a run directory or of a shipped model; None for other sources."""
+    path = Path(source)
+    if not path.exists() and _is_bare(source) and source in model_names():
+        path = folder() / "pretrained" / source
+    params = path / "params.json"
+    return params if params.is_file() else None
+
+
 def _is_bare(source: str | os.PathLike[str]) -> bool:
     """Returns True for a name without a folder and without a suffix."""
     path = Path(source)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from akita_bayes import regions, triangle
 from akita_bayes.regions import Region
 from akita_bayes.specs.geometry import Geometry
-from akita_bayes.variants import engine, genes
-from akita_bayes.variants.alleles import alignment, bin_loci, records, window_pairs
+from akita_bayes.variants import engine, genes, variant_maps
+from akita_bayes.variants.alleles import bin_loci, records, window_pairs
 from akita_bayes.variants.scores import score_table
 
 
@@ -130,38 +130,27 @@ def collect(
         annotation: Genes; those in the frame are kept.
     """
     geometry = scorer.geometry
-    assert geometry.diagonal_offset is not None
-    refs, changes = [], []
-    for of_draw, ref, alt in scorer.maps(variant):
-        aligned = of_draw  # the same for every draw
-        refs.append(ref[:, target])
-        changes.append(alt[:, target] - ref[:, target])
-    mean_ref, mean_change = np.mean(np.array([refs, changes]), axis=1)
-    sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
+    maps = variant_maps.means(scorer, variant, [target])
+    mean_ref, mean_alt = maps.shown()
     frame = scorer.windows.pair(variant).frame
     names: dict[str, int] = {}
     view = bin_loci.pieces(frame, geometry, names)
-    chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
-    start = int(view.start[view.chrom >= 0][0])
 
-    mean_alt = np.where(_shown_pixels(aligned.alternative), mean_ref + mean_change, np.nan)
-    mean_ref = np.where(_shown_pixels(aligned.reference), mean_ref, np.nan)
-
-    def matrix(vector: NDArray, fill: float = np.nan) -> NDArray:
+    def matrix(pixels: NDArray, fill: float = np.nan) -> NDArray:
         matrices = triangle.to_matrix(
-            vector[:, None], diagonal_offset=geometry.diagonal_offset or 0, fill=fill
+            pixels, diagonal_offset=geometry.diagonal_offset or 0, fill=fill
         )
         return matrices[..., 0]
 
     return FigureWindow(
         _title(variant),
-        Region(chrom, start, start + geometry.bins * geometry.bin_width),
+        variant_maps.frame_region(scorer, variant),
         _stretches(view, frame, geometry),
         matrix(mean_ref),
         matrix(mean_alt),
-        matrix(aligned.mask, False),
-        None if sd is None else matrix(sd),
-        aligned.site,
+        matrix(maps.aligned.mask[:, None], False),
+        None if maps.sd is None else matrix(maps.sd),
+        maps.aligned.site,
         [
             on_frame
             for gene in annotation
@@ -186,11 +175,6 @@ def _stretches(
             left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
             stretches.append(Stretch(left, right, region, segment.strand))
     return stretches
-
-
-def _shown_pixels(stitch: alignment.Stitch) -> NDArray[np.bool_]:
-    """Returns the pixels of the frame that any window of an allele shows. [P]."""
-    return stitch.weight.sum(axis=0) > 0
 
 
 def _title(variant: records.Variant) -> str:

@@ -110,7 +110,7 @@ def score_file(
 ) -> Summary:
     """Scores a variant file and writes `scd.h5`, `scores.tsv` and the annotated VCF.
 
-    `plots.variant_report.score_file` writes the figures too.
+    `plots.reports.variant_report.score_file` writes the figures too.
 
     Args:
         model: What `build` or `load_model` returns.

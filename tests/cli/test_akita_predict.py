@@ -197,7 +197,7 @@ def test_names_for_coolers_without_coolers_are_refused(folder, tmp_path, capsys)
     with pytest.raises(SystemExit) as stopped:
         run(folder, tmp_path / "out", "-t", str(folder / "params.json"))
     assert stopped.value.code == 2
-    assert "give --cool too" in capsys.readouterr().err
+    assert "of --cool and --plot; give one of them" in capsys.readouterr().err
 
 
 def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, capsys):
@@ -236,10 +236,10 @@ def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
 @pytest.mark.parametrize(
     ("where", "options", "message"),
     [
-        ("data", ["--cool"], "--cool, --stride and --draws need a BED file of regions"),
+        ("data", ["--cool"], "--cool, --stride, --draws and --plot need regions"),
         ("data", ["--split", "a", "--tfr", "b"], "--tfr and --split both choose the records"),
         ("bed", ["--split", "valid"], "--split and --tfr need a data directory"),
-        ("bed", [], "a BED file needs a genome; give -f genome.fa"),
+        ("bed", [], "regions need a genome; give -f genome.fa"),
     ],
 )
 def test_options_of_the_other_input_are_refused(folder, tmp_path, capsys, where, options, message):
@@ -263,3 +263,30 @@ def test_a_run_names_its_coolers(folder, tmp_path):
     assert akita_predict.main([*paths, *fasta]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["GM.cool", "HFF%2F1.cool", "predict.h5"]
+
+
+def test_a_run_and_a_region_as_text_are_enough(folder, tmp_path, capsys):
+    """Without params.json and without a BED file; the figure is drawn."""
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / "params.json").write_text((folder / "params.json").read_text())
+    model = build.keras.models.load_model(folder / "model.keras", compile=False)
+    model.save(run_dir / "model_best.keras")
+    fasta = ["-f", str(folder / "genome.fa")]
+    words = ["--batch_size", "2", str(run_dir), "1:300-700", *fasta]
+    assert akita_predict.main([*words, "-o", str(tmp_path / "a"), "--plot"]) == 0
+    assert "4 windows" in capsys.readouterr().out
+    (folder / "one.bed").write_text("chr1\t300\t700\n")
+    full = [str(run_dir / "params.json"), str(run_dir), str(folder / "one.bed"), *fasta]
+    assert akita_predict.main([*full, "-o", str(tmp_path / "b")]) == 0
+    with h5py.File(tmp_path / "a/predict.h5") as text, h5py.File(tmp_path / "b/predict.h5") as bed:
+        np.testing.assert_array_equal(text["preds"], bed["preds"])
+        assert text["start"][:].tolist() == bed["start"][:].tolist()
+    assert len(list((tmp_path / "a").glob("chr1_*.png"))) == 4
+
+
+def test_a_region_of_another_genome_is_refused(folder, tmp_path, capsys):
+    paths = [str(folder / "params.json"), str(folder / "model.keras"), "chr9:300-700"]
+    fasta = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path / "out")]
+    assert akita_predict.main([*paths, *fasta]) == 2
+    assert 'the genome has no chromosome "chr9"' in capsys.readouterr().err

@@ -292,3 +292,29 @@ def test_a_table_of_labels_alone_names_targets_as_in_basenji(folder, tmp_path):
     assert run(folder, tmp_path / "out", "-t", str(tmp_path / "labels.txt")) == 0
     with h5py.File(tmp_path / "out" / "scd.h5") as file:
         assert file["target_ids"][:].tolist() == [b"A", b"B"]
+
+
+def test_variants_as_text_are_scored_as_in_a_file(folder, tmp_path, capsys):
+    lines = (folder / "variants.vcf").read_text().splitlines()
+    _, pos, _, ref, alt, *_ = next(line for line in lines if "v700" in line).split("\t")
+    paths = [str(folder / "params.json"), str(folder / "model.keras")]
+    texts = [f"1:{pos}:{ref}:{alt}", "chr1:600-660:DEL"]
+    fasta = ["-f", str(folder / "genome.fa"), "--stats", "SCD"]
+    assert akita_scd.main([*paths, *texts, *fasta, "-o", str(tmp_path / "text")]) == 0
+    assert run(folder, tmp_path / "file", "--stats", "SCD") == 0
+    with h5py.File(tmp_path / "text/scd.h5") as text, h5py.File(tmp_path / "file/scd.h5") as file:
+        names = file["snp"][:].tolist()
+        rows = [names.index(b"v700"), names.index(b"del")]
+        np.testing.assert_allclose(text["SCD"][:], file["SCD"][:][rows], rtol=1e-5)
+    assert (tmp_path / "text" / "variants.scored.vcf").exists()
+    # A second call of the same variants goes on from the first one.
+    assert akita_scd.main([*paths, *texts, *fasta, "-o", str(tmp_path / "text")]) == 0
+    assert akita_scd.main([*paths, texts[0], *fasta, "-o", str(tmp_path / "text")]) == 2
+    assert "holds scores of other inputs" in capsys.readouterr().err
+
+
+def test_a_file_and_text_are_not_mixed(folder, capsys):
+    paths = [str(folder / name) for name in ("params.json", "model.keras", "variants.vcf")]
+    with pytest.raises(SystemExit):
+        akita_scd.main([*paths, "chr1:600-660:DEL", "-f", str(folder / "genome.fa")])
+    assert "give one file, or variants as text" in capsys.readouterr().err

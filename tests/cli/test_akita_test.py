@@ -14,7 +14,8 @@ from akita_bayes.cli import akita_test
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import accuracy, accuracy_files, baseline
 from akita_bayes.models import build, load, predict, weights, zoo
-from akita_bayes.plots import accuracy_report, map_plots
+from akita_bayes.plots import map_plots
+from akita_bayes.plots.reports import accuracy_report
 from tests import tiny
 
 

@@ -30,6 +30,7 @@ ROOMS = {
     "models": ("passes", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
+    "plots": ("", "reports"),
     "variants": ("alleles", "scores", "", "saturation"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }

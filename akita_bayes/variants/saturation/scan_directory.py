@@ -35,8 +35,8 @@ def scan_regions(
 ) -> list[region_scan.Scan]:
     """Scans every region by every method, then writes `sat.h5` and tracks.
 
-    Writes `sites.tsv` too for a selection of variants. `plots.saturation_report.scan_regions` also
-    draws the scans.
+    Writes `sites.tsv` too for a selection of variants. The function of this name in
+    `plots.reports.saturation_report` also draws the scans.
 
     Args:
         model: What `build` or `load_model` returns.

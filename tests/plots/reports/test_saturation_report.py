@@ -8,7 +8,7 @@ import pytest
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.plots import saturation_report
+from akita_bayes.plots.reports import saturation_report
 from akita_bayes.variants.model_files import ModelFiles
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan, scan_sites

@@ -9,7 +9,7 @@ from akita_bayes import keywords
 from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.plots import variant_report
+from akita_bayes.plots.reports import variant_report
 from akita_bayes.variants import engine, genes, score_directory, writers
 from akita_bayes.variants.model_files import ModelFiles
 from akita_bayes.variants.options import Options
