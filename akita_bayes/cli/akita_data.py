@@ -1,4 +1,4 @@
-"""Makes training data from coolers and a genome, or checks a data directory.
+"""Makes training data from Hi-C maps and a genome, or checks a data directory.
 
 Options keep Basenji's names and short letters. Lengths are in bases unless the help says otherwise.
 """
@@ -13,8 +13,9 @@ from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console
 
 if TYPE_CHECKING:
+    from akita_bayes.data import assembly
     from akita_bayes.data.contacts import counts_to_targets
-    from akita_bayes.data.preparation import account, training_windows
+    from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
 PRESETS: dict[str, dict[str, Any]] = {
@@ -67,7 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.preset:
         parser.set_defaults(**PRESETS[arguments.preset])
         arguments = parser.parse_args(argv)
-    if arguments.check is None and None in (arguments.fasta, arguments.targets, arguments.out):
+    if arguments.check is None and None in (arguments.fasta, arguments.targets):
+        parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
+    if arguments.check is None and arguments.out is None and not arguments.dry_run:
         parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
     if arguments.windows is not None:
         flags = [flag for name, flag in LAYOUT.items() if _is_set(parser, arguments, name)]
@@ -92,8 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         __doc__, "akita_data.py hg38.fa targets.txt -o data/hg38 --preset akita_v1 -p 8"
     )
     add = parser.add_argument
-    add("fasta", nargs="?", help="genome, plain or bgzipped FASTA")
-    add("targets", nargs="?", help="table with columns identifier, file and optionally clip")
+    add("fasta", nargs="?", help="genome: FASTA, plain or compressed by bgzip or gzip, or .2bit")
+    add(
+        "targets",
+        nargs="?",
+        help="table with columns identifier, file (.cool, .mcool or .hic), and optionally clip, "
+        "weight and divisive",
+    )
     add("-o", "--out", metavar="DIR", help="new data directory")
     add(
         "--preset",
@@ -102,6 +110,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--check", metavar="DIR", help="read a data directory again and compare it with its sources"
+    )
+    add(
+        "--dry_run",
+        action="store_true",
+        help="print what would be made, and write nothing",
+    )
+    add(
+        "--chromosomes",
+        metavar="TABLE",
+        help="two columns: the name of a chromosome in other files, and its name in the genome",
+    )
+    add(
+        "--circular",
+        nargs="?",
+        const="",
+        metavar="NAMES",
+        help="circular chromosomes, as chrM,chrP; without names, the only one of the genome. "
+        "Windows may cross their origin",
     )
     add("--plot", type=console.whole_number, default=0, metavar="N", help="plot N random windows")
     add(
@@ -183,7 +209,26 @@ def _parser() -> argparse.ArgumentParser:
         "-w",
         "--pool_width",
         type=console.positive_integer,
-        help="bin width (default: the cooler's)",
+        help="bin width (default: the file's); chooses the resolution of a file with several",
+    )
+    add(
+        "--weight",
+        "--norm",
+        default="",
+        metavar="NAME",
+        help="column of balancing weights of a cooler, or normalisation of a .hic file, as KR; "
+        "NONE for raw counts (default: weight, or the only normalisation)",
+    )
+    add(
+        "--divisive",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the weights divide counts, as Juicer's, or not (default: the file says)",
+    )
+    add(
+        "--balance",
+        action="store_true",
+        help="compute weights of coolers without them; the files stay unchanged",
     )
     add(
         "-c",
@@ -239,48 +284,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    from akita_bayes.data import genome
-    from akita_bayes.data.contacts import coolers, counts_to_targets
-    from akita_bayes.data.preparation import data_directory, targets, training_windows
+    from akita_bayes.data.preparation import data_directory, data_plan, map_depth
 
-    with genome.Genome(arguments.fasta) as opened:
-        sizes = opened.sizes
-    rows = targets.read(arguments.targets, clip=arguments.clip)
-    width = arguments.pool_width or coolers.bin_width(rows[0].uri)
-    windows = training_windows.read_windows(arguments.windows, sizes) if arguments.windows else None
-    length = arguments.seq_length or (windows[0].region.width if windows else 131072)
-    transform = counts_to_targets.Transform(
-        seq_length=length,
-        pool_width=width,
-        crop=arguments.crop,
-        diagonal_offset=arguments.diagonal_offset,
-        as_obsexp=arguments.as_obsexp,
-        global_obsexp=arguments.global_obsexp,
-        no_log=arguments.no_log,
-        kernel_sigma=arguments.kernel_sigma,
-        kernel_width=arguments.kernel_width,
-    )
-    layout = None if windows else _layout(arguments, transform, sizes)
+    options = _options(arguments)
     if arguments.split_test:
-        _lay_only(arguments, layout, sizes)
+        _lay_only(arguments, options)
         return
-    unmappable = []
-    if arguments.umap is not None:
-        unmappable.append(data_directory.Unmappable(arguments.umap, arguments.umap_t))
-    if arguments.umap_midpoints is not None:
-        unmappable.append(data_directory.Unmappable(arguments.umap_midpoints, midpoints=True))
+    plan = data_plan.plan(options)
+    console.stdout.print(plan.describe(), highlight=False, soft_wrap=True)
+    map_depth.log_shallow(plan, seed=arguments.seed)
+    if arguments.dry_run:
+        return
     summary = data_directory.make(
-        arguments.fasta,
-        arguments.targets,
+        options,
         arguments.out,
-        transform=transform,
-        layout=layout,
-        windows_file=arguments.windows,
-        blacklist=arguments.blacklist,
-        unmappable=unmappable,
-        clip=arguments.clip,
-        seqs_per_tfr=arguments.seqs_per_tfr,
-        seed=arguments.seed,
+        plan=plan,
         workers=arguments.workers,
         restart=arguments.restart,
         open_bar=console.progress,
@@ -290,14 +308,82 @@ def _make(arguments: argparse.Namespace) -> None:
         _plot(arguments.out, arguments.plot, arguments.seed)
 
 
+def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
+    from akita_bayes.data.contacts import contact_formats, counts_to_targets
+    from akita_bayes.data.preparation import data_options, targets, training_windows
+
+    circular = _circular(arguments)
+    genome = data_options.read_assembly(arguments.fasta, arguments.chromosomes, circular)
+    rows = targets.read(arguments.targets, clip=arguments.clip)
+    width = arguments.pool_width or contact_formats.bin_width(rows[0].uri)
+    windows = (
+        training_windows.read_windows(arguments.windows, genome, periods=genome.periods(width))
+        if arguments.windows
+        else None
+    )
+    transform = counts_to_targets.Transform(
+        seq_length=arguments.seq_length or (windows[0].region.width if windows else 131072),
+        pool_width=width,
+        crop=arguments.crop,
+        diagonal_offset=arguments.diagonal_offset,
+        as_obsexp=arguments.as_obsexp,
+        global_obsexp=arguments.global_obsexp,
+        no_log=arguments.no_log,
+        kernel_sigma=arguments.kernel_sigma,
+        kernel_width=arguments.kernel_width,
+    )
+    unmappable = []
+    if arguments.umap is not None:
+        unmappable.append(data_options.Unmappable(arguments.umap, arguments.umap_t))
+    if arguments.umap_midpoints is not None:
+        unmappable.append(data_options.Unmappable(arguments.umap_midpoints, midpoints=True))
+    return data_options.DataOptions(
+        fasta=arguments.fasta,
+        targets_file=arguments.targets,
+        transform=transform,
+        layout=None if windows else _layout(arguments, transform, genome),
+        windows_file=arguments.windows,
+        blacklist=arguments.blacklist,
+        unmappable=tuple(unmappable),
+        clip=arguments.clip,
+        weight=arguments.weight,
+        divisive=arguments.divisive,
+        balance=arguments.balance,
+        chromosomes_file=arguments.chromosomes,
+        circular=circular,
+        seqs_per_tfr=arguments.seqs_per_tfr,
+        seed=arguments.seed,
+    )
+
+
+def _circular(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Returns the names after --circular, or the only chromosome of the genome without a name."""
+    from akita_bayes.data import genome
+
+    if arguments.circular is None:
+        return ()
+    if arguments.circular:
+        return console.words(arguments.circular)
+    with genome.Genome(arguments.fasta) as opened:
+        names = tuple(opened.sizes)
+    if len(names) > 1:
+        raise errors.DataError(
+            f"--circular: the genome has {len(names)} chromosomes; name those that are circular, "
+            f"as --circular={names[0]}."
+        )
+    return names
+
+
 def _layout(
-    arguments: argparse.Namespace, transform: "counts_to_targets.Transform", sizes: dict[str, int]
+    arguments: argparse.Namespace,
+    transform: "counts_to_targets.Transform",
+    genome: "assembly.Assembly",
 ) -> "training_windows.Layout":
     from akita_bayes.data import interval_sets
     from akita_bayes.data.preparation import training_windows
 
     gaps, limit = (
-        None if path is None else interval_sets.Intervals.read(path, sizes)
+        None if path is None else interval_sets.Intervals.read(path, genome)
         for path in (arguments.gaps, arguments.limit)
     )
     return training_windows.Layout(
@@ -305,8 +391,8 @@ def _layout(
         snap=arguments.snap or transform.pool_width,
         stride_train=arguments.stride_train,
         stride_test=arguments.stride_test,
-        valid=_share(arguments.valid),
-        test=_share(arguments.test),
+        valid=_share(arguments.valid, "--valid", genome),
+        test=_share(arguments.test, "--test", genome),
         folds=arguments.folds,
         largest_contig=arguments.largest_contig,
         gaps=gaps or interval_sets.Intervals(),
@@ -316,33 +402,31 @@ def _layout(
     )
 
 
-def _share(text: str) -> float | tuple[str, ...]:
+def _share(text: str, option: str, genome: "assembly.Assembly") -> float | tuple[str, ...]:
     """Returns 0.05 as a share of bases and chr8,chr9 as chromosomes; 9 is a chromosome too."""
     if text.replace(".", "", 1).isdigit() and ("." in text or text == "0"):
         return float(text)
-    return console.words(text)
+    return genome.translate(console.words(text), option)
 
 
-def _lay_only(
-    arguments: argparse.Namespace, layout: "training_windows.Layout | None", sizes: dict[str, int]
-) -> None:
+def _lay_only(arguments: argparse.Namespace, options: "data_options.DataOptions") -> None:
     from pathlib import Path
 
     from akita_bayes.data.preparation import training_windows
 
-    if layout is None:
+    if options.layout is None:
         raise errors.DataError("--split_test places new windows; leave out --windows.")
     out = Path(arguments.out)
     if out.exists() and any(out.iterdir()):
         raise errors.DataError(f"{out}: not empty; choose another directory.")
-    contigs = training_windows.contigs(sizes, layout)
-    members = [
-        training_windows.Window(r, split)
-        for split, regions in contigs.items()
-        for r in regions.members()
-    ]
-    training_windows.write_bed(out / "contigs.bed", members)
-    training_windows.write_bed(out / "sequences.bed", training_windows.lay(contigs, layout))
+    genome = options.assembly()
+    periods = genome.periods(options.transform.pool_width)
+    contigs = training_windows.contigs(genome.sizes, options.layout, periods=periods)
+    windows = training_windows.lay(contigs, options.layout, periods=periods)
+    training_windows.write_bed(
+        out / "contigs.bed", training_windows.contig_windows(contigs, periods)
+    )
+    training_windows.write_bed(out / "sequences.bed", windows)
 
 
 def _show(summary: "account.Summary") -> None:

@@ -1,6 +1,5 @@
 """Each fault of a FASTA file or of its index is told as what it is."""
 
-import gzip
 import os
 import struct
 import sys

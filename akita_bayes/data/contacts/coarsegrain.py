@@ -9,7 +9,7 @@ recomputes targets with cooltools itself.
 
 import math
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _buffers = threading.local()
 
 def coarsegrain(
     values: NDArray[np.float64],
-    counts: NDArray,
+    counts: NDArray[Any],
     valid: NDArray[np.bool_],
     *,
     cutoff: float = CUTOFF,
@@ -62,9 +62,9 @@ class Levels(NamedTuple):
         members: Number of valid bins in every bin of every level. [S], ...
     """
 
-    values: tuple[NDArray, ...]
-    counts: tuple[NDArray, ...]
-    members: tuple[NDArray, ...]
+    values: tuple[NDArray[Any], ...]
+    counts: tuple[NDArray[Any], ...]
+    members: tuple[NDArray[Any], ...]
 
 
 def prepare(
@@ -126,12 +126,12 @@ def _smooth(
 
 @compiled.njit()
 def _pad(
-    values: NDArray,
-    counts: NDArray,
-    valid: NDArray,
+    values: NDArray[Any],
+    counts: NDArray[Any],
+    valid: NDArray[Any],
     bins: int,
-    padded_values: NDArray,
-    padded_counts: NDArray,
+    padded_values: NDArray[Any],
+    padded_counts: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     size = len(valid)
     for i in range(size):
@@ -142,7 +142,7 @@ def _pad(
 
 
 @compiled.njit()
-def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - compiled
+def _coarsen(fine: NDArray[Any], coarse: NDArray[Any]) -> None:  # pragma: no cover - compiled
     for i in range(len(coarse)):
         top, bottom = fine[2 * i], fine[2 * i + 1]
         coarse[i, i] = (top[2 * i] + top[2 * i + 1]) + (top[2 * i + 1] + bottom[2 * i + 1])
@@ -153,11 +153,11 @@ def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - comp
 
 @compiled.njit()
 def _replace(
-    fine: NDArray,
-    counts: NDArray,
-    fine_members: NDArray,
-    coarse: NDArray,
-    coarse_members: NDArray,
+    fine: NDArray[Any],
+    counts: NDArray[Any],
+    fine_members: NDArray[Any],
+    coarse: NDArray[Any],
+    coarse_members: NDArray[Any],
     cutoff: float,
 ) -> None:  # pragma: no cover - compiled
     size = len(coarse)

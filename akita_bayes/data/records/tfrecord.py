@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +38,7 @@ class Record(NamedTuple):
     """
 
     sequence: NDArray[np.uint8]
-    target: NDArray
+    target: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     region: regions.Region | None = None
 
