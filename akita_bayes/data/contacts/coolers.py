@@ -186,15 +186,17 @@ class Contacts(contact_file.ContactFile):
             (counts, self.cooler.matrix(balance=False)),
         ]
         first = self._first[self.names[region.chrom]] if runs else 0
-        for matrix, selector in matrices:
-            for across in runs:
-                for down in runs:
-                    matrix[across.rows, down.rows] = selector[
-                        first + across.first : first + across.last,
-                        first + down.first : first + down.last,
-                    ]
+        with np.errstate(divide="ignore", invalid="ignore"):  # cooler divides by vectors of 0
+            for matrix, selector in matrices:
+                for across in runs:
+                    for down in runs:
+                        matrix[across.rows, down.rows] = selector[
+                            first + across.first : first + across.last,
+                            first + down.first : first + down.last,
+                        ]
+        weights = self.weights(region)
+        balanced[np.isnan(weights)] = balanced[:, np.isnan(weights)] = np.nan
         if self._weights.computed:
-            weights = self.weights(region)
             balanced *= np.outer(weights, weights)
         return balanced, counts
 
