@@ -95,7 +95,7 @@ def test_an_mcool_is_read_at_the_bin_width(folder, capsys):
     table(folder, "a.mcool")
     assert run(folder) == 2
     assert "several resolutions (200, 400 bases); choose one with -w" in capsys.readouterr().err
-    assert run(folder, "-w", "400", "--weight", "NONE") == 0
+    assert run(folder, "-w", "400", "-l", "6400", "--weight", "NONE") == 0
     assert json.loads((folder / "out" / "statistics.json").read_text())["pool_width"] == 400
     assert checks(folder)
 
