@@ -5,12 +5,13 @@ Options keep Basenji's names and short letters. Lengths are in bases unless the 
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich.table
 
 from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console
+from akita_bayes.data.preparation import presets
 
 if TYPE_CHECKING:
     from akita_bayes.data import assembly
@@ -18,34 +19,6 @@ if TYPE_CHECKING:
     from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
-PRESETS: dict[str, dict[str, Any]] = {
-    "akita_v1": {
-        "seq_length": 1048576,
-        "pool_width": 2048,
-        "crop": 65536,
-        "diagonal_offset": 2,
-        "as_obsexp": True,
-        "clip": 2.0,
-        "kernel_sigma": 1.0,
-        "kernel_width": 5,
-        "stride_train": 262144,
-        "stride_test": 524288,
-    },
-    "akita_v2": {
-        "seq_length": 1310720,
-        "pool_width": 2048,
-        "crop": 131072,
-        "diagonal_offset": 2,
-        "as_obsexp": True,
-        "kernel_sigma": 1.0,
-        "kernel_width": 5,
-        "stride_train": 327680,
-        "stride_test": 655360,
-        "folds": 8,
-    },
-}
-
-
 LAYOUT = {
     "snap": "--snap",
     "stride_train": "--stride_train",
@@ -66,11 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.preset:
-        parser.set_defaults(**PRESETS[arguments.preset])
+        parser.set_defaults(**presets.PRESETS[arguments.preset])
         arguments = parser.parse_args(argv)
-    if arguments.check is None and None in (arguments.fasta, arguments.targets):
-        parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
-    if arguments.check is None and arguments.out is None and not arguments.dry_run:
+    needed = (arguments.fasta, arguments.targets, arguments.out or arguments.dry_run or None)
+    if arguments.check is None and None in needed:
         parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
     if arguments.windows is not None:
         flags = [flag for name, flag in LAYOUT.items() if _is_set(parser, arguments, name)]
@@ -105,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", metavar="DIR", help="new data directory")
     add(
         "--preset",
-        choices=sorted(PRESETS),
+        choices=sorted(presets.PRESETS),
         help="published settings; options on the command line replace them",
     )
     add(
@@ -288,20 +260,16 @@ def _make(arguments: argparse.Namespace) -> None:
 
     options = _options(arguments)
     if arguments.split_test:
-        _lay_only(arguments, options)
+        data_plan.write_windows(options, arguments.out)
         return
     plan = data_plan.plan(options)
     console.stdout.print(plan.describe(), highlight=False, soft_wrap=True)
     map_depth.log_shallow(plan, seed=arguments.seed)
     if arguments.dry_run:
         return
+    work = {"workers": arguments.workers, "restart": arguments.restart}
     summary = data_directory.make(
-        options,
-        arguments.out,
-        plan=plan,
-        workers=arguments.workers,
-        restart=arguments.restart,
-        open_bar=console.progress,
+        options, arguments.out, plan=plan, open_bar=console.progress, **work
     )
     _show(summary)
     if arguments.plot:
@@ -312,15 +280,17 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
     from akita_bayes.data.contacts import contact_formats, counts_to_targets
     from akita_bayes.data.preparation import data_options, targets, training_windows
 
-    circular = _circular(arguments)
+    circular: tuple[str, ...] = ()
+    if arguments.circular is not None:
+        names = console.words(arguments.circular)
+        circular = names or data_options.single_chromosome(arguments.fasta)
     genome = data_options.read_assembly(arguments.fasta, arguments.chromosomes, circular)
     rows = targets.read(arguments.targets, clip=arguments.clip)
     width = arguments.pool_width or contact_formats.bin_width(rows[0].uri)
-    windows = (
-        training_windows.read_windows(arguments.windows, genome, periods=genome.periods(width))
-        if arguments.windows
-        else None
-    )
+    windows = []
+    if arguments.windows:
+        periods = genome.periods(width)
+        windows = training_windows.read_windows(arguments.windows, genome, periods=periods)
     transform = counts_to_targets.Transform(
         seq_length=arguments.seq_length or (windows[0].region.width if windows else 131072),
         pool_width=width,
@@ -332,11 +302,10 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
         kernel_sigma=arguments.kernel_sigma,
         kernel_width=arguments.kernel_width,
     )
-    unmappable = []
-    if arguments.umap is not None:
-        unmappable.append(data_options.Unmappable(arguments.umap, arguments.umap_t))
-    if arguments.umap_midpoints is not None:
-        unmappable.append(data_options.Unmappable(arguments.umap_midpoints, midpoints=True))
+    criteria = (
+        data_options.Unmappable(arguments.umap, arguments.umap_t),
+        data_options.Unmappable(arguments.umap_midpoints, midpoints=True),
+    )
     return data_options.DataOptions(
         fasta=arguments.fasta,
         targets_file=arguments.targets,
@@ -344,7 +313,7 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
         layout=None if windows else _layout(arguments, transform, genome),
         windows_file=arguments.windows,
         blacklist=arguments.blacklist,
-        unmappable=tuple(unmappable),
+        unmappable=tuple(criterion for criterion in criteria if criterion.file is not None),
         clip=arguments.clip,
         weight=arguments.weight,
         divisive=arguments.divisive,
@@ -354,24 +323,6 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
         seqs_per_tfr=arguments.seqs_per_tfr,
         seed=arguments.seed,
     )
-
-
-def _circular(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Returns the names after --circular, or the only chromosome of the genome without a name."""
-    from akita_bayes.data import genome
-
-    if arguments.circular is None:
-        return ()
-    if arguments.circular:
-        return console.words(arguments.circular)
-    with genome.Genome(arguments.fasta) as opened:
-        names = tuple(opened.sizes)
-    if len(names) > 1:
-        raise errors.DataError(
-            f"--circular: the genome has {len(names)} chromosomes; name those that are circular, "
-            f"as --circular={names[0]}."
-        )
-    return names
 
 
 def _layout(
@@ -409,30 +360,8 @@ def _share(text: str, option: str, genome: "assembly.Assembly") -> float | tuple
     return genome.translate(console.words(text), option)
 
 
-def _lay_only(arguments: argparse.Namespace, options: "data_options.DataOptions") -> None:
-    from pathlib import Path
-
-    from akita_bayes.data.preparation import training_windows
-
-    if options.layout is None:
-        raise errors.DataError("--split_test places new windows; leave out --windows.")
-    out = Path(arguments.out)
-    if out.exists() and any(out.iterdir()):
-        raise errors.DataError(f"{out}: not empty; choose another directory.")
-    genome = options.assembly()
-    periods = genome.periods(options.transform.pool_width)
-    contigs = training_windows.contigs(genome.sizes, options.layout, periods=periods)
-    windows = training_windows.lay(contigs, options.layout, periods=periods)
-    training_windows.write_bed(
-        out / "contigs.bed", training_windows.contig_windows(contigs, periods)
-    )
-    training_windows.write_bed(out / "sequences.bed", windows)
-
-
 def _show(summary: "account.Summary") -> None:
-    table = rich.table.Table()
-    for heading in ("what", "number"):
-        table.add_column(heading)
+    table = rich.table.Table("what", "number")
     table.add_row("windows", str(summary.windows))
     for split, count in summary.written.items():
         table.add_row(f"written to {split}", str(count))
@@ -459,9 +388,7 @@ def _check(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         open_bar=console.progress,
     )
-    table = rich.table.Table(title=arguments.check)
-    for heading in ("check", "found", "right"):
-        table.add_column(heading)
+    table = rich.table.Table("check", "found", "right", title=arguments.check)
     for finding in findings:
         table.add_row(finding.check, finding.result, _RIGHT[finding.passed])
     console.stdout.print(table)

@@ -276,14 +276,14 @@ def _faidx(arguments: list[str]) -> str | None:
     verbosity = pysam.set_verbosity(0)
     try:
         pysam.faidx(*arguments)
-    except pysam.SamtoolsError:
+    except pysam.utils.SamtoolsError:
         pass
     else:
         return None
     finally:
         pysam.set_verbosity(verbosity)
     # Run again to capture the cause, since other threads cannot write to the standard error then.
-    with _captured() as messages, contextlib.suppress(pysam.SamtoolsError):
+    with _captured() as messages, contextlib.suppress(pysam.utils.SamtoolsError):
         pysam.faidx(*arguments)
     return _first_error(messages)
 

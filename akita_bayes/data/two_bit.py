@@ -96,7 +96,7 @@ class TwoBit:
             letters[stretch] = ord("N")
         for stretch in sequence.lower.within(start, end):
             letters[stretch] += _LOWER
-        return letters.tobytes().decode("ascii")
+        return str(letters.tobytes(), "ascii")
 
     def _read_index(self) -> dict[str, int]:
         version, count = self._number(4), self._number(8)

@@ -22,6 +22,8 @@ MAX_LEVELS = 8
 MIN_SHAPE = 8
 _buffers = threading.local()
 
+_Arrays = tuple[NDArray[Any], ...]
+
 
 def coarsegrain(
     values: NDArray[np.float64],
@@ -108,7 +110,7 @@ def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
 
 @compiled.njit()
 def _smooth(
-    values: tuple, counts: tuple, members: tuple, cutoff: float
+    values: _Arrays, counts: _Arrays, members: _Arrays, cutoff: float
 ) -> None:  # pragma: no cover - compiled
     for level in range(1, len(members)):
         _coarsen(values[level - 1], values[level])

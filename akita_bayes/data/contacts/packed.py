@@ -145,7 +145,8 @@ def distance_groups(bins: int) -> NDArray[np.int64]:
 @compiled.njit()
 def _groups(matrix: NDArray[Any]) -> NDArray[Any]:  # pragma: no cover - compiled
     """Calls cooltools' function from compiled code, which is cached for all processes."""
-    return numutils.observed_over_expected(matrix)[1]
+    edges: NDArray[np.int64] = numutils.observed_over_expected(matrix)[1]
+    return edges
 
 
 @compiled.njit()
@@ -240,4 +241,5 @@ def _at(packed: NDArray[Any], bins: int, i: int, j: int) -> float:  # pragma: no
     """Returns pixel (i, j) or (j, i) of the upper triangle; 0 beyond the edges."""
     if i < 0 or i >= bins:
         return 0.0
-    return packed[_row(min(i, j), bins) + abs(i - j)]
+    value: float = packed[_row(min(i, j), bins) + abs(i - j)]
+    return value

@@ -113,6 +113,7 @@ def _ratio(
 ) -> NDArray[Any]:
     """Returns observed over expected, by default its logarithm; filtered bins are interpolated."""
     valid = ~np.isnan(smooth)
+    ratio: NDArray[Any]
     if expected is None:
         ratio = numutils.observed_over_expected(smooth, valid)[0]
     else:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
+from akita_bayes import errors
 from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.data.preparation import targets, training_windows
@@ -83,6 +84,22 @@ class DataOptions:
             balance=self.balance,
         )
         return targets.locate(rows, self.transform.pool_width)
+
+
+def single_chromosome(fasta: str | Path) -> tuple[str]:
+    """Returns the name of the only chromosome of a genome, the circular one.
+
+    Raises:
+        DataError: The genome cannot be read, or has several chromosomes.
+    """
+    with genome.Genome(fasta) as opened:
+        name, *others = opened.sizes
+    if others:
+        raise errors.DataError(
+            f"--circular: the genome has {len(others) + 1} chromosomes; name those that are "
+            f"circular, as --circular={name}."
+        )
+    return (name,)
 
 
 def read_assembly(

@@ -24,8 +24,8 @@ class Plan(NamedTuple):
         windows: All windows.
         usable: Windows within the genome, every file of contacts, and mappable sequence.
         dropped: The other windows, each with a reason.
-        filtered: Number of usable windows that will be dropped, since more than half of their bins
-            have no weight.
+        filtered: Usable windows that will be dropped, since more than half of their bins have no
+            weight.
         masked: Share of pixels of the remaining windows that have no weight.
     """
 
@@ -35,23 +35,23 @@ class Plan(NamedTuple):
     windows: list[training_windows.Window]
     usable: list[training_windows.Window]
     dropped: list[training_windows.Dropped]
-    filtered: int
+    filtered: list[training_windows.Window]
     masked: float
 
     def describe(self) -> str:
         """Returns a sentence: how many windows of which length, and which share is masked."""
-        count = len(self.usable) - self.filtered
-        chroms = len({window.region.chrom for window in self.usable})
-        of_split = Counter(window.split for window in self.usable)
+        remaining = set(self.usable) - set(self.filtered)
+        chroms = len({window.region.chrom for window in remaining})
+        of_split = Counter(window.split for window in remaining)
         splits = ", ".join(f"{split} {of_split[split]}" for split in self.splits)
         targets_text = _plural(len(self.sources.targets), "target")
         text = (
-            f"{_plural(count, 'window')} of {bases(self.sources.transform.seq_length)} from "
+            f"{_plural(len(remaining), 'window')} of {bases(self.sources.transform.seq_length)} from "
             f"{_plural(chroms, 'chromosome')} ({splits}), {targets_text}, {self.masked:.1%} of "
             "pixels masked"
         )
         left_out = Counter(entry.reason for entry in self.dropped)
-        left_out["more than half of the bins filtered"] += self.filtered
+        left_out["more than half of the bins filtered"] += len(self.filtered)
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.items() if number)
         return f"{text}; left out: {reasons}" if reasons else text
 
@@ -99,6 +99,27 @@ def plan(options: data_options.DataOptions) -> Plan:
     return Plan(
         sources, splits, contig_windows, windows, usable, dropped, filtered=filtered, masked=masked
     )
+
+
+def write_windows(options: data_options.DataOptions, out_dir: str | Path) -> None:
+    """Writes the contigs and windows of a layout, without reading contacts.
+
+    Raises:
+        DataError: The options give windows instead of a layout, or the folder is not empty.
+    """
+    if options.layout is None:
+        raise errors.DataError("--split_test places new windows; leave out --windows.")
+    out_dir = Path(out_dir)
+    if out_dir.exists() and any(out_dir.iterdir()):
+        raise errors.DataError(f"{out_dir}: not empty; choose another directory.")
+    genome = options.assembly()
+    periods = genome.periods(options.transform.pool_width)
+    contigs = training_windows.contigs(genome.sizes, options.layout, periods=periods)
+    training_windows.write_bed(
+        out_dir / "contigs.bed", training_windows.contig_windows(contigs, periods)
+    )
+    windows = training_windows.lay(contigs, options.layout, periods=periods)
+    training_windows.write_bed(out_dir / "sequences.bed", windows)
 
 
 def bases(number: int) -> str:
@@ -186,21 +207,22 @@ def _masked(
     windows: Sequence[training_windows.Window],
     contact_files: Sequence[contact_file.ContactFile],
     sources: window_blocks.Sources,
-) -> tuple[int, float]:
-    """Returns the number of windows with too many filtered bins, and the share of masked pixels."""
+) -> tuple[list[training_windows.Window], float]:
+    """Returns the windows with too many filtered bins, and the share of masked pixels of others."""
     transform = sources.transform
     periods = sources.genome.periods(transform.pool_width)
     blacklisted = sources.blacklisted()
-    filtered, shares = 0, []
+    filtered: list[training_windows.Window] = []
+    shares: list[float] = []
     for window in windows:
         region = window.region
         black = blacklisted.bins(region, transform.pool_width, period=periods.get(region.chrom))
         valid = [np.isfinite(opened.weights(region)) & ~black for opened in contact_files]
         if max(1 - bins.mean() for bins in valid) > counts_to_targets.MOST_FILTERED:
-            filtered += 1
+            filtered.append(window)
             continue
         pairs = functools.partial(
             packed.pairs, crop=transform.crop_bins, offset=transform.diagonal_offset
         )
-        shares.append(1 - np.mean([pairs(bins).mean() for bins in valid]))
+        shares.append(1 - float(np.mean([pairs(bins).mean() for bins in valid])))
     return filtered, float(np.mean(shares)) if shares else 1.0

@@ -76,7 +76,7 @@ class Layout:
             DataError: The stride is not positive, or is not a multiple of `snap`.
         """
         name = "stride_test" if split in ("valid", "test") else "stride_train"
-        stride = getattr(self, name)
+        stride: float = getattr(self, name)
         if not stride > 0:
             raise errors.DataError(f"{name} {stride:g}: expected a share of a window, or bases.")
         if stride <= 1:

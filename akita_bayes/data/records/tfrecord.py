@@ -68,14 +68,15 @@ def encode(record: Record, *, one_hot: bool = False) -> bytes:
     if record.region is not None:
         chrom, start, end = record.region
         features["region"] = f"{chrom}:{start}-{end}".encode()
-    return tf.train.Example(
+    example = tf.train.Example(
         features=tf.train.Features(
             feature={
                 name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
                 for name, value in features.items()
             }
         )
-    ).SerializeToString()
+    )
+    return bytes(example.SerializeToString())
 
 
 def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool = False) -> int:
