@@ -117,14 +117,14 @@ class Assembly:
             if chrom in self.sizes and chrom not in matches and chrom not in matches.values():
                 matches[chrom] = chrom
         # Names that are equal or in the table leave nothing to guess; the others may be rivals.
-        taken = set(matches.values())
+        assigned = set(matches.values())
         numbers = _roman(chroms)
         claims: dict[str, list[str]] = {}
         for chrom in chroms:
             if chrom in matches:
                 continue
             keys = {_key(chrom), str(numbers.get(_key(chrom), ""))} - {""}
-            candidates = {own for key in keys for own in self._names_of.get(key, ())} - taken
+            candidates = {own for key in keys for own in self._names_of.get(key, ())} - assigned
             if len(candidates) > 1:
                 raise _ambiguous(source, [chrom], sorted(candidates))
             for own in candidates:

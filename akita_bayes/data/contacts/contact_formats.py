@@ -80,13 +80,13 @@ def _locate_hic(path: str, group: str, width: int | None) -> str:
             f"::/resolutions/{available[0]}."
         )
     if not group and width is None and len(available) > 1:
-        listed = ", ".join(f"{other:,}" for other in available)
+        listed = ", ".join(f"{width:,}" for width in available)
         raise errors.DataError(
             f"{path}: holds several resolutions ({listed} bases); choose one with -w."
         )
     chosen_width = int(text) if group else width or available[0]
     if chosen_width not in available:
-        listed = ", ".join(f"{other:,}" for other in available)
+        listed = ", ".join(f"{width:,}" for width in available)
         raise errors.DataError(
             f"{path}: has no bins of {chosen_width:,} bases, only of {listed}; choose one with -w."
         )

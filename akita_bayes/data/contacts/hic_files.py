@@ -186,7 +186,7 @@ def _open(path: Path, width: int) -> Any:
     if width not in available:
         raise errors.DataError(
             f"{path}: has no bins of {width:,} bases, only of "
-            f"{', '.join(f'{other:,}' for other in available)}; choose one with -w."
+            f"{', '.join(f'{width:,}' for width in available)}; choose one with -w."
         )
     try:
         return hictkpy.File(path, width)

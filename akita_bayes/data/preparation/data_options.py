@@ -93,13 +93,13 @@ def single_chromosome(fasta: str | Path) -> tuple[str]:
         DataError: The genome cannot be read, or has several chromosomes.
     """
     with genome.Genome(fasta) as opened:
-        name, *others = opened.sizes
-    if others:
+        names = list(opened.sizes)
+    if len(names) > 1:
         raise errors.DataError(
-            f"--circular: the genome has {len(others) + 1} chromosomes; name those that are "
-            f"circular, as --circular={name}."
+            f"--circular: the genome has {len(names)} chromosomes; name those that are "
+            f"circular, as --circular={names[0]}."
         )
-    return (name,)
+    return (names[0],)
 
 
 def read_assembly(

@@ -45,8 +45,9 @@ class Plan(NamedTuple):
         of_split = Counter(window.split for window in remaining)
         splits = ", ".join(f"{split} {of_split[split]}" for split in self.splits)
         targets_text = _plural(len(self.sources.targets), "target")
+        length = bases(self.sources.transform.seq_length)
         text = (
-            f"{_plural(len(remaining), 'window')} of {bases(self.sources.transform.seq_length)} from "
+            f"{_plural(len(remaining), 'window')} of {length} from "
             f"{_plural(chroms, 'chromosome')} ({splits}), {targets_text}, {self.masked:.1%} of "
             "pixels masked"
         )
