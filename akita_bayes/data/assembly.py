@@ -82,18 +82,14 @@ class Assembly:
                 f"genome {_some(self.sizes)}; if they are the same, give --chromosomes a table of "
                 "both names."
             )
-        renamed = {chrom: own for chrom, own in matches.items() if chrom != own}
-        if renamed:
-            regions.tell_renamed(renamed, source)
+        _tell_renamed(tuple(matches.items()), source)
         return matches
 
     def translate(self, chroms: Iterable[str], source: str) -> tuple[str, ...]:
         """Returns names with those of the genome where it has them, and others unchanged."""
         chroms = tuple(chroms)
         matches = self._matches(list(dict.fromkeys(chroms)), source)
-        renamed = {chrom: own for chrom, own in matches.items() if chrom != own}
-        if renamed:
-            regions.tell_renamed(renamed, source)
+        _tell_renamed(tuple(matches.items()), source)
         return tuple(matches.get(chrom, chrom) for chrom in chroms)
 
     def read_bed(self, path: str | Path) -> Iterator[tuple[regions.Region, list[str]]]:
@@ -229,6 +225,14 @@ def _ambiguous(source: str, chroms: list[str], names: list[str]) -> errors.DataE
         f"{source}: {' and '.join(chroms[:3])} may be {' or '.join(names[:3])} of the genome; give "
         "--chromosomes a table that names one pair."
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _tell_renamed(matches: tuple[tuple[str, str], ...], source: str) -> None:
+    """Logs other names of a file once in a process, however often the file is opened."""
+    renamed = {chrom: own for chrom, own in matches if chrom != own}
+    if renamed:
+        regions.tell_renamed(renamed, source)
 
 
 def _some(names: Iterable[str]) -> str:

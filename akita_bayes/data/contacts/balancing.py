@@ -70,13 +70,7 @@ def choose(
     version = _HIC2COOL.match(generator)
     if version is not None and column != WEIGHT:
         divisive = tuple(map(int, version.groups())) >= _DIVISIVE_SINCE
-        _log.info(
-            "%s: was written by %s, whose column %s %s counts.",
-            source.uri,
-            generator,
-            column,
-            "divides" if divisive else "multiplies",
-        )
+        _tell_generator(source.uri, generator, column, divisive)
         return Weights(column, divisive)
     if column in _JUICER:
         raise errors.DataError(
@@ -84,6 +78,18 @@ def choose(
             "counts; give --divisive for vectors as Juicer stores them, else --no-divisive."
         )
     return Weights(column)
+
+
+@functools.lru_cache(maxsize=1024)
+def _tell_generator(uri: str, generator: str, column: str, divisive: bool) -> None:
+    """Logs the direction of a column once in a process, however often the file is opened."""
+    _log.info(
+        "%s: was written by %s, whose column %s %s counts.",
+        uri,
+        generator,
+        column,
+        "divides" if divisive else "multiplies",
+    )
 
 
 def computed(uri: str, folder: Path | None = None) -> NDArray[np.float64]:

@@ -122,6 +122,7 @@ class HicContacts(contact_file.ContactFile):
     def inspect(self) -> None:
         """Logs missing ends of chromosomes, and chromosomes without a normalisation."""
         super().inspect()
+        _log.info("%s: counts are divided by %s.", self.uri, self.normalisation)
         factors = self._all_weights()
         empty = [
             chrom
@@ -203,6 +204,4 @@ def _normalisation(source: contact_file.Source, file: Any) -> str:
         )
     if not source.weight and len(available) != 1:
         raise errors.DataError(f"{source.uri}: name a normalisation with --norm; it has {listed}.")
-    if not source.weight:
-        _log.info("%s: normalised by %s, the only one it has.", source.uri, available[0])
     return source.weight or str(available[0])

@@ -17,7 +17,7 @@ from akita_bayes import triangle
 from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.data.preparation import data_plan, training_windows
 
-LEAST_CORRELATION = 0.6
+LEAST_CORRELATION = 0.5
 MOST_EMPTY = 0.5
 _WINDOWS = 16  # sampled windows
 _FACTORS = (2, 3, 4, 5, 6, 8, 10, 16, 20, 32)  # bins that are joined to wider bins
@@ -79,6 +79,8 @@ def log_shallow(plan: data_plan.Plan, *, seed: int = 0) -> None:
                 f"bins of {data_plan.bases(last.bin_width)} suffice ({last.correlation:.2f}, "
                 f"{last.empty:.1%} empty): give -w {last.bin_width} and a map of that resolution"
             )
+            if not plan.sources.transform.kernel_sigma:
+                advice += ", or smooth with -k 1"
         else:
             advice = (
                 f"no bin width up to {data_plan.bases(last.bin_width)} suffices "
