@@ -207,3 +207,41 @@ def test_a_shallow_map_is_told_with_a_wider_bin(folder, capsys, caplog):
     with caplog.at_level("INFO"):
         assert run(folder, "--dry_run") == 0
     assert "A: too shallow for bins of 200 bases" in caplog.text
+
+
+YEAST = [
+    *("-l", "128000", "-w", "2000", "-c", "8000", "--as_obsexp", "-k", "1"),
+    *("--stride_train", "16000", "--stride_test", "32000"),
+    *("-v", "chr9,chr3", "-t", "chr11,chr2,chr14"),
+]
+
+
+def test_real_yeast_needs_no_preparation(real_data, tmp_path, capsys, caplog):
+    """Names, ends and lengths of map and genome differ."""
+    file = real_data / "hic" / "scer_w303_g1_2kb_SRR8769554.cool"
+    (tmp_path / "targets.txt").write_text(f"identifier\tfile\nA\t{file}\n")
+    paths = [str(real_data / "genome" / "yeast" / "sacCer3.2bit"), str(tmp_path / "targets.txt")]
+    with caplog.at_level("INFO"):
+        assert akita_data.main([*paths, *YEAST, "--dry_run"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "560 windows of 128 kb from 16 chromosomes (train 484, valid 16, test 60), 1 target, 6.2% "
+    )
+    assert "4 of 17 chromosomes end before those of the genome (chrXII by 6,177 bases" in (
+        caplog.text
+    )
+    assert "reading chr1 as chrI, and 15 more alike" in caplog.text
+    assert "too shallow for bins of 2 kb" in caplog.text
+
+
+def test_a_real_bacterium_is_a_circle(real_data, tmp_path, capsys):
+    folder = real_data / "genome" / "ecoli"
+    (tmp_path / "targets.txt").write_text(
+        f"identifier\tfile\nA\t{folder / 'ecoli_SRX3451210_9897.cool'}\n"
+    )
+    paths = [str(folder / "GCF_000005845.2.fna.gz"), str(tmp_path / "targets.txt")]
+    options = ["-l", "158352", "--as_obsexp", "-k", "1", "--circular", "-o", str(tmp_path / "out")]
+    assert akita_data.main([*paths, *options]) == 0
+    assert "deep enough" not in capsys.readouterr().out
+    lines = (tmp_path / "out" / "sequences.bed").read_text().splitlines()
+    assert sum(int(line.split("\t")[2]) > 4_641_652 for line in lines) == 1
+    assert checks(tmp_path)

@@ -65,6 +65,8 @@ class Contacts(contact_file.ContactFile):
                     f'{uri}: its column "{column.partition("/")[2]}" holds values of type '
                     f"{kinds[column]}; expected numbers."
                 )
+        # The sum of two int8 counts of 100 would overflow; int32 holds it.
+        self._count_type = np.result_type(kinds["pixels/count"], np.int32)
         self._first = dict(zip(self.cooler.chromnames, offsets[:-1].tolist(), strict=True))
         extents = {
             name: contact_file.Extent(int(self.cooler.chromsizes[name]), int(bins))
@@ -91,9 +93,7 @@ class Contacts(contact_file.ContactFile):
         for run in runs:
             position[run.first : run.last] = np.arange(run.rows.start, run.rows.stop)
         both_triangles = self.cooler.storage_mode == "square"
-        kind = self.cooler.pixels().dtypes["count"]
-        # The sum of two int8 counts of 100 would overflow; int32 holds it.
-        counts = np.zeros((size, size), np.result_type(kind, np.int32))
+        counts = np.zeros((size, size), self._count_type)
         for run in runs:
             starts, rows, columns, values = self._read(chrom_first + run.first, run)
             problem, pixel = _scatter(
@@ -175,8 +175,7 @@ class Contacts(contact_file.ContactFile):
         """Returns balanced and raw contacts as `cooler.matrix` computes them. [N, N], [N, N]."""
         size, runs = self._size(region), self._runs(region)
         balanced = np.full((size, size), np.nan)
-        kind = self.cooler.pixels().dtypes["count"]
-        counts = np.zeros((size, size), np.result_type(kind, np.int32))
+        counts = np.zeros((size, size), self._count_type)
         balance = self._weights.column or False
         matrices = [
             (

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from akita_bayes import errors
+from akita_bayes import errors, regions
 from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.contacts import contact_file, counts_to_targets, packed
 from akita_bayes.data.preparation import data_options, training_windows, window_blocks
@@ -213,17 +214,27 @@ def _masked(
     transform = sources.transform
     periods = sources.genome.periods(transform.pool_width)
     blacklisted = sources.blacklisted()
+
+    @functools.cache  # windows overlap: the weights of a chromosome are read once
+    def valid_bins(chrom: str) -> NDArray[np.bool_]:
+        whole = regions.Region(chrom, 0, sources.genome.sizes[chrom])
+        weights = np.stack([opened.weights(whole) for opened in contact_files])
+        bins = periods.get(chrom, weights.shape[1] * transform.pool_width) // transform.pool_width
+        return np.isfinite(weights[:, :bins])
+
     filtered: list[training_windows.Window] = []
     shares: list[float] = []
     for window in windows:
         region = window.region
         black = blacklisted.bins(region, transform.pool_width, period=periods.get(region.chrom))
-        valid = [np.isfinite(opened.weights(region)) & ~black for opened in contact_files]
-        if max(1 - bins.mean() for bins in valid) > counts_to_targets.MOST_FILTERED:
+        bins = np.arange(transform.window_bins) + region.start // transform.pool_width
+        valid = np.take(valid_bins(region.chrom), bins, axis=1, mode="wrap") & ~black
+        if (1 - valid.mean(1)).max() > counts_to_targets.MOST_FILTERED:
             filtered.append(window)
             continue
-        pairs = functools.partial(
-            packed.pairs, crop=transform.crop_bins, offset=transform.diagonal_offset
-        )
-        shares.append(1 - float(np.mean([pairs(bins).mean() for bins in valid])))
+        measured = [
+            packed.pairs(row, transform.crop_bins, transform.diagonal_offset).mean()
+            for row in valid
+        ]
+        shares.append(1 - float(np.mean(measured)))
     return filtered, float(np.mean(shares)) if shares else 1.0
