@@ -12,7 +12,6 @@ PACKAGE = Path(akita_bayes.__file__).parent
 MOST = 8
 
 STILL_TOO_MANY = {
-    "data.preparation.data_directory.make": 14,
     "variants.saturation.region_scan.saturation": 13,
     "variants.saturation.scan_directory.scan_regions": 9,
     "variants.score_directory.score_file": 13,

@@ -13,6 +13,7 @@ from akita_bayes.data.contacts import balancing, contact_file, cooler_files, coo
 _SAMPLED_ROWS = 256  # pixels whose first bin is compared with the index
 _SAMPLED_COUNTS = 1 << 20  # counts that are tested for being whole numbers
 _NO_PROBLEM, _UNSORTED, _BELOW_DIAGONAL, _NO_COUNT = range(4)  # results of `_scatter`
+_Pixels = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]
 _NOT_WEIGHTS = ("chrom", "start", "end", "size")  # columns of bins
 
 
@@ -95,12 +96,10 @@ class Contacts(contact_file.ContactFile):
         both_triangles = self.cooler.storage_mode == "square"
         counts = np.zeros((size, size), self._count_type)
         for run in runs:
-            starts, rows, columns, values = self._read(chrom_first + run.first, run)
+            starts, pixels = self._read(chrom_first + run.first, run)
             problem, pixel = _scatter(
                 starts - starts[0],
-                rows,
-                columns,
-                values,
+                pixels,
                 chrom_first,
                 run.first,
                 position,
@@ -108,30 +107,28 @@ class Contacts(contact_file.ContactFile):
                 counts,
             )
             if problem != _NO_PROBLEM:
+                rows, columns, values = pixels
                 raise self._refused(problem, (int(rows[pixel]), int(columns[pixel])), values[pixel])
         if both_triangles:
             self._check_symmetry(counts, region)
             counts = np.triu(counts)
         return counts
 
-    def _read(
-        self, first: int, run: contact_file.Run
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+    def _read(self, first: int, run: contact_file.Run) -> tuple[NDArray[np.int64], _Pixels]:
         """Returns the first pixel of each row, and both bins and the count of each pixel."""
         try:
             with self.cooler.open("r") as group:
                 last = first + run.last - run.first
                 starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
                 pixel_range = slice(int(starts[0]), int(starts[-1]))
-                rows, columns, values = (
-                    group[f"pixels/{column}"][pixel_range]
-                    for column in ("bin1_id", "bin2_id", "count")
-                )
+                rows = group["pixels/bin1_id"][pixel_range]
+                columns = group["pixels/bin2_id"][pixel_range]
+                values = group["pixels/count"][pixel_range]
         except cooler_files.UNREADABLE as error:
             raise contact_file.damaged(self.uri, error) from None
         if (np.diff(starts) < 0).any() or len(values) != starts[-1] - starts[0]:
             raise self._unfit_index()
-        return starts, rows, columns, values
+        return starts, (rows, columns, values)
 
     def weights(self, region: regions.Region) -> NDArray[np.float64]:
         """Returns the weights that multiply counts; NaN for filtered and missing bins. [N].
@@ -314,9 +311,7 @@ class Contacts(contact_file.ContactFile):
 @compiled.njit()
 def _scatter(
     starts: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    values: NDArray[Any],
+    pixels: _Pixels,
     chrom_first: int,
     run_first: int,
     position: NDArray[np.int64],
@@ -327,9 +322,7 @@ def _scatter(
 
     Args:
         starts: First pixel of each row, and the end of the last row. [R + 1].
-        rows: First bin of each pixel.
-        columns: Second bin of each pixel.
-        values: Count of each pixel.
+        pixels: First bin, second bin and count of each pixel.
         chrom_first: First bin of the chromosome.
         run_first: First of the R bins, counted from the start of the chromosome.
         position: Row of the map of each bin of the chromosome, -1 for none.
@@ -339,6 +332,7 @@ def _scatter(
     Returns:
         The problem and the pixel that has it; `_NO_PROBLEM` and 0 when all pixels are right.
     """
+    rows, columns, values = pixels
     bins = len(position)
     for i in range(len(starts) - 1):
         row = position[run_first + i]
