@@ -25,7 +25,7 @@ class VariantError(AkitaBayesError):
 
 
 class RunError(AkitaBayesError):
-    """Reports a run directory, checkpoint or device that does not allow what was requested."""
+    """Reports an output directory, checkpoint or device that does not allow what was requested."""
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

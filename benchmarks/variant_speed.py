@@ -138,7 +138,7 @@ def _predicted(model: Any, genome: Any, scorer: Any, row: Any) -> list[np.ndarra
     from akita_bayes.models import predict
     from akita_bayes.variants.alleles import derivative
 
-    pair = scorer.pair(row)
+    pair = scorer.windows.pair(row)
     letters = (
         derivative.letters(window.segments, genome.padded)
         for window in (pair.reference[0], pair.alternative[0])

@@ -95,7 +95,8 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
         )
         found = []
         for kind, row in zip(kinds, rows, strict=True):
-            assert not scorer.as_scored(row).reason, scorer.as_scored(row).reason
+            reason = scorer.windows.framed(row).variant.reason
+            assert not reason, reason
             found.append(_compare(scorer, genome, design, factors, kind, row))
     return found
 
@@ -109,7 +110,7 @@ def _compare(
     for made, ref, alt in scorer.maps(row):
         aligned = made
         changes.append((alt - ref)[made.mask])
-    ref, alt = known_effects.simulated(scorer.pair(row), aligned, genome, design)
+    ref, alt = known_effects.simulated(scorer.windows.pair(row), aligned, genome, design)
     truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
     recalibrated = None
     if factors is not None:

@@ -18,6 +18,7 @@ variant_intervals.tsv, which lists the tested variants beside their true effects
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
     command = _maps if options.variants is None else _variants
-    return console.run(lambda: command(options), out=options.out_dir)
+    return console.run(lambda: command(options), out=_claimed(options), claims="report")
+
+
+def _claimed(options: argparse.Namespace) -> str | None:
+    """Returns the folder to lock, which holds those of heads; None before there is a run."""
+    if options.out_dir is not None or not os.path.isdir(options.run):
+        return None if options.out_dir is None else str(options.out_dir)
+    console.quiet()
+    from akita_bayes.evaluate import calibration_files
+
+    return str(calibration_files.default_folder([options.run, *options.ensemble], None))
 
 
 def _maps(options: argparse.Namespace) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akita_bayes import errors, files
+from akita_bayes import files
 from akita_bayes.cli import console
+from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,12 @@ _NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
-    return console.run(lambda: _demo(options), out=options.out)
+
+    def command() -> None:
+        with output_directory.claim(options.out, kind="demo", content="own"):
+            _demo(options)
+
+    return console.run(command, out=options.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,10 +128,6 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _clear(out: Path) -> None:
     """Removes an earlier demo, and nothing else."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "data" / "simulation.json").is_file():
-        raise errors.RunError(
-            f"{out}: not empty, and does not hold a demo; choose another folder with -o."
-        )
     for name in _PARTS:
         files.remove(out / name)
 
@@ -157,13 +159,13 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     from akita_bayes.data import genome
     from akita_bayes.simulate import effect_files
     from akita_bayes.variants import (
-        engine,
         known_effects,
         score_directory,
         score_intervals,
+        variant_windows,
         writers,
     )
-    from akita_bayes.variants.options import Options
+    from akita_bayes.variants.options import Options, geometry_of
     from akita_bayes.variants.scores import conformal
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
@@ -174,25 +176,25 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     intervals = out / "calibration" / score_intervals.INTERVALS
     conformal.save(intervals, known_effects.fit(fitted))
     options = dataclasses.replace(options, intervals=str(intervals))
-    with console.progress("scoring variants") as advance:
-        summary = score_directory.score_file(
-            model,
-            data / effect_files.VARIANTS,
-            fasta=data / "genome.fa",
-            out_dir=out / "variants",
-            options=options,
-            targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
-            null=_NULL,
-            null_path=out / "run" / "null.h5",
-            advance=advance,
-        )
+    summary = score_directory.score_file(
+        model,
+        data / effect_files.VARIANTS,
+        fasta=data / "genome.fa",
+        out_dir=out / "variants",
+        options=options,
+        targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
+        null=_NULL,
+        null_path=out / "run" / "null.h5",
+        open_bar=console.progress,
+    )
     assert summary.results is not None
     kinds = pd.read_csv(data / effect_files.TABLE, sep="\t")["kind"].tolist()
     with genome.Genome(data / "genome.fa") as letters:
-        scorer = engine.Engine(model, letters, options)
-        true_effects = known_effects.truth(scorer, letters, design, summary.results.variants)
+        geometry = geometry_of(model, options.head)
+        windows = variant_windows.VariantWindows(geometry, letters, options)
+        true_effects = known_effects.truth(windows, letters, design, summary.results.variants)
     effects = known_effects.table(
-        known_effects.Known(kinds, summary.results, true_effects), design.cell_types
+        known_effects.KnownEffects(kinds, summary.results, true_effects), design.cell_types
     )
     score_intervals.write_table(effects, out / "variants" / "effects.tsv")
     return effects

@@ -7,22 +7,15 @@ split and writes preds.h5 in float16.
 """
 
 import argparse
+import dataclasses
 import os
-import urllib.parse
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from akita_bayes import regions
-    from akita_bayes.data import genome
-    from akita_bayes.models.protocol import Model
+    from akita_bayes.evaluate import prediction_files
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,168 +79,61 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("--cool, --stride and --draws need a BED file of regions")
         if options.split and options.tfr:
             parser.error("--tfr and --split both choose the records to predict; give only one")
-        return console.run(lambda: _predict_split(options), out=options.out_dir, apart=True)
+        return console.run(lambda: _predict_split(options), out=options.out_dir, kind="report")
     if options.split or options.tfr:
         parser.error("--split and --tfr need a data directory, not a BED file")
     if options.fasta is None:
         parser.error("a BED file needs a genome; give -f genome.fa")
     if options.targets_file and not options.cool:
         parser.error("--targets_file names the files of --cool; give --cool too")
-    return console.run(lambda: _predict(options), out=options.out_dir, apart=True)
+    return console.run(lambda: _predict(options), out=options.out_dir, kind="report")
+
+
+def _settings(options: argparse.Namespace) -> "prediction_files.PredictionSettings":
+    from akita_bayes.evaluate import prediction_files
+
+    fields = dataclasses.fields(prediction_files.PredictionSettings)
+    return prediction_files.PredictionSettings(
+        **{field.name: getattr(options, field.name) for field in fields}
+    )
 
 
 def _predict_split(options: argparse.Namespace) -> None:
-    from akita_bayes.data.records import dataset, split_arrays
-    from akita_bayes.models import predict
+    from akita_bayes.evaluate import prediction_files
 
-    model = model_options.load(options)
-    name = predict.head_name(model, options.head)
-    if name is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: has several heads; choose one of {names} with --head.")
-    size = options.batch_size or predict.batch_size(model.spec.model.seq_length)
     records = options.tfr or options.split or "test"
-    split = dataset.open_split(options.regions, records, batch_size=size)
-    path = Path(options.out_dir) / "preds.h5"
-    with (
-        split_arrays.appended(path, split_arrays.PREDICTIONS) as append,
-        console.progress("Predicting", split.records) as advance,
-    ):
-        for batch in split.batches():
-            x = batch["sequence"].numpy()
-            views = {"rc": options.rc, "shifts": options.shifts}
-            for window in predict.predict(model, x, head=name, batch_size=size, **views):
-                append(window)
-                advance(1)
-    console.stdout.print(f"The windows of {records} are in {path}.", highlight=False)
+    written = prediction_files.predict_split(
+        model_options.load(options),
+        options.regions,
+        out_dir=options.out_dir,
+        split=records,
+        settings=_settings(options),
+        open_bar=console.progress,
+    )
+    console.stdout.print(f"The windows of {records} are in {written.path}.", highlight=False)
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from akita_bayes import files, regions
-    from akita_bayes.data import genome, predictions
-    from akita_bayes.models import predict
+    from akita_bayes import files
+    from akita_bayes.evaluate import prediction_files
 
-    if options.draws and (options.rc or options.shifts != (0,)):
-        raise errors.SpecError("--draws: cannot be combined with --rc or --shifts; leave them out.")
-    model = model_options.load(options)
-    name = predict.head_name(model, options.head)
-    geometries = {
-        head: model.spec.geometry(head) for head in ([name] if name else model.spec.head_names)
-    }
-    with genome.Genome(options.fasta) as opened:
-        names = {
-            head: _names(options, head, geometry.units or 1)
-            for head, geometry in geometries.items()
-        }
-        bed = regions.read_bed(options.regions, names=opened.sizes)
-        jobs = _jobs(bed, opened, geometries, options.stride)
-        if not jobs:
-            raise errors.DataError(f"{options.regions}: has no regions; give at least one line.")
-        attributes = {
+    settings = _settings(options)
+    coolers = None
+    if options.cool:
+        coolers = prediction_files.Coolers(options.cool, options.model, options.targets_file)
+    written = prediction_files.predict_regions(
+        model_options.load(options),
+        options.regions,
+        fasta=options.fasta,
+        out_dir=options.out_dir,
+        settings=settings,
+        coolers=coolers,
+        attributes={
             "model": ",".join([options.model, *options.ensemble]),
             "params_sha256": files.digest(options.params),
-            "fasta": str(options.fasta),
-            "rc": options.rc,
-            "shifts": list(options.shifts),
-            "draws": options.draws,
-        }
-        path = Path(options.out_dir) / predictions.NAME
-        size = options.batch_size or predict.batch_size(model.spec.model.seq_length)
-        with (
-            predictions.Writer(path, geometries, attributes) as writer,
-            console.progress("Predicting", len(jobs)) as advance,
-        ):
-            for start in range(0, len(jobs), size):
-                batch = jobs[start : start + size]
-                windows = [window for _, window in batch]
-                outputs = _outputs(model, _one_hot(opened, windows), name, options)
-                writer.write(windows, [number for number, _ in batch], outputs)
-                advance(len(batch))
-        console.stdout.print(f"{len(jobs)} windows are in {path}.", highlight=False)
-        for head in geometries:
-            if options.cool:
-                written = predictions.write_coolers(
-                    path,
-                    options.out_dir,
-                    chrom_sizes=opened.sizes,
-                    names=names[head],
-                    head=predictions.group_name(head, geometries),
-                    zoom=options.cool == "mcool",
-                )
-                console.stdout.print(
-                    f"{len(written)} coolers are in the same directory.", highlight=False
-                )
-
-
-def _jobs(
-    bed: Any, opened: "genome.Genome", geometries: dict[str, Any], stride: int | None
-) -> list[tuple[int, "regions.Region"]]:
-    """Returns (number of the region, window) for every window to predict."""
-    from akita_bayes.data import predictions
-
-    # All heads read the same windows; the head with the largest crop covers the fewest bases.
-    geometry = max(geometries.values(), key=lambda geometry: geometry.crop_bp)
-    jobs = []
-    for number, (region, _) in enumerate(bed):
-        if region.chrom not in opened.sizes:
-            opened.fetch(region)  # raises an error that names similar chromosomes
-        size = opened.sizes[region.chrom]
-        if region.end > size:
-            raise errors.DataError(
-                f"{region}: ends beyond {region.chrom}, which has {size:,} bases."
-            )
-        windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
-        jobs += [(number, window) for window in windows]
-    return jobs
-
-
-def _one_hot(opened: "genome.Genome", windows: list["regions.Region"]) -> "NDArray[np.uint8]":
-    import numpy as np
-
-    from akita_bayes import dna
-
-    return np.stack([dna.to_one_hot(opened.padded(*window)) for window in windows])
-
-
-def _outputs(
-    model: "Model", x: "NDArray[np.uint8]", name: str | None, options: argparse.Namespace
-) -> dict[str, dict[str, Any]]:
-    """Returns the values of one batch: head -> dataset -> array."""
-    from akita_bayes.models import posterior, predict
-
-    if not options.draws:
-        (batch,) = predict.stream(
-            model, x, rc=options.rc, shifts=options.shifts, head=name, batch_size=len(x)
-        )
-        return {head: {"preds": y} for head, y in batch.items()}
-    samples = posterior.sample_posterior(
-        model, x, draws=options.draws, seed=options.seed, head=name, batch_size=len(x)
+        },
+        open_bar=console.progress,
     )
-    values = {
-        "preds": samples.mean,
-        "epistemic_sd": samples.epistemic_sd,
-        "aleatoric_sd": samples.aleatoric_sd,
-    }
-    return {name or model.spec.head_names[0]: values}
-
-
-def _names(options: argparse.Namespace, head: str, count: int) -> list[str]:
-    """Returns the names of a head's coolers from the table, the model's run, or the numbers.
-
-    Raises:
-        DataError: The table has another number of targets.
-    """
-    from akita_bayes.data.preparation import targets
-
-    if options.targets_file is None:
-        labels = targets.of_run(options.model, head, count)
-    else:
-        labels = targets.labels(options.targets_file)
-        if len(labels) != count:
-            raise errors.DataError(
-                f"{options.targets_file}: {len(labels)} targets, but head {head} has {count}."
-            )
-    if labels is None:
-        return [f"{head}_{target}" for target in range(count)]
-    # A name may contain a slash, which would otherwise create a folder: "K562/rep1".
-    return [urllib.parse.quote(label.identifier, safe=" +,=@()") for label in labels]
+    console.stdout.print(f"{written.windows} windows are in {written.path}.", highlight=False)
+    for paths in written.coolers.values():
+        console.stdout.print(f"{len(paths)} coolers are in the same directory.", highlight=False)

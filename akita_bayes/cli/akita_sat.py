@@ -10,19 +10,14 @@ options need another directory.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
-    from akita_bayes import regions
-    from akita_bayes.data.genome import Genome
-    from akita_bayes.variants.saturation import region_scan, scan_sites
+    from akita_bayes.variants.saturation import scan_sites
 
-_AROUND = 200
-"""Number of bases scanned around a variant, as in Basenji."""
 _LIMIT = 0.1
 """Smallest limit of the colour scale for a VCF, as in Basenji."""
 _EDITS = ("ism", "deletion", "shuffle")
@@ -118,68 +113,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"gradients always use SSD; --stats is only for {', '.join(_EDITS)}")
     if options.mut_len and (options.mut_up or options.mut_down):
         parser.error("-l cannot be combined with -u or -d; give either -l, or -u and -d")
-    return console.run(lambda: _scan(options), out=options.out_dir, apart=True)
+    return console.run(lambda: _scan(options), out=options.out_dir, kind="scan")
 
 
 def _scan(options: argparse.Namespace) -> None:
     from akita_bayes.data import genome as genomes
-    from akita_bayes.variants.saturation import region_scan, scan_directory, scan_sites
-    from akita_bayes.variants.saturation import scan_files as naming
+    from akita_bayes.plots import saturation_report
+    from akita_bayes.variants.saturation import region_scan, scan_sites
 
     methods = list(dict.fromkeys(options.method))
     if not methods:
         raise errors.VariantError(
             f"--method: is empty; give at least one of {', '.join(region_scan.METHODS)}."
         )
-    settings = {name: getattr(options, name) for name in _METHODS_OF}
-    sweep = region_scan.Sweep(**{name: n for name, n in settings.items() if n is not None})
+    numbers = {name: getattr(options, name) for name in _METHODS_OF}
+    sweep = region_scan.Sweep(**{name: n for name, n in numbers.items() if n is not None})
+    settings = region_scan.ScanSettings(
+        sweep, model_options.scoring(options), batch_size=options.batch_size
+    )
+    span = scan_sites.Span(options.mut_len, options.mut_up, options.mut_down)
     with genomes.Genome(options.fasta) as genome:
-        rows, sites = _sites(options, genome)
-        for site in sites:
+        selection = scan_sites.select(options.regions, genome, span)
+        _print_left_out(selection)
+        for site in selection.sites:
             for method in methods:
                 region_scan.check(site.region, method, sweep, site.genome(genome))
-    scoring = model_options.scoring(options)
     model = model_options.load(options)
-    labels = model_options.target_labels(options, model)
-    with console.progress("Scanning", len(sites) * len(methods)) as advance:
-        scans = scan_directory.scan_regions(
-            model,
-            sites,
-            methods,
-            fasta=options.fasta,
-            out_dir=options.out_dir,
-            sweep=sweep,
-            options=scoring,
-            batch_size=options.batch_size,
-            advance=advance,
-        )
-    if rows:
-        groups = [
-            naming.group_name(row.site.region, row.site.allele) if row.site else "" for row in rows
-        ]
-        scan_sites.write_table(Path(options.out_dir) / scan_sites.TABLE, rows, groups)
-    names = None if labels is None else [label.identifier for label in labels]
-    least = options.min_limit or (_LIMIT if rows else 0.0)
-    _draw(scans, Path(options.out_dir) / "logos", names, least, options.figure_width)
+    labels = model_options.files_of(options).labels(model)
+    scans = saturation_report.scan_regions(
+        model,
+        selection,
+        methods,
+        fasta=options.fasta,
+        out_dir=options.out_dir,
+        settings=settings,
+        style=saturation_report.Style(
+            names=None if labels is None else [label.identifier for label in labels],
+            inches=options.figure_width,
+            least=options.min_limit or (_LIMIT if selection.rows else 0.0),
+        ),
+        open_bar=console.progress,
+    )
     console.stdout.print(f"{len(scans)} scans are in {options.out_dir}.", highlight=False)
 
 
-def _sites(
-    options: argparse.Namespace, genome: "Genome"
-) -> "tuple[list[scan_sites.Row], list[scan_sites.Site]]":
-    """Returns the rows of a VCF (none for a BED) and the distinct sites to scan."""
+def _print_left_out(selection: "scan_sites.Selection") -> None:
     from akita_bayes.variants.saturation import scan_sites
 
-    if not scan_sites.is_variants(options.regions):
-        return [], [scan_sites.Site(region) for region in _regions(options, genome)]
-    if options.mut_up is not None or options.mut_down is not None:
-        raise errors.VariantError("-u, -d: need a BED file of regions; with a VCF, give -l.")
-    rows = scan_sites.around_variants(options.regions, genome, options.mut_len or _AROUND)
-    sites = list(dict.fromkeys(row.site for row in rows if row.site))
-    if not sites:
-        reason = f"; reason for the first: {rows[0].reason}" if rows else ""
-        raise errors.VariantError(f"{options.regions}: has no variant to scan{reason}.")
-    left_out = [row for row in rows if row.site is None]
+    left_out = [row for row in selection.rows if row.site is None]
     if left_out:
         console.stdout.print(
             f"{len(left_out)} alleles are not scanned; reason for the first: {left_out[0].reason}. "
@@ -187,62 +168,6 @@ def _sites(
             highlight=False,
             markup=False,
         )
-    return rows, sites
-
-
-def _regions(options: argparse.Namespace, genome: "Genome") -> "list[regions.Region]":
-    """Returns the distinct parts of the regions of a BED that are scanned."""
-    from akita_bayes import regions
-
-    path = options.regions
-    lines = regions.read_bed(path, names=genome.sizes)
-    parts = [_scanned_part(region, options) for region, _ in lines]
-    if not parts:
-        raise errors.DataError(f"{path}: has no regions; give at least one line.")
-    distinct = list(dict.fromkeys(parts))
-    if len(distinct) < len(parts):
-        count = f"{len(parts)} lines name {len(distinct)} regions"
+    if not selection.rows and len(selection.sites) < selection.lines:
+        count = f"{selection.lines} lines name {len(selection.sites)} regions"
         console.stdout.print(f"{count}; each is scanned once.", highlight=False)
-    return distinct
-
-
-def _scanned_part(region: "regions.Region", options: argparse.Namespace) -> "regions.Region":
-    """Returns the bases of a region that -l, or -u and -d, choose."""
-    up, down = options.mut_up or 0, options.mut_down or 0
-    if up or down:
-        middle = (region.start + region.end) // 2
-        return region._replace(start=middle - up, end=middle + down)
-    bases = options.mut_len
-    if bases is None or bases >= region.width:
-        return region
-    start = (region.start + region.end - bases) // 2
-    return region._replace(start=start, end=start + bases)
-
-
-def _draw(
-    scans: "list[region_scan.Scan]",
-    folder: Path,
-    names: list[str] | None,
-    least: float,
-    inches: float | None,
-) -> None:
-    from akita_bayes import files
-    from akita_bayes.plots import saturation_plots as plots
-    from akita_bayes.variants.saturation import scan_files as naming
-
-    for scan in scans:
-        stem = naming.file_name(scan.region, scan.allele)
-        for name in scan.values:
-            for column, target in enumerate(scan.targets):
-                figure = plots.figure(
-                    scan,
-                    name,
-                    column=column,
-                    label=None if names is None else names[target],
-                    inches=inches,
-                    least=least,
-                )
-                with files.atomic(
-                    folder / f"{stem}_{scan.method}_{name}_t{target}.png"
-                ) as temporary:
-                    figure.savefig(temporary, dpi=150)

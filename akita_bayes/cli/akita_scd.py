@@ -9,19 +9,16 @@ directory.
 
 import argparse
 import logging
-import multiprocessing
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from akita_bayes import errors, progress
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes import regions
-    from akita_bayes.models.protocol import Model
-    from akita_bayes.variants import genes, score_directory, writers
+    from akita_bayes.variants import score_directory
 
 
 _log = logging.getLogger(__name__)
@@ -136,104 +133,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.warning("-l: has no effect without -m; it sets the colour scale of the maps of -m.")
     if options.processes > 1 and options.shard:
         parser.error("-p already divides the variants into shards; give either -p or --shard")
-    return console.run(lambda: _score(options), out=options.out_dir, apart=True)
+    return console.run(lambda: _score(options), out=options.out_dir, kind="scores")
 
 
 def _score(options: argparse.Namespace) -> None:
     from akita_bayes.data.preparation import targets as tables
-    from akita_bayes.variants import genes, score_directory
+    from akita_bayes.plots import variant_report
+    from akita_bayes.variants import genes, score_directory, score_processes, writers
 
     # Check these options before the model is loaded, which takes long.
-    if options.region is not None:
-        _region(options.region, options.fasta)
+    region = None if options.region is None else _region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
-    shard = (
-        score_directory.WHOLE
-        if options.shard is None
-        else score_directory.parse_shard(options.shard)
-    )
-    annotation = [] if options.genes is None else genes.read(options.genes)
-    model_options.scoring(options)
-    if options.processes > 1:
-        _share(options)
-    model = model_options.load(options)
-    targets = _targets(options, model)
-    with console.progress("Scoring") as advance:
-        summary = _compute(model, options, targets, shard, advance)
-    _print_summary(options, summary)
-    if options.maps and summary.results is not None:
-        _draw(model, options, targets, summary.results, annotation)
-
-
-def _share(options: argparse.Namespace) -> None:
-    """Scores the file in several processes, one shard each; the caller joins the shards."""
-    from concurrent import futures
-    from concurrent.futures import process
-
-    # Processes on one GPU share its memory.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    count = options.processes
-    with (
-        console.progress("Scoring, shards", count) as advance,
-        futures.ProcessPoolExecutor(
-            count,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_limit_threads,
-            initargs=(max(1, (os.cpu_count() or 1) // count),),
-        ) as pool,
-    ):
-        jobs = [pool.submit(_score_shard, options, number, count) for number in range(count)]
-        try:
-            for job in futures.as_completed(jobs):
-                job.result()
-                advance(1)
-        except process.BrokenProcessPool:
-            raise errors.RunError(
-                f"-p {count}: a process was killed, probably for lack of memory; start again with "
-                "fewer processes. Finished parts are used again."
-            ) from None
-
-
-def _limit_threads(threads: int) -> None:
-    """Limits the processors that the operations of a process use."""
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
-
-
-def _score_shard(options: argparse.Namespace, number: int, count: int) -> None:
-    """Scores one shard of a file in a separate process."""
-    from akita_bayes.variants import score_directory
-
-    console.quiet()
-    model = model_options.load(options)
-    shard = score_directory.Shard(number, count)
-    _compute(model, options, _targets(options, model), shard, lambda *_, **__: None)
-
-
-def _compute(
-    model: "Model",
-    options: argparse.Namespace,
-    targets: "writers.Targets | None",
-    shard: "score_directory.Shard",
-    advance: progress.Advance,
-) -> "score_directory.Summary":
-    from akita_bayes.variants import score_directory
-
-    return score_directory.score_file(
-        model,
-        options.variants,
-        fasta=options.fasta,
-        out_dir=options.out_dir,
+    settings = score_directory.FileSettings(
         options=model_options.scoring(options),
-        targets=targets,
-        region=None if options.region is None else _region(options.region, options.fasta),
-        shard=shard,
+        region=region,
+        shard=(
+            score_directory.WHOLE
+            if options.shard is None
+            else score_directory.parse_shard(options.shard)
+        ),
         null=options.null,
         null_path=_background_path(options.model),
         compress=options.bgzip,
         batch_size=options.batch_size,
-        advance=advance,
+        figures=options.maps,
+        annotation=() if options.genes is None else genes.read(options.genes),
     )
+    model_files = model_options.files_of(options)
+    if options.processes > 1:
+        score_processes.score_shards(
+            model_files,
+            options.variants,
+            fasta=options.fasta,
+            out_dir=options.out_dir,
+            settings=settings,
+            processes=options.processes,
+            start=console.quiet,
+            open_bar=console.progress,
+        )
+    model = model_options.load(options)
+    summary = variant_report.score_file(
+        model,
+        options.variants,
+        fasta=options.fasta,
+        out_dir=options.out_dir,
+        settings=settings,
+        least=options.plot_limit,
+        open_bar=console.progress,
+        targets=writers.targets_of(model_files.labels(model)),
+    )
+    _print_summary(options, summary)
 
 
 def _region(text: str, fasta: str) -> "regions.Region":
@@ -260,17 +210,6 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
         )
 
 
-def _targets(options: argparse.Namespace, model: "Model") -> "writers.Targets | None":
-    from akita_bayes.variants import writers
-
-    labels = model_options.target_labels(options, model)
-    if labels is None:
-        return None
-    return writers.Targets(
-        [label.identifier for label in labels], [label.description for label in labels]
-    )
-
-
 def _background_path(model: str) -> Path | None:
     """Returns the path of the background: in a run directory, or beside a file of weights.
 
@@ -279,42 +218,3 @@ def _background_path(model: str) -> Path | None:
     path = Path(model)
     stored = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
     return stored if os.access(stored.parent, os.W_OK) else None
-
-
-def _draw(
-    model: "Model",
-    options: argparse.Namespace,
-    targets: "writers.Targets | None",
-    scored: Any,
-    annotation: "list[genes.Gene]",
-) -> None:
-    import numpy as np
-
-    from akita_bayes import files
-    from akita_bayes.data.genome import Genome
-    from akita_bayes.plots import variant_plots as plots
-    from akita_bayes.variants import engine, figure_data
-
-    first = next(iter(scored.values))
-    strength = np.abs(scored.values[first]).max(axis=1)
-    order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")
-    strongest = [row for row in order[: options.maps] if np.isfinite(strength[row])]
-    folder = Path(options.out_dir) / "maps"
-    for old_figure in folder.glob("*_row*_target*.png"):
-        files.remove(old_figure)
-    with Genome(options.fasta) as genome, console.progress("Drawing", len(strongest)) as advance:
-        scorer = engine.Engine(
-            model, genome, model_options.scoring(options), batch_size=options.batch_size
-        )
-        for rank, row in enumerate(strongest, 1):
-            target = int(np.abs(scored.values[first][row]).argmax())
-            figure = figure_data.collect(
-                scorer, scored.variants[row], target=target, annotation=annotation
-            )
-            number = scorer.target_names[target]
-            label = number if targets is None else targets.identifiers[int(number)]
-            figure = figure._replace(title=f"{figure.title}, target {label}")
-            name = f"{rank:03d}_row{row}_target{number}.png"
-            with files.atomic(folder / name) as temporary:
-                plots.figure(figure, least=options.plot_limit).savefig(temporary, dpi=150)
-            advance(1)

@@ -19,17 +19,13 @@ import rich.console
 import rich.progress
 
 from akita_bayes import errors, stack
+from akita_bayes.files import output_directory
 from akita_bayes.specs import frozen
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
-_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial\.")  # added to a name by `files.atomic`
+_PARTIAL = re.compile(r"\.[0-9a-f]{16,}\.partial\.")  # added to a name by `files.atomic`
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
-_INPUTS = {
-    "a model": ("model_best.keras", "checkpoint", "saved_model.pb"),
-    "a data directory": ("statistics.json", "simulation.json", "tfrecords"),
-}
-"""Files by which a directory of inputs is recognised; results must not be written there."""
 
 stderr = rich.console.Console(stderr=True)
 stdout = rich.console.Console()
@@ -124,7 +120,13 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
         return super()._get_help_string(action)
 
 
-def run(command: Callable[[], None], *, out: str | None = None, apart: bool = False) -> int:
+def run(
+    command: Callable[[], None],
+    *,
+    out: str | None = None,
+    kind: str | None = None,
+    claims: str | None = None,
+) -> int:
     """Runs a command and returns its exit status.
 
     The status is 0 on success, 2 with one line on stderr for an error that the user can fix, and
@@ -133,7 +135,9 @@ def run(command: Callable[[], None], *, out: str | None = None, apart: bool = Fa
     Args:
         command: The call that does the work.
         out: Output directory; the command stops at once when a file is in its place.
-        apart: True to refuse an output directory that holds a model or data.
+        kind: One of `output_directory.KINDS`; the command stops at once when the output directory
+            holds another kind of results. The library call locks the directory.
+        claims: The same, for a command that locks the directory here until it ends.
     """
     quiet()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -141,9 +145,10 @@ def run(command: Callable[[], None], *, out: str | None = None, apart: bool = Fa
     try:
         if out is not None:
             _check_no_file_at(out)
-        if out is not None and apart:
-            _check_no_input(out)
-        command()
+        if out is not None and kind is not None:
+            output_directory.check(out, kind=kind)
+        with _claimed(out, claims):
+            command()
     except errors.AkitaBayesError as error:
         return _refuse(str(error))
     except FileNotFoundError as error:
@@ -178,6 +183,12 @@ def quiet() -> None:
     logging.getLogger("tensorflow").addFilter(_is_news)
 
 
+def _claimed(out: str | None, kind: str | None) -> contextlib.AbstractContextManager[Any]:
+    if out is None or kind is None:
+        return contextlib.nullcontext()
+    return output_directory.claim(out, kind=kind)
+
+
 def _check_no_file_at(out: str) -> None:
     """Raises NotADirectoryError when some part of a directory's path is a file."""
     path = os.path.abspath(out)
@@ -185,13 +196,6 @@ def _check_no_file_at(out: str) -> None:
         path = os.path.dirname(path)
     if not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out)
-
-
-def _check_no_input(out: str) -> None:
-    """Raises RunError when a directory holds inputs, since results could replace them."""
-    for content, names in _INPUTS.items():
-        if any(os.path.exists(os.path.join(out, name)) for name in names):
-            raise errors.RunError(f"{out}: is {content}; choose another directory for results.")
 
 
 def _file_of(error: Exception) -> str:

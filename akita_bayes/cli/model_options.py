@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
-    from akita_bayes.data.preparation import targets
     from akita_bayes.models.protocol import Model
+    from akita_bayes.variants import model_files
     from akita_bayes.variants.options import Options
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -74,47 +74,29 @@ def add(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
         parser.add_argument(*flags, name, **settings)
 
 
+def files_of(options: argparse.Namespace) -> "model_files.ModelFiles":
+    """Returns the files of the model, or of the ensemble, that the options name."""
+    from akita_bayes.variants import model_files
+
+    return model_files.ModelFiles(
+        options.params,
+        (options.model, *getattr(options, "ensemble", ())),
+        options.head,
+        getattr(options, "targets_file", None),
+    )
+
+
 def load(options: argparse.Namespace) -> "Model":
     """Returns the model or the ensemble that the options name.
 
     Raises:
         AkitaBayesError: The model cannot be loaded, or a shift is as long as its window.
     """
-    from akita_bayes.models import load, predict
-
-    runs = (options.model, *getattr(options, "ensemble", ()))
-    pairs: list[Any] = [(options.params, run) for run in runs]
-    model = load.load_model(pairs if len(pairs) > 1 else pairs[0], head=options.head)
-    predict.check_shifts(getattr(options, "shifts", ()), model.spec.model.seq_length)
-    return model
-
-
-def target_labels(options: argparse.Namespace, model: "Model") -> "list[targets.Label] | None":
-    """Returns the labels of a head's targets, from the table of -t or from the model's run.
-
-    Returns None when there are no labels, or when the options choose all of several heads.
-
-    Raises:
-        DataError: The table cannot be read, or has another number of targets.
-    """
-    from akita_bayes import errors
-    from akita_bayes.data.preparation import targets
     from akita_bayes.models import predict
 
-    head = predict.head_name(model, options.head)
-    if head is None:
-        return None
-    count = model.spec.geometry(head).units or 1
-    table = getattr(options, "targets_file", None)
-    if table is None:
-        return targets.of_run(options.model, head, count)
-    labels = targets.labels(table)
-    if len(labels) != count:
-        raise errors.DataError(
-            f"{table}: names {len(labels)} targets, but head {head} has {count}; give the "
-            "table of the targets that the head was trained on."
-        )
-    return labels
+    model = files_of(options).load()
+    predict.check_shifts(getattr(options, "shifts", ()), model.spec.model.seq_length)
+    return model
 
 
 def scoring(options: argparse.Namespace) -> "Options":

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes.cli import console
+from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
     from akita_bayes.mechanisms import mechanism_spec
@@ -129,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.design:
             _sweep(mechanism, designs, options)
             return
-        simulated_assay_files.check(options.out_dir)
+        output_directory.check(options.out_dir, kind="assay", content="own")
         simulated = simulated_assay.simulate(mechanism, designs[0], seed=options.seed)
         simulated_assay_files.write(simulated, mechanism, designs[0], options.out_dir)
         for library in simulated.table.libraries:
@@ -139,7 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
         console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
 
-    return console.run(command, out=options.out_dir)
+    claims = "report" if options.design else None
+    return console.run(command, out=options.out_dir, claims=claims)
 
 
 def _sweep(

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
+from akita_bayes.files import output_directory
 from akita_bayes.models import zoo
 from akita_bayes.models.build import Network
 from akita_bayes.models.protocol import Model
@@ -32,19 +33,21 @@ def export(model: Model, path: str | Path) -> None:
         path: Name of the directory.
 
     Raises:
-        RunError: The model is not a network, or `path` exists and is not a SavedModel.
+        RunError: The model is not a network, `path` holds something else than a SavedModel, or
+            another process writes to it.
     """
     path = Path(path)
     if not isinstance(model, Exported | Network):
         raise errors.RunError(f"export: a network can be exported, not {type(model).__name__}.")
-    if path.exists() and not is_exported(path):
-        raise errors.RunError(f"{path}: exists and is not a SavedModel; choose another name.")
-    if isinstance(model, Exported):
-        with files.atomic(path, directory=True) as temporary:
-            shutil.copytree(model.path, temporary, dirs_exist_ok=True)
-        return
-    served = _Served(model)
-    with files.atomic(path, directory=True) as temporary:
+    with (
+        output_directory.claim(path, kind="saved_model", content="own"),
+        files.atomic(path, directory=True) as temporary,
+    ):
+        if isinstance(model, Exported):
+            ignored = shutil.ignore_patterns(f"{output_directory.LOCK}*")
+            shutil.copytree(model.path, temporary, dirs_exist_ok=True, ignore=ignored)
+            return
+        served = _Served(model)
         tf.saved_model.save(served, str(temporary), signatures=served.signature)
         (temporary / PARAMS).write_text(specs.dumps(model.spec), encoding="utf-8")
 

@@ -18,7 +18,7 @@ LANES = 3  # rows of genes
 
 
 def figure(
-    shown: figure_data.Shown, *, width: int = WIDTH, least: float = 0.0
+    window: figure_data.FigureWindow, *, width: int = WIDTH, least: float = 0.0
 ) -> matplotlib.figure.Figure:
     """Draws a variant: maps in the top row, then insulation of both alleles, then genes, if any.
 
@@ -26,20 +26,20 @@ def figure(
     because most differences are far smaller than the maps.
 
     Args:
-        shown: Data that `figure_data.collect` returns.
+        window: Data that `figure_data.collect` returns.
         width: Half diagonal of the insulation diamond, in bins.
         least: Smallest half width of the colour scale of both alleles.
     """
-    change = np.where(shown.mask, shown.alt - shown.ref, np.nan)
-    limit = max(least, map_plots.symmetric_limit([shown.ref, shown.alt])) or 1e-6
+    change = np.where(window.mask, window.alt - window.ref, np.nan)
+    limit = max(least, map_plots.symmetric_limit([window.ref, window.alt])) or 1e-6
     step = map_plots.symmetric_limit([change], 0.999) or 1e-6
     panels = [
-        ("REF", shown.ref, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
-        ("ALT", shown.alt, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
+        ("REF", window.ref, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
+        ("ALT", window.alt, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
         ("ALT - REF", change, (-step, step), "PuOr_r", f"difference of {map_plots.LOG_RATIO}"),
     ]
-    if shown.sd is not None:
-        sd = np.where(shown.mask, shown.sd, np.nan)
+    if window.sd is not None:
+        sd = np.where(window.mask, window.sd, np.nan)
         top = float(np.nanquantile(sd, 0.995)) if np.isfinite(sd).any() else 1.0
         panels.append(
             (
@@ -50,7 +50,7 @@ def figure(
                 "sd of the difference",
             )
         )
-    heights = [1.0, 0.28, 0.22] if shown.genes else [1.0, 0.28]
+    heights = [1.0, 0.28, 0.22] if window.genes else [1.0, 0.28]
     drawing = matplotlib.figure.Figure(
         figsize=(3.2 * len(panels), 2.7 * sum(heights) + 0.5),
         layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.06),
@@ -58,60 +58,64 @@ def figure(
     grid = drawing.add_gridspec(len(heights), len(panels), height_ratios=heights)
     for column, (name, matrix, limits, colours, unit) in enumerate(panels):
         axes = drawing.add_subplot(grid[0, column])
-        image = map_plots.square(axes, matrix, shown.region, limits=limits, colours=colours)
-        _genomic_ticks(axes.xaxis, shown, room=0.24, across=True)
-        _genomic_ticks(axes.yaxis, shown, room=0.08)
+        image = map_plots.square(axes, matrix, window.region, limits=limits, colours=colours)
+        _genomic_ticks(axes.xaxis, window, room=0.24, across=True)
+        _genomic_ticks(axes.yaxis, window, room=0.08)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel(_chromosome(shown), fontsize=8)
+        axes.set_xlabel(_chromosome(window), fontsize=8)
         axes.tick_params(labelsize=7, labelleft=column == 0)
         bar = drawing.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
         bar.ax.tick_params(labelsize=7)
         bar.set_label(unit, fontsize=8)
-    _insulation(drawing.add_subplot(grid[1, :]), shown, width)
-    if shown.genes:
-        _genes(drawing.add_subplot(grid[2, :]), shown)
-    drawing.suptitle(shown.title, fontsize=11)
+    _insulation(drawing.add_subplot(grid[1, :]), window, width)
+    if window.genes:
+        _genes(drawing.add_subplot(grid[2, :]), window)
+    drawing.suptitle(window.title, fontsize=11)
     return drawing
 
 
-def _chromosome(shown: figure_data.Shown) -> str:
+def _chromosome(window: figure_data.FigureWindow) -> str:
     """Returns the name of the only chromosome; "" for several, because then the ticks name them."""
-    names = {stretch.region.chrom for stretch in shown.stretches} or {shown.region.chrom}
+    names = {stretch.region.chrom for stretch in window.stretches} or {window.region.chrom}
     return names.pop() if len(names) == 1 else ""
 
 
-def _edges(shown: figure_data.Shown) -> NDArray:
+def _edges(window: figure_data.FigureWindow) -> NDArray:
     """Returns the genomic positions of the edges of the bins. [N + 1]."""
-    return np.linspace(shown.region.start, shown.region.end, len(shown.ref) + 1)
+    return np.linspace(window.region.start, window.region.end, len(window.ref) + 1)
 
 
 def _genomic_ticks(
-    axis: matplotlib.axis.Axis, shown: figure_data.Shown, *, room: float, across: bool = False
+    axis: matplotlib.axis.Axis,
+    window: figure_data.FigureWindow,
+    *,
+    room: float,
+    across: bool = False,
 ) -> None:
     """Sets ticks at true genomic positions when the frame joins several stretches of the genome.
 
     Args:
         axis: Axis of a map or a track.
-        shown: Data of the figure.
+        window: Data of the figure.
         room: Least distance of two ticks, as a share of the axis.
         across: True to write the chromosome above the position, False to write it before.
     """
-    if len(shown.stretches) < 2 and all(stretch.strand == 1 for stretch in shown.stretches):
+    if len(window.stretches) < 2 and all(stretch.strand == 1 for stretch in window.stretches):
         return
-    edges, label = _edges(shown), axis.get_major_formatter()
+    edges, label = _edges(window), axis.get_major_formatter()
     bin_width = edges[1] - edges[0]
     # The largest of 1, 2 and 5 times a power of ten up to a quarter of the axis: 830 kb has a step
     # of 200 kb.
     largest_step = (edges[-1] - edges[0]) / 4
     decade = 10 ** np.floor(np.log10(largest_step))
     step = decade * max(factor for factor in (1, 2, 5) if factor * decade <= largest_step)
-    several = len({stretch.region.chrom for stretch in shown.stretches}) > 1
+    several = len({stretch.region.chrom for stretch in window.stretches}) > 1
     at: list[float] = []
     texts: list[str] = []
-    for stretch in shown.stretches:
+    for stretch in window.stretches:
         left, right = stretch.region.start, stretch.region.end
         inside = np.arange(-(-left // step) * step, right, step)
-        if not len(inside) and stretch.last - stretch.first > len(shown.ref) / 6:
+        if not len(inside) and stretch.last - stretch.first > len(window.ref) / 6:
             inside = np.array([(left + right) / 2])
         chrom = f"{stretch.region.chrom}{chr(10) if across else ':'}" if several else ""
         # A stretch on the reverse strand is drawn from its end to its start.
@@ -125,33 +129,33 @@ def _genomic_ticks(
     axis.set_major_formatter(matplotlib.ticker.FixedFormatter(texts))
 
 
-def _insulation(axes: matplotlib.axes.Axes, shown: figure_data.Shown, width: int) -> None:
+def _insulation(axes: matplotlib.axes.Axes, window: figure_data.FigureWindow, width: int) -> None:
     """Draws the insulation of both alleles, and the site of the variant."""
-    edges = _edges(shown)
-    mask = shown.mask & np.isfinite(shown.ref)
-    for name, matrix, colour in (("REF", shown.ref, _REF), ("ALT", shown.alt, _ALT)):
+    edges = _edges(window)
+    mask = window.mask & np.isfinite(window.ref)
+    for name, matrix, colour in (("REF", window.ref, _REF), ("ALT", window.alt, _ALT)):
         filled = np.where(np.isfinite(matrix), matrix, 0)[..., None]
         track = tracks.insulation(filled, mask, width=width)[:, 0]
         axes.plot(edges[:-1], track, color=colour, lw=1.2, label=name)
-    axes.axvspan(edges[shown.site[0]], edges[shown.site[1]], color=_SITE, alpha=0.2, lw=0)
+    axes.axvspan(edges[window.site[0]], edges[window.site[1]], color=_SITE, alpha=0.2, lw=0)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel(f"insulation\n{2 * width} bins", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    map_plots.genomic(axes.xaxis, shown.region)
-    _genomic_ticks(axes.xaxis, shown, room=0.06, across=True)
-    axes.set_xlabel(_chromosome(shown), fontsize=8)
+    map_plots.genomic(axes.xaxis, window.region)
+    _genomic_ticks(axes.xaxis, window, room=0.06, across=True)
+    axes.set_xlabel(_chromosome(window), fontsize=8)
 
 
-def _genes(axes: matplotlib.axes.Axes, shown: figure_data.Shown) -> None:
+def _genes(axes: matplotlib.axes.Axes, window: figure_data.FigureWindow) -> None:
     """Draws genes as bars with names; a gene without a free lane is left out."""
-    edges = _edges(shown)
+    edges = _edges(window)
     bin_width = edges[1] - edges[0]
     room = 0.012 * (edges[-1] - edges[0])
     # free[k] is the position from which lane k is empty.
     free = [-np.inf] * LANES
-    for gene in sorted(shown.genes, key=lambda gene: gene.spans[0][0]):
+    for gene in sorted(window.genes, key=lambda gene: gene.spans[0][0]):
         start = edges[0] + gene.spans[0][0] * bin_width
         label = f"{gene.name} {'>' if gene.strand == '+' else '<' if gene.strand == '-' else ''}"
         left_most = min(start, edges[-1] - room * len(label))

@@ -22,7 +22,8 @@ import pandas as pd
 import pysam
 from numpy.typing import NDArray
 
-from akita_bayes import __version__, errors, files, progress
+from akita_bayes import __version__, files, progress
+from akita_bayes.files import output_directory
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
     chromatin,
@@ -67,19 +68,19 @@ def simulate(
         Path of the folder.
 
     Raises:
-        DataError: The folder holds other files, or the depth exceeds the counts of a cooler.
+        DataError: The depth exceeds the counts of a cooler.
+        RunError: The folder holds other files, or another process writes to it.
     """
     out_dir = Path(out_dir)
-    if out_dir.is_dir() and any(out_dir.iterdir()) and not (out_dir / design_json.FILE).exists():
-        raise errors.DataError(
-            f"{out_dir}: is not empty and is not a simulation; choose another folder."
-        )
     reads.check_depth(design.depth, design.physics, design.max_distance // design.physics.bin_size)
     names = list(design.chromosomes())
     maps = len(design.cell_types) * (design.replicates + 1) if with_coolers else 0
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))
     advance(0, total=len(names) + maps + len(splits) + 1, note="chromosomes")
-    with files.atomic(out_dir, directory=True) as folder:
+    with (
+        output_directory.claim(out_dir, kind="simulation", content="own"),
+        files.atomic(out_dir, directory=True) as folder,
+    ):
         experiments = []
         for experiment in _experiments(names, design, seed, workers):
             experiments.append(experiment)

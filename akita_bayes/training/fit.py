@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from akita_bayes import errors, files, keywords
 from akita_bayes.data.records import dataset
+from akita_bayes.files import output_directory
 from akita_bayes.models import load, weights
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training import batches, loop, loop_settings, observers, strategy
@@ -21,6 +22,8 @@ from akita_bayes.training.run_files import checkpoint, history, provenance
 PARAMS = "params.json"
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+_NOT_EMPTY = "choose another -o, or continue the run in it with --resume"
 
 _MAY_CHANGE = ("train_epochs_min", "train_epochs_max", "patience")
 
@@ -129,8 +132,8 @@ def fit(
     Raises:
         SpecError: Spec and data disagree; names the two numbers.
         DataError: A data directory, split or record is bad.
-        RunError: The run directory is not empty or belongs to another training, a device is
-            absent, the loss is not finite, or the disk is full.
+        RunError: The run directory is not empty or belongs to another training, another process
+            writes to it, a device is absent, the loss is not finite, or the disk is full.
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
@@ -149,8 +152,9 @@ def fit(
     devices = options.devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
     replication = strategy.choose(devices)
     writes = strategy.writes(replication)
-    if writes and out_dir.exists() and any(out_dir.iterdir()):
-        _check_occupied(out_dir, resume=options.resume)
+    content: output_directory.Content = "own" if options.resume else "new"
+    if writes:
+        output_directory.check(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
@@ -168,26 +172,29 @@ def fit(
         strategy.describe(replication),
         provenance.first_weights(options.restore, trunk=options.trunk),
     )
-    if options.resume:
-        _check_same_training(out_dir, spec, origin)
-    training = loop.Loop(
-        spec,
-        feeds,
-        replication,
-        out_dir,
-        observer=observer or observers.Silent(),
-        checkpoint_steps=options.checkpoint_steps,
-        checkpoint_minutes=options.checkpoint_minutes,
-    )
-    if options.restore is not None:
-        weights.load_weights(training.model, options.restore, trunk=options.trunk)
-    if writes:
-        _begin(out_dir, spec, origin)
-    saved = checkpoint.read(out_dir) if options.resume else None
-    if saved is not None:
-        training.restore(saved)
-        _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
     with contextlib.ExitStack() as stack:
+        if writes:
+            claim = output_directory.claim(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
+            stack.enter_context(claim)
+        if options.resume:
+            _check_same_inputs(out_dir, _inputs(spec.to_json(), origin))
+        training = loop.Loop(
+            spec,
+            feeds,
+            replication,
+            out_dir,
+            observer=observer or observers.Silent(),
+            checkpoint_steps=options.checkpoint_steps,
+            checkpoint_minutes=options.checkpoint_minutes,
+        )
+        if options.restore is not None:
+            weights.load_weights(training.model, options.restore, trunk=options.trunk)
+        if writes:
+            _begin(out_dir, spec, origin)
+        saved = checkpoint.read(out_dir) if options.resume else None
+        if saved is not None:
+            training.restore(saved)
+            _log.info("Continuing after epoch %d, step %d.", training.epoch, training.step_in_epoch)
         events = None
         if options.tensorboard and writes:
             events = stack.enter_context(history.tensorboard(out_dir))
@@ -222,97 +229,68 @@ def _feed(
     return batches.Feed(records, replication)
 
 
-def _check_occupied(out_dir: Path, *, resume: bool) -> None:
-    """Raises a RunError unless the occupied directory is a run to continue."""
-    if not resume:
-        raise errors.RunError(
-            f"{out_dir}: not empty. Choose another directory, or continue the run in it with "
-            "--resume."
-        )
-    if not (out_dir / PARAMS).exists():
-        raise errors.RunError(
-            f"{out_dir}: not empty, and not a run to continue, because it has no {PARAMS}. Choose "
-            "another directory."
-        )
+def _inputs(params: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what must stay the same when a run continues, from its params and its provenance."""
+    inputs: dict[str, Any] = {
+        part: {key: value for key, value in params[part].items() if key not in _MAY_CHANGE}
+        for part in ("model", "train")
+        if part in params
+    }
+    if "splits" in origin:
+        inputs["splits"] = origin["splits"]
+    if "data" in origin:
+        inputs["data"] = [data["sha256"] for data in origin["data"]]
+    if "weights" in origin:
+        inputs["weights"] = _named(origin["weights"])
+    return inputs
 
 
-def _check_same_training(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
+def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
+    """Reads the inputs of the run in a directory; those that its version did not write are absent.
+
+    The first weights are absent when a checkpoint replaces them.
+    """
+    params_path, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
+    params = files.read_json(params_path) if params_path.exists() else {}
+    if params:
+        loop_settings.settle_averaging(params["train"])
+    origin = files.read_json(provenance_path) if provenance_path.exists() else {}
+    if (out_dir / checkpoint.FILE).exists():
+        origin.pop("weights", None)
+    return _inputs(params, origin)
+
+
+def _check_same_inputs(out_dir: Path, inputs: Mapping[str, Any]) -> None:
     """Raises a RunError when model, settings, data or splits differ from those of the run."""
-    params, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
-    if params.exists():
-        before, now = files.read_json(params), spec.to_json()
-        loop_settings.settle_averaging(before["train"])
-        for part in ("model", "train"):
-            for key in sorted(set(before[part]) | set(now[part])):
-                old, new = before[part].get(key), now[part].get(key)
-                if old != new and key not in _MAY_CHANGE:
-                    raise errors.RunError(f"{params}: {_difference(f'{part}.{key}', old, new)}")
-    if provenance_path.exists():
-        before = files.read_json(provenance_path)
-        _check_same_data(provenance_path, before, origin)
-        if "weights" in before and not (out_dir / checkpoint.FILE).exists():
-            _check_same_weights(provenance_path, before["weights"] or {}, origin["weights"] or {})
+    recorded = _recorded_inputs(out_dir)
+    comparable = {name: value for name, value in inputs.items() if name in recorded}
+    advice = _advice(recorded, comparable)
+    output_directory.check_inputs(out_dir, "run", comparable, recorded, advice=advice)
 
 
-def _check_same_data(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name, splits in before.get("splits", {}).items():
-        if splits != now["splits"][name]:
-            raise errors.RunError(
-                f"{path}: this run began with {'+'.join(splits)} as its {name} split, and "
-                f"would continue with {'+'.join(now['splits'][name])}; continue with the "
-                "same, or start in another directory."
-            )
-    hashes_before, hashes_now = (
-        [data["sha256"] for data in origin["data"]] for origin in (before, now)
-    )
-    if hashes_before != hashes_now:
-        raise errors.RunError(
-            f"{path}: the data directories are not those that this run began with; "
-            "start in another directory."
-        )
-
-
-def _check_same_weights(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises a RunError when a run without a checkpoint would restart from other weights."""
-    if any(before.get(key) != now.get(key) for key in ("sha256", "trunk")):
-        raise errors.RunError(
-            f"{path}: this run began with {_named(before)}, has no checkpoint yet, and would begin "
-            f"again with {_named(now)}; give the same --restore and --trunk, or start in another "
-            "directory."
-        )
-
-
-def _difference(name: str, old: Any, new: Any) -> str:
-    # The sections differ only in the start of averaging, which depends on the epochs.
-    if name == "train.swa" and old and new and old | {"start": new["start"]} == new:
+def _advice(recorded: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+    """Returns what a user can do when the inputs of a run differ."""
+    old, new = (sections.get("train", {}).get("swa") for sections in (recorded, inputs))
+    if old and new and old != new and old | {"start": new["start"]} == new:
         return (
-            f"this run averages weights after epoch {old['start']}, and would go on to average "
-            f"them after epoch {new['start']}: --epochs moves it; continue with the --epochs that "
-            f'the run began with, write "start": {old["start"]} under train.swa, or start in '
-            "another directory."
+            "--epochs moves the start of averaging: continue with the --epochs that the run began "
+            f'with, write "start": {old["start"]} under train.swa, or choose another -o'
         )
-    return (
-        f"{name} differs from the spec to continue with ({_shown(old)} and {_shown(new)}); "
-        "continue with the same spec and options, or start in another directory."
-    )
+    return "continue with the same spec, data and options, or choose another -o"
 
 
-def _named(weights: Mapping[str, Any]) -> str:
+def _named(weights: Mapping[str, Any] | None) -> str:
+    """Returns the first weights of a run, as "the trunk of model_best.h5 (1a2b3c4d)"."""
     if not weights:
-        return "weights drawn at random"
-    return f"{'the trunk' if weights['trunk'] else 'all weights'} of {weights['path']}"
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+        return "random"
+    part = "the trunk" if weights["trunk"] else "all"
+    return f"{part} of {Path(weights['path']).name} ({str(weights['sha256'])[:8]})"
 
 
 def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
-    """Makes the run directory, or cleans an existing one up."""
+    """Writes the first files of a run directory."""
     with checkpoint.disk_full_explained(out_dir):
-        files.write_json(out_dir / PARAMS, spec.to_json())  # First: it marks a run directory.
-        (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)
-        checkpoint.remove_partial(out_dir)
+        (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)  # First: it marks a run directory.
+        files.write_json(out_dir / PARAMS, spec.to_json())
         if not (out_dir / provenance.FILE).exists():
             files.write_json(out_dir / provenance.FILE, origin)

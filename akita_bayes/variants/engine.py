@@ -8,33 +8,20 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, progress, regions, triangle
+from akita_bayes import progress, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
 from akita_bayes.models.protocol import Model
-from akita_bayes.variants import predicted_maps
-from akita_bayes.variants.alleles import (
-    alignment,
-    bin_loci,
-    reasons,
-    records,
-    unknown_bases,
-    window_pairs,
-)
-from akita_bayes.variants.options import (
-    Options,
-    check_share,
-    check_widths,
-    geometry_of,
-    region_weights,
-)
+from akita_bayes.variants import predicted_maps, variant_windows
+from akita_bayes.variants.alleles import alignment, bin_loci, reasons, records, window_pairs
+from akita_bayes.variants.options import Options, check_widths, geometry_of, region_weights
 from akita_bayes.variants.scores import (
     background,
     conformal,
@@ -46,7 +33,6 @@ from akita_bayes.variants.scores import (
 _log = logging.getLogger(__name__)
 
 GROUP = 32  # least number of variants whose windows are predicted together
-LONGEST = 4  # largest group, in multiples of GROUP, of variants with the same reference
 BASENJI_UNKNOWN = (
     0.25  # value of each base in rows of N in Basenji's variant scripts, not in training
 )
@@ -93,13 +79,6 @@ def score_variants(
         return score_table.table(engine.score(variants), engine.target_names)
 
 
-class _Row(NamedTuple):
-    """Holds a variant with its windows, or with the reason not to score it."""
-
-    variant: records.Variant
-    pair: window_pairs.Pair | None
-
-
 class Engine:
     """Scores variants with a model, a genome and options.
 
@@ -114,6 +93,7 @@ class Engine:
         VariantError: An option does not suit the model, or the intervals come without draws.
 
     Attributes:
+        windows: Windows of variants, with which this engine scores.
         geometry: How maps lie on windows.
         target_names: Names of the scored targets.
         draws: Number of draws that the posterior gives; 1 for the mean alone.
@@ -130,19 +110,14 @@ class Engine:
         batch_size: int | None = None,
         share: bool = True,
     ) -> None:
-        self.geometry = geometry_of(model, options.head)
+        self.windows = variant_windows.VariantWindows(
+            geometry_of(model, options.head), genome, options
+        )
+        self.geometry, self.target_names = self.windows.geometry, self.windows.target_names
         predict.check_shifts(options.shifts, self.geometry.seq_length)
         self.options = options
-        self._genome = genome
-        self._unknown = unknown_bases.UnknownBases(genome)
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
-        check_share(options.share_windows, self.geometry)
-        targets, units = options.targets, self.geometry.units or 0
-        if targets is not None and not all(0 <= target < units for target in targets):
-            raise errors.VariantError(f"targets {targets}: the head has {units}, counted from 0.")
-        self._targets = list(targets if targets is not None else range(units))
-        self.target_names = [str(target) for target in self._targets]
         basenji = options.window == "basenji"
         window_options = predictor.WindowOptions(
             head=options.head,
@@ -157,7 +132,7 @@ class Engine:
         predict_windows = predictor.WindowPredictor(model, window_options)
         self.draws = predict_windows.draws
         self._predict = predicted_maps.Predictor(
-            predict_windows, genome, self.geometry.bin_width, targets=targets, zeros=basenji
+            predict_windows, genome, self.geometry.bin_width, targets=options.targets, zeros=basenji
         )
         self.background: background.Background | None = None
         batch = batch_size or predict.batch_size(self.geometry.seq_length)
@@ -177,6 +152,7 @@ class Engine:
         """Returns this engine with every window starting at one base of the reference."""
         engine = copy.copy(self)
         engine.options = dataclasses.replace(self.options, start=start)
+        engine.windows = self.windows.starting_at(start)
         return engine
 
     def score(
@@ -192,7 +168,7 @@ class Engine:
             advance: Called with the number of rows of every scored group.
         """
         parts = []
-        for group in _grouped(map(self._row, variants), self._group):
+        for group in variant_windows.grouped(map(self.windows.framed, variants), self._group):
             parts.append(self._score_group(group))
             advance(len(group))
         return score_table.joined(parts) if parts else self._blank([])
@@ -201,26 +177,10 @@ class Engine:
         self, variant: records.Variant
     ) -> Iterator[tuple[alignment.Alignment, NDArray, NDArray]]:
         """Yields the alignment, REF map and ALT map of one variant for every draw. [P, T] each."""
-        pair = self.pair(variant)
-        aligned = self._aligned(variant, pair)
+        pair = self.windows.pair(variant)
+        aligned = self.windows.aligned(variant, pair)
         for draw in self._predict([pair], [aligned]):
             yield aligned, draw.references()[0], draw.alternative(0)
-
-    def pair(self, variant: records.Variant) -> window_pairs.Pair:
-        """Returns the windows of a variant that has no reason not to be scored."""
-        if self.options.window == "basenji":
-            return window_pairs.centred(variant, self.geometry, self._genome.sizes)
-        return window_pairs.anchored(
-            variant,
-            self.geometry,
-            self._genome.sizes,
-            share=self.options.share_windows,
-            start=self.options.start,
-        )
-
-    def as_scored(self, variant: records.Variant) -> records.Variant:
-        """Returns the variant as its windows show it, with a reason if it cannot be scored."""
-        return self._row(variant).variant
 
     def _check_draws(self) -> None:
         requested = self.options.draws
@@ -232,20 +192,9 @@ class Engine:
                 "has a posterior, which a run directory holds and a file of weights does not."
             )
 
-    def _row(self, variant: records.Variant) -> _Row:
-        if variant.reason:
-            return _Row(variant, None)
-        has_letters = variant.mate is None and not variant.alt.startswith("<")
-        if self.options.window == "basenji" and not has_letters:
-            return _Row(variant._replace(reason=reasons.LETTERS_ONLY), None)
-        variant = window_pairs.shown_by(variant, self.geometry)
-        pair = self.pair(variant)
-        reason = window_pairs.refusal(variant, pair, self.geometry)
-        return _Row(variant._replace(reason=reason), None if reason else pair)
-
     def _blank(self, group: list[records.Variant]) -> score_table.Scored:
         """Returns rows without scores, which are filled in later."""
-        rows, targets = len(group), len(self._targets)
+        rows, targets = len(group), len(self.target_names)
         missing = np.full((rows, targets), np.nan, np.float32)
         statistics = {
             (score.name, statistic): missing.copy()
@@ -269,7 +218,7 @@ class Engine:
         compared = score_table.COMPARED if self.background is not None else ()
         return [*of_draws, *fitted, *compared]
 
-    def _score_group(self, group: list[_Row]) -> score_table.Scored:
+    def _score_group(self, group: list[variant_windows.Framed]) -> score_table.Scored:
         """Predicts the windows of a group together and scores its rows."""
         variants = [row.variant for row in group]
         scored = self._blank(variants)
@@ -277,11 +226,11 @@ class Engine:
         pairs = [row.pair for row in group if row.pair is not None]
         alignments = []
         for number, pair in zip(numbers, pairs, strict=True):
-            aligned = self._aligned(variants[number], pair)
+            aligned = self.windows.aligned(variants[number], pair)
             alignments.append(aligned)
             scored.pixels[number] = aligned.mask.sum(), aligned.lost, aligned.gained
             scored.window[number] = pair.span
-            scored.flags[number] = ",".join((*variants[number].flags, *self._remarks(pair)))
+            scored.flags[number] = ",".join(self.windows.flags(variants[number], pair))
             if not aligned.mask.any():
                 variants[number] = variants[number]._replace(reason=reasons.NO_CONTACT)
         draws = self._draw_scores(pairs, alignments)
@@ -289,15 +238,6 @@ class Engine:
             if not variants[number].reason:
                 self._summarise(scored, number, {k: v[position] for k, v in draws.items()})
         return scored
-
-    def _remarks(self, pair: window_pairs.Pair) -> list[str]:
-        """Returns the flags of a pair of windows."""
-        remarks = {"padded": pair.padded(), unknown_bases.FLAG: self._unknown.holds_many(pair)}
-        return [flag for flag, applies in remarks.items() if applies]
-
-    def _aligned(self, variant: records.Variant, pair: window_pairs.Pair) -> alignment.Alignment:
-        aligned = alignment.align(pair, self.geometry)
-        return aligned.turn() if variant.swapped else aligned
 
     def _draw_scores(
         self, pairs: list[window_pairs.Pair], alignments: list[alignment.Alignment]
@@ -307,7 +247,7 @@ class Engine:
         Keys are the name of a score, and False for REF against ALT or True for REF against the REF
         of the draw before, which the first draw lacks.
         """
-        shape = (len(pairs), self.draws, len(self._targets))
+        shape = (len(pairs), self.draws, len(self.target_names))
         scores = {
             (score.name, null): np.full(shape, np.nan, np.float32)
             for score in self._scores
@@ -382,19 +322,3 @@ class Engine:
         if self._regions is not None:
             inputs["weights"] = bin_loci.coverage(pair.frame, self.geometry, self._regions)
         return inputs
-
-
-def _grouped(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
-    """Yields groups of `size` rows, or up to LONGEST times as many with the same reference."""
-    group: list[_Row] = []
-    reference: tuple[window_pairs.Window, ...] = ()
-    for row in rows:
-        changes = row.pair is not None and row.pair.reference != reference
-        if len(group) >= (size if changes else LONGEST * size):
-            yield group
-            group = []
-        if row.pair is not None:
-            reference = row.pair.reference
-        group.append(row)
-    if group:
-        yield group

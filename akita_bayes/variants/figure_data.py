@@ -11,9 +11,10 @@ from akita_bayes.regions import Region
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants import engine, genes
 from akita_bayes.variants.alleles import alignment, bin_loci, records, window_pairs
+from akita_bayes.variants.scores import score_table
 
 
-class Placed(NamedTuple):
+class GeneSpans(NamedTuple):
     """Holds a gene and the bins of the frame where its stretches start and end, with fractions."""
 
     name: str
@@ -37,7 +38,7 @@ class Stretch(NamedTuple):
     strand: int
 
 
-class Shown(NamedTuple):
+class FigureWindow(NamedTuple):
     """Holds one variant and one target in bins of the frame.
 
     Attributes:
@@ -62,7 +63,55 @@ class Shown(NamedTuple):
     mask: NDArray[np.bool_]
     sd: NDArray[np.float32] | None
     site: tuple[int, int]
-    genes: list[Placed]
+    genes: list[GeneSpans]
+
+
+class RankedFigure(NamedTuple):
+    """Holds the figure of one of the strongest variants.
+
+    Attributes:
+        name: Name of its file: rank, row and number of the target, as `001_row3_target0`.
+        window: What the figure shows.
+    """
+
+    name: str
+    window: FigureWindow
+
+
+def strongest(scored: score_table.Scored, count: int) -> list[int]:
+    """Returns the rows whose first score is largest in any target, at most `count`."""
+    values = next(iter(scored.values.values()))
+    strength = np.abs(values).max(axis=1)
+    order = np.argsort(-np.where(np.isfinite(strength), strength, -1), kind="stable")
+    return [int(row) for row in order[:count] if np.isfinite(strength[row])]
+
+
+def ranked(
+    scorer: engine.Engine,
+    scored: score_table.Scored,
+    row: int,
+    *,
+    rank: int,
+    names: Sequence[str] | None = None,
+    annotation: Sequence[genes.Gene] = (),
+) -> RankedFigure:
+    """Returns the figure of a scored row, for the target in which it is strongest.
+
+    Args:
+        scorer: Engine that scored the rows, or one with the same options.
+        scored: All rows.
+        row: Number of the row.
+        rank: Rank of the row, 1 for the strongest.
+        names: Names of all targets of the head; None for their numbers.
+        annotation: Genes; those in the frame are kept.
+    """
+    values = next(iter(scored.values.values()))
+    target = int(np.abs(values[row]).argmax())
+    window = collect(scorer, scored.variants[row], target=target, annotation=annotation)
+    number = scorer.target_names[target]
+    label = number if names is None else names[int(number)]
+    window = window._replace(title=f"{window.title}, target {label}")
+    return RankedFigure(f"{rank:03d}_row{row}_target{number}", window)
 
 
 def collect(
@@ -71,7 +120,7 @@ def collect(
     *,
     target: int = 0,
     annotation: Sequence[genes.Gene] = (),
-) -> Shown:
+) -> FigureWindow:
     """Predicts a variant again and returns the data of its figure.
 
     Args:
@@ -89,7 +138,7 @@ def collect(
         changes.append(alt[:, target] - ref[:, target])
     mean_ref, mean_change = np.mean(np.array([refs, changes]), axis=1)
     sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
-    frame = scorer.pair(variant).frame
+    frame = scorer.windows.pair(variant).frame
     names: dict[str, int] = {}
     view = bin_loci.pieces(frame, geometry, names)
     chrom = {number: name for name, number in names.items()}[int(view.chrom[view.chrom >= 0][0])]
@@ -104,7 +153,7 @@ def collect(
         )
         return matrices[..., 0]
 
-    return Shown(
+    return FigureWindow(
         _title(variant),
         Region(chrom, start, start + geometry.bins * geometry.bin_width),
         _stretches(view, frame, geometry),
@@ -116,7 +165,7 @@ def collect(
         [
             on_frame
             for gene in annotation
-            if (on_frame := _placed(gene, view, names, geometry)).spans
+            if (on_frame := _gene_spans(gene, view, names, geometry)).spans
         ],
     )
 
@@ -157,17 +206,17 @@ def _bases(variant: records.Variant) -> str:
     return "" if variant.kind == "BND" else f"{variant.end - variant.start:,} bp"
 
 
-def _placed(
+def _gene_spans(
     gene: genes.Gene,
     view: bin_loci.Pieces,
     names: dict[str, int],
     geometry: Geometry,
-) -> Placed:
+) -> GeneSpans:
     """Returns the spans of a gene in the frame, joined where they meet."""
     chrom = regions.own_name(gene.region.chrom, names)
     spans: list[tuple[float, float]] = []
     if chrom is None:
-        return Placed(gene.name, gene.strand, spans)
+        return GeneSpans(gene.name, gene.strand, spans)
     offset = np.concatenate([[0], np.cumsum(view.length)[:-1]])
     for k in np.flatnonzero(view.chrom == names[chrom]):
         left = max(int(view.start[k]), gene.region.start)
@@ -180,4 +229,4 @@ def _placed(
                 spans[-1] = (spans[-1][0], last)
             else:
                 spans.append((first, last))
-    return Placed(gene.name, gene.strand, spans)
+    return GeneSpans(gene.name, gene.strand, spans)

@@ -24,13 +24,13 @@ from akita_bayes.simulate import chromatin, design_json, effect_files
 from akita_bayes.simulate.chromosomes import Chromosome
 from akita_bayes.simulate.designs import Design
 from akita_bayes.specs.geometry import Geometry
-from akita_bayes.variants import engine
+from akita_bayes.variants import engine, variant_windows
 from akita_bayes.variants.alleles import alignment, derivative, records, window_pairs
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal, named_scores, score_table
 
 
-class Known(NamedTuple):
+class KnownEffects(NamedTuple):
     """Holds variants, their scores and their true scores.
 
     Attributes:
@@ -80,7 +80,7 @@ def compare(
     seed: int = 0,
     level: float = conformal.LEVEL,
     advance: progress.Advance = progress.ignore,
-) -> Known:
+) -> KnownEffects:
     """Draws variants on a split's chromosomes, scores them and simulates their truth.
 
     Args:
@@ -108,15 +108,16 @@ def compare(
     with Genome(Path(data) / "genome.fa") as genome:
         kinds, rows = draw(genome, design, split, count=count, seed=seed)
         scorer = engine.Engine(model, genome, options)
-        _check(scorer, design)
+        _check(scorer.windows, design)
         conformal.check(len(rows) * len(scorer.target_names), level)
         advance(0, total=2 * len(rows))
         scored = scorer.score(rows, advance=advance)
-        return Known(kinds, scored, truth(scorer, genome, design, scored.variants, advance))
+        true_scores = truth(scorer.windows, genome, design, scored.variants, advance)
+        return KnownEffects(kinds, scored, true_scores)
 
 
 def truth(
-    scorer: engine.Engine,
+    windows: variant_windows.VariantWindows,
     genome: Genome,
     design: Design,
     rows: Sequence[records.Variant],
@@ -124,24 +125,30 @@ def truth(
 ) -> dict[str, NDArray[np.float32]]:
     """Computes the true scores of variants, NaN for those with a reason. [rows, T] each.
 
+    Args:
+        windows: Windows of the variants, with the options of their scores.
+        genome: Reference.
+        design: Design of the simulation.
+        rows: The variants.
+        advance: Called with 1 after every variant.
+
     Raises:
         DataError: The maps of the simulation differ from those of the model.
         VariantError: A score needs more than the two maps.
     """
-    _check(scorer, design)
-    scores = named_scores.resolve(scorer.options.scores)
-    targets = [int(name) for name in scorer.target_names]
+    _check(windows, design)
+    scores = named_scores.resolve(windows.options.scores)
+    targets = [int(name) for name in windows.target_names]
     true_scores = {
         score.name: np.full((len(rows), len(targets)), np.nan, np.float32) for score in scores
     }
     for number, row in enumerate(rows):
         if not row.reason:
-            pair = scorer.pair(row)
-            aligned = alignment.align(pair, scorer.geometry)
-            aligned = aligned.turn() if row.swapped else aligned
+            pair = windows.pair(row)
+            aligned = windows.aligned(row, pair)
             maps = simulated(pair, aligned, genome, design)
-            ref, alt = (_matrix(pixels[:, targets], scorer.geometry) for pixels in maps)
-            mask = _matrix(aligned.mask[:, None], scorer.geometry)[..., 0].astype(bool)
+            ref, alt = (_matrix(pixels[:, targets], windows.geometry) for pixels in maps)
+            mask = _matrix(aligned.mask[:, None], windows.geometry)[..., 0].astype(bool)
             for score in scores:
                 true_scores[score.name][number] = score(ref, alt, mask, site=aligned.site)
         advance(1)
@@ -182,11 +189,11 @@ def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
     return triangle.to_matrix(pixels, diagonal_offset=geometry.diagonal_offset, fill=0)
 
 
-def _check(scorer: engine.Engine, design: Design) -> None:
+def _check(windows: variant_windows.VariantWindows, design: Design) -> None:
     """Refuses scores without a simulated truth, and a simulation of other maps than the model's."""
-    if "ROI" in (name.upper() for name in scorer.options.scores):
+    if "ROI" in (name.upper() for name in windows.options.scores):
         raise errors.VariantError("the true ROI score is not simulated; name other scores.")
-    geometry = scorer.geometry
+    geometry = windows.geometry
     of_model = (
         *(geometry.seq_length, geometry.bin_width, geometry.crop_bp, geometry.diagonal_offset),
         geometry.units,
@@ -203,7 +210,7 @@ def _check(scorer: engine.Engine, design: Design) -> None:
         )
 
 
-def fit(effects: Known, *, level: float = conformal.LEVEL) -> dict[str, conformal.Widening]:
+def fit(effects: KnownEffects, *, level: float = conformal.LEVEL) -> dict[str, conformal.Widening]:
     """Fits intervals to variants of known effect, for every score.
 
     Raises:
@@ -219,7 +226,7 @@ def fit(effects: Known, *, level: float = conformal.LEVEL) -> dict[str, conforma
 
 
 def table(
-    effects: Known,
+    effects: KnownEffects,
     targets: Sequence[str],
     widenings: Mapping[str, conformal.Widening] | None = None,
 ) -> pd.DataFrame:

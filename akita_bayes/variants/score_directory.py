@@ -7,20 +7,17 @@ inputs: its `inputs.json` records them and the number of rows in a part, for all
 """
 
 import dataclasses
-import hashlib
-import json
 import logging
 import math
-import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import akita_bayes
-from akita_bayes import errors, files, progress, regions
+from akita_bayes import errors, keywords, progress, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
-from akita_bayes.specs import spec as specs
-from akita_bayes.variants import engine, writers
+from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
 from akita_bayes.variants.alleles import records, vcf
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, draw_summary, score_table
@@ -28,9 +25,7 @@ from akita_bayes.variants.scores import background, draw_summary, score_table
 _log = logging.getLogger(__name__)
 
 PART = 64  # most rows in a part; an interruption loses one part, small parts share few references
-PARTS = "parts"
-INPUTS = "inputs.json"
-_RESULTS = (PARTS, "scd.h5", "scores.tsv", "sat.h5")
+Draw = Callable[[Iterator[figure_data.RankedFigure]], None]
 
 
 class Shard(NamedTuple):
@@ -41,6 +36,35 @@ class Shard(NamedTuple):
 
 
 WHOLE = Shard()
+
+
+@dataclasses.dataclass(frozen=True)
+class FileSettings:
+    """Holds what the scoring of a file depends on, beside the model, the file and the genome.
+
+    Attributes:
+        options: Settings of the scores.
+        targets: Names of the head's targets; None for their numbers.
+        region: Region of the POS of records to score; None for all records.
+        shard: Parts to compute.
+        null: Random variants per stratum of the background; 0 for no background.
+        null_path: File that stores the background; None for `null.h5` in the output directory.
+        compress: True to bgzip the annotated VCF, and to index it when it is sorted.
+        batch_size: Windows computed at a time.
+        figures: Number of the strongest variants of which figures are drawn.
+        annotation: Genes in the figures.
+    """
+
+    options: Options = dataclasses.field(default_factory=Options)
+    targets: writers.Targets | None = None
+    region: regions.Region | None = None
+    shard: Shard = WHOLE
+    null: int = 0
+    null_path: str | Path | None = None
+    compress: bool = False
+    batch_size: int | None = None
+    figures: int = 0
+    annotation: Sequence[genes.Gene] = ()
 
 
 class Summary(NamedTuple):
@@ -79,86 +103,144 @@ def score_file(
     *,
     fasta: str | Path,
     out_dir: str | Path,
-    options: Options | None = None,
-    targets: writers.Targets | None = None,
-    region: regions.Region | None = None,
-    shard: Shard = WHOLE,
-    null: int = 0,
-    null_path: str | Path | None = None,
-    compress: bool = False,
-    batch_size: int | None = None,
-    advance: progress.Advance = progress.ignore,
+    settings: FileSettings | None = None,
+    draw: Draw | None = None,
+    open_bar: progress.OpenBar = progress.no_bar,
+    **changes: Any,
 ) -> Summary:
     """Scores a variant file and writes `scd.h5`, `scores.tsv` and the annotated VCF.
+
+    `plots.variant_report.score_file` writes the figures too.
 
     Args:
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
         fasta: The genome.
         out_dir: Folder of the outputs, new or with parts of the same inputs, which are reused.
-        options: Settings of the scores; None for defaults.
-        targets: Names of the head's targets; None for their numbers.
-        region: Region of the POS of records to score; None for all records.
-        shard: Parts to compute.
-        null: Random variants per stratum of the background; 0 for no background.
-        null_path: File that stores the background; None for `null.h5` in `out_dir`.
-        compress: True to bgzip the annotated VCF, and to index it when it is sorted.
-        batch_size: Windows computed at a time.
-        advance: Called as `advance(rows, total=...)` after every part.
+        settings: What the scoring depends on; None for defaults.
+        draw: Receives the figures of the strongest variants one after another, when all rows have
+            been scored.
+        open_bar: Opens a progress bar; called with a description and the number of steps.
+        **changes: Fields of `settings` to replace.
 
     Raises:
-        VariantError: No allele can be scored; the targets are not those of the head; the annotated
-            file would overwrite the variants; or `out_dir` holds other results.
+        VariantError: No allele can be scored; the targets are not those of the head; or the
+            annotated file would overwrite the variants.
+        RunError: `out_dir` holds other results, or another process writes to it.
     """
-    out_dir = Path(out_dir)
-    options = options or Options()
-    annotated = out_dir.resolve() / _annotated_name(variants, compress)
+    settings = keywords.replaced(settings or FileSettings(), changes)
+    out_dir, options, shard = Path(out_dir), settings.options, settings.shard
+    annotated = out_dir.resolve() / _annotated_name(variants, settings.compress)
     if annotated == Path(variants).resolve():
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
-        scorer = engine.Engine(model, genome, options, batch_size=batch_size)
+        scorer = engine.Engine(model, genome, options, batch_size=settings.batch_size)
         draw_summary.warn_of_draws(scorer.without_intervals)
-        names = _scored_targets(targets, scorer)
-        rows = list(records.read(variants, genome, region=region))
+        targets = _scored_targets(settings.targets, scorer)
+        rows = list(records.read(variants, genome, region=settings.region))
         if not rows:
             _log.warning("%s: holds no record to score; the outputs have no rows.", variants)
-        origin = provenance(model, fasta, options)
-        identity = _identity(origin, variants, region, null)
-        if options.draws or null or options.intervals:
+        origin = score_inputs.provenance(model, fasta, options)
+        identity = score_inputs.of_variants(origin, variants, settings.region, settings.null)
+        if options.draws or settings.null or options.intervals:
             identity["statistics"] = list(score_table.STATISTICS)
-        size = _open_directory(out_dir, identity, part_size(len(rows), shard.shards))
-        key = _digest(identity)
-        advance(0, total=len(rows))
-        if null:
-            path = null_path or out_dir / "null.h5"
-            scorer.background = background.build(
-                map(scorer.as_scored, rows),
-                genome,
-                scorer.score,
-                count=null,
-                path=path,
-                identity=_digest(origin),
-                seed=options.seed,
+        with output_directory.claim(
+            out_dir,
+            kind="scores",
+            identity=identity,
+            notes={"rows_per_part": part_size(len(rows), shard.shards)},
+            share="" if shard.shards == 1 else f"{shard.number + 1}-of-{shard.shards}",
+        ) as claim:
+            size = int(claim.notes["rows_per_part"])
+            pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+            key = score_inputs.digest_of(identity)
+            with open_bar("Scoring") as advance:
+                advance(0, total=len(rows))
+                if settings.null:
+                    scorer.background = _background(
+                        scorer, rows, genome, settings, claim.path, origin
+                    )
+                folder = claim.path / output_directory.PARTS
+                parts = _parts(scorer, pieces, shard, folder, key, advance)
+            present = [part for part in parts if part is not None]
+            results = score_table.joined(present) if present else scorer.score([])
+            complete = len(present) == len(parts)
+            if complete:
+                levels = {name: widening.level for name, widening in scorer.widened.items()}
+                attributes = origin | ({"interval_levels": levels} if levels else {})
+                writers.write_h5(out_dir / "scd.h5", results, targets, attributes)
+                writers.write_table(out_dir / "scores.tsv", results, targets)
+                writers.write_vcf(annotated, variants, results, attributes)
+            summary = _summary(rows, results, complete=complete)
+            if complete and draw is not None and settings.figures:
+                draw(_figures(scorer, results, settings, open_bar))
+    return summary
+
+
+def _background(
+    scorer: engine.Engine,
+    rows: Sequence[records.Variant],
+    genome: Genome,
+    settings: FileSettings,
+    out_dir: Path,
+    origin: dict[str, Any],
+) -> background.Background:
+    """Builds or reads the background of the strata of all rows."""
+    return background.build(
+        (scorer.windows.framed(row).variant for row in rows),
+        genome,
+        scorer.score,
+        count=settings.null,
+        path=settings.null_path or out_dir / "null.h5",
+        identity=score_inputs.digest_of(origin),
+        seed=settings.options.seed,
+    )
+
+
+def _parts(
+    scorer: engine.Engine,
+    pieces: Sequence[Sequence[records.Variant]],
+    shard: Shard,
+    folder: Path,
+    key: str,
+    advance: progress.Advance,
+) -> list[score_table.Scored | None]:
+    """Scores the parts of a shard that do not exist; returns all parts, None for missing ones.
+
+    Every file of a part is read once at most, and parts of other shards at the end.
+    """
+    own_parts: dict[int, score_table.Scored] = {}
+    for number in range(shard.number, len(pieces), shard.shards):
+        path = _part_path(folder, number)
+        part = score_table.load(path, key)
+        if part is None:
+            part = scorer.score(pieces[number])
+            score_table.save(path, part, key)
+        own_parts[number] = part
+        advance(len(pieces[number]))
+    return [
+        own_parts[number]
+        if number in own_parts
+        else score_table.load(_part_path(folder, number), key)
+        for number in range(len(pieces))
+    ]
+
+
+def _figures(
+    scorer: engine.Engine,
+    results: score_table.Scored,
+    settings: FileSettings,
+    open_bar: progress.OpenBar,
+) -> Iterator[figure_data.RankedFigure]:
+    """Yields the figures of the strongest variants, strongest first."""
+    rows = figure_data.strongest(results, settings.figures)
+    identifiers = None if settings.targets is None else settings.targets.identifiers
+    with open_bar("Drawing", len(rows)) as advance:
+        for rank, row in enumerate(rows, 1):
+            yield figure_data.ranked(
+                scorer, results, row, rank=rank, names=identifiers, annotation=settings.annotation
             )
-        starts = range(0, len(rows), size)
-        for part, start in enumerate(starts):
-            if part % shard.shards != shard.number:
-                continue
-            path = _part_path(out_dir, part)
-            if score_table.load(path, key) is None:
-                score_table.save(path, scorer.score(rows[start : start + size]), key)
-            advance(len(rows[start : start + size]))
-    loaded = [score_table.load(_part_path(out_dir, part), key) for part in range(len(starts))]
-    parts = [part for part in loaded if part is not None]
-    results = score_table.joined(parts) if parts else scorer.score([])
-    complete = len(parts) == len(loaded)
-    if complete:
-        levels = {name: widening.level for name, widening in scorer.widened.items()}
-        attributes = origin | ({"interval_levels": levels} if levels else {})
-        writers.write_h5(out_dir / "scd.h5", results, names, attributes)
-        writers.write_table(out_dir / "scores.tsv", results, names)
-        writers.write_vcf(annotated, variants, results, attributes)
-    return _summary(rows, results, complete)
+            advance(1)
 
 
 def part_size(rows: int, shards: int) -> int:
@@ -170,59 +252,9 @@ def part_size(rows: int, shards: int) -> int:
     return max(1, math.ceil(rows / (shards * turns)))
 
 
-def _open_directory(out_dir: Path, identity: dict[str, Any], size: int) -> int:
-    """Records the inputs in a directory, or continues it; returns the rows of its parts.
-
-    Raises:
-        VariantError: The directory holds results of other inputs.
-    """
-    path = out_dir / INPUTS
-    holds_results = any((out_dir / name).exists() for name in _RESULTS)
-    recorded = files.read_json(path) if path.exists() else None
-    if recorded and (holds_results or not _changed(identity, recorded["of"])):
-        refuse_others(out_dir, identity, recorded["of"])
-        return int(recorded["rows_per_part"])
-    if holds_results:
-        raise errors.VariantError(
-            f"{out_dir}: holds results of an unknown run; choose another directory."
-        )
-    files.write_json(path, {"of": identity, "rows_per_part": size})
-    return size
-
-
-def refuse_others(out_dir: Path, identity: dict[str, Any], recorded: dict[str, Any]) -> None:
-    """Refuses a directory whose results have other inputs, and names the inputs that differ.
-
-    Args:
-        out_dir: The directory.
-        identity: Inputs of this run: those of `provenance`, and more.
-        recorded: Inputs of the results in the directory.
-
-    Raises:
-        VariantError: The inputs differ.
-    """
-    if changed := _changed(identity, recorded):
-        raise errors.VariantError(
-            f"{out_dir}: holds results of other {', '.join(changed)}; choose another directory, or "
-            "remove it."
-        )
-
-
-def _changed(identity: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
-    """Returns the names of inputs and options that differ; the genome counts by its digest."""
-    identity, recorded = (
-        {**inputs, **json.loads(inputs["options"])} for inputs in (identity, recorded)
-    )
-    identity = json.loads(json.dumps(identity))  # tuples become lists, as in the file
-    changed = [
-        name.removesuffix("_digest")
-        for name in identity | recorded
-        if name not in ("options", "genome") and identity.get(name) != recorded.get(name)
-    ]
-    return list(dict.fromkeys(changed))
-
-
-def _summary(rows: list[records.Variant], results: score_table.Scored, complete: bool) -> Summary:
+def _summary(
+    rows: list[records.Variant], results: score_table.Scored, *, complete: bool
+) -> Summary:
     reasons: dict[str, int] = {}
     for reason in filter(None, results.reasons):
         reasons[reason] = reasons.get(reason, 0) + 1
@@ -236,8 +268,8 @@ def _summary(rows: list[records.Variant], results: score_table.Scored, complete:
     return Summary(len(rows), scored, reasons, complete, results if complete else None)
 
 
-def _part_path(out_dir: Path, part: int) -> Path:
-    return out_dir / PARTS / f"{part:06d}.h5"
+def _part_path(folder: Path, part: int) -> Path:
+    return folder / f"{part:06d}.h5"
 
 
 def _scored_targets(targets: writers.Targets | None, scorer: engine.Engine) -> writers.Targets:
@@ -258,48 +290,3 @@ def _annotated_name(variants: str | Path, compress: bool) -> str:
     for suffix in (".gz", ".vcf", ".bcf"):
         stem = stem.removesuffix(suffix)
     return f"{stem}.scored.vcf" + (".gz" if compress else "")
-
-
-def provenance(model: Model, fasta: str | Path, options: Options) -> dict[str, Any]:
-    """Returns what scores depend on, for the attributes of outputs."""
-    origin = {
-        "version": akita_bayes.__version__,
-        "model_digest": model_digest(model),
-        "genome": os.path.basename(fasta),
-        "genome_digest": files.digest(fasta),
-    }
-    settings = dataclasses.asdict(options)
-    for name in ("roi", "intervals"):
-        if settings[name] is not None:
-            settings[f"{name}_digest"] = files.digest(settings[name])
-    return {**origin, "options": json.dumps(settings, sort_keys=True)}
-
-
-def model_digest(model: Model) -> str:
-    """Computes the SHA-256 of a model's spec, weights and SWAG draws.
-
-    For an exported model, its graph and variables take the place of the weights; other files in its
-    directory, such as a background or figures, do not count.
-    """
-    digest = hashlib.sha256()
-    for member in model.members:
-        digest.update(specs.dumps(member.spec).encode())
-        for part in member.digest_parts():
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _identity(
-    origin: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
-) -> dict[str, Any]:
-    region_text = None if region is None else str(region)
-    return {
-        **origin,
-        "variants_digest": files.digest(variants),
-        "region": region_text,
-        "null": null,
-    }

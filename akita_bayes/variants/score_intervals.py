@@ -88,7 +88,7 @@ def calibrate_scores(
     options = keywords.replaced(options, changes)
     design = design_json.read(data_dir)
 
-    def compare(split: str) -> known_effects.Known:
+    def compare(split: str) -> known_effects.KnownEffects:
         with open_bar(f"Scoring and simulating {split}") as advance:
             return known_effects.compare(
                 model,

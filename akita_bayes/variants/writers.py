@@ -13,6 +13,7 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, files
+from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.variants.alleles import symbolic_alleles, vcf
 from akita_bayes.variants.scores import named_scores, score_table
 
@@ -32,6 +33,14 @@ class Targets(NamedTuple):
 
     identifiers: list[str]
     labels: list[str]
+
+
+def targets_of(labels: Iterable[target_tables.Label] | None) -> Targets | None:
+    """Returns the names of targets from their labels; None without labels."""
+    if labels is None:
+        return None
+    pairs = [(label.identifier, label.description) for label in labels]
+    return Targets([identifier for identifier, _ in pairs], [label for _, label in pairs])
 
 
 def write_h5(
@@ -119,6 +128,7 @@ def write_vcf(
     for row, variant in enumerate(scored.variants):
         rows.setdefault(variant.record, []).append(row)
     fields = _columns(scored, attributes.get("interval_levels", {}))
+    texts = {"REASON": scored.reasons, "FLAGS": scored.flags}
     compress = str(path).endswith(".gz")
     spans: list[tuple[bytes, int, int]] = []
     chroms: dict[bytes, None] = {}
@@ -130,7 +140,7 @@ def write_vcf(
                 for number, line in enumerate(reader):
                     info = _unannotated(line.columns[_INFO])
                     if number in rows:
-                        info = _annotated(info, line, scored, rows.pop(number), fields)
+                        info = _annotated(info, line, rows.pop(number), fields, texts)
                     columns = [*line.columns[:_INFO], info, *line.columns[_INFO + 1 :]]
                     handle.write(b"\t".join(columns) + b"\n")
                     widths.add(len(columns))
@@ -224,11 +234,11 @@ def _unannotated(info: bytes) -> bytes:
 def _annotated(
     info: bytes,
     line: vcf.Line,
-    scored: score_table.Scored,
     rows: list[int],
     fields: dict[str, tuple[str, np.ndarray]],
+    texts: dict[str, list[str]],
 ) -> bytes:
-    """Returns INFO with scores after its own fields."""
+    """Returns INFO with the scores and texts of some rows after its own fields."""
     count = len(line.alts)
     if not count:
         return info
@@ -242,8 +252,8 @@ def _annotated(
         if np.isfinite(numbers).any():
             cells = (f"{number:.7g}" if np.isfinite(number) else "." for number in numbers)
             parts.append(f"{name}={','.join(cells)}".encode())
-    for name, texts in (("REASON", scored.reasons), ("FLAGS", scored.flags)):
-        words = [_token(texts[row]) for row in rows]
+    for name, column in texts.items():
+        words = [_token(column[row]) for row in rows]
         if any(words):
             parts.append(f"{PREFIX}{name}={','.join(word or '.' for word in words)}".encode())
     return b";".join(parts) or vcf.MISSING

@@ -227,7 +227,7 @@ def everything_filtered(folder):
         (broken_stride, "stride_train 333 is not a multiple of snap 200"),
         (unknown_chromosome, "chromosome chr9 of split valid is not in the genome"),
         (too_many_folds, "2 contigs cannot make 5 folds"),
-        (filled_directory, "not empty; choose another directory, or continue it with --restart"),
+        (filled_directory, "not empty; choose another -o, or continue it with --restart"),
         (no_expected_table, "a.expected: no such table of expected contacts"),
         (
             counts_that_are_no_numbers,
@@ -240,7 +240,7 @@ def everything_filtered(folder):
         (windows_of_another_length, "chr1:0-6,400 has 6,400 bases, but seq_length is 3,200; leave"),
         (everything_filtered, "no window was written of"),
         (output_is_a_file, "out: a file is where a directory is needed; choose another name"),
-        (occupied_and_only_windows, "out: not empty; choose another directory."),
+        (occupied_and_only_windows, "out: not empty; choose another -o."),
         (cut_blacklist, "blacklist.bed.gz: the archive is damaged or was cut short"),
         (binary_gaps, "gaps.bed: not a text, plain or gzipped; give a BED file"),
         (binary_expected, "a.expected: the archive is damaged or was cut short"),

@@ -152,7 +152,7 @@ def test_refuses_variants_that_cannot_calibrate(demo, tmp_path, capsys, options,
 def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("x")
     assert akita_demo.main(["-o", str(tmp_path)]) == 2
-    assert "choose another folder" in capsys.readouterr().err
+    assert "not empty, and does not hold a demo; choose another -o." in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "x"
 
     (demo / "notes.txt").write_text("mine")

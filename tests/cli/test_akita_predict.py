@@ -160,7 +160,7 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options
 def test_results_do_not_go_into_a_model(folder, tmp_path, capsys):
     (tmp_path / "model_best.keras").touch()
     assert run(folder, tmp_path) == 2
-    assert "is a model; choose another directory for results." in capsys.readouterr().err
+    assert "holds a model; choose another -o." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["model_best.keras"]
 
 

@@ -207,7 +207,7 @@ def test_a_stopped_run_goes_on_behind_its_finished_scans(folder, tmp_path, scann
     del scanned[:]
     scanned.stop = 3
     assert run(folder, tmp_path / "out", *options) == 130
-    assert not outputs(tmp_path / "out")
+    assert [str(path) for path in outputs(tmp_path / "out")] == ["inputs.json"]
     finished = sorted((tmp_path / "out" / "parts").iterdir())
     assert [path.name for path in finished] == [
         "chr1_304-308_ism.h5",
@@ -227,18 +227,21 @@ def test_scans_of_other_inputs_are_refused(folder, tmp_path, scanned, capsys):
     assert run(folder, out, *options, "--method", "ism,gradient") == 0
     assert scanned == [(509, "ism"), (305, "ism"), (509, "gradient"), (305, "gradient")]
     held = outputs(out)
-    for other, what in ((["--rc"], "rc"), (["--seed", "2"], "seed")):
+    for other, what in ((["--rc"], "rc False and True"), (["--seed", "2"], "seed 0 and 2")):
         del scanned[:]
         assert run(folder, out, *options, *other) == 2
-        assert f"holds results of other {what}; choose another" in capsys.readouterr().err
+        assert (
+            f"holds scans of other inputs (options: {what}); choose another"
+            in capsys.readouterr().err
+        )
         assert scanned == []
     assert outputs(out) == held
 
 
 def test_a_directory_of_variant_scores_is_refused(folder, tmp_path, capsys):
-    (tmp_path / "inputs.json").write_text("{}")
+    (tmp_path / "inputs.json").write_text('{"of": {}, "rows_per_part": 1}')
     assert run(folder, tmp_path, "-l", "2") == 2
-    assert "holds scores of variants; choose another directory." in capsys.readouterr().err
+    assert "holds scores; choose another -o." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["inputs.json"]
 
 

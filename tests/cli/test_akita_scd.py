@@ -88,12 +88,12 @@ def test_figures_of_a_former_run_are_replaced(folder, tmp_path):
 
 
 def test_inputs_are_no_output_directory(folder, tmp_path, capsys):
-    for name, what in (("model_best.keras", "a model"), ("statistics.json", "a data directory")):
+    for name, what in (("model_best.keras", "a model"), ("statistics.json", "training data")):
         out = tmp_path / what
         out.mkdir()
         (out / name).write_text("of another command")
         assert run(folder, out) == 2
-        assert f"is {what}; choose another directory for results." in capsys.readouterr().err
+        assert f"holds {what}; choose another -o." in capsys.readouterr().err
         assert [path.name for path in out.iterdir()] == [name]
 
 

@@ -253,7 +253,7 @@ def test_of_folds_the_others_are_the_baseline(folder, tmp_path, capsys):
 def test_results_do_not_go_into_the_data(folder, capsys):
     before = sorted((folder / "data").rglob("*"))
     assert command(folder, folder / "data") == 2
-    assert "data: is a data directory; choose another directory" in capsys.readouterr().err
+    assert "data: holds training data; choose another -o." in capsys.readouterr().err
     assert sorted((folder / "data").rglob("*")) == before
 
 

@@ -271,7 +271,10 @@ def test_a_directory_of_something_else_is_kept(tmp_path, specs, assay, capsys):
     data.mkdir()
     (data / "genome.fa").write_text(">chr1\nACGT\n")
     assert mpra_simulate.main([specs[0], "-o", str(data), *SMALL]) == 2
-    assert "is not empty and is not a simulated assay" in capsys.readouterr().err
+    assert (
+        "not empty, and does not hold a simulated assay; choose another -o."
+        in capsys.readouterr().err
+    )
     assert [path.name for path in data.iterdir()] == ["genome.fa"]
     assert mpra_simulate.main([specs[0], "-o", str(assay), *SMALL, "--seed", "1"]) == 0
 

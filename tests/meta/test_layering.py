@@ -11,6 +11,7 @@ import akita_bayes
 
 ROOT = Path(akita_bayes.__file__).parent
 FLOORS = {
+    "files": 0,
     "specs": 0,
     "mechanisms": 0,
     "layers": 1,
@@ -34,7 +35,10 @@ ROOMS = {
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 
-SIBLINGS = {("simulate", "data"), ("mechanisms", "specs")}
+SIBLINGS = {
+    *(("simulate", "data"), ("mechanisms", "specs")),
+    *(("", "files"), ("specs", "files"), ("mechanisms", "files")),
+}
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
 FIGURES = {("regulation.plots", "plots")}

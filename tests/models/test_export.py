@@ -82,7 +82,7 @@ def test_an_older_export_is_replaced_and_anything_else_is_not(model, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter").touch()
     for each in (model, load.load_model(tmp_path / "saved")):
-        with pytest.raises(errors.RunError, match="not a SavedModel; choose another name"):
+        with pytest.raises(errors.RunError, match="does not hold an exported model; choose"):
             export.export(each, tmp_path / "thesis")
         assert (tmp_path / "thesis" / "chapter").exists()
 

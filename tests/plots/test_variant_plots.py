@@ -21,10 +21,10 @@ def what(**changes):
     mask = ~near
     mask[4] = mask[:, 4] = False
     genes = [
-        figure_data.Placed("ABC", "+", [(2.0, 5.5)]),
-        figure_data.Placed("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
+        figure_data.GeneSpans("ABC", "+", [(2.0, 5.5)]),
+        figure_data.GeneSpans("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
     ]
-    base = figure_data.Shown(
+    base = figure_data.FigureWindow(
         "chr1:1,000 DEL", regions.Region("chr1", 0, BINS * 2048),
         [figure_data.Stretch(0.0, BINS, regions.Region("chr1", 0, BINS * 2048), 1)],
         ref, alt, mask, None, (9, 12), genes,
@@ -86,7 +86,7 @@ def test_a_junction_has_the_positions_of_both_its_sides():
 
 
 def test_a_gene_at_the_border_keeps_its_name():
-    genes = [figure_data.Placed("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
+    genes = [figure_data.GeneSpans("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
     figure = plots.figure(what(genes=genes), width=4)
     (text,) = [text for axes in figure.axes for text in axes.texts if "LONG" in text.get_text()]
     assert text.get_ha() == "right"

@@ -9,7 +9,7 @@ from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.incremental import member_windows
-from akita_bayes.variants import engine
+from akita_bayes.variants import engine, variant_windows
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal
@@ -357,7 +357,7 @@ def test_a_group_is_longer_while_its_reference_is_the_same(
     small_model, long_genome, write_vcf, windows_predicted
 ):
     """Its reference is predicted once; a group ends all the same, so that memory is bounded."""
-    most = engine.LONGEST * engine.GROUP
+    most = variant_windows.LONGEST * engine.GROUP
     places = range(2000, 2000 + most + 10)
     path = write_vcf(*map(line, places), header=HEADER)
     together = score(small_model, path, long_genome, start=1936, batch_size=1)

@@ -50,8 +50,8 @@ def test_the_true_score_is_that_of_the_edited_letters(folder, model):
         assert len(kinds) == 16
         number = kinds.index("site_weakening")
         row = rows[number]
-        true = known_effects.truth(scorer, letters, DESIGN, [row])
-        pair = scorer.pair(row)
+        true = known_effects.truth(scorer.windows, letters, DESIGN, [row])
+        pair = scorer.windows.pair(row)
         window = pair.reference[0]
         flank, size = DESIGN.physics.flank, DESIGN.seq_length
         start = window.allele[0].start + window.start
@@ -94,7 +94,7 @@ def made(kinds, score, truth, sd=None):
     nothing = np.zeros((len(rows), 3), np.int32)
     window = [("chr1", 0, 9)] * len(rows)
     scored = score_table.Scored(rows, [""] * len(rows), nothing, window, {"SCD": score}, statistics)
-    return known_effects.Known(kinds, scored, {"SCD": truth})
+    return known_effects.KnownEffects(kinds, scored, {"SCD": truth})
 
 
 def test_intervals_are_fitted_to_what_has_a_score():

@@ -106,7 +106,7 @@ def test_letters_stand_between_the_copies(small_model, long_genome, write_vcf):
     with genome.Genome(long_genome) as opened:
         scorer = engine.Engine(small_model, opened, Options())
         (row,) = records.read(path, opened)
-        start = scorer.pair(row).frame.start
+        start = scorer.windows.pair(row).frame.start
         ((aligned, _, alt),) = scorer.maps(row)
     edited = CHR1[:2040] + NEW + CHR1[2000:]
     offset = scorer.geometry.diagonal_offset

@@ -10,8 +10,9 @@ import pytest
 
 from akita_bayes import errors, regions
 from akita_bayes.data import genome
+from akita_bayes.files import output_directory
 from akita_bayes.models import export, load
-from akita_bayes.variants import engine, score_directory, writers
+from akita_bayes.variants import engine, score_directory, score_inputs, writers
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan
@@ -228,16 +229,21 @@ def test_a_directory_is_of_one_set_of_inputs(small_model, vcf, write_vcf, long_g
     out = tmp_path / "out"
     run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
     held = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(errors.VariantError, match="holds results of other scores; choose"):
+    with pytest.raises(
+        errors.RunError, match=r"other inputs \(options: scores SCD and MSE\); choose"
+    ):
         run(small_model, vcf, long_genome, out, options=Options(scores=("MSE",)))
     other = write_vcf(*LINES[:2], header=HEADER, name="other.vcf")
     place = regions.parse("chr1:1-1500")
-    with pytest.raises(errors.VariantError, match="of other variants, region, scores; choose"):
+    with pytest.raises(
+        errors.RunError,
+        match=r"\(options: scores SCD and SCD,SSD, variants, region none and chr1:1-1,500\);",
+    ):
         run(small_model, other, long_genome, out, region=place)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == held
     run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
-    (out / score_directory.INPUTS).unlink()
-    with pytest.raises(errors.VariantError, match="holds results of an unknown run"):
+    (out / output_directory.INPUTS).unlink()
+    with pytest.raises(errors.RunError, match="holds scores of unknown inputs; choose"):
         run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
 
 
@@ -374,18 +380,18 @@ def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
 def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
     saved, other = tmp_path / "saved", tmp_path / "other"
     export.export(small_model, saved)
-    before = score_directory.model_digest(load.load_model(saved))
+    before = score_inputs.model_digest(load.load_model(saved))
     (saved / "calibration").mkdir()
     (saved / "calibration" / "coverage.png").write_bytes(b"a figure")
-    assert score_directory.model_digest(load.load_model(saved)) == before
+    assert score_inputs.model_digest(load.load_model(saved)) == before
     export.export(randomise(tiny.spec_json(), seed=9), other)
-    assert score_directory.model_digest(load.load_model(other)) != before
+    assert score_inputs.model_digest(load.load_model(other)) != before
 
 
 def test_swag_draws_are_a_part_of_a_model(small_model, monkeypatch):
-    plain = score_directory.model_digest(small_model)
+    plain = score_inputs.model_digest(small_model)
     digests = {plain}
     for value in (1, 2):
         monkeypatch.setattr(small_model, "swag_draws", np.full((2, 3), value, np.float32))
-        digests.add(score_directory.model_digest(small_model))
+        digests.add(score_inputs.model_digest(small_model))
     assert len(digests) == 3

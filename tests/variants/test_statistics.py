@@ -11,7 +11,8 @@ from scipy import stats
 
 from akita_bayes import errors
 from akita_bayes.data import genome
-from akita_bayes.variants import engine, score_directory
+from akita_bayes.files import output_directory
+from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, conformal, score_table
@@ -151,7 +152,7 @@ def test_p_values_of_random_variants_are_uniform(
 def test_parts_of_other_statistics_are_not_relabelled(latent_model, vcf, long_genome, tmp_path):
     options = Options(scores=("SCD",), draws=3)
     run(latent_model, vcf, long_genome, tmp_path, options=options)
-    begun = json.loads((tmp_path / score_directory.INPUTS).read_text())
+    begun = json.loads((tmp_path / output_directory.INPUTS).read_text())
     part = next((tmp_path / "parts").iterdir())
     with h5py.File(part, "r+") as file:
         identity = str(file.attrs["identity"])
@@ -159,8 +160,10 @@ def test_parts_of_other_statistics_are_not_relabelled(latent_model, vcf, long_ge
         file.move("statistics/SCD/draw_q05", "statistics/SCD/q05")
     assert score_table.load(part, identity) is None
     del begun["of"]["statistics"]  # as an earlier version left it
-    (tmp_path / score_directory.INPUTS).write_text(json.dumps(begun))
-    with pytest.raises(errors.VariantError, match="holds results of other statistics; choose"):
+    (tmp_path / output_directory.INPUTS).write_text(json.dumps(begun))
+    with pytest.raises(
+        errors.RunError, match=r"holds scores of other inputs \(statistics\); choose"
+    ):
         run(latent_model, vcf, long_genome, tmp_path, options=options)
 
 
@@ -168,4 +171,4 @@ def test_scores_alone_go_on_in_a_directory_of_an_earlier_version(
     small_model, vcf, long_genome, tmp_path
 ):
     run(small_model, vcf, long_genome, tmp_path)
-    assert "statistics" not in json.loads((tmp_path / score_directory.INPUTS).read_text())["of"]
+    assert "statistics" not in json.loads((tmp_path / output_directory.INPUTS).read_text())["of"]

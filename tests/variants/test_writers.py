@@ -135,3 +135,20 @@ def test_rows_without_a_record_leave_an_older_file_as_it_was(write_vcf, tmp_path
         writers.write_vcf(tmp_path / name, source, rows(variant(0), variant(1)), {})
     assert (tmp_path / name).read_text() == "good"
     assert {path.name for path in tmp_path.iterdir()} == {name, source.name}
+
+
+def test_the_reasons_of_all_rows_are_listed_once(tmp_path, monkeypatch):
+    """A list of all reasons for every record would make the time quadratic."""
+    count, listed = 300, []
+    genuine = score_table.Scored.reasons.fget
+    (tmp_path / "toy.vcf").write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        + "".join(f"chr1\t{row + 1}\t.\tA\tC\t.\t.\t.\n" for row in range(count))
+    )
+    scored = rows(*(variant(row, position=row)._replace(reason="no map") for row in range(count)))
+    monkeypatch.setattr(
+        score_table.Scored, "reasons", property(lambda own: listed.append(1) or genuine(own))
+    )
+    writers.write_vcf(tmp_path / "out.vcf", tmp_path / "toy.vcf", scored, {})
+    assert len(listed) == 1
+    assert (tmp_path / "out.vcf").read_text().count("AKITA_REASON=no_map") == count

@@ -11,7 +11,6 @@ import concurrent.futures
 import concurrent.futures.process
 import dataclasses
 import hashlib
-import json
 import logging
 import multiprocessing
 from collections.abc import Mapping
@@ -31,8 +30,10 @@ from akita_bayes.data.preparation import (
     window_blocks,
 )
 from akita_bayes.data.records import statistics
+from akita_bayes.files import output_directory
 
 WORK = ".work"
+_NOT_EMPTY = "choose another -o, or continue it with --restart"
 
 _log = logging.getLogger(__name__)
 
@@ -59,15 +60,32 @@ def make(
     Raises:
         DataError: An input is missing, is damaged or does not fit the others; or no window is
             left.
-        RunError: A worker died.
+        RunError: The directory holds something else or other inputs, another process writes to it,
+            or a worker died.
     """
     out_dir = Path(out_dir)
     plan = data_plan.plan(options) if plan is None else plan
-    work = _begin(out_dir, _record(options, plan), restart=restart)
-    if (out_dir / statistics.FILE_NAME).exists():
+    content: output_directory.Content = "own" if restart else "new"
+    with output_directory.claim(out_dir, kind="data", content=content, advice=_NOT_EMPTY):
+        work = _begin(out_dir, _record(options, plan))
+        if (out_dir / statistics.FILE_NAME).exists():
+            files.remove(work)
+            _log.info("%s: is finished; nothing is left to do.", out_dir)
+            return account.read(out_dir)
+        summary = _write(options, plan, out_dir, work, workers, open_bar)
         files.remove(work)
-        _log.info("%s: is finished; nothing is left to do.", out_dir)
-        return account.read(out_dir)
+        return summary
+
+
+def _write(
+    options: data_options.DataOptions,
+    plan: data_plan.Plan,
+    out_dir: Path,
+    work: Path,
+    workers: int,
+    open_bar: progress.OpenBar,
+) -> account.Summary:
+    """Writes the files of a data directory that do not exist yet."""
     sources = dataclasses.replace(plan.sources, folder=work)
     transform, target_files = sources.transform, sources.targets
     periods = sources.genome.periods(transform.pool_width)
@@ -123,7 +141,6 @@ def make(
     with files.atomic(out_dir / targets.FILE_NAME) as temporary:
         targets.write(temporary, list(target_files))
     statistics.write(out_dir, _statistics(sources, summary.written))
-    files.remove(work)
     return summary
 
 
@@ -179,27 +196,12 @@ def _identity(path: str | Path) -> dict[str, Any]:
     return {"path": str(resolved), "size": status.st_size, "modified": status.st_mtime_ns}
 
 
-def _begin(out_dir: Path, options: dict[str, Any], *, restart: bool) -> Path:
-    """Creates the directory, or checks that it was started with the same options."""
-    options = json.loads(json.dumps(options))  # tuples become lists, as in the file
-    if out_dir.exists() and any(out_dir.iterdir()):
-        if not restart:
-            raise errors.DataError(
-                f"{out_dir}: not empty; choose another directory, or continue it with --restart."
-            )
-        if not (out_dir / recorded_sources.FILE_NAME).exists():
-            raise errors.DataError(
-                f"{out_dir}: was not started by akita_data.py; choose another directory."
-            )
-        recorded = files.read_json(out_dir / recorded_sources.FILE_NAME)
-        changed = [key for key in options if options[key] != recorded.get(key)]
-        if changed:
-            raise errors.DataError(
-                f"{out_dir}: was started with other {', '.join(changed)}; use a new directory."
-            )
-        for path in out_dir.rglob(".*.partial.*"):
-            files.remove(path)
-    files.write_json(out_dir / recorded_sources.FILE_NAME, options)
+def _begin(out_dir: Path, options: dict[str, Any]) -> Path:
+    """Records the options of a directory, or checks that it was started with the same."""
+    record = out_dir / recorded_sources.FILE_NAME
+    if record.exists():
+        output_directory.check_inputs(out_dir, "data", options, files.read_json(record))
+    files.write_json(record, options)
     work = out_dir / WORK
     work.mkdir(exist_ok=True)
     return work

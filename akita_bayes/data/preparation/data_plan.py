@@ -13,6 +13,7 @@ from akita_bayes import errors, regions
 from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.contacts import contact_file, counts_to_targets, packed
 from akita_bayes.data.preparation import data_options, training_windows, window_blocks
+from akita_bayes.files import output_directory
 
 
 class Plan(NamedTuple):
@@ -107,21 +108,20 @@ def write_windows(options: data_options.DataOptions, out_dir: str | Path) -> Non
     """Writes the contigs and windows of a layout, without reading contacts.
 
     Raises:
-        DataError: The options give windows instead of a layout, or the folder is not empty.
+        DataError: The options give windows instead of a layout.
+        RunError: The folder is not empty.
     """
     if options.layout is None:
         raise errors.DataError("--split_test places new windows; leave out --windows.")
     out_dir = Path(out_dir)
-    if out_dir.exists() and any(out_dir.iterdir()):
-        raise errors.DataError(f"{out_dir}: not empty; choose another directory.")
     genome = options.assembly()
     periods = genome.periods(options.transform.pool_width)
     contigs = training_windows.contigs(genome.sizes, options.layout, periods=periods)
-    training_windows.write_bed(
-        out_dir / "contigs.bed", training_windows.contig_windows(contigs, periods)
-    )
     windows = training_windows.lay(contigs, options.layout, periods=periods)
-    training_windows.write_bed(out_dir / "sequences.bed", windows)
+    members = training_windows.contig_windows(contigs, periods)
+    with output_directory.claim(out_dir, kind="data", content="new", advice="choose another -o"):
+        training_windows.write_bed(out_dir / "contigs.bed", members)
+        training_windows.write_bed(out_dir / "sequences.bed", windows)
 
 
 def bases(number: int) -> str:

@@ -160,6 +160,31 @@ def names(data_dir: str | Path, count: int) -> list[str]:
     return identifiers
 
 
+def of_head(
+    model: str | Path, head: str, count: int, *, table: str | Path | None = None
+) -> list[Label] | None:
+    """Returns the labels of the targets of a head, from a table or from the run of the model.
+
+    Args:
+        model: A run directory, or a file in one.
+        head: Name of the head.
+        count: Number of targets of the head.
+        table: Path of a table of targets; None for what the run records.
+
+    Raises:
+        DataError: The table cannot be read, or has another number of targets.
+    """
+    if table is None:
+        return of_run(model, head, count)
+    table_labels = labels(table)
+    if len(table_labels) != count:
+        raise errors.DataError(
+            f"{table}: names {len(table_labels)} targets, but head {head} has {count}; give the "
+            "table of the targets that the head was trained on."
+        )
+    return table_labels
+
+
 def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
     """Returns the labels of the targets of a head; None when the run does not record them.
 

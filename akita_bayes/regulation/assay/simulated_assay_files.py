@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from akita_bayes import dna, errors, files
+from akita_bayes import dna, files
+from akita_bayes.files import output_directory
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.assay import simulated_assay as simulator
@@ -29,10 +30,12 @@ def write(
     """Writes a simulated experiment into a directory, in place of a former one.
 
     Raises:
-        DataError: The directory holds files of another kind.
+        RunError: The directory holds files of another kind, or another process writes to it.
     """
-    check(out_dir)
-    with files.atomic(out_dir, directory=True) as folder:
+    with (
+        output_directory.claim(out_dir, kind="assay", content="own"),
+        files.atomic(out_dir, directory=True) as folder,
+    ):
         (library, *more_libraries) = simulated.table.libraries
         if len(library.columns) > 1 and not more_libraries and not library.name:
             _write_bins(library, folder)
@@ -40,15 +43,6 @@ def write(
             _write_table(simulated.table, folder / "assay.csv.gz")
         files.write_json(folder / "params.json", mechanism.model_dump(mode="json", by_alias=True))
         files.write_json(folder / TRUTH, truth_as_json(simulated, mechanism, design))
-
-
-def check(out_dir: str | Path) -> None:
-    """Refuses a directory that is neither empty nor a simulated experiment."""
-    folder = Path(out_dir)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / TRUTH).is_file():
-        raise errors.DataError(
-            f"{folder}: is not empty and is not a simulated assay; choose another folder with -o."
-        )
 
 
 def truth_as_json(

@@ -111,10 +111,3 @@ def disk_full_explained(path: Path) -> Iterator[None]:
             f"{path}: the disk is full; the earlier files are intact. "
             "Free some space and continue with --resume."
         ) from None
-
-
-def remove_partial(run_dir: Path) -> None:
-    """Removes incomplete files that a killed process left."""
-    for folder in (run_dir, run_dir / FILE.parent):
-        for path in folder.glob(".*.partial.*"):
-            files.remove(path)

@@ -13,6 +13,8 @@ from akita_bayes import dna, regions
 from akita_bayes.variants.alleles import breakend_events, reasons, symbolic_alleles, vcf
 from akita_bayes.variants.alleles.variant_row import SWAPPED, Breakend, Variant
 
+__all__ = ["AMBIGUOUS", "STRUCTURAL_LENGTH", "SWAPPED", "Breakend", "Variant", "from_line", "read"]
+
 AMBIGUOUS = "ambiguous_reference"  # flag of a row where the genome has an ambiguity code in REF
 STRUCTURAL_LENGTH = 50  # bases from which letters of a tandem repeat or inversion are a DUP or INV
 

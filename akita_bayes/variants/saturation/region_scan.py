@@ -12,19 +12,19 @@ x0 is the sequence with unknown bases in the region; integrated gradients sum to
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, progress, regions
+from akita_bayes import dna, errors, keywords, progress, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
-from akita_bayes.variants import options as settings
 from akita_bayes.variants.alleles import records, window_pairs
+from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import named_scores, score_table
 
 EDITS = ("ism", "deletion", "shuffle")
@@ -55,6 +55,35 @@ class Sweep:
     def spacing(self) -> int:
         """Returns the bases between the starts of stretches."""
         return self.step or max(self.width // 2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanSettings:
+    """Holds what a scan depends on, beside the model, the region and the genome.
+
+    Attributes:
+        sweep: Settings of edits and gradients.
+        options: Settings of the scores.
+        batch_size: Windows computed at a time.
+    """
+
+    sweep: Sweep = Sweep()
+    options: Options = dataclasses.field(default_factory=lambda: Options(scores=("SCD",)))
+    batch_size: int | None = None
+
+    def replaced(self, changes: Mapping[str, Any]) -> "ScanSettings":
+        """Returns these settings with some fields replaced, also those of the sweep and options.
+
+        Raises:
+            TypeError: A name is not a field of any of the three.
+        """
+        changes = dict(changes)
+        if "scores" in changes:
+            changes["scores"] = named_scores.listed(changes["scores"])
+        names = {field.name for field in dataclasses.fields(self.sweep)} & changes.keys()
+        sweep = keywords.replaced(self.sweep, {name: changes.pop(name) for name in names})
+        batch_size = changes.pop("batch_size", self.batch_size)
+        return ScanSettings(sweep, keywords.replaced(self.options, changes), batch_size)
 
 
 class Scan(NamedTuple):
@@ -108,16 +137,9 @@ def saturation(
     *,
     fasta: str | Path,
     method: str = "ism",
-    scores: str | Sequence[str] = ("SCD",),
-    width: int = 20,
-    step: int | None = None,
-    repeats: int = 3,
-    steps: int = 16,
-    draws: int = 0,
-    seed: int = 0,
-    batch_size: int | None = None,
+    settings: ScanSettings | None = None,
     advance: progress.Advance = progress.ignore,
-    **options: Any,
+    **changes: Any,
 ) -> Scan:
     """Scans a region: scores edits of its bases, or computes gradients.
 
@@ -126,31 +148,24 @@ def saturation(
         region: A region or its text, as chr1:1,000-1,200.
         fasta: The genome.
         method: "ism", "deletion", "shuffle", "gradient" or "integrated".
-        scores: Names of scores, or one name, for the first three methods.
-        width: Bases of a deleted or shuffled stretch.
-        step: Bases between the starts of stretches; None for half the width.
-        repeats: Shuffles of every stretch, whose scores are averaged.
-        steps: Points on the path of integrated gradients.
-        draws: Draws from the posterior.
-        seed: Seed of draws and shuffles.
-        batch_size: Windows computed at a time.
+        settings: What the scan depends on; None for defaults.
         advance: Called with the number of edits that were scored.
-        **options: Further fields of `variants.options.Options`.
+        **changes: Fields to replace: `batch_size` of `ScanSettings`; `width`, `step`, `repeats` and
+            `steps` of `Sweep`; and those of `variants.options.Options`, such as `scores`, `draws`
+            and `seed`. One score may be given by its name alone.
 
     Raises:
         VariantError: The method is unknown or the model does not allow it, or the region is wider
             than the map of a window.
         DataError: The region is not in the genome.
+        TypeError: A keyword is not a field.
     """
-    sweep = Sweep(width, step, repeats, steps)
-    score_options = settings.Options(
-        scores=named_scores.listed(scores), draws=draws, seed=seed, **options
-    )
+    settings = (settings or ScanSettings()).replaced(changes)
     with Genome(fasta) as genome:
         if isinstance(region, str):
             region = regions.parse_in(region, genome.sizes)
-        check(region, method, sweep, genome)
-        scanner = Scanner(model, genome, sweep, score_options, batch_size=batch_size)
+        check(region, method, settings.sweep, genome)
+        scanner = Scanner(model, genome, settings)
         scanner.check(region, method)
         return scanner.scan(region, method, advance=advance)
 
@@ -182,9 +197,7 @@ class Scanner:
     Args:
         model: What `build` or `load_model` returns.
         genome: Reference.
-        sweep: Settings of scans.
-        options: Options of scores.
-        batch_size: Windows computed at a time.
+        settings: What scans depend on.
 
     Raises:
         VariantError: An option does not suit the model.
@@ -194,22 +207,20 @@ class Scanner:
         self,
         model: Model,
         genome: Genome,
-        sweep: Sweep,
-        options: settings.Options,
-        *,
-        batch_size: int | None = None,
+        settings: ScanSettings,
     ) -> None:
-        self._model, self._genome = model, genome
-        self._sweep, self._options = sweep, options
-        self._engine = engine.Engine(model, genome, options, batch_size=batch_size)
+        self._model, self._genome, self._settings = model, genome, settings
+        self._sweep, self._options = settings.sweep, settings.options
+        self._engine = engine.Engine(
+            model, genome, settings.options, batch_size=settings.batch_size
+        )
         self._geometry = self._engine.geometry
-        self._batch_size = batch_size
 
     def on(self, genome: Genome) -> "Scanner":
         """Returns this scanner with another genome."""
         if genome is self._genome:
             return self
-        return Scanner(self._model, genome, self._sweep, self._options, batch_size=self._batch_size)
+        return Scanner(self._model, genome, self._settings)
 
     def check(self, region: regions.Region, method: str) -> None:
         """Refuses a scan that this model cannot do, before any work.

@@ -6,81 +6,112 @@ model, genome and options reuses it, whichever other regions it scans.
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import errors, progress, regions
+from akita_bayes import progress, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
-from akita_bayes.variants import score_directory
+from akita_bayes.variants import score_inputs
 from akita_bayes.variants.options import Options
-from akita_bayes.variants.saturation import region_scan, scan_files
+from akita_bayes.variants.saturation import region_scan, scan_files, scan_names, scan_sites
 from akita_bayes.variants.saturation.scan_sites import Site
+
+Draw = Callable[[Sequence[region_scan.Scan]], None]
 
 
 def scan_regions(
     model: Model,
-    regions_or_sites: Sequence[regions.Region | Site],
+    regions_or_sites: Sequence[regions.Region | Site] | scan_sites.Selection,
     methods: Sequence[str],
     *,
     fasta: str | Path,
     out_dir: str | Path,
-    sweep: region_scan.Sweep,
-    options: Options,
-    batch_size: int | None = None,
-    advance: progress.Advance = progress.ignore,
+    settings: region_scan.ScanSettings | None = None,
+    draw: Draw | None = None,
+    open_bar: progress.OpenBar = progress.no_bar,
 ) -> list[region_scan.Scan]:
     """Scans every region by every method, then writes `sat.h5` and tracks.
 
+    Writes `sites.tsv` too for a selection of variants. `plots.saturation_report.scan_regions` also
+    draws the scans.
+
     Args:
         model: What `build` or `load_model` returns.
-        regions_or_sites: Regions that passed `region_scan.check`, or sites on alleles; distinct.
+        regions_or_sites: Regions that passed `region_scan.check`, or sites on alleles; distinct. Or
+            what `scan_sites.select` returns for a file.
         methods: Names from `region_scan.METHODS`; distinct.
         fasta: The genome.
         out_dir: Folder of the outputs; finished scans in it are reused, and are in the outputs.
-        sweep: Settings of scans.
-        options: Options of scores.
-        batch_size: Windows computed at a time.
-        advance: Called with 1 after every scan.
+        settings: What scans depend on; None for defaults.
+        draw: Receives the scans of these regions when all are finished.
+        open_bar: Opens a progress bar; called with a description and the number of scans.
 
     Returns:
         The scans, region by region.
 
     Raises:
-        VariantError: The model does not allow an option or method, a region is wider than its map,
-            or `out_dir` holds other results. This is checked before any scan.
+        VariantError: The model does not allow an option or method, or a region is wider than its
+            map. This is checked before any scan.
+        RunError: `out_dir` holds other results, or another process writes to it.
     """
-    out_dir = Path(out_dir)
+    out_dir, settings = Path(out_dir), settings or region_scan.ScanSettings()
+    rows: Sequence[scan_sites.Row] = ()
+    if isinstance(regions_or_sites, scan_sites.Selection):
+        rows, regions_or_sites = regions_or_sites.rows, regions_or_sites.sites
     sites = [item if isinstance(item, Site) else Site(item) for item in regions_or_sites]
     tasks = [(site, method) for site in sites for method in methods]
-    scans = []
     with Genome(fasta) as genome:
-        scanner = region_scan.Scanner(model, genome, sweep, options, batch_size=batch_size)
+        scanner = region_scan.Scanner(model, genome, settings)
         for site, method in tasks:
             scanner.check(site.region, method)
-        origin = provenance(model, fasta, sweep, options)
-        _refuse_others(out_dir, origin)
-        for site, method in tasks:
-            stem = scan_files.file_name(site.region, site.allele)
-            path = out_dir / score_directory.PARTS / f"{stem}_{method}.h5"
-            identity = _identity(origin, site, method)
-            scan = scan_files.load(path, identity)
-            if scan is None:
-                scan = scanner.on(site.genome(genome)).scan(site.region, method)
-                scan = scan._replace(allele=site.allele)
-                scan_files.save(path, scan, identity)
-            scans.append(scan)
-            advance(1)
-        sizes = genome.sizes
-    all_scans = [*scans, *_earlier_scans(out_dir, origin, tasks)]
-    scan_files.write_h5(out_dir / "sat.h5", all_scans, origin)
-    # A track shows bases of the genome, so scans of changed alleles are only in sat.h5.
-    of_genome = [scan for scan in all_scans if not scan.allele]
-    for method in dict.fromkeys(scan.method for scan in of_genome):
-        of_method = [scan for scan in of_genome if scan.method == method]
-        _write_tracks(out_dir / "tracks", of_method, sizes)
+        origin = provenance(model, fasta, settings.sweep, settings.options)
+        with output_directory.claim(
+            out_dir, kind="scan", identity=score_inputs.identity(origin)
+        ) as claim:
+            folder = claim.path / output_directory.PARTS
+            with open_bar("Scanning", len(tasks)) as advance:
+                scans = _scans(scanner, genome, tasks, folder, origin, advance)
+            all_scans = [*scans, *_earlier_scans(folder, origin, tasks)]
+            scan_files.write_h5(out_dir / "sat.h5", all_scans, origin)
+            # A track shows bases of the genome, so scans of changed alleles are only in sat.h5.
+            of_genome = [scan for scan in all_scans if not scan.allele]
+            for method in dict.fromkeys(scan.method for scan in of_genome):
+                of_method = [scan for scan in of_genome if scan.method == method]
+                _write_tracks(out_dir / "tracks", of_method, genome.sizes)
+            if rows:
+                scan_sites.write_table(out_dir / scan_sites.TABLE, rows)
+            if draw is not None:
+                draw(scans)
     return scans
+
+
+def _scans(
+    scanner: region_scan.Scanner,
+    genome: Genome,
+    tasks: Sequence[tuple[Site, str]],
+    folder: Path,
+    origin: dict[str, Any],
+    advance: progress.Advance,
+) -> list[region_scan.Scan]:
+    """Reads the scans that are finished, and scans the others."""
+    scans = []
+    for site, method in tasks:
+        path, identity = _part_path(folder, site, method), _identity(origin, site, method)
+        scan = scan_files.load(path, identity)
+        if scan is None:
+            scan = scanner.on(site.genome(genome)).scan(site.region, method)
+            scan = scan._replace(allele=site.allele)
+            scan_files.save(path, scan, identity)
+        scans.append(scan)
+        advance(1)
+    return scans
+
+
+def _part_path(folder: Path, site: Site, method: str) -> Path:
+    return folder / f"{scan_names.file_name(site.region, site.allele)}_{method}.h5"
 
 
 def _identity(origin: dict[str, Any], site: Site, method: str) -> str:
@@ -89,37 +120,24 @@ def _identity(origin: dict[str, Any], site: Site, method: str) -> str:
     return json.dumps([origin, site.region, method, *changed], sort_keys=True)
 
 
-def _refuse_others(out_dir: Path, origin: dict[str, Any]) -> None:
-    if (out_dir / score_directory.INPUTS).exists():
-        raise errors.VariantError(f"{out_dir}: holds scores of variants; choose another directory.")
-    for identity in _identities(out_dir).values():
-        score_directory.refuse_others(out_dir, origin, json.loads(identity)[0])
-
-
 def _earlier_scans(
-    out_dir: Path, origin: dict[str, Any], tasks: Sequence[tuple[Site, str]]
+    folder: Path, origin: dict[str, Any], tasks: Sequence[tuple[Site, str]]
 ) -> Iterator[region_scan.Scan]:
     """Yields scans of the same inputs that earlier runs have finished, except those of `tasks`."""
-    of_tasks = {_identity(origin, site, method) for site, method in tasks}
-    for path, identity in _identities(out_dir).items():
-        if identity not in of_tasks and (scan := scan_files.load(path, identity)) is not None:
-            yield scan
-
-
-def _identities(out_dir: Path) -> dict[Path, str]:
-    """Returns what each finished scan depends on, by its path; damaged files are left out."""
-    identities = {
-        path: scan_files.identity(path)
-        for path in sorted((out_dir / score_directory.PARTS).glob("*.h5"))
-    }
-    return {path: identity for path, identity in identities.items() if identity is not None}
+    of_tasks = {_part_path(folder, site, method) for site, method in tasks}
+    for path in sorted(set(folder.glob("*.h5")) - of_tasks):
+        identity = scan_files.identity(path)
+        if identity is not None and json.loads(identity)[0] == origin:
+            scan = scan_files.load(path, identity)
+            if scan is not None:
+                yield scan
 
 
 def provenance(
     model: Model, fasta: str | Path, sweep: region_scan.Sweep, options: Options
 ) -> dict[str, Any]:
     """Returns what scans depend on, for the attributes of outputs."""
-    origin = score_directory.provenance(model, fasta, options)
+    origin = score_inputs.provenance(model, fasta, options)
     settings = {**dataclasses.asdict(sweep), "step": sweep.spacing}
     all_options = json.loads(origin["options"]) | settings
     return {**origin, "options": json.dumps(all_options, sort_keys=True)}

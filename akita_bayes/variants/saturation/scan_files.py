@@ -1,6 +1,5 @@
 """Writes scans of regions to files and reads them: HDF5, bedGraph and bigWig."""
 
-import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,10 @@ import numpy as np
 import pyBigWig
 
 from akita_bayes import dna, files, regions
+from akita_bayes.variants.saturation import scan_names
 from akita_bayes.variants.saturation.region_scan import Scan
 
 _SD = "_sd"
-
-
-def group_name(region: regions.Region, allele: str = "") -> str:
-    """Returns the name of a region, as `chr1:506-514`, or `chr1:506-514@510A>T` with an allele.
-
-    Coordinates are those of a BED; characters that a name cannot hold are quoted as in URLs.
-    """
-    name = f"{urllib.parse.quote(region.chrom, safe='')}:{region.start}-{region.end}"
-    return f"{name}@{urllib.parse.quote(allele, safe='>*')}" if allele else name
-
-
-def file_name(region: regions.Region, allele: str = "") -> str:
-    """Returns the group name with "_" for characters that have a meaning in commands or shells."""
-    return group_name(region, allele).translate({ord(sign): "_" for sign in ":>*"})
 
 
 def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
@@ -43,7 +29,7 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         for scan in scans:
-            name = f"{group_name(scan.region, scan.allele)}/{scan.method}"
+            name = f"{scan_names.group_name(scan.region, scan.allele)}/{scan.method}"
             _put(file.create_group(name), scan)
         file.attrs.update(attributes)
 

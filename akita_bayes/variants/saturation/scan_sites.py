@@ -17,10 +17,14 @@ from typing import NamedTuple
 from akita_bayes import errors, files, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.variants.alleles import derivative, records
+from akita_bayes.variants.saturation import scan_names
 
 _log = logging.getLogger(__name__)
 
 TABLE = "sites.tsv"
+AROUND = 200
+"""Number of bases scanned around a variant, as in Basenji."""
+
 _LETTERS = 10  # most letters of an allele in a name; longer alleles are shortened
 _COLUMNS = ("record", "snp", "chr", "pos", "ref", "alt", "sequence", "group", "reason")
 
@@ -57,6 +61,35 @@ class Row(NamedTuple):
     sequence: str
     site: Site | None
     reason: str = ""
+
+
+class Span(NamedTuple):
+    """Describes which bases of a region, or around a variant, are scanned.
+
+    Attributes:
+        bases: Length of the middle part of a region, None for all of it; or of the bases around a
+            variant, None for 200, as in Basenji.
+        up: Bases left of the middle of a region; None or 0 with `down` to use `bases`.
+        down: Bases from the middle of a region to the right.
+    """
+
+    bases: int | None = None
+    up: int | None = None
+    down: int | None = None
+
+
+class Selection(NamedTuple):
+    """Holds the sites of a file.
+
+    Attributes:
+        rows: Rows of a variant file; empty for a BED file.
+        sites: The distinct sites to scan.
+        lines: Number of lines of a BED file, or rows with a site.
+    """
+
+    rows: list[Row]
+    sites: list[Site]
+    lines: int
 
 
 class Altered(Genome):
@@ -106,6 +139,52 @@ def is_variants(path: str | Path) -> bool:
         except (OSError, EOFError, zlib.error):
             return False  # The reader of BED files reports the damage.
     return start.startswith((b"##fileformat=VCF", b"#CHROM\tPOS", b"BCF"))
+
+
+def select(path: str | Path, genome: Genome, span: Span | None = None) -> Selection:
+    """Returns the sites of a BED file, or those around the variants of a VCF.
+
+    Args:
+        path: BED, VCF or BCF.
+        genome: The reference.
+        span: Which bases are scanned; None for those of `Span()`.
+
+    Raises:
+        DataError: A BED file cannot be read, or is empty.
+        VariantError: A variant file cannot be read or has nothing to scan, or the span is only for
+            regions.
+    """
+    span = span or Span()
+    if not is_variants(path):
+        return _of_regions(path, genome, span)
+    if span.up is not None or span.down is not None:
+        raise errors.VariantError("-u, -d: need a BED file of regions; with a VCF, give -l.")
+    rows = around_variants(path, genome, span.bases or AROUND)
+    row_sites = [row.site for row in rows if row.site]
+    if not row_sites:
+        reason = f"; reason for the first: {rows[0].reason}" if rows else ""
+        raise errors.VariantError(f"{path}: has no variant to scan{reason}.")
+    return Selection(rows, list(dict.fromkeys(row_sites)), len(row_sites))
+
+
+def _of_regions(path: str | Path, genome: Genome, span: Span) -> Selection:
+    lines = regions.read_bed(path, names=genome.sizes)
+    sites = [Site(_scanned_part(region, span)) for region, _ in lines]
+    if not sites:
+        raise errors.DataError(f"{path}: has no regions; give at least one line.")
+    return Selection([], list(dict.fromkeys(sites)), len(sites))
+
+
+def _scanned_part(region: regions.Region, span: Span) -> regions.Region:
+    """Returns the bases of a region that a span chooses."""
+    up, down = span.up or 0, span.down or 0
+    if up or down:
+        middle = (region.start + region.end) // 2
+        return region._replace(start=middle - up, end=middle + down)
+    if span.bases is None or span.bases >= region.width:
+        return region
+    start = (region.start + region.end - span.bases) // 2
+    return region._replace(start=start, end=start + span.bases)
 
 
 def around_variants(path: str | Path, genome: Genome, bases: int) -> list[Row]:
@@ -166,16 +245,16 @@ def _short(letters: str) -> str:
     return f"{letters[:5]}*{len(letters)}*{zlib.crc32(letters.encode()):08x}"
 
 
-def write_table(path: str | Path, rows: Sequence[Row], groups: Sequence[str]) -> None:
+def write_table(path: str | Path, rows: Sequence[Row]) -> None:
     """Writes `sites.tsv`: which allele of the variant file is in which group of `sat.h5`.
 
     Args:
         path: File name.
         rows: Rows of `around_variants`.
-        groups: Name of the group of each row; "" without a site.
     """
     lines = ["\t".join(_COLUMNS)]
-    for (variant, sequence, _, reason), group in zip(rows, groups, strict=True):
+    for variant, sequence, site, reason in rows:
+        group = scan_names.group_name(site.region, site.allele) if site else ""
         cells = (variant.record, variant.name, variant.chrom, variant.position + 1, variant.ref)
         lines.append("\t".join(map(str, (*cells, variant.alt, sequence, group, reason))))
     with files.atomic(path) as temporary:

@@ -108,9 +108,9 @@ def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
     with pytest.raises(Stopped):
         make(folder, name)
     assert not (folder / name / "statistics.json").exists()
-    with pytest.raises(errors.DataError, match="not empty; choose another directory, or continue"):
+    with pytest.raises(errors.RunError, match="not empty; choose another -o, or continue it"):
         make(folder, name)
-    with pytest.raises(errors.DataError, match="was started with other seqs_per_tfr"):
+    with pytest.raises(errors.RunError, match=r"of other inputs \(seqs_per_tfr 8 and 5\)"):
         make(folder, name, seqs_per_tfr=5, restart=True)
     done = len(calls) - 1
     calls.clear()
@@ -186,7 +186,7 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         with pytest.raises(Stopped):
             make(folder, **options)
     change(folder, options)
-    with pytest.raises(errors.DataError, match=f"was started with other .*{named}"):
+    with pytest.raises(errors.RunError, match=rf"of other inputs \(.*{named}"):
         make(folder, **options, restart=True)
 
 
@@ -203,7 +203,7 @@ def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
     assert "is finished; nothing is left to do" in caplog.text
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert not (folder / "out" / data_directory.WORK).exists()
-    with pytest.raises(errors.DataError, match="was started with other seed"):
+    with pytest.raises(errors.RunError, match=r"of other inputs \(seed 44 and 45\)"):
         make(folder, restart=True, seed=45)
 
 

@@ -46,7 +46,7 @@ def test_only_the_windows_are_written(tmp_path):
         folder / "windows" / "sequences.bed", options.assembly()
     )
     assert windows == data_plan.plan(options).windows
-    with pytest.raises(errors.DataError, match="not empty; choose another directory"):
+    with pytest.raises(errors.RunError, match="not empty; choose another -o"):
         data_plan.write_windows(options, folder / "windows")
     given = dataclasses.replace(options, layout=None, windows_file=folder / "x.bed")
     with pytest.raises(errors.DataError, match="--split_test places new windows"):

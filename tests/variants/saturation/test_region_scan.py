@@ -7,7 +7,7 @@ import tensorflow as tf
 import akita_bayes as ab
 from akita_bayes import dna, errors, regions
 from akita_bayes.models import export, load, predict
-from akita_bayes.variants.saturation import gradients, region_scan, scan_files
+from akita_bayes.variants.saturation import gradients, region_scan, scan_files, scan_names
 from tests import tiny
 from tests.variants.conftest import LONG
 
@@ -222,11 +222,11 @@ def test_files_hold_what_was_scanned(small_model, long_genome, tmp_path):
 
 
 def test_regions_are_named_by_what_files_can_hold():
-    assert scan_files.group_name(REGION) == "chr1:2000-2012"
-    assert scan_files.file_name(REGION) == "chr1_2000-2012"
+    assert scan_names.group_name(REGION) == "chr1:2000-2012"
+    assert scan_names.file_name(REGION) == "chr1_2000-2012"
     slashed = regions.Region("a/b:c", 1, 2)
-    assert scan_files.group_name(slashed) == "a%2Fb%3Ac:1-2"
-    assert scan_files.file_name(slashed) == "a%2Fb%3Ac_1-2"
+    assert scan_names.group_name(slashed) == "a%2Fb%3Ac:1-2"
+    assert scan_names.file_name(slashed) == "a%2Fb%3Ac_1-2"
 
 
 @pytest.mark.parametrize("method", ["ism", "deletion", "integrated"])

@@ -1,13 +1,9 @@
-"""Atomic writing of files and folders; reading of JSON and of text, plain or gzipped."""
+"""Reads JSON and text, plain or gzipped, and computes digests of files."""
 
-import contextlib
 import gzip
 import hashlib
 import io
 import json
-import os
-import secrets
-import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,69 +13,6 @@ from akita_bayes import errors
 
 _GZIP = b"\x1f\x8b"
 """First bytes of a gzip or bgzip archive (RFC 1952)."""
-
-
-@contextlib.contextmanager
-def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
-    """Yields a temporary path beside `path` and renames it to `path` when the body succeeds.
-
-    If the body raises, no new file remains and an older file at `path` stays as it was. The
-    temporary name is random, because writers in containers or on several hosts can share a
-    process number. It keeps the suffixes of `path`, by which some writers choose a format.
-
-    Args:
-        path: Final path; its folder is created.
-        directory: True when the body writes a folder. An existing folder is replaced, and is
-            removed only after the new one is at `path`.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _partial(path)
-    try:
-        if directory:
-            temporary.mkdir()
-        yield temporary
-        if not directory:
-            with open(temporary, "rb") as handle:
-                os.fsync(handle.fileno())
-        if directory and path.is_dir():
-            _replace_folder(temporary, path)
-        else:
-            os.replace(temporary, path)
-    finally:
-        remove(temporary)
-
-
-def _partial(path: Path) -> Path:
-    """Returns an unused hidden path beside `path`."""
-    return path.with_name(f".{secrets.token_hex(8)}.partial.{path.name}")
-
-
-def _replace_folder(new: Path, path: Path) -> None:
-    """Moves `new` to `path`; restores the older folder at `path` when the move fails."""
-    backup = _partial(path)
-    os.replace(path, backup)
-    try:
-        os.replace(new, path)
-    except BaseException:
-        os.replace(backup, path)
-        raise
-    remove(backup)
-
-
-def remove(path: Path) -> None:
-    """Removes a file or a folder, if it exists."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes indented JSON atomically; raises ValueError for NaN and infinity, as JSON has none."""
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:

@@ -1,0 +1,269 @@
+"""Predicts regions of a genome or a split of a data directory into files.
+
+`predict_regions` writes `predict.h5` and, if asked for, a cooler for each target; `predict_split`
+writes `preds.h5`, as Basenji does. `akita_predict.py` is one call of either.
+"""
+
+import dataclasses
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna, errors, keywords, progress, regions
+from akita_bayes.data import genome as genomes
+from akita_bayes.data import predictions
+from akita_bayes.data.preparation import targets
+from akita_bayes.data.records import dataset, split_arrays
+from akita_bayes.files import output_directory
+from akita_bayes.models import posterior, predict
+from akita_bayes.models.protocol import Model
+from akita_bayes.specs.geometry import Geometry
+
+SPLIT_NAME = "preds.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictionSettings:
+    """Holds what predictions depend on, beside the model and the sequences.
+
+    Attributes:
+        head: Name or number of the head; None for all.
+        rc: True to average both strands.
+        shifts: Numbers of bases by which windows are moved; predictions are averaged.
+        draws: Draws from the posterior, for a mean and two standard deviations; 0 for none.
+        seed: Seed of the draws.
+        stride: Bases between the windows of a wide region; None for half the output.
+        batch_size: Windows that are predicted together; None fits two megabase windows.
+    """
+
+    head: str | int | None = None
+    rc: bool = False
+    shifts: tuple[int, ...] = (0,)
+    draws: int = 0
+    seed: int = 0
+    stride: int | None = None
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.draws and (self.rc or tuple(self.shifts) != (0,)):
+            raise errors.SpecError(
+                "--draws: cannot be combined with --rc or --shifts; leave them out."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Coolers:
+    """Describes the coolers of predicted maps.
+
+    Attributes:
+        suffix: "cool", or "mcool" with coarser resolutions.
+        run: Run directory, or file in one, that records the names of targets; None for none.
+        table: Table of targets with their names; None for those of the run, or numbers.
+    """
+
+    suffix: Literal["cool", "mcool"] = "cool"
+    run: str | Path | None = None
+    table: str | Path | None = None
+
+    def names(self, head: str, count: int) -> list[str]:
+        """Returns the names of a head's coolers.
+
+        Raises:
+            DataError: The table cannot be read, or has another number of targets.
+        """
+        labels = None
+        if self.run is not None or self.table is not None:
+            labels = targets.of_head(self.run or "", head, count, table=self.table)
+        if labels is None:
+            return [f"{head}_{target}" for target in range(count)]
+        # A name may contain a slash, which would otherwise create a folder: "K562/rep1".
+        return [urllib.parse.quote(label.identifier, safe=" +,=@()") for label in labels]
+
+
+class Written(NamedTuple):
+    """Describes the files of predictions.
+
+    Attributes:
+        path: `predict.h5` or `preds.h5`.
+        windows: Number of predicted windows.
+        coolers: Head -> paths of its coolers.
+    """
+
+    path: Path
+    windows: int
+    coolers: Mapping[str, Sequence[Path]]
+
+
+def predict_regions(
+    model: Model,
+    bed: str | Path,
+    *,
+    fasta: str | Path,
+    out_dir: str | Path,
+    settings: PredictionSettings | None = None,
+    coolers: Coolers | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    open_bar: progress.OpenBar = progress.no_bar,
+    **changes: Any,
+) -> Written:
+    """Predicts the regions of a BED file into `predict.h5`, in place of an earlier one.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        bed: BED file, plain or gzipped.
+        fasta: The genome.
+        out_dir: Folder of the outputs.
+        settings: What the predictions depend on; None for defaults.
+        coolers: Coolers to write, NAME.cool or NAME.mcool for each target; None for none.
+        attributes: Attributes of `predict.h5` beside those of the genome and the settings.
+        open_bar: Opens a progress bar; called with a description and the number of windows.
+        **changes: Fields of `settings` to replace.
+
+    Raises:
+        DataError: The regions do not fit the genome or the model, or a cooler cannot hold them.
+        RunError: `out_dir` holds results of another kind, or another process writes to it.
+    """
+    settings = keywords.replaced(settings or PredictionSettings(), changes)
+    head = predict.head_name(model, settings.head)
+    heads = [head] if head else model.spec.head_names
+    geometries = {name: model.spec.geometry(name) for name in heads}
+    names = {
+        name: coolers.names(name, geometry.units or 1) if coolers else []
+        for name, geometry in geometries.items()
+    }
+    path = Path(out_dir) / predictions.NAME
+    own_attributes = {
+        "fasta": str(fasta),
+        "rc": settings.rc,
+        "shifts": list(settings.shifts),
+        "draws": settings.draws,
+    }
+    with genomes.Genome(fasta) as genome:
+        jobs = _jobs(bed, genome, geometries, settings.stride)
+        with output_directory.claim(out_dir, kind="report"):
+            with (
+                predictions.Writer(
+                    path, geometries, {**(attributes or {}), **own_attributes}
+                ) as writer,
+                open_bar("Predicting", len(jobs)) as advance,
+            ):
+                size = settings.batch_size or predict.batch_size(model.spec.model.seq_length)
+                for start in range(0, len(jobs), size):
+                    batch = jobs[start : start + size]
+                    windows = [window for _, window in batch]
+                    x = np.stack([dna.to_one_hot(genome.padded(*window)) for window in windows])
+                    values = _predicted(model, x, head, settings)
+                    writer.write(windows, [number for number, _ in batch], values)
+                    advance(len(batch))
+            written = {
+                name: predictions.write_coolers(
+                    path,
+                    out_dir,
+                    chrom_sizes=genome.sizes,
+                    names=names[name],
+                    head=predictions.group_name(name, geometries),
+                    zoom=coolers.suffix == "mcool",
+                )
+                for name in geometries
+                if coolers is not None
+            }
+    return Written(path, len(jobs), written)
+
+
+def predict_split(
+    model: Model,
+    data_dir: str | Path,
+    *,
+    out_dir: str | Path,
+    split: str = "test",
+    settings: PredictionSettings | None = None,
+    open_bar: progress.OpenBar = progress.no_bar,
+    **changes: Any,
+) -> Written:
+    """Predicts a split of a data directory into `preds.h5`, float16 as in Basenji.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        data_dir: Data directory.
+        out_dir: Folder of `preds.h5`.
+        split: Name of the split, or a pattern of record files.
+        settings: What the predictions depend on; None for defaults. Draws are not used.
+        open_bar: Opens a progress bar; called with a description and the number of windows.
+        **changes: Fields of `settings` to replace.
+
+    Raises:
+        SpecError: The model has several heads, and the settings name none.
+        DataError: The split cannot be read.
+        RunError: `out_dir` holds results of another kind, or another process writes to it.
+    """
+    settings = keywords.replaced(settings or PredictionSettings(), changes)
+    head = predict.head_name(model, settings.head)
+    if head is None:
+        names = ", ".join(model.spec.head_names)
+        raise errors.SpecError(f"model: has several heads; choose one of {names} with --head.")
+    size = settings.batch_size or predict.batch_size(model.spec.model.seq_length)
+    records = dataset.open_split(data_dir, split, batch_size=size)
+    path = Path(out_dir) / SPLIT_NAME
+    with (
+        output_directory.claim(out_dir, kind="report"),
+        split_arrays.appended(path, split_arrays.PREDICTIONS) as append,
+        open_bar("Predicting", records.records) as advance,
+    ):
+        for batch in records.batches():
+            x = batch["sequence"].numpy()
+            y = predict.predict(
+                model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=size
+            )
+            for window in y:
+                append(window)
+                advance(1)
+    return Written(path, records.records, {})
+
+
+def _jobs(
+    bed: str | Path,
+    genome: genomes.Genome,
+    geometries: Mapping[str, Geometry],
+    stride: int | None,
+) -> list[tuple[int, regions.Region]]:
+    """Returns (number of the region, window) for every window to predict."""
+    # All heads read the same windows; the head with the largest crop covers the fewest bases.
+    geometry = max(geometries.values(), key=lambda geometry: geometry.crop_bp)
+    jobs = []
+    for number, (region, _) in enumerate(regions.read_bed(bed, names=genome.sizes)):
+        if region.chrom not in genome.sizes:
+            genome.fetch(region)  # raises an error that names similar chromosomes
+        size = genome.sizes[region.chrom]
+        if region.end > size:
+            raise errors.DataError(
+                f"{region}: ends beyond {region.chrom}, which has {size:,} bases."
+            )
+        windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
+        jobs += [(number, window) for window in windows]
+    if not jobs:
+        raise errors.DataError(f"{bed}: has no regions; give at least one line.")
+    return jobs
+
+
+def _predicted(
+    model: Model, x: NDArray[np.uint8], head: str | None, settings: PredictionSettings
+) -> dict[str, dict[str, Any]]:
+    """Returns the values of one batch: head -> dataset -> array."""
+    if not settings.draws:
+        (batch,) = predict.stream(
+            model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=len(x)
+        )
+        return {name: {"preds": y} for name, y in batch.items()}
+    samples = posterior.sample_posterior(
+        model, x, draws=settings.draws, seed=settings.seed, head=head, batch_size=len(x)
+    )
+    values = {
+        "preds": samples.mean,
+        "epistemic_sd": samples.epistemic_sd,
+        "aleatoric_sd": samples.aleatoric_sd,
+    }
+    return {head or model.spec.head_names[0]: values}

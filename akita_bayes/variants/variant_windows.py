@@ -1,0 +1,107 @@
+"""Lays windows on variants and aligns them, without a model's predictions."""
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from akita_bayes import errors
+from akita_bayes.data.genome import Genome
+from akita_bayes.specs.geometry import Geometry
+from akita_bayes.variants.alleles import alignment, reasons, records, unknown_bases, window_pairs
+from akita_bayes.variants.options import Options, check_share
+
+LONGEST = 4  # largest group, in multiples of the least, of variants with the same reference
+
+
+class Framed(NamedTuple):
+    """Holds a variant with its windows, or with the reason not to score it."""
+
+    variant: records.Variant
+    pair: window_pairs.Pair | None
+
+
+class VariantWindows:
+    """Gives the windows of variants, and how the maps of both alleles are read in one frame.
+
+    Args:
+        geometry: How maps lie on windows.
+        genome: Reference.
+        options: Settings of the scores.
+
+    Raises:
+        VariantError: A target is not one of the head, or the grid of windows is too wide.
+
+    Attributes:
+        geometry: How maps lie on windows.
+        options: Settings of the scores.
+        target_names: Names of the scored targets.
+    """
+
+    def __init__(self, geometry: Geometry, genome: Genome, options: Options) -> None:
+        self.geometry, self.options = geometry, options
+        self._genome = genome
+        self._unknown = unknown_bases.UnknownBases(genome)
+        check_share(options.share_windows, geometry)
+        targets, units = options.targets, geometry.units or 0
+        if targets is not None and not all(0 <= target < units for target in targets):
+            raise errors.VariantError(f"targets {targets}: the head has {units}, counted from 0.")
+        self.target_names = [
+            str(target) for target in (range(units) if targets is None else targets)
+        ]
+
+    def starting_at(self, start: int) -> "VariantWindows":
+        """Returns these windows with every one starting at one base of the reference."""
+        windows = copy.copy(self)
+        windows.options = dataclasses.replace(self.options, start=start)
+        return windows
+
+    def pair(self, variant: records.Variant) -> window_pairs.Pair:
+        """Returns the windows of a variant that has no reason not to be scored."""
+        if self.options.window == "basenji":
+            return window_pairs.centred(variant, self.geometry, self._genome.sizes)
+        return window_pairs.anchored(
+            variant,
+            self.geometry,
+            self._genome.sizes,
+            share=self.options.share_windows,
+            start=self.options.start,
+        )
+
+    def aligned(self, variant: records.Variant, pair: window_pairs.Pair) -> alignment.Alignment:
+        """Returns how the maps of a variant's windows are read, from REF to ALT."""
+        aligned = alignment.align(pair, self.geometry)
+        return aligned.turn() if variant.swapped else aligned
+
+    def framed(self, variant: records.Variant) -> Framed:
+        """Returns the variant as its windows show it, with them or with a reason."""
+        if variant.reason:
+            return Framed(variant, None)
+        has_letters = variant.mate is None and not variant.alt.startswith("<")
+        if self.options.window == "basenji" and not has_letters:
+            return Framed(variant._replace(reason=reasons.LETTERS_ONLY), None)
+        variant = window_pairs.shown_by(variant, self.geometry)
+        pair = self.pair(variant)
+        reason = window_pairs.refusal(variant, pair, self.geometry)
+        return Framed(variant._replace(reason=reason), None if reason else pair)
+
+    def flags(self, variant: records.Variant, pair: window_pairs.Pair) -> list[str]:
+        """Returns the remarks on a variant and on its windows."""
+        remarks = {"padded": pair.padded(), unknown_bases.FLAG: self._unknown.holds_many(pair)}
+        return [*variant.flags, *(flag for flag, applies in remarks.items() if applies)]
+
+
+def grouped(rows: Iterable[Framed], size: int) -> Iterator[list[Framed]]:
+    """Yields groups of `size` rows, or up to LONGEST times as many with the same reference."""
+    group: list[Framed] = []
+    reference: tuple[window_pairs.Window, ...] = ()
+    for row in rows:
+        changes = row.pair is not None and row.pair.reference != reference
+        if len(group) >= (size if changes else LONGEST * size):
+            yield group
+            group = []
+        if row.pair is not None:
+            reference = row.pair.reference
+        group.append(row)
+    if group:
+        yield group
