@@ -42,6 +42,7 @@ setuptools.setup(
         "pyBigWig>=0.3.22,<0.4",
         "cooler>=0.10,<0.12",
         "cooltools>=0.7,<0.8",
+        "hictkpy>=1.3,<2",
         "numba>=0.60,<0.70",
         "bioframe>=0.7,<0.9",
         "matplotlib>=3.8,<4",

@@ -23,6 +23,7 @@ import cooler
 import numpy as np
 
 from akita_bayes import files, regions
+from akita_bayes.data import assembly
 from akita_bayes.data.contacts import counts_to_targets, reference_target
 from akita_bayes.data.preparation import targets, training_windows, window_blocks
 from benchmarks import environment
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.bins * width, width, options.bins // 16 * width, as_obsexp=True
     )
     sources = window_blocks.Sources(
-        tuple((name, int(size)) for name, size in clr.chromsizes.items()),
+        assembly.of({name: int(size) for name, size in clr.chromsizes.items()}),
         (targets.TargetFile("benchmark", str(Path(options.cooler).resolve()), CLIP, "", ""),),
         transform,
     )
@@ -73,7 +74,7 @@ def _windows(sources: window_blocks.Sources, stride: int) -> list[training_windo
     length = sources.transform.seq_length
     return [
         training_windows.Window(regions.Region(chrom, start, start + length), "train")
-        for chrom, size in sources.sizes
+        for chrom, size in sources.genome.lengths
         for start in range(0, size - length + 1, stride)
     ]
 

@@ -6,9 +6,9 @@ import cooler
 import numpy as np
 import pandas as pd
 
-from akita_bayes.data import genome
-from akita_bayes.data.contacts import coolers, counts_to_targets
-from akita_bayes.data.preparation import data_directory, training_windows
+from akita_bayes.data import assembly, genome
+from akita_bayes.data.contacts import contact_file, cooler_files, coolers, counts_to_targets
+from akita_bayes.data.preparation import data_directory, data_options, training_windows
 from akita_bayes.data.records import statistics, tfrecord
 
 BIN = 200
@@ -48,7 +48,7 @@ def weights(sizes, seed, filtered=0.05):
 
 def write(path, *, sizes=SIZES, seed=0, depth=60.0, filtered=0.05):
     """Writes one cooler."""
-    coolers.write_cooler(
+    cooler_files.write_cooler(
         path,
         sizes,
         BIN,
@@ -91,13 +91,24 @@ def world(folder: Path) -> Path:
     return folder
 
 
-def make(folder, name="out", **options):
+def contacts(path, sizes=SIZES, *, circular=(), table=(), **fields):
+    """Opens a cooler on a genome of these chromosomes."""
+    genome_of = assembly.of(sizes, circular=circular, table=table)
+    return coolers.Contacts(contact_file.Source(str(path), **fields), genome_of)
+
+
+def options(folder, **fields):
+    """Options of a data directory of a world."""
+    defaults = {"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8}
+    return data_options.DataOptions(
+        folder / "genome.fa", folder / "targets.txt", **{**defaults, **fields}
+    )
+
+
+def make(folder, name="out", *, workers=1, restart=False, **fields):
     """Makes a data directory of a world; returns its summary."""
     return data_directory.make(
-        folder / "genome.fa",
-        folder / "targets.txt",
-        folder / name,
-        **{"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8, **options},
+        options(folder, **fields), folder / name, workers=workers, restart=restart
     )
 
 

@@ -1,51 +1,24 @@
-"""Makes training data from coolers and a genome, or checks a data directory.
+"""Makes training data from Hi-C maps and a genome, or checks a data directory.
 
 Options keep Basenji's names and short letters. Lengths are in bases unless the help says otherwise.
 """
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich.table
 
 from akita_bayes import errors
 from akita_bayes.cli import basenji_options, console
-from akita_bayes.files import output_directory
+from akita_bayes.data.preparation import presets
 
 if TYPE_CHECKING:
+    from akita_bayes.data import assembly
     from akita_bayes.data.contacts import counts_to_targets
-    from akita_bayes.data.preparation import account, training_windows
+    from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
-PRESETS: dict[str, dict[str, Any]] = {
-    "akita_v1": {
-        "seq_length": 1048576,
-        "pool_width": 2048,
-        "crop": 65536,
-        "diagonal_offset": 2,
-        "as_obsexp": True,
-        "clip": 2.0,
-        "kernel_sigma": 1.0,
-        "kernel_width": 5,
-        "stride_train": 262144,
-        "stride_test": 524288,
-    },
-    "akita_v2": {
-        "seq_length": 1310720,
-        "pool_width": 2048,
-        "crop": 131072,
-        "diagonal_offset": 2,
-        "as_obsexp": True,
-        "kernel_sigma": 1.0,
-        "kernel_width": 5,
-        "stride_train": 327680,
-        "stride_test": 655360,
-        "folds": 8,
-    },
-}
-
-
 LAYOUT = {
     "snap": "--snap",
     "stride_train": "--stride_train",
@@ -66,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.preset:
-        parser.set_defaults(**PRESETS[arguments.preset])
+        parser.set_defaults(**presets.PRESETS[arguments.preset])
         arguments = parser.parse_args(argv)
-    if arguments.check is None and None in (arguments.fasta, arguments.targets, arguments.out):
+    needed = (arguments.fasta, arguments.targets, arguments.out or arguments.dry_run or None)
+    if arguments.check is None and None in needed:
         parser.error("needs genome.fa targets.txt -o DIR, or --check DIR")
     if arguments.windows is not None:
         flags = [flag for name, flag in LAYOUT.items() if _is_set(parser, arguments, name)]
@@ -93,16 +67,39 @@ def _parser() -> argparse.ArgumentParser:
         __doc__, "akita_data.py hg38.fa targets.txt -o data/hg38 --preset akita_v1 -p 8"
     )
     add = parser.add_argument
-    add("fasta", nargs="?", help="genome, plain or bgzipped FASTA")
-    add("targets", nargs="?", help="table with columns identifier, file and optionally clip")
+    add("fasta", nargs="?", help="genome: FASTA, plain or compressed by bgzip or gzip, or .2bit")
+    add(
+        "targets",
+        nargs="?",
+        help="table with columns identifier, file (.cool, .mcool or .hic), and optionally clip, "
+        "weight and divisive",
+    )
     add("-o", "--out", metavar="DIR", help="new data directory")
     add(
         "--preset",
-        choices=sorted(PRESETS),
+        choices=sorted(presets.PRESETS),
         help="published settings; options on the command line replace them",
     )
     add(
         "--check", metavar="DIR", help="read a data directory again and compare it with its sources"
+    )
+    add(
+        "--dry_run",
+        action="store_true",
+        help="print what would be made, and write nothing",
+    )
+    add(
+        "--chromosomes",
+        metavar="TABLE",
+        help="two columns: the name of a chromosome in other files, and its name in the genome",
+    )
+    add(
+        "--circular",
+        nargs="?",
+        const="",
+        metavar="NAMES",
+        help="circular chromosomes, as chrM,chrP; without names, the only one of the genome. "
+        "Windows may cross their origin",
     )
     add("--plot", type=console.whole_number, default=0, metavar="N", help="plot N random windows")
     add(
@@ -184,7 +181,26 @@ def _parser() -> argparse.ArgumentParser:
         "-w",
         "--pool_width",
         type=console.positive_integer,
-        help="bin width (default: the cooler's)",
+        help="bin width (default: the file's); chooses the resolution of a file with several",
+    )
+    add(
+        "--weight",
+        "--norm",
+        default="",
+        metavar="NAME",
+        help="column of balancing weights of a cooler, or normalisation of a .hic file, as KR; "
+        "NONE for raw counts (default: weight, or the only normalisation)",
+    )
+    add(
+        "--divisive",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the weights divide counts, as Juicer's, or not (default: the file says)",
+    )
+    add(
+        "--balance",
+        action="store_true",
+        help="compute weights of coolers without them; the files stay unchanged",
     )
     add(
         "-c",
@@ -240,18 +256,43 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    from akita_bayes.data import genome
-    from akita_bayes.data.contacts import coolers, counts_to_targets
-    from akita_bayes.data.preparation import data_directory, targets, training_windows
+    from akita_bayes.data.preparation import data_directory, data_plan, map_depth
 
-    with genome.Genome(arguments.fasta) as opened:
-        sizes = opened.sizes
+    options = _options(arguments)
+    if arguments.split_test:
+        data_plan.write_windows(options, arguments.out)
+        return
+    plan = data_plan.plan(options)
+    console.stdout.print(plan.describe(), highlight=False, soft_wrap=True)
+    map_depth.log_shallow(plan, seed=arguments.seed)
+    if arguments.dry_run:
+        return
+    work = {"workers": arguments.workers, "restart": arguments.restart}
+    summary = data_directory.make(
+        options, arguments.out, plan=plan, open_bar=console.progress, **work
+    )
+    _show(summary)
+    if arguments.plot:
+        _plot(arguments.out, arguments.plot, arguments.seed)
+
+
+def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
+    from akita_bayes.data.contacts import contact_formats, counts_to_targets
+    from akita_bayes.data.preparation import data_options, targets, training_windows
+
+    circular: tuple[str, ...] = ()
+    if arguments.circular is not None:
+        names = console.words(arguments.circular)
+        circular = names or data_options.single_chromosome(arguments.fasta)
+    genome = data_options.read_assembly(arguments.fasta, arguments.chromosomes, circular)
     rows = targets.read(arguments.targets, clip=arguments.clip)
-    width = arguments.pool_width or coolers.bin_width(rows[0].uri)
-    windows = training_windows.read_windows(arguments.windows, sizes) if arguments.windows else None
-    length = arguments.seq_length or (windows[0].region.width if windows else 131072)
+    width = arguments.pool_width or contact_formats.bin_width(rows[0].uri)
+    windows = []
+    if arguments.windows:
+        periods = genome.periods(width)
+        windows = training_windows.read_windows(arguments.windows, genome, periods=periods)
     transform = counts_to_targets.Transform(
-        seq_length=length,
+        seq_length=arguments.seq_length or (windows[0].region.width if windows else 131072),
         pool_width=width,
         crop=arguments.crop,
         diagonal_offset=arguments.diagonal_offset,
@@ -261,44 +302,39 @@ def _make(arguments: argparse.Namespace) -> None:
         kernel_sigma=arguments.kernel_sigma,
         kernel_width=arguments.kernel_width,
     )
-    layout = None if windows else _layout(arguments, transform, sizes)
-    if arguments.split_test:
-        _lay_only(arguments, layout, sizes)
-        return
-    unmappable = []
-    if arguments.umap is not None:
-        unmappable.append(data_directory.Unmappable(arguments.umap, arguments.umap_t))
-    if arguments.umap_midpoints is not None:
-        unmappable.append(data_directory.Unmappable(arguments.umap_midpoints, midpoints=True))
-    summary = data_directory.make(
-        arguments.fasta,
-        arguments.targets,
-        arguments.out,
+    criteria = (
+        data_options.Unmappable(arguments.umap, arguments.umap_t),
+        data_options.Unmappable(arguments.umap_midpoints, midpoints=True),
+    )
+    return data_options.DataOptions(
+        fasta=arguments.fasta,
+        targets_file=arguments.targets,
         transform=transform,
-        layout=layout,
+        layout=None if windows else _layout(arguments, transform, genome),
         windows_file=arguments.windows,
         blacklist=arguments.blacklist,
-        unmappable=unmappable,
+        unmappable=tuple(criterion for criterion in criteria if criterion.file is not None),
         clip=arguments.clip,
+        weight=arguments.weight,
+        divisive=arguments.divisive,
+        balance=arguments.balance,
+        chromosomes_file=arguments.chromosomes,
+        circular=circular,
         seqs_per_tfr=arguments.seqs_per_tfr,
         seed=arguments.seed,
-        workers=arguments.workers,
-        restart=arguments.restart,
-        open_bar=console.progress,
     )
-    _show(summary)
-    if arguments.plot:
-        _plot(arguments.out, arguments.plot, arguments.seed)
 
 
 def _layout(
-    arguments: argparse.Namespace, transform: "counts_to_targets.Transform", sizes: dict[str, int]
+    arguments: argparse.Namespace,
+    transform: "counts_to_targets.Transform",
+    genome: "assembly.Assembly",
 ) -> "training_windows.Layout":
     from akita_bayes.data import interval_sets
     from akita_bayes.data.preparation import training_windows
 
     gaps, limit = (
-        None if path is None else interval_sets.Intervals.read(path, sizes)
+        None if path is None else interval_sets.Intervals.read(path, genome)
         for path in (arguments.gaps, arguments.limit)
     )
     return training_windows.Layout(
@@ -306,8 +342,8 @@ def _layout(
         snap=arguments.snap or transform.pool_width,
         stride_train=arguments.stride_train,
         stride_test=arguments.stride_test,
-        valid=_share(arguments.valid),
-        test=_share(arguments.test),
+        valid=_share(arguments.valid, "--valid", genome),
+        test=_share(arguments.test, "--test", genome),
         folds=arguments.folds,
         largest_contig=arguments.largest_contig,
         gaps=gaps or interval_sets.Intervals(),
@@ -317,38 +353,15 @@ def _layout(
     )
 
 
-def _share(text: str) -> float | tuple[str, ...]:
+def _share(text: str, option: str, genome: "assembly.Assembly") -> float | tuple[str, ...]:
     """Returns 0.05 as a share of bases and chr8,chr9 as chromosomes; 9 is a chromosome too."""
     if text.replace(".", "", 1).isdigit() and ("." in text or text == "0"):
         return float(text)
-    return console.words(text)
-
-
-def _lay_only(
-    arguments: argparse.Namespace, layout: "training_windows.Layout | None", sizes: dict[str, int]
-) -> None:
-    from pathlib import Path
-
-    from akita_bayes.data.preparation import training_windows
-
-    if layout is None:
-        raise errors.DataError("--split_test places new windows; leave out --windows.")
-    out = Path(arguments.out)
-    contigs = training_windows.contigs(sizes, layout)
-    members = [
-        training_windows.Window(r, split)
-        for split, regions in contigs.items()
-        for r in regions.members()
-    ]
-    with output_directory.claim(out, kind="data", content="new", advice="choose another -o"):
-        training_windows.write_bed(out / "contigs.bed", members)
-        training_windows.write_bed(out / "sequences.bed", training_windows.lay(contigs, layout))
+    return genome.translate(console.words(text), option)
 
 
 def _show(summary: "account.Summary") -> None:
-    table = rich.table.Table()
-    for heading in ("what", "number"):
-        table.add_column(heading)
+    table = rich.table.Table("what", "number")
     table.add_row("windows", str(summary.windows))
     for split, count in summary.written.items():
         table.add_row(f"written to {split}", str(count))
@@ -375,9 +388,7 @@ def _check(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         open_bar=console.progress,
     )
-    table = rich.table.Table(title=arguments.check)
-    for heading in ("check", "found", "right"):
-        table.add_column(heading)
+    table = rich.table.Table("check", "found", "right", title=arguments.check)
     for finding in findings:
         table.add_row(finding.check, finding.result, _RIGHT[finding.passed])
     console.stdout.print(table)

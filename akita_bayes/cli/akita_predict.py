@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         help="region such as chr2:1,720,000-1,740,000, BED file, or a data directory",
     )
     model_options.add(
-        parser, "--fasta", required=False, help="genome, plain or bgzipped; needed with a BED file"
+        parser, "--fasta", required=False, help="genome, FASTA or .2bit; needed with a BED file"
     )
     parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
     model_options.add(parser, "--rc", "--shifts")

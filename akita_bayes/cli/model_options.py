@@ -27,7 +27,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "flag": "-f",
         "required": True,
         "type": console.existing_file,
-        "help": "genome, plain or bgzipped",
+        "help": "genome: FASTA, plain or compressed by bgzip or gzip, or .2bit",
     },
     "--targets_file": {"flag": "-t", "type": console.existing_file},
     "--rc": {"action": "store_true", "help": "average the predictions of both strands"},

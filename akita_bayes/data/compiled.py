@@ -9,12 +9,12 @@ numbers.
 import functools
 import logging
 from collections.abc import Callable
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numba
 
 _log = logging.getLogger(__name__)
-_Function = TypeVar("_Function", bound=Callable)
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _NO_FOLDER = "no locator available"  # in the message of numba, which raises a plain RuntimeError
 
 

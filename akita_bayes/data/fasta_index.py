@@ -51,9 +51,9 @@ def prepare(path: Path) -> None:
     """Makes the index of a FASTA file without one, or checks the index that exists.
 
     Raises:
-        DataError: The file is empty, is not a FASTA, is compressed by plain gzip or damaged, or two
-            sequences share a name; its index belongs to another file; or an index cannot be made,
-            since lines differ in length or the folder cannot be written.
+        DataError: The file is empty, is not a FASTA or is damaged, or two sequences share a name;
+            its index belongs to another file; or an index cannot be made, since lines differ in
+            length or the folder cannot be written.
     """
     compressed = _check_format(path)
     suffixes = (".fai", ".gzi") if compressed else (".fai",)
@@ -84,16 +84,10 @@ def cause(path: Path) -> str:
 def _check_format(path: Path) -> bool:
     """Returns True for a FASTA compressed by bgzip, False for a plain one; refuses other files."""
     with open(path, "rb") as handle:
-        head = handle.read(18)
+        head = handle.read(len(_BYTE_ORDER_MARK))
     if not head:
         raise errors.DataError(f"{path}: the FASTA file is empty.")
     compressed = head.startswith(_GZIP)
-    # bgzip marks each of its blocks by an extra field called BC.
-    if compressed and not (head[3] & 4 and head[12:14] == b"BC"):
-        raise errors.DataError(
-            f"{path}: is compressed by plain gzip, which does not allow access by position; "
-            f"compress it by bgzip instead: gunzip -c {path.name} | bgzip > genome.fa.gz"
-        )
     if compressed:
         with _whole(path), gzip.open(path) as content:
             head = content.read(len(_BYTE_ORDER_MARK))
@@ -282,14 +276,14 @@ def _faidx(arguments: list[str]) -> str | None:
     verbosity = pysam.set_verbosity(0)
     try:
         pysam.faidx(*arguments)
-    except pysam.SamtoolsError:
+    except pysam.utils.SamtoolsError:
         pass
     else:
         return None
     finally:
         pysam.set_verbosity(verbosity)
     # Run again to capture the cause, since other threads cannot write to the standard error then.
-    with _captured() as messages, contextlib.suppress(pysam.SamtoolsError):
+    with _captured() as messages, contextlib.suppress(pysam.utils.SamtoolsError):
         pysam.faidx(*arguments)
     return _first_error(messages)
 

@@ -1,45 +1,59 @@
-"""Reads sequences of a FASTA file, plain or bgzipped, by region."""
+"""Reads sequences of a genome by region: a FASTA, plain, bgzipped or gzipped, or a .2bit file."""
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import pysam
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
-from akita_bayes.data import fasta_index
+from akita_bayes.data import fasta_index, gzip_fasta, two_bit
+
+
+class _Sequences(Protocol):
+    """Reads sequences of one file format."""
+
+    sizes: dict[str, int]
+
+    def fetch(self, chrom: str, start: int, end: int) -> str: ...
+
+    def close(self) -> None: ...
 
 
 class Genome:
-    """Reads regions of an indexed FASTA; makes the index when it is missing.
+    """Reads regions of a genome; makes the index of a FASTA when it is missing.
 
     Open one per process: the handle is not shared between processes.
 
     Args:
-        path: FASTA, plain or compressed by `bgzip`.
+        path: A .2bit file, or a FASTA, plain or compressed by bgzip or gzip; the first bytes
+            decide.
+        circular: Circular chromosomes. A region of one may end beyond its last base, and
+            continues at base 0.
 
     Raises:
-        DataError: The file is missing, or `fasta_index.prepare` refuses it or its index.
+        DataError: The file is missing or damaged, `fasta_index.prepare` refuses it or its index,
+            or it lacks a circular chromosome.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, circular: Collection[str] = ()) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise errors.DataError(f"{self.path}: no such FASTA file.")
-        fasta_index.prepare(self.path)
-        verbosity = pysam.set_verbosity(0)
-        try:
-            self._fasta = pysam.FastaFile(str(self.path))
-        except (OSError, ValueError):
-            raise errors.DataError(
-                f"{self.path}: cannot be opened with its index: {fasta_index.cause(self.path)}; "
-                f"remove {self.path.name}.fai and run again."
-            ) from None
-        finally:
-            pysam.set_verbosity(verbosity)
-        self.sizes = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
+            raise errors.DataError(f"{self.path}: no such FASTA or .2bit file.")
+        self._sequences: _Sequences
+        if two_bit.is_two_bit(self.path):
+            self._sequences = two_bit.TwoBit(self.path)
+        elif gzip_fasta.is_plain_gzip(self.path):
+            self._sequences = gzip_fasta.GzipFasta(self.path)
+        else:
+            self._sequences = _IndexedFasta(self.path)
+        self.sizes = self._sequences.sizes
+        self.circular = frozenset(circular)
+        for chrom in self.circular:
+            self._size(chrom)
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +68,7 @@ class Genome:
 
     def close(self) -> None:
         """Closes the file."""
-        self._fasta.close()
+        self._sequences.close()
 
     def fetch(self, region: regions.Region) -> str:
         """Returns the letters of a region, in the case of the file.
@@ -62,17 +76,16 @@ class Genome:
         Raises:
             DataError: The chromosome is unknown or the region leaves it.
         """
-        size = self.sizes.get(region.chrom)
-        if size is None:
-            raise errors.DataError(
-                f"{self.path}: no chromosome {region.chrom!r}."
-                + errors.did_you_mean(region.chrom, self.sizes)
-            )
-        if not 0 <= region.start <= region.end <= size:
+        size = self._size(region.chrom)
+        limit = region.start + size if region.chrom in self.circular else size
+        if not 0 <= region.start <= min(region.end, size) or region.end > limit:
             raise errors.DataError(
                 f"{self.path}: {region} leaves {region.chrom}, which has {size:,} bases."
             )
-        return self._fasta.fetch(region.chrom, region.start, region.end)
+        letters = self._sequences.fetch(region.chrom, region.start, min(region.end, size))
+        if region.end > size:
+            letters += self._sequences.fetch(region.chrom, 0, region.end - size)
+        return letters
 
     def index(self, region: regions.Region) -> NDArray[np.uint8]:
         """Returns the bases of a region as 0..3, and unknown ones as 4. [L]."""
@@ -92,6 +105,37 @@ class Genome:
             return "N" * (end - start)
         left, right = inside.start - start, end - inside.end
         return "N" * left + self.fetch(inside) + "N" * right
+
+    def _size(self, chrom: str) -> int:
+        if chrom not in self.sizes:
+            raise errors.DataError(
+                f"{self.path}: no chromosome {chrom!r}." + errors.did_you_mean(chrom, self.sizes)
+            )
+        return self.sizes[chrom]
+
+
+class _IndexedFasta:
+    """Reads a FASTA, plain or compressed by bgzip, through its index."""
+
+    def __init__(self, path: Path) -> None:
+        fasta_index.prepare(path)
+        verbosity = pysam.set_verbosity(0)
+        try:
+            self._fasta = pysam.FastaFile(str(path))
+        except (OSError, ValueError):
+            raise errors.DataError(
+                f"{path}: cannot be opened with its index: {fasta_index.cause(path)}; "
+                f"remove {path.name}.fai and run again."
+            ) from None
+        finally:
+            pysam.set_verbosity(verbosity)
+        self.sizes = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
+
+    def fetch(self, chrom: str, start: int, end: int) -> str:
+        return str(self._fasta.fetch(chrom, start, end))
+
+    def close(self) -> None:
+        self._fasta.close()
 
 
 def write_fasta(path: str | Path, sequences: dict[str, str], *, width: int = 80) -> None:

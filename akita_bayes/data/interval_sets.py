@@ -1,12 +1,13 @@
 """Sets of genomic intervals: blacklists, gaps, limits and unmappable stretches."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import regions
+from akita_bayes.data import assembly
 
 
 class Intervals:
@@ -23,12 +24,12 @@ class Intervals:
         self._merged = {chrom: _merge(intervals) for chrom, intervals in by_chrom.items()}
 
     @classmethod
-    def read(cls, path: str | Path, names: Collection[str], *, margin: int = 0) -> "Intervals":
+    def read(cls, path: str | Path, genome: assembly.Assembly, *, margin: int = 0) -> "Intervals":
         """Reads a BED file, each interval widened by `margin` bases on both sides.
 
         Args:
             path: The file.
-            names: Chromosome names of the genome, which replace the names in the file.
+            genome: The genome, whose chromosome names replace those in the file.
             margin: Bases added on both sides.
 
         Raises:
@@ -36,7 +37,7 @@ class Intervals:
         """
         return cls(
             regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
-            for region, _ in regions.read_bed(path, names=names)
+            for region, _ in genome.read_bed(path)
         )
 
     @classmethod
@@ -87,8 +88,21 @@ class Intervals:
             for start, end in limit.within(region)
         )
 
-    def bins(self, region: regions.Region, width: int) -> NDArray[np.bool_]:
-        """Returns True for bins of a region that an interval touches. [region.width / width]."""
+    def bins(
+        self, region: regions.Region, width: int, *, period: int | None = None
+    ) -> NDArray[np.bool_]:
+        """Returns True for bins of a region that an interval touches. [region.width / width].
+
+        Args:
+            region: Region that begins at a bin.
+            width: Bases per bin.
+            period: Bases of whole bins around a circular chromosome, behind which a region
+                continues at 0.
+        """
+        if period is not None and region.end > period:
+            before = region._replace(start=min(region.start, period), end=period)
+            behind = region._replace(start=max(region.start - period, 0), end=region.end - period)
+            return np.concatenate([self.bins(before, width), self.bins(behind, width)])
         touched = np.zeros(region.width // width, bool)
         for start, end in self.within(region):
             touched[(start - region.start) // width : -(-(end - region.start) // width)] = True

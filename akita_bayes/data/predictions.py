@@ -123,7 +123,7 @@ class Writer:
         self,
         batch: Sequence[regions.Region],
         region: Sequence[int],
-        outputs: Mapping[str, Mapping[str, NDArray]],
+        outputs: Mapping[str, Mapping[str, NDArray[Any]]],
     ) -> None:
         """Appends windows.
 
@@ -267,7 +267,7 @@ def _pixels(
         offset += total
 
 
-def append(group: h5py.Group, name: str, values: NDArray) -> None:
+def append(group: h5py.Group, name: str, values: NDArray[Any]) -> None:
     """Adds rows to the end of a dataset, which the first rows create."""
     if name not in group:
         limit = (None, *values.shape[1:])

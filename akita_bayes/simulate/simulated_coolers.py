@@ -54,7 +54,7 @@ def _pooled(replicates: list[Pixels]) -> Pixels:
 
 
 def _write_cooler(path: Path, sizes: dict[str, int], design: Design, pixels: list[Pixels]) -> None:
-    from akita_bayes.data.contacts import coolers
+    from akita_bayes.data.contacts import cooler_files
 
     width = design.physics.bin_size
     # First bin of each chromosome in the whole genome, and the number of all bins.
@@ -69,4 +69,4 @@ def _write_cooler(path: Path, sizes: dict[str, int], design: Design, pixels: lis
     )
     # All bins with reads are valid; a filter of outliers would drop only neighbours of empty bins.
     mean = 2 * table["count"].sum() / first[-1]
-    coolers.write_cooler(path, sizes, width, table, mad_max=0, tol=(UNBALANCED * mean) ** 2)
+    cooler_files.write_cooler(path, sizes, width, table, mad_max=0, tol=(UNBALANCED * mean) ** 2)

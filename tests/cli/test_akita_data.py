@@ -79,11 +79,11 @@ def test_presets(monkeypatch, tmp_path, preset, bins, pixels):
     genome.write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT"})
     seen = {}
 
-    def make(fasta, targets, out, *, transform, layout, clip, **options):
-        seen.update(transform=transform, layout=layout, clip=clip)
+    def plan(options):
+        seen.update(transform=options.transform, layout=options.layout, clip=options.clip)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("akita_bayes.data.preparation.data_directory.make", make)
+    monkeypatch.setattr("akita_bayes.data.preparation.data_plan.plan", plan)
     monkeypatch.setattr("akita_bayes.data.preparation.targets.read", lambda *a, **k: [])
     command = [str(tmp_path / "genome.fa"), "targets.txt", "-o", "out", "--preset", preset]
     assert akita_data.main(command) == 130

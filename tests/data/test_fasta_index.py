@@ -1,6 +1,5 @@
 """Each fault of a FASTA file or of its index is told as what it is."""
 
-import gzip
 import os
 import struct
 import sys
@@ -99,11 +98,6 @@ def test_what_htslib_reads_is_read_at_first_and_again(tmp_path, content, packed)
             "file again without it.",
         ),
         (b"@read\nACGT\n", 'not a FASTA file; its first line must start with ">".'),
-        (
-            gzip.compress(b">chr1\nACGT\n", mtime=0),
-            "is compressed by plain gzip, which does not allow access by position; compress it by "
-            "bgzip instead: gunzip -c g.fa | bgzip > genome.fa.gz",
-        ),
     ],
 )
 def test_what_is_no_fasta_is_told(tmp_path, content, reason):

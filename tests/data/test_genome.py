@@ -1,4 +1,3 @@
-import gzip
 import os
 
 import pysam
@@ -49,12 +48,23 @@ def test_refusals(fasta, tmp_path):
     for name, content, reason in (
         ("empty.fa", b"", "is empty"),
         ("table.fa", b"chrom\tstart\n", "not a FASTA"),
-        ("plain.fa.gz", gzip.compress(b">chr1\nACGT\n"), "is compressed by plain gzip"),
         ("twice.fa", b">chr1\nACGT\n>chr1\nACGT\n", "two sequences are called"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(errors.DataError, match=reason):
             genome.Genome(tmp_path / name)
+
+
+def test_a_region_of_a_circular_chromosome_continues_at_its_start(fasta):
+    with genome.Genome(fasta, circular=["chr2"]) as opened:
+        assert opened.fetch(regions.Region("chr2", 5, 11)) == "Ynnacg"
+        assert opened.fetch(regions.Region("chr2", 3, 11)) == "tRYnnacg"
+        with pytest.raises(errors.DataError, match="chr2:3-12 leaves chr2, which has 8 bases"):
+            opened.fetch(regions.Region("chr2", 3, 12))
+        with pytest.raises(errors.DataError, match="chr1:198-201 leaves chr1"):
+            opened.fetch(regions.Region("chr1", 198, 201))
+    with pytest.raises(errors.DataError, match="no chromosome 'chrC'"):
+        genome.Genome(fasta, circular=["chrC"])
 
 
 @pytest.mark.parametrize("suffix", ["fai", "gzi"])

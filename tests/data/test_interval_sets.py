@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, regions
-from akita_bayes.data import interval_sets
+from akita_bayes.data import assembly, interval_sets
 
 Region = regions.Region
 
@@ -58,7 +58,7 @@ def test_an_interval_starting_left_of_the_window_masks_its_first_bins():
 def test_reading_with_a_margin(tmp_path):
     path = tmp_path / "blacklist.bed"
     path.write_text("#comment\nchr1\t5\t30\nchr2 100 200 name\n")
-    found = interval_sets.Intervals.read(path, ["1", "chr2"], margin=20)
+    found = interval_sets.Intervals.read(path, assembly.of({"1": 99, "chr2": 99}), margin=20)
     assert [tuple(region) for region in found.members()] == [("1", 0, 50), ("chr2", 80, 220)]
     with pytest.raises(errors.DataError, match="no such BED file"):
-        interval_sets.Intervals.read(tmp_path / "absent.bed", ["chr1"])
+        interval_sets.Intervals.read(tmp_path / "absent.bed", assembly.of({"chr1": 99}))

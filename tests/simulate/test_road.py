@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import files
-from akita_bayes.data.preparation import check, data_directory
+from akita_bayes.data.preparation import check, data_directory, data_options
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy
 from akita_bayes.models import zoo
@@ -46,15 +46,13 @@ def world(tmp_path_factory, small_design):
 @pytest.fixture(scope="module")
 def made(world, small_design):
     size = small_design.physics.bin_size
-    data_directory.make(
+    options = data_options.DataOptions(
         world / "genome.fa",
         world / "targets.txt",
-        world.parent / "made",
-        transform=chromatin.transform(
-            small_design.seq_length // size, size, small_design.crop // size
-        ),
+        chromatin.transform(small_design.seq_length // size, size, small_design.crop // size),
         windows_file=world / "sequences.bed",
     )
+    data_directory.make(options, world.parent / "made")
     return world.parent / "made"
 
 

@@ -9,7 +9,7 @@ recomputes targets with cooltools itself.
 
 import math
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,12 @@ MAX_LEVELS = 8
 MIN_SHAPE = 8
 _buffers = threading.local()
 
+_Arrays = tuple[NDArray[Any], ...]
+
 
 def coarsegrain(
     values: NDArray[np.float64],
-    counts: NDArray,
+    counts: NDArray[Any],
     valid: NDArray[np.bool_],
     *,
     cutoff: float = CUTOFF,
@@ -62,9 +64,9 @@ class Levels(NamedTuple):
         members: Number of valid bins in every bin of every level. [S], ...
     """
 
-    values: tuple[NDArray, ...]
-    counts: tuple[NDArray, ...]
-    members: tuple[NDArray, ...]
+    values: tuple[NDArray[Any], ...]
+    counts: tuple[NDArray[Any], ...]
+    members: tuple[NDArray[Any], ...]
 
 
 def prepare(
@@ -108,7 +110,7 @@ def fill(levels: Levels, *, cutoff: float = CUTOFF) -> None:
 
 @compiled.njit()
 def _smooth(
-    values: tuple, counts: tuple, members: tuple, cutoff: float
+    values: _Arrays, counts: _Arrays, members: _Arrays, cutoff: float
 ) -> None:  # pragma: no cover - compiled
     for level in range(1, len(members)):
         _coarsen(values[level - 1], values[level])
@@ -126,12 +128,12 @@ def _smooth(
 
 @compiled.njit()
 def _pad(
-    values: NDArray,
-    counts: NDArray,
-    valid: NDArray,
+    values: NDArray[Any],
+    counts: NDArray[Any],
+    valid: NDArray[Any],
     bins: int,
-    padded_values: NDArray,
-    padded_counts: NDArray,
+    padded_values: NDArray[Any],
+    padded_counts: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     size = len(valid)
     for i in range(size):
@@ -142,7 +144,7 @@ def _pad(
 
 
 @compiled.njit()
-def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - compiled
+def _coarsen(fine: NDArray[Any], coarse: NDArray[Any]) -> None:  # pragma: no cover - compiled
     for i in range(len(coarse)):
         top, bottom = fine[2 * i], fine[2 * i + 1]
         coarse[i, i] = (top[2 * i] + top[2 * i + 1]) + (top[2 * i + 1] + bottom[2 * i + 1])
@@ -153,11 +155,11 @@ def _coarsen(fine: NDArray, coarse: NDArray) -> None:  # pragma: no cover - comp
 
 @compiled.njit()
 def _replace(
-    fine: NDArray,
-    counts: NDArray,
-    fine_members: NDArray,
-    coarse: NDArray,
-    coarse_members: NDArray,
+    fine: NDArray[Any],
+    counts: NDArray[Any],
+    fine_members: NDArray[Any],
+    coarse: NDArray[Any],
+    coarse_members: NDArray[Any],
     cutoff: float,
 ) -> None:  # pragma: no cover - compiled
     size = len(coarse)

@@ -1,82 +1,81 @@
-"""Opens and checks coolers, reads counts and weights of regions, and writes coolers."""
+"""Reads counts and weights of coolers, and checks their pixels."""
 
-import logging
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import cooler
-import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, regions
-from akita_bayes.data import compiled
+from akita_bayes import errors, regions
+from akita_bayes.data import assembly, compiled
+from akita_bayes.data.contacts import balancing, contact_file, cooler_files, cooler_logs
 
-_log = logging.getLogger(__name__)
-
-_UNREADABLE = (OSError, KeyError, RuntimeError)
-_HIC = b"HIC\0"  # first bytes of Juicer's files
 _SAMPLED_ROWS = 256  # pixels whose first bin is compared with the index
 _SAMPLED_COUNTS = 1 << 20  # counts that are tested for being whole numbers
 _NO_PROBLEM, _UNSORTED, _BELOW_DIAGONAL, _NO_COUNT = range(4)  # results of `_scatter`
+_Pixels = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]
+_NOT_WEIGHTS = ("chrom", "start", "end", "size")  # columns of bins
 
 
-class Contacts:
+class Contacts(contact_file.ContactFile):
     """Reads counts and balancing weights of one cooler, by the genome's chromosome names.
 
     Args:
-        uri: Path of a `.cool`, or `path.mcool::/resolutions/N`.
-        sizes: Chromosome lengths of the genome. A cooler may name `chr1` as `1`, or `1` as `chr1`;
-            the names are then mapped, and the mapping is logged.
+        source: The cooler, with its group where the file holds several, and its weights.
+        genome: The genome.
+        folder: Folder in which processes of one run share weights that were computed.
 
     Raises:
         DataError: The file is missing, is not a cooler, holds several resolutions, has bins of
-            varying width, no counts or no balancing weights, shares no chromosome with the genome,
-            or has a chromosome of another length than the genome.
+            varying width, no counts or not the weights that were named, or does not fit the genome.
     """
 
-    def __init__(self, uri: str, sizes: Mapping[str, int]) -> None:
-        self.uri = uri
-        self.cooler = _open(uri)
-        if self.cooler.binsize is None:
-            raise errors.DataError(f"{uri}: its bins vary in width; expected one width.")
-        self.bin_width = int(self.cooler.binsize)
-        if "weight" not in self.cooler.bins().columns:
-            raise errors.DataError(
-                f"{uri}: has no balancing weights; run `cooler balance {uri}` first."
-            )
-        if "count" not in self.cooler.pixels().columns:
+    def __init__(
+        self,
+        source: contact_file.Source,
+        genome: assembly.Assembly,
+        *,
+        folder: Path | None = None,
+    ) -> None:
+        uri = source.uri
+        self.cooler = cooler_files.open_cooler(uri)
+        self._folder = folder
+        try:
+            with self.cooler.open("r") as group:
+                offsets = group["indexes/chrom_offset"][:].astype(np.int64)
+                columns = {
+                    name: dict(column.attrs)
+                    for name, column in group["bins"].items()
+                    if name not in _NOT_WEIGHTS
+                }
+                kinds = {f"bins/{name}": group[f"bins/{name}"].dtype for name in columns}
+                kinds |= {f"pixels/{name}": node.dtype for name, node in group["pixels"].items()}
+                generator = str(group.attrs.get("generated-by", ""))
+        except cooler_files.UNREADABLE as error:
+            raise contact_file.damaged(uri, error) from None
+        self._weights = balancing.choose(source, columns, generator)
+        if "pixels/count" not in kinds:
             raise errors.DataError(
                 f'{uri}: its pixels have no column "count", only '
                 f"{', '.join(self.cooler.pixels().columns[2:]) or 'their two bins'}; make the "
                 "cooler again from raw counts."
             )
-        for column, kind in (
-            ("count", self.cooler.pixels().dtypes["count"]),
-            ("weight", self.cooler.bins().dtypes["weight"]),
-        ):
-            if kind.kind not in "iuf":
+        for column in ("pixels/count", f"bins/{self._weights.column}"):
+            if column in kinds and kinds[column].kind not in "iuf":
                 raise errors.DataError(
-                    f'{uri}: its column "{column}" holds values of type {kind}; expected numbers.'
+                    f'{uri}: its column "{column.partition("/")[2]}" holds values of type '
+                    f"{kinds[column]}; expected numbers."
                 )
-        self.names = self._names(sizes)
-        for chrom, cooler_name in self.names.items():
-            size = int(self.cooler.chromsizes[cooler_name])
-            if abs(size - sizes[chrom]) >= self.bin_width:
-                raise errors.DataError(
-                    f"{uri}: {cooler_name} has {size:,} bases, but {chrom} of the genome has "
-                    f"{sizes[chrom]:,}; is it another assembly?"
-                )
+        # The sum of two int8 counts of 100 would overflow; int32 holds it.
+        self._count_type = np.result_type(kinds["pixels/count"], np.int32)
+        self._first = dict(zip(self.cooler.chromnames, offsets[:-1].tolist(), strict=True))
+        extents = {
+            name: contact_file.Extent(int(self.cooler.chromsizes[name]), int(bins))
+            for name, bins in zip(self.cooler.chromnames, np.diff(offsets), strict=True)
+        }
+        super().__init__(uri, int(self.cooler.binsize), extents, genome)
 
-    def bins(self, chrom: str) -> int:
-        """Returns the number of bins of a chromosome; 0 when the cooler lacks it."""
-        if chrom not in self.names:
-            return 0
-        first, last = self.cooler.extent(self.names[chrom])
-        return int(last - first)
-
-    def counts(self, region: regions.Region) -> NDArray:
+    def counts(self, region: regions.Region) -> NDArray[Any]:
         """Returns raw counts of a bin-aligned region, with zeros below the diagonal. [N, N].
 
         Rows of the table with the same two bins are summed, as `cooler.matrix` does. Pixels are
@@ -88,61 +87,127 @@ class Contacts:
                 lies below the diagonal of an upper triangle, a count is negative or not finite, or
                 the map is not symmetric.
         """
+        size, runs = self._size(region), self._runs(region)
+        chrom_first = self._first[self.names[region.chrom]] if runs else 0
+        # Row of the map of each bin of the chromosome, -1 for bins outside the region.
+        position = np.full(self.bins(region.chrom), -1)
+        for run in runs:
+            position[run.first : run.last] = np.arange(run.rows.start, run.rows.stop)
+        both_triangles = self.cooler.storage_mode == "square"
+        counts = np.zeros((size, size), self._count_type)
+        for run in runs:
+            starts, pixels = self._read(chrom_first + run.first, run)
+            problem, pixel = _scatter(
+                starts - starts[0],
+                pixels,
+                chrom_first,
+                run.first,
+                position,
+                both_triangles,
+                counts,
+            )
+            if problem != _NO_PROBLEM:
+                rows, columns, values = pixels
+                raise self._refused(problem, (int(rows[pixel]), int(columns[pixel])), values[pixel])
+        if both_triangles:
+            self._check_symmetry(counts, region)
+            counts = np.triu(counts)
+        return counts
+
+    def _read(self, first: int, run: contact_file.Run) -> tuple[NDArray[np.int64], _Pixels]:
+        """Returns the first pixel of each row, and both bins and the count of each pixel."""
         try:
-            first, last = map(int, self.cooler.extent(self._own(region)))
             with self.cooler.open("r") as group:
+                last = first + run.last - run.first
                 starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
                 pixel_range = slice(int(starts[0]), int(starts[-1]))
                 rows = group["pixels/bin1_id"][pixel_range]
                 columns = group["pixels/bin2_id"][pixel_range]
                 values = group["pixels/count"][pixel_range]
-        except _UNREADABLE as error:
-            raise _damaged(self.uri, error) from None
+        except cooler_files.UNREADABLE as error:
+            raise contact_file.damaged(self.uri, error) from None
         if (np.diff(starts) < 0).any() or len(values) != starts[-1] - starts[0]:
             raise self._unfit_index()
-        # The sum of two int8 counts of 100 would overflow; int32 holds it.
-        counts = np.zeros((last - first, last - first), np.result_type(values.dtype, np.int32))
-        both_triangles = self.cooler.storage_mode == "square"
-        problem, pixel = _scatter(
-            starts - starts[0], rows, columns, values, first, both_triangles, counts
-        )
-        if problem != _NO_PROBLEM:
-            bins = int(rows[pixel]), int(columns[pixel])
-            raise self._refused(problem, bins, values[pixel])
-        if both_triangles:
-            self._check_symmetry(counts, first)
-            counts = np.triu(counts)
-        return counts
+        return starts, (rows, columns, values)
 
     def weights(self, region: regions.Region) -> NDArray[np.float64]:
-        """Returns the balancing weights of a bin-aligned region, NaN for filtered bins. [N].
+        """Returns the weights that multiply counts; NaN for filtered and missing bins. [N].
 
         Raises:
             DataError: The file is damaged, or a weight is zero, negative or infinite.
         """
-        try:
-            first, last = map(int, self.cooler.extent(self._own(region)))
-            with self.cooler.open("r") as group:
-                weights = group["bins/weight"][first:last].astype(np.float64)
-        except _UNREADABLE as error:
-            raise _damaged(self.uri, error) from None
-        wrong = np.flatnonzero(np.isinf(weights) | (weights <= 0))
-        if len(wrong):
-            raise errors.DataError(
-                f"{self.uri}: the balancing weight of {self._bin(first + wrong[0])} is "
-                f"{weights[wrong[0]]:g}; weights must be positive, or NaN for a filtered bin. Run "
-                f"`cooler balance --force {self.uri}`."
-            )
+        weights = np.full(self._size(region), np.nan)
+        for run in self._runs(region):
+            first = self._first[self.names[region.chrom]] + run.first
+            values = self._stored(first, first + run.last - run.first)
+            wrong = np.flatnonzero(np.isinf(values) | (values <= 0))
+            if len(wrong):
+                column = self._weights.column
+                advice = f"Run `cooler balance --force {self.uri}`."
+                raise errors.DataError(
+                    f"{self.uri}: the balancing weight of {self._bin(first + wrong[0])} is "
+                    f"{values[wrong[0]]:g}; weights must be positive, or NaN for a filtered bin. "
+                    + (advice if column == balancing.WEIGHT else "Choose others with --weight.")
+                )
+            weights[run.rows] = values
         return weights
 
-    def inspect(self) -> None:
-        """Checks the order of a sample of pixels, and logs doubts about counts and weights.
+    def _stored(self, first: int, last: int) -> NDArray[np.float64]:
+        """Returns the weights of bins of the file, as factors of counts."""
+        if self._weights.computed:
+            return balancing.computed(self.uri, self._folder)[first:last]
+        if not self._weights.column:
+            return np.ones(last - first)
+        try:
+            with self.cooler.open("r") as group:
+                values = group[f"bins/{self._weights.column}"][first:last].astype(np.float64)
+        except cooler_files.UNREADABLE as error:
+            raise contact_file.damaged(self.uri, error) from None
+        if self._weights.divisive:
+            # Juicer gives bins without contacts 0, which cannot divide.
+            values = 1 / np.where(values == 0, np.nan, values)
+        return np.asarray(values, np.float64)
 
-        Balancing that did not converge and counts stored as floats are logged.
+    def maps(self, region: regions.Region) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Returns balanced and raw contacts as `cooler.matrix` computes them. [N, N], [N, N]."""
+        size, runs = self._size(region), self._runs(region)
+        balanced = np.full((size, size), np.nan)
+        counts = np.zeros((size, size), self._count_type)
+        balance = self._weights.column or False
+        matrices = [
+            (
+                balanced,
+                self.cooler.matrix(balance=balance, divisive_weights=self._weights.divisive),
+            ),
+            (counts, self.cooler.matrix(balance=False)),
+        ]
+        first = self._first[self.names[region.chrom]] if runs else 0
+        with np.errstate(divide="ignore", invalid="ignore"):  # cooler divides by vectors of 0
+            for matrix, selector in matrices:
+                for across in runs:
+                    for down in runs:
+                        matrix[across.rows, down.rows] = selector[
+                            first + across.first : first + across.last,
+                            first + down.first : first + down.last,
+                        ]
+        weights = self.weights(region)
+        balanced[np.isnan(weights)] = balanced[:, np.isnan(weights)] = np.nan
+        if self._weights.computed:
+            balanced *= np.outer(weights, weights)
+        return balanced, counts
+
+    def inspect(self) -> None:
+        """Checks the order of bins and of a sample of pixels, and logs doubts about the file.
+
+        Missing bins at the ends of chromosomes, balancing that did not converge and counts stored
+        as floats are logged.
 
         Raises:
-            DataError: The file is damaged, or its pixels are not sorted by their first bin.
+            DataError: The file is damaged, its pixels are not sorted by their first bin, or bins
+                are missing inside a chromosome.
         """
+        super().inspect()
+        self._check_bins()
         try:
             with self.cooler.open("r") as group:
                 starts = group["indexes/bin1_offset"][:].astype(np.int64)
@@ -154,10 +219,13 @@ class Contacts:
                     [rows[pixel] for pixel in sampled_pixels[: len(rows)]], np.int64
                 )
                 pixels = len(rows)
-                converged = group["bins/weight"].attrs.get("converged", True)
+                converged: object = True
+                if self._weights.column:
+                    column = group[f"bins/{self._weights.column}"]
+                    converged = column.attrs.get("converged", True)
                 sample = group["pixels/count"][:_SAMPLED_COUNTS]
-        except _UNREADABLE as error:
-            raise _damaged(self.uri, error) from None
+        except cooler_files.UNREADABLE as error:
+            raise contact_file.damaged(self.uri, error) from None
         # The index says where each row begins: with starts 0, 3, 5, pixel 3 must have row 1.
         expected = np.searchsorted(starts, sampled_pixels[:pixels], side="right") - 1
         wrong = np.flatnonzero(sampled_rows != expected)
@@ -165,48 +233,33 @@ class Contacts:
             raise self._refused(_UNSORTED, (int(sampled_rows[wrong[0]]), 0), 0)
         if starts[0] != 0 or starts[-1] != pixels or (np.diff(starts) < 0).any():
             raise self._unfit_index()
-        self._log_balancing(np.atleast_1d(np.asarray(converged, bool)))
-        if sample.dtype.kind != "f":
-            return
-        fractions = sample[np.isfinite(sample) & (sample != np.round(sample))]
-        if len(fractions):
-            _log.warning(
-                "%s: its counts are not whole numbers (one is %g); expected raw counts, since "
-                "balancing weights multiply them and small counts are smoothed.",
-                self.uri,
-                fractions[0],
-            )
-        else:
-            _log.info("%s: its counts are stored as %s; read as raw.", self.uri, sample.dtype)
+        cooler_logs.log_balancing(
+            self.uri,
+            np.atleast_1d(np.asarray(converged, bool)),
+            list(self.cooler.chromnames),
+            used=set(self.names.values()),
+        )
+        cooler_logs.log_counts(self.uri, sample)
 
-    def _log_balancing(self, converged: NDArray[np.bool_]) -> None:
-        """Logs which chromosomes were not balanced.
-
-        Args:
-            converged: One flag for the genome, or one for each chromosome. [1] or [C].
-        """
-        names = list(self.cooler.chromnames)
-        cis_only = len(converged) > 1 and len(converged) == len(names)
-        if cis_only:
-            used = set(self.names.values())
-            failed = [
-                name
-                for name, right in zip(names, converged, strict=True)
-                if not right and name in used
-            ]
-            scope, option = ", ".join(failed[:4]) + ", ..." * (len(failed) > 4), " --cis-only"
-        else:
-            failed = [] if converged.all() else names
-            scope, option = "all chromosomes", ""
-        if failed:
-            _log.warning(
-                "%s: balancing did not converge (%s), so that targets keep a part of the biases of "
-                "bins; run `cooler balance --force%s --max-iters 2000 %s`.",
-                self.uri,
-                scope,
-                option,
-                self.uri,
-            )
+    def _check_bins(self) -> None:
+        """Refuses a table of bins with gaps inside a chromosome."""
+        try:
+            with self.cooler.open("r") as group:
+                starts = group["bins/start"][:].astype(np.int64)
+        except cooler_files.UNREADABLE as error:
+            raise contact_file.damaged(self.uri, error) from None
+        for chrom, name in self.names.items():
+            bins = self.bins(chrom)
+            expected = np.arange(bins) * self.bin_width
+            wrong = np.flatnonzero(starts[self._first[name] :][:bins] != expected)
+            if len(wrong):
+                start = starts[self._first[name] + wrong[0]]
+                raise errors.DataError(
+                    f"{self.uri}: bin {wrong[0]} of {name} begins at {start:,} instead of "
+                    f"{expected[wrong[0]]:,}; only bins at the end of a chromosome may be missing. "
+                    f"{name} has {self._extents[chrom].bases:,} bases, {chrom} of the genome "
+                    f"{self.genome.sizes[chrom]:,}."
+                )
 
     def _unfit_index(self) -> errors.DataError:
         return errors.DataError(
@@ -233,154 +286,70 @@ class Contacts:
             "cooler again from raw counts."
         )
 
-    def _check_symmetry(self, counts: NDArray, first: int) -> None:
+    def _check_symmetry(self, counts: NDArray[Any], region: regions.Region) -> None:
         """Refuses a map whose two triangles differ."""
         differing = np.argwhere(counts != counts.T)
         if len(differing):
             row, column = differing[0]
             raise errors.DataError(
                 f"{self.uri}: holds both triangles, and they differ: {counts[row, column]} and "
-                f"{counts[column, row]} for {self._bin(first + row)} and "
-                f"{self._bin(first + column)}; only symmetric maps become targets."
+                f"{counts[column, row]} for {self._bin_of(region, row)} and "
+                f"{self._bin_of(region, column)}; only symmetric maps become targets."
             )
+
+    def _bin_of(self, region: regions.Region, row: int) -> regions.Region:
+        """Returns the bin of one row of the map of a region."""
+        first = self._first[self.names[region.chrom]]
+        (run,) = (run for run in self._runs(region) if run.rows.start <= row < run.rows.stop)
+        return self._bin(first + run.first + int(row) - run.at)
 
     def _bin(self, number: int) -> regions.Region:
         row = self.cooler.bins()[int(number)].iloc[0]
         return regions.Region(str(row["chrom"]), int(row["start"]), int(row["end"]))
 
-    def _own(self, region: regions.Region) -> tuple[str, int, int]:
-        cooler_name = self.names[region.chrom]
-        return cooler_name, region.start, min(region.end, int(self.cooler.chromsizes[cooler_name]))
-
-    def _names(self, sizes: Mapping[str, int]) -> dict[str, str]:
-        genome_names = regions.own_names(self.cooler.chromnames, sizes, self.uri)
-        # A later entry replaces an earlier one: `chr1` as chr1 wins over `1` as chr1.
-        exact_last = sorted(genome_names.items(), key=lambda pair: pair[0] == pair[1])
-        return {name: cooler_name for cooler_name, name in exact_last}
-
-
-def bin_width(uri: str) -> int:
-    """Returns the bin width of a cooler, in bases.
-
-    Raises:
-        DataError: The file is missing, is not a cooler, holds several resolutions, or has bins of
-            varying width.
-    """
-    width = _open(uri).binsize
-    if width is None:
-        raise errors.DataError(f"{uri}: its bins vary in width; expected one width.")
-    return int(width)
-
-
-def write_cooler(
-    path: str | Path,
-    sizes: Mapping[str, int],
-    width: int,
-    pixels: pd.DataFrame,
-    *,
-    weights: NDArray | None = None,
-    **balance: float,
-) -> None:
-    """Writes a `.cool` atomically, balanced.
-
-    Args:
-        path: Path of the cooler.
-        sizes: Chromosome lengths, in the order of bins.
-        width: Bases per bin.
-        pixels: Columns `bin1_id`, `bin2_id` (at least `bin1_id`) and `count`.
-        weights: Balancing weights of every bin, NaN for filtered ones; by default
-            `cooler.balance_cooler` computes them from contacts within chromosomes.
-        **balance: Options of `cooler.balance_cooler`, as `mad_max` and `tol`.
-    """
-    bins = cooler.binnify(pd.Series(dict(sizes)), width)
-    with files.atomic(path) as temporary:
-        if weights is not None:
-            bins["weight"] = weights
-        cooler.create_cooler(
-            str(temporary), bins, pixels.sort_values(["bin1_id", "bin2_id"]), ordered=True
-        )
-        if weights is None:
-            cooler.balance_cooler(
-                cooler.Cooler(str(temporary)), cis_only=True, store=True, **balance
-            )
-
 
 @compiled.njit()
 def _scatter(
-    starts: NDArray,
-    rows: NDArray,
-    columns: NDArray,
-    values: NDArray,
-    first: int,
+    starts: NDArray[np.int64],
+    pixels: _Pixels,
+    chrom_first: int,
+    run_first: int,
+    position: NDArray[np.int64],
     both_triangles: bool,
-    counts: NDArray,
+    counts: NDArray[Any],
 ) -> tuple[int, int]:  # pragma: no cover - compiled
     """Adds pixels into a map; pixels of row i begin at `starts[i]`.
 
     Args:
-        starts: First pixel of each row, and the end of the last row. [N + 1].
-        rows: First bin of each pixel.
-        columns: Second bin of each pixel.
-        values: Count of each pixel.
-        first: First bin of the map.
+        starts: First pixel of each row, and the end of the last row. [R + 1].
+        pixels: First bin, second bin and count of each pixel.
+        chrom_first: First bin of the chromosome.
+        run_first: First of the R bins, counted from the start of the chromosome.
+        position: Row of the map of each bin of the chromosome, -1 for none.
         both_triangles: True where both triangles are stored.
         counts: Map that receives the sums; zeros at the start. [N, N].
 
     Returns:
         The problem and the pixel that has it; `_NO_PROBLEM` and 0 when all pixels are right.
     """
-    bins = len(counts)
-    for i in range(bins):
+    rows, columns, values = pixels
+    bins = len(position)
+    for i in range(len(starts) - 1):
+        row = position[run_first + i]
         for pixel in range(starts[i], starts[i + 1]):
-            if rows[pixel] != first + i:
+            if rows[pixel] != chrom_first + run_first + i:
                 return _UNSORTED, pixel
-            j = columns[pixel] - first
-            if j < i and not both_triangles:
+            if columns[pixel] < rows[pixel] and not both_triangles:
                 return _BELOW_DIAGONAL, pixel
-            if 0 <= j < bins:
+            j = columns[pixel] - chrom_first
+            if 0 <= j < bins and position[j] >= 0:
                 # NaN fails both comparisons, so `not` refuses it too.
                 if not (values[pixel] >= 0 and values[pixel] < np.inf):
                     return _NO_COUNT, pixel
-                counts[i, j] += values[pixel]
+                column = position[j]
+                # Behind the origin of a circle, a later bin of the file is an earlier row.
+                if column < row and not both_triangles:
+                    counts[column, row] += values[pixel]
+                else:
+                    counts[row, column] += values[pixel]
     return _NO_PROBLEM, 0
-
-
-def _open(uri: str) -> cooler.Cooler:
-    path, _, group = uri.partition("::")
-    if not Path(path).is_file():
-        raise errors.DataError(f"{path}: no such cooler.")
-    try:
-        with open(path, "rb") as handle:
-            is_hic = handle.read(len(_HIC)) == _HIC
-    except OSError as error:
-        raise errors.DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    if is_hic:
-        raise errors.DataError(
-            f"{path}: is a .hic file; convert it to a cooler, as with `hictk convert`."
-        )
-    if not h5py.is_hdf5(path):
-        raise errors.DataError(f"{path}: not a cooler; it is not an HDF5 file, or is damaged.")
-    try:
-        groups = cooler.fileops.list_coolers(path)
-        if not group and "/" not in groups and groups:
-            raise errors.DataError(
-                f"{path}: holds several resolutions; write the one to use, as {path}::{groups[0]}."
-            )
-        if (group or "/") not in groups and f"/{group}" not in groups:
-            available = f"it has {', '.join(groups)}" if groups else "it has none"
-            raise errors.DataError(f"{path}: no cooler at {group or '/'}; {available}.")
-        return cooler.Cooler(uri)
-    except _UNREADABLE as error:
-        raise _damaged(uri, error) from None
-
-
-def _damaged(uri: str, error: Exception) -> errors.DataError:
-    """Returns the error about a file that HDF5 or cooler cannot read."""
-    if isinstance(error, BlockingIOError):
-        return errors.DataError(
-            f"{uri}: another program has it open for writing; run again when that has finished."
-        )
-    if isinstance(error, PermissionError):
-        return errors.DataError(f"{uri}: cannot be read (permission denied).")
-    reason = str(error).splitlines()[0][:120]
-    return errors.DataError(f"{uri}: damaged or cut short; make or download it again ({reason}).")

@@ -14,7 +14,7 @@ whole rows, and only the upper triangle is computed, packed into a vector (`pack
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ class Transform:
 
 
 def target(
-    counts: NDArray,
+    counts: NDArray[Any],
     weights: NDArray[np.float64],
     transform: Transform,
     *,
@@ -192,7 +192,7 @@ def target(
 
 
 def _smooth(
-    counts: NDArray, weights: NDArray[np.float64], valid: NDArray[np.bool_], offset: int
+    counts: NDArray[Any], weights: NDArray[np.float64], valid: NDArray[np.bool_], offset: int
 ) -> NDArray[np.float64]:
     """Returns the balanced, capped and coarse-grained map, packed. [N (N + 1) / 2].
 
@@ -217,7 +217,7 @@ def _ratio(
     valid: NDArray[np.bool_],
     transform: Transform,
     clip: float | None,
-    expected: NDArray | None,
+    expected: NDArray[Any] | None,
 ) -> None:
     """Turns values into observed over expected, by default its logarithm, in place.
 

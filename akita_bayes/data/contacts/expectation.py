@@ -86,7 +86,9 @@ def read(path: str, chrom: str, *, bins: int, offset: int, width: int) -> NDArra
         np.bincount(distances[usable], column[usable], minlength=bins)
         for column in (values * weights, weights)
     )
-    expected = np.divide(sums, pairs, out=np.full(bins, np.nan), where=pairs > 0)
+    expected: NDArray[np.float64] = np.divide(
+        sums, pairs, out=np.full(bins, np.nan), where=pairs > 0
+    )
     _check_positive(path, chrom, expected, offset, value, list(table))
     return expected
 
@@ -140,7 +142,7 @@ def _distances(path: str, table: pd.DataFrame, label: str, width: int) -> NDArra
     """Returns the distance of every row, in bins."""
     name = next((name for name in _DISTANCE if name in table), None)
     if name is None:
-        return table.groupby(label).cumcount().to_numpy(np.int64)
+        return np.asarray(table.groupby(label).cumcount(), np.int64)
     numbers = _numbers(path, table, name)
     # ~(x >= 0) also marks NaN, which x < 0 would not.
     uncounted = ~(numbers >= 0) | (numbers != np.round(numbers))
@@ -165,7 +167,7 @@ def _numbers(path: str, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Returns a column as numbers, NaN for empty cells."""
     text = table[name].str.strip()
     text = text.where(~text.isin(_NO_NUMBER), "nan")
-    numbers = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
+    numbers = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
     wrong = np.flatnonzero(np.isnan(numbers) & (text != "nan").to_numpy())
     if len(wrong):
         line = int(table.index[wrong[0]]) + 2  # from 1, after the header

@@ -7,6 +7,7 @@ cooltools or NumPy.
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 from cooltools.lib import numutils
@@ -24,7 +25,7 @@ def _row(i: int, bins: int) -> int:  # pragma: no cover - compiled
 
 
 @compiled.njit()
-def pack(upper: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
+def pack(upper: NDArray[Any], bins: int) -> NDArray[Any]:  # pragma: no cover - compiled
     """Packs the first `bins` rows and columns. [S, S] -> [N (N + 1) / 2]."""
     packed = np.empty(bins * (bins + 1) // 2)
     for i in range(bins):
@@ -34,7 +35,7 @@ def pack(upper: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
 
 
 @compiled.njit()
-def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compiled
+def unpack(packed: NDArray[Any], bins: int) -> NDArray[Any]:  # pragma: no cover - compiled
     """Returns the whole symmetric map. [N (N + 1) / 2] -> [N, N]."""
     matrix = np.empty((bins, bins), packed.dtype)
     for top in range(0, bins, _TILE):
@@ -49,8 +50,8 @@ def unpack(packed: NDArray, bins: int) -> NDArray:  # pragma: no cover - compile
 
 @compiled.njit()
 def cut(
-    packed: NDArray, bins: int, crop: int, offset: int
-) -> NDArray:  # pragma: no cover - compiled
+    packed: NDArray[Any], bins: int, crop: int, offset: int
+) -> NDArray[Any]:  # pragma: no cover - compiled
     """Returns the triangle of the cropped map, from diagonal `offset` on. -> [P]."""
     last = bins - crop
     side = last - crop - offset
@@ -65,7 +66,9 @@ def cut(
 
 
 @compiled.njit()
-def pairs(valid: NDArray, crop: int, offset: int) -> NDArray:  # pragma: no cover - compiled
+def pairs(
+    valid: NDArray[Any], crop: int, offset: int
+) -> NDArray[Any]:  # pragma: no cover - compiled
     """Returns True for pixels of two valid bins, in the order of `cut`. [N] -> [P]."""
     last = len(valid) - crop
     side = last - crop - offset
@@ -80,7 +83,7 @@ def pairs(valid: NDArray, crop: int, offset: int) -> NDArray:  # pragma: no cove
 
 @compiled.njit()
 def near_diagonal(
-    packed: NDArray, bins: int, value: float, offset: int
+    packed: NDArray[Any], bins: int, value: float, offset: int
 ) -> None:  # pragma: no cover - compiled
     """Sets the diagonals below the offset to a value, in place."""
     for i in range(bins):
@@ -89,7 +92,9 @@ def near_diagonal(
 
 
 @compiled.njit()
-def diagonal(packed: NDArray, bins: int, offset: int) -> NDArray:  # pragma: no cover - compiled
+def diagonal(
+    packed: NDArray[Any], bins: int, offset: int
+) -> NDArray[Any]:  # pragma: no cover - compiled
     """Returns one diagonal. [N - offset]."""
     values = np.empty(bins - offset)
     for i in range(bins - offset):
@@ -99,12 +104,12 @@ def diagonal(packed: NDArray, bins: int, offset: int) -> NDArray:  # pragma: no 
 
 @compiled.njit()
 def balance(
-    counts: NDArray,
-    weights: NDArray,
+    counts: NDArray[Any],
+    weights: NDArray[Any],
     cap: float,
     offset: int,
-    balanced: NDArray,
-    valid_counts: NDArray,
+    balanced: NDArray[Any],
+    valid_counts: NDArray[Any],
 ) -> None:  # pragma: no cover - compiled
     """Computes balanced contacts, limited to `cap`; diagonals below the offset become `cap`.
 
@@ -138,13 +143,16 @@ def distance_groups(bins: int) -> NDArray[np.int64]:
 
 
 @compiled.njit()
-def _groups(matrix: NDArray) -> NDArray:  # pragma: no cover - compiled
+def _groups(matrix: NDArray[Any]) -> NDArray[Any]:  # pragma: no cover - compiled
     """Calls cooltools' function from compiled code, which is cached for all processes."""
-    return numutils.observed_over_expected(matrix)[1]
+    edges: NDArray[np.int64] = numutils.observed_over_expected(matrix)[1]
+    return edges
 
 
 @compiled.njit()
-def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pragma: no cover
+def expected(
+    packed: NDArray[Any], valid: NDArray[Any], edges: NDArray[Any]
+) -> NDArray[Any]:  # pragma: no cover
     """Returns the mean over valid pixels of each group of distances.
 
     The mean is 1 where it would be 0 or a group has no valid pixel. Sums have the order of
@@ -175,7 +183,7 @@ def expected(packed: NDArray, valid: NDArray, edges: NDArray) -> NDArray:  # pra
 
 
 @compiled.njit()
-def divide(packed: NDArray, by_distance: NDArray) -> None:  # pragma: no cover - compiled
+def divide(packed: NDArray[Any], by_distance: NDArray[Any]) -> None:  # pragma: no cover - compiled
     """Divides every pixel by the value of its distance, in place. [N (N + 1) / 2], [N]."""
     bins = len(by_distance)
     pixel = 0
@@ -186,7 +194,7 @@ def divide(packed: NDArray, by_distance: NDArray) -> None:  # pragma: no cover -
 
 
 @compiled.njit()
-def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - compiled
+def interpolate(packed: NDArray[Any], valid: NDArray[Any]) -> None:  # pragma: no cover - compiled
     """Fills rows and columns of filtered bins linearly, with zeros beyond the edges, in place.
 
     Bilinear interpolation on a grid with missing rows and columns is linear interpolation of the
@@ -229,8 +237,9 @@ def interpolate(packed: NDArray, valid: NDArray) -> None:  # pragma: no cover - 
 
 
 @compiled.njit(inline="always")
-def _at(packed: NDArray, bins: int, i: int, j: int) -> float:  # pragma: no cover - compiled
+def _at(packed: NDArray[Any], bins: int, i: int, j: int) -> float:  # pragma: no cover - compiled
     """Returns pixel (i, j) or (j, i) of the upper triangle; 0 beyond the edges."""
     if i < 0 or i >= bins:
         return 0.0
-    return packed[_row(min(i, j), bins) + abs(i - j)]
+    value: float = packed[_row(min(i, j), bins) + abs(i - j)]
+    return value

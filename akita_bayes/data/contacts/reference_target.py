@@ -4,6 +4,8 @@ This is Akita's published procedure and the definition of a target. `counts_to_t
 same numbers several times faster; tests, `akita_data.py --check` and the benchmark compare the two.
 """
 
+from typing import Any
+
 import cooler
 import numpy as np
 from cooltools.lib import numutils
@@ -23,13 +25,13 @@ def target(
     transform: counts_to_targets.Transform,
     *,
     clip: float | None = None,
-    expected: NDArray | None = None,
+    expected: NDArray[Any] | None = None,
     blacklisted: NDArray[np.bool_] | None = None,
 ) -> counts_to_targets.Target:
-    """Returns the target of one window and its mask of measured pixels.
+    """Returns the target of one window of a cooler and its mask of measured pixels.
 
     Args:
-        clr: An open cooler.
+        clr: An open cooler, balanced by its column `weight`.
         region: The window, in the cooler's chromosome names, aligned to its bins.
         transform: How contacts become targets.
         clip: Largest absolute value of a log ratio, or largest ratio without logarithm.
@@ -38,8 +40,36 @@ def target(
         blacklisted: True for bins to leave out. [N].
     """
     interval = tuple(region)
-    balanced = clr.matrix(balance=True).fetch(interval)
-    counts = clr.matrix(balance=False).fetch(interval)
+    return from_maps(
+        clr.matrix(balance=True).fetch(interval),
+        clr.matrix(balance=False).fetch(interval),
+        transform,
+        clip=clip,
+        expected=expected,
+        blacklisted=blacklisted,
+    )
+
+
+def from_maps(
+    balanced: NDArray[np.float64],
+    counts: NDArray[Any],
+    transform: counts_to_targets.Transform,
+    *,
+    clip: float | None = None,
+    expected: NDArray[np.float64] | None = None,
+    blacklisted: NDArray[np.bool_] | None = None,
+) -> counts_to_targets.Target:
+    """Returns the target of one window and its mask of measured pixels.
+
+    Args:
+        balanced: Balanced contacts, NaN for filtered bins; symmetric. [N, N].
+        counts: Raw counts; symmetric. [N, N].
+        transform: How contacts become targets.
+        clip: As `target` takes it.
+        expected: As `target` takes it. [N].
+        blacklisted: As `target` takes it. [N].
+    """
+    balanced = balanced.copy()
     if blacklisted is not None:
         balanced[blacklisted] = balanced[:, blacklisted] = np.nan
     missing = np.isnan(balanced)
@@ -76,13 +106,14 @@ def target(
 
 
 def _ratio(
-    smooth: NDArray,
+    smooth: NDArray[Any],
     transform: counts_to_targets.Transform,
     clip: float | None,
-    expected: NDArray | None,
-) -> NDArray:
+    expected: NDArray[Any] | None,
+) -> NDArray[Any]:
     """Returns observed over expected, by default its logarithm; filtered bins are interpolated."""
     valid = ~np.isnan(smooth)
+    ratio: NDArray[Any]
     if expected is None:
         ratio = numutils.observed_over_expected(smooth, valid)[0]
     else:
@@ -106,6 +137,6 @@ def _ratio(
     return ratio
 
 
-def _near_diagonal(matrix: NDArray, value: float, offset: int) -> None:
+def _near_diagonal(matrix: NDArray[Any], value: float, offset: int) -> None:
     for diagonal in range(-offset + 1, offset):
         numutils.set_diag(matrix, value, diagonal)

@@ -49,7 +49,7 @@ class Tally:
         self.largest = [-np.inf] * targets
         self.sample: list[list[float]] = [[] for _ in range(targets)]
 
-    def add(self, target: NDArray, mask: NDArray[np.bool_]) -> None:
+    def add(self, target: NDArray[Any], mask: NDArray[np.bool_]) -> None:
         """Counts one record. [P, T], [P, T]."""
         self.pixels += len(target)
         for index in range(target.shape[1]):

@@ -7,10 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, progress, regions
-from akita_bayes.data import genome, interval_sets
-from akita_bayes.data.contacts import coolers, counts_to_targets, expectation, reference_target
-from akita_bayes.data.preparation import data_directory, targets, training_windows, window_blocks
+from akita_bayes import errors, progress, regions
+from akita_bayes.data import assembly, genome
+from akita_bayes.data.contacts import (
+    contact_file,
+    counts_to_targets,
+    expectation,
+    reference_target,
+)
+from akita_bayes.data.preparation import recorded_sources, targets, training_windows
 from akita_bayes.data.records import dataset, statistics, tfrecord
 
 
@@ -63,16 +68,16 @@ def check(
             findings.append(
                 _read_split(data_dir, split, expected, data_statistics, records, advance)
             )
-    findings.append(_separation(data_dir, records))
-    options_path = data_dir / data_directory.OPTIONS
-    if not options_path.exists() or not records:
-        absent = "regions of records" if options_path.exists() else data_directory.OPTIONS
+    findings.append(_separation(data_dir, data_statistics, records))
+    recorded = recorded_sources.read(data_dir)
+    if recorded is None or not records:
+        absent = recorded_sources.FILE_NAME if recorded is None else "regions of records"
         findings.append(Finding("against sources", f"not compared: there is no {absent}", None))
     else:
         sampled = np.random.default_rng(seed).permutation(len(records))[:sample]
         located = list(records.items())
         findings += _compare_sources(
-            options_path, data_statistics, [located[index] for index in sampled], open_bar
+            recorded, data_statistics, [located[index] for index in sampled], open_bar
         )
     return findings
 
@@ -107,7 +112,9 @@ def _read_split(
 
 
 def _separation(
-    data_dir: Path, records: dict[training_windows.Window, tuple[Path, int]]
+    data_dir: Path,
+    data_statistics: statistics.Statistics,
+    records: dict[training_windows.Window, tuple[Path, int]],
 ) -> Finding:
     """Checks that windows of different splits lie at least one window's length apart."""
     windows = list(records)
@@ -121,8 +128,10 @@ def _separation(
         return Finding(
             "splits apart", "neither the records nor a sequences.bed name the regions", True
         )
+    circles = assembly.of(data_statistics.circular, circular=tuple(data_statistics.circular))
+    periods = circles.periods(data_statistics.pool_width)
     for margin, right in ((0, False), (windows[0].region.width, True)):
-        close = training_windows.overlap(windows, margin=margin)
+        close = training_windows.overlap(windows, margin=margin, periods=periods)
         if close is not None:
             first, second = close
             verb = "overlaps" if margin == 0 else "is less than one window from"
@@ -132,49 +141,35 @@ def _separation(
 
 
 def _compare_sources(
-    options_path: Path,
+    recorded: recorded_sources.Recorded,
     data_statistics: statistics.Statistics,
     sample: list[tuple[training_windows.Window, tuple[Path, int]]],
     open_bar: progress.OpenBar,
 ) -> Iterator[Finding]:
-    options = files.read_json(options_path)
-    fields = targets.TargetFile._fields
-    try:
-        transform = counts_to_targets.Transform(**options["transform"])
-        target_files = [
-            targets.TargetFile(**{name: target[name] for name in fields})
-            for target in options["targets"]
-        ]
-        fasta, blacklist = options["fasta"]["path"], options["blacklist"]
-    except (KeyError, TypeError):
-        raise errors.DataError(
-            f"{options_path}: does not name the sources of the directory as akita_data.py "
-            "writes them; move the file away to check the records alone."
-        ) from None
+    sources = recorded.sources
+    target_files, transform = sources.targets, sources.transform
+    periods = sources.genome.periods(transform.pool_width)
     differing_sequences = 0
     largest_differences = np.zeros(len(target_files))
     differing_masks = np.zeros(len(target_files), int)
     with (
-        genome.Genome(fasta) as fasta_file,
+        genome.Genome(recorded.fasta, circular=sources.genome.circular) as fasta_file,
         open_bar("sample", len(sample)) as advance,
     ):
-        contact_files = [
-            coolers.Contacts(target_file.uri, fasta_file.sizes) for target_file in target_files
-        ]
-        blacklisted = interval_sets.Intervals()
-        if blacklist is not None:
-            margin = window_blocks.BLACKLIST_MARGIN
-            blacklisted = interval_sets.Intervals.read(blacklist, fasta_file.sizes, margin=margin)
+        contact_files = [sources.contacts(target_file) for target_file in target_files]
         for window, (path, index) in sample:
             record = _record_at(path, index, data_statistics)
             differing_sequences += not np.array_equal(
                 record.sequence, fasta_file.index(window.region)
             )
-            for column, (target_file, contact_file) in enumerate(
+            blacklisted = sources.blacklisted().bins(
+                window.region, transform.pool_width, period=periods.get(window.region.chrom)
+            )
+            for column, (target_file, contacts) in enumerate(
                 zip(target_files, contact_files, strict=True)
             ):
                 recomputed = _recompute(
-                    contact_file, target_file, window.region, transform, blacklisted
+                    contacts, target_file, window.region, transform, blacklisted
                 )
                 mask = True if record.mask is None else record.mask[:, column]
                 largest_differences[column] = max(
@@ -210,18 +205,17 @@ def _record_at(path: Path, index: int, data_statistics: statistics.Statistics) -
 
 
 def _recompute(
-    contacts: coolers.Contacts,
+    contacts: contact_file.ContactFile,
     target_file: targets.TargetFile,
     region: regions.Region,
     transform: counts_to_targets.Transform,
-    blacklist: interval_sets.Intervals,
+    blacklisted: NDArray[np.bool_],
 ) -> counts_to_targets.Target:
-    cooler_region = regions.Region(contacts.names[region.chrom], region.start, region.end)
     expected = None
     if transform.global_obsexp:
         expected = expectation.read(
             target_file.expected,
-            cooler_region.chrom,
+            contacts.names[region.chrom],
             bins=transform.window_bins,
             offset=transform.diagonal_offset,
             width=transform.pool_width,
@@ -229,13 +223,14 @@ def _recompute(
     # These two calls report bad pixels and weights as a DataError; cooler would fail an assertion.
     contacts.counts(region)
     contacts.weights(region)
-    return reference_target.target(
-        contacts.cooler,
-        cooler_region,
+    balanced, counts = contacts.maps(region)
+    return reference_target.from_maps(
+        balanced,
+        counts,
         transform,
         clip=target_file.clip,
         expected=expected,
-        blacklisted=blacklist.bins(region, transform.pool_width),
+        blacklisted=blacklisted,
     )
 
 

@@ -7,13 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, regions, triangle
-from akita_bayes.data import genome
-from akita_bayes.data.contacts import coolers
-from akita_bayes.data.preparation import data_directory
+from akita_bayes import errors, regions, triangle
+from akita_bayes.data.contacts import contact_file
+from akita_bayes.data.preparation import recorded_sources
 from akita_bayes.data.records import dataset, statistics, tfrecord
-
-_TARGETS = "targets"
 
 
 class Example(NamedTuple):
@@ -68,8 +65,7 @@ def examples(data_dir: str | Path, count: int, *, seed: int = 0) -> list[Example
         raise errors.DataError(
             f"{data_dir}: has no record file to draw from; make the directory again."
         )
-    options_path = data_dir / data_directory.OPTIONS
-    options = files.read_json(options_path) if options_path.exists() else None
+    recorded = recorded_sources.read(data_dir)
     split_paths.sort(key=lambda entry: (entry[0], dataset.natural(entry[1])))
     positions = _draw_positions(
         [path for _, path in split_paths], data_statistics, count, np.random.default_rng(seed)
@@ -78,7 +74,7 @@ def examples(data_dir: str | Path, count: int, *, seed: int = 0) -> list[Example
     for index, number in positions:
         split, path = split_paths[index]
         record = next(itertools.islice(tfrecord.read_records(path, data_statistics), number, None))
-        examples.append(_example(record, split, data_statistics, options))
+        examples.append(_example(record, split, data_statistics, recorded))
     return examples
 
 
@@ -112,7 +108,7 @@ def _example(
     record: tfrecord.Record,
     split: str,
     data_statistics: statistics.Statistics,
-    options: dict | None,
+    recorded: recorded_sources.Recorded | None,
 ) -> Example:
     offset = data_statistics.diagonal_offset or 0
     mask = np.ones(record.target.shape, bool) if record.mask is None else record.mask
@@ -126,14 +122,11 @@ def _example(
     region = record.region or regions.Region("unknown", 0, data_statistics.seq_length)
     names = [f"target {index}" for index in range(data_statistics.num_targets)]
     before = np.full_like(after, np.nan)
-    if options is not None:
-        names = [target["identifier"] for target in options[_TARGETS]]
-        with genome.Genome(options["fasta"]["path"]) as genome_file:
-            sizes = genome_file.sizes
-        for index, source in enumerate(options[_TARGETS]):
-            before[:, index] = _decay(
-                coolers.Contacts(source["uri"], sizes), region, data_statistics
-            )
+    if recorded is not None:
+        sources = recorded.sources
+        names = [target.identifier for target in sources.targets]
+        for index, target_file in enumerate(sources.targets):
+            before[:, index] = _decay(sources.contacts(target_file), region, data_statistics)
     return Example(
         region=region,
         split=split,
@@ -147,7 +140,9 @@ def _example(
 
 
 def _decay(
-    contacts: coolers.Contacts, region: regions.Region, data_statistics: statistics.Statistics
+    contacts: contact_file.ContactFile,
+    region: regions.Region,
+    data_statistics: statistics.Statistics,
 ) -> NDArray[np.float64]:
     """Returns the mean balanced frequency at each distance of the cropped map. [N]."""
     cropped = regions.Region(

@@ -42,10 +42,10 @@ def deal(
 def write(
     shards: Sequence[Shard],
     block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
+    sources: window_blocks.Sources,
     fasta: str | Path,
     work: Path,
     *,
-    targets: int,
     workers: int,
     advance: progress.Advance,
 ) -> account.Tally:
@@ -56,12 +56,15 @@ def write(
     Args:
         shards: Record files to write.
         block_of: Block of each window, and the file of that block.
-        fasta: Genome, plain or bgzipped.
+        sources: Inputs of the data set, with the circular chromosomes.
+        fasta: File of the genome.
         work: Folder of tallies; a record file with a tally is finished.
-        targets: Number of targets T.
         workers: Number of threads.
         advance: Called with the number of records written.
     """
+
+    targets = len(sources.targets)
+    circular = sources.genome.circular
 
     def finish(shard: Shard) -> account.Tally:
         tally_path = work / f"{shard.path.stem}.npz"
@@ -69,7 +72,8 @@ def write(
             tally = account.Tally.load(tally_path)
         else:
             tally = account.Tally(targets)
-            tfrecord.write_records(shard.path, _records(shard, block_of, fasta, tally))
+            with genome.Genome(fasta, circular=circular) as opened:
+                tfrecord.write_records(shard.path, _records(shard, block_of, opened, tally))
             tally.save(tally_path)
         advance(len(shard.windows))
         return tally
@@ -84,12 +88,11 @@ def write(
 def _records(
     shard: Shard,
     block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
-    fasta: str | Path,
+    genome_file: genome.Genome,
     tally: account.Tally,
 ) -> Iterator[tfrecord.Record]:
-    with genome.Genome(fasta) as genome_file:
-        for window in shard.windows:
-            block, path = block_of[window]
-            target, mask = window_blocks.row(block, path, window)
-            tally.add(target, mask)
-            yield tfrecord.Record(genome_file.index(window.region), target, mask, window.region)
+    for window in shard.windows:
+        block, path = block_of[window]
+        target, mask = window_blocks.row(block, path, window)
+        tally.add(target, mask)
+        yield tfrecord.Record(genome_file.index(window.region), target, mask, window.region)

@@ -1,8 +1,8 @@
 """Assigns contigs of the genome to training and held-out splits.
 
-Long chromosomes are broken into contigs, and the contigs are dealt to splits. Where contigs of two
-splits lie closer than one window, the split with more bases is trimmed. Windows of different splits
-therefore lie at least one window's length apart.
+Long chromosomes are broken into contigs, and each contig is assigned to a split. Where contigs of
+two splits lie closer than one window, the split with more bases is trimmed. Windows of different
+splits therefore lie at least one window's length apart.
 """
 
 import heapq
@@ -59,7 +59,7 @@ def by_share(
     first, *held_out = shares
     total = sum(region.width for region in contigs)
     lacking = {split: share * total for split, share in shares.items()}
-    dealt: dict[str, list[regions.Region]] = {split: [] for split in shares}
+    contigs_of: dict[str, list[regions.Region]] = {split: [] for split in shares}
     for region in sorted(contigs, key=lambda region: (-region.width, region)):
         eligible = [first] + [
             split for split in held_out if region.width <= _LARGEST_SHARE * lacking[split]
@@ -69,11 +69,11 @@ def by_share(
         split = (
             eligible[0] if probabilities is None else str(random.choice(eligible, p=probabilities))
         )
-        dealt[split].append(region)
+        contigs_of[split].append(region)
         lacking[split] -= region.width
     for split in held_out:
-        _fill(dealt[first], dealt[split], shares[split] * total, window)
-    return dealt
+        _fill(contigs_of[first], contigs_of[split], shares[split] * total, window)
+    return contigs_of
 
 
 def _fill(
@@ -134,10 +134,10 @@ def by_chromosome(
                     + errors.did_you_mean(chrom, genome or used_chroms)
                 )
             split_of[chrom] = split
-    dealt: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}
+    contigs_of: dict[str, list[regions.Region]] = {split: [] for split in ("train", *held_out)}
     for region in contigs:
-        dealt[split_of.get(region.chrom, "train")].append(region)
-    return dealt
+        contigs_of[split_of.get(region.chrom, "train")].append(region)
+    return contigs_of
 
 
 def by_fold(
@@ -155,26 +155,40 @@ def by_fold(
             f"{len(contigs)} contigs cannot make {folds} folds; break them smaller with --break."
         )
     names = [f"fold{index}" for index in np.random.default_rng(seed).permutation(folds)]
-    dealt: dict[str, list[regions.Region]] = {f"fold{index}": [] for index in range(folds)}
+    contigs_of: dict[str, list[regions.Region]] = {f"fold{index}": [] for index in range(folds)}
     bases = dict.fromkeys(names, 0)
     for region in sorted(contigs, key=lambda region: (-region.width, region)):
         fewest = min(names, key=lambda name: bases[name])
-        dealt[fewest].append(region)
+        contigs_of[fewest].append(region)
         bases[fewest] += region.width
-    return dealt
+    return contigs_of
 
 
-def separate(dealt: Mapping[str, list[regions.Region]], margin: int) -> Contigs:
+def separate(
+    contigs_of: Mapping[str, list[regions.Region]],
+    margin: int,
+    *,
+    periods: Mapping[str, int] | None = None,
+) -> Contigs:
     """Rejoins contigs within each split and keeps `margin` bases between splits.
 
     Between two splits, the one with more bases is trimmed.
+
+    Args:
+        contigs_of: Contigs of each split.
+        margin: Bases between contigs of different splits.
+        periods: Bases around each circular chromosome; its contigs may end behind the origin.
     """
-    joined = {split: interval_sets.Intervals(members) for split, members in dealt.items()}
-    order = sorted(dealt, key=lambda split: (sum(r.width for r in dealt[split]), split))
+    periods = periods or {}
+    joined = {split: interval_sets.Intervals(members) for split, members in contigs_of.items()}
+    order = sorted(contigs_of, key=lambda split: (sum(r.width for r in contigs_of[split]), split))
     for index, split in enumerate(order):
         widened = interval_sets.Intervals(
-            regions.Region(region.chrom, max(0, region.start - margin), region.end + margin)
-            for region in joined[split].members()
+            regions.Region(chrom, max(0, start - margin + shift), end + margin + shift)
+            for chrom, start, end in joined[split].members()
+            # The same bases once around the circle in both directions.
+            for shift in (-periods.get(chrom, 0), 0, periods.get(chrom, 0))
+            if end + margin + shift > 0
         )
         for larger in order[index + 1 :]:
             joined[larger] = joined[larger].minus(widened)

@@ -1,12 +1,14 @@
-"""Reads and writes `targets.txt`, the table of the coolers that become targets."""
+"""Reads and writes `targets.txt`, the table of the files of contacts that become targets."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from akita_bayes import errors, files
+from akita_bayes.data.contacts import contact_file, contact_formats
 
 FILE_NAME = "targets.txt"
 _REQUIRED = ("identifier", "file")
@@ -17,11 +19,14 @@ class TargetFile(NamedTuple):
 
     Attributes:
         identifier: Unique name.
-        uri: Absolute path of the cooler, and its group after `::`; relative paths start at the
-            table's folder.
+        uri: Absolute path of the cooler or .hic file, and its group after `::`; relative paths
+            start at the table's folder.
         clip: Largest absolute value of a log ratio; None for no limit.
         description: Free text.
         expected: Path of the table of expected frequencies, for `global_obsexp`.
+        weight: Name of the weights or normalisation; empty for the usual one.
+        divisive: True when counts are divided by the weights; None when the file says.
+        balance: True to balance a cooler without weights.
     """
 
     identifier: str
@@ -29,21 +34,40 @@ class TargetFile(NamedTuple):
     clip: float | None
     description: str
     expected: str
+    weight: str = ""
+    divisive: bool | None = None
+    balance: bool = False
+
+    @property
+    def source(self) -> contact_file.Source:
+        """Returns the file and its weights."""
+        return contact_file.Source(self.uri, self.weight, self.divisive, self.balance)
 
 
-def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
+def read(
+    path: str | Path,
+    *,
+    clip: float | None = None,
+    weight: str = "",
+    divisive: bool | None = None,
+    balance: bool = False,
+) -> list[TargetFile]:
     """Reads the table: tab-separated, with columns `identifier` and `file`.
 
-    Columns `clip`, `description` and `expected` are optional; others are ignored.
+    Columns `clip`, `description`, `expected`, `weight` (or `norm`) and `divisive` (yes or no) are
+    optional; others are ignored.
 
     Args:
         path: The table.
         clip: Clip of rows without one.
+        weight: Name of the weights of rows without one.
+        divisive: True or False for rows that do not say whether their weights divide counts.
+        balance: True to balance coolers without weights.
 
     Raises:
         DataError: The table cannot be read, lacks a column, is empty, has a row without identifier
-            or file, names an identifier twice, or holds a clip that is not a positive number; or
-            `clip` itself is not a positive number.
+            or file, names an identifier twice, or holds a clip that is not a positive number or a
+            `divisive` other than yes and no; or `clip` itself is not a positive number.
     """
     path = Path(path)
     if clip is not None and not _positive(clip):
@@ -66,8 +90,22 @@ def read(path: str | Path, *, clip: float | None = None) -> list[TargetFile]:
             expected=_resolve(
                 path.parent, row.get("expected", "") or _default_expected(row["file"])
             ),
+            weight=(row.get("weight", "") or row.get("norm", "")).strip() or weight,
+            divisive=_divisive(path, row["identifier"], row.get("divisive", ""), divisive),
+            balance=balance,
         )
         for row in table.to_dict("records")
+    ]
+
+
+def locate(target_files: Sequence[TargetFile], width: int | None) -> list[TargetFile]:
+    """Returns the targets with the resolution of `width` bases of files that hold several.
+
+    Raises:
+        DataError: A file cannot be read, or lacks the resolution.
+    """
+    return [
+        target._replace(uri=contact_formats.locate(target.uri, width)) for target in target_files
     ]
 
 
@@ -207,6 +245,12 @@ def write(path: str | Path, target_files: list[TargetFile]) -> None:
             "description": [target.description for target in target_files],
         }
     )
+    weights = [target.weight for target in target_files]
+    if any(weights):
+        table["weight"] = weights
+    if any(target.divisive is not None for target in target_files):
+        words = {None: "", True: "yes", False: "no"}
+        table["divisive"] = [words[target.divisive] for target in target_files]
     table.to_csv(path, sep="\t", index_label="index")
 
 
@@ -232,6 +276,15 @@ def _clip(path: Path, identifier: str, text: str, default: float | None) -> floa
             f'{path}: the clip of "{identifier}" is "{text}"; expected a positive number.'
         )
     return value
+
+
+def _divisive(path: Path, identifier: str, text: str, default: bool | None) -> bool | None:
+    word = text.strip().lower()
+    if word not in ("", "yes", "no"):
+        raise errors.DataError(
+            f'{path}: "divisive" of "{identifier}" is "{text}"; expected yes or no.'
+        )
+    return {"": default, "yes": True, "no": False}[word]
 
 
 def _positive(value: float) -> bool:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from akita_bayes import errors, files, regions
-from akita_bayes.data import interval_sets
+from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.preparation import splits
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Layout:
             DataError: The stride is not positive, or is not a multiple of `snap`.
         """
         name = "stride_test" if split in ("valid", "test") else "stride_train"
-        stride = getattr(self, name)
+        stride: float = getattr(self, name)
         if not stride > 0:
             raise errors.DataError(f"{name} {stride:g}: expected a share of a window, or bases.")
         if stride <= 1:
@@ -86,10 +86,18 @@ class Layout:
         return int(stride)
 
 
-def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
+def contigs(
+    sizes: Mapping[str, int], layout: Layout, *, periods: Mapping[str, int] | None = None
+) -> splits.Contigs:
     """Returns the contigs of each split: the genome without gaps, within the limit.
 
     Contigs of different splits lie at least one window apart.
+
+    Args:
+        sizes: Chromosome lengths of the genome.
+        layout: How windows are laid.
+        periods: Bases of whole bins around each circular chromosome. A contig of one may end behind
+            the origin; then `regions.Region.end` is above the chromosome's length.
 
     Raises:
         DataError: The layout contradicts itself, or no contig is as long as a window.
@@ -101,7 +109,9 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
     allowed = interval_sets.Intervals.whole(sizes).minus(layout.gaps)
     if layout.limit is not None:
         allowed = allowed.common(layout.limit)
-    stretches = splits.break_large(allowed.members(), layout.largest_contig, layout.seq_length)
+    stretches = splits.break_large(
+        _around(allowed, sizes, layout, periods or {}), layout.largest_contig, layout.seq_length
+    )
     used_chroms = {region.chrom for region in stretches}
     for chrom, size in sizes.items():
         if chrom not in used_chroms:
@@ -136,17 +146,76 @@ def contigs(sizes: Mapping[str, int], layout: Layout) -> splits.Contigs:
     else:
         held_out = {"valid": layout.valid, "test": layout.test}
         contigs_of = splits.by_chromosome(stretches, held_out, genome=sizes)
-    return splits.separate(contigs_of, layout.seq_length)
+    return splits.separate(contigs_of, layout.seq_length, periods=periods)
 
 
-def lay(contigs: splits.Contigs, layout: Layout) -> list[Window]:
-    """Returns the windows of every split, by position; a random share of them if `sample` < 1."""
+def _around(
+    allowed: interval_sets.Intervals,
+    sizes: Mapping[str, int],
+    layout: Layout,
+    periods: Mapping[str, int],
+) -> list[regions.Region]:
+    """Returns allowed stretches, those of circular chromosomes joined across the origin."""
+    stretches = allowed.members()
+    for chrom, period in periods.items():
+        own = [region for region in stretches if region.chrom == chrom]
+        if not own:
+            continue
+        first, last = min(own), max(own)
+        if first.start > 0 or last.end < sizes[chrom]:
+            continue
+        stretches = [region for region in stretches if region not in (first, last)]
+        if first == last:
+            # A whole circle is cut opposite of its origin, where held-out contigs are cut off.
+            start = period // 2 // layout.snap * layout.snap
+            stretches.append(regions.Region(chrom, start, start + period))
+        else:
+            stretches.append(regions.Region(chrom, last.start, period + first.end))
+    return stretches
+
+
+def contig_windows(contigs: splits.Contigs, periods: Mapping[str, int]) -> list[Window]:
+    """Returns every contig with its split, as rows of `contigs.bed`."""
+    return [
+        Window(around_origin(region, periods), split)
+        for split, intervals in contigs.items()
+        for region in intervals.members()
+    ]
+
+
+def around_origin(region: regions.Region, periods: Mapping[str, int]) -> regions.Region:
+    """Returns a region that begins on its chromosome; behind the origin of a circle it starts at 0.
+
+    On a circle of 100 bases, 120-150 becomes 20-50, and 80-120 stays.
+    """
+    period = periods.get(region.chrom)
+    if period is None or region.start < period:
+        return region
+    return region._replace(start=region.start - period, end=region.end - period)
+
+
+def lay(
+    contigs: splits.Contigs, layout: Layout, *, periods: Mapping[str, int] | None = None
+) -> list[Window]:
+    """Returns the windows of every split, by position; a random share of them if `sample` < 1.
+
+    Args:
+        contigs: Contigs of each split.
+        layout: How windows are laid.
+        periods: As `contigs` takes it. A window across the origin ends above the length of its
+            chromosome.
+    """
     random = np.random.default_rng([layout.seed, 1])
     windows: list[Window] = []
     for split, intervals in contigs.items():
         stride = layout.stride(split)
         split_windows = [
-            Window(regions.Region(contig.chrom, start, start + layout.seq_length), split)
+            Window(
+                around_origin(
+                    regions.Region(contig.chrom, start, start + layout.seq_length), periods or {}
+                ),
+                split,
+            )
             for contig in intervals.members()
             # The first start is rounded up to the grid: 150 becomes 200 when `snap` is 100.
             for start in range(
@@ -163,20 +232,25 @@ def lay(contigs: splits.Contigs, layout: Layout) -> list[Window]:
     return windows
 
 
-def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
+def read_windows(
+    path: str | Path,
+    genome: assembly.Assembly,
+    *,
+    periods: Mapping[str, int] | None = None,
+) -> list[Window]:
     """Reads windows from a BED file; the fourth column is the split, `train` when absent.
 
     Args:
         path: The file.
-        names: Chromosome names of the genome, which replace the names in the file.
+        genome: The genome, whose chromosome names replace those in the file.
+        periods: Bases around each circular chromosome.
 
     Raises:
         DataError: The file has no window, windows of different lengths, a repeated window,
             overlapping windows of different splits, or windows of another genome.
     """
     windows = [
-        Window(region, fields[0] if fields else "train")
-        for region, fields in regions.read_bed(path, names=names)
+        Window(region, fields[0] if fields else "train") for region, fields in genome.read_bed(path)
     ]
     if not windows:
         raise errors.DataError(f"{path}: holds no window; add at least one line.")
@@ -186,7 +260,7 @@ def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
                 f"{path}: {window.region} has {window.region.width:,} bases, but the first "
                 f"window has {windows[0].region.width:,}; all must be equally long."
             )
-    close = overlap(windows, margin=0)
+    close = overlap(windows, margin=0, periods=periods)
     if close is not None:
         first, second = close
         raise errors.DataError(
@@ -195,21 +269,29 @@ def read_windows(path: str | Path, names: Collection[str]) -> list[Window]:
         )
     if len({window.region for window in windows}) < len(windows):
         raise errors.DataError(f"{path}: a window is listed twice; remove one of the two lines.")
-    if overlap(windows, margin=windows[0].region.width) is not None:
+    if overlap(windows, margin=windows[0].region.width, periods=periods) is not None:
         _log.warning(
             "%s: windows of different splits lie within one window's length of each other.", path
         )
     return windows
 
 
-def overlap(windows: Sequence[Window], *, margin: int) -> tuple[Window, Window] | None:
+def overlap(
+    windows: Sequence[Window], *, margin: int, periods: Mapping[str, int] | None = None
+) -> tuple[Window, Window] | None:
     """Returns two windows of different splits that lie less than `margin` bases apart, or None.
 
-    With a margin of 0 they share a base.
+    With a margin of 0 they share a base. On a circular chromosome, whose bases `periods` gives,
+    the last and the first window are neighbours.
     """
     last_of: dict[str, Window] = {}
     chrom = ""
-    for window in sorted(windows, key=lambda window: window.region):
+    once_around = [
+        Window(region._replace(start=region.start + period, end=region.end + period), split)
+        for region, split in windows
+        if (period := (periods or {}).get(region.chrom)) is not None
+    ]
+    for window in sorted([*windows, *once_around], key=lambda window: window.region):
         if window.region.chrom != chrom:
             last_of, chrom = {}, window.region.chrom
         for split, left in last_of.items():
@@ -226,6 +308,7 @@ def unmappable(
     width: int,
     threshold: float = 0.3,
     midpoints: bool = False,
+    periods: Mapping[str, int] | None = None,
 ) -> tuple[list[Window], list[Dropped]]:
     """Drops windows with too many unmappable bins, or with an unmappable central bin.
 
@@ -235,6 +318,7 @@ def unmappable(
         width: Bases per bin.
         threshold: Smallest share of unmappable bins that drops a window.
         midpoints: True to test the two central bins instead.
+        periods: Bases around each circular chromosome.
 
     Returns:
         Usable windows, and the dropped ones with their reason.
@@ -242,7 +326,8 @@ def unmappable(
     usable: list[Window] = []
     dropped: list[Dropped] = []
     for window in windows:
-        bins = intervals.bins(window.region, width)
+        period = (periods or {}).get(window.region.chrom)
+        bins = intervals.bins(window.region, width, period=period)
         middle = len(bins) // 2
         if midpoints and bins[middle - 1 : middle + 1].any():
             dropped.append(Dropped(window, "unmappable midpoint"))

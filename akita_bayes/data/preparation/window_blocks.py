@@ -8,7 +8,8 @@ import dataclasses
 import functools
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import files, regions
-from akita_bayes.data import interval_sets
-from akita_bayes.data.contacts import coolers, counts_to_targets, expectation
-from akita_bayes.data.preparation import targets, training_windows
+from akita_bayes.data import assembly, interval_sets
+from akita_bayes.data.contacts import (
+    contact_file,
+    contact_formats,
+    counts_to_targets,
+    expectation,
+)
+from akita_bayes.data.preparation import targets as target_table
+from akita_bayes.data.preparation import training_windows
 
 BLACKLIST_MARGIN = 20
 _SPAN = 6  # length of a block, in lengths of a window
@@ -31,16 +38,26 @@ class Sources:
     """Describes the inputs of a data set, the same for all of its blocks.
 
     Attributes:
-        sizes: (chromosome, length) of the genome.
-        targets: Coolers and their clips.
+        genome: The genome.
+        targets: Files of contacts, their weights and their clips.
         transform: How contacts become targets.
         blacklist: BED file of intervals whose bins are filtered; None for none.
+        folder: Folder in which processes share weights that were computed; None without one.
     """
 
-    sizes: tuple[tuple[str, int], ...]
-    targets: tuple[targets.TargetFile, ...]
+    genome: assembly.Assembly
+    targets: tuple[target_table.TargetFile, ...]
     transform: counts_to_targets.Transform
     blacklist: str | None = None
+    folder: Path | None = None
+
+    def contacts(self, target: target_table.TargetFile) -> contact_file.ContactFile:
+        """Opens the contacts of a target."""
+        return contact_formats.open_contacts(target.source, self.genome, folder=self.folder)
+
+    def blacklisted(self) -> interval_sets.Intervals:
+        """Returns the intervals whose bins are filtered."""
+        return _blacklist(self.blacklist, self.genome)
 
 
 class Block(NamedTuple):
@@ -54,6 +71,8 @@ def group(
     windows: Sequence[training_windows.Window],
     transform: counts_to_targets.Transform,
     num_targets: int,
+    *,
+    periods: Mapping[str, int] | None = None,
 ) -> list[Block]:
     """Groups windows into blocks of bounded length and memory.
 
@@ -61,21 +80,25 @@ def group(
         windows: Windows in any order.
         transform: How contacts become targets; gives the sizes of windows and targets.
         num_targets: Number of targets.
+        periods: Bases around each circular chromosome; a block goes around at most once.
     """
+    periods = periods or {}
     largest_count = max(1, _LARGEST // (2 * transform.pixels * num_targets))
     blocks: list[Block] = []
     members: list[training_windows.Window] = []
 
     def close() -> None:
         if members:
-            first, last = members[0].region, members[-1].region
-            blocks.append(Block(regions.Region(first.chrom, first.start, last.end), tuple(members)))
+            chrom, start, _ = members[0].region
+            end = max(window.region.end for window in members)
+            blocks.append(Block(regions.Region(chrom, start, end), tuple(members)))
             members.clear()
 
     for window in sorted(windows):
         if members:
             first = members[0].region
-            too_long = window.region.end - first.start > _SPAN * transform.seq_length
+            longest = min(_SPAN * transform.seq_length, periods.get(first.chrom, math.inf))
+            too_long = window.region.end - first.start > longest
             if window.region.chrom != first.chrom or too_long or len(members) == largest_count:
                 close()
         members.append(window)
@@ -96,13 +119,12 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
     masks = np.zeros(shape, bool)
     reasons: dict[int, tuple[str, str]] = {}
     for index, source in enumerate(sources.targets):
-        contacts = _open(source.uri, sources.sizes)
+        contacts = _open(source.source, sources.genome, sources.folder)
         counts = contacts.counts(block.region)
         weights = contacts.weights(block.region)
-        if sources.blacklist is not None:
-            blacklisted = _blacklist(sources.blacklist, sources.sizes)
-            filtered = blacklisted.bins(block.region, transform.pool_width)
-            weights[filtered] = np.nan
+        period = sources.genome.periods(transform.pool_width).get(block.region.chrom)
+        filtered = sources.blacklisted().bins(block.region, transform.pool_width, period=period)
+        weights[filtered] = np.nan
         expected = None
         if transform.global_obsexp:
             chrom = contacts.names[block.region.chrom]
@@ -159,13 +181,17 @@ def row(
 
 
 @functools.lru_cache(maxsize=64)
-def _open(uri: str, sizes: tuple[tuple[str, int], ...]) -> coolers.Contacts:
-    return coolers.Contacts(uri, dict(sizes))
+def _open(
+    source: contact_file.Source, genome: assembly.Assembly, folder: Path | None
+) -> contact_file.ContactFile:
+    return contact_formats.open_contacts(source, genome, folder=folder)
 
 
 @functools.lru_cache(maxsize=4)
-def _blacklist(path: str, sizes: tuple[tuple[str, int], ...]) -> interval_sets.Intervals:
-    return interval_sets.Intervals.read(path, dict(sizes), margin=BLACKLIST_MARGIN)
+def _blacklist(path: str | None, genome: assembly.Assembly) -> interval_sets.Intervals:
+    if path is None:
+        return interval_sets.Intervals()
+    return interval_sets.Intervals.read(path, genome, margin=BLACKLIST_MARGIN)
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ the split's record files. Every `step`-th position is kept, as Basenji's --step 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,7 +21,9 @@ PREDICTIONS, TARGETS = "preds", "targets"
 
 
 @contextlib.contextmanager
-def appended(path: str | Path, name: str, *, step: int = 1) -> Iterator[Callable[[NDArray], None]]:
+def appended(
+    path: str | Path, name: str, *, step: int = 1
+) -> Iterator[Callable[[NDArray[Any]], None]]:
     """Writes a dataset window by window; the file appears after the last window.
 
     Args:
@@ -33,7 +36,7 @@ def appended(path: str | Path, name: str, *, step: int = 1) -> Iterator[Callable
     """
     with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
 
-        def append(window: NDArray) -> None:
+        def append(window: NDArray[Any]) -> None:
             # A value beyond float16 becomes infinite, as in Basenji.
             with np.errstate(over="ignore"):
                 values = window[None, ::step].astype(np.float16)

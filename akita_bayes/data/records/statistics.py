@@ -9,6 +9,7 @@ from akita_bayes import errors, files, triangle
 
 FILE_NAME = "statistics.json"
 _COUNT = "_seqs"
+_MAPPINGS = ("seqs", "circular")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Statistics:
         seq_1hot: True when sequences are stored as indices 0..4 (the key's name misleads), False
             when stored as flattened one-hot.
         seqs: Number of records of each split.
+        circular: Bases of each circular chromosome; a region of one that ends above them
+            continues at base 0.
     """
 
     seq_length: int
@@ -36,6 +39,7 @@ class Statistics:
     diagonal_offset: int | None = None
     seq_1hot: bool = False
     seqs: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    circular: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def bins(self) -> int:
@@ -53,6 +57,8 @@ class Statistics:
         counts = {f"{split}{_COUNT}": count for split, count in fields.pop("seqs").items()}
         if self.diagonal_offset is None:
             del fields["diagonal_offset"]
+        if not self.circular:
+            del fields["circular"]
         return {**fields, "seq_depth": 4, **counts}
 
 
@@ -71,8 +77,8 @@ def read(data_dir: str | Path) -> Statistics:
         raise errors.DataError(f"{path}: expected an object of keys and numbers.")
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Statistics):
-        required = field.default is dataclasses.MISSING and field.name != "seqs"
-        if field.name in entries:
+        required = field.default is dataclasses.MISSING and field.name not in _MAPPINGS
+        if field.name in entries and field.name not in _MAPPINGS:
             values[field.name] = _value(path, field.name, entries[field.name])
         elif required:
             raise errors.DataError(f'{path}: the key "{field.name}" is missing.')
@@ -81,6 +87,12 @@ def read(data_dir: str | Path) -> Statistics:
         for key, count in entries.items()
         if key.endswith(_COUNT)
     }
+    circular = entries.get("circular", {})
+    if not isinstance(circular, dict):
+        raise errors.DataError(
+            f'{path}: "circular" is {circular!r}; expected an object of chromosomes and bases.'
+        )
+    values["circular"] = {chrom: _value(path, chrom, bases) for chrom, bases in circular.items()}
     statistics = Statistics(**values)
     _check(path, statistics)
     return statistics

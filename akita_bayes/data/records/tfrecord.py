@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +38,7 @@ class Record(NamedTuple):
     """
 
     sequence: NDArray[np.uint8]
-    target: NDArray
+    target: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     region: regions.Region | None = None
 
@@ -68,14 +68,15 @@ def encode(record: Record, *, one_hot: bool = False) -> bytes:
     if record.region is not None:
         chrom, start, end = record.region
         features["region"] = f"{chrom}:{start}-{end}".encode()
-    return tf.train.Example(
+    example = tf.train.Example(
         features=tf.train.Features(
             feature={
                 name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
                 for name, value in features.items()
             }
         )
-    ).SerializeToString()
+    )
+    return bytes(example.SerializeToString())
 
 
 def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool = False) -> int:

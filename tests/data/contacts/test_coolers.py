@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes import errors, regions
-from akita_bayes.data.contacts import coolers
+from akita_bayes.data.contacts import contact_formats, cooler_files
 from tests import coolers as world
 from tests import unprivileged
 
@@ -18,8 +18,8 @@ def path(tmp_path):
 
 
 def test_what_is_written_is_read(path):
-    opened = coolers.Contacts(str(path), world.SIZES)
-    assert opened.bin_width == coolers.bin_width(str(path)) == 200
+    opened = world.contacts(path, world.SIZES)
+    assert opened.bin_width == contact_formats.bin_width(str(path)) == 200
     assert opened.bins("chr2") == 120
     assert opened.bins("chr9") == 0
     pixels = world.pixels(world.SIZES, 0)
@@ -34,7 +34,7 @@ def test_what_is_written_is_read(path):
 def test_balancing(tmp_path):
     path = tmp_path / "balanced.cool"
     sizes = {"chr1": 40_000, "chr2": 24_000}
-    coolers.write_cooler(path, sizes, world.BIN, world.pixels(sizes, 3))
+    cooler_files.write_cooler(path, sizes, world.BIN, world.pixels(sizes, 3))
     balanced = cooler.Cooler(str(path)).matrix(balance=True).fetch("chr1")
     far = np.abs(np.subtract.outer(*[np.arange(200)] * 2)) > 1
     sums = np.nansum(np.where(far, balanced, 0), 0)
@@ -45,7 +45,7 @@ def test_balancing(tmp_path):
 def test_names_with_and_without_chr_are_mapped_and_logged(tmp_path, caplog, genome, there):
     caplog.set_level("INFO", "akita_bayes")
     path = world.write(tmp_path / "a.cool", sizes={there: 4000})
-    opened = coolers.Contacts(str(path), {genome: 4000})
+    opened = world.contacts(path, {genome: 4000})
     assert opened.names == {genome: there}
     assert f"reading {there} as {genome}" in caplog.text
     assert opened.counts(regions.Region(genome, 0, 4000)).shape == (20, 20)
@@ -54,48 +54,48 @@ def test_names_with_and_without_chr_are_mapped_and_logged(tmp_path, caplog, geno
 def test_names_are_mapped_one_by_one(tmp_path):
     """A scaffold of one name in both does not keep the chromosomes from theirs."""
     path = world.write(tmp_path / "a.cool", sizes={"1": 4000, "GL000008.2": 2000, "X": 2000})
-    opened = coolers.Contacts(str(path), {"chr1": 4000, "GL000008.2": 2000, "chr2": 4000})
+    opened = world.contacts(path, {"chr1": 4000, "GL000008.2": 2000, "chr2": 4000})
     assert opened.names == {"chr1": "1", "GL000008.2": "GL000008.2"}
 
 
 def test_a_length_rounded_up_to_bins_is_the_same_assembly(path):
-    coolers.Contacts(str(path), {"chr1": 39_801})
+    world.contacts(path, {"chr1": 39_801})
     with pytest.raises(errors.DataError, match=r"chr1 has 40,000 bases, but chr1 .* has 39,800"):
-        coolers.Contacts(str(path), {"chr1": 39_800})
+        world.contacts(path, {"chr1": 39_800})
 
 
 def test_refusals(tmp_path, path):
     with pytest.raises(errors.DataError, match="no such cooler"):
-        coolers.Contacts(str(tmp_path / "absent.cool"), world.SIZES)
+        world.contacts(tmp_path / "absent.cool", world.SIZES)
     with pytest.raises(
         errors.DataError, match="no chromosome in common with the genome: it has chr1"
     ):
-        coolers.Contacts(str(path), {"scaffold_1": 5})
+        world.contacts(path, {"scaffold_1": 5})
     text = tmp_path / "text.cool"
     text.write_text("chrom start end")
     with pytest.raises(errors.DataError, match="not an HDF5 file"):
-        coolers.Contacts(str(text), world.SIZES)
+        world.contacts(text, world.SIZES)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
     with pytest.raises(errors.DataError, match="no cooler at /; it has none"):
-        coolers.Contacts(str(tmp_path / "other.h5"), world.SIZES)
+        world.contacts(tmp_path / "other.h5", world.SIZES)
 
 
 def test_several_resolutions(tmp_path, path):
     several = tmp_path / "several.mcool"
     cooler.zoomify_cooler(str(path), str(several), [200, 400], chunksize=100_000)
-    with pytest.raises(errors.DataError, match="holds several resolutions; write the one to use"):
-        coolers.bin_width(str(several))
-    assert coolers.bin_width(f"{several}::/resolutions/400") == 400
+    with pytest.raises(errors.DataError, match=r"\(200, 400 bases\); choose one with -w"):
+        contact_formats.bin_width(str(several))
+    assert contact_formats.bin_width(f"{several}::/resolutions/400") == 400
     with pytest.raises(errors.DataError, match="no cooler at /resolutions/800; it has /resolu"):
-        coolers.bin_width(f"{several}::/resolutions/800")
+        contact_formats.bin_width(f"{several}::/resolutions/800")
 
 
 def test_without_weights(path):
     with h5py.File(path, "r+") as file:
         del file["bins/weight"]
     with pytest.raises(errors.DataError, match=r"no balancing weights; run `cooler balance"):
-        coolers.Contacts(str(path), world.SIZES)
+        world.contacts(path, world.SIZES)
 
 
 def test_cut_files(tmp_path, path):
@@ -104,7 +104,7 @@ def test_cut_files(tmp_path, path):
     for share in (0.1, 0.6, 0.95):
         cut.write_bytes(content[: int(share * len(content))])
         with pytest.raises(errors.DataError, match="damaged"):
-            coolers.Contacts(str(cut), world.SIZES).counts(regions.Region("chr1", 0, 40_000))
+            world.contacts(cut, world.SIZES).counts(regions.Region("chr1", 0, 40_000))
 
 
 REGION = regions.Region("chr2", 2000, 6000)
@@ -117,14 +117,14 @@ def sorted_pixels():
 
 def opened_of(tmp_path, table, **options):
     path = world.write_pixels(tmp_path / "other.cool", table, **options)
-    return coolers.Contacts(str(path), world.SIZES)
+    return world.contacts(path, world.SIZES)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, np.int64, np.float32, float])
 def test_rows_of_the_same_pixel_are_summed(tmp_path, path, dtype):
     """Whatever the type of the column: sums of narrow integers do not overflow."""
     table = sorted_pixels()
-    expected = coolers.Contacts(str(path), world.SIZES).counts(REGION)
+    expected = world.contacts(path, world.SIZES).counts(REGION)
     for _ in range(2):
         table = world.split_pixels(table)
     opened = opened_of(tmp_path, table, dtype=dtype)
@@ -160,7 +160,7 @@ def test_rows_that_are_not_sorted_are_refused(tmp_path):
     with h5py.File(world.write_pixels(tmp_path / "b.cool", table), "r+") as file:
         file["pixels/bin1_id"][:] = rows
     with pytest.raises(errors.DataError, match=r"not sorted by their first bin \(bin 214 is out"):
-        coolers.Contacts(str(tmp_path / "b.cool"), world.SIZES).counts(REGION)
+        world.contacts(tmp_path / "b.cool", world.SIZES).counts(REGION)
 
 
 def test_a_pixel_below_the_diagonal_is_refused(tmp_path):
@@ -182,7 +182,7 @@ def test_both_triangles_are_read_when_they_agree(tmp_path, path):
     )
     both = pd.concat([table, lower]).sort_values(["bin1_id", "bin2_id"])
     opened = opened_of(tmp_path, both, symmetric_upper=False)
-    expected = coolers.Contacts(str(path), world.SIZES).counts(REGION)
+    expected = world.contacts(path, world.SIZES).counts(REGION)
     np.testing.assert_array_equal(opened.counts(REGION), expected)
     with pytest.raises(errors.DataError, match=r"holds both triangles, and they differ: \d+ and 0"):
         opened_of(tmp_path, table, symmetric_upper=False).counts(REGION)
@@ -230,13 +230,13 @@ def test_columns_that_hold_no_numbers_are_refused(tmp_path, path):
     with pytest.raises(
         errors.DataError, match='its pixels have no column "count", only their two bins; make'
     ):
-        coolers.Contacts(str(path), world.SIZES)
+        world.contacts(path, world.SIZES)
     world.write(path)
     with h5py.File(path, "r+") as file:
         del file["bins/weight"]
         file["bins/weight"] = np.full(330, b"high")
     with pytest.raises(errors.DataError, match=r'column "weight" holds .*; expected numbers\.$'):
-        coolers.Contacts(str(path), world.SIZES)
+        world.contacts(path, world.SIZES)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_balancing_that_did_not_converge_is_told(path, caplog, converged, scope,
     caplog.set_level("INFO", "akita_bayes")
     with h5py.File(path, "r+") as file:
         file["bins/weight"].attrs["converged"] = converged
-    coolers.Contacts(str(path), world.SIZES).inspect()
+    world.contacts(path, world.SIZES).inspect()
     message = (
         f"{path}: balancing did not converge ({scope}), so that targets keep a part of the biases "
         f"of bins; run `cooler balance --force{option} --max-iters 2000 {path}`."
@@ -283,16 +283,16 @@ def test_chromosomes_that_the_genome_lacks_need_no_balance(path, caplog):
     caplog.set_level("WARNING", "akita_bayes")
     with h5py.File(path, "r+") as file:
         file["bins/weight"].attrs["converged"] = [True, False, False]
-    coolers.Contacts(str(path), {"chr1": 40_000}).inspect()
+    world.contacts(path, {"chr1": 40_000}).inspect()
     assert caplog.messages == []
 
 
 def test_a_file_of_another_kind_or_right_is_told_as_such(tmp_path, path):
     hic = tmp_path / "x.hic"
     hic.write_bytes(b"HIC\0\x08\0\0\0")
-    with pytest.raises(errors.DataError, match=r"x\.hic: is a \.hic file; convert it to a cooler"):
-        coolers.bin_width(str(hic))
+    with pytest.raises(errors.DataError, match=r"x\.hic: damaged or cut short; make or download"):
+        contact_formats.bin_width(str(hic))
     path.chmod(0)
-    code = f"from akita_bayes.data.contacts import coolers; coolers.bin_width({str(path)!r})"
+    code = f"from akita_bayes.data.contacts import contact_formats as c; c.bin_width({str(path)!r})"
     finished = unprivileged.run([sys.executable, "-c", code])
     assert f"DataError: {path}: cannot be read (Permission denied)." in finished.stderr

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data.contacts import coolers, expectation
+from akita_bayes.data.contacts import expectation
 from akita_bayes.data.preparation import check
 from tests import coolers as world
 
@@ -234,5 +234,5 @@ def test_numeric_chromosomes_give_the_targets_of_the_others(tmp_path):
 
 def test_a_cooler_and_a_table_may_name_chromosomes_otherwise(tmp_path, write):
     path = world.write(tmp_path / "a.cool", sizes={"1": 4000})
-    opened = coolers.Contacts(str(path), {"chr1": 4000})
+    opened = world.contacts(path, {"chr1": 4000})
     assert read(write(TABLE), opened.names["chr1"])[1:] == [0.5, 0.25]

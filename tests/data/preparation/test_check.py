@@ -95,14 +95,14 @@ def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong):
 
 def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
     folder, _ = made
-    genuine = reference_target.target
+    genuine = reference_target.from_maps
 
     def spoilt(*arguments, **options):
         twin = genuine(*arguments, **options)
         twin.values[np.flatnonzero(twin.mask)[0]] = np.nan
         return twin
 
-    monkeypatch.setattr(reference_target, "target", spoilt)
+    monkeypatch.setattr(reference_target, "from_maps", spoilt)
     wrong = {finding.check: finding.result for finding in check.check(folder / "out", sample=1)}
     assert "largest difference inf" in wrong["A against cooler"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from akita_bayes import errors, regions
 from akita_bayes.data import genome
-from akita_bayes.data.contacts import reference_target
-from akita_bayes.data.preparation import data_directory, targets, window_blocks
+from akita_bayes.data.contacts import cooler_files, coolers, reference_target
+from akita_bayes.data.preparation import data_directory, data_options, targets
 from akita_bayes.data.records import dataset, statistics
 from tests import coolers as world
 from tests.coolers import TRANSFORM, make, records_of
@@ -74,9 +74,9 @@ def test_two_processes_make_the_same_files(made):
 def test_blocks_share_one_read(made, monkeypatch):
     folder, summary = made
     reads = []
-    fetch = window_blocks.coolers.Contacts.counts
+    fetch = coolers.Contacts.counts
     monkeypatch.setattr(
-        window_blocks.coolers.Contacts, "counts", lambda self, r: reads.append(r) or fetch(self, r)
+        coolers.Contacts, "counts", lambda self, r: reads.append(r) or fetch(self, r)
     )
     make(folder, "counted")
     assert len(reads) < summary.windows
@@ -174,7 +174,7 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         expected_table(folder / f"{name}.expected", 0.6)
     options = {
         "transform": dataclasses.replace(TRANSFORM, global_obsexp=True),
-        "unmappable": [data_directory.Unmappable(folder / "umap.bed")],
+        "unmappable": [data_options.Unmappable(folder / "umap.bed")],
         "blacklist": folder / "black.bed",
     }
 
@@ -214,9 +214,7 @@ def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
     weights[100:109] = np.nan
     pixels = world.pixels(world.SIZES, 1)
     pixels = pixels[(pixels["bin1_id"] < 120) | (pixels["bin1_id"] > 160)]
-    data_directory.coolers.write_cooler(
-        folder / "a.cool", world.SIZES, world.BIN, pixels, weights=weights
-    )
+    cooler_files.write_cooler(folder / "a.cool", world.SIZES, world.BIN, pixels, weights=weights)
     (folder / "windows.bed").write_text(
         "chr1\t0\t3200\ttest\n"
         "chr1\t8000\t11200\n"
@@ -267,7 +265,7 @@ def test_blacklisted_bins_are_masked(made, chrom):
 def test_unmappable_windows_are_counted(made):
     folder, summary = made
     (folder / "umap.bed").write_text("chr1\t0\t40000\n")
-    mapped = make(folder, "umap", unmappable=[data_directory.Unmappable(folder / "umap.bed")])
+    mapped = make(folder, "umap", unmappable=(data_options.Unmappable(folder / "umap.bed"),))
     assert mapped.windows == summary.windows
     assert mapped.dropped["unmappable"] > 0
     assert sum(statistics.read(folder / "umap").seqs.values()) == sum(mapped.written.values())
@@ -281,8 +279,8 @@ def test_unmappable_stretches_and_midpoints_go_together(made):
         folder,
         "both",
         unmappable=[
-            data_directory.Unmappable(folder / "left.bed", threshold=0.9),
-            data_directory.Unmappable(folder / "all.bed", midpoints=True),
+            data_options.Unmappable(folder / "left.bed", threshold=0.9),
+            data_options.Unmappable(folder / "all.bed", midpoints=True),
         ],
     )
     assert both.dropped["unmappable"] > 0
@@ -294,7 +292,7 @@ def test_nothing_written_is_an_error(made):
     folder, _ = made
     (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
     with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
-        make(folder, "nothing", unmappable=[data_directory.Unmappable(folder / "all.bed")])
+        make(folder, "nothing", unmappable=(data_options.Unmappable(folder / "all.bed"),))
     assert (folder / "nothing" / "dropped.tsv").exists()
     assert not (folder / "nothing" / "statistics.json").exists()
 

@@ -5,7 +5,7 @@ import pytest
 
 from akita_bayes import errors, triangle
 from akita_bayes.data.contacts import counts_to_targets
-from akita_bayes.data.preparation import data_directory, quality, training_windows
+from akita_bayes.data.preparation import quality, training_windows
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.plots import data_plots as contact_plots
 from tests import coolers as world
@@ -14,13 +14,11 @@ from tests import coolers as world
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = world.world(tmp_path_factory.mktemp("world"))
-    data_directory.make(
-        folder / "genome.fa",
-        folder / "targets.txt",
-        folder / "out",
+    world.make(
+        folder,
         transform=counts_to_targets.Transform(3200, world.BIN, 400, as_obsexp=True),
         layout=training_windows.Layout(seq_length=3200, snap=world.BIN, valid=0.2, test=0.2),
-        clip=2.0,
+        seqs_per_tfr=128,
     )
     return folder
 

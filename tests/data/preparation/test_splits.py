@@ -27,35 +27,37 @@ def test_contigs_are_halved_until_short_enough():
 def test_shares_are_kept_and_every_contig_is_dealt_once(seed):
     pieces = splits.break_large(GENOME, 1000, 100)
     shares = {"train": 0.7, "valid": 0.2, "test": 0.1}
-    dealt = splits.by_share(pieces, shares, window=100, seed=seed)
-    assert sorted(itertools.chain(*dealt.values())) == sorted(pieces)
+    contigs_of = splits.by_share(pieces, shares, window=100, seed=seed)
+    assert sorted(itertools.chain(*contigs_of.values())) == sorted(pieces)
     total = width(pieces)
     for split, share in shares.items():
-        assert width(dealt[split]) / total == pytest.approx(share, abs=0.05)
-    assert splits.by_share(pieces, shares, window=100, seed=seed) == dealt
-    assert splits.by_share(pieces, shares, window=100, seed=seed + 100) != dealt
+        assert width(contigs_of[split]) / total == pytest.approx(share, abs=0.05)
+    assert splits.by_share(pieces, shares, window=100, seed=seed) == contigs_of
+    assert splits.by_share(pieces, shares, window=100, seed=seed + 100) != contigs_of
 
 
 def test_a_small_genome_still_holds_something_out():
     pieces = [Region("a", 0, 100), Region("b", 0, 90), Region("c", 0, 20)]
     shares = {"train": 0.8, "valid": 0.1, "test": 0.1}
-    dealt = splits.by_share(pieces, shares, window=5, seed=0)
-    assert dealt["valid"] == [Region("c", 0, 20)]
-    assert dealt["test"] == [Region("a", 79, 100)]
-    assert dealt["train"] == [Region("a", 0, 79), Region("b", 0, 90)]
+    contigs_of = splits.by_share(pieces, shares, window=5, seed=0)
+    assert contigs_of["valid"] == [Region("c", 0, 20)]
+    assert contigs_of["test"] == [Region("a", 79, 100)]
+    assert contigs_of["train"] == [Region("a", 0, 79), Region("b", 0, 90)]
     alone = splits.by_share([Region("a", 0, 11)], shares, window=5, seed=0)
     assert alone == {"train": [Region("a", 0, 11)], "valid": [], "test": []}
 
 
 def test_a_share_of_zero_gets_nothing():
-    dealt = splits.by_share(GENOME, {"train": 0.9, "valid": 0.1, "test": 0.0}, window=10, seed=0)
-    assert dealt["test"] == []
+    contigs_of = splits.by_share(
+        GENOME, {"train": 0.9, "valid": 0.1, "test": 0.0}, window=10, seed=0
+    )
+    assert contigs_of["test"] == []
 
 
 def test_chromosomes_by_name():
-    dealt = splits.by_chromosome(GENOME, {"valid": ["chr2"], "test": ["chr3", "chr4"]})
-    assert [r.chrom for r in dealt["test"]] == ["chr3", "chr4"]
-    assert len(dealt["train"]) == 17
+    contigs_of = splits.by_chromosome(GENOME, {"valid": ["chr2"], "test": ["chr3", "chr4"]})
+    assert [r.chrom for r in contigs_of["test"]] == ["chr3", "chr4"]
+    assert len(contigs_of["train"]) == 17
     with pytest.raises(errors.DataError, match="chr99 of split valid is not in the genome"):
         splits.by_chromosome(GENOME, {"valid": ["chr99"], "test": []})
     with pytest.raises(errors.DataError, match="chrM of split valid has no stretch as long as one"):
@@ -65,9 +67,9 @@ def test_chromosomes_by_name():
 
 
 def test_folds_are_equally_long():
-    dealt = splits.by_fold(splits.break_large(GENOME, 1000, 100), 8, seed=1)
-    widths = [width(members) for members in dealt.values()]
-    assert list(dealt) == [f"fold{i}" for i in range(8)]
+    contigs_of = splits.by_fold(splits.break_large(GENOME, 1000, 100), 8, seed=1)
+    widths = [width(members) for members in contigs_of.values()]
+    assert list(contigs_of) == [f"fold{i}" for i in range(8)]
     assert sum(widths) == width(GENOME)
     assert max(widths) - min(widths) < 1000
     pair = splits.by_fold(GENOME[:2], 2, seed=0)
@@ -79,16 +81,16 @@ def test_folds_are_equally_long():
 
 
 def test_a_margin_is_cut_from_the_larger_split():
-    dealt = {
+    contigs_of = {
         "train": [Region("chr1", 0, 1000), Region("chr1", 1100, 3000)],
         "test": [Region("chr1", 1000, 1100)],
     }
-    found = splits.separate(dealt, 50)
+    found = splits.separate(contigs_of, 50)
     assert [tuple(r)[1:] for r in found["test"].members()] == [(1000, 1100)]
     assert [tuple(r)[1:] for r in found["train"].members()] == [(0, 950), (1150, 3000)]
 
 
 def test_neighbours_of_one_split_are_rejoined():
-    dealt = {"train": [Region("chr1", 0, 10), Region("chr1", 10, 20)], "test": []}
-    (joined,) = splits.separate(dealt, 5)["train"].members()
+    contigs_of = {"train": [Region("chr1", 0, 10), Region("chr1", 10, 20)], "test": []}
+    (joined,) = splits.separate(contigs_of, 5)["train"].members()
     assert joined == Region("chr1", 0, 20)

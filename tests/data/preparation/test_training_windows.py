@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akita_bayes import errors, regions
-from akita_bayes.data import interval_sets
+from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.preparation import training_windows
 
 Region = regions.Region
 SIZES = {"chr1": 40_000, "chr2": 25_000, "chr3": 900}
+CHR1 = assembly.of({"chr1": 40_000})
 
 
 def lay(**options):
@@ -111,18 +112,16 @@ def bed(folder, text):
 
 
 def test_windows_as_they_are(tmp_path):
-    found = training_windows.read_windows(
-        bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"), ["chr1"]
-    )
+    found = training_windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"), CHR1)
     assert found == [
         training_windows.Window(Region("chr1", 0, 10), "test"),
         training_windows.Window(Region("chr1", 50, 60), "train"),
     ]
     path = tmp_path / "written.bed"
     training_windows.write_bed(path, found)
-    assert training_windows.read_windows(path, ["chr1"]) == found
+    assert training_windows.read_windows(path, CHR1) == found
     path.write_text(path.read_text().replace("chr1", "1"))
-    assert training_windows.read_windows(path, ["chr1"]) == found
+    assert training_windows.read_windows(path, CHR1) == found
 
 
 @pytest.mark.parametrize(
@@ -138,11 +137,11 @@ def test_windows_as_they_are(tmp_path):
 )
 def test_windows_that_cannot_be_taken(tmp_path, text, reason):
     with pytest.raises(errors.DataError, match=reason):
-        training_windows.read_windows(bed(tmp_path, text), ["chr1"])
+        training_windows.read_windows(bed(tmp_path, text), CHR1)
 
 
 def test_close_windows_of_different_splits_are_logged(tmp_path, caplog):
-    training_windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t15\t25\n"), ["chr1"])
+    training_windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t15\t25\n"), CHR1)
     assert "within one window's length" in caplog.text
 
 
