@@ -6,6 +6,9 @@ gives the reliability of the target of all counts, R = 2 r / (1 + r). The correl
 measured map with the true map is sqrt(R); no prediction is expected to exceed it.
 """
 
+import dataclasses
+import functools
+import itertools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from akita_bayes import regions, triangle
 from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.evaluate import insulation, strata
+from benchmarks import yeast_data
 
 
 class Counts(NamedTuple):
@@ -32,7 +36,8 @@ def windows(data: Path, split: str) -> list[regions.Region]:
     """Returns the windows of a split of a data directory."""
     table = pd.read_csv(data / "sequences.bed", sep="\t", header=None, comment="#")
     rows = table[table[3] == split]
-    return [regions.Region(row[0], int(row[1]), int(row[2])) for row in rows.itertuples(index=False)]
+    columns = zip(rows[0], rows[1], rows[2], strict=True)
+    return [regions.Region(name, int(start), int(end)) for name, start, end in columns]
 
 
 def read(path: Path) -> dict[str, Counts]:
@@ -47,6 +52,7 @@ def read(path: Path) -> dict[str, Counts]:
     }
 
 
+@functools.cache
 def thinned(path: Path, seed: int, parts: int = 2) -> list[dict[str, Counts]]:
     """Deals the contacts of a cooler to `parts` equal parts at random, and balances each part."""
     clr = cooler.Cooler(str(path))
@@ -60,7 +66,7 @@ def thinned(path: Path, seed: int, parts: int = 2) -> list[dict[str, Counts]]:
             table = pixels.assign(count=dealt)[dealt > 0]
             file = Path(folder) / f"{part}.cool"
             cooler.create_cooler(str(file), bins, table, ordered=True)
-            weights, _ = cooler.balance_cooler(cooler.Cooler(str(file)), store=True, max_iters=500)
+            cooler.balance_cooler(cooler.Cooler(str(file)), store=True, max_iters=500)
             tables.append(read(file))
     return tables
 
@@ -78,7 +84,9 @@ def targets(
         bins = slice(first, last)
         table = counts[window.chrom]
         try:
-            target = counts_to_targets.target(table.counts[bins, bins], table.weights[bins], transform)
+            target = counts_to_targets.target(
+                table.counts[bins, bins], table.weights[bins], transform
+            )
         except counts_to_targets.Unusable:
             continue
         values[row], masks[row] = target.values, target.mask
@@ -109,22 +117,57 @@ def measure(
         [targets(half, chosen_windows, transform) for half in thinned(path, seed)] for seed in seeds
     ]
     return {
-        "half_r": _mean(_pooled(*halves) for halves in splits),
+        "half_r": _mean(_pooled(first, second) for first, second in splits),
         "half_r_sd": float(np.std([_pooled(*halves) for halves in splits])),
         **_ceiling(splits, transform),
     }
 
 
+def choices(
+    path: Path,
+    lengths: Sequence[int],
+    kernels: Sequence[float],
+    transform: counts_to_targets.Transform,
+) -> list[dict[str, float]]:
+    """Measures the reliability of targets by window length and kernel, over the whole genome.
+
+    Args:
+        path: A balanced cooler.
+        lengths: Window lengths in bases.
+        kernels: Standard deviations of the smoothing in bins.
+        transform: All other settings.
+    """
+    halves, rows = thinned(path, 0), []
+    for length, kernel in itertools.product(lengths, kernels):
+        setting = dataclasses.replace(transform, seq_length=length, kernel_sigma=kernel)
+        bins = setting.window_bins
+        tiles = [
+            regions.Region(name, start * setting.pool_width, (start + bins) * setting.pool_width)
+            for name, table in halves[0].items()
+            if name != "chrM"
+            for start in range(0, len(table.weights) - bins + 1, bins // 2)
+        ]
+        half_r = _pooled(*(targets(half, tiles, setting) for half in halves))
+        rows.append(
+            {
+                "window_bp": length,
+                "kernel_bins": kernel,
+                "half_r": half_r,
+                "reliability": reliability(half_r),
+                "ceiling": _root(half_r),
+            }
+        )
+    return rows
+
+
 def _ceiling(splits: list[Any], transform: counts_to_targets.Transform) -> dict[str, Any]:
     groups = strata.log_spaced(transform.map_bins, transform.diagonal_offset)
-    half_r = _mean(_pooled(*halves) for halves in splits)
+    half_r = _mean(_pooled(first, second) for first, second in splits)
     by_distance = [
-        _mean(_pooled(*halves, groups.index == number) for halves in splits)
+        _mean(_pooled(first, second, groups.index == number) for first, second in splits)
         for number in range(groups.count)
     ]
-    profiles = _mean(
-        _pooled(*(_profiles(half, transform) for half in halves)) for halves in splits
-    )
+    profiles = _mean(_pooled(*(_profiles(half, transform) for half in halves)) for halves in splits)
     return {
         "reliability": reliability(half_r),
         "ceiling": _root(half_r),
@@ -208,8 +251,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
 
 
 def _aliases(names: Sequence[str]) -> list[str]:
-    roman = "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI".split()
-    return [f"chr{roman[int(name[3:]) - 1]}" for name in names]
+    return [f"chr{yeast_data.ROMAN[int(name[3:]) - 1]}" for name in names]
 
 
 def _coarsened(path: Path, factor: int) -> dict[str, Counts]:
@@ -224,5 +266,7 @@ def _coarsen(tables: dict[str, Counts], factor: int) -> dict[str, Counts]:
         blocks = counts[: bins * factor, : bins * factor].reshape(bins, factor, bins, factor)
         visibility = np.nan_to_num(1 / weights[: bins * factor]).reshape(bins, factor).mean(1)
         with np.errstate(divide="ignore"):
-            joined[name] = Counts(blocks.sum((1, 3)), np.where(visibility > 0, 1 / visibility, np.nan))
+            joined[name] = Counts(
+                blocks.sum((1, 3)), np.where(visibility > 0, 1 / visibility, np.nan)
+            )
     return joined

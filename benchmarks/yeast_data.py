@@ -32,8 +32,14 @@ TRANSFORM = counts_to_targets.Transform(
     64_000, 2000, crop=8000, diagonal_offset=2, as_obsexp=True, kernel_sigma=1.5
 )
 STRIDE_TRAIN, STRIDE_TEST = 4000, 32_000
+FASTA = "sacCer3.fa"
 
-_ROMAN = "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI".split()
+ROMAN = (
+    *("I", "II", "III", "IV", "V", "VI", "VII", "VIII"),
+    *("IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI"),
+)
+"""Numbers of the chromosomes in the genome and in the second experiment."""
+
 _SIGNATURE = 0x1A412743
 
 
@@ -83,13 +89,13 @@ def make(sources: Sources, fold: int, folder: Path) -> Path:
 
 def _write_genome(sources: Sources, folder: Path) -> Path:
     """Writes the chromosomes as FASTA, with the names and lengths of the cooler."""
-    fasta = folder / "sacCer3.fa"
+    fasta = folder / FASTA
     if fasta.is_file():
         return fasta
     lengths = cooler.Cooler(str(sources.cooler)).chromsizes
     sequences = read_2bit(sources.genome)
     with files.atomic(fasta) as temporary, open(temporary, "w", encoding="ascii") as file:
-        for number, roman in enumerate(_ROMAN, 1):
+        for number, roman in enumerate(ROMAN, 1):
             sequence = sequences[f"chr{roman}"][: int(lengths[f"chr{number}"])]
             rows = (sequence[start : start + 60] for start in range(0, len(sequence), 60))
             file.write(f">chr{number}\n" + "\n".join(rows) + "\n")

@@ -1,7 +1,7 @@
 """Baseline without a network: a ridge regression of insulation on counts of 4-mers.
 
-The insulation of a bin is predicted from the shares of the 136 4-mers (either strand) within 5 kb on
-both sides. The penalty is chosen by cross-validation over chromosomes of the training split.
+The insulation of a bin is predicted from the shares of the 136 4-mers (either strand) within 5 kb
+on both sides. The penalty is chosen by cross-validation over chromosomes of the training split.
 """
 
 from pathlib import Path
@@ -42,9 +42,10 @@ def measure(data: Path, fasta: Path) -> dict[str, Any]:
     scores = np.zeros((len(groups), len(PENALTIES)))
     for row, name in enumerate(groups):
         left_out = train.chromosome == name
+        inside, outside = (Profiles(*(field[i] for field in train)) for i in (~left_out, left_out))
         for column, penalty in enumerate(PENALTIES):
-            predict = fit(train.features[~left_out], train.values[~left_out], penalty)
-            scores[row, column] = _pearson(predict(train.features[left_out]), train.values[left_out])
+            predict = fit(inside.features, inside.values, penalty)
+            scores[row, column] = _pearson(predict(outside.features), outside.values)
     penalty = PENALTIES[int(scores.mean(axis=0).argmax())]
     predicted = fit(train.features, train.values, penalty)(test.features)
     return {
@@ -73,7 +74,7 @@ def fit(features: NDArray, values: NDArray, penalty: float) -> Any:
 
 
 def kmer_counts(fasta: Path) -> dict[str, NDArray[np.float64]]:
-    """Counts k-mers of either strand from a chromosome's start to every 500th base. [L / 500, F]."""
+    """Counts k-mers of either strand from a chromosome's start to every 500th base. [n, F]."""
     import pysam
 
     codes = np.arange(4**K)
@@ -87,7 +88,7 @@ def kmer_counts(fasta: Path) -> dict[str, NDArray[np.float64]]:
             index = dna.to_index(genome.fetch(name)).astype(int)
             windows = np.lib.stride_tricks.sliding_window_view(index, K)
             code = (windows * 4 ** np.arange(K - 1, -1, -1)).sum(1)
-            valid = (windows < 4).all(1)
+            valid = np.asarray(windows.max(axis=1)) < 4
             steps = len(code) // _STEP
             table = np.zeros((steps + 1, len(canonical)))
             inside = np.flatnonzero(valid[: steps * _STEP])
@@ -101,18 +102,18 @@ def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles
     opened = dataset.open_split(data, split, batch_size=8)
     statistics = opened.statistics
     bins = (statistics.seq_length - 2 * statistics.crop_bp) // statistics.pool_width
-    width = insulation.default_width(bins)
+    width, offset = insulation.default_width(bins), statistics.diagonal_offset or 0
     features, values, names = [], [], []
     for batch in opened.batches():
         for target, mask, text in zip(
             *(batch[key].numpy() for key in ("target", "mask", "region")), strict=True
         ):
             window = regions.parse(text.decode())
-            profile, valid = insulation.profile(
-                target, mask, diagonal_offset=statistics.diagonal_offset, width=width
-            )
-            border = window.start + statistics.crop_bp + statistics.pool_width * (
-                width + np.flatnonzero(valid[:, 0])
+            profile, valid = insulation.profile(target, mask, diagonal_offset=offset, width=width)
+            border = (
+                window.start
+                + statistics.crop_bp
+                + statistics.pool_width * (width + np.flatnonzero(valid[:, 0]))
             )
             features.append(_shares(cumulative[window.chrom], border))
             values.append(profile[valid[:, 0], 0])
@@ -121,7 +122,7 @@ def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles
 
 
 def _shares(cumulative: NDArray, border: NDArray) -> NDArray[np.float64]:
-    """Returns the shares of 4-mers within `REACH` of each border between bins. [n], bp -> [n, F]."""
+    """Returns the shares of 4-mers within `REACH` of each border of bins. [n] -> [n, F]."""
     last = len(cumulative) - 1
     low = np.clip((border - REACH) // _STEP, 0, last)
     high = np.clip((border + REACH) // _STEP, 0, last)

@@ -1,0 +1,40 @@
+"""docs/real.md cites what the committed result file of the yeast benchmark holds."""
+
+import re
+
+import pytest
+
+from akita_bayes import files
+from benchmarks import yeast, yeast_data, yeast_report
+
+
+@pytest.fixture(scope="module")
+def result():
+    return files.read_json(yeast.RESULT)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return yeast_report.PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["accuracy", "distance", "choices", "calibration"])
+def test_each_table_is_that_of_the_result_file(name, result, page):
+    rest = page.partition(yeast_report.START.format(name))[2]
+    assert rest.partition(yeast_report.END)[0].strip() == yeast_report.tables(result)[name]
+
+
+def test_the_figure_and_the_folds_are_there(result, page):
+    assert yeast.FIGURE.is_file()
+    assert f"images/{yeast.FIGURE.name}" in page
+    assert result["folds"]["0"] == list(yeast_data.FOLDS[0])
+    assert {row["fold"] for row in result["rows"]} <= set(range(len(yeast_data.FOLDS)))
+    for names in yeast_data.FOLDS:
+        assert ", ".join(names) in page
+
+
+def test_the_headline_is_that_of_the_shipped_run(result, page):
+    row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
+    (headline,) = re.findall(r"^\*\*.+?\*\*", page, re.M | re.S)
+    assert f"{row['pearsonr']:.3f}" in headline
+    assert f"{100 * row['share_of_ceiling']:.0f} %" in headline

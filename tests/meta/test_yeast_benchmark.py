@@ -1,0 +1,81 @@
+"""The parts of the yeast benchmark, on data of which the answer is known."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors, regions
+from benchmarks import yeast_ceiling, yeast_data, yeast_ridge
+from tests import coolers
+
+SIZES = {"chr1": 40_000}
+
+
+def two_bit(name, bases, unknown):
+    """A 2bit file of one sequence; `unknown` is one block (start, length)."""
+    values = ["TCAG".index(base) for base in bases]
+    values += [0] * (-len(values) % 4)
+    packed = bytes(
+        64 * a + 16 * b + 4 * c + d for a, b, c, d in zip(*(iter(values),) * 4, strict=True)
+    )
+    offset = 16 + 1 + len(name) + 4
+    index = bytes([len(name)]) + name.encode() + struct.pack("<I", offset)
+    record = struct.pack("<6I", len(bases), 1, *unknown, 0, 0)
+    return struct.pack("<4I", 0x1A412743, 0, 1, 0) + index + record + packed
+
+
+def test_a_2bit_file_is_decoded(tmp_path):
+    path = tmp_path / "genome.2bit"
+    path.write_bytes(two_bit("chrI", "ACGTACGTTG", (2, 3)))
+    assert yeast_data.read_2bit(path) == {"chrI": "ACNNNCGTTG"}
+    path.write_bytes(b"\0" * 32)
+    with pytest.raises(errors.DataError, match="not a little-endian 2bit file"):
+        yeast_data.read_2bit(path)
+
+
+def test_the_genome_of_the_real_data_has_the_lengths_of_sacCer3(real_data):
+    path = real_data / yeast_data.GENOME
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    sequences = yeast_data.read_2bit(path)
+    assert len(sequences["chrI"]) == 230_218
+    assert sum(map(len, sequences.values())) == 12_157_105
+    assert sequences["chrI"].startswith("CCACACCACACCCACACACC")
+
+
+def test_folds_share_no_chromosome():
+    names = [name for fold in (*yeast_data.FOLDS, yeast_data.VALID) for name in fold]
+    assert len(names) == len(set(names)) == 12
+
+
+def test_halves_add_up_and_twice_the_data_are_as_reliable_as_foretold(tmp_path):
+    path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
+    halves = yeast_ceiling.thinned(path, 0)
+    whole = yeast_ceiling.read(path)["chr1"].counts
+    np.testing.assert_array_equal(sum(half["chr1"].counts for half in halves), whole)
+    assert yeast_ceiling.reliability(0.5) == pytest.approx(2 / 3)
+
+
+def test_maps_of_noise_have_no_reliability(tmp_path):
+    """Independent Poisson counts of one mean per distance: obs / exp is noise alone."""
+    path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
+    windows = [regions.Region("chr1", start, start + 3200) for start in range(0, 36_000, 1600)]
+    measured = yeast_ceiling.measure(path, windows, coolers.TRANSFORM, seeds=(0,))
+    assert abs(measured["half_r"]) < 0.2  # some 600 pixels, the sd of r is 0.04
+
+
+def test_a_ridge_finds_a_linear_rule():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(400, 5))
+    values = features @ [1.0, -2.0, 0.0, 0.5, 0.0] + 3.0
+    predict = yeast_ridge.fit(features, values, 1e-6)
+    np.testing.assert_allclose(predict(features[:10]), values[:10], atol=1e-3)
+
+
+def test_4_mers_of_both_strands_are_counted_together(tmp_path):
+    (tmp_path / "genome.fa").write_text(">a\n" + "AAAC" * 400 + "\n>b\n" + "GTTT" * 400 + "\n")
+    counts = yeast_ridge.kmer_counts(tmp_path / "genome.fa")
+    assert counts["a"].shape == (4, 136)
+    np.testing.assert_allclose(counts["a"][-1], counts["b"][-1], atol=1)
+    assert counts["a"][-1].sum() == 1500

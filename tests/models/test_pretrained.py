@@ -1,0 +1,57 @@
+"""The models that the repository ships: they load, predict, and state what they are."""
+
+import json
+
+import numpy as np
+import pytest
+
+import akita_bayes as ab
+from akita_bayes import dna
+
+LARGEST = 3_000_000
+"""Bytes of a shipped folder."""
+
+
+@pytest.fixture
+def folder(repository):
+    return repository / "models" / "pretrained" / "akita_yeast"
+
+
+def test_the_yeast_model_predicts_a_map_from_a_random_sequence(folder):
+    model = ab.load_model(folder)
+    geometry = model.spec.geometry(model.spec.head_names[0])
+    index = np.random.default_rng(0).integers(0, 4, geometry.seq_length).astype(np.uint8)
+    prediction = ab.predict(model, dna.index_to_one_hot(index)[None])
+    assert prediction.shape == (1, 253, 1)
+    assert np.isfinite(prediction).all()
+    assert 0 < prediction.std() < 1
+
+
+def test_its_posterior_has_a_spread(folder):
+    model = ab.load_model(folder)
+    length = model.spec.model.seq_length
+    index = np.random.default_rng(1).integers(0, 4, length).astype(np.uint8)
+    posterior = ab.sample_posterior(model, dna.index_to_one_hot(index)[None], draws=3)
+    assert posterior.epistemic_sd.mean() > 0
+    assert posterior.aleatoric_sd.mean() > 0
+
+
+def test_its_spec_is_the_one_of_the_zoo(folder, repository):
+    zoo = repository / "models" / "json" / "akita_yeast.json"
+    trained = ab.load_spec(folder / "params.json")
+    assert trained.model == ab.load_spec(zoo).model
+
+
+def test_its_card_is_there_and_the_folder_is_small(folder):
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for heading in ("Data", "Accuracy", "Do not use"):
+        assert f"## {heading}" in card
+    assert sum(path.stat().st_size for path in folder.iterdir()) < LARGEST
+
+
+def test_its_card_states_the_accuracy_of_the_result_file(folder, repository):
+    result = json.loads((repository / "benchmarks" / "results" / "yeast.json").read_text())
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
+    assert f"Pearson {row['pearsonr']:.3f}" in card
+    assert f"{result['ceilings']['0']['test']['ceiling']:.3f}" in card
