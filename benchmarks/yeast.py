@@ -23,7 +23,7 @@ SPEC = ROOT / "models" / "json" / "akita_yeast.json"
 RESULT = ROOT / "benchmarks" / "results" / "yeast.json"
 FIGURE = ROOT / "docs" / "images" / "yeast.png"
 DRAWS = 32
-SHIFTS = (-500, 0, 500)
+SHIFTS = (-2, -1, 0, 1, 2)
 LENGTHS, KERNELS = (64_000, 128_000, 256_000), (0.0, 1.0, 1.5, 2.0)
 
 
@@ -106,10 +106,15 @@ def _ceilings(sources: yeast_data.Sources, data: Path, out: Path, fold: int) -> 
         )
         for split in ("valid", "test")
     }
-    ridge = {"ridge": lambda: yeast_ridge.measure(data, out / yeast_data.FASTA)}
+    fasta = out / yeast_data.FASTA
+    ridge = {
+        "ridge": lambda: yeast_ridge.measure(data, fasta),
+        "gc": lambda: yeast_ridge.measure(data, fasta, k=1),
+    }
     for file, measurements in (
         ("genome.json", genome),
-        (f"fold{fold}.json", {**splits, **ridge}),
+        (f"fold{fold}.json", splits),
+        (f"ridge_fold{fold}.json", ridge),
     ):
         if not (out / file).is_file():
             files.write_json(out / file, {name: call() for name, call in measurements.items()})
@@ -123,6 +128,9 @@ def _tested(runs: list[Path], data: Path, out: Path) -> None:
     if kept.is_file() and files.read_json(kept)["seeds"] == seeds:
         return
     row = {"spec": about[0]["spec"], "fold": about[0]["fold"], "seeds": seeds, **judge(runs, data)}
+    validated = judge(runs, data, "valid")
+    row["valid"] = {key: validated[key] for key in ("pearsonr", "r2", "insulation")}
+    row["valid"]["plain"] = validated["plain"]["pearsonr"]
     if len(runs) == 1:
         row["training"] = {k: about[0][k] for k in ("seconds", "cpu_seconds") if k in about[0]}
     files.write_json(kept, row)
@@ -136,7 +144,7 @@ def _group(run: Path) -> str:
 def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     """Returns accuracy and calibration of a run, or of an ensemble of runs, on a split.
 
-    The numbers are those of `akita_test.py --rc --shifts=-500,0,500`, of `akita_test.py` alone
+    The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, of `akita_test.py` alone
     (`plain`) and of `akita_calibrate.py`, which writes the factors into the first run.
     """
     from akita_bayes.evaluate import accuracy, calibrate
@@ -181,7 +189,10 @@ def collect(out: Path) -> dict[str, Any]:
     rows = [files.read_json(path) for path in sorted(out.glob("*_seed*/test.json"))]
     ensembles = [files.read_json(path) for path in sorted(out.glob("*_ensemble.json"))]
     ceilings = {
-        str(fold): files.read_json(out / f"fold{fold}.json")
+        str(fold): {
+            **files.read_json(out / f"fold{fold}.json"),
+            **files.read_json(out / f"ridge_fold{fold}.json"),
+        }
         for fold in range(len(yeast_data.FOLDS))
         if (out / f"fold{fold}.json").is_file()
     }

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 
-from akita_bayes import regions, triangle
+from akita_bayes import files, regions, triangle
 from akita_bayes.plots import map_plots
 
 _MODEL, _CEILING, _BASELINE = "#0072B2", "#777777", "#D55E00"
@@ -19,6 +19,7 @@ QUANTILES = (0.9, 0.5, 0.1)
 
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "real.md"
+TRIALS = Path(__file__).with_name("results") / "yeast_trials.json"
 START, END = "<!-- table: {} -->", "<!-- end of table -->"
 
 
@@ -38,6 +39,7 @@ def tables(result: Mapping[str, Any]) -> dict[str, str]:
         "distance": _distance(result),
         "choices": _choices(result["genome"]["choices"]),
         "calibration": _calibration(result),
+        "trials": _trials(files.read_json(TRIALS)["trials"]),
     }
 
 
@@ -67,13 +69,16 @@ def _accuracy(result: Mapping[str, Any]) -> str:
                 "",
             ]
         )
-        rows.append(
-            [
-                f"4-mer ridge, fold {row['fold']}",
-                *[""] * 5,
-                f"{limits['ridge']['insulation_r']:.3f}",
-            ]
-        )
+        for name, key in (("GC content", "gc"), ("4-mer ridge", "ridge")):
+            share = limits[key]["map_r"] / limits["test"]["ceiling"]
+            rows.append(
+                [
+                    f"{name}, fold {row['fold']}",
+                    f"{limits[key]['map_r']:.3f}",
+                    *("", "", f"{100 * share:.0f} %", ""),
+                    f"{limits[key]['insulation_r']:.3f}",
+                ]
+            )
         test = limits["test"]
         rows.append(
             [
@@ -128,14 +133,28 @@ def _calibration(result: Mapping[str, Any]) -> str:
     return _markdown(("", "50 % covers", "90 % covers", "CRPS", "NLL"), rows)
 
 
+def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            f"`{trial['name']}`",
+            trial["change"],
+            " ".join(f"{r:.2f}" for r in trial["valid_r"]),
+            trial["ended"],
+        ]
+        for trial in trials
+    ]
+    return _markdown(("trial", "network", "validation r by epoch", "end"), rows)
+
+
 def _seeds(row: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, row["seeds"]))
     return f"seed {seeds}" if len(row["seeds"]) == 1 else f"ensemble of seeds {seeds}"
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("| --- |", "|---|", 1)
+    rule = "|" + "---|" * len(headings)
+    body = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join([f"| {' | '.join(headings)} |", rule, *body])
 
 
 def figure(row: dict[str, Any], ceilings: dict[str, Any], run: Path, data: Path) -> Any:
@@ -147,8 +166,8 @@ def figure(row: dict[str, Any], ceilings: dict[str, Any], run: Path, data: Path)
         run: The run directory.
         data: The data directory of the fold.
     """
-    drawn = matplotlib.figure.Figure(figsize=(11.5, 6.6), layout="constrained")
-    panels: Any = drawn.subfigures(1, 2, width_ratios=(1.55, 1))
+    drawn = matplotlib.figure.Figure(figsize=(13, 5.2), layout="constrained")
+    panels: Any = drawn.subfigures(1, 2, width_ratios=(1.5, 1))
     left, right = panels
     _maps(left, row, run, data)
     top, bottom = right.subplots(2, 1)
@@ -209,6 +228,8 @@ def _by_distance(axes: Any, row: dict[str, Any], ceiling: dict[str, Any]) -> Non
 def _bars(axes: Any, row: dict[str, Any], ceilings: dict[str, Any]) -> None:
     bars = (
         ("map: distance alone", row["distance_only"]["pearsonr"], _BASELINE),
+        ("map: GC content", ceilings["gc"]["map_r"], _BASELINE),
+        ("map: 4-mer ridge", ceilings["ridge"]["map_r"], _BASELINE),
         ("map: model", row["pearsonr"], _MODEL),
         ("map: ceiling", ceilings["test"]["ceiling"], _CEILING),
         ("insulation: 4-mer ridge", ceilings["ridge"]["insulation_r"], _BASELINE),
@@ -216,7 +237,7 @@ def _bars(axes: Any, row: dict[str, Any], ceilings: dict[str, Any]) -> None:
         ("insulation: ceiling", ceilings["test"]["insulation_ceiling"], _CEILING),
     )
     labels, values, colours = zip(*bars, strict=True)
-    places = [0, 1, 2, 3.6, 4.6, 5.6]
+    places = [0, 1, 2, 3, 4, 5.6, 6.6, 7.6]
     axes.barh(places, values, color=colours, height=0.8)
     for height, value in zip(places, values, strict=True):
         axes.text(value + 0.01, height, f"{value:.2f}", va="center", fontsize=8)

@@ -1,22 +1,32 @@
-"""Baseline without a network: a ridge regression of insulation on counts of 4-mers.
+"""Baselines without a network: ridge regressions on the composition of the sequence.
 
-The insulation of a bin is predicted from the shares of the 136 4-mers (either strand) within 5 kb
-on both sides. The penalty is chosen by cross-validation over chromosomes of the training split.
+Insulation of a bin is predicted from the shares of the 136 4-mers (either strand) within 5 kb on
+both sides; the penalty is chosen by cross-validation over chromosomes of the training split. The
+map itself is predicted, in four groups of distance, from the shares between both bins, around both
+bins, and outside of them; the penalty is the best on the validation split.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, regions
-from akita_bayes.data.records import dataset
+from akita_bayes import dna, regions, triangle
+from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import insulation
 
 K = 4
 REACH = 5000
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+DISTANCES = (2, 4, 7, 12, 24)
+"""Edges of the groups of distance in bins; each has a regression of its own."""
+
+FLANK = 7000
+EVERY = 4
+"""One of this many training windows is used for maps, whose windows overlap."""
+
 _STEP = 500
 
 
@@ -34,9 +44,9 @@ class Profiles(NamedTuple):
     chromosome: NDArray
 
 
-def measure(data: Path, fasta: Path) -> dict[str, Any]:
+def measure(data: Path, fasta: Path, k: int = K) -> dict[str, Any]:
     """Fits on the training split and correlates predictions with the test split."""
-    cumulative = kmer_counts(fasta)
+    cumulative = kmer_counts(fasta, k)
     train, test = (profiles(data, split, cumulative) for split in ("train", "test"))
     groups = np.unique(train.chromosome)
     scores = np.zeros((len(groups), len(PENALTIES)))
@@ -49,13 +59,93 @@ def measure(data: Path, fasta: Path) -> dict[str, Any]:
     penalty = PENALTIES[int(scores.mean(axis=0).argmax())]
     predicted = fit(train.features, train.values, penalty)(test.features)
     return {
-        "k": K,
+        "k": k,
         "reach_bp": REACH,
         "penalty": penalty,
         "cross_validated_r": float(scores.mean(axis=0).max()),
         "insulation_r": _pearson(predicted, test.values),
         "bins": len(test.values),
+        **_of_maps(data, cumulative),
     }
+
+
+class Maps(NamedTuple):
+    """Holds the windows of a split: target and mask [W, P], and starts of the maps."""
+
+    targets: NDArray[np.float64]
+    masks: NDArray[np.bool_]
+    starts: list[tuple[str, int]]
+
+
+def _of_maps(data: Path, cumulative: dict[str, NDArray]) -> dict[str, Any]:
+    """Fits maps on the training split, and tests with the penalty that validates best."""
+    train, valid, test = (_maps(data, split) for split in ("train", "valid", "test"))
+    train = Maps(train.targets[::EVERY], train.masks[::EVERY], train.starts[::EVERY])
+    scores, predicted = [], []
+    features = [_pixel_features(part, data, cumulative) for part in (train, valid, test)]
+    for penalty in PENALTIES[3:]:
+        maps = _predict_maps(train, features, penalty)
+        scores.append(_pearson(maps[0][valid.masks], valid.targets[valid.masks]))
+        predicted.append(maps[1])
+    best = int(np.argmax(scores))
+    return {
+        "map_penalty": PENALTIES[3:][best],
+        "map_valid_r": scores[best],
+        "map_r": _pearson(predicted[best][test.masks], test.targets[test.masks]),
+    }
+
+
+def _predict_maps(train: Maps, features: list[NDArray], penalty: float) -> list[NDArray]:
+    """Returns predicted maps of the validation and the test split. [W, P] each."""
+    bins = triangle.bins(train.targets.shape[1], 2)
+    distance = triangle.distances(bins, 2)
+    maps = [np.zeros(rows.shape[:2]) for rows in features[1:]]
+    for low, high in itertools.pairwise(DISTANCES):
+        group = (distance >= low) & (distance < high)
+        measured = train.masks[:, group]
+        function = fit(features[0][:, group][measured], train.targets[:, group][measured], penalty)
+        for table, rows in zip(maps, features[1:], strict=True):
+            table[:, group] = function(rows[:, group])
+    return maps
+
+
+def _maps(data: Path, split: str) -> Maps:
+    """Reads all windows of a split, ordered by position."""
+    opened = dataset.open_split(data, split, batch_size=8)
+    rows = []
+    for batch in opened.batches():
+        arrays = (batch[key].numpy() for key in ("region", "target", "mask"))
+        for text, target, mask in zip(*arrays, strict=True):
+            window = regions.parse(text.decode())
+            start = window.start + opened.statistics.crop_bp
+            rows.append(((window.chrom, start), target[:, 0].astype(float), mask[:, 0]))
+    starts, targets, masks = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
+    return Maps(np.stack(targets), np.stack(masks), list(starts))
+
+
+def _pixel_features(part: Maps, data: Path, cumulative: dict[str, NDArray]) -> NDArray[np.float64]:
+    """Returns shares of 4-mers between, around and outside both bins of a pixel. [W, P, 3 F]."""
+    width = statistics.read(data).pool_width or 0
+    first, second = triangle.indices(triangle.bins(part.targets.shape[1], 2), 2)
+
+    def shares(name: str, low: NDArray, high: NDArray) -> NDArray:
+        table = cumulative[name]
+        ends = (np.clip(bases // _STEP, 0, len(table) - 1) for bases in (low, high))
+        low, high = ends
+        return (table[high] - table[low]) / np.maximum(high - low, 1)[:, None] / _STEP
+
+    rows = []
+    for name, start in part.starts:
+        # The left bin of a pixel starts at `left`, and the right bin ends at `right`.
+        left, right = start + first * width, start + (second + 1) * width
+        margin = width // 2
+        around = shares(name, left - margin, left + width + margin)
+        around += shares(name, right - width - margin, right + margin)
+        outside = shares(name, left - margin - FLANK, left - margin)
+        outside += shares(name, right + margin, right + margin + FLANK)
+        between = shares(name, left + width, right - width)
+        rows.append(np.concatenate([between, around, outside], axis=1))
+    return np.stack(rows)
 
 
 def fit(features: NDArray, values: NDArray, penalty: float) -> Any:
@@ -73,21 +163,21 @@ def fit(features: NDArray, values: NDArray, penalty: float) -> Any:
     return lambda rows: (rows - centre) / scale @ coefficients + mean
 
 
-def kmer_counts(fasta: Path) -> dict[str, NDArray[np.float64]]:
+def kmer_counts(fasta: Path, k: int = K) -> dict[str, NDArray[np.float64]]:
     """Counts k-mers of either strand from a chromosome's start to every 500th base. [n, F]."""
     import pysam
 
-    codes = np.arange(4**K)
-    digits = codes[:, None] // 4 ** np.arange(K - 1, -1, -1) % 4
+    codes = np.arange(4**k)
+    digits = codes[:, None] // 4 ** np.arange(k - 1, -1, -1) % 4
     # The reverse complement reads the digits backwards, and 3 - d is the complement of d.
-    twins = ((3 - digits[:, ::-1]) * 4 ** np.arange(K - 1, -1, -1)).sum(1)
+    twins = ((3 - digits[:, ::-1]) * 4 ** np.arange(k - 1, -1, -1)).sum(1)
     canonical, column = np.unique(np.minimum(codes, twins), return_inverse=True)
     counts = {}
     with pysam.FastaFile(str(fasta)) as genome:
         for name in genome.references:
             index = dna.to_index(genome.fetch(name)).astype(int)
-            windows = np.lib.stride_tricks.sliding_window_view(index, K)
-            code = (windows * 4 ** np.arange(K - 1, -1, -1)).sum(1)
+            windows = np.lib.stride_tricks.sliding_window_view(index, k)
+            code = (windows * 4 ** np.arange(k - 1, -1, -1)).sum(1)
             valid = np.asarray(windows.max(axis=1)) < 4
             steps = len(code) // _STEP
             table = np.zeros((steps + 1, len(canonical)))
@@ -100,9 +190,9 @@ def kmer_counts(fasta: Path) -> dict[str, NDArray[np.float64]]:
 def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles:
     """Returns measured insulation and 4-mer shares of every bin of every window of a split."""
     opened = dataset.open_split(data, split, batch_size=8)
-    statistics = opened.statistics
-    bins = (statistics.seq_length - 2 * statistics.crop_bp) // statistics.pool_width
-    width, offset = insulation.default_width(bins), statistics.diagonal_offset or 0
+    settings = opened.statistics
+    bins = (settings.seq_length - 2 * settings.crop_bp) // settings.pool_width
+    width, offset = insulation.default_width(bins), settings.diagonal_offset or 0
     features, values, names = [], [], []
     for batch in opened.batches():
         for target, mask, text in zip(
@@ -112,8 +202,8 @@ def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles
             profile, valid = insulation.profile(target, mask, diagonal_offset=offset, width=width)
             border = (
                 window.start
-                + statistics.crop_bp
-                + statistics.pool_width * (width + np.flatnonzero(valid[:, 0]))
+                + settings.crop_bp
+                + settings.pool_width * (width + np.flatnonzero(valid[:, 0]))
             )
             features.append(_shares(cumulative[window.chrom], border))
             values.append(profile[valid[:, 0], 0])

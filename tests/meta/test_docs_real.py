@@ -18,7 +18,7 @@ def page():
     return yeast_report.PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["accuracy", "distance", "choices", "calibration"])
+@pytest.mark.parametrize("name", ["accuracy", "distance", "choices", "calibration", "trials"])
 def test_each_table_is_that_of_the_result_file(name, result, page):
     rest = page.partition(yeast_report.START.format(name))[2]
     assert rest.partition(yeast_report.END)[0].strip() == yeast_report.tables(result)[name]
@@ -38,3 +38,15 @@ def test_the_headline_is_that_of_the_shipped_run(result, page):
     (headline,) = re.findall(r"^\*\*.+?\*\*", page, re.M | re.S)
     assert f"{row['pearsonr']:.3f}" in headline
     assert f"{100 * row['share_of_ceiling']:.0f} %" in headline
+
+
+def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
+    row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
+    ceilings, other = result["ceilings"]["0"], result["genome"]["second_experiment"]
+    for text in (
+        f"correlates by {other['r']:.2f} with this one",
+        f"Noise alone would give {other['expected_r']:.2f}",
+        f"reached {ceilings['ridge']['map_valid_r']:.3f} there",
+        f"from {row['valid']['plain']:.3f} to {row['valid']['pearsonr']:.3f}",
+    ):
+        assert text in " ".join(page.split())
