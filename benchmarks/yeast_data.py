@@ -2,17 +2,17 @@
 
 The map is `scer_w303_g1_2kb_SRR8769554.cool`, budding yeast in G1 (W303) at 2 kb; the genome is
 sacCer3. The cooler names chromosomes chr1 to chr16 and lacks empty bins at the ends of four of
-them, so the genome is written as FASTA with these names and cut to these lengths.
+them. `akita_data.py` takes both files as they are. The genome is written as FASTA with the names
+and lengths of the cooler all the same, so that windows have these names and end with the map.
 """
 
-import struct
 from pathlib import Path
 from typing import NamedTuple
 
 import cooler
-import numpy as np
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, regions
+from akita_bayes.data import genome
 from akita_bayes.data.contacts import counts_to_targets
 
 COOLER = Path("hic") / "scer_w303_g1_2kb_SRR8769554.cool"
@@ -39,8 +39,6 @@ ROMAN = (
     *("IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI"),
 )
 """Numbers of the chromosomes in the genome and in the second experiment."""
-
-_SIGNATURE = 0x1A412743
 
 
 class Sources(NamedTuple):
@@ -88,47 +86,17 @@ def make(sources: Sources, fold: int, folder: Path) -> Path:
 
 
 def _write_genome(sources: Sources, folder: Path) -> Path:
-    """Writes the chromosomes as FASTA, with the names and lengths of the cooler."""
+    """Writes the chromosomes as FASTA, in capitals, with the names and lengths of the cooler."""
     fasta = folder / FASTA
     if fasta.is_file():
         return fasta
     lengths = cooler.Cooler(str(sources.cooler)).chromsizes
-    sequences = read_2bit(sources.genome)
-    with files.atomic(fasta) as temporary, open(temporary, "w", encoding="ascii") as file:
+    sequences = {}
+    with genome.Genome(sources.genome) as source:
         for number, roman in enumerate(ROMAN, 1):
-            sequence = sequences[f"chr{roman}"][: int(lengths[f"chr{number}"])]
-            rows = (sequence[start : start + 60] for start in range(0, len(sequence), 60))
-            file.write(f">chr{number}\n" + "\n".join(rows) + "\n")
+            name, own = f"chr{number}", f"chr{roman}"
+            end = min(int(lengths[name]), source.sizes[own])
+            sequences[name] = source.fetch(regions.Region(own, 0, end)).upper()
+    with files.atomic(fasta) as temporary:
+        genome.write_fasta(temporary, sequences)
     return fasta
-
-
-def read_2bit(path: Path) -> dict[str, str]:
-    """Reads all sequences of a 2bit file, in capitals; blocks of unknown bases become N."""
-    raw = path.read_bytes()
-    signature, _, count, _ = struct.unpack_from("<4I", raw)
-    if signature != _SIGNATURE:
-        raise errors.DataError(f"{path}: is not a little-endian 2bit file.")
-    sequences, position = {}, 16
-    for _ in range(count):
-        end = position + 1 + raw[position]
-        name = raw[position + 1 : end].decode("ascii")
-        sequences[name] = _sequence(raw, struct.unpack_from("<I", raw, end)[0])
-        position = end + 4
-    return sequences
-
-
-def _sequence(raw: bytes, offset: int) -> str:
-    """Decodes the record at `offset`: size, blocks of N, blocks in lower case, packed bases."""
-    size, blocks = struct.unpack_from("<2I", raw, offset)
-    starts = np.frombuffer(raw, "<u4", blocks, offset + 8)
-    sizes = np.frombuffer(raw, "<u4", blocks, offset + 8 + 4 * blocks)
-    offset += 8 + 8 * blocks
-    (lower,) = struct.unpack_from("<I", raw, offset)
-    offset += 4 + 8 * lower + 4
-    packed = np.frombuffer(raw, np.uint8, (size + 3) // 4, offset)
-    # Four bases per byte, the first in the highest bits; T C A G are 0 1 2 3.
-    bases = (packed[:, None] >> np.array([6, 4, 2, 0], np.uint8)) & 3
-    letters = np.frombuffer(b"TCAG", np.uint8)[bases.ravel()[:size]]
-    for start, length in zip(starts, sizes, strict=True):
-        letters[start : start + length] = ord("N")
-    return letters.tobytes().decode("ascii")

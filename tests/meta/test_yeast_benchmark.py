@@ -1,47 +1,13 @@
 """The parts of the yeast benchmark, on data of which the answer is known."""
 
-import struct
-
 import numpy as np
 import pytest
 
-from akita_bayes import errors, regions
+from akita_bayes import regions
 from benchmarks import yeast_ceiling, yeast_data, yeast_ridge
 from tests import coolers
 
 SIZES = {"chr1": 40_000}
-
-
-def two_bit(name, bases, unknown):
-    """A 2bit file of one sequence; `unknown` is one block (start, length)."""
-    values = ["TCAG".index(base) for base in bases]
-    values += [0] * (-len(values) % 4)
-    packed = bytes(
-        64 * a + 16 * b + 4 * c + d for a, b, c, d in zip(*(iter(values),) * 4, strict=True)
-    )
-    offset = 16 + 1 + len(name) + 4
-    index = bytes([len(name)]) + name.encode() + struct.pack("<I", offset)
-    record = struct.pack("<6I", len(bases), 1, *unknown, 0, 0)
-    return struct.pack("<4I", 0x1A412743, 0, 1, 0) + index + record + packed
-
-
-def test_a_2bit_file_is_decoded(tmp_path):
-    path = tmp_path / "genome.2bit"
-    path.write_bytes(two_bit("chrI", "ACGTACGTTG", (2, 3)))
-    assert yeast_data.read_2bit(path) == {"chrI": "ACNNNCGTTG"}
-    path.write_bytes(b"\0" * 32)
-    with pytest.raises(errors.DataError, match="not a little-endian 2bit file"):
-        yeast_data.read_2bit(path)
-
-
-def test_the_genome_of_the_real_data_has_the_lengths_of_sacCer3(real_data):
-    path = real_data / yeast_data.GENOME
-    if not path.is_file():
-        pytest.skip(f"{path} is not there")
-    sequences = yeast_data.read_2bit(path)
-    assert len(sequences["chrI"]) == 230_218
-    assert sum(map(len, sequences.values())) == 12_157_105
-    assert sequences["chrI"].startswith("CCACACCACACCCACACACC")
 
 
 def test_folds_share_no_chromosome():
