@@ -15,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from akita_bayes import files
 from benchmarks import environment, yeast_ceiling, yeast_data, yeast_ridge
 
@@ -151,11 +154,15 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     from akita_bayes.models import load, recalibration
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
-    report = accuracy.assess(model, data, split=split, rc=True, shifts=SHIFTS, examples=0)
+    maps: list[NDArray[Any]] = []
+    report = accuracy.assess(
+        model, data, split=split, rc=True, shifts=SHIFTS, examples=0, save=maps.append
+    )
     plain = accuracy.assess(model, data, split=split, examples=0)
     row: dict[str, Any] = {
         "windows": len(report.windows[0]),
         **_first(report.model.table()),
+        "pearsonr_95%": interval(maps, data, split),
         "plain": _first(plain.model.table()),
         "distance_only": _first(report.baseline.table()),
         "strata": report.strata,
@@ -171,6 +178,33 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
         states = {"stated": calibrated.before, "recalibrated": calibrated.after}
         row["calibration"] = {name: _overall(summary) for name, summary in states.items()}
     return row
+
+
+def interval(
+    maps: Sequence[NDArray[Any]], data: Path, split: str, *, draws: int = 2000
+) -> tuple[float, float]:
+    """Returns the 95 % interval of Pearson's r by a bootstrap over windows.
+
+    Args:
+        maps: Predicted maps of all windows in the order of the split. [P, 1] each.
+        data: The data directory.
+        split: The split.
+        draws: Number of resamplings.
+    """
+    from akita_bayes.data.records import dataset
+
+    sums = []
+    batches = dataset.open_split(data, split, batch_size=1).batches()
+    for predicted, batch in zip(maps, batches, strict=True):
+        mask = batch["mask"].numpy()[0]
+        x = predicted[mask].astype(float)
+        y = batch["target"].numpy()[0][mask].astype(float)
+        sums.append([len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y])
+    weights = np.random.default_rng(0).multinomial(len(sums), [1 / len(sums)] * len(sums), draws)
+    n, x, y, xx, yy, xy = (weights @ np.array(sums)).T
+    r = (n * xy - x * y) / np.sqrt((n * xx - x**2) * (n * yy - y**2))
+    low, high = np.quantile(r, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _overall(summary: Mapping[str, Any]) -> dict[str, float]:

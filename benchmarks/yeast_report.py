@@ -51,7 +51,8 @@ def _accuracy(result: Mapping[str, Any]) -> str:
         rows.append(
             [
                 name,
-                *(f"{row[score]:.3f}" for score in ("pearsonr", "spearmanr")),
+                "{:.3f} ({:.2f} to {:.2f})".format(row["pearsonr"], *row["pearsonr_95%"]),
+                f"{row['spearmanr']:.3f}",
                 f"{row['mse']:.4f}",
                 f"{100 * row['share_of_ceiling']:.0f} %",
                 f"{row['plain']['pearsonr']:.3f}",

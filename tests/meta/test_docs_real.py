@@ -44,6 +44,8 @@ def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
     row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
     ceilings, other = result["ceilings"]["0"], result["genome"]["second_experiment"]
     for text in (
+        f"{100 * row['share_of_ceiling']:.1f} % of the ceiling, not 60 %",
+        "the interval of r, {:.2f} to {:.2f}".format(*row["pearsonr_95%"]),
         f"correlates by {other['r']:.2f} with this one",
         f"Noise alone would give {other['expected_r']:.2f}",
         f"reached {ceilings['ridge']['map_valid_r']:.3f} there",
