@@ -285,7 +285,9 @@ def _provenance(path: Path) -> Iterator[Diagnosis]:
         f"changed since: {', '.join(changed)}" if changed else "the same as at the training",
     )
     for entry in provenance.get("data", []):
-        folder = Path(entry.get("path", ""))
+        if "path" not in entry:  # a shipped model does not tell where its data lay
+            continue
+        folder = Path(entry["path"])
         if not folder.is_dir():
             yield Diagnosis("data", "warning", f"{folder} is gone; only predictions are possible.")
         else:

@@ -7,6 +7,8 @@ import pytest
 
 import akita_bayes as ab
 from akita_bayes import dna
+from akita_bayes.cli import akita_predict
+from akita_bayes.data import genome
 
 LARGEST = 3_000_000
 """Bytes of a shipped folder."""
@@ -55,3 +57,12 @@ def test_its_card_states_the_accuracy_of_the_result_file(folder, repository):
     row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
     assert f"Pearson {row['pearsonr']:.3f}" in card
     assert f"{result['ceilings']['0']['test']['ceiling']:.3f}" in card
+
+
+def test_its_bare_name_and_a_region_are_enough_on_the_command_line(tmp_path):
+    letters = "".join(np.random.default_rng(2).choice(list("ACGT"), 70_000))
+    genome.write_fasta(tmp_path / "genome.fa", {"chrI": letters})
+    words = ["akita_yeast", "chrI:0-64,000", "-f", str(tmp_path / "genome.fa"), "--draws", "3"]
+    assert akita_predict.main([*words, "-o", str(tmp_path / "out"), "--plot", "--cool"]) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["W303_G1.cool", "chrI_8000_56000.png", "predict.h5"]
