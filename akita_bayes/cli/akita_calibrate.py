@@ -1,11 +1,13 @@
 """Checks on held-out windows whether a model's intervals are correct, and corrects them.
 
-Posterior draws of the validation split give factors per target and genomic distance. They are
+Posterior draws of the validation split give factors per target and genomic distance. Where the
+data directory has a noise.tsv, the error of the map is fitted apart from the noise, so that
+intervals of the underlying map hold the truth; otherwise these are not calibrated. The factors are
 stored in the run directory, by head. Every later posterior of that head applies them; the factors
 of an ensemble are applied when exactly these runs are loaded together. The test split then shows,
-before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
-sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals from a
-block bootstrap over windows.
+before and after, and beside one standard deviation for each distance: negative log-likelihood,
+CRPS, coverage of the 50, 80, 90 and 95 % intervals, sharpness, and how well the stated standard
+deviation ranks the errors, with 95 % intervals from a block bootstrap over windows.
 
 Writes calibration.json, calibration.tsv and figures into RUN/calibration, or into OUT_DIR. For one
 head of several the default is RUN/calibration/HEAD, for an ensemble RUN/calibration_ensemble.
@@ -39,6 +41,11 @@ _PRINTED_SCORES = (
     "calibration_error",
     "error_sd_spearman",
     "ause",
+)
+
+_NOISE_UNKNOWN = (
+    "The noise of these data is unknown, as the data directory has no noise.tsv: intervals of a "
+    "measurement are calibrated, intervals of the underlying map are not."
 )
 
 
@@ -201,13 +208,41 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path
 def _show(report: "calibrate.Report", out: Path) -> None:
     import rich.table
 
-    table = rich.table.Table("", "as stated", "recalibrated")
+    summaries = (report.before, report.constant, report.after)
+    title = "Intervals of a measurement"
+    table = rich.table.Table(title, "as stated", "one sd for each distance", "recalibrated")
     rows = [*_PRINTED_SCORES, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
     for row in rows:
-        cells = [_cell(summary["overall"][row]) for summary in (report.before, report.after)]
+        cells = [_cell(summary["overall"][row]) for summary in summaries]
         table.add_row(row.replace("_", " "), *cells)
     console.stdout.print(table)
+    _show_maps(report)
     console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
+
+
+def _show_maps(report: "calibrate.Report") -> None:
+    """Prints the intervals of the map and of the noise, or that they are not calibrated."""
+    import rich.table
+
+    if report.maps["noise"] is None:
+        console.stdout.print(_NOISE_UNKNOWN, highlight=False, soft_wrap=True)
+    states = [report.maps[state]["overall"] for state in ("before", "constant", "after")]
+    level = f"{report.maps['level']:.0%}"
+    table = rich.table.Table(
+        "Intervals of the map", "as stated", "one sd for each distance", "recalibrated"
+    )
+    for key, label in (
+        ("stated_error", "sd of the map"),
+        ("error_by_moments", "  error of the map, from residuals and noise"),
+        ("true_error", "  error of the map, from the truth"),
+        ("width", f"width {level}"),
+        ("truth_coverage", f"truth in the {level} interval"),
+        ("stated_noise", "sd of the noise"),
+    ):
+        values = [state.get(key) for state in states]
+        if any(value is not None for value in values):
+            table.add_row(label, *("-" if value is None else f"{value:.3f}" for value in values))
+    console.stdout.print(table)
 
 
 def _cell(value: dict[str, Any] | None) -> str:

@@ -47,7 +47,7 @@ _RANKS = 4096
 
 _LEAST_SHARE = 0.01
 
-_CORRELATED_BINS = 8
+CORRELATED_BINS = 8
 """Bins of a window that err together and count as one measurement of a stratum."""
 
 _PRIOR_SD = 0.5
@@ -93,10 +93,7 @@ def fit(
     Raises:
         DataError: No pixel was measured.
     """
-    if not any(prediction.mask.any() for prediction in predictions):
-        raise errors.DataError(
-            "no measured pixel to recalibrate on; give a split that has measured targets."
-        )
+    check_measured(predictions)
     noise = None
     if not any(prediction.aleatoric_sd.any() for prediction in predictions):
         noise = _noise(predictions, strata)
@@ -106,14 +103,27 @@ def fit(
     factors *= _scales(predictions, strata, factors)
     return Recalibration(
         tuple(int(edge) for edge in strata.edges),
-        _table(factors[0]),
-        _table(factors[1]),
-        None if noise is None else _table(noise),
+        as_table(factors[0]),
+        as_table(factors[1]),
+        None if noise is None else as_table(noise),
         diagonal_offset,
     )
 
 
-def _table(values: NDArray[np.float64]) -> Table:
+def check_measured(predictions: list[Prediction]) -> None:
+    """Checks that a pixel was measured.
+
+    Raises:
+        DataError: No pixel was measured.
+    """
+    if not any(prediction.mask.any() for prediction in predictions):
+        raise errors.DataError(
+            "no measured pixel to recalibrate on; give a split that has measured targets."
+        )
+
+
+def as_table(values: NDArray[np.float64]) -> Table:
+    """Returns rows of numbers as `Recalibration` stores them."""
     return tuple(tuple(float(value) for value in row) for row in values)
 
 
@@ -190,7 +200,7 @@ def _parts(cells: list[list[NDArray[Any]]], bins: int) -> NDArray[np.float64]:
         whole = _factors(target_cells, target_cells[0].sum(), np.zeros(2), 1.0)
         for d, stratum in enumerate(strata):
             own = stratum if stratum.size else target_cells
-            factors[:, t, d] = _factors(own, bins / _CORRELATED_BINS, whole, _PRIOR_SD)
+            factors[:, t, d] = _factors(own, bins / CORRELATED_BINS, whole, _PRIOR_SD)
     return np.exp(factors)
 
 
