@@ -67,7 +67,7 @@ class NoiseSums:
 
         Args:
             squares: Squares with the variance of the noise as expectation, such as those of
-                `measurement_noise.of_replicates`; not finite where unknown. [P, T].
+                `measurement_noise.of_counts`; not finite where unknown. [P, T].
             values: Target. [P, T].
             mask: True where measured. [P, T].
         """
@@ -93,6 +93,7 @@ class NoiseSums:
         """
         pixels = self.sums[0]
         square, value, value_square, product = self.sums[1:] / np.maximum(pixels, 1)
+        square = np.maximum(square, 0.0)
         scatter = np.maximum(value_square - value**2, 0.0)
         divisor = square * np.maximum(scatter - square, _LEAST_SHARE * scatter)
         slope = np.divide(

@@ -16,17 +16,24 @@ the ratio of both sides in ten groups of pixels with similar m, over all strata 
 few windows are shrunk to 1. h stays 1 for a target where it does not raise the likelihood of
 windows that it was not fitted to.
 
+Errors can have heavier tails than a normal distribution of their variance, and intervals are then
+too wide. Last, s is the factor on the sd of a residual that gives its intervals their coverage, as
+in `spread_factors`. The noise may have such tails as well, so that only a part of s belongs to the
+error: v is multiplied by 1 + (s^2 - 1) v / (v + n^2), with the means of the stratum.
+
 Pixels are summed by stratum, predicted value, spread of draws, and fold of windows, so memory does
 not depend on their number.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.data.noise_table import NoiseTable
+from akita_bayes.evaluate import spread_factors
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.spread_factors import (
     CORRELATED_BINS,
@@ -110,6 +117,7 @@ def fit(
         as_table(slopes),
         as_table(values),
         as_table(np.sqrt(shape)),
+        draws,
     )
     map_variance, spread = residual - _mean(sums, 3), _mean(sums, 2)
     factors = np.sqrt(np.divide(map_variance, spread, out=np.ones_like(spread), where=spread > 0))
@@ -323,23 +331,41 @@ def _scaled(
     error: NDArray[np.float64],
     draws: int,
 ) -> Recalibration:
-    """Returns the fit with variances that add up to the error, pixel by pixel.
+    """Returns the fit with variances that add up to the error, pixel by pixel, and with its tails.
 
     The fit itself has one factor for a group of values; `apply` interpolates between groups.
     """
-    assert fitted.map_error is not None
     sums: Any = np.zeros((2, *error.shape))
-    for prediction in predictions:
-        spread = fitted.apply(prediction.epistemic_sd, None, mean=prediction.mean, draws=draws)
-        variance = np.where(prediction.mask, spread.epistemic.astype(np.float64) ** 2, 0.0)
+    for prediction in _applied(fitted, predictions, draws):
+        variance = np.where(prediction.mask, prediction.epistemic_sd.astype(np.float64) ** 2, 0.0)
         sums += [strata.sums(variance), strata.sums(prediction.mask)]
     variance, pixels = sums
     ratio = np.sqrt(
         np.divide(error * pixels, variance, out=np.ones_like(error), where=variance > 0)
     )
-    changed = dataclasses.replace(
-        fitted.map_error,
-        epistemic=as_table(np.array(fitted.map_error.epistemic) * ratio),
-        constant=as_table(np.array(fitted.map_error.constant) * ratio),
+    fitted = _multiplied(fitted, ratio)
+    scale = spread_factors.scales(
+        _applied(fitted, predictions, draws), strata, np.ones((2, *error.shape))
     )
-    return dataclasses.replace(fitted, map_error=changed)
+    share = error / (error + np.square(np.array(fitted.noise)))
+    return _multiplied(fitted, np.sqrt(1 + share * (scale**2 - 1)))
+
+
+def _applied(
+    fitted: Recalibration, predictions: list[Prediction], draws: int
+) -> Iterator[Prediction]:
+    """Yields the predictions with the error of the map and the noise of a fit."""
+    for prediction in predictions:
+        spread = fitted.apply(prediction.epistemic_sd, None, mean=prediction.mean, draws=draws)
+        yield prediction._replace(epistemic_sd=spread.epistemic, aleatoric_sd=spread.aleatoric)
+
+
+def _multiplied(fitted: Recalibration, factor: NDArray[np.float64]) -> Recalibration:
+    """Returns a fit whose error of the map has another standard deviation. [T, D]."""
+    assert fitted.map_error is not None
+    error = dataclasses.replace(
+        fitted.map_error,
+        epistemic=as_table(np.array(fitted.map_error.epistemic) * factor),
+        constant=as_table(np.array(fitted.map_error.constant) * factor),
+    )
+    return dataclasses.replace(fitted, map_error=error)

@@ -24,6 +24,7 @@ For a model without observation noise, the noise is first estimated by moments: 
 mean of r^2 minus the epistemic variance.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def fit(
         spread = noise[:, strata.index].T
         predictions = [prediction._replace(aleatoric_sd=spread) for prediction in predictions]
     factors = _parts(_cells(predictions, strata), len(predictions) * strata.edges[-1])
-    factors *= _scales(predictions, strata, factors)
+    factors *= scales(predictions, strata, factors)
     return Recalibration(
         tuple(int(edge) for edge in strata.edges),
         as_table(factors[0]),
@@ -243,11 +244,17 @@ def _factors(
     return np.asarray(min(optima, key=lambda optimum: float(optimum.fun)).x)
 
 
-def _scales(
-    predictions: list[Prediction], strata: strata_.Strata, factors: NDArray[np.float64]
+def scales(
+    predictions: Iterable[Prediction], strata: strata_.Strata, factors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the common factor on both parts that gives intervals their coverage. [T, D]."""
-    targets = predictions[0].mask.shape[-1]
+    """Returns the common factor on both parts that gives intervals their coverage. [T, D].
+
+    Args:
+        predictions: Windows, which are read once.
+        strata: Strata of distance.
+        factors: Factors on both parts, which are applied before. [2, T, D].
+    """
+    targets = factors.shape[1]
     epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
     histogram = np.zeros((len(_GRID) - 1, targets, strata.count))
     for prediction in predictions:

@@ -67,6 +67,7 @@ class MapError:
         slope: Change of the logarithm of the noise variance per unit of the map. [T][D].
         values: Predicted values at which `shape` is known, increasing. [T][K].
         shape: Factors h on the standard deviation at these values; linear between them. [T][K].
+        draws: Number of draws S that the error was fitted with.
     """
 
     epistemic: Table
@@ -75,9 +76,10 @@ class MapError:
     slope: Table
     values: Table
     shape: Table
+    draws: int
 
 
-_MAP_ERROR = dataclasses.fields(MapError)
+_TABLES = tuple(field.name for field in dataclasses.fields(MapError) if field.name != "draws")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,14 +157,21 @@ class Recalibration:
         shown = (factor * epistemic) ** 2 * (1 + 1 / draws)
         whole = shown + constant**2
         sd = np.asarray(shape * np.sqrt(whole), np.float32)
-        # Satterthwaite: a variance of which only a share fluctuates like that of S draws.
-        share = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
-        degrees = max(draws - 1, 1) / np.maximum(share, 1e-6) ** 2
-        return Spread(
-            sd,
-            np.asarray(noise * np.sqrt(noise_shape(slope, mean)), np.float32),
-            lambda level: np.asarray(sd * _student_quantile(level, degrees), np.float32),
-        )
+        noise_sd = np.asarray(noise * np.sqrt(noise_shape(slope, mean)), np.float32)
+
+        def half_width(level: float) -> NDArray[np.float32]:
+            # Satterthwaite: a variance of which only a share fluctuates like that of S draws.
+            share = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
+            student, fitted = (
+                _student_quantile(level, max(count - 1, 1) / np.maximum(share, 1e-6) ** 2)
+                for count in (draws, error.draws)
+            )
+            # The fit has scaled the sd by the tails of residuals: only as far as they are errors.
+            seen = sd**2 / np.maximum(sd**2 + noise_sd**2, 1e-30)
+            normal = scipy.stats.norm.ppf((1 + level) / 2)
+            return np.asarray(sd * student * (normal / fitted) ** seen, np.float32)
+
+        return Spread(sd, noise_sd, half_width)
 
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
         """Returns the observation noise of a model without learned noise, or None. [P, T]."""
@@ -333,7 +342,7 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
         int(value["diagonal_offset"]),
         None
         if error is None
-        else MapError(**{field.name: _table(error[field.name]) for field in _MAP_ERROR}),
+        else MapError(**{name: _table(error[name]) for name in _TABLES}, draws=int(error["draws"])),
     )
 
 

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import __version__, files, progress
 from akita_bayes.data import noise_table
-from akita_bayes.data.contacts import measurement_noise
+from akita_bayes import __version__, files, progress
+from akita_bayes.data import noise_table
 from akita_bayes.files import output_directory
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
@@ -197,12 +198,11 @@ def _write_records(
 
 
 def noise(windows: list[Window], design: Design) -> noise_table.NoiseTable:
-    """Estimates the noise of the targets from the replicates of some windows."""
+    """Returns the noise of the targets, from the replicates of validation windows."""
     bins = (design.seq_length - 2 * design.crop) // design.physics.bin_size
     sums = noise_table.NoiseSums(len(design.cell_types), bins, chromatin.DIAGONAL_OFFSET)
     for window in windows:
-        squares = measurement_noise.of_replicates(window.replicates)
-        sums.add(squares, window.target, window.mask)
+        sums.add(window.noise, window.target, window.mask)
     return sums.table(f"{design.replicates} replicates")
 
 

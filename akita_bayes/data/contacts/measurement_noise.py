@@ -13,7 +13,11 @@ jackknife (Shao & Wu 1989) gives
 
 K = 2 compares halves of the map. More parts keep the depth, and thus the coarse-graining of sparse
 pixels, closer to that of the map. Parts of one map contain its counting noise only. Replicates also
-contain the differences between experiments.
+contain the differences between experiments, which `of_replicate_counts` adds to the counting noise:
+
+    variance = jackknife of K parts of the pooled map + replicates - jackknife of R parts
+
+The last two terms have the same depth, and the same expectation without such differences.
 """
 
 from collections.abc import Sequence
@@ -41,6 +45,56 @@ def of_replicates(targets: NDArray, shares: Sequence[float] | None = None) -> ND
     values = np.asarray(targets, np.float64)
     mean = np.tensordot(weights, values, 1)
     return np.asarray(np.tensordot(weights, (values - mean) ** 2, 1) / (count - 1))
+
+
+def of_replicate_counts(
+    counts: Sequence[NDArray[np.integer]],
+    weights: NDArray[np.float64],
+    transform: counts_to_targets.Transform,
+    generator: np.random.Generator,
+    *,
+    parts: int = PARTS,
+    clip: float | None = None,
+    expected: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Returns squares whose expectation is the noise variance of the target of the pooled counts.
+
+    A square of one pixel can be negative; means over many pixels are meant. Pixels that a replicate
+    or a thinned map does not measure are NaN. [P].
+
+    Args:
+        counts: Raw counts of replicates of about equal depth. [R] of [N, N].
+        weights: As in `of_counts`; for the pooled map. [N].
+        transform: How contacts become targets.
+        generator: Source of the random parts.
+        parts: Number of parts K of the pooled map.
+        clip: As in `counts_to_targets.target`.
+        expected: As in `counts_to_targets.target`.
+
+    Raises:
+        Unusable: A replicate or a thinned map has no usable target.
+    """
+    number = len(counts)
+    shares = [float(replicate.sum()) for replicate in counts]
+    replicates = [
+        counts_to_targets.target(
+            replicate,
+            weights * np.sqrt(sum(shares) / max(share, 1.0)),
+            transform,
+            clip=clip,
+            expected=expected,
+        )
+        for replicate, share in zip(counts, shares, strict=True)
+    ]
+    pooled = np.sum(counts, axis=0)
+    jackknife = [
+        of_counts(pooled, weights, transform, generator, parts=size, clip=clip, expected=expected)
+        for size in (parts, number)
+    ]
+    between = of_replicates(np.stack([target.values for target in replicates]), shares)
+    squares = jackknife[0] + between - jackknife[1]
+    measured = np.all([target.mask for target in replicates], axis=0)
+    return np.where(measured, squares, np.nan)
 
 
 def of_counts(
