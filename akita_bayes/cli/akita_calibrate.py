@@ -29,6 +29,7 @@ from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
+    import rich.table
 
     from akita_bayes.evaluate import calibrate
     from akita_bayes.models.protocol import Model
@@ -206,11 +207,8 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path
 
 
 def _show(report: "calibrate.Report", out: Path) -> None:
-    import rich.table
-
     summaries = (report.before, report.constant, report.after)
-    title = "Intervals of a measurement"
-    table = rich.table.Table(title, "as stated", "one sd for each distance", "recalibrated")
+    table = _states_table("measurement")
     rows = [*_PRINTED_SCORES, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
     for row in rows:
         cells = [_cell(summary["overall"][row]) for summary in summaries]
@@ -220,23 +218,29 @@ def _show(report: "calibrate.Report", out: Path) -> None:
     console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
 
 
-def _show_maps(report: "calibrate.Report") -> None:
-    """Prints the intervals of the map and of the noise, or that they are not calibrated."""
+def _states_table(subject: str) -> "rich.table.Table":
     import rich.table
 
+    table = rich.table.Table()
+    table.add_column(subject, no_wrap=True)
+    for state in ("as stated", "one sd for each distance", "recalibrated"):
+        table.add_column(state)
+    return table
+
+
+def _show_maps(report: "calibrate.Report") -> None:
+    """Prints the intervals of the map and of the noise, or that they are not calibrated."""
     if report.maps["noise"] is None:
         console.stdout.print(_NOISE_UNKNOWN, highlight=False, soft_wrap=True)
     states = [report.maps[state]["overall"] for state in ("before", "constant", "after")]
     level = f"{report.maps['level']:.0%}"
-    table = rich.table.Table(
-        "Intervals of the map", "as stated", "one sd for each distance", "recalibrated"
-    )
+    table = _states_table("map")
     for key, label in (
-        ("stated_error", "sd of the map"),
-        ("error_by_moments", "  error of the map, from residuals and noise"),
-        ("true_error", "  error of the map, from the truth"),
+        ("stated_error", "sd of its error"),
+        ("error_by_moments", "  from residuals and noise"),
+        ("true_error", "  from the truth"),
         ("width", f"width {level}"),
-        ("truth_coverage", f"truth in the {level} interval"),
+        ("truth_coverage", f"truth in {level} interval"),
         ("stated_noise", "sd of the noise"),
     ):
         values = [state.get(key) for state in states]

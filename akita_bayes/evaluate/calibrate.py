@@ -36,8 +36,8 @@ class Report:
         constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
         maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
             estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1]; and
-            `MapIntervals.summary` of `before`, `constant` and `after`. Without known noise, the
-            intervals of the map are not calibrated.
+            `MapIntervals.summary` of `before`, `constant` and `after`. Intervals of the map are
+            calibrated only where the noise is known.
         recalibration: The factors.
         head: Name of the recalibrated head.
         tested: All windows of the tested split, recalibrated; the arrays lie on disk.
@@ -125,10 +125,10 @@ def calibrate(
         head=head,
         advance=advance,
     )
-    known = _noise(data_dir, geometry)
+    data_noise = _noise(data_dir, geometry)
     draws = network_draws.useful_draws(model, options.draws, head)
     windows = on_disk(predicted(options.fit_split))
-    recalibration, constant = _fitted(windows, groups, geometry.diagonal_offset, known, draws)
+    recalibration, constant = _fitted(windows, groups, geometry.diagonal_offset, data_noise, draws)
     noise = recalibration.aleatoric_sd(geometry.target_length)
     states = ("before", "constant", "after")
     judged = {
@@ -157,11 +157,11 @@ def calibrate(
         judged["after"].summary(seed=options.seed),
         judged["constant"].summary(seed=options.seed),
         {
-            "noise": None if known is None else known.method,
+            "noise": None if data_noise is None else data_noise.method,
             "level": map_intervals.LEVEL,
             "value_borders": borders.tolist(),
             **{
-                state: maps[state].summary(noise_known=known is not None and state != "before")
+                state: maps[state].summary(noise_known=data_noise is not None and state != "before")
                 for state in states
             },
         },

@@ -167,9 +167,9 @@ class Recalibration:
                 for count in (draws, error.draws)
             )
             # The fit has scaled the sd by the tails of residuals: only as far as they are errors.
-            seen = sd**2 / np.maximum(sd**2 + noise_sd**2, 1e-30)
+            error_share = sd**2 / np.maximum(sd**2 + noise_sd**2, 1e-30)
             normal = scipy.stats.norm.ppf((1 + level) / 2)
-            return np.asarray(sd * student * (normal / fitted) ** seen, np.float32)
+            return np.asarray(sd * student * (normal / fitted) ** error_share, np.float32)
 
         return Spread(sd, noise_sd, half_width)
 
