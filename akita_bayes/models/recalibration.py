@@ -160,6 +160,8 @@ class Recalibration:
         noise_sd = np.asarray(noise * np.sqrt(noise_shape(slope, mean)), np.float32)
 
         def half_width(level: float) -> NDArray[np.float32]:
+            if level == 0:
+                return np.zeros_like(sd)
             # Satterthwaite: a variance of which only a share fluctuates like that of S draws.
             share = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
             student, fitted = (

@@ -25,8 +25,6 @@ from numpy.typing import NDArray
 
 from akita_bayes import __version__, files, progress
 from akita_bayes.data import noise_table
-from akita_bayes import __version__, files, progress
-from akita_bayes.data import noise_table
 from akita_bayes.files import output_directory
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
