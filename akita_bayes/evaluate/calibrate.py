@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset, statistics
-from akita_bayes.evaluate import accuracy, calibration, map_intervals, model_error, strata
+from akita_bayes.evaluate import accuracy, calibration, model_error, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
 from akita_bayes.evaluate.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
@@ -135,14 +135,14 @@ def calibrate(
         state: calibration.Calibration(groups, len(recalibration.epistemic)) for state in states
     }
     borders = model_error.value_borders(windows, groups)
-    maps = {state: map_intervals.MapIntervals(groups, borders) for state in states}
+    maps = {state: calibration.MapIntervals(groups, borders) for state in states}
     truth = _truth(data_dir, options.split)
 
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
             noise_free = None if truth is None else truth[number].astype(np.float32)
             stated = raw if noise is None else raw._replace(aleatoric_sd=noise)
-            half_width = draws_half_width(raw.epistemic_sd, draws, map_intervals.LEVEL)
+            half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
             versions = {"before": (stated, half_width)}
             for state, factors in (("constant", constant), ("after", recalibration)):
                 versions[state] = apply(raw, factors, draws=draws)
@@ -158,7 +158,7 @@ def calibrate(
         judged["constant"].summary(seed=options.seed),
         {
             "noise": None if data_noise is None else data_noise.method,
-            "level": map_intervals.LEVEL,
+            "level": calibration.MAP_LEVEL,
             "value_borders": borders.tolist(),
             **{
                 state: maps[state].summary(noise_known=data_noise is not None and state != "before")
@@ -227,14 +227,14 @@ def apply(
 ) -> tuple[Prediction, NDArray[np.float32]]:
     """Returns a prediction with the factors applied, as `sample_posterior` applies them.
 
-    The second value is half of the interval of the map at `map_intervals.LEVEL`. [P, T].
+    The second value is half of the interval of the map at `calibration.MAP_LEVEL`. [P, T].
     """
     learned = prediction.aleatoric_sd if recalibration.noise is None else None
     spread = recalibration.apply(
         prediction.epistemic_sd, learned, mean=prediction.mean, draws=draws
     )
     changed = prediction._replace(epistemic_sd=spread.epistemic, aleatoric_sd=spread.aleatoric)
-    return changed, spread.half_width(map_intervals.LEVEL)
+    return changed, spread.half_width(calibration.MAP_LEVEL)
 
 
 def _fitted(

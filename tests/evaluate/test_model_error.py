@@ -8,7 +8,7 @@ from akita_bayes import errors, triangle
 from akita_bayes.data import noise_table
 from akita_bayes.evaluate import (
     calibrate,
-    map_intervals,
+    calibration,
     model_error,
     spread_factors,
     strata,
@@ -65,7 +65,7 @@ def simulate(count, *, seed, slope=0.0, degrees=np.inf, spread=0.3, by_value=0.0
 
 
 def judged(fitted, windows, truths):
-    judge = map_intervals.MapIntervals(STRATA, model_error.value_borders(windows, STRATA))
+    judge = calibration.MapIntervals(STRATA, model_error.value_borders(windows, STRATA))
     for window, truth in zip(windows, truths, strict=True):
         judge.update(*calibrate.apply(window, fitted, draws=DRAWS), truth)
     return judge.summary(noise_known=True)

@@ -21,6 +21,7 @@ The last two terms have the same depth, and the same expectation without such di
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,9 @@ from akita_bayes.data.contacts import counts_to_targets
 PARTS = 4
 
 
-def of_replicates(targets: NDArray, shares: Sequence[float] | None = None) -> NDArray[np.float64]:
+def of_replicates(
+    targets: NDArray[Any], shares: Sequence[float] | None = None
+) -> NDArray[np.float64]:
     """Returns squares whose expectation is the noise variance of the pooled target.
 
     [R, ...] -> [...].
