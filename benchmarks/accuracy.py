@@ -169,7 +169,10 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
     mask = np.stack([each.mask for each in report.tested])
     after = report.after
     spread = np.stack([each.epistemic_sd for each in report.tested])
-    stated = spread / report.recalibration.factors(mean.shape[1]).epistemic
+    truth_coverage = {
+        state: report.maps[state]["overall"]["truth_coverage"] if spread.any() else None
+        for state in ("before", "after")
+    }
     coverage = [
         stratum["coverage_90%"]["estimate"]
         for target_strata in after["strata"]
@@ -189,19 +192,12 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         "coverage_90": after["overall"]["coverage_90%"]["estimate"],
         "coverage_90_lowest": min(coverage),
         "coverage_90_highest": max(coverage),
-        "truth_90_stated": _covers(truth - mean, stated, mask),
-        "truth_90": _covers(truth - mean, spread, mask),
+        "truth_90_stated": truth_coverage["before"],
+        "truth_90": truth_coverage["after"],
         **_strangeness(model, data),
         "kl": _of_best(history, "valid_kl"),
         "active_units": _of_best(history, "valid_active_units"),
     }
-
-
-def _covers(error: Any, sd: Any, mask: Any) -> float | None:
-    """Share of pixels whose truth lies in the central 90 % interval of the mean alone."""
-    if not sd.any():
-        return None
-    return float(np.mean(np.abs(error[mask]) < scipy.stats.norm.ppf(0.95) * sd[mask]))
 
 
 def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:

@@ -1,11 +1,13 @@
 """Checks on held-out windows whether a model's intervals are correct, and corrects them.
 
-Posterior draws of the validation split give factors per target and genomic distance. They are
+Posterior draws of the validation split give factors per target and genomic distance. Where the
+data directory has a noise.tsv, the error of the map is fitted apart from the noise, so that
+intervals of the underlying map hold the truth; otherwise these are not calibrated. The factors are
 stored in the run directory, by head. Every later posterior of that head applies them; the factors
 of an ensemble are applied when exactly these runs are loaded together. The test split then shows,
-before and after: negative log-likelihood, CRPS, coverage of the 50, 80, 90 and 95 % intervals,
-sharpness, and how well the stated standard deviation ranks the errors, with 95 % intervals from a
-block bootstrap over windows.
+before and after, and beside one standard deviation for each distance: negative log-likelihood,
+CRPS, coverage of the 50, 80, 90 and 95 % intervals, sharpness, and how well the stated standard
+deviation ranks the errors, with 95 % intervals from a block bootstrap over windows.
 
 Writes calibration.json, calibration.tsv and figures into RUN/calibration, or into OUT_DIR. For one
 head of several the default is RUN/calibration/HEAD, for an ensemble RUN/calibration_ensemble.
@@ -27,6 +29,7 @@ from akita_bayes.cli import console, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
+    import rich.table
 
     from akita_bayes.evaluate import calibrate
     from akita_bayes.models.protocol import Model
@@ -39,6 +42,11 @@ _PRINTED_SCORES = (
     "calibration_error",
     "error_sd_spearman",
     "ause",
+)
+
+_NOISE_UNKNOWN = (
+    "The noise of these data is unknown, as the data directory has no noise.tsv: intervals of a "
+    "measurement are calibrated, intervals of the underlying map are not."
 )
 
 
@@ -199,15 +207,46 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path
 
 
 def _show(report: "calibrate.Report", out: Path) -> None:
-    import rich.table
-
-    table = rich.table.Table("", "as stated", "recalibrated")
+    summaries = (report.before, report.constant, report.after)
+    table = _states_table("measurement")
     rows = [*_PRINTED_SCORES, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
     for row in rows:
-        cells = [_cell(summary["overall"][row]) for summary in (report.before, report.after)]
+        cells = [_cell(summary["overall"][row]) for summary in summaries]
         table.add_row(row.replace("_", " "), *cells)
     console.stdout.print(table)
+    _show_maps(report)
     console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
+
+
+def _states_table(subject: str) -> "rich.table.Table":
+    import rich.table
+
+    table = rich.table.Table()
+    table.add_column(subject, no_wrap=True)
+    for state in ("as stated", "one sd for each distance", "recalibrated"):
+        table.add_column(state)
+    return table
+
+
+def _show_maps(report: "calibrate.Report") -> None:
+    """Prints the intervals of the map and of the noise, or that they are not calibrated."""
+    if report.maps["noise"] is None:
+        console.stdout.print(_NOISE_UNKNOWN, highlight=False, soft_wrap=True)
+    states = [report.maps[state]["overall"] for state in ("before", "constant", "after")]
+    level = f"{report.maps['level']:.0%}"
+    table = _states_table("map")
+    for key, label in (
+        ("stated_error", "sd of its error"),
+        ("error_by_moments", "  from residuals and noise"),
+        ("true_error", "  from the truth"),
+        ("width", f"width {level}"),
+        ("truth_coverage", f"truth in {level} interval"),
+        ("stated_noise", "sd of the noise"),
+    ):
+        values = [state.get(key) for state in states]
+        if any(value is not None for value in values):
+            table.add_row(label, *("-" if value is None else f"{value:.3f}" for value in values))
+    console.stdout.print(table)
 
 
 def _cell(value: dict[str, Any] | None) -> str:

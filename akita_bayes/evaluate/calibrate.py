@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, keywords, progress
-from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import calibration, strata
+from akita_bayes.data import noise_table
+from akita_bayes.data.records import dataset, statistics
+from akita_bayes.evaluate import accuracy, calibration, model_error, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
 from akita_bayes.evaluate.spread_factors import Prediction
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
-from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.models.recalibration import Recalibration, draws_half_width
+from akita_bayes.specs.geometry import Geometry
 
 DRAWS = 32
 
@@ -31,6 +33,11 @@ class Report:
         before: `Calibration.summary` of the model before recalibration; a model without observation
             noise takes the noise of the recalibration.
         after: `Calibration.summary` after recalibration.
+        constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
+        maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
+            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1]; and
+            `MapIntervals.summary` of `before`, `constant` and `after`. Intervals of the map are
+            calibrated only where the noise is known.
         recalibration: The factors.
         head: Name of the recalibrated head.
         tested: All windows of the tested split, recalibrated; the arrays lie on disk.
@@ -41,6 +48,8 @@ class Report:
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    constant: Mapping[str, Any]
+    maps: Mapping[str, Any]
     recalibration: Recalibration
     head: str
     tested: list[Prediction]
@@ -116,27 +125,46 @@ def calibrate(
         head=head,
         advance=advance,
     )
-    recalibration = recalibration_.fit(
-        on_disk(predicted(options.fit_split)), groups, geometry.diagonal_offset
-    )
+    data_noise = _noise(data_dir, geometry)
+    draws = network_draws.useful_draws(model, options.draws, head)
+    windows = on_disk(predicted(options.fit_split))
+    recalibration, constant = _fitted(windows, groups, geometry.diagonal_offset, data_noise, draws)
     noise = recalibration.aleatoric_sd(geometry.target_length)
-    before, after = (
-        calibration.Calibration(groups, len(recalibration.epistemic)) for _ in range(2)
-    )
+    states = ("before", "constant", "after")
+    judged = {
+        state: calibration.Calibration(groups, len(recalibration.epistemic)) for state in states
+    }
+    borders = model_error.value_borders(windows, groups)
+    maps = {state: calibration.MapIntervals(groups, borders) for state in states}
+    truth = _truth(data_dir, options.split)
 
     def recalibrated_windows() -> Iterator[Prediction]:
-        for raw in predicted(options.split):
-            recalibrated = apply(raw, recalibration)
-            if noise is not None:
-                raw = raw._replace(aleatoric_sd=noise)
-            for accumulator, version in ((before, raw), (after, recalibrated)):
-                accumulator.update(version.target, version.mean, version.sd, version.mask)
-            yield recalibrated
+        for number, raw in enumerate(predicted(options.split)):
+            noise_free = None if truth is None else truth[number].astype(np.float32)
+            stated = raw if noise is None else raw._replace(aleatoric_sd=noise)
+            half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
+            versions = {"before": (stated, half_width)}
+            for state, factors in (("constant", constant), ("after", recalibration)):
+                versions[state] = apply(raw, factors, draws=draws)
+            for state, (version, half_width) in versions.items():
+                judged[state].update(version.target, version.mean, version.sd, version.mask)
+                maps[state].update(version, half_width, noise_free)
+            yield versions["after"][0]
 
     tested = on_disk(recalibrated_windows())
     return Report(
-        before.summary(seed=options.seed),
-        after.summary(seed=options.seed),
+        judged["before"].summary(seed=options.seed),
+        judged["after"].summary(seed=options.seed),
+        judged["constant"].summary(seed=options.seed),
+        {
+            "noise": None if data_noise is None else data_noise.method,
+            "level": calibration.MAP_LEVEL,
+            "value_borders": borders.tolist(),
+            **{
+                state: maps[state].summary(noise_known=data_noise is not None and state != "before")
+                for state in states
+            },
+        },
         recalibration,
         head,
         tested,
@@ -194,11 +222,61 @@ def on_disk(windows: Iterable[Prediction]) -> list[Prediction]:
     return [Prediction(*window) for window in zip(*arrays, strict=True)]
 
 
-def apply(prediction: Prediction, recalibration: Recalibration) -> Prediction:
-    """Returns a prediction with the factors applied, as `sample_posterior` applies them."""
+def apply(
+    prediction: Prediction, recalibration: Recalibration, *, draws: int
+) -> tuple[Prediction, NDArray[np.float32]]:
+    """Returns a prediction with the factors applied, as `sample_posterior` applies them.
+
+    The second value is half of the interval of the map at `calibration.MAP_LEVEL`. [P, T].
+    """
     learned = prediction.aleatoric_sd if recalibration.noise is None else None
-    epistemic, aleatoric = recalibration.apply(prediction.epistemic_sd, learned)
-    return prediction._replace(epistemic_sd=epistemic, aleatoric_sd=aleatoric)
+    spread = recalibration.apply(
+        prediction.epistemic_sd, learned, mean=prediction.mean, draws=draws
+    )
+    changed = prediction._replace(epistemic_sd=spread.epistemic, aleatoric_sd=spread.aleatoric)
+    return changed, spread.half_width(calibration.MAP_LEVEL)
+
+
+def _fitted(
+    windows: list[Prediction],
+    groups: strata.Strata,
+    diagonal_offset: int,
+    noise: noise_table.NoiseTable | None,
+    draws: int,
+) -> tuple[Recalibration, Recalibration]:
+    """Returns the recalibration, and the baseline of one sd for each target and stratum."""
+    if noise is None:
+        nothing = np.zeros_like(windows[0].mean)
+        plain = [window._replace(epistemic_sd=nothing, aleatoric_sd=nothing) for window in windows]
+        return (
+            recalibration_.fit(windows, groups, diagonal_offset),
+            recalibration_.fit(plain, groups, diagonal_offset),
+        )
+    moments = functools.partial(
+        model_error.fit, windows, groups, diagonal_offset, noise, draws=draws
+    )
+    return moments(), moments(constant=True)
+
+
+def _noise(data_dir: str | Path, geometry: Geometry) -> noise_table.NoiseTable | None:
+    """Returns the noise of the targets of a data directory, or None where it is unknown."""
+    if not (Path(data_dir) / noise_table.FILE_NAME).is_file():
+        return None
+    assert geometry.diagonal_offset is not None
+    return noise_table.read(
+        data_dir,
+        targets=statistics.read(data_dir).num_targets,
+        bins=geometry.bins,
+        diagonal_offset=geometry.diagonal_offset,
+    )
+
+
+def _truth(data_dir: str | Path, split: str) -> NDArray[Any] | None:
+    """Returns the noise-free targets of simulated data, or None. [W, P, T]."""
+    if not (Path(data_dir) / accuracy.TRUTH / f"{split}.npz").is_file():
+        return None
+    records = dataset.open_split(data_dir, split, batch_size=1).records
+    return accuracy.read_truth(data_dir, split, records)
 
 
 def _draws_of_first(

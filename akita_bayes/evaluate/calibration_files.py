@@ -7,6 +7,15 @@ from akita_bayes import errors, files
 from akita_bayes.evaluate.calibrate import Report
 
 _COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
+_MAP_COLUMNS = {
+    "stated_error": "map_sd",
+    "error_by_moments": "map_error_by_moments",
+    "true_error": "map_true_error",
+    "width": "map_width_90%",
+    "truth_coverage": "map_truth_coverage_90%",
+    "stated_noise": "noise_sd",
+}
+"""Statistics of intervals of the map, and their columns."""
 
 
 def check_runs(runs: Sequence[str | Path]) -> None:
@@ -46,23 +55,38 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     """
     files.write_json(
         Path(out_dir) / "calibration.json",
-        {"before": report.before, "after": report.after, "targets": list(names)},
+        {
+            "before": report.before,
+            "after": report.after,
+            "constant": report.constant,
+            "map": report.maps,
+            "targets": list(names),
+        },
     )
     with files.atomic(Path(out_dir) / "calibration.tsv") as temporary:
         temporary.write_text(table(report, names), encoding="utf-8")
 
 
 def table(report: Report, names: Sequence[str]) -> str:
-    """Returns one line for each target and distance stratum, before and after recalibration."""
+    """Returns one line for each target, distance stratum and state.
+
+    The states are the model as stated, the baseline of one sd for each target and stratum, and the
+    recalibrated model. Columns that begin with map_ describe intervals of the underlying map.
+    """
     edges = report.after["distance_edges"]
     columns = [*_COLUMNS, *(f"coverage_{level:.0%}" for level in report.after["levels"])]
-    lines = ["\t".join(["target", "from_bp", "to_bp", "state", *columns])]
-    for state, summary in (("stated", report.before), ("recalibrated", report.after)):
-        for name, strata in zip(names, summary["strata"], strict=True):
+    heading = ["target", "from_bp", "to_bp", "state", *columns, *_MAP_COLUMNS.values()]
+    lines = ["\t".join(heading)]
+    for state, summary, maps in (
+        ("stated", report.before, report.maps["before"]),
+        ("constant", report.constant, report.maps["constant"]),
+        ("recalibrated", report.after, report.maps["after"]),
+    ):
+        for name, strata, map_strata in zip(names, summary["strata"], maps["strata"], strict=True):
             for d, stratum in enumerate(strata):
                 interval = [str(edge * report.bin_width) for edge in (edges[d], edges[d + 1])]
-                values = [
-                    "" if stratum[c] is None else f"{stratum[c]['estimate']:.5f}" for c in columns
-                ]
-                lines.append("\t".join([name, *interval, state, *values]))
+                values = [stratum[c] and stratum[c]["estimate"] for c in columns]
+                values += [map_strata[d].get(c) for c in _MAP_COLUMNS]
+                cells = ["" if value is None else f"{value:.5f}" for value in values]
+                lines.append("\t".join([name, *interval, state, *cells]))
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ For a model without observation noise, the noise is first estimated by moments: 
 mean of r^2 minus the epistemic variance.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ _RANKS = 4096
 
 _LEAST_SHARE = 0.01
 
-_CORRELATED_BINS = 8
+CORRELATED_BINS = 8
 """Bins of a window that err together and count as one measurement of a stratum."""
 
 _PRIOR_SD = 0.5
@@ -93,27 +94,37 @@ def fit(
     Raises:
         DataError: No pixel was measured.
     """
-    if not any(prediction.mask.any() for prediction in predictions):
-        raise errors.DataError(
-            "no measured pixel to recalibrate on; give a split that has measured targets."
-        )
+    check_measured(predictions)
     noise = None
     if not any(prediction.aleatoric_sd.any() for prediction in predictions):
         noise = _noise(predictions, strata)
         spread = noise[:, strata.index].T
         predictions = [prediction._replace(aleatoric_sd=spread) for prediction in predictions]
     factors = _parts(_cells(predictions, strata), len(predictions) * strata.edges[-1])
-    factors *= _scales(predictions, strata, factors)
+    factors *= scales(predictions, strata, factors)
     return Recalibration(
         tuple(int(edge) for edge in strata.edges),
-        _table(factors[0]),
-        _table(factors[1]),
-        None if noise is None else _table(noise),
+        as_table(factors[0]),
+        as_table(factors[1]),
+        None if noise is None else as_table(noise),
         diagonal_offset,
     )
 
 
-def _table(values: NDArray[np.float64]) -> Table:
+def check_measured(predictions: list[Prediction]) -> None:
+    """Checks that a pixel was measured.
+
+    Raises:
+        DataError: No pixel was measured.
+    """
+    if not any(prediction.mask.any() for prediction in predictions):
+        raise errors.DataError(
+            "no measured pixel to recalibrate on; give a split that has measured targets."
+        )
+
+
+def as_table(values: NDArray[np.float64]) -> Table:
+    """Returns rows of numbers as `Recalibration` stores them."""
     return tuple(tuple(float(value) for value in row) for row in values)
 
 
@@ -190,7 +201,7 @@ def _parts(cells: list[list[NDArray[Any]]], bins: int) -> NDArray[np.float64]:
         whole = _factors(target_cells, target_cells[0].sum(), np.zeros(2), 1.0)
         for d, stratum in enumerate(strata):
             own = stratum if stratum.size else target_cells
-            factors[:, t, d] = _factors(own, bins / _CORRELATED_BINS, whole, _PRIOR_SD)
+            factors[:, t, d] = _factors(own, bins / CORRELATED_BINS, whole, _PRIOR_SD)
     return np.exp(factors)
 
 
@@ -233,11 +244,17 @@ def _factors(
     return np.asarray(min(optima, key=lambda optimum: float(optimum.fun)).x)
 
 
-def _scales(
-    predictions: list[Prediction], strata: strata_.Strata, factors: NDArray[np.float64]
+def scales(
+    predictions: Iterable[Prediction], strata: strata_.Strata, factors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the common factor on both parts that gives intervals their coverage. [T, D]."""
-    targets = predictions[0].mask.shape[-1]
+    """Returns the common factor on both parts that gives intervals their coverage. [T, D].
+
+    Args:
+        predictions: Windows, which are read once.
+        strata: Strata of distance.
+        factors: Factors on both parts, which are applied before. [2, T, D].
+    """
+    targets = factors.shape[1]
     epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
     histogram = np.zeros((len(_GRID) - 1, targets, strata.count))
     for prediction in predictions:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, keywords
 from akita_bayes.models import network_draws, predict
 from akita_bayes.models.protocol import Model
-from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.models.recalibration import Recalibration, Spread, draws_half_width
 
 
 class Posterior(NamedTuple):
@@ -32,6 +32,9 @@ class Posterior(NamedTuple):
         quantiles: Level -> quantile of the normal distribution of a measurement.
         draws: Every draw, or None without `keep_draws`; recalibration scales their distance from
             the mean as it scales the epistemic sd. [S, B, P, T].
+        map_quantiles: Level -> quantile of the underlying map, without the noise of measuring. It
+            holds for the truth only after a recalibration with known noise
+            (`Recalibration.map_error`); before, it is the interval that the draws state.
     """
 
     mean: NDArray[np.float32]
@@ -39,6 +42,7 @@ class Posterior(NamedTuple):
     aleatoric_sd: NDArray[np.float32]
     quantiles: dict[float, NDArray[np.float32]]
     draws: NDArray[np.float32] | None
+    map_quantiles: dict[float, NDArray[np.float32]]
 
     @property
     def sd(self) -> NDArray[np.float32]:
@@ -121,6 +125,7 @@ def sample_posterior(
         np.concatenate([part.draws for part in parts if part.draws is not None], 1)
         if options.keep_draws
         else None,
+        {q: np.concatenate([part.map_quantiles[q] for part in parts]) for q in options.quantiles},
     )
 
 
@@ -215,16 +220,39 @@ def _summary(
         if options.keep_draws:
             all_draws.append(y)
     epistemic = np.sqrt(squares / max(count - 1, 1))
-    aleatoric = np.broadcast_to(np.float32(0) if learned is None else learned, mean.shape)
-    if recalibration is not None:
-        epistemic, aleatoric = recalibration.apply(epistemic, learned)
-        factor = recalibration.factors(mean.shape[1]).epistemic
+    spread = _spread(mean, epistemic, learned, recalibration, count)
+    if options.keep_draws and recalibration is not None:
+        factor = np.divide(
+            spread.epistemic, epistemic, out=np.ones_like(epistemic), where=epistemic > 0
+        )
         all_draws = [mean + (y - mean) * factor for y in all_draws]
-    sd = np.hypot(epistemic, aleatoric)
+    sd = np.hypot(spread.epistemic, spread.aleatoric)
     return Posterior(
         np.asarray(mean, np.float32),
-        np.asarray(epistemic, np.float32),
-        np.asarray(aleatoric, np.float32),
+        spread.epistemic,
+        spread.aleatoric,
         {q: np.asarray(mean + scipy.stats.norm.ppf(q) * sd, np.float32) for q in options.quantiles},
         np.stack(all_draws).astype(np.float32) if options.keep_draws else None,
+        {
+            q: np.asarray(mean + np.sign(q - 0.5) * spread.half_width(abs(2 * q - 1)), np.float32)
+            for q in options.quantiles
+        },
+    )
+
+
+def _spread(
+    mean: NDArray,
+    epistemic: NDArray,
+    learned: NDArray[np.float32] | None,
+    recalibration: Recalibration | None,
+    draws: int,
+) -> Spread:
+    """Returns both parts of the standard deviation, recalibrated where factors are stored."""
+    if recalibration is not None:
+        return recalibration.apply(epistemic, learned, mean=mean, draws=draws)
+    aleatoric = np.broadcast_to(np.float32(0) if learned is None else learned, mean.shape)
+    return Spread(
+        np.asarray(epistemic, np.float32),
+        np.asarray(aleatoric, np.float32),
+        lambda level: draws_half_width(epistemic, draws, level),
     )

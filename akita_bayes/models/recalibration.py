@@ -9,11 +9,12 @@ the directory of its first run, under a key that depends on all members.
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
@@ -25,7 +26,22 @@ WEIGHTS = "model_best.keras"
 
 Table = tuple[tuple[float, ...], ...]
 
+
 _log = logging.getLogger(__name__)
+
+
+class Spread(NamedTuple):
+    """Holds both parts of a recalibrated standard deviation. [..., P, T] each, float32.
+
+    Attributes:
+        epistemic: Standard deviation of the error of the map.
+        aleatoric: Standard deviation of the noise of a measurement.
+        half_width: Function of a level: half of the central interval of the map. [..., P, T].
+    """
+
+    epistemic: NDArray[np.float32]
+    aleatoric: NDArray[np.float32]
+    half_width: Callable[[float], NDArray[np.float32]]
 
 
 class Factors(NamedTuple):
@@ -33,6 +49,37 @@ class Factors(NamedTuple):
 
     epistemic: NDArray[np.float32]
     aleatoric: NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class MapError:
+    """Holds the error of a map, fitted to data of known noise; `evaluate.model_error` has formulas.
+
+    With e the standard deviation over S draws and y the mean, all tables by target and stratum,
+
+        variance of the error = h(y)^2 (epistemic^2 (1 + 1/S) e^2 + constant^2)
+        variance of the noise = noise^2 exp(slope y)
+
+    Attributes:
+        epistemic: Factors on the standard deviation over draws. [T][D].
+        constant: Standard deviation of the error that draws do not show. [T][D].
+        noise: Standard deviation of the noise where the map is 0. [T][D].
+        slope: Change of the logarithm of the noise variance per unit of the map. [T][D].
+        values: Predicted values at which `shape` is known, increasing. [T][K].
+        shape: Factors h on the standard deviation at these values; linear between them. [T][K].
+        draws: Number of draws S that the error was fitted with.
+    """
+
+    epistemic: Table
+    constant: Table
+    noise: Table
+    slope: Table
+    values: Table
+    shape: Table
+    draws: int
+
+
+_TABLES = tuple(field.name for field in dataclasses.fields(MapError) if field.name != "draws")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +93,8 @@ class Recalibration:
         noise: Observation noise before the factor, for a model without learned noise; None for a
             model that learned its own. [T][D].
         diagonal_offset: First diagonal of the triangle.
+        map_error: Error of the map, which replaces the factors; None when the noise of the data was
+            unknown.
     """
 
     edges: tuple[int, ...]
@@ -53,29 +102,78 @@ class Recalibration:
     aleatoric: Table
     noise: Table | None
     diagonal_offset: int
+    map_error: MapError | None = None
 
     def factors(self, pixels: int) -> Factors:
         """Returns the factors of every pixel and target."""
         return Factors(self._spread(self.epistemic, pixels), self._spread(self.aleatoric, pixels))
 
     def apply(
-        self, epistemic: NDArray, aleatoric: NDArray | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns both parts of a standard deviation times their factors. [..., P, T] each.
+        self,
+        epistemic: NDArray,
+        aleatoric: NDArray | None,
+        *,
+        mean: NDArray | None = None,
+        draws: int = 1,
+    ) -> Spread:
+        """Returns both parts of a recalibrated standard deviation.
 
         Args:
-            epistemic: Epistemic part of the model. [..., P, T].
+            epistemic: Standard deviation over draws. [..., P, T].
             aleatoric: Aleatoric part of the model, of a shape that broadcasts to [..., P, T]; None
                 for a model without learned noise, which takes `noise`, or zero when that is None.
+                Not used with `map_error`.
+            mean: Mean over draws; used with `map_error` only. [..., P, T].
+            draws: Number of draws S.
         """
         pixels = epistemic.shape[-2]
+        if self.map_error is not None:
+            if mean is None:
+                raise ValueError("mean: None; give the mean over draws.")
+            return self._by_moments(self.map_error, epistemic, mean, draws)
         factors = self.factors(pixels)
         noise = self.aleatoric_sd(pixels) if aleatoric is None else aleatoric
         scaled = np.zeros(()) if noise is None else noise * factors.aleatoric
-        return (
-            np.asarray(epistemic * factors.epistemic, np.float32),
+        sd = np.asarray(epistemic * factors.epistemic, np.float32)
+        return Spread(
+            sd,
             np.asarray(np.broadcast_to(scaled, epistemic.shape), np.float32),
+            lambda level: draws_half_width(sd, draws, level),
         )
+
+    def _by_moments(self, error: MapError, epistemic: NDArray, mean: NDArray, draws: int) -> Spread:
+        pixels = epistemic.shape[-2]
+        factor, constant, noise, slope = (
+            self._spread(table, pixels)
+            for table in (error.epistemic, error.constant, error.noise, error.slope)
+        )
+        shape = np.stack(
+            [
+                np.interp(mean[..., target], error.values[target], error.shape[target])
+                for target in range(mean.shape[-1])
+            ],
+            axis=-1,
+        )
+        shown = (factor * epistemic) ** 2 * (1 + 1 / draws)
+        whole = shown + constant**2
+        sd = np.asarray(shape * np.sqrt(whole), np.float32)
+        noise_sd = np.asarray(noise * np.sqrt(noise_shape(slope, mean)), np.float32)
+
+        def half_width(level: float) -> NDArray[np.float32]:
+            if level == 0:
+                return np.zeros_like(sd)
+            # Satterthwaite: a variance of which only a share fluctuates like that of S draws.
+            share = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
+            student, fitted = (
+                _student_quantile(level, max(count - 1, 1) / np.maximum(share, 1e-6) ** 2)
+                for count in (draws, error.draws)
+            )
+            # The fit has scaled the sd by the tails of residuals: only as far as they are errors.
+            error_share = sd**2 / np.maximum(sd**2 + noise_sd**2, 1e-30)
+            normal = scipy.stats.norm.ppf((1 + level) / 2)
+            return np.asarray(sd * student * (normal / fitted) ** error_share, np.float32)
+
+        return Spread(sd, noise_sd, half_width)
 
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
         """Returns the observation noise of a model without learned noise, or None. [P, T]."""
@@ -87,6 +185,40 @@ class Recalibration:
         # edges (2, 5, 9): distances 2 to 4 are stratum 0; those beyond 9 take the last stratum.
         stratum = np.searchsorted(self.edges, distance, side="right") - 1
         return np.asarray(table, np.float32)[:, np.clip(stratum, 0, len(self.edges) - 2)].T
+
+
+def noise_shape(slope: NDArray, mean: NDArray) -> NDArray:
+    """Returns exp(slope y), the variance of the noise relative to that where the map is 0.
+
+    It is limited to a factor of 150 either way, so that a strange map has no infinite noise.
+    """
+    return np.exp(np.clip(slope * mean, -5.0, 5.0))
+
+
+def draws_half_width(epistemic: NDArray, draws: int, level: float) -> NDArray[np.float32]:
+    """Returns half of the central interval that S draws state for the map; zero for one draw.
+
+    A new draw lies within Student's t quantile times sqrt(1 + 1/S) of their mean. [...] -> [...].
+
+    Args:
+        epistemic: Standard deviation over draws. [...].
+        draws: Number of draws S.
+        level: Share of the interval, such as 0.9.
+    """
+    if draws < 2:
+        return np.zeros(epistemic.shape, np.float32)
+    quantile = scipy.stats.t.ppf((1 + level) / 2, draws - 1) * np.sqrt(1 + 1 / draws)
+    return np.asarray(epistemic * quantile, np.float32)
+
+
+def _student_quantile(level: float, degrees: NDArray) -> NDArray:
+    """Returns quantiles of Student's t at the upper end of a central interval. [...] -> [...].
+
+    A table replaces the exact quantiles, which take seconds for a map; it is exact to 0.1 %.
+    """
+    table = np.geomspace(1, 1e4, 200)
+    quantiles = scipy.stats.t.ppf((1 + level) / 2, table)
+    return np.interp(np.log(degrees), np.log(table), quantiles)
 
 
 def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
@@ -203,13 +335,16 @@ def _parsed_heads(heads: dict[str, dict[str, Any]]) -> dict[str, Recalibration]:
 
 
 def _parsed(value: dict[str, Any]) -> Recalibration:
-    noise = value["noise"]
+    noise, error = value["noise"], value.get("map_error")
     return Recalibration(
         tuple(int(edge) for edge in value["edges"]),
         _table(value["epistemic"]),
         _table(value["aleatoric"]),
         None if noise is None else _table(noise),
         int(value["diagonal_offset"]),
+        None
+        if error is None
+        else MapError(**{name: _table(error[name]) for name in _TABLES}, draws=int(error["draws"])),
     )
 
 

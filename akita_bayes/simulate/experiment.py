@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
 from akita_bayes.data.contacts import counts_to_targets as targets
+from akita_bayes.data.contacts import measurement_noise
 from akita_bayes.simulate import chromatin, chromosomes, reads, sites
 from akita_bayes.simulate.designs import Design
 
@@ -22,6 +23,8 @@ class Window(NamedTuple):
         mask: True for measured pixels. [P, T].
         truth: Noise-free target. [P, T].
         replicates: Target of each replicate; empty for training windows. [R, P, T].
+        noise: Squares whose expectation is the noise variance of the target, NaN where unknown;
+            empty for other than validation windows. [P, T].
     """
 
     start: int
@@ -30,6 +33,7 @@ class Window(NamedTuple):
     mask: NDArray[np.bool_]
     truth: NDArray[np.float16]
     replicates: NDArray[np.float16]
+    noise: NDArray[np.float32]
 
 
 class Pixels(NamedTuple):
@@ -86,6 +90,13 @@ def simulate_chromosome(name: str, design: Design, seed: int) -> Experiment:
         _window(start, index, bands, counts, unmappable, design, replicates=split != "train")
         for start in starts
     ]
+    if split == "valid":
+        # Its own generator: data of a seed stay the same, whatever the noise needs.
+        parts = np.random.default_rng([seed, zlib.crc32(b"noise")])
+        windows = [
+            window._replace(noise=_noise(window.start, counts, unmappable, design, parts))
+            for window in windows
+        ]
     pixels = [[_pixels(replicate) for replicate in cell] for cell in counts]
     return Experiment(chromosome, sites.find(chromosome.sequence, physics), windows, pixels)
 
@@ -128,7 +139,34 @@ def _window(
         mask=np.stack([cell.mask for cell in pooled], axis=-1),
         truth=np.stack(truth, axis=-1).astype(np.float16),
         replicates=np.array([np.stack(r, axis=-1) for r in replicate_targets], np.float16),
+        noise=np.empty((0, len(counts)), np.float32),
     )
+
+
+def _noise(
+    start: int,
+    counts: list[list[NDArray[Any]]],
+    unmappable: NDArray[np.bool_],
+    design: Design,
+    generator: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Returns squares of the noise of a window; NaN where a replicate has too few reads. [P, T]."""
+    size = design.physics.bin_size
+    first, bins = start // size, design.seq_length // size
+    transform = chromatin.transform(bins, size, design.crop // size)
+    weights = np.where(unmappable[first : first + bins], np.nan, 1.0)
+    columns = []
+    for cell in counts:
+        squares = [reads.window(replicate, first, bins) for replicate in cell]
+        try:
+            columns.append(
+                measurement_noise.of_replicate_counts(
+                    squares, weights, transform, generator, clip=chromatin.CLIP
+                )
+            )
+        except targets.Unusable:
+            columns.append(np.full(transform.pixels, np.nan))
+    return np.stack(columns, axis=-1).astype(np.float32)
 
 
 def _pixels(counts: NDArray[np.int32]) -> Pixels:

@@ -8,6 +8,7 @@ The folder is a data directory (`docs/formats.md`) that also holds
     targets.txt, sequences.bed      coolers and windows, as inputs of `akita_data.py`
     truth/{split}.npz               `truth` [W, P, T] float16: noise-free targets in record order
     truth/ceiling.json              how well data of this depth can be predicted
+    noise.tsv                       noise of the targets, from replicates of the validation windows
     variants.vcf, variants.tsv      variants of known effect on the test chromosome
     simulation.json                 every parameter, enough to simulate an edited genome
 """
@@ -23,6 +24,7 @@ import pysam
 from numpy.typing import NDArray
 
 from akita_bayes import __version__, files, progress
+from akita_bayes.data import noise_table
 from akita_bayes.files import output_directory
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
@@ -172,6 +174,8 @@ def _write_records(
         np.savez_compressed(
             folder / "truth" / f"{split}.npz", truth=np.stack([w.truth for _, w in windows])
         )
+        if split == "valid":
+            noise_table.write(folder, noise([window for _, window in windows], design))
         if split != "train":
             ceilings[split] = ceiling([window for _, window in windows], design.cell_types)
         advance(1, note=f"records of {split}")
@@ -189,6 +193,15 @@ def _write_records(
             seqs=counts,
         ),
     )
+
+
+def noise(windows: list[Window], design: Design) -> noise_table.NoiseTable:
+    """Returns the noise of the targets, from the replicates of validation windows."""
+    bins = (design.seq_length - 2 * design.crop) // design.physics.bin_size
+    sums = noise_table.NoiseSums(len(design.cell_types), bins, chromatin.DIAGONAL_OFFSET)
+    for window in windows:
+        sums.add(window.noise, window.target, window.mask)
+    return sums.table(f"{design.replicates} replicates")
 
 
 def _batched(items: list[_Item], size: int) -> Iterator[list[_Item]]:

@@ -1,6 +1,7 @@
 """The command makes a model's intervals true, and every later posterior uses what it stored."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes.cli import akita_calibrate
+from akita_bayes.data import noise_table
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.evaluate import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
@@ -39,10 +41,14 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
         < (found["before"]["overall"]["crps"]["estimate"])
     )
     table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
-    assert len(table) == 2 * tiny.TARGETS * (len(found["after"]["distance_edges"]) - 1)
-    assert table[["error_sd_spearman", "ause"]].notna().all(axis=None)
+    assert len(table) == 3 * tiny.TARGETS * (len(found["after"]["distance_edges"]) - 1)
+    varying = table[table["state"] != "constant"]
+    assert varying[["error_sd_spearman", "ause"]].notna().all(axis=None)
     assert np.shape(found["after"]["pit_by_stratum"]) == (tiny.TARGETS, 3, 20)
-    assert "coverage 90%" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "coverage 90%" in printed
+    assert "intervals of the underlying map are not" in printed
+    assert found["map"]["noise"] is None
     model = load.load_model(run)
     after = posterior.sample_posterior(model, x, draws=4)
     factors = model.recalibrations["hic"].factors(tiny.PIXELS)
@@ -53,6 +59,43 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     )
     raw = posterior.sample_posterior(model, x, draws=4, recalibrated=False)
     np.testing.assert_allclose(raw.sd, before.sd, rtol=1e-6)
+
+
+def test_known_noise_calibrates_intervals_of_the_map(trained, tmp_path, capsys):
+    """The noise of `tiny` has a standard deviation of 0.1, in every target and distance."""
+    data = tmp_path / "data"
+    shutil.copytree(trained / "data", data)
+    shape = (tiny.TARGETS, tiny.BINS - tiny.OFFSET)
+    noise = noise_table.NoiseTable(
+        np.full(shape, 0.01), np.zeros(shape), np.ones(shape, int), tiny.OFFSET, "known"
+    )
+    noise_table.write(data, noise)
+    truth = [np.stack([record.target for record in tiny.records(40, seed=seed)]) for seed in (1, 2)]
+    (data / "truth").mkdir()
+    np.savez(data / "truth" / "test.npz", truth=truth[1])
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    assert akita_calibrate.main([str(run), str(data), "--draws", "6", "--distances", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "truth in 90% interval" in printed
+    assert "are not" not in printed
+    content = json.loads((run / "calibration" / "calibration.json").read_text(encoding="utf-8"))
+    assert content["map"]["noise"] == "known"
+    after = content["map"]["after"]["overall"]
+    assert after["stated_noise"] == pytest.approx(0.1, rel=0.01)
+    assert after["stated_error"] == pytest.approx(after["error_by_moments"], rel=0.15)
+    assert 0.86 < after["measurement_coverage"] < 0.94
+    model, x = load.load_model(run), tiny.one_hot(2)
+    assert model.recalibrations["hic"].map_error is not None
+    sample = posterior.sample_posterior(model, x, draws=6, keep_draws=True)
+    np.testing.assert_allclose(sample.aleatoric_sd, 0.1, rtol=0.01)
+    np.testing.assert_allclose(sample.draws.std(0, ddof=1), sample.epistemic_sd, rtol=1e-3)
+    width = sample.map_quantiles[0.95] - sample.map_quantiles[0.05]
+    np.testing.assert_allclose(width / sample.epistemic_sd, 2 * 1.645, rtol=0.15)
+    np.testing.assert_allclose(sample.map_quantiles[0.5], sample.mean, atol=1e-6)
+    table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
+    recalibrated = table[table["state"] == "recalibrated"]
+    assert recalibrated[["map_error_by_moments", "map_truth_coverage_90%"]].notna().all(axis=None)
 
 
 @pytest.fixture(scope="module")

@@ -220,6 +220,7 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     model = types.SimpleNamespace(spec=types.SimpleNamespace(geometry=lambda head: place))
     sampler = types.SimpleNamespace(head="hic")
     monkeypatch.setattr(calibrate.posterior, "Sampler", lambda model, head: sampler)
+    monkeypatch.setattr(calibrate.network_draws, "useful_draws", lambda *_: 4)
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
     monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])
     before = calibrate.calibrate(model, "data").before["overall"]

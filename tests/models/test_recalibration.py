@@ -45,9 +45,72 @@ def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
         (lending, None, 0.5),
         (FITTED, None, 0.0),
     ):
-        epistemic, aleatoric = fitted.apply(spread, given)
+        epistemic, aleatoric, _ = fitted.apply(spread, given)
         np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
         np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
+
+
+MAP = recalibration.MapError(
+    epistemic=((2.0, 0.0), (1.0, 3.0)),
+    constant=((0.0, 0.5), (0.3, 0.4)),
+    noise=((0.1, 0.2), (0.3, 0.4)),
+    slope=((-1.0, 0.0), (0.0, -2.0)),
+    values=((-1.0, 1.0), (0.0, 2.0)),
+    shape=((2.0, 1.0), (1.0, 1.0)),
+    draws=8,
+)
+BY_MOMENTS = dataclasses.replace(FITTED, noise=((9.0, 9.0), (9.0, 9.0)), map_error=MAP)
+
+
+def test_the_error_of_the_map_and_the_noise_follow_their_formulas():
+    pixels = triangle.length(24, 2)
+    near = triangle.distances(24, 2) < 5
+    mean = np.linspace(-2, 2, pixels)[:, None] * np.ones(2)
+    spread = np.full((pixels, 2), 0.2)
+    result = BY_MOMENTS.apply(spread, np.full((1, 2), 7.0), mean=mean, draws=4)
+    shape = np.clip(1.5 - mean[:, 0] / 2, 1.0, 2.0)
+    first = shape * np.where(near, 2 * 0.2 * np.sqrt(1.25), 0.5)
+    second = np.sqrt(np.where(near, 0.05 + 0.09, 9 * 0.05 + 0.16))
+    np.testing.assert_allclose(result.epistemic, np.stack([first, second], 1), rtol=1e-5)
+    noise = [
+        np.where(near, 0.1 * np.exp(-mean[:, 0] / 2), 0.2),
+        np.where(near, 0.3, 0.4 * np.exp(-mean[:, 1])),
+    ]
+    np.testing.assert_allclose(result.aleatoric, np.stack(noise, 1), rtol=1e-5)
+    with pytest.raises(ValueError, match="give the mean over draws"):
+        BY_MOMENTS.apply(spread, None)
+
+
+def test_intervals_of_few_draws_have_student_s_quantiles():
+    spread = np.full((4, 2), 2.0)
+    half = recalibration.draws_half_width(spread, 3, 0.9)
+    np.testing.assert_allclose(half, 2 * 2.91999 * np.sqrt(4 / 3), rtol=1e-5)
+    np.testing.assert_array_equal(recalibration.draws_half_width(spread, 1, 0.9), 0)
+    # Without noise, the fit with 8 draws has the tails of 8 draws; 3 draws have more.
+    quiet = dataclasses.replace(MAP, noise=((1e-9, 1e-9),) * 2)
+    fitted = dataclasses.replace(BY_MOMENTS, map_error=quiet)
+    spread, mean = np.full((triangle.length(24, 2), 2), 0.2), np.zeros((triangle.length(24, 2), 2))
+    near = triangle.distances(24, 2) < 5
+    for draws, ratio in ((8, 1.0), (3, 2.91999 / 1.89458)):
+        result = fitted.apply(spread, None, mean=mean, draws=draws)
+        width = result.half_width(0.9) / result.epistemic / 1.644854
+        np.testing.assert_allclose(width[near, 0], ratio, rtol=2e-3)
+        np.testing.assert_allclose(width[~near, 0], 1.0, rtol=1e-3)  # no part of draws
+
+
+def test_the_error_of_the_map_survives_its_file_and_older_files_have_none(tmp_path):
+    (run,) = runs(tmp_path, "a")
+    path = recalibration.save([run], "hic", BY_MOMENTS)
+    assert recalibration.load([run], ["hic"]) == {"hic": BY_MOMENTS}
+    content = files.read_json(path)
+    del content["heads"]["hic"]["map_error"]
+    files.write_json(path, content)
+    (fitted,) = recalibration.load([run], ["hic"]).values()
+    assert fitted == dataclasses.replace(BY_MOMENTS, map_error=None)
+    content["heads"]["hic"]["map_error"] = {"epistemic": [[1.0]]}
+    files.write_json(path, content)
+    with pytest.raises(errors.DataError, match="is not a recalibration"):
+        recalibration.load([run], ["hic"])
 
 
 OTHER = dataclasses.replace(FITTED, epistemic=((4.0, 4.0),))

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes import dna, errors, regions
+from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome as genomes
+from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.simulate import chromatin, design_json, simulation, sites
@@ -55,6 +56,24 @@ def test_the_truth_is_that_of_the_letters(folder, small_design):
                 kept = truth[crop:-crop, crop:-crop]
                 expected = kept[np.triu_indices(len(kept), 2)]
                 np.testing.assert_allclose(stored[number, :, cell], expected, atol=2e-3)
+
+
+def test_the_noise_of_replicates_is_that_of_the_data_around_the_truth(folder, small_design):
+    records = _records(folder, "valid")
+    bins = (small_design.seq_length - 2 * small_design.crop) // 512
+    noise = noise_table.read(folder, targets=2, bins=bins, diagonal_offset=2)
+    assert noise.method == "2 replicates"
+    truth = np.load(folder / "truth" / "valid.npz")["truth"].astype(np.float64)
+    error = np.stack([record.target for record in records]).astype(np.float64) - truth
+    mask = np.stack([record.mask for record in records])
+    distance = triangle.distances(bins, 2)
+    for low, high in ((8, 16), (16, 32), (32, bins)):
+        inside = (distance >= low) & (distance < high)
+        stated = np.average(
+            noise.variance[:, low - 2 : high - 2], weights=noise.pixels[:, low - 2 : high - 2]
+        )
+        # The data have few windows, and a bias of sparse counts that replicates do not show.
+        assert stated == pytest.approx(np.mean(error[:, inside][mask[:, inside]] ** 2), rel=0.25)
 
 
 def test_coolers_hold_the_counts_that_made_the_targets(folder, small_design):
