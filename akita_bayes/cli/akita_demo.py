@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files
 from akita_bayes.cli import console
@@ -221,14 +221,16 @@ def _show_effects(effects: "pd.DataFrame") -> None:
     console.stdout.print(table)
 
 
-def _spread(belief: "Prediction") -> tuple[str, "NDArray"]:
+def _spread(belief: "Prediction") -> tuple[str, "NDArray[Any]"]:
     """Returns name and values of the epistemic sd, or of the whole sd without a posterior."""
     if belief.epistemic_sd.any():
         return "epistemic sd", belief.epistemic_sd
     return "sd of a measurement", belief.sd
 
 
-def _draw(out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray"]) -> None:
+def _draw(
+    out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray[Any]"]
+) -> None:
     """Draws two figures of held-out windows, with the sites that shape the true maps."""
     from akita_bayes.plots import figure_files, simulated_windows
 

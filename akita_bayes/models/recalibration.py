@@ -110,10 +110,10 @@ class Recalibration:
 
     def apply(
         self,
-        epistemic: NDArray,
-        aleatoric: NDArray | None,
+        epistemic: NDArray[Any],
+        aleatoric: NDArray[Any] | None,
         *,
-        mean: NDArray | None = None,
+        mean: NDArray[Any] | None = None,
         draws: int = 1,
     ) -> Spread:
         """Returns both parts of a recalibrated standard deviation.
@@ -141,7 +141,9 @@ class Recalibration:
             lambda level: draws_half_width(sd, draws, level),
         )
 
-    def _by_moments(self, error: MapError, epistemic: NDArray, mean: NDArray, draws: int) -> Spread:
+    def _by_moments(
+        self, error: MapError, epistemic: NDArray[Any], mean: NDArray[Any], draws: int
+    ) -> Spread:
         pixels = epistemic.shape[-2]
         factor, constant, noise, slope = (
             self._spread(table, pixels)
@@ -187,7 +189,7 @@ class Recalibration:
         return np.asarray(table, np.float32)[:, np.clip(stratum, 0, len(self.edges) - 2)].T
 
 
-def noise_shape(slope: NDArray, mean: NDArray) -> NDArray:
+def noise_shape(slope: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
     """Returns exp(slope y), the variance of the noise relative to that where the map is 0.
 
     It is limited to a factor of 150 either way, so that a strange map has no infinite noise.
@@ -195,7 +197,7 @@ def noise_shape(slope: NDArray, mean: NDArray) -> NDArray:
     return np.exp(np.clip(slope * mean, -5.0, 5.0))
 
 
-def draws_half_width(epistemic: NDArray, draws: int, level: float) -> NDArray[np.float32]:
+def draws_half_width(epistemic: NDArray[Any], draws: int, level: float) -> NDArray[np.float32]:
     """Returns half of the central interval that S draws state for the map; zero for one draw.
 
     A new draw lies within Student's t quantile times sqrt(1 + 1/S) of their mean. [...] -> [...].
@@ -211,7 +213,7 @@ def draws_half_width(epistemic: NDArray, draws: int, level: float) -> NDArray[np
     return np.asarray(epistemic * quantile, np.float32)
 
 
-def _student_quantile(level: float, degrees: NDArray) -> NDArray:
+def _student_quantile(level: float, degrees: NDArray[Any]) -> NDArray[Any]:
     """Returns quantiles of Student's t at the upper end of a central interval. [...] -> [...].
 
     A table replaces the exact quantiles, which take seconds for a map; it is exact to 0.1 %.

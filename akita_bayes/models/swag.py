@@ -70,7 +70,7 @@ def flatten(variables: Sequence[Any]) -> NDArray[np.float32]:
     return np.concatenate([np.ravel(variable.numpy()) for variable in variables])
 
 
-def unflatten(variables: Sequence[Any], vector: NDArray) -> None:
+def unflatten(variables: Sequence[Any], vector: NDArray[Any]) -> None:
     """Assigns the parts of a vector, ordered as in `flatten`, to the variables."""
     for variable, piece in pieces(variables, vector):
         variable.assign(piece.reshape(variable.shape))

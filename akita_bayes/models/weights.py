@@ -32,7 +32,7 @@ class StoredLayer(NamedTuple):
 
     layer: str
     weights: list[str]
-    arrays: list[NDArray]
+    arrays: list[NDArray[Any]]
 
 
 class ModelLayer(NamedTuple):

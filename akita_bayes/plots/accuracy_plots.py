@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.colors
 import matplotlib.figure
@@ -13,7 +14,7 @@ _COLUMNS = 4
 
 
 def scatter(
-    pixels: Sequence[NDArray],
+    pixels: Sequence[NDArray[Any]],
     names: Sequence[str],
     pearson: Sequence[float],
     *,
@@ -61,7 +62,7 @@ def scatter(
 
 def by_distance(
     strata: Sequence[str],
-    curves: Mapping[str, NDArray],
+    curves: Mapping[str, NDArray[Any]],
     names: Sequence[str],
     *,
     title: str = "",
@@ -97,7 +98,7 @@ def by_distance(
     return figure
 
 
-def _range(points: NDArray) -> tuple[float, float]:
+def _range(points: NDArray[Any]) -> tuple[float, float]:
     """Returns limits of both axes that leave out only the most extreme pixels."""
     if not points.size:
         return 0.0, 1.0

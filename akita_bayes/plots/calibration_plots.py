@@ -83,9 +83,9 @@ def coverage_by_distance(
 
 
 def sd_beside_error(
-    target: NDArray,
-    mean: NDArray,
-    sd: NDArray,
+    target: NDArray[Any],
+    mean: NDArray[Any],
+    sd: NDArray[Any],
     *,
     diagonal_offset: int,
     title: str = "",
@@ -124,9 +124,9 @@ def sd_beside_error(
 
 
 def pixel_distributions(
-    draws: NDArray,
-    aleatoric_sd: NDArray,
-    target: NDArray,
+    draws: NDArray[Any],
+    aleatoric_sd: NDArray[Any],
+    target: NDArray[Any],
     names: Sequence[str],
     *,
     title: str = "",

@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.axes
 import matplotlib.collections
@@ -35,9 +35,9 @@ class Marks(NamedTuple):
         strength: Opacity of each site, from 0 (invisible) to 1. [K]
     """
 
-    position: NDArray
-    strand: NDArray
-    strength: NDArray
+    position: NDArray[Any]
+    strand: NDArray[Any]
+    strength: NDArray[Any]
 
 
 class Row(NamedTuple):
@@ -54,12 +54,12 @@ class Row(NamedTuple):
 
     label: str
     region: Region
-    maps: Mapping[str, NDArray]
+    maps: Mapping[str, NDArray[Any]]
     marks: Marks | None = None
-    spread: Mapping[str, NDArray] = types.MappingProxyType({})
+    spread: Mapping[str, NDArray[Any]] = types.MappingProxyType({})
 
 
-def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
+def symmetric_limit(maps: Sequence[NDArray[Any]], quantile: float = 0.995) -> float:
     """Returns the half width of a colour scale around 0 that covers all but extreme pixels."""
     values = np.concatenate([np.zeros(0), *(np.abs(m[np.isfinite(m)]) for m in maps)])
     return float(np.quantile(values, quantile)) if values.size else 1.0
@@ -67,7 +67,7 @@ def symmetric_limit(maps: Sequence[NDArray], quantile: float = 0.995) -> float:
 
 def square(
     axes: matplotlib.axes.Axes,
-    matrix: NDArray,
+    matrix: NDArray[Any],
     region: Region,
     *,
     limits: tuple[float, float],
@@ -91,7 +91,7 @@ def square(
 
 def triangle(
     axes: matplotlib.axes.Axes,
-    matrix: NDArray,
+    matrix: NDArray[Any],
     region: Region,
     *,
     limits: tuple[float, float],
@@ -194,8 +194,8 @@ def compare(
 
 
 def face_to_face(
-    above: tuple[str, NDArray],
-    below: tuple[str, NDArray],
+    above: tuple[str, NDArray[Any]],
+    below: tuple[str, NDArray[Any]],
     region: Region,
     *,
     marks: Marks | None = None,

@@ -4,7 +4,7 @@ The figures of `akita_demo.py`.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.figure
 import numpy as np
@@ -79,7 +79,7 @@ def rows(
 
 
 def beside_spread(
-    window_rows: list[map_plots.Row], title: str, sd: NDArray, offset: int
+    window_rows: list[map_plots.Row], title: str, sd: NDArray[Any], offset: int
 ) -> matplotlib.figure.Figure:
     """Plots all maps of a window beside a standard deviation of its prediction.
 
@@ -102,7 +102,7 @@ def truth_above_prediction(row: map_plots.Row) -> matplotlib.figure.Figure:
     return map_plots.face_to_face(above, below, row.region, marks=row.marks)
 
 
-def _truth(example: Example) -> NDArray:
+def _truth(example: Example) -> NDArray[Any]:
     if example.truth is None:
         raise errors.DataError(f"{example.region}: has no true map; simulate the data again.")
     return example.truth

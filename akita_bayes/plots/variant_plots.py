@@ -1,5 +1,7 @@
 """Plots one variant: REF, ALT, their difference and its sd, with insulation and genes below."""
 
+from typing import Any
+
 import matplotlib.axes
 import matplotlib.axis
 import matplotlib.figure
@@ -80,7 +82,7 @@ def _chromosome(window: figure_data.FigureWindow) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _edges(window: figure_data.FigureWindow) -> NDArray:
+def _edges(window: figure_data.FigureWindow) -> NDArray[Any]:
     """Returns the genomic positions of the edges of the bins. [N + 1]."""
     return np.linspace(window.region.start, window.region.end, len(window.ref) + 1)
 

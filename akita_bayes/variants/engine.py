@@ -175,7 +175,7 @@ class Engine:
 
     def maps(
         self, variant: records.Variant
-    ) -> Iterator[tuple[alignment.Alignment, NDArray, NDArray]]:
+    ) -> Iterator[tuple[alignment.Alignment, NDArray[Any], NDArray[Any]]]:
         """Yields the alignment, REF map and ALT map of one variant for every draw. [P, T] each."""
         pair = self.windows.pair(variant)
         aligned = self.windows.aligned(variant, pair)
@@ -241,7 +241,7 @@ class Engine:
 
     def _draw_scores(
         self, pairs: list[window_pairs.Pair], alignments: list[alignment.Alignment]
-    ) -> dict[tuple[str, bool], NDArray]:
+    ) -> dict[tuple[str, bool], NDArray[Any]]:
         """Computes the scores of every draw. [pairs, S, T] each.
 
         Keys are the name of a score, and False for REF against ALT or True for REF against the REF
@@ -259,7 +259,7 @@ class Engine:
         masks = self._matrices([aligned.mask for aligned in alignments])
 
         def compare(
-            draw: predicted_maps.DrawMaps, i: int, ref: NDArray, before: NDArray | None
+            draw: predicted_maps.DrawMaps, i: int, ref: NDArray[Any], before: NDArray[Any] | None
         ) -> None:
             alt = self._matrix(draw.alternative(i))
             for score in self._scores:
@@ -268,7 +268,7 @@ class Engine:
                     null = score(before, ref, masks[i], **inputs[i])
                     scores[score.name, True][i, draw.number] = null
 
-        before: Sequence[NDArray | None] = [None] * len(pairs)
+        before: Sequence[NDArray[Any] | None] = [None] * len(pairs)
         with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             for draw in self._predict(pairs, alignments):
                 references = self._matrices(draw.references())
@@ -279,7 +279,7 @@ class Engine:
         return scores
 
     def _summarise(
-        self, scored: score_table.Scored, row: int, scores: dict[tuple[str, bool], NDArray]
+        self, scored: score_table.Scored, row: int, scores: dict[tuple[str, bool], NDArray[Any]]
     ) -> None:
         """Fills in the values and statistics of one row from the scores of its draws."""
         for score in self._scores:
@@ -303,13 +303,13 @@ class Engine:
             for name in self._statistics(score.name):
                 scored.statistics[score.name, name][row] = statistics[name]
 
-    def _matrices(self, vectors: list[NDArray]) -> list[NDArray]:
+    def _matrices(self, vectors: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Converts [P] or [P, T] each to [N, N] or [N, N, T] each; the same array only once."""
         distinct = {id(vector): vector for vector in vectors}
         matrices = {key: self._matrix(vector) for key, vector in distinct.items()}
         return [matrices[id(vector)] for vector in vectors]
 
-    def _matrix(self, vector: NDArray) -> NDArray:
+    def _matrix(self, vector: NDArray[Any]) -> NDArray[Any]:
         offset = self.geometry.diagonal_offset
         assert offset is not None
         columns = vector.reshape(len(vector), -1)

@@ -1,7 +1,7 @@
 """Collects what a figure of one variant shows: both maps in their frame, and their sd."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +136,7 @@ def collect(
     names: dict[str, int] = {}
     view = bin_loci.pieces(frame, geometry, names)
 
-    def matrix(pixels: NDArray, fill: float = np.nan) -> NDArray:
+    def matrix(pixels: NDArray[Any], fill: float = np.nan) -> NDArray[Any]:
         matrices = triangle.to_matrix(
             pixels, diagonal_offset=geometry.diagonal_offset or 0, fill=fill
         )

@@ -10,7 +10,7 @@ import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -157,7 +157,7 @@ def truth(
 
 def simulated(
     pair: window_pairs.Pair, aligned: alignment.Alignment, genome: Genome, design: Design
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Simulates the REF and the ALT map of a variant in their common frame. [P, T] each."""
     ref, alt = pair.reference, pair.alternative
     sides = (alt, ref) if aligned.turned else (ref, alt)
@@ -169,7 +169,7 @@ def simulated(
     return first, second
 
 
-def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> NDArray:
+def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> NDArray[Any]:
     """Simulates the true map of a window, which needs a flank on both sides. [P, T]."""
     physics, crop = design.physics, design.crop // design.physics.bin_size
     segments = derivative.cut(
@@ -184,7 +184,7 @@ def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> N
     return triangle.to_vector(cropped, diagonal_offset=chromatin.DIAGONAL_OFFSET)
 
 
-def _matrix(pixels: NDArray, geometry: Geometry) -> NDArray:
+def _matrix(pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
     assert geometry.diagonal_offset is not None
     return triangle.to_matrix(pixels, diagonal_offset=geometry.diagonal_offset, fill=0)
 

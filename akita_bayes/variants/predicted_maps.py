@@ -1,6 +1,7 @@
 """Predicts maps of variants: computes every window once, reads it in each variant's frame."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class DrawMaps:
     def __init__(
         self,
         number: int,
-        maps: NDArray,
+        maps: NDArray[Any],
         alignments: Sequence[alignment.Alignment],
         windows: Sequence[WindowNumbers],
     ) -> None:
@@ -40,9 +41,9 @@ class DrawMaps:
             for aligned, sides in zip(alignments, windows, strict=True)
         ]
 
-    def references(self) -> list[NDArray]:
+    def references(self) -> list[NDArray[Any]]:
         """Returns the REF map of every variant; equal maps are one array. [P, T] each."""
-        maps: dict[tuple[int, ...], NDArray] = {}
+        maps: dict[tuple[int, ...], NDArray[Any]] = {}
         keys = []
         for aligned, (windows, _) in zip(self._alignments, self._windows, strict=True):
             key = (id(aligned.reference), *windows)
@@ -51,7 +52,7 @@ class DrawMaps:
             keys.append(key)
         return [maps[key] for key in keys]
 
-    def alternative(self, number: int) -> NDArray:
+    def alternative(self, number: int) -> NDArray[Any]:
         """Returns the ALT map of the variant of this number. [P, T]."""
         return self._read(self._alignments[number].alternative, self._windows[number][1])
 

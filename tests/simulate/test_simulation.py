@@ -172,7 +172,7 @@ def test_the_design_can_be_read_back(folder, small_design):
 
 def test_only_a_simulation_is_replaced(tmp_path, folder, small_design):
     (tmp_path / "precious").write_text("x")
-    with pytest.raises(errors.DataError, match="choose another folder"):
+    with pytest.raises(errors.RunError, match="choose another -o"):
         simulation.simulate(tmp_path, small_design, workers=1)
     assert (tmp_path / "precious").read_text() == "x"
 

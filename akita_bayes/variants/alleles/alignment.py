@@ -24,7 +24,7 @@ different bases, in both.
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Stitch(NamedTuple):
     take: NDArray[np.intp]
     weight: NDArray[np.float32]
 
-    def __call__(self, maps: Sequence[NDArray]) -> NDArray[np.float32]:
+    def __call__(self, maps: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Reads one map per window, [..., P, T] each -> [..., P, T]."""
         if len(self.take) == 1:
             return maps[0][..., self.take[0], :]

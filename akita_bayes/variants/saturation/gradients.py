@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -117,7 +117,7 @@ class _Window:
     points: NDArray[np.float64]
     targets: tuple[int, ...] | range
 
-    def attribution(self, slope: Slope, view: views.View) -> NDArray:
+    def attribution(self, slope: Slope, view: views.View) -> NDArray[Any]:
         """Computes the attributions to the region by one view of the window. [L, 4, T]."""
         # The genome's bases enter a shifted window, not zeros.
         start = self.start - view.shift

@@ -20,7 +20,7 @@ are means over draws. The quantile is 1 - r / N.
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -74,7 +74,7 @@ class Rarity(NamedTuple):
     quantile: NDArray[np.float32]
 
 
-def rarity(score: NDArray, null: NDArray, *, signed: bool) -> Rarity:
+def rarity(score: NDArray[Any], null: NDArray[Any], *, signed: bool) -> Rarity:
     """Compares a score with null scores, per target. [T] each.
 
     Args:

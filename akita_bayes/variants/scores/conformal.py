@@ -58,7 +58,7 @@ class Widening(NamedTuple):
     level: float = LEVEL
     of_draws: bool = True
 
-    def interval(self, mean: NDArray, sd: NDArray) -> tuple[NDArray, NDArray]:
+    def interval(self, mean: NDArray[Any], sd: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Returns the lower and upper ends, shaped as `mean`; an sd of NaN counts as 0."""
         centre = np.maximum(mean, 0) + self.floor
         unit = self.spread + np.nan_to_num(sd) / centre
@@ -70,7 +70,9 @@ class Widening(NamedTuple):
         return np.maximum(low, 0), np.maximum(high, 0)
 
 
-def fit(truth: NDArray, mean: NDArray, sd: NDArray, *, level: float = LEVEL) -> Widening:
+def fit(
+    truth: NDArray[Any], mean: NDArray[Any], sd: NDArray[Any], *, level: float = LEVEL
+) -> Widening:
     """Fits intervals to variants of known effect; all arrays have one shape.
 
     Args:
@@ -128,7 +130,7 @@ def _outermost(level: float) -> int:
     return math.ceil(2 / (1 - level) - 1 - 1e-9)
 
 
-def _class_starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
+def _class_starts(mean: NDArray[Any], usual: int, fewest: int) -> tuple[float, ...]:
     """Returns the predicted scores at which all classes but the first start.
 
     Classes have equal numbers of scores. Equal predictions are in one class, so ties lead to fewer
@@ -150,7 +152,7 @@ def _class_starts(mean: NDArray, usual: int, fewest: int) -> tuple[float, ...]:
     return tuple(starts)
 
 
-def _ends(scaled_errors: NDArray, level: float) -> tuple[float, float]:
+def _ends(scaled_errors: NDArray[Any], level: float) -> tuple[float, float]:
     """Returns l and h, between which another error lies at this level; l <= 0 <= h."""
     count = len(scaled_errors)
     # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.

@@ -8,7 +8,7 @@ intervals for the true effect, which `conformal` makes, nor p-values, which `bac
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
     draw_exceeds_noise: NDArray[np.float32]
 
 
-def summarise(draws: NDArray, noise: NDArray | None = None) -> Interval:
+def summarise(draws: NDArray[Any], noise: NDArray[Any] | None = None) -> Interval:
     """Summarises the draws of a score.
 
     Args:
@@ -55,7 +55,7 @@ def summarise(draws: NDArray, noise: NDArray | None = None) -> Interval:
     return Interval(*(part.astype(np.float32) for part in parts))
 
 
-def exceedance(draws: NDArray, noise: NDArray) -> NDArray:
+def exceedance(draws: NDArray[Any], noise: NDArray[Any]) -> NDArray[Any]:
     """Returns the share of pairs with |draw| > |noise|, ties counting half, per target. [T].
 
     Args:

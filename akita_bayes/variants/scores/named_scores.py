@@ -28,7 +28,7 @@ class Score(NamedTuple):
     """
 
     name: str
-    function: Callable[..., NDArray]
+    function: Callable[..., NDArray[Any]]
     formula: str
     needs: tuple[str, ...] = ()
     signed: bool = False
@@ -39,7 +39,9 @@ class Score(NamedTuple):
         keywords: dict[str, int] = getattr(self.function, "keywords", {})
         return keywords.get("width", 0)
 
-    def __call__(self, ref: NDArray, alt: NDArray, mask: NDArray, **inputs: Any) -> NDArray:
+    def __call__(
+        self, ref: NDArray[Any], alt: NDArray[Any], mask: NDArray[Any], **inputs: Any
+    ) -> NDArray[Any]:
         """Returns the score of every target, float32; unneeded inputs are ignored. [T]."""
         needed = {name: inputs[name] for name in self.needs}
         return self.function(ref, alt, mask, **needed).astype(np.float32)

@@ -5,6 +5,8 @@ for pixels that can be compared. Sums and means run over compared pixels i < j. 
 exactly 0 for two equal maps.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -70,7 +72,7 @@ def impact(ref: Map, alt: Map, mask: Mask, *, site: tuple[int, int]) -> Values:
     return _mean(change[mask[rows]])
 
 
-def regional(ref: Map, alt: Map, mask: Mask, *, weights: NDArray) -> Values:
+def regional(ref: Map, alt: Map, mask: Mask, *, weights: NDArray[Any]) -> Values:
     """Computes sum_i w_i mean_j (B[i, j] - A[i, j])^2 / sum_i w_i over regions of interest. [T].
 
     NaN where no compared bin has a weight.
