@@ -54,7 +54,11 @@ def predict(
         DataError: `x` does not have the model's shape.
     """
     name = head_name(model, head)
-    batches = list(stream(model, x, rc=rc, shifts=shifts, head=name, batch_size=batch_size, precision=precision))
+    batches = list(
+        stream(
+            model, x, rc=rc, shifts=shifts, head=name, batch_size=batch_size, precision=precision
+        )
+    )
     if not batches:
         raise errors.DataError("x: holds no sequences; give at least one.")
     joined = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, posterior, predict
 from akita_bayes.models.incremental import tower_tiles
-from akita_bayes.models.passes import compiled_graphs, cut, find_head, folding, head_rectangles, tower
+from akita_bayes.models.passes import (
+    compiled_graphs,
+    cut,
+    find_head,
+    folding,
+    head_rectangles,
+    tower,
+)
 from akita_bayes.models.protocol import Member
 
 Index = NDArray[np.uint8]

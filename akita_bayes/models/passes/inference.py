@@ -1,4 +1,4 @@
-"""Compiles the inference pass of a network: the same numbers as its layers, in less time and memory.
+"""Compiles the inference pass of a network, which needs less time and memory than its layers.
 
 The pass has four parts, each of which falls back to the layers of Keras where a graph is not known:
 the convolution tower in tiles, with normalisations folded into convolutions (`tower`); the layers
@@ -114,6 +114,7 @@ class InferencePass:
 
         steps, cut = tower.prefix(self._part)
         track = tower.whole(steps, sequence, encode)
+        track.set_shape(cut.shape)
         return self._behind(cut, track)
 
     def tensors(self, tensors: Any) -> Any:

@@ -37,7 +37,7 @@ class View(NamedTuple):
         return dna.reverse_complement_one_hot(one_hot) if self.reverse else one_hot
 
     def switch_index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Returns bases 0..3, and larger numbers for other positions, as `switch_strand`. [..., L]."""
+        """Returns bases as `switch_strand`: 0..3, larger numbers for other positions. [..., L]."""
         return dna.reverse_complement_index(index) if self.reverse else index
 
     def undo(self, prediction: NDArray, spec: Spec, head: str) -> NDArray:
