@@ -47,9 +47,10 @@ class Convolution(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Describes a maximum over adjacent windows of `size` positions."""
+    """Describes a maximum, or with `average` a mean, over adjacent windows of `size` positions."""
 
     size: int
+    average: bool = False
 
 
 Step = Convolution | Pool | Callable[[Any], Any]
@@ -99,7 +100,8 @@ def run(steps: Sequence[Step], x: tf.Tensor, padding: Sequence[tuple[int, int]])
         if isinstance(step, Convolution):
             x = _convolve(x, step, next(ends))
         elif isinstance(step, Pool):
-            x = tf.nn.max_pool1d(x, step.size, step.size, "VALID")
+            pool = tf.nn.avg_pool1d if step.average else tf.nn.max_pool1d
+            x = pool(x, step.size, step.size, "VALID")
         else:
             x = folding.apply(step, x)
     return x
@@ -199,11 +201,11 @@ def prefix(model: keras.Model) -> tuple[list[Step], Any]:
         if isinstance(layer, augmentation.StochasticShift):
             tensor = layer.output
             continue
-        if isinstance(layer, keras.layers.MaxPooling1D):
+        if isinstance(layer, keras.layers.MaxPooling1D | keras.layers.AveragePooling1D):
             size = layer.pool_size[0]
             if layer.strides[0] != size or tensor.shape[1] % size:
                 break
-            chain.append(Pool(size))
+            chain.append(Pool(size, isinstance(layer, keras.layers.AveragePooling1D)))
             prefix = (list(chain), layer.output)
         elif folding.pointwise(layer):
             chain.append(layer)

@@ -158,6 +158,20 @@ def test_a_tower_is_split_where_positions_become_coarse():
     assert tower._split([]) == ([], [])
 
 
+def test_average_pooling_is_part_of_the_tower(strip_spec, randomise, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(tower, "TILE_BASES", 64)
+    monkeypatch.setattr(tower, "SMALL_BASES", 64)
+    spec = strip_spec()
+    spec["model"]["trunk"].insert(1, {"name": "AveragePooling1D", "pool_size": 2})
+    spec["model"]["trunk"][2]["repeat"] = 1
+    model = randomise(spec, seed=11)
+    steps, _ = tower.prefix(model)
+    pools = [step for step in steps if isinstance(step, tower.Pool)]
+    assert pools == [tower.Pool(2), tower.Pool(2, average=True), tower.Pool(2)]
+    index = indices(1024)
+    assert_agrees(predict.predict(model, index), plain(model, index))
+
+
 def test_a_pass_is_compiled_once(randomise):  # noqa: F811
     model = randomise(tiny.spec_json(), seed=1)
     graph = inference.compiled(model, ("hic",))
