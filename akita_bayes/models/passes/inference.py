@@ -52,17 +52,17 @@ def of_sequences(function: Graph, length: int) -> Graph:
     """
     graphs: dict[Any, Graph] = {}
 
-    def call(sequence: Any, *others: Any) -> Any:
+    def call(sequence: Any, *arguments: Any) -> Any:
         shape: tuple[int | None, ...] = (None, length)
         dtype = tf.uint8
         if sequence.ndim == 3:
             shape, dtype = (None, length, 4), tf.float32
-        key = (shape, *(other.dtype for other in others))
+        key = (shape, *(argument.dtype for argument in arguments))
         if key not in graphs:
             signature = [tf.TensorSpec(shape, dtype)]
-            signature += [tf.TensorSpec(other.shape, other.dtype) for other in others]
+            signature += [tf.TensorSpec(argument.shape, argument.dtype) for argument in arguments]
             graphs[key] = tf.function(function, input_signature=signature, autograph=False)
-        return graphs[key](tf.cast(sequence, dtype), *others)
+        return graphs[key](tf.cast(sequence, dtype), *arguments)
 
     return call
 

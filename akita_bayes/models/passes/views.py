@@ -26,7 +26,7 @@ class View(NamedTuple):
         return self.switch_strand(dna.shift_one_hot(one_hot, self.shift))
 
     def apply_index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Does the same with bases as 0..3, and 4 for an unknown base. [..., L]."""
+        """Moves and turns bases as `apply`: 0..3, and 4 for an unknown base. [..., L]."""
         return self.switch_index(dna.shift_index(index, self.shift))
 
     def switch_strand(self, one_hot: NDArray) -> NDArray:
