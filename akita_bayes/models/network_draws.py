@@ -4,6 +4,7 @@ A network draws from its posterior layers or from its SWAG weights. Members of a
 turns, so they have equal weight whatever their numbers of distinct draws.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -155,7 +156,7 @@ def _graphs(model: build.Network, head: str, precision: str = "float32") -> _Gra
             None
             if halves is None
             else tf.function(
-                _random(sequence_graph(halves.decoder).tensors, head),
+                _random(functools.partial(sequence_graph(network).behind, halves.tensors), head),
                 reduce_retracing=True,
                 autograph=False,
             ),

@@ -115,24 +115,24 @@ class InferencePass:
         steps, cut = tower.prefix(self._part)
         track = tower.whole(steps, sequence, encode)
         track.set_shape(cut.shape)
-        return self._behind(cut, track)
+        return self.behind(cut, track)
 
-    def tensors(self, tensors: Any) -> Any:
-        """Computes the outputs from the inputs of the part."""
-        return self._behind(self._part.input, tensors)
-
-    def _behind(self, start: Any, values: Any) -> Any:
-        """Computes the outputs from the values of the tensors `start`."""
+    def behind(self, start: Any, values: Any) -> Any:
+        """Computes the outputs from the values of tensors `start` in the graph of the part."""
         outputs = self._part.output
         if isinstance(outputs, dict) and _count_pairs(self._part) > 1:
             # Heads with pairs of their own: one after the other, each on its upper triangle.
             parts = {name: keras.Model(self._part.input, {name: outputs[name]}) for name in outputs}
             return {
-                name: InferencePass(part, precision=self._precision)._behind(start, values)[name]
+                name: InferencePass(part, precision=self._precision).behind(start, values)[name]
                 for name, part in parts.items()
             }
         located = find_head.find(self._part, self._precision)
-        if located is None or not _separates(located.output, outputs):
+        if (
+            located is None
+            or not _separates(start, located.track)
+            or not _separates(located.output, outputs)
+        ):
             return _run(start, outputs, values)
         track = _run(start, located.track, values)
         maps = tower.one_by_one(located.head.output, track)
@@ -152,9 +152,10 @@ def _run(start: Any, end: Any, values: Any) -> Any:
 
 
 def _separates(tensor: Any, outputs: Any) -> bool:
-    """Returns True when outputs depend on the input through a tensor alone."""
+    """Returns True when outputs depend on the input through a tensor, or several, alone."""
     try:
-        keras.Model(tensor, outputs)
+        if tensor is not outputs:
+            keras.Model(tensor, outputs)
     except ValueError:
         return False
     return True
