@@ -12,6 +12,7 @@ _INDEX = np.full(256, UNKNOWN, np.uint8)
 for _position, _base in enumerate(ALPHABET):
     _INDEX[ord(_base)] = _INDEX[ord(_base.lower())] = _position
 _ONE_HOT = np.vstack([np.eye(4, dtype=np.uint8), np.zeros((1, 4), np.uint8)])
+_PACKED = np.ascontiguousarray(_ONE_HOT).view("<u4")[:, 0]
 _LETTER = np.frombuffer(b"ACGTN", np.uint8)
 _RNA = str.maketrans("Uu", "Tt")
 _COMPLEMENT = str.maketrans("ACGTNacgtn", "TGCANtgcan")
@@ -43,6 +44,18 @@ def one_hot_to_index(one_hot: NDArray[Any]) -> NDArray[np.uint8]:
     return np.where(one_hot.any(-1), one_hot.argmax(-1), UNKNOWN).astype(np.uint8)
 
 
+def exact_index(one_hot: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Decodes rows to indices 0..4; None when a row is neither one-hot nor zero. [..., L, 4]."""
+    rows = np.ascontiguousarray(one_hot).astype(np.uint8)
+    # The four bytes of a row read as one number: A is 1, C 256, G 65536, T 16777216, N 0.
+    packed = rows.view("<u4")[..., 0]
+    index = np.where(packed == 0, np.uint8(UNKNOWN), np.uint8(0))
+    for bits in (8, 16, 24):
+        index += (packed >> bits) != 0
+    exact = np.array_equal(_PACKED[index], packed) and np.array_equal(rows, one_hot)
+    return index if exact else None
+
+
 def from_one_hot(one_hot: NDArray[Any]) -> str:
     """Decodes one-hot rows to letters, with N for a row of zeros. [L, 4]."""
     return _LETTER[one_hot_to_index(one_hot)].tobytes().decode("ascii")
@@ -60,8 +73,8 @@ def reverse_complement_one_hot(one_hot: NDArray[Any]) -> NDArray[Any]:
 
 
 def reverse_complement_index(index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns the other strand of indices; 4 and larger numbers stay as they are. [L]."""
-    return np.where(index < UNKNOWN, 3 - index, index).astype(np.uint8)[::-1]
+    """Returns the other strand of indices; 4 and larger numbers stay as they are. [..., L]."""
+    return np.where(index < UNKNOWN, 3 - index, index).astype(np.uint8)[..., ::-1]
 
 
 def shift_one_hot(one_hot: NDArray[Any], shift: int) -> NDArray[Any]:
@@ -76,4 +89,13 @@ def shift_one_hot(one_hot: NDArray[Any], shift: int) -> NDArray[Any]:
         moved[..., shift:, :] = one_hot[..., :-shift, :]
     else:
         moved[..., :shift, :] = one_hot[..., -shift:, :]
+    return moved
+
+
+def shift_index(index: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
+    """Moves bases as `shift_one_hot`; unknown bases fill the gap. [..., L] -> [..., L]."""
+    moved = np.full_like(index, UNKNOWN)
+    length = index.shape[-1]
+    source = slice(max(-shift, 0), length - max(shift, 0))
+    moved[..., max(shift, 0) : length - max(-shift, 0)] = index[..., source]
     return moved

@@ -83,7 +83,7 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
 def _measure(
     model: Any, genome: Any, rows: list[Any], start: int | None, settings: argparse.Namespace
 ) -> dict[str, Any]:
-    from akita_bayes.models.incremental import head_rectangles
+    from akita_bayes.models.passes import head_rectangles
     from akita_bayes.variants import engine
     from akita_bayes.variants import options as scoring
 

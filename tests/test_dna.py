@@ -60,3 +60,29 @@ def test_shifts_and_strands_work_on_batches():
     batch = np.stack([dna.to_one_hot("ACGTA"), dna.to_one_hot("GGNCC")])
     assert dna.from_one_hot(dna.shift_one_hot(batch, 2)[1]) == "NNGGN"
     assert dna.from_one_hot(dna.reverse_complement_one_hot(batch)[0]) == "TACGT"
+
+
+def test_rows_that_are_one_hot_or_zero_have_an_exact_index():
+    index = np.array([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]], np.uint8)
+    rows = dna.index_to_one_hot(index)
+    for dtype in (np.uint8, bool, np.float32, np.int64):
+        exact = dna.exact_index(rows.astype(dtype))
+        assert exact is not None
+        assert exact.dtype == np.uint8
+        np.testing.assert_array_equal(exact, index)
+    np.testing.assert_array_equal(
+        dna.exact_index(rows[:, ::-1, ::-1]), [[4, 0, 1, 2, 3], [3, 2, 1, 0, 4]]
+    )
+    for value in (0.5, 2, -1, 256, 1e9):
+        changed = rows.astype(np.float64)
+        changed[1, 2, 2] = value
+        assert dna.exact_index(changed) is None
+    rows[0, 0, 1] = 1  # two bases at one position
+    assert dna.exact_index(rows) is None
+
+
+@pytest.mark.parametrize("shift", [0, 2, -3])
+def test_indices_move_as_rows_do(shift):
+    index = dna.to_index("ACGTNCA")
+    moved = dna.shift_one_hot(dna.index_to_one_hot(index), shift)
+    np.testing.assert_array_equal(dna.index_to_one_hot(dna.shift_index(index, shift)), moved)

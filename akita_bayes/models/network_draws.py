@@ -4,6 +4,7 @@ A network draws from its posterior layers or from its SWAG weights. Members of a
 turns, so they have equal weight whatever their numbers of distinct draws.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.layers import noise, stochastic
 from akita_bayes.models import build, swag
-from akita_bayes.models.passes import compiled_graphs, cut
+from akita_bayes.models.passes import compiled_graphs, cut, inference
 from akita_bayes.models.protocol import Member, Model
 
 
@@ -85,23 +86,25 @@ class NetworkDraws:
     Args:
         member: The network.
         head: Name of the head.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
 
     Raises:
+        DataError: `precision` is unknown.
         RunError: The member is a SavedModel, which has no posterior.
 
     Attributes:
         encodes: True when `draw` takes batches from `encode`.
     """
 
-    def __init__(self, member: Member, head: str) -> None:
-        self._graphs = _graphs(_network(member), head)
+    def __init__(self, member: Member, head: str, precision: str = "float32") -> None:
+        self._graphs = _graphs(_network(member), head, precision)
         self._weights = member.swag_draws
         self.encodes = self._graphs.encode is not None and self._weights is None
 
     def encode(self, batch: NDArray) -> Any:
-        """Computes the layers that no draw changes. [B, L, 4] -> tensors."""
+        """Computes the layers that no draw changes. [B, L] or [B, L, 4] -> tensors."""
         assert self._graphs.encode is not None
-        return self._graphs.encode(tf.cast(batch, tf.float32), training=False)
+        return self._graphs.encode(batch)
 
     def draw(self, part: Any, seed: int, number: int) -> NDArray[np.float32]:
         """Returns draw `number` of a batch; `part` is encoded when `encodes` is True. [B, P, T]."""
@@ -109,11 +112,10 @@ class NetworkDraws:
         if self.encodes:
             assert self._graphs.decode is not None
             return self._graphs.decode(part, *randomness).numpy()
-        x = tf.cast(part, tf.float32)
         if self._weights is None:
-            return self._graphs.whole(x, *randomness).numpy()
+            return self._graphs.whole(part, *randomness).numpy()
         weights = tf.constant(self._weights[number % len(self._weights)], tf.float32)
-        return self._graphs.with_weights(x, weights, *randomness).numpy()
+        return self._graphs.with_weights(part, *randomness, weights).numpy()
 
     def aleatoric_sd(self) -> NDArray[np.float32] | None:
         """Returns the learned observation noise, or None. [P or 1, T]."""
@@ -126,7 +128,7 @@ class _Graphs(NamedTuple):
     """Holds the compiled graphs of a network to one head; random graphs take seed and number.
 
     `encode` and `decode` are None without posterior layers. `with_weights` also takes weights,
-    ordered as in `swag.flatten`, in place of the model's.
+    ordered as in `swag.flatten`, in place of the model's. `network` ends in the head.
     """
 
     network: keras.Model
@@ -136,37 +138,54 @@ class _Graphs(NamedTuple):
     with_weights: Callable[..., Any]
 
 
-def _graphs(model: build.Network, head: str) -> _Graphs:
+def _graphs(model: build.Network, head: str, precision: str = "float32") -> _Graphs:
     def compile_graphs() -> _Graphs:
-        network = build.one_head(model, head)
+        network = inference.forward_network(model, (head,))
         halves = cut.before_posteriors(network)
+        length = model.spec.model.seq_length
+
+        def sequence_graph(part: keras.Model) -> inference.InferencePass:
+            return inference.InferencePass(part, precision=precision)
+
+        whole = sequence_graph(network).sequences
         return _Graphs(
-            network,
-            None if halves is None else tf.function(halves.encoder, reduce_retracing=True),
-            None if halves is None else _random_graph(halves.decoder),
-            _random_graph(network),
-            _graph_with_weights(network, swag.drawn_variables(model)),
+            build.one_head(model, head),
+            None
+            if halves is None
+            else inference.of_sequences(sequence_graph(halves.encoder).sequences, length),
+            None
+            if halves is None
+            else tf.function(
+                _random(functools.partial(sequence_graph(network).behind, halves.tensors), head),
+                reduce_retracing=True,
+                autograph=False,
+            ),
+            inference.of_sequences(_random(whole, head), length),
+            inference.of_sequences(_with_weights(whole, head, swag.drawn_variables(model)), length),
         )
 
-    return compiled_graphs.compiled(model, ("draws", head), compile_graphs)
+    return compiled_graphs.compiled(model, ("draws", head, precision), compile_graphs)
 
 
-def _random_graph(part: keras.Model) -> Callable[..., Any]:
+def _random(function: Callable[..., Any], head: str) -> Callable[..., Any]:
     def draw(x: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         with stochastic.drawing(seed, number):
-            return tf.cast(part(x, training=False), tf.float32)
+            return tf.cast(function(x)[head], tf.float32)
 
-    return tf.function(draw, reduce_retracing=True)
+    return draw
 
 
-def _graph_with_weights(network: keras.Model, variables: Sequence[Any]) -> Callable[..., Any]:
-    def draw(x: Any, weights: Any, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+def _with_weights(
+    function: Callable[..., Any], head: str, variables: Sequence[Any]
+) -> Callable[..., Any]:
+    draw_one = _random(function, head)
+
+    def draw(x: Any, seed: tf.Tensor, number: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         values = [
             (variable, tf.cast(tf.reshape(part, variable.shape), variable.dtype))
             for variable, part in swag.pieces(variables, weights)
         ]
-        scope = keras.StatelessScope(values, initialize_variables=False)
-        with scope, stochastic.drawing(seed, number):
-            return tf.cast(network(x, training=False), tf.float32)
+        with keras.StatelessScope(values, initialize_variables=False):
+            return draw_one(x, seed, number)
 
-    return tf.function(draw, reduce_retracing=True)
+    return draw

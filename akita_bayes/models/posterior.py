@@ -66,6 +66,7 @@ class PosteriorOptions:
         recalibrated: False to leave the standard deviations uncalibrated.
         recalibration: Factors on the standard deviations; None takes the factors that were fitted
             to this head of the model's run, or of the ensemble's runs.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
     """
 
     draws: int = 64
@@ -76,6 +77,7 @@ class PosteriorOptions:
     batch_size: int | None = None
     recalibrated: bool = True
     recalibration: Recalibration | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.draws < 1 or not all(0 < level < 1 for level in self.quantiles):
@@ -94,7 +96,7 @@ def sample_posterior(
         x: One-hot sequences. [B, L, 4].
         options: Options of the sample.
         **changes: Fields of `PosteriorOptions` to change: `draws`, `seed`, `quantiles`,
-            `keep_draws`, `head`, `batch_size`, `recalibrated` and `recalibration`.
+            `keep_draws`, `head`, `batch_size`, `recalibrated`, `recalibration` and `precision`.
 
     Raises:
         DataError: `x` does not have the model's shape, or an option is outside its range.
@@ -103,7 +105,7 @@ def sample_posterior(
         TypeError: A keyword is not a field of `PosteriorOptions`.
     """
     options = keywords.replaced(options, changes)
-    sampler = Sampler(model, head=options.head, seed=options.seed)
+    sampler = Sampler(model, head=options.head, seed=options.seed, precision=options.precision)
     count = network_draws.useful_draws(model, options.draws, sampler.head)
     recalibration = options.recalibration or sampler.recalibration
     parts = [
@@ -154,6 +156,7 @@ class Sampler:
         model: A network, or an ensemble of networks.
         head: One head of several.
         seed: Seed of all draws.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
 
     Attributes:
         head: Name of the head.
@@ -161,7 +164,14 @@ class Sampler:
         recalibration: Recalibration of this head from the model's run or runs, or None.
     """
 
-    def __init__(self, model: Model, *, head: str | int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        head: str | int | None = None,
+        seed: int = 0,
+        precision: str = "float32",
+    ) -> None:
         name = predict.head_name(model, head)
         if name is None:
             names = ", ".join(model.spec.head_names)
@@ -169,7 +179,9 @@ class Sampler:
         self.head: str = name
         self.length: int = model.spec.model.seq_length
         self._seed = seed
-        self._members = [network_draws.NetworkDraws(member, name) for member in model.members]
+        self._members = [
+            network_draws.NetworkDraws(member, name, precision) for member in model.members
+        ]
         # An ensemble of one network has the factors of this network.
         whole = model if len(model.members) > 1 else model.members[0]
         self.recalibration: Recalibration | None = whole.recalibrations.get(name)

@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 
 from akita_bayes.layers import stochastic
 from akita_bayes.models import build, posterior, predict
-from akita_bayes.models.incremental import find_head, folding, head_rectangles, tower_tiles
-from akita_bayes.models.passes import compiled_graphs, cut
+from akita_bayes.models.incremental import tower_tiles
+from akita_bayes.models.passes import (
+    compiled_graphs,
+    cut,
+    find_head,
+    folding,
+    head_rectangles,
+    tower,
+)
 from akita_bayes.models.protocol import Member
 
 Index = NDArray[np.uint8]
@@ -94,7 +101,7 @@ class WholeWindows:
 
     def __init__(self, member: Member, head: str, unknown: float) -> None:
         self._member, self._head = member, head
-        self._table = tower_tiles.rows(unknown)
+        self._table = tower.rows(unknown)
 
     def stream(self, windows: Windows, draws: Draws, batch_size: int) -> Iterator[Maps]:
         """Yields one prediction of all windows per draw, or the mean. [B, P, T] each."""

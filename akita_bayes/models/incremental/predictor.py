@@ -10,12 +10,12 @@ from typing import NamedTuple
 from akita_bayes import errors
 from akita_bayes.layers import latent
 from akita_bayes.models import network_draws, predict
-from akita_bayes.models.incremental import member_windows, tower_tiles
+from akita_bayes.models.incremental import member_windows
 from akita_bayes.models.incremental.member_windows import Index, Maps
-from akita_bayes.models.passes import views
+from akita_bayes.models.passes import tower, views
 from akita_bayes.models.protocol import Member, Model
 
-NOTHING = tower_tiles.NOTHING
+NOTHING = tower.NOTHING
 
 
 class Request(NamedTuple):

@@ -9,57 +9,17 @@ only the bins that see the difference are computed.
 
 import collections
 import hashlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes.layers import augmentation
-from akita_bayes.models.incremental import folding
+from akita_bayes.models.passes import tower
 
 TILE_BASES = 2**15  # much longer than the overlap that neighbouring tiles both compute
 KEPT_BYTES = 2**28  # largest size of the cache
-NOTHING = 5  # a position beyond the sequence, of zeros
-
-
-def rows(unknown: float) -> NDArray[np.float32]:
-    """Returns the one-hot rows of bases 0..3, of an unknown base and of NOTHING. [6, 4]."""
-    return np.vstack([np.eye(4), np.full((1, 4), unknown), np.zeros((1, 4))]).astype(np.float32)
-
-
-class Convolution(NamedTuple):
-    """Holds a stride-1, same-padded convolution with the normalisation that follows it."""
-
-    kernel: tf.Tensor
-    bias: tf.Tensor
-    dilation: int
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """Returns how many positions the convolution sees to the left and to the right."""
-        # A kernel of even width sees one position more to the right, as Keras pads.
-        span = (int(self.kernel.shape[0]) - 1) * self.dilation
-        return span // 2, span - span // 2
-
-
-class Pool(NamedTuple):
-    """Describes a maximum over adjacent windows of `size` positions."""
-
-    size: int
-
-
-Step = Convolution | Pool | Callable[[Any], Any]
-
-
-class Piece(NamedTuple):
-    """Describes the stretch of sequence that a tile sees, and the zero padding of each step."""
-
-    start: int
-    end: int
-    padding: tuple[tuple[int, int], ...]
 
 
 class Tower:
@@ -77,11 +37,11 @@ class Tower:
     """
 
     def __init__(self, model: keras.Model, *, unknown: float = 0.0) -> None:
-        self._steps, self.cut = _prefix(model)
+        self._steps, self.cut = tower.prefix(model)
         self._length = int(model.inputs[0].shape[1])
         self.bin_width = self._length // int(self.cut.shape[1])
         self._bins = max(1, TILE_BASES // self.bin_width)
-        self._table = tf.constant(rows(unknown))
+        self._table = tf.constant(tower.rows(unknown))
         self._compiled: dict[tuple[tuple[int, int], ...], Any] = {}
         self._kept: collections.OrderedDict[bytes, NDArray[np.float32]] = collections.OrderedDict()
         self._bytes = 0
@@ -143,28 +103,16 @@ class Tower:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return values
 
-    def _visible_piece(self, first: int, last: int) -> Piece:
-        """Returns the piece of the sequence that bins [first, last) of the output see."""
-        length = self._length // self.bin_width
-        padding = []
-        for step in reversed(self._steps):
-            if isinstance(step, Pool):
-                first, last, length = first * step.size, last * step.size, length * step.size
-            elif isinstance(step, Convolution):
-                left, right = step.reach
-                first, last = first - left, last + right
-                # Positions before 0 or beyond the end are zeros: first = -3 needs 3 of them.
-                padding.append((max(-first, 0), max(last - length, 0)))
-                first, last = max(first, 0), min(last, length)
-        return Piece(first, last, tuple(reversed(padding)))
+    def _visible_piece(self, first: int, last: int) -> tower.Piece:
+        return tower.visible_piece(self._steps, first, last, self._length // self.bin_width)
 
     def _affected_bins(self, first: int, last: int) -> tuple[int, int]:
         """Returns the bins of the output that see any of the bases [first, last)."""
         length = self._length
         for step in self._steps:
-            if isinstance(step, Pool):
+            if isinstance(step, tower.Pool):
                 first, last, length = first // step.size, -(-last // step.size), length // step.size
-            elif isinstance(step, Convolution):
+            elif isinstance(step, tower.Convolution):
                 left, right = step.reach
                 # A position sees `right` bases to its right, so a base affects positions as far
                 # as `right` to its left.
@@ -178,57 +126,7 @@ class Tower:
             @tf.function(input_signature=signature)
             def run(letters: tf.Tensor) -> tf.Tensor:
                 x = tf.gather(self._table, tf.cast(letters, tf.int32))
-                ends = iter(padding)
-                for step in self._steps:
-                    if isinstance(step, Convolution):
-                        x = _convolve(x, step, next(ends))
-                    elif isinstance(step, Pool):
-                        x = tf.nn.max_pool1d(x, step.size, step.size, "VALID")
-                    else:
-                        x = step(x)
-                return x
+                return tower.run(self._steps, x, padding)
 
             self._compiled[padding] = run
         return self._compiled[padding]
-
-
-def _convolve(x: tf.Tensor, step: Convolution, ends: tuple[int, int]) -> tf.Tensor:
-    if any(ends):
-        x = tf.pad(x, [[0, 0], ends, [0, 0]])
-    x = tf.nn.conv1d(x, step.kernel, 1, "VALID", dilations=step.dilation)
-    return tf.nn.bias_add(x, step.bias)
-
-
-def _prefix(model: keras.Model) -> tuple[list[Step], Any]:
-    """Returns the longest chain of local layers from the input to a pooling, and its output."""
-    chain: list[Step] = []
-    tensor = model.inputs[0]
-    prefix: tuple[list[Step], Any] = ([], tensor)
-    readers = folding.readers(model)
-    while len(readers.get(id(tensor), ())) == 1:
-        (layer,) = readers[id(tensor)]
-        if isinstance(layer, augmentation.StochasticReverseComplement):
-            tensor = layer.output[0]
-            continue
-        if isinstance(layer, augmentation.StochasticShift):
-            tensor = layer.output
-            continue
-        if isinstance(layer, keras.layers.MaxPooling1D):
-            size = layer.pool_size[0]
-            if layer.strides[0] != size or tensor.shape[1] % size:
-                break
-            chain.append(Pool(size))
-            prefix = (list(chain), layer.output)
-        elif folding.pointwise(layer):
-            chain.append(layer)
-        elif isinstance(layer, keras.layers.Conv1D) and folding.same_convolution(layer):
-            kernel, bias, layer = folding.folded(layer, readers)
-            chain.append(Convolution(kernel, bias, _dilation(readers, tensor)))
-        else:
-            break
-        tensor = layer.output
-    return prefix
-
-
-def _dilation(readers: dict[int, list[Any]], tensor: Any) -> int:
-    return readers[id(tensor)][0].dilation_rate[0]

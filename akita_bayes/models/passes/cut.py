@@ -16,10 +16,12 @@ class Cut(NamedTuple):
     Attributes:
         encoder: From the model's input to the list of tensors at the cut.
         decoder: From these tensors to the model's output; holds every posterior layer.
+        tensors: These tensors in the graph of the model; the decoder has a copy of its part.
     """
 
     encoder: keras.Model
     decoder: keras.Model
+    tensors: list[Any]
 
 
 def posteriors(model: keras.Model) -> list[keras.layers.Layer]:
@@ -41,4 +43,4 @@ def before_posteriors(model: keras.Model) -> Cut | None:
     if not random:
         return None
     tensors = [tensor for key, tensor in crossing.items() if key not in random]
-    return Cut(keras.Model(model.input, tensors), keras.Model(tensors, model.output))
+    return Cut(keras.Model(model.input, tensors), keras.Model(tensors, model.output), tensors)

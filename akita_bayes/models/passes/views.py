@@ -25,6 +25,10 @@ class View(NamedTuple):
         """Moves sequences and reads them on the strand of the view. [..., L, 4]."""
         return self.switch_strand(dna.shift_one_hot(one_hot, self.shift))
 
+    def apply_index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Moves and turns bases as `apply`: 0..3, and 4 for an unknown base. [..., L]."""
+        return self.switch_index(dna.shift_index(index, self.shift))
+
     def switch_strand(self, one_hot: NDArray) -> NDArray:
         """Returns rows of the forward strand on the strand of the view, or the reverse.
 
@@ -33,7 +37,7 @@ class View(NamedTuple):
         return dna.reverse_complement_one_hot(one_hot) if self.reverse else one_hot
 
     def switch_index(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Returns bases 0..3, and larger numbers for other positions, as `switch_strand`. [L]."""
+        """Returns bases as `switch_strand`: 0..3, larger numbers for other positions. [..., L]."""
         return dna.reverse_complement_index(index) if self.reverse else index
 
     def undo(self, prediction: NDArray, spec: Spec, head: str) -> NDArray:

@@ -12,13 +12,8 @@ import akita_bayes
 from akita_bayes import dna, errors, triangle
 from akita_bayes.models import posterior, predict, swag
 from akita_bayes.models.ensemble import Ensemble
-from akita_bayes.models.incremental import (
-    find_head,
-    head_rectangles,
-    member_windows,
-    predictor,
-    tower_tiles,
-)
+from akita_bayes.models.incremental import member_windows, predictor, tower_tiles
+from akita_bayes.models.passes import find_head, head_rectangles, tower
 from tests import tiny
 
 
@@ -105,54 +100,54 @@ def test_overlapping_windows_share_tiles_on_both_strands(strip_model, monkeypatc
     monkeypatch.delitem(strip_model.__dict__, "_compiled_graphs", raising=False)
     letters = np.random.default_rng(1).integers(0, 4, 1024 + 24).astype(np.uint8)
     made = window_predictor(strip_model, rc=True)
-    tower = made._members[0]._tower
+    tiles = made._members[0]._tower
     next(made([predictor.Request(lambda _: letters[:1024], phase=5)]))
-    assert tower.computed == 2 * 128
+    assert tiles.computed == 2 * 128
     next(made([predictor.Request(lambda _: letters[24:], phase=5 + 3)]))
-    assert tower.computed <= 2 * (128 + 4 * 8)
+    assert tiles.computed <= 2 * (128 + 4 * 8)
 
 
 @pytest.mark.parametrize("unknown", [0.0, 0.25])
 def test_tiles_add_up_to_the_tower_whatever_their_borders(strip_model, monkeypatch, unknown):
     monkeypatch.setattr(tower_tiles, "TILE_BASES", 64)
-    tower = tower_tiles.Tower(strip_model, unknown=unknown)
-    assert tower.bin_width == 8
+    tiles = tower_tiles.Tower(strip_model, unknown=unknown)
+    assert tiles.bin_width == 8
     indexes = sequences(1024)
-    table = tower_tiles.rows(unknown)
-    expected = keras.Model(strip_model.input, tower.cut)(table[np.stack(indexes)], training=False)
+    table = tower.rows(unknown)
+    expected = keras.Model(strip_model.input, tiles.cut)(table[np.stack(indexes)], training=False)
     for x, y in zip(indexes, expected.numpy(), strict=True):
         for phase in (0, 3, -5):
-            np.testing.assert_allclose(tower(x, phase), y, atol=1e-5)
+            np.testing.assert_allclose(tiles(x, phase), y, atol=1e-5)
 
 
 def test_an_edit_recomputes_the_tiles_that_see_it(strip_model, monkeypatch):
     monkeypatch.setattr(tower_tiles, "TILE_BASES", 64)
-    tower = tower_tiles.Tower(strip_model)
+    tiles = tower_tiles.Tower(strip_model)
     ref, snv, *_ = sequences(1024)
-    tower(ref)
-    assert tower.computed == 128
-    tower(snv)
-    assert 8 <= tower.computed - 128 <= 16
-    tower.computed = 0
+    tiles(ref)
+    assert tiles.computed == 128
+    tiles(snv)
+    assert 8 <= tiles.computed - 128 <= 16
+    tiles.computed = 0
     moved = np.concatenate([ref[64:], ref[:64]])  # the window eight bins on: the inside is known
-    tower(moved, phase=8)
-    assert tower.computed <= 32
+    tiles(moved, phase=8)
+    assert tiles.computed <= 32
 
 
 def test_an_edit_near_a_known_sequence_recomputes_the_bins_that_see_it(strip_model):
     """A base is seen from at most 22 bases away: 3 to 7 bins of 8."""
-    tower = tower_tiles.Tower(strip_model)
+    tiles = tower_tiles.Tower(strip_model)
     ref, snv, two, edge, *_ = sequences(1024)
     last = ref.copy()
     last[-1] = (last[-1] + 1) % 4
-    known = tower(ref)
+    known = tiles(ref)
     for each, most in ((snv, 7), (edge, 4), (last, 4), (ref, 0), (two, 128)):
-        tower.computed = 0
-        np.testing.assert_allclose(tower.edited(each, 0, ref, known), tower(each), atol=1e-6)
-        tower._kept.clear()
-        tower.computed = 0
-        tower.edited(each, 0, ref, known)
-        assert tower.computed <= most
+        tiles.computed = 0
+        np.testing.assert_allclose(tiles.edited(each, 0, ref, known), tiles(each), atol=1e-6)
+        tiles._kept.clear()
+        tiles.computed = 0
+        tiles.edited(each, 0, ref, known)
+        assert tiles.computed <= most
 
 
 def test_draws_are_those_of_the_posterior(latent_model, strip_latent_model):

@@ -58,7 +58,7 @@ def test_predictions_compile_no_second_graph(model):
     entries = dict(model._compiled_graphs.by_key)
     use(model, "hic")
     assert dict(model._compiled_graphs.by_key) == entries
-    whole = entries["draws", "hic"].graph.decode
+    whole = entries["draws", "hic", "float32"].graph.decode
     assert whole.experimental_get_tracing_count() == 1
 
 

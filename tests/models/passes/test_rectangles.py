@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from akita_bayes.models.incremental import rectangles
-from akita_bayes.models.incremental.rectangles import Piece, Rectangle
+from akita_bayes.models.passes import rectangles
+from akita_bayes.models.passes.rectangles import Piece, Rectangle
 
 BINS = 23
 

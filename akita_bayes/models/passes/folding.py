@@ -10,7 +10,6 @@ s = gamma / sqrt(v + epsilon), so one convolution computes both.
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from akita_bayes.layers import augmentation, normalization
@@ -35,8 +34,11 @@ def readers(model: keras.Model) -> dict[int, list[Any]]:
 
 
 def forward_output(model: keras.Model) -> Any:
-    """Returns a network's output before the layers that undo augmentation."""
-    tensor = model.output
+    """Returns a network's outputs before the layers that undo augmentation, as `model.output`."""
+    return keras.tree.map_structure(_forward_tensor, model.output)
+
+
+def _forward_tensor(tensor: Any) -> Any:
     while True:
         layer = tensor._keras_history.operation
         if not isinstance(layer, augmentation.SwitchReverse | augmentation.SwitchReverseTriu):
@@ -66,17 +68,32 @@ def folded(layer: Any, following: dict[int, list[Any]]) -> tuple[tf.Tensor, tf.T
     """Returns kernel and bias of a convolution with the normalisation after it, and the last layer.
 
     The last layer is the normalisation, or the convolution without one. The convolution must have
-    no activation; blocks use separate layers for activations.
+    no activation; blocks use separate layers for activations. Inside a `tf.function`, kernel and
+    bias are computed from the variables at every call and follow new weights.
     """
-    kernel = layer.kernel.numpy()
-    bias = layer.bias.numpy() if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)
+    kernel = _tensor(layer.kernel)
+    bias = _tensor(layer.bias) if layer.use_bias else tf.zeros(kernel.shape[-1])
     next_layers = following.get(id(layer.output), [])
     if len(next_layers) != 1 or not isinstance(next_layers[0], keras.layers.BatchNormalization):
-        return tf.constant(kernel), tf.constant(bias), layer
+        return kernel, bias, layer
     norm = next_layers[0]
-    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+    scale = 1 / tf.sqrt(_tensor(norm.moving_variance) + norm.epsilon)
     if norm.scale:
-        scale = scale * norm.gamma.numpy()
-    shift = norm.beta.numpy() if norm.center else 0.0
-    bias = scale * (bias - norm.moving_mean.numpy()) + shift
-    return tf.constant(kernel * scale), tf.constant(bias.astype(np.float32)), norm
+        scale *= _tensor(norm.gamma)
+    bias = scale * (bias - _tensor(norm.moving_mean))
+    if norm.center:
+        bias += _tensor(norm.beta)
+    return kernel * scale, bias, norm
+
+
+def apply(function: Any, x: tf.Tensor) -> tf.Tensor:
+    """Applies a pointwise layer or function in the precision of `x`."""
+    if isinstance(function, keras.layers.Dropout):
+        return x
+    if isinstance(function, keras.layers.Activation):
+        return function.activation(x)  # the layer itself would return its own precision
+    return tf.cast(function(x), x.dtype)
+
+
+def _tensor(variable: Any) -> tf.Tensor:
+    return tf.convert_to_tensor(keras.ops.convert_to_tensor(variable))

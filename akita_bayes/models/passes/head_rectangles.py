@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from akita_bayes import triangle
-from akita_bayes.models.incremental import rectangles
+from akita_bayes.models.passes import folding, rectangles
 
 HEIGHT = 96  # largest number of rows of a rectangle
 GRID = 16  # bins; a graph serves all edits that reach the same bins of this grid
@@ -40,6 +40,7 @@ class Block(NamedTuple):
         mix: Kernel and bias of a last 1 x 1 convolution, or None. It is linear, so it also computes
             the mean over both kernels.
         residual: True when the block's input is added.
+        precision: Precision of the convolutions.
     """
 
     before: tuple[Any, ...]
@@ -49,6 +50,7 @@ class Block(NamedTuple):
     after: tuple[Any, ...]
     mix: tuple[tf.Tensor, tf.Tensor] | None
     residual: bool
+    precision: str = "float32"
 
     @property
     def reach(self) -> int:
@@ -78,6 +80,7 @@ class Head:
         separable: True when the first convolution acts on the pairs without a function between.
         margin: Bins that are cropped from each side of the last map.
         offset: First diagonal of the triangle of P pixels; None for the square map.
+        precision: Precision of the convolutions; sums of residual blocks stay float32.
     """
 
     def __init__(
@@ -89,7 +92,9 @@ class Head:
         separable: bool,
         margin: int = 0,
         offset: int | None = None,
+        precision: str = "float32",
     ) -> None:
+        blocks = tuple(block._replace(precision=precision) for block in blocks)
         self._bins = bins
         self._blocks = blocks
         self._first = (_SeparableFirst if separable else _First)(blocks[0], bins, distance)
@@ -103,6 +108,11 @@ class Head:
         self._whole = tf.function(self._compute_whole)
         self._requests: collections.Counter[tuple[int, int]] = collections.Counter()
         self._graphs: collections.OrderedDict[tuple[int, int], Any] = collections.OrderedDict()
+
+    def output(self, track: tf.Tensor) -> tf.Tensor:
+        """Computes the output on a whole track, without the maps for edits; to be traced."""
+        maps = self._maps(track, 0, self._bins, None)
+        return self._output(rectangles.SymmetricMap(maps[-1]))
 
     def whole(self, track: tf.Tensor) -> Computed:
         """Computes the head on a whole track."""
@@ -206,11 +216,7 @@ class _First:
             rows, columns = track[:, wide.top : wide.bottom], track[:, wide.left : wide.right]
             x = (rows[:, :, None] + columns[:, None]) / 2
             if self.distance:
-                apart = np.subtract.outer(
-                    range(wide.top, wide.bottom), range(wide.left, wide.right)
-                )
-                apart = tf.constant(np.abs(apart)[None, :, :, None], x.dtype)
-                x = tf.concat([x, apart], axis=-1)
+                x = tf.concat([x, _distances(wide)], axis=-1)
             return _convolved(self.block, x, rectangle, self.bins)
 
         return read
@@ -231,12 +237,8 @@ class _SeparableFirst:
         position = tf.range(bins)[:, None] + tf.range(-block.reach, block.reach + 1)[None]
         self.inside = tf.cast((position >= 0) & (position < bins), tf.float32)
         kernel = block.kernel
-        self.constant = tf.zeros((bins, bins, 1)) + block.bias
-        if distance:
-            kernel, last = kernel[:, :, :-1], kernel[:, :, -1:]
-            apart = tf.abs(tf.range(bins)[:, None] - tf.range(bins)[None])
-            apart = tf.cast(apart, tf.float32)[None, :, :, None]
-            self.constant += tf.nn.conv2d(apart, last, 1, "SAME")[0]
+        self.distance = kernel[:, :, -1:] if distance else None
+        kernel = kernel[:, :, :-1] if distance else kernel
         size, _, channels, filters = kernel.shape
         flat = (size, channels, size * filters)
         self.down = tf.reshape(tf.transpose(kernel, (0, 2, 1, 3)) / 2, flat)
@@ -244,7 +246,8 @@ class _SeparableFirst:
         self.linear = not block.after and block.mix is None
         if self.linear:
             self.down = self.across = (self.down + self.across) / 2
-            self.constant = (self.constant + tf.transpose(self.constant, (1, 0, 2))) / 2
+            if self.distance is not None:
+                self.distance = (self.distance + tf.transpose(self.distance, (1, 0, 2, 3))) / 2
 
     def reader(self, track: tf.Tensor) -> Any:
         """Returns a function from a rectangle to its values. [1, R, C, F]."""
@@ -254,14 +257,24 @@ class _SeparableFirst:
         def read(rectangle: rectangles.Rectangle) -> tf.Tensor:
             rows = slice(rectangle.top, rectangle.bottom)
             columns = slice(rectangle.left, rectangle.right)
-            plain = self._sum(down, across, rows, columns) + self.constant[rows, columns]
+            plain = self._sum(down, across, rows, columns)
             if self.linear:
-                return plain[None]
+                return (plain + self._constant(rectangle))[None]
             transposed = self._sum(across, down, rows, columns)
-            transposed += tf.transpose(self.constant[columns, rows], (1, 0, 2))
-            return _mean(self.block, tf.concat([plain, transposed], axis=-1)[None])
+            both = tf.concat([plain, transposed], axis=-1) + self._constant(rectangle)
+            return _mean(self.block, both[None])
 
         return read
+
+    def _constant(self, rectangle: rectangles.Rectangle) -> tf.Tensor:
+        """Computes the bias and the convolution of |i - j|. [R, C, F], 2 F for both kernels."""
+        bias = self.block.bias if self.linear else tf.tile(self.block.bias, (2,))
+        if self.distance is None:
+            return bias
+        apart = _distances(_field_of_view(self.block, rectangle, self.bins))
+        apart = _padded(self.block, apart, rectangle, self.bins)
+        kernel = self.distance if self.linear else _both_kernels(self.distance)
+        return tf.nn.conv2d(apart, kernel, 1, "VALID")[0] + bias
 
     def _sums(self, track: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Computes sums over one axis of the kernel, for each offset along the other. [N, k, F]."""
@@ -294,6 +307,15 @@ def _convolved(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins
 
     Beyond the map the convolution sees zeros; the pointwise functions before it do not see them.
     """
+    y = tf.cast(_chain(block.before, x), block.precision)
+    y = _padded(block, y, rectangle, bins)
+    kernels = tf.cast(_both_kernels(block.kernel), y.dtype)
+    y = tf.nn.conv2d(y, kernels, 1, "VALID", dilations=block.dilation)
+    return _mean(block, tf.nn.bias_add(y, tf.cast(tf.tile(block.bias, (2,)), y.dtype)))
+
+
+def _padded(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins: int) -> tf.Tensor:
+    """Adds the zeros beyond the map that the convolution sees to its field of view."""
     wide, inside = rectangle.grown(block.reach), _field_of_view(block, rectangle, bins)
     ends = [
         [0, 0],
@@ -301,11 +323,20 @@ def _convolved(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins
         [inside.left - wide.left, wide.right - inside.right],
         [0, 0],
     ]
-    y = _chain(block.before, x)
-    y = tf.pad(y, ends) if any(map(any, ends)) else y
-    kernels = tf.concat([block.kernel, tf.transpose(block.kernel, (1, 0, 2, 3))], axis=-1)
-    y = tf.nn.conv2d(y, kernels, 1, "VALID", dilations=block.dilation)
-    return _mean(block, tf.nn.bias_add(y, tf.concat([block.bias, block.bias], axis=0)))
+    return tf.pad(x, ends) if any(map(any, ends)) else x
+
+
+def _both_kernels(kernel: tf.Tensor) -> tf.Tensor:
+    """Joins a kernel and its transpose along the filters. [k, k, C, F] -> [k, k, C, 2 F]."""
+    return tf.concat([kernel, tf.transpose(kernel, (1, 0, 2, 3))], axis=-1)
+
+
+def _distances(rectangle: rectangles.Rectangle) -> tf.Tensor:
+    """Returns |i - j| of the pixels of a rectangle. [1, R, C, 1]."""
+    rows = range(rectangle.top, rectangle.bottom)
+    columns = range(rectangle.left, rectangle.right)
+    apart = np.abs(np.subtract.outer(rows, columns))
+    return tf.constant(apart[None, :, :, None], tf.float32)
 
 
 def _mean(block: Block, both: tf.Tensor) -> tf.Tensor:
@@ -318,11 +349,11 @@ def _mean(block: Block, both: tf.Tensor) -> tf.Tensor:
         halves = [_chain(block.after, half) for half in tf.split(both, 2, axis=-1)]
         both = tf.concat(halves, axis=-1)
     if block.mix is None:
-        return tf.add_n(tf.split(both, 2, axis=-1)) / 2
+        return tf.cast(tf.add_n(tf.split(both, 2, axis=-1)) / 2, tf.float32)
     kernel, bias = block.mix
-    y = tf.nn.conv2d(both, tf.concat([kernel, kernel], axis=2) / 2, 1, "SAME")
-    return tf.nn.bias_add(y, bias)
+    y = tf.nn.conv2d(both, tf.cast(tf.concat([kernel, kernel], axis=2) / 2, both.dtype), 1, "SAME")
+    return tf.cast(tf.nn.bias_add(y, tf.cast(bias, y.dtype)), tf.float32)
 
 
 def _chain(functions: tuple[Any, ...], x: tf.Tensor) -> tf.Tensor:
-    return functools.reduce(lambda y, function: function(y), functions, x)
+    return functools.reduce(lambda y, function: folding.apply(function, y), functions, x)

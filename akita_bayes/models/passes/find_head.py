@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from akita_bayes.layers import pairwise
-from akita_bayes.models.incremental import folding, head_rectangles
+from akita_bayes.models.passes import folding, head_rectangles
 
 
 class LocatedHead(NamedTuple):
@@ -25,8 +25,13 @@ class LocatedHead(NamedTuple):
     output: Any
 
 
-def find(model: keras.Model) -> LocatedHead | None:
-    """Finds the head of a network; returns None when its blocks are not those of an Akita."""
+def find(model: keras.Model, precision: str = "float32") -> LocatedHead | None:
+    """Finds the head of a network; returns None when its blocks are not those of an Akita.
+
+    Args:
+        model: The network.
+        precision: Precision of the head's convolutions.
+    """
     pairs = [layer for layer in model.operations if isinstance(layer, pairwise.OneToTwo)]
     if len(pairs) != 1 or pairs[0].operation != "mean" or pairs[0].compute_dtype != "float32":
         return None
@@ -61,6 +66,7 @@ def find(model: keras.Model) -> LocatedHead | None:
         separable=separable,
         margin=margin,
         offset=offset,
+        precision=precision,
     )
     return LocatedHead(head, track, tensor)
 
@@ -140,7 +146,8 @@ def _pointwise(
 
 
 def _mix(kernel: tf.Tensor, bias: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
+    y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "SAME")
+    return tf.nn.bias_add(y, tf.cast(bias, x.dtype))
 
 
 def _square(layer: keras.layers.Conv2D) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes import triangle
-from akita_bayes.models.incremental import head_rectangles
+from akita_bayes.models.passes import head_rectangles
 
 BINS, CHANNELS, MARGIN, OFFSET = 64, 5, 6, 2
 

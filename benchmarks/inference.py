@@ -1,0 +1,152 @@
+"""Inference of whole windows: the plain pass of Keras against the compiled inference pass.
+
+    python -m benchmarks.inference [--only v1,tiny]
+
+Every case runs in a process of its own, so that its peak memory is its own. The cases of a network
+take turns, and seconds are those of the processor (user and system), so that a machine that is busy
+with other things changes the comparison little. The first call, which compiles, is counted apart.
+Weights are random, statistics of normalisation included.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import environment, run
+
+RESULT = run.RESULTS / "inference.json"
+DRAWS = 20
+NETWORKS = {
+    "tiny": ("akita_tiny", ("plain", "float32", "bfloat16")),
+    "v1": ("akita_v1", ("plain", "float32", "bfloat16")),
+    "v2": ("akita_v2", ("plain", "float32", "bfloat16")),
+    "vae": ("akita_vae", ("plain", "float32", "draws_float32", "draws_bfloat16")),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measures and writes `results/inference.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--only", help="networks, comma-separated; the file keeps the others")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--case", nargs=2, metavar=("SPEC", "CASE"))
+    parser.add_argument("--result", type=Path, default=RESULT)
+    options = parser.parse_args(argv)
+    if options.case:
+        serve(*options.case)
+        return
+    networks = options.only.split(",") if options.only else list(NETWORKS)
+    measurements = {}
+    if options.only and options.result.is_file():
+        measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
+    for name in networks:
+        spec, cases = NETWORKS[name]
+        measurements[name] = {
+            **compare(spec, cases, options.turns),
+            "load": [round(load, 2) for load in os.getloadavg()],
+        }
+        print(name, json.dumps(measurements[name], indent=1), flush=True)
+        run.write(options.result, {**environment.describe(), "measurements": measurements})
+
+
+def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
+    """Lets the processes of all cases take turns; returns medians and peak memory of each."""
+    processes = {case: _start(spec, case) for case in cases}
+    calls: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
+    for _ in range(turns + 1):
+        for case, process in processes.items():
+            calls[case].append(_ask(process, "call"))
+    report: dict[str, Any] = {"turns": turns}
+    for case, process in processes.items():
+        first, *others = calls[case]
+        report[case] = {
+            "first_call_cpu_seconds": first["cpu"],
+            "cpu_seconds_median": float(np.median([call["cpu"] for call in others])),
+            "cpu_seconds_min": min(call["cpu"] for call in others),
+            "cpu_seconds_max": max(call["cpu"] for call in others),
+            "wall_seconds_median": float(np.median([call["wall"] for call in others])),
+            **_ask(process, "end"),
+        }
+        process.wait()
+    plain = report["plain"]["cpu_seconds_median"]
+    for case in cases[1:]:
+        report[case]["plain_passes"] = report[case]["cpu_seconds_median"] / plain
+    return report
+
+
+def _start(spec: str, case: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.inference", "--case", spec, case]
+    return subprocess.Popen(
+        command,
+        cwd=run.ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _ask(process: "subprocess.Popen[str]", request: str) -> dict[str, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(request + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def serve(name: str, case: str) -> None:
+    """Runs one case: a call for each line `call`, then its peak memory for `end`."""
+    from akita_bayes.models import build, zoo
+
+    spec = zoo.load_network(run.ROOT / "models" / "json" / f"{name}.json")
+    spec = spec.only(spec.head_names[0])
+    model = build.build(spec)
+    _randomise(model)
+    random = np.random.default_rng(0)
+    x = np.eye(4, dtype=np.uint8)[random.integers(0, 4, (1, spec.model.seq_length))]
+    call = _call(model, x, case)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            print(json.dumps({"peak_memory_gb": round(run.peak_memory_gb(), 3)}), flush=True)
+            return
+        wall, cpu = time.perf_counter(), time.process_time()
+        call()
+        spent = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        print(json.dumps(spent), flush=True)
+
+
+def _call(model: Any, x: np.ndarray, case: str) -> Callable[[], Any]:
+    import tensorflow as tf
+
+    from akita_bayes.models import posterior, predict
+
+    if case == "plain":
+        plain = tf.function(lambda sequence: model(sequence, training=False))
+        return lambda: np.array(plain(tf.cast(x, tf.float32)))
+    if case.startswith("draws_"):
+        precision = case.removeprefix("draws_")
+        return lambda: posterior.sample_posterior(model, x, draws=DRAWS, precision=precision)
+    return lambda: predict.predict(model, x, precision=case)
+
+
+def _randomise(model: Any) -> None:
+    random = np.random.default_rng(1)
+    for variable in model.variables:
+        if "gamma" in variable.path:
+            variable.assign(random.normal(1, 0.2, variable.shape))
+        elif "beta" in variable.path or "moving_mean" in variable.path:
+            variable.assign(random.normal(0, 0.2, variable.shape))
+        elif "moving_variance" in variable.path:
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+
+
+if __name__ == "__main__":
+    main()
