@@ -7,6 +7,7 @@ topological order. Each layer is a group that lists its `weight_names`, trainabl
 import contextlib
 import logging
 import re
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
+from akita_bayes.files import hdf5_writer
 from akita_bayes.models import build
 
 KERAS_2 = "2.15.0"
@@ -104,11 +106,18 @@ def save_weights(
         raise errors.RunError(f"{path}: Keras saves weights in *.weights.h5; give such a name.")
     if format == "basenji" and keras_name:
         _log.warning("%s: Keras 2 opens it only under a name without .weights.", path)
+    if format == "basenji":
+        _write(model, path)
+        return
+    # Keras writes this HDF5 by name, which crashes on a full disk; inside `.keras` it does not.
     with files.atomic(path) as temporary:
-        if format == "keras":
-            model.save_weights(temporary)
-        else:
-            _write(model, temporary)
+        whole = temporary.with_name(temporary.name.removesuffix(".weights.h5") + ".keras")
+        try:
+            model.save(whole)
+            with zipfile.ZipFile(whole) as archive, open(temporary, "wb") as file:
+                shutil.copyfileobj(archive.open("model.weights.h5"), file)
+        finally:
+            files.remove(whole)
 
 
 def read(path: str | Path) -> list[StoredLayer] | None:
@@ -203,7 +212,7 @@ def _shapes(shapes: list[tuple[int, ...]]) -> str:
 
 def _write(model: keras.Model, path: Path) -> None:
     layers = _model_layers(model)
-    with h5py.File(path, "w") as file:
+    with hdf5_writer.create(path) as file:
         group = file.create_group("model_weights")
         for holder in (file, group):
             holder.attrs["backend"] = "tensorflow"

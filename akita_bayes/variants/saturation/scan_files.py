@@ -9,6 +9,7 @@ import numpy as np
 import pyBigWig
 
 from akita_bayes import dna, files, regions
+from akita_bayes.files import hdf5_writer
 from akita_bayes.variants.saturation import scan_names
 from akita_bayes.variants.saturation.region_scan import Scan
 
@@ -27,7 +28,7 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
         scans: Scans that differ in region, allele or method.
         attributes: Attributes of the file.
     """
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_writer.create(path) as file:
         for scan in scans:
             name = f"{scan_names.group_name(scan.region, scan.allele)}/{scan.method}"
             _put(file.create_group(name), scan)
@@ -42,7 +43,7 @@ def save(path: str | Path, scan: Scan, identity: str) -> None:
         scan: The scan.
         identity: Everything that the scan depends on.
     """
-    with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True) as file:
         file.attrs["identity"] = identity
         _put(file, scan)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import files
+from akita_bayes.files import hdf5_writer
 from akita_bayes.variants.alleles import inversions, records
 from akita_bayes.variants.scores import named_scores
 
@@ -113,7 +113,7 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
         identity: Digest of everything that the scores depend on.
     """
     text = h5py.string_dtype()
-    with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True) as file:
         file.attrs["identity"] = identity
         for name in (*_TEXT, *_NUMBER):
             column = [getattr(variant, name) for variant in scored.variants]
