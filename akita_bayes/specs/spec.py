@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akita_bayes import errors
+from akita_bayes.files import safe_names
 from akita_bayes.specs import frozen, geometry, legacy, strict_json
 from akita_bayes.specs.model_spec import BlockSpec, Globals, HeadSpec, ModelSpec, Settings
 from akita_bayes.specs.train_spec import ElboSpec, SwaSpec, TrainSpec
@@ -206,6 +207,9 @@ def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     strict_json.refuse_unknown(raw, (*Settings.model_fields, "trunk", *keys, "head"), "model")
     if not keys:
         raise errors.SpecError('model: has no head; add "head_hic", a list of blocks.')
+    for key in keys:
+        if problem := safe_names.fault(key):
+            raise errors.SpecError(f"model: the head {problem}")
     if "trunk" not in raw:
         raise strict_json.missing("model.trunk")
     values = {key: raw[key] for key in Settings.model_fields if key in raw}
