@@ -5,6 +5,7 @@ topological order. Each layer is a group that lists its `weight_names`, trainabl
 """
 
 import contextlib
+import io
 import logging
 import re
 import shutil
@@ -20,11 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
-from akita_bayes.files import hdf5_writer
+from akita_bayes.files import damage, hdf5_reader, hdf5_writer
 from akita_bayes.models import build
 
 KERAS_2 = "2.15.0"
 """Version that our files name; Keras 2 chooses its reader by it."""
+
+MEMBER = "model.weights.h5"
+"""Name of the weights inside `.keras`."""
+
+_ADVICE = "copy it again, or train again"
 
 _log = logging.getLogger(__name__)
 
@@ -59,18 +65,17 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
     path = Path(path)
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
-    stored = read(path)
     if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
         raise errors.RunError(
             f"{path}: does not fit the model: it is neither HDF5 nor a .keras archive, or was cut "
             "short; copy it again."
         )
+    stored = read(path)
     if stored is None and not trunk:
-        try:
-            with _all_or_none(model):
-                model.load_weights(path)
-        except (ValueError, KeyError, OSError) as error:
-            raise errors.RunError(f"{path}: does not fit the model: {error}") from None
+        fitting = "a file of weights that fit the model"
+        with damage.explained(path, fitting, _ADVICE, error=errors.RunError), _all_or_none(model):
+            check_claims(path)
+            model.load_weights(path)
         return
     if stored is None:
         raise errors.RunError(
@@ -115,7 +120,7 @@ def save_weights(
         try:
             model.save(whole)
             with zipfile.ZipFile(whole) as archive, open(temporary, "wb") as file:
-                shutil.copyfileobj(archive.open("model.weights.h5"), file)
+                shutil.copyfileobj(archive.open(MEMBER), file)
         finally:
             files.remove(whole)
 
@@ -124,7 +129,8 @@ def read(path: str | Path) -> list[StoredLayer] | None:
     """Reads the layers with weights from HDF5 of Keras 2; None for a file of another kind."""
     if not h5py.is_hdf5(path):
         return None
-    with h5py.File(path) as file:
+    kind = "HDF5 of Keras"
+    with hdf5_reader.opened(path, kind, _ADVICE, error=errors.RunError) as file:
         group = file.get("model_weights", file)
         names = _attribute(group, "layer_names")
         if names is None:
@@ -136,6 +142,17 @@ def read(path: str | Path) -> list[StoredLayer] | None:
                 arrays = [group[name][weight][()] for weight in weights]
                 stored.append(StoredLayer(name, weights, arrays))
     return stored
+
+
+def check_claims(path: str | Path) -> None:
+    """Refuses HDF5 or `.keras` whose weights claim to be much larger than the file."""
+    if not zipfile.is_zipfile(path):
+        with hdf5_reader.opened(path, "HDF5 of Keras", _ADVICE, error=errors.RunError):
+            return
+    with zipfile.ZipFile(path) as archive:
+        damage.check_archive(archive, path)
+        content = io.BytesIO(archive.read(MEMBER))
+        hdf5_reader.check_content(content, path, content.getbuffer().nbytes)
 
 
 def is_keras_2(path: str | Path) -> bool:

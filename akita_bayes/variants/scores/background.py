@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.data.genome import Genome
-from akita_bayes.files import hdf5_writer
+from akita_bayes.files import hdf5_reader, hdf5_writer
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.scores import score_table
 
@@ -284,16 +284,11 @@ def _load(path: str | Path) -> dict[str, dict[Stratum, _StoredNull]]:
     """Returns the strata of a file by identity; none when the file is missing."""
     if not Path(path).is_file():
         return {}
-    try:
-        with h5py.File(path, "r") as file:
-            return {
-                identity: dict(_read(group) for group in strata.values())
-                for identity, strata in file.items()
-            }
-    except (OSError, KeyError, AttributeError):
-        raise errors.DataError(
-            f"{path}: is damaged or is not a background; remove it and run again."
-        ) from None
+    with hdf5_reader.opened(path, "a background", "remove it and run again") as file:
+        return {
+            identity: dict(_read(group) for group in strata.values())
+            for identity, strata in file.items()
+        }
 
 
 def _read(group: h5py.Group) -> tuple[Stratum, _StoredNull]:

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes.files import hdf5_writer
+from akita_bayes import errors
+from akita_bayes.files import hdf5_reader, hdf5_writer
 from akita_bayes.variants.alleles import inversions, records
 from akita_bayes.variants.scores import named_scores
 
@@ -139,11 +140,9 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
 def load(path: str | Path, identity: str) -> Scored | None:
     """Reads a part; None when it is missing, damaged, or of other inputs or statistics."""
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["identity"] != identity:
-                return None
-            return _read(file)
-    except (OSError, KeyError):
+        with hdf5_reader.opened(path, "a part of scores", "remove it") as file:
+            return _read(file) if str(file.attrs["identity"]) == identity else None
+    except (FileNotFoundError, errors.DataError):
         return None
 
 
