@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from akita_bayes import errors
 
-FREE = 256 << 20
+FREE = 32 << 20
 """Bytes that any file may expand to, whatever its size."""
 
 EXPANSION = 200

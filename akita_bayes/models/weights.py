@@ -139,7 +139,9 @@ def read(path: str | Path) -> list[StoredLayer] | None:
         for name in names:
             weights = _attribute(group[name], "weight_names") or []
             if weights:
-                arrays = [group[name][weight][()] for weight in weights]
+                arrays = [np.asarray(group[name][weight][()]) for weight in weights]
+                if any(array.dtype.kind not in "fiu" for array in arrays):
+                    raise ValueError(f"weights of layer {name} are not numbers")
                 stored.append(StoredLayer(name, weights, arrays))
     return stored
 

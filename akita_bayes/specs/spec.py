@@ -199,6 +199,10 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
     return spec
 
 
+MOST_LAYERS = 1000
+"""Blocks of a network with all repeats; published networks have fewer than 100."""
+
+
 def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     if not isinstance(raw, dict):
         raise strict_json.unexpected("model", "an object", raw)
@@ -224,7 +228,18 @@ def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
         for key in keys
     ]
     trunk = _blocks(raw["trunk"], "model.trunk", shared, vocabulary)
+    _check_layers([*trunk, *(block for head in heads for block in head.blocks)])
     return ModelSpec(**dict(settings), trunk=trunk, heads=tuple(heads)).checked()
+
+
+def _check_layers(blocks: Sequence[BlockSpec]) -> None:
+    """Refuses a network that would take hours and all memory to build."""
+    repeats = [block.arguments.get("repeat", 1) for block in blocks]
+    count = sum(max(1, repeat) for repeat in repeats if isinstance(repeat, int))
+    if count > MOST_LAYERS:
+        raise errors.SpecError(
+            f"model: has {count:,} blocks with all repeats; expected at most {MOST_LAYERS:,}."
+        )
 
 
 def _blocks(

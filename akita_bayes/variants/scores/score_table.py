@@ -167,7 +167,11 @@ def _read(file: Any) -> Scored:
     values = {key: column[:] for key, column in file["values"].items()}
     statistics, overall = (_statistics(file, group) for group in ("statistics", "overall"))
     remarks = [str(flag) for flag in file["flags"].asstr()[:]]
-    return Scored(variants, remarks, file["pixels"][:], window, values, statistics, overall)
+    scored = Scored(variants, remarks, file["pixels"][:], window, values, statistics, overall)
+    lengths = [len(column) for group in scored[4:] for column in group.values()]
+    if {len(remarks), len(scored.pixels), len(window), *lengths} != {len(variants)}:
+        raise ValueError("its columns have different numbers of rows")
+    return scored
 
 
 def _statistics(file: Any, group: str) -> dict[tuple[str, str], NDArray[np.float32]]:
