@@ -79,7 +79,7 @@ def run(
     except Exception as error:
         name = _file_of(error)
         if isinstance(error, OSError) and error.errno in _OF_DISK:
-            return _refuse(f"{name or 'a file'}: {error.strerror}; choose another file or -o.")
+            return refuse(f"{name or 'a file'}: {error.strerror}; choose another file or -o.")
         if not _disk_full(error):
             raise
         where = f" while writing {name}" if name else ""

@@ -7,10 +7,12 @@ disk, the object keeps the rest in memory, and the writer raises the error of th
 
 import contextlib
 import errno
-import multiprocessing
+import json
 import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +24,14 @@ from akita_bayes.files import replacement
 _ROOM = 1 << 20
 """Bytes that a disk must accept after a crash, else the crash counts as that of a full disk."""
 
+_PROCESS = (
+    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
+    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve()"
+)
+
 
 class File(h5py.File):
-    """Is an HDF5 file for writing, whose `check` raises the first error of the disk."""
+    """Represents an HDF5 file for writing, whose `check` raises the first error of the disk."""
 
     def __init__(self, disk: "_Disk", *, track_order: bool | None) -> None:
         super().__init__(disk, "w", track_order=track_order)
@@ -74,37 +81,37 @@ def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
         ChildProcessError: The process ended without an error and without a result.
         Exception: Whatever `write` raises.
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_outcome, args=(sender, path, write, arguments))
-    process.start()
-    sender.close()
-    try:
-        outcome = receiver.recv()
-    except EOFError:
-        outcome = ChildProcessError(f"{path}: the process that writes it has ended early.")
-    finally:
-        process.join()
-    if outcome is None:
-        return
-    if not isinstance(outcome, ValueError):
+    request = pickle.dumps((write, path, arguments))
+    finished = subprocess.run(
+        [sys.executable, "-c", _PROCESS],
+        input=json.dumps(sys.path).encode() + b"\n" + request,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # messages of a dying HDF5
+        check=False,
+    )
+    if not finished.stdout:
         _probe(path)
-    raise outcome
+        raise ChildProcessError(
+            f"{path}: the process that writes it has ended early, with {finished.returncode}."
+        )
+    error = pickle.loads(finished.stdout)
+    if error is None:
+        return
+    if not isinstance(error, ValueError):
+        _probe(path)
+    raise error
 
 
-def _send_outcome(
-    sender: Connection, path: Path, write: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
-    """Calls `write` and sends its error, or None; without the messages of a dying HDF5."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+def serve() -> None:
+    """Makes the call that standard input holds; writes its error, or None, to standard output."""
+    write, path, arguments = pickle.load(sys.stdin.buffer)
+    outcome: Exception | None = None
     try:
         write(path, *arguments)
     except Exception as error:
-        sender.send(error)
-    else:
-        sender.send(None)
-    finally:
-        sender.close()
+        outcome = error
+    sys.stdout.buffer.write(pickle.dumps(outcome))
+    sys.stdout.flush()
 
 
 def _probe(path: Path) -> None:
@@ -127,7 +134,7 @@ def _write(write: Callable[[Any], int | None], data: Any, path: Path) -> int:
 
 
 class _Disk:
-    """Is the file object that HDF5 writes to; only `check` raises errors of the disk.
+    """Represents the file object that HDF5 writes to; only `check` raises errors of the disk.
 
     Args:
         path: File to create.

@@ -23,7 +23,8 @@ import numpy as np
 import pysam
 
 from akita_bayes import errors, regions
-from akita_bayes.data import genome
+from akita_bayes.data import assembly, genome
+from akita_bayes.data.contacts import contact_file, contact_formats
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.files import output_directory
@@ -36,7 +37,7 @@ from akita_bayes.variants.alleles import records
 from akita_bayes.variants.saturation import scan_files
 from akita_bayes.variants.saturation.region_scan import Scan
 from akita_bayes.variants.scores import background, score_table
-from tests import mechanism_json, tiny
+from tests import coolers, mechanism_json, tiny
 from tests.fuzz import mutations
 
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
@@ -107,6 +108,8 @@ def sources(folder):
     background._add(folder / "null.h5", "identity", background.Stratum("DEL", 8, 0, 4), null)
     with output_directory.claim(folder / "scores", kind="scores", identity={"draws": 4}):
         (folder / "scores" / "scd.h5").write_bytes(b"")
+    (folder / "world").mkdir()
+    coolers.world(folder / "world")
     (folder / "mechanism.json").write_text(json.dumps(mechanism_json.TWO_SITES))
     (folder / "assay.tsv").write_text(
         "sequence\tct_0\tct_1\n" + "".join(f"{LETTERS[i : i + 20]}\t{i}\t9\n" for i in range(40))
@@ -145,7 +148,19 @@ def _recalibrations(path):
     return [factors.factors(tiny.PIXELS) for factors in loaded.values()]
 
 
+def _cooler(path):
+    with genome.Genome(path.parent / "genome.fa") as opened:
+        contacts = contact_formats.open_contacts(
+            contact_file.Source(contact_formats.locate(str(path))), assembly.of(opened.sizes)
+        )
+    contacts.inspect()
+    region = regions.Region("chr1", 0, 8000)
+    return contacts.counts(region), contacts.weights(region)
+
+
 DOORS = {
+    "cooler": Door("world/a.cool", _cooler),
+    "target_table": Door("world/targets.txt", targets.read),
     "keras2": Door("keras2.h5", _load_pair),
     "keras3": Door("keras3.weights.h5", _load_pair),
     "keras": Door("model.keras", load.load_model),

@@ -48,6 +48,7 @@ for path in sys.argv[1:]:
 print(json.dumps(outcomes))
 """
 SIZE = 48 << 20
+LONG = b"x" * 1000  # long lines are quick to read up to the limit
 
 
 def gzip_of(line):
@@ -74,11 +75,13 @@ def outcomes(tmp_path_factory):
     tiny.write_data(folder / "data", train=1, valid=1, test=1)
     one_line = gzip.compress(b"x" * (1 << 20)) * (SIZE >> 20)
     contents = {
-        "bed_lines.bed.gz": gzip_of(b"chr1\t0\t10\n"),
+        "bed_lines.bed.gz": gzip_of(b"chr1\t0\t10\t" + LONG + b"\n"),
         "bed_line.bed.gz": one_line,
-        "gtf_lines.gtf.gz": gzip_of(b'chr1\tx\tgene\t1\t9\t.\t+\t.\tgene_name "A";\n'),
-        "csv_lines.csv.gz": gzip_of(b"a,b\n"),
-        "vcf_lines.vcf.gz": gzip_of(b"##x=y\n"),
+        "gtf_lines.gtf.gz": gzip_of(
+            b'chr1\tx\tgene\t1\t9\t.\t+\t.\tgene_name "A"; ' + LONG + b"\n"
+        ),
+        "csv_lines.csv.gz": gzip_of(b"a," + LONG + b"\n"),
+        "vcf_lines.vcf.gz": gzip_of(b"##x=" + LONG + b"\n"),
         "vcf_line.vcf.gz": one_line,
         "json_deep.json": b"[" * 100_000 + b"]" * 100_000,
         "json_nested.json": b'{"a":' * 900 + b"1" + b"}" * 900,
