@@ -72,10 +72,10 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
         )
     stored = read(path)
     if stored is None and not trunk:
-        fitting = "a file of weights that fit the model"
-        with damage.explained(path, fitting, _ADVICE, error=errors.RunError), _all_or_none(model):
+        with damage.explained(path, "weights of Keras", _ADVICE, error=errors.RunError):
             check_claims(path)
-            model.load_weights(path)
+            with _all_or_none(model):
+                _load_keras_3(model, path)
         return
     if stored is None:
         raise errors.RunError(
@@ -166,6 +166,13 @@ def fits(model: keras.Model, path: str | Path) -> bool:
     """Returns True when HDF5 of Keras 2 has the number of layers and the shapes of a model."""
     stored = read(path)
     return stored is not None and not _misfit(_model_layers(model), stored)
+
+
+def _load_keras_3(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except ValueError as error:
+        raise errors.RunError(f"{path}: does not fit the model: {error}") from None
 
 
 @contextlib.contextmanager
