@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test lint type pytest rounding clean
+.PHONY: install demo test lint type pytest rounding fuzz clean
 
 install: $(STAMP)
 
@@ -36,6 +36,11 @@ rounding: $(STAMP)
 	for onednn in 0 1; do for threads in 1 2; do \
 	TF_ENABLE_ONEDNN_OPTS=$$onednn TF_NUM_INTRAOP_THREADS=$$threads $(BIN)/python -m pytest \
 	tests/parity tests/training tests/models tests/layers tests/variants || exit 1; done; done
+
+# Damaged files at every reader; `make fuzz MUTANTS=100 DOORS="vcf bed"` reads fewer.
+MUTANTS ?= 2000
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz.doors $(MUTANTS) $(DOORS)
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info

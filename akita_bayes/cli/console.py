@@ -27,8 +27,11 @@ from akita_bayes.specs import frozen
 _PARTIAL = re.compile(r"\.[0-9a-f]{16,}\.partial\.")  # added to a name by `files.atomic`
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
 
-stderr = rich.console.Console(stderr=True)
-stdout = rich.console.Console()
+_OF_DISK = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE)
+
+# Names of files and of inputs may contain brackets, which rich reads as markup.
+stderr = rich.console.Console(stderr=True, markup=False)
+stdout = rich.console.Console(markup=False)
 
 
 def run(
@@ -74,9 +77,11 @@ def run(
         return refuse(f"{name}: a directory is where a file is needed; choose another name.")
     # TensorFlow's errors have no base class that is available before TensorFlow is imported.
     except Exception as error:
+        name = _file_of(error)
+        if isinstance(error, OSError) and error.errno in _OF_DISK:
+            return refuse(f"{name or 'a file'}: {error.strerror}; choose another file or -o.")
         if not _disk_full(error):
             raise
-        name = _file_of(error)
         where = f" while writing {name}" if name else ""
         return refuse(f"the disk is full{where}; free some space and run again.")
     except KeyboardInterrupt:
@@ -171,12 +176,12 @@ def _silenced(descriptor: int) -> Iterator[None]:
 def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """Shows a bar with counts and time left on stderr; yields `advance(steps=1, **fields)`."""
     bar = rich.progress.Progress(
-        rich.progress.TextColumn("{task.description}"),
+        rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.MofNCompleteColumn(),
         rich.progress.TimeElapsedColumn(),
         rich.progress.TimeRemainingColumn(),
-        rich.progress.TextColumn("{task.fields[note]}"),
+        rich.progress.TextColumn("{task.fields[note]}", markup=False),
         console=stderr,
     )
     with bar:

@@ -7,6 +7,7 @@ the file vanishes with the process, even when it is killed.
 
 import functools
 import gzip
+import io
 import logging
 import os
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from akita_bayes import errors
+from akita_bayes.files import damage
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ def _unpack(path: Path, size: int, modified: int) -> _Unpacked:
     )
     letters = _Letters()
     try:
-        with gzip.open(path) as content:
+        with open(path, "rb") as packed, damage.Gunzip(packed, path) as content:
             starts, sizes = _copy(path, content, letters)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise errors.DataError(
@@ -99,7 +101,7 @@ def _unpack(path: Path, size: int, modified: int) -> _Unpacked:
 
 
 def _copy(
-    path: Path, content: gzip.GzipFile, letters: _Letters
+    path: Path, content: io.BufferedReader, letters: _Letters
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Copies the letters of each sequence; returns first byte and length of each."""
     starts: dict[str, int] = {}

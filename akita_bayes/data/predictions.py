@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions, triangle
+from akita_bayes.files import hdf5_writer
 from akita_bayes.specs.geometry import Geometry
 
 NAME = "predict.h5"
@@ -92,13 +93,12 @@ class Writer:
         self, path: str | Path, geometries: Mapping[str, Geometry], attributes: Mapping[str, Any]
     ) -> None:
         self._geometries = geometries
-        self._atomic = files.atomic(path)
+        self._path = path
         self._attributes = attributes
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            temporary = stack.enter_context(self._atomic)
-            self._file = stack.enter_context(h5py.File(temporary, "w"))
+            self._file = stack.enter_context(hdf5_writer.create(self._path))
             self._file.attrs.update(self._attributes)
             for head, geometry in self._geometries.items():
                 group = self._file.require_group(group_name(head, self._geometries))
@@ -146,6 +146,7 @@ class Writer:
             append(group, "bin_end", first + geometry.bin_width)
             for name, values in datasets.items():
                 append(group, name, values.astype(np.float32))
+        self._file.check()
 
 
 def group_name(head: str, heads: Mapping[str, Any]) -> str:
@@ -186,42 +187,40 @@ def write_coolers(
         for target, name in enumerate(names):
             path = Path(out_dir) / f"{name}.{'mcool' if zoom else 'cool'}"
             with files.atomic(path) as temporary:
-                _write_cooler(temporary, file, group, target, chrom_sizes, zoom=zoom)
+                base = temporary.with_name(temporary.name + ".base") if zoom else temporary
+                arguments = base, predictions, head, target, dict(chrom_sizes)
+                try:
+                    hdf5_writer.run_apart(temporary, _write_cooler, *arguments)
+                finally:
+                    if zoom:
+                        files.remove(base)
             written.append(path)
     return written
 
 
 def _write_cooler(
-    path: Path,
-    file: h5py.File,
-    group: h5py.Group,
-    target: int,
-    chrom_sizes: Mapping[str, int],
-    *,
-    zoom: bool,
+    path: Path, base: Path, predictions: Path, head: str, target: int, chrom_sizes: dict[str, int]
 ) -> None:
+    """Writes a cooler; with another `base`, one of the resolution of the model there first."""
     import cooler
 
-    width, count = int(group.attrs["bin_width"]), group["bin_start"].shape[1]
-    bins = cooler.binnify(pd.Series(dict(chrom_sizes)), width)
-    base = path.with_name(path.name + ".base") if zoom else path
     dtypes = {"count": np.float32}
-    try:
+    with h5py.File(predictions) as file:
+        group = file[head]
+        width, count = int(group.attrs["bin_width"]), group["bin_start"].shape[1]
+        bins = cooler.binnify(pd.Series(chrom_sizes), width)
         pixels = _pixels(file, group, target, chrom_sizes)
         cooler.create_cooler(str(base), bins, pixels, dtypes=dtypes, ordered=True)
-        if zoom:
-            levels = max(1, (count // 8).bit_length())
-            cooler.zoomify_cooler(
-                str(base),
-                str(path),
-                [width * 2**level for level in range(levels)],
-                chunksize=10**7,
-                dtypes=dtypes,
-                agg={"count": "mean"},
-            )
-    finally:
-        if zoom:
-            files.remove(base)
+    if base != path:
+        levels = max(1, (count // 8).bit_length())
+        cooler.zoomify_cooler(
+            str(base),
+            str(path),
+            [width * 2**level for level in range(levels)],
+            chunksize=10**7,
+            dtypes=dtypes,
+            agg={"count": "mean"},
+        )
 
 
 def _pixels(

@@ -18,6 +18,7 @@ from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
+from akita_bayes.files import damage, npz_reader
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
@@ -225,8 +226,10 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] |
     path = Path(data_dir) / TRUTH / f"{split}.npz"
     if not path.is_file():
         return None
-    with np.load(path) as archive:
-        truth: NDArray[Any] = archive["truth"]
+    kind, advice = "the truth of a simulation", "simulate again"
+    arrays = npz_reader.read(path, kind, advice)
+    with damage.explained(path, kind, advice):
+        truth: NDArray[Any] = arrays["truth"]
     if len(truth) != records:
         raise errors.DataError(
             f"{path}: has the truth of {len(truth)} windows for {records} records; simulate again."

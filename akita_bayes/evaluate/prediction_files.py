@@ -5,7 +5,7 @@ writes `preds.h5`, as Basenji does. `akita_predict.py` is one call of either.
 """
 
 import dataclasses
-import urllib.parse
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,7 +18,7 @@ from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, split_arrays
-from akita_bayes.files import output_directory
+from akita_bayes.files import output_directory, safe_names
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs.geometry import Geometry
@@ -81,7 +81,7 @@ class Coolers:
         if labels is None:
             return [f"{head}_{target}" for target in range(count)]
         # A name may contain a slash, which would otherwise create a folder: "K562/rep1".
-        return [urllib.parse.quote(label.identifier, safe=" +,=@()") for label in labels]
+        return safe_names.file_names([label.identifier for label in labels])
 
 
 class Written(NamedTuple):
@@ -135,6 +135,8 @@ def predict_regions(
         name: coolers.names(name, geometry.units or 1) if coolers else []
         for name, geometry in geometries.items()
     }
+    if len(set(itertools.chain(*names.values()))) < sum(map(len, names.values())):
+        names = {head: [f"{head}_{name}" for name in names[head]] for head in names}
     path = Path(out_dir) / predictions.NAME
     own_attributes = {
         "fasta": str(fasta),

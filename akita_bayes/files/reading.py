@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors
+from akita_bayes.files import damage
 
 _GZIP = b"\x1f\x8b"
 """First bytes of a gzip or bgzip archive (RFC 1952)."""
+
+
+DEEPEST = 100
+"""Lists and objects inside one another that a JSON file may have."""
 
 
 def read_json(path: str | Path) -> Any:
@@ -44,6 +49,12 @@ def read_json(path: str | Path) -> Any:
         ) from None
     except ValueError as error:  # A whole number of more digits than Python reads.
         raise errors.DataError(f"{path}: not valid JSON: {error}.") from None
+    except RecursionError:
+        raise errors.DataError(f"{path}: not valid JSON: too many lists in lists.") from None
+    if _depth(content) > DEEPEST:
+        raise errors.DataError(
+            f"{path}: has more than {DEEPEST} lists or objects inside one another; expected fewer."
+        )
     for steps, value in _walk(content) if repeated else ():
         if id(value) in repeated:
             key = json_path((*steps, repeated[id(value)]))
@@ -61,6 +72,21 @@ def json_path(steps: Iterable[str | int], start: str = "") -> str:
     for step in steps:
         start += f"[{step}]" if isinstance(step, int) else f".{step}" if start else step
     return start
+
+
+def _depth(content: Any) -> int:
+    """Returns how many lists and objects lie inside one another, at most one above DEEPEST."""
+    level, values = 0, [content]
+    while containers := [value for value in values if isinstance(value, list | dict)]:
+        level += 1
+        if level > DEEPEST:
+            break
+        values = [
+            inner
+            for value in containers
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    return level
 
 
 def _walk(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any]]:
@@ -91,9 +117,7 @@ def lines(path: str | Path, kind: str) -> Iterator[str]:
         with open(path, "rb") as opened:
             # `peek` consumes nothing, so that a pipe, which cannot seek, works too.
             packed = opened.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
-            stream: gzip.GzipFile | io.BufferedReader = (
-                gzip.GzipFile(fileobj=opened) if packed else opened
-            )
+            stream = damage.Gunzip(opened, path) if packed else opened
             with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
                 for line in text:
                     yield line.removesuffix("\n")

@@ -11,32 +11,15 @@ from typing import Literal
 import pydantic
 
 from akita_bayes import errors
+from akita_bayes.files import safe_names
 from akita_bayes.specs.frozen import Frozen
-
-
-def fault(name: str) -> str:
-    """Returns why a name cannot be part of a file name or of `name[i,B]`; empty for a valid one."""
-    if not name.strip():
-        return "a name is empty; give it letters."
-    if (
-        not name.isprintable()
-        or name != name.strip()
-        or name.startswith(".")
-        or set(name) & set("/\\,[]")
-    ):
-        return (
-            f"{name!r:.60} cannot name a column or a file; leave out / \\ , [ ], line ends, a "
-            "leading dot and spaces around it."
-        )
-    size = len(name.encode())
-    return "" if size <= 100 else f'"{name:.20}..." is a name of {size} bytes; give up to 100.'
 
 
 def check_names(**names_by_kind: Collection[str]) -> None:
     """Raises a SpecError for an invalid or repeated name; each keyword is a kind: `rates=names`."""
     for kind, names in names_by_kind.items():
         for name in names:
-            if problem := fault(name):
+            if problem := safe_names.fault(name):
                 raise errors.SpecError(f"{kind}: {problem}")
             if name == "measurement" and kind in ("energies", "rates", "activities"):
                 raise errors.SpecError(

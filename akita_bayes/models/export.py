@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
-from akita_bayes.files import output_directory
+from akita_bayes.files import damage, output_directory
 from akita_bayes.models import zoo
 from akita_bayes.models.build import Network
 from akita_bayes.models.protocol import Model
@@ -74,7 +74,11 @@ class Exported:
         self.spec = zoo.load_network(self.path / PARAMS)
         self.recalibrations: Mapping[str, Recalibration] = {}
         self.swag_draws: NDArray[np.float32] | None = None
-        self._loaded = tf.saved_model.load(str(self.path))
+        advice = "copy it again, or export the model again"
+        with damage.explained(self.path, "a SavedModel", advice, error=errors.RunError):
+            self._loaded = tf.saved_model.load(str(self.path))
+            if not callable(getattr(self._loaded, "serve", None)):
+                raise ValueError("it has no function serve")
 
     @property
     def members(self) -> "tuple[Exported, ...]":

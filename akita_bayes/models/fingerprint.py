@@ -9,6 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from akita_bayes import errors
+from akita_bayes.files import damage, hdf5_reader
+
 _WEIGHTS = "model.weights.h5"
 
 
@@ -24,8 +27,12 @@ def fingerprint(path: str | Path) -> str:
             values = np.asarray(item)
             digest.update(f"{name} {values.dtype} {values.shape}".encode() + values.tobytes())
 
-    with zipfile.ZipFile(path) as archive:
-        content = io.BytesIO(archive.read(_WEIGHTS))
-    with h5py.File(content) as file:
-        file.visititems(add)
+    advice = "copy it again, or train again"
+    with damage.explained(path, "a Keras model", advice, error=errors.RunError):
+        with zipfile.ZipFile(path) as archive:
+            damage.check_archive(archive, path)
+            content = io.BytesIO(archive.read(_WEIGHTS))
+        hdf5_reader.check_content(content, path, content.getbuffer().nbytes)
+        with h5py.File(content) as file:
+            file.visititems(add)
     return digest.hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from akita_bayes import errors
+from akita_bayes.files import damage
 from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.models.protocol import Member, Model
@@ -88,10 +89,10 @@ def _keras(path: Path) -> build.Network:
             f"{path}: cannot be loaded as a Keras model: it is not a .keras archive, or was cut "
             "short; copy or train it again."
         )
-    try:
+    advice = "copy it again, or train again"
+    with damage.explained(path, "a Keras model", advice, error=errors.RunError):
+        weights.check_claims(path)
         model = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise errors.RunError(f"{path}: cannot be loaded as a Keras model: {error}") from error
     if not isinstance(model, build.Network):
         raise errors.RunError(
             f"{path}: is a Keras model that akita_bayes did not build; expected a network "

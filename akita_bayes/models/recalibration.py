@@ -17,15 +17,17 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, triangle
+from akita_bayes import files, triangle
+from akita_bayes.files import damage
 from akita_bayes.models import fingerprint, swag
 
 FILE = "recalibration.json"
 
 WEIGHTS = "model_best.keras"
 
-Table = tuple[tuple[float, ...], ...]
+_LARGEST_OFFSET = 10_000
 
+Table = tuple[tuple[float, ...], ...]
 
 _log = logging.getLogger(__name__)
 
@@ -313,16 +315,12 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {"heads": {}, "weights": {}, "ensembles": {}}
     value = files.read_json(path)
-    try:
+    with damage.explained(path, "a recalibration", "remove it and run akita_calibrate.py again"):
         return {
             "heads": _parsed_heads(value["heads"]),
             "weights": dict(value.get("weights", {})),
             "ensembles": {key: _parsed_heads(heads) for key, heads in value["ensembles"].items()},
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise errors.DataError(
-            f"{path}: is not a recalibration; remove it and run akita_calibrate.py again."
-        ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -337,18 +335,26 @@ def _parsed_heads(heads: dict[str, dict[str, Any]]) -> dict[str, Recalibration]:
 
 
 def _parsed(value: dict[str, Any]) -> Recalibration:
-    noise, error = value["noise"], value.get("map_error")
+    edges = tuple(int(edge) for edge in value["edges"])
+    offset = int(value["diagonal_offset"])
+    if len(edges) < 2 or list(edges) != sorted(edges) or not 0 <= offset <= _LARGEST_OFFSET:
+        raise ValueError(f"edges {edges}, diagonal_offset {offset}")
+    strata, noise, error = len(edges) - 1, value["noise"], value.get("map_error")
+    if error is not None:
+        tables = {name: _table(error[name], strata) for name in _TABLES}
+        error = MapError(**tables, draws=int(error["draws"]))
     return Recalibration(
-        tuple(int(edge) for edge in value["edges"]),
-        _table(value["epistemic"]),
-        _table(value["aleatoric"]),
-        None if noise is None else _table(noise),
-        int(value["diagonal_offset"]),
-        None
-        if error is None
-        else MapError(**{name: _table(error[name]) for name in _TABLES}, draws=int(error["draws"])),
+        edges,
+        _table(value["epistemic"], strata),
+        _table(value["aleatoric"], strata),
+        None if noise is None else _table(noise, strata),
+        offset,
+        error,
     )
 
 
-def _table(rows: list[list[float]]) -> Table:
-    return tuple(tuple(float(value) for value in row) for row in rows)
+def _table(rows: list[list[float]], strata: int) -> Table:
+    table = tuple(tuple(float(value) for value in row) for row in rows)
+    if not table or any(len(row) != strata for row in table):
+        raise ValueError(f"a row of a table does not have {strata} factors")
+    return table

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import files
+from akita_bayes.files import damage, npz_reader
 
 if TYPE_CHECKING:
     import keras
@@ -58,11 +59,17 @@ def load(path: str | Path) -> tuple[Swag, NDArray[np.float32]]:
     Raises:
         DataError: The file is damaged or has another format.
     """
-    try:
-        with np.load(path) as arrays:
-            return Swag(arrays["mean"], arrays["variance"], arrays["deviations"]), arrays["draws"]
-    except (KeyError, OSError, ValueError):
-        raise errors.DataError(f"{path}: not a SWAG posterior; train again to make one.") from None
+    kind, advice = "a SWAG posterior", "copy it again, or train again"
+    arrays = npz_reader.read(path, kind, advice)
+    with damage.explained(path, kind, advice):
+        swag = Swag(*(arrays[name].astype(np.float32) for name in Swag._fields))
+        draws = arrays["draws"].astype(np.float32)
+        weights = len(swag.mean)
+        if not swag.mean.shape == swag.variance.shape == swag.deviations.shape[1:] == (weights,):
+            raise ValueError("mean, variance and deviations have different numbers of weights")
+        if draws.ndim != 2:
+            raise ValueError(f"draws of shape {draws.shape}")
+        return swag, draws
 
 
 def flatten(variables: Sequence[Any]) -> NDArray[np.float32]:

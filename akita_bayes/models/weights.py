@@ -5,8 +5,10 @@ topological order. Each layer is a group that lists its `weight_names`, trainabl
 """
 
 import contextlib
+import io
 import logging
 import re
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
+from akita_bayes.files import damage, hdf5_reader, hdf5_writer
 from akita_bayes.models import build
 
 KERAS_2 = "2.15.0"
 """Version that our files name; Keras 2 chooses its reader by it."""
+
+MEMBER = "model.weights.h5"
+"""Name of the weights inside `.keras`."""
+
+_ADVICE = "copy it again, or train again"
 
 _log = logging.getLogger(__name__)
 
@@ -57,18 +65,17 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
     path = Path(path)
     if not path.is_file():
         raise errors.RunError(f"{path}: no such weights file.")
-    stored = read(path)
     if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
         raise errors.RunError(
             f"{path}: does not fit the model: it is neither HDF5 nor a .keras archive, or was cut "
             "short; copy it again."
         )
+    stored = read(path)
     if stored is None and not trunk:
-        try:
+        with damage.explained(path, "weights of Keras", _ADVICE, error=errors.RunError):
+            check_claims(path)
             with _all_or_none(model):
-                model.load_weights(path)
-        except (ValueError, KeyError, OSError) as error:
-            raise errors.RunError(f"{path}: does not fit the model: {error}") from None
+                _load_keras_3(model, path)
         return
     if stored is None:
         raise errors.RunError(
@@ -104,18 +111,26 @@ def save_weights(
         raise errors.RunError(f"{path}: Keras saves weights in *.weights.h5; give such a name.")
     if format == "basenji" and keras_name:
         _log.warning("%s: Keras 2 opens it only under a name without .weights.", path)
+    if format == "basenji":
+        _write(model, path)
+        return
+    # Keras writes this HDF5 by name, which crashes on a full disk; inside `.keras` it does not.
     with files.atomic(path) as temporary:
-        if format == "keras":
-            model.save_weights(temporary)
-        else:
-            _write(model, temporary)
+        whole = temporary.with_name(temporary.name.removesuffix(".weights.h5") + ".keras")
+        try:
+            model.save(whole)
+            with zipfile.ZipFile(whole) as archive, open(temporary, "wb") as file:
+                shutil.copyfileobj(archive.open(MEMBER), file)
+        finally:
+            files.remove(whole)
 
 
 def read(path: str | Path) -> list[StoredLayer] | None:
     """Reads the layers with weights from HDF5 of Keras 2; None for a file of another kind."""
     if not h5py.is_hdf5(path):
         return None
-    with h5py.File(path) as file:
+    kind = "HDF5 of Keras"
+    with hdf5_reader.opened(path, kind, _ADVICE, error=errors.RunError) as file:
         group = file.get("model_weights", file)
         names = _attribute(group, "layer_names")
         if names is None:
@@ -124,9 +139,22 @@ def read(path: str | Path) -> list[StoredLayer] | None:
         for name in names:
             weights = _attribute(group[name], "weight_names") or []
             if weights:
-                arrays = [group[name][weight][()] for weight in weights]
+                arrays = [np.asarray(group[name][weight][()]) for weight in weights]
+                if any(array.dtype.kind not in "fiu" for array in arrays):
+                    raise ValueError(f"weights of layer {name} are not numbers")
                 stored.append(StoredLayer(name, weights, arrays))
     return stored
+
+
+def check_claims(path: str | Path) -> None:
+    """Refuses HDF5 or `.keras` whose weights claim to be much larger than the file."""
+    if not zipfile.is_zipfile(path):
+        with hdf5_reader.opened(path, "HDF5 of Keras", _ADVICE, error=errors.RunError):
+            return
+    with zipfile.ZipFile(path) as archive:
+        damage.check_archive(archive, path)
+        content = io.BytesIO(archive.read(MEMBER))
+        hdf5_reader.check_content(content, path, content.getbuffer().nbytes)
 
 
 def is_keras_2(path: str | Path) -> bool:
@@ -138,6 +166,13 @@ def fits(model: keras.Model, path: str | Path) -> bool:
     """Returns True when HDF5 of Keras 2 has the number of layers and the shapes of a model."""
     stored = read(path)
     return stored is not None and not _misfit(_model_layers(model), stored)
+
+
+def _load_keras_3(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except ValueError as error:
+        raise errors.RunError(f"{path}: does not fit the model: {error}") from None
 
 
 @contextlib.contextmanager
@@ -203,7 +238,7 @@ def _shapes(shapes: list[tuple[int, ...]]) -> str:
 
 def _write(model: keras.Model, path: Path) -> None:
     layers = _model_layers(model)
-    with h5py.File(path, "w") as file:
+    with hdf5_writer.create(path) as file:
         group = file.create_group("model_weights")
         for holder in (file, group):
             holder.attrs["backend"] = "tensorflow"

@@ -56,7 +56,12 @@ class Geometry(NamedTuple):
             width: Bins that the window covers.
             stride: Bins from one window to the next.
             padded: True when windows may reach beyond the ends.
+
+        Raises:
+            ValueError: The width or the stride is less than 1.
         """
+        if width < 1 or stride < 1:
+            raise ValueError(f"a window of {width} bins with a stride of {stride}")
         # -(-a // b) rounds up: with padding, the last bin may cover less than a stride.
         bins = -(-self.bins // stride) if padded else (self.bins - width) // stride + 1
         # Without padding, half the overlap of two windows is lost on each side.

@@ -92,7 +92,7 @@ def pad(geometry: Geometry, arguments: Arguments) -> Geometry:
 def upsample(geometry: Geometry, arguments: Arguments) -> Geometry:
     """Follows a block that divides each bin into `size` bins."""
     size = side(arguments, "size")
-    if geometry.bin_width % size:
+    if size < 1 or geometry.bin_width % size:
         raise ValueError(f"cannot divide bins of {geometry.bin_width} bp by {size}")
     return geometry._replace(bins=geometry.bins * size, bin_width=geometry.bin_width // size)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akita_bayes import errors
+from akita_bayes.files import safe_names
 from akita_bayes.specs import frozen, geometry, legacy, strict_json
 from akita_bayes.specs.model_spec import BlockSpec, Globals, HeadSpec, ModelSpec, Settings
 from akita_bayes.specs.train_spec import ElboSpec, SwaSpec, TrainSpec
@@ -198,6 +199,10 @@ def parse(raw: Any, vocabulary: Vocabulary) -> Spec:
     return spec
 
 
+MOST_LAYERS = 1000
+"""Blocks of a network with all repeats; published networks have fewer than 100."""
+
+
 def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     if not isinstance(raw, dict):
         raise strict_json.unexpected("model", "an object", raw)
@@ -206,6 +211,9 @@ def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
     strict_json.refuse_unknown(raw, (*Settings.model_fields, "trunk", *keys, "head"), "model")
     if not keys:
         raise errors.SpecError('model: has no head; add "head_hic", a list of blocks.')
+    for key in keys:
+        if problem := safe_names.fault(key):
+            raise errors.SpecError(f"model: the head {problem}")
     if "trunk" not in raw:
         raise strict_json.missing("model.trunk")
     values = {key: raw[key] for key in Settings.model_fields if key in raw}
@@ -220,7 +228,18 @@ def _model(raw: Any, vocabulary: Vocabulary) -> ModelSpec:
         for key in keys
     ]
     trunk = _blocks(raw["trunk"], "model.trunk", shared, vocabulary)
+    _check_layers([*trunk, *(block for head in heads for block in head.blocks)])
     return ModelSpec(**dict(settings), trunk=trunk, heads=tuple(heads)).checked()
+
+
+def _check_layers(blocks: Sequence[BlockSpec]) -> None:
+    """Refuses a network that would take hours and all memory to build."""
+    repeats = [block.arguments.get("repeat", 1) for block in blocks]
+    count = sum(max(1, repeat) for repeat in repeats if isinstance(repeat, int))
+    if count > MOST_LAYERS:
+        raise errors.SpecError(
+            f"model: has {count:,} blocks with all repeats; expected at most {MOST_LAYERS:,}."
+        )
 
 
 def _blocks(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from akita_bayes import errors, files, keywords
 from akita_bayes.data.records import dataset
-from akita_bayes.files import output_directory
+from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load, weights
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training import batches, loop, loop_settings, observers, strategy
@@ -252,12 +252,14 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
     """
     params_path, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
     params = files.read_json(params_path) if params_path.exists() else {}
-    if params:
-        loop_settings.settle_averaging(params["train"])
     origin = files.read_json(provenance_path) if provenance_path.exists() else {}
-    if (out_dir / checkpoint.FILE).exists():
-        origin.pop("weights", None)
-    return _inputs(params, origin)
+    kind, advice = "the params.json and provenance.json of a run", "choose another -o"
+    with damage.explained(out_dir, kind, advice, error=errors.RunError):
+        if params:
+            loop_settings.settle_averaging(params["train"])
+        if (out_dir / checkpoint.FILE).exists():
+            origin.pop("weights", None)
+        return _inputs(params, origin)
 
 
 def _check_same_inputs(out_dir: Path, inputs: Mapping[str, Any]) -> None:

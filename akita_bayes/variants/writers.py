@@ -14,6 +14,7 @@ import pysam
 
 from akita_bayes import errors, files
 from akita_bayes.data.preparation import targets as target_tables
+from akita_bayes.files import hdf5_writer
 from akita_bayes.variants.alleles import symbolic_alleles, vcf
 from akita_bayes.variants.scores import named_scores, score_table
 
@@ -75,7 +76,7 @@ def write_h5(
         "target_ids": targets.identifiers,
         "target_labels": targets.labels,
     }
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_writer.create(path) as file:
         for name, column in long.items():
             file.create_dataset(name, data=column, dtype=h5py.string_dtype())
         for name, column in short.items():

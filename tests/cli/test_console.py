@@ -42,6 +42,14 @@ def forbidden_in_hdf5(folder):
         raise PermissionError(f"Unable to create file (name = '{temporary}', errno = 13)")
 
 
+def read_only(folder):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder / "out"))
+
+
+def too_long(folder):
+    (folder / ("x" * 300)).write_bytes(b"")
+
+
 def full_disk(folder):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "out"))
 
@@ -63,6 +71,8 @@ def full_disk_in_tensorflow(folder):
         (absent, "out: no such file or directory."),
         (forbidden, "{folder}/out: permission denied."),
         (forbidden_in_hdf5, "{folder}/out.h5: permission denied."),
+        (read_only, "{folder}/out: Read-only file system; choose another file or -o."),
+        (too_long, "xxx: File name too long; choose another file or -o."),
         (full_disk, "the disk is full while writing {folder}/out; free some space and run again."),
         (full_disk_in_hdf5, "the disk is full; free some space and run again."),
         (full_disk_in_tensorflow, "the disk is full; free some space and run again."),
@@ -90,6 +100,13 @@ def test_anything_else_keeps_its_traceback(defect):
 
     with pytest.raises(type(defect)):
         console.run(command)
+
+
+def test_brackets_in_names_are_printed(capsys):
+    console.stdout.print("Wrote out[/b] and a[bold].")
+    with console.progress("out[/b]", 1) as advance:
+        advance(note="a[/bold]")
+    assert capsys.readouterr().out == "Wrote out[/b] and a[bold].\n"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,22 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, files
 from akita_bayes.data.contacts import contact_file
+from akita_bayes.files import hdf5_reader
 
-UNREADABLE = (OSError, KeyError, RuntimeError)
+UNREADABLE = (
+    OSError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    NotImplementedError,
+)
+"""What h5py, cooler and pandas raise for a damaged file."""
+
 _GROUPS = frozenset({"chroms", "bins", "pixels", "indexes"})
 _WIDTH = "bin-size"
 
@@ -49,8 +63,11 @@ def widths(path: Path) -> dict[str, int | None]:
 
     try:
         with h5py.File(path, "r") as file:
+            hdf5_reader.check_claims(file, path, path.stat().st_size)
             visit("", file)
             file.visititems(visit)
+    except errors.AkitaBayesError:
+        raise
     except UNREADABLE as error:
         raise contact_file.damaged(str(path), error) from None
     return groups

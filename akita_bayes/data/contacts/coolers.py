@@ -51,6 +51,8 @@ class Contacts(contact_file.ContactFile):
                 kinds = {f"bins/{name}": group[f"bins/{name}"].dtype for name in columns}
                 kinds |= {f"pixels/{name}": node.dtype for name, node in group["pixels"].items()}
                 generator = str(group.attrs.get("generated-by", ""))
+            if offsets.shape != (len(self.cooler.chromnames) + 1,):
+                raise ValueError("indexes/chrom_offset does not fit the chromosomes")
         except cooler_files.UNREADABLE as error:
             raise contact_file.damaged(uri, error) from None
         self._weights = balancing.choose(source, columns, generator)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from akita_bayes import errors, files
 from akita_bayes.data.contacts import contact_file, contact_formats
+from akita_bayes.files import damage
 
 FILE_NAME = "targets.txt"
 _REQUIRED = ("identifier", "file")
@@ -197,23 +198,24 @@ def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
     provenance = (path if path.is_dir() else path.parent) / "provenance.json"
     if not provenance.is_file():
         return None
-    entries = files.read_json(provenance).get("data", [])
-    head_entries = [entry for entry in entries if entry.get("head") == head]
-    if not head_entries and len(entries) == 1 and "head" not in entries[0]:
-        head_entries = entries  # runs of older versions do not name the head
-    if not head_entries:
-        return None
-    table = Path(head_entries[0].get("path", "")) / FILE_NAME
-    if "targets" in head_entries[0]:
-        run_labels = [
-            Label(str(index), identifier, description)
-            for index, (identifier, description) in enumerate(head_entries[0]["targets"])
-        ]
-    elif table.is_file():
-        run_labels = labels(table)
-    else:
-        return None
-    return run_labels if len(run_labels) == count else None
+    with damage.explained(provenance, "the provenance of a run", "give -t"):
+        entries = files.read_json(provenance).get("data", [])
+        head_entries = [entry for entry in entries if entry.get("head") == head]
+        if not head_entries and len(entries) == 1 and "head" not in entries[0]:
+            head_entries = entries  # runs of older versions do not name the head
+        if not head_entries:
+            return None
+        table = Path(head_entries[0].get("path", "")) / FILE_NAME
+        if "targets" in head_entries[0]:
+            run_labels = [
+                Label(str(index), identifier, description)
+                for index, (identifier, description) in enumerate(head_entries[0]["targets"])
+            ]
+        elif table.is_file():
+            run_labels = labels(table)
+        else:
+            return None
+        return run_labels if len(run_labels) == count else None
 
 
 def _table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
@@ -224,6 +226,10 @@ def _table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
+    if not isinstance(table.index, pd.RangeIndex):
+        raise errors.DataError(f"{path}: a line has more columns than the first line; add names.")
+    if any(table[column].astype(str).str.contains("\0", regex=False).any() for column in table):
+        raise errors.DataError(f"{path}: holds a NUL byte; expected a table as text.")
     for column in required:
         if column not in table.columns:
             raise errors.DataError(

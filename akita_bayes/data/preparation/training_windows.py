@@ -11,6 +11,7 @@ import numpy as np
 from akita_bayes import errors, files, regions
 from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.preparation import splits
+from akita_bayes.files import safe_names
 
 _log = logging.getLogger(__name__)
 
@@ -255,6 +256,8 @@ def read_windows(
     if not windows:
         raise errors.DataError(f"{path}: holds no window; add at least one line.")
     for window in windows:
+        if problem := safe_names.fault(window.split) or _pattern_fault(window.split):
+            raise errors.DataError(f"{path}: the split {problem}")
         if window.region.width != windows[0].region.width:
             raise errors.DataError(
                 f"{path}: {window.region} has {window.region.width:,} bases, but the first "
@@ -274,6 +277,12 @@ def read_windows(
             "%s: windows of different splits lie within one window's length of each other.", path
         )
     return windows
+
+
+def _pattern_fault(split: str) -> str:
+    """Returns why --split would read a name as a pattern of record files; empty for others."""
+    is_pattern = set(split) & set("*?") or split.endswith(".tfr")
+    return f'"{split}" reads as a pattern of files; choose another name.' if is_pattern else ""
 
 
 def overlap(

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import files
 from akita_bayes.data import predictions
 from akita_bayes.data.records import dataset, tfrecord
+from akita_bayes.files import hdf5_writer
 
 PREDICTIONS, TARGETS = "preds", "targets"
 
@@ -34,13 +33,14 @@ def appended(
     Yields:
         A function that appends one window, [P or N, T].
     """
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_writer.create(path) as file:
 
         def append(window: NDArray[Any]) -> None:
             # A value beyond float16 becomes infinite, as in Basenji.
             with np.errstate(over="ignore"):
                 values = window[None, ::step].astype(np.float16)
             predictions.append(file, name, values)
+            file.check()
 
         yield append
 

@@ -103,13 +103,16 @@ def write(data_dir: str | Path, statistics: Statistics) -> None:
     files.write_json(Path(data_dir) / FILE_NAME, statistics.to_json())
 
 
+_LARGEST = 10**12
+
+
 def _value(path: Path, key: str, value: Any) -> int | bool | None:
     if key == "seq_1hot" and isinstance(value, bool):
         return value
     if key == "diagonal_offset" and value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or value != int(value) or value < 0:
+    if not number or not 0 <= value <= _LARGEST or value != int(value):
         raise errors.DataError(f'{path}: "{key}" is {value!r}; expected a whole number.')
     return int(value)
 

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
 from akita_bayes.data.records import statistics as statistics_lib
+from akita_bayes.files import damage
 
 COMPRESSION = "ZLIB"
+_CHUNK = 1 << 20  # bytes of a stream that are checked at once
 _RUN_LENGTHS = 3  # zlib's Z_RLE: smaller files of bases and float16, many times faster
 SUFFIX = ".tfr"
 
@@ -186,8 +188,14 @@ def _check_stream(path: Path) -> None:
     stream = zlib.decompressobj()
     try:
         with open(path, "rb") as handle:
-            while chunk := handle.read(1 << 20):
-                stream.decompress(chunk)
+            size = expanded = 0
+            while chunk := stream.unconsumed_tail or handle.read(_CHUNK):
+                size += 0 if stream.unconsumed_tail else len(chunk)
+                expanded += len(stream.decompress(chunk, _CHUNK))
+                damage.check_expansion(path, size, expanded)
+            while rest := stream.decompress(b"", _CHUNK):
+                expanded += len(rest)
+                damage.check_expansion(path, size, expanded)
     except zlib.error:
         raise errors.DataError(
             f"{path}: not a ZLIB-compressed TFRecord, or damaged; make or download it again."

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files
-from akita_bayes.mechanisms import declarations
+from akita_bayes.files import damage, safe_names
 from akita_bayes.regulation.assay import assay_references, assay_table, delimited
 
 VALUE = ("value", "y")
@@ -87,7 +87,8 @@ def _read_bins(folder: Path) -> assay_table.Table:
     frames = []
     for bin_name, file_name in zip(listing["bin"], listing["file"], strict=True):
         candidates = [folder / str(file_name), folder / f"{file_name}.gz"]
-        file = next((file for file in candidates if file.exists()), None)
+        with damage.explained(folder / "files.txt", "a list of files", "correct its names"):
+            file = next((file for file in candidates if file.exists()), None)
         if file is None:
             raise errors.DataError(f"{candidates[0]}: no such file, named in files.txt.")
         frame = _frame(file)
@@ -115,7 +116,7 @@ def _read_table(path: Path) -> assay_table.Table:
     groups: Mapping[str, pd.DataFrame] = {"": frame}
     if "library" in frame:
         groups = {str(name): group for name, group in frame.groupby("library", sort=False)}
-    for fault in filter(None, map(declarations.fault, groups if "library" in frame else ())):
+    for fault in filter(None, map(safe_names.fault, groups if "library" in frame else ())):
         raise errors.DataError(f"{path}: column library: {fault}")
     libraries = []
     for name, group in groups.items():

@@ -5,7 +5,6 @@ covariance, the wild type, the bins or the unit of each library, and the frequen
 All other files are reports.
 """
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files
+from akita_bayes.files import damage, npz_reader
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.fit import fitted_mechanism, fitting, identify, summary_data
 from akita_bayes.regulation.model import parameters as layout
@@ -125,9 +125,9 @@ def read(run_dir: str | Path) -> fitted_mechanism.FittedMechanism:
                 f"{folder}: has no {name}, so it is not a complete fit; fit again with mpra_fit.py."
             )
     mechanism = mechanism_spec.load(folder / PARAMS)
-    try:
-        with np.load(folder / ARRAYS) as saved:
-            arrays = {name: saved[name] for name in saved.files}
+    kind, advice = "the arrays of a fit", "fit again with mpra_fit.py"
+    arrays = npz_reader.read(folder / ARRAYS, kind, advice)
+    with damage.explained(folder / ARRAYS, kind, advice):
         parameters = layout.Parameters(
             mechanism,
             str(arrays["wild_type"]),
@@ -136,10 +136,6 @@ def read(run_dir: str | Path) -> fitted_mechanism.FittedMechanism:
         )
         names, theta = tuple(arrays["names"].tolist()), arrays["theta"]
         covariance, frequencies = arrays["covariance"], arrays["frequencies"]
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise errors.DataError(
-            f"{folder / ARRAYS}: is not the arrays of a fit ({error}); fit again with mpra_fit.py."
-        ) from None
     if names != parameters.names:
         raise errors.DataError(
             f"{folder}: {ARRAYS} and {PARAMS} belong to different fits; fit again with mpra_fit.py."

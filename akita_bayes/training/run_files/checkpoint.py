@@ -8,7 +8,6 @@ All other results in a run directory follow from it.
 import contextlib
 import errno
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files
+from akita_bayes.files import damage, npz_reader
 
 FILE = Path("checkpoint") / "state.npz"
 
@@ -62,17 +62,16 @@ def read(run_dir: Path) -> Checkpoint | None:
     path = run_dir / FILE
     if not path.exists():
         return None
-    try:
-        with np.load(path) as archive:
-            state = json.loads(bytes(archive["state"]))
-            groups: dict[str, list[NDArray[Any]]] = {}
-            # Five digits keep the sorted names in the order of the variables.
-            for name in sorted(set(archive.files) - {"state"}):
-                groups.setdefault(name.rpartition("/")[0], []).append(archive[name])
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise errors.RunError(
-            f"{path}: not a checkpoint of this program ({error}); start again in another directory."
-        ) from None
+    kind, advice = "a checkpoint of this program", "start again in another directory"
+    arrays = npz_reader.read(path, kind, advice, error=errors.RunError)
+    with damage.explained(path, kind, advice, error=errors.RunError):
+        state = json.loads(bytes(arrays.pop("state")))
+        if not isinstance(state, dict):
+            raise ValueError("its state is not an object")
+    groups: dict[str, list[NDArray[Any]]] = {}
+    # Five digits keep the sorted names in the order of the variables.
+    for name in sorted(arrays):
+        groups.setdefault(name.rpartition("/")[0], []).append(arrays[name])
     return Checkpoint(groups, state)
 
 

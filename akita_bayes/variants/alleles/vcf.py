@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 import pysam
 
 from akita_bayes import errors
+from akita_bayes.files import damage
 
 _log = logging.getLogger(__name__)
 
@@ -229,7 +230,7 @@ def opened(path: str | Path) -> Iterator[Reader]:
         head = stream.peek(16)
         if head.startswith(_GZIP):
             _check_end(path, head)
-            yield Reader(path, stack.enter_context(gzip.GzipFile(fileobj=stream)))
+            yield Reader(path, stack.enter_context(damage.Gunzip(stream, path)))
         else:
             yield Reader(path, stream)
 

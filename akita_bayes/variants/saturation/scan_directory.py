@@ -127,10 +127,18 @@ def _earlier_scans(
     of_tasks = {_part_path(folder, site, method) for site, method in tasks}
     for path in sorted(set(folder.glob("*.h5")) - of_tasks):
         identity = scan_files.identity(path)
-        if identity is not None and json.loads(identity)[0] == origin:
+        if identity is not None and _origin(identity) == origin:
             scan = scan_files.load(path, identity)
             if scan is not None:
                 yield scan
+
+
+def _origin(identity: str) -> Any:
+    """Returns the inputs that the identity of a scan names; None when it is damaged."""
+    try:
+        return json.loads(identity)[0]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
 
 
 def provenance(

@@ -8,11 +8,13 @@ import h5py
 import numpy as np
 import pyBigWig
 
-from akita_bayes import dna, files, regions
+from akita_bayes import dna, errors, files, regions
+from akita_bayes.files import hdf5_reader, hdf5_writer
 from akita_bayes.variants.saturation import scan_names
 from akita_bayes.variants.saturation.region_scan import Scan
 
 _SD = "_sd"
+_PART = "a scan", "remove it"
 
 
 def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]) -> None:
@@ -27,7 +29,7 @@ def write_h5(path: str | Path, scans: Sequence[Scan], attributes: dict[str, Any]
         scans: Scans that differ in region, allele or method.
         attributes: Attributes of the file.
     """
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_writer.create(path) as file:
         for scan in scans:
             name = f"{scan_names.group_name(scan.region, scan.allele)}/{scan.method}"
             _put(file.create_group(name), scan)
@@ -42,7 +44,7 @@ def save(path: str | Path, scan: Scan, identity: str) -> None:
         scan: The scan.
         identity: Everything that the scan depends on.
     """
-    with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True) as file:
         file.attrs["identity"] = identity
         _put(file, scan)
 
@@ -50,18 +52,18 @@ def save(path: str | Path, scan: Scan, identity: str) -> None:
 def load(path: str | Path, identity: str) -> Scan | None:
     """Reads what `save` wrote; None when it is missing, damaged or of other inputs."""
     try:
-        with h5py.File(path, "r") as file:
-            return _read(file) if file.attrs["identity"] == identity else None
-    except (OSError, KeyError):
+        with hdf5_reader.opened(path, *_PART) as file:
+            return _read(file) if str(file.attrs["identity"]) == identity else None
+    except (FileNotFoundError, errors.DataError):
         return None
 
 
 def identity(path: str | Path) -> str | None:
     """Reads what a saved scan depends on; None when the file is damaged."""
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5_reader.opened(path, *_PART) as file:
             return str(file.attrs["identity"])
-    except (OSError, KeyError):
+    except (FileNotFoundError, errors.DataError):
         return None
 
 

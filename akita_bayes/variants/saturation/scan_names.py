@@ -3,6 +3,7 @@
 import urllib.parse
 
 from akita_bayes import regions
+from akita_bayes.files import safe_names
 
 
 def group_name(region: regions.Region, allele: str = "") -> str:
@@ -16,4 +17,5 @@ def group_name(region: regions.Region, allele: str = "") -> str:
 
 def file_name(region: regions.Region, allele: str = "") -> str:
     """Returns the group name with "_" for characters that have a meaning in commands or shells."""
-    return group_name(region, allele).translate({ord(sign): "_" for sign in ":>*"})
+    name = group_name(region, allele).translate({ord(sign): "_" for sign in ":>*"})
+    return safe_names.limited(name)

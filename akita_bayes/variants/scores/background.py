@@ -26,8 +26,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors
 from akita_bayes.data.genome import Genome
+from akita_bayes.files import hdf5_reader, hdf5_writer
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.scores import score_table
 
@@ -283,16 +284,11 @@ def _load(path: str | Path) -> dict[str, dict[Stratum, _StoredNull]]:
     """Returns the strata of a file by identity; none when the file is missing."""
     if not Path(path).is_file():
         return {}
-    try:
-        with h5py.File(path, "r") as file:
-            return {
-                identity: dict(_read(group) for group in strata.values())
-                for identity, strata in file.items()
-            }
-    except (OSError, KeyError, AttributeError):
-        raise errors.DataError(
-            f"{path}: is damaged or is not a background; remove it and run again."
-        ) from None
+    with hdf5_reader.opened(path, "a background", "remove it and run again") as file:
+        return {
+            identity: dict(_read(group) for group in strata.values())
+            for identity, strata in file.items()
+        }
 
 
 def _read(group: h5py.Group) -> tuple[Stratum, _StoredNull]:
@@ -306,7 +302,7 @@ def _add(path: str | Path, identity: str, key: Stratum, stored: _StoredNull) -> 
     """Adds a stratum to what the file holds now, and writes the file again."""
     backgrounds = _load(path)
     backgrounds.setdefault(identity, {})[key] = stored
-    with files.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_writer.create(path) as file:
         for run, strata in backgrounds.items():
             for key, (attempted, null) in strata.items():
                 group = file.create_group(f"{run}/{key}")

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import files
+from akita_bayes import errors
+from akita_bayes.files import hdf5_reader, hdf5_writer
 from akita_bayes.variants.alleles import inversions, records
 from akita_bayes.variants.scores import named_scores
 
@@ -113,7 +114,7 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
         identity: Digest of everything that the scores depend on.
     """
     text = h5py.string_dtype()
-    with files.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True) as file:
         file.attrs["identity"] = identity
         for name in (*_TEXT, *_NUMBER):
             column = [getattr(variant, name) for variant in scored.variants]
@@ -139,11 +140,9 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
 def load(path: str | Path, identity: str) -> Scored | None:
     """Reads a part; None when it is missing, damaged, or of other inputs or statistics."""
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["identity"] != identity:
-                return None
-            return _read(file)
-    except (OSError, KeyError):
+        with hdf5_reader.opened(path, "a part of scores", "remove it") as file:
+            return _read(file) if str(file.attrs["identity"]) == identity else None
+    except (FileNotFoundError, errors.DataError):
         return None
 
 
@@ -168,7 +167,11 @@ def _read(file: Any) -> Scored:
     values = {key: column[:] for key, column in file["values"].items()}
     statistics, overall = (_statistics(file, group) for group in ("statistics", "overall"))
     remarks = [str(flag) for flag in file["flags"].asstr()[:]]
-    return Scored(variants, remarks, file["pixels"][:], window, values, statistics, overall)
+    scored = Scored(variants, remarks, file["pixels"][:], window, values, statistics, overall)
+    lengths = [len(column) for group in scored[4:] for column in group.values()]
+    if {len(remarks), len(scored.pixels), len(window), *lengths} != {len(variants)}:
+        raise ValueError("its columns have different numbers of rows")
+    return scored
 
 
 def _statistics(file: Any, group: str) -> dict[tuple[str, str], NDArray[np.float32]]:

@@ -94,7 +94,7 @@ def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_
     with pytest.raises(errors.DataError, match=r"fit\.npz and params\.json belong to different"):
         fit_files.read(tmp_path)
     (tmp_path / "fit.npz").write_bytes(b"PK")
-    with pytest.raises(errors.DataError, match=r"fit\.npz: is not the arrays of a fit"):
+    with pytest.raises(errors.DataError, match=r"fit\.npz: damaged or not the arrays of a fit"):
         fit_files.read(tmp_path)
     (tmp_path / "fit.npz").unlink()
     with pytest.raises(errors.DataError, match=r"has no fit\.npz, .* fit again with mpra_fit\.py"):

@@ -216,5 +216,5 @@ def test_refuses_too_few(build):
 
 def test_refuses_a_damaged_file(build, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
-    with pytest.raises(errors.DataError, match=r"null\.h5: is damaged or is not a background"):
+    with pytest.raises(errors.DataError, match=r"null\.h5: damaged or not a background"):
         build([SNV], SCD=places)

@@ -1,0 +1,128 @@
+"""Reports damaged files in one sentence, and limits what compressed files may expand to."""
+
+import contextlib
+import gzip
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from akita_bayes import errors
+
+FREE = 32 << 20
+"""Bytes that any file may expand to, whatever its size."""
+
+EXPANSION = 200
+"""Largest ratio of the content of a file to its size, above FREE."""
+
+_LONGEST = 120  # characters of the error of a library in a message
+
+
+@contextlib.contextmanager
+def explained(
+    path: str | Path,
+    kind: str,
+    advice: str,
+    *,
+    error: type[errors.AkitaBayesError] = errors.DataError,
+) -> Iterator[None]:
+    """Turns what libraries raise for a damaged file into one sentence.
+
+    Errors of this package and of the system, such as a missing file, pass.
+
+    Args:
+        path: The file, for the message.
+        kind: Kind of the file with its article, as "a SWAG posterior".
+        advice: Next step of the user, as "train again".
+        error: Class of the error.
+
+    Raises:
+        AkitaBayesError: The body raised another error; it is the cause.
+    """
+    try:
+        yield
+    except errors.AkitaBayesError:
+        raise
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError):
+        raise
+    # Parsers of damaged files raise errors of every kind, also AttributeError and MemoryError.
+    except Exception as cause:
+        raise error(_sentence(path, kind, advice, cause)) from cause
+
+
+def _sentence(path: str | Path, kind: str, advice: str, cause: BaseException) -> str:
+    detail = " ".join(str(cause).split())
+    shown = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}..."
+    return f"{path}: damaged or not {kind} ({shown or type(cause).__name__}); {advice}."
+
+
+def check_expansion(path: str | Path, size: int, expanded: int) -> None:
+    """Refuses a content that is much larger than its file.
+
+    Args:
+        path: The file, for the message.
+        size: Bytes of the file, or of the part of it that was read.
+        expanded: Bytes of its content.
+
+    Raises:
+        DataError: The content is larger than FREE and than EXPANSION times the size.
+    """
+    if expanded > max(FREE, EXPANSION * size):
+        raise errors.DataError(
+            f"{path}: {size:,} bytes expand to {expanded:,} or more; expected at most "
+            f"{EXPANSION} times as many. The file is damaged or not what it seems; copy it again."
+        )
+
+
+def check_archive(archive: zipfile.ZipFile, path: str | Path) -> None:
+    """Refuses a zip archive, open from `path`, whose members expand too much."""
+    size = os.path.getsize(path)
+    check_expansion(path, size, sum(member.file_size for member in archive.infolist()))
+
+
+class Gunzip(io.BufferedReader):
+    """Reads gzip or bgzip, and refuses an archive that expands too much.
+
+    Args:
+        packed: The archive, open in binary mode; a pipe too.
+        path: Its name, for messages.
+    """
+
+    def __init__(self, packed: IO[bytes], path: str | Path) -> None:
+        super().__init__(_Counted(packed, path), 1 << 20)
+
+
+class _Counted(io.RawIOBase):
+    """Reads gzip, and compares the bytes that go in and come out."""
+
+    def __init__(self, packed: IO[bytes], path: str | Path) -> None:
+        self._packed = _Counter(packed)
+        self._content = gzip.GzipFile(fileobj=self._packed)  # type: ignore[call-overload]
+        self._path = path
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._content.read1(len(buffer))
+        buffer[: len(content)] = content
+        self._read += len(content)
+        check_expansion(self._path, self._packed.count, self._read)
+        return len(content)
+
+
+class _Counter:
+    """Counts the bytes that are read from a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads some bytes."""
+        content = self._file.read(size)
+        self.count += len(content)
+        return content

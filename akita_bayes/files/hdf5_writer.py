@@ -1,0 +1,235 @@
+"""Writes HDF5 files, such that a full disk ends in an error of the system.
+
+HDF5 keeps changes in memory, and crashes the process when it cannot write them while it closes a
+file. It therefore writes to a file object that accepts everything: after the first failure of the
+disk, the object keeps the rest in memory, and the writer raises the error of the disk.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+
+from akita_bayes.files import replacement
+
+_ROOM = 1 << 20
+"""Bytes that a disk must accept after a crash, else the crash counts as that of a full disk."""
+
+_PROCESS = (
+    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
+    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve()"
+)
+
+
+class File(h5py.File):
+    """Represents an HDF5 file for writing, whose `check` raises the first error of the disk."""
+
+    def __init__(self, disk: "_Disk", *, track_order: bool | None) -> None:
+        super().__init__(disk, "w", track_order=track_order)
+        self._disk = disk
+
+    def check(self) -> None:
+        """Raises the first error of the disk; writers of many parts call it after each.
+
+        Raises:
+            OSError: The disk did not accept what was written so far.
+        """
+        self._disk.check()
+
+
+@contextlib.contextmanager
+def create(path: str | Path, *, track_order: bool | None = None) -> Iterator[File]:
+    """Writes an HDF5 file atomically; yields the open file.
+
+    Args:
+        path: Final path, see `files.atomic`.
+        track_order: True to keep datasets and attributes in the order of their creation.
+
+    Raises:
+        OSError: The disk is full, or fails in another way; no file remains.
+    """
+    with replacement.atomic(path) as temporary, _Disk(temporary) as disk:
+        try:
+            with File(disk, track_order=track_order) as file:
+                yield file
+        finally:
+            # An error of HDF5 that follows from a full disk is replaced by its cause.
+            disk.check()
+
+
+def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
+    """Calls `write(path, *arguments)` in a process of its own, which HDF5 may crash.
+
+    It serves libraries that open HDF5 files by name.
+
+    Args:
+        path: The file that `write` creates.
+        write: A function of a module.
+        arguments: Further arguments, which can be pickled.
+
+    Raises:
+        OSError: The disk is full.
+        ChildProcessError: The process ended without an error and without a result.
+        Exception: Whatever `write` raises.
+    """
+    request = pickle.dumps((write, path, arguments))
+    finished = subprocess.run(
+        [sys.executable, "-c", _PROCESS],
+        input=json.dumps(sys.path).encode() + b"\n" + request,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # messages of a dying HDF5
+        check=False,
+    )
+    if not finished.stdout:
+        _probe(path)
+        raise ChildProcessError(
+            f"{path}: the process that writes it has ended early, with {finished.returncode}."
+        )
+    error = pickle.loads(finished.stdout)
+    if error is None:
+        return
+    if not isinstance(error, ValueError):
+        _probe(path)
+    raise error
+
+
+def serve() -> None:
+    """Makes the call that standard input holds; writes its error, or None, to standard output."""
+    write, path, arguments = pickle.load(sys.stdin.buffer)
+    outcome: Exception | None = None
+    try:
+        write(path, *arguments)
+    except Exception as error:
+        outcome = error
+    sys.stdout.buffer.write(pickle.dumps(outcome))
+    sys.stdout.flush()
+
+
+def _probe(path: Path) -> None:
+    """Raises the error of the system when the disk of a file accepts no more bytes."""
+    with open(path, "ab", buffering=0) as file:
+        written = 0
+        while written < _ROOM:
+            written += _write(file.write, bytes(_ROOM - written), path)
+
+
+def _write(write: Callable[[Any], int | None], data: Any, path: Path) -> int:
+    """Writes some bytes and returns their number; an error names the file."""
+    try:
+        count = write(data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    if not count:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return count
+
+
+class _Disk:
+    """Represents the file object that HDF5 writes to; only `check` raises errors of the disk.
+
+    Args:
+        path: File to create.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = open(path, "w+b", buffering=0)  # noqa: SIM115  `__exit__` closes it
+        self._error: OSError | None = None
+        self._rest: list[tuple[int, bytes]] = []
+        self._position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+        except OSError as failure:  # Network file systems report a full disk as late as here.
+            self._error = self._error or failure
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raises the first error."""
+        if self._error is not None:
+            raise self._error
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Moves to a position."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size()}[whence]
+        self._position = base + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Returns the position."""
+        return self._position
+
+    def write(self, data: Any) -> int:
+        """Writes all bytes, to memory after the first failure; returns their number."""
+        content = memoryview(data).cast("B")
+        done = 0
+        if self._error is None:
+            try:
+                self._file.seek(self._position)
+                while done < len(content):
+                    done += _write(self._file.write, content[done:], self._path)
+            except OSError as error:
+                self._error = error
+        if done < len(content):
+            self._rest.append((self._position + done, bytes(content[done:])))
+        self._position += len(content)
+        return len(content)
+
+    def read(self, size: int) -> bytes:
+        """Reads some bytes."""
+        content = bytearray(size)
+        self.readinto(content)
+        return bytes(content)
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads what was written; zeros where nothing was."""
+        content = memoryview(buffer).cast("B")
+        start, end = self._position, self._position + len(content)
+        count = 0
+        with contextlib.suppress(OSError):
+            self._file.seek(start)
+            while count < len(content) and (more := self._file.readinto(content[count:])):
+                count += more
+        content[count:] = bytes(len(content) - count)
+        for offset, piece in self._rest:
+            first, last = max(start, offset), min(end, offset + len(piece))
+            if first < last:
+                content[first - start : last - start] = piece[first - offset : last - offset]
+        self._position = end
+        return len(content)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cuts or extends the file."""
+        size = self._position if size is None else size
+        if self._error is None:
+            try:
+                self._file.truncate(size)
+            except OSError as error:
+                self._error = OSError(error.errno, error.strerror, str(self._path))
+        return size
+
+    def flush(self) -> None:
+        """Does nothing: the file has no buffer."""
+
+    def _size(self) -> int:
+        sizes = [offset + len(piece) for offset, piece in self._rest]
+        return max(os.fstat(self._file.fileno()).st_size, *sizes, 0)

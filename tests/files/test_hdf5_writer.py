@@ -1,0 +1,101 @@
+import contextlib
+import os
+import resource
+import signal
+
+import h5py
+import numpy as np
+import pytest
+
+from akita_bayes.files import hdf5_writer
+
+VALUES = np.random.default_rng(0).random((40, 500), dtype=np.float32)
+
+
+@contextlib.contextmanager
+def disk_of(room):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def write(path, values=VALUES, *, track_order=None):
+    with hdf5_writer.create(path, track_order=track_order) as file:
+        data = file.create_dataset("rows", (0, 500), maxshape=(None, 500), chunks=(1, 500))
+        for row in values:
+            data.resize(len(data) + 1, axis=0)
+            data[-1] = row
+        file["text"] = ["a", "bc"]
+        file.attrs["name"] = "x" * 1000
+
+
+def test_files_equal_those_of_h5py(tmp_path):
+    write(tmp_path / "a.h5", track_order=True)
+    with h5py.File(tmp_path / "a.h5") as file:
+        np.testing.assert_array_equal(file["rows"][:], VALUES)
+        assert file["text"].asstr()[:].tolist() == ["a", "bc"]
+        assert file.attrs["name"] == "x" * 1000
+
+
+def test_full_disk_raises_the_error_of_the_system_at_any_size(tmp_path):
+    path = tmp_path / "a.h5"
+    write(path)
+    size, before = path.stat().st_size, path.read_bytes()
+    for room in [0, 1, 100, *range(1000, size, size // 40), size - 1]:
+        with disk_of(room), pytest.raises(OSError, match="File too large") as full:
+            write(path)
+        assert full.value.filename.endswith(".partial.a.h5")
+        assert path.read_bytes() == before
+        assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def write_rows(path, rows):
+    with hdf5_writer.create(path) as file:
+        for row in range(10_000):
+            file[str(row)] = VALUES
+            file.check()
+            rows.append(row)
+
+
+def test_check_stops_a_long_file_early(tmp_path):
+    rows = []
+    with disk_of(200_000), pytest.raises(OSError, match="File too large"):
+        write_rows(tmp_path / "a.h5", rows)
+    assert rows == [0, 1]
+
+
+def test_error_of_the_body_leaves_no_file(tmp_path):
+    with pytest.raises(KeyError, match="x"), hdf5_writer.create(tmp_path / "a.h5"):
+        raise KeyError("x")
+    assert not os.listdir(tmp_path)
+
+
+def _write_by_name(path, size):
+    with h5py.File(path, "w") as file:
+        for index in range(size):
+            file[str(index)] = VALUES
+
+
+def _refuse(path):
+    raise ValueError(f"{path} is refused")
+
+
+def _crash(path):
+    path.write_bytes(b"x")
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_library_that_opens_files_by_name_cannot_end_this_process(tmp_path):
+    path = tmp_path / "a.h5"
+    hdf5_writer.run_apart(path, _write_by_name, 2)
+    with h5py.File(path) as file:
+        assert list(file) == ["0", "1"]
+    with disk_of(10_000), pytest.raises(OSError, match="File too large"):
+        hdf5_writer.run_apart(path, _write_by_name, 20)
+    with pytest.raises(ValueError, match="is refused"):
+        hdf5_writer.run_apart(path, _refuse)
+    with pytest.raises(ChildProcessError, match="ended early"):
+        hdf5_writer.run_apart(path, _crash)
