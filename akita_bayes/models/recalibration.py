@@ -341,7 +341,9 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
         raise ValueError(f"edges {edges}, diagonal_offset {offset}")
     strata, noise, error = len(edges) - 1, value["noise"], value.get("map_error")
     if error is not None:
-        tables = {name: _table(error[name], strata) for name in _TABLES}
+        knots = len(error["values"][0])
+        sizes = {"values": knots, "shape": knots}
+        tables = {name: _table(error[name], sizes.get(name, strata)) for name in _TABLES}
         error = MapError(**tables, draws=int(error["draws"]))
     return Recalibration(
         edges,

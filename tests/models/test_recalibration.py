@@ -109,7 +109,7 @@ def test_the_error_of_the_map_survives_its_file_and_older_files_have_none(tmp_pa
     assert fitted == dataclasses.replace(BY_MOMENTS, map_error=None)
     content["heads"]["hic"]["map_error"] = {"epistemic": [[1.0]]}
     files.write_json(path, content)
-    with pytest.raises(errors.DataError, match="is not a recalibration"):
+    with pytest.raises(errors.DataError, match="not a recalibration"):
         recalibration.load([run], ["hic"])
 
 
