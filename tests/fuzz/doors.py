@@ -40,6 +40,7 @@ from akita_bayes.variants.scores import background, score_table
 from tests import coolers, mechanism_json, tiny
 from tests.fuzz import mutations
 
+STUCK = 60  # seconds without progress after which a process is killed
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
 
 
@@ -243,6 +244,18 @@ def _child(door, folder, seeds, notes, queue):
     queue.put(fuzz(door, folder, seeds, notes))
 
 
+def _join(process, notes):
+    """Waits for a process, and kills it when one file takes it longer than a minute."""
+    last = None
+    while process.is_alive():
+        process.join(STUCK)
+        current = notes.read_text() if notes.exists() else None
+        if process.is_alive() and current is not None and current == last:
+            process.kill()
+            process.join()
+        last = current
+
+
 def main(words):
     """Reads many damaged files at each door, also past crashes of libraries."""
     count, doors = int(words[0]), words[1:] or list(DOORS)
@@ -259,12 +272,12 @@ def main(words):
                 seeds = range(seed, count)
                 process = context.Process(target=_child, args=(door, folder, seeds, notes, queue))
                 process.start()
-                process.join()
+                _join(process, notes)
                 if process.exitcode == 0:
                     outcomes += queue.get()
                     break
                 seed = int(notes.read_text()) + 1
-                outcomes[f"crash {process.exitcode} of seed {seed - 1}"] += 1
+                outcomes[f"crash or no end ({process.exitcode}) at seed {seed - 1}"] += 1
                 (folder / DOORS[door].file).write_bytes(content)
             print(f"{door}: {json.dumps(dict(outcomes), indent=1)}", flush=True)
             failed |= bool(set(outcomes) - {"read", "refused"})
