@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 import pysam
 
@@ -27,6 +27,8 @@ FIXED = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO")
 MISSING = b"."
 NEEDED = 5  # columns, up to ALT, without which a line has no allele
 LARGEST = 2**31 - 1  # largest position, a 32-bit integer in VCF
+LONGEST_LINE = 64 << 20
+"""Bytes of a line; half a million samples of 40 characters have 20 million."""
 
 _WHOLE = re.compile(r"[0-9]{1,18}")  # ASCII digits, few enough for int()
 _GZIP = b"\x1f\x8b"
@@ -87,6 +89,7 @@ class Reader:
     Args:
         path: Path of the file, for messages.
         stream: Lines of the file.
+        size: Bytes of the file on the disk.
 
     Raises:
         VariantError: The header cannot be read or, during iteration, a record.
@@ -96,10 +99,11 @@ class Reader:
         names: Names of the columns after INFO in the header.
     """
 
-    def __init__(self, path: Path, stream: Iterable[bytes]) -> None:
+    def __init__(self, path: Path, stream: Iterable[bytes], size: int) -> None:
         self.meta: list[bytes] = []
         self.names: list[bytes] = []
-        self._path = path
+        self._path, self._size = path, size
+        self._bytes_kept = 0  # without genotypes, which repeat and may compress a thousand times
         self._names_line = 0  # number of the line of column names; 0 without one
         self._lines = self._numbered(stream)
         self._first: list[tuple[int, bytes]] = []
@@ -137,6 +141,7 @@ class Reader:
     def _read_header(self) -> None:
         """Reads lines up to the first record, which `__iter__` yields first."""
         for number, line in self._lines:
+            self._check_memory(line)
             if line.startswith(b"##"):
                 self.meta.append(line)
             elif not line.startswith(b"#"):
@@ -196,7 +201,13 @@ class Reader:
                 f'has the POS "{text(fixed[1][:40])}"; expected a whole number of at most '
                 f"{LARGEST:,}",
             )
+        self._check_memory(*fixed)
         return fixed + columns[len(FIXED) :]
+
+    def _check_memory(self, *columns: bytes) -> None:
+        """Refuses a small file whose header and first eight columns would fill the memory."""
+        self._bytes_kept += sum(map(len, columns))
+        damage.check_expansion(self._path, self._size, self._bytes_kept)
 
     def _refuse(self, number: int, problem: str) -> NoReturn:
         raise errors.VariantError(f"{self._path}, line {number}: {problem}.")
@@ -221,18 +232,33 @@ def opened(path: str | Path) -> Iterator[Reader]:
     path = Path(path)
     if not path.is_file():
         raise errors.VariantError(f"{path}: no such variant file.")
+    size = path.stat().st_size
     with contextlib.ExitStack() as stack:
         if _is_bcf(path):
             stack.callback(pysam.set_verbosity, pysam.set_verbosity(0))
-            yield Reader(path, stack.enter_context(contextlib.closing(_printed(path))))
+            yield Reader(path, stack.enter_context(contextlib.closing(_printed(path))), size)
             return
         stream = stack.enter_context(open(path, "rb"))
         head = stream.peek(16)
         if head.startswith(_GZIP):
             _check_end(path, head)
-            yield Reader(path, stack.enter_context(damage.Gunzip(stream, path)))
+            unpacked = stack.enter_context(gzip.GzipFile(fileobj=stream))
+            yield Reader(path, _lines(path, unpacked), size)
         else:
-            yield Reader(path, stream)
+            yield Reader(path, _lines(path, stream), size)
+
+
+def _lines(path: Path, stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """Yields the lines of a stream; refuses a line without an end, which would fill the memory."""
+    for number in itertools.count(1):
+        line = stream.readline(LONGEST_LINE)
+        if not line:
+            return
+        if len(line) == LONGEST_LINE:
+            raise errors.VariantError(
+                f"{path}, line {number}: is longer than {LONGEST_LINE:,} bytes; expected a VCF."
+            )
+        yield line
 
 
 def _is_bcf(path: Path) -> bool:

@@ -206,3 +206,27 @@ def test_bytes_that_are_not_utf8_are_latin1_and_kept(tmp_path, toy_genome, suffi
 )
 def test_a_whole_number_is_of_ascii_digits(text, number):
     assert vcf.whole_number(text) == number
+
+
+def test_genotypes_of_many_samples_may_compress_more_than_a_bomb(tmp_path):
+    """Rare variants of a large cohort: 48 MB of 0|0 in 100 kB are a right file."""
+    samples = b"\t".join([b"0|0"] * 400_000)
+    line = b"chr1\t%d\t.\tA\tC\t.\t.\t.\tGT\t" + samples + b"\n"
+    path = tmp_path / "cohort.vcf.gz"
+    with gzip.open(path, "wb") as packed:
+        for pos in range(30):
+            packed.write(line % (pos + 1))
+    assert 30 * len(line) > 400 * path.stat().st_size
+    with vcf.opened(path) as lines:
+        assert sum(1 for _ in lines) == 30
+
+
+def test_a_line_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(vcf, "LONGEST_LINE", 1000)
+    path = tmp_path / "long.vcf"
+    path.write_text(FORMAT + "x" * 2000)
+    with (
+        pytest.raises(errors.VariantError, match="line 2: is longer than 1,000 bytes"),
+        vcf.opened(path) as lines,
+    ):
+        list(lines)
