@@ -29,7 +29,7 @@ type: $(STAMP)
 	$(BIN)/python -m tests.meta.strict_typing
 
 pytest: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --durations 15
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
 
 # Numbers that depend on rounding, with oneDNN on and off and with 1 and 2 threads.
 rounding: $(STAMP)

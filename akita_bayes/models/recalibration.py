@@ -341,10 +341,7 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
         raise ValueError(f"edges {edges}, diagonal_offset {offset}")
     strata, noise, error = len(edges) - 1, value["noise"], value.get("map_error")
     if error is not None:
-        knots = len(error["values"][0])
-        sizes = {"values": knots, "shape": knots}
-        tables = {name: _table(error[name], sizes.get(name, strata)) for name in _TABLES}
-        error = MapError(**tables, draws=int(error["draws"]))
+        error = _map_error(error, strata)
     return Recalibration(
         edges,
         _table(value["epistemic"], strata),
@@ -355,8 +352,20 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
     )
 
 
-def _table(rows: list[list[float]], strata: int) -> Table:
+def _map_error(value: dict[str, Any], strata: int) -> MapError:
+    # Every target has its own number of knots: one where its shape is a constant.
+    knots = [len(row) for row in value["values"]]
+    tables = {
+        name: _table(value[name], knots if name in ("values", "shape") else strata)
+        for name in _TABLES
+    }
+    return MapError(**tables, draws=int(value["draws"]))
+
+
+def _table(rows: list[list[float]], lengths: int | list[int]) -> Table:
+    """Reads a table whose rows have one length, or each its own."""
     table = tuple(tuple(float(value) for value in row) for row in rows)
-    if not table or any(len(row) != strata for row in table):
-        raise ValueError(f"a row of a table does not have {strata} factors")
+    expected = [lengths] * len(table) if isinstance(lengths, int) else lengths
+    if not table or [len(row) for row in table] != expected:
+        raise ValueError(f"the rows of a table do not have {lengths} factors")
     return table

@@ -55,5 +55,5 @@ def test_bad_options_are_refused_in_one_line(tmp_path, capsys, options, says):
 def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("x")
     assert akita_simulate.main(["--preset", "tiny", "-o", str(tmp_path)]) == 2
-    assert "choose another folder" in capsys.readouterr().err
+    assert "choose another -o" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -20,6 +20,9 @@ from tests import tiny
 
 TWO = {"heads": ("human", ("mouse", 3))}
 
+ROUNDING = {"rtol": 1e-6, "atol": 1e-5}
+"""Forms are computed by graphs that sum in other orders, in float32; predictions reach 19 here."""
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -63,7 +66,7 @@ def test_every_form_gives_the_same_predictions(model, folder, x, form):
     assert loaded.spec.model == model.spec.model
     expected = predict.predict(model, x, rc=True, shifts=(0, 1))
     np.testing.assert_allclose(
-        predict.predict(loaded, x, rc=True, shifts=(0, 1)), expected, atol=1e-6
+        predict.predict(loaded, x, rc=True, shifts=(0, 1)), expected, **ROUNDING
     )
 
 
@@ -102,7 +105,7 @@ def test_a_list_is_an_ensemble(model, folder, x):
     pair = (str(folder / "params.json"), folder / "model.h5")
     loaded = load.load_model([str(folder / "run"), pair])
     assert isinstance(loaded, ensemble.Ensemble)
-    np.testing.assert_allclose(predict.predict(loaded, x), predict.predict(model, x), atol=1e-6)
+    np.testing.assert_allclose(predict.predict(loaded, x), predict.predict(model, x), **ROUNDING)
 
 
 def test_the_head_of_basenji_weights_is_told_by_their_shapes(tmp_path, x):
@@ -112,10 +115,10 @@ def test_the_head_of_basenji_weights_is_told_by_their_shapes(tmp_path, x):
     weights.save_weights(mouse, tmp_path / "mouse.h5", format="basenji")
     loaded = load.load_model((tmp_path / "params.json", tmp_path / "mouse.h5"))
     assert loaded.spec.head_names == ("mouse",)
-    np.testing.assert_allclose(predict.predict(loaded, x), mouse(x), atol=1e-6)
+    np.testing.assert_allclose(predict.predict(loaded, x), mouse(x), **ROUNDING)
     weights.save_weights(both, tmp_path / "both.weights.h5")
     whole = load.load_model((tmp_path / "params.json", tmp_path / "both.weights.h5"))
-    np.testing.assert_allclose(predict.predict(whole, x, head="mouse"), mouse(x), atol=1e-6)
+    np.testing.assert_allclose(predict.predict(whole, x, head="mouse"), mouse(x), **ROUNDING)
 
 
 def test_heads_of_one_shape_must_be_chosen(tmp_path, x):

@@ -187,7 +187,7 @@ def test_one_score_may_stand_by_itself(small_model, vcf, long_genome):
 
 def test_a_damaged_background_is_named(small_model, vcf, long_genome, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
-    with pytest.raises(errors.DataError, match="is damaged or is not a background"):
+    with pytest.raises(errors.DataError, match="damaged or not a background"):
         run(small_model, vcf, long_genome, tmp_path, null=2)
 
 

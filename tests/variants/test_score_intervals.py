@@ -27,7 +27,7 @@ def effects(seed, rows=40):
     zeros = np.zeros((rows, 3), np.int32)
     window = [("chr1", 0, 9)] * rows
     scored = score_table.Scored(variants, [""] * rows, zeros, window, {"SCD": score}, {})
-    return known_effects.Known(["site_deletion"] * rows, scored, {"SCD": truth})
+    return known_effects.KnownEffects(["site_deletion"] * rows, scored, {"SCD": truth})
 
 
 def test_intervals_of_one_split_are_tested_on_the_other_and_written(tmp_path, monkeypatch):

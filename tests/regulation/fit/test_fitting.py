@@ -220,6 +220,7 @@ def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
     stopped = types.SimpleNamespace(
         parameters=types.SimpleNamespace(
             names=("x", "y"),
+            index=("x", "y").index,
             prior_mean=np.zeros(2),
             prior_sd=np.full(2, 1e3),
             natural=lambda theta: theta,
