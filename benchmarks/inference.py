@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import environment, run
+from benchmarks import environment, random_weights, run
 
 RESULT = run.RESULTS / "inference.json"
 DRAWS = 20
@@ -109,7 +109,7 @@ def serve(name: str, case: str) -> None:
     spec = zoo.load_network(run.ROOT / "models" / "json" / f"{name}.json")
     spec = spec.only(spec.head_names[0])
     model = build.build(spec)
-    _randomise(model)
+    random_weights.assign(model)
     random = np.random.default_rng(0)
     x = np.eye(4, dtype=np.uint8)[random.integers(0, 4, (1, spec.model.seq_length))]
     call = _call(model, x, case)
@@ -135,17 +135,6 @@ def _call(model: Any, x: np.ndarray, case: str) -> Callable[[], Any]:
         precision = case.removeprefix("draws_")
         return lambda: posterior.sample_posterior(model, x, draws=DRAWS, precision=precision)
     return lambda: predict.predict(model, x, precision=case)
-
-
-def _randomise(model: Any) -> None:
-    random = np.random.default_rng(1)
-    for variable in model.variables:
-        if "gamma" in variable.path:
-            variable.assign(random.normal(1, 0.2, variable.shape))
-        elif "beta" in variable.path or "moving_mean" in variable.path:
-            variable.assign(random.normal(0, 0.2, variable.shape))
-        elif "moving_variance" in variable.path:
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
 
 
 if __name__ == "__main__":

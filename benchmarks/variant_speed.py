@@ -51,7 +51,7 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
 
     model = ab.build(ab.load_spec(options.spec))
     if kind == "randomised":
-        _randomise(model)
+        random_weights.assign(model)
     length = model.spec.model.seq_length
     random = np.random.default_rng(0)
     size = length + options.scattered * SPACING
@@ -171,17 +171,6 @@ def _timed(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     made = run()
     spent = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
     return spent, made
-
-
-def _randomise(model: Any) -> None:
-    random = np.random.default_rng(1)
-    for variable in model.variables:
-        if "gamma" in variable.path:
-            variable.assign(random.normal(1, 0.2, variable.shape))
-        elif "beta" in variable.path or "moving_mean" in variable.path:
-            variable.assign(random.normal(0, 0.2, variable.shape))
-        elif "moving_variance" in variable.path:
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
 
 
 def _snv(letters: str, place: int) -> Any:

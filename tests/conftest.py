@@ -14,6 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+pytest_plugins = ("tests.random_models",)
+"""Networks as fixtures; TensorFlow is imported when one is asked for."""
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from akita_bayes.models import build, zoo
-from tests import tiny
-
 
 def randomised(spec, seed=0):
     """A network whose weights and statistics are all away from their starting values."""
+    from akita_bayes.models import build, zoo
+
     model = build.build(zoo.parse_spec(spec))
     random = np.random.default_rng(seed)
     for variable in model.variables:
@@ -35,12 +34,16 @@ def randomise():
 @pytest.fixture(scope="session")
 def small_model():
     """12 bins of 16 bases: computed in batches."""
+    from tests import tiny
+
     return randomised(tiny.spec_json())
 
 
 @pytest.fixture(scope="session")
 def latent_model():
     """The same with a Gaussian latent before the pairs."""
+    from tests import tiny
+
     spec = tiny.spec_json(loss="elbo")
     latent = {"name": "normal_latent", "units": 5, "initial_scale": 0.5}
     spec["model"]["head_hic"].insert(0, latent)

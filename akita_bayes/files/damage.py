@@ -47,6 +47,10 @@ def explained(
         raise
     except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError):
         raise
+    except BlockingIOError:  # HDF5 locks the files that it writes
+        raise error(
+            f"{path}: another program has it open for writing; run again when that has finished."
+        ) from None
     # Parsers of damaged files raise errors of every kind, also AttributeError and MemoryError.
     except Exception as cause:
         raise error(_sentence(path, kind, advice, cause)) from cause
@@ -99,7 +103,7 @@ class _Counted(io.RawIOBase):
 
     def __init__(self, packed: IO[bytes], path: str | Path) -> None:
         self._packed = _Counter(packed)
-        self._content = gzip.GzipFile(fileobj=self._packed)  # type: ignore[call-overload]
+        self._content = gzip.GzipFile(fileobj=self._packed, mode="rb")
         self._path = path
         self._read = 0
 
@@ -126,3 +130,7 @@ class _Counter:
         content = self._file.read(size)
         self.count += len(content)
         return content
+
+    def seek(self, offset: int) -> int:
+        """Refuses to move, since a pipe cannot; gzip asks for it only when it is itself moved."""
+        raise io.UnsupportedOperation("seek")

@@ -108,7 +108,7 @@ def serve() -> None:
     outcome: Exception | None = None
     try:
         write(path, *arguments)
-    except Exception as error:
+    except Exception as error:  # raised again by `run_apart`, in the process that asked
         outcome = error
     sys.stdout.buffer.write(pickle.dumps(outcome))
     sys.stdout.flush()

@@ -1,9 +1,7 @@
 """Commands on a full disk; a limit on the size of files stands for the end of a disk."""
 
-import contextlib
 import importlib
 import json
-import resource
 
 import h5py
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from tests import tiny
+from tests.full_disk import disk_of
 
 COMMANDS = {
     "akita_predict": ["regions.bed", "--cool"],
@@ -33,16 +32,6 @@ def folder(tmp_path_factory):
     lines = [f"chr1\t{at}\tv\t{letters[at - 1]}\t<DEL>\t.\t.\tEND={at + 9}" for at in (900, 1700)]
     (folder / "variants.vcf").write_text("\n".join(lines) + "\n")
     return folder
-
-
-@contextlib.contextmanager
-def disk_of(room):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

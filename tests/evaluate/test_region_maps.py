@@ -5,7 +5,6 @@ import akita_bayes as ab
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from tests import tiny
-from tests.random_models import latent_model, small_model  # noqa: F401
 
 L, POOL, CROP, OFFSET = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.OFFSET
 
@@ -24,7 +23,7 @@ def whole_map(model, fasta, start):
     return triangle.to_matrix(ab.predict(model, x)[0], diagonal_offset=OFFSET)
 
 
-def test_a_window_gives_the_whole_map(small_model, fasta):  # noqa: F811
+def test_a_window_gives_the_whole_map(small_model, fasta):
     region_map = ab.predict_region(small_model, f"chr1:512-{512 + L}", fasta=fasta)
     np.testing.assert_allclose(
         region_map.values, whole_map(small_model, fasta, 512), atol=1e-5, equal_nan=True
@@ -34,7 +33,7 @@ def test_a_window_gives_the_whole_map(small_model, fasta):  # noqa: F811
     assert region_map.sd is region_map.noise_sd is None
 
 
-def test_a_narrower_region_is_cut_out_of_the_middle(small_model, fasta):  # noqa: F811
+def test_a_narrower_region_is_cut_out_of_the_middle(small_model, fasta):
     region_map = ab.predict_region(small_model, regions.Region("chr1", 1000, 1090), fasta=fasta)
     assert region_map.region == regions.Region("chr1", 992, 1104)  # the bins that it touches
     assert region_map.values.shape == (7, 7, tiny.TARGETS)
@@ -44,7 +43,7 @@ def test_a_narrower_region_is_cut_out_of_the_middle(small_model, fasta):  # noqa
     np.testing.assert_allclose(region_map.values, expected, atol=1e-5, equal_nan=True)
 
 
-def test_draws_give_both_standard_deviations(latent_model, fasta):  # noqa: F811
+def test_draws_give_both_standard_deviations(latent_model, fasta):
     region_map = ab.predict_region(latent_model, "chr1:1000-1090", fasta=fasta, draws=4)
     pixels = triangle.indices(7, OFFSET)
     assert (region_map.sd[pixels] > 0).all()
@@ -62,11 +61,11 @@ def test_draws_give_both_standard_deviations(latent_model, fasta):  # noqa: F811
         ("chr1", "one map of the model covers"),
     ],
 )
-def test_regions_that_do_not_fit_are_refused(small_model, fasta, region, message):  # noqa: F811
+def test_regions_that_do_not_fit_are_refused(small_model, fasta, region, message):
     with pytest.raises(errors.DataError, match=message):
         ab.predict_region(small_model, region, fasta=fasta)
 
 
-def test_draws_exclude_both_strands(small_model, fasta):  # noqa: F811
+def test_draws_exclude_both_strands(small_model, fasta):
     with pytest.raises(errors.SpecError, match="cannot be combined with rc"):
         ab.predict_region(small_model, "chr1:1000-1090", fasta=fasta, draws=2, rc=True)

@@ -1,6 +1,4 @@
-import contextlib
 import os
-import resource
 import signal
 
 import h5py
@@ -8,18 +6,9 @@ import numpy as np
 import pytest
 
 from akita_bayes.files import hdf5_writer
+from tests.full_disk import disk_of
 
 VALUES = np.random.default_rng(0).random((40, 500), dtype=np.float32)
-
-
-@contextlib.contextmanager
-def disk_of(room):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def write(path, values=VALUES, *, track_order=None):

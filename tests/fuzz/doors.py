@@ -206,7 +206,7 @@ def attempt(door, path, content, seed):
             DOORS[door].read(path)
     except errors.AkitaBayesError:
         return "refused"
-    except Exception as error:
+    except Exception as error:  # what a reader must never raise; the caller reports it
         places = [
             place
             for place in traceback.extract_tb(error.__traceback__)

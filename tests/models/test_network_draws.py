@@ -7,7 +7,6 @@ from akita_bayes import errors
 from akita_bayes.models import export, load, network_draws
 from akita_bayes.models.ensemble import Ensemble
 from tests import tiny
-from tests.random_models import latent_model, randomise, small_model  # noqa: F401
 
 
 def test_members_give_draws_in_turn_and_their_share_of_all():
@@ -23,7 +22,7 @@ def with_swag(model, count):
     return model
 
 
-def test_useful_draws_are_those_that_differ(small_model, latent_model, randomise):  # noqa: F811
+def test_useful_draws_are_those_that_differ(small_model, latent_model, randomise):
     three, five = (with_swag(randomise(tiny.spec_json()), count) for count in (3, 5))
     for model, expected in (
         (small_model, 1),
@@ -37,7 +36,7 @@ def test_useful_draws_are_those_that_differ(small_model, latent_model, randomise
         assert network_draws.useful_draws(model, 1, "hic") == 1
 
 
-def test_a_saved_model_has_no_draws(small_model, tmp_path):  # noqa: F811
+def test_a_saved_model_has_no_draws(small_model, tmp_path):
     export.export(small_model, tmp_path / "saved")
     exported = load.load_model(tmp_path / "saved")
     with pytest.raises(errors.RunError, match="predicts its mean only"):

@@ -5,14 +5,6 @@ import pytest
 
 from akita_bayes.data import genome
 from akita_bayes.models.incremental import predictor
-from tests.random_models import (  # noqa: F401
-    give_strip_spec,
-    latent_model,
-    randomise,
-    small_model,
-    strip_latent_model,
-    strip_model,
-)
 
 CHR1 = "ACGTTGCAACCGGTATGACTCAGGCTTAACGTGCATCGAT"  # 40 bases
 CHR2 = "TTTTGGGGCCCCAAAATTGGCCAATGCATGCA"  # 32 bases

@@ -124,12 +124,9 @@ def _balance(uri: str, modified: int) -> NDArray[np.float64]:
     """Balances a cooler; the time of the file is part of the key of the cache."""
     _log.info("%s: has no balancing weights; computing them for this run.", uri)
     opened = cooler_files.open_cooler(uri)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the result says whether it converged
-            weights, statistics = cooler.balance_cooler(opened, store=False)
-    except cooler_files.UNREADABLE as error:
-        raise contact_file.damaged(uri, error) from None
+    with contact_file.reading(uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the result says whether it converged
+        weights, statistics = cooler.balance_cooler(opened, store=False)
     weights = np.asarray(weights, np.float64)
     if not np.isfinite(weights).any():
         raise errors.DataError(

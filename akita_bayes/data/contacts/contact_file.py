@@ -5,6 +5,7 @@ have no contacts and no weight. A region of a circular chromosome may continue b
 """
 
 import abc
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, regions
 from akita_bayes.data import assembly
+from akita_bayes.files import damage
 
 _log = logging.getLogger(__name__)
 
@@ -193,13 +195,6 @@ def path_of(uri: str) -> Path:
     return Path(uri.partition("::")[0])
 
 
-def damaged(uri: str, error: Exception) -> errors.DataError:
-    """Returns the error about a file that its library cannot read."""
-    if isinstance(error, BlockingIOError):
-        return errors.DataError(
-            f"{uri}: another program has it open for writing; run again when that has finished."
-        )
-    if isinstance(error, PermissionError):
-        return errors.DataError(f"{uri}: cannot be read (permission denied).")
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-    return errors.DataError(f"{uri}: damaged or cut short; make or download it again ({reason}).")
+def reading(uri: str) -> contextlib.AbstractContextManager[None]:
+    """Turns what a library raises for a damaged file of contacts into one sentence."""
+    return damage.explained(uri, "a file of contacts", "make or download it again")

@@ -14,20 +14,6 @@ from akita_bayes import errors, files
 from akita_bayes.data.contacts import contact_file
 from akita_bayes.files import hdf5_reader
 
-UNREADABLE = (
-    OSError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AttributeError,
-    AssertionError,
-    MemoryError,
-    NotImplementedError,
-)
-"""What h5py, cooler and pandas raise for a damaged file."""
-
 _GROUPS = frozenset({"chroms", "bins", "pixels", "indexes"})
 _WIDTH = "bin-size"
 
@@ -61,15 +47,10 @@ def widths(path: Path) -> dict[str, int | None]:
             is_number = isinstance(width, int | np.integer)
             groups[f"/{name}"] = int(width) if is_number else None
 
-    try:
-        with h5py.File(path, "r") as file:
-            hdf5_reader.check_claims(file, path, path.stat().st_size)
-            visit("", file)
-            file.visititems(visit)
-    except errors.AkitaBayesError:
-        raise
-    except UNREADABLE as error:
-        raise contact_file.damaged(str(path), error) from None
+    with contact_file.reading(str(path)), h5py.File(path, "r") as file:
+        hdf5_reader.check_claims(file, path, path.stat().st_size)
+        visit("", file)
+        file.visititems(visit)
     return groups
 
 
@@ -93,10 +74,8 @@ def open_cooler(uri: str) -> cooler.Cooler:
         raise errors.DataError(f"{path}: no cooler at {group or '/'}; {available}.")
     if groups[name] is None:
         raise errors.DataError(f"{uri}: its bins vary in width; expected one width.")
-    try:
+    with contact_file.reading(uri):
         return cooler.Cooler(uri)
-    except UNREADABLE as error:
-        raise contact_file.damaged(uri, error) from None
 
 
 def write_cooler(

@@ -40,7 +40,7 @@ class Contacts(contact_file.ContactFile):
         uri = source.uri
         self.cooler = cooler_files.open_cooler(uri)
         self._folder = folder
-        try:
+        with contact_file.reading(uri):
             with self.cooler.open("r") as group:
                 offsets = group["indexes/chrom_offset"][:].astype(np.int64)
                 columns = {
@@ -53,8 +53,6 @@ class Contacts(contact_file.ContactFile):
                 generator = str(group.attrs.get("generated-by", ""))
             if offsets.shape != (len(self.cooler.chromnames) + 1,):
                 raise ValueError("indexes/chrom_offset does not fit the chromosomes")
-        except cooler_files.UNREADABLE as error:
-            raise contact_file.damaged(uri, error) from None
         self._weights = balancing.choose(source, columns, generator)
         if "pixels/count" not in kinds:
             raise errors.DataError(
@@ -118,16 +116,13 @@ class Contacts(contact_file.ContactFile):
 
     def _read(self, first: int, run: contact_file.Run) -> tuple[NDArray[np.int64], _Pixels]:
         """Returns the first pixel of each row, and both bins and the count of each pixel."""
-        try:
-            with self.cooler.open("r") as group:
-                last = first + run.last - run.first
-                starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
-                pixel_range = slice(int(starts[0]), int(starts[-1]))
-                rows = group["pixels/bin1_id"][pixel_range]
-                columns = group["pixels/bin2_id"][pixel_range]
-                values = group["pixels/count"][pixel_range]
-        except cooler_files.UNREADABLE as error:
-            raise contact_file.damaged(self.uri, error) from None
+        with contact_file.reading(self.uri), self.cooler.open("r") as group:
+            last = first + run.last - run.first
+            starts = group["indexes/bin1_offset"][first : last + 1].astype(np.int64)
+            pixel_range = slice(int(starts[0]), int(starts[-1]))
+            rows = group["pixels/bin1_id"][pixel_range]
+            columns = group["pixels/bin2_id"][pixel_range]
+            values = group["pixels/count"][pixel_range]
         if (np.diff(starts) < 0).any() or len(values) != starts[-1] - starts[0]:
             raise self._unfit_index()
         return starts, (rows, columns, values)
@@ -160,11 +155,8 @@ class Contacts(contact_file.ContactFile):
             return balancing.computed(self.uri, self._folder)[first:last]
         if not self._weights.column:
             return np.ones(last - first)
-        try:
-            with self.cooler.open("r") as group:
-                values = group[f"bins/{self._weights.column}"][first:last].astype(np.float64)
-        except cooler_files.UNREADABLE as error:
-            raise contact_file.damaged(self.uri, error) from None
+        with contact_file.reading(self.uri), self.cooler.open("r") as group:
+            values = group[f"bins/{self._weights.column}"][first:last].astype(np.float64)
         if self._weights.divisive:
             # Juicer gives bins without contacts 0, which cannot divide.
             values = 1 / np.where(values == 0, np.nan, values)
@@ -210,24 +202,21 @@ class Contacts(contact_file.ContactFile):
         """
         super().inspect()
         self._check_bins()
-        try:
-            with self.cooler.open("r") as group:
-                starts = group["indexes/bin1_offset"][:].astype(np.int64)
-                rows = group["pixels/bin1_id"]
-                sampled_pixels = np.unique(
-                    np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int)
-                )
-                sampled_rows = np.array(
-                    [rows[pixel] for pixel in sampled_pixels[: len(rows)]], np.int64
-                )
-                pixels = len(rows)
-                converged: object = True
-                if self._weights.column:
-                    column = group[f"bins/{self._weights.column}"]
-                    converged = column.attrs.get("converged", True)
-                sample = group["pixels/count"][:_SAMPLED_COUNTS]
-        except cooler_files.UNREADABLE as error:
-            raise contact_file.damaged(self.uri, error) from None
+        with contact_file.reading(self.uri), self.cooler.open("r") as group:
+            starts = group["indexes/bin1_offset"][:].astype(np.int64)
+            rows = group["pixels/bin1_id"]
+            sampled_pixels = np.unique(
+                np.linspace(0, max(len(rows) - 1, 0), _SAMPLED_ROWS, dtype=int)
+            )
+            sampled_rows = np.array(
+                [rows[pixel] for pixel in sampled_pixels[: len(rows)]], np.int64
+            )
+            pixels = len(rows)
+            converged: object = True
+            if self._weights.column:
+                column = group[f"bins/{self._weights.column}"]
+                converged = column.attrs.get("converged", True)
+            sample = group["pixels/count"][:_SAMPLED_COUNTS]
         # The index says where each row begins: with starts 0, 3, 5, pixel 3 must have row 1.
         expected = np.searchsorted(starts, sampled_pixels[:pixels], side="right") - 1
         wrong = np.flatnonzero(sampled_rows != expected)
@@ -245,11 +234,8 @@ class Contacts(contact_file.ContactFile):
 
     def _check_bins(self) -> None:
         """Refuses a table of bins with gaps inside a chromosome."""
-        try:
-            with self.cooler.open("r") as group:
-                starts = group["bins/start"][:].astype(np.int64)
-        except cooler_files.UNREADABLE as error:
-            raise contact_file.damaged(self.uri, error) from None
+        with contact_file.reading(self.uri), self.cooler.open("r") as group:
+            starts = group["bins/start"][:].astype(np.int64)
         for chrom, name in self.names.items():
             bins = self.bins(chrom)
             expected = np.arange(bins) * self.bin_width

@@ -43,10 +43,8 @@ def widths(path: Path) -> list[int]:
     """
     import hictkpy
 
-    try:
+    with contact_file.reading(str(path)):
         return sorted(int(width) for width in hictkpy.MultiResFile(path).resolutions())
-    except RuntimeError as error:
-        raise contact_file.damaged(str(path), error) from None
 
 
 class HicContacts(contact_file.ContactFile):
@@ -143,10 +141,8 @@ class HicContacts(contact_file.ContactFile):
             if self.normalisation == contact_file.RAW:
                 self._factors = np.ones(self._file.nbins())
             else:
-                try:
+                with contact_file.reading(self.uri):
                     vector = self._file.weights(self.normalisation, divisive=True)
-                except RuntimeError as error:
-                    raise contact_file.damaged(self.uri, error) from None
                 usable = np.isfinite(vector) & (vector != 0)  # 0 cannot divide
                 self._factors = 1 / np.where(usable, vector, np.nan)
         return self._factors
@@ -171,13 +167,11 @@ class HicContacts(contact_file.ContactFile):
             f"{name}\t{run.first * self.bin_width}\t{min(run.last * self.bin_width, bases)}"
             for run in (rows, columns)
         )
-        try:
+        with contact_file.reading(self.uri):
             selector = self._file.fetch(
                 first, second, normalization=normalisation, count_type="float64", query_type="BED"
             )
             return np.asarray(selector.to_numpy())
-        except RuntimeError as error:
-            raise contact_file.damaged(self.uri, error) from None
 
 
 def _open(path: Path, width: int) -> Any:
@@ -189,10 +183,8 @@ def _open(path: Path, width: int) -> Any:
             f"{path}: has no bins of {width:,} bases, only of "
             f"{', '.join(f'{width:,}' for width in available)}; choose one with -w."
         )
-    try:
+    with contact_file.reading(str(path)):
         return hictkpy.File(path, width)
-    except RuntimeError as error:
-        raise contact_file.damaged(str(path), error) from None
 
 
 def _normalisation(source: contact_file.Source, file: Any) -> str:

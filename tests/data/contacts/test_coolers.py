@@ -290,7 +290,8 @@ def test_chromosomes_that_the_genome_lacks_need_no_balance(path, caplog):
 def test_a_file_of_another_kind_or_right_is_told_as_such(tmp_path, path):
     hic = tmp_path / "x.hic"
     hic.write_bytes(b"HIC\0\x08\0\0\0")
-    with pytest.raises(errors.DataError, match=r"x\.hic: damaged or cut short; make or download"):
+    message = r"x\.hic: damaged or not a file of contacts .*; make or download it again"
+    with pytest.raises(errors.DataError, match=message):
         contact_formats.bin_width(str(hic))
     path.chmod(0)
     code = f"from akita_bayes.data.contacts import contact_formats as c; c.bin_width({str(path)!r})"

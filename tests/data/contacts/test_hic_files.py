@@ -85,7 +85,7 @@ def test_a_normalisation_or_resolution_that_is_absent_is_refused(hic, tmp_path):
     single = hic_files.write(tmp_path / "one.hic", SIZES, 200, triangles(), {"KR": vectors()["KR"]})
     assert opened(single).normalisation == "KR"
     single.write_bytes(single.read_bytes()[:3000])
-    with pytest.raises(errors.DataError, match=r"one\.hic: damaged or cut short"):
+    with pytest.raises(errors.DataError, match=r"one\.hic: damaged or not a file of contacts"):
         opened(single)
 
 

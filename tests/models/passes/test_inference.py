@@ -12,15 +12,7 @@ from akita_bayes import dna, errors
 from akita_bayes.layers import stochastic
 from akita_bayes.models import posterior, predict, swag, zoo
 from akita_bayes.models.passes import find_head, inference, tower
-from tests import tiny
-from tests.random_models import (  # noqa: F401
-    give_strip_spec,
-    randomise,
-    strip_latent_model,
-    strip_model,
-)
-
-TOLERANCE = 1e-4
+from tests import rounding, tiny
 
 
 def indices(length, windows=2):
@@ -33,7 +25,9 @@ def indices(length, windows=2):
 def assert_agrees(prediction, expected):
     expected = np.asarray(expected)
     assert expected.std() > 0
-    np.testing.assert_allclose(prediction, expected, atol=TOLERANCE * expected.std(), rtol=0)
+    np.testing.assert_allclose(
+        prediction, expected, atol=rounding.INFERENCE * expected.std(), rtol=0
+    )
 
 
 def plain(model, index):
@@ -62,7 +56,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("tile", [64, 2**15])
-def test_windows_are_those_of_the_layers(case, tile, strip_spec, randomise, monkeypatch):  # noqa: F811
+def test_windows_are_those_of_the_layers(case, tile, strip_spec, randomise, monkeypatch):
     """In tiles, window by window, and in one piece; also for graphs that are not known."""
     monkeypatch.setattr(tower, "TILE_BASES", tile)
     monkeypatch.setattr(tower, "SMALL_BASES", tile)
@@ -90,20 +84,20 @@ TINY = (
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_specs_of_the_zoo_agree(name, repository, randomise):  # noqa: F811
+def test_specs_of_the_zoo_agree(name, repository, randomise):
     raw = zoo.load_network(repository / "models" / "json" / f"{name}.json").to_json()
     model = randomise(raw, seed=2)
     index = indices(model.spec.model.seq_length, windows=1)
     assert_agrees(predict.predict(model, index), plain(model, index))
 
 
-def test_rows_that_are_not_one_hot_are_read_as_they_are(strip_model):  # noqa: F811
+def test_rows_that_are_not_one_hot_are_read_as_they_are(strip_model):
     mixed = 0.5 * dna.index_to_one_hot(indices(1024)).astype(np.float32)
     assert dna.exact_index(mixed) is None
     assert_agrees(predict.predict(strip_model, mixed), strip_model(mixed, training=False))
 
 
-def test_indices_and_rows_are_the_same_sequence(strip_model):  # noqa: F811
+def test_indices_and_rows_are_the_same_sequence(strip_model):
     index = indices(1024)
     views = {"rc": True, "shifts": (0, 3, -2)}
     expected = predict.predict(strip_model, index, **views)
@@ -113,21 +107,21 @@ def test_indices_and_rows_are_the_same_sequence(strip_model):  # noqa: F811
 
 
 @pytest.mark.parametrize("bad", [5, 255])
-def test_an_index_beyond_the_unknown_base_is_refused(bad, strip_model):  # noqa: F811
+def test_an_index_beyond_the_unknown_base_is_refused(bad, strip_model):
     index = indices(1024)
     index[1, 100] = bad
     with pytest.raises(errors.DataError, match=f"x: holds the index {bad}; give 0..3"):
         predict.predict(strip_model, index)
 
 
-def test_draws_are_those_of_the_layers(strip_latent_model):  # noqa: F811
+def test_draws_are_those_of_the_layers(strip_latent_model):
     model, index = strip_latent_model, indices(1024)
     for number, y in enumerate(posterior.draw(model, index, draws=2, seed=9)):
         with stochastic.drawing(9, number):
             assert_agrees(y, plain(model, index))
 
 
-def test_draws_of_weights_are_those_of_a_network_with_them(strip_spec, randomise):  # noqa: F811
+def test_draws_of_weights_are_those_of_a_network_with_them(strip_spec, randomise):
     model, index = randomise(strip_spec(), seed=3), indices(1024)
     other = randomise(strip_spec(), seed=4)
     model.swag_draws = swag.flatten(swag.drawn_variables(other))[None]
@@ -139,7 +133,7 @@ def test_draws_of_weights_are_those_of_a_network_with_them(strip_spec, randomise
     assert_agrees(y, plain(model, index))
 
 
-def test_bfloat16_is_near_and_only_the_heads_asked_for_are_computed(strip_model):  # noqa: F811
+def test_bfloat16_is_near_and_only_the_heads_asked_for_are_computed(strip_model):
     """Convolutions keep 8 bits; sums along residual blocks are float32."""
     index = indices(1024)
     exact = predict.predict(strip_model, index)
@@ -158,7 +152,7 @@ def test_a_tower_is_split_where_positions_become_coarse():
     assert tower._split([]) == ([], [])
 
 
-def test_average_pooling_is_part_of_the_tower(strip_spec, randomise, monkeypatch):  # noqa: F811
+def test_average_pooling_is_part_of_the_tower(strip_spec, randomise, monkeypatch):
     monkeypatch.setattr(tower, "TILE_BASES", 64)
     monkeypatch.setattr(tower, "SMALL_BASES", 64)
     spec = strip_spec()
@@ -172,7 +166,7 @@ def test_average_pooling_is_part_of_the_tower(strip_spec, randomise, monkeypatch
     assert_agrees(predict.predict(model, index), plain(model, index))
 
 
-def test_a_pass_is_compiled_once(randomise):  # noqa: F811
+def test_a_pass_is_compiled_once(randomise):
     model = randomise(tiny.spec_json(), seed=1)
     graph = inference.compiled(model, ("hic",))
     assert graph is inference.compiled(model, ("hic",))

@@ -159,14 +159,16 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
-    options = SamplingOptions(burn_in=400, most_draws=3000, effective=400, seed=2)
+    # At the default acceptance of 0.65, 0.3 to 1.3 % of the trajectories diverge, by the seed.
+    options = SamplingOptions(
+        burn_in=400, most_draws=3000, effective=400, seed=2, target_acceptance=0.8
+    )
     settled = mode_posterior.settle(held, [gaussian], options)
     assert not settled.apart
     draws = mode_posterior.sample(settled, options)
     table = draws.table().set_index("name")
     assert draws.converged
-    # About 1 % of the trajectories diverge; which ones do depends on the rounding of the start.
-    assert draws.divergent < 0.03
+    assert draws.divergent < 0.01
     true = physical_units.physical(held.parameters, truth[None])
     found = draws.theta.reshape(-1, held.parameters.size)
     # Entries of the matrices move together, so the distance of the truth is judged as one.
