@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import random_weights
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("results") / "variant_speed.json"
 SPACING = 50_000  # bases between scattered SNVs, about one per gene
