@@ -1,7 +1,5 @@
 """Letters of .2bit files: masks, unknown stretches, byte orders, and files that were cut short."""
 
-import struct
-
 import numpy as np
 import pytest
 

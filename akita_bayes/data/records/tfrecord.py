@@ -26,7 +26,7 @@ from akita_bayes.files import damage
 COMPRESSION = "ZLIB"
 _CHUNK = 1 << 20  # bytes of a stream that are checked at once
 _RUN_LENGTHS = 3  # zlib's Z_RLE: smaller files of bases and float16, many times faster
-SUFFIX = ".tfr"
+SUFFIX = statistics_lib.SUFFIX
 
 
 class Record(NamedTuple):
