@@ -29,7 +29,7 @@ from akita_bayes import errors
 from tests.fuzz import doors as all_doors
 from tests.fuzz import mutations
 
-LONGEST = 60  # seconds of computing after which a process that reads one file is killed
+LONGEST = 30  # seconds of computing after which a process that reads one file is killed
 ASLEEP = 600  # seconds of the clock, for a process that waits and does not compute
 SLOW = 20  # seconds of computing for one file that count as a defect
 MEMORY = 12 << 30  # bytes that a process may take
@@ -110,7 +110,9 @@ def fuzz_apart(name, folder, count, *, module=all_doors.__name__, longest=LONGES
         module: Module with the doors; each process imports it.
         longest: Seconds of computing that one file may take.
     """
-    context = multiprocessing.get_context("spawn")
+    # Processes are forked from one that has imported TensorFlow and has not used it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__spec__.name, module])
     path = folder / importlib.import_module(module).DOORS[name].file
     content = path.read_bytes()
     outcomes, defects, busy, first = collections.Counter(), 0, 0, 0
