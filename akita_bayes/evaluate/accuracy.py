@@ -141,7 +141,7 @@ def assess(
             "draws: draws cannot be averaged over strands or shifts; leave out rc and shifts."
         )
     predict.check_shifts(options.shifts, model.spec.model.seq_length)
-    name = model.spec.head(options.head).name
+    name = predict.one_head(model, options.head)
     if options.draws:
         posterior.Sampler(model, head=name)  # refuses an exported model before any prediction
     data_split = dataset.open_split(

@@ -138,7 +138,7 @@ class _Graphs(NamedTuple):
     with_weights: Callable[..., Any]
 
 
-def _graphs(model: build.Network, head: str, precision: str = "float32") -> _Graphs:
+def _graphs(model: build.Network, head: str, precision: str) -> _Graphs:
     def compile_graphs() -> _Graphs:
         network = inference.forward_network(model, (head,))
         halves = cut.before_posteriors(network)

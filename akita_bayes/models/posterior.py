@@ -172,19 +172,15 @@ class Sampler:
         seed: int = 0,
         precision: str = "float32",
     ) -> None:
-        name = predict.head_name(model, head)
-        if name is None:
-            names = ", ".join(model.spec.head_names)
-            raise errors.SpecError(f"model: has several heads; choose a head out of {names}.")
-        self.head: str = name
+        self.head: str = predict.one_head(model, head)
         self.length: int = model.spec.model.seq_length
         self._seed = seed
         self._members = [
-            network_draws.NetworkDraws(member, name, precision) for member in model.members
+            network_draws.NetworkDraws(member, self.head, precision) for member in model.members
         ]
         # An ensemble of one network has the factors of this network.
         whole = model if len(model.members) > 1 else model.members[0]
-        self.recalibration: Recalibration | None = whole.recalibrations.get(name)
+        self.recalibration: Recalibration | None = whole.recalibrations.get(self.head)
 
     def stream(self, batches: Iterable[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
         """Yields `draws` predictions of all batches together, one at a time. Each [B, P, T].

@@ -139,6 +139,15 @@ def head_name(model: Model, head: str | int | None) -> str | None:
     """
     if head is None and len(model.spec.head_names) > 1:
         return None
+    return one_head(model, head)
+
+
+def one_head(model: Model, head: str | int | None) -> str:
+    """Returns the name of a head, or of the only head.
+
+    Raises:
+        SpecError: The model has no such head, or has several and `head` is None.
+    """
     return model.spec.head(head).name
 
 

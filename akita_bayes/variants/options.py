@@ -79,10 +79,7 @@ def geometry_of(model: Model, head: str | int | None) -> Geometry:
     Raises:
         SpecError: The model has several heads and `head` is None, or the head gives no map.
     """
-    name = predict.head_name(model, head)
-    if name is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: has several heads; choose one of them to score: {names}.")
+    name = predict.one_head(model, head)
     geometry = model.spec.geometry(name)
     if not geometry.pairwise or geometry.diagonal_offset is None:
         raise errors.SpecError(

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from akita_bayes import dna, errors, triangle
-from akita_bayes.models import build, ensemble, predict, zoo
+from akita_bayes.evaluate import accuracy, prediction_files, region_maps
+from akita_bayes.models import build, ensemble, posterior, predict, zoo
+from akita_bayes.models.incremental import predictor
+from akita_bayes.variants import options as scoring
+from akita_bayes.variants.saturation import gradients
 from tests import rounding, tiny
 
 TRACK = {
@@ -98,6 +102,30 @@ def test_heads_come_together_or_alone(x):
         assert np.array_equal(predict.predict(model, x, head=head), both["mouse"])
     with pytest.raises(errors.SpecError, match='no head "rat"'):
         predict.predict(model, x, head="rat")
+
+
+def test_what_needs_one_head_says_so_in_one_sentence(tmp_path):
+    model = build.build(zoo.parse_spec(tiny.spec_json(heads=("human", "mouse"))))
+    assert predict.one_head(model, 1) == predict.one_head(model, "mouse") == "mouse"
+    options = scoring.Options(scores=("SCD",))
+    for use in (
+        lambda: predict.one_head(model, None),
+        lambda: posterior.Sampler(model),
+        lambda: predictor.WindowPredictor(model),
+        lambda: scoring.geometry_of(model, None),
+        lambda: region_maps.predict_region(model, "chr1:1-2", fasta="no.fa"),
+        lambda: prediction_files.predict_split(model, "no", out_dir=tmp_path / "out"),
+        lambda: accuracy.assess(model, "no"),
+        lambda: gradients.attributions(
+            model, None, None, 0, method="gradient", steps=1, options=options
+        ),
+    ):
+        with pytest.raises(errors.SpecError) as refusal:
+            use()
+        assert str(refusal.value) == (
+            "model: has several heads; choose a head out of human, mouse with head=, or with "
+            "--head of a command."
+        )
 
 
 def test_an_ensemble_of_models_is_their_mean(model, x):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes.layers import stochastic
-from akita_bayes.models import build, posterior, predict
+from akita_bayes.models import build, fingerprint, posterior, predict
 from akita_bayes.models.incremental import tower_tiles
 from akita_bayes.models.passes import (
     compiled_graphs,
@@ -85,7 +85,7 @@ def of_member(member: Member, head: str, *, unknown: float, share: bool) -> Memb
                 member,
                 "shared windows",
                 lambda: SharedWindows(network, unknown),
-                constants=(head, unknown, compiled_graphs.weight_digest(network)),
+                constants=(head, unknown, fingerprint.weight_digest(network)),
             )
     return WholeWindows(member, head, unknown)
 

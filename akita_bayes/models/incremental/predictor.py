@@ -71,12 +71,12 @@ class WindowPredictor:
 
     Raises:
         RunError: Draws of a SavedModel, which has no posterior.
+        SpecError: The model has several heads, and the options name none.
         VariantError: Draws of a latent on both strands.
     """
 
     def __init__(self, model: Model, options: WindowOptions = WindowOptions()) -> None:
-        head = predict.head_name(model, options.head)
-        assert head is not None
+        head = predict.one_head(model, options.head)
         self._spec, self._head, self._seed = model.spec, head, options.seed
         self._views = views.list_views(options.shifts, rc=options.rc)
         length = model.spec.geometry(head).seq_length

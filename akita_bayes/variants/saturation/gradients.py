@@ -65,8 +65,7 @@ def attributions(
         The mean [L, 4, T], zero except for the base of the genome; and {"SSD": sd [L, 4, T]}, or {}
         for a single draw.
     """
-    head = predict.head_name(model, options.head)
-    assert head is not None
+    head = predict.one_head(model, options.head)
     units = model.spec.geometry(head).units or 1
     window = _Window(
         genome,
