@@ -68,6 +68,8 @@ class CalibrationOptions:
         fit_split: Split on which the recalibration is fitted; must differ from `split`.
         head: Name or index of the head, for a model with several.
         distances: Number of strata of genomic distance.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
 
     Raises:
         DataError: Both splits are the same.
@@ -79,6 +81,7 @@ class CalibrationOptions:
     fit_split: str = "valid"
     head: str | int | None = None
     distances: int = 8
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.split == self.fit_split:
@@ -122,6 +125,7 @@ def calibrate(
         draws=options.draws,
         seed=options.seed,
         head=head,
+        precision=options.precision,
         advance=advance,
     )
     data_noise = noise_table.read(
@@ -188,6 +192,7 @@ def predictions(
     draws: int,
     seed: int = 0,
     head: str | int | None = None,
+    precision: str | None = None,
     advance: progress.Advance = progress.ignore,
 ) -> Iterator[Prediction]:
     """Yields every window of a split, measured and predicted, without recalibration.
@@ -208,6 +213,7 @@ def predictions(
             quantiles=(),
             head=head,
             recalibrated=False,
+            precision=precision,
         )
         arrays = (batch["target"].numpy(), batch["mask"].numpy(), *drawn_moments[:3])
         yield from (Prediction(*window) for window in zip(*arrays, strict=True))
@@ -293,6 +299,7 @@ def _draws_of_first(
         quantiles=(),
         keep_draws=True,
         recalibration=recalibration,
+        precision=options.precision,
     )
     assert sampled.draws is not None
     return sampled.draws[:, 0]

@@ -38,6 +38,8 @@ class PredictionSettings:
         seed: Seed of the draws.
         stride: Bases between the windows of a wide region; None for half the output.
         batch_size: Windows that are predicted together; None fits two megabase windows.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
     """
 
     head: str | int | None = None
@@ -47,6 +49,7 @@ class PredictionSettings:
     seed: int = 0
     stride: int | None = None
     batch_size: int | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.draws and (self.rc or tuple(self.shifts) != (0,)):
@@ -143,6 +146,7 @@ def predict_regions(
         "rc": settings.rc,
         "shifts": list(settings.shifts),
         "draws": settings.draws,
+        "precision": settings.precision or "as saved",
     }
     with genomes.Genome(fasta) as genome:
         jobs = _jobs(requested, genome, geometries, settings.stride)
@@ -215,7 +219,13 @@ def predict_split(
         for batch in records.batches():
             x = batch["sequence"].numpy()
             y = predict.predict(
-                model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=size
+                model,
+                x,
+                rc=settings.rc,
+                shifts=settings.shifts,
+                head=head,
+                batch_size=size,
+                precision=settings.precision,
             )
             for window in y:
                 append(window)
@@ -269,11 +279,23 @@ def predict_windows(
     """
     if not settings.draws:
         (batch,) = predict.stream(
-            model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=len(x)
+            model,
+            x,
+            rc=settings.rc,
+            shifts=settings.shifts,
+            head=head,
+            batch_size=len(x),
+            precision=settings.precision,
         )
         return {name: {"preds": y} for name, y in batch.items()}
     samples = posterior.sample_posterior(
-        model, x, draws=settings.draws, seed=settings.seed, head=head, batch_size=len(x)
+        model,
+        x,
+        draws=settings.draws,
+        seed=settings.seed,
+        head=head,
+        batch_size=len(x),
+        precision=settings.precision,
     )
     values = {
         "preds": samples.mean,

@@ -3,7 +3,7 @@ import pytest
 
 from akita_bayes import dna, errors, triangle
 from akita_bayes.evaluate import accuracy, prediction_files, region_maps
-from akita_bayes.models import build, ensemble, posterior, predict, zoo
+from akita_bayes.models import build, ensemble, export, posterior, predict, zoo
 from akita_bayes.models.incremental import predictor
 from akita_bayes.variants import options as scoring
 from akita_bayes.variants.saturation import gradients
@@ -177,6 +177,27 @@ def test_numbers_that_are_none_are_refused(model, x, bad):
 def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
     with pytest.raises(errors.DataError, match=f"shift of {shift:,} leaves nothing of a window"):
         predict.predict(model, x, shifts=(0, shift))
+
+
+def test_a_precision_that_a_model_cannot_have_is_refused(model, x, tmp_path):
+    saved = tmp_path / "saved"
+    export.export(model, saved)
+    half = build.Network(zoo.parse_spec(tiny.spec_json()), precision="mixed_bfloat16")
+    for other, precision, message in (
+        (export.Exported(saved), "float32", "an exported model keeps the precision of its export"),
+        (half, "float32", "was saved with mixed_bfloat16 and cannot compute in float32"),
+        (model, "float16", "expected float32 or bfloat16, got 'float16'"),
+    ):
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predict.predict(other, x, precision=precision)
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predict.check_precision(ensemble.Ensemble((other,)), precision)
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predictor.WindowPredictor(other, predictor.WindowOptions(precision=precision))
+    for other in (export.Exported(saved), half):
+        predict.check_precision(other, None)
+    expected = predict.predict(half, x)
+    np.testing.assert_array_equal(predict.predict(half, x, precision="bfloat16"), expected)
 
 
 def test_a_batch_holds_two_windows_of_a_megabase_and_a_longer_one_alone():
