@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="posterior draws per window; use the same number when you score variants",
     )
     model_options.add(parser, "--seed", help="seed of the draws, the bootstrap and the variants")
-    model_options.add(parser, "--head")
+    model_options.add(parser, "--head", "--precision")
     parser.add_argument("--split", default="test", help="split to test the intervals on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(
@@ -126,6 +126,7 @@ def _maps(options: argparse.Namespace) -> None:
         fit_split=options.fit_split,
         head=options.head,
         distances=options.distances,
+        precision=options.precision,
     )
     runs, model = _model(options)
     windows = sum(
@@ -167,11 +168,13 @@ def _variants(options: argparse.Namespace) -> None:
 def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
     """Returns the run directories that the options name, and their model or ensemble."""
     from akita_bayes.evaluate import calibration_files
-    from akita_bayes.models import load
+    from akita_bayes.models import load, predict
 
     runs = [options.run, *options.ensemble]
     calibration_files.check_runs(runs)
-    return runs, load.load_model(runs if options.ensemble else options.run)
+    model = load.load_model(runs if options.ensemble else options.run)
+    predict.check_precision(model, options.precision)
+    return runs, model
 
 
 def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> Path:

@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processes on this machine that share the variants",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     basenji_options.add(parser, "akita_scd")
     return parser
 

@@ -115,8 +115,8 @@ class Recalibration:
         epistemic: NDArray[Any],
         aleatoric: NDArray[Any] | None,
         *,
-        mean: NDArray[Any] | None = None,
-        draws: int = 1,
+        mean: NDArray[Any],
+        draws: int,
     ) -> Spread:
         """Returns both parts of a recalibrated standard deviation.
 
@@ -130,8 +130,6 @@ class Recalibration:
         """
         pixels = epistemic.shape[-2]
         if self.map_error is not None:
-            if mean is None:
-                raise ValueError("mean: None; give the mean over draws.")
             return self._by_moments(self.map_error, epistemic, mean, draws)
         factors = self.factors(pixels)
         noise = self.aleatoric_sd(pixels) if aleatoric is None else aleatoric

@@ -45,7 +45,7 @@ def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
         (lending, None, 0.5),
         (FITTED, None, 0.0),
     ):
-        epistemic, aleatoric, _ = fitted.apply(spread, given)
+        epistemic, aleatoric, _ = fitted.apply(spread, given, mean=0 * spread, draws=4)
         np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
         np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
 
@@ -77,8 +77,9 @@ def test_the_error_of_the_map_and_the_noise_follow_their_formulas():
         np.where(near, 0.3, 0.4 * np.exp(-mean[:, 1])),
     ]
     np.testing.assert_allclose(result.aleatoric, np.stack(noise, 1), rtol=1e-5)
-    with pytest.raises(ValueError, match="give the mean over draws"):
-        BY_MOMENTS.apply(spread, None)
+    # The width of an interval depends on both, so that neither has a default.
+    with pytest.raises(TypeError, match="'mean' and 'draws'"):
+        FITTED.apply(spread, None)
 
 
 def test_intervals_of_few_draws_have_student_s_quantiles():
