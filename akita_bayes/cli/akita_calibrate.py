@@ -202,11 +202,7 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path
         cells = [f"{shares[name.upper()][kind]:.3f}" for name in options.scores]
         table.add_row(kind.replace("_", " "), str(count), *cells)
     console.stdout.print(table)
-    console.stdout.print(
-        f"Give {path} to akita_scd.py as --intervals.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.say(f"Give {path} to akita_scd.py as --intervals.")
 
 
 def _show(report: "calibrate.Report", out: Path) -> None:
@@ -218,7 +214,7 @@ def _show(report: "calibrate.Report", out: Path) -> None:
         table.add_row(row.replace("_", " "), *cells)
     console.stdout.print(table)
     _show_maps(report)
-    console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
+    console.say(f"Figures and tables are in {out}.")
 
 
 def _states_table(subject: str) -> "rich.table.Table":
@@ -234,7 +230,7 @@ def _states_table(subject: str) -> "rich.table.Table":
 def _show_maps(report: "calibrate.Report") -> None:
     """Prints the intervals of the map and of the noise, or that they are not calibrated."""
     if report.maps["noise"] is None:
-        console.stdout.print(_NOISE_UNKNOWN, highlight=False, soft_wrap=True)
+        console.say(_NOISE_UNKNOWN)
     states = [report.maps[state]["overall"] for state in ("before", "constant", "after")]
     level = f"{report.maps['level']:.0%}"
     table = _states_table("map")

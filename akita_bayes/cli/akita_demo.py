@@ -287,7 +287,7 @@ def _show(
     accuracy.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
     console.stdout.print(results)
     console.stdout.print(accuracy)
-    console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
+    console.say(f"Done in {seconds / 60:.1f} minutes.")
 
 
 def _at_double_depth(r: float) -> float:

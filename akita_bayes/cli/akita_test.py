@@ -181,4 +181,4 @@ def _show(report: "accuracy.Report", out: str) -> None:
         values = report.ceiling["target_truth_pearson"]
         table.add_row("best possible on these data", "", f"{sum(values) / len(values):.4f}", "", "")
     console.stdout.print(table)
-    console.stdout.print(f"Tables and figures are in {out}.", highlight=False, soft_wrap=True)
+    console.say(f"Tables and figures are in {out}.")

@@ -143,12 +143,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if run.averaged
             else f"Best of {run.epochs} epochs was {run.best_epoch}"
         )
-        console.stdout.print(
+        console.say(
             f"{result}: validation loss "
             f"{best['valid_loss']:.4f}, r {best['valid_r']:.4f}, R2 {best['valid_r2']:.4f}. "
-            f"The model is in {run.out_dir}.",
-            highlight=False,
-            soft_wrap=True,
+            f"The model is in {run.out_dir}."
         )
 
     return console.run(command, out=options.out_dir)

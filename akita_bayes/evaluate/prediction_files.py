@@ -250,13 +250,7 @@ def _jobs(
     else:
         listed = list(requested)
     for number, region in enumerate(listed):
-        if region.chrom not in genome.sizes:
-            genome.fetch(region)  # raises an error that names similar chromosomes
-        size = genome.sizes[region.chrom]
-        if region.end > size:
-            raise errors.DataError(
-                f"{region}: ends beyond {region.chrom}, which has {size:,} bases."
-            )
+        size = genome.check(region)
         windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
         jobs += [(number, window) for window in windows]
     return jobs

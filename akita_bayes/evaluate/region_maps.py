@@ -89,12 +89,7 @@ def predict_region(
 
 def _window(region: regions.Region, geometry: Geometry, genome: genomes.Genome) -> regions.Region:
     """Returns the only window whose output covers a region."""
-    if region.chrom not in genome.sizes:
-        genome.fetch(region)  # raises an error that names similar chromosomes
-    size = genome.sizes[region.chrom]
-    if region.end > size:
-        raise errors.DataError(f"{region}: ends beyond {region.chrom}, which has {size:,} bases.")
-    windows = predictions.windows(region, geometry, chrom_size=size)
+    windows = predictions.windows(region, geometry, chrom_size=genome.check(region))
     if len(windows) > 1:
         span = geometry.bins * geometry.bin_width
         raise errors.DataError(

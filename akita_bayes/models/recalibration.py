@@ -18,7 +18,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import files, triangle
-from akita_bayes.files import damage
+from akita_bayes.files import damage, directory_lock
 from akita_bayes.models import fingerprint, swag
 
 FILE = "recalibration.json"
@@ -226,6 +226,8 @@ def _student_quantile(level: float, degrees: NDArray[Any]) -> NDArray[Any]:
 def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
     """Saves the factors of one head; factors of other heads and other ensembles stay.
 
+    Processes of one host that save at the same time wait for each other.
+
     Args:
         runs: The run directory of the model, or all run directories of an ensemble; the file is
             written to the first.
@@ -236,13 +238,14 @@ def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
         Path of the file.
     """
     path = Path(runs[0]) / FILE
-    content = _read(path)
     key = _key(runs)
-    if len(runs) == 1:
-        content["heads"][head], content["weights"][head] = fitted, key
-    else:
-        content["ensembles"].setdefault(key, {})[head] = fitted
-    files.write_json(path, _plain(content))
+    with directory_lock.alone(path.parent):
+        content = _read(path)
+        if len(runs) == 1:
+            content["heads"][head], content["weights"][head] = fitted, key
+        else:
+            content["ensembles"].setdefault(key, {})[head] = fitted
+        files.write_json(path, _plain(content))
     return path
 
 

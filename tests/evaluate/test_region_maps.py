@@ -57,7 +57,7 @@ def test_draws_give_both_standard_deviations(latent_model, fasta):
     ("region", "message"),
     [
         ("chr1:100-1100", "one map of the model covers 192; give a narrower region"),
-        ("chr1:1900-2100", "ends beyond chr1, which has 2,000 bases"),
+        ("chr1:1900-2100", "leaves chr1, which has 2,000 bases"),
         ("chr7:1-90", 'no chromosome "chr7"'),
         ("chr1", "one map of the model covers"),
     ],

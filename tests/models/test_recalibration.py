@@ -1,6 +1,7 @@
 """Recalibration factors: spread over pixels by distance, and kept with their run."""
 
 import dataclasses
+import threading
 
 import keras
 import numpy as np
@@ -151,6 +152,27 @@ def test_each_head_keeps_its_own_factors(tmp_path):
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": OTHER}
     recalibration.save([run], "mouse", TOGETHER)
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": TOGETHER}
+
+
+def test_two_that_save_at_once_lose_nothing(tmp_path, monkeypatch):
+    """Locks of two threads exclude each other as those of two processes do."""
+    (run,) = runs(tmp_path, "a")
+    read = recalibration._read
+    second = threading.Thread(target=recalibration.save, args=([run], "mouse", OTHER))
+
+    def read_slowly(path):
+        content = read(path)
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(1)  # it ends within that time only if nothing makes it wait
+        return content
+
+    monkeypatch.setattr(recalibration, "_read", read_slowly)
+    recalibration.save([run], "human", FITTED)
+    second.join()
+    monkeypatch.undo()
+    loaded = recalibration.load([run], ["human", "mouse"])
+    assert loaded == {"human": FITTED, "mouse": OTHER}
 
 
 def test_a_run_that_was_trained_on_drops_its_factors_and_says_so(tmp_path, caplog):
