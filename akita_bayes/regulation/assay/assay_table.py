@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
+from akita_bayes.mechanisms import mechanism_spec
 
 SEQUENCE = ("sequence", "seq", "x")
 COUNT = ("count", "ct")
@@ -139,6 +140,14 @@ class Table(NamedTuple):
                     f"It has: {', '.join(map(repr, by_name))}."
                 )
         return Table(tuple(by_name[name] for name in names))
+
+    def used_by(self, mechanism: mechanism_spec.Mechanism) -> "Table":
+        """Returns the libraries and bins that a mechanism fits.
+
+        Raises:
+            DataError: The table lacks one of its libraries, or a bin that it leaves out.
+        """
+        return self.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
 
     def leave_out(self, columns: Sequence[str]) -> "Table":
         """Returns the table without these bins, and without sequences read in no other bin.

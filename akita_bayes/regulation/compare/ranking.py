@@ -131,8 +131,7 @@ def compare(
                 f'"{mechanisms[0].name}"; make them agree.'
             )
     for mechanism in mechanisms:
-        used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-        layout.Parameters.of(mechanism, used)
+        layout.Parameters.of(mechanism, table.used_by(mechanism))
     judged = []
     for mechanism in mechanisms:
         judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))

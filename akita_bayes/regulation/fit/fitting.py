@@ -116,7 +116,7 @@ def fit(
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
-    table = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+    table = table.used_by(mechanism)
     side = assay_table.sides(table, seed=seed, fractions=fractions)
     likelihood = likelihoods.Likelihood(mechanism, table)
     _log.info(

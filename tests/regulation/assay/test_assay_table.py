@@ -177,6 +177,15 @@ def test_a_bin_can_be_left_out_by_name():
         table.leave_out(["0", "1"])
 
 
+def test_a_mechanism_uses_its_libraries_without_the_bins_that_it_leaves_out(two_sites):
+    table = assay_table.Table(
+        tuple(assay_table.from_counts(SEQUENCES, COUNTS, name=name) for name in ("one", "two"))
+    )
+    mechanism = two_sites(libraries=["two"], measurement={"leave_out": ["0"]})
+    (library,) = table.used_by(mechanism).libraries
+    assert (library.name, library.columns) == ("two", ("1", "2"))
+
+
 def refused(path, message):
     with pytest.raises(errors.DataError, match=message) as caught:
         assay_files.read(path)
