@@ -133,7 +133,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     held_out, convergence = summary["held_out"], summary["convergence"]
     bits = held_out["information_bits"]
     if bits:
-        say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per read.")
+        say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per {bits['per']}.")
     state = "Converged" if convergence["converged"] else "Not converged"
     say(
         f"{state} in {summary['seconds']:.0f} s; a further step would gain "

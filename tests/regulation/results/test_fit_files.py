@@ -115,6 +115,7 @@ def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_
         ("wild_type", np.array("ACGT"), "wild_type is not a sequence of 10 bases"),
         ("read_outs", np.zeros((1, 2)), "read_outs has 1 rows, expected 0"),
         ("theta", None, "theta"),
+        ("fitted", np.zeros(3), "fitted is not a list of digests"),
     ],
 )
 def test_a_foreign_fit_is_refused_in_one_sentence(
