@@ -12,12 +12,12 @@ from typing import NamedTuple
 import cooler
 
 from akita_bayes import errors, files, regions
-from akita_bayes.data import genome
+from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import counts_to_targets
 
-COOLER = Path("hic") / "scer_w303_g1_2kb_SRR8769554.cool"
-GENOME = Path("genome") / "yeast" / "sacCer3.2bit"
-SECOND = Path("genome") / "yeast" / "yeast.10kb.v3.cool"
+COOLER = "scer_w303_g1_2kb_SRR8769554.cool"
+GENOME = "sacCer3.2bit"
+SECOND = "yeast.10kb.v3.cool"
 
 VALID = ("chr3", "chr8", "chr9")
 """Validation chromosomes of every fold; no fold tests on them, since settings were chosen here."""
@@ -34,11 +34,8 @@ TRANSFORM = counts_to_targets.Transform(
 STRIDE_TRAIN, STRIDE_TEST = 4000, 32_000
 FASTA = "sacCer3.fa"
 
-ROMAN = (
-    *("I", "II", "III", "IV", "V", "VI", "VII", "VIII"),
-    *("IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI"),
-)
-"""Numbers of the chromosomes in the genome and in the second experiment."""
+NAMES = tuple(f"chr{number}" for number in range(1, 17))
+"""Nuclear chromosomes in the cooler; genome and second experiment call them chrI to chrXVI."""
 
 
 class Sources(NamedTuple):
@@ -50,7 +47,7 @@ class Sources(NamedTuple):
 
     @classmethod
     def under(cls, folder: Path) -> "Sources":
-        """Returns the paths in a folder of public data, as `data/README.md` lays it out."""
+        """Returns the paths in a folder of the three files, as docs/real.md describes it."""
         sources = cls(folder / GENOME, folder / COOLER, folder / SECOND)
         for path in sources:
             if not path.is_file():
@@ -93,8 +90,8 @@ def _write_genome(sources: Sources, folder: Path) -> Path:
     lengths = cooler.Cooler(str(sources.cooler)).chromsizes
     sequences = {}
     with genome.Genome(sources.genome) as source:
-        for number, roman in enumerate(ROMAN, 1):
-            name, own = f"chr{number}", f"chr{roman}"
+        name_in_genome = assembly.of(source.sizes).names(NAMES, str(sources.cooler))
+        for name, own in name_in_genome.items():
             end = min(int(lengths[name]), source.sizes[own])
             sequences[name] = source.fetch(regions.Region(own, 0, end)).upper()
     with files.atomic(fasta) as temporary:

@@ -15,11 +15,14 @@ def test_folds_share_no_chromosome():
     assert len(names) == len(set(names)) == 12
 
 
-def test_halves_add_up_and_twice_the_data_are_as_reliable_as_foretold(tmp_path):
+def test_both_halves_of_a_map_add_up_to_its_counts(tmp_path):
     path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
     halves = yeast_ceiling.thinned(path, 0)
     whole = yeast_ceiling.read(path)["chr1"].counts
     np.testing.assert_array_equal(sum(half["chr1"].counts for half in halves), whole)
+
+
+def test_reliability_follows_the_formula_of_spearman_and_brown():
     assert yeast_ceiling.reliability(0.5) == pytest.approx(2 / 3)
 
 
@@ -28,7 +31,7 @@ def test_maps_of_noise_have_no_reliability(tmp_path):
     path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
     windows = [regions.Region("chr1", start, start + 3200) for start in range(0, 36_000, 1600)]
     measured = yeast_ceiling.measure(path, windows, coolers.TRANSFORM, seeds=(0,))
-    assert abs(measured["half_r"]) < 0.2  # some 600 pixels, the sd of r is 0.04
+    assert abs(measured["r_of_halves"]) < 0.2  # some 600 pixels, the sd of r is 0.04
 
 
 def test_a_ridge_finds_a_linear_rule():
