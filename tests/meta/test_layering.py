@@ -31,7 +31,7 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "saturation"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
