@@ -1,24 +1,16 @@
 """Collects what a figure of one variant shows: both maps in their frame, and their sd."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import regions, triangle
+from akita_bayes import triangle
 from akita_bayes.regions import Region
 from akita_bayes.variants import engine, genes, variant_maps
 from akita_bayes.variants.alleles import bin_loci, records
 from akita_bayes.variants.scores import score_table
-
-
-class GeneSpans(NamedTuple):
-    """Holds a gene and the bins of the frame where its stretches start and end, with fractions."""
-
-    name: str
-    strand: str
-    spans: list[tuple[float, float]]
 
 
 class FigureWindow(NamedTuple):
@@ -46,7 +38,7 @@ class FigureWindow(NamedTuple):
     mask: NDArray[np.bool_]
     sd: NDArray[np.float32] | None
     site: tuple[int, int]
-    genes: list[GeneSpans]
+    genes: list[genes.GeneSpans]
 
 
 class RankedFigure(NamedTuple):
@@ -135,28 +127,8 @@ def collect(
         matrix(maps.aligned.mask[:, None], False),
         None if maps.sd is None else matrix(maps.sd),
         maps.aligned.site,
-        gene_spans(annotation, stretches),
+        genes.spans(annotation, stretches),
     )
-
-
-def gene_spans(
-    annotation: Iterable[genes.Gene], stretches: Sequence[bin_loci.Stretch]
-) -> list[GeneSpans]:
-    """Returns the genes that lie in a frame, with their bins.
-
-    Args:
-        annotation: Genes, whose chromosomes may be named differently ("1" for "chr1").
-        stretches: Stretches of the genome in the frame, from left to right.
-    """
-    names = {stretch.region.chrom for stretch in stretches}
-    result = []
-    for gene in annotation:
-        chrom = regions.own_name(gene.region.chrom, names)
-        if chrom is not None:
-            spans = bin_loci.spans(gene.region._replace(chrom=chrom), stretches)
-            if spans:
-                result.append(GeneSpans(gene.name, gene.strand, spans))
-    return result
 
 
 def title(variant: records.Variant) -> str:

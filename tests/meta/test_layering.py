@@ -24,6 +24,7 @@ FLOORS = {
     "evaluate": 4,
     "regulation": 4,
     "plots": 5,
+    "report": 5,
     "cli": 6,
 }
 ROOMS = {
