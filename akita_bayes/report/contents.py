@@ -33,7 +33,7 @@ class Column:
     """
 
     name: str
-    values: Sequence[str] | Sequence[float | None]
+    values: Sequence[str | float | None]
     description: str = ""
     shown: bool = True
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from akita_bayes import errors
-from akita_bayes.report import contents, frame_tracks, page, variant_contents
+from akita_bayes.report import (
+    accuracy_contents,
+    contents,
+    fit_contents,
+    frame_tracks,
+    page,
+    run_contents,
+    variant_contents,
+)
 from akita_bayes.variants import genes
 
 FILE = "report.html"
@@ -63,6 +71,14 @@ def collect(folder: Path, options: ReportOptions) -> contents.Report:
             return variant_contents.collect(
                 folder, annotation=annotation, tracks=tracks, maps=options.maps
             )
+    for module in (fit_contents, accuracy_contents, run_contents):
+        if (folder / module.MARK).is_file():
+            if options.genes or options.bigwigs:
+                raise errors.DataError(
+                    f"{folder}: has no maps of variants, so genes and tracks cannot be drawn; "
+                    "leave out --genes and --bigwig."
+                )
+            return module.collect(folder)
     raise errors.DataError(
         f"{folder}: holds no results that a report can show; give a directory of akita_train.py, "
         "akita_test.py, akita_scd.py or mpra_fit.py."

@@ -90,7 +90,7 @@ def table(
     cut = [
         contents.Column(
             column.name,
-            [column.values[row] for row in kept_rows],  # type: ignore[misc]
+            [column.values[row] for row in kept_rows],
             column.description,
             column.shown,
         )

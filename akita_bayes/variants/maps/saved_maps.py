@@ -161,7 +161,9 @@ class SavedMaps:
         self._file, self._path = file, path
         self.attributes = dict(file.attrs)
         self.frame = Frame(
-            *(int(file.attrs[name]) for name in ("bins", "bin_width", "diagonal_offset")),
+            int(file.attrs["bins"]),
+            int(file.attrs["bin_width"]),
+            int(file.attrs["diagonal_offset"]),
             [str(name) for name in file["targets"].asstr()[:]],
             "sd" in file,
         )
@@ -203,7 +205,9 @@ class SavedMaps:
                     )
                     for k in np.flatnonzero(column["map"] == number)
                 ],
-                *(file[name][number] for name in LAYERS[:-1]),
+                file["reference"][number],
+                file["alternative"][number],
+                file["difference"][number],
                 file["sd"][number] if self.frame.spread else None,
             )
 
