@@ -123,10 +123,9 @@ def _table(table: contents.Table, number: int) -> str:
         + "</tr>"
         for row in range(min(rows, STATIC_ROWS))
     )
-    notes = [table.note] if table.note else []
+    remark = f'<p class="note">{html.escape(table.note)}</p>' if table.note else ""
     if rows > STATIC_ROWS:
-        notes.append(f"Without scripts, a browser shows the first {STATIC_ROWS} rows only.")
-    remark = "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes)
+        remark += f"<noscript><p>These are the first {STATIC_ROWS} of {rows:,} rows.</p></noscript>"
     return _section(
         table.title,
         f'{remark}<div class="table" data-table="{number}"><div class="scroll">'

@@ -18,10 +18,12 @@ def plain(value: Any) -> Any:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[Fact]:
-    """Returns one fact for each value of nested objects, named by its path."""
+    """Returns one fact for each value of nested objects, named by its path; lists from 1."""
     facts = []
     for name, value in values.items():
         path = f"{prefix}{name}"
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            value = {str(number): item for number, item in enumerate(value, 1)}
         if isinstance(value, Mapping):
             facts += flat(value, f"{path}: ")
         else:
@@ -30,13 +32,14 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> list[Fact]:
 
 
 def text(value: Any) -> str:
-    """Returns a value of JSON as text; lists of texts and numbers are joined by commas."""
+    """Returns a value of JSON as text; lists are joined by commas, lists in lists by semicolons."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
-        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, list):
+        separator = "; " if any(isinstance(item, list) for item in value) else ", "
+        return separator.join(map(text, value)) or "none"
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -31,7 +31,9 @@
   }
 
   function saveLines(name, lines) {
-    const cell = (value) => (value === null ? "NA" : String(value).replace(/[\t\r\n]+/g, " "));
+    // As pandas reads and writes it: a quote inside a cell is doubled, and the cell quoted.
+    const quoted = (text) => (text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text);
+    const cell = (value) => (value === null ? "NA" : quoted(String(value).replace(/[\t\r\n]+/g, " ")));
     const text = lines.map((line) => line.map(cell).join("\t") + "\n").join("");
     save(name, new Blob([text], { type: "text/tab-separated-values" }));
   }
@@ -135,6 +137,7 @@
       this.status.textContent = `${range}${this.order.length} rows${all}`;
       this.back.disabled = this.page === 0;
       this.next.disabled = this.page >= pages - 1;
+      this.back.hidden = this.next.hidden = this.count <= PAGE;
     }
 
     row(row, columns) {
