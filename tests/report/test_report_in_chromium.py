@@ -118,7 +118,7 @@ def test_the_pointer_reads_the_numbers_of_the_file(page, scores):
         for title, name in zip(("REF", "ALT", "ALT - REF", "sd"), saved_maps.LAYERS, strict=True):
             value = matrices[name][row_bin, column_bin]
             width = np.nanmax(matrices[name]) - np.nanmin(matrices[name])
-            assert float(shown[title]) == pytest.approx(value, abs=width / 6_000)
+            assert float(shown[title]) == pytest.approx(value, abs=float(width) / 6_000)
         low, high = map(float, shown["90 % of draws, if normal"].split(" to "))
         spread = 1.6449 * matrices["sd"][row_bin, column_bin]
         middle = matrices["difference"][row_bin, column_bin]
@@ -142,7 +142,7 @@ def test_a_row_shows_its_map_and_a_map_its_row(page, scores, table):
     search(page, "no_letters")
     assert page.value("document.querySelector('tr.selected')") is None
     page.click(".show-row")
-    page.wait("document.querySelector('tr.selected')")
+    page.wait("document.querySelector('tr.selected') !== null")
     assert page.value("document.querySelector('tr.selected').dataset.row") == str(row)
     assert page.value(f"{ROWS}.length") == len(table)
 
@@ -205,18 +205,23 @@ def test_a_map_is_saved_as_numbers_and_as_a_picture(page, scores):
 
 
 def test_pixels_have_the_colours_of_their_values(page, scores):
-    """Red for more contacts than expected, blue for fewer, as in the figures of the commands."""
+    """Red for more contacts than expected; purple for less contact in ALT than in REF."""
     with saved_maps.opened(scores) as maps:
-        matrix = triangle.to_matrix(maps.read(0).reference, diagonal_offset=tiny.OFFSET)[..., 0]
-    for value, channel in ((np.nanmax(matrix), 0), (np.nanmin(matrix), 2)):
-        row, column_bin = np.argwhere(matrix == value)[0]
-        rgb = page.value(
-            "(() => { const c = document.querySelector('.stack canvas'); const s = c.width / "
-            f"{tiny.BINS}; return [...c.getContext('2d').getImageData(({column_bin} + 0.5) * s, "
-            f"({row} + 0.5) * s, 1, 1).data]; }})()"
+        saved = maps.read(0)
+    for panel, values, more in ((0, saved.reference, True), (2, saved.difference, False)):
+        matrix = triangle.to_matrix(values, diagonal_offset=tiny.OFFSET)[..., 0]
+        extreme = np.nanmax(matrix) if more else np.nanmin(matrix)
+        assert extreme > 0 if more else extreme < 0
+        row, column_bin = np.argwhere(matrix == extreme)[0]
+        red, _, blue, _ = page.value(
+            f"""(() => {{
+              const canvas = document.querySelectorAll('.stack canvas:first-child')[{panel}];
+              const bin = canvas.width / {tiny.BINS};
+              return [...canvas.getContext('2d')
+                .getImageData(({column_bin} + 0.5) * bin, ({row} + 0.5) * bin, 1, 1).data];
+            }})()"""
         )
-        if np.sign(value) == (1 if channel == 0 else -1):
-            assert rgb[channel] > rgb[2 - channel] + 20
+        assert red > blue + 20 if more else blue > red + 20
 
 
 def test_hostile_names_do_nothing(page):
