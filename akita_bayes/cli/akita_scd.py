@@ -65,6 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genes", type=console.readable, help="with -m: GTF or BED file of genes to draw"
     )
+    parser.add_argument(
+        "--save_maps",
+        nargs="?",
+        type=_maps,
+        const=10,
+        default=0,
+        metavar="N",
+        help="save the maps of the N strongest variants, or of all, in maps.h5; --save_maps alone "
+        "saves 10",
+    )
     model_options.add(parser, "--rc", "--shifts")
     model_options.add(
         parser,
@@ -136,6 +146,18 @@ def _variants(text: str) -> str:
     return console.existing_file(text)
 
 
+def _maps(text: str) -> int:
+    """Returns the number of variants whose maps are saved; an argparse type."""
+    from akita_bayes.variants.maps import saved_maps
+
+    if text == "all":
+        return saved_maps.EVERY
+    try:
+        return console.whole_number(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or all") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = _parser()
@@ -194,6 +216,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
         compress=options.bgzip,
         batch_size=options.batch_size,
         figures=options.maps,
+        maps=options.save_maps,
         annotation=() if options.genes is None else genes.read(options.genes),
     )
     model_files = model_options.files_of(options)

@@ -12,6 +12,7 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import alignment, bin_loci, records, written_variants
+from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.options import Options
 
 
@@ -138,6 +139,35 @@ def means(
     sd = np.std(changes, axis=0, ddof=1) if len(changes) > 1 else None
     # Every draw has the same alignment.
     return MeanMaps(alignments[0], np.mean(refs, axis=0), np.mean(changes, axis=0), sd)
+
+
+def saved(
+    scorer: engine.Engine, variant: records.Variant, row: int, title: str
+) -> saved_maps.SavedMap:
+    """Predicts a variant and returns what a file of maps holds of it, for all scored targets.
+
+    Args:
+        scorer: Engine with the options of the prediction.
+        variant: A row without a reason not to be scored.
+        row: Number of the row among the scores.
+        title: Title of the variant.
+    """
+    maps = means(scorer, variant)
+    reference, alternative = maps.shown()
+    frame = scorer.windows.pair(variant).frame
+    view = bin_loci.pieces(frame, scorer.geometry, {})
+    compared = maps.aligned.mask[:, None]
+    return saved_maps.SavedMap(
+        row,
+        title,
+        frame_region(scorer, variant),
+        maps.aligned.site,
+        bin_loci.stretches(view, frame, scorer.geometry),
+        reference,
+        alternative,
+        np.where(compared, maps.change, np.float32(np.nan)),
+        None if maps.sd is None else np.where(compared, maps.sd, np.float32(np.nan)),
+    )
 
 
 def frame_region(scorer: engine.Engine, variant: records.Variant) -> regions.Region:
