@@ -113,7 +113,7 @@ def calibrate(
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
-    head = posterior.Sampler(model, head=options.head).head
+    head = predict.one_head(model, options.head)
     geometry = model.spec.geometry(head)
     if geometry.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
@@ -149,9 +149,10 @@ def calibrate(
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
             noise_free = None if truth is None else truth[number].astype(np.float32)
-            # A model without learned noise states none, and is judged with the fitted noise.
-            states_noise = noise is None or raw.aleatoric_sd.any()
-            stated = raw if states_noise else raw._replace(aleatoric_sd=noise)
+            stated = raw
+            if noise is not None and not raw.aleatoric_sd.any():
+                # A model without learned noise states none, and is judged with the fitted noise.
+                stated = raw._replace(aleatoric_sd=noise)
             half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
             versions = {"before": (stated, half_width)}
             for state, factors in (("constant", constant), ("after", recalibration)):
