@@ -124,11 +124,13 @@ def _checked(frame: pd.DataFrame, path: Path, length: int) -> NewSequences:
             f"{path}: sequence {frame['name'].iloc[row]} has {lengths.iloc[row]} bases, and the "
             f"fitted mechanism has {length}{more}; give sequences of {length} bases."
         )
-    known = assay_files.without_unknown(frame, "sequence", str(path))
-    assay_table.to_index(list(known["sequence"]), where=str(path), rows=list(known.index + 1))
+    rows_without_n = assay_files.without_unrows_without_n(frame, "sequence", str(path))
+    assay_table.to_index(
+        list(rows_without_n["sequence"]), where=str(path), rows=list(rows_without_n.index + 1)
+    )
     return NewSequences(
-        list(known["name"]),
-        [dna.from_rna(sequence.upper()) for sequence in known["sequence"]],
-        list(known["library"]) if "library" in known else [],
-        len(frame) - len(known),
+        list(rows_without_n["name"]),
+        [dna.from_rna(sequence.upper()) for sequence in rows_without_n["sequence"]],
+        list(rows_without_n["library"]) if "library" in rows_without_n else [],
+        len(frame) - len(rows_without_n),
     )
