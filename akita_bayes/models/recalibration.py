@@ -55,7 +55,9 @@ class Factors(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MapError:
-    """Holds the error of a map, fitted to data of known noise; `evaluate.model_error` has formulas.
+    """Holds the error of a map, fitted to data of known noise.
+
+    `evaluate.intervals.model_error` has the formulas.
 
     With e the standard deviation over S draws and y the mean, all tables by target and stratum,
 

@@ -32,6 +32,7 @@ ROOMS = {
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "", "saturation"),
+    "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""

@@ -33,8 +33,8 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.evaluate import calibration
 from akita_bayes.evaluate import strata as strata_
+from akita_bayes.evaluate.intervals import calibration
 from akita_bayes.models.recalibration import Recalibration, Table
 
 # |r| is binned instead of stored: quantiles are exact to 0.4 %, and memory stays constant.

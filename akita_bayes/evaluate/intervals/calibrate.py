@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset, statistics
-from akita_bayes.evaluate import accuracy, calibration, model_error, strata
-from akita_bayes.evaluate import spread_factors as recalibration_
-from akita_bayes.evaluate.spread_factors import Prediction
+from akita_bayes.evaluate import accuracy, strata
+from akita_bayes.evaluate.intervals import calibration, model_error
+from akita_bayes.evaluate.intervals import spread_factors as recalibration_
+from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width

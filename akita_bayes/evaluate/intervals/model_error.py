@@ -33,9 +33,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.data.noise_table import NoiseTable
-from akita_bayes.evaluate import spread_factors
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.spread_factors import (
+from akita_bayes.evaluate.intervals import spread_factors
+from akita_bayes.evaluate.intervals.spread_factors import (
     CORRELATED_BINS,
     Prediction,
     as_table,

@@ -6,13 +6,8 @@ from scipy import ndimage
 
 from akita_bayes import errors, triangle
 from akita_bayes.data import noise_table
-from akita_bayes.evaluate import (
-    calibrate,
-    calibration,
-    model_error,
-    spread_factors,
-    strata,
-)
+from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import calibrate, calibration, model_error, spread_factors
 
 BINS, OFFSET, TARGETS, DRAWS = 40, 2, 2, 8
 STRATA = strata.log_spaced(BINS, OFFSET, 4)
