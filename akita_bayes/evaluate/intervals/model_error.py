@@ -138,12 +138,11 @@ def _by_stratum(
     """Returns slope and mean variance of the noise of every stratum. [T, D] each."""
     distances = np.arange(noise.variance.shape[1]) + noise.diagonal_offset
     stratum = np.searchsorted(strata.edges, distances, side="right") - 1
-    pixels = np.bincount(strata.index, minlength=strata.count)
     # Distances without pixels count as little as possible, but count when nothing else does.
     weights = np.maximum(noise.pixels, 1e-9)
     averages = []
     for values in (noise.slope * noise.variance, noise.variance, np.ones_like(noise.variance)):
-        columns = [np.bincount(stratum, row, len(pixels)) for row in values * weights]
+        columns = [np.bincount(stratum, row, strata.count) for row in values * weights]
         averages.append(np.stack(columns))
     weighted, variance, total = averages
     slope = np.divide(weighted, variance, out=np.zeros_like(weighted), where=variance > 0)
@@ -219,15 +218,10 @@ def _borders(
 
 
 def _filled(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Replaces strata without pixels by the sums of their target, or else of all targets.
-
-    [F, 4, T, D, K, J].
-    """
-    pixels = sums[:, 0].sum((0, 3, 4))[:, :, None, None]
-    by_target = np.broadcast_to(sums.sum(3, keepdims=True), sums.shape)
-    whole = np.broadcast_to(sums.sum((2, 3), keepdims=True), sums.shape)
-    measured = by_target[:, 0].sum((0, 3, 4))[:, :, None, None]
-    return np.where(pixels > 0, sums, np.where(measured > 0, by_target, whole))
+    """Fills strata without pixels, as `spread_factors.filled`. [F, 4, T, D, K, J]."""
+    by_stratum = np.moveaxis(sums, (2, 3), (-2, -1))
+    pixels = by_stratum[:, 0].sum((0, 1, 2))
+    return np.moveaxis(spread_factors.filled(by_stratum, pixels), (-2, -1), (2, 3))
 
 
 def _mean(sums: NDArray[np.float64], row: int) -> NDArray[np.float64]:
@@ -347,7 +341,9 @@ def _scaled(
     scale = spread_factors.scales(
         _applied(fitted, predictions, draws), strata, np.ones((2, *error.shape))
     )
-    share = error / (error + np.square(np.array(fitted.noise)))
+    # Predictions without any error leave neither error nor noise.
+    whole = error + np.square(np.array(fitted.noise))
+    share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
     return _multiplied(fitted, np.sqrt(1 + share * (scale**2 - 1)))
 
 

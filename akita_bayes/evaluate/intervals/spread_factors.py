@@ -138,7 +138,7 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
         squared = np.where(prediction.mask, prediction.target - prediction.mean, 0.0) ** 2
         epistemic = np.where(prediction.mask, prediction.epistemic_sd, 0.0) ** 2
         sums += [strata.sums(values) for values in (squared, epistemic, prediction.mask)]
-    squared, epistemic, pixels = _filled(sums)
+    squared, epistemic, pixels = filled(sums, sums[2])
     return np.asarray(np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels))
 
 
@@ -263,16 +263,21 @@ def scales(
         cell = np.minimum(np.searchsorted(_GRID, residual, side="right") - 1, len(_GRID) - 2)
         for t, measured in enumerate(prediction.mask.T):
             np.add.at(histogram[:, t], (cell[measured, t], strata.index[measured]), 1)
-    histogram = _filled(histogram)
+    histogram = filled(histogram, histogram.sum(0))
     return np.apply_along_axis(_scale, 0, histogram)
 
 
-def _filled(sums: NDArray[Any]) -> NDArray[Any]:
-    """Replaces empty strata by the sums of their target, or else of all targets. [..., T, D]."""
-    has_pixels = sums.sum(0) > 0
+def filled(sums: NDArray[Any], pixels: NDArray[Any]) -> NDArray[Any]:
+    """Replaces sums of strata without pixels by those of their target, or else of all targets.
+
+    Args:
+        sums: Sums over the pixels of every target and stratum. [..., T, D].
+        pixels: Measured pixels of every target and stratum. [T, D].
+    """
     by_target = np.broadcast_to(sums.sum(-1, keepdims=True), sums.shape)
     whole = np.broadcast_to(sums.sum((-1, -2), keepdims=True), sums.shape)
-    return np.where(has_pixels, sums, np.where(by_target.sum(0) > 0, by_target, whole))
+    measured = pixels.sum(-1, keepdims=True) > 0
+    return np.where(pixels > 0, sums, np.where(measured, by_target, whole))
 
 
 def _scale(histogram: NDArray[Any]) -> float:

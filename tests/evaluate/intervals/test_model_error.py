@@ -180,6 +180,19 @@ def test_an_unmeasured_stratum_takes_the_values_of_its_target():
     assert len(truths) == 30
 
 
+def test_a_stratum_without_any_error_has_neither_error_nor_noise():
+    windows, _, noise = simulate(4, seed=1)
+    exact = STRATA.index == 0
+    for window in windows:
+        window.target[exact] = window.mean[exact]
+    fitted = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS)
+    for window in windows:
+        spread = fitted.apply(window.epistemic_sd, None, mean=window.mean, draws=DRAWS)
+        np.testing.assert_array_equal(spread.epistemic[exact], 0)
+        np.testing.assert_array_equal(spread.aleatoric[exact], 0)
+        assert (spread.epistemic[~exact] > 0).all()
+
+
 def test_a_split_without_measured_pixels_is_refused():
     windows, _, noise = simulate(2, seed=1)
     empty = [window._replace(mask=np.zeros_like(window.mask)) for window in windows]
