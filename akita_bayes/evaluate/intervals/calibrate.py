@@ -15,7 +15,7 @@ from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import accuracy, strata
-from akita_bayes.evaluate.intervals import calibration, model_error
+from akita_bayes.evaluate.intervals import calibration, error_tails, model_error
 from akita_bayes.evaluate.intervals import spread_factors as recalibration_
 from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
@@ -135,7 +135,7 @@ def calibrate(
     judged = {
         state: calibration.Calibration(groups, len(recalibration.epistemic)) for state in states
     }
-    borders = model_error.value_borders(windows, groups)
+    borders = error_tails.value_borders(windows, groups)
     maps = {state: calibration.MapIntervals(groups, borders) for state in states}
     truth = _truth(data_dir, options.split)
 

@@ -7,58 +7,76 @@ for its distance and value, the squared error of the map is
 
 in any group of pixels. In every target and stratum of distance, the variance of the error is
 
-    v = h(m)^2 (a^2 (1 + 1/S) e^2 + c^2)        e the spread of S draws, h a function of the map
+    v = h^2 (a^2 (1 + 1/S) e^2 + c^2)        e the spread of S draws, h a function of the map
 
-with a, c and h such that its sum over the pixels is that of r^2 - n^2. The share of the first term
-is the one for which a normal distribution of variance v + n^2 gives the residuals the largest
-likelihood. Without a spread of draws the share is 0. The function h, one for each target, equals
-the ratio of both sides in ten groups of pixels with similar m, over all strata together. Ratios of
-few windows are shrunk to 1. h stays 1 for a target where it does not raise the likelihood of
-windows that it was not fitted to.
+with a and c such that its sum over the pixels is that of r^2 - n^2. The share of the first term is
+the one for which a normal distribution of variance v + n^2 gives the residuals the largest
+likelihood. Without a spread of draws the share is 0. The function h is a product of functions of
+features of the map (`map_features`); `error_shapes` fits them.
 
-Errors can have heavier tails than a normal distribution of their variance, and intervals are then
-too wide. Last, s is the factor on the sd of a residual that gives its intervals their coverage, as
-in `spread_factors`. The noise may have such tails as well, so that only a part of s belongs to the
-error: v is multiplied by 1 + (s^2 - 1) v / (v + n^2), with the means of the stratum.
+Intervals of errors with heavier tails than those of a normal distribution would be too wide;
+`error_tails` corrects the variance.
 
-Pixels are summed by stratum, predicted value, spread of draws, and fold of windows, so memory does
-not depend on their number.
+All pixels enter sums by stratum, distance or value. Shapes and shares are fitted to a sample of
+pixels, so memory does not depend on their number.
 """
 
-import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes import map_features, triangle
 from akita_bayes.data.noise_table import NoiseTable
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.intervals import spread_factors
+from akita_bayes.evaluate.intervals import error_shapes, error_tails, spread_factors
 from akita_bayes.evaluate.intervals.spread_factors import (
-    CORRELATED_BINS,
     Prediction,
     as_table,
     check_measured,
 )
-from akita_bayes.models.recalibration import MapError, Recalibration, noise_shape
+from akita_bayes.models.intervals.map_error import MapError, Shape, noise_shape
+from akita_bayes.models.recalibration import Recalibration
 
-VALUE_GROUPS = 10
-_SPREAD_GROUPS = 5
-_FOLDS = 2
 _SHARES = np.linspace(0, 1, 41)
-_ITERATIONS = 6
 _LEAST_SHARE = 0.01
 """Least variance of the model error, as a share of that of the residuals."""
 
-_PRIOR_COUNT = 8.0
-"""Independent measurements of a group of values at which its ratio is shrunk by half."""
+_SAMPLE = 20_000
+"""Pixels of a target to which shapes are fitted."""
 
-_SAMPLE = 200_000
-"""Pixels from which the borders of groups are computed."""
 
-_LIMIT = 4.0
-"""Largest ratio of the variance in a group of values to that of its stratum, and its inverse."""
+class _Noise(NamedTuple):
+    """Holds the noise of all targets.
+
+    Attributes:
+        variance: Variance of every distance. [T, N - k].
+        slope: Change of its logarithm per unit of the map, in every stratum. [T, D].
+        offset: First distance k.
+    """
+
+    variance: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    offset: int
+
+    @property
+    def distance(self) -> NDArray[np.intp]:
+        """Returns the distance of every pixel, counted from the first diagonal. [P]."""
+        bins = self.variance.shape[1] + self.offset
+        return triangle.distances(bins, self.offset) - self.offset
+
+    def stratum(self, strata: strata_.Strata) -> NDArray[np.intp]:
+        """Returns the stratum of every distance. [N - k]."""
+        distances = np.arange(self.variance.shape[1]) + self.offset
+        return np.searchsorted(strata.edges, distances, side="right") - 1
+
+
+class _Moments(NamedTuple):
+    """Holds mean squares of the measured pixels of every target and stratum. [T, D] each."""
+
+    error: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    noise: NDArray[np.float64]
 
 
 def fit(
@@ -94,50 +112,39 @@ def fit(
             prediction._replace(epistemic_sd=np.zeros_like(prediction.mean))
             for prediction in predictions
         ]
-        noise = dataclasses.replace(noise, slope=np.zeros_like(noise.slope))
-    slopes, variances = _by_stratum(noise, strata)
-    sums, values = _sums(predictions, strata, slopes)
-    sums = _filled(sums)
-    # Groups of pixels with noise: the sums hold exp(slope y), so that its mean scales the variance.
-    scale = variances / np.maximum(_mean(sums, 3), 1e-300)
-    residual = _mean(sums, 1)
-    # More noise than residuals have is not possible; the rest is the least error of the map.
-    scale *= np.minimum(1, (1 - _LEAST_SHARE) * residual / np.maximum(variances, 1e-300))
-    sums[:, 3] *= scale[..., None, None]
-    bins = len(predictions) * strata.edges[-1]
-    rows = [
-        _fitted(part.sum(0), bins, by_value=False) if constant else _target(part, bins)
-        for part in np.moveaxis(sums, 2, 0)
-    ]
-    epistemic, unseen, shape = (np.stack(parts) for parts in zip(*rows, strict=True))
-    error = MapError(
-        as_table(np.sqrt(epistemic / (1 + 1 / draws))),
+    moments, fitted_noise = _moments(predictions, strata, _stated_noise(noise, strata, constant))
+    error, spread = moments.error, moments.spread
+    samples = _samples(predictions, strata, fitted_noise)
+    shares = np.stack([_shares(sample, error[t], spread[t]) for t, sample in enumerate(samples)])
+    shown = np.divide(shares * error, spread, out=np.zeros_like(error), where=spread > 0)
+    unseen = (1 - shares) * error
+    shapes: tuple[Shape, ...] = ()
+    if not constant:
+        shapes = _shapes(samples, shown, unseen, error_tails.measurements(predictions, strata))
+    map_error = MapError(
+        as_table(np.sqrt(shown / (1 + 1 / draws))),
         as_table(np.sqrt(unseen)),
-        as_table(np.sqrt(scale)),
-        as_table(slopes),
-        as_table(values),
-        as_table(np.sqrt(shape)),
+        as_table(np.sqrt(fitted_noise.variance)),
+        as_table(fitted_noise.slope),
+        shapes,
         draws,
     )
-    map_variance, spread = residual - _mean(sums, 3), _mean(sums, 2)
-    factors = np.sqrt(np.divide(map_variance, spread, out=np.ones_like(spread), where=spread > 0))
+    factors = np.sqrt(np.divide(error, spread, out=np.ones_like(spread), where=spread > 0))
     fitted = Recalibration(
         tuple(int(edge) for edge in strata.edges),
         as_table(factors),
-        as_table(np.ones(scale.shape)),
-        as_table(np.sqrt(_mean(sums, 3))),
+        as_table(np.ones(error.shape)),
+        as_table(np.sqrt(moments.noise)),
         diagonal_offset,
-        error,
+        map_error,
     )
-    return _scaled(fitted, predictions, strata, map_variance, draws)
+    return error_tails.correct(fitted, predictions, strata, error, by_value=not constant)
 
 
-def _by_stratum(
-    noise: NoiseTable, strata: strata_.Strata
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns slope and mean variance of the noise of every stratum. [T, D] each."""
-    distances = np.arange(noise.variance.shape[1]) + noise.diagonal_offset
-    stratum = np.searchsorted(strata.edges, distances, side="right") - 1
+def _stated_noise(noise: NoiseTable, strata: strata_.Strata, constant: bool) -> _Noise:
+    """Returns the mean variance of every distance, or of its stratum, and the slopes."""
+    table = _Noise(noise.variance, noise.slope, noise.diagonal_offset)
+    stratum = table.stratum(strata)
     # Distances without pixels count as little as possible, but count when nothing else does.
     weights = np.maximum(noise.pixels, 1e-9)
     averages = []
@@ -146,222 +153,129 @@ def _by_stratum(
         averages.append(np.stack(columns))
     weighted, variance, total = averages
     slope = np.divide(weighted, variance, out=np.zeros_like(weighted), where=variance > 0)
-    return slope, variance / total
+    of_stratum = (variance / total)[:, stratum]
+    if constant:
+        return table._replace(variance=of_stratum, slope=np.zeros_like(slope))
+    known = np.where(noise.pixels > 0, noise.variance, of_stratum)
+    return table._replace(variance=known, slope=slope)
 
 
-def _sums(
-    predictions: list[Prediction], strata: strata_.Strata, slopes: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sums pixels of the same stratum, group of values, group of spread and fold.
+def _moments(
+    predictions: list[Prediction], strata: strata_.Strata, noise: _Noise
+) -> tuple[_Moments, _Noise]:
+    """Returns mean squares, and the noise with its variance where the map is 0."""
+    targets, distances = noise.variance.shape
+    sums = np.zeros((3, targets, strata.count))
+    by_distance = np.zeros((2, targets, distances))
+    for prediction in predictions:
+        measured = prediction.mask
+        mean = np.where(measured, prediction.mean, 0.0).astype(np.float64)
+        residual = np.where(measured, prediction.target - mean, 0.0)
+        spread = np.where(measured, prediction.epistemic_sd, 0.0).astype(np.float64)
+        sums += [strata.sums(values) for values in (measured, residual**2, spread**2)]
+        shape = np.where(measured, noise_shape(noise.slope[:, strata.index].T, mean), 0.0)
+        for target in range(targets):
+            by_distance[:, target] += [
+                np.bincount(noise.distance, values[:, target], distances)
+                for values in (measured, shape)
+            ]
+    pixels, shapes = by_distance
+    stratum = noise.stratum(strata)
+    total = np.stack([np.bincount(stratum, row, strata.count) for row in pixels * noise.variance])
+    count, *squares = spread_factors.filled(np.concatenate([sums, total[None]]), sums[0])
+    squared, shown, stated = (square / count for square in squares)
+    # More noise than residuals have is not possible; the rest is the least error of the map.
+    largest = (1 - _LEAST_SHARE) * squared
+    share = np.minimum(1, np.divide(largest, stated, out=np.ones_like(stated), where=stated > 0))
+    mean_shape = np.divide(shapes, pixels, out=np.ones_like(shapes), where=pixels > 0)
+    variance = noise.variance * share[:, stratum] / mean_shape
+    stated = share * stated
+    error = np.maximum(squared - stated, _LEAST_SHARE * squared)
+    return _Moments(error, shown, stated), noise._replace(variance=variance)
 
-    Returns:
-        Sums of 1, r^2, e^2 and exp(slope m), [F, 4, T, D, K, J]; and mean values of groups, [T, K].
+
+def _samples(
+    predictions: list[Prediction], strata: strata_.Strata, noise: _Noise
+) -> list[error_shapes.Sample]:
+    """Returns a sample of the measured pixels of every target, with e^2 as `base`.
+
+    A target without a measured pixel takes the pixels of all targets.
     """
     targets = predictions[0].mask.shape[-1]
-    borders = value_borders(predictions, strata)
-    spreads = _borders(predictions, _SPREAD_GROUPS, "epistemic_sd", strata)
-    shape = (_FOLDS, 4, targets, strata.count, VALUE_GROUPS, _SPREAD_GROUPS)
-    sums = np.zeros(shape)
-    totals = np.zeros((2, targets, VALUE_GROUPS))
-    size = int(np.prod(shape[3:]))
+    total = sum(prediction.mask.sum(0) for prediction in predictions)
+    steps = np.maximum(1, -(-total // _SAMPLE))
+    parts: list[list[error_shapes.Sample]] = [[] for _ in range(targets)]
     for number, prediction in enumerate(predictions):
-        for target, measured in enumerate(prediction.mask.T):
-            stratum = strata.index[measured]
-            mean, spread, y = (
-                array[measured, target].astype(np.float64)
-                for array in (prediction.mean, prediction.epistemic_sd, prediction.target)
+        mean, spread = prediction.mean, prediction.epistemic_sd
+        features = [
+            map_features.compute(name, mean, spread, noise.offset) for name in map_features.NAMES
+        ]
+        for target, step in enumerate(steps):
+            pixels = np.flatnonzero(prediction.mask[:, target])[number % step :: step]
+            m = mean[pixels, target].astype(np.float64)
+            stratum = strata.index[pixels]
+            slope, variance = (
+                noise.slope[target, stratum],
+                noise.variance[target, noise.distance[pixels]],
             )
-            group = np.searchsorted(borders[target], mean, side="right")
-            spread_group = (spread[:, None] >= spreads[target, stratum]).sum(1)
-            cell = (stratum * VALUE_GROUPS + group) * _SPREAD_GROUPS + spread_group
-            parts = (None, (y - mean) ** 2, spread**2, noise_shape(slopes[target, stratum], mean))
-            for row, part in enumerate(parts):
-                sums[number % _FOLDS, row, target] += np.bincount(cell, part, size).reshape(
-                    shape[3:]
-                )
-            totals[:, target] += [np.bincount(group, part, VALUE_GROUPS) for part in (None, mean)]
-    # An empty group takes the border below it, and never breaks the order of the values.
-    lower = np.concatenate([borders[:, :1], borders], axis=1)
-    values = np.where(totals[0] > 0, totals[1] / np.maximum(totals[0], 1), lower)
-    return sums, np.maximum.accumulate(values, axis=1)
+            part = error_shapes.Sample(
+                stratum,
+                np.full(len(pixels), number / len(predictions)),
+                (prediction.target[pixels, target] - m) ** 2,
+                spread[pixels, target].astype(np.float64) ** 2,
+                variance * noise_shape(slope, m),
+                np.stack([feature[pixels, target] for feature in features], axis=1),
+            )
+            parts[target].append(part)
+    whole = [part for of_target in parts for part in of_target]
+    return [
+        error_shapes.Sample(
+            *map(np.concatenate, zip(*(of_target if total[target] else whole), strict=True))
+        )
+        for target, of_target in enumerate(parts)
+    ]
 
 
-def value_borders(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.float64]:
-    """Returns the inner borders of the groups of predicted values of each target. [T, K - 1]."""
-    return _borders(predictions, VALUE_GROUPS, "mean", strata)[:, 0]
-
-
-def _borders(
-    predictions: list[Prediction], groups: int, field: str, strata: strata_.Strata
+def _shares(
+    sample: error_shapes.Sample, error: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the inner borders of groups of equal size in each target and stratum.
-
-    [T, D, groups - 1]; borders of values are those of all strata together.
-    """
-    targets = predictions[0].mask.shape[-1]
-    levels = np.linspace(0, 1, groups + 1)[1:-1]
-    step = max(1, len(predictions) * len(strata.index) // _SAMPLE)
-    borders = np.zeros((targets, strata.count, groups - 1))
-    pooled = field == "mean"
-    for target in range(targets):
-        values, index = [], []
-        for prediction in predictions:
-            measured = np.flatnonzero(prediction.mask[:, target])[::step]
-            values.append(getattr(prediction, field)[measured, target])
-            index.append(strata.index[measured])
-        sample, stratum = np.concatenate(values), np.concatenate(index)
-        for d in range(strata.count):
-            part = sample if pooled else sample[stratum == d]
-            if part.size:
-                borders[target, d] = np.quantile(part, levels)
-    return borders
-
-
-def _filled(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fills strata without pixels, as `spread_factors.filled`. [F, 4, T, D, K, J]."""
-    by_stratum = np.moveaxis(sums, (2, 3), (-2, -1))
-    pixels = by_stratum[:, 0].sum((0, 1, 2))
-    return np.moveaxis(spread_factors.filled(by_stratum, pixels), (-2, -1), (2, 3))
-
-
-def _mean(sums: NDArray[np.float64], row: int) -> NDArray[np.float64]:
-    """Returns the mean of a row of sums over the pixels of a stratum. [T, D]."""
-    return np.asarray(sums[:, row].sum((0, 3, 4)) / np.maximum(sums[:, 0].sum((0, 3, 4)), 1e-300))
-
-
-def _target(
-    sums: NDArray[np.float64], bins: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Fits one target.
+    """Returns the shares of the variance of draws in that of the error. [D].
 
     Args:
-        sums: Sums of 1, r^2, e^2 and n^2 by fold. [F, 4, D, K, J].
-        bins: Number of bins of all windows together.
-
-    Returns:
-        Factors on the variance of draws [D], constant variances [D], and factors of the groups of
-        values [K].
+        sample: Pixels of one target, with e^2 as `base`.
+        error: Mean squared error of the strata. [D].
+        spread: Mean e^2 of the strata. [D].
     """
-    gain = 0.0
-    for fold in range(_FOLDS):
-        training, test = np.delete(sums, fold, 0).sum(0), sums[fold]
-        share = (_FOLDS - 1) / _FOLDS
-        for sign, parameters in (
-            (1, _fitted(training, bins * share, by_value=True)),
-            (-1, _fitted(training, bins * share, by_value=False)),
-        ):
-            gain += sign * _likelihood(test, _variance(test, *parameters))
-    return _fitted(sums.sum(0), bins, by_value=gain > 0)
+    shares = np.zeros(len(error))
+    for d in np.flatnonzero(spread > 1e-9 * error):
+        pixels = sample.stratum == d
+        part = sample.select(pixels) if pixels.any() else sample
+        relative = part.base / spread[d]
+        variance = error[d] * (1 + _SHARES[:, None] * (relative - 1)) + part.noise
+        variance = np.maximum(variance, 1e-150)
+        loss = (np.log(variance) + part.squared / variance).mean(1)
+        shares[d] = _SHARES[np.argmin(loss)]
+    return shares
 
 
-def _fitted(
-    sums: NDArray[np.float64], bins: float, *, by_value: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    count, squared, _, noise = sums
-    total = squared.sum((1, 2))
-    error = np.maximum(total - noise.sum((1, 2)), _LEAST_SHARE * total)
-    shape = np.ones(count.shape[1])
-    measurements = bins / CORRELATED_BINS * count.sum((0, 2)) / max(count.sum(), 1)
-    for _ in range(_ITERATIONS if by_value else 0):
-        base = _variance(sums, *_parts(sums, error, shape)) / shape[:, None]
-        # Regression of r^2 - n^2 on the variance, each pixel by its expected scatter.
-        weight = count / np.maximum(base + noise, 1e-150) ** 2
-        numerator = (weight * base * (squared - noise)).sum((0, 2))
-        denominator = (weight * base**2).sum((0, 2))
-        ratio = np.divide(numerator, denominator, out=np.ones_like(shape), where=denominator > 0)
-        ratio = np.clip(ratio, 1 / _LIMIT, _LIMIT)
-        shape = ratio ** (measurements / (measurements + _PRIOR_COUNT))
-    return _parts(sums, error, shape)
-
-
-def _parts(
-    sums: NDArray[np.float64], error: NDArray[np.float64], shape: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Returns both parts of the variance, which add up to `error` in every stratum."""
-    count, _, spread, _ = sums
-    shown = (shape[:, None] * spread).sum((1, 2))
-    unseen = np.maximum((shape[:, None] * count).sum((1, 2)), 1e-300)
-    largest = np.where(shown > 1e-9 * error, 1.0, 0.0)
-    epistemic, constant = np.zeros((2, len(error)))
-    best = np.full(len(error), -np.inf)
-    for share in _SHARES:
-        a = share * largest * error / np.maximum(shown, 1e-300)
-        c = (1 - share * largest) * error / unseen
-        score = _likelihood_by_stratum(sums, _variance(sums, a, c, shape))
-        better = score > best
-        best = np.where(better, score, best)
-        epistemic, constant = np.where(better, a, epistemic), np.where(better, c, constant)
-    return epistemic, constant, shape
-
-
-def _variance(
-    sums: NDArray[np.float64],
-    epistemic: NDArray[np.float64],
-    constant: NDArray[np.float64],
-    shape: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Returns the summed variance of the error in every cell. [4, D, K, J] -> [D, K, J]."""
-    whole = epistemic[:, None, None] * sums[2] + constant[:, None, None] * sums[0]
-    return np.asarray(shape[:, None] * whole)
-
-
-def _likelihood_by_stratum(
-    sums: NDArray[np.float64], variance: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    count = np.maximum(sums[0], 1e-300)
-    whole = np.maximum((variance + sums[3]) / count, 1e-300)
-    values = sums[0] * np.log(whole) + sums[1] / whole
-    return np.asarray(-np.where(sums[0] > 0, values, 0.0).sum((1, 2)) / 2)
-
-
-def _likelihood(sums: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
-    return float(_likelihood_by_stratum(sums, variance).sum())
-
-
-def _scaled(
-    fitted: Recalibration,
-    predictions: list[Prediction],
-    strata: strata_.Strata,
-    error: NDArray[np.float64],
-    draws: int,
-) -> Recalibration:
-    """Returns the fit with variances that add up to the error, pixel by pixel, and with its tails.
-
-    The fit itself has one factor for a group of values; `apply` interpolates between groups.
-    """
-    sums: Any = np.zeros((2, *error.shape))
-    for prediction in _applied(fitted, predictions, draws):
-        variance = np.where(prediction.mask, prediction.epistemic_sd.astype(np.float64) ** 2, 0.0)
-        sums += [strata.sums(variance), strata.sums(prediction.mask)]
-    variance, pixels = sums
-    ratio = np.sqrt(
-        np.divide(error * pixels, variance, out=np.ones_like(error), where=variance > 0)
+def _shapes(
+    samples: list[error_shapes.Sample],
+    shown: NDArray[np.float64],
+    unseen: NDArray[np.float64],
+    measurements: float,
+) -> tuple[Shape, ...]:
+    """Returns the functions of the features that help in at least one target."""
+    splines = []
+    for target, sample in enumerate(samples):
+        d = sample.stratum
+        base = shown[target, d] * sample.base + unseen[target, d]
+        splines.append(error_shapes.fit(sample._replace(base=base), measurements))
+    return tuple(
+        Shape(
+            name,
+            tuple(tuple(map(float, spline.values)) for spline in of_feature),
+            tuple(tuple(map(float, np.exp(spline.logarithms))) for spline in of_feature),
+        )
+        for name, of_feature in zip(map_features.NAMES, zip(*splines, strict=True), strict=True)
+        if any(spline.logarithms.any() for spline in of_feature)
     )
-    fitted = _multiplied(fitted, ratio)
-    scale = spread_factors.scales(
-        _applied(fitted, predictions, draws), strata, np.ones((2, *error.shape))
-    )
-    # Predictions without any error leave neither error nor noise.
-    whole = error + np.square(np.array(fitted.noise))
-    share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
-    return _multiplied(fitted, np.sqrt(1 + share * (scale**2 - 1)))
-
-
-def _applied(
-    fitted: Recalibration, predictions: list[Prediction], draws: int
-) -> Iterator[Prediction]:
-    """Yields the predictions with the error of the map and the noise of a fit."""
-    for prediction in predictions:
-        spread = fitted.apply(prediction.epistemic_sd, None, mean=prediction.mean, draws=draws)
-        yield prediction._replace(epistemic_sd=spread.epistemic, aleatoric_sd=spread.aleatoric)
-
-
-def _multiplied(fitted: Recalibration, factor: NDArray[np.float64]) -> Recalibration:
-    """Returns a fit whose error of the map has another standard deviation. [T, D]."""
-    assert fitted.map_error is not None
-    error = dataclasses.replace(
-        fitted.map_error,
-        epistemic=as_table(np.array(fitted.map_error.epistemic) * factor),
-        constant=as_table(np.array(fitted.map_error.constant) * factor),
-    )
-    return dataclasses.replace(fitted, map_error=error)
