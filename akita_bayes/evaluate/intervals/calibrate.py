@@ -15,7 +15,12 @@ from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import accuracy, strata
-from akita_bayes.evaluate.intervals import calibration, error_tails, model_error
+from akita_bayes.evaluate.intervals import (
+    aggregate_coverage,
+    calibration,
+    error_tails,
+    model_error,
+)
 from akita_bayes.evaluate.intervals import spread_factors as recalibration_
 from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
@@ -36,7 +41,8 @@ class Report:
         after: `Calibration.summary` after recalibration.
         constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
         maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
-            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1]; and
+            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1];
+            `aggregates`, the `AggregateCoverage.summary`, None where the noise is unknown; and
             `MapIntervals.summary` of `before`, `constant` and `after`. Intervals of the map are
             calibrated only where the noise is known.
         recalibration: The factors.
@@ -138,6 +144,11 @@ def calibrate(
     borders = error_tails.value_borders(windows, groups)
     maps = {state: calibration.MapIntervals(groups, borders) for state in states}
     truth = _truth(data_dir, options.split)
+    aggregates = None
+    if recalibration.map_error is not None and recalibration.map_error.correlation is not None:
+        aggregates = aggregate_coverage.AggregateCoverage(
+            geometry.bins, geometry.diagonal_offset, recalibration.map_error.correlation
+        )
 
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
@@ -150,6 +161,8 @@ def calibrate(
             for state, (version, half_width) in versions.items():
                 judged[state].update(version.target, version.mean, version.sd, version.mask)
                 maps[state].update(version, half_width, noise_free)
+            if aggregates is not None:
+                aggregates.update(*versions["after"], noise_free)
             yield versions["after"][0]
 
     tested = on_disk(recalibrated_windows())
@@ -161,6 +174,7 @@ def calibrate(
             "noise": None if data_noise is None else data_noise.method,
             "level": calibration.MAP_LEVEL,
             "value_borders": borders.tolist(),
+            "aggregates": None if aggregates is None else aggregates.summary(),
             **{
                 state: maps[state].summary(noise_known=data_noise is not None and state != "before")
                 for state in states

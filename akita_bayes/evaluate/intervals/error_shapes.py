@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 KNOTS = 7
 _FOLDS = 3
-_WEIGHTS = (0.3, 3.0, 30.0, 300.0)
+_WEIGHTS = (1.0, 10.0, 100.0)
 _BENT, _STEEP, _SIZE = 3.0, 0.3, 0.01
 """Penalties of changes of a slope, of slopes, and of the size of a function."""
 
@@ -29,7 +29,7 @@ _OUTER = 0.01
 _LARGEST = 20.0
 """Largest absolute logarithm of a variance, so that an optimisation cannot overflow."""
 
-_ITERATIONS, _TOLERANCE, _SMALLEST_STEP = 20, 1e-6, 1e-3
+_ITERATIONS, _TOLERANCE, _SMALLEST_STEP = 12, 1e-5, 1e-2
 _RIDGE = 1e-9
 """Curvature of parameters that no pixel has, such as those of a stratum."""
 

@@ -90,7 +90,7 @@ def _normalised(
 ) -> Recalibration:
     """Returns the fit with variances that add up to the error of every stratum. [T, D]."""
     sums: Any = np.zeros((2, *error.shape))
-    for prediction in _applied(fitted, predictions):
+    for prediction in applied(fitted, predictions):
         variance = np.where(prediction.mask, prediction.epistemic_sd.astype(np.float64) ** 2, 0.0)
         sums += [strata.sums(variance), strata.sums(prediction.mask)]
     variance, pixels = sums
@@ -115,7 +115,7 @@ def _scaled_by_value(
         return np.stack(columns, axis=1)
 
     sums = np.zeros((4, targets, groups))
-    for prediction in _applied(fitted, predictions):
+    for prediction in applied(fitted, predictions):
         rows = (
             np.ones_like(prediction.mean),
             prediction.mean,
@@ -128,7 +128,7 @@ def _scaled_by_value(
                 part = values[measured, target].astype(np.float64) ** (1 if row < 2 else 2)
                 sums[row, target] += np.bincount(index[measured, target], part, groups)
     count, value, error, noise = sums
-    scale = spread_factors.group_scales(_applied(fitted, predictions), group, (targets, groups))
+    scale = spread_factors.group_scales(applied(fitted, predictions), group, (targets, groups))
     whole = error + noise
     share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
     factor = np.sqrt(np.maximum(1 + share * (scale**2 - 1), _LEAST_FACTOR))
@@ -151,14 +151,14 @@ def _scaled(
     error: NDArray[np.float64],
 ) -> Recalibration:
     """Returns the fit with the coverage of every stratum."""
-    scale = spread_factors.scales(_applied(fitted, predictions), strata, np.ones((2, *error.shape)))
+    scale = spread_factors.scales(applied(fitted, predictions), strata, np.ones((2, *error.shape)))
     # Predictions without any error leave neither error nor noise.
     whole = error + np.square(np.array(fitted.noise))
     share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
     return _multiplied(fitted, np.sqrt(1 + share * (scale**2 - 1)))
 
 
-def _applied(fitted: Recalibration, predictions: list[Prediction]) -> Iterator[Prediction]:
+def applied(fitted: Recalibration, predictions: list[Prediction]) -> Iterator[Prediction]:
     """Yields the predictions with the error of the map and the noise of a fit."""
     assert fitted.map_error is not None
     for prediction in predictions:

@@ -21,6 +21,7 @@ All pixels enter sums by stratum, distance or value. Shapes and shares are fitte
 pixels, so memory does not depend on their number.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,12 @@ from numpy.typing import NDArray
 from akita_bayes import map_features, triangle
 from akita_bayes.data.noise_table import NoiseTable
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.intervals import error_shapes, error_tails, spread_factors
+from akita_bayes.evaluate.intervals import (
+    error_correlation,
+    error_shapes,
+    error_tails,
+    spread_factors,
+)
 from akita_bayes.evaluate.intervals.spread_factors import (
     Prediction,
     as_table,
@@ -42,7 +48,10 @@ _SHARES = np.linspace(0, 1, 41)
 _LEAST_SHARE = 0.01
 """Least variance of the model error, as a share of that of the residuals."""
 
-_SAMPLE = 20_000
+_CORRELATED_WINDOWS = 64
+"""Windows from which the correlation of errors is computed."""
+
+_SAMPLE = 10_000
 """Pixels of a target to which shapes are fitted."""
 
 
@@ -138,7 +147,15 @@ def fit(
         diagonal_offset,
         map_error,
     )
-    return error_tails.correct(fitted, predictions, strata, error, by_value=not constant)
+    fitted = error_tails.correct(fitted, predictions, strata, error, by_value=not constant)
+    correlation = error_correlation.fit(
+        error_tails.applied(fitted, predictions[:: -(-len(predictions) // _CORRELATED_WINDOWS)]),
+        strata,
+        diagonal_offset,
+    )
+    assert fitted.map_error is not None
+    map_error = dataclasses.replace(fitted.map_error, correlation=correlation)
+    return dataclasses.replace(fitted, map_error=map_error)
 
 
 def _stated_noise(noise: NoiseTable, strata: strata_.Strata, constant: bool) -> _Noise:

@@ -26,6 +26,42 @@ class Shape(NamedTuple):
     factors: Table
 
 
+class Correlation(NamedTuple):
+    """Holds the correlation of errors of two pixels, relative to their standard deviations.
+
+    It depends on the genomic distances of both pixels, and on the lag between them: the root of the
+    squared differences of their rows and of their columns, in bins.
+
+    Attributes:
+        edges: First distance of every class of pixels, in bins, and the end of the last. [C + 1].
+        lags: Lags at which the correlation is known, increasing from 0; linear between. [K].
+        values: Correlations by target and the classes of both pixels. [T][C][C][K].
+    """
+
+    edges: tuple[int, ...]
+    lags: tuple[float, ...]
+    values: tuple[tuple[Table, ...], ...]
+
+    def classes(self, distances: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Returns the class of pixels of given distances. [n] -> [n]."""
+        index = np.searchsorted(self.edges, distances, side="right") - 1
+        return np.clip(index, 0, len(self.edges) - 2)
+
+    def matrix(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], target: int
+    ) -> NDArray[np.float64]:
+        """Returns the correlation of the errors of all pairs of pixels. [n], [n] -> [n, n]."""
+        lag = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+        classes = self.classes(columns - rows)
+        result = np.empty(lag.shape)
+        for first in np.unique(classes):
+            for second in np.unique(classes):
+                pairs = np.ix_(classes == first, classes == second)
+                curve = self.values[target][first][second]
+                result[pairs] = np.interp(lag[pairs], self.lags, curve)
+        return result
+
+
 @dataclasses.dataclass(frozen=True)
 class MapError:
     """Holds the error of a map, fitted to data of known noise.
@@ -45,6 +81,7 @@ class MapError:
         slope: Change of the logarithm of the noise variance per unit of the map. [T][D].
         shapes: Factors by features of the map.
         draws: Number of draws S that the error was fitted with.
+        correlation: How errors of pixels agree; None in files of older versions.
     """
 
     epistemic: Table
@@ -53,6 +90,7 @@ class MapError:
     slope: Table
     shapes: tuple[Shape, ...]
     draws: int
+    correlation: Correlation | None = None
 
 
 _BY_STRATUM = ("epistemic", "constant", "slope")
@@ -112,7 +150,19 @@ def parsed(value: dict[str, Any], strata: int) -> MapError:
         noise=read_table(value["noise"], noise),
         shapes=tuple(_parsed_shape(*shape) for shape in shapes),
         draws=int(value["draws"]),
+        correlation=_parsed_correlation(value.get("correlation")),
     )
+
+
+def _parsed_correlation(value: list[Any] | None) -> Correlation | None:
+    if value is None:
+        return None
+    edges, lags, values = value
+    classes, knots = len(edges) - 1, len(lags)
+    if classes < 1 or any(len(rows) != classes for rows in values):
+        raise ValueError(f"the correlations do not have {classes} classes")
+    tables = tuple(tuple(read_table(row, [knots] * classes) for row in rows) for rows in values)
+    return Correlation(tuple(map(int, edges)), tuple(map(float, lags)), tables)
 
 
 def _parsed_shape(feature: str, values: list[list[float]], factors: list[list[float]]) -> Shape:
