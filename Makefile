@@ -40,7 +40,7 @@ rounding: $(STAMP)
 # Damaged files at every reader; `make fuzz MUTANTS=100 DOORS="vcf bed"` reads fewer.
 MUTANTS ?= 2000
 fuzz: $(STAMP)
-	$(BIN)/python -m tests.fuzz.doors $(MUTANTS) $(DOORS)
+	$(BIN)/python -m tests.fuzz.fuzzing $(MUTANTS) $(DOORS)
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info

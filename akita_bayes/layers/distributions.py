@@ -8,10 +8,19 @@ from typing import Any
 
 import keras
 
+from akita_bayes import errors
+
 
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     jax = keras.backend.backend() == "jax"
     package = "tensorflow_probability" + (".substrates.jax" if jax else "")
-    return getattr(importlib.import_module(package).distributions, name)
+    try:
+        module = importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise errors.RunError(
+            "tensorflow-probability is not installed, which layers with a posterior need; install "
+            'it: pip install "tensorflow-probability[tf]".'
+        ) from None
+    return getattr(module.distributions, name)

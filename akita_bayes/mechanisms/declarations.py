@@ -158,6 +158,11 @@ class Measurement(Frozen):
         return 1.0 if self.log_base == "e" else 1.0 / math.log(self.log_base)
 
     @property
+    def datum(self) -> str:
+        """Returns the word for one measurement, "read" or "read-out"."""
+        return "read" if self.kind.endswith("bins") else "read-out"
+
+    @property
     def has_hidden_units(self) -> bool:
         """Returns True when a permutation of the hidden units gives an equal optimum."""
         return self.kind in ("bins", "monotone_bins")

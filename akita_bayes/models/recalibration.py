@@ -18,7 +18,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import files, map_features, triangle
-from akita_bayes.files import damage
+from akita_bayes.files import damage, directory_lock
 from akita_bayes.models import fingerprint, swag
 from akita_bayes.models.intervals import map_error
 from akita_bayes.models.intervals.map_error import (
@@ -91,8 +91,8 @@ class Recalibration:
         epistemic: NDArray[Any],
         aleatoric: NDArray[Any] | None,
         *,
-        mean: NDArray[Any] | None = None,
-        draws: int = 1,
+        mean: NDArray[Any],
+        draws: int,
     ) -> Spread:
         """Returns both parts of a recalibrated standard deviation.
 
@@ -106,8 +106,6 @@ class Recalibration:
         """
         pixels = epistemic.shape[-2]
         if self.map_error is not None:
-            if mean is None:
-                raise ValueError("mean: None; give the mean over draws.")
             return self._by_moments(self.map_error, epistemic, mean, draws)
         factors = self.factors(pixels)
         noise = self.aleatoric_sd(pixels) if aleatoric is None else aleatoric
@@ -181,6 +179,8 @@ class Recalibration:
 def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
     """Saves the factors of one head; factors of other heads and other ensembles stay.
 
+    Processes of one host that save at the same time wait for each other.
+
     Args:
         runs: The run directory of the model, or all run directories of an ensemble; the file is
             written to the first.
@@ -191,13 +191,14 @@ def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
         Path of the file.
     """
     path = Path(runs[0]) / FILE
-    content = _read(path)
     key = _key(runs)
-    if len(runs) == 1:
-        content["heads"][head], content["weights"][head] = fitted, key
-    else:
-        content["ensembles"].setdefault(key, {})[head] = fitted
-    files.write_json(path, _plain(content))
+    with directory_lock.alone(path.parent):
+        content = _read(path)
+        if len(runs) == 1:
+            content["heads"][head], content["weights"][head] = fitted, key
+        else:
+            content["ensembles"].setdefault(key, {})[head] = fitted
+        files.write_json(path, _plain(content))
     return path
 
 

@@ -24,6 +24,7 @@ FLOORS = {
     "evaluate": 4,
     "regulation": 4,
     "plots": 5,
+    "report": 5,
     "cli": 6,
 }
 ROOMS = {
@@ -31,7 +32,7 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "saturation"),
     "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }

@@ -1,6 +1,7 @@
 """Recalibration factors: spread over pixels by distance, and kept with their run."""
 
 import dataclasses
+import threading
 
 import keras
 import numpy as np
@@ -46,7 +47,7 @@ def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
         (lending, None, 0.5),
         (FITTED, None, 0.0),
     ):
-        epistemic, aleatoric, _ = fitted.apply(spread, given)
+        epistemic, aleatoric, _ = fitted.apply(spread, given, mean=0 * spread, draws=4)
         np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
         np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
 
@@ -77,8 +78,9 @@ def test_the_error_of_the_map_and_the_noise_follow_their_formulas():
         np.where(near, 0.3, 0.4 * np.exp(-mean[:, 1])),
     ]
     np.testing.assert_allclose(result.aleatoric, np.stack(noise, 1), rtol=1e-5)
-    with pytest.raises(ValueError, match="give the mean over draws"):
-        BY_MOMENTS.apply(spread, None)
+    # The width of an interval depends on both, so that neither has a default.
+    with pytest.raises(TypeError, match="'mean' and 'draws'"):
+        FITTED.apply(spread, None)
 
 
 def test_intervals_of_few_draws_have_student_s_quantiles():
@@ -188,6 +190,27 @@ def test_each_head_keeps_its_own_factors(tmp_path):
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": OTHER}
     recalibration.save([run], "mouse", TOGETHER)
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": TOGETHER}
+
+
+def test_two_that_save_at_once_lose_nothing(tmp_path, monkeypatch):
+    """Locks of two threads exclude each other as those of two processes do."""
+    (run,) = runs(tmp_path, "a")
+    read = recalibration._read
+    second = threading.Thread(target=recalibration.save, args=([run], "mouse", OTHER))
+
+    def read_slowly(path):
+        content = read(path)
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(1)  # it ends within that time only if nothing makes it wait
+        return content
+
+    monkeypatch.setattr(recalibration, "_read", read_slowly)
+    recalibration.save([run], "human", FITTED)
+    second.join()
+    monkeypatch.undo()
+    loaded = recalibration.load([run], ["human", "mouse"])
+    assert loaded == {"human": FITTED, "mouse": OTHER}
 
 
 def test_a_run_that_was_trained_on_drops_its_factors_and_says_so(tmp_path, caplog):

@@ -232,6 +232,9 @@ def _compute(
         for path, block in missing.items():
             advance(window_blocks.compute(block, sources, path))
         return
+    # Each worker would otherwise balance the coolers without weights by itself.
+    for target in sources.targets:
+        sources.contacts(target).share_weights()
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
         jobs = [

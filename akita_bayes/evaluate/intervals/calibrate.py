@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
-from akita_bayes.data.records import dataset, statistics
+from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import accuracy, strata
 from akita_bayes.evaluate.intervals import (
     aggregate_coverage,
@@ -26,7 +26,6 @@ from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width
-from akita_bayes.specs.geometry import Geometry
 
 DRAWS = 32
 
@@ -36,8 +35,8 @@ class Report:
     """Holds the calibration of a model before and after recalibration, and the factors.
 
     Attributes:
-        before: `Calibration.summary` of the model before recalibration; a model without observation
-            noise takes the noise of the recalibration.
+        before: `Calibration.summary` of the model as it states its intervals; a model without
+            learned noise takes the noise of the recalibration.
         after: `Calibration.summary` after recalibration.
         constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
         maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
@@ -76,6 +75,8 @@ class CalibrationOptions:
         fit_split: Split on which the recalibration is fitted; must differ from `split`.
         head: Name or index of the head, for a model with several.
         distances: Number of strata of genomic distance.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
 
     Raises:
         DataError: Both splits are the same.
@@ -87,6 +88,7 @@ class CalibrationOptions:
     fit_split: str = "valid"
     head: str | int | None = None
     distances: int = 8
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.split == self.fit_split:
@@ -114,7 +116,7 @@ def calibrate(
 
     Raises:
         DataError: Both splits are the same, a split is bad, or the data are tracks, not maps.
-        SpecError: The model has several heads and `head` is None.
+        SpecError: The model has several heads and `head` is None, or the data have other maps.
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
@@ -130,9 +132,15 @@ def calibrate(
         draws=options.draws,
         seed=options.seed,
         head=head,
+        precision=options.precision,
         advance=advance,
     )
-    data_noise = _noise(data_dir, geometry)
+    data_noise = noise_table.read(
+        data_dir,
+        targets=geometry.units or 1,
+        bins=geometry.bins,
+        diagonal_offset=geometry.diagonal_offset,
+    )
     draws = network_draws.useful_draws(model, options.draws, head)
     windows = on_disk(predicted(options.fit_split))
     recalibration, constant = _fitted(windows, groups, geometry.diagonal_offset, data_noise, draws)
@@ -153,7 +161,10 @@ def calibrate(
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
             noise_free = None if truth is None else truth[number].astype(np.float32)
-            stated = raw if noise is None else raw._replace(aleatoric_sd=noise)
+            # A model without learned noise states none, and is judged with the fitted noise.
+            stated = raw
+            if noise is not None and not raw.aleatoric_sd.any():
+                stated = raw._replace(aleatoric_sd=noise)
             half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
             versions = {"before": (stated, half_width)}
             for state, factors in (("constant", constant), ("after", recalibration)):
@@ -197,11 +208,19 @@ def predictions(
     draws: int,
     seed: int = 0,
     head: str | int | None = None,
+    precision: str | None = None,
     advance: progress.Advance = progress.ignore,
 ) -> Iterator[Prediction]:
-    """Yields every window of a split, measured and predicted, without recalibration."""
+    """Yields every window of a split, measured and predicted, without recalibration.
+
+    Raises:
+        DataError: The split cannot be read.
+        SpecError: The data have other maps than the head.
+    """
     size = predict.batch_size(model.spec.model.seq_length)
-    for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
+    data_split = dataset.open_split(data_dir, split, batch_size=size)
+    model.spec.check_statistics(data_split.statistics.to_json(), head)
+    for batch in data_split.batches():
         drawn_moments = posterior.sample_posterior(
             model,
             batch["sequence"].numpy(),
@@ -210,6 +229,7 @@ def predictions(
             quantiles=(),
             head=head,
             recalibrated=False,
+            precision=precision,
         )
         arrays = (batch["target"].numpy(), batch["mask"].numpy(), *drawn_moments[:3])
         yield from (Prediction(*window) for window in zip(*arrays, strict=True))
@@ -273,19 +293,6 @@ def _fitted(
     return moments(), moments(constant=True)
 
 
-def _noise(data_dir: str | Path, geometry: Geometry) -> noise_table.NoiseTable | None:
-    """Returns the noise of the targets of a data directory, or None where it is unknown."""
-    if not (Path(data_dir) / noise_table.FILE_NAME).is_file():
-        return None
-    assert geometry.diagonal_offset is not None
-    return noise_table.read(
-        data_dir,
-        targets=statistics.read(data_dir).num_targets,
-        bins=geometry.bins,
-        diagonal_offset=geometry.diagonal_offset,
-    )
-
-
 def _truth(data_dir: str | Path, split: str) -> NDArray[Any] | None:
     """Returns the noise-free targets of simulated data, or None. [W, P, T]."""
     if not (Path(data_dir) / accuracy.TRUTH / f"{split}.npz").is_file():
@@ -308,6 +315,7 @@ def _draws_of_first(
         quantiles=(),
         keep_draws=True,
         recalibration=recalibration,
+        precision=options.precision,
     )
     assert sampled.draws is not None
     return sampled.draws[:, 0]

@@ -8,7 +8,7 @@ logarithm of the standard deviation of the error changes by a function of each f
 Each g_f is linear between K quantiles of f. A penalty on its slopes and their changes, times
 `weight`, keeps it near 0. Pixels of a map err together, so W windows of N bins count as W N / 8
 measurements. The weight is the one that predicts the residuals of windows best that had no part in
-the fit. Features that do not predict them better than constants are left out altogether.
+the fit. Features are left out altogether unless the gain over constants exceeds its standard error.
 """
 
 from typing import NamedTuple
@@ -85,7 +85,7 @@ def fit(sample: Sample, measurements: float) -> list[Spline]:
         return flat
     design, penalty = _design(sample, knots)
     fold = np.minimum((sample.fold * _FOLDS).astype(int), _FOLDS - 1)
-    gains = np.zeros(len(_WEIGHTS))
+    gains = np.zeros((_FOLDS, len(_WEIGHTS)))
     for number in range(_FOLDS):
         test = fold == number
         if test.all() or not test.any():
@@ -97,12 +97,13 @@ def fit(sample: Sample, measurements: float) -> list[Spline]:
             parameters = _optimum(
                 sample.select(~test), design[~test], weight * penalty, measurements, parameters
             )
-            gains[row] += test.sum() * (
+            gains[number, row] = test.sum() * (
                 before - _loss(parameters, sample.select(test), design[test])[0]
             )
-    if gains.max() <= 0:
+    best = int(np.argmax(gains.sum(0)))
+    if gains[:, best].mean() <= gains[:, best].std(ddof=1) / np.sqrt(_FOLDS):
         return flat
-    parameters = _optimum(sample, design, _WEIGHTS[np.argmax(gains)] * penalty, measurements)
+    parameters = _optimum(sample, design, _WEIGHTS[best] * penalty, measurements)
     sizes = np.cumsum([len(values) for values in knots])
     parts = np.split(parameters, design.shape[1] - sizes[-1] + np.append(0, sizes))[1:-1]
     return [Spline(*spline) for spline in zip(knots, parts, strict=True)]

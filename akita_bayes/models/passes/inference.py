@@ -120,7 +120,8 @@ class InferencePass:
     def behind(self, start: Any, values: Any) -> Any:
         """Computes the outputs from the values of tensors `start` in the graph of the part."""
         outputs = self._part.output
-        if isinstance(outputs, dict) and _count_pairs(self._part) > 1:
+        # (The pairs of a single head are not divided further.)
+        if isinstance(outputs, dict) and len(outputs) > 1 and _count_pairs(self._part) > 1:
             # Heads with pairs of their own: one after the other, each on its upper triangle.
             parts = {name: keras.Model(self._part.input, {name: outputs[name]}) for name in outputs}
             return {

@@ -141,8 +141,7 @@ def check_names(
     names: Collection[str], mechanism: mechanism_spec.Mechanism, table: assay_table.Table
 ) -> None:
     """Raises a SpecError for a name that no parameter of the mechanism has on this table."""
-    used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-    parameters = layout.Parameters.of(mechanism, used)
+    parameters = layout.Parameters.of(mechanism, table.used_by(mechanism))
     for name in names:
         parameters.index(name)
 

@@ -216,7 +216,7 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     mean = np.random.default_rng(5).normal(size=(PIXELS, TARGETS))
     stated = spread_factors.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
     place = types.SimpleNamespace(
-        bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1
+        bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1, units=TARGETS
     )
     model = types.SimpleNamespace(spec=types.SimpleNamespace(geometry=lambda head: place))
     sampler = types.SimpleNamespace(head="hic")

@@ -161,8 +161,8 @@ def test_an_error_that_depends_on_the_prediction_is_covered_where_it_is_large():
 def test_functions_of_features_that_do_not_help_are_left_out():
     windows, _, noise = simulate(10, seed=4)
     shapes = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS).map_error.shapes
-    assert {shape.feature for shape in shapes} == {"value"}  # of the tails, of few windows
-    assert np.abs(np.log([shape.factors for shape in shapes])).max() < 0.2
+    factors = np.concatenate([row for shape in shapes for row in shape.factors])
+    assert np.abs(np.log(factors)).max() < 0.2
 
 
 def test_more_noise_than_residuals_leaves_the_least_error():

@@ -61,6 +61,29 @@ def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
         np.testing.assert_array_equal(maps[5], maps[0])
 
 
+@pytest.mark.parametrize("name", ["strip_model", "strip_latent_model", "small_model"])
+def test_changes_in_bfloat16_are_those_of_float32(name, request, monkeypatch):
+    """Of an SNV, of two far ones and of one at the edge; maps themselves are rounded."""
+    monkeypatch.setattr(head_rectangles, "PATIENCE", 1)
+    model = request.getfixturevalue(name)
+    indexes = [x[: model.spec.model.seq_length] for x in sequences(1024)][:4]
+    indexes[1] = indexes[0].copy()
+    indexes[1][len(indexes[1]) // 2] ^= 1
+    exact, half = (
+        next(window_predictor(model, precision=precision)(requests(indexes)))
+        for precision in ("float32", "bfloat16")
+    )
+    assert np.abs(half[0] - exact[0]).max() > 1e-4 * exact.std()
+    changes, expected = half[1:] - half[0], exact[1:] - exact[0]
+    size = np.linalg.norm(expected, axis=1)
+    assert (size > 0).any()
+    assert (np.linalg.norm(changes - expected, axis=1) <= 0.02 * size).all()
+    np.testing.assert_allclose(np.linalg.norm(changes, axis=1), size, rtol=0.01)
+    apart = predict.predict(model, one_hot(indexes[:2]), precision="bfloat16")
+    rounded = apart[1] - apart[0] - expected[0]
+    assert np.linalg.norm(rounded) > 3 * np.linalg.norm(changes[0] - expected[0])
+
+
 def test_strands_and_shifts_follow_one_another(small_model):
     """Letters of the next are read after the last one's maps are made: memory is that of one."""
     model, events = small_model, []
