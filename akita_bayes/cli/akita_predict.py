@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_integer,
         help="bases between the windows of a wide region (default: half the output)",
     )
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     model_options.add(
         parser,
         "--targets_file",

@@ -130,7 +130,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
     held_out, convergence = summary["held_out"], summary["convergence"]
     bits = held_out["information_bits"]
     if bits:
-        console.say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per read.")
+        console.say(
+            f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per {bits['per']}."
+        )
     state = "Converged" if convergence["converged"] else "Not converged"
     console.say(
         f"{state} in {summary['seconds']:.0f} s; a further step would gain "

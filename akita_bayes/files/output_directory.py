@@ -45,6 +45,7 @@ KINDS = {
     "scan": Kind("scans", ("sat.h5",)),
     "fit": Kind("a fit", ("theta.tsv",)),
     "posterior": Kind("a posterior", ("posterior.json",)),
+    "sequence_predictions": Kind("predictions of sequences", ("predictions.tsv",)),
     "assay": Kind("a simulated assay", ("truth.json",)),
     "demo": Kind("a demo", ("data/simulation.json",)),
     "report": Kind("results"),
