@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rich.table
 
-    from akita_bayes.evaluate import calibrate
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models.protocol import Model
 
 _PRINTED_SCORES = (
@@ -106,7 +106,7 @@ def _claimed(options: argparse.Namespace) -> str | None:
     if options.out_dir is not None or not os.path.isdir(options.run):
         return None if options.out_dir is None else str(options.out_dir)
     console.quiet()
-    from akita_bayes.evaluate import calibration_files
+    from akita_bayes.evaluate.intervals import calibration_files
 
     return str(calibration_files.default_folder([options.run, *options.ensemble], None))
 
@@ -115,7 +115,7 @@ def _maps(options: argparse.Namespace) -> None:
     """Fits factors for maps, tests them, stores them in the run, and writes a report."""
     from akita_bayes.data.preparation import targets
     from akita_bayes.data.records import dataset
-    from akita_bayes.evaluate import calibrate
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import recalibration
     from akita_bayes.plots.reports import calibration_report
 
@@ -167,7 +167,7 @@ def _variants(options: argparse.Namespace) -> None:
 
 def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
     """Returns the run directories that the options name, and their model or ensemble."""
-    from akita_bayes.evaluate import calibration_files
+    from akita_bayes.evaluate.intervals import calibration_files
     from akita_bayes.models import load, predict
 
     runs = [options.run, *options.ensemble]
@@ -179,7 +179,7 @@ def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
 
 def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> Path:
     """Returns the folder of the results; a model of one head has no folder of its head."""
-    from akita_bayes.evaluate import calibration_files
+    from akita_bayes.evaluate.intervals import calibration_files
 
     several = len(model.spec.head_names) > 1
     runs = [options.run, *options.ensemble]

@@ -11,7 +11,7 @@ import pytest
 from akita_bayes.cli import akita_calibrate
 from akita_bayes.data import noise_table
 from akita_bayes.data.preparation import targets as target_tables
-from akita_bayes.evaluate import calibrate
+from akita_bayes.evaluate.intervals import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.plots.reports import calibration_report
 from akita_bayes.training import fit

@@ -70,7 +70,8 @@ def plan(options: data_options.DataOptions) -> Plan:
     sources = window_blocks.Sources(genome, tuple(target_files), options.transform, blacklist)
     sources.blacklisted()
     contact_files = [sources.contacts(target) for target in target_files]
-    _check_width(contact_files, options.transform)
+    replicates = [file for target in target_files for file in sources.replicates(target)]
+    _check_width([*contact_files, *replicates], options.transform)
     for opened in {
         target.source: file for target, file in zip(target_files, contact_files, strict=True)
     }.values():

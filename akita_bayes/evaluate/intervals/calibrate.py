@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import accuracy, calibration, model_error, strata
-from akita_bayes.evaluate import spread_factors as recalibration_
-from akita_bayes.evaluate.spread_factors import Prediction
+from akita_bayes.evaluate import accuracy, strata
+from akita_bayes.evaluate.intervals import (
+    aggregate_coverage,
+    calibration,
+    error_tails,
+    model_error,
+)
+from akita_bayes.evaluate.intervals import spread_factors as recalibration_
+from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width
@@ -34,7 +40,8 @@ class Report:
         after: `Calibration.summary` after recalibration.
         constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
         maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
-            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1]; and
+            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1];
+            `aggregates`, the `AggregateCoverage.summary`, None where the noise is unknown; and
             `MapIntervals.summary` of `before`, `constant` and `after`. Intervals of the map are
             calibrated only where the noise is known.
         recalibration: The factors.
@@ -142,16 +149,21 @@ def calibrate(
     judged = {
         state: calibration.Calibration(groups, len(recalibration.epistemic)) for state in states
     }
-    borders = model_error.value_borders(windows, groups)
+    borders = error_tails.value_borders(windows, groups)
     maps = {state: calibration.MapIntervals(groups, borders) for state in states}
     truth = _truth(data_dir, options.split)
+    aggregates = None
+    if recalibration.map_error is not None and recalibration.map_error.correlation is not None:
+        aggregates = aggregate_coverage.AggregateCoverage(
+            geometry.bins, geometry.diagonal_offset, recalibration.map_error.correlation
+        )
 
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
             noise_free = None if truth is None else truth[number].astype(np.float32)
+            # A model without learned noise states none, and is judged with the fitted noise.
             stated = raw
             if noise is not None and not raw.aleatoric_sd.any():
-                # A model without learned noise states none, and is judged with the fitted noise.
                 stated = raw._replace(aleatoric_sd=noise)
             half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
             versions = {"before": (stated, half_width)}
@@ -160,6 +172,8 @@ def calibrate(
             for state, (version, half_width) in versions.items():
                 judged[state].update(version.target, version.mean, version.sd, version.mask)
                 maps[state].update(version, half_width, noise_free)
+            if aggregates is not None:
+                aggregates.update(*versions["after"], noise_free)
             yield versions["after"][0]
 
     tested = on_disk(recalibrated_windows())
@@ -171,6 +185,7 @@ def calibrate(
             "noise": None if data_noise is None else data_noise.method,
             "level": calibration.MAP_LEVEL,
             "value_borders": borders.tolist(),
+            "aggregates": None if aggregates is None else aggregates.summary(),
             **{
                 state: maps[state].summary(noise_known=data_noise is not None and state != "before")
                 for state in states

@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibrate, calibration, spread_factors, strata
+from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import calibrate, calibration, spread_factors
 
 BINS, OFFSET, TARGETS = 24, 2, 2
 STRATA = strata.log_spaced(BINS, OFFSET, 4)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from akita_bayes import errors, files
-from akita_bayes.evaluate.calibrate import Report
+from akita_bayes.evaluate.intervals.calibrate import Report
 from akita_bayes.models import recalibration, shipped
 
 _COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
@@ -60,7 +60,7 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     """Writes both files; `plots.reports.calibration_report.write` adds the figures.
 
     Args:
-        report: Calibration, from `evaluate.calibrate.calibrate`.
+        report: Calibration, from `evaluate.intervals.calibrate.calibrate`.
         names: Names of its targets. [T].
         out_dir: Folder of the files; is created.
     """
