@@ -157,7 +157,8 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, of `akita_test.py` alone
     (`plain`) and of `akita_calibrate.py`, which writes the factors into the first run.
     """
-    from akita_bayes.evaluate import accuracy, calibrate
+    from akita_bayes.evaluate import accuracy
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import load, recalibration
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])

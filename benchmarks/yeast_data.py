@@ -14,6 +14,7 @@ import cooler
 from akita_bayes import errors, files, regions
 from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import counts_to_targets
+from akita_bayes.data.preparation import presets
 
 COOLER = Path("hic") / "scer_w303_g1_2kb_SRR8769554.cool"
 GENOME = Path("genome") / "yeast" / "sacCer3.2bit"
@@ -28,10 +29,10 @@ FOLDS = (
 )
 """Test chromosomes of each fold, 2.3 to 2.4 Mb of 12 Mb."""
 
+PRESET = "akita_yeast"
 TRANSFORM = counts_to_targets.Transform(
-    64_000, 2000, crop=8000, diagonal_offset=2, as_obsexp=True, kernel_sigma=1.5
+    **{key: value for key, value in presets.PRESETS[PRESET].items() if not key.startswith("stride")}
 )
-STRIDE_TRAIN, STRIDE_TEST = 4000, 32_000
 FASTA = "sacCer3.fa"
 
 NAMES = tuple(f"chr{number}" for number in range(1, 17))
@@ -70,10 +71,7 @@ def make(sources: Sources, fold: int, folder: Path) -> Path:
     status = akita_data.main(
         [
             *(str(fasta), str(table), "-o", str(data)),
-            *("-l", str(TRANSFORM.seq_length), "-w", str(TRANSFORM.pool_width)),
-            *("-c", str(TRANSFORM.crop), "-d", str(TRANSFORM.diagonal_offset)),
-            *("--as_obsexp", "-k", str(TRANSFORM.kernel_sigma)),
-            *("--stride_train", str(STRIDE_TRAIN), "--stride_test", str(STRIDE_TEST)),
+            *("--preset", PRESET),
             *("-v", ",".join(VALID), "-t", ",".join(FOLDS[fold])),
         ]
     )

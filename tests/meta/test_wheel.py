@@ -102,6 +102,9 @@ def test_the_wheel_holds_every_file_that_the_package_reads(installed, repository
 
 def test_commands_run_and_know_their_version(installed, tmp_path):
     assert "akita_predict" in run(installed, tmp_path, "-m", "akita_bayes")
+    fixture = Path(__file__).parents[1] / "fixtures/version_0_1/run"
+    run(installed, tmp_path, "-m", "akita_bayes", "akita_report", str(fixture), "-o", "run.html")
+    assert "Training of run" in (tmp_path / "run.html").read_text("utf-8")
     assert "lac: " in run(installed, tmp_path, "-m", "akita_bayes", "akita_download")
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
     scripts = {path.stem for path in repository_scripts()}

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from akita_bayes import regions
+from akita_bayes.models import zoo
+from benchmarks import yeast as yeast_benchmark
 from benchmarks import yeast_ceiling, yeast_data, yeast_ridge
 from tests import coolers
 
@@ -13,6 +15,15 @@ SIZES = {"chr1": 40_000}
 def test_folds_share_no_chromosome():
     names = [name for fold in (*yeast_data.FOLDS, yeast_data.VALID) for name in fold]
     assert len(names) == len(set(names)) == 12
+
+
+def test_the_preset_makes_the_data_of_the_spec():
+    spec = zoo.load_network(yeast_benchmark.SPEC)
+    geometry = spec.model.geometry(spec.model.heads[0])
+    transform = yeast_data.TRANSFORM
+    assert (geometry.seq_length, geometry.bin_width) == (transform.seq_length, transform.pool_width)
+    assert (geometry.bins, geometry.crop_bp) == (transform.map_bins, transform.crop)
+    assert 2 * transform.kernel_radius + 1 == 13  # As docs/formats.md says.
 
 
 def test_both_halves_of_a_map_add_up_to_its_counts(tmp_path):
