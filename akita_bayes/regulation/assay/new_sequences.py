@@ -124,13 +124,11 @@ def _checked(frame: pd.DataFrame, path: Path, length: int) -> NewSequences:
             f"{path}: sequence {frame['name'].iloc[row]} has {lengths.iloc[row]} bases, and the "
             f"fitted mechanism has {length}{more}; give sequences of {length} bases."
         )
-    rows_without_n = assay_files.without_unrows_without_n(frame, "sequence", str(path))
-    assay_table.to_index(
-        list(rows_without_n["sequence"]), where=str(path), rows=list(rows_without_n.index + 1)
-    )
+    usable = assay_files.without_unknown(frame, "sequence", str(path))
+    assay_table.to_index(list(usable["sequence"]), where=str(path), rows=list(usable.index + 1))
     return NewSequences(
-        list(rows_without_n["name"]),
-        [dna.from_rna(sequence.upper()) for sequence in rows_without_n["sequence"]],
-        list(rows_without_n["library"]) if "library" in rows_without_n else [],
-        len(frame) - len(rows_without_n),
+        list(usable["name"]),
+        [dna.from_rna(sequence.upper()) for sequence in usable["sequence"]],
+        list(usable["library"]) if "library" in usable else [],
+        len(frame) - len(usable),
     )
