@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from akita_bayes.evaluate import calibrate
     from akita_bayes.evaluate.accuracy import Report
-    from akita_bayes.evaluate.spread_factors import Prediction
+    from akita_bayes.evaluate.intervals import calibrate
+    from akita_bayes.evaluate.intervals.spread_factors import Prediction
     from akita_bayes.models.protocol import Model
     from akita_bayes.simulate.designs import Design
 
@@ -81,7 +81,8 @@ def _demo(options: argparse.Namespace) -> None:
 
     from akita_bayes.cli import akita_train
     from akita_bayes.data.records import dataset
-    from akita_bayes.evaluate import accuracy, accuracy_files, calibrate
+    from akita_bayes.evaluate import accuracy, accuracy_files
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import export, load, predict, recalibration, zoo
     from akita_bayes.plots import simulated_windows
     from akita_bayes.plots.reports import accuracy_report, calibration_report
@@ -298,7 +299,7 @@ def _show(
     accuracy.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
     console.stdout.print(results)
     console.stdout.print(accuracy)
-    console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
+    console.say(f"Done in {seconds / 60:.1f} minutes.")
 
 
 def _at_double_depth(r: float) -> float:

@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processes on this machine that share the variants",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     basenji_options.add(parser, "akita_scd")
     return parser
 
@@ -248,15 +248,14 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
 def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
     text = f"{summary.scored} of {summary.rows} alleles have scores"
     state = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
-    console.stdout.print(f"{text} {state}.", highlight=False)
+    console.say(f"{text} {state}.")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
-        console.stdout.print(f"  {count} without a score: {reason}", highlight=False, markup=False)
+        console.say(f"  {count} without a score: {reason}")
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
-        console.stdout.print(
+        console.say(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
-            "alleles_swapped; if this is unexpected, check the genome build of the file.",
-            highlight=False,
+            "alleles_swapped; if this is unexpected, check the genome build of the file."
         )
 
 

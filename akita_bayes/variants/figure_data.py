@@ -18,8 +18,8 @@ class FigureWindow(NamedTuple):
 
     Attributes:
         title: Name, position and type of the variant.
-        region: Bases from the first reference base of the frame, as many as the frame has; they
-            are the scale of the axes.
+        region: Bases of the frame, as many as it has, placed by its first bases; they are the
+            scale of the axes.
         stretches: Stretches of the genome in the frame, without new letters and padding.
         ref: REF map, mean over draws, NaN below the diagonal offset and in pixels that REF lacks.
             [N, N].

@@ -28,11 +28,12 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "", "incremental"),
+    "models": ("passes", "intervals", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "saturation"),
+    "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
