@@ -228,7 +228,8 @@ def _map_note(folder: Path, views: Sequence[contents.Map], has_maps: bool) -> st
             "--save_maps all, and then akita_report.py; finished scores are used again."
         )
     variants = len({view.row for view in views})
-    note = f"The {variants} strongest of the saved variants, REF and ALT in one frame."
+    strongest = "strongest" if variants == 1 else f"{variants} strongest"
+    note = f"The {strongest} of the saved variants, REF and ALT in one frame."
     if views and len(views[0].layers) == 4:
         note += (
             " The sd is the spread of the difference over posterior draws, and is not an interval "
