@@ -182,7 +182,8 @@ def test_an_unmeasured_stratum_takes_the_values_of_its_target():
         window.mask[STRATA.index == 1, 0] = False
         window.target[~window.mask] = np.nan
     error = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS).map_error
-    assert np.isfinite([error.epistemic, error.constant, error.noise]).all()
+    for table in (error.epistemic, error.constant, error.noise):
+        assert np.isfinite(table).all()
     sd = np.hypot(error.constant[0][1], error.epistemic[0][1] * 0.3 * 0.2)
     assert 0.1 < sd < 0.4
     assert len(truths) == 30
