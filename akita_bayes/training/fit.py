@@ -34,6 +34,8 @@ _NOT_EMPTY = "choose another -o, or continue the run in it with --resume"
 
 _MAY_CHANGE = ("train_epochs_min", "train_epochs_max", "patience")
 
+_DEFAULTS = spec_.TrainSpec().model_dump(mode="json")
+
 _log = logging.getLogger(__name__)
 
 
@@ -269,6 +271,8 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
     kind, advice = "the params.json and provenance.json of a run", "choose another -o"
     with damage.explained(out_dir, kind, advice, error=errors.RunError):
         if params:
+            # Settings that are younger than the run had their defaults when it was made.
+            params["train"] = {**_DEFAULTS, **params["train"]}
             loop_settings.settle_averaging(params["train"])
         if (out_dir / checkpoint.FILE).exists():
             origin.pop("weights", None)
