@@ -129,11 +129,8 @@ def _demo(options: argparse.Namespace) -> None:
         advance()
     _show(out, report, belief, difference, time.monotonic() - start_time)
     _show_effects(effects)
-    console.stdout.print(
-        f"To look at the variants and their maps, open {page.resolve().as_uri()} in a browser.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    console.say(
+        f"To look at the variants and their maps, open {page.resolve().as_uri()} in a browser."
     )
 
 

@@ -57,11 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             options=directories.ReportOptions(options.genes, tuple(options.bigwig), options.maps),
         )
         megabytes = path.stat().st_size / 1e6
-        console.stdout.print(
-            f"{path} ({megabytes:.1f} MB); open it in a browser: {Path(path).resolve().as_uri()}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+        console.say(
+            f"{path} ({megabytes:.1f} MB); open it in a browser: {Path(path).resolve().as_uri()}"
         )
 
     return console.run(command)

@@ -43,20 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         predictions = sequence_predictions.predict(fit, options.sequences, library=options.library)
         sequence_predictions.write(predictions, options.out_dir)
         _print_summary(predictions, fit.mechanism.measurement.datum)
-        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+        console.say(f"Wrote {options.out_dir}.")
 
     return console.run(command, out=options.out_dir, claims="sequence_predictions")
 
 
 def _print_summary(predictions: "sequence_predictions.SequencePredictions", datum: str) -> None:
-    def say(line: str) -> None:
-        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    say(f"Predicted {len(predictions.table):,} sequences.")
+    console.say(f"Predicted {len(predictions.table):,} sequences.")
     for accuracy in predictions.accuracies:
         bits = accuracy.predictive
         label = f"{accuracy.library}: held out" if accuracy.library else "Held out"
-        say(
+        console.say(
             f"{label}: {accuracy.sequences:,} sequences that the fit did not use: r "
             f"{accuracy.r:.3f}, R2 {accuracy.r2:.3f}, I_pred {bits.bits:.3f} +- "
             f"{bits.standard_error:.3f} bits per {datum}."

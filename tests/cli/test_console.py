@@ -1,9 +1,11 @@
 """What commands share: every error that a user can mend is one line and exit 2."""
 
 import argparse
+import ast
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -137,6 +139,23 @@ def test_sentences_are_printed_as_they_are(capsys, monkeypatch):
     text = 'The 12 windows [bold] are in "out/a rather long name/windows[/b].h5".'
     console.say(text)
     assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_commands_print_plain_sentences_by_say():
+    folder = Path(console.__file__).parent
+    calls = [
+        (path.name, node)
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "console.stdout.print"
+    ]
+    assert calls
+    assert not [
+        (name, node.lineno)
+        for name, node in calls
+        if isinstance(node.args[0], ast.JoinedStr | ast.Constant)
+        and not any(keyword.arg == "style" for keyword in node.keywords)
+    ]
 
 
 def test_brackets_in_names_are_printed(capsys):
