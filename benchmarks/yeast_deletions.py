@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, regions
-from akita_bayes.data import genome
+from akita_bayes.data import assembly, genome
 from benchmarks import environment, yeast_data
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +103,7 @@ def transcripts(folder: Path, random: np.random.Generator) -> list[Element]:
 
 def chromosome_name(number: int) -> str:
     """Returns the name of a chromosome in sacCer3."""
-    return f"chr{yeast_data.ROMAN[number - 1]}"
+    return f"chr{assembly.numeral(number)}"
 
 
 class Stretches:

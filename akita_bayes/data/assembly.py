@@ -200,14 +200,15 @@ def _roman(chroms: Iterable[str]) -> dict[str, int]:
     keys = {_key(chrom) for chrom in chroms}
     numbers: dict[str, int] = {}
     for number in itertools.count(1):
-        numeral = _numeral(number)
-        if numeral not in keys:
+        name = numeral(number)
+        if name not in keys:
             return numbers if len(numbers) > 1 else {}
-        numbers[numeral] = number
+        numbers[name] = number
     return numbers
 
 
-def _numeral(number: int) -> str:
+def numeral(number: int) -> str:
+    """Returns a number from 1 to 89 as a Roman numeral: 14 is XIV."""
     letters = ""
     for value, symbol in _ROMAN:
         letters += symbol * (number // value)

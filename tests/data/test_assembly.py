@@ -103,3 +103,8 @@ def test_bins_around_a_circle():
     assert circle.period("c", 10_000) == 464
     assert circle.period("l", 10) is None
     assert circle.periods(1000) == {"c": 4_642_000}
+
+
+def test_numerals_of_chromosomes():
+    numerals = [assembly.numeral(number) for number in (1, 4, 9, 14, 16, 40, 89)]
+    assert numerals == ["I", "IV", "IX", "XIV", "XVI", "XL", "LXXXIX"]
