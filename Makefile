@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test lint type pytest rounding fuzz clean
+.PHONY: install demo test test-all lint type pytest rounding fuzz clean
 
 install: $(STAMP)
 
@@ -30,6 +30,10 @@ type: $(STAMP)
 
 pytest: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
+
+# Also the tests that take minutes each.
+test-all: lint type
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15 -m "slow or not slow"
 
 # Numbers that depend on rounding, with oneDNN on and off and with 1 and 2 threads.
 rounding: $(STAMP)

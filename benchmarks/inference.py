@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         load = {"load_before": before, "load_after": environment.load()}
         measurements[name] = {**cases_report, **load, "environment": environment.describe()}
         print(name, json.dumps(measurements[name], indent=1), flush=True)
-        run.write(options.result, {"measurements": measurements})
+        run.write(options.result, {"measurements": measurements, "missing": missing(measurements)})
+
+
+def missing(measurements: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Returns the cases of each network that were not measured."""
+    cases = {
+        name: [case for case in cases if case not in measurements.get(name, {})]
+        for name, (_, cases) in NETWORKS.items()
+    }
+    return {name: names for name, names in cases.items() if names}
 
 
 def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:

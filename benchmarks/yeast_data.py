@@ -16,9 +16,9 @@ from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.data.preparation import presets
 
-COOLER = "scer_w303_g1_2kb_SRR8769554.cool"
-GENOME = "sacCer3.2bit"
-SECOND = "yeast.10kb.v3.cool"
+COOLER = Path("hic") / "scer_w303_g1_2kb_SRR8769554.cool"
+GENOME = Path("genome") / "yeast" / "sacCer3.2bit"
+SECOND = Path("genome") / "yeast" / "yeast.10kb.v3.cool"
 
 VALID = ("chr3", "chr8", "chr9")
 """Validation chromosomes of every fold; no fold tests on them, since settings were chosen here."""

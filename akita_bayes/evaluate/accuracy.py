@@ -19,7 +19,7 @@ from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
 
@@ -147,7 +147,8 @@ def assess(
     predict.check_precision(model, options.precision)
     name = predict.one_head(model, options.head)
     if options.draws:
-        posterior.Sampler(model, head=name)  # refuses an exported model before any prediction
+        # Refuses an exported model before any prediction.
+        network_draws.useful_draws(model, options.draws, name)
     data_split = dataset.open_split(
         data_dir, options.split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )

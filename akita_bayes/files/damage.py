@@ -98,9 +98,9 @@ def unpacking(path: str | Path) -> Iterator[None]:
         raise errors.DataError(archive_fault(path, cause)) from None
 
 
-def archive_fault(path: str | Path, cause: BaseException, place: str = "") -> str:
-    """Returns the sentence about a damaged archive; `place` is as "after line 7"."""
-    where = f" {place}" if place else ""
+def archive_fault(path: str | Path, cause: BaseException, line: int | None = None) -> str:
+    """Returns the sentence about a damaged archive, with the last line that could be read."""
+    where = "" if line is None else f" after line {line}"
     return (
         f"{path}: the archive is damaged or was cut short{where} ({cause}); compress or copy it "
         "again."

@@ -79,7 +79,7 @@ def take(path: Path, share: str) -> Path:
 
 @contextlib.contextmanager
 def alone(path: str | Path) -> Iterator[None]:
-    """Lets one process of this host at a time run a body that belongs to a directory.
+    """Runs a body that belongs to a directory in one process of this host at a time.
 
     It serves a short step, such as one that reads a file of the directory and writes it again. A
     body that enters it again for the same directory waits for itself.

@@ -4,6 +4,7 @@ A network without a posterior layer then does not need the library and does not 
 """
 
 import importlib
+import importlib.util
 from typing import Any
 
 import keras
@@ -16,11 +17,17 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     jax = keras.backend.backend() == "jax"
     package = "tensorflow_probability" + (".substrates.jax" if jax else "")
-    try:
-        module = importlib.import_module(package)
-    except ModuleNotFoundError:
+    return getattr(importlib.import_module(package).distributions, name)
+
+
+def check_installed() -> None:
+    """Checks that the library is installed, without importing it.
+
+    Raises:
+        RunError: It is not installed.
+    """
+    if importlib.util.find_spec("tensorflow_probability") is None:
         raise errors.RunError(
             "tensorflow-probability is not installed, which layers with a posterior need; install "
             'it: pip install "tensorflow-probability[tf]".'
-        ) from None
-    return getattr(module.distributions, name)
+        )

@@ -1,5 +1,6 @@
 """Predicts in batches, averaged over strands, shifts and the members of an ensemble."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from akita_bayes.models import build
 from akita_bayes.models.passes import compiled_graphs, inference, views
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
+
+_log = logging.getLogger(__name__)
 
 BATCH_BASES = 2**21
 """Bases of a batch without a given size: two windows of a megabase."""
@@ -163,9 +166,20 @@ def convolution_precision(member: Member, precision: str | None) -> str:
 
 
 def check_precision(model: Model, precision: str | None) -> None:
-    """Refuses a precision in which a member cannot compute, as `convolution_precision` does."""
+    """Refuses a precision in which a member cannot compute, as `convolution_precision` does.
+
+    Logs a warning for a network on whose convolutions it has no effect.
+    """
     for member in model.members:
-        convolution_precision(member, precision)
+        convolutions = convolution_precision(member, precision)
+        if convolutions == "float32" or not isinstance(member, build.Network):
+            continue
+        if not inference.knows_convolutions(member):
+            _log.warning(
+                "precision: %s has no effect on this network; the inference pass knows neither its "
+                "first convolutions nor its head, and runs them as they were saved.",
+                convolutions,
+            )
 
 
 def _plain_graph(model: Member) -> Any:

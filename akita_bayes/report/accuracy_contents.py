@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from akita_bayes.files import damage
 from akita_bayes.report import contents, provenance_facts, table_columns
 
 MARK = "metrics.json"
@@ -45,8 +46,10 @@ def collect(folder: Path) -> contents.Report:
         table_columns.column(frame, str(name), _COLUMNS.get(str(name), "")) for name in frame
     ]
     tables = [table_columns.table("Targets", columns, source=TABLE)]
-    if windows := _windows(metrics.get("pearsonr_by_window")):
-        tables.append(windows)
+    with damage.explained(folder / MARK, "the metrics of a test", _ADVICE):
+        charts = _charts(metrics)
+        if windows := _windows(metrics.get("pearsonr_by_window")):
+            tables.append(windows)
     return contents.Report(
         title=f"Accuracy of {folder.resolve().name}",
         summary=_summary(metrics, len(frame)),
@@ -55,7 +58,7 @@ def collect(folder: Path) -> contents.Report:
             "run directory, which akita_report.py shows too."
         ],
         tables=tables,
-        charts=_charts(metrics),
+        charts=charts,
         pictures=[
             contents.Picture(title, (folder / name).read_bytes())
             for name, title in _PICTURES.items()

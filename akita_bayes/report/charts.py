@@ -6,7 +6,7 @@ Okabe and Ito (2008), which readers with any common colour blindness tell apart.
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from akita_bayes.report import contents
 
@@ -70,7 +70,13 @@ def _axis_labels(chart: contents.Chart, bottom: float) -> str:
     )
 
 
-def _curve(curve: contents.Curve, number: int, across, down, chart: contents.Chart) -> str:  # type: ignore[no-untyped-def]
+def _curve(
+    curve: contents.Curve,
+    number: int,
+    across: Callable[[float], float],
+    down: Callable[[float], float],
+    chart: contents.Chart,
+) -> str:
     colour, dash = COLOURS[number % len(COLOURS)], _DASHES[number % len(_DASHES)]
     known = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
     path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in known)

@@ -78,7 +78,8 @@ def collect(folder: Path, options: ReportOptions) -> contents.Report:
                     f"{folder}: has no maps of variants, so genes and tracks cannot be drawn; "
                     "leave out --genes and --bigwig."
                 )
-            return module.collect(folder)
+            report: contents.Report = module.collect(folder)
+            return report
     raise errors.DataError(
         f"{folder}: holds no results that a report can show; give a directory of akita_train.py, "
         "akita_test.py, akita_scd.py or mpra_fit.py."

@@ -55,6 +55,12 @@ def read_object(path: Path, advice: str) -> dict[str, Any]:
     return value
 
 
+def member(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Returns the object under a name; an empty one when there is none."""
+    inner = value.get(name)
+    return inner if isinstance(inner, Mapping) else {}
+
+
 def of_scores(folder: Path, attributes: Mapping[str, Any]) -> list[Fact]:
     """Returns the provenance of a directory of scores.
 
@@ -65,7 +71,7 @@ def of_scores(folder: Path, attributes: Mapping[str, Any]) -> list[Fact]:
     facts = flat(attributes)
     record = folder / output_directory.INPUTS
     if record.is_file():
-        inputs = read_object(record, "score the variants again").get("of", {})
+        inputs = member(read_object(record, "score the variants again"), "of")
         more = {name: value for name, value in inputs.items() if name not in attributes}
         facts += flat(more)
     return facts

@@ -28,7 +28,9 @@ def collect(folder: Path) -> contents.Report:
     tables, charts, notes = [], [], []
     summary = _settings(params)
     if (folder / _HISTORY).is_file():
-        history = table_columns.read(folder / _HISTORY, "a history", _ADVICE, separator=",")
+        history = table_columns.read(
+            folder / _HISTORY, "a history", _ADVICE, separator=",", numeric=lambda name: True
+        )
         charts = _charts(history)
         if (best := _best(history)) is not None:
             summary = [*best, *summary]
@@ -55,20 +57,20 @@ def collect(folder: Path) -> contents.Report:
         charts=charts,
         provenance=[
             *provenance_facts.flat(provenance),
-            *provenance_facts.flat(params.get("train", {}), "train: "),
+            *provenance_facts.flat(provenance_facts.member(params, "train"), "train: "),
         ],
     )
 
 
 def _settings(params: Mapping[str, Any]) -> list[contents.Fact]:
-    training, model = params.get("train", {}), params.get("model", {})
+    training, model = (provenance_facts.member(params, name) for name in ("train", "model"))
     facts = [
         contents.Fact(name.replace("_", " "), provenance_facts.text(training[name]))
         for name in _SETTINGS
         if name in training
     ]
     if "seq_length" in model:
-        facts.append(contents.Fact("window", f"{model['seq_length']:,} bp"))
+        facts.append(contents.Fact("window", f"{model['seq_length']} bp"))
     return facts
 
 
@@ -106,7 +108,9 @@ def _charts(history: pd.DataFrame) -> list[contents.Chart]:
 
 def _accuracy(path: Path, provenance: Mapping[str, Any]) -> contents.Table:
     """Returns the accuracy of the saved model for each target, with its name if it is known."""
-    frame = table_columns.read(path, "a table of targets", _ADVICE, separator=",")
+    frame = table_columns.read(
+        path, "a table of targets", _ADVICE, separator=",", numeric=lambda name: name != "head"
+    )
     columns = [table_columns.column(frame, str(name)) for name in frame]
     if {"head", "index"} <= set(frame):
         names = _names(provenance.get("data"))

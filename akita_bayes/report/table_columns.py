@@ -1,5 +1,6 @@
 """Turns tables of files into columns of a report, cut to a size that a browser can hold."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ CELLS = 400_000
 """Largest number of cells of a table, so that a report stays below 10 MB."""
 
 
-def read(path: Path, kind: str, advice: str, *, separator: str = "\t") -> pd.DataFrame:
+def read(
+    path: Path,
+    kind: str,
+    advice: str,
+    *,
+    separator: str = "\t",
+    numeric: Callable[[str], bool] = lambda name: False,
+) -> pd.DataFrame:
     """Reads a table with a header; NA and nan are missing numbers, and texts stay as they are.
 
     Args:
@@ -25,16 +33,21 @@ def read(path: Path, kind: str, advice: str, *, separator: str = "\t") -> pd.Dat
         kind: Kind of the file with its article, for messages.
         advice: Next step of the user.
         separator: Character between cells.
+        numeric: Returns True for the name of a column that must hold numbers.
 
     Raises:
-        DataError: The file is missing or damaged.
+        DataError: The file is missing or damaged, or a column holds other texts than numbers.
     """
     if not path.is_file():
         raise errors.DataError(f"{path}: no such file; {advice}.")
     with damage.explained(path, kind, advice):
-        return pd.read_csv(
+        frame = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=["NA", "nan"], low_memory=False
         )
+    for name in frame:
+        if numeric(str(name)) and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise errors.DataError(f"{path}: column {name} must hold numbers; {advice}.")
+    return frame
 
 
 def column(

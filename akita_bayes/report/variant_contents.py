@@ -55,7 +55,9 @@ def collect(
         DataError: A file is missing or damaged.
     """
     attributes = _attributes(folder / "scd.h5")
-    frame = table_columns.read(folder / TABLE, "a table of scores", _ADVICE)
+    frame = table_columns.read(
+        folder / TABLE, "a table of scores", _ADVICE, numeric=lambda name: _split(name) is not None
+    )
     missing = [name for name in ("chrom", "pos", "ref", "alt") if name not in frame]
     if missing:
         raise errors.DataError(
@@ -89,9 +91,9 @@ def _attributes(path: Path) -> dict[str, Any]:
         raise errors.DataError(f"{path}: no such file, so the scores are not complete; {_ADVICE}.")
     with hdf5_reader.opened(path, "a file of scores", _ADVICE) as file:
         attributes = {name: provenance_facts.plain(value) for name, value in file.attrs.items()}
-    for name in ("options", "interval_levels"):
-        if isinstance(attributes.get(name), str):
-            attributes[name] = json.loads(attributes[name])
+        for name in ("options", "interval_levels"):
+            if isinstance(attributes.get(name), str):
+                attributes[name] = json.loads(attributes[name])
     return attributes
 
 
@@ -103,7 +105,7 @@ def _split(name: str) -> tuple[str, str, str] | None:
 
 def _columns(frame: pd.DataFrame, attributes: dict[str, Any]) -> tuple[list[contents.Column], Any]:
     """Returns the columns of the table, and the strength of every row by its first score."""
-    levels = attributes.get("interval_levels", {})
+    levels = provenance_facts.member(attributes, "interval_levels")
     present = {parts[1] for name in frame if (parts := _split(str(name)))}
     shown = _SHOWN if "ci_low" in present else _SHOWN_DRAWS
     columns, strengths = [], []
@@ -149,7 +151,7 @@ def _targets(frame: pd.DataFrame) -> dict[str, None]:
 def _notes(frame: pd.DataFrame, attributes: dict[str, Any]) -> list[str]:
     statistics = {parts[1] for name in frame if (parts := _split(str(name)))}
     notes = []
-    if levels := attributes.get("interval_levels"):
+    if levels := provenance_facts.member(attributes, "interval_levels"):
         stated = ", ".join(f"{name} {100 * level:g} %" for name, level in levels.items())
         notes.append(
             f"Columns ci_low and ci_high are the ends of intervals for the true score ({stated}), "
@@ -226,7 +228,8 @@ def _map_note(folder: Path, views: Sequence[contents.Map], has_maps: bool) -> st
             "--save_maps all, and then akita_report.py; finished scores are used again."
         )
     variants = len({view.row for view in views})
-    note = f"The {variants} strongest of the saved variants, REF and ALT in one frame."
+    strongest = "strongest" if variants == 1 else f"{variants} strongest"
+    note = f"The {strongest} of the saved variants, REF and ALT in one frame."
     if views and len(views[0].layers) == 4:
         note += (
             " The sd is the spread of the difference over posterior draws, and is not an interval "

@@ -67,7 +67,7 @@ def test_a_damaged_archive_is_one_sentence():
             damage.unpacking("x.gz"),
         ):
             gzip.decompress(cut)
-    sentence = damage.archive_fault("x.gz", EOFError("end"), "after line 3")
+    sentence = damage.archive_fault("x.gz", EOFError("end"), 3)
     assert sentence == (
         "x.gz: the archive is damaged or was cut short after line 3 (end); compress or copy it "
         "again."

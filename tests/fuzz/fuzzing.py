@@ -7,6 +7,7 @@ refused, or kept a library busy; the last line counts them.
 """
 
 import collections
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -54,10 +55,27 @@ class Result(NamedTuple):
     busy: int
 
 
+@contextlib.contextmanager
+def _unharmed(path):
+    """Restores a file and its index after the body, which may damage both; yields the content."""
+    index = _index(path)
+    saved = {file: file.read_bytes() for file in (path, index) if file.exists()}
+    try:
+        yield saved[path]
+    finally:
+        index.unlink(missing_ok=True)
+        for file, content in saved.items():
+            file.write_bytes(content)
+
+
+def _index(path):
+    return path.with_name(f"{path.name}.fai")
+
+
 def attempt(door, path, content, seed):
     """Reads one damaged file; returns "read", "refused", or the unexpected error and its place."""
     path.write_bytes(mutations.mutant(content, seed))
-    path.with_name(f"{path.name}.fai").unlink(missing_ok=True)  # of the mutant before
+    _index(path).unlink(missing_ok=True)  # of the mutant before
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -83,19 +101,18 @@ def fuzz(door, folder, seeds, begin=lambda seed: None):
     """
     logging.disable(logging.WARNING)
     path = folder / door.file
-    content = path.read_bytes()
     outcomes = collections.Counter()
     try:
-        for seed in seeds:
-            begin(seed)
-            start = time.process_time()
-            outcome = attempt(door, path, content, seed)
-            if time.process_time() - start > SLOW:
-                outcome = f"slow: {outcome}"
-            outcomes[outcome if outcome in ("read", "refused") else f"{outcome}, seed {seed}"] += 1
+        with _unharmed(path) as content:
+            for seed in seeds:
+                begin(seed)
+                start = time.process_time()
+                outcome = attempt(door, path, content, seed)
+                if time.process_time() - start > SLOW:
+                    outcome = f"slow: {outcome}"
+                known = outcome in ("read", "refused")
+                outcomes[outcome if known else f"{outcome}, seed {seed}"] += 1
     finally:
-        path.write_bytes(content)
-        path.with_name(f"{path.name}.fai").unlink(missing_ok=True)
         logging.disable(logging.NOTSET)
     return outcomes
 
@@ -114,11 +131,10 @@ def fuzz_apart(name, folder, count, *, module=all_doors.__name__, longest=LONGES
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__spec__.name, module])
     path = folder / importlib.import_module(module).DOORS[name].file
-    content = path.read_bytes()
     outcomes, defects, busy, first = collections.Counter(), 0, 0, 0
     while first < count:
         # Of its own for each process, which may end before it has written anything.
-        with tempfile.TemporaryDirectory() as notes:
+        with tempfile.TemporaryDirectory() as notes, _unharmed(path):
             seed_file, trace = Path(notes, "seed"), Path(notes, "trace")
             done = Path(notes, "outcomes")
             arguments = (module, name, folder, range(first, count), Path(notes), longest)
@@ -128,7 +144,6 @@ def fuzz_apart(name, folder, count, *, module=all_doors.__name__, longest=LONGES
             part = json.loads(done.read_text()) if done.exists() else {}
             seed = int(seed_file.read_text()) if seed_file.exists() else None
             culprit = _culprit(trace.read_text()) if trace.exists() else None
-        path.write_bytes(content)
         outcomes.update(part)
         if process.exitcode == 0:
             break

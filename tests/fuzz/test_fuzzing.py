@@ -4,6 +4,7 @@ import pytest
 
 from akita_bayes import dna
 from tests.fuzz import bad_doors, fuzzing
+from tests.fuzz.doors import Door
 
 TRACE = """Current thread 0x00007f (most recent call first):
   File "/venv/lib/python3.11/threading.py", line 331 in wait
@@ -41,6 +42,18 @@ def test_a_file_that_keeps_a_library_busy_is_counted_and_is_no_defect(folder):
     others = sorted(set(outcomes) - {"read"})
     assert [text.rpartition("seed ")[2] for text in others] == ["0", "10", "5"]
     assert all(text.startswith("no end within 2 s in fuzz/bad_doors.py:") for text in others)
+
+
+def test_a_file_and_its_index_are_left_as_they_were(tmp_path):
+    path, index = tmp_path / "genome.fa", tmp_path / "genome.fa.fai"
+    path.write_text(">chr1\nACGT\n")
+    index.write_text("of the file")
+    outcomes = fuzzing.fuzz(Door("genome.fa", lambda path: None), tmp_path, range(7))
+    assert outcomes == {"read": 7}
+    assert (path.read_text(), index.read_text()) == (">chr1\nACGT\n", "of the file")
+    index.unlink()
+    fuzzing.fuzz(Door("genome.fa", lambda _: index.write_text("new")), tmp_path, range(7))
+    assert not index.exists()
 
 
 @pytest.mark.parametrize(

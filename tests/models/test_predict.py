@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -198,6 +200,18 @@ def test_a_precision_that_a_model_cannot_have_is_refused(model, x, tmp_path):
         predict.check_precision(other, None)
     expected = predict.predict(half, x)
     np.testing.assert_array_equal(predict.predict(half, x, precision="bfloat16"), expected)
+
+
+def test_a_precision_without_effect_is_logged(model, caplog):
+    predict.check_precision(model, "bfloat16")
+    assert not caplog.text
+    strided = copy.deepcopy(TRACK)
+    strided["model"]["trunk"][0] |= {"stride": 2, "pool_size": 2}
+    network = build.build(zoo.parse_spec(strided))
+    predict.check_precision(network, "float32")
+    assert not caplog.text
+    predict.check_precision(network, "bfloat16")
+    assert "precision: bfloat16 has no effect on this network" in caplog.text
 
 
 def test_a_batch_holds_two_windows_of_a_megabase_and_a_longer_one_alone():

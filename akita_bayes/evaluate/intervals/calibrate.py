@@ -120,7 +120,7 @@ def calibrate(
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
-    head = posterior.Sampler(model, head=options.head).head
+    head = predict.one_head(model, options.head)
     geometry = model.spec.geometry(head)
     if geometry.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")

@@ -67,6 +67,13 @@ def of_sequences(function: Graph, length: int) -> Graph:
     return call
 
 
+def knows_convolutions(network: keras.Model) -> bool:
+    """Returns True when a pass computes some convolutions itself, in the precision asked for."""
+    steps, _ = tower.prefix(network)
+    in_tower = any(isinstance(step, tower.Convolution) for step in steps)
+    return in_tower or find_head.find(network) is not None
+
+
 def forward_network(model: keras.Model, heads: tuple[str, ...]) -> keras.Model:
     """Returns the part of a network that inference needs for some of its heads.
 

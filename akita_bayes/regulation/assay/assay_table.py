@@ -292,7 +292,7 @@ def from_counts(
         letters = [sequences[row].upper() for row in first]
         side = published_split.of_groups(group, side, where, letters)
     library = Library(name, index[first], grouped, names, np.ones(len(first)), side)
-    library = library.take(grouped.any(1))
+    library = library.take(np.flatnonzero(grouped.any(1)))
     _check_bins(library, where)
     return library
 

@@ -124,11 +124,11 @@ def _checked(frame: pd.DataFrame, path: Path, length: int) -> NewSequences:
             f"{path}: sequence {frame['name'].iloc[row]} has {lengths.iloc[row]} bases, and the "
             f"fitted mechanism has {length}{more}; give sequences of {length} bases."
         )
-    known = assay_files.without_unknown(frame, "sequence", str(path))
-    assay_table.to_index(list(known["sequence"]), where=str(path), rows=list(known.index + 1))
+    usable = assay_files.without_unknown(frame, "sequence", str(path))
+    assay_table.to_index(list(usable["sequence"]), where=str(path), rows=list(usable.index + 1))
     return NewSequences(
-        list(known["name"]),
-        [dna.from_rna(sequence.upper()) for sequence in known["sequence"]],
-        list(known["library"]) if "library" in known else [],
-        len(frame) - len(known),
+        list(usable["name"]),
+        [dna.from_rna(sequence.upper()) for sequence in usable["sequence"]],
+        list(usable["library"]) if "library" in usable else [],
+        len(frame) - len(usable),
     )

@@ -35,8 +35,8 @@ class Prediction(NamedTuple):
         energies: Every term by name, each [N], in kT; of a kinetic mechanism log rates, ln(1/s).
         activity: Activity before the measurement. [N]
         measurement: Distribution of the data, [N, outputs]: probabilities of the bins; mean and sd
-            of a `gaussian` read-out; mode, sd below and sd above of a `skewed` one; mean count per
-            exposure of `poisson`.
+            of a `gaussian` read-out; mode, sd below and sd above of a `skewed` one; mean, sd,
+            sd of the outliers and their share of `outliers`; mean count per exposure of `poisson`.
     """
 
     energies: dict[str, NDArray[np.float64]]

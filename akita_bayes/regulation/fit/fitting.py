@@ -207,18 +207,20 @@ def _information(
     first = 0
     for library in likelihood.table.libraries:
         last = first + len(library.index)
+        library_information: information.Information | None
         if kind.endswith("bins"):
             log_prob = np.log(np.asarray(distributions[library.name])[0].T)
-            bits = information.variational(log_prob, library.observed)
+            library_information = information.variational(log_prob, library.observed)
         else:
-            values = library.observed[:, 0]
-            bits = information.variational_of_values(densities[first:last], values)
-        if bits is None:
+            library_information = information.variational_of_values(
+                densities[first:last], library.observed[:, 0]
+            )
+        if library_information is None:
             return None
         first = last
         share = library.reads / likelihood.table.reads
-        total_bits += share * bits.bits
-        variance += (share * bits.standard_error) ** 2
+        total_bits += share * library_information.bits
+        variance += (share * library_information.standard_error) ** 2
     return information.Information(total_bits, float(np.sqrt(variance)))
 
 

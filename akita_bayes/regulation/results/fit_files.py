@@ -141,8 +141,12 @@ def read(run_dir: str | Path) -> fitted_mechanism.FittedMechanism:
                 "mpra_fit.py."
             )
         _check_arrays(parameters, arrays)
-    floats = (arrays[name].astype(float) for name in ("theta", "covariance", "frequencies"))
-    return fitted_mechanism.FittedMechanism(parameters, *floats, arrays["fitted"])
+    theta, covariance, frequencies = (
+        arrays[name].astype(float) for name in ("theta", "covariance", "frequencies")
+    )
+    return fitted_mechanism.FittedMechanism(
+        parameters, theta, covariance, frequencies, arrays["fitted"]
+    )
 
 
 def _check_arrays(parameters: layout.Parameters, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -160,7 +164,7 @@ def _check_arrays(parameters: layout.Parameters, arrays: Mapping[str, NDArray[An
     wild_type = parameters.wild_type
     if len(wild_type) != length or (dna.to_index(wild_type) == dna.UNKNOWN).any():
         raise ValueError(f"wild_type is not a sequence of {length} bases")
-    continuous = mechanism.measurement.kind in ("gaussian", "skewed")
+    continuous = mechanism.measurement.is_continuous
     expected = len(parameters.columns) if continuous else 0
     if len(parameters.read_outs) != expected:
         raise ValueError(f"read_outs has {len(parameters.read_outs)} rows, expected {expected}")

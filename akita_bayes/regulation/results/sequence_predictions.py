@@ -97,6 +97,7 @@ def _columns(
     kind = fit.mechanism.measurement.kind
     outputs = {
         "gaussian": ("mean", "sd"),
+        "outliers": ("mean", "sd", "sd_outliers", "share_outliers"),
         "skewed": ("mode", "sd_below", "sd_above"),
         "poisson": ("count_per_exposure",),
     }.get(kind) or tuple(f"p_{number}" for number in range(prediction.measurement.shape[1]))

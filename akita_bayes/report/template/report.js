@@ -134,7 +134,7 @@
       const end = Math.min(first + PAGE, this.order.length);
       const range = this.order.length ? `${first + 1} to ${end} of ` : "";
       const all = this.order.length === this.count ? "" : ` (of ${this.count})`;
-      this.status.textContent = `${range}${this.order.length} rows${all}`;
+      this.status.textContent = `${range}${this.order.length} ${this.order.length === 1 ? "row" : "rows"}${all}`;
       this.back.disabled = this.page === 0;
       this.next.disabled = this.page >= pages - 1;
       this.back.hidden = this.next.hidden = this.count <= PAGE;
@@ -437,29 +437,38 @@
       }
     }
 
+    // Places genes in up to three lanes, from left to right; those without room are counted.
+    lanes(context, width) {
+      const { map } = this, x = (bin) => (bin / map.bins) * width, free = [], placed = [];
+      for (const [name, strand, spans] of [...map.genes].sort((a, b) => a[2][0][0] - b[2][0][0])) {
+        const label = strand === "+" ? `${name} >` : strand === "-" ? `< ${name}` : name;
+        const words = context.measureText(label).width, left = Math.min(x(spans[0][0]), Math.max(0, width - words));
+        let lane = free.findIndex((edge) => edge <= left);
+        if (lane < 0 && free.length < 3) lane = free.length;
+        if (lane < 0) continue;
+        free[lane] = Math.max(x(spans[spans.length - 1][1]), left + words) + 4;
+        placed.push({ label, left, lane, bars: spans.map(([from, to]) => [x(from), Math.max(1, x(to) - x(from))]) });
+      }
+      return { placed, count: free.length, hidden: map.genes.length - placed.length };
+    }
+
     tracksOn(canvas, width, ratio) {
-      const { map } = this, lanes = map.genes.length ? 4 : 0, height = lanes * 15 + map.signals.length * 42;
+      const { map } = this, context = canvas.getContext("2d");
+      context.font = "10px sans-serif";
+      const genes = this.lanes(context, width), lanes = genes.count + (genes.hidden ? 1 : 0), height = lanes * 15 + map.signals.length * 42;
       canvas.width = width * ratio;
       canvas.height = Math.max(1, height * ratio);
       canvas.style.height = `${height}px`;
-      const context = canvas.getContext("2d");
       context.scale(ratio, ratio);
-      context.font = "10px sans-serif";
-      const x = (bin) => (bin / map.bins) * width;
-      const free = [0, 0, 0];
-      let hidden = 0;
-      for (const [name, strand, spans] of [...map.genes].sort((a, b) => a[2][0][0] - b[2][0][0])) {
-        const label = strand === "+" ? `${name} >` : strand === "-" ? `< ${name}` : name;
-        const left = x(spans[0][0]), end = Math.max(x(spans[spans.length - 1][1]), left + context.measureText(label).width) + 4;
-        const lane = free.findIndex((edge) => edge <= left);
-        if (lane < 0) { hidden++; continue; }
-        free[lane] = end;
+      context.font = "10px sans-serif"; // a new size resets it
+      for (const { label, left, lane, bars } of genes.placed) {
         context.fillStyle = "#0072B2";
-        for (const [a, b] of spans) context.fillRect(x(a), lane * 15 + 1, Math.max(1, x(b) - x(a)), 3);
+        for (const [from, wide] of bars) context.fillRect(from, lane * 15 + 1, wide, 3);
         context.fillStyle = "#1b1b1b";
-        context.fillText(label, Math.min(left, Math.max(0, width - context.measureText(label).width)), lane * 15 + 13);
+        context.fillText(label, left, lane * 15 + 13);
       }
-      if (hidden) { context.fillStyle = "#595959"; context.fillText(`${hidden} more genes have no room; point at them to read their names`, 0, 56); }
+      context.fillStyle = "#595959";
+      if (genes.hidden) context.fillText(`${genes.hidden} more; point at the map to read their names`, 0, genes.count * 15 + 11);
       map.signals.forEach(([name, bins, values], k) => {
         const top = lanes * 15 + k * 42, known = values.filter((value) => value !== null);
         const high = Math.max(0, ...known), low = Math.min(0, ...known), span = high - low || 1;

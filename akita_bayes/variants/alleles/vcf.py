@@ -132,8 +132,8 @@ class Reader:
                 if line.strip():
                     yield number, line
         except damage.GZIP_ERRORS as error:
-            place = f"after line {number}"
-            raise errors.VariantError(damage.archive_fault(self._path, error, place)) from None
+            sentence = damage.archive_fault(self._path, error, number)
+            raise errors.VariantError(sentence) from None
 
     def _read_header(self) -> None:
         """Reads lines up to the first record, which `__iter__` yields first."""

@@ -218,9 +218,9 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     place = types.SimpleNamespace(
         bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1, units=TARGETS
     )
-    model = types.SimpleNamespace(spec=types.SimpleNamespace(geometry=lambda head: place))
-    sampler = types.SimpleNamespace(head="hic")
-    monkeypatch.setattr(calibrate.posterior, "Sampler", lambda model, head: sampler)
+    hic = types.SimpleNamespace(name="hic")
+    spec = types.SimpleNamespace(geometry=lambda head: place, head=lambda head: hic)
+    model = types.SimpleNamespace(spec=spec)
     monkeypatch.setattr(calibrate.network_draws, "useful_draws", lambda *_: 4)
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
     monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])
