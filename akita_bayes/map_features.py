@@ -71,8 +71,8 @@ def _local_mean(values: NDArray[Any], sigma: float, *, diagonal_offset: int) -> 
 @functools.lru_cache(maxsize=16)
 def _weights(bins: int, diagonal_offset: int, sigma: float) -> NDArray[np.float32]:
     """Returns the weight of the pixels of the triangle around every pixel. [P]."""
-    known = np.ones((triangle.length(bins, diagonal_offset), 1), np.float32)
-    matrix = triangle.to_matrix(known, diagonal_offset=diagonal_offset, fill=0)
+    ones = np.ones((triangle.length(bins, diagonal_offset), 1), np.float32)
+    matrix = triangle.to_matrix(ones, diagonal_offset=diagonal_offset, fill=0)
     smoothed = _smoothed(matrix, sigma, axes=(-3, -2))
     weights = triangle.to_vector(smoothed, diagonal_offset=diagonal_offset)[:, 0]
     weights.flags.writeable = False

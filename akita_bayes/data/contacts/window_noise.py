@@ -31,8 +31,8 @@ _Window = TypeVar("_Window")
 def sample(windows: Sequence[_Window], seed: int) -> frozenset[_Window]:
     """Draws the windows from which the noise is estimated; all of a few."""
     generator = np.random.default_rng([seed, 4])
-    chosen = generator.choice(len(windows), min(WINDOWS, len(windows)), replace=False)
-    return frozenset(windows[index] for index in chosen)
+    numbers = generator.choice(len(windows), min(WINDOWS, len(windows)), replace=False)
+    return frozenset(windows[index] for index in numbers)
 
 
 def squares(

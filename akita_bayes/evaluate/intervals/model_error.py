@@ -173,8 +173,8 @@ def _stated_noise(noise: NoiseTable, strata: strata_.Strata, constant: bool) -> 
     of_stratum = (variance / total)[:, stratum]
     if constant:
         return table._replace(variance=of_stratum, slope=np.zeros_like(slope))
-    known = np.where(noise.pixels > 0, noise.variance, of_stratum)
-    return table._replace(variance=known, slope=slope)
+    of_distance = np.where(noise.pixels > 0, noise.variance, of_stratum)
+    return table._replace(variance=of_distance, slope=slope)
 
 
 def _moments(
