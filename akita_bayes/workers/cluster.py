@@ -8,13 +8,16 @@ a function that writes a file must write it atomically, and may be called twice 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from akita_bayes.workers import dask_scheduler, local_processes
-from akita_bayes.workers.task import Setup, Task
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+Setup = Callable[[], contextlib.AbstractContextManager[Any]]
+"""Function of a module, or a `functools.partial` of one. A worker enters the context that it
+returns before its first part, and leaves it after its last; the value of the context is its state,
+such as a model that was loaded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,84 @@ class Cluster:
 HERE = Cluster()
 
 
+class _Pool(Protocol):
+    """Computes numbered parts and yields their results as they are finished."""
+
+    def run(
+        self, function: Callable[[Any, Any], Any], parts: Sequence[Any]
+    ) -> Iterator[tuple[int, Any]]: ...
+
+
+class Workers:
+    """Represents workers that have their state, such as a model, or get it with their first part.
+
+    Args:
+        pool: Computes numbered parts.
+    """
+
+    def __init__(self, pool: _Pool) -> None:
+        self._pool = pool
+
+    def map(
+        self, function: Callable[[Any, Part], Result], parts: Sequence[Part]
+    ) -> Iterator[Result]:
+        """Yields function(state, part) of every part, in their order.
+
+        Args:
+            function: Function of a module, called with the state of its worker and a part.
+            parts: Parts, which can be pickled.
+
+        Raises:
+            AkitaBayesError: As `function` and the setup of the workers.
+            RunError: A part has killed several workers.
+        """
+        waiting: dict[int, Result] = {}
+        following = 0
+        for number, result in self._pool.run(function, parts):
+            waiting[number] = result
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+
+
+class _ThisProcess:
+    """Computes parts in this process."""
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    def run(
+        self, function: Callable[[Any, Any], Any], parts: Sequence[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yields the number and the result of each part."""
+        for number, part in enumerate(parts):
+            yield number, function(self._state, part)
+
+
+@contextlib.contextmanager
+def opened(cluster: Cluster = HERE, setup: Setup = contextlib.nullcontext) -> Iterator[Workers]:
+    """Yields the workers of a cluster, which end with the body.
+
+    Args:
+        cluster: Names the workers.
+        setup: Gives a worker its state.
+
+    Raises:
+        RunError: No scheduler answers, or Dask is not installed.
+    """
+    pool: contextlib.AbstractContextManager[Any]
+    if cluster.scheduler is not None:
+        pool = dask_scheduler.DaskScheduler(setup, cluster.scheduler)
+    elif cluster.is_here:
+        with setup() as state:
+            yield Workers(_ThisProcess(state))
+        return
+    else:
+        pool = local_processes.LocalProcesses(setup, cluster.workers, cluster.start)
+    with pool as entered:
+        yield Workers(entered)
+
+
 def map_parts(
     function: Callable[[Any, Part], Result],
     parts: Sequence[Part],
@@ -48,41 +129,10 @@ def map_parts(
     *,
     setup: Setup = contextlib.nullcontext,
 ) -> Iterator[Result]:
-    """Yields function(state, part) of every part, in their order.
+    """Yields function(state, part) of every part in their order, by workers of their own.
 
-    Args:
-        function: Function of a module, called with the state of its worker and a part.
-        parts: Parts, which can be pickled.
-        cluster: Workers that compute the parts.
-        setup: Function of a module, or a `functools.partial` of one, that returns a context. Each
-            worker enters it once; its value is the state, such as a model that was loaded.
-
-    Raises:
-        AkitaBayesError: As `function` and `setup`.
-        RunError: No scheduler answers, or a part has killed several workers.
+    The arguments and errors are those of `opened` and `Workers.map`.
     """
-    task = Task(function, setup)
-    if not parts:
-        return
-    if cluster.is_here:
-        with setup() as state:
-            for part in parts:
-                yield function(state, part)
-        return
-    if cluster.scheduler is None:
-        completed = local_processes.run(task, parts, cluster.workers, cluster.start)
-    else:
-        completed = dask_scheduler.run(task, parts, cluster.scheduler)
-    with contextlib.closing(completed):
-        yield from _in_order(completed)
-
-
-def _in_order(completed: Iterator[tuple[int, Result]]) -> Iterator[Result]:
-    """Yields the results of numbered parts in the order of their numbers, as early as possible."""
-    waiting: dict[int, Result] = {}
-    following = 0
-    for number, result in completed:
-        waiting[number] = result
-        while following in waiting:
-            yield waiting.pop(following)
-            following += 1
+    if parts:
+        with opened(cluster, setup) as workers:
+            yield from workers.map(function, parts)

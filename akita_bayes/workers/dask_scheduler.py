@@ -10,68 +10,93 @@ import logging
 import pickle
 import threading
 import uuid
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, Self
 
 import akita_bayes
 from akita_bayes import errors
-from akita_bayes.workers.task import Task
 
 _SECONDS = 20  # in which a scheduler must answer
 
 _log = logging.getLogger(__name__)
 
 
-def run(task: Task, parts: Sequence[Any], address: str) -> Generator[tuple[int, Any]]:
-    """Yields the number and the result of each part, as parts are finished.
+class DaskScheduler:
+    """Computes parts by the workers of a scheduler.
 
     Args:
-        task: What to compute.
-        parts: The parts.
+        setup: Returns the context whose value is the state of a worker.
         address: Address of the scheduler, such as "tcp://node1:8786".
 
     Raises:
-        RunError: Dask is not installed, no scheduler answers, the workers have another version, or
-            a part has lost several workers.
-        Exception: Whatever the task raises.
+        RunError: Dask is not installed, or no scheduler answers.
     """
-    distributed = _distributed()
-    token = uuid.uuid4().hex
-    payload = pickle.dumps(task)
-    with contextlib.ExitStack() as stack:
+
+    def __init__(self, setup: Callable[[], Any], address: str) -> None:
+        self._distributed = _distributed()
+        self._token = uuid.uuid4().hex
+        self._setup = pickle.dumps(setup)
+        self._maps = 0
         try:
-            client = distributed.Client(address, timeout=_SECONDS, set_as_default=False)
+            self._client = self._distributed.Client(address, timeout=_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise errors.RunError(
                 f'--scheduler {address}: no Dask scheduler answers ({error}); start "dask '
                 'scheduler" and give the address that it prints.'
             ) from None
-        stack.enter_context(client)
-        _log.info("Dask: the dashboard is at %s.", client.dashboard_link)
+        _log.info("Dask: the dashboard is at %s.", self._client.dashboard_link)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def run(
+        self, function: Callable[[Any, Any], Any], parts: Sequence[Any]
+    ) -> Generator[tuple[int, Any]]:
+        """Yields the number and the result of each part, as parts are finished.
+
+        Args:
+            function: Called with the state and a part.
+            parts: The parts.
+
+        Raises:
+            RunError: The workers have another version, or a part has lost several workers.
+            Exception: Whatever the function or the setup raises.
+        """
+        self._maps += 1
+        call = compute, akita_bayes.__version__, self._token, self._setup
         futures = {
-            client.submit(
-                compute,
-                akita_bayes.__version__,
-                token,
-                payload,
-                part,
-                key=f"akita_bayes-{token}-{number}",
+            self._client.submit(
+                *call,
+                pickle.dumps((function, part)),
+                key=f"akita_bayes-{self._token}-{self._maps}-{number}",
                 pure=False,
             ): number
             for number, part in enumerate(parts)
         }
-        stack.callback(client.cancel, list(futures))
-        for future in distributed.as_completed(list(futures)):
-            try:
-                result = future.result()
-            except distributed.KilledWorker as error:
-                raise errors.RunError(
-                    f"part {futures[future] + 1} of {len(parts)}: lost {error.allowed_failures} "
-                    "workers of Dask, perhaps because memory ran out; give them more memory and "
-                    "start again. Finished parts are used again."
-                ) from None
-            yield futures[future], result
-            future.release()
+        try:
+            for future in self._distributed.as_completed(list(futures)):
+                number = futures.pop(future)
+                try:
+                    result = future.result()
+                except self._distributed.scheduler.KilledWorker:
+                    raise errors.RunError(
+                        f"part {number + 1} of {len(parts)}: lost several workers of Dask, perhaps "
+                        "because memory ran out; give them more memory and start again. Finished "
+                        "parts are used again."
+                    ) from None
+                future.release()
+                yield number, result
+        finally:
+            self._client.cancel(list(futures))
 
 
 def _distributed() -> Any:
@@ -95,41 +120,40 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._token = ""
-        self._task: Task | None = None
         self._value: Any = None
         self._stack = contextlib.ExitStack()
 
-    def of(self, token: str, payload: bytes) -> tuple[Task, Any]:
-        """Returns the task and its state, which the first call of a task makes."""
-        if self._token != token or self._task is None:
-            self._stack.close()
+    def of(self, token: str, setup: bytes) -> Any:
+        """Returns the state of a task, which its first part makes."""
+        if self._token != token:
             self._token = ""
-            self._task = pickle.loads(payload)
-            self._value = self._stack.enter_context(self._task.setup())
+            self._stack.close()
+            self._value = self._stack.enter_context(pickle.loads(setup)())
             self._token = token
-        return self._task, self._value
+        return self._value
 
 
 _state = _State()
 
 
-def compute(version: str, token: str, payload: bytes, part: Any) -> Any:
+def compute(version: str, token: str, setup: bytes, call: bytes) -> Any:
     """Computes one part in a worker of Dask.
 
     Args:
         version: Version of this package in the process that asks.
         token: Identifies the task.
-        payload: The pickled task.
-        part: The part.
+        setup: The pickled setup of the task.
+        call: The pickled function and part.
 
     Raises:
         RunError: The worker has another version of this package.
     """
     if version != akita_bayes.__version__:
         raise errors.RunError(
-            f"--scheduler: its workers have akita_bayes {akita_bayes.__version__}, but this command "
-            f"has {version}; install one version."
+            f"--scheduler: its workers have version {akita_bayes.__version__} of akita_bayes, but "
+            f"this command has {version}; install one version."
         )
     with _state.lock:
-        task, state = _state.of(token, payload)
-        return task.function(state, part)
+        state = _state.of(token, setup)
+        function, part = pickle.loads(call)
+        return function(state, part)

@@ -5,6 +5,7 @@ process has. It has no standard input or output, so that a pipe behind a command
 """
 
 import collections
+import contextlib
 import glob
 import json
 import logging
@@ -15,11 +16,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing import connection
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from akita_bayes import errors
 from akita_bayes.workers import worker_process
-from akita_bayes.workers.task import Task
 
 DEATHS = 3
 """Workers that a part may lose before it counts as the cause."""
@@ -33,61 +34,86 @@ _SECONDS = 10.0  # in which an idle process must end
 _log = logging.getLogger(__name__)
 
 
-def run(
-    task: Task, parts: Sequence[Any], workers: int, start: Callable[[], None] | None
-) -> Generator[tuple[int, Any]]:
-    """Yields the number and the result of each part, as parts are finished.
+class LocalProcesses:
+    """Computes parts in processes, which start with their first part and end with the body.
 
     Args:
-        task: What to compute.
-        parts: The parts.
+        setup: Returns the context whose value is the state of a process.
         workers: Largest number of processes.
-        start: Function that a process calls before it imports what the task needs.
-
-    Raises:
-        RunError: A part lost its worker several times.
-        Exception: Whatever the task raises.
+        start: Function that a process calls before it imports what the setup needs.
     """
-    workers = min(workers, len(parts))
-    introduction = [pickle.dumps(start), pickle.dumps(task)]
-    waiting = collections.deque(range(len(parts)))
-    deaths = collections.Counter[int]()
-    slots: list[_Worker | None] = [None] * workers
-    reported: set[str] = set()
-    finished = 0
-    is_complete = False
-    try:
+
+    def __init__(self, setup: Callable[[], Any], workers: int, start: Callable[[], None] | None):
+        self._introduction = [pickle.dumps(start), pickle.dumps(setup)]
+        self._slots: list[_Worker | None] = [None] * workers
+        self._reported: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in filter(None, self._slots):
+            worker.end(at_once=kind is not None or worker.part is not None)
+
+    def run(
+        self, function: Callable[[Any, Any], Any], parts: Sequence[Any]
+    ) -> Generator[tuple[int, Any]]:
+        """Yields the number and the result of each part, as parts are finished.
+
+        Args:
+            function: Called with the state and a part.
+            parts: The parts.
+
+        Raises:
+            RunError: A part lost its process several times.
+            Exception: Whatever the function or the setup raises.
+        """
+        waiting = collections.deque(range(len(parts)))
+        deaths = collections.Counter[int]()
+        finished = 0
         while finished < len(parts):
-            for slot, worker in enumerate(slots):
-                if waiting and (worker is None or worker.part is None):
-                    worker = worker or _Worker(slot, workers, introduction)
-                    slots[slot] = worker
-                    worker.assign(waiting.popleft(), parts)
-            busy = {worker.channel: worker for worker in slots if worker and worker.part is not None}
-            for channel in connection.wait(list(busy)):
-                worker = busy[channel]  # type: ignore[index]  # the keys are what was waited for
+            for slot, idle in enumerate(self._slots):
+                if waiting and (idle is None or idle.part is None):
+                    worker = idle or _Worker(slot, len(self._slots), self._introduction)
+                    self._slots[slot] = worker
+                    number = waiting.popleft()
+                    worker.assign(number, pickle.dumps((function, parts[number])))
+            busy = {
+                id(worker.channel): worker for worker in self._slots if worker and worker.is_busy
+            }
+            for channel in connection.wait([worker.channel for worker in busy.values()]):
+                worker = busy[id(channel)]
                 assert worker.part is not None
+                number = worker.part
                 try:
                     kind, value = worker.channel.recv()
                 except (EOFError, OSError):
-                    number = worker.part
+                    self._slots[worker.slot] = None
                     deaths[number] += 1
-                    slots[worker.slot] = None
-                    _report_death(worker.end(), number, len(parts), deaths[number], workers)
+                    process = worker.end()
+                    _report_death(process, number, len(parts), deaths[number], len(self._slots))
                     waiting.appendleft(number)
                     continue
                 if kind == worker_process.RECORD:
-                    _log_once(value, reported)
+                    self._log_once(value)
                 elif kind == worker_process.ERROR:
                     raise value
                 else:
-                    number, worker.part = worker.part, None
+                    worker.part = None
                     finished += 1
                     yield number, value
-        is_complete = True
-    finally:
-        for worker in filter(None, slots):
-            worker.end(at_once=not is_complete)
+
+    def _log_once(self, record: logging.LogRecord) -> None:
+        """Handles a record of a process, unless another process has said the same."""
+        message = f"{record.name}: {record.getMessage()}"
+        if message not in self._reported:
+            self._reported.add(message)
+            logging.getLogger(record.name).handle(record)
 
 
 class _Worker:
@@ -119,27 +145,33 @@ class _Worker:
         for message in introduction:
             self._send(message)
 
-    def assign(self, number: int, parts: Sequence[Any]) -> None:
-        """Sends a part."""
+    @property
+    def is_busy(self) -> bool:
+        """Returns True while the process computes a part."""
+        return self.part is not None
+
+    def assign(self, number: int, message: bytes) -> None:
+        """Sends a part with its number among the parts."""
         self.part = number
-        self._send(pickle.dumps(parts[number]))
+        self._send(message)
 
     def _send(self, message: bytes) -> None:
-        try:
+        # A process that has ended is noticed by the next attempt to read from it.
+        with contextlib.suppress(OSError):
             self.channel.send_bytes(message)
-        except OSError:
-            pass  # The process has ended, as the next attempt to read from it shows.
 
     def end(self, *, at_once: bool = True) -> subprocess.Popen[bytes]:
         """Ends the process; one that is idle may close its files first."""
-        self.channel.close()
         if at_once:
             self._process.kill()
+        else:
+            self._send(worker_process.END)
         try:
             self._process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self.channel.close()
         return self._process
 
 
@@ -173,14 +205,6 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _log_once(record: logging.LogRecord, reported: set[str]) -> None:
-    """Handles a record of a worker, unless another worker has said the same."""
-    message = f"{record.name}: {record.getMessage()}"
-    if message not in reported:
-        reported.add(message)
-        logging.getLogger(record.name).handle(record)
 
 
 def _report_death(

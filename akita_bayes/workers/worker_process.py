@@ -14,14 +14,16 @@ from typing import Any
 RESULT = "result"
 ERROR = "error"
 RECORD = "record"
+END = b""
+"""Message after which a process leaves its context and ends."""
 
 
 def serve(descriptor: int) -> None:
-    """Computes parts until the socket closes, which also happens when the parent has ended.
+    """Computes parts until END; ends at once when the socket closes, as the parent has ended.
 
     Args:
         descriptor: File descriptor of the socket. It brings the pickled start function, the
-            pickled task, and then parts.
+            pickled setup, and then functions with their parts.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this one.
     channel = _Channel(connection.Connection(descriptor))
@@ -34,14 +36,11 @@ def serve(descriptor: int) -> None:
             start = pickle.loads(channel.receive())
             if start is not None:
                 start()
-            task = pickle.loads(channel.receive())
-            part = pickle.loads(channel.receive())
-            state = stack.enter_context(task.setup())
+            setup = pickle.loads(channel.receive())
+            state = stack.enter_context(setup())
             while True:
-                channel.send(RESULT, task.function(state, part))
-                channel.idle = True
-                part = pickle.loads(channel.receive())
-                channel.idle = False
+                function, part = pickle.loads(channel.receive())
+                channel.send(RESULT, function(state, part))
         except EOFError:
             return
         except Exception as error:  # raised again by the parent
@@ -65,17 +64,13 @@ class _Channel(logging.Handler):
 
     Args:
         socket: The socket.
-
-    Attributes:
-        idle: True while the process may end by itself, and close its files.
     """
 
     def __init__(self, socket: "connection.Connection[Any, Any]") -> None:
         super().__init__()
-        self.idle = False
         self._socket = socket
         self._sending = threading.Lock()
-        self._inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -83,18 +78,16 @@ class _Channel(logging.Handler):
             while True:
                 self._inbox.put(self._socket.recv_bytes())
         except (EOFError, OSError):
-            if not self.idle:
-                os._exit(1)
-            self._inbox.put(None)
+            os._exit(1)
 
     def receive(self) -> bytes:
         """Returns the next message.
 
         Raises:
-            EOFError: The parent has closed the socket.
+            EOFError: It is END.
         """
         message = self._inbox.get()
-        if message is None:
+        if message == END:
             raise EOFError
         return message
 

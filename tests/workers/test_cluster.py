@@ -42,7 +42,7 @@ def test_results_come_in_order_and_state_once_per_worker(tmp_path, cluster):
     assert len(list(tmp_path.glob("opened-*"))) == cluster.workers
     computed = [path.read_text("ascii").split() for path in tmp_path.glob("part-*")]
     assert [len(pids) for pids in computed] == [1] * 6
-    assert (str(os.getpid()) in sum(computed, [])) is cluster.is_here
+    assert ([str(os.getpid())] in computed) is cluster.is_here
 
 
 def test_there_may_be_no_part_and_no_state():
@@ -58,6 +58,13 @@ def test_a_killed_worker_loses_and_doubles_nothing(tmp_path, caplog):
     dead = (tmp_path / "killed").read_text("ascii")
     assert f"worker process {dead} was killed by SIGKILL during part 3 of 6" in caplog.text
     assert len(list(tmp_path.glob("opened-*"))) == 3
+
+
+def test_workers_keep_their_state_from_one_map_to_the_next(tmp_path):
+    with workers.opened(TWO, functools.partial(jobs.folder, tmp_path)) as processes:
+        assert list(processes.map(jobs.square, range(4))) == [0, 1, 4, 9]
+        assert list(processes.map(jobs.square, [5, 6])) == [25, 36]
+    assert len(list(tmp_path.glob("opened-*"))) == len(list(tmp_path.glob("closed-*"))) == 2
 
 
 def test_a_part_that_kills_its_workers_is_named(tmp_path):
@@ -90,7 +97,8 @@ def test_workers_hold_no_input_or_output(tmp_path):
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     program = (
-        "import functools, pathlib; from akita_bayes import workers; from tests.workers import jobs; "
+        "import functools, pathlib; from akita_bayes import workers; "
+        "from tests.workers import jobs; "
         f"setup = functools.partial(jobs.folder, pathlib.Path({str(tmp_path)!r})); "
         "list(workers.map_parts(jobs.slow, range(2), workers.Cluster(2), setup=setup))"
     )
