@@ -58,7 +58,7 @@ class LocalProcesses:
         trace: TracebackType | None,
     ) -> None:
         for worker in filter(None, self._slots):
-            worker.end(at_once=kind is not None or worker.part is not None)
+            worker.end(at_once=kind is not None)
 
     def run(
         self, function: Callable[[Any, Any], Any], parts: Sequence[Any]
@@ -76,37 +76,53 @@ class LocalProcesses:
         waiting = collections.deque(range(len(parts)))
         deaths = collections.Counter[int]()
         finished = 0
-        while finished < len(parts):
-            for slot, idle in enumerate(self._slots):
-                if waiting and (idle is None or idle.part is None):
-                    worker = idle or _Worker(slot, len(self._slots), self._introduction)
-                    self._slots[slot] = worker
-                    number = waiting.popleft()
-                    worker.assign(number, pickle.dumps((function, parts[number])))
-            busy = {
-                id(worker.channel): worker for worker in self._slots if worker and worker.is_busy
-            }
-            for channel in connection.wait([worker.channel for worker in busy.values()]):
-                worker = busy[id(channel)]
-                assert worker.part is not None
-                number = worker.part
-                try:
-                    kind, value = worker.channel.recv()
-                except (EOFError, OSError):
-                    self._slots[worker.slot] = None
-                    deaths[number] += 1
-                    process = worker.end()
-                    _report_death(process, number, len(parts), deaths[number], len(self._slots))
-                    waiting.appendleft(number)
-                    continue
-                if kind == worker_process.RECORD:
-                    self._log_once(value)
-                elif kind == worker_process.ERROR:
-                    raise value
-                else:
-                    worker.part = None
-                    finished += 1
-                    yield number, value
+        try:
+            while finished < len(parts):
+                self._assign(function, parts, waiting)
+                for worker in self._ready():
+                    number = worker.number
+                    try:
+                        kind, value = worker.channel.recv()
+                    except (EOFError, OSError):
+                        deaths[number] += 1
+                        waiting.appendleft(number)
+                        self._slots[worker.slot] = None
+                        process = worker.end()
+                        _report_death(process, number, len(parts), deaths[number], len(self._slots))
+                        continue
+                    if kind == worker_process.RECORD:
+                        self._log_once(value)
+                    elif kind == worker_process.ERROR:
+                        raise value
+                    else:
+                        worker.part = None
+                        finished += 1
+                        yield number, value
+        finally:
+            for slot, left in enumerate(self._slots):
+                if left is not None and left.is_busy:
+                    left.end()
+                    self._slots[slot] = None
+
+    def _assign(
+        self,
+        function: Callable[[Any, Any], Any],
+        parts: Sequence[Any],
+        waiting: collections.deque[int],
+    ) -> None:
+        """Gives a waiting part to every idle process, and starts processes in empty slots."""
+        for slot, idle in enumerate(self._slots):
+            if waiting and (idle is None or not idle.is_busy):
+                worker = idle or _Worker(slot, len(self._slots), self._introduction)
+                self._slots[slot] = worker
+                number = waiting.popleft()
+                worker.assign(number, pickle.dumps((function, parts[number])))
+
+    def _ready(self) -> list["_Worker"]:
+        """Waits for messages; returns the processes that sent one or have ended."""
+        busy = [worker for worker in self._slots if worker is not None and worker.is_busy]
+        ready = connection.wait([worker.channel for worker in busy])
+        return [worker for worker in busy if worker.channel in ready]
 
     def _log_once(self, record: logging.LogRecord) -> None:
         """Handles a record of a process, unless another process has said the same."""
@@ -149,6 +165,12 @@ class _Worker:
     def is_busy(self) -> bool:
         """Returns True while the process computes a part."""
         return self.part is not None
+
+    @property
+    def number(self) -> int:
+        """Returns the number of the part that the process computes."""
+        assert self.part is not None
+        return self.part
 
     def assign(self, number: int, message: bytes) -> None:
         """Sends a part with its number among the parts."""
