@@ -320,6 +320,7 @@ def test_status_and_join_of_shards(folder, tmp_path, capsys, monkeypatch):
     assert outputs(out) == outputs(tmp_path / "one")
     for name in OUTPUTS:
         (out / name).unlink()
+    capsys.readouterr()
     status, told = of_directory(capsys, "--status", out)
     assert (status, told.out) == (
         0,

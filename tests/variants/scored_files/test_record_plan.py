@@ -45,10 +45,13 @@ def test_parts_have_the_rows_of_the_file(write_vcf, long_genome, tmp_path, form,
         file = tmp_path / "blocks.vcf.gz"
         pysam.tabix_compress(str(tmp_path / "toy.vcf"), str(file))
     elif form == "bcf":
-        with pysam.VariantFile(str(file)) as source:
-            with pysam.VariantFile(str(tmp_path / "toy.bcf"), "wb", header=source.header) as out:
-                for record in source:
-                    out.write(record)
+        bcf = str(tmp_path / "toy.bcf")
+        with (
+            pysam.VariantFile(str(file)) as source,
+            pysam.VariantFile(bcf, "wb", header=source.header) as out,
+        ):
+            for record in source:
+                out.write(record)
         file = tmp_path / "toy.bcf"
     with genome.Genome(long_genome) as opened:
         expected = list(records.read(file, opened))
