@@ -265,7 +265,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
             else scoring_shard.parse_shard(options.shard)
         ),
         cluster=worker_options.cluster(options),
-        model_files=model_files,
+        load_model=model_files.load,
         null=options.null,
         null_path=_background_path(options.model),
         compress=options.bgzip,

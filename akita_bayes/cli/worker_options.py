@@ -7,11 +7,11 @@ from akita_bayes import errors, workers
 from akita_bayes.cli import console
 
 
-def add(parser: argparse.ArgumentParser, *aliases: str) -> None:
+def add(parser: argparse._ActionsContainer, *aliases: str) -> None:
     """Adds --workers and --scheduler to a parser.
 
     Args:
-        parser: Parser of a command.
+        parser: Parser of a command, or a group of its options.
         aliases: Further names of --workers, such as "-p".
     """
     parser.add_argument(

@@ -83,7 +83,8 @@ class DaskScheduler:
             for number, part in enumerate(parts)
         }
         try:
-            for future in self._distributed.as_completed(list(futures)):
+            waiting = self._distributed.as_completed(list(futures), loop=self._client.loop)
+            for future in waiting:
                 number = futures.pop(future)
                 try:
                     result = future.result()

@@ -12,6 +12,7 @@ import akita_bayes
 ROOT = Path(akita_bayes.__file__).parent
 FLOORS = {
     "files": 0,
+    "workers": 0,
     "specs": 0,
     "mechanisms": 0,
     "layers": 1,
@@ -31,7 +32,7 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "", "saturation"),
+    "variants": ("alleles", "scores", "", "scored_files", "saturation"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""

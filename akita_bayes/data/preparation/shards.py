@@ -1,13 +1,14 @@
 """Deals windows to the record files of a new data directory, and writes these files."""
 
-import concurrent.futures
+import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from akita_bayes import progress
+from akita_bayes import progress, workers
 from akita_bayes.data import genome
 from akita_bayes.data.preparation import account, training_windows, window_blocks
 from akita_bayes.data.records import tfrecord
@@ -46,12 +47,10 @@ def write(
     fasta: str | Path,
     work: Path,
     *,
-    workers: int,
+    cluster: workers.Cluster,
     advance: progress.Advance,
 ) -> account.Tally:
     """Writes the record files that do not exist yet and returns the tally of all.
-
-    Threads are enough, because compression releases the global interpreter lock of Python.
 
     Args:
         shards: Record files to write.
@@ -59,30 +58,41 @@ def write(
         sources: Inputs of the data set, with the circular chromosomes.
         fasta: File of the genome.
         work: Folder of tallies; a record file with a tally is finished.
-        workers: Number of threads.
+        cluster: Workers that write them.
         advance: Called with the number of records written.
     """
-
-    targets = len(sources.targets)
-    circular = sources.genome.circular
-
-    def finish(shard: Shard) -> account.Tally:
-        tally_path = work / f"{shard.path.stem}.npz"
-        if tally_path.exists() and shard.path.exists():
-            tally = account.Tally.load(tally_path)
-        else:
-            tally = account.Tally(targets)
-            with genome.Genome(fasta, circular=circular) as opened:
-                tfrecord.write_records(shard.path, _records(shard, block_of, opened, tally))
-            tally.save(tally_path)
+    parts = [(shard, {window: block_of[window] for window in shard.windows}) for shard in shards]
+    setup = functools.partial(contextlib.nullcontext, _Inputs(sources, fasta, work))
+    total = account.Tally(len(sources.targets))
+    tallies = workers.map_parts(_write_shard, parts, cluster, setup=setup)
+    for shard, tally in zip(shards, tallies, strict=True):
+        total.merge(tally)
         advance(len(shard.windows))
-        return tally
-
-    total = account.Tally(targets)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for tally in pool.map(finish, shards):
-            total.merge(tally)
     return total
+
+
+class _Inputs(NamedTuple):
+    """Holds what a worker needs to write record files."""
+
+    sources: window_blocks.Sources
+    fasta: str | Path
+    work: Path
+
+
+def _write_shard(
+    inputs: _Inputs,
+    part: tuple[Shard, Mapping[training_windows.Window, tuple[window_blocks.Block, Path]]],
+) -> account.Tally:
+    """Writes a record file and its tally, or reads the tally of a file that is finished."""
+    shard, block_of = part
+    tally_path = inputs.work / f"{shard.path.stem}.npz"
+    if tally_path.exists() and shard.path.exists():
+        return account.Tally.load(tally_path)
+    tally = account.Tally(len(inputs.sources.targets))
+    with genome.Genome(inputs.fasta, circular=inputs.sources.genome.circular) as opened:
+        tfrecord.write_records(shard.path, _records(shard, block_of, opened, tally))
+    tally.save(tally_path)
+    return tally
 
 
 def _records(

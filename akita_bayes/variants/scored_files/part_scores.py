@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
-from akita_bayes.variants.model_files import ModelFiles
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import record_plan
 from akita_bayes.variants.scores import background, score_table
@@ -119,9 +118,9 @@ class PartScorer:
 
 
 @contextlib.contextmanager
-def opened(model_files: ModelFiles, settings: PartSettings) -> Iterator[PartScorer]:
+def opened(load_model: Callable[[], Model], settings: PartSettings) -> Iterator[PartScorer]:
     """Loads a model and yields its scorer; the setup of a worker."""
-    model: Model = model_files.load()
+    model = load_model()
     with Genome(settings.fasta) as genome:
         scorer = engine.Engine(model, genome, settings.options, batch_size=settings.batch_size)
         yield PartScorer(scorer, genome, settings)

@@ -21,7 +21,6 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
-from akita_bayes.variants.model_files import ModelFiles
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import part_scores, record_plan, score_outputs
 from akita_bayes.variants.scored_files.scoring_shard import WHOLE, Shard
@@ -42,7 +41,7 @@ class FileSettings:
         region: Region of the POS of records to score; None for all records.
         shard: Parts to compute.
         cluster: Workers that compute them.
-        model_files: Files from which workers load the model; None without workers.
+        load_model: Loads the model in a worker; None without workers.
         null: Random variants per stratum of the background; 0 for no background.
         null_path: File that stores the background; None for `null.h5` in the output directory.
         compress: True to bgzip the annotated VCF, and to index it when it is sorted.
@@ -56,7 +55,7 @@ class FileSettings:
     region: regions.Region | None = None
     shard: Shard = WHOLE
     cluster: workers.Cluster = workers.HERE
-    model_files: ModelFiles | None = None
+    load_model: Callable[[], Model] | None = None
     null: int = 0
     null_path: str | Path | None = None
     compress: bool = False
@@ -252,9 +251,9 @@ def _workers(
     """Opens the workers; this process uses the model that is loaded."""
     if settings.cluster.is_here:
         return workers.opened(setup=lambda: contextlib.nullcontext(state))
-    if settings.model_files is None:
-        raise errors.RunError("model_files: workers load the model themselves; name its files.")
-    setup = functools.partial(part_scores.opened, settings.model_files, state.settings)
+    if settings.load_model is None:
+        raise errors.RunError("load_model: workers load the model themselves; give its loader.")
+    setup = functools.partial(part_scores.opened, settings.load_model, state.settings)
     return workers.opened(settings.cluster, setup)
 
 

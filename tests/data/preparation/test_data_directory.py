@@ -7,7 +7,7 @@ import cooler
 import numpy as np
 import pytest
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, regions, workers
 from akita_bayes.data import genome
 from akita_bayes.data.contacts import cooler_files, coolers, reference_target
 from akita_bayes.data.preparation import data_directory, data_options, targets
@@ -63,7 +63,7 @@ def test_the_summary_describes_the_values(made):
 
 def test_two_processes_make_the_same_files(made):
     folder, _ = made
-    make(folder, "parallel", workers=2)
+    make(folder, "parallel", cluster=workers.Cluster(2))
     for path in sorted((folder / "out").rglob("*")):
         if path.is_file():
             twin = folder / "parallel" / path.relative_to(folder / "out")
