@@ -71,7 +71,12 @@ def make(
             files.remove(work)
             _log.info("%s: is finished; nothing is left to do.", out_dir)
             return account.read(out_dir)
-        summary = _write(options, plan, out_dir, work, cluster, open_bar)
+        setup = functools.partial(
+            contextlib.nullcontext,
+            shards.Inputs(dataclasses.replace(plan.sources, folder=work), options.fasta, work),
+        )
+        with workers.opened(cluster, setup) as opened:
+            summary = _write(options, plan, out_dir, work, opened, open_bar)
         files.remove(work)
         return summary
 
@@ -81,7 +86,7 @@ def _write(
     plan: data_plan.Plan,
     out_dir: Path,
     work: Path,
-    cluster: workers.Cluster,
+    opened: workers.Workers,
     open_bar: progress.OpenBar,
 ) -> account.Summary:
     """Writes the files of a data directory that do not exist yet."""
@@ -95,7 +100,7 @@ def _write(
         )
     }
     with open_bar("contacts", len(plan.usable)) as advance:
-        _compute(blocks, sources, cluster, advance)
+        _compute(blocks, opened, advance)
     dropped = list(plan.dropped)
     for path, block in blocks.items():
         dropped += window_blocks.dropped(block, path)
@@ -106,15 +111,7 @@ def _write(
     )
     block_of = {window: (block, path) for path, block in blocks.items() for window in block.windows}
     with open_bar("records", len(written_windows)) as advance:
-        tally = shards.write(
-            record_files,
-            block_of,
-            sources,
-            options.fasta,
-            work,
-            cluster=cluster,
-            advance=advance,
-        )
+        tally = shards.write(record_files, block_of, len(target_files), opened, advance=advance)
     summary = account.summarise(
         windows=len(plan.windows),
         written={
@@ -208,8 +205,7 @@ def _begin(out_dir: Path, options: dict[str, Any]) -> Path:
 
 def _compute(
     blocks: Mapping[Path, window_blocks.Block],
-    sources: window_blocks.Sources,
-    cluster: workers.Cluster,
+    opened: workers.Workers,
     advance: progress.Advance,
 ) -> None:
     """Computes the blocks whose files do not exist yet."""
@@ -219,12 +215,13 @@ def _compute(
             advance(len(block.windows))
         else:
             missing.append((block, path))
-    setup = functools.partial(contextlib.nullcontext, sources)
-    for windows in workers.map_parts(_compute_block, missing, cluster, setup=setup):
+    for windows in opened.map(_compute_block, missing):
         advance(windows)
 
 
-def _compute_block(sources: window_blocks.Sources, part: tuple[window_blocks.Block, Path]) -> int:
+def _compute_block(inputs: shards.Inputs, part: tuple[window_blocks.Block, Path]) -> int:
     """Computes a block in a worker, unless another one has; returns the number of its windows."""
     block, path = part
-    return len(block.windows) if path.exists() else window_blocks.compute(block, sources, path)
+    if path.exists():
+        return len(block.windows)
+    return window_blocks.compute(block, inputs.sources, path)

@@ -1,7 +1,5 @@
 """Deals windows to the record files of a new data directory, and writes these files."""
 
-import contextlib
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -43,11 +41,9 @@ def deal(
 def write(
     shards: Sequence[Shard],
     block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
-    sources: window_blocks.Sources,
-    fasta: str | Path,
-    work: Path,
+    targets: int,
+    opened: workers.Workers,
     *,
-    cluster: workers.Cluster,
     advance: progress.Advance,
 ) -> account.Tally:
     """Writes the record files that do not exist yet and returns the tally of all.
@@ -55,24 +51,26 @@ def write(
     Args:
         shards: Record files to write.
         block_of: Block of each window, and the file of that block.
-        sources: Inputs of the data set, with the circular chromosomes.
-        fasta: File of the genome.
-        work: Folder of tallies; a record file with a tally is finished.
-        cluster: Workers that write them.
+        targets: Number of targets.
+        opened: Workers that write the files; their state is `Inputs`.
         advance: Called with the number of records written.
     """
     parts = [(shard, {window: block_of[window] for window in shard.windows}) for shard in shards]
-    setup = functools.partial(contextlib.nullcontext, _Inputs(sources, fasta, work))
-    total = account.Tally(len(sources.targets))
-    tallies = workers.map_parts(_write_shard, parts, cluster, setup=setup)
-    for shard, tally in zip(shards, tallies, strict=True):
+    total = account.Tally(targets)
+    for shard, tally in zip(shards, opened.map(_write_shard, parts), strict=True):
         total.merge(tally)
         advance(len(shard.windows))
     return total
 
 
-class _Inputs(NamedTuple):
-    """Holds what a worker needs to write record files."""
+class Inputs(NamedTuple):
+    """Holds what a worker needs to compute blocks and to write record files.
+
+    Attributes:
+        sources: Inputs of the data set, with the circular chromosomes.
+        fasta: File of the genome.
+        work: Folder of tallies; a record file with a tally is finished.
+    """
 
     sources: window_blocks.Sources
     fasta: str | Path
@@ -80,7 +78,7 @@ class _Inputs(NamedTuple):
 
 
 def _write_shard(
-    inputs: _Inputs,
+    inputs: Inputs,
     part: tuple[Shard, Mapping[training_windows.Window, tuple[window_blocks.Block, Path]]],
 ) -> account.Tally:
     """Writes a record file and its tally, or reads the tally of a file that is finished."""

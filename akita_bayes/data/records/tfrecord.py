@@ -78,7 +78,7 @@ def encode(record: Record, *, one_hot: bool = False) -> bytes:
             }
         )
     )
-    return bytes(example.SerializeToString())
+    return bytes(example.SerializeToString(deterministic=True))
 
 
 def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool = False) -> int:

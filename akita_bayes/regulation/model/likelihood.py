@@ -76,8 +76,8 @@ class Likelihood:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Returns how a worker makes it again: compiled functions cannot be sent to a process."""
-        options = {"parameters": self.parameters, "dtype": self.dtype}
-        return functools.partial(Likelihood, **options), (self.mechanism, self.table)
+        remake = functools.partial(Likelihood, parameters=self.parameters, dtype=self.dtype)
+        return remake, (self.mechanism, self.table)
 
     def _to_tensors(self, library: assay_table.Library, rows: slice) -> _LibraryTensors:
         designs = {
