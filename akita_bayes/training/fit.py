@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from akita_bayes.data.records import dataset
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load, weights
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training import batches, loop, loop_settings, observers, strategy
+from akita_bayes.training import batches, loop, loop_settings, observers, preemption, strategy
 from akita_bayes.training.run_files import checkpoint, history, provenance
 
 PARAMS = "params.json"
@@ -87,6 +87,8 @@ class FitOptions:
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
         checkpoint_minutes: Minutes between further checkpoints; None for none.
         tensorboard: True to write TensorBoard events.
+        stop: Function that returns True when the training must stop; it then writes a checkpoint
+            and raises `preemption.Preempted`.
     """
 
     seed: int | None = None
@@ -103,6 +105,7 @@ class FitOptions:
     checkpoint_steps: int | None = None
     checkpoint_minutes: float | None = 15.0
     tensorboard: bool = True
+    stop: Callable[[], bool] = preemption.never
 
 
 def fit(
@@ -186,6 +189,7 @@ def fit(
             observer=observer or observers.Silent(),
             checkpoint_steps=options.checkpoint_steps,
             checkpoint_minutes=options.checkpoint_minutes,
+            stop=options.stop,
         )
         if options.restore is not None:
             weights.load_weights(training.model, options.restore, trunk=options.trunk)
@@ -198,6 +202,7 @@ def fit(
         events = None
         if options.tensorboard and writes:
             events = stack.enter_context(history.tensorboard(out_dir))
+        stack.enter_context(strategy.lost_workers_named(replication))
         training.run(events)
     return Run(
         out_dir, spec, training.epoch, training.stopper.best_epoch, pd.DataFrame(training.rows)
