@@ -265,13 +265,9 @@ def _make(arguments: argparse.Namespace) -> None:
     map_depth.log_shallow(plan, seed=arguments.seed)
     if arguments.dry_run:
         return
+    work = {"cluster": worker_options.cluster(arguments), "restart": arguments.restart}
     summary = data_directory.make(
-        options,
-        arguments.out,
-        plan=plan,
-        cluster=worker_options.cluster(arguments),
-        restart=arguments.restart,
-        open_bar=console.progress,
+        options, arguments.out, plan=plan, open_bar=console.progress, **work
     )
     _show(summary)
     if arguments.plot:

@@ -38,8 +38,8 @@ def cluster(options: argparse.Namespace) -> workers.Cluster:
     """
     if options.scheduler is not None and options.workers > 1:
         raise errors.RunError("--workers and --scheduler both name the workers; give only one.")
-    chosen = workers.Cluster(options.workers, options.scheduler, console.quiet)
-    if not chosen.is_here:
+    workers_of_options = workers.Cluster(options.workers, options.scheduler, console.quiet)
+    if not workers_of_options.is_here:
         # This process loads the model too, and must not take all memory of a GPU.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    return chosen
+    return workers_of_options

@@ -90,15 +90,15 @@ def turn(path: Path, share: str) -> Iterator[None]:
     The holder touches its lock every few seconds. A lock that nobody touches any more, such as that
     of a process of another host that has ended, is removed.
     """
-    lock, seen, since = path / f"{NAME}.{share}", 0, time.monotonic()
+    lock, last_touch, since = path / f"{NAME}.{share}", 0, time.monotonic()
     while True:
         try:
             take(path, share)
             break
         except errors.RunError:
             with contextlib.suppress(FileNotFoundError):
-                if (touched := lock.stat().st_mtime_ns) != seen:
-                    seen, since = touched, time.monotonic()
+                if (touch := lock.stat().st_mtime_ns) != last_touch:
+                    last_touch, since = touch, time.monotonic()
             if time.monotonic() - since > STALLED:
                 _log.warning("%s: its process seems to have ended; it is removed.", lock)
                 lock.unlink(missing_ok=True)

@@ -253,7 +253,7 @@ def _binding(
 
 @contextlib.contextmanager
 def turn(path: Path) -> Iterator[None]:
-    """Lets one of the writers that share a directory at a time do what is done once for all."""
+    """Holds the turn of a writer among those that share a directory; waits for the others."""
     with directory_lock.turn(path, TURN):
         yield
 

@@ -71,15 +71,17 @@ class Agreement:
         self._strategy = strategy
         self._sum = tf.function(lambda value: strategy.run(_all_reduce, args=(value,)))
 
-    def __call__(self, wanted: bool) -> bool:
-        """Returns True when `wanted` is True in any worker."""
+    def __call__(self, request: bool) -> bool:
+        """Returns True when `request` is True in any worker."""
         if not spans_machines(self._strategy):
-            return wanted
-        total = self._sum(tf.constant(float(wanted)))
+            return request
+        total = self._sum(tf.constant(float(request)))
         return bool(self._strategy.experimental_local_results(total)[0] > 0)
 
 
 def _all_reduce(value: tf.Tensor) -> tf.Tensor:
+    # The reduction goes by devices; an argument has none, and a copy has that of its replica.
+    value = tf.identity(value)
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 

@@ -113,7 +113,7 @@ class PartScorer:
             path=self.settings.null_path,
             identity=self.settings.null_key,
             seed=self.settings.options.seed,
-            known=self.scorer.background,
+            earlier=self.scorer.background,
         )
 
 

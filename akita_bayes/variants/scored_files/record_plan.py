@@ -52,11 +52,14 @@ class Source(NamedTuple):
     digest: str
 
 
-def source(path: str | Path, known: Source | None = None) -> Source:
-    """Returns the identity of a file; reads the file unless size and time are the known ones."""
+def source(path: str | Path, earlier: Source | None = None) -> Source:
+    """Returns the identity of a file; reads the file unless size and time are as before."""
     status = Path(path).stat()
-    if known is not None and (known.size, known.modified) == (status.st_size, status.st_mtime_ns):
-        return known
+    if earlier is not None and (earlier.size, earlier.modified) == (
+        status.st_size,
+        status.st_mtime_ns,
+    ):
+        return earlier
     return Source(status.st_size, status.st_mtime_ns, files.digest(path))
 
 

@@ -191,10 +191,10 @@ def _planned(
     def checked(
         plan: record_plan.RecordPlan | None,
     ) -> tuple[record_plan.Content, dict[str, Any], dict[str, Any]]:
-        known = (None, None) if plan is None else (plan.content.variants, plan.content.genome)
+        earlier = (None, None) if plan is None else (plan.content.variants, plan.content.genome)
         content = record_plan.Content(
-            record_plan.source(variants, known[0]),
-            record_plan.source(genome.path, known[1]),
+            record_plan.source(variants, earlier[0]),
+            record_plan.source(genome.path, earlier[1]),
             region,
         )
         origin = score_inputs.provenance(

@@ -213,7 +213,7 @@ def build(
     path: str | Path,
     identity: str,
     seed: int = 0,
-    known: Background | None = None,
+    earlier: Background | None = None,
 ) -> Background:
     """Returns null scores for every stratum of the variants, read from a file or added to it.
 
@@ -229,7 +229,7 @@ def build(
         path: File beside the model that stores null scores.
         identity: Digest of model, genome and way of scoring.
         seed: Seed of the random variants.
-        known: Null scores of other variants, which are in the result too.
+        earlier: Null scores of other variants, which are in the result too.
 
     Raises:
         VariantError: `count` is below 2.
@@ -237,7 +237,7 @@ def build(
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
-    before = {} if known is None else known.scores
+    before = {} if earlier is None else earlier.scores
     needed = [key for key in strata(variants, genome) if key not in before]
     if not needed:
         return Background(dict(before), genome)
@@ -250,7 +250,7 @@ def build(
             add(path, identity, missing, null)
         nulls[missing] = null
     used = {key: nulls[key] for key in needed}
-    _warn_of_gaps(used, told=before)
+    _warn_of_gaps(used, before=before)
     return Background({**before, **{key: stored.null for key, stored in used.items()}}, genome)
 
 
@@ -293,15 +293,15 @@ def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:
     return column[:0] if name in ELSEWHERE else column[np.isfinite(column).all(axis=1)]
 
 
-def _warn_of_gaps(strata: dict[Stratum, StoredNull], *, told: Mapping[Stratum, Null]) -> None:
+def _warn_of_gaps(strata: dict[Stratum, StoredNull], *, before: Mapping[Stratum, Null]) -> None:
     """Warns of scores that have fewer null scores than were requested, or none.
 
     Args:
         strata: New strata.
-        told: Strata of which it has warned before.
+        before: Strata of which it has warned.
     """
     names = {name for stored in strata.values() for name in stored.null}
-    for name in sorted(ELSEWHERE & names if not told else ()):
+    for name in sorted(ELSEWHERE & names if not before else ()):
         _log.warning(
             "background: %s has none, since random variants rarely reach its regions; its p_value "
             "and quantile stay empty.",
