@@ -68,6 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genes", type=console.readable, help="with -m: GTF or BED file of genes to draw"
     )
+    parser.add_argument(
+        "--save_maps",
+        nargs="?",
+        type=_maps,
+        const=10,
+        default=0,
+        metavar="N",
+        help="save the maps of the N strongest variants, or of all, in maps.h5; --save_maps alone "
+        "saves 10",
+    )
     model_options.add(parser, "--rc", "--shifts")
     model_options.add(
         parser,
@@ -132,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write the outputs of a directory whose parts are all finished, and exit",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     basenji_options.add(parser, "akita_scd")
     return parser
 
@@ -207,6 +217,18 @@ def _spans(numbers: Sequence[int]) -> str:
     return ", ".join("-".join(map(str, span)) for span in spans)
 
 
+def _maps(text: str) -> int:
+    """Returns the number of variants whose maps are saved; an argparse type."""
+    from akita_bayes.variants.maps import saved_maps
+
+    if text == "all":
+        return saved_maps.EVERY
+    try:
+        return console.whole_number(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or all") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = _parser()
@@ -271,6 +293,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
         compress=options.bgzip,
         batch_size=options.batch_size,
         figures=options.maps,
+        maps=options.save_maps,
         annotation=() if options.genes is None else genes.read(options.genes),
     )
     model = model_options.load(options)
@@ -292,15 +315,14 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
     if not summary.complete:
         state += f" from this shard; {summary.missing} parts of other shards are missing"
     text = f"{summary.scored} of {summary.rows} alleles have scores"
-    console.stdout.print(f"{text} {state}.", highlight=False)
+    console.say(f"{text} {state}.")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
-        console.stdout.print(f"  {count} without a score: {reason}", highlight=False, markup=False)
+        console.say(f"  {count} without a score: {reason}")
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
-        console.stdout.print(
+        console.say(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
-            "alleles_swapped; if this is unexpected, check the genome build of the file.",
-            highlight=False,
+            "alleles_swapped; if this is unexpected, check the genome build of the file."
         )
 
 

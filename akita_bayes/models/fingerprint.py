@@ -1,10 +1,11 @@
-"""Identifies the weights of a saved model, whenever they were saved."""
+"""Identifies the weights of a model, in memory or saved at any time."""
 
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -12,7 +13,24 @@ import numpy as np
 from akita_bayes import errors
 from akita_bayes.files import damage, hdf5_reader
 
+if TYPE_CHECKING:
+    import keras
+
 _WEIGHTS = "model.weights.h5"
+
+
+def weight_parts(model: "keras.Model") -> Iterator[bytes]:
+    """Yields the bytes of every weight."""
+    for weight in model.weights:
+        yield weight.numpy().tobytes()
+
+
+def weight_digest(model: "keras.Model") -> bytes:
+    """Returns the SHA-256 of all weights."""
+    digest = hashlib.sha256()
+    for part in weight_parts(model):
+        digest.update(part)
+    return digest.digest()
 
 
 def fingerprint(path: str | Path) -> str:

@@ -25,14 +25,16 @@ FLOORS = {
     "evaluate": 4,
     "regulation": 4,
     "plots": 5,
+    "report": 5,
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "", "incremental"),
+    "models": ("passes", "intervals", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "", "scored_files", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),
+    "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""

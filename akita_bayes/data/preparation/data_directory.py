@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors, files, progress, workers
-from akita_bayes.data.contacts import contact_file, expectation
+from akita_bayes.data.contacts import contact_file, expectation, window_noise
 from akita_bayes.data.preparation import (
     account,
     data_options,
@@ -75,6 +75,11 @@ def make(
             contextlib.nullcontext,
             shards.Inputs(dataclasses.replace(plan.sources, folder=work), options.fasta, work),
         )
+        if not cluster.is_here:
+            # Each worker would otherwise balance the coolers without weights by itself.
+            sources = dataclasses.replace(plan.sources, folder=work)
+            for target in sources.targets:
+                sources.contacts(target).share_weights()
         with workers.opened(cluster, setup) as opened:
             summary = _write(options, plan, out_dir, work, opened, open_bar)
         files.remove(work)
@@ -90,7 +95,8 @@ def _write(
     open_bar: progress.OpenBar,
 ) -> account.Summary:
     """Writes the files of a data directory that do not exist yet."""
-    sources = dataclasses.replace(plan.sources, folder=work)
+    sampled = window_noise.sample(plan.usable, options.seed)
+    sources = dataclasses.replace(plan.sources, folder=work, noise_windows=sampled)
     transform, target_files = sources.transform, sources.targets
     periods = sources.genome.periods(transform.pool_width)
     blocks = {
@@ -136,6 +142,12 @@ def _write(
     )
     with files.atomic(out_dir / targets.FILE_NAME) as temporary:
         targets.write(temporary, list(target_files))
+    window_noise.write(
+        out_dir,
+        map(window_blocks.noise, blocks),
+        [len(target.replicates) for target in target_files],
+        transform,
+    )
     statistics.write(out_dir, _statistics(sources, summary.written))
     return summary
 
@@ -146,7 +158,7 @@ def _record(options: data_options.DataOptions, plan: data_plan.Plan) -> dict[str
     return {
         "fasta": _identity(options.fasta),
         "targets": [
-            {**target._asdict(), **_identity(contact_file.path_of(target.uri))}
+            {**target.record(), **_identity(contact_file.path_of(target.uri))}
             for target in sources.targets
         ],
         "blacklist": blacklist,

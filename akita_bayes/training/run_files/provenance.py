@@ -2,15 +2,13 @@
 
 import datetime
 import hashlib
-import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import akita_bayes
-from akita_bayes import files
+from akita_bayes import files, stack
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import statistics, tfrecord
 
@@ -66,12 +64,10 @@ def record(
         device: Devices of the run.
         weights: Initial weights, as `first_weights` describes them.
     """
+    versions = stack.versions(_PACKAGES)
     return {
-        "akita_bayes": akita_bayes.__version__,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
-        },
+        "akita_bayes": versions.pop("akita_bayes"),
+        "versions": versions,
         "seed": seed,
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",

@@ -22,7 +22,7 @@ from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
 from akita_bayes.variants.options import Options
-from akita_bayes.variants.scored_files import part_scores, record_plan, score_outputs
+from akita_bayes.variants.scored_files import part_scores, record_plan, score_maps, score_outputs
 from akita_bayes.variants.scored_files.scoring_shard import WHOLE, Shard
 from akita_bayes.variants.scores import background, draw_summary, score_table
 
@@ -48,6 +48,8 @@ class FileSettings:
         batch_size: Windows computed at a time.
         figures: Number of the strongest variants of which figures are drawn.
         annotation: Genes in the figures.
+        maps: Number of the strongest variants whose maps are saved in `maps.h5`, or
+            `saved_maps.EVERY`.
     """
 
     options: Options = dataclasses.field(default_factory=Options)
@@ -62,6 +64,7 @@ class FileSettings:
     batch_size: int | None = None
     figures: int = 0
     annotation: Sequence[genes.Gene] = ()
+    maps: int = 0
 
 
 class Summary(NamedTuple):
@@ -167,6 +170,11 @@ def score_file(
             attributes = _attributes(origin, scorer)
             score_outputs.write(out_dir, annotated, variants, results, targets, attributes)
             summary = _summary(plan.rows, part_scores.counts([results]), results, 0)
+            if settings.maps:
+                about = attributes | {"inputs_digest": part_settings.key}
+                score_maps.save(
+                    scorer, results, out_dir, settings.maps, targets, about, open_bar=open_bar
+                )
             if draw is not None and settings.figures:
                 draw(_figures(scorer, results, settings, open_bar))
     return summary

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import cooler
+import h5py
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from akita_bayes.data import genome
 from akita_bayes.data.contacts import cooler_files, coolers, reference_target
 from akita_bayes.data.preparation import data_directory, data_options, targets
 from akita_bayes.data.records import dataset, statistics
+from akita_bayes.workers import local_processes
 from tests import coolers as world
 from tests.coolers import TRANSFORM, make, records_of
 
@@ -225,7 +227,7 @@ def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
         "chr2\t0\t3200\n"
         "chr7\t0\t3200\n"
     )
-    summary = make(folder, layout=None, windows_file=folder / "windows.bed")
+    summary = make(folder, layout=None, windows=folder / "windows.bed")
     assert summary.written == {"test": 1, "train": 1}
     lines = [line.split("\t") for line in (folder / "out" / "dropped.tsv").read_text().splitlines()]
     assert lines[0] == ["chrom", "start", "end", "split", "reason", "detail"]
@@ -251,7 +253,7 @@ def test_blacklisted_bins_are_masked(made, chrom):
         folder,
         name,
         layout=None,
-        windows_file=folder / "one.bed",
+        windows=folder / "one.bed",
         blacklist=folder / "blacklist.bed",
         transform=dataclasses.replace(TRANSFORM, crop=0),
     )
@@ -310,3 +312,21 @@ def test_folds(made):
 def test_the_written_table_of_targets_makes_the_same_again(made):
     folder, _ = made
     assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
+
+
+def test_coolers_without_weights_are_balanced_before_the_workers_start(tmp_path, monkeypatch):
+    folder = world.world(tmp_path)
+    for name in ("a.cool", "b.cool"):
+        with h5py.File(folder / name, "r+") as file:
+            del file["bins/weight"]
+    shared = []
+
+    start = local_processes.LocalProcesses.__enter__
+
+    def started(self):
+        shared.extend((folder / "out" / data_directory.WORK).glob("weights-*.npy"))
+        return start(self)
+
+    monkeypatch.setattr(local_processes.LocalProcesses, "__enter__", started)
+    make(folder, cluster=workers.Cluster(2), balance=True)
+    assert len(shared) == 2
