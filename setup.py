@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent
 VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "akita_bayes" / "__init__.py").read_text("utf-8"), re.M
 )[1]
+DASK = ["distributed>=2025.1"]
 COMMANDS = sorted(path.stem for path in ROOT.glob("bin/*.py"))
 
 setuptools.setup(
@@ -58,7 +59,9 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "dask": DASK,
         "dev": [
+            *DASK,
             "hypothesis>=6.100,<7",
             "mypy>=1.10,<3",
             "pytest>=8.2,<10",

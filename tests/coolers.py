@@ -6,6 +6,7 @@ import cooler
 import numpy as np
 import pandas as pd
 
+from akita_bayes import workers
 from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import contact_file, cooler_files, coolers, counts_to_targets
 from akita_bayes.data.preparation import data_directory, data_options, training_windows
@@ -108,10 +109,10 @@ def options(folder, **fields):
     )
 
 
-def make(folder, name="out", *, workers=1, restart=False, **fields):
+def make(folder, name="out", *, cluster=workers.HERE, restart=False, **fields):
     """Makes a data directory of a world; returns its summary."""
     return data_directory.make(
-        options(folder, **fields), folder / name, workers=workers, restart=restart
+        options(folder, **fields), folder / name, cluster=cluster, restart=restart
     )
 
 

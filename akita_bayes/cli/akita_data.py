@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import rich.table
 
 from akita_bayes import errors
-from akita_bayes.cli import basenji_options, console
+from akita_bayes.cli import basenji_options, console, worker_options
 from akita_bayes.data.preparation import presets
 
 if TYPE_CHECKING:
@@ -246,11 +246,9 @@ def _parser() -> argparse.ArgumentParser:
     work = parser.add_argument_group("work")
     add = work.add_argument
     add("-r", "--seqs_per_tfr", type=console.positive_integer, default=128, help="records per file")
-    add(
-        "-p", "--workers", "--processes", type=console.positive_integer, default=1, help="processes"
-    )
+    worker_options.add(work, "-p", "--processes")
     add("--restart", action="store_true", help="continue an unfinished directory")
-    add("--local", action="store_true", help="accepted for old command lines; work is always local")
+    add("--local", action="store_true", help="accepted for old command lines; has no effect")
     basenji_options.add(parser, "akita_data")
     return parser
 
@@ -267,7 +265,7 @@ def _make(arguments: argparse.Namespace) -> None:
     map_depth.log_shallow(plan, seed=arguments.seed)
     if arguments.dry_run:
         return
-    work = {"workers": arguments.workers, "restart": arguments.restart}
+    work = {"cluster": worker_options.cluster(arguments), "restart": arguments.restart}
     summary = data_directory.make(
         options, arguments.out, plan=plan, open_bar=console.progress, **work
     )

@@ -168,12 +168,12 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     from akita_bayes.simulate import effect_files
     from akita_bayes.variants import (
         known_effects,
-        score_directory,
         score_intervals,
         variant_windows,
         writers,
     )
     from akita_bayes.variants.options import Options, geometry_of
+    from akita_bayes.variants.scored_files import score_directory
     from akita_bayes.variants.scores import conformal
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes import regions
-from akita_bayes.cli import basenji_options, console, model_options
+from akita_bayes.cli import basenji_options, console, model_options, worker_options
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate import prediction_files
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plot", action="store_true", help="draw the maps of the first 10 windows as PNG"
     )
+    worker_options.add(parser)
     parser.add_argument("--split", help="split of a data directory (default: test)")
     parser.add_argument("--tfr", help="pattern of record files, instead of --split")
     basenji_options.add(parser, "akita_predict")
@@ -87,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.path.isdir(options.regions):
         if options.cool or options.stride or options.draws or options.plot:
             parser.error("--cool, --stride, --draws and --plot need regions, not a data directory")
+        if options.workers > 1 or options.scheduler:
+            parser.error("--workers and --scheduler need regions, not a data directory")
         if options.split and options.tfr:
             parser.error("--tfr and --split both choose the records to predict; give only one")
         return console.run(lambda: _predict_split(options), out=options.out_dir, kind="report")
@@ -103,8 +106,13 @@ def _settings(options: argparse.Namespace) -> "prediction_files.PredictionSettin
     from akita_bayes.evaluate import prediction_files
 
     fields = dataclasses.fields(prediction_files.PredictionSettings)
+    values = {
+        field.name: getattr(options, field.name) for field in fields if hasattr(options, field.name)
+    }
     return prediction_files.PredictionSettings(
-        **{field.name: getattr(options, field.name) for field in fields}
+        **values,
+        cluster=worker_options.cluster(options),
+        load_model=model_options.files_of(options).load,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes import errors
-from akita_bayes.cli import basenji_options, console, model_options
+from akita_bayes.cli import basenji_options, console, model_options, worker_options
 
 if TYPE_CHECKING:
     from akita_bayes.variants.saturation import scan_sites
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         help="smallest limit of the colour scale of heat maps; 0.1 for a VCF",
     )
     model_options.add(parser, "--batch_size", "--precision")
+    worker_options.add(parser)
     basenji_options.add(parser, "akita_sat")
     return parser
 
@@ -129,7 +130,11 @@ def _scan(options: argparse.Namespace) -> None:
     numbers = {name: getattr(options, name) for name in _METHODS_OF}
     sweep = region_scan.Sweep(**{name: n for name, n in numbers.items() if n is not None})
     settings = region_scan.ScanSettings(
-        sweep, model_options.scoring(options), batch_size=options.batch_size
+        sweep,
+        model_options.scoring(options),
+        batch_size=options.batch_size,
+        cluster=worker_options.cluster(options),
+        load_model=model_options.files_of(options).load,
     )
     span = scan_sites.Span(options.mut_len, options.mut_up, options.mut_down)
     with genomes.Genome(options.fasta) as genome:

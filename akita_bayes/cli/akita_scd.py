@@ -14,13 +14,16 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from akita_bayes.cli import basenji_options, console, model_options
+from akita_bayes.cli import basenji_options, console, model_options, worker_options
 
 if TYPE_CHECKING:
-    from akita_bayes.variants import score_directory
+    from akita_bayes.variants.scored_files import score_directory
 
+
+_MISSING = 3
+"""Exit status of --status and --join while parts are missing."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,13 +126,20 @@ def _parser() -> argparse.ArgumentParser:
         "--region",
         help="score only these records; chr1:1,000-2,000 is POS 1,001 to 2,000, as in cooler",
     )
-    parser.add_argument("--shard", help="i/n, for example 1/4: compute only part i of n")
     parser.add_argument(
-        "-p",
-        "--processes",
-        type=console.positive_integer,
-        default=1,
-        help="processes on this machine that share the variants",
+        "--shard",
+        help="i/n, for example 1/4: score only share i of n; auto: the task of a SLURM array",
+    )
+    worker_options.add(parser, "-p", "--processes")
+    parser.add_argument(
+        "--status",
+        action=_Status,
+        help="say which parts of a directory are missing, and exit (status 3 while some are)",
+    )
+    parser.add_argument(
+        "--join",
+        action=_Join,
+        help="write the outputs of a directory whose parts are all finished, and exit",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size", "--precision")
@@ -144,6 +154,67 @@ def _variants(text: str) -> str:
     if not os.path.exists(text) and written_variants.is_variant(text):
         return text
     return console.existing_file(text)
+
+
+class _OfDirectory(argparse.Action):
+    """Runs `_run` on the directory that the option names, and exits, as --version does."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, metavar="DIR", help=help)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, directory: Any, *_: Any
+    ) -> NoReturn:
+        missing: list[int] = []
+        status = console.run(lambda: missing.extend(self._run(directory)))
+        parser.exit(status or (_MISSING if missing else 0))
+
+    def _run(self, directory: str) -> list[int]:
+        """Does what the option stands for; returns the parts that are missing."""
+        raise NotImplementedError
+
+
+class _Status(_OfDirectory):
+    """Prints how many parts of a directory of scores are missing."""
+
+    def _run(self, directory: str) -> list[int]:
+        from akita_bayes.variants.scored_files import score_outputs
+
+        status = score_outputs.status(directory)
+        finished = status.parts - len(status.missing)
+        text = f"{directory}: {finished} of {status.parts} parts are finished"
+        if status.missing:
+            text += f"; missing: {_spans(status.missing)}"
+        else:
+            text += "; the outputs are written" if status.joined else "; --join writes the outputs"
+        console.stdout.print(f"{text}.", highlight=False, markup=False, soft_wrap=True)
+        return status.missing
+
+
+class _Join(_OfDirectory):
+    """Writes the outputs of a directory of scores, if no part is missing."""
+
+    def _run(self, directory: str) -> list[int]:
+        from akita_bayes.variants.scored_files import score_outputs
+
+        missing = score_outputs.status(directory).missing
+        if missing:
+            text = f"{directory}: not joined, since parts are missing: {_spans(missing)}."
+        else:
+            text = f"{score_outputs.join(directory)} alleles are in {directory}."
+        console.stdout.print(text, highlight=False, markup=False, soft_wrap=True)
+        return missing
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Returns whole numbers in rising order as text, such as "3, 5-9"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1] = [spans[-1][0], number]
+        else:
+            spans.append([number])
+    return ", ".join("-".join(map(str, span)) for span in spans)
 
 
 def _maps(text: str) -> int:
@@ -168,8 +239,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--roi is only for the score ROI; add ROI to --stats")
     if options.plot_limit != parser.get_default("plot_limit") and not options.maps:
         _log.warning("-l: has no effect without -m; it sets the colour scale of the maps of -m.")
-    if options.processes > 1 and options.shard:
-        parser.error("-p already divides the variants into shards; give either -p or --shard")
+    if (options.workers > 1 or options.scheduler) and options.shard:
+        parser.error(
+            "--workers and --scheduler already share the variants; give them without --shard"
+        )
     if len(options.variants) > 1 and any(map(os.path.exists, options.variants)):
         parser.error("variants: give one file, or variants as text; join files with bcftools")
     return console.run(lambda: _score(options), out=options.out_dir, kind="scores")
@@ -197,20 +270,24 @@ def _score(options: argparse.Namespace) -> None:
 def _score_file(path: str, options: argparse.Namespace) -> None:
     from akita_bayes.data.preparation import targets as tables
     from akita_bayes.plots.reports import variant_report
-    from akita_bayes.variants import genes, score_directory, score_processes, writers
+    from akita_bayes.variants import genes, writers
+    from akita_bayes.variants.scored_files import score_directory, scoring_shard
 
     # Check these options before the model is loaded, which takes long.
     region = None if options.region is None else model_options.region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
+    model_files = model_options.files_of(options)
     settings = score_directory.FileSettings(
         options=model_options.scoring(options),
         region=region,
         shard=(
-            score_directory.WHOLE
+            scoring_shard.WHOLE
             if options.shard is None
-            else score_directory.parse_shard(options.shard)
+            else scoring_shard.parse_shard(options.shard)
         ),
+        cluster=worker_options.cluster(options),
+        load_model=model_files.load,
         null=options.null,
         null_path=_background_path(options.model),
         compress=options.bgzip,
@@ -219,18 +296,6 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
         maps=options.save_maps,
         annotation=() if options.genes is None else genes.read(options.genes),
     )
-    model_files = model_options.files_of(options)
-    if options.processes > 1:
-        score_processes.score_shards(
-            model_files,
-            path,
-            fasta=options.fasta,
-            out_dir=options.out_dir,
-            settings=settings,
-            processes=options.processes,
-            start=console.quiet,
-            open_bar=console.progress,
-        )
     model = model_options.load(options)
     summary = variant_report.score_file(
         model,
@@ -246,8 +311,10 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
 
 
 def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
+    state = f"in {options.out_dir}"
+    if not summary.complete:
+        state += f" from this shard; {summary.missing} parts of other shards are missing"
     text = f"{summary.scored} of {summary.rows} alleles have scores"
-    state = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
     console.say(f"{text} {state}.")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
         console.say(f"  {count} without a score: {reason}")

@@ -6,7 +6,7 @@ that was stopped and reaches the same numbers as a run without a stop.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import rich.progress
@@ -106,7 +106,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.trunk and not options.restore:
         parser.error("--trunk limits what --restore loads; give --restore too")
 
+    statuses: list[int] = []
+
     def command() -> None:
+        from akita_bayes.training import preemption
+
+        with preemption.requested() as stop:
+            try:
+                train(stop)
+            except preemption.Preempted as stopped:
+                console.stderr.print(f"SIGTERM: {stopped}", highlight=False, soft_wrap=True)
+                statuses.append(preemption.STATUS)
+
+    def train(stop: Callable[[], bool]) -> None:
         from akita_bayes.models import zoo
         from akita_bayes.plots import training_plots
         from akita_bayes.training import fit
@@ -133,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     checkpoint_steps=options.checkpoint_steps,
                     checkpoint_minutes=options.checkpoint_minutes,
                     tensorboard=not options.no_tensorboard,
+                    stop=stop,
                 ),
                 observer=bars,
             )
@@ -149,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"The model is in {run.out_dir}."
         )
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, out=options.out_dir) or sum(statuses)
 
 
 def _trunk_rate(options: argparse.Namespace) -> float | None:

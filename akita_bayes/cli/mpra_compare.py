@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, worker_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="seed of the split and of the starting points",
     )
+    worker_options.add(parser)
     return parser
 
 
@@ -69,7 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         truth = assay_references.constants(options.data)
         with console.progress("fits", len(mechanisms)) as advance:
             ranked, judged = ranking.compare(
-                mechanisms, table, starts=options.starts, seed=options.seed, advance=advance
+                mechanisms,
+                table,
+                starts=options.starts,
+                seed=options.seed,
+                cluster=worker_options.cluster(options),
+                advance=advance,
             )
         comparison = comparison_files.collect(ranked, judged)
         comparison_files.write(comparison, options.out_dir, truth=truth)

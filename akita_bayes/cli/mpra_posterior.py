@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, worker_options
 from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULTS.seed,
         help="seed of the fits and chains",
     )
+    worker_options.add(parser)
     return parser
 
 
@@ -98,7 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         truth = assay_references.constants(options.data)
         with console.progress("draws") as advance:
             posterior = sampling.sample_mechanism(
-                options.params, options.data, options=_sampling_options(options), advance=advance
+                options.params,
+                options.data,
+                options=_sampling_options(options),
+                cluster=worker_options.cluster(options),
+                advance=advance,
             )
         posterior_files.write(posterior, options.out_dir, truth=truth)
         _print_summary(posterior)

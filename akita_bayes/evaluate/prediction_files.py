@@ -4,16 +4,18 @@
 writes `preds.h5`, as Basenji does. `akita_predict.py` is one call of either.
 """
 
+import contextlib
 import dataclasses
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, keywords, progress, regions
+from akita_bayes import dna, errors, files, keywords, progress, regions, workers
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
@@ -40,6 +42,8 @@ class PredictionSettings:
         batch_size: Windows that are predicted together; None fits two megabase windows.
         precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
             saved model.
+        cluster: Workers that predict the windows of regions.
+        load_model: Loads the model in a worker; None without workers.
     """
 
     head: str | int | None = None
@@ -50,6 +54,8 @@ class PredictionSettings:
     stride: int | None = None
     batch_size: int | None = None
     precision: str | None = None
+    cluster: workers.Cluster = workers.HERE
+    load_model: Callable[[], Model] | None = None
 
     def __post_init__(self) -> None:
         if self.draws and (self.rc or tuple(self.shifts) != (0,)):
@@ -158,11 +164,10 @@ def predict_regions(
                 open_bar("Predicting", len(jobs)) as advance,
             ):
                 size = settings.batch_size or predict.batch_size(model.spec.model.seq_length)
-                for start in range(0, len(jobs), size):
-                    batch = jobs[start : start + size]
+                batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+                state = _PredictionState(model, genome, head, settings)
+                for batch, values in zip(batches, _batches(state, batches, out_dir), strict=True):
                     windows = [window for _, window in batch]
-                    x = np.stack([dna.to_one_hot(genome.padded(*window)) for window in windows])
-                    values = predict_windows(model, x, head, settings)
                     writer.write(windows, [number for number, _ in batch], values)
                     advance(len(batch))
             written = {
@@ -254,6 +259,77 @@ def _jobs(
         windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
         jobs += [(number, window) for window in windows]
     return jobs
+
+
+class _PredictionState(NamedTuple):
+    """Holds what a worker needs to predict windows."""
+
+    model: Model
+    genome: genomes.Genome
+    head: str | None
+    settings: PredictionSettings
+
+
+@contextlib.contextmanager
+def _opened(
+    fasta: str | Path, head: str | None, settings: PredictionSettings
+) -> Iterator[_PredictionState]:
+    """Loads the model and yields the state of a worker."""
+    if settings.load_model is None:
+        raise errors.RunError("load_model: workers load the model themselves; give its loader.")
+    model = settings.load_model()
+    with genomes.Genome(fasta) as genome:
+        yield _PredictionState(model, genome, head, settings)
+
+
+def _batches(
+    state: _PredictionState,
+    batches: Sequence[Sequence[tuple[int, regions.Region]]],
+    out_dir: str | Path,
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Yields the values of every batch, which workers write as parts: head -> dataset -> array."""
+    windows = [[window for _, window in batch] for batch in batches]
+    settings = state.settings
+    if settings.cluster.is_here:
+        yield from (_predict_windows(state, batch) for batch in windows)
+        return
+    setup = functools.partial(
+        _opened, state.genome.path, state.head, dataclasses.replace(settings, cluster=workers.HERE)
+    )
+    with files.scratch(Path(out_dir) / output_directory.PARTS) as folder:
+        paths = [folder / f"{number:06d}.npz" for number in range(len(windows))]
+        parts = list(zip(paths, windows, strict=True))
+        for path in workers.map_parts(_write_part, parts, settings.cluster, setup=setup):
+            yield _read_part(path)
+            path.unlink()
+
+
+def _write_part(state: _PredictionState, part: tuple[Path, Sequence[regions.Region]]) -> Path:
+    """Predicts windows into a file of their own, and returns its path."""
+    path, windows = part
+    values = _predict_windows(state, windows)
+    arrays = {f"{head}/{name}": y for head, of in values.items() for name, y in of.items()}
+    with files.atomic(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+    return path
+
+
+def _read_part(path: Path) -> dict[str, dict[str, Any]]:
+    """Reads what `_write_part` wrote."""
+    values: dict[str, dict[str, Any]] = {}
+    with np.load(path) as arrays:
+        for key, array in arrays.items():
+            head, _, name = key.rpartition("/")
+            values.setdefault(head, {})[name] = array
+    return values
+
+
+def _predict_windows(
+    state: _PredictionState, windows: Sequence[regions.Region]
+) -> dict[str, dict[str, Any]]:
+    """Returns the values of some windows: head -> dataset -> array."""
+    x = np.stack([dna.to_one_hot(state.genome.padded(*window)) for window in windows])
+    return predict_windows(state.model, x, state.head, state.settings)
 
 
 def predict_windows(

@@ -12,6 +12,8 @@ import fcntl
 import json
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,10 @@ from akita_bayes.files import processes
 
 NAME = ".lock"
 
+STALLED = 60.0
+"""Seconds after which a lock that `turn` waits for counts as abandoned, if nobody touches it."""
+
+_PAUSE = 0.2  # seconds between two attempts of `turn`
 _ATTEMPTS = 5  # another writer may remove the new, empty directory before this one locks it
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -75,6 +81,44 @@ def take(path: Path, share: str) -> Path:
                 raise
             path.mkdir(parents=True, exist_ok=True)
     raise AssertionError
+
+
+@contextlib.contextmanager
+def turn(path: Path, share: str) -> Iterator[None]:
+    """Holds the lock of a share while the body runs; waits while another process holds it.
+
+    The holder touches its lock every few seconds. A lock that nobody touches any more, such as that
+    of a process of another host that has ended, is removed.
+    """
+    lock, last_touch, since = path / f"{NAME}.{share}", 0, time.monotonic()
+    while True:
+        try:
+            take(path, share)
+            break
+        except errors.RunError:
+            with contextlib.suppress(FileNotFoundError):
+                if (touch := lock.stat().st_mtime_ns) != last_touch:
+                    last_touch, since = touch, time.monotonic()
+            if time.monotonic() - since > STALLED:
+                _log.warning("%s: its process seems to have ended; it is removed.", lock)
+                lock.unlink(missing_ok=True)
+            time.sleep(_PAUSE)
+    ended = threading.Event()
+    thread = threading.Thread(target=_touch, args=(lock, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        release(lock)
+
+
+def _touch(lock: Path, ended: threading.Event) -> None:
+    """Touches a lock every few seconds until the event."""
+    while not ended.wait(STALLED / 6):
+        with contextlib.suppress(OSError):
+            os.utime(lock)
 
 
 @contextlib.contextmanager

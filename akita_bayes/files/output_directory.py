@@ -18,6 +18,8 @@ PARTS = "parts"
 """Folder of the parts of results that are finished."""
 
 LOCK = directory_lock.NAME
+TURN = "turn"
+"""Share of a directory that its writers hold one after another."""
 
 _ADVICE = "choose another -o or remove it"
 _SHOWN = 60  # most characters of a value in a message
@@ -106,8 +108,11 @@ def claim(
         check(path, kind=kind, content=content, advice=advice)
         _remove_orphans(path)
         if identity is not None:
-            notes = _recorded(path, kind, identity, notes or {}, advice)
-        yield Claim(path, notes or {})
+            notes = record(path, kind, identity, notes or {}, advice)
+        try:
+            yield Claim(path, notes or {})
+        finally:
+            _remove_orphans(path)  # of worker processes that were killed
 
 
 def check(path: str | Path, *, kind: str, content: Content = "any", advice: str = _ADVICE) -> None:
@@ -195,25 +200,75 @@ def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _recorded(
-    path: Path, kind: str, identity: Mapping[str, Any], notes: Mapping[str, Any], advice: str
+def record(
+    path: Path,
+    kind: str,
+    identity: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    advice: str = _ADVICE,
 ) -> Mapping[str, Any]:
-    """Checks `inputs.json`, or writes it; returns the notes that it holds."""
-    record = path / INPUTS
+    """Checks `inputs.json`, or writes it; returns the notes that it holds.
+
+    `claim` calls this; a writer that knows its inputs only later calls it inside its claim.
+
+    Raises:
+        RunError: The directory holds results of other inputs.
+    """
+    document = _binding(path, kind, identity, advice)
+    if document is not None:
+        return {name: document[name] for name in notes if name in document}
+    replacement.write_json(path / INPUTS, {"kind": kind, "of": identity, **notes})
+    return notes
+
+
+def check_identity(path: Path, kind: str, identity: Mapping[str, Any]) -> None:
+    """Refuses a directory with results of other inputs, and writes nothing.
+
+    Raises:
+        RunError: The directory holds results of other inputs.
+    """
+    _binding(path, kind, identity, _ADVICE)
+
+
+def _binding(
+    path: Path, kind: str, identity: Mapping[str, Any], advice: str
+) -> dict[str, Any] | None:
+    """Returns the content of `inputs.json` if a writer must have its inputs; else None."""
+    record_path = path / INPUTS
     has_results = any((path / name).exists() for name in (PARTS, *KINDS[kind].marks))
-    document = _document(record)
+    document = _document(record_path)
     if document is not None:
         # Inputs of a run that left no result, and runs no longer, bind nobody.
-        is_shared = len(list(path.glob(f"{LOCK}.*"))) > 1
+        is_shared = len(set(path.glob(f"{LOCK}.*")) - {path / f"{LOCK}.{TURN}"}) > 1
         if has_results or is_shared or not differences(document["of"], identity):
             check_inputs(path, kind, identity, document["of"], advice=advice)
-            return {name: document[name] for name in notes if name in document}
-    elif record.exists():
-        raise errors.RunError(f"{record}: is of another program; choose another -o.")
+            return document
+    elif record_path.exists():
+        raise errors.RunError(f"{record_path}: is of another program; choose another -o.")
     elif has_results:
         raise errors.RunError(f"{path}: holds {KINDS[kind].content} of unknown inputs; {advice}.")
-    replacement.write_json(record, {"kind": kind, "of": identity, **notes})
-    return notes
+    return None
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Holds the turn of a writer among those that share a directory; waits for the others."""
+    with directory_lock.turn(path, TURN):
+        yield
+
+
+def notes_of(path: str | Path, kind: str) -> dict[str, Any]:
+    """Returns the notes that the first writer of a directory recorded.
+
+    Raises:
+        RunError: The directory holds no results of this kind.
+    """
+    document = _document(Path(path) / INPUTS)
+    if document is None or document.get("kind", "scores") != kind:
+        raise errors.RunError(
+            f"{path}: holds no {KINDS[kind].content}; give the -o of the command that writes them."
+        )
+    return document
 
 
 def _document(record: Path) -> dict[str, Any] | None:

@@ -53,6 +53,20 @@ def atomic(path: str | Path, *, directory: bool = False) -> Iterator[Path]:
         remove(temporary)
 
 
+@contextlib.contextmanager
+def scratch(path: str | Path) -> Iterator[Path]:
+    """Yields a new folder beside `path` for parts of results, and removes it after the body.
+
+    Its name tells which process uses it, as that of `atomic` does.
+    """
+    folder = _partial(Path(path))
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
 def _partial(path: Path) -> Path:
     """Returns an unused hidden path beside `path`."""
     code = processes.own().code() + secrets.token_hex(4)

@@ -1,14 +1,15 @@
 """Writes simulated counts as balanced coolers: of each replicate, and of each cell type."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from akita_bayes import progress
-from akita_bayes.simulate import pool
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.experiment import Experiment, Pixels
+from akita_bayes.workers import Cluster, map_parts
 
 FOLDER = "coolers"
 
@@ -34,12 +35,14 @@ def write(
             jobs.append((f"{name}_rep{replicate + 1}", pixels))
         jobs.append((name, [_pooled(experiment.pixels[cell]) for experiment in experiments]))
     paths = [folder / FOLDER / f"{name}.cool" for name, _ in jobs]
-    calls = [
-        (_write_cooler, (path, sizes, design, pixels))
-        for path, (_, pixels) in zip(paths, jobs, strict=True)
-    ]
-    for path, _ in zip(paths, pool.results(calls, workers), strict=True):
+    parts = [(path, sizes, design, pixels) for path, (_, pixels) in zip(paths, jobs, strict=True)]
+    written = map_parts(_write_part, parts, Cluster(min(workers, len(parts))))
+    for path, _ in zip(paths, written, strict=True):
         advance(1, note=path.name)
+
+
+def _write_part(_: None, part: tuple[Any, ...]) -> None:
+    _write_cooler(*part)
 
 
 def _pooled(replicates: list[Pixels]) -> Pixels:

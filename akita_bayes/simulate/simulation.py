@@ -31,12 +31,12 @@ from akita_bayes.simulate import (
     chromatin,
     design_json,
     effect_files,
-    pool,
     reads,
     simulated_coolers,
 )
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.experiment import Experiment, Window, simulate_chromosome
+from akita_bayes.workers import Cluster, map_parts
 
 if TYPE_CHECKING:
     from akita_bayes.data.records import tfrecord
@@ -102,10 +102,12 @@ def simulate(
 
 def _experiments(names: list[str], design: Design, seed: int, workers: int) -> Iterator[Experiment]:
     """Yields the experiments in the order of names."""
-    chromatin.observed_over_expected(np.ones((8, 8)))  # compiles once, before the fork
-    yield from pool.results(
-        [(simulate_chromosome, (name, design, seed)) for name in names], workers
-    )
+    parts = [(name, design, seed) for name in names]
+    yield from map_parts(_simulate, parts, Cluster(min(workers, len(parts))))
+
+
+def _simulate(_: None, part: tuple[str, Design, int]) -> Experiment:
+    return simulate_chromosome(*part)
 
 
 def _write_genome(folder: Path, experiments: list[Experiment]) -> None:

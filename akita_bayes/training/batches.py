@@ -79,16 +79,26 @@ class Feed:
     def _worker(
         self, context: tf.distribute.InputContext, epoch: int, skip: int
     ) -> tf.data.Dataset:
-        """Returns the batches of a worker's own files, each for one replica."""
-        replicas = context.num_replicas_in_sync
-        shard = self.split.read_with(
-            shard=(context.input_pipeline_id, context.num_input_pipelines),
-            batch_size=self.split.options.batch_size // replicas,
-        )
-        # A global batch consists of one of these batches for each replica of the worker.
-        local_replicas = replicas // context.num_input_pipelines
-        batches = shard.epoch(epoch, skip=skip * local_replicas).map(_without_strings)
-        return batches.map(lambda batch: _filled(batch, shard.options.batch_size))
+        """Returns a worker's share of every global batch, one batch for each of its replicas.
+
+        All workers read all records in one order. So the global batches are those of one machine,
+        for any number of files and workers.
+        """
+        replicas, whole = context.num_replicas_in_sync, self.split.options.batch_size
+        local, size = replicas // context.num_input_pipelines, whole // replicas
+        first = context.input_pipeline_id * local * size
+
+        def share(batch: Batch) -> tf.data.Dataset:
+            return tf.data.Dataset.from_tensor_slices(
+                {
+                    name: tf.reshape(
+                        value[first : first + local * size], (local, size, *value.shape[1:])
+                    )
+                    for name, value in _filled(batch, whole).items()
+                }
+            )
+
+        return self.split.epoch(epoch, skip=skip).map(_without_strings).flat_map(share)
 
 
 def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from akita_bayes.training import (
     loop,
     loop_settings,
     observers,
+    preemption,
     strategy,
 )
 from akita_bayes.training.run_files import checkpoint, history, provenance
@@ -99,6 +100,8 @@ class FitOptions:
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
         checkpoint_minutes: Minutes between further checkpoints; None for none.
         tensorboard: True to write TensorBoard events.
+        stop: Function that returns True when the training must stop; it then writes a checkpoint
+            and raises `preemption.Preempted`.
     """
 
     seed: int | None = None
@@ -116,6 +119,7 @@ class FitOptions:
     checkpoint_steps: int | None = None
     checkpoint_minutes: float | None = 15.0
     tensorboard: bool = True
+    stop: Callable[[], bool] = preemption.never
 
 
 def fit(
@@ -201,6 +205,7 @@ def fit(
             observer=observer or observers.Silent(),
             checkpoint_steps=options.checkpoint_steps,
             checkpoint_minutes=options.checkpoint_minutes,
+            stop=options.stop,
         )
         if source is not None:
             first_weights.restore(training.model, source, trunk=options.trunk)
@@ -213,6 +218,7 @@ def fit(
         events = None
         if options.tensorboard and writes:
             events = stack.enter_context(history.tensorboard(out_dir))
+        stack.enter_context(strategy.lost_workers_named(replication))
         training.run(events)
     return Run(
         out_dir, spec, training.epoch, training.stopper.best_epoch, pd.DataFrame(training.rows)

@@ -10,7 +10,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, moments
 from akita_bayes.models import build, swag
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training import batches, loop_settings, observers, step, stopping
+from akita_bayes.training import batches, loop_settings, observers, preemption, step, stopping
 from akita_bayes.training import strategy as strategy_
 from akita_bayes.training.objectives import metrics
 from akita_bayes.training.run_files import artifacts, checkpoint, history
@@ -55,6 +55,7 @@ class Loop:
         observer: Observer of every step.
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
         checkpoint_minutes: Minutes between further checkpoints.
+        stop: Returns True when the run must stop; asked after every step.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Loop:
         observer: observers.Observer,
         checkpoint_steps: int | None = None,
         checkpoint_minutes: float | None = None,
+        stop: Callable[[], bool] = preemption.never,
     ) -> None:
         train = spec.train
         self.spec, self.feeds, self.run_dir, self.observer = spec, feeds, run_dir, observer
@@ -91,6 +93,7 @@ class Loop:
             ]
         self.averager = averaging.Averager(weights, train.swa) if train.swa else None
         self.scale = precision.LossScale.of(train.precision)
+        self._stop, self._agreement = stop, strategy_.Agreement(strategy)
         self.rate = math.nan
         self.stopper = stopping.Stopper()
         self.epoch = self.step_in_epoch = self.step_in_all = 0
@@ -111,8 +114,10 @@ class Loop:
         Raises:
             RunError: The loss or a gradient is not finite, or the disk is full.
             DataError: A record is bad.
+            Preempted: The run was asked to stop, and has written a checkpoint.
         """
         while not self.stopper.done(self.epoch, self.spec.train):
+            self._stop_if_requested()
             started = time.monotonic()
             self._train_epoch()
             row = self._end_epoch()
@@ -163,8 +168,17 @@ class Loop:
             if self.averager is not None:
                 self.averager.collect(self.epoch, self.step_in_epoch, len(order))
             self.observer.end_step(self._mean_loss(), rate)
-            if self.step_in_epoch < len(order) and self._checkpoint_due():
-                self.save()
+            if self.step_in_epoch < len(order):
+                self._stop_if_requested()
+                if self._checkpoint_due():
+                    self.save()
+
+    def _stop_if_requested(self) -> None:
+        """Writes a checkpoint and raises Preempted, in all workers at the same step."""
+        if self._agreement(self._stop()):
+            self.save()
+            where = f"stopped in epoch {self.epoch + 1} after step {self.step_in_epoch}"
+            raise preemption.Preempted(f"{where}; --resume goes on from {self.run_dir}.")
 
     def _rate(self, steps: int) -> float:
         rate = self.schedule(self.step_in_all)
@@ -188,7 +202,7 @@ class Loop:
 
     def _end_epoch(self) -> history.Row:
         self.epoch += 1
-        row = self._judge(self.epoch, columns("train", self.running_sums))
+        row = self._judge(self.epoch, history.columns("train", self.running_sums))
         self.step_in_epoch, self.running_sums = 0, self._zeros()
         self.save()
         self.write_results(model=bool(row["best"]))
@@ -202,7 +216,7 @@ class Loop:
             "step": self.step_in_all,
             "learning_rate": self.rate,
             **train,
-            **columns("valid", valid),
+            **history.columns("valid", valid),
         }
         if not math.isfinite(row["valid_loss"]):
             raise errors.RunError(
@@ -381,17 +395,3 @@ class Loop:
             f"{split.data_dir}: the record files of split {'+'.join(split.names)} end after "
             f"{position} batches where statistics.json promises {split.steps}; correct the count."
         )
-
-
-def columns(prefix: str, sums: Mapping[str, metrics.Accumulator]) -> dict[str, float]:
-    """Computes columns of `history.csv`: means over heads, then those of each of several heads."""
-    per_head = {head: head_sums.means() for head, head_sums in sums.items()}
-    names = dict.fromkeys(name for means in per_head.values() for name in means)
-    row = {
-        f"{prefix}_{name}": float(np.mean([m[name] for m in per_head.values() if name in m]))
-        for name in names
-    }
-    if len(per_head) > 1:
-        for head, means in per_head.items():
-            row |= {f"{prefix}_{name}_{head}": value for name, value in means.items()}
-    return row

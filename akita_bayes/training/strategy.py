@@ -1,11 +1,16 @@
 """Chooses devices and `tf.distribute` strategies; no other file names them."""
 
+import contextlib
+import json
 import os
 import re
+import socket
+from collections.abc import Iterator
 
 import tensorflow as tf
 
 from akita_bayes import errors
+from akita_bayes.training import slurm_cluster
 
 FORMS = "cpu, cpu:2, gpu, gpu:2, multiworker"
 
@@ -15,8 +20,9 @@ def choose(devices: str | None = None) -> tf.distribute.Strategy:
 
     Args:
         devices: `cpu` or `gpu`, one device; `cpu:N`, N logical devices of the divided processor;
-            `gpu:N`, the first N GPUs; `multiworker`, one worker of the cluster that the environment
-            variable TF_CONFIG describes. None takes the first GPU, else the CPU.
+            `gpu:N`, the first N GPUs; `multiworker`, one worker of the cluster that TF_CONFIG
+            describes, or else the variables of SLURM's srun. None takes the first GPU, else the
+            CPU.
 
     Raises:
         RunError: The words are unknown, a requested GPU is absent, or the processor can no longer
@@ -54,6 +60,74 @@ def spans_machines(strategy: tf.distribute.Strategy) -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
+class Agreement:
+    """Tells all workers at the same step that one of them wants something, such as to stop.
+
+    Args:
+        strategy: Strategy of the workers.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._strategy = strategy
+        self._sum = tf.function(lambda value: strategy.run(_all_reduce, args=(value,)))
+
+    def __call__(self, request: bool) -> bool:
+        """Returns True when `request` is True in any worker."""
+        if not spans_machines(self._strategy):
+            return request
+        total = self._sum(tf.constant(float(request)))
+        return bool(self._strategy.experimental_local_results(total)[0] > 0)
+
+
+def _all_reduce(value: tf.Tensor) -> tf.Tensor:
+    # The reduction goes by devices; an argument has none, and a copy has that of its replica.
+    value = tf.identity(value)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+@contextlib.contextmanager
+def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns the errors that follow the end of a worker into a sentence that names it.
+
+    Raises:
+        RunError: A worker of the cluster has ended.
+    """
+    try:
+        yield
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.InternalError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+    ) as error:
+        if not spans_machines(strategy):
+            raise
+        cluster = json.loads(os.environ["TF_CONFIG"])["cluster"]
+        lost = [
+            f"{job} {index} ({address})"
+            for job, addresses in cluster.items()
+            for index, address in enumerate(addresses)
+            if not _answers(address)
+        ]
+        if not lost:
+            raise
+        raise errors.RunError(
+            f"multiworker: {', '.join(lost)} has ended, so the training cannot go on; start all "
+            "workers again with --resume."
+        ) from error
+
+
+def _answers(address: str) -> bool:
+    """Returns True when a process listens at an address, written as host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def writes(strategy: tf.distribute.Strategy) -> bool:
     """Returns True in the one process of a cluster that writes files; always on one machine."""
     if not spans_machines(strategy):
@@ -65,10 +139,12 @@ def writes(strategy: tf.distribute.Strategy) -> bool:
 
 
 def _multi_worker() -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ and slurm_cluster.is_step(os.environ):
+        os.environ["TF_CONFIG"] = slurm_cluster.config(os.environ)
     if "TF_CONFIG" not in os.environ:
         raise errors.RunError(
             "devices: multiworker needs the environment variable TF_CONFIG, a JSON text with the "
-            "addresses of all workers and this worker's index; set it and run again."
+            "addresses of all workers and this worker's index; set it, or start the tasks by srun."
         )
     return tf.distribute.MultiWorkerMirroredStrategy()
 

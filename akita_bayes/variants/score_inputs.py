@@ -8,19 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import akita_bayes
-from akita_bayes import files, regions
+from akita_bayes import files
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs import spec as specs
 from akita_bayes.variants.options import Options
 
 
-def provenance(model: Model, fasta: str | Path, options: Options) -> dict[str, Any]:
-    """Returns what scores depend on, for the attributes of outputs."""
+def provenance(
+    model: Model | str, fasta: str | Path, options: Options, *, genome_digest: str | None = None
+) -> dict[str, Any]:
+    """Returns what scores depend on, for the attributes of outputs.
+
+    Args:
+        model: The model, or what `model_digest` returns.
+        fasta: The genome.
+        options: Settings of the scores.
+        genome_digest: SHA-256 of the genome, if it is known; None to compute it.
+    """
     origin = {
         "version": akita_bayes.__version__,
-        "model_digest": model_digest(model),
+        "model_digest": model if isinstance(model, str) else model_digest(model),
         "genome": os.path.basename(fasta),
-        "genome_digest": files.digest(fasta),
+        "genome_digest": genome_digest or files.digest(fasta),
     }
     settings = dataclasses.asdict(options)
     for name in ("roi", "intervals"):
@@ -36,21 +45,20 @@ def identity(origin: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_variants(
-    origin: dict[str, Any], variants: str | Path, region: regions.Region | None, null: int
+    origin: dict[str, Any], variants_digest: str, region: str | None, null: int
 ) -> dict[str, Any]:
     """Returns the identity of a directory of scores.
 
     Args:
         origin: What `provenance` returns.
-        variants: Path of the variant file.
-        region: Region of the scored records; None for all.
+        variants_digest: SHA-256 of the variant file.
+        region: Region of the scored records, as text; None for all.
         null: Random variants per stratum of the background.
     """
-    region_text = None if region is None else str(region)
     return {
         **identity(origin),
-        "variants_digest": files.digest(variants),
-        "region": region_text,
+        "variants_digest": variants_digest,
+        "region": region,
         "null": null,
     }
 

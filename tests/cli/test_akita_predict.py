@@ -59,6 +59,15 @@ def test_windows_are_predicted_where_they_say(folder, tmp_path, options):
         assert bool(file.attrs["rc"]) is bool(options)
 
 
+def test_workers_predict_the_same_bytes(folder, tmp_path):
+    options = ["--batch_size", "2"]
+    assert run(folder, tmp_path / "one", *options) == 0
+    assert run(folder, tmp_path / "two", "--workers", "2", *options) == 0
+    one, two = ((tmp_path / name / "predict.h5").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert [path.name for path in (tmp_path / "two").iterdir()] == ["predict.h5"]
+
+
 def test_coolers_hold_the_predicted_maps(folder, tmp_path):
     assert run(folder, tmp_path, "--cool") == 0
     found = cooler.Cooler(str(tmp_path / "hic_1.cool"))

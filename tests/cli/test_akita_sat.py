@@ -55,6 +55,17 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
     assert json.loads(about["options"]).items() >= decided.items()
 
 
+def test_workers_scan_the_same_bytes(folder, tmp_path):
+    options = ["--method", "ism,deletion", "-l", "4", "--width", "2"]
+    assert run(folder, tmp_path / "one", *options) == 0
+    assert run(folder, tmp_path / "two", "--workers", "2", *options) == 0
+    for path in sorted((tmp_path / "one").rglob("*")):
+        if path.is_file() and path.name != ".lock":
+            assert (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes() == (
+                path.read_bytes()
+            ), path.name
+
+
 def test_targets_keep_their_numbers(folder, tmp_path):
     assert run(folder, tmp_path / "all", "-l", "4") == 0
     assert run(folder, tmp_path / "one", "-l", "4", "--targets", "1") == 0

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -13,6 +15,8 @@ from akita_bayes.models import build, zoo
 from akita_bayes.plots import map_plots
 from akita_bayes.plots import variant_plots as plots
 from akita_bayes.variants.maps import saved_maps
+from akita_bayes.variants.scored_files import record_plan
+from akita_bayes.workers import local_processes
 from tests import tiny
 
 HEADER = (
@@ -264,20 +268,41 @@ def test_l_is_the_least_scale_of_maps(folder, tmp_path, figures, caplog):
     assert "-l: has no effect without -m" in caplog.text
 
 
-def test_processes_share_the_variants(folder, tmp_path, capsys):
-    assert run(folder, tmp_path / "one") == 0
-    assert run(folder, tmp_path / "two", "-p", "2", "-m", "1") == 0
+OUTPUTS = ("scd.h5", "scores.tsv", "variants.scored.vcf")
+
+
+def outputs(path):
+    return {name: (path / name).read_bytes() for name in OUTPUTS}
+
+
+def test_workers_share_the_variants_and_one_may_be_killed(
+    folder, tmp_path, capsys, monkeypatch, caplog
+):
+    """SIGKILL in the middle of the work changes no byte, and neither do the workers."""
+    monkeypatch.setattr(record_plan, "PART", 1)
+    options = ["--stats", "SCD", "--null", "2"]
+    assert run(folder, tmp_path / "one", *options) == 0
+    (folder / "model.keras.null.h5").unlink()
+    assign, pids, out = local_processes._Worker.assign, [], tmp_path / "two"
+
+    def killed(self, number, message):
+        assign(self, number, message)
+        if list((out / "parts").glob("*.h5")) and not pids:
+            pids.append(self._process.pid)
+            os.kill(self._process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(local_processes._Worker, "assign", killed)
+    assert run(folder, out, "-p", "2", "-m", "1", *options) == 0
     assert "4 of 5 alleles have scores" in capsys.readouterr().out
-    with h5py.File(tmp_path / "one" / "scd.h5") as one, h5py.File(tmp_path / "two/scd.h5") as two:
-        assert set(one) == set(two)
-        assert one["snp"][:].tolist() == two["snp"][:].tolist()
-        for name in ("SCD", "SSD"):
-            np.testing.assert_allclose(two[name][:], one[name][:], rtol=1e-4, atol=1e-5)
-    assert len(list((tmp_path / "two" / "parts").glob("*.h5"))) == 2
-    assert len(list((tmp_path / "two" / "maps").glob("*.png"))) == 1
+    assert f"worker process {pids[0]} was killed by SIGKILL during part" in caplog.text
+    assert outputs(out) == outputs(tmp_path / "one")
+    assert sorted(path.name for path in (out / "parts").iterdir()) == [
+        f"{part:06d}.h5" for part in range(5)
+    ]
+    assert len(list((out / "maps").glob("*.png"))) == 1
 
 
-def test_what_a_process_refuses_is_one_line(folder, tmp_path, capsys):
+def test_what_a_worker_refuses_is_one_line(folder, tmp_path, capsys):
     assert run(folder, tmp_path / "out", "-p", "2", "--targets", "7") == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith("error:")] == [
@@ -285,9 +310,65 @@ def test_what_a_process_refuses_is_one_line(folder, tmp_path, capsys):
     ]
     with pytest.raises(SystemExit):
         run(folder, tmp_path / "out", "-p", "2", "--shard", "1/2")
-    assert "-p already divides the variants into shards; give either -p or --shard" in (
+    assert "--workers and --scheduler already share the variants; give them without --shard" in (
         capsys.readouterr().err
     )
+    assert run(folder, tmp_path / "out", "-p", "2", "--scheduler", "tcp://127.0.0.1:1") == 2
+    assert "--workers and --scheduler both name the workers" in capsys.readouterr().err
+
+
+def of_directory(capsys, option, path):
+    """The exit status and the output of --status and --join."""
+    with pytest.raises(SystemExit) as exit_info:
+        akita_scd.main([option, str(path)])
+    return exit_info.value.code, capsys.readouterr()
+
+
+def test_status_and_join_of_shards(folder, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    assert run(folder, tmp_path / "one") == 0
+    assert of_directory(capsys, "--status", tmp_path / "one")[0] == 0
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
+    assert run(folder, out, "--shard", "auto") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "from this shard; 1 parts of other shards are missing." in told
+    for option in ("--status", "--join"):
+        status, told = of_directory(capsys, option, out)
+        assert status == 3
+        assert "missing: 0." in told.out
+    assert not (out / "scd.h5").exists()
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    assert run(folder, out, "--shard", "auto") == 0
+    assert outputs(out) == outputs(tmp_path / "one")
+    for name in OUTPUTS:
+        (out / name).unlink()
+    capsys.readouterr()
+    status, told = of_directory(capsys, "--status", out)
+    assert (status, told.out) == (
+        0,
+        f"{out}: 2 of 2 parts are finished; --join writes the outputs.\n",
+    )
+    assert of_directory(capsys, "--join", out)[0] == 0
+    assert outputs(out) == outputs(tmp_path / "one")
+
+
+def test_status_and_join_refuse_other_directories(folder, tmp_path, capsys):
+    status, told = of_directory(capsys, "--status", tmp_path)
+    assert (status, told.err) == (
+        2,
+        f"error: {tmp_path}: holds no scores; give the -o of the command that writes them.\n",
+    )
+    vcf = tmp_path / "variants.vcf"
+    shutil.copy(folder / "variants.vcf", vcf)
+    paths = [str(folder / "params.json"), str(folder / "model.keras"), str(vcf)]
+    out = tmp_path / "out"
+    options = ["-f", str(folder / "genome.fa"), "-o", str(out)]
+    assert akita_scd.main([*paths, *options]) == 0
+    vcf.write_text(vcf.read_text() + "1\t950\tnew\tA\tC\t.\t.\t.\n")
+    status, told = of_directory(capsys, "--join", out)
+    assert status == 2
+    assert f"{vcf}: is not the file that was scored into {out}; put it back." in told.err
 
 
 def test_a_run_names_its_targets(folder, tmp_path):

@@ -1,8 +1,10 @@
 """`akita_train.py`: a run from the command line, and one line for everything that can be mended."""
 
 import json
+import os
 import re
 import resource
+import signal
 
 import pandas as pd
 import pytest
@@ -170,3 +172,28 @@ def test_a_full_disk_is_one_line_and_the_older_checkpoint_stays(run, folder, cap
     assert not list(run.rglob(".*.partial.*"))
     assert akita_train.main([*arguments, "--epochs", "3", "--devices", "cpu"]) == 0
     assert list(pd.read_csv(run / "history.csv")["epoch"]) == [1, 2, 3]
+
+
+def test_sigterm_writes_a_checkpoint_and_resume_goes_on(run, folder, tmp_path, monkeypatch, capsys):
+    """Exit 143 after the present step, and then the numbers of a run without a stop."""
+    steps, end_step = [], akita_train.Bars.end_step
+
+    def preempted(self, loss, learning_rate):
+        end_step(self, loss, learning_rate)
+        steps.append(loss)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(akita_train.Bars, "end_step", preempted)
+    arguments = [folder / "params.json", folder / "data", "-o", tmp_path, "--devices", "cpu"]
+    arguments = [str(argument) for argument in arguments]
+    handler = signal.getsignal(signal.SIGTERM)
+    assert akita_train.main(arguments) == 143
+    assert len(steps) == 2
+    assert signal.getsignal(signal.SIGTERM) is handler
+    told = " ".join(capsys.readouterr().err.split())
+    assert "SIGTERM: stopped in epoch 1 after step 2; --resume goes on from" in told
+    state = checkpoint.read(tmp_path).state
+    assert (state["epoch"], state["step_in_epoch"]) == (0, 2)
+    assert akita_train.main([*arguments, "--resume"]) == 0
+    assert (tmp_path / "history.csv").read_bytes() == (run / "history.csv").read_bytes()

@@ -126,7 +126,7 @@ def test_a_line_of_basenjis_readme_is_read_whole(tmp_path, caplog):
     line = f"-f {tmp_path}/hg38.fa -l 0.2 -m -o out -p 4 --rc --shifts 1,0,-1 --stats SCD,SSD"
     paths = [str(tmp_path / name) for name in ("params.json", "model.h5", "variants.vcf")]
     options = parser.parse_args([*line.split(), *paths])
-    assert (options.plot_limit, options.maps, options.processes) == (0.2, 10, 4)
+    assert (options.plot_limit, options.maps, options.workers) == (0.2, 10, 4)
     assert (options.shifts, options.scores) == ((1, 0, -1), ("SCD", "SSD"))
     assert caplog.messages == []
 

@@ -95,8 +95,8 @@ def sources(folder):
     scores = {"SCD": random.random((10, 4, 2), np.float32)}
     scan = Scan(region, LETTERS[100:110], "ism", (0, 1), np.arange(10), 20, scores, {}, "")
     scan_files.save(folder / "scan.h5", scan, "identity")
-    null = background._StoredNull(5, {"SCD": random.random((5, 2), np.float32)})
-    background._add(folder / "null.h5", "identity", background.Stratum("DEL", 8, 0, 4), null)
+    null = background.StoredNull(5, {"SCD": random.random((5, 2), np.float32)})
+    background.add(folder / "null.h5", "identity", background.Stratum("DEL", 8, 0, 4), null)
     with output_directory.claim(folder / "scores", kind="scores", identity={"draws": 4}):
         (folder / "scores" / "scd.h5").write_bytes(b"")
     (folder / "world").mkdir()

@@ -14,7 +14,7 @@ from akita_bayes import regulation
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.models import build, zoo
 from akita_bayes.regulation.assay import simulated_assay, simulated_assay_files
-from akita_bayes.variants import score_directory
+from akita_bayes.variants.scored_files import score_directory
 from tests import tiny
 
 PACKAGE = Path(ab.__file__).parent

@@ -12,6 +12,7 @@ import akita_bayes
 ROOT = Path(akita_bayes.__file__).parent
 FLOORS = {
     "files": 0,
+    "workers": 0,
     "specs": 0,
     "mechanisms": 0,
     "layers": 1,
@@ -32,7 +33,7 @@ ROOMS = {
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "maps", "", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),
     "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }

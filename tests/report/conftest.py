@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from akita_bayes.data import genome
-from akita_bayes.variants import score_directory, writers
+from akita_bayes.variants import writers
 from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scored_files import score_directory
 
 LETTERS = "".join(np.random.default_rng(5).choice(list("ACGT"), 4096))
 OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}

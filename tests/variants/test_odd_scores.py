@@ -7,9 +7,10 @@ import pytest
 
 from akita_bayes import errors, triangle
 from akita_bayes.data import genome
-from akita_bayes.variants import engine, score_directory
+from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import reasons, records
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scored_files import score_directory, scoring_shard
 from akita_bayes.variants.scores import score_table
 from tests.variants.long import CHR1, HEADER, columns, line, naive_maps, other, score
 
@@ -226,4 +227,4 @@ def test_weights_that_count_nothing_are_refused(small_model, long_genome, tmp_pa
 @pytest.mark.parametrize("text", ["²/²", "٣/٣", f"{'9' * 5000}/{'9' * 5001}", "-1/4"])
 def test_a_shard_is_of_ascii_digits(text):
     with pytest.raises(errors.VariantError, match="is not a valid shard; expected i/n"):
-        score_directory.parse_shard(text)
+        scoring_shard.parse_shard(text)

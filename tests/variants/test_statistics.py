@@ -17,7 +17,7 @@ from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, conformal, score_table
 from tests.variants.long import HEADER
-from tests.variants.test_score_directory import LINES, contents, run
+from tests.variants.scored_files.test_score_directory import LINES, contents, run
 
 
 @pytest.fixture

@@ -1,23 +1,22 @@
 """Makes a data directory from contacts and a genome: blocks of targets, records, and a summary.
 
-Each of two stages is a pool of workers that write whole files atomically, so that a stopped run
-continues with the files that are missing:
+In each of two stages workers write whole files atomically, so that a stopped run continues with the
+files that are missing:
 
     .work/block-{i}.h5               targets of overlapping windows, one read of each cooler
     tfrecords/{split}-{i}.tfr        shuffled windows with their sequences
 """
 
-import concurrent.futures
-import concurrent.futures.process
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import logging
-import multiprocessing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import errors, files, progress
+from akita_bayes import errors, files, progress, workers
 from akita_bayes.data.contacts import contact_file, expectation, window_noise
 from akita_bayes.data.preparation import (
     account,
@@ -43,7 +42,7 @@ def make(
     out_dir: str | Path,
     *,
     plan: data_plan.Plan | None = None,
-    workers: int = 1,
+    cluster: workers.Cluster = workers.HERE,
     restart: bool = False,
     open_bar: progress.OpenBar = progress.no_bar,
 ) -> account.Summary:
@@ -53,7 +52,7 @@ def make(
         options: Inputs, windows and targets.
         out_dir: New directory; or, with `restart`, an unfinished one of the same options.
         plan: The plan of these options; None to make it.
-        workers: Number of processes.
+        cluster: Workers that compute and write the files.
         restart: True to continue an unfinished directory; a finished one stays unchanged.
         open_bar: Opens a progress bar; called with a description and the number of steps.
 
@@ -72,7 +71,17 @@ def make(
             files.remove(work)
             _log.info("%s: is finished; nothing is left to do.", out_dir)
             return account.read(out_dir)
-        summary = _write(options, plan, out_dir, work, workers, open_bar)
+        setup = functools.partial(
+            contextlib.nullcontext,
+            shards.Inputs(dataclasses.replace(plan.sources, folder=work), options.fasta, work),
+        )
+        if not cluster.is_here:
+            # Each worker would otherwise balance the coolers without weights by itself.
+            sources = dataclasses.replace(plan.sources, folder=work)
+            for target in sources.targets:
+                sources.contacts(target).share_weights()
+        with workers.opened(cluster, setup) as opened:
+            summary = _write(options, plan, out_dir, work, opened, open_bar)
         files.remove(work)
         return summary
 
@@ -82,7 +91,7 @@ def _write(
     plan: data_plan.Plan,
     out_dir: Path,
     work: Path,
-    workers: int,
+    opened: workers.Workers,
     open_bar: progress.OpenBar,
 ) -> account.Summary:
     """Writes the files of a data directory that do not exist yet."""
@@ -97,7 +106,7 @@ def _write(
         )
     }
     with open_bar("contacts", len(plan.usable)) as advance:
-        _compute(blocks, sources, workers, advance)
+        _compute(blocks, opened, advance)
     dropped = list(plan.dropped)
     for path, block in blocks.items():
         dropped += window_blocks.dropped(block, path)
@@ -108,15 +117,7 @@ def _write(
     )
     block_of = {window: (block, path) for path, block in blocks.items() for window in block.windows}
     with open_bar("records", len(written_windows)) as advance:
-        tally = shards.write(
-            record_files,
-            block_of,
-            sources,
-            options.fasta,
-            work,
-            workers=workers,
-            advance=advance,
-        )
+        tally = shards.write(record_files, block_of, len(target_files), opened, advance=advance)
     summary = account.summarise(
         windows=len(plan.windows),
         written={
@@ -216,39 +217,23 @@ def _begin(out_dir: Path, options: dict[str, Any]) -> Path:
 
 def _compute(
     blocks: Mapping[Path, window_blocks.Block],
-    sources: window_blocks.Sources,
-    workers: int,
+    opened: workers.Workers,
     advance: progress.Advance,
 ) -> None:
     """Computes the blocks whose files do not exist yet."""
-    missing = {}
+    missing = []
     for path, block in blocks.items():
         if path.exists():
             advance(len(block.windows))
         else:
-            missing[path] = block
-    workers = min(workers, len(missing))
-    if workers < 2:
-        for path, block in missing.items():
-            advance(window_blocks.compute(block, sources, path))
-        return
-    # Each worker would otherwise balance the coolers without weights by itself.
-    for target in sources.targets:
-        sources.contacts(target).share_weights()
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        jobs = [
-            pool.submit(window_blocks.compute, block, sources, path)
-            for path, block in missing.items()
-        ]
-        try:
-            for job in concurrent.futures.as_completed(jobs):
-                advance(job.result())
-        except concurrent.futures.process.BrokenProcessPool:
-            raise errors.RunError(
-                "a worker process died, perhaps because memory ran out; continue with --restart "
-                "and fewer --workers."
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+            missing.append((block, path))
+    for windows in opened.map(_compute_block, missing):
+        advance(windows)
+
+
+def _compute_block(inputs: shards.Inputs, part: tuple[window_blocks.Block, Path]) -> int:
+    """Computes a block in a worker, unless another one has; returns the number of its windows."""
+    block, path = part
+    if path.exists():
+        return len(block.windows)
+    return window_blocks.compute(block, inputs.sources, path)

@@ -1,13 +1,12 @@
 """Deals windows to the record files of a new data directory, and writes these files."""
 
-import concurrent.futures
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from akita_bayes import progress
+from akita_bayes import progress, workers
 from akita_bayes.data import genome
 from akita_bayes.data.preparation import account, training_windows, window_blocks
 from akita_bayes.data.records import tfrecord
@@ -42,47 +41,56 @@ def deal(
 def write(
     shards: Sequence[Shard],
     block_of: Mapping[training_windows.Window, tuple[window_blocks.Block, Path]],
-    sources: window_blocks.Sources,
-    fasta: str | Path,
-    work: Path,
+    targets: int,
+    opened: workers.Workers,
     *,
-    workers: int,
     advance: progress.Advance,
 ) -> account.Tally:
     """Writes the record files that do not exist yet and returns the tally of all.
 
-    Threads are enough, because compression releases the global interpreter lock of Python.
-
     Args:
         shards: Record files to write.
         block_of: Block of each window, and the file of that block.
+        targets: Number of targets.
+        opened: Workers that write the files; their state is `Inputs`.
+        advance: Called with the number of records written.
+    """
+    parts = [(shard, {window: block_of[window] for window in shard.windows}) for shard in shards]
+    total = account.Tally(targets)
+    for shard, tally in zip(shards, opened.map(_write_shard, parts), strict=True):
+        total.merge(tally)
+        advance(len(shard.windows))
+    return total
+
+
+class Inputs(NamedTuple):
+    """Holds what a worker needs to compute blocks and to write record files.
+
+    Attributes:
         sources: Inputs of the data set, with the circular chromosomes.
         fasta: File of the genome.
         work: Folder of tallies; a record file with a tally is finished.
-        workers: Number of threads.
-        advance: Called with the number of records written.
     """
 
-    targets = len(sources.targets)
-    circular = sources.genome.circular
+    sources: window_blocks.Sources
+    fasta: str | Path
+    work: Path
 
-    def finish(shard: Shard) -> account.Tally:
-        tally_path = work / f"{shard.path.stem}.npz"
-        if tally_path.exists() and shard.path.exists():
-            tally = account.Tally.load(tally_path)
-        else:
-            tally = account.Tally(targets)
-            with genome.Genome(fasta, circular=circular) as opened:
-                tfrecord.write_records(shard.path, _records(shard, block_of, opened, tally))
-            tally.save(tally_path)
-        advance(len(shard.windows))
-        return tally
 
-    total = account.Tally(targets)
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        for tally in pool.map(finish, shards):
-            total.merge(tally)
-    return total
+def _write_shard(
+    inputs: Inputs,
+    part: tuple[Shard, Mapping[training_windows.Window, tuple[window_blocks.Block, Path]]],
+) -> account.Tally:
+    """Writes a record file and its tally, or reads the tally of a file that is finished."""
+    shard, block_of = part
+    tally_path = inputs.work / f"{shard.path.stem}.npz"
+    if tally_path.exists() and shard.path.exists():
+        return account.Tally.load(tally_path)
+    tally = account.Tally(len(inputs.sources.targets))
+    with genome.Genome(inputs.fasta, circular=inputs.sources.genome.circular) as opened:
+        tfrecord.write_records(shard.path, _records(shard, block_of, opened, tally))
+    tally.save(tally_path)
+    return tally
 
 
 def _records(

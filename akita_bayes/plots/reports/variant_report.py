@@ -7,7 +7,8 @@ from typing import Any
 
 from akita_bayes import files, progress
 from akita_bayes.plots import figure_files, variant_plots
-from akita_bayes.variants import figure_data, score_directory
+from akita_bayes.variants import figure_data
+from akita_bayes.variants.scored_files import score_directory
 
 FOLDER = "maps"
 LEAST = 0.1

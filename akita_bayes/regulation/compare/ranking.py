@@ -5,6 +5,8 @@ Test sequences are drawn with replacement, with the same draw for every mechanis
 bootstrap). So sequences that are hard for all mechanisms do not widen the interval of a difference.
 """
 
+import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, progress
+from akita_bayes import errors, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.fit import fitting, information
@@ -95,6 +97,7 @@ def compare(
     *,
     starts: int = 6,
     seed: int = 0,
+    cluster: workers.Cluster = workers.HERE,
     advance: progress.Advance = progress.ignore,
 ) -> tuple[pd.DataFrame, list[Judged]]:
     """Fits and ranks mechanisms on one table, with one split.
@@ -104,6 +107,7 @@ def compare(
         table: Table of the assay.
         starts: Random starts of each fit.
         seed: Seed of the split and of the starts.
+        cluster: Workers that share the fits.
         advance: Callback, called as advance(1, note=name) after each fit.
 
     Returns:
@@ -133,11 +137,20 @@ def compare(
     for mechanism in mechanisms:
         layout.Parameters.of(mechanism, table.used_by(mechanism))
     judged = []
-    for mechanism in mechanisms:
-        judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))
-        advance(1, note=mechanism.name)
+    setup = functools.partial(contextlib.nullcontext, (table, starts, seed))
+    for candidate in workers.map_parts(_fit_and_judge, mechanisms, cluster, setup=setup):
+        judged.append(candidate)
+        advance(1, note=candidate.fit.mechanism.name)
     judged.sort(key=lambda mechanism: -mechanism.log_likelihood.sum())
     return pd.DataFrame([_row(mechanism, judged[0], seed) for mechanism in judged]), judged
+
+
+def _fit_and_judge(
+    state: tuple[assay_table.Table, int, int], mechanism: mechanism_spec.Mechanism
+) -> Judged:
+    """Fits a mechanism and scores it, in a worker."""
+    table, starts, seed = state
+    return judge(fitting.fit(mechanism, table, starts=starts, seed=seed))
 
 
 def constants(judged: Sequence[Judged]) -> pd.DataFrame:

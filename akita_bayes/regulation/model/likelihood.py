@@ -8,6 +8,7 @@ Sums over sequences are in float64, so that the function is smooth for a sampler
 even where the arithmetic per sequence is in float32.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,11 @@ class Likelihood:
         self.rows = int(stops[-1])
         self._all = np.ones(self.rows)
         self._compiled = tf.function(self._value_and_gradient, jit_compile=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Returns how a worker makes it again: compiled functions cannot be sent to a process."""
+        remake = functools.partial(Likelihood, parameters=self.parameters, dtype=self.dtype)
+        return remake, (self.mechanism, self.table)
 
     def _to_tensors(self, library: assay_table.Library, rows: slice) -> _LibraryTensors:
         designs = {

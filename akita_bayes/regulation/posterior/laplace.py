@@ -7,6 +7,9 @@ Both are compared with the draws of `mode_posterior.sample`, and Laplace's covar
 sampler its coordinates.
 """
 
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
+from akita_bayes import workers
 from akita_bayes.regulation.fit import quasi_newton
 from akita_bayes.regulation.model import curvature
 from akita_bayes.regulation.model import likelihood as likelihoods
@@ -93,6 +97,7 @@ def bootstrap(
     replicates: int = 32,
     seed: int = 0,
     steps: int = 400,
+    cluster: workers.Cluster = workers.HERE,
 ) -> Bootstrap:
     """Refits with random weights of the sequences and leaves out refits that do not converge.
 
@@ -106,8 +111,34 @@ def bootstrap(
         replicates: Number of refits.
         seed: Seed of the weights.
         steps: Most steps of L-BFGS; a typical refit takes a tenth of them.
+        cluster: Workers that share the refits.
     """
     rng = np.random.default_rng(seed)
+    parts = [
+        likelihood.rows * rng.dirichlet(np.ones(likelihood.rows), BATCH)
+        for _ in range(-(-replicates // BATCH))
+    ]
+    setup = functools.partial(_refits, likelihood, gaussian, steps)
+    batches = list(workers.map_parts(_refit, parts, cluster, setup=setup))
+    theta, converged = (np.concatenate(part)[:replicates] for part in zip(*batches, strict=True))
+    return Bootstrap(theta[converged], float(converged.mean()))
+
+
+_Arrays = tuple[NDArray[np.float64], NDArray[np.bool_]]
+
+
+def _refit(
+    refits: Callable[[NDArray[np.float64]], _Arrays], weight: NDArray[np.float64]
+) -> _Arrays:
+    """Refits with some weights, in a worker."""
+    return refits(weight)
+
+
+@contextlib.contextmanager
+def _refits(
+    likelihood: likelihoods.Likelihood, gaussian: Laplace, steps: int
+) -> Iterator[Callable[[NDArray[np.float64]], _Arrays]]:
+    """Yields a compiled function: weights of the sequences -> optimum, and if it converged."""
     root = tf.constant(gaussian.root)
     mode = tf.constant(gaussian.mode)
 
@@ -129,9 +160,8 @@ def bootstrap(
         theta = mode + tf.matmul(optimum.position, root, transpose_b=True)
         return theta, optimum.converged & ~optimum.failed
 
-    batches = [
-        refit(tf.constant(likelihood.rows * rng.dirichlet(np.ones(likelihood.rows), BATCH)))
-        for _ in range(-(-replicates // BATCH))
-    ]
-    theta, converged = (np.concatenate(part)[:replicates] for part in zip(*batches, strict=True))
-    return Bootstrap(theta[converged], float(converged.mean()))
+    def arrays(weight: NDArray[np.float64]) -> _Arrays:
+        theta, converged = refit(tf.constant(weight))
+        return theta.numpy(), converged.numpy()
+
+    yield arrays

@@ -1,5 +1,6 @@
 """Computes the posterior of a mechanism on a table: modes, Laplace, NUTS and the bootstrap."""
 
+import contextlib
 import dataclasses
 import functools
 import logging
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import keywords, progress
+from akita_bayes import keywords, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fit import fitting
@@ -170,22 +171,34 @@ def _optima(
     mechanism: mechanism_spec.Mechanism,
     table: assay_table.Table,
     options: SamplingOptions,
+    cluster: workers.Cluster,
 ) -> list[_Optimum]:
     """Fits with the declared priors of bases and with wider priors, in turn.
 
     The optimum under a narrow prior has small scales. In the posterior the scales are unknown, so
     it may have a second mode with larger scales.
     """
+    parts = [
+        (assumptions.widened(mechanism) if turn % 2 else mechanism, options.seed + turn)
+        for turn in range(options.optima)
+    ]
+    setup = functools.partial(contextlib.nullcontext, (table, options.starts))
     optima: list[_Optimum] = []
-    for turn in range(options.optima):
-        variant = assumptions.widened(mechanism) if turn % 2 else mechanism
-        fit = fitting.fit(variant, table, starts=options.starts, seed=options.seed + turn)
-        gaussian = laplace.laplace(fit.likelihood, fit.theta)
+    for fit, gaussian in workers.map_parts(_fit, parts, cluster, setup=setup):
         # The first fit has the declared priors; all optima are ranked under its posterior.
         declared = optima[0].fit.likelihood if optima else fit.likelihood
         evidence = modes.log_evidence(declared, gaussian.mode)
         optima.append(_Optimum(fit, gaussian, evidence))
     return optima
+
+
+def _fit(
+    state: tuple[assay_table.Table, int], part: tuple[mechanism_spec.Mechanism, int]
+) -> tuple[fitting.Fit, laplace.Laplace]:
+    """Fits a mechanism from one seed, and approximates its posterior at the optimum."""
+    (table, starts), (mechanism, seed) = state, part
+    fit = fitting.fit(mechanism, table, starts=starts, seed=seed)
+    return fit, laplace.laplace(fit.likelihood, fit.theta)
 
 
 def _candidates(
@@ -202,6 +215,7 @@ def sample_mechanism(
     data: assay_table.Table | str | Path,
     *,
     options: SamplingOptions = DEFAULTS,
+    cluster: workers.Cluster = workers.HERE,
     advance: progress.Advance = progress.ignore,
     **changes: Any,
 ) -> MechanismPosterior:
@@ -213,6 +227,7 @@ def sample_mechanism(
             approximation is sampled. Splines are sampled as `smooth_bins.bins` declares them.
         data: Table, or the directory or file of a table.
         options: Numbers of fits, chains, draws and refits, and the seed.
+        cluster: Workers that share the fits and the refits of the bootstrap.
         advance: Callback, called as advance(0, total=...) with the largest number of draws before
             sampling, and as advance(steps, note=...) while sampling.
         **changes: Fields of `options` to change, for example seed=1.
@@ -231,7 +246,7 @@ def sample_mechanism(
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
     all_optima = {
-        label: _optima(candidate, table, options)
+        label: _optima(candidate, table, options, cluster)
         for label, candidate in _candidates(mechanism, options.knots).items()
     }
     best = {
@@ -276,7 +291,11 @@ def sample_mechanism(
     refits = None
     if options.replicates:
         refits = laplace.bootstrap(
-            fit.likelihood, top.mode.gaussian, replicates=options.replicates, seed=options.seed
+            fit.likelihood,
+            top.mode.gaussian,
+            replicates=options.replicates,
+            seed=options.seed,
+            cluster=cluster,
         )
     return MechanismPosterior(
         fit,

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from akita_bayes import files
+from akita_bayes.training.objectives import metrics
 from akita_bayes.training.run_files import checkpoint
 
 FILE = "history.csv"
@@ -79,3 +81,17 @@ class _TensorBoard:
                 )
         for writer in self.writers.values():
             writer.flush()
+
+
+def columns(prefix: str, sums: Mapping[str, metrics.Accumulator]) -> dict[str, float]:
+    """Computes columns of `history.csv`: means over heads, then those of each of several heads."""
+    per_head = {head: head_sums.means() for head, head_sums in sums.items()}
+    names = dict.fromkeys(name for means in per_head.values() for name in means)
+    row = {
+        f"{prefix}_{name}": float(np.mean([m[name] for m in per_head.values() if name in m]))
+        for name in names
+    }
+    if len(per_head) > 1:
+        for head, means in per_head.items():
+            row |= {f"{prefix}_{name}_{head}": value for name, value in means.items()}
+    return row

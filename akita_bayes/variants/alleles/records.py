@@ -51,9 +51,7 @@ def read(
     Raises:
         VariantError: The file is missing, is not a VCF or BCF, or has a malformed line.
     """
-    if region is not None:
-        genome_name = regions.own_name(region.chrom, genome.sizes)
-        region = region._replace(chrom=genome_name or region.chrom)
+    region = of_genome(region, genome)
     renamed = {}
     of_events = breakend_events.recognised(_breakends(path, genome), genome)
     with vcf.opened(path) as lines:
@@ -68,13 +66,33 @@ def read(
         regions.tell_renamed(renamed, str(path))
 
 
+def of_genome(region: regions.Region | None, genome: Any) -> regions.Region | None:
+    """Returns a region with the name that the genome has for its chromosome."""
+    if region is None:
+        return None
+    return region._replace(chrom=regions.own_name(region.chrom, genome.sizes) or region.chrom)
+
+
+def breakends_of(number: int, line: vcf.Line, genome: Any) -> list[breakend_events.Breakend]:
+    """Returns the rows of a record, if one of its ALTs is a breakend; else none."""
+    if not any("[" in alt or "]" in alt for alt in line.alts):
+        return []
+    alleles, info = len(line.alts), line.info
+    return [breakend_events.Breakend(row, info, alleles) for row in from_line(number, line, genome)]
+
+
 def _breakends(path: str | Path, genome: Any) -> Iterator[breakend_events.Breakend]:
     """Yields the rows of all breakends of a file."""
     with vcf.opened(path) as lines:
         for number, line in enumerate(lines):
-            if any("[" in alt or "]" in alt for alt in line.alts):
-                for row in from_line(number, line, genome):
-                    yield breakend_events.Breakend(row, line.info, len(line.alts))
+            yield from breakends_of(number, line, genome)
+
+
+def without_edit(number: int, line: vcf.Line, genome: Any) -> Variant:
+    """Returns a row with the columns of a record, before its ALTs are read."""
+    chrom = regions.own_name(line.chrom, genome.sizes) or line.chrom
+    name, ref, alt = (vcf.text(column) for column in line.columns[2:5])
+    return Variant(number, 0, chrom, line.pos - 1, name, ref, alt)
 
 
 def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
@@ -87,9 +105,8 @@ def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
     the whole REF is the N of Sniffles (`_spell_out`).
     """
     chrom = regions.own_name(line.chrom, genome.sizes)
-    name, ref, alt = (vcf.text(column) for column in line.columns[2:5])
-    base = Variant(number, 0, chrom or line.chrom, line.pos - 1, name, ref, alt)
-    alts, info = line.alts, line.info
+    base = without_edit(number, line, genome)
+    ref, alts, info = base.ref, line.alts, line.info
     if not alts:
         yield base._replace(reason=reasons.NO_ALT)
     for allele, alt in enumerate(alts, 1):

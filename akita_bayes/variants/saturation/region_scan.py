@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, keywords, progress, regions
+from akita_bayes import dna, errors, keywords, progress, regions, workers
 from akita_bayes.data.genome import Genome
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
@@ -65,11 +65,15 @@ class ScanSettings:
         sweep: Settings of edits and gradients.
         options: Settings of the scores.
         batch_size: Windows computed at a time.
+        cluster: Workers that scan regions.
+        load_model: Loads the model in a worker; None without workers.
     """
 
     sweep: Sweep = Sweep()
     options: Options = dataclasses.field(default_factory=lambda: Options(scores=("SCD",)))
     batch_size: int | None = None
+    cluster: workers.Cluster = workers.HERE
+    load_model: Callable[[], Model] | None = None
 
     def replaced(self, changes: Mapping[str, Any]) -> "ScanSettings":
         """Returns these settings with some fields replaced, also those of the sweep and options.

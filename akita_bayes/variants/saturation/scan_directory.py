@@ -4,13 +4,15 @@ Every finished scan is stored as a file, named by its region and method. A later
 model, genome and options reuses it, whichever other regions it scans.
 """
 
+import contextlib
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from akita_bayes import progress, regions
+from akita_bayes import errors, progress, regions, workers
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -73,7 +75,8 @@ def scan_regions(
         ) as claim:
             folder = claim.path / output_directory.PARTS
             with open_bar("Scanning", len(tasks)) as advance:
-                scans = _scans(scanner, genome, tasks, folder, origin, advance)
+                state = _ScanState(scanner, genome, folder, origin)
+                scans = _scans(state, tasks, fasta, settings, advance)
             all_scans = [*scans, *_earlier_scans(folder, origin, tasks)]
             scan_files.write_h5(out_dir / "sat.h5", all_scans, origin)
             # A track shows bases of the genome, so scans of changed alleles are only in sat.h5.
@@ -88,26 +91,62 @@ def scan_regions(
     return scans
 
 
+class _ScanState(NamedTuple):
+    """Holds what a worker needs to scan: the model's scanner, the genome, and where parts lie."""
+
+    scanner: region_scan.Scanner
+    genome: Genome
+    folder: Path
+    origin: dict[str, Any]
+
+
+@contextlib.contextmanager
+def _opened(
+    fasta: str | Path, settings: region_scan.ScanSettings, folder: Path, origin: dict[str, Any]
+) -> Iterator[_ScanState]:
+    """Loads the model and yields the state of a worker."""
+    if settings.load_model is None:
+        raise errors.RunError("load_model: workers load the model themselves; give its loader.")
+    model = settings.load_model()
+    with Genome(fasta) as genome:
+        yield _ScanState(region_scan.Scanner(model, genome, settings), genome, folder, origin)
+
+
+def _scan(state: _ScanState, task: tuple[Site, str]) -> None:
+    """Scans a site and writes its part, unless another worker has written it."""
+    site, method = task
+    path, identity = _part_path(state.folder, site, method), _identity(state.origin, site, method)
+    if path.exists() and scan_files.identity(path) == identity:
+        return
+    scan = state.scanner.on(site.genome(state.genome)).scan(site.region, method)
+    scan_files.save(path, scan._replace(allele=site.allele), identity)
+
+
 def _scans(
-    scanner: region_scan.Scanner,
-    genome: Genome,
+    state: _ScanState,
     tasks: Sequence[tuple[Site, str]],
-    folder: Path,
-    origin: dict[str, Any],
+    fasta: str | Path,
+    settings: region_scan.ScanSettings,
     advance: progress.Advance,
 ) -> list[region_scan.Scan]:
-    """Reads the scans that are finished, and scans the others."""
-    scans = []
-    for site, method in tasks:
-        path, identity = _part_path(folder, site, method), _identity(origin, site, method)
-        scan = scan_files.load(path, identity)
-        if scan is None:
-            scan = scanner.on(site.genome(genome)).scan(site.region, method)
-            scan = scan._replace(allele=site.allele)
-            scan_files.save(path, scan, identity)
-        scans.append(scan)
+    """Scans what is not finished, and reads all scans."""
+
+    def load(site: Site, method: str) -> region_scan.Scan | None:
+        path = _part_path(state.folder, site, method)
+        return scan_files.load(path, _identity(state.origin, site, method))
+
+    finished = {task: scan for task in tasks if (scan := load(*task)) is not None}
+    pending = [task for task in tasks if task not in finished]
+    advance(len(finished))
+    setup: workers.Setup = functools.partial(_opened, fasta, settings, state.folder, state.origin)
+    if settings.cluster.is_here:
+        setup = functools.partial(contextlib.nullcontext, state)
+    for task in pending:  # a damaged part is scanned again
+        _part_path(state.folder, *task).unlink(missing_ok=True)
+    for _ in workers.map_parts(_scan, pending, settings.cluster, setup=setup):
         advance(1)
-    return scans
+    scans = [finished.get(task) or load(*task) for task in tasks]
+    return [scan for scan in scans if scan is not None]
 
 
 def _part_path(folder: Path, site: Site, method: str) -> Path:

@@ -18,7 +18,7 @@ are means over draws. The quantile is 1 - r / N.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,7 +192,7 @@ def _random_mate(genome: Genome, generator: np.random.Generator) -> records.Brea
     return records.Breakend(chrom, position, *map(bool, generator.integers(2, size=2)))
 
 
-class _StoredNull(NamedTuple):
+class StoredNull(NamedTuple):
     """Holds what a file stores of a stratum.
 
     Attributes:
@@ -213,6 +213,7 @@ def build(
     path: str | Path,
     identity: str,
     seed: int = 0,
+    earlier: Background | None = None,
 ) -> Background:
     """Returns null scores for every stratum of the variants, read from a file or added to it.
 
@@ -228,6 +229,7 @@ def build(
         path: File beside the model that stores null scores.
         identity: Digest of model, genome and way of scoring.
         seed: Seed of the random variants.
+        earlier: Null scores of other variants, which are in the result too.
 
     Raises:
         VariantError: `count` is below 2.
@@ -235,24 +237,52 @@ def build(
     """
     if count < 2:
         raise errors.VariantError(f"a background needs 2 or more random variants; got {count}.")
-    strata = sorted({stratum(row, genome) for row in variants if not row.reason})
+    before = {} if earlier is None else earlier.scores
+    needed = [key for key in strata(variants, genome) if key not in before]
+    if not needed:
+        return Background(dict(before), genome)
     nulls = _large_enough(path, identity, count)
-    for missing in (key for key in strata if key not in nulls):
+    for missing in (key for key in needed if key not in nulls):
         # Another process may have added this stratum since the file was read.
         null = _large_enough(path, identity, count).get(missing)
         if null is None:
-            scored = score(sample(missing, genome, count, seed=seed))
-            null = _StoredNull(
-                count, {name: _finite(name, column) for name, column in scored.values.items()}
-            )
-            _add(path, identity, missing, null)
+            null = null_scores(missing, genome, score, count=count, seed=seed)
+            add(path, identity, missing, null)
         nulls[missing] = null
-    used = {key: nulls[key] for key in strata}
-    _warn_of_gaps(used)
-    return Background({key: stored.null for key, stored in used.items()}, genome)
+    used = {key: nulls[key] for key in needed}
+    _warn_of_gaps(used, before=before)
+    return Background({**before, **{key: stored.null for key, stored in used.items()}}, genome)
 
 
-def _large_enough(path: str | Path, identity: str, count: int) -> dict[Stratum, _StoredNull]:
+def strata(variants: Iterable[records.Variant], genome: Genome) -> list[Stratum]:
+    """Returns the strata of the variants that can be scored, in the order of their names."""
+    return sorted({stratum(row, genome) for row in variants if not row.reason})
+
+
+def missing(
+    path: str | Path, identity: str, count: int, needed: Iterable[Stratum]
+) -> list[Stratum]:
+    """Returns the strata of which a file stores fewer random variants than `count`."""
+    stored = _large_enough(path, identity, count)
+    return sorted(key for key in set(needed) if key not in stored)
+
+
+def null_scores(
+    target: Stratum,
+    genome: Genome,
+    score: Callable[[list[records.Variant]], score_table.Scored],
+    *,
+    count: int,
+    seed: int,
+) -> StoredNull:
+    """Scores random variants of a stratum; the arguments are those of `build`."""
+    scored = score(sample(target, genome, count, seed=seed))
+    return StoredNull(
+        count, {name: _finite(name, column) for name, column in scored.values.items()}
+    )
+
+
+def _large_enough(path: str | Path, identity: str, count: int) -> dict[Stratum, StoredNull]:
     """Returns the stored strata for which `count` or more random variants were attempted."""
     strata = _load(path).get(identity, {})
     return {key: stored for key, stored in strata.items() if stored.attempted >= count}
@@ -263,9 +293,15 @@ def _finite(name: str, column: NDArray[np.float32]) -> NDArray[np.float32]:
     return column[:0] if name in ELSEWHERE else column[np.isfinite(column).all(axis=1)]
 
 
-def _warn_of_gaps(strata: dict[Stratum, _StoredNull]) -> None:
-    """Warns of scores that have fewer null scores than were requested, or none."""
-    for name in sorted(ELSEWHERE & {name for stored in strata.values() for name in stored.null}):
+def _warn_of_gaps(strata: dict[Stratum, StoredNull], *, before: Mapping[Stratum, Null]) -> None:
+    """Warns of scores that have fewer null scores than were requested, or none.
+
+    Args:
+        strata: New strata.
+        before: Strata of which it has warned.
+    """
+    names = {name for stored in strata.values() for name in stored.null}
+    for name in sorted(ELSEWHERE & names if not before else ()):
         _log.warning(
             "background: %s has none, since random variants rarely reach its regions; its p_value "
             "and quantile stay empty.",
@@ -280,7 +316,7 @@ def _warn_of_gaps(strata: dict[Stratum, _StoredNull]) -> None:
             )
 
 
-def _load(path: str | Path) -> dict[str, dict[Stratum, _StoredNull]]:
+def _load(path: str | Path) -> dict[str, dict[Stratum, StoredNull]]:
     """Returns the strata of a file by identity; none when the file is missing."""
     if not Path(path).is_file():
         return {}
@@ -291,14 +327,14 @@ def _load(path: str | Path) -> dict[str, dict[Stratum, _StoredNull]]:
         }
 
 
-def _read(group: h5py.Group) -> tuple[Stratum, _StoredNull]:
+def _read(group: h5py.Group) -> tuple[Stratum, StoredNull]:
     attributes = group.attrs
     key = Stratum(str(attributes["kind"]), *(int(attributes[name]) for name in _SIZES))
     null = {name: column[:] for name, column in group.items()}
-    return key, _StoredNull(int(attributes["attempted"]), null)
+    return key, StoredNull(int(attributes["attempted"]), null)
 
 
-def _add(path: str | Path, identity: str, key: Stratum, stored: _StoredNull) -> None:
+def add(path: str | Path, identity: str, key: Stratum, stored: StoredNull) -> None:
     """Adds a stratum to what the file holds now, and writes the file again."""
     with directory_lock.alone(Path(path).parent):
         backgrounds = _load(path)
@@ -306,7 +342,7 @@ def _add(path: str | Path, identity: str, key: Stratum, stored: _StoredNull) -> 
         _write(path, backgrounds)
 
 
-def _write(path: str | Path, backgrounds: dict[str, dict[Stratum, _StoredNull]]) -> None:
+def _write(path: str | Path, backgrounds: dict[str, dict[Stratum, StoredNull]]) -> None:
     """Writes the strata of a file, by identity."""
     with hdf5_writer.create(path) as file:
         for run, strata in backgrounds.items():

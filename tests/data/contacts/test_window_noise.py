@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes import errors
+from akita_bayes import errors, workers
 from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import cooler_files, window_noise
 from akita_bayes.data.preparation import data_directory, recorded_sources, targets
@@ -84,7 +84,7 @@ def test_the_noise_is_the_scatter_of_targets_that_hold_nothing_else(folder):
 
 def test_the_noise_does_not_depend_on_the_processes(folder):
     world.make(folder)
-    world.make(folder, "two", workers=2)
+    world.make(folder, "two", cluster=workers.Cluster(2))
     text = (folder / "out" / noise_table.FILE_NAME).read_bytes()
     assert (folder / "two" / noise_table.FILE_NAME).read_bytes() == text
 

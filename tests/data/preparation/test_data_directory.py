@@ -1,6 +1,5 @@
 """What `data_directory.make` writes, and how it goes on after it was stopped."""
 
-import concurrent.futures
 import dataclasses
 import json
 
@@ -9,11 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
-from akita_bayes import errors, regions
+from akita_bayes import errors, regions, workers
 from akita_bayes.data import genome
 from akita_bayes.data.contacts import cooler_files, coolers, reference_target
 from akita_bayes.data.preparation import data_directory, data_options, targets
 from akita_bayes.data.records import dataset, statistics
+from akita_bayes.workers import local_processes
 from tests import coolers as world
 from tests.coolers import TRANSFORM, make, records_of
 
@@ -65,7 +65,7 @@ def test_the_summary_describes_the_values(made):
 
 def test_two_processes_make_the_same_files(made):
     folder, _ = made
-    make(folder, "parallel", workers=2)
+    make(folder, "parallel", cluster=workers.Cluster(2))
     for path in sorted((folder / "out").rglob("*")):
         if path.is_file():
             twin = folder / "parallel" / path.relative_to(folder / "out")
@@ -321,11 +321,12 @@ def test_coolers_without_weights_are_balanced_before_the_workers_start(tmp_path,
             del file["bins/weight"]
     shared = []
 
-    class Pool(concurrent.futures.ProcessPoolExecutor):
-        def __init__(self, *arguments, **options):
-            shared.extend((folder / "out" / data_directory.WORK).glob("weights-*.npy"))
-            super().__init__(*arguments, **options)
+    start = local_processes.LocalProcesses.__enter__
 
-    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Pool)
-    make(folder, workers=2, balance=True)
+    def started(self):
+        shared.extend((folder / "out" / data_directory.WORK).glob("weights-*.npy"))
+        return start(self)
+
+    monkeypatch.setattr(local_processes.LocalProcesses, "__enter__", started)
+    make(folder, cluster=workers.Cluster(2), balance=True)
     assert len(shared) == 2

@@ -10,9 +10,10 @@ from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from akita_bayes.plots.reports import variant_report
-from akita_bayes.variants import engine, genes, score_directory, writers
+from akita_bayes.variants import engine, genes, writers
 from akita_bayes.variants.model_files import ModelFiles
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scored_files import record_plan, score_directory
 from akita_bayes.variants.scores import score_table
 from tests import outputs, tiny
 
@@ -78,11 +79,12 @@ def test_every_part_is_read_once_and_one_engine_serves_scores_and_figures(
         engines.append(self)
         begin(self, *arguments, **options)
 
-    monkeypatch.setattr(score_directory, "PART", 2)
+    monkeypatch.setattr(record_plan, "PART", 2)
     monkeypatch.setattr(score_table, "load", counted)
     monkeypatch.setattr(engine.Engine, "__init__", built)
     model = ModelFiles(folder / "params.json", (folder / "model.keras",)).load()
-    for shard in ((0, 2), (1, 2), (0, 1)):
+    # The first shard reads no part, and the one that joins them reads all.
+    for shard, parts_read in (((0, 2), 0), ((1, 2), 3), ((0, 1), 3)):
         del loads[:], engines[:]
         variant_report.score_file(
             model,
@@ -92,7 +94,7 @@ def test_every_part_is_read_once_and_one_engine_serves_scores_and_figures(
             shard=score_directory.Shard(*shard),
             figures=2,
         )
-        assert sorted(loads) == [f"{part:06d}.h5" for part in range(3)]
+        assert sorted(loads) == [f"{part:06d}.h5" for part in range(parts_read)]
         assert len(engines) == 1
     assert len(list((tmp_path / "maps").iterdir())) == 2
 

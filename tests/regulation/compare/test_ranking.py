@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from akita_bayes import errors
+from akita_bayes import errors, workers
+from akita_bayes.cli import console
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import ranking
@@ -75,6 +77,18 @@ def test_the_mechanism_that_made_the_data_is_ahead_beyond_chance(ranked):
     slack = 3 * (table["predictive_error"] + table["variational_error"]) + 0.02
     assert (table["variational_bits"] < table["predictive_bits"] + slack).all()
     np.testing.assert_array_equal(judged[0].fit.side, judged[2].fit.side)
+
+
+def test_workers_find_the_same():
+    design = simulator.Design(sequences=300, mutation_rate=0.35, reads=6000, bins=4, noise=0.3)
+    table = simulator.simulate(TWO, design, seed=1).table
+    options = {"starts": 1, "seed": 0}
+    here, _ = ranking.compare([BLIND, ADDITIVE], table, **options)
+    cluster = workers.Cluster(2, start=console.quiet)
+    there, judged = ranking.compare([BLIND, ADDITIVE], table, cluster=cluster, **options)
+    columns = [name for name in here if name != "seconds"]
+    pd.testing.assert_frame_equal(there[columns], here[columns], check_exact=True)
+    assert judged[0].fit.likelihood.rows == 300
 
 
 def test_log_likelihood_is_that_of_the_held_out_sequences(ranked):

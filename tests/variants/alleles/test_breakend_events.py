@@ -6,9 +6,10 @@ import pytest
 
 from akita_bayes import dna, regions
 from akita_bayes.data import genome
-from akita_bayes.variants import engine, score_directory
+from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import breakend_events, derivative, inversions, records
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scored_files import record_plan, score_directory
 from akita_bayes.variants.scores import score_table
 from tests.variants.conftest import LONG
 from tests.variants.long import CHR1, HEADER, columns, other, score
@@ -415,7 +416,7 @@ def test_an_event_too_large_for_the_window_is_scored_by_its_junctions(
 def test_shards_and_the_background_see_the_same_events(
     small_model, write, long_genome, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(score_directory, "PART", 1)
+    monkeypatch.setattr(record_plan, "PART", 1)
     lines = [*four(), f"{A} t[chr1:{B + 1}[", f"{A} t]chr1:3500]"]
     path = write(*lines)
     whole = score_directory.score_file(

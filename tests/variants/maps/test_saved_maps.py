@@ -9,10 +9,11 @@ import pytest
 
 import akita_bayes as ab
 from akita_bayes import errors, regions, triangle
-from akita_bayes.variants import score_directory, writers
+from akita_bayes.variants import writers
 from akita_bayes.variants.alleles import bin_loci
 from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.options import Options
+from akita_bayes.variants.scored_files import score_directory
 from tests import tiny
 from tests.variants.conftest import LONG
 from tests.variants.long import HEADER, line

@@ -224,9 +224,9 @@ def test_refuses_a_damaged_file(build, tmp_path):
 def test_two_that_add_strata_at_once_lose_nothing(tmp_path, monkeypatch):
     """Locks of two threads exclude each other as those of two processes do."""
     path, load = tmp_path / "null.h5", background._load
-    null = background._StoredNull(5, {"SCD": np.ones((5, 1), np.float32)})
+    null = background.StoredNull(5, {"SCD": np.ones((5, 1), np.float32)})
     first, other = background.Stratum("DEL", 8, 0, 4), background.Stratum("DEL", 16, 0, 4)
-    second = threading.Thread(target=background._add, args=(path, "run", other, null))
+    second = threading.Thread(target=background.add, args=(path, "run", other, null))
 
     def load_slowly(path):
         strata = load(path)
@@ -236,6 +236,6 @@ def test_two_that_add_strata_at_once_lose_nothing(tmp_path, monkeypatch):
         return strata
 
     monkeypatch.setattr(background, "_load", load_slowly)
-    background._add(path, "run", first, null)
+    background.add(path, "run", first, null)
     second.join()
     assert set(load(path)["run"]) == {first, other}

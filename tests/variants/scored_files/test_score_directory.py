@@ -12,10 +12,11 @@ from akita_bayes import errors, regions
 from akita_bayes.data import genome
 from akita_bayes.files import output_directory
 from akita_bayes.models import export, load
-from akita_bayes.variants import engine, score_directory, score_inputs, writers
+from akita_bayes.variants import engine, score_inputs, writers
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan
+from akita_bayes.variants.scored_files import record_plan, score_directory, scoring_shard
 from akita_bayes.variants.scores import background, score_table
 from tests import tiny
 from tests.variants.conftest import LONG
@@ -42,7 +43,7 @@ def vcf(write_vcf):
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch):
-    monkeypatch.setattr(score_directory, "PART", 2)
+    monkeypatch.setattr(record_plan, "PART", 2)
 
 
 def run(model, vcf, fasta, out, **options):
@@ -142,14 +143,14 @@ def test_a_shard_may_have_nothing_to_do(small_model, vcf, long_genome, tmp_path)
     assert not (tmp_path / "scd.h5").exists()
 
 
-def test_a_summary_counts_the_parts_of_every_shard(small_model, vcf, long_genome, tmp_path):
+def test_a_summary_counts_the_parts_of_its_shard(small_model, vcf, long_genome, tmp_path):
     counts = []
     for number in (0, 2, 1):
         summary = run(
             small_model, vcf, long_genome, tmp_path, shard=score_directory.Shard(number, 3)
         )
-        counts.append((summary.scored, sum(summary.reasons.values())))
-    assert counts == [(3, 1), (5, 1), (7, 2)]  # of 4, 6 and 9 alleles
+        counts.append((summary.scored, sum(summary.reasons.values()), summary.missing))
+    assert counts == [(3, 1, 3), (2, 0, 2), (7, 2, 0)]  # of 4, 2 and all 9 alleles
 
 
 def test_the_variants_are_not_overwritten_through_a_link(small_model, vcf, long_genome, tmp_path):
@@ -260,20 +261,18 @@ def test_a_run_without_results_binds_nobody(small_model, vcf, long_genome, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("rows", "shards", "size"),
-    [(64, 2, 32), (64, 3, 22), (100, 1, 50), (1000, 8, 63), (10, 20, 1), (10**6, 4, 64), (0, 3, 1)],
+    ("rows", "size"), [(0, 4), (3, 4), (64, 4), (300, 5), (1000, 16), (4096, 64), (10**6, 64)]
 )
-def test_shards_share_files_of_any_size(monkeypatch, rows, shards, size):
-    monkeypatch.setattr(score_directory, "PART", 64)
-    assert score_directory.part_size(rows, shards) == size
-    parts = -(-rows // size)
-    assert parts % shards == 0 or rows < shards or parts > (rows - shards) / size
+def test_the_size_of_parts_depends_on_the_file_alone(monkeypatch, rows, size):
+    monkeypatch.setattr(record_plan, "PART", 64)
+    assert record_plan.part_size(rows) == size
+    assert record_plan.parts(rows, size) >= min(60, rows // 4)
 
 
 def test_other_shards_go_on_with_the_same_parts(
     small_model, vcf, long_genome, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(score_directory, "PART", 64)
+    monkeypatch.setattr(record_plan, "PART", 64)
     run(small_model, vcf, long_genome, tmp_path / "out", shard=score_directory.Shard(1, 3))
     (made,) = (tmp_path / "out/parts").iterdir()
     time = made.stat().st_mtime_ns
@@ -341,13 +340,13 @@ def test_one_draw_is_said_to_give_no_spread(small_model, vcf, long_genome, tmp_p
 
 @pytest.mark.parametrize(("text", "shard"), [("1/4", (0, 4)), ("4/4", (3, 4))])
 def test_reads_shards(text, shard):
-    assert score_directory.parse_shard(text) == shard
+    assert scoring_shard.parse_shard(text) == shard
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "x", "1/", "2"])
 def test_refuses_wrong_shards(text):
     with pytest.raises(errors.VariantError, match="expected i/n"):
-        score_directory.parse_shard(text)
+        scoring_shard.parse_shard(text)
 
 
 def test_a_background_is_computed_once(small_model, vcf, long_genome, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Scores whole variant files into directories, by one process, by shards or by workers."""
