@@ -35,4 +35,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         export.export(model, options.out_dir)
         console.stdout.print(f"The model is in {options.out_dir}.", highlight=False)
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, options=options, out=options.out_dir, own_record=True)

@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"gradients always use SSD; --stats is only for {', '.join(_EDITS)}")
     if options.mut_len and (options.mut_up or options.mut_down):
         parser.error("-l cannot be combined with -u or -d; give either -l, or -u and -d")
-    return console.run(lambda: _scan(options), out=options.out_dir, kind="scan")
+    return console.run(lambda: _scan(options), options=options, out=options.out_dir, kind="scan")
 
 
 def _scan(options: argparse.Namespace) -> None:

@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("-p already divides the variants into shards; give either -p or --shard")
     if len(options.variants) > 1 and any(map(os.path.exists, options.variants)):
         parser.error("variants: give one file, or variants as text; join files with bcftools")
-    return console.run(lambda: _score(options), out=options.out_dir, kind="scores")
+    return console.run(lambda: _score(options), options=options, out=options.out_dir, kind="scores")
 
 
 @contextlib.contextmanager

@@ -84,7 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.step != 1 and not options.save:
         parser.error("--step reduces the positions that --save writes; give --save too")
     options.split = options.tfr or options.split
-    return console.run(lambda: _test(options), out=options.out_dir, claims="report")
+    return console.run(
+        lambda: _test(options), options=options, out=options.out_dir, claims="report"
+    )
 
 
 def _test(options: argparse.Namespace) -> None:

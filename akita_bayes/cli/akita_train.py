@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             soft_wrap=True,
         )
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, options=options, out=options.out_dir, own_record=True)
 
 
 class Bars:

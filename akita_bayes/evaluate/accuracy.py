@@ -19,7 +19,7 @@ from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import fingerprint, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
 
@@ -63,6 +63,7 @@ class Report:
         insulation: Pearson r of insulation over all bins of all windows, [T]; None for tracks.
         examples: Windows for figures.
         scatter: Target and prediction of random measured pixels, [n, 2] for every target.
+        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
     """
 
     model: Scores
@@ -77,6 +78,7 @@ class Report:
     insulation: NDArray[np.float64] | None
     examples: list[Example]
     scatter: list[NDArray[Any]]
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,6 +216,7 @@ def assess(
         scatter=[
             np.concatenate([pixels[t] for pixels in scattered]) for t in range(len(target_indices))
         ],
+        origin=fingerprint.origin(model, options.seed, data_dir),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.data.records import dataset, split_arrays, statistics
 from akita_bayes.evaluate.accuracy import Report
@@ -98,6 +98,7 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
 
     window_regions, window_r = report.windows
     content = {
+        provenance.KEY: dict(report.origin),
         "windows": len(window_regions),
         "model": described(report.model),
         "distance_only": described(report.baseline),

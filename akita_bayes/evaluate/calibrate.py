@@ -17,7 +17,7 @@ from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import accuracy, calibration, model_error, strata
 from akita_bayes.evaluate import spread_factors as recalibration_
 from akita_bayes.evaluate.spread_factors import Prediction
-from akita_bayes.models import network_draws, posterior, predict
+from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width
 from akita_bayes.specs.geometry import Geometry
@@ -44,6 +44,7 @@ class Report:
         draws: Draws of the mean of the first window, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
+        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
     """
 
     before: Mapping[str, Any]
@@ -56,6 +57,7 @@ class Report:
     draws: NDArray[np.float32]
     bin_width: int
     diagonal_offset: int
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +173,7 @@ def calibrate(
         _draws_of_first(model, data_dir, dataclasses.replace(options, head=head), recalibration),
         geometry.bin_width,
         geometry.diagonal_offset,
+        fingerprint.origin(model, options.seed, data_dir),
     )
 
 

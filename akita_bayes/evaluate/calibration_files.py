@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance
 from akita_bayes.evaluate.calibrate import Report
 
 _COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
@@ -56,6 +56,7 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     files.write_json(
         Path(out_dir) / "calibration.json",
         {
+            provenance.KEY: dict(report.origin),
             "before": report.before,
             "after": report.after,
             "constant": report.constant,

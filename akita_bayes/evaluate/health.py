@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, files, stack
+from akita_bayes import errors, files, provenance, stack
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.models import build, load, recalibration
@@ -220,7 +220,7 @@ def run(path: str | Path) -> list[Diagnosis]:
         advice = " Start akita_train.py again to go on." if _checkpoint(path) else ""
         diagnoses.append(Diagnosis("model", "error", f"{error}{advice}"))
     diagnoses.append(_history(path / "history.csv"))
-    diagnoses += _provenance(path / "provenance.json")
+    diagnoses += _provenance(path / provenance.FILE)
     return diagnoses
 
 
@@ -272,11 +272,11 @@ def _provenance(path: Path) -> Iterator[Diagnosis]:
     if not path.is_file():
         yield Diagnosis("provenance", "warning", f"{path.name} is missing; the data are not known.")
         return
-    provenance: Mapping[str, Any] = files.read_json(path)
+    record: Mapping[str, Any] = files.read_json(path)
     versions = stack.versions()
     changed = [
         f"{name} {version} -> {versions[name]}"
-        for name, version in provenance.get("versions", {}).items()
+        for name, version in record.get("versions", {}).items()
         if versions.get(name, version) != version
     ]
     yield Diagnosis(
@@ -284,7 +284,7 @@ def _provenance(path: Path) -> Iterator[Diagnosis]:
         "ok",
         f"changed since: {', '.join(changed)}" if changed else "the same as at the training",
     )
-    for entry in provenance.get("data", []):
+    for entry in record.get("data", []):
         if "path" not in entry:  # a shipped model does not tell where its data lay
             continue
         folder = Path(entry["path"])

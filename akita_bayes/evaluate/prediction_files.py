@@ -13,13 +13,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, keywords, progress, regions
+from akita_bayes import dna, errors, keywords, progress, provenance, regions
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.files import output_directory, safe_names
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import fingerprint, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs.geometry import Geometry
 
@@ -143,6 +143,7 @@ def predict_regions(
         "rc": settings.rc,
         "shifts": list(settings.shifts),
         "draws": settings.draws,
+        provenance.KEY: _origin_text(model, settings, genome=fasta),
     }
     with genomes.Genome(fasta) as genome:
         jobs = _jobs(requested, genome, geometries, settings.stride)
@@ -212,7 +213,11 @@ def predict_split(
     path = Path(out_dir) / SPLIT_NAME
     with (
         output_directory.claim(out_dir, kind="report"),
-        split_arrays.appended(path, split_arrays.PREDICTIONS) as append,
+        split_arrays.appended(
+            path,
+            split_arrays.PREDICTIONS,
+            attributes={provenance.KEY: _origin_text(model, settings, data=data_dir)},
+        ) as append,
         open_bar("Predicting", records.records) as advance,
     ):
         for batch in records.batches():
@@ -224,6 +229,11 @@ def predict_split(
                 append(window)
                 advance(1)
     return Written(path, records.records, {})
+
+
+def _origin_text(model: Model, settings: PredictionSettings, **inputs: str | Path) -> str:
+    described = {**fingerprint.described(model), **inputs}
+    return provenance.text(provenance.origin(seeds={"seed": settings.seed}, inputs=described))
 
 
 def _jobs(

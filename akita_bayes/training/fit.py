@@ -17,7 +17,7 @@ from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load, weights
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training import batches, loop, loop_settings, observers, strategy
-from akita_bayes.training.run_files import checkpoint, history, provenance
+from akita_bayes.training.run_files import checkpoint, history, run_record
 
 PARAMS = "params.json"
 
@@ -165,12 +165,12 @@ def fit(
         for head, directory in zip(spec.head_names, directories, strict=True)
     }
     first = next(iter(feeds.values()))
-    origin = provenance.record(
+    origin = run_record.record(
+        spec,
         dict(zip(spec.head_names, directories, strict=True)),
         {"train": first.train.split.names, "valid": first.valid.split.names},
-        spec.train.seed,
         strategy.describe(replication),
-        provenance.first_weights(options.restore, trunk=options.trunk),
+        run_record.first_weights(options.restore, trunk=options.trunk),
     )
     with contextlib.ExitStack() as stack:
         if writes:
@@ -250,7 +250,7 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
 
     The first weights are absent when a checkpoint replaces them.
     """
-    params_path, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
+    params_path, provenance_path = out_dir / PARAMS, out_dir / run_record.FILE
     params = files.read_json(params_path) if params_path.exists() else {}
     origin = files.read_json(provenance_path) if provenance_path.exists() else {}
     kind, advice = "the params.json and provenance.json of a run", "choose another -o"
@@ -294,5 +294,5 @@ def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
     with checkpoint.disk_full_explained(out_dir):
         (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)  # First: it marks a run directory.
         files.write_json(out_dir / PARAMS, spec.to_json())
-        if not (out_dir / provenance.FILE).exists():
-            files.write_json(out_dir / provenance.FILE, origin)
+        if not (out_dir / run_record.FILE).exists():
+            files.write_json(out_dir / run_record.FILE, origin)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, keywords, progress, regions
+from akita_bayes import errors, keywords, progress, provenance, regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -168,6 +168,9 @@ def score_file(
             if complete:
                 levels = {name: widening.level for name, widening in scorer.widened.items()}
                 attributes = origin | ({"interval_levels": levels} if levels else {})
+                attributes[provenance.KEY] = score_inputs.origin_text(
+                    model, fasta, options, variants=variants
+                )
                 writers.write_h5(out_dir / "scd.h5", results, targets, attributes)
                 writers.write_table(out_dir / "scores.tsv", results, targets)
                 writers.write_vcf(annotated, variants, results, attributes)

@@ -9,16 +9,17 @@ from typing import Any
 
 import akita_bayes
 from akita_bayes import files, regions
+from akita_bayes import provenance as common
+from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
-from akita_bayes.specs import spec as specs
 from akita_bayes.variants.options import Options
 
 
 def provenance(model: Model, fasta: str | Path, options: Options) -> dict[str, Any]:
-    """Returns what scores depend on, for the attributes of outputs."""
+    """Returns what scores depend on, for the identity of a directory and attributes of outputs."""
     origin = {
         "version": akita_bayes.__version__,
-        "model_digest": model_digest(model),
+        "model_digest": fingerprint.model_digest(model),
         "genome": os.path.basename(fasta),
         "genome_digest": files.digest(fasta),
     }
@@ -27,6 +28,26 @@ def provenance(model: Model, fasta: str | Path, options: Options) -> dict[str, A
         if settings[name] is not None:
             settings[f"{name}_digest"] = files.digest(settings[name])
     return {**origin, "options": json.dumps(settings, sort_keys=True)}
+
+
+def origin_text(
+    model: Model, fasta: str | Path, options: Options, **inputs: str | Path | None
+) -> str:
+    """Returns the origin of scores as one line, for headers of files (`akita_bayes.provenance`).
+
+    Args:
+        model: The model.
+        fasta: The genome.
+        options: Settings of the scores.
+        inputs: Further input files by name.
+    """
+    described = fingerprint.described(model)
+    further = {"roi": options.roi, "intervals": options.intervals, **inputs}
+    return common.text(
+        common.origin(
+            seeds={"seed": options.seed}, inputs={**described, "genome": fasta, **further}
+        )
+    )
 
 
 def identity(origin: dict[str, Any]) -> dict[str, Any]:
@@ -53,20 +74,6 @@ def of_variants(
         "region": region_text,
         "null": null,
     }
-
-
-def model_digest(model: Model) -> str:
-    """Computes the SHA-256 of a model's spec, weights and SWAG draws.
-
-    For an exported model, its graph and variables take the place of the weights; other files in its
-    directory, such as a background or figures, do not count.
-    """
-    digest = hashlib.sha256()
-    for member in model.members:
-        digest.update(specs.dumps(member.spec).encode())
-        for part in member.digest_parts():
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def digest_of(value: Any) -> str:

@@ -16,6 +16,7 @@ from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.plots.reports import calibration_report
 from akita_bayes.training import fit
 from tests import tiny
+from tests.outputs import files_of
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +114,7 @@ def test_a_library_call_writes_the_same_files(trained, report, tmp_path):
     options = ("--draws", "6", "--distances", "3", "-o", str(tmp_path / "command"))
     assert akita_calibrate.main([str(run), str(data), *options]) == 0
     calibration_report.write(report, target_tables.names(data, tiny.TARGETS), tmp_path / "library")
-    written, expected = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("library", "command")
-    )
+    written, expected = (files_of(tmp_path / name) for name in ("library", "command"))
     assert written == expected
     assert sorted(written) == [
         *("calibration.json", "calibration.tsv", "coverage_by_distance.png", "pixels.png"),

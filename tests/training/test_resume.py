@@ -21,7 +21,7 @@ import pytest
 from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
 from akita_bayes.training import fit, loop_settings, observers
-from akita_bayes.training.run_files import checkpoint, provenance
+from akita_bayes.training.run_files import checkpoint, run_record
 from tests import tiny
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -201,7 +201,7 @@ def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at
     told = files.read_json(whole / "provenance.json")
     data, path = told["data"][0]["path"], whole / "model_best.h5"
     assert told["weights"] is None
-    told["weights"] = provenance.first_weights(path, trunk=True)
+    told["weights"] = run_record.first_weights(path, trunk=True)
     files.write_json(tmp_path / "provenance.json", told)
     params = loop_settings.adapt(spec, [Path(data)], epochs=1).to_json()
     files.write_json(tmp_path / fit.PARAMS, params)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import progress, regions
+from akita_bayes import provenance as common
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -75,7 +76,8 @@ def scan_regions(
             with open_bar("Scanning", len(tasks)) as advance:
                 scans = _scans(scanner, genome, tasks, folder, origin, advance)
             all_scans = [*scans, *_earlier_scans(folder, origin, tasks)]
-            scan_files.write_h5(out_dir / "sat.h5", all_scans, origin)
+            text = score_inputs.origin_text(model, fasta, settings.options)
+            scan_files.write_h5(out_dir / "sat.h5", all_scans, {**origin, common.KEY: text})
             # A track shows bases of the genome, so scans of changed alleles are only in sat.h5.
             of_genome = [scan for scan in all_scans if not scan.allele]
             for method in dict.fromkeys(scan.method for scan in of_genome):
