@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich.table
 
-from akita_bayes import errors
+from akita_bayes import errors, provenance
 from akita_bayes.cli import basenji_options, command_record, console
 from akita_bayes.data.preparation import presets
 
@@ -267,11 +267,10 @@ def _make(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         return
     work = {"workers": arguments.workers, "restart": arguments.restart}
-    finished = os.path.exists(f"{arguments.out}/statistics.json")
     summary = data_directory.make(
         options, arguments.out, plan=plan, open_bar=console.progress, **work
     )
-    if not finished:
+    if not os.path.exists(f"{arguments.out}/{provenance.FILE}"):
         command_record.write(arguments, arguments.out, [row.uri for row in plan.sources.targets])
     _show(summary)
     if arguments.plot:

@@ -16,6 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "model", help="run directory, .keras, or HDF5 weights of Basenji")
     parser.add_argument("-o", "--out_dir", required=True, help="SavedModel directory to write")
     model_options.add(parser, "--head", help="head of the HDF5 weights")
+    model_options.add(parser, "--trust")
     return parser
 
 

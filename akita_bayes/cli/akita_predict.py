@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         parser, "--fasta", required=False, help="genome, FASTA or .2bit; needed with a BED file"
     )
     parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
-    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
         "--ensemble",

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_number,
         help="smallest limit of the colour scale of heat maps; 0.1 for a VCF",
     )
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--trust")
     basenji_options.add(parser, "akita_sat")
     return parser
 

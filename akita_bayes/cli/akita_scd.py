@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genes", type=console.readable, help="with -m: GTF or BED file of genes to draw"
     )
-    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
         "--stats",

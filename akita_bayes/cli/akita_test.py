@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "params", "model")
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
-    model_options.add(parser, "--head", "--rc", "--shifts")
+    model_options.add(parser, "--head", "--rc", "--shifts", "--trust")
     model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")
     model_options.add(parser, "--seed")
     parser.add_argument("--split", default="test", help="split to test on")

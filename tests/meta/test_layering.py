@@ -27,7 +27,7 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "", "incremental"),
+    "models": ("passes", "saved_models", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
