@@ -16,11 +16,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from akita_bayes import training_regions
 from akita_bayes.cli import basenji_options, console, model_options
 
 if TYPE_CHECKING:
     from akita_bayes.variants import score_directory
 
+
+_SWAPPED_LEAST, _SWAPPED_SHARE = 10, 0.05
+"""Number and share of swapped alleles above which another genome build is likely."""
 
 _log = logging.getLogger(__name__)
 
@@ -228,6 +232,14 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
     console.stdout.print(f"{text} {state}.", highlight=False)
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
         console.stdout.print(f"  {count} without a score: {reason}", highlight=False, markup=False)
+    if summary.results is not None:
+        learned = sum(training_regions.FLAG in flags for flags in summary.results.flags)
+        if learned:
+            console.stdout.print(
+                f"  {learned} lie in windows that the model was trained on, flagged "
+                f"{training_regions.FLAG}; their scores may fit better than those of others.",
+                highlight=False,
+            )
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
         console.stdout.print(
@@ -235,6 +247,15 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
             "alleles_swapped; if this is unexpected, check the genome build of the file.",
             highlight=False,
         )
+        if swapped >= _SWAPPED_LEAST and swapped > _SWAPPED_SHARE * summary.scored:
+            _log.warning(
+                "%s: the genome has ALT instead of REF in %d of %d alleles; this file was probably "
+                "made for another genome build than %s.",
+                ", ".join(options.variants),
+                swapped,
+                summary.scored,
+                options.fasta,
+            )
 
 
 def _background_path(model: str) -> Path | None:

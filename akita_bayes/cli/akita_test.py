@@ -158,9 +158,13 @@ def _show(report: "accuracy.Report", out: str) -> None:
     import rich.table
 
     targets = len(report.scatter)
-    table = rich.table.Table(
-        title=f"{len(report.windows[0])} windows, mean over {targets} target{'s' * (targets > 1)}"
-    )
+    title = f"{len(report.windows[0])} windows, mean over {targets} target{'s' * (targets > 1)}"
+    if report.learned:
+        title += (
+            f"; {report.learned} of them overlap windows that the model was trained on, so these "
+            "numbers do not show how well it predicts other windows"
+        )
+    table = rich.table.Table(title=title)
     for heading in ("", "MSE", "Pearson", "Spearman", "R2"):
         table.add_column(heading, justify="left" if not heading else "right")
     comparisons = [

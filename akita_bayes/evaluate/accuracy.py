@@ -5,6 +5,7 @@ distance. Accuracy is given overall, by strata of distance, for each window, and
 simulated data, it is given together with the ceiling: the accuracy that data of this depth allow.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, keywords, progress, regions, triangle
+from akita_bayes import errors, files, keywords, progress, regions, training_regions, triangle
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
@@ -64,6 +65,8 @@ class Report:
         examples: Windows for figures.
         scatter: Target and prediction of random measured pixels, [n, 2] for every target.
         origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        learned: Number of windows that overlap a training window of the model; None where the model
+            does not record its training windows.
     """
 
     model: Scores
@@ -79,6 +82,7 @@ class Report:
     examples: list[Example]
     scatter: list[NDArray[Any]]
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learned: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +221,21 @@ def assess(
             np.concatenate([pixels[t] for pixels in scattered]) for t in range(len(target_indices))
         ],
         origin=fingerprint.origin(model, options.seed, data_dir),
+        learned=_learned(names, training_regions.of_model(model, name)),
     )
+
+
+def _learned(
+    locations: Sequence[str], recorded: Sequence[training_regions.TrainingRegions]
+) -> int | None:
+    """Counts the windows that overlap a training window; None when no member records any."""
+    if not recorded:
+        return None
+    windows = []
+    for location in locations:
+        with contextlib.suppress(errors.DataError):  # `file#record` names no region
+            windows.append(regions.parse(location))
+    return sum(any(known.overlaps(window) for known in recorded) for window in windows)
 
 
 def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] | None:

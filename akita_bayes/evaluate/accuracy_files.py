@@ -100,6 +100,7 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
     content = {
         provenance.KEY: dict(report.origin),
         "windows": len(window_regions),
+        "windows_in_training": report.learned,
         "model": described(report.model),
         "distance_only": described(report.baseline),
         "against_truth": described(report.truth),
@@ -126,7 +127,7 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
             label: by_target(values)
             for label, values in zip(report.strata, report.truth_by_distance, strict=True)
         }
-    return {name: value for name, value in content.items() if value}
+    return {name: value for name, value in content.items() if value or value == 0}
 
 
 @contextlib.contextmanager

@@ -13,7 +13,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, keywords, progress, provenance, regions
+from akita_bayes import (
+    dna,
+    errors,
+    keywords,
+    progress,
+    provenance,
+    regions,
+    training_regions,
+)
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
@@ -146,6 +154,7 @@ def predict_regions(
         provenance.KEY: _origin_text(model, settings, genome=fasta),
     }
     with genomes.Genome(fasta) as genome:
+        training_regions.check_genome(model, heads, genome.sizes, fasta)
         jobs = _jobs(requested, genome, geometries, settings.stride)
         with output_directory.claim(out_dir, kind="report"):
             with (

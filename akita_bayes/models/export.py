@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files, provenance, training_regions
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.build import Network
@@ -51,6 +51,7 @@ def export(model: Model, path: str | Path) -> None:
         served = _Served(model)
         tf.saved_model.save(served, str(temporary), signatures=served.signature)
         (temporary / PARAMS).write_text(specs.dumps(model.spec), encoding="utf-8")
+        training_regions.write(temporary, model.training_regions)
         record = provenance.record(inputs=fingerprint.described(model))
         provenance.write(temporary, record | saved_graph.record(temporary))
 
@@ -68,6 +69,7 @@ class Exported:
         spec: Spec of the model.
         recalibrations: Empty.
         swag_draws: None.
+        training_regions: Head -> regions from which it learned; empty where they are not recorded.
 
     Args:
         path: The directory.
@@ -87,6 +89,9 @@ class Exported:
         self.spec = zoo.load_network(self.path / PARAMS)
         self.recalibrations: Mapping[str, Recalibration] = {}
         self.swag_draws: NDArray[np.float32] | None = None
+        self.training_regions: Mapping[str, training_regions.TrainingRegions] = (
+            training_regions.read(self.path)
+        )
         advice = "copy it again, or export the model again"
         with damage.explained(self.path, "a SavedModel", advice, error=errors.RunError):
             self._loaded = tf.saved_model.load(str(self.path))

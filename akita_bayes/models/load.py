@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from akita_bayes import errors
+from akita_bayes import errors, training_regions
 from akita_bayes.files import damage
 from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
@@ -85,6 +85,7 @@ def _run(run: Path, best: Path) -> build.Network:
     """Loads the best model of a run, with its recalibrations and its draws of weights."""
     model = _keras(best)
     model.recalibrations = recalibration.load([run], model.spec.head_names)
+    model.training_regions = training_regions.read(run)
     if (run / swag.FILE).is_file():
         _, model.swag_draws = swag.load(run / swag.FILE)
     return model

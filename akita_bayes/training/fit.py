@@ -11,7 +11,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from akita_bayes import errors, files, keywords
+from akita_bayes import errors, files, keywords, training_regions
 from akita_bayes.data.records import dataset
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load, weights
@@ -117,8 +117,8 @@ def fit(
     """Trains a model and writes a run directory.
 
     Sets Keras' global random seed. The run directory holds `params.json`, `provenance.json`,
-    `history.csv`, `model_best.keras`, `model_best.h5` for Basenji, `best_targets.csv`,
-    `checkpoint/` and `tensorboard/`.
+    `training_regions.json` where the data name their regions, `history.csv`, `model_best.keras`,
+    `model_best.h5` for Basenji, `best_targets.csv`, `checkpoint/` and `tensorboard/`.
 
     Args:
         spec: Spec, as `load_spec` reads it.
@@ -191,6 +191,8 @@ def fit(
             weights.load_weights(training.model, options.restore, trunk=options.trunk)
         if writes:
             _begin(out_dir, spec, origin)
+            splits = {head: feed.train.split for head, feed in feeds.items()}
+            training_regions.write(out_dir, run_record.regions_of(splits))
         saved = checkpoint.read(out_dir) if options.resume else None
         if saved is not None:
             training.restore(saved)

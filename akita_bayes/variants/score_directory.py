@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, keywords, progress, provenance, regions
+from akita_bayes import errors, keywords, progress, provenance, regions, training_regions
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -134,6 +134,8 @@ def score_file(
     if annotated == Path(variants).resolve():
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
+        head = model.spec.head(options.head).name
+        training_regions.check_genome(model, [head], genome.sizes, fasta)
         scorer = engine.Engine(model, genome, options, batch_size=settings.batch_size)
         draw_summary.warn_of_draws(scorer.without_intervals)
         targets = _scored_targets(settings.targets, scorer)

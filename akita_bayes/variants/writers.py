@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pysam
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files, provenance, training_regions
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.files import hdf5_writer
 from akita_bayes.variants.alleles import symbolic_alleles, vcf
@@ -220,7 +220,13 @@ def _head(
     ]
     infos = [(name, "Float", text.replace('"', "'")) for name, (text, _) in fields.items()]
     infos.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
-    infos.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
+    infos.append(
+        (
+            f"{PREFIX}FLAGS",
+            "String",
+            f"Remarks on the score; {training_regions.FLAG}: the model was trained on this place",
+        )
+    )
     for name, kind, text in infos:
         declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{text}">')
     lines = [version[0] if version else b"##fileformat=VCFv4.2", *own_lines]

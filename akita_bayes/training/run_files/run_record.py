@@ -1,5 +1,6 @@
 """Records software, data, initial weights and machine of a run in `provenance.json`."""
 
+import contextlib
 import datetime
 import hashlib
 import platform
@@ -7,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import files, provenance
-from akita_bayes.data.preparation import targets
+from akita_bayes import errors, files, provenance
+from akita_bayes.data import genome as genomes
+from akita_bayes.data.preparation import recorded_sources, targets
+from akita_bayes.data.records import dataset
 from akita_bayes.specs import spec as specs
+from akita_bayes.training_regions import TrainingRegions
 
 FILE = provenance.FILE
 
@@ -61,6 +65,33 @@ def record(
         "splits": {purpose: list(names) for purpose, names in splits.items()},
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def regions_of(splits: Mapping[str, dataset.Split]) -> dict[str, TrainingRegions]:
+    """Returns the regions from which every head learns, where its data directory names them.
+
+    Args:
+        splits: Head -> training split.
+    """
+    of_heads = {}
+    for head, split in splits.items():
+        windows = split.regions() if (split.data_dir / "sequences.bed").is_file() else []
+        genome, sizes = _genome(split.data_dir)
+        of_heads[head] = TrainingRegions.of(windows, genome=genome, sizes=sizes)
+    return of_heads
+
+
+def _genome(data_dir: Path) -> tuple[str, Mapping[str, int]]:
+    """Returns name and lengths of chromosomes of the genome of a data directory, if it is there."""
+    path = data_dir / "genome.fa"
+    with contextlib.suppress(errors.DataError, KeyError, TypeError):
+        path = Path(files.read_json(data_dir / recorded_sources.FILE_NAME)["fasta"]["path"])
+    # A genome that cannot be read today does not stop a training, which does not need it.
+    with contextlib.suppress(errors.DataError, OSError):
+        if path.is_file():
+            with genomes.Genome(path) as genome:
+                return path.name, genome.sizes
+    return "", {}
 
 
 def _targets(data_dir: Path) -> dict[str, Any]:

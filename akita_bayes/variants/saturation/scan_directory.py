@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import progress, regions
+from akita_bayes import progress, regions, training_regions
 from akita_bayes import provenance as common
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
@@ -65,6 +65,8 @@ def scan_regions(
     sites = [item if isinstance(item, Site) else Site(item) for item in regions_or_sites]
     tasks = [(site, method) for site in sites for method in methods]
     with Genome(fasta) as genome:
+        head = model.spec.head(settings.options.head).name
+        training_regions.check_genome(model, [head], genome.sizes, fasta)
         scanner = region_scan.Scanner(model, genome, settings)
         for site, method in tasks:
             scanner.check(site.region, method)
