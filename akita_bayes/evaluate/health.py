@@ -225,7 +225,7 @@ def run(path: str | Path) -> list[Diagnosis]:
 
 
 def _checkpoint(path: Path) -> bool:
-    return (path / "checkpoint" / "state.npz").is_file()
+    return any((path / "checkpoint").glob("*.npz"))
 
 
 def _calibration(model: Model) -> Diagnosis:

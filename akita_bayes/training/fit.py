@@ -259,7 +259,7 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
     with damage.explained(out_dir, kind, advice, error=errors.RunError):
         if params:
             loop_settings.settle_averaging(params["train"])
-        if (out_dir / checkpoint.FILE).exists():
+        if checkpoint.exists(out_dir):
             origin.pop("weights", None)
         return _inputs(params, origin)
 
