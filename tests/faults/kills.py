@@ -48,12 +48,12 @@ class Harness:
         self._context.set_forkserver_preload(PRELOAD)
         self._whole = {}
 
-    def run(self, name, out, *, again=False, kill_at=None, room=None, drop=False):
+    def run(self, name, out, *, again=False, kill_at=None, room=None, drop=False, threads=None):
         """Runs a command; kills it when it has used some processor seconds."""
         command = COMMANDS[name]
         words = [*command.line.split(), *(command.again.split() if again else ()), "-o", str(out)]
         said = self.folder / "said"
-        arguments = (words, str(self.folder), str(said), room, drop)
+        arguments = (words, str(self.folder), str(said), room, drop, threads)
         process = self._context.Process(target=_child, args=arguments)
         process.start()
         seconds = 0.0
@@ -151,7 +151,7 @@ class Harness:
         return [f"other results: {', '.join(names)}"] * bool(names) + left
 
 
-def _child(words, folder, said, room, drop):
+def _child(words, folder, said, room, drop, threads):
     """Runs a command and ends the process, with stderr in a file."""
     descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     silent = os.open(os.devnull, os.O_WRONLY)
@@ -160,6 +160,9 @@ def _child(words, folder, said, room, drop):
     os.chdir(folder)
     if drop and os.geteuid() == 0:
         unprivileged.drop()
+    if threads is not None:  # TensorFlow reads them when it computes for the first time.
+        names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+        os.environ.update(dict.fromkeys(names, str(threads)))
     main = importlib.import_module(f"akita_bayes.cli.{words[0]}").main
     with disk_of(resource.getrlimit(resource.RLIMIT_FSIZE)[0] if room is None else room):
         status = main(words[1:])
