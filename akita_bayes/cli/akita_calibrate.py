@@ -20,6 +20,7 @@ variant_intervals.tsv, which lists the tested variants beside their true effects
 """
 
 import argparse
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from akita_bayes.evaluate import calibrate
     from akita_bayes.models.protocol import Model
+
+_log = logging.getLogger(__name__)
 
 _PRINTED_SCORES = (
     "nll",
@@ -141,6 +144,8 @@ def _maps(options: argparse.Namespace) -> Path:
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
     _show(report, out)
+    if report.uniformity is not None and not report.uniformity.holds:
+        _log.warning("%s", report.uniformity.in_words(options.split))
     return out
 
 

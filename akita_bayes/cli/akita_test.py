@@ -8,6 +8,7 @@ the noise-free truth and the best accuracy that is possible on these data.
 
 import argparse
 import contextlib
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from akita_bayes.evaluate import accuracy
+
+
+_log = logging.getLogger(__name__)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,6 +136,8 @@ def _test(options: argparse.Namespace) -> None:
         )
     accuracy_report.write(report, names, options.out_dir, scattered=scattered)
     _show(report, options.out_dir)
+    if report.uniformity is not None and not report.uniformity.holds:
+        _log.warning("%s", report.uniformity.in_words(options.split))
 
 
 def _scattered(numbers: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int] | None:

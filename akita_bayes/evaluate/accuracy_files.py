@@ -101,6 +101,7 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
         provenance.KEY: dict(report.origin),
         "windows": len(window_regions),
         "windows_in_training": report.learned,
+        "pit_test": report.uniformity and report.uniformity._asdict(),
         "model": described(report.model),
         "distance_only": described(report.baseline),
         "against_truth": described(report.truth),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, keywords, progress
+from akita_bayes import errors, keywords, pit, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import accuracy, calibration, model_error, strata
@@ -45,6 +45,7 @@ class Report:
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
         origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        uniformity: Test of the recalibrated model on the tested split; None for few windows.
     """
 
     before: Mapping[str, Any]
@@ -58,6 +59,7 @@ class Report:
     bin_width: int
     diagonal_offset: int
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    uniformity: pit.Uniformity | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +176,7 @@ def calibrate(
         geometry.bin_width,
         geometry.diagonal_offset,
         fingerprint.origin(model, options.seed, data_dir),
+        pit.uniformity(judged["after"].pit_by_window()),
     )
 
 

@@ -57,6 +57,7 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
         Path(out_dir) / "calibration.json",
         {
             provenance.KEY: dict(report.origin),
+            "pit_test": report.uniformity and report.uniformity._asdict(),
             "before": report.before,
             "after": report.after,
             "constant": report.constant,
