@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test lint type pytest rounding fuzz faults clean
+.PHONY: install demo test test-all lint type pytest rounding fuzz faults clean
 
 install: $(STAMP)
 
@@ -31,6 +31,10 @@ type: $(STAMP)
 pytest: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
 
+# Also the tests that take minutes each.
+test-all: lint type
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15 -m "slow or not slow"
+
 # Numbers that depend on rounding, with oneDNN on and off and with 1 and 2 threads.
 rounding: $(STAMP)
 	for onednn in 0 1; do for threads in 1 2; do \
@@ -40,7 +44,7 @@ rounding: $(STAMP)
 # Damaged files at every reader; `make fuzz MUTANTS=100 DOORS="vcf bed"` reads fewer.
 MUTANTS ?= 2000
 fuzz: $(STAMP)
-	$(BIN)/python -m tests.fuzz.doors $(MUTANTS) $(DOORS)
+	$(BIN)/python -m tests.fuzz.fuzzing $(MUTANTS) $(DOORS)
 
 # Kills, full disks, missing rights and damaged checkpoints; `make faults FAULTS=5 COMMANDS=scd`.
 FAULTS ?= 20

@@ -28,6 +28,7 @@ setuptools.setup(
     package_data={
         "akita_bayes": ["py.typed"],
         "akita_bayes.cli": ["*.json"],
+        "akita_bayes.report": ["template/*"],
         "akita_bayes.model_zoo": ["json/*.json", "pretrained/*/*"],
     },
     install_requires=[

@@ -155,7 +155,7 @@ def _epochs(run: Path) -> int:
 
 
 def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
-    from akita_bayes.evaluate import calibrate
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import load
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
@@ -202,7 +202,7 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
 
 def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:
     """CRPS with the best constant sd of each target, which no model can know beforehand."""
-    from akita_bayes.evaluate import calibration
+    from akita_bayes.evaluate.intervals import calibration
 
     residuals = [(target - mean)[..., t][mask[..., t]] for t in range(mean.shape[-1])]
     scores = [

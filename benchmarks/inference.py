@@ -5,14 +5,16 @@
 Every case runs in a process of its own, so that its peak memory is its own. The cases of a network
 take turns, and seconds are those of the processor (user and system), so that a machine that is busy
 with other things changes the comparison little. The first call, which compiles, is counted apart.
+The environment and the load before and after stand with each network.
 Weights are random, statistics of normalisation included.
 """
 
 import argparse
+import contextlib
 import json
-import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import environment, random_weights, run
+from benchmarks import environment, plain_pass, random_weights, run
 
 RESULT = run.RESULTS / "inference.json"
 DRAWS = 20
@@ -49,57 +51,88 @@ def main(argv: Sequence[str] | None = None) -> None:
         measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
     for name in networks:
         spec, cases = NETWORKS[name]
-        measurements[name] = {
-            **compare(spec, cases, options.turns),
-            "load": [round(load, 2) for load in os.getloadavg()],
-        }
+        before = environment.load()
+        cases_report = compare(spec, cases, options.turns)
+        load = {"load_before": before, "load_after": environment.load()}
+        measurements[name] = {**cases_report, **load, "environment": environment.describe()}
         print(name, json.dumps(measurements[name], indent=1), flush=True)
-        run.write(options.result, {**environment.describe(), "measurements": measurements})
+        run.write(options.result, {"measurements": measurements})
 
 
 def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
     """Lets the processes of all cases take turns; returns medians and peak memory of each."""
-    processes = {case: _start(spec, case) for case in cases}
     calls: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
-    for _ in range(turns + 1):
-        for case, process in processes.items():
-            calls[case].append(_ask(process, "call"))
     report: dict[str, Any] = {"turns": turns}
-    for case, process in processes.items():
-        first, *others = calls[case]
-        report[case] = {
-            "first_call_cpu_seconds": first["cpu"],
-            "cpu_seconds_median": float(np.median([call["cpu"] for call in others])),
-            "cpu_seconds_min": min(call["cpu"] for call in others),
-            "cpu_seconds_max": max(call["cpu"] for call in others),
-            "wall_seconds_median": float(np.median([call["wall"] for call in others])),
-            **_ask(process, "end"),
-        }
-        process.wait()
+    with contextlib.ExitStack() as stack:
+        processes = {case: stack.enter_context(CaseProcess(spec, case)) for case in cases}
+        for _ in range(turns + 1):
+            for case, process in processes.items():
+                calls[case].append(process.ask("call"))
+        for case, process in processes.items():
+            first, *others = calls[case]
+            report[case] = {
+                "first_call_cpu_seconds": first["cpu"],
+                "cpu_seconds_median": float(np.median([call["cpu"] for call in others])),
+                "cpu_seconds_min": min(call["cpu"] for call in others),
+                "cpu_seconds_max": max(call["cpu"] for call in others),
+                "wall_seconds_median": float(np.median([call["wall"] for call in others])),
+                **process.ask("end"),
+            }
     plain = report["plain"]["cpu_seconds_median"]
     for case in cases[1:]:
         report[case]["plain_passes"] = report[case]["cpu_seconds_median"] / plain
     return report
 
 
-def _start(spec: str, case: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.inference", "--case", spec, case]
-    return subprocess.Popen(
-        command,
-        cwd=run.ROOT,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+class CaseProcess:
+    """Runs one case in a process of its own, which ends with the `with` block.
 
+    Args:
+        spec: Name of the spec.
+        case: Name of the case.
+    """
 
-def _ask(process: "subprocess.Popen[str]", request: str) -> dict[str, Any]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(request + "\n")
-    process.stdin.flush()
-    return json.loads(process.stdout.readline())
+    def __init__(self, spec: str, case: str) -> None:
+        self._name = f"{spec}, {case}"
+        # Closed by `__exit__`, as the process is.
+        self._messages = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "benchmarks.inference", "--case", spec, case],
+            cwd=run.ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._messages,
+        )
+
+    def __enter__(self) -> "CaseProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._messages.close()
+
+    def ask(self, request: str) -> dict[str, Any]:
+        """Sends a request, and returns the answer.
+
+        Raises:
+            SystemExit: The process has failed; the message ends with what it wrote to stderr.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(request + "\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            status = self._process.wait()
+            self._messages.seek(0)
+            raise SystemExit(
+                f"{self._name}: the process ended with status {status}: "
+                f"{self._messages.read()[-3000:]}"
+            )
+        return json.loads(answer)
 
 
 def serve(name: str, case: str) -> None:
@@ -124,13 +157,11 @@ def serve(name: str, case: str) -> None:
 
 
 def _call(model: Any, x: np.ndarray, case: str) -> Callable[[], Any]:
-    import tensorflow as tf
-
     from akita_bayes.models import posterior, predict
 
     if case == "plain":
-        plain = tf.function(lambda sequence: model(sequence, training=False))
-        return lambda: np.array(plain(tf.cast(x, tf.float32)))
+        layers = plain_pass.compiled(model)
+        return lambda: layers(x)
     if case.startswith("draws_"):
         precision = case.removeprefix("draws_")
         return lambda: posterior.sample_posterior(model, x, draws=DRAWS, precision=precision)

@@ -3,6 +3,7 @@
     python -m benchmarks.variant_speed
 
 Both run in one process on the same windows, and their maps must agree to 1e-4 of a map's sd.
+The plain loop calls the layers of Keras, without the inference pass of `ab.predict`.
 Scattered SNVs lie in windows of their own along a chromosome; saturation changes bases of one
 place. Weights are random, normalisation included: `built` are those of a new network, whose
 residual branches start as nothing; `randomised` have every branch open, so that an edit reaches as
@@ -21,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import random_weights
+from benchmarks import plain_pass, random_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).with_name("results") / "variant_speed.json"
+Layers = Callable[[np.ndarray], np.ndarray]
 SPACING = 50_000  # bases between scattered SNVs, about one per gene
 
 
@@ -94,17 +96,18 @@ def _measure(
     some = rows[: settings.plain]
     for _ in range(head_rectangles.PATIENCE + 1):  # compiles: the last time the graph of an edit
         scorer.score(rows[:1])
-    _plain(model, genome, scorer, some[:1])
+    layers = plain_pass.compiled(model)
+    _plain(layers, genome, scorer, some[:1])
     mine, plain = [], []
     for _ in range(settings.turns):
         _forget(scorer)
         spent, scored = _timed(lambda: scorer.score(rows))
         mine.append({unit: seconds / len(rows) for unit, seconds in spent.items()})
-        spent, expected = _timed(lambda: _plain(model, genome, scorer, some))
+        spent, expected = _timed(lambda: _plain(layers, genome, scorer, some))
         plain.append({unit: seconds / len(some) for unit, seconds in spent.items()})
     values = scored.values["SCD"][: len(some)]
     score_difference = float(np.max(np.abs(values - expected) / expected))
-    map_difference = max(_map_difference(model, genome, scorer, row) for row in some)
+    map_difference = max(_map_difference(layers, genome, scorer, row) for row in some)
     assert map_difference < 1e-4, map_difference
     ratios = {
         unit: [slow[unit] / fast[unit] for slow, fast in zip(plain, mine, strict=True)]
@@ -134,10 +137,9 @@ def _forget(scorer: Any) -> None:
         member._tower._kept.clear()
 
 
-def _predicted(model: Any, genome: Any, scorer: Any, row: Any) -> list[np.ndarray]:
+def _predicted(layers: Layers, genome: Any, scorer: Any, row: Any) -> list[np.ndarray]:
     """REF and ALT map of a variant, encoded and predicted one after the other. [P, T] each."""
     from akita_bayes import dna
-    from akita_bayes.models import predict
     from akita_bayes.variants.alleles import derivative
 
     pair = scorer.windows.pair(row)
@@ -145,26 +147,26 @@ def _predicted(model: Any, genome: Any, scorer: Any, row: Any) -> list[np.ndarra
         derivative.letters(window.segments, genome.padded)
         for window in (pair.reference[0], pair.alternative[0])
     )
-    return [predict.predict(model, dna.to_one_hot(each)[None])[0] for each in letters]
+    return [layers(dna.to_one_hot(each)[None])[0] for each in letters]
 
 
-def _plain(model: Any, genome: Any, scorer: Any, rows: list[Any]) -> np.ndarray:
+def _plain(layers: Layers, genome: Any, scorer: Any, rows: list[Any]) -> np.ndarray:
     """The plain loop. [rows, T]."""
     from akita_bayes import triangle
     from akita_bayes.variants.scores import pixels
 
     offset, scores = scorer.geometry.diagonal_offset, []
     for row in rows:
-        maps = _predicted(model, genome, scorer, row)
+        maps = _predicted(layers, genome, scorer, row)
         ref, alt = (triangle.to_matrix(each, diagonal_offset=offset, fill=0) for each in maps)
         mask = np.abs(np.subtract.outer(np.arange(len(ref)), np.arange(len(ref)))) >= offset
         scores.append(pixels.scd(ref, alt, mask))
     return np.array(scores)
 
 
-def _map_difference(model: Any, genome: Any, scorer: Any, row: Any) -> float:
+def _map_difference(layers: Layers, genome: Any, scorer: Any, row: Any) -> float:
     ((_, *maps),) = scorer.maps(row)
-    pairs = zip(maps, _predicted(model, genome, scorer, row), strict=True)
+    pairs = zip(maps, _predicted(layers, genome, scorer, row), strict=True)
     return max(float(np.abs(mine - plain).max() / plain.std()) for mine, plain in pairs)
 
 

@@ -1,6 +1,6 @@
 """A real genome: predicts the folding of budding yeast from sequence, on chromosomes never seen.
 
-    python -m benchmarks.yeast --data ../shared/data -o runs/yeast [--fold 0] [--seed 0] [--spec S]
+    python -m benchmarks.yeast --data data/yeast -o runs/yeast [--fold 0] [--seed 0] [--spec S]
 
 Makes the data of a fold, measures how reproducible they are, trains (an interrupted training
 continues where it stopped), tests the run, and writes `results/yeast.json` and a figure from all
@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SPEC = ROOT / "models" / "json" / "akita_yeast.json"
 RESULT = ROOT / "benchmarks" / "results" / "yeast.json"
 FIGURE = ROOT / "docs" / "images" / "yeast.png"
-DRAWS = 32
+DRAWS = 8
+"""SWAG draws of each training, all that the spec stores."""
+
 SHIFTS = (-2, -1, 0, 1, 2)
 LENGTHS, KERNELS = (64_000, 128_000, 256_000), (0.0, 1.0, 1.5, 2.0)
 
@@ -33,7 +35,12 @@ LENGTHS, KERNELS = (64_000, 128_000, 256_000), (0.0, 1.0, 1.5, 2.0)
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs what is missing and writes the result file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data") / "yeast",
+        help="folder with the map, the genome and the second map, as docs/real.md describes it",
+    )
     parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/yeast"))
     parser.add_argument("--fold", type=int, default=0, choices=range(len(yeast_data.FOLDS)))
     parser.add_argument("--seed", type=int, default=0)
@@ -98,7 +105,7 @@ def _other_runs(run: Path) -> list[Path]:
 
 def _ceilings(sources: yeast_data.Sources, data: Path, out: Path, fold: int) -> None:
     path, transform = sources.cooler, yeast_data.TRANSFORM
-    names = [f"chr{number}" for number in range(1, 17)]
+    names = yeast_data.NAMES
     genome = {
         "choices": lambda: yeast_ceiling.choices(path, LENGTHS, KERNELS, transform),
         "second_experiment": lambda: yeast_ceiling.second_experiment(path, sources.second, names),
@@ -150,7 +157,8 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, of `akita_test.py` alone
     (`plain`) and of `akita_calibrate.py`, which writes the factors into the first run.
     """
-    from akita_bayes.evaluate import accuracy, calibrate
+    from akita_bayes.evaluate import accuracy
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import load, recalibration
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
@@ -173,7 +181,7 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
         },
     }
     if split == "test":
-        calibrated = calibrate.calibrate(model, data, draws=DRAWS)
+        calibrated = calibrate.calibrate(model, data, draws=DRAWS * len(runs))
         recalibration.save(runs, calibrated.head, calibrated.recalibration)
         states = {"stated": calibrated.before, "recalibrated": calibrated.after}
         row["calibration"] = {name: _overall(summary) for name, summary in states.items()}

@@ -20,9 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import regions, triangle
+from akita_bayes.data import assembly
 from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.evaluate import insulation, strata
-from benchmarks import yeast_data
 
 
 class Counts(NamedTuple):
@@ -93,9 +93,9 @@ def targets(
     return values, masks
 
 
-def reliability(half_r: float) -> float:
+def reliability(r_of_halves: float) -> float:
     """Returns the reliability of twice the data, by Spearman and Brown's formula."""
-    return 2 * half_r / (1 + half_r)
+    return 2 * r_of_halves / (1 + r_of_halves)
 
 
 def measure(
@@ -117,8 +117,8 @@ def measure(
         [targets(half, chosen_windows, transform) for half in thinned(path, seed)] for seed in seeds
     ]
     return {
-        "half_r": _mean(_pooled(first, second) for first, second in splits),
-        "half_r_sd": float(np.std([_pooled(*halves) for halves in splits])),
+        "r_of_halves": _mean(_pooled(first, second) for first, second in splits),
+        "r_of_halves_sd": float(np.std([_pooled(*halves) for halves in splits])),
         **_ceiling(splits, transform),
     }
 
@@ -147,14 +147,14 @@ def choices(
             if name != "chrM"
             for start in range(0, len(table.weights) - bins + 1, bins // 2)
         ]
-        half_r = _pooled(*(targets(half, tiles, setting) for half in halves))
+        r_of_halves = _pooled(*(targets(half, tiles, setting) for half in halves))
         rows.append(
             {
                 "window_bp": length,
                 "kernel_bins": kernel,
-                "half_r": half_r,
-                "reliability": reliability(half_r),
-                "ceiling": _root(half_r),
+                "r_of_halves": r_of_halves,
+                "reliability": reliability(r_of_halves),
+                "ceiling": _root(r_of_halves),
             }
         )
     return rows
@@ -162,23 +162,23 @@ def choices(
 
 def _ceiling(splits: list[Any], transform: counts_to_targets.Transform) -> dict[str, Any]:
     groups = strata.log_spaced(transform.map_bins, transform.diagonal_offset)
-    half_r = _mean(_pooled(first, second) for first, second in splits)
+    r_of_halves = _mean(_pooled(first, second) for first, second in splits)
     by_distance = [
         _mean(_pooled(first, second, groups.index == number) for first, second in splits)
         for number in range(groups.count)
     ]
     profiles = _mean(_pooled(*(_profiles(half, transform) for half in halves)) for halves in splits)
     return {
-        "reliability": reliability(half_r),
-        "ceiling": _root(half_r),
+        "reliability": reliability(r_of_halves),
+        "ceiling": _root(r_of_halves),
         "strata": groups.labels(transform.pool_width),
         "ceiling_by_distance": [_root(r) for r in by_distance],
         "insulation_ceiling": _root(profiles),
     }
 
 
-def _root(half_r: float) -> float:
-    return float(np.sqrt(max(reliability(half_r), 0.0)))
+def _root(r_of_halves: float) -> float:
+    return float(np.sqrt(max(reliability(r_of_halves), 0.0)))
 
 
 def _mean(values: Any) -> float:
@@ -214,25 +214,25 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
     """
     transform = counts_to_targets.Transform(320_000, 10_000, as_obsexp=True)
     coarse, other = _coarsened(first, 5), cooler.Cooler(str(second))
+    name_in_second = assembly.of(dict(other.chromsizes)).names(names, str(first))
+    extents = {name: other.extent(own) for name, own in name_in_second.items()}
     lengths = {
-        name: min(len(coarse[name].counts), other.extent(alias)[1] - other.extent(alias)[0])
-        for name, alias in zip(names, _aliases(names), strict=True)
+        name: min(len(coarse[name].counts), end - start) for name, (start, end) in extents.items()
     }
     chosen_windows = [
         regions.Region(name, start * 10_000, start * 10_000 + 320_000)
         for name, bins in lengths.items()
         for start in range(0, bins - 31, 16)
     ]
-    renamed = dict(zip(_aliases(names), names, strict=True))
 
     def of_second(tables: dict[str, Counts]) -> dict[str, Counts]:
-        return {renamed[name]: table for name, table in tables.items() if name in renamed}
+        return {name: tables[own] for name, own in name_in_second.items()}
 
     halves = {
         "first": [_coarsen(half, 5) for half in thinned(first, 0)],
         "second": [of_second(half) for half in thinned(second, 0)],
     }
-    half_r = {
+    r_of_halves = {
         name: _pooled(*(targets(half, chosen_windows, transform) for half in pair))
         for name, pair in halves.items()
     }
@@ -240,7 +240,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
         targets(coarse, chosen_windows, transform),
         targets(of_second(read(second)), chosen_windows, transform),
     )
-    full = {name: reliability(value) for name, value in half_r.items()}
+    full = {name: reliability(value) for name, value in r_of_halves.items()}
     return {
         "windows": len(chosen_windows),
         "pixels": int(triangle.length(32, 2)),
@@ -248,10 +248,6 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
         "reliability": full,
         "expected_r": float(np.sqrt(full["first"] * full["second"])),
     }
-
-
-def _aliases(names: Sequence[str]) -> list[str]:
-    return [f"chr{yeast_data.ROMAN[int(name[3:]) - 1]}" for name in names]
 
 
 def _coarsened(path: Path, factor: int) -> dict[str, Counts]:

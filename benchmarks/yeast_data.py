@@ -12,8 +12,9 @@ from typing import NamedTuple
 import cooler
 
 from akita_bayes import errors, files, regions
-from akita_bayes.data import genome
+from akita_bayes.data import assembly, genome
 from akita_bayes.data.contacts import counts_to_targets
+from akita_bayes.data.preparation import presets
 
 COOLER = Path("hic") / "scer_w303_g1_2kb_SRR8769554.cool"
 GENOME = Path("genome") / "yeast" / "sacCer3.2bit"
@@ -28,17 +29,14 @@ FOLDS = (
 )
 """Test chromosomes of each fold, 2.3 to 2.4 Mb of 12 Mb."""
 
+PRESET = "akita_yeast"
 TRANSFORM = counts_to_targets.Transform(
-    64_000, 2000, crop=8000, diagonal_offset=2, as_obsexp=True, kernel_sigma=1.5
+    **{key: value for key, value in presets.PRESETS[PRESET].items() if not key.startswith("stride")}
 )
-STRIDE_TRAIN, STRIDE_TEST = 4000, 32_000
 FASTA = "sacCer3.fa"
 
-ROMAN = (
-    *("I", "II", "III", "IV", "V", "VI", "VII", "VIII"),
-    *("IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI"),
-)
-"""Numbers of the chromosomes in the genome and in the second experiment."""
+NAMES = tuple(f"chr{number}" for number in range(1, 17))
+"""Nuclear chromosomes in the cooler; genome and second experiment call them chrI to chrXVI."""
 
 
 class Sources(NamedTuple):
@@ -50,7 +48,7 @@ class Sources(NamedTuple):
 
     @classmethod
     def under(cls, folder: Path) -> "Sources":
-        """Returns the paths in a folder of public data, as `data/README.md` lays it out."""
+        """Returns the paths in a folder of the three files, as docs/real.md describes it."""
         sources = cls(folder / GENOME, folder / COOLER, folder / SECOND)
         for path in sources:
             if not path.is_file():
@@ -73,10 +71,7 @@ def make(sources: Sources, fold: int, folder: Path) -> Path:
     status = akita_data.main(
         [
             *(str(fasta), str(table), "-o", str(data)),
-            *("-l", str(TRANSFORM.seq_length), "-w", str(TRANSFORM.pool_width)),
-            *("-c", str(TRANSFORM.crop), "-d", str(TRANSFORM.diagonal_offset)),
-            *("--as_obsexp", "-k", str(TRANSFORM.kernel_sigma)),
-            *("--stride_train", str(STRIDE_TRAIN), "--stride_test", str(STRIDE_TEST)),
+            *("--preset", PRESET),
             *("-v", ",".join(VALID), "-t", ",".join(FOLDS[fold])),
         ]
     )
@@ -93,8 +88,8 @@ def _write_genome(sources: Sources, folder: Path) -> Path:
     lengths = cooler.Cooler(str(sources.cooler)).chromsizes
     sequences = {}
     with genome.Genome(sources.genome) as source:
-        for number, roman in enumerate(ROMAN, 1):
-            name, own = f"chr{number}", f"chr{roman}"
+        name_in_genome = assembly.of(source.sizes).names(NAMES, str(sources.cooler))
+        for name, own in name_in_genome.items():
             end = min(int(lengths[name]), source.sizes[own])
             sequences[name] = source.fetch(regions.Region(own, 0, end)).upper()
     with files.atomic(fasta) as temporary:

@@ -1,9 +1,9 @@
 """Baselines without a network: ridge regressions on the composition of the sequence.
 
-Insulation of a bin is predicted from the shares of the 136 4-mers (either strand) within 5 kb on
-both sides; the penalty is chosen by cross-validation over chromosomes of the training split. The
-map itself is predicted, in four groups of distance, from the shares between both bins, around both
-bins, and outside of them; the penalty is the best on the validation split.
+Insulation of a bin is predicted from the frequencies of the 136 4-mers (either strand) within 5 kb
+on both sides; the penalty is chosen by cross-validation over chromosomes of the training split. The
+map itself is predicted, in four groups of distance, from the frequencies between both bins, around
+both bins, and outside of them; the penalty is the best on the validation split.
 """
 
 import itertools
@@ -34,7 +34,7 @@ class Profiles(NamedTuple):
     """Holds bins of all windows of a split.
 
     Attributes:
-        features: Shares of 4-mers. [n, F].
+        features: Frequencies of 4-mers. [n, F].
         values: Measured insulation. [n].
         chromosome: Chromosome of each bin. [n].
     """
@@ -124,26 +124,25 @@ def _maps(data: Path, split: str) -> Maps:
 
 
 def _pixel_features(part: Maps, data: Path, cumulative: dict[str, NDArray]) -> NDArray[np.float64]:
-    """Returns shares of 4-mers between, around and outside both bins of a pixel. [W, P, 3 F]."""
+    """Returns frequencies of 4-mers between, around and outside both bins. [W, P, 3 F]."""
     width = statistics.read(data).pool_width or 0
     first, second = triangle.indices(triangle.bins(part.targets.shape[1], 2), 2)
 
-    def shares(name: str, low: NDArray, high: NDArray) -> NDArray:
+    def kmer_frequencies(name: str, start: NDArray, end: NDArray) -> NDArray:
         table = cumulative[name]
-        ends = (np.clip(bases // _STEP, 0, len(table) - 1) for bases in (low, high))
-        low, high = ends
-        return (table[high] - table[low]) / np.maximum(high - low, 1)[:, None] / _STEP
+        first, last = (np.clip(bases // _STEP, 0, len(table) - 1) for bases in (start, end))
+        return (table[last] - table[first]) / np.maximum(last - first, 1)[:, None] / _STEP
 
     rows = []
     for name, start in part.starts:
         # The left bin of a pixel starts at `left`, and the right bin ends at `right`.
         left, right = start + first * width, start + (second + 1) * width
         margin = width // 2
-        around = shares(name, left - margin, left + width + margin)
-        around += shares(name, right - width - margin, right + margin)
-        outside = shares(name, left - margin - FLANK, left - margin)
-        outside += shares(name, right + margin, right + margin + FLANK)
-        between = shares(name, left + width, right - width)
+        around = kmer_frequencies(name, left - margin, left + width + margin)
+        around += kmer_frequencies(name, right - width - margin, right + margin)
+        outside = kmer_frequencies(name, left - margin - FLANK, left - margin)
+        outside += kmer_frequencies(name, right + margin, right + margin + FLANK)
+        between = kmer_frequencies(name, left + width, right - width)
         rows.append(np.concatenate([between, around, outside], axis=1))
     return np.stack(rows)
 
@@ -188,7 +187,7 @@ def kmer_counts(fasta: Path, k: int = K) -> dict[str, NDArray[np.float64]]:
 
 
 def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles:
-    """Returns measured insulation and 4-mer shares of every bin of every window of a split."""
+    """Returns measured insulation and 4-mer frequencies of every bin of every window of a split."""
     opened = dataset.open_split(data, split, batch_size=8)
     settings = opened.statistics
     bins = (settings.seq_length - 2 * settings.crop_bp) // settings.pool_width
@@ -205,14 +204,14 @@ def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles
                 + settings.crop_bp
                 + settings.pool_width * (width + np.flatnonzero(valid[:, 0]))
             )
-            features.append(_shares(cumulative[window.chrom], border))
+            features.append(_frequencies_around(cumulative[window.chrom], border))
             values.append(profile[valid[:, 0], 0])
             names += [window.chrom] * len(border)
     return Profiles(np.concatenate(features), np.concatenate(values), np.array(names))
 
 
-def _shares(cumulative: NDArray, border: NDArray) -> NDArray[np.float64]:
-    """Returns the shares of 4-mers within `REACH` of each border of bins. [n] -> [n, F]."""
+def _frequencies_around(cumulative: NDArray, border: NDArray) -> NDArray[np.float64]:
+    """Returns the frequencies of 4-mers within `REACH` of each border of bins. [n] -> [n, F]."""
     last = len(cumulative) - 1
     low = np.clip((border - REACH) // _STEP, 0, last)
     high = np.clip((border + REACH) // _STEP, 0, last)

@@ -98,7 +98,10 @@ def contacts(path, sizes=SIZES, *, circular=(), table=(), **fields):
 
 
 def options(folder, **fields):
-    """Options of a data directory of a world."""
+    """Options of a data directory of a world; `windows` may be the path of a BED file."""
+    if "windows" in fields:
+        genome_of = data_options.read_assembly(folder / "genome.fa")
+        fields["windows"] = tuple(training_windows.read_windows(fields["windows"], genome_of))
     defaults = {"transform": TRANSFORM, "layout": LAYOUT, "clip": 2.0, "seqs_per_tfr": 8}
     return data_options.DataOptions(
         folder / "genome.fa", folder / "targets.txt", **{**defaults, **fields}

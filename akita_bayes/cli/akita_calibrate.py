@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rich.table
 
-    from akita_bayes.evaluate import calibrate
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models.protocol import Model
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         help="posterior draws per window; use the same number when you score variants",
     )
     model_options.add(parser, "--seed", help="seed of the draws, the bootstrap and the variants")
-    model_options.add(parser, "--head")
+    model_options.add(parser, "--head", "--precision")
     parser.add_argument("--split", default="test", help="split to test the intervals on")
     parser.add_argument("--fit_split", default="valid", help="split to fit the factors on")
     parser.add_argument(
@@ -111,7 +111,7 @@ def _claimed(options: argparse.Namespace) -> str | None:
     if options.out_dir is not None or not os.path.isdir(options.run):
         return None if options.out_dir is None else str(options.out_dir)
     console.quiet()
-    from akita_bayes.evaluate import calibration_files
+    from akita_bayes.evaluate.intervals import calibration_files
 
     return str(calibration_files.default_folder([options.run, *options.ensemble], None))
 
@@ -120,7 +120,7 @@ def _maps(options: argparse.Namespace) -> Path:
     """Fits factors for maps, tests them, stores them in the run, and writes a report."""
     from akita_bayes.data.preparation import targets
     from akita_bayes.data.records import dataset
-    from akita_bayes.evaluate import calibrate
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import recalibration
     from akita_bayes.plots.reports import calibration_report
 
@@ -131,6 +131,7 @@ def _maps(options: argparse.Namespace) -> Path:
         fit_split=options.fit_split,
         head=options.head,
         distances=options.distances,
+        precision=options.precision,
     )
     runs, model = _model(options)
     windows = sum(
@@ -176,17 +177,19 @@ def _variants(options: argparse.Namespace) -> Path:
 
 def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
     """Returns the run directories that the options name, and their model or ensemble."""
-    from akita_bayes.evaluate import calibration_files
-    from akita_bayes.models import load
+    from akita_bayes.evaluate.intervals import calibration_files
+    from akita_bayes.models import load, predict
 
     runs = [options.run, *options.ensemble]
     calibration_files.check_runs(runs)
-    return runs, load.load_model(runs if options.ensemble else options.run)
+    model = load.load_model(runs if options.ensemble else options.run)
+    predict.check_precision(model, options.precision)
+    return runs, model
 
 
 def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> Path:
     """Returns the folder of the results; a model of one head has no folder of its head."""
-    from akita_bayes.evaluate import calibration_files
+    from akita_bayes.evaluate.intervals import calibration_files
 
     several = len(model.spec.head_names) > 1
     runs = [options.run, *options.ensemble]
@@ -209,11 +212,7 @@ def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path
         cells = [f"{shares[name.upper()][kind]:.3f}" for name in options.scores]
         table.add_row(kind.replace("_", " "), str(count), *cells)
     console.stdout.print(table)
-    console.stdout.print(
-        f"Give {path} to akita_scd.py as --intervals.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.say(f"Give {path} to akita_scd.py as --intervals.")
 
 
 def _show(report: "calibrate.Report", out: Path) -> None:
@@ -225,7 +224,7 @@ def _show(report: "calibrate.Report", out: Path) -> None:
         table.add_row(row.replace("_", " "), *cells)
     console.stdout.print(table)
     _show_maps(report)
-    console.stdout.print(f"Figures and tables are in {out}.", highlight=False, soft_wrap=True)
+    console.say(f"Figures and tables are in {out}.")
 
 
 def _states_table(subject: str) -> "rich.table.Table":
@@ -241,7 +240,7 @@ def _states_table(subject: str) -> "rich.table.Table":
 def _show_maps(report: "calibrate.Report") -> None:
     """Prints the intervals of the map and of the noise, or that they are not calibrated."""
     if report.maps["noise"] is None:
-        console.stdout.print(_NOISE_UNKNOWN, highlight=False, soft_wrap=True)
+        console.say(_NOISE_UNKNOWN)
     states = [report.maps[state]["overall"] for state in ("before", "constant", "after")]
     level = f"{report.maps['level']:.0%}"
     table = _states_table("map")

@@ -262,7 +262,7 @@ def _make(arguments: argparse.Namespace) -> None:
     if arguments.split_test:
         return data_plan.write_windows(options, arguments.out)
     plan = data_plan.plan(options)
-    console.stdout.print(plan.describe(), highlight=False, soft_wrap=True)
+    console.say(plan.describe())
     map_depth.log_shallow(plan, seed=arguments.seed)
     if arguments.dry_run:
         return
@@ -288,7 +288,7 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
     genome = data_options.read_assembly(arguments.fasta, arguments.chromosomes, circular)
     rows = targets.read(arguments.targets, clip=arguments.clip)
     width = arguments.pool_width or contact_formats.bin_width(rows[0].uri)
-    windows = []
+    windows: list[training_windows.Window] = []
     if arguments.windows:
         periods = genome.periods(width)
         windows = training_windows.read_windows(arguments.windows, genome, periods=periods)
@@ -312,7 +312,7 @@ def _options(arguments: argparse.Namespace) -> "data_options.DataOptions":
         targets_file=arguments.targets,
         transform=transform,
         layout=None if windows else _layout(arguments, transform, genome),
-        windows_file=arguments.windows,
+        windows=tuple(windows),
         blacklist=arguments.blacklist,
         unmappable=tuple(criterion for criterion in criteria if criterion.file is not None),
         clip=arguments.clip,

@@ -1,7 +1,7 @@
 """Runs every step once, in minutes: simulates, trains, tests, calibrates, scores variants, exports.
 
 Needs no download and no GPU. Afterwards the folder contains data/, run/, test/, calibration/,
-variants/, saved_model/, and two figures of held-out windows.
+variants/, saved_model/, two figures of held-out windows, and report.html, the variants as a page.
 """
 
 import argparse
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from akita_bayes.evaluate import calibrate
     from akita_bayes.evaluate.accuracy import Report
-    from akita_bayes.evaluate.spread_factors import Prediction
+    from akita_bayes.evaluate.intervals import calibrate
+    from akita_bayes.evaluate.intervals.spread_factors import Prediction
     from akita_bayes.models.protocol import Model
     from akita_bayes.simulate.designs import Design
 
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
 _PARTS = (
     *("data", "run", "test", "calibration", "variants", "saved_model"),
-    *("maps.png", "triangles.png"),
+    *("maps.png", "triangles.png", "report.html"),
 )
 _DRAWS = 8
 _SCORE_DRAWS = 4
 _KNOWN = 8  # variants of each kind that intervals are fitted to
 _TESTED = 2  # variants of each kind that are scored
+_MAPS = 10  # strongest variants whose maps are in the report
 _NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
 
 
@@ -80,10 +81,12 @@ def _demo(options: argparse.Namespace) -> None:
 
     from akita_bayes.cli import akita_train
     from akita_bayes.data.records import dataset
-    from akita_bayes.evaluate import accuracy, accuracy_files, calibrate
+    from akita_bayes.evaluate import accuracy, accuracy_files
+    from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import export, load, predict, recalibration, zoo
     from akita_bayes.plots import simulated_windows
     from akita_bayes.plots.reports import accuracy_report, calibration_report
+    from akita_bayes.report import directories
     from akita_bayes.training import fit
 
     data = out / "data"
@@ -109,6 +112,7 @@ def _demo(options: argparse.Namespace) -> None:
         recalibration.save([run.out_dir], belief.head, belief.recalibration)
         calibration_report.write(belief, list(names["identifier"]), out / "calibration")
     effects = _variants(out, model, design)
+    page = directories.write(out / "variants", out / "report.html")
     with console.progress("exporting and drawing", 3) as advance:
         windows = simulated_windows.choose(report)
         examples = [report.examples[window] for window in windows]
@@ -125,6 +129,12 @@ def _demo(options: argparse.Namespace) -> None:
         advance()
     _show(out, report, belief, difference, time.monotonic() - start_time)
     _show_effects(effects)
+    console.stdout.print(
+        f"To look at the variants and their maps, open {page.resolve().as_uri()} in a browser.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _clear(out: Path) -> None:
@@ -186,6 +196,7 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
         targets=writers.Targets(list(design.cell_types), [""] * len(design.cell_types)),
         null=_NULL,
         null_path=out / "run" / "null.h5",
+        maps=_MAPS,
         open_bar=console.progress,
     )
     assert summary.results is not None
@@ -265,6 +276,7 @@ def _show(
             f"the model for any TensorFlow program, largest difference {difference:.0e}",
         ),
         ("maps.png", "a held-out window: measured, true and predicted map, and uncertainty"),
+        ("report.html", "the variants and their maps, for a browser"),
         ("triangles.png", "another held-out window: true and predicted map face to face"),
     ):
         results.add_row(str(out / name), content)
@@ -287,7 +299,7 @@ def _show(
     accuracy.add_row("share of measured pixels inside their 90 % interval", f"{covered:.3f}")
     console.stdout.print(results)
     console.stdout.print(accuracy)
-    console.stdout.print(f"Done in {seconds / 60:.1f} minutes.", highlight=False, soft_wrap=True)
+    console.say(f"Done in {seconds / 60:.1f} minutes.")
 
 
 def _at_double_depth(r: float) -> float:

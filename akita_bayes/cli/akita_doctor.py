@@ -44,7 +44,5 @@ def _show(title: str, diagnoses: "list[health.Diagnosis]") -> list[str]:
     console.stdout.print(f"\n{title}", style="bold", markup=False, highlight=False)
     for diagnosis in diagnoses:
         console.stdout.print(f"  {diagnosis.state:8}", style=_COLOURS[diagnosis.state], end="")
-        console.stdout.print(
-            f"{diagnosis.subject}: {diagnosis.text}", markup=False, highlight=False, soft_wrap=True
-        )
+        console.say(f"{diagnosis.subject}: {diagnosis.text}")
     return [diagnosis.state for diagnosis in diagnoses]

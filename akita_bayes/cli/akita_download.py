@@ -38,7 +38,7 @@ def _download(options: argparse.Namespace) -> None:
     data_sets = files.read_json(options.manifest)
     if options.name is None:
         for name, data_set in data_sets.items():
-            console.stdout.print(f"{name}: {data_set['description']} ({data_set['licence']})")
+            console.say(f"{name}: {data_set['description']} ({data_set['licence']})")
         return
     if options.name not in data_sets:
         hint = errors.did_you_mean(options.name, data_sets)
@@ -52,9 +52,9 @@ def _download(options: argparse.Namespace) -> None:
             digest = download(entry, folder, advance)
             advance()
             if entry["sha256"] is None and digest is not None:
-                console.stdout.print(json.dumps({"path": entry["path"], "sha256": digest}))
+                console.say(json.dumps({"path": entry["path"], "sha256": digest}))
     citation = data_sets[options.name]["citation"]
-    console.stdout.print(f"{folder}: {len(entries)} files, {citation}")
+    console.say(f"{folder}: {len(entries)} files, {citation}")
 
 
 def download(

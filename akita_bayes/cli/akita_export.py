@@ -34,6 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{', '.join(model.spec.head_names)}."
             )
         export.export(model, options.out_dir)
-        console.stdout.print(f"The model is in {options.out_dir}.", highlight=False)
+        console.say(f"The model is in {options.out_dir}.")
 
     return console.run(command, options=options, out=options.out_dir, own_record=True)

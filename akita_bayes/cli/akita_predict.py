@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_integer,
         help="bases between the windows of a wide region (default: half the output)",
     )
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     model_options.add(
         parser,
         "--targets_file",
@@ -124,7 +124,7 @@ def _predict_split(options: argparse.Namespace) -> None:
         settings=_settings(options),
         open_bar=console.progress,
     )
-    console.stdout.print(f"The windows of {records} are in {written.path}.", highlight=False)
+    console.say(f"The windows of {records} are in {written.path}.")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -153,13 +153,13 @@ def _predict(options: argparse.Namespace) -> None:
         },
         open_bar=console.progress,
     )
-    console.stdout.print(f"{written.windows} windows are in {written.path}.", highlight=False)
+    console.say(f"{written.windows} windows are in {written.path}.")
     if options.plot:
         figures = prediction_plots.figures(written.path, _target_names(options, model))
         figure_files.write(figures, options.out_dir)
-        console.stdout.print(f"{len(figures)} figures are in the same directory.", highlight=False)
+        console.say(f"{len(figures)} figures are in the same directory.")
     for paths in written.coolers.values():
-        console.stdout.print(f"{len(paths)} coolers are in the same directory.", highlight=False)
+        console.say(f"{len(paths)} coolers are in the same directory.")
 
 
 def _target_names(options: argparse.Namespace, model: "Model") -> dict[str, list[str]]:

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_number,
         help="smallest limit of the colour scale of heat maps; 0.1 for a VCF",
     )
-    model_options.add(parser, "--batch_size", "--trust")
+    model_options.add(parser, "--batch_size", "--precision", "--trust")
     basenji_options.add(parser, "akita_sat")
     return parser
 
@@ -154,7 +154,7 @@ def _scan(options: argparse.Namespace) -> None:
         ),
         open_bar=console.progress,
     )
-    console.stdout.print(f"{len(scans)} scans are in {options.out_dir}.", highlight=False)
+    console.say(f"{len(scans)} scans are in {options.out_dir}.")
 
 
 def _print_left_out(selection: "scan_sites.Selection") -> None:
@@ -162,12 +162,10 @@ def _print_left_out(selection: "scan_sites.Selection") -> None:
 
     left_out = [row for row in selection.rows if row.site is None]
     if left_out:
-        console.stdout.print(
+        console.say(
             f"{len(left_out)} alleles are not scanned; reason for the first: {left_out[0].reason}. "
-            f"{scan_sites.TABLE} gives the reason for each.",
-            highlight=False,
-            markup=False,
+            f"{scan_sites.TABLE} gives the reason for each."
         )
     if not selection.rows and len(selection.sites) < selection.lines:
         count = f"{selection.lines} lines name {len(selection.sites)} regions"
-        console.stdout.print(f"{count}; each is scanned once.", highlight=False)
+        console.say(f"{count}; each is scanned once.")

@@ -69,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genes", type=console.readable, help="with -m: GTF or BED file of genes to draw"
     )
+    parser.add_argument(
+        "--save_maps",
+        nargs="?",
+        type=_maps,
+        const=10,
+        default=0,
+        metavar="N",
+        help="save the maps of the N strongest variants, or of all, in maps.h5; --save_maps alone "
+        "saves 10",
+    )
     model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
@@ -126,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processes on this machine that share the variants",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
-    model_options.add(parser, "--batch_size")
+    model_options.add(parser, "--batch_size", "--precision")
     basenji_options.add(parser, "akita_scd")
     return parser
 
@@ -138,6 +148,18 @@ def _variants(text: str) -> str:
     if not os.path.exists(text) and written_variants.is_variant(text):
         return text
     return console.existing_file(text)
+
+
+def _maps(text: str) -> int:
+    """Returns the number of variants whose maps are saved; an argparse type."""
+    from akita_bayes.variants.maps import saved_maps
+
+    if text == "all":
+        return saved_maps.EVERY
+    try:
+        return console.whole_number(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or all") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -198,6 +220,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
         compress=options.bgzip,
         batch_size=options.batch_size,
         figures=options.maps,
+        maps=options.save_maps,
         annotation=() if options.genes is None else genes.read(options.genes),
     )
     model_files = model_options.files_of(options)
@@ -229,23 +252,21 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
 def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
     text = f"{summary.scored} of {summary.rows} alleles have scores"
     state = f"in {options.out_dir}" if summary.complete else "so far; other shards are missing"
-    console.stdout.print(f"{text} {state}.", highlight=False)
+    console.say(f"{text} {state}.")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
-        console.stdout.print(f"  {count} without a score: {reason}", highlight=False, markup=False)
+        console.say(f"  {count} without a score: {reason}")
     if summary.results is not None:
         learned = sum(training_regions.FLAG in flags for flags in summary.results.flags)
         if learned:
-            console.stdout.print(
+            console.say(
                 f"  {learned} lie in windows that the model was trained on, flagged "
-                f"{training_regions.FLAG}; their scores may fit better than those of others.",
-                highlight=False,
+                f"{training_regions.FLAG}; their scores may fit better than those of others."
             )
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
-        console.stdout.print(
+        console.say(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
-            "alleles_swapped; if this is unexpected, check the genome build of the file.",
-            highlight=False,
+            "alleles_swapped; if this is unexpected, check the genome build of the file."
         )
         if swapped >= _SWAPPED_LEAST and swapped > _SWAPPED_SHARE * summary.scored:
             _log.warning(

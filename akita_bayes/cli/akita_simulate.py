@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 with_coolers=not options.no_coolers,
                 advance=advance,
             )
-        console.stdout.print(_summary(options.out, design), highlight=False, soft_wrap=True)
+        console.say(_summary(options.out, design))
 
     return console.run(command, options=options, out=options.out, kind="simulation")
 

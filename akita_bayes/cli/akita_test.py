@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
     model_options.add(parser, "--head", "--rc", "--shifts", "--trust")
     model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")
-    model_options.add(parser, "--seed")
+    model_options.add(parser, "--seed", "--precision")
     parser.add_argument("--split", default="test", help="split to test on")
     parser.add_argument(
         "--tfr",
@@ -130,6 +130,7 @@ def _test(options: argparse.Namespace) -> None:
                 targets=targets,
                 rank=options.rank,
                 examples=options.maps,
+                precision=options.precision,
             ),
             save=save,
             advance=advance,
@@ -192,4 +193,4 @@ def _show(report: "accuracy.Report", out: str) -> None:
         values = report.ceiling["target_truth_pearson"]
         table.add_row("best possible on these data", "", f"{sum(values) / len(values):.4f}", "", "")
     console.stdout.print(table)
-    console.stdout.print(f"Tables and figures are in {out}.", highlight=False, soft_wrap=True)
+    console.say(f"Tables and figures are in {out}.")

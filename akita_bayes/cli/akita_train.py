@@ -52,9 +52,24 @@ def _parser() -> argparse.ArgumentParser:
         help="cpu, cpu:N, gpu, gpu:N or multiworker (default: the first GPU, or the CPU)",
     )
     parser.add_argument("--heads", type=console.words, help="heads to train, comma-separated")
-    parser.add_argument("--restore", type=console.existing_file, help="weights to start from")
+    parser.add_argument(
+        "--restore",
+        type=console.model_source,
+        help="weights to start from: a run, a shipped model, .keras or HDF5",
+    )
     parser.add_argument(
         "--trunk", action="store_true", help="with --restore: restore only the trunk"
+    )
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
+        "--lr_trunk",
+        type=console.share,
+        help="factor of the learning rate for the trunk, 0 to 1, instead of trunk_rate in the spec",
+    )
+    rate.add_argument(
+        "--freeze",
+        choices=("trunk", "none"),
+        help="trunk: leave the trunk as it is; none: train all at the same rate",
     )
     parser.add_argument(
         "--tfr_train",
@@ -112,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     deterministic=options.deterministic,
                     restore=options.restore,
                     trunk=options.trunk,
+                    trunk_rate=_trunk_rate(options),
                     train_split=options.tfr_train,
                     valid_split=options.tfr_eval,
                     checkpoint_steps=options.checkpoint_steps,
@@ -127,15 +143,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             if run.averaged
             else f"Best of {run.epochs} epochs was {run.best_epoch}"
         )
-        console.stdout.print(
+        console.say(
             f"{result}: validation loss "
             f"{best['valid_loss']:.4f}, r {best['valid_r']:.4f}, R2 {best['valid_r2']:.4f}. "
-            f"The model is in {run.out_dir}.",
-            highlight=False,
-            soft_wrap=True,
+            f"The model is in {run.out_dir}."
         )
 
     return console.run(command, options=options, out=options.out_dir, own_record=True)
+
+
+def _trunk_rate(options: argparse.Namespace) -> float | None:
+    """Returns the factor of the trunk's rate that the options ask for; None for the spec's."""
+    rates = {"trunk": 0.0, "none": 1.0}
+    return rates[options.freeze] if options.freeze else options.lr_trunk
 
 
 class Bars:

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         if options.completion is not None:
-            console.stdout.print(_completion(options.completion), highlight=False, soft_wrap=True)
+            console.say(_completion(options.completion))
         elif options.command is None:
             _print_list()
         else:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_list() -> None:
     width = max(map(len, names()))
     for name in names():
-        console.stdout.print(f"{name:{width}}  {summary(name)}", highlight=False, soft_wrap=True)
+        console.say(f"{name:{width}}  {summary(name)}")
 
 
 def _completion(shell: str) -> str:

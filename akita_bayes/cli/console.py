@@ -22,12 +22,12 @@ from akita_bayes import errors, provenance
 from akita_bayes.cli import command_record
 from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
-from akita_bayes.files import output_directory
+from akita_bayes.files import damage, output_directory, replacement
 from akita_bayes.specs import frozen
 
-_PARTIAL = re.compile(r"\.[0-9a-f]{16,}\.partial\.")  # added to a name by `files.atomic`
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
 
+_OF_PROCESS = (errno.EMFILE, errno.ENFILE)
 _OF_DISK = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE)
 
 # Names of files and of inputs may contain brackets, which rich reads as markup.
@@ -76,20 +76,25 @@ def run(
     except errors.AkitaBayesError as error:
         return refuse(str(error))
     except FileNotFoundError as error:
-        return refuse(f"{error.filename}: no such file or directory.")
+        return refuse(f"{_named(error)}: no such file or directory.")
     except PermissionError as error:
-        return refuse(f"{_file_of(error)}: permission denied.")
+        return refuse(f"{_named(error)}: permission denied.")
     except (FileExistsError, NotADirectoryError) as error:
-        name = error.filename2 or _file_of(error)
+        name = error.filename2 or _named(error)
         return refuse(f"{name}: a file is where a directory is needed; choose another name.")
     except IsADirectoryError as error:
-        name = error.filename2 or _file_of(error)
+        name = error.filename2 or _named(error)
         return refuse(f"{name}: a directory is where a file is needed; choose another name.")
     # TensorFlow's errors have no base class that is available before TensorFlow is imported.
     except Exception as error:
         name = _file_of(error)
         if isinstance(error, OSError) and error.errno in _OF_DISK:
-            return refuse(f"{name or 'a file'}: {error.strerror}; choose another file or -o.")
+            return refuse(f"{_named(error)}: {error.strerror}; choose another file or -o.")
+        if isinstance(error, OSError) and damage.number_of(error) in _OF_PROCESS:
+            return refuse(
+                f"{_named(error)}: too many files are open; raise the limit, as with "
+                "`ulimit -n 4096`, and run again."
+            )
         if not _disk_full(error):
             raise
         where = f" while writing {name}" if name else ""
@@ -128,7 +133,12 @@ def _file_of(error: Exception) -> str:
     """Returns the final name of the file in an error of the system or HDF5; "" without a file."""
     hdf5_name = _HDF5_NAME.search(str(error))
     name = getattr(error, "filename", None) or (hdf5_name[1] if hdf5_name else "")
-    return _PARTIAL.sub("", str(name))
+    return replacement.TEMPORARY.sub("", str(name))
+
+
+def _named(error: Exception) -> str:
+    """Returns the final name of the file in an error; "a file" when it names none."""
+    return _file_of(error) or "a file"
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -140,7 +150,7 @@ def _disk_full(error: Exception) -> bool:
     """Returns True for an error of the system, HDF5 or TensorFlow about a full disk."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError):
-        return error.errno in full or any(f"errno = {code}," in str(error) for code in full)
+        return damage.number_of(error) in full
     from_tensorflow = type(error).__module__.startswith("tensorflow.")
     return from_tensorflow and any(os.strerror(code) in str(error) for code in full)
 
@@ -180,6 +190,11 @@ def _silenced(descriptor: int) -> Iterator[None]:
     finally:
         os.dup2(saved, descriptor)
         os.close(saved)
+
+
+def say(text: str) -> None:
+    """Prints a sentence to stdout as it is: without markup, colours, or breaks at the width."""
+    stdout.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

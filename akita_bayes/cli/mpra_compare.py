@@ -74,15 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         comparison = comparison_files.collect(ranked, judged)
         comparison_files.write(comparison, options.out_dir, truth=truth)
         _print_summary(ranked, comparison.ranges)
-        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+        console.say(f"Wrote {options.out_dir}.")
 
     return console.run(command, options=options, out=options.out_dir, claims="report")
 
 
 def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
-    def say(line: str) -> None:
-        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
-
     for row in ranked.to_dict("records"):
         behind = (
             "best"
@@ -98,9 +95,9 @@ def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
         )
         less = row["log_evidence"] - ranked["log_evidence"].max()
         evidence = "" if less != less else f", log evidence {less:.1f} nats from the best"
-        say(f"{row['name']}: {behind}{bits}{evidence}.")
+        console.say(f"{row['name']}: {behind}{bits}{evidence}.")
     for row in ranges[ranges["mechanisms"] > 1].to_dict("records"):
-        say(
+        console.say(
             f"{row['name']}: {row['lower']:.2f} to {row['upper']:.2f} {row['unit']} over the "
             f"{row['mechanisms']} fits that the data do not reject, each with an "
             f"interval of at most {row['widest']:.2f}."

@@ -96,20 +96,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         fit_files.write(fit, options.out_dir, references=references, truth=truth, profiles=profiles)
         _print_summary(fitting.summary(fit, references))
         words = identify.in_words(fit, profiles)
-        console.stdout.print(words, highlight=False, markup=False, soft_wrap=True)
-        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+        console.say(words)
+        console.say(f"Wrote {options.out_dir}.")
 
     return console.run(command, options=options, out=options.out_dir, claims="fit")
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
-    def say(line: str) -> None:
-        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    say(summary["rate_law"])
+    console.say(summary["rate_law"])
     for name, value in summary["correlation"].items():
         slope = summary["slope"][name]
-        say(
+        console.say(
             f"{name}: correlation {value:.4f} with the reference matrix, slope {slope['kT']:.2f} "
             f"in kT, {slope['kcal_per_mol']:.2f} in kcal/mol."
         )
@@ -121,21 +118,23 @@ def _print_summary(summary: dict[str, Any]) -> None:
             else ""
         )
         label = f"{name} (wild type)" if name in summary["wild_type"] else name
-        say(
+        console.say(
             f"{label}: {energy['mean']:.2f} ({energy['lower']:.2f} to {energy['upper']:.2f}) "
             f"{energy['unit']}{also}."
         )
     if summary["wild_type"] or summary["energies"]:
-        say(
+        console.say(
             "Intervals hold for this read-out and these priors; mpra_compare.py --assumptions "
             "shows how far other assumptions move them."
         )
     held_out, convergence = summary["held_out"], summary["convergence"]
     bits = held_out["information_bits"]
     if bits:
-        say(f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per read.")
+        console.say(
+            f"Held out: {bits['bits']:.3f} +- {bits['standard_error']:.3f} bits per {bits['per']}."
+        )
     state = "Converged" if convergence["converged"] else "Not converged"
-    say(
+    console.say(
         f"{state} in {summary['seconds']:.0f} s; a further step would gain "
         f"{convergence['expected_gain_nats']:.2g} nats."
     )

@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         posterior_files.write(posterior, options.out_dir, truth=truth)
         _print_summary(posterior)
-        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+        console.say(f"Wrote {options.out_dir}.")
 
     return console.run(command, options=options, out=options.out_dir, claims="posterior")
 
@@ -118,9 +118,6 @@ def _sampling_options(options: argparse.Namespace) -> SamplingOptions:
 
 
 def _print_summary(posterior: "sampling.MechanismPosterior") -> None:
-    def say(line: str) -> None:
-        console.stdout.print(line, highlight=False, markup=False, soft_wrap=True)
-
     summary = posterior.summary()
     for method, energies in summary["energies"].items():
         for name, row in energies.items():
@@ -130,22 +127,22 @@ def _print_summary(posterior: "sampling.MechanismPosterior") -> None:
                 if row["mean_kcal"] is not None
                 else ""
             )
-            say(
+            console.say(
                 f"{method}: {name} {row['mean']:.2f} ({row['lower']:.2f} to {row['upper']:.2f}) "
                 f"{row['unit']}{kcal}."
             )
     if len(summary["modes"]) > 1:
-        say("NUTS combines the draws of all modes, weighted by the share of each mode.")
+        console.say("NUTS combines the draws of all modes, weighted by the share of each mode.")
     sampled = {component.read_out for component in posterior.components}
     for read_out, evidence in posterior.read_outs.items():
         behind = max(posterior.read_outs.values()) - evidence
         if read_out not in sampled:
-            say(
+            console.say(
                 f"p(bin) as smooth curves of the {read_out} was not sampled: {behind:.1f} nats "
                 "less evidence by Laplace's approximation."
             )
     convergence = summary["convergence"]
-    say(
+    console.say(
         f"{'Converged' if convergence['converged'] else 'Not converged'}: largest R-hat "
         f"{convergence['largest_r_hat']:.3f} (split, and folded for the width), least effective "
         f"sample size {convergence['least_effective_sample_size']:.0f} (of the centre and of both "
@@ -155,18 +152,20 @@ def _print_summary(posterior: "sampling.MechanismPosterior") -> None:
     for label, mode in zip(posterior.labels, summary["modes"], strict=True):
         lower, upper = mode["share_interval"]
         share = f", holds {mode['share']:.0%} ({lower:.0%} to {upper:.0%}) of the posterior"
-        say(
+        console.say(
             f"{label.capitalize()}, found by {mode['fits']} of the fits"
             f"{share if len(summary['modes']) > 1 else ''}: log evidence "
             f"{mode['log_evidence']:.1f} +- {mode['log_evidence_error']:.1f}."
         )
     for mode in summary["left_out"]:
-        say(
+        console.say(
             f"A mode found by {mode['fits']} of the fits was left out: {mode['behind']:.0f} nats "
             "less evidence by Laplace's approximation."
         )
     if summary["bootstrap"] is not None:
-        say(f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged.")
+        console.say(
+            f"{summary['bootstrap']['share_converged']:.0%} of the bootstrap's refits converged."
+        )
 
 
 if __name__ == "__main__":

@@ -137,8 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             name = f" {library.name}" if library.name else ""
             read_outs = library.columns == ("value",)
             reads = "one read-out each" if read_outs else f"{library.observed.sum():,.0f} reads"
-            console.stdout.print(f"Library{name}: {len(library.index):,} sequences, {reads}.")
-        console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+            console.say(f"Library{name}: {len(library.index):,} sequences, {reads}.")
+        console.say(f"Wrote {options.out_dir}.")
 
     claims = "report" if options.design else None
     return console.run(command, options=options, out=options.out_dir, claims=claims)
@@ -156,8 +156,8 @@ def _sweep(
         table = experiment_design.sweep(mechanism, designs, seed=options.seed, advance=advance)
     sweep_files.write(table, options.out_dir, unit=mechanism.unit)
     shown = table.to_string(index=False, float_format=lambda value: f"{value:.3g}")
-    console.stdout.print(shown, soft_wrap=True, highlight=False)
-    console.stdout.print(f"Wrote {options.out_dir}.", markup=False)
+    console.say(shown)
+    console.say(f"Wrote {options.out_dir}.")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import gzip
 import itertools
 import os
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,8 +18,8 @@ from typing import BinaryIO, NamedTuple
 import pysam
 
 from akita_bayes import errors, files
+from akita_bayes.files import damage
 
-_GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SAME_TIME = 1.0  # seconds between the times of files that were copied together
 _SAMPLED = 64  # entries of an index that are compared with the file
@@ -87,9 +86,9 @@ def _check_format(path: Path) -> bool:
         head = handle.read(len(_BYTE_ORDER_MARK))
     if not head:
         raise errors.DataError(f"{path}: the FASTA file is empty.")
-    compressed = head.startswith(_GZIP)
+    compressed = head.startswith(damage.GZIP)
     if compressed:
-        with _whole(path), gzip.open(path) as content:
+        with damage.unpacking(path), gzip.open(path) as content:
             head = content.read(len(_BYTE_ORDER_MARK))
     if head.startswith(_BYTE_ORDER_MARK):
         raise errors.DataError(
@@ -207,7 +206,7 @@ def _reader(path: Path, indices: list[Path]) -> Iterator[_Read]:
     with open(path, "rb") as handle:
         try:
             yield _Read(handle, blocks)
-        except (gzip.BadGzipFile, EOFError, zlib.error):
+        except damage.GZIP_ERRORS:
             raise errors.DataError(
                 f"{indices[1]}: does not fit {path.name}, or that file is damaged; remove "
                 f"{indices[0].name} and {indices[1].name} and run again."
@@ -229,7 +228,7 @@ def _blocks(index: Path) -> list[tuple[int, int]]:
 def _check_names(path: Path, compressed: bool) -> None:
     """Refuses two sequences of one name, since an index would silently keep only the first."""
     names: set[bytes] = set()
-    with _whole(path), (gzip.open if compressed else open)(path, "rb") as handle:
+    with damage.unpacking(path), (gzip.open if compressed else open)(path, "rb") as handle:
         for line in handle:
             if not line.startswith(b">"):
                 continue
@@ -239,16 +238,6 @@ def _check_names(path: Path, compressed: bool) -> None:
                     f"{path}: two sequences are called {name.decode()!r}; rename or remove one."
                 )
             names.add(name)
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise errors.DataError(
-            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
-        ) from None
 
 
 def _make(path: Path, indices: list[Path]) -> None:
@@ -291,8 +280,8 @@ def _faidx(arguments: list[str]) -> str | None:
 def _not_indexed(path: Path, reason: str) -> errors.DataError:
     """Returns the error for a file that htslib cannot index."""
     with open(path, "rb") as plain:
-        compressed = plain.read(2) == _GZIP
-    with _whole(path), (gzip.open if compressed else open)(path, "rb") as handle:
+        compressed = plain.read(2) == damage.GZIP
+    with damage.unpacking(path), (gzip.open if compressed else open)(path, "rb") as handle:
         odd_line = _odd_line(handle)
     if odd_line is None:
         return errors.DataError(f"{path}: cannot be indexed as a FASTA: {reason}.")

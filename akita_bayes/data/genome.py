@@ -70,11 +70,12 @@ class Genome:
         """Closes the file."""
         self._sequences.close()
 
-    def fetch(self, region: regions.Region) -> str:
-        """Returns the letters of a region, in the case of the file.
+    def check(self, region: regions.Region) -> int:
+        """Returns the length of the chromosome of a region that lies in the genome.
 
         Raises:
-            DataError: The chromosome is unknown or the region leaves it.
+            DataError: The chromosome is unknown, with a similar name if there is one; or the
+                region leaves it.
         """
         size = self._size(region.chrom)
         limit = region.start + size if region.chrom in self.circular else size
@@ -82,6 +83,15 @@ class Genome:
             raise errors.DataError(
                 f"{self.path}: {region} leaves {region.chrom}, which has {size:,} bases."
             )
+        return size
+
+    def fetch(self, region: regions.Region) -> str:
+        """Returns the letters of a region, in the case of the file.
+
+        Raises:
+            DataError: The chromosome is unknown or the region leaves it.
+        """
+        size = self.check(region)
         letters = self._sequences.fetch(region.chrom, region.start, min(region.end, size))
         if region.end > size:
             letters += self._sequences.fetch(region.chrom, 0, region.end - size)
@@ -100,8 +110,7 @@ class Genome:
         size = self.sizes.get(chrom, 0)
         inside = regions.Region(chrom, min(max(start, 0), size), max(min(end, size), 0))
         if inside.end <= inside.start:
-            inside = regions.Region(chrom, 0, 0)
-            self.fetch(inside)  # reports an unknown chromosome
+            self.check(regions.Region(chrom, 0, 0))  # reports an unknown chromosome
             return "N" * (end - start)
         left, right = inside.start - start, end - inside.end
         return "N" * left + self.fetch(inside) + "N" * right

@@ -6,14 +6,12 @@ the file vanishes with the process, even when it is killed.
 """
 
 import functools
-import gzip
 import io
 import logging
 import os
 import tempfile
 import threading
 import weakref
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +20,6 @@ from akita_bayes.files import damage
 
 _log = logging.getLogger(__name__)
 
-_GZIP = b"\x1f\x8b"
 _BLOCK = b"BC"  # bgzip marks each of its blocks by an extra field of this name
 _lock = threading.Lock()
 
@@ -48,7 +45,7 @@ def is_plain_gzip(path: str | Path) -> bool:
     with open(path, "rb") as handle:
         head = handle.read(18)
     has_field = len(head) > 3 and head[3] & 4 and head[12:14] == _BLOCK
-    return head.startswith(_GZIP) and not has_field
+    return head.startswith(damage.GZIP) and not has_field
 
 
 class GzipFasta:
@@ -89,13 +86,12 @@ def _unpack(path: Path, size: int, modified: int) -> _Unpacked:
         path.name,
     )
     letters = _Letters()
-    try:
-        with open(path, "rb") as packed, damage.Gunzip(packed, path) as content:
-            starts, sizes = _copy(path, content, letters)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise errors.DataError(
-            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
-        ) from None
+    with (
+        damage.unpacking(path),
+        open(path, "rb") as packed,
+        damage.Gunzip(packed, path) as content,
+    ):
+        starts, sizes = _copy(path, content, letters)
     letters.file.flush()
     return _Unpacked(letters, starts, sizes)
 

@@ -95,7 +95,7 @@ class TwoBit:
         for stretch in sequence.unknown.within(start, end):
             letters[stretch] = ord("N")
         for stretch in sequence.lower.within(start, end):
-            letters[stretch] += _LOWER
+            letters[stretch] |= _LOWER  # stretches of a damaged file may overlap
         return str(letters.tobytes(), "ascii")
 
     def _read_index(self) -> dict[str, int]:

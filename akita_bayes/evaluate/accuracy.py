@@ -29,7 +29,7 @@ from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
-from akita_bayes.models import fingerprint, posterior, predict
+from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
 
@@ -113,6 +113,8 @@ class AccuracyOptions:
         targets: Indices of the targets to judge; None takes all.
         rank: True to compute rank correlations, which needs all pixels in memory.
         examples: Number of windows for figures, spread evenly.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
     """
 
     split: str = "test"
@@ -125,6 +127,7 @@ class AccuracyOptions:
     targets: Sequence[int] | None = None
     rank: bool = True
     examples: int = 3
+    precision: str | None = None
 
 
 def assess(
@@ -159,9 +162,11 @@ def assess(
             "draws: draws cannot be averaged over strands or shifts; leave out rc and shifts."
         )
     predict.check_shifts(options.shifts, model.spec.model.seq_length)
-    name = model.spec.head(options.head).name
+    predict.check_precision(model, options.precision)
+    name = predict.one_head(model, options.head)
     if options.draws:
-        posterior.Sampler(model, head=name)  # refuses an exported model before any prediction
+        # Refuses an exported model before any prediction.
+        network_draws.useful_draws(model, options.draws, name)
     data_split = dataset.open_split(
         data_dir, options.split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )
@@ -292,13 +297,19 @@ def _predict_windows(
                 seed=options.seed,
                 quantiles=(),
                 head=head,
+                precision=options.precision,
             )
             prediction = moments.mean
             if head in model.recalibrations:
                 sds = list(moments.sd)
         else:
             prediction = predict.predict(
-                model, sequence, rc=options.rc, shifts=tuple(options.shifts), head=head
+                model,
+                sequence,
+                rc=options.rc,
+                shifts=tuple(options.shifts),
+                head=head,
+                precision=options.precision,
             )
         locations = [name.decode() for name in batch["region"].numpy()]
         targets, masks = batch["target"].numpy(), batch["mask"].numpy()

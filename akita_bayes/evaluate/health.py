@@ -6,15 +6,15 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from akita_bayes import errors, files, provenance, stack
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
-from akita_bayes.models import build, load, recalibration
-from akita_bayes.models.protocol import Model
+from akita_bayes.files import damage
+from akita_bayes.models import build, export, load, recalibration, swag
 
 FREE_DISK_GB = 5
 """Free space below which a training or a scan of variants may fill the disk."""
@@ -172,10 +172,41 @@ def data_directory(path: str | Path) -> list[Diagnosis]:
         diagnoses.append(Diagnosis("splits", "error", text))
     for split, count in data_statistics.seqs.items():
         diagnoses.append(_split(path, split, count))
-    names = targets.names(path, data_statistics.num_targets)
+    table = _File(path / targets.FILE_NAME, "targets", "a table of targets", "copy it again")
+    return diagnoses + table.examined(lambda: _targets(path, data_statistics.num_targets))
+
+
+class _File(NamedTuple):
+    """Describes a file to examine, which may be damaged.
+
+    Attributes:
+        path: The file.
+        subject: Subject of its diagnosis.
+        kind: Kind of the file with its article.
+        advice: Next step of the user for a damaged file.
+    """
+
+    path: Path
+    subject: str
+    kind: str
+    advice: str
+
+    def examined(self, examine: Callable[[], Iterable[Diagnosis]]) -> list[Diagnosis]:
+        """Returns the diagnoses of a function that reads the file, or that it is damaged."""
+        try:
+            with damage.explained(self.path, self.kind, self.advice):
+                return list(examine())
+        except errors.AkitaBayesError as error:
+            return [Diagnosis(self.subject, "error", str(error))]
+        except OSError as error:
+            text = f"{self.path}: cannot be read ({error.strerror}); {self.advice}."
+            return [Diagnosis(self.subject, "error", text)]
+
+
+def _targets(path: Path, count: int) -> Iterator[Diagnosis]:
+    names = targets.names(path, count)
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    diagnoses.append(Diagnosis("targets", "ok", ", ".join(names[:_NAMES_SHOWN]) + more))
-    return diagnoses
+    yield Diagnosis("targets", "ok", ", ".join(names[:_NAMES_SHOWN]) + more)
 
 
 def _split(path: Path, split: str, count: int) -> Diagnosis:
@@ -208,47 +239,92 @@ def run(path: str | Path) -> list[Diagnosis]:
     path = Path(path)
     if not path.is_dir():
         return [Diagnosis(str(path), "error", "no such directory; give a run of akita_train.py.")]
-    diagnoses = []
-    try:
-        model = load.load_model(path)
-        text = "a SavedModel"
-        if isinstance(model, build.Network):
-            text = f"{model.count_params():,} weights"
-        diagnoses.append(Diagnosis("model", "ok", text))
-        diagnoses.append(_calibration(model))
-    except errors.RunError as error:
-        advice = " Start akita_train.py again to go on." if _checkpoint(path) else ""
-        diagnoses.append(Diagnosis("model", "error", f"{error}{advice}"))
-    diagnoses.append(_history(path / "history.csv"))
-    diagnoses += _provenance(path / provenance.FILE)
+    if export.is_exported(path):
+        return _saved_model(path)
+    best = path / recalibration.WEIGHTS
+    advice = "copy it again, or train again"
+    diagnoses = _File(best, "model", "a Keras model", advice).examined(lambda: _network(path, best))
+    draws = path / swag.FILE
+    if draws.is_file():
+        posterior = _File(draws, "posterior", "a SWAG posterior", advice)
+        diagnoses += posterior.examined(lambda: _draws(draws))
+    history = path / "history.csv"
+    diagnoses += _File(history, "history", "the history of a training", advice).examined(
+        lambda: _history(history)
+    )
+    record = path / provenance.FILE
+    diagnoses += _File(record, "provenance", "the provenance of a run", advice).examined(
+        lambda: _provenance(record)
+    )
     return diagnoses
+
+
+def _saved_model(path: Path) -> list[Diagnosis]:
+    """Examines a SavedModel, which has neither draws nor the files of a training."""
+    try:
+        load.load_model(path)
+    except errors.AkitaBayesError as error:
+        return [Diagnosis("model", "error", str(error))]
+    text = "a SavedModel predicts its mean alone; take the run directory for intervals."
+    return [Diagnosis("model", "ok", "a SavedModel"), Diagnosis("calibration", "warning", text)]
+
+
+def _network(path: Path, best: Path) -> Iterator[Diagnosis]:
+    try:
+        # The weights alone, so that other damaged files of the run have their own diagnoses.
+        model = load.load_model(best if best.is_file() else path)
+    except errors.AkitaBayesError as error:
+        advice = " Start akita_train.py again to go on." if _checkpoint(path) else ""
+        yield Diagnosis("model", "error", f"{error}{advice}")
+        return
+    assert isinstance(model, build.Network)
+    yield Diagnosis("model", "ok", f"{model.count_params():,} weights")
+    fitted = _File(
+        path / recalibration.FILE,
+        "calibration",
+        "a recalibration",
+        "remove it and run akita_calibrate.py again",
+    )
+    yield from fitted.examined(lambda: _calibration(path, model.spec.head_names))
 
 
 def _checkpoint(path: Path) -> bool:
     return any((path / "checkpoint").glob("*.npz"))
 
 
-def _calibration(model: Model) -> Diagnosis:
-    heads = [name for name in model.spec.head_names if name in model.recalibrations]
-    if len(heads) == len(model.spec.head_names):
-        return Diagnosis("calibration", "ok", f"fitted for {', '.join(heads)}")
-    return Diagnosis(
+def _draws(path: Path) -> Iterator[Diagnosis]:
+    _, draws = swag.load(path)
+    yield Diagnosis("posterior", "ok", f"{len(draws)} draws of weights")
+
+
+def _calibration(path: Path, heads: Sequence[str]) -> Iterator[Diagnosis]:
+    fitted = recalibration.load([path], heads)
+    missing = [head for head in heads if head not in fitted]
+    if not missing:
+        yield Diagnosis("calibration", "ok", f"fitted for {', '.join(heads)}")
+        return
+    yield Diagnosis(
         "calibration",
         "warning",
-        f"{recalibration.FILE} is missing for a head, so that its intervals are not corrected; "
-        "run akita_calibrate.py.",
+        f"{recalibration.FILE} has no factors for {', '.join(missing)}, so that intervals are not "
+        "corrected; run akita_calibrate.py.",
     )
 
 
-def _history(path: Path) -> Diagnosis:
+def _history(path: Path) -> Iterator[Diagnosis]:
     """Examines the losses of a training: finite, lower than at the start, and long enough."""
-    subject = "history"
     if not path.is_file():
-        return Diagnosis(subject, "warning", f"{path.name} is missing; no epoch has ended.")
+        yield Diagnosis("history", "warning", f"{path.name} is missing; no epoch has ended.")
+        return
     with open(path, encoding="utf-8", newline="") as handle:
         losses = [float(row["valid_loss"]) for row in csv.DictReader(handle)]
+    yield _losses(losses, path.name)
+
+
+def _losses(losses: Sequence[float], name: str) -> Diagnosis:
+    subject = "history"
     if not losses:
-        return Diagnosis(subject, "warning", f"{path.name} has no rows; no epoch has ended.")
+        return Diagnosis(subject, "warning", f"{name} has no rows; no epoch has ended.")
     if not all(map(math.isfinite, losses)):
         return Diagnosis(
             subject,

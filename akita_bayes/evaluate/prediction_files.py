@@ -46,6 +46,8 @@ class PredictionSettings:
         seed: Seed of the draws.
         stride: Bases between the windows of a wide region; None for half the output.
         batch_size: Windows that are predicted together; None fits two megabase windows.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
     """
 
     head: str | int | None = None
@@ -55,6 +57,7 @@ class PredictionSettings:
     seed: int = 0
     stride: int | None = None
     batch_size: int | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.draws and (self.rc or tuple(self.shifts) != (0,)):
@@ -151,6 +154,7 @@ def predict_regions(
         "rc": settings.rc,
         "shifts": list(settings.shifts),
         "draws": settings.draws,
+        "precision": settings.precision or "as saved",
         provenance.KEY: _origin_text(model, settings, genome=fasta),
     }
     with genomes.Genome(fasta) as genome:
@@ -168,7 +172,7 @@ def predict_regions(
                     batch = jobs[start : start + size]
                     windows = [window for _, window in batch]
                     x = np.stack([dna.to_one_hot(genome.padded(*window)) for window in windows])
-                    values = _predicted(model, x, head, settings)
+                    values = predict_windows(model, x, head, settings)
                     writer.write(windows, [number for number, _ in batch], values)
                     advance(len(batch))
             written = {
@@ -213,10 +217,7 @@ def predict_split(
         RunError: `out_dir` holds results of another kind, or another process writes to it.
     """
     settings = keywords.replaced(settings or PredictionSettings(), changes)
-    head = predict.head_name(model, settings.head)
-    if head is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: has several heads; choose one of {names} with --head.")
+    head = predict.one_head(model, settings.head)
     size = settings.batch_size or predict.batch_size(model.spec.model.seq_length)
     records = dataset.open_split(data_dir, split, batch_size=size)
     path = Path(out_dir) / SPLIT_NAME
@@ -232,7 +233,13 @@ def predict_split(
         for batch in records.batches():
             x = batch["sequence"].numpy()
             y = predict.predict(
-                model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=size
+                model,
+                x,
+                rc=settings.rc,
+                shifts=settings.shifts,
+                head=head,
+                batch_size=size,
+                precision=settings.precision,
             )
             for window in y:
                 append(window)
@@ -262,29 +269,46 @@ def _jobs(
     else:
         listed = list(requested)
     for number, region in enumerate(listed):
-        if region.chrom not in genome.sizes:
-            genome.fetch(region)  # raises an error that names similar chromosomes
-        size = genome.sizes[region.chrom]
-        if region.end > size:
-            raise errors.DataError(
-                f"{region}: ends beyond {region.chrom}, which has {size:,} bases."
-            )
+        size = genome.check(region)
         windows = predictions.windows(region, geometry, chrom_size=size, stride=stride)
         jobs += [(number, window) for window in windows]
     return jobs
 
 
-def _predicted(
+def predict_windows(
     model: Model, x: NDArray[np.uint8], head: str | None, settings: PredictionSettings
-) -> dict[str, dict[str, Any]]:
-    """Returns the values of one batch: head -> dataset -> array."""
+) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """Predicts one batch of windows.
+
+    Args:
+        model: What `build` or `load_model` returns.
+        x: One-hot sequences. [B, L, 4].
+        head: Name of the head; None for all.
+        settings: What the predictions depend on.
+
+    Returns:
+        Head -> dataset -> values, [B, P, T] each: `preds`, and with draws also `epistemic_sd` and
+        `aleatoric_sd`.
+    """
     if not settings.draws:
         (batch,) = predict.stream(
-            model, x, rc=settings.rc, shifts=settings.shifts, head=head, batch_size=len(x)
+            model,
+            x,
+            rc=settings.rc,
+            shifts=settings.shifts,
+            head=head,
+            batch_size=len(x),
+            precision=settings.precision,
         )
         return {name: {"preds": y} for name, y in batch.items()}
     samples = posterior.sample_posterior(
-        model, x, draws=settings.draws, seed=settings.seed, head=head, batch_size=len(x)
+        model,
+        x,
+        draws=settings.draws,
+        seed=settings.seed,
+        head=head,
+        batch_size=len(x),
+        precision=settings.precision,
     )
     values = {
         "preds": samples.mean,

@@ -1,15 +1,16 @@
 """Predicts the map of one region of a genome, with its uncertainty and its coordinates."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, regions, triangle
+from akita_bayes import dna, errors, keywords, regions, triangle
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
-from akita_bayes.models import posterior, predict
+from akita_bayes.evaluate.prediction_files import PredictionSettings, predict_windows
+from akita_bayes.models import predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs.geometry import Geometry
 
@@ -38,10 +39,8 @@ def predict_region(
     region: str | regions.Region,
     *,
     fasta: str | Path,
-    draws: int = 0,
-    seed: int = 0,
-    rc: bool = False,
-    head: str | int | None = None,
+    settings: PredictionSettings | None = None,
+    **changes: Any,
 ) -> RegionMap:
     """Predicts the bins that a region touches.
 
@@ -52,22 +51,18 @@ def predict_region(
         model: What `build` or `load_model` returns.
         region: Region, or text such as "chr2:1,720,000-1,740,000", counted from 0 and half-open.
         fasta: The genome.
-        draws: Draws from the posterior, for standard deviations; 0 for the mean alone.
-        seed: Seed of the draws.
-        rc: True to average both strands; not with draws.
-        head: One head of several, by name or number.
+        settings: What the prediction depends on; None for defaults. `stride` is not used.
+        **changes: Fields of `settings` to replace, such as `draws=16`, `rc=True` or `head="human"`.
 
     Raises:
         DataError: The genome lacks the region, or the region is wider than a map.
-        SpecError: The head has no map, both draws and `rc` are asked for, or the model has several
-            heads and none is chosen.
+        SpecError: The head has no map, draws are to be averaged over strands or shifts, or the
+            model has several heads and none is chosen.
+        TypeError: A keyword is not a field of `settings`.
     """
-    if draws and rc:
-        raise errors.SpecError("draws: cannot be combined with rc; leave one of them out.")
-    name = predict.head_name(model, head)
-    if name is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: has several heads; choose one of {names} with head=.")
+    settings = keywords.replaced(settings or PredictionSettings(), changes)
+    name = predict.one_head(model, settings.head)
+    predict.check_shifts(settings.shifts, model.spec.model.seq_length)
     geometry = model.spec.geometry(name)
     if geometry.diagonal_offset is None:
         raise errors.SpecError(f"head {name}: gives no map; use predict for tracks.")
@@ -76,15 +71,13 @@ def predict_region(
             region = regions.parse_in(region, genome.sizes)
         window = _window(region, geometry, genome)
         x = dna.to_one_hot(genome.padded(*window))[None]
-    if draws:
-        sample = posterior.sample_posterior(model, x, draws=draws, seed=seed, head=name)
-        vectors = [sample.mean[0], sample.epistemic_sd[0], sample.aleatoric_sd[0]]
-    else:
-        vectors = [predict.predict(model, x, rc=rc, head=name)[0]]
+    datasets = predict_windows(model, x, name, settings)[name]
     first, last = _bins(region, window, geometry)
     values, *sds = (
-        triangle.to_matrix(vector, diagonal_offset=geometry.diagonal_offset)[first:last, first:last]
-        for vector in vectors
+        triangle.to_matrix(vectors[0], diagonal_offset=geometry.diagonal_offset)[
+            first:last, first:last
+        ]
+        for vectors in datasets.values()
     )
     origin = window.start + geometry.crop_bp
     covered = regions.Region(
@@ -96,12 +89,7 @@ def predict_region(
 
 def _window(region: regions.Region, geometry: Geometry, genome: genomes.Genome) -> regions.Region:
     """Returns the only window whose output covers a region."""
-    if region.chrom not in genome.sizes:
-        genome.fetch(region)  # raises an error that names similar chromosomes
-    size = genome.sizes[region.chrom]
-    if region.end > size:
-        raise errors.DataError(f"{region}: ends beyond {region.chrom}, which has {size:,} bases.")
-    windows = predictions.windows(region, geometry, chrom_size=size)
+    windows = predictions.windows(region, geometry, chrom_size=genome.check(region))
     if len(windows) > 1:
         span = geometry.bins * geometry.bin_width
         raise errors.DataError(

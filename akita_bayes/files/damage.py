@@ -1,10 +1,13 @@
 """Reports damaged files in one sentence, and limits what compressed files may expand to."""
 
 import contextlib
+import errno
 import gzip
 import io
 import os
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +20,14 @@ FREE = 32 << 20
 EXPANSION = 200
 """Largest ratio of the content of a file to its size, above FREE."""
 
+GZIP = b"\x1f\x8b"
+"""First bytes of a gzip or bgzip archive (RFC 1952)."""
+
+GZIP_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error)
+"""What Python raises while it unpacks a damaged archive."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+_HDF5_NUMBER = re.compile(r"errno = (\d+),")
 _LONGEST = 120  # characters of the error of a library in a message
 
 
@@ -30,7 +41,9 @@ def explained(
 ) -> Iterator[None]:
     """Turns what libraries raise for a damaged file into one sentence.
 
-    Errors of this package and of the system, such as a missing file, pass.
+    Errors of this package pass, and those of the system that say nothing about the content: a file
+    that is missing or a directory, no permission, a full disk or quota, and too many open files.
+    Any other exception, also an error of input or output, counts as damage.
 
     Args:
         path: The file, for the message.
@@ -39,7 +52,9 @@ def explained(
         error: Class of the error.
 
     Raises:
-        AkitaBayesError: The body raised another error; it is the cause.
+        AkitaBayesError: The file is damaged, and the error of the library is the cause; or another
+            program has it open for writing.
+        OSError: The system refused, whatever the file holds.
     """
     try:
         yield
@@ -53,13 +68,43 @@ def explained(
         ) from None
     # Parsers of damaged files raise errors of every kind, also AttributeError and MemoryError.
     except Exception as cause:
+        if isinstance(cause, OSError) and number_of(cause) in _FULL:
+            raise
         raise error(_sentence(path, kind, advice, cause)) from cause
+
+
+def number_of(error: OSError) -> int | None:
+    """Returns the number of an error of the system; HDF5 may give it only in its text."""
+    in_text = _HDF5_NUMBER.search(str(error))
+    return error.errno or (int(in_text[1]) if in_text else None)
 
 
 def _sentence(path: str | Path, kind: str, advice: str, cause: BaseException) -> str:
     detail = " ".join(str(cause).split())
     shown = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}..."
     return f"{path}: damaged or not {kind} ({shown or type(cause).__name__}); {advice}."
+
+
+@contextlib.contextmanager
+def unpacking(path: str | Path) -> Iterator[None]:
+    """Turns the errors of a damaged gzip or bgzip archive into one sentence.
+
+    Raises:
+        DataError: The body found the archive at `path` damaged.
+    """
+    try:
+        yield
+    except GZIP_ERRORS as cause:
+        raise errors.DataError(archive_fault(path, cause)) from None
+
+
+def archive_fault(path: str | Path, cause: BaseException, line: int | None = None) -> str:
+    """Returns the sentence about a damaged archive, with the last line that could be read."""
+    where = "" if line is None else f" after line {line}"
+    return (
+        f"{path}: the archive is damaged or was cut short{where} ({cause}); compress or copy it "
+        "again."
+    )
 
 
 def check_expansion(path: str | Path, size: int, expanded: int) -> None:

@@ -58,7 +58,7 @@ def take(path: Path, share: str) -> Path:
     lock = path / (f"{NAME}.{share}" if share else NAME)
     for attempt in range(_ATTEMPTS):
         try:
-            with writable(path), _alone(path):
+            with writable(path), alone(path):
                 # The own lock comes first: of two writers on different hosts, each sees the lock
                 # of the other, and at most one goes on.
                 _create(lock)
@@ -78,8 +78,12 @@ def take(path: Path, share: str) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Lets one process of this host at a time judge the locks of a directory."""
+def alone(path: str | Path) -> Iterator[None]:
+    """Runs a body that belongs to a directory in one process of this host at a time.
+
+    It serves a short step, such as one that reads a file of the directory and writes it again. A
+    body that enters it again for the same directory waits for itself.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # some network file systems have no such lock

@@ -26,7 +26,7 @@ _ROOM = 1 << 20
 
 _PROCESS = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve()"
+    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve(int(sys.argv[1]))"
 )
 
 
@@ -82,19 +82,25 @@ def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
         Exception: Whatever `write` raises.
     """
     request = pickle.dumps((write, path, arguments))
-    finished = subprocess.run(
-        [sys.executable, "-c", _PROCESS],
-        input=json.dumps(sys.path).encode() + b"\n" + request,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # messages of a dying HDF5
-        check=False,
-    )
-    if not finished.stdout:
+    # The answer has a pipe of its own, since libraries may print to both usual outputs.
+    reading, writing = os.pipe()
+    with open(reading, "rb") as answer:
+        with open(writing, "wb"):
+            process = subprocess.Popen(
+                [sys.executable, "-c", _PROCESS, str(writing)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # messages of a dying HDF5
+                pass_fds=(writing,),
+            )
+        process.communicate(json.dumps(sys.path).encode() + b"\n" + request)
+        outcome = answer.read()
+    if not outcome:
         _probe(path)
         raise ChildProcessError(
-            f"{path}: the process that writes it has ended early, with {finished.returncode}."
+            f"{path}: the process that writes it has ended early, with {process.returncode}."
         )
-    error = pickle.loads(finished.stdout)
+    error = pickle.loads(outcome)
     if error is None:
         return
     if not isinstance(error, ValueError):
@@ -102,16 +108,16 @@ def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
     raise error
 
 
-def serve() -> None:
-    """Makes the call that standard input holds; writes its error, or None, to standard output."""
+def serve(descriptor: int) -> None:
+    """Makes the call that standard input holds; writes its error, or None, to a descriptor."""
     write, path, arguments = pickle.load(sys.stdin.buffer)
     outcome: Exception | None = None
     try:
         write(path, *arguments)
     except Exception as error:  # raised again by `run_apart`, in the process that asked
         outcome = error
-    sys.stdout.buffer.write(pickle.dumps(outcome))
-    sys.stdout.flush()
+    with open(descriptor, "wb") as answer:
+        pickle.dump(outcome, answer)
 
 
 def _probe(path: Path) -> None:

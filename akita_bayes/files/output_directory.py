@@ -6,7 +6,6 @@ files whose writer has ended.
 
 import contextlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,7 +20,6 @@ PARTS = "parts"
 LOCK = directory_lock.NAME
 
 _ADVICE = "choose another -o or remove it"
-_TEMPORARY = re.compile(r"\.([0-9a-f]{16,})" + re.escape(replacement.INFIX))
 _SHOWN = 60  # most characters of a value in a message
 
 
@@ -47,6 +45,7 @@ KINDS = {
     "scan": Kind("scans", ("sat.h5",)),
     "fit": Kind("a fit", ("theta.tsv",)),
     "posterior": Kind("a posterior", ("posterior.json",)),
+    "sequence_predictions": Kind("predictions of sequences", ("predictions.tsv",)),
     "assay": Kind("a simulated assay", ("truth.json",)),
     "demo": Kind("a demo", ("data/simulation.json",)),
     "report": Kind("results"),
@@ -248,7 +247,7 @@ def _is_empty(path: Path) -> bool:
     return all(
         entry.name == LOCK
         or entry.name.startswith(f"{LOCK}.")
-        or _TEMPORARY.match(entry.name)
+        or replacement.TEMPORARY.match(entry.name)
         or (entry.is_dir() and not entry.is_symlink() and _is_empty(entry))
         for entry in path.iterdir()
     )
@@ -259,7 +258,7 @@ def _remove_orphans(path: Path) -> None:
     beside = path.absolute().parent.glob(f".*{replacement.INFIX}{path.name}")
     inside = path.rglob(f".*{replacement.INFIX}*")
     for orphan in [*beside, *inside]:
-        match = _TEMPORARY.match(orphan.name)
+        match = replacement.TEMPORARY.match(orphan.name)
         if match is not None and processes.is_orphan(orphan, match[1]):
             with contextlib.suppress(OSError):  # of another user, or removed meanwhile
                 replacement.remove(orphan)

@@ -1,20 +1,14 @@
 """Reads JSON and text, plain or gzipped, and computes digests of files."""
 
-import gzip
 import hashlib
 import io
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors
 from akita_bayes.files import damage
-
-_GZIP = b"\x1f\x8b"
-"""First bytes of a gzip or bgzip archive (RFC 1952)."""
-
 
 DEEPEST = 100
 """Lists and objects inside one another that a JSON file may have."""
@@ -100,7 +94,7 @@ def _walk(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, 
 def is_gzip(path: str | Path) -> bool:
     """Returns True for a file whose first bytes are those of gzip or bgzip."""
     with open(path, "rb") as opened:
-        return opened.read(len(_GZIP)) == _GZIP
+        return opened.read(len(damage.GZIP)) == damage.GZIP
 
 
 def lines(path: str | Path, kind: str) -> Iterator[str]:
@@ -114,9 +108,9 @@ def lines(path: str | Path, kind: str) -> Iterator[str]:
         DataError: The file is missing, is a directory, is not text, or is a damaged archive.
     """
     try:
-        with open(path, "rb") as opened:
+        with damage.unpacking(path), open(path, "rb") as opened:
             # `peek` consumes nothing, so that a pipe, which cannot seek, works too.
-            packed = opened.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+            packed = opened.peek(len(damage.GZIP)).startswith(damage.GZIP)
             stream = damage.Gunzip(opened, path) if packed else opened
             with io.TextIOWrapper(stream, encoding="utf-8-sig") as text:
                 for line in text:
@@ -125,10 +119,6 @@ def lines(path: str | Path, kind: str) -> Iterator[str]:
         raise errors.DataError(f"{path}: no such {kind}.") from None
     except UnicodeDecodeError:
         raise errors.DataError(f"{path}: not a text, plain or gzipped; give a {kind}.") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise errors.DataError(
-            f"{path}: the archive is damaged or was cut short ({error}); compress or copy it again."
-        ) from None
 
 
 def digest(path: str | Path) -> str:

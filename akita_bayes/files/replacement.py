@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from akita_bayes.files import processes
 
 INFIX = ".partial."
 """Part of a temporary name: `.`, the code of the process, random letters, this, the final name."""
+
+TEMPORARY = re.compile(r"\.([0-9a-f]{16,})" + re.escape(INFIX))
+"""What a temporary name adds to the final name; the group identifies the process."""
+
+ADDED = 42
+"""Characters that a temporary name adds: a dot, 32 hexadecimal digits and INFIX."""
 
 
 @contextlib.contextmanager

@@ -4,8 +4,13 @@ import hashlib
 import urllib.parse
 from collections.abc import Sequence
 
+from akita_bayes.files import replacement
+
 _KEPT = " +,=@()"
-_LONGEST = 180  # bytes; file systems allow 255, and temporary names add 41 and an ending
+_DIGEST = 12  # hexadecimal digits at the end of a name that was cut
+_ENDING = 20  # bytes for a number and an ending, as _2.mcool
+_LONGEST = 255 - replacement.ADDED - 1 - _DIGEST - _ENDING
+"""Bytes of a name before its digest; file systems allow 255 in all."""
 
 
 def fault(name: str) -> str:
@@ -48,6 +53,5 @@ def limited(name: str) -> str:
     encoded = name.encode()
     if len(encoded) <= _LONGEST:
         return name
-    return (
-        f"{encoded[:_LONGEST].decode(errors='ignore')}_{hashlib.sha256(encoded).hexdigest()[:12]}"
-    )
+    digest = hashlib.sha256(encoded).hexdigest()[:_DIGEST]
+    return f"{encoded[:_LONGEST].decode(errors='ignore')}_{digest}"

@@ -56,6 +56,7 @@ class NormalLatent(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Shape) -> None:
+        tfd.check_installed()
         self.mean = self._map(0.0, input_shape)
         # softplus(log(expm1(s))) = s: with this bias, sigma is about `initial_scale` at first.
         self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)

@@ -182,6 +182,7 @@ class DenseVariational(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: Shape) -> None:
+        tfd.check_installed()
         sizes = input_shape[-1] * self.units, self.units if self.use_bias else 0
         self.posterior = self.make_posterior(*sizes, self.variable_dtype)
         self.prior = self.make_prior(*sizes, self.variable_dtype)

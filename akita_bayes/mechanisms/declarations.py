@@ -118,6 +118,10 @@ class Truth(Frozen):
     source: str = ""
 
 
+Kind = Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "outliers", "poisson"]
+"""Names of measurements."""
+
+
 class Measurement(Frozen):
     """Describes how activity becomes data, p(measurement | t).
 
@@ -125,7 +129,8 @@ class Measurement(Frozen):
         kind: `bins` is a dense network with one softmax hidden layer and a softmax over bins;
             `monotone_bins` is the same, with every log odds of adjacent bins rising with activity;
             `spline_bins` has log odds that are splines of the activity, for sampling;
-            `gaussian` and `skewed` are noise on a continuous read-out a + b log(t + t0);
+            `gaussian`, `skewed` and `outliers` are noise on a continuous read-out
+            a + b log(t + t0): normal, wider on one side, or with a share of wider noise;
             `poisson` is counts with mean exposure * a (t + t0).
         hidden: Width of the hidden layer of the bins; number of knots of the splines.
         read_out: Read-out of the bins: the activity t, as in the paper, or its logarithm.
@@ -142,7 +147,7 @@ class Measurement(Frozen):
             their own priors.
     """
 
-    kind: Literal["bins", "monotone_bins", "spline_bins", "gaussian", "skewed", "poisson"] = "bins"
+    kind: Kind = "bins"
     hidden: int = pydantic.Field(default=10, ge=1)
     read_out: Literal["activity", "log_activity"] = "activity"
     relative: bool = False
@@ -158,6 +163,16 @@ class Measurement(Frozen):
         return 1.0 if self.log_base == "e" else 1.0 / math.log(self.log_base)
 
     @property
+    def is_continuous(self) -> bool:
+        """Returns True for a continuous read-out."""
+        return self.kind in ("gaussian", "skewed", "outliers")
+
+    @property
+    def datum(self) -> str:
+        """Returns the word for one measurement, "read" or "read-out"."""
+        return "read" if self.kind.endswith("bins") else "read-out"
+
+    @property
     def has_hidden_units(self) -> bool:
         """Returns True when a permutation of the hidden units gives an equal optimum."""
         return self.kind in ("bins", "monotone_bins")
@@ -168,7 +183,7 @@ class Measurement(Frozen):
         Args:
             levels: Activities in 0..1 of the states; empty where activity has no odds.
         """
-        bins, continuous = self.kind.endswith("bins"), self.kind in ("gaussian", "skewed")
+        bins, continuous = self.kind.endswith("bins"), self.is_continuous
         restricted = {
             "log_base": (self.log_base is not None and not continuous, "a continuous read-out"),
             "relative": (self.relative and not bins, "bins"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.blocks import registry
 from akita_bayes.layers import activation, augmentation, noise
-from akita_bayes.models import zoo
+from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
 from akita_bayes.training_regions import TrainingRegions
@@ -57,8 +57,7 @@ class Network(keras.Model):
 
     def digest_parts(self) -> Iterator[bytes]:
         """Yields the bytes of every weight, and of the SWAG draws."""
-        for weight in self.weights:
-            yield weight.numpy().tobytes()
+        yield from fingerprint.weight_parts(self)
         if self.swag_draws is not None:
             yield self.swag_draws.tobytes()
 

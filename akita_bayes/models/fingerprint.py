@@ -1,8 +1,9 @@
-"""Identifies the weights of a saved model, whenever they were saved."""
+"""Identifies the weights of a model, in memory or saved at any time."""
 
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from akita_bayes.files import damage, hdf5_reader
 from akita_bayes.specs import spec as specs
 
 if TYPE_CHECKING:
+    import keras
+
     from akita_bayes.models.protocol import Model
 
 _WEIGHTS = "model.weights.h5"
@@ -42,6 +45,20 @@ def described(model: "Model") -> dict[str, dict[str, str]]:
 def origin(model: "Model", seed: int, data_dir: str | Path) -> dict[str, Any]:
     """Returns the origin of results of a model on a data directory (`akita_bayes.provenance`)."""
     return provenance.origin(seeds={"seed": seed}, inputs={**described(model), "data": data_dir})
+
+
+def weight_parts(model: "keras.Model") -> Iterator[bytes]:
+    """Yields the bytes of every weight."""
+    for weight in model.weights:
+        yield weight.numpy().tobytes()
+
+
+def weight_digest(model: "keras.Model") -> bytes:
+    """Returns the SHA-256 of all weights."""
+    digest = hashlib.sha256()
+    for part in weight_parts(model):
+        digest.update(part)
+    return digest.digest()
 
 
 def fingerprint(path: str | Path) -> str:

@@ -75,7 +75,9 @@ def _member(source: Source, head: str | int | None, trust: bool) -> Member:
 def _ensemble(sources: list[Source], head: str | int | None, trust: bool) -> Ensemble:
     """Loads the members, and the recalibrations of the ensemble when all are run directories."""
     members = tuple(_member(source, head, trust) for source in sources)
-    paths = [Path(source[1] if isinstance(source, tuple) else source) for source in sources]
+    paths = [
+        shipped.model_path(source[1] if isinstance(source, tuple) else source) for source in sources
+    ]
     if len(members) == 1 or not all((path / recalibration.WEIGHTS).is_file() for path in paths):
         return Ensemble(members)
     return Ensemble(members, recalibration.load(paths, members[0].spec.head_names))

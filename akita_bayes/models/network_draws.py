@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.layers import noise, stochastic
-from akita_bayes.models import build, swag
+from akita_bayes.models import build, predict, swag
 from akita_bayes.models.passes import compiled_graphs, cut, inference
 from akita_bayes.models.protocol import Member, Model
 
@@ -86,18 +86,20 @@ class NetworkDraws:
     Args:
         member: The network.
         head: Name of the head.
-        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
+        precision: Precision of the convolutions, as in `predict.convolution_precision`.
 
     Raises:
         DataError: `precision` is unknown.
-        RunError: The member is a SavedModel, which has no posterior.
+        RunError: The member is a SavedModel, which has no posterior, or cannot compute in the
+            precision.
 
     Attributes:
         encodes: True when `draw` takes batches from `encode`.
     """
 
-    def __init__(self, member: Member, head: str, precision: str = "float32") -> None:
-        self._graphs = _graphs(_network(member), head, precision)
+    def __init__(self, member: Member, head: str, precision: str | None = None) -> None:
+        network = _network(member)
+        self._graphs = _graphs(network, head, predict.convolution_precision(network, precision))
         self._weights = member.swag_draws
         self.encodes = self._graphs.encode is not None and self._weights is None
 
@@ -138,7 +140,7 @@ class _Graphs(NamedTuple):
     with_weights: Callable[..., Any]
 
 
-def _graphs(model: build.Network, head: str, precision: str = "float32") -> _Graphs:
+def _graphs(model: build.Network, head: str, precision: str) -> _Graphs:
     def compile_graphs() -> _Graphs:
         network = inference.forward_network(model, (head,))
         halves = cut.before_posteriors(network)

@@ -66,7 +66,8 @@ class PosteriorOptions:
         recalibrated: False to leave the standard deviations uncalibrated.
         recalibration: Factors on the standard deviations; None takes the factors that were fitted
             to this head of the model's run, or of the ensemble's runs.
-        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
     """
 
     draws: int = 64
@@ -77,7 +78,7 @@ class PosteriorOptions:
     batch_size: int | None = None
     recalibrated: bool = True
     recalibration: Recalibration | None = None
-    precision: str = "float32"
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.draws < 1 or not all(0 < level < 1 for level in self.quantiles):
@@ -156,7 +157,8 @@ class Sampler:
         model: A network, or an ensemble of networks.
         head: One head of several.
         seed: Seed of all draws.
-        precision: Precision of the convolutions, 'float32' or 'bfloat16'.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
 
     Attributes:
         head: Name of the head.
@@ -170,21 +172,17 @@ class Sampler:
         *,
         head: str | int | None = None,
         seed: int = 0,
-        precision: str = "float32",
+        precision: str | None = None,
     ) -> None:
-        name = predict.head_name(model, head)
-        if name is None:
-            names = ", ".join(model.spec.head_names)
-            raise errors.SpecError(f"model: has several heads; choose a head out of {names}.")
-        self.head: str = name
+        self.head: str = predict.one_head(model, head)
         self.length: int = model.spec.model.seq_length
         self._seed = seed
         self._members = [
-            network_draws.NetworkDraws(member, name, precision) for member in model.members
+            network_draws.NetworkDraws(member, self.head, precision) for member in model.members
         ]
         # An ensemble of one network has the factors of this network.
         whole = model if len(model.members) > 1 else model.members[0]
-        self.recalibration: Recalibration | None = whole.recalibrations.get(name)
+        self.recalibration: Recalibration | None = whole.recalibrations.get(self.head)
 
     def stream(self, batches: Iterable[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
         """Yields `draws` predictions of all batches together, one at a time. Each [B, P, T].

@@ -1,5 +1,6 @@
 """Predicts in batches, averaged over strands, shifts and the members of an ensemble."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from akita_bayes.models import build
 from akita_bayes.models.passes import compiled_graphs, inference, views
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
+
+_log = logging.getLogger(__name__)
 
 BATCH_BASES = 2**21
 """Bases of a batch without a given size: two windows of a megabase."""
@@ -30,7 +33,7 @@ def predict(
     shifts: Sequence[int] = (0,),
     head: str | int | None = None,
     batch_size: int | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Any:
     """Predicts every sequence.
 
@@ -44,14 +47,16 @@ def predict(
         head: One head of several, by name or number.
         batch_size: Sequences computed at a time; None takes as many as fill two megabases.
         precision: Precision of the convolutions of a network: 'float32', or 'bfloat16', which
-            takes about half of the time where the processor computes with it.
+            takes about half of the time where the processor computes with it; None takes that of
+            the saved model.
 
     Returns:
         float32 [B, P, T] for maps, [B, N, T] for tracks; with several heads and no `head`, a dict
         of predictions by name.
 
     Raises:
-        DataError: `x` does not have the model's shape.
+        DataError: `x` does not have the model's shape, or the precision is unknown.
+        RunError: The model cannot compute in the precision (`convolution_precision`).
     """
     name = head_name(model, head)
     batches = list(
@@ -73,7 +78,7 @@ def stream(
     shifts: Sequence[int] = (0,),
     head: str | int | None = None,
     batch_size: int | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Iterator[Outputs]:
     """Yields the predictions of `predict` batch by batch, as dicts by head name."""
     spec: Spec = model.spec
@@ -99,7 +104,7 @@ def forward(
     x: NDArray,
     heads: Sequence[str] | None = None,
     *,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Outputs:
     """Runs one inference pass, compiled once for all batch sizes. -> heads by name.
 
@@ -107,11 +112,13 @@ def forward(
         model: A network or a SavedModel.
         x: One-hot sequences [B, L, 4], or uint8 indices 0..4 [B, L].
         heads: Names of the heads to compute; None computes all.
-        precision: Precision of the convolutions of a network, 'float32' or 'bfloat16'.
+        precision: Precision of the convolutions, as in `predict`.
 
     Raises:
         DataError: `precision` is unknown.
+        RunError: The model cannot compute in the precision (`convolution_precision`).
     """
+    precision = convolution_precision(model, precision)
     heads = tuple(heads or model.spec.head_names)
     if isinstance(model, build.Network):
         outputs = inference.compiled(model, heads, precision)(x)
@@ -123,6 +130,56 @@ def forward(
             outputs = {model.spec.head_names[0]: outputs}
     # A copy: the memory of a tensor is read-only.
     return {name: np.array(outputs[name], np.float32) for name in heads}
+
+
+def convolution_precision(member: Member, precision: str | None) -> str:
+    """Returns the precision in which the inference pass of a member computes convolutions.
+
+    Layers that were saved with half precision keep it, whatever the inference pass does.
+
+    Args:
+        member: A network or a SavedModel.
+        precision: "float32" or "bfloat16"; None for the precision of the saved model.
+
+    Raises:
+        DataError: The precision is unknown.
+        RunError: The member is a SavedModel, whose precision is fixed, or a network that was saved
+            with another half precision.
+    """
+    if precision is None:
+        return inference.PRECISIONS[0]
+    if precision not in inference.PRECISIONS:
+        raise errors.DataError(
+            f"precision: expected {' or '.join(inference.PRECISIONS)}, got {precision!r}."
+        )
+    if not isinstance(member, build.Network):
+        raise errors.RunError(
+            "precision: an exported model keeps the precision of its export; leave the precision "
+            "out, or take the run directory of its training."
+        )
+    if member.precision not in ("float32", f"mixed_{precision}"):
+        raise errors.RunError(
+            f"precision: the network was saved with {member.precision} and cannot compute in "
+            f"{precision}; leave the precision out, or load the pair (params.json, weights)."
+        )
+    return precision
+
+
+def check_precision(model: Model, precision: str | None) -> None:
+    """Refuses a precision in which a member cannot compute, as `convolution_precision` does.
+
+    Logs a warning for a network on whose convolutions it has no effect.
+    """
+    for member in model.members:
+        convolutions = convolution_precision(member, precision)
+        if convolutions == "float32" or not isinstance(member, build.Network):
+            continue
+        if not inference.knows_convolutions(member):
+            _log.warning(
+                "precision: %s has no effect on this network; the inference pass knows neither its "
+                "first convolutions nor its head, and runs them as they were saved.",
+                convolutions,
+            )
 
 
 def _plain_graph(model: Member) -> Any:
@@ -139,6 +196,15 @@ def head_name(model: Model, head: str | int | None) -> str | None:
     """
     if head is None and len(model.spec.head_names) > 1:
         return None
+    return one_head(model, head)
+
+
+def one_head(model: Model, head: str | int | None) -> str:
+    """Returns the name of a head, or of the only head.
+
+    Raises:
+        SpecError: The model has no such head, or has several and `head` is None.
+    """
     return model.spec.head(head).name
 
 

@@ -17,17 +17,24 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from akita_bayes import files, triangle
-from akita_bayes.files import damage
+from akita_bayes import files, map_features, triangle
+from akita_bayes.files import damage, directory_lock
 from akita_bayes.models import fingerprint, swag
+from akita_bayes.models.intervals import map_error
+from akita_bayes.models.intervals.map_error import (
+    MapError,
+    Table,
+    draws_half_width,
+    noise_shape,
+    read_table,
+    student_quantile,
+)
 
 FILE = "recalibration.json"
 
 WEIGHTS = "model_best.keras"
 
 _LARGEST_OFFSET = 10_000
-
-Table = tuple[tuple[float, ...], ...]
 
 _log = logging.getLogger(__name__)
 
@@ -51,37 +58,6 @@ class Factors(NamedTuple):
 
     epistemic: NDArray[np.float32]
     aleatoric: NDArray[np.float32]
-
-
-@dataclasses.dataclass(frozen=True)
-class MapError:
-    """Holds the error of a map, fitted to data of known noise; `evaluate.model_error` has formulas.
-
-    With e the standard deviation over S draws and y the mean, all tables by target and stratum,
-
-        variance of the error = h(y)^2 (epistemic^2 (1 + 1/S) e^2 + constant^2)
-        variance of the noise = noise^2 exp(slope y)
-
-    Attributes:
-        epistemic: Factors on the standard deviation over draws. [T][D].
-        constant: Standard deviation of the error that draws do not show. [T][D].
-        noise: Standard deviation of the noise where the map is 0. [T][D].
-        slope: Change of the logarithm of the noise variance per unit of the map. [T][D].
-        values: Predicted values at which `shape` is known, increasing. [T][K].
-        shape: Factors h on the standard deviation at these values; linear between them. [T][K].
-        draws: Number of draws S that the error was fitted with.
-    """
-
-    epistemic: Table
-    constant: Table
-    noise: Table
-    slope: Table
-    values: Table
-    shape: Table
-    draws: int
-
-
-_TABLES = tuple(field.name for field in dataclasses.fields(MapError) if field.name != "draws")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,8 +91,8 @@ class Recalibration:
         epistemic: NDArray[Any],
         aleatoric: NDArray[Any] | None,
         *,
-        mean: NDArray[Any] | None = None,
-        draws: int = 1,
+        mean: NDArray[Any],
+        draws: int,
     ) -> Spread:
         """Returns both parts of a recalibrated standard deviation.
 
@@ -130,8 +106,6 @@ class Recalibration:
         """
         pixels = epistemic.shape[-2]
         if self.map_error is not None:
-            if mean is None:
-                raise ValueError("mean: None; give the mean over draws.")
             return self._by_moments(self.map_error, epistemic, mean, draws)
         factors = self.factors(pixels)
         noise = self.aleatoric_sd(pixels) if aleatoric is None else aleatoric
@@ -151,13 +125,7 @@ class Recalibration:
             self._spread(table, pixels)
             for table in (error.epistemic, error.constant, error.noise, error.slope)
         )
-        shape = np.stack(
-            [
-                np.interp(mean[..., target], error.values[target], error.shape[target])
-                for target in range(mean.shape[-1])
-            ],
-            axis=-1,
-        )
+        shape = self._shape(error, mean, epistemic)
         shown = (factor * epistemic) ** 2 * (1 + 1 / draws)
         whole = shown + constant**2
         sd = np.asarray(shape * np.sqrt(whole), np.float32)
@@ -169,7 +137,7 @@ class Recalibration:
             # Satterthwaite: a variance of which only a share fluctuates like that of S draws.
             share = np.divide(shown, whole, out=np.zeros_like(whole), where=whole > 0)
             student, fitted = (
-                _student_quantile(level, max(count - 1, 1) / np.maximum(share, 1e-6) ** 2)
+                student_quantile(level, max(count - 1, 1) / np.maximum(share, 1e-6) ** 2)
                 for count in (draws, error.draws)
             )
             # The fit has scaled the sd by the tails of residuals: only as far as they are errors.
@@ -179,6 +147,19 @@ class Recalibration:
 
         return Spread(sd, noise_sd, half_width)
 
+    def _shape(
+        self, error: MapError, mean: NDArray[Any], epistemic: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """Returns the product of the factors by features. [..., P, T]."""
+        product = np.ones(mean.shape)
+        for feature, values, factors in error.shapes:
+            measured = map_features.compute(feature, mean, epistemic, self.diagonal_offset)
+            for target in range(mean.shape[-1]):
+                product[..., target] *= np.interp(
+                    measured[..., target], values[target], factors[target]
+                )
+        return product
+
     def aleatoric_sd(self, pixels: int) -> NDArray[np.float32] | None:
         """Returns the observation noise of a model without learned noise, or None. [P, T]."""
         return None if self.noise is None else self._spread(self.noise, pixels)
@@ -186,47 +167,19 @@ class Recalibration:
     def _spread(self, table: Table, pixels: int) -> NDArray[np.float32]:
         bins = triangle.bins(pixels, self.diagonal_offset)
         distance = triangle.distances(bins, self.diagonal_offset)
+        strata = len(self.edges) - 1
+        if len(table[0]) != strata:
+            columns = np.clip(distance - self.diagonal_offset, 0, len(table[0]) - 1)
+            return np.asarray(table, np.float32)[:, columns].T
         # edges (2, 5, 9): distances 2 to 4 are stratum 0; those beyond 9 take the last stratum.
         stratum = np.searchsorted(self.edges, distance, side="right") - 1
-        return np.asarray(table, np.float32)[:, np.clip(stratum, 0, len(self.edges) - 2)].T
-
-
-def noise_shape(slope: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
-    """Returns exp(slope y), the variance of the noise relative to that where the map is 0.
-
-    It is limited to a factor of 150 either way, so that a strange map has no infinite noise.
-    """
-    return np.exp(np.clip(slope * mean, -5.0, 5.0))
-
-
-def draws_half_width(epistemic: NDArray[Any], draws: int, level: float) -> NDArray[np.float32]:
-    """Returns half of the central interval that S draws state for the map; zero for one draw.
-
-    A new draw lies within Student's t quantile times sqrt(1 + 1/S) of their mean. [...] -> [...].
-
-    Args:
-        epistemic: Standard deviation over draws. [...].
-        draws: Number of draws S.
-        level: Share of the interval, such as 0.9.
-    """
-    if draws < 2:
-        return np.zeros(epistemic.shape, np.float32)
-    quantile = scipy.stats.t.ppf((1 + level) / 2, draws - 1) * np.sqrt(1 + 1 / draws)
-    return np.asarray(epistemic * quantile, np.float32)
-
-
-def _student_quantile(level: float, degrees: NDArray[Any]) -> NDArray[Any]:
-    """Returns quantiles of Student's t at the upper end of a central interval. [...] -> [...].
-
-    A table replaces the exact quantiles, which take seconds for a map; it is exact to 0.1 %.
-    """
-    table = np.geomspace(1, 1e4, 200)
-    quantiles = scipy.stats.t.ppf((1 + level) / 2, table)
-    return np.interp(np.log(degrees), np.log(table), quantiles)
+        return np.asarray(table, np.float32)[:, np.clip(stratum, 0, strata - 1)].T
 
 
 def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
     """Saves the factors of one head; factors of other heads and other ensembles stay.
+
+    Processes of one host that save at the same time wait for each other.
 
     Args:
         runs: The run directory of the model, or all run directories of an ensemble; the file is
@@ -238,13 +191,14 @@ def save(runs: Sequence[str | Path], head: str, fitted: Recalibration) -> Path:
         Path of the file.
     """
     path = Path(runs[0]) / FILE
-    content = _read(path)
     key = _key(runs)
-    if len(runs) == 1:
-        content["heads"][head], content["weights"][head] = fitted, key
-    else:
-        content["ensembles"].setdefault(key, {})[head] = fitted
-    files.write_json(path, _plain(content))
+    with directory_lock.alone(path.parent):
+        content = _read(path)
+        if len(runs) == 1:
+            content["heads"][head], content["weights"][head] = fitted, key
+        else:
+            content["ensembles"].setdefault(key, {})[head] = fitted
+        files.write_json(path, _plain(content))
     return path
 
 
@@ -341,31 +295,12 @@ def _parsed(value: dict[str, Any]) -> Recalibration:
         raise ValueError(f"edges {edges}, diagonal_offset {offset}")
     strata, noise, error = len(edges) - 1, value["noise"], value.get("map_error")
     if error is not None:
-        error = _map_error(error, strata)
+        error = map_error.parsed(error, strata)
     return Recalibration(
         edges,
-        _table(value["epistemic"], strata),
-        _table(value["aleatoric"], strata),
-        None if noise is None else _table(noise, strata),
+        read_table(value["epistemic"], strata),
+        read_table(value["aleatoric"], strata),
+        None if noise is None else read_table(noise, strata),
         offset,
         error,
     )
-
-
-def _map_error(value: dict[str, Any], strata: int) -> MapError:
-    # Every target has its own number of knots: one where its shape is a constant.
-    knots = [len(row) for row in value["values"]]
-    tables = {
-        name: _table(value[name], knots if name in ("values", "shape") else strata)
-        for name in _TABLES
-    }
-    return MapError(**tables, draws=int(value["draws"]))
-
-
-def _table(rows: list[list[float]], lengths: int | list[int]) -> Table:
-    """Reads a table whose rows have one length, or each its own."""
-    table = tuple(tuple(float(value) for value in row) for row in rows)
-    expected = [lengths] * len(table) if isinstance(lengths, int) else lengths
-    if not table or [len(row) for row in table] != expected:
-        raise ValueError(f"the rows of a table do not have {lengths} factors")
-    return table

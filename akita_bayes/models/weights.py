@@ -82,12 +82,20 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
             f"{path}: a trunk is read from HDF5 of Keras 2 only; load the model from this file."
         )
     layers = _model_layers(build.trunk(model) if trunk else model)
-    problem = _misfit(layers, stored[: len(layers)] if trunk else stored)
-    if problem:
-        raise errors.RunError(f"{path}: does not fit the model: {problem}.")
-    for (_, variables), (_, _, arrays) in zip(layers, stored, strict=not trunk):
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
+    _assign(layers, stored[: len(layers)] if trunk else stored, path)
+
+
+def copy_trunk(donor: build.Network, model: build.Network, path: Path) -> None:
+    """Sets the trunk of a model to that of another one, which was read from `path`.
+
+    Raises:
+        RunError: The trunks have different layers; the error names the first difference.
+    """
+    stored = [
+        StoredLayer(layer, [], [variable.numpy() for variable in variables])
+        for layer, variables in _model_layers(build.trunk(donor))
+    ]
+    _assign(_model_layers(build.trunk(model)), stored, path)
 
 
 def save_weights(
@@ -166,6 +174,15 @@ def fits(model: keras.Model, path: str | Path) -> bool:
     """Returns True when HDF5 of Keras 2 has the number of layers and the shapes of a model."""
     stored = read(path)
     return stored is not None and not _misfit(_model_layers(model), stored)
+
+
+def _assign(layers: list[ModelLayer], stored: list[StoredLayer], path: Path) -> None:
+    """Sets the variables of all layers, or raises a RunError before the first one."""
+    if problem := _misfit(layers, stored):
+        raise errors.RunError(f"{path}: does not fit the model: {problem}.")
+    for (_, variables), (_, _, arrays) in zip(layers, stored, strict=True):
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
 
 
 def _load_keras_3(model: keras.Model, path: Path) -> None:

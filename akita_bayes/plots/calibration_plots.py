@@ -23,8 +23,8 @@ def reliability(
     """Plots observed against nominal coverage with bootstrap intervals, and the PIT histogram.
 
     Args:
-        summaries: Dictionaries that `evaluate.calibration.Calibration.summary` returns, by the name
-            of the model or state ("before", "recalibrated").
+        summaries: Dictionaries that `Calibration.summary` of `evaluate.intervals.calibration`
+            returns, by the name of the model or state ("before", "recalibrated").
         title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(9, 4), layout="constrained")

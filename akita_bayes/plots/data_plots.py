@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import matplotlib.figure
 import numpy as np
 
-from akita_bayes import files
+from akita_bayes.plots import figure_files
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -26,7 +26,7 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
 
     Args:
         examples: One window or more, all with the same targets.
-        path: Image to write.
+        path: Image to write, which ends in `.png`.
     """
     names = examples[0].identifiers
     columns = len(names) + 2
@@ -56,8 +56,8 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     bar.ax.tick_params(labelsize=7)
     caption = "below the diagonal, grey: pixels that were not measured"
     drawing.supxlabel(caption, fontsize=7, x=0.04, ha="left")
-    with files.atomic(path) as temporary:
-        drawing.savefig(temporary, dpi=130)
+    path = Path(path)
+    figure_files.write({path.stem: drawing}, path.parent)
 
 
 def _map(

@@ -23,6 +23,8 @@ _PUBLIC = {
     "SamplingOptions": "regulation.posterior.sampling_options.SamplingOptions",
     "write_fit": "regulation.results.fit_files.write",
     "read_fit": "regulation.results.fit_files.read",
+    "predict_sequences": "regulation.results.sequence_predictions.predict",
+    "write_predictions": "regulation.results.sequence_predictions.write",
     "write_posterior": "regulation.results.posterior_files.write",
 }
 """Module and name, in this package, of every public name."""

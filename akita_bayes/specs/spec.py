@@ -62,7 +62,10 @@ class Spec(frozen.Frozen):
         """
         heads, names = self.model.heads, self.head_names
         if head is None and len(heads) > 1:
-            raise errors.SpecError(f"model: choose a head out of {', '.join(names)}.")
+            raise errors.SpecError(
+                f"model: has several heads; choose a head out of {', '.join(names)} with head=, or "
+                "with --head of a command."
+            )
         if isinstance(head, str) and head not in names and head.isdecimal():
             head = int(head)  # Basenji's --head 1
         if isinstance(head, str) and head not in names:

@@ -77,6 +77,8 @@ class TrainSpec(Frozen):
         clip_norm: Largest gradient norm of each variable.
         global_clipnorm: Largest gradient norm of all variables together.
         agc_clip: Adaptive clipping: largest ratio of gradient to weight norm of a unit.
+        trunk_rate: Factor of the learning rate, and of the weight decay, for the trunk; 0 freezes
+            the trunk with its batch statistics.
         warmup_steps: Steps of linear warm-up from 0.
         initial_learning_rate: Start of the one-cycle schedule; needs the next three as well.
         maximal_learning_rate: Peak of the cycle, after `train_epochs_cycle1` epochs.
@@ -116,6 +118,7 @@ class TrainSpec(Frozen):
     global_clipnorm: PositiveFloat | None = None
     agc_clip: PositiveFloat | None = None
 
+    trunk_rate: float = pydantic.Field(1.0, ge=0, le=1)
     warmup_steps: NonNegativeInt = 0
     initial_learning_rate: PositiveFloat | None = None
     maximal_learning_rate: PositiveFloat | None = None

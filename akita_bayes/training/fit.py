@@ -14,9 +14,16 @@ import tensorflow as tf
 from akita_bayes import errors, files, keywords, training_regions
 from akita_bayes.data.records import dataset
 from akita_bayes.files import damage, output_directory
-from akita_bayes.models import load, weights
+from akita_bayes.models import load
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training import batches, loop, loop_settings, observers, strategy
+from akita_bayes.training import (
+    batches,
+    first_weights,
+    loop,
+    loop_settings,
+    observers,
+    strategy,
+)
 from akita_bayes.training.run_files import checkpoint, history, run_record
 
 PARAMS = "params.json"
@@ -80,8 +87,11 @@ class FitOptions:
         resume: True to continue from the last checkpoint, if there is one.
         deterministic: True to use only operations with reproducible results; slower on a GPU. This
             is a global setting of TensorFlow, which cannot be undone in this process.
-        restore: Initial weights, in any format that `load_weights` reads.
+        restore: Initial weights: a run directory, the name of a shipped model, or a file in any
+            format that `load_weights` reads.
         trunk: True to restore only the trunk.
+        trunk_rate: Factor of the learning rate for the trunk, 0 to freeze it; None takes the
+            spec's.
         train_split: Split or splits of the training data.
         valid_split: Split or splits that select the best epoch.
         checkpoint_steps: Steps between further checkpoints; every epoch writes one.
@@ -98,6 +108,7 @@ class FitOptions:
     deterministic: bool = False
     restore: str | Path | None = None
     trunk: bool = False
+    trunk_rate: float | None = None
     train_split: str | Sequence[str] = "train"
     valid_split: str | Sequence[str] = "valid"
     checkpoint_steps: int | None = None
@@ -148,7 +159,9 @@ def fit(
         seed=options.seed,
         epochs=options.epochs,
         precision=options.precision,
+        trunk_rate=options.trunk_rate,
     )
+    source = None if options.restore is None else first_weights.file_of(options.restore)
     devices = options.devices or (f"gpu:{spec.train.num_gpu}" if spec.train.num_gpu > 1 else None)
     replication = strategy.choose(devices)
     writes = strategy.writes(replication)
@@ -170,7 +183,7 @@ def fit(
         dict(zip(spec.head_names, directories, strict=True)),
         {"train": first.train.split.names, "valid": first.valid.split.names},
         strategy.describe(replication),
-        run_record.first_weights(options.restore, trunk=options.trunk),
+        run_record.first_weights(source, trunk=options.trunk),
     )
     with contextlib.ExitStack() as stack:
         if writes:
@@ -187,8 +200,8 @@ def fit(
             checkpoint_steps=options.checkpoint_steps,
             checkpoint_minutes=options.checkpoint_minutes,
         )
-        if options.restore is not None:
-            weights.load_weights(training.model, options.restore, trunk=options.trunk)
+        if source is not None:
+            first_weights.restore(training.model, source, trunk=options.trunk)
         if writes:
             _begin(out_dir, spec, origin)
             splits = {head: feed.train.split for head, feed in feeds.items()}

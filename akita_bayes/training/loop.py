@@ -78,8 +78,8 @@ class Loop:
         keras.utils.set_random_seed(train.seed)
         with strategy.scope():
             self.model = build.build(spec)
-            self.optimizer = optimizers.from_spec(train)
-            self.optimizer.build(self.model.trainable_variables)
+            weights = self.model.trainable_variables
+            self.optimizer = optimizers.for_network(train, self.model)
             networks = {head: build.one_head(self.model, head) for head in self.heads}
             records = {head: feed.train.split.records for head, feed in feeds.items()}
             self.objectives = loop_settings.objectives(train, networks, records)
@@ -89,9 +89,7 @@ class Loop:
                 step.Step(networks[head], self.objectives[head], self.optimizer, clip, strategy)
                 for head in self.heads
             ]
-        self.averager = (
-            averaging.Averager(self.model.trainable_variables, train.swa) if train.swa else None
-        )
+        self.averager = averaging.Averager(weights, train.swa) if train.swa else None
         self.scale = precision.LossScale.of(train.precision)
         self.rate = math.nan
         self.stopper = stopping.Stopper()

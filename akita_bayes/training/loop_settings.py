@@ -24,6 +24,7 @@ def adapt(
     seed: int | None = None,
     epochs: int | None = None,
     precision: str | None = None,
+    trunk_rate: float | None = None,
 ) -> spec_.Spec:
     """Returns the spec of one training: selected heads, changed settings, strand pairs; checked.
 
@@ -35,6 +36,7 @@ def adapt(
         epochs: Replacement of `train.train_epochs_max`; averaging then includes at least the last
             epoch. A default start of averaging is written out.
         precision: Replacement of `train.precision`.
+        trunk_rate: Replacement of `train.trunk_rate`.
 
     Raises:
         SpecError: There are more or fewer directories than heads, or a head and its data disagree.
@@ -54,7 +56,12 @@ def adapt(
             f"model: write heads and their data directories in the order of the spec, "
             f"{', '.join(ordered)}."
         )
-    changes: dict[str, Any] = {"seed": seed, "train_epochs_max": epochs, "precision": precision}
+    changes: dict[str, Any] = {
+        "seed": seed,
+        "train_epochs_max": epochs,
+        "precision": precision,
+        "trunk_rate": trunk_rate,
+    }
     changes = {key: value for key, value in changes.items() if value is not None}
     longest = changes.get("train_epochs_max", spec.train.train_epochs_max)
     changes["train_epochs_min"] = min(spec.train.train_epochs_min, longest)

@@ -131,6 +131,7 @@ class Engine:
             unknown=BASENJI_UNKNOWN if basenji else 0.0,
             batch_size=batch_size,
             share=share,
+            precision=options.precision,
         )
         predict_windows = predictor.WindowPredictor(model, window_options)
         self.draws = predict_windows.draws

@@ -6,36 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import regions, triangle
+from akita_bayes import triangle
 from akita_bayes.regions import Region
-from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants import engine, genes, variant_maps
-from akita_bayes.variants.alleles import bin_loci, records, window_pairs
+from akita_bayes.variants.alleles import bin_loci, records
 from akita_bayes.variants.scores import score_table
-
-
-class GeneSpans(NamedTuple):
-    """Holds a gene and the bins of the frame where its stretches start and end, with fractions."""
-
-    name: str
-    strand: str
-    spans: list[tuple[float, float]]
-
-
-class Stretch(NamedTuple):
-    """Describes bins of the frame that are one stretch of the genome.
-
-    Attributes:
-        first: Start in bins, with fractions.
-        last: End in bins, with fractions.
-        region: Reference bases of the stretch.
-        strand: 1, or -1 when the bases run from right to left.
-    """
-
-    first: float
-    last: float
-    region: Region
-    strand: int
 
 
 class FigureWindow(NamedTuple):
@@ -43,8 +18,8 @@ class FigureWindow(NamedTuple):
 
     Attributes:
         title: Name, position and type of the variant.
-        region: Bases from the first reference base of the frame, as many as the frame has; they
-            are the scale of the axes.
+        region: Bases of the frame, as many as it has, placed by its first bases; they are the
+            scale of the axes.
         stretches: Stretches of the genome in the frame, without new letters and padding.
         ref: REF map, mean over draws, NaN below the diagonal offset and in pixels that REF lacks.
             [N, N].
@@ -57,13 +32,13 @@ class FigureWindow(NamedTuple):
 
     title: str
     region: Region
-    stretches: list[Stretch]
+    stretches: list[bin_loci.Stretch]
     ref: NDArray[np.float32]
     alt: NDArray[np.float32]
     mask: NDArray[np.bool_]
     sd: NDArray[np.float32] | None
     site: tuple[int, int]
-    genes: list[GeneSpans]
+    genes: list[genes.GeneSpans]
 
 
 class RankedFigure(NamedTuple):
@@ -142,42 +117,22 @@ def collect(
         )
         return matrices[..., 0]
 
+    stretches = bin_loci.stretches(view, frame, geometry)
     return FigureWindow(
-        _title(variant),
+        title(variant),
         variant_maps.frame_region(scorer, variant),
-        _stretches(view, frame, geometry),
+        stretches,
         matrix(mean_ref),
         matrix(mean_alt),
         matrix(maps.aligned.mask[:, None], False),
         None if maps.sd is None else matrix(maps.sd),
         maps.aligned.site,
-        [
-            on_frame
-            for gene in annotation
-            if (on_frame := _gene_spans(gene, view, names, geometry)).spans
-        ],
+        genes.spans(annotation, stretches),
     )
 
 
-def _stretches(
-    view: bin_loci.Pieces, frame: window_pairs.Window, geometry: Geometry
-) -> list[Stretch]:
-    """Returns the stretches of the genome in the frame, from left to right."""
-    edges = np.concatenate([[0], np.cumsum(view.length)])
-    stretches = []
-    for number in np.unique(view.segment):
-        pieces = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
-        segment = frame.allele[number]
-        if len(pieces):
-            first, last = edges[pieces[0]], edges[pieces[-1] + 1]
-            start = int(view.start[pieces].min())
-            region = Region(segment.chrom, start, start + int(last - first))
-            left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
-            stretches.append(Stretch(left, right, region, segment.strand))
-    return stretches
-
-
-def _title(variant: records.Variant) -> str:
+def title(variant: records.Variant) -> str:
+    """Returns name, position, type and alleles of a variant; long alleles are cut."""
     name = "" if variant.name == "." else f"{variant.name}  "
     position = f"{variant.chrom}:{variant.position + 1:,}"
     if variant.mate is not None or variant.alt.startswith("<"):
@@ -188,29 +143,3 @@ def _title(variant: records.Variant) -> str:
 
 def _bases(variant: records.Variant) -> str:
     return "" if variant.kind == "BND" else f"{variant.end - variant.start:,} bp"
-
-
-def _gene_spans(
-    gene: genes.Gene,
-    view: bin_loci.Pieces,
-    names: dict[str, int],
-    geometry: Geometry,
-) -> GeneSpans:
-    """Returns the spans of a gene in the frame, joined where they meet."""
-    chrom = regions.own_name(gene.region.chrom, names)
-    spans: list[tuple[float, float]] = []
-    if chrom is None:
-        return GeneSpans(gene.name, gene.strand, spans)
-    offset = np.concatenate([[0], np.cumsum(view.length)[:-1]])
-    for k in np.flatnonzero(view.chrom == names[chrom]):
-        left = max(int(view.start[k]), gene.region.start)
-        right = min(int(view.start[k] + view.length[k]), gene.region.end)
-        if left < right:
-            first = (offset[k] + left - view.start[k]) / geometry.bin_width
-            last = first + (right - left) / geometry.bin_width
-            # Pieces end at borders of bins, so a gene over several bins has several pieces.
-            if spans and abs(spans[-1][1] - first) < 1e-6:
-                spans[-1] = (spans[-1][0], last)
-            else:
-                spans.append((first, last))
-    return GeneSpans(gene.name, gene.strand, spans)

@@ -1,13 +1,14 @@
-"""Reads genes of a GTF or BED file, which figures draw beside maps."""
+"""Reads genes of a GTF or BED file, and finds where they lie in the frame of a map."""
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, regions
 from akita_bayes.regions import Region
+from akita_bayes.variants.alleles import bin_loci
 
 _NAME = re.compile(r'gene_name "([^"]+)"')
 _WHOLE_NUMBERS = re.compile(r"[^\t]+\t\d+\t\d+(\t|$)")
@@ -20,6 +21,14 @@ class Gene(NamedTuple):
     name: str
     region: Region
     strand: str
+
+
+class GeneSpans(NamedTuple):
+    """Holds a gene and the bins of the frame where its stretches start and end, with fractions."""
+
+    name: str
+    strand: str
+    spans: list[tuple[float, float]]
 
 
 def read(path: str | Path) -> list[Gene]:
@@ -49,6 +58,24 @@ def read(path: str | Path) -> list[Gene]:
         if gene is not None:
             genes.append(gene)
     return genes
+
+
+def spans(annotation: Iterable[Gene], stretches: Sequence[bin_loci.Stretch]) -> list[GeneSpans]:
+    """Returns the genes that lie in a frame, with their bins.
+
+    Args:
+        annotation: Genes, whose chromosomes may be named differently ("1" for "chr1").
+        stretches: Stretches of the genome in the frame, from left to right.
+    """
+    names = {stretch.region.chrom for stretch in stretches}
+    result = []
+    for gene in annotation:
+        chrom = regions.own_name(gene.region.chrom, names)
+        if chrom is not None:
+            parts = bin_loci.spans(gene.region._replace(chrom=chrom), stretches)
+            if parts:
+                result.append(GeneSpans(gene.name, gene.strand, parts))
+    return result
 
 
 def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -34,6 +34,9 @@ class Options:
         intervals: JSON of `conformal.save`, from which scores get ci_low and ci_high. Intervals
             that were fitted to draws need 2 or more draws, other intervals none.
         start: First base of every window, for variants near each other; None centres each event.
+        precision: Precision of the convolutions of windows that share their parts, "float32" or
+            "bfloat16" (`models.incremental.predictor.WindowOptions`); None for that of the saved
+            model.
     """
 
     scores: tuple[str, ...] = named_scores.DEFAULT
@@ -48,6 +51,7 @@ class Options:
     roi: str | None = None
     intervals: str | None = None
     start: int | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
@@ -79,10 +83,7 @@ def geometry_of(model: Model, head: str | int | None) -> Geometry:
     Raises:
         SpecError: The model has several heads and `head` is None, or the head gives no map.
     """
-    name = predict.head_name(model, head)
-    if name is None:
-        names = ", ".join(model.spec.head_names)
-        raise errors.SpecError(f"model: has several heads; choose one of them to score: {names}.")
+    name = predict.one_head(model, head)
     geometry = model.spec.geometry(name)
     if not geometry.pairwise or geometry.diagonal_offset is None:
         raise errors.SpecError(

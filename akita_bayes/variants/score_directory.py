@@ -17,8 +17,9 @@ from akita_bayes import errors, keywords, progress, provenance, regions, trainin
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
-from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
+from akita_bayes.variants import engine, figure_data, genes, score_inputs, variant_maps, writers
 from akita_bayes.variants.alleles import records, vcf
+from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, draw_summary, score_table
 
@@ -53,6 +54,8 @@ class FileSettings:
         batch_size: Windows computed at a time.
         figures: Number of the strongest variants of which figures are drawn.
         annotation: Genes in the figures.
+        maps: Number of the strongest variants whose maps are saved in `maps.h5`, or
+            `saved_maps.EVERY`.
     """
 
     options: Options = dataclasses.field(default_factory=Options)
@@ -65,6 +68,7 @@ class FileSettings:
     batch_size: int | None = None
     figures: int = 0
     annotation: Sequence[genes.Gene] = ()
+    maps: int = 0
 
 
 class Summary(NamedTuple):
@@ -177,6 +181,10 @@ def score_file(
                 writers.write_table(out_dir / "scores.tsv", results, targets)
                 writers.write_vcf(annotated, variants, results, attributes)
             summary = _summary(rows, results, complete=complete)
+            if complete and settings.maps:
+                named = dataclasses.replace(settings, targets=targets)
+                about = attributes | {"inputs_digest": key}
+                _save_maps(scorer, results, out_dir, named, about, open_bar)
             if complete and draw is not None and settings.figures:
                 draw(_figures(scorer, results, settings, open_bar))
     return summary
@@ -246,6 +254,58 @@ def _figures(
                 scorer, results, row, rank=rank, names=identifiers, annotation=settings.annotation
             )
             advance(1)
+
+
+def _save_maps(
+    scorer: engine.Engine,
+    results: score_table.Scored,
+    out_dir: Path,
+    settings: FileSettings,
+    about: dict[str, Any],
+    open_bar: progress.OpenBar,
+) -> None:
+    """Writes `maps.h5` for the strongest variants, unless it holds the same already.
+
+    Args:
+        scorer: Engine that scored the rows.
+        results: All rows.
+        out_dir: Folder of the outputs.
+        settings: What the scoring depends on, with the number of maps and names of targets.
+        about: Attributes of the file, with the digest of the inputs of the scores.
+        open_bar: Opens a progress bar.
+    """
+    rows = figure_data.strongest(results, settings.maps)
+    path = out_dir / saved_maps.FILE
+    if _holds(path, rows, about["inputs_digest"]):
+        _log.info("%s: holds the maps of these variants already.", path)
+        return
+    assert scorer.geometry.diagonal_offset is not None
+    assert settings.targets is not None
+    frame = saved_maps.Frame(
+        scorer.geometry.bins,
+        scorer.geometry.bin_width,
+        scorer.geometry.diagonal_offset,
+        settings.targets.identifiers,
+        scorer.draws > 1,
+    )
+    with open_bar("Saving maps", len(rows)) as advance:
+
+        def maps() -> Iterator[saved_maps.SavedMap]:
+            for row in rows:
+                variant = results.variants[row]
+                yield variant_maps.saved(scorer, variant, row, figure_data.title(variant))
+                advance(1)
+
+        saved_maps.write(path, maps(), frame, count=len(rows), attributes=about)
+
+
+def _holds(path: Path, rows: Sequence[int], digest: str) -> bool:
+    """Returns True for a file with the maps of these rows, from the same inputs."""
+    try:
+        with saved_maps.opened(path) as maps:
+            return maps.rows == list(rows) and maps.attributes.get("inputs_digest") == digest
+    except errors.DataError:
+        return False
 
 
 def part_size(rows: int, shards: int) -> int:

@@ -53,7 +53,9 @@ def score_shards(
                 _score_shard,
                 model_files,
                 *paths,
-                dataclasses.replace(settings, shard=score_directory.Shard(number, processes)),
+                dataclasses.replace(
+                    settings, shard=score_directory.Shard(number, processes), maps=0
+                ),
             )
             for number in range(processes)
         ]

@@ -1,6 +1,7 @@
 """Predicts the maps of both alleles of one variant, in one frame."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from akita_bayes.data.genome import Genome
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import alignment, bin_loci, records, written_variants
+from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.options import Options
 
 
@@ -23,7 +25,8 @@ class VariantMaps(NamedTuple):
         reference: Map of REF, mean over draws. [N, N, T].
         alternative: Map of ALT, mean over draws. [N, N, T].
         difference: ALT - REF of the pixels that show the same contact in both, else NaN. [N, N, T].
-        sd: Standard deviation of the difference over draws; None without draws. [N, N, T].
+        sd: Standard deviation of the difference over draws, NaN where the difference is; None
+            without draws. [N, N, T].
         site: First bin of the event and one past its last.
         targets: Numbers of the targets T.
     """
@@ -70,7 +73,7 @@ def predict_variant(
     model: Model,
     variant: str | records.Variant,
     *,
-    fasta: str,
+    fasta: str | Path,
     **options: Any,
 ) -> VariantMaps:
     """Predicts the maps of REF and of ALT, and their difference.
@@ -100,15 +103,18 @@ def predict_variant(
         triangle.to_matrix(values, diagonal_offset=offset) for values in maps.shown()
     )
     mask = triangle.to_matrix(maps.aligned.mask[:, None], diagonal_offset=offset, fill=False)
-    change = triangle.to_matrix(maps.change, diagonal_offset=offset)
-    sd = None if maps.sd is None else triangle.to_matrix(maps.sd, diagonal_offset=offset)
+
+    def comparable(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        matrix = triangle.to_matrix(values, diagonal_offset=offset)
+        return np.where(mask, matrix, np.float32(np.nan))
+
     return VariantMaps(
         framed.variant,
         region,
         reference,
         alternative,
-        np.where(mask, change, np.float32(np.nan)),
-        sd,
+        comparable(maps.change),
+        None if maps.sd is None else comparable(maps.sd),
         maps.aligned.site,
         list(scorer.target_names),
     )
@@ -135,12 +141,45 @@ def means(
     return MeanMaps(alignments[0], np.mean(refs, axis=0), np.mean(changes, axis=0), sd)
 
 
+def saved(
+    scorer: engine.Engine, variant: records.Variant, row: int, title: str
+) -> saved_maps.SavedMap:
+    """Predicts a variant and returns what a file of maps holds of it, for all scored targets.
+
+    Args:
+        scorer: Engine with the options of the prediction.
+        variant: A row without a reason not to be scored.
+        row: Number of the row among the scores.
+        title: Title of the variant.
+    """
+    maps = means(scorer, variant)
+    reference, alternative = maps.shown()
+    frame = scorer.windows.pair(variant).frame
+    view = bin_loci.pieces(frame, scorer.geometry, {})
+    compared = maps.aligned.mask[:, None]
+    return saved_maps.SavedMap(
+        row,
+        title,
+        frame_region(scorer, variant),
+        maps.aligned.site,
+        bin_loci.stretches(view, frame, scorer.geometry),
+        reference,
+        alternative,
+        np.where(compared, maps.change, np.float32(np.nan)),
+        None if maps.sd is None else np.where(compared, maps.sd, np.float32(np.nan)),
+    )
+
+
 def frame_region(scorer: engine.Engine, variant: records.Variant) -> regions.Region:
-    """Returns the bases from the first reference base of a variant's frame, as many as it has."""
+    """Returns the bases of a variant's frame, as many as it has, placed by its first bases.
+
+    A frame that begins before its chromosome has a negative start.
+    """
     geometry = scorer.geometry
     names: dict[str, int] = {}
     view = bin_loci.pieces(scorer.windows.pair(variant).frame, geometry, names)
-    on_genome = view.chrom >= 0
-    chrom = {number: name for name, number in names.items()}[int(view.chrom[on_genome][0])]
-    start = int(view.start[on_genome][0])
+    first = int(np.flatnonzero(view.chrom >= 0)[0])
+    chrom = {number: name for name, number in names.items()}[int(view.chrom[first])]
+    # With 40 bases of padding before base 0, the frame starts at -40.
+    start = int(view.start[first] - view.length[:first].sum())
     return regions.Region(chrom, start, start + geometry.bins * geometry.bin_width)

@@ -12,7 +12,7 @@ from akita_bayes.cli import akita_calibrate, akita_test
 from akita_bayes.data import noise_table
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.evaluate import calibrate
+from akita_bayes.evaluate.intervals import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.plots.reports import calibration_report
 from akita_bayes.training import fit
@@ -134,6 +134,11 @@ def test_known_noise_calibrates_intervals_of_the_map(trained, tmp_path, capsys):
     width = sample.map_quantiles[0.95] - sample.map_quantiles[0.05]
     np.testing.assert_allclose(width / sample.epistemic_sd, 2 * 1.645, rtol=0.15)
     np.testing.assert_allclose(sample.map_quantiles[0.5], sample.mean, atol=1e-6)
+    # What was stated before is the noise that the model learned, not that of the table.
+    learned = posterior.sample_posterior(model, x, draws=1, recalibrated=False).aleatoric_sd
+    before = content["map"]["before"]["overall"]
+    assert before["stated_noise"] == pytest.approx(np.sqrt((learned**2).mean()), rel=0.01)
+    assert abs(before["stated_noise"] / after["stated_noise"] - 1) > 0.2
     table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
     recalibrated = table[table["state"] == "recalibrated"]
     assert recalibrated[["map_error_by_moments", "map_truth_coverage_90%"]].notna().all(axis=None)
@@ -236,3 +241,33 @@ def test_what_cannot_take_the_factors_is_refused_before_any_draw(trained, capsys
     said = capsys.readouterr().err
     assert "run: is named twice" in said
     assert "Drawing" not in said
+
+
+def test_a_run_without_a_model_is_refused_and_nothing_is_written(
+    trained, tmp_path, monkeypatch, capsys
+):
+    """A folder with the name of a shipped model would be taken for that model from then on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for run, message in (
+        ("akita_yeast", "akita_yeast: comes with this package, which stores no factors; copy "),
+        ("akita_yeest", "akita_yeest: no such file or directory"),
+        ("no/run", "no/run: is not a run directory, as it has no model_best.keras; give the "),
+        ("empty", "empty: is not a run directory, as it has no model_best.keras; give the "),
+    ):
+        for options in ((), ("--variants", "1")):
+            assert akita_calibrate.main([run, str(trained / "data"), *options]) == 2
+            said = capsys.readouterr().err
+            assert message in said
+            assert "Drawing" not in said
+        ensemble = [str(trained / "run"), str(trained / "data"), "--ensemble", run]
+        assert akita_calibrate.main([*ensemble, "-o", str(tmp_path / "out")]) == 2
+        assert message in capsys.readouterr().err
+    assert not list((tmp_path / "empty").iterdir())
+    assert not (tmp_path / "akita_yeast").exists()
+
+
+def test_data_with_other_targets_than_the_model_are_refused(trained, tmp_path, capsys):
+    data = tiny.write_data(tmp_path / "data", train=1, valid=3, test=3, targets=1)
+    assert akita_calibrate.main([str(trained / "run"), str(data)]) == 2
+    assert "units 2 of the spec disagrees with num_targets 1" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`akita_data.py` on every kind of file that people have."""
 
 import json
+import os
 import re
 
 import cooler
@@ -245,3 +246,17 @@ def test_a_real_bacterium_is_a_circle(real_data, tmp_path, capsys):
     lines = (tmp_path / "out" / "sequences.bed").read_text().splitlines()
     assert sum(int(line.split("\t")[2]) > 4_641_652 for line in lines) == 1
     assert checks(tmp_path)
+
+
+def test_windows_may_come_from_a_pipe(folder):
+    """A pipe, as `<(...)`, can be read once."""
+    reading, writing = os.pipe()
+    os.write(writing, b"chr1\t0\t3200\ttest\nchr1\t8000\t11200\n")
+    os.close(writing)
+    assert run(folder, "--windows", f"/dev/fd/{reading}") == 0
+    os.close(reading)
+    records = world.records_of(folder / "out")
+    assert sorted((split, region.start) for split, region in records) == [
+        ("test", 0),
+        ("train", 8000),
+    ]

@@ -16,6 +16,7 @@ from akita_bayes.variants import score_intervals
 from akita_bayes.variants.scores import conformal
 from tests import rounding
 from tests.outputs import files_of
+from tests.report import page_reader
 
 NULL = 4
 """Random variants of each stratum; a background of 19 takes 13 seconds more."""
@@ -68,6 +69,16 @@ def test_figures_are_drawn(demo):
         # maps hold red and blue, not an empty page
         assert ((pixels[..., 0] > pixels[..., 2] + 0.3).mean()) > 0.005
         assert ((pixels[..., 2] > pixels[..., 0] + 0.3).mean()) > 0.005
+
+
+def test_the_report_shows_the_variants_and_their_maps(demo):
+    document = page_reader.read(demo / "report.html")
+    scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
+    columns = {column["name"]: column for column in document.data["tables"][0]["columns"]}
+    assert columns["SCD:alpha"]["values"] == scored["SCD:alpha"].tolist()
+    assert columns["SCD_ci_high:beta"]["shown"]
+    assert len(document.data["maps"]) == 2 * 10  # two targets of ten variants
+    assert len(document.data["maps"][0]["layers"]) == 4
 
 
 def test_variants_have_intervals_and_p_values_beside_their_truth(demo):

@@ -137,7 +137,7 @@ def test_a_number_that_cannot_be_is_refused_before_any_work(folder, capsys, opti
     [
         ("chr1\t0\t9\nchr9\t0\t10\n", [], "no chromosome 'chr9'"),
         ("chr9\t0\t10\n", [], "no chromosome in common with the genome: it has chr9"),
-        ("chr1\t900\t1001\n", [], "ends beyond chr1, which has 1,000 bases"),
+        ("chr1\t900\t1001\n", [], "chr1:900-1,001 leaves chr1, which has 1,000 bases"),
         ("", [], "has no regions; give at least one line"),
         ("chr1\t0\t900\n", ["--stride", "17"], "a stride of 17 bp is not a multiple"),
         ("chr1\t3\t259\n", ["--cool"], "starts off the grid of 16-bp bins"),

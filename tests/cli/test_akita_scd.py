@@ -12,6 +12,7 @@ from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from akita_bayes.plots import map_plots
 from akita_bayes.plots import variant_plots as plots
+from akita_bayes.variants.maps import saved_maps
 from tests import tiny
 
 HEADER = (
@@ -62,6 +63,28 @@ def test_writes_everything(folder, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "4 of 5 alleles have scores" in told
     assert "1 without a score: ALT * stands for overlapping deletion" in told
+
+
+def test_maps_of_the_strongest_variants_are_saved(folder, tmp_path, capsys):
+    assert run(folder, tmp_path, "--save_maps", "2", "-t", str(folder / "targets.txt")) == 0
+    with saved_maps.opened(tmp_path) as maps:
+        assert len(maps) == 2
+        assert maps.frame.targets == ["HFF", "GM"]
+        assert maps.read(0).title.startswith(("v", "del"))
+    assert run(folder, tmp_path, "--save_maps", "all", "-t", str(folder / "targets.txt")) == 0
+    with saved_maps.opened(tmp_path) as maps:
+        assert sorted(maps.rows) == [0, 1, 3, 4]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        run(folder, tmp_path, "--save_maps", "every")
+    assert stopped.value.code == 2
+    assert "'every' is not a whole number of at least 0, or all" in capsys.readouterr().err
+
+
+def test_processes_save_the_maps_once_all_parts_exist(folder, tmp_path):
+    assert run(folder, tmp_path, "-p", "2", "--save_maps", "1") == 0
+    with saved_maps.opened(tmp_path) as maps:
+        assert len(maps) == 1
 
 
 def test_reads_basenjis_command_line(folder, tmp_path):

@@ -32,6 +32,22 @@ def absent(folder):
     (folder / "out").read_text()
 
 
+def absent_in_hdf5(folder):
+    raise FileNotFoundError(f"Unable to open file (name = '{folder}/out.h5', errno = 2)")
+
+
+def absent_without_name(folder):
+    raise FileNotFoundError("nothing there")
+
+
+def too_many_files(folder):
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(folder / "out"))
+
+
+def too_many_files_in_hdf5(folder):
+    raise OSError(f"Unable to open file (name = '{folder}/out', errno = 24, error message = 'x')")
+
+
 def forbidden(folder):
     with files.atomic(folder / "out") as temporary:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(temporary))
@@ -69,6 +85,18 @@ def full_disk_in_tensorflow(folder):
         (into_a_file, "out/deeper: a file is where a directory is needed; choose another name."),
         (onto_a_directory, "out: a directory is where a file is needed; choose another name."),
         (absent, "out: no such file or directory."),
+        (absent_in_hdf5, "error: {folder}/out.h5: no such file or directory."),
+        (absent_without_name, "error: a file: no such file or directory."),
+        (
+            too_many_files,
+            "{folder}/out: too many files are open; raise the limit, as with "
+            "`ulimit -n 4096`, and run again.",
+        ),
+        (
+            too_many_files_in_hdf5,
+            "{folder}/out: too many files are open; raise the limit, as with "
+            "`ulimit -n 4096`, and run again.",
+        ),
         (forbidden, "{folder}/out: permission denied."),
         (forbidden_in_hdf5, "{folder}/out.h5: permission denied."),
         (read_only, "{folder}/out: Read-only file system; choose another file or -o."),
@@ -100,6 +128,15 @@ def test_anything_else_keeps_its_traceback(defect):
 
     with pytest.raises(type(defect)):
         console.run(command)
+
+
+def test_sentences_are_printed_as_they_are(capsys, monkeypatch):
+    """Without a break at the width of the terminal, colours of numbers, or markup."""
+    narrow = console.rich.console.Console(width=20, force_terminal=True)
+    monkeypatch.setattr(console, "stdout", narrow)
+    text = 'The 12 windows [bold] are in "out/a rather long name/windows[/b].h5".'
+    console.say(text)
+    assert capsys.readouterr().out == f"{text}\n"
 
 
 def test_brackets_in_names_are_printed(capsys):

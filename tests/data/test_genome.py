@@ -90,3 +90,13 @@ def test_real_human_sequence(real_data):
     with genome.Genome(real_data / "sequence" / "hg38_1m.fa.gz") as opened:
         assert list(opened.sizes) == ["chr1"]
         assert opened.fetch(regions.Region("chr1", 0, 4)) == "NNNN"
+
+
+def test_a_region_is_checked_without_reading_letters(fasta):
+    with genome.Genome(fasta) as opened:
+        assert opened.check(regions.Region("chr2", 0, 8)) == 8
+        for region in (("chr2", 0, 9), ("chr2", -1, 3), ("chr2", 5, 4)):
+            with pytest.raises(errors.DataError, match="leaves chr2, which has 8 bases"):
+                opened.check(regions.Region(*region))
+        with pytest.raises(errors.DataError, match=r"no chromosome 'chr22'.*chr2"):
+            opened.check(regions.Region("chr22", 0, 4))

@@ -34,6 +34,12 @@ def test_a_saved_model_is_examined_without_its_weights(tmp_path):
     diagnoses = health.run(tmp_path / "saved")
     assert text(diagnoses, "model") == "a SavedModel"
     assert states(diagnoses)["calibration"] == "warning"
+    assert "predicts its mean alone" in text(diagnoses, "calibration")
+    # It has no history and no provenance, which only a training writes.
+    assert set(states(diagnoses)) == {"model", "calibration"}
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"cut")
+    (diagnosis,) = health.run(tmp_path / "saved")
+    assert (diagnosis.subject, diagnosis.state) == ("model", "error")
 
 
 def test_a_good_installation_has_no_error(tmp_path):
@@ -100,6 +106,43 @@ def test_a_good_run_lacks_only_its_calibration(old_run):
 def test_an_unfinished_run_is_told_how_to_go_on(old_run):
     (old_run / "model_best.keras").unlink()
     assert "Start akita_train.py again" in text(health.run(old_run), "model")
+
+
+DAMAGED = {
+    "recalibration.json": ("calibration", ['{"edges": [1]}', "[]", '{"heads": {"hic": 3}}']),
+    "swag.npz": ("posterior", ["not an archive"]),
+    "provenance.json": (
+        "provenance",
+        ["{", "[1, 2]", '{"versions": [1]}', '{"data": 3}', '{"data": [{"path": 3}]}'],
+    ),
+    "history.csv": (
+        "history",
+        ["epoch,loss\n1,2\n", "epoch,valid_loss\n1,low\n", "epoch,valid_loss\n1\n", "\0\n\0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_of_a_run_is_named_and_the_others_are_examined(old_run, name):
+    subject, contents = DAMAGED[name]
+    for content in (*(text.encode() for text in contents), b"\xff\xfe\x80"):
+        (old_run / name).write_bytes(content)
+        diagnoses = health.run(old_run)
+        assert states(diagnoses)[subject] == "error", content
+        assert str(old_run / name) in text(diagnoses, subject)
+        assert text(diagnoses, "model") == "422 weights"
+        assert {"model", "history"} <= set(states(diagnoses))
+        errors = [entry.subject for entry in diagnoses if entry.state == "error"]
+        assert errors == [subject]
+
+
+@pytest.mark.parametrize("content", ["", "identifier\n", "index\tname\n0\tcell\n", "\0\t\0\n"])
+def test_a_damaged_table_of_targets_is_named(data, content):
+    (data / "targets.txt").write_text(content)
+    diagnoses = health.data_directory(data)
+    assert states(diagnoses)["targets"] == "error"
+    assert "targets.txt" in text(diagnoses, "targets")
+    assert states(diagnoses)["split train"] == "ok"
 
 
 @pytest.mark.parametrize(

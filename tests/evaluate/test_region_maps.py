@@ -4,6 +4,7 @@ import pytest
 import akita_bayes as ab
 from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
+from akita_bayes.evaluate import prediction_files
 from tests import tiny
 
 L, POOL, CROP, OFFSET = tiny.SEQ_LENGTH, tiny.POOL, tiny.CROP, tiny.OFFSET
@@ -56,7 +57,7 @@ def test_draws_give_both_standard_deviations(latent_model, fasta):
     ("region", "message"),
     [
         ("chr1:100-1100", "one map of the model covers 192; give a narrower region"),
-        ("chr1:1900-2100", "ends beyond chr1, which has 2,000 bases"),
+        ("chr1:1900-2100", "leaves chr1, which has 2,000 bases"),
         ("chr7:1-90", 'no chromosome "chr7"'),
         ("chr1", "one map of the model covers"),
     ],
@@ -66,6 +67,21 @@ def test_regions_that_do_not_fit_are_refused(small_model, fasta, region, message
         ab.predict_region(small_model, region, fasta=fasta)
 
 
+def test_a_region_takes_every_setting_of_predictions(small_model, fasta):
+    settings = prediction_files.PredictionSettings(rc=True, shifts=(0, 16))
+    region_map = ab.predict_region(
+        small_model, f"chr1:512-{512 + L}", fasta=fasta, settings=settings
+    )
+    with genome.Genome(fasta) as opened:
+        x = dna.to_one_hot(opened.padded("chr1", 512, 512 + L))[None]
+    expected = ab.predict(small_model, x, rc=True, shifts=(0, 16))[0]
+    np.testing.assert_allclose(
+        region_map.values, triangle.to_matrix(expected, diagonal_offset=OFFSET), atol=1e-5
+    )
+    with pytest.raises(errors.DataError, match="leaves nothing of a window"):
+        ab.predict_region(small_model, "chr1:1000-1090", fasta=fasta, shifts=(L,))
+
+
 def test_draws_exclude_both_strands(small_model, fasta):
-    with pytest.raises(errors.SpecError, match="cannot be combined with rc"):
+    with pytest.raises(errors.SpecError, match="cannot be combined with --rc or --shifts"):
         ab.predict_region(small_model, "chr1:1000-1090", fasta=fasta, draws=2, rc=True)

@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 
 import h5py
 import numpy as np
@@ -68,6 +69,13 @@ def _write_by_name(path, size):
             file[str(index)] = VALUES
 
 
+def _talk(path):
+    path.write_bytes(b"x")
+    print("a library that prints", flush=True)
+    os.write(sys.stdout.fileno(), b"\x80 and one that writes")
+    sys.stdout.close()
+
+
 def _refuse(path):
     raise ValueError(f"{path} is refused")
 
@@ -84,6 +92,8 @@ def test_library_that_opens_files_by_name_cannot_end_this_process(tmp_path):
         assert list(file) == ["0", "1"]
     with disk_of(10_000), pytest.raises(OSError, match="File too large"):
         hdf5_writer.run_apart(path, _write_by_name, 20)
+    hdf5_writer.run_apart(path, _talk)
+    assert path.read_bytes() == b"x"
     with pytest.raises(ValueError, match="is refused"):
         hdf5_writer.run_apart(path, _refuse)
     with pytest.raises(ChildProcessError, match="ended early"):

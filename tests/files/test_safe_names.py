@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from akita_bayes.files import safe_names
+from akita_bayes.files import replacement, safe_names
 
 HOSTILE = [
     "../../evil",
@@ -43,3 +43,13 @@ def test_usual_names_are_kept():
 def test_faults_of_names(name):
     assert safe_names.fault(name)
     assert not safe_names.fault("fold 0-A.b_c+d")
+
+
+def test_the_longest_name_leaves_room_for_a_temporary_name_and_an_ending(tmp_path):
+    name = safe_names.limited("x" * 300)
+    temporary = replacement._partial(tmp_path / f"{name}_999999.mcool.gz.tbi")
+    assert len(temporary.name) == 255
+    temporary.write_bytes(b"")
+    match = replacement.TEMPORARY.match(temporary.name)
+    assert match.end() == replacement.ADDED
+    assert match[1] == temporary.name[1:33]

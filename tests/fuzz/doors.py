@@ -1,20 +1,8 @@
-"""The files that the package reads, each with the call that reads it.
+"""The files that the package reads, each with the call that reads it."""
 
-`python -m tests.fuzz.doors 2000 [door ...]` reads 2,000 damaged files at each door, in processes
-of their own, and prints what went wrong.
-"""
-
-import collections
+import gzip
 import json
-import logging
-import multiprocessing
-import os
 import shutil
-import sys
-import tempfile
-import time
-import traceback
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,25 +10,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pysam
 
-from akita_bayes import errors, regions
-from akita_bayes.data import assembly, genome
+from akita_bayes import regions
+from akita_bayes.data import assembly, genome, noise_table
 from akita_bayes.data.contacts import contact_file, contact_formats
-from akita_bayes.data.preparation import targets
+from akita_bayes.data.preparation import data_directory, data_plan, recorded_sources, targets
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.files import output_directory
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.models import build, export, load, recalibration, swag, weights, zoo
 from akita_bayes.regulation.assay import assay_files
+from akita_bayes.regulation.fit import fitted_mechanism
+from akita_bayes.regulation.model import likelihood
+from akita_bayes.regulation.results import fit_files
+from akita_bayes.simulate import design_json, designs
 from akita_bayes.training.run_files import checkpoint
 from akita_bayes.variants import genes
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.saturation import scan_files
 from akita_bayes.variants.saturation.region_scan import Scan
 from akita_bayes.variants.scores import background, score_table
-from tests import coolers, mechanism_json, tiny
-from tests.fuzz import mutations
+from tests import coolers, hic_files, mechanism_json, tiny, two_bit_files
 
-STUCK = 60  # seconds without progress after which a process is killed
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
 
 
@@ -112,9 +102,40 @@ def sources(folder):
     (folder / "world").mkdir()
     coolers.world(folder / "world")
     (folder / "mechanism.json").write_text(json.dumps(mechanism_json.TWO_SITES))
-    (folder / "assay.tsv").write_text(
-        "sequence\tct_0\tct_1\n" + "".join(f"{LETTERS[i : i + 20]}\t{i}\t9\n" for i in range(40))
+    _assay(folder / "assay.tsv", 20)
+    two_bit_files.write(folder / "genome.2bit", {"chr1": LETTERS, "chr2": "NNacgt" * 9})
+    (folder / "packed.fa.gz").write_bytes(gzip.compress((folder / "genome.fa").read_bytes()))
+    counts = {"chr1": np.triu(random.integers(0, 9, (50, 50)))}
+    vectors = {"KR": {"chr1": random.random(50)}}
+    hic_files.write(folder / "map.hic", {"chr1": 1000}, 20, counts, vectors)
+    noise = random.random((2, tiny.TARGETS, tiny.BINS - tiny.OFFSET))
+    pixels = np.ones(noise[0].shape, np.int64)
+    noise_table.write(folder, noise_table.NoiseTable(*noise, pixels, tiny.OFFSET, "replicates"))
+    options = coolers.options(folder / "world")
+    record = data_directory._record(options, data_plan.plan(options))
+    (folder / "world" / recorded_sources.FILE_NAME).write_text(json.dumps(record))
+    design_json.write(folder, designs.Design(), seed=3, version="0.2.0")
+    _write_fit(folder / "fit")
+
+
+def _write_fit(folder):
+    """Writes what `fit_files.read` needs, with arbitrary values."""
+    folder.mkdir()
+    spec = mechanism_json.TWO_SITES | {"measurement": {"kind": "bins", "hidden": 4}}
+    (folder / fit_files.PARAMS).write_text(json.dumps(spec))
+    table = assay_files.read(_assay(folder / "assay.tsv", spec["sequence_length"]))
+    parameters = likelihood.Likelihood(mechanism_spec.parse(spec), table).parameters
+    fit = fitted_mechanism.FittedMechanism(
+        parameters, np.zeros(parameters.size), np.eye(parameters.size), table.frequencies()
     )
+    np.savez_compressed(folder / fit_files.ARRAYS, **fit_files._arrays(fit))
+
+
+def _assay(path, length):
+    """Writes the reads of 40 sequences in two bins."""
+    rows = [f"{LETTERS[at : at + length]}\t{at}\t9\n" for at in range(40)]
+    path.write_text("sequence\tct_0\tct_1\n" + "".join(rows))
+    return path
 
 
 def _load_pair(path):
@@ -126,7 +147,11 @@ def _load_saved(path):
 
 
 def _fasta(path):
-    with genome.Genome(path.parent / "genome.fa") as opened:
+    return _genome(path.parent / "genome.fa")
+
+
+def _genome(path):
+    with genome.Genome(path) as opened:
         return [opened.fetch(regions.Region(chrom, 0, 50)) for chrom in list(opened.sizes)[:3]]
 
 
@@ -149,6 +174,17 @@ def _recalibrations(path):
     return [factors.factors(tiny.PIXELS) for factors in loaded.values()]
 
 
+def _noise(path):
+    return noise_table.read(
+        path.parent, targets=tiny.TARGETS, bins=tiny.BINS, diagonal_offset=tiny.OFFSET
+    )
+
+
+def _fit(path):
+    fit = fit_files.read(path.parent)
+    return fit.energies, fit.predict([LETTERS[: fit.mechanism.sequence_length]])
+
+
 def _cooler(path):
     with genome.Genome(path.parent / "genome.fa") as opened:
         contacts = contact_formats.open_contacts(
@@ -159,7 +195,17 @@ def _cooler(path):
     return contacts.counts(region), contacts.weights(region)
 
 
+def _hic(path):
+    contacts = contact_formats.open_contacts(
+        contact_file.Source(contact_formats.locate(str(path)), "KR"), assembly.of({"chr1": 1000})
+    )
+    contacts.inspect()
+    region = regions.Region("chr1", 0, 400)
+    return contacts.counts(region), contacts.weights(region)
+
+
 DOORS = {
+    "hic": Door("map.hic", _hic),
     "cooler": Door("world/a.cool", _cooler),
     "target_table": Door("world/targets.txt", targets.read),
     "keras2": Door("keras2.h5", _load_pair),
@@ -187,102 +233,13 @@ DOORS = {
     "genes_gz": Door("genes.gtf.gz", genes.read),
     "fasta": Door("genome.fa", _fasta),
     "fai": Door("genome.fa.fai", _fasta),
+    "two_bit": Door("genome.2bit", _genome),
+    "fasta_gz": Door("packed.fa.gz", _genome),
+    "noise": Door("noise.tsv", _noise),
+    "options": Door("world/options.json", lambda path: recorded_sources.read(path.parent)),
+    "simulation": Door("simulation.json", lambda path: design_json.read(path.parent)),
+    "fit": Door("fit/fit.npz", _fit),
     "vcf": Door("variants.vcf", _variants),
     "vcf_gz": Door("variants.vcf.gz", _variants),
     "bcf": Door("variants.bcf", _variants),
 }
-
-
-def attempt(door, path, content, seed):
-    """Reads one damaged file; returns "read", "refused", or the unexpected error and its place."""
-    index = path.with_name("genome.fa.fai")
-    damaged = mutations.mutant(content, seed)
-    path.write_bytes(damaged)
-    if door == "fasta":
-        index.unlink(missing_ok=True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            DOORS[door].read(path)
-    except errors.AkitaBayesError:
-        return "refused"
-    except Exception as error:  # what a reader must never raise; the caller reports it
-        places = [
-            place
-            for place in traceback.extract_tb(error.__traceback__)
-            if "akita_bayes" in place.filename
-        ]
-        where = f"{Path(places[-1].filename).name}:{places[-1].lineno}" if places else "a library"
-        return f"{type(error).__name__} in {where}: {error!s:.90}"
-    return "read"
-
-
-def fuzz(door, folder, seeds, notes=None):
-    """Reads damaged files at a door; returns how often each outcome occurred."""
-    logging.disable(logging.WARNING)
-    path = folder / DOORS[door].file
-    content = path.read_bytes()
-    outcomes = collections.Counter()
-    try:
-        for seed in seeds:
-            if notes is not None:
-                notes.write_text(str(seed))
-            start = time.monotonic()
-            outcome = attempt(door, path, content, seed)
-            outcomes[outcome if time.monotonic() - start < 20 else f"slow: {outcome}"] += 1
-    finally:
-        path.write_bytes(content)
-        logging.disable(logging.NOTSET)
-    return outcomes
-
-
-def _child(door, folder, seeds, notes, queue):
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, resource.RLIM_INFINITY))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    queue.put(fuzz(door, folder, seeds, notes))
-
-
-def _join(process, notes):
-    """Waits for a process, and kills it when one file takes it longer than a minute."""
-    last = None
-    while process.is_alive():
-        process.join(STUCK)
-        current = notes.read_text() if notes.exists() else None
-        if process.is_alive() and current is not None and current == last:
-            process.kill()
-            process.join()
-        last = current
-
-
-def main(words):
-    """Reads many damaged files at each door, also past crashes of libraries."""
-    count, doors = int(words[0]), words[1:] or list(DOORS)
-    context = multiprocessing.get_context("spawn")
-    failed = False
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sources(folder)
-        for door in doors:
-            outcomes, seed, notes = collections.Counter(), 0, folder / "seed"
-            content = (folder / DOORS[door].file).read_bytes()
-            while seed < count:
-                queue = context.SimpleQueue()
-                seeds = range(seed, count)
-                process = context.Process(target=_child, args=(door, folder, seeds, notes, queue))
-                process.start()
-                _join(process, notes)
-                if process.exitcode == 0:
-                    outcomes += queue.get()
-                    break
-                seed = int(notes.read_text()) + 1
-                outcomes[f"crash or no end ({process.exitcode}) at seed {seed - 1}"] += 1
-                (folder / DOORS[door].file).write_bytes(content)
-            print(f"{door}: {json.dumps(dict(outcomes), indent=1)}", flush=True)
-            failed |= bool(set(outcomes) - {"read", "refused"})
-    return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ SMALL = {
     "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
     "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
     "mpra_fit": "--starts 1",
+    "mpra_predict": "",
     "mpra_compare": "--starts 1",
     "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 6 --most_draws 5 --bootstrap 0",
 }

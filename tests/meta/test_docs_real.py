@@ -52,3 +52,14 @@ def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
         f"from {row['valid']['plain']:.3f} to {row['valid']['pearsonr']:.3f}",
     ):
         assert text in " ".join(page.split())
+
+
+def test_draws_are_all_that_the_spec_stores(page):
+    train = files.read_json(yeast.SPEC)["train"]
+    assert train["swa"]["swag_draws"] == yeast.DRAWS
+    assert f"the {yeast.DRAWS} SWAG draws of each training" in page
+
+
+def test_the_page_names_the_files_of_the_data_folder(page):
+    for name in (yeast_data.COOLER, yeast_data.GENOME, yeast_data.SECOND):
+        assert f"| `{name}` |" in page

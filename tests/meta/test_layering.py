@@ -24,14 +24,16 @@ FLOORS = {
     "evaluate": 4,
     "regulation": 4,
     "plots": 5,
+    "report": 5,
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "saved_models", "", "incremental"),
+    "models": ("passes", "saved_models", "intervals", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "saturation"),
+    "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fit", "posterior", "compare", "plots", "results"),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""

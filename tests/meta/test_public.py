@@ -1,6 +1,7 @@
 """The public API: every name resolves, is documented, and is where `__init__` says."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,13 @@ def test_a_public_function_takes_keywords_after_its_second_argument(name: str):
     hints = inspect.signature(function)
     assert hints.return_annotation is not inspect.Signature.empty
     assert all(p.annotation is not p.empty for p in hints.parameters.values())
+
+
+def test_a_genome_is_a_path_as_text_or_as_an_object():
+    signatures = [inspect.signature(getattr(akita_bayes, name)) for name in akita_bayes._PUBLIC]
+    genomes = [s.parameters["fasta"].annotation for s in signatures if "fasta" in s.parameters]
+    assert len(genomes) >= 4
+    assert set(genomes) == {str | Path}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -1,5 +1,7 @@
 """An installed wheel works in an empty directory, without the clone."""
 
+import ast
+import importlib.metadata
 import os
 import re
 import shutil
@@ -9,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import akita_bayes
 
@@ -97,6 +102,9 @@ def test_the_wheel_holds_every_file_that_the_package_reads(installed, repository
 
 def test_commands_run_and_know_their_version(installed, tmp_path):
     assert "akita_predict" in run(installed, tmp_path, "-m", "akita_bayes")
+    fixture = Path(__file__).parents[1] / "fixtures/version_0_1/run"
+    run(installed, tmp_path, "-m", "akita_bayes", "akita_report", str(fixture), "-o", "run.html")
+    assert "Training of run" in (tmp_path / "run.html").read_text("utf-8")
     assert "lac: " in run(installed, tmp_path, "-m", "akita_bayes", "akita_download")
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
     scripts = {path.stem for path in repository_scripts()}
@@ -107,15 +115,58 @@ def repository_scripts() -> list[Path]:
     return list((Path(__file__).parents[2] / "bin").glob("*.py"))
 
 
-def test_other_recipes_name_the_same_version_and_libraries(repository):
-    setup = (repository / "setup.py").read_text("utf-8")
-    required = setup[setup.index("install_requires") : setup.index("extras_require")]
-    libraries = re.findall(r'"([\w-]+)(?:\[\w+\])?(>=[^";]+)[^"]*"', required)
-    recipe = (repository / "conda" / "meta.yaml").read_text("utf-8")
+def requirements(setup: str) -> list[Requirement]:
+    """Reads `install_requires` of a setup.py."""
+    (values,) = [
+        keyword.value
+        for keyword in ast.walk(ast.parse(setup))
+        if isinstance(keyword, ast.keyword) and keyword.arg == "install_requires"
+    ]
+    return [Requirement(text) for text in ast.literal_eval(values)]
+
+
+def brought_by_extras(requirement: Requirement) -> set[str]:
+    """Returns the libraries that pip installs for `name[extra]` in addition to `name`.
+
+    Conda has no extras, so that a recipe has to name these libraries.
+    """
+    names = set()
+    for extra in requirement.extras:
+        for text in importlib.metadata.requires(requirement.name) or []:
+            further = Requirement(text)
+            if further.marker is None or further.marker.evaluate({"extra": ""}):
+                continue  # needed without the extra as well
+            if further.marker.evaluate({"extra": extra}):
+                names.add(canonicalize_name(further.name))
+    return names
+
+
+def missing(setup: str, recipe: str) -> dict[str, str]:
+    """Returns the requirements of a setup.py that a conda recipe does not name, and versions."""
     run_section = recipe[recipe.index("  run:") : recipe.index("\ntest:")]
-    expected = [f"    - {name.lower()} {versions}" for name, versions in libraries]
-    assert len(expected) > 10
-    assert run_section.splitlines()[2:] == expected
+    lines = [line.strip().removeprefix("- ").split(" ") for line in run_section.splitlines()[1:]]
+    in_recipe = {canonicalize_name(name): SpecifierSet(versions) for name, versions in lines}
+    needed = {canonicalize_name(each.name): each.specifier for each in requirements(setup)}
+    wrong = {
+        name: str(versions) for name, versions in needed.items() if in_recipe.get(name) != versions
+    }
+    extra = {name for each in requirements(setup) for name in brought_by_extras(each)}
+    return wrong | dict.fromkeys(extra - set(in_recipe), "")
+
+
+def test_the_conda_recipe_names_the_same_libraries(repository):
+    setup = (repository / "setup.py").read_text("utf-8")
+    recipe = (repository / "conda" / "meta.yaml").read_text("utf-8")
+    assert len(requirements(setup)) > 10
+    assert missing(setup, recipe) == {}
+    without = re.sub(r"    - (tf-keras|rich) .+\n", "", recipe)
+    assert missing(setup, without) == {"tf-keras": "", "rich": "<16,>=13.7"}
+    older = recipe.replace("numpy >=1.26", "numpy >=1.24")
+    assert missing(setup, older) == {"numpy": "<3,>=1.26"}
+
+
+def test_other_recipes_name_the_same_version(repository):
+    recipe = (repository / "conda" / "meta.yaml").read_text("utf-8")
     assert f'version: "{akita_bayes.__version__}"' in recipe
     citation = (repository / "CITATION.cff").read_text("utf-8")
     assert f"version: {akita_bayes.__version__}\n" in citation

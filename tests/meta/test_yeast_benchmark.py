@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from akita_bayes import regions
+from akita_bayes.models import zoo
+from benchmarks import yeast as yeast_benchmark
 from benchmarks import yeast_ceiling, yeast_data, yeast_ridge
 from tests import coolers
 
@@ -15,11 +17,23 @@ def test_folds_share_no_chromosome():
     assert len(names) == len(set(names)) == 12
 
 
-def test_halves_add_up_and_twice_the_data_are_as_reliable_as_foretold(tmp_path):
+def test_the_preset_makes_the_data_of_the_spec():
+    spec = zoo.load_network(yeast_benchmark.SPEC)
+    geometry = spec.model.geometry(spec.model.heads[0])
+    transform = yeast_data.TRANSFORM
+    assert (geometry.seq_length, geometry.bin_width) == (transform.seq_length, transform.pool_width)
+    assert (geometry.bins, geometry.crop_bp) == (transform.map_bins, transform.crop)
+    assert 2 * transform.kernel_radius + 1 == 13  # As docs/formats.md says.
+
+
+def test_both_halves_of_a_map_add_up_to_its_counts(tmp_path):
     path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
     halves = yeast_ceiling.thinned(path, 0)
     whole = yeast_ceiling.read(path)["chr1"].counts
     np.testing.assert_array_equal(sum(half["chr1"].counts for half in halves), whole)
+
+
+def test_reliability_follows_the_formula_of_spearman_and_brown():
     assert yeast_ceiling.reliability(0.5) == pytest.approx(2 / 3)
 
 
@@ -28,7 +42,7 @@ def test_maps_of_noise_have_no_reliability(tmp_path):
     path = coolers.write(tmp_path / "a.cool", sizes=SIZES, depth=200.0, filtered=0.0)
     windows = [regions.Region("chr1", start, start + 3200) for start in range(0, 36_000, 1600)]
     measured = yeast_ceiling.measure(path, windows, coolers.TRANSFORM, seeds=(0,))
-    assert abs(measured["half_r"]) < 0.2  # some 600 pixels, the sd of r is 0.04
+    assert abs(measured["r_of_halves"]) < 0.2  # some 600 pixels, the sd of r is 0.04
 
 
 def test_a_ridge_finds_a_linear_rule():

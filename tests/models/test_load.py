@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from akita_bayes.models import (
     load,
     predict,
     recalibration,
+    shipped,
     swag,
     weights,
     zoo,
@@ -105,6 +107,21 @@ def test_a_list_is_an_ensemble(model, folder, x):
     loaded = load.load_model([str(folder / "run"), pair])
     assert isinstance(loaded, ensemble.Ensemble)
     np.testing.assert_allclose(predict.predict(loaded, x), predict.predict(model, x), atol=1e-6)
+
+
+def test_an_ensemble_of_a_shipped_model_has_its_recalibration(folder, tmp_path, monkeypatch):
+    zoo_folder = tmp_path / "zoo"
+    (zoo_folder / "json").mkdir(parents=True)
+    shipped_run, own_run = zoo_folder / "pretrained" / "shipped_here", tmp_path / "own"
+    for run in (shipped_run, own_run):
+        shutil.copytree(folder / "run", run)
+    fitted = recalibration.Recalibration((2, 12), ((2.0,),), ((1.0,),), None, 2)
+    recalibration.save([own_run, shipped_run], "hic", fitted)
+    monkeypatch.setattr(shipped, "_WHEEL", zoo_folder)
+    monkeypatch.chdir(tmp_path)
+    assert load.load_model([own_run, "shipped_here"]).recalibrations == {"hic": fitted}
+    pair = (str(folder / "params.json"), "shipped_here")
+    assert load.load_model([pair, own_run]).recalibrations == {"hic": fitted}
 
 
 def test_the_head_of_basenji_weights_is_told_by_their_shapes(tmp_path, x):

@@ -277,7 +277,7 @@ def test_what_no_draw_changes_is_computed_once(monkeypatch):
 
         return call
 
-    graphs = network_draws._graphs(model, "a")
+    graphs = network_draws._graphs(model, "a", "float32")
     graphs = graphs._replace(
         **{name: counted(name, getattr(graphs, name)) for name in ("encode", "decode", "whole")}
     )

@@ -1,8 +1,14 @@
+import copy
+
 import numpy as np
 import pytest
 
 from akita_bayes import dna, errors, triangle
-from akita_bayes.models import build, ensemble, predict, zoo
+from akita_bayes.evaluate import accuracy, prediction_files, region_maps
+from akita_bayes.models import build, ensemble, export, posterior, predict, zoo
+from akita_bayes.models.incremental import predictor
+from akita_bayes.variants import options as scoring
+from akita_bayes.variants.saturation import gradients
 from tests import rounding, tiny
 
 TRACK = {
@@ -100,6 +106,30 @@ def test_heads_come_together_or_alone(x):
         predict.predict(model, x, head="rat")
 
 
+def test_what_needs_one_head_says_so_in_one_sentence(tmp_path):
+    model = build.build(zoo.parse_spec(tiny.spec_json(heads=("human", "mouse"))))
+    assert predict.one_head(model, 1) == predict.one_head(model, "mouse") == "mouse"
+    options = scoring.Options(scores=("SCD",))
+    for use in (
+        lambda: predict.one_head(model, None),
+        lambda: posterior.Sampler(model),
+        lambda: predictor.WindowPredictor(model),
+        lambda: scoring.geometry_of(model, None),
+        lambda: region_maps.predict_region(model, "chr1:1-2", fasta="no.fa"),
+        lambda: prediction_files.predict_split(model, "no", out_dir=tmp_path / "out"),
+        lambda: accuracy.assess(model, "no"),
+        lambda: gradients.attributions(
+            model, None, None, 0, method="gradient", steps=1, options=options
+        ),
+    ):
+        with pytest.raises(errors.SpecError) as refusal:
+            use()
+        assert str(refusal.value) == (
+            "model: has several heads; choose a head out of human, mouse with head=, or with "
+            "--head of a command."
+        )
+
+
 def test_an_ensemble_of_models_is_their_mean(model, x):
     other = build.build(zoo.parse_spec(tiny.spec_json()))
     both = ensemble.Ensemble((model, other))
@@ -149,6 +179,39 @@ def test_numbers_that_are_none_are_refused(model, x, bad):
 def test_a_shift_that_leaves_nothing_of_the_window_is_refused(model, x, shift):
     with pytest.raises(errors.DataError, match=f"shift of {shift:,} leaves nothing of a window"):
         predict.predict(model, x, shifts=(0, shift))
+
+
+def test_a_precision_that_a_model_cannot_have_is_refused(model, x, tmp_path):
+    saved = tmp_path / "saved"
+    export.export(model, saved)
+    half = build.Network(zoo.parse_spec(tiny.spec_json()), precision="mixed_bfloat16")
+    for other, precision, message in (
+        (export.Exported(saved), "float32", "an exported model keeps the precision of its export"),
+        (half, "float32", "was saved with mixed_bfloat16 and cannot compute in float32"),
+        (model, "float16", "expected float32 or bfloat16, got 'float16'"),
+    ):
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predict.predict(other, x, precision=precision)
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predict.check_precision(ensemble.Ensemble((other,)), precision)
+        with pytest.raises(errors.AkitaBayesError, match=message):
+            predictor.WindowPredictor(other, predictor.WindowOptions(precision=precision))
+    for other in (export.Exported(saved), half):
+        predict.check_precision(other, None)
+    expected = predict.predict(half, x)
+    np.testing.assert_array_equal(predict.predict(half, x, precision="bfloat16"), expected)
+
+
+def test_a_precision_without_effect_is_logged(model, caplog):
+    predict.check_precision(model, "bfloat16")
+    assert not caplog.text
+    strided = copy.deepcopy(TRACK)
+    strided["model"]["trunk"][0] |= {"stride": 2, "pool_size": 2}
+    network = build.build(zoo.parse_spec(strided))
+    predict.check_precision(network, "float32")
+    assert not caplog.text
+    predict.check_precision(network, "bfloat16")
+    assert "precision: bfloat16 has no effect on this network" in caplog.text
 
 
 def test_a_batch_holds_two_windows_of_a_megabase_and_a_longer_one_alone():

@@ -1,13 +1,15 @@
 """Recalibration factors: spread over pixels by distance, and kept with their run."""
 
 import dataclasses
+import threading
 
 import keras
 import numpy as np
 import pytest
 
-from akita_bayes import errors, files, triangle
+from akita_bayes import errors, files, map_features, triangle
 from akita_bayes.models import recalibration, swag
+from akita_bayes.models.intervals import map_error
 
 FITTED = recalibration.Recalibration(
     edges=(2, 5, 24),
@@ -45,18 +47,17 @@ def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
         (lending, None, 0.5),
         (FITTED, None, 0.0),
     ):
-        epistemic, aleatoric, _ = fitted.apply(spread, given)
+        epistemic, aleatoric, _ = fitted.apply(spread, given, mean=0 * spread, draws=4)
         np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
         np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
 
 
-MAP = recalibration.MapError(
+MAP = map_error.MapError(
     epistemic=((2.0, 0.0), (1.0, 3.0)),
     constant=((0.0, 0.5), (0.3, 0.4)),
     noise=((0.1, 0.2), (0.3, 0.4)),
     slope=((-1.0, 0.0), (0.0, -2.0)),
-    values=((-1.0, 1.0), (0.0, 2.0)),
-    shape=((2.0, 1.0), (1.0, 1.0)),
+    shapes=(map_error.Shape("value", ((-1.0, 1.0), (0.0, 2.0)), ((2.0, 1.0), (1.0, 1.0))),),
     draws=8,
 )
 BY_MOMENTS = dataclasses.replace(FITTED, noise=((9.0, 9.0), (9.0, 9.0)), map_error=MAP)
@@ -77,8 +78,9 @@ def test_the_error_of_the_map_and_the_noise_follow_their_formulas():
         np.where(near, 0.3, 0.4 * np.exp(-mean[:, 1])),
     ]
     np.testing.assert_allclose(result.aleatoric, np.stack(noise, 1), rtol=1e-5)
-    with pytest.raises(ValueError, match="give the mean over draws"):
-        BY_MOMENTS.apply(spread, None)
+    # The width of an interval depends on both, so that neither has a default.
+    with pytest.raises(TypeError, match="'mean' and 'draws'"):
+        FITTED.apply(spread, None)
 
 
 def test_intervals_of_few_draws_have_student_s_quantiles():
@@ -107,10 +109,48 @@ def test_the_error_of_the_map_survives_its_file_and_older_files_have_none(tmp_pa
     files.write_json(path, content)
     (fitted,) = recalibration.load([run], ["hic"]).values()
     assert fitted == dataclasses.replace(BY_MOMENTS, map_error=None)
-    content["heads"]["hic"]["map_error"] = {"epistemic": [[1.0]]}
+    error = dataclasses.asdict(MAP)
+    for damaged in (
+        {"epistemic": [[1.0]]},
+        {**error, "shapes": [["colour", [[0.0]], [[1.0]]]] * 2},
+        {**error, "noise": [[0.1, 0.2], [0.3]]},
+    ):
+        content["heads"]["hic"]["map_error"] = damaged
+        files.write_json(path, content)
+        with pytest.raises(errors.DataError, match="not a recalibration"):
+            recalibration.load([run], ["hic"])
+
+
+def test_files_whose_error_depends_on_the_value_alone_still_load(tmp_path):
+    (run,) = runs(tmp_path, "a")
+    path = recalibration.save([run], "hic", BY_MOMENTS)
+    content = files.read_json(path)
+    error = content["heads"]["hic"]["map_error"]
+    ((_, error["values"], error["shape"]),) = error.pop("shapes")
     files.write_json(path, content)
-    with pytest.raises(errors.DataError, match="not a recalibration"):
-        recalibration.load([run], ["hic"])
+    assert recalibration.load([run], ["hic"]) == {"hic": BY_MOMENTS}
+
+
+def test_shapes_of_features_multiply_and_noise_may_be_that_of_every_distance():
+    pixels = triangle.length(24, 2)
+    distance = triangle.distances(24, 2)
+    mean = np.random.default_rng(0).normal(size=(3, pixels, 2))
+    spread = np.full(mean.shape, 0.2)
+    contrast = map_error.Shape("contrast", ((-2.0, 1.0),) * 2, ((0.5, 2.0),) * 2)
+    noise = tuple(tuple(np.linspace(start, 1, 22).tolist()) for start in (0.1, 0.2))
+    error = dataclasses.replace(MAP, noise=noise, slope=((0.0, 0.0),) * 2)
+    plain, shaped = (
+        dataclasses.replace(BY_MOMENTS, map_error=dataclasses.replace(error, shapes=shapes)).apply(
+            spread, None, mean=mean, draws=8
+        )
+        for shapes in (MAP.shapes, (*MAP.shapes, contrast))
+    )
+    feature = map_features.compute("contrast", mean, spread, 2)
+    factor = np.interp(feature, (-2.0, 1.0), (0.5, 2.0))
+    np.testing.assert_allclose(shaped.epistemic, plain.epistemic * factor, rtol=1e-5)
+    for target in range(2):
+        expected = np.array(noise[target])[distance - 2]
+        np.testing.assert_allclose(shaped.aleatoric[1, :, target], expected, rtol=1e-5)
 
 
 OTHER = dataclasses.replace(FITTED, epistemic=((4.0, 4.0),))
@@ -150,6 +190,27 @@ def test_each_head_keeps_its_own_factors(tmp_path):
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": OTHER}
     recalibration.save([run], "mouse", TOGETHER)
     assert recalibration.load([run], heads) == {"human": FITTED, "mouse": TOGETHER}
+
+
+def test_two_that_save_at_once_lose_nothing(tmp_path, monkeypatch):
+    """Locks of two threads exclude each other as those of two processes do."""
+    (run,) = runs(tmp_path, "a")
+    read = recalibration._read
+    second = threading.Thread(target=recalibration.save, args=([run], "mouse", OTHER))
+
+    def read_slowly(path):
+        content = read(path)
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(1)  # it ends within that time only if nothing makes it wait
+        return content
+
+    monkeypatch.setattr(recalibration, "_read", read_slowly)
+    recalibration.save([run], "human", FITTED)
+    second.join()
+    monkeypatch.undo()
+    loaded = recalibration.load([run], ["human", "mouse"])
+    assert loaded == {"human": FITTED, "mouse": OTHER}
 
 
 def test_a_run_that_was_trained_on_drops_its_factors_and_says_so(tmp_path, caplog):

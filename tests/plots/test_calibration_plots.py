@@ -3,8 +3,8 @@
 import numpy as np
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibration as statistics
 from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import calibration as statistics
 from akita_bayes.plots import calibration_plots
 
 BINS, OFFSET = 24, 2

@@ -14,3 +14,9 @@ def test_each_figure_becomes_a_file_of_its_size(tmp_path):
         for path in (tmp_path / "new" / "folder").iterdir()
     }
     assert written == {"a.png": (50, 100), "b.png": (50, 50)}
+
+
+def test_all_figures_are_written_here(repository):
+    folder = repository / "akita_bayes" / "plots"
+    writers = [path.name for path in folder.rglob("*.py") if ".savefig(" in path.read_text()]
+    assert writers == ["figure_files.py"]

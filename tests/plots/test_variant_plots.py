@@ -5,6 +5,8 @@ from akita_bayes import regions
 from akita_bayes.plots import saturation_plots
 from akita_bayes.plots import variant_plots as plots
 from akita_bayes.variants import figure_data
+from akita_bayes.variants import genes as gene_files
+from akita_bayes.variants.alleles import bin_loci
 from akita_bayes.variants.saturation import region_scan
 
 BINS = 20
@@ -21,12 +23,12 @@ def what(**changes):
     mask = ~near
     mask[4] = mask[:, 4] = False
     genes = [
-        figure_data.GeneSpans("ABC", "+", [(2.0, 5.5)]),
-        figure_data.GeneSpans("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
+        gene_files.GeneSpans("ABC", "+", [(2.0, 5.5)]),
+        gene_files.GeneSpans("DEF", "-", [(3.0, 4.0), (8.0, 9.0)]),
     ]
     base = figure_data.FigureWindow(
         "chr1:1,000 DEL", regions.Region("chr1", 0, BINS * 2048),
-        [figure_data.Stretch(0.0, BINS, regions.Region("chr1", 0, BINS * 2048), 1)],
+        [bin_loci.Stretch(0.0, BINS, regions.Region("chr1", 0, BINS * 2048), 1)],
         ref, alt, mask, None, (9, 12), genes,
     )  # fmt: skip
     return base._replace(**changes)
@@ -70,8 +72,8 @@ def ticks(figure):
 def test_a_junction_has_the_positions_of_both_its_sides():
     """Ten bins of chr2 from right to left, then ten of chr1."""
     stretches = [
-        figure_data.Stretch(0.0, 10.0, regions.Region("chr2", 100_000, 120_480), -1),
-        figure_data.Stretch(10.0, 20.0, regions.Region("chr1", 40_000, 60_480), 1),
+        bin_loci.Stretch(0.0, 10.0, regions.Region("chr2", 100_000, 120_480), -1),
+        bin_loci.Stretch(10.0, 20.0, regions.Region("chr1", 40_000, 60_480), 1),
     ]
     found = ticks(plots.figure(what(stretches=stretches), width=4))
     assert found == {
@@ -86,7 +88,7 @@ def test_a_junction_has_the_positions_of_both_its_sides():
 
 
 def test_a_gene_at_the_border_keeps_its_name():
-    genes = [figure_data.GeneSpans("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
+    genes = [gene_files.GeneSpans("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
     figure = plots.figure(what(genes=genes), width=4)
     (text,) = [text for axes in figure.axes for text in axes.texts if "LONG" in text.get_text()]
     assert text.get_ha() == "right"

@@ -99,6 +99,7 @@ def arbitrary_fit():
             theta=rng.normal(0.0, 0.5, size),
             covariance=root @ root.T + 0.01 * np.eye(size),
             frequencies=table.frequencies(),
+            fitted_digests=fitting.fitted_digests(table, assay_table.sides(table)),
             likelihood=model,
             side=assay_table.sides(table),
             held_out=fitting.HeldOut(-100.0, 10, 100.0, bits),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import files
-from akita_bayes.data.preparation import check, data_directory, data_options
+from akita_bayes.data.preparation import check, data_directory, data_options, training_windows
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy
 from akita_bayes.models import zoo
@@ -50,7 +50,11 @@ def made(world, small_design):
         world / "genome.fa",
         world / "targets.txt",
         chromatin.transform(small_design.seq_length // size, size, small_design.crop // size),
-        windows_file=world / "sequences.bed",
+        windows=tuple(
+            training_windows.read_windows(
+                world / "sequences.bed", data_options.read_assembly(world / "genome.fa")
+            )
+        ),
     )
     data_directory.make(options, world.parent / "made")
     return world.parent / "made"

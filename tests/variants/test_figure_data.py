@@ -4,7 +4,7 @@ import pytest
 from akita_bayes import regions
 from akita_bayes.data import genome
 from akita_bayes.variants import engine, figure_data, genes
-from akita_bayes.variants.alleles import records
+from akita_bayes.variants.alleles import bin_loci, records
 from akita_bayes.variants.options import Options
 
 EVENTS = {
@@ -57,7 +57,7 @@ def test_genes_follow_the_frame(small_model, long_genome):
 
 def test_the_frame_knows_what_its_bins_are(small_model, long_genome):
     snv = collect(small_model, long_genome, "SNV")
-    assert snv.stretches == [figure_data.Stretch(0.0, 12.0, snv.region, 1)]
+    assert snv.stretches == [bin_loci.Stretch(0.0, 12.0, snv.region, 1)]
     first, copy = collect(small_model, long_genome, "DUP").stretches
     assert (first.region.end, copy.region.start) == (2048, 2000)
     assert first.last == copy.first

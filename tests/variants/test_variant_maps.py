@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,26 @@ def test_the_region_is_that_of_the_frame(small_model, long_genome):
     assert maps.region.width == tiny.BINS * tiny.POOL
     first, last = maps.site
     assert maps.region.start + first * tiny.POOL <= 1000 < maps.region.start + last * tiny.POOL
+
+
+def test_the_region_of_a_frame_that_begins_before_its_chromosome(small_model, long_genome):
+    maps = ab.predict_variant(small_model, "chr1:20-52:DEL", fasta=Path(long_genome))
+    assert maps.region.start < 0
+    assert maps.region.width == tiny.BINS * tiny.POOL
+    first, last = maps.site
+    assert maps.region.start + first * tiny.POOL <= 20 < maps.region.start + last * tiny.POOL
+    padding = -maps.region.start // tiny.POOL
+    assert padding > 0
+    assert np.isnan(maps.difference[:padding]).all()
+    assert np.isfinite(maps.difference[padding, -1]).all()
+
+
+def test_the_spread_is_blank_where_the_difference_is(latent_model, long_genome):
+    maps = ab.predict_variant(latent_model, "chr1:1,000-1,032:DEL", fasta=long_genome, draws=3)
+    blank = np.isnan(maps.difference)
+    band = np.abs(np.subtract.outer(range(tiny.BINS), range(tiny.BINS))) >= OFFSET
+    assert blank[band].any()
+    np.testing.assert_array_equal(np.isnan(maps.sd), blank)
 
 
 def test_a_variant_that_cannot_be_scored_is_refused_with_its_reason(small_model, long_genome):

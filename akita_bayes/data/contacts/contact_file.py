@@ -151,6 +151,9 @@ class ContactFile(abc.ABC):
                 ", ".join(f"{chrom} by {bases:,} bases" for chrom, bases in missing.items()),
             )
 
+    def share_weights(self) -> None:  # noqa: B027 - only a cooler may lack weights
+        """Computes weights that the file lacks, where processes of this run find them again."""
+
     def _end(self, chrom: str) -> int:
         """Returns the last base of a chromosome that the file covers."""
         extent = self._extents[chrom]

@@ -149,6 +149,11 @@ class Contacts(contact_file.ContactFile):
             weights[run.rows] = values
         return weights
 
+    def share_weights(self) -> None:
+        """Computes weights that the file lacks, where processes of this run find them again."""
+        if self._weights.computed:
+            balancing.computed(self.uri, self._folder)
+
     def _stored(self, first: int, last: int) -> NDArray[np.float64]:
         """Returns the weights of bins of the file, as factors of counts."""
         if self._weights.computed:

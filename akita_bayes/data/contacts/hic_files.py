@@ -39,12 +39,15 @@ def widths(path: Path) -> list[int]:
     """Returns the bin widths of a .hic file, in bases.
 
     Raises:
-        DataError: The file is damaged.
+        DataError: The file is damaged, or has no resolution.
     """
     import hictkpy
 
     with contact_file.reading(str(path)):
-        return sorted(int(width) for width in hictkpy.MultiResFile(path).resolutions())
+        available = sorted(int(width) for width in hictkpy.MultiResFile(path).resolutions())
+    if not available:
+        raise errors.DataError(f"{path}: has no resolution in bases; make or download it again.")
+    return available
 
 
 class HicContacts(contact_file.ContactFile):
@@ -64,7 +67,8 @@ class HicContacts(contact_file.ContactFile):
         width = int(source.uri.rpartition("/")[2])
         self._file = _open(path, width)
         self.normalisation = _normalisation(source, self._file)
-        chroms = {name: int(size) for name, size in self._file.chromosomes().items()}
+        with contact_file.reading(source.uri):
+            chroms = {name: int(size) for name, size in self._file.chromosomes().items()}
         extents = {
             name: contact_file.Extent(size, -(-size // width)) for name, size in chroms.items()
         }
@@ -138,13 +142,13 @@ class HicContacts(contact_file.ContactFile):
     def _all_weights(self) -> NDArray[np.float64]:
         """Returns the weights of all bins of the file. [bins]."""
         if self._factors is None:
-            if self.normalisation == contact_file.RAW:
-                self._factors = np.ones(self._file.nbins())
-            else:
-                with contact_file.reading(self.uri):
+            with contact_file.reading(self.uri):
+                if self.normalisation == contact_file.RAW:
+                    vector = np.ones(self._file.nbins())
+                else:
                     vector = self._file.weights(self.normalisation, divisive=True)
-                usable = np.isfinite(vector) & (vector != 0)  # 0 cannot divide
-                self._factors = 1 / np.where(usable, vector, np.nan)
+            usable = np.isfinite(vector) & (vector != 0)  # 0 cannot divide
+            self._factors = 1 / np.where(usable, vector, np.nan)
         return self._factors
 
     def _matrix(self, region: regions.Region, normalisation: str, empty: float) -> NDArray[Any]:
@@ -188,7 +192,8 @@ def _open(path: Path, width: int) -> Any:
 
 
 def _normalisation(source: contact_file.Source, file: Any) -> str:
-    available = list(file.avail_normalizations())
+    with contact_file.reading(source.uri):
+        available = list(file.avail_normalizations())
     listed = ", ".join([*available, contact_file.RAW])
     if source.weight and source.weight not in (*available, contact_file.RAW):
         raise errors.DataError(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors, files, progress
-from akita_bayes.data.contacts import contact_file, expectation
+from akita_bayes.data.contacts import contact_file, expectation, window_noise
 from akita_bayes.data.preparation import (
     account,
     data_options,
@@ -86,7 +86,8 @@ def _write(
     open_bar: progress.OpenBar,
 ) -> account.Summary:
     """Writes the files of a data directory that do not exist yet."""
-    sources = dataclasses.replace(plan.sources, folder=work)
+    sampled = window_noise.sample(plan.usable, options.seed)
+    sources = dataclasses.replace(plan.sources, folder=work, noise_windows=sampled)
     transform, target_files = sources.transform, sources.targets
     periods = sources.genome.periods(transform.pool_width)
     blocks = {
@@ -140,6 +141,12 @@ def _write(
     )
     with files.atomic(out_dir / targets.FILE_NAME) as temporary:
         targets.write(temporary, list(target_files))
+    window_noise.write(
+        out_dir,
+        map(window_blocks.noise, blocks),
+        [len(target.replicates) for target in target_files],
+        transform,
+    )
     statistics.write(out_dir, _statistics(sources, summary.written))
     return summary
 
@@ -150,7 +157,7 @@ def _record(options: data_options.DataOptions, plan: data_plan.Plan) -> dict[str
     return {
         "fasta": _identity(options.fasta),
         "targets": [
-            {**target._asdict(), **_identity(contact_file.path_of(target.uri))}
+            {**target.record(), **_identity(contact_file.path_of(target.uri))}
             for target in sources.targets
         ],
         "blacklist": blacklist,
@@ -225,6 +232,9 @@ def _compute(
         for path, block in missing.items():
             advance(window_blocks.compute(block, sources, path))
         return
+    # Each worker would otherwise balance the coolers without weights by itself.
+    for target in sources.targets:
+        sources.contacts(target).share_weights()
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
         jobs = [

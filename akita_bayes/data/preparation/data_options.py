@@ -32,8 +32,8 @@ class DataOptions:
         fasta: Genome: FASTA, plain or compressed by bgzip or gzip, or .2bit.
         targets_file: Table of files of contacts, for `targets.read`.
         transform: How contacts become targets.
-        layout: How windows are laid; required without `windows_file`.
-        windows_file: BED file of windows, used unchanged.
+        layout: How windows are laid; required without `windows`.
+        windows: Windows of `training_windows.read_windows`, used unchanged.
         blacklist: BED file of intervals whose bins are filtered.
         unmappable: Criteria that drop windows by their sequence, applied one after another.
         clip: Clip of targets whose row has none.
@@ -50,7 +50,7 @@ class DataOptions:
     targets_file: str | Path
     transform: counts_to_targets.Transform
     layout: training_windows.Layout | None = None
-    windows_file: str | Path | None = None
+    windows: tuple[training_windows.Window, ...] = ()
     blacklist: str | Path | None = None
     unmappable: tuple[Unmappable, ...] = ()
     clip: float | None = None

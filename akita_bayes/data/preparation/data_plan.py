@@ -70,7 +70,8 @@ def plan(options: data_options.DataOptions) -> Plan:
     sources = window_blocks.Sources(genome, tuple(target_files), options.transform, blacklist)
     sources.blacklisted()
     contact_files = [sources.contacts(target) for target in target_files]
-    _check_width(contact_files, options.transform)
+    replicates = [file for target in target_files for file in sources.replicates(target)]
+    _check_width([*contact_files, *replicates], options.transform)
     for opened in {
         target.source: file for target, file in zip(target_files, contact_files, strict=True)
     }.values():
@@ -82,11 +83,11 @@ def plan(options: data_options.DataOptions) -> Plan:
         windows = training_windows.lay(contigs, options.layout, periods=periods)
         splits = list(contigs)
         contig_windows = training_windows.contig_windows(contigs, periods)
-    elif options.windows_file is not None:
-        windows = training_windows.read_windows(options.windows_file, genome, periods=periods)
+    elif options.windows:
+        windows = list(options.windows)
         splits = sorted({window.split for window in windows})
     else:
-        raise ValueError("give a layout or a file of windows")
+        raise ValueError("give a layout or windows")
     usable, dropped = _check_windows(windows, contact_files, sources)
     for criterion in options.unmappable:
         usable, dropped_by_sequence = training_windows.unmappable(

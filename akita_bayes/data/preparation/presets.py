@@ -1,4 +1,4 @@
-"""Lists the published settings of training data, as options of `akita_data.py`."""
+"""Lists settings of training data by name, as options of `akita_data.py`."""
 
 from typing import Any
 
@@ -26,6 +26,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stride_train": 327680,
         "stride_test": 655360,
         "folds": 8,
+    },
+    "akita_yeast": {
+        "seq_length": 64_000,
+        "pool_width": 2000,
+        "crop": 8000,
+        "diagonal_offset": 2,
+        "as_obsexp": True,
+        "kernel_sigma": 1.5,
+        "stride_train": 4000,
+        "stride_test": 32_000,
     },
 }
 """Options of each preset; lengths are in bases."""

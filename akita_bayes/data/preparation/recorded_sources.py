@@ -40,6 +40,9 @@ def read(data_dir: str | Path) -> Recorded | None:
             targets.TargetFile(**{name: target[name] for name in fields if name in target})
             for target in options["targets"]
         ]
+        target_files = [
+            target._replace(replicates=tuple(target.replicates)) for target in target_files
+        ]
         fasta, blacklist = options["fasta"]["path"], options["blacklist"]
         # Directories of older versions have no circular chromosomes and no table of names.
         circular = tuple(options.get("circular", ()))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -28,6 +28,7 @@ class TargetFile(NamedTuple):
         weight: Name of the weights or normalisation; empty for the usual one.
         divisive: True when counts are divided by the weights; None when the file says.
         balance: True to balance a cooler without weights.
+        replicates: Files of contacts of repeats of the experiment, which the file sums up.
     """
 
     identifier: str
@@ -38,11 +39,19 @@ class TargetFile(NamedTuple):
     weight: str = ""
     divisive: bool | None = None
     balance: bool = False
+    replicates: tuple[str, ...] = ()
 
     @property
     def source(self) -> contact_file.Source:
         """Returns the file and its weights."""
         return contact_file.Source(self.uri, self.weight, self.divisive, self.balance)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the fields for `options.json`; `replicates` only where there are some."""
+        fields = self._asdict()
+        if not self.replicates:
+            del fields["replicates"]
+        return fields
 
 
 def read(
@@ -55,8 +64,8 @@ def read(
 ) -> list[TargetFile]:
     """Reads the table: tab-separated, with columns `identifier` and `file`.
 
-    Columns `clip`, `description`, `expected`, `weight` (or `norm`) and `divisive` (yes or no) are
-    optional; others are ignored.
+    Columns `clip`, `description`, `expected`, `weight` (or `norm`), `divisive` (yes or no) and
+    `replicates` (two or more files, separated by commas) are optional; others are ignored.
 
     Args:
         path: The table.
@@ -67,8 +76,9 @@ def read(
 
     Raises:
         DataError: The table cannot be read, lacks a column, is empty, has a row without identifier
-            or file, names an identifier twice, or holds a clip that is not a positive number or a
-            `divisive` other than yes and no; or `clip` itself is not a positive number.
+            or file, names an identifier twice, or holds a clip that is not a positive number, a
+            `divisive` other than yes and no, or a single replicate; or `clip` itself is not a
+            positive number.
     """
     path = Path(path)
     if clip is not None and not _positive(clip):
@@ -94,6 +104,7 @@ def read(
             weight=(row.get("weight", "") or row.get("norm", "")).strip() or weight,
             divisive=_divisive(path, row["identifier"], row.get("divisive", ""), divisive),
             balance=balance,
+            replicates=_replicates(path, row["identifier"], row.get("replicates", "")),
         )
         for row in table.to_dict("records")
     ]
@@ -106,7 +117,11 @@ def locate(target_files: Sequence[TargetFile], width: int | None) -> list[Target
         DataError: A file cannot be read, or lacks the resolution.
     """
     return [
-        target._replace(uri=contact_formats.locate(target.uri, width)) for target in target_files
+        target._replace(
+            uri=contact_formats.locate(target.uri, width),
+            replicates=tuple(contact_formats.locate(uri, width) for uri in target.replicates),
+        )
+        for target in target_files
     ]
 
 
@@ -257,6 +272,8 @@ def write(path: str | Path, target_files: list[TargetFile]) -> None:
     if any(target.divisive is not None for target in target_files):
         words = {None: "", True: "yes", False: "no"}
         table["divisive"] = [words[target.divisive] for target in target_files]
+    if any(target.replicates for target in target_files):
+        table["replicates"] = [",".join(target.replicates) for target in target_files]
     table.to_csv(path, sep="\t", index_label="index")
 
 
@@ -291,6 +308,16 @@ def _divisive(path: Path, identifier: str, text: str, default: bool | None) -> b
             f'{path}: "divisive" of "{identifier}" is "{text}"; expected yes or no.'
         )
     return {"": default, "yes": True, "no": False}[word]
+
+
+def _replicates(path: Path, identifier: str, text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(names) == 1 or len(set(names)) < len(names):
+        raise errors.DataError(
+            f'{path}: the replicates of "{identifier}" are "{text}"; expected two or more '
+            "different files, separated by commas."
+        )
+    return tuple(_resolve(path.parent, name) for name in names)
 
 
 def _positive(value: float) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from akita_bayes import errors, files, regions
 from akita_bayes.data import assembly, interval_sets
 from akita_bayes.data.preparation import splits
+from akita_bayes.data.records import statistics
 from akita_bayes.files import safe_names
 
 _log = logging.getLogger(__name__)
@@ -256,7 +257,10 @@ def read_windows(
     if not windows:
         raise errors.DataError(f"{path}: holds no window; add at least one line.")
     for window in windows:
-        if problem := safe_names.fault(window.split) or _pattern_fault(window.split):
+        problem = safe_names.fault(window.split)
+        if not problem and statistics.is_pattern(window.split):
+            problem = f'"{window.split}" reads as a pattern of files; choose another name.'
+        if problem:
             raise errors.DataError(f"{path}: the split {problem}")
         if window.region.width != windows[0].region.width:
             raise errors.DataError(
@@ -279,12 +283,6 @@ def read_windows(
     return windows
 
 
-def _pattern_fault(split: str) -> str:
-    """Returns why --split would read a name as a pattern of record files; empty for others."""
-    is_pattern = set(split) & set("*?") or split.endswith(".tfr")
-    return f'"{split}" reads as a pattern of files; choose another name.' if is_pattern else ""
-
-
 def overlap(
     windows: Sequence[Window], *, margin: int, periods: Mapping[str, int] | None = None
 ) -> tuple[Window, Window] | None:
@@ -293,20 +291,22 @@ def overlap(
     With a margin of 0 they share a base. On a circular chromosome, whose bases `periods` gives,
     the last and the first window are neighbours.
     """
-    last_of: dict[str, Window] = {}
+    last_of: dict[str, tuple[int, Window]] = {}
     chrom = ""
-    once_around = [
-        Window(region._replace(start=region.start + period, end=region.end + period), split)
-        for region, split in windows
+    placed = [(window.region, window) for window in windows]
+    # On a circle of 100 bases, 5-15 is placed at 105-115 too, beside 90-110.
+    placed += [
+        (region._replace(start=region.start + period, end=region.end + period), window)
+        for region, window in placed
         if (period := (periods or {}).get(region.chrom)) is not None
     ]
-    for window in sorted([*windows, *once_around], key=lambda window: window.region):
-        if window.region.chrom != chrom:
-            last_of, chrom = {}, window.region.chrom
-        for split, left in last_of.items():
-            if split != window.split and window.region.start < left.region.end + margin:
+    for region, window in sorted(placed, key=lambda pair: pair[0]):
+        if region.chrom != chrom:
+            last_of, chrom = {}, region.chrom
+        for split, (end, left) in last_of.items():
+            if split != window.split and region.start < end + margin:
                 return left, window
-        last_of[window.split] = window
+        last_of[window.split] = region.end, window
     return None
 
 

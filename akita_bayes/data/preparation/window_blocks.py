@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import files, regions
-from akita_bayes.data import assembly, interval_sets
+from akita_bayes.data import assembly, interval_sets, noise_table
 from akita_bayes.data.contacts import (
     contact_file,
     contact_formats,
     counts_to_targets,
     expectation,
+    window_noise,
 )
 from akita_bayes.data.preparation import targets as target_table
 from akita_bayes.data.preparation import training_windows
@@ -43,6 +44,7 @@ class Sources:
         transform: How contacts become targets.
         blacklist: BED file of intervals whose bins are filtered; None for none.
         folder: Folder in which processes share weights that were computed; None without one.
+        noise_windows: Windows from which the noise of the targets is estimated.
     """
 
     genome: assembly.Assembly
@@ -50,10 +52,18 @@ class Sources:
     transform: counts_to_targets.Transform
     blacklist: str | None = None
     folder: Path | None = None
+    noise_windows: frozenset[training_windows.Window] = frozenset()
 
     def contacts(self, target: target_table.TargetFile) -> contact_file.ContactFile:
         """Opens the contacts of a target."""
         return contact_formats.open_contacts(target.source, self.genome, folder=self.folder)
+
+    def replicates(self, target: target_table.TargetFile) -> list[contact_file.ContactFile]:
+        """Opens the contacts of the replicates of a target, whose weights are not used."""
+        return [
+            _open(contact_file.Source(uri, contact_file.RAW), self.genome, self.folder)
+            for uri in target.replicates
+        ]
 
     def blacklisted(self) -> interval_sets.Intervals:
         """Returns the intervals whose bins are filtered."""
@@ -118,6 +128,8 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
     values = np.zeros(shape, np.float16)
     masks = np.zeros(shape, bool)
     reasons: dict[int, tuple[str, str]] = {}
+    noise_rows = [i for i, window in enumerate(block.windows) if window in sources.noise_windows]
+    squares = np.full((len(noise_rows), *shape[1:]), np.nan)
     for index, source in enumerate(sources.targets):
         contacts = _open(source.source, sources.genome, sources.folder)
         counts = contacts.counts(block.region)
@@ -125,6 +137,9 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
         period = sources.genome.periods(transform.pool_width).get(block.region.chrom)
         filtered = sources.blacklisted().bins(block.region, transform.pool_width, period=period)
         weights[filtered] = np.nan
+        replicates = []
+        if noise_rows:
+            replicates = [file.counts(block.region) for file in sources.replicates(source)]
         expected = None
         if transform.global_obsexp:
             chrom = contacts.names[block.region.chrom]
@@ -147,12 +162,27 @@ def compute(block: Block, sources: Sources, path: Path) -> int:
                 continue
             values[row, :, index] = target.values
             masks[row, :, index] = target.mask
+            if row in noise_rows:
+                squares[noise_rows.index(row), :, index] = window_noise.squares(
+                    counts[bins, bins],
+                    [replicate[bins, bins] for replicate in replicates],
+                    weights[bins],
+                    transform,
+                    window.region,
+                    clip=source.clip,
+                    expected=expected,
+                )
+    noise = noise_table.NoiseSums(shape[2], transform.map_bins, transform.diagonal_offset)
+    for row, window_squares in zip(noise_rows, squares, strict=True):
+        noise.add(window_squares, values[row], masks[row])
     usable = [row for row in range(len(block.windows)) if row not in reasons]
     image = io.BytesIO()  # HDF5 reports a full disk by many kinds of errors
     with h5py.File(image, "w") as file:
         file["row"] = np.array(usable, np.int64)
         file["target"] = values[usable]
         file["mask"] = np.packbits(masks[usable].reshape(len(usable), shape[1] * shape[2]), axis=1)
+        if noise_rows:
+            file["noise"] = noise.sums
         file.attrs["dropped"] = json.dumps(reasons)
     with files.atomic(path) as temporary:
         temporary.write_bytes(image.getbuffer())
@@ -167,6 +197,12 @@ def dropped(block: Block, path: Path) -> list[training_windows.Dropped]:
         training_windows.Dropped(block.windows[int(row)], *reason)
         for row, reason in reasons.items()
     ]
+
+
+def noise(path: Path) -> NDArray[np.float64] | None:
+    """Returns the sums of the noise of a computed block; None without a sampled window."""
+    with h5py.File(path) as file:
+        return np.asarray(file["noise"]) if "noise" in file else None
 
 
 def row(

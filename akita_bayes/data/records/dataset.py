@@ -286,14 +286,9 @@ def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
     return tf.reshape(tf.reshape(bits, (-1,))[:size], shape)
 
 
-def is_pattern(split: str) -> bool:
-    """Returns True for a pattern of record files, as `fold[01]-*.tfr`, False for a split's name."""
-    return split.endswith(tfrecord.SUFFIX) or any(sign in split for sign in "*?[")
-
-
 def splits_of(data_dir: str | Path, split: str) -> tuple[str, ...]:
     """Returns the splits that have a file matching a name or pattern of record files."""
-    if not is_pattern(split):
+    if not statistics_lib.is_pattern(split):
         return (split,)
     data_dir = Path(data_dir)
     statistics = statistics_lib.read(data_dir)
@@ -323,7 +318,7 @@ def _count(data_dir: Path, split: str, statistics: statistics_lib.Statistics) ->
 
 def _files(data_dir: Path, split: str, statistics: statistics_lib.Statistics) -> list[Path]:
     pattern = re.compile(rf"{re.escape(split)}-.*\d+{re.escape(tfrecord.SUFFIX)}")
-    if is_pattern(split):
+    if statistics_lib.is_pattern(split):
         pattern = re.compile(fnmatch.translate(split))
     folder = data_dir / "tfrecords"
     matches = [path for path in folder.glob("*") if pattern.fullmatch(path.name)]
@@ -336,9 +331,9 @@ def _files(data_dir: Path, split: str, statistics: statistics_lib.Statistics) ->
             if available_splits
             else "the folder holds no record file"
         )
-        expected = split if is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
+        expected = split if statistics_lib.is_pattern(split) else f"{split}-*{tfrecord.SUFFIX}"
         raise errors.DataError(f"{folder}: no record file {expected}; {available}.")
-    if is_pattern(split):
+    if statistics_lib.is_pattern(split):
         return sorted(matches, key=natural)
     if statistics.seqs.get(split, 1) == 0:
         raise errors.DataError(

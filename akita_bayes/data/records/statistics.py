@@ -8,6 +8,9 @@ from typing import Any
 from akita_bayes import errors, files, triangle
 
 FILE_NAME = "statistics.json"
+SUFFIX = ".tfr"
+"""Ending of a record file."""
+
 _COUNT = "_seqs"
 _MAPPINGS = ("seqs", "circular")
 
@@ -96,6 +99,11 @@ def read(data_dir: str | Path) -> Statistics:
     statistics = Statistics(**values)
     _check(path, statistics)
     return statistics
+
+
+def is_pattern(split: str) -> bool:
+    """Returns True for a pattern of record files, as `fold[01]-*.tfr`, False for a split's name."""
+    return split.endswith(SUFFIX) or any(sign in split for sign in "*?[")
 
 
 def write(data_dir: str | Path, statistics: Statistics) -> None:

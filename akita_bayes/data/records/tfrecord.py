@@ -26,7 +26,7 @@ from akita_bayes.files import damage
 COMPRESSION = "ZLIB"
 _CHUNK = 1 << 20  # bytes of a stream that are checked at once
 _RUN_LENGTHS = 3  # zlib's Z_RLE: smaller files of bases and float16, many times faster
-SUFFIX = ".tfr"
+SUFFIX = statistics_lib.SUFFIX
 
 
 class Record(NamedTuple):
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
 
 def encode(record: Record, *, one_hot: bool = False) -> bytes:
-    """Returns a record as a serialised `tf.train.Example`.
+    """Returns a record as a serialised `tf.train.Example`; equal records have equal bytes.
 
     Args:
         record: Record to store; `target` is rounded to float16.
@@ -78,7 +78,8 @@ def encode(record: Record, *, one_hot: bool = False) -> bytes:
             }
         )
     )
-    return bytes(example.SerializeToString())
+    # The order of the features in memory differs between processes.
+    return bytes(example.SerializeToString(deterministic=True))
 
 
 def write_records(path: str | Path, records: Iterable[Record], *, one_hot: bool = False) -> int:

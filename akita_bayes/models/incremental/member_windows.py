@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes.layers import stochastic
-from akita_bayes.models import build, posterior, predict
+from akita_bayes.models import build, fingerprint, posterior, predict
 from akita_bayes.models.incremental import tower_tiles
 from akita_bayes.models.passes import (
     compiled_graphs,
@@ -67,7 +67,9 @@ class MemberWindows(Protocol):
         ...
 
 
-def of_member(member: Member, head: str, *, unknown: float, share: bool) -> MemberWindows:
+def of_member(
+    member: Member, head: str, *, unknown: float, share: bool, precision: str | None = None
+) -> MemberWindows:
     """Returns what predicts windows with a member.
 
     Args:
@@ -75,7 +77,13 @@ def of_member(member: Member, head: str, *, unknown: float, share: bool) -> Memb
         head: Name of the head.
         unknown: Value of the four columns of an unknown base.
         share: False to compute every window as a whole.
+        precision: Precision of the convolutions of shared windows, as in
+            `predict.convolution_precision`; other windows have float32.
+
+    Raises:
+        RunError: The member cannot compute in the precision.
     """
+    convolutions = predict.convolution_precision(member, precision)
     if share and isinstance(member, build.Network) and member.swag_draws is None:
         network = build.one_head(member, head)
         if len(network.inputs) == 1:
@@ -84,8 +92,8 @@ def of_member(member: Member, head: str, *, unknown: float, share: bool) -> Memb
             return compiled_graphs.compiled(
                 member,
                 "shared windows",
-                lambda: SharedWindows(network, unknown),
-                constants=(head, unknown, compiled_graphs.weight_digest(network)),
+                lambda: SharedWindows(network, unknown, convolutions),
+                constants=(head, unknown, convolutions, fingerprint.weight_digest(network)),
             )
     return WholeWindows(member, head, unknown)
 
@@ -142,12 +150,13 @@ class SharedWindows:
     Args:
         network: Network of one head.
         unknown: Value of the four columns of an unknown base.
+        precision: Precision of the convolutions of tower and head.
     """
 
-    def __init__(self, network: keras.Model, unknown: float) -> None:
-        self._tower = tower_tiles.Tower(network, unknown=unknown)
+    def __init__(self, network: keras.Model, unknown: float, precision: str = "float32") -> None:
+        self._tower = tower_tiles.Tower(network, unknown=unknown, precision=precision)
         output = folding.forward_output(network)
-        located = find_head.find(network)
+        located = find_head.find(network, precision)
         self._head = located.head if located and located.track.shape[1] >= STRIP_BINS else None
         if self._head is None or located is None:
             self._rest, _ = _compiled(keras.Model(self._tower.cut, output))

@@ -47,6 +47,10 @@ class WindowOptions:
         unknown: Value of the four columns of an unknown base.
         batch_size: Windows in a pass; None takes as many as fill two megabases.
         share: False to compute every window as a whole.
+        precision: Precision of the convolutions of windows that share their parts, 'float32' or
+            'bfloat16'; None for that of the saved model. The difference between a window and its
+            base is then propagated by itself, because two maps that are rounded independently
+            differ more than the alleles of most variants. Other windows are computed in float32.
     """
 
     head: str | int | None = None
@@ -57,6 +61,7 @@ class WindowOptions:
     unknown: float = 0.0
     batch_size: int | None = None
     share: bool = True
+    precision: str | None = None
 
 
 class WindowPredictor:
@@ -70,19 +75,26 @@ class WindowPredictor:
         draws: Number of predictions that a call yields: 1 for the mean alone.
 
     Raises:
-        RunError: Draws of a SavedModel, which has no posterior.
+        RunError: Draws of a SavedModel, which has no posterior; or a member cannot compute in the
+            precision.
+        SpecError: The model has several heads, and the options name none.
         VariantError: Draws of a latent on both strands.
     """
 
     def __init__(self, model: Model, options: WindowOptions = WindowOptions()) -> None:
-        head = predict.head_name(model, options.head)
-        assert head is not None
+        head = predict.one_head(model, options.head)
         self._spec, self._head, self._seed = model.spec, head, options.seed
         self._views = views.list_views(options.shifts, rc=options.rc)
         length = model.spec.geometry(head).seq_length
         self._batch_size = options.batch_size or predict.batch_size(length)
         self._members = [
-            member_windows.of_member(member, head, unknown=options.unknown, share=options.share)
+            member_windows.of_member(
+                member,
+                head,
+                unknown=options.unknown,
+                share=options.share,
+                precision=options.precision,
+            )
             for member in model.members
         ]
         count = network_draws.useful_draws(model, options.draws, head) if options.draws else 0

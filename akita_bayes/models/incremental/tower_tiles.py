@@ -28,6 +28,8 @@ class Tower:
     Args:
         model: A functional network on one-hot sequences.
         unknown: Value of the four columns of an unknown base.
+        precision: Precision of the convolutions, "float32" or "bfloat16". The change of an edit of
+            few bases is computed in float32 and added, so that it is not lost in rounding.
 
     Attributes:
         cut: Keras tensor that the tower ends with, [B, N, C]; the input of a network without
@@ -36,13 +38,16 @@ class Tower:
         computed: Bins computed so far, without those from the cache.
     """
 
-    def __init__(self, model: keras.Model, *, unknown: float = 0.0) -> None:
+    def __init__(
+        self, model: keras.Model, *, unknown: float = 0.0, precision: str = "float32"
+    ) -> None:
+        self._precision = precision
         self._steps, self.cut = tower.prefix(model)
         self._length = int(model.inputs[0].shape[1])
         self.bin_width = self._length // int(self.cut.shape[1])
         self._bins = max(1, TILE_BASES // self.bin_width)
         self._table = tf.constant(tower.rows(unknown))
-        self._compiled: dict[tuple[tuple[int, int], ...], Any] = {}
+        self._compiled: dict[tuple[tuple[tuple[int, int], ...], str], Any] = {}
         self._kept: collections.OrderedDict[bytes, NDArray[np.float32]] = collections.OrderedDict()
         self._bytes = 0
         self.computed = 0
@@ -82,8 +87,13 @@ class Tower:
         if last - first > self._bins:
             return self(index, phase)
         piece = self._visible_piece(first, last)
-        letters = tf.constant(index[None, piece.start : piece.end])
-        values = self._run(piece.padding)(letters)[0].numpy()
+        letters, base_letters = (
+            tf.constant(letters[None, piece.start : piece.end]) for letters in (index, base)
+        )
+        run = self._run(piece.padding, "float32")
+        values = run(letters)[0].numpy()
+        if self._precision != "float32":
+            values = base_output[first:last] + (values - run(base_letters)[0].numpy())
         self.computed += last - first
         return np.concatenate([base_output[:first], values, base_output[last:]])
 
@@ -95,7 +105,8 @@ class Tower:
         if name in self._kept:
             self._kept.move_to_end(name)
             return self._kept[name]
-        values = self._run(piece.padding)(tf.constant(letters[None]))[0].numpy()
+        run = self._run(piece.padding, self._precision)
+        values = run(tf.constant(letters[None]))[0].numpy()
         self.computed += last - first
         self._kept[name] = values
         self._bytes += values.nbytes
@@ -119,14 +130,15 @@ class Tower:
                 first, last = max(first - right, 0), min(last + left, length)
         return first, last
 
-    def _run(self, padding: tuple[tuple[int, int], ...]) -> Any:
-        if padding not in self._compiled:
+    def _run(self, padding: tuple[tuple[int, int], ...], precision: str) -> Any:
+        key = (padding, precision)
+        if key not in self._compiled:
             signature = [tf.TensorSpec((None, None), tf.uint8)]
 
             @tf.function(input_signature=signature)
             def run(letters: tf.Tensor) -> tf.Tensor:
-                x = tf.gather(self._table, tf.cast(letters, tf.int32))
-                return tower.run(self._steps, x, padding)
+                x = tf.gather(tf.cast(self._table, precision), tf.cast(letters, tf.int32))
+                return tf.cast(tower.run(self._steps, x, padding), tf.float32)
 
-            self._compiled[padding] = run
-        return self._compiled[padding]
+            self._compiled[key] = run
+        return self._compiled[key]

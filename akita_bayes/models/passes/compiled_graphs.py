@@ -4,11 +4,8 @@ A graph refers to the layers of its model. A dictionary outside the model would 
 model alive, even with weak keys. An attribute of the model is freed with it.
 """
 
-import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
-
-import keras
 
 Graph = TypeVar("Graph")
 
@@ -41,8 +38,8 @@ def compiled(
         key: Name of the graph among those of the model, such as ("draws", head).
         compile_graph: Function that compiles the graph.
         constants: Identifies the values that the graph holds as constants, such as
-            `weight_digest(model)`. A graph with other constants is replaced. Graphs that read the
-            variables of the model follow new weights without this.
+            `fingerprint.weight_digest(model)`. A graph with other constants is replaced. Graphs
+            that read the variables of the model follow new weights without this.
     """
     # Keras tracks what `setattr` stores, and would save it with the model.
     entries = vars(model).setdefault(_ATTRIBUTE, _Entries()).by_key
@@ -50,11 +47,3 @@ def compiled(
         entries.pop(key, None)  # frees the old graph before the new one is compiled
         entries[key] = _Entry(constants, compile_graph())
     return entries[key].graph
-
-
-def weight_digest(model: keras.Model) -> bytes:
-    """Returns the SHA-256 of all weights."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(weight.numpy().tobytes())
-    return digest.digest()

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from akita_bayes.layers import pairwise
-from akita_bayes.models.passes import folding, head_rectangles
+from akita_bayes.models.passes import folding, head_blocks, head_rectangles
 
 
 class LocatedHead(NamedTuple):
@@ -41,7 +41,7 @@ def find(model: keras.Model, precision: str = "float32") -> LocatedHead | None:
     distance = isinstance(next_layer, pairwise.ConcatDist2D)
     if next_layer is not None and distance:
         tensor = next_layer.output
-    blocks: list[head_rectangles.Block] = []
+    blocks: list[head_blocks.Block] = []
     while True:
         block_and_map = _block(tensor, following)
         if block_and_map is None:
@@ -91,9 +91,7 @@ def _only_reader(tensor: Any, following: dict[int, list[Any]]) -> Any | None:
     return readers[0] if len(readers) == 1 else None
 
 
-def _block(
-    tensor: Any, following: dict[int, list[Any]]
-) -> tuple[head_rectangles.Block, Any] | None:
+def _block(tensor: Any, following: dict[int, list[Any]]) -> tuple[head_blocks.Block, Any] | None:
     """Returns the block that reads a symmetric map, and its output map; None for other layers."""
     readers = following.get(id(tensor), [])
     add = next((layer for layer in readers if isinstance(layer, keras.layers.Add)), None)
@@ -115,7 +113,7 @@ def _block(
     # `_pointwise` leaves a 1 x 1 convolution as partial(_mix, kernel, bias).
     mix = after[-1].args if after and isinstance(after[-1], functools.partial) else None
     after = after if mix is None else after[:-1]
-    block = head_rectangles.Block(before, kernel, bias, dilation, after, mix, add is not None)
+    block = head_blocks.Block(before, kernel, bias, dilation, after, mix, add is not None)
     return block, layer.output
 
 

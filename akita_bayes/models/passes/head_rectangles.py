@@ -6,19 +6,20 @@ computes a rectangle with the kernel and with the transposed kernel. Their mean 
 map, so pixels below the diagonal are not computed. Pixels are also skipped when the crop behind the
 last block removes them and no later block sees them. When bins [lo, hi) of the track change, every
 map changes in a cross of rows and columns, which each convolution widens by its reach; the other
-pixels equal those of the base.
+pixels equal those of the base. In half precision an edit propagates changes (`head_blocks`).
 """
 
 import collections
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from akita_bayes import triangle
-from akita_bayes.models.passes import folding, rectangles
+from akita_bayes.models.passes import head_blocks, rectangles
+from akita_bayes.models.passes.head_blocks import Block
 
 HEIGHT = 96  # largest number of rows of a rectangle
 GRID = 16  # bins; a graph serves all edits that reach the same bins of this grid
@@ -26,43 +27,14 @@ GRAPHS = 32  # largest number of stored graphs of edits
 PATIENCE = 4  # edits of the same bins that are computed whole before a graph is compiled
 
 Values = tuple[tuple[tf.Tensor, ...], ...]
-
-
-class Block(NamedTuple):
-    """Describes one block of the head.
-
-    Attributes:
-        before: Pointwise functions before the convolution.
-        kernel: Kernel of the spatial convolution, normalisation folded in. [k, k, C, F].
-        bias: Bias of the spatial convolution. [F].
-        dilation: Dilation of both axes.
-        after: Pointwise functions after the convolution.
-        mix: Kernel and bias of a last 1 x 1 convolution, or None. It is linear, so it also computes
-            the mean over both kernels.
-        residual: True when the block's input is added.
-        precision: Precision of the convolutions.
-    """
-
-    before: tuple[Any, ...]
-    kernel: tf.Tensor
-    bias: tf.Tensor
-    dilation: int
-    after: tuple[Any, ...]
-    mix: tuple[tf.Tensor, tf.Tensor] | None
-    residual: bool
-    precision: str = "float32"
-
-    @property
-    def reach(self) -> int:
-        """Returns how many bins the convolution sees to each side."""
-        return (int(self.kernel.shape[0]) - 1) // 2 * self.dilation
+Read = Callable[[rectangles.Rectangle], tf.Tensor]
 
 
 class Computed(NamedTuple):
     """Holds the head's output, and the maps that edits of the track reuse.
 
     Attributes:
-        values: Values of every rectangle, block by block.
+        values: Values of every rectangle, block by block, and the track last.
         output: Output of the head, [1, P, F], or [1, M, M, F] without a diagonal offset.
     """
 
@@ -80,7 +52,8 @@ class Head:
         separable: True when the first convolution acts on the pairs without a function between.
         margin: Bins that are cropped from each side of the last map.
         offset: First diagonal of the triangle of P pixels; None for the square map.
-        precision: Precision of the convolutions; sums of residual blocks stay float32.
+        precision: Precision of the convolutions; sums of residual blocks stay float32, and so does
+            a separable first convolution.
     """
 
     def __init__(
@@ -97,7 +70,11 @@ class Head:
         blocks = tuple(block._replace(precision=precision) for block in blocks)
         self._bins = bins
         self._blocks = blocks
-        self._first = (_SeparableFirst if separable else _First)(blocks[0], bins, distance)
+        self._exact = precision == "float32"
+        self._separable = separable
+        self._distance = distance
+        first = head_blocks.SeparableFirst if separable else head_blocks.First
+        self._first = first(blocks[0], bins, distance)
         # First and last required bins of each map, from the last map to the first: a map with a
         # margin of 5, read by a block of reach 2, needs a margin of 3.
         self._spans = [(margin, bins - margin)]
@@ -122,15 +99,19 @@ class Head:
         """Returns the output for a track that differs from the base's in bins [lo, hi) only.
 
         Compiling a graph takes as long as several whole maps, so the first edits of the same bins
-        are computed whole.
+        are computed whole; in half precision, by one graph for changes of all bins.
         """
         # Edits on one grid share a graph: with GRID 16, bins [18, 21) and [30, 31) give (16, 32).
         bins = lo // GRID * GRID, -(-hi // GRID) * GRID
         if bins not in self._graphs:
             self._requests[bins] += 1
-            if self._requests[bins] <= PATIENCE:
+            if self._requests[bins] > PATIENCE:
+                del self._requests[bins]
+            elif self._exact:
                 return self._whole(track).output
-            del self._requests[bins]
+            else:
+                bins = 0, self._bins
+        if bins not in self._graphs:
             self._graphs[bins] = tf.function(functools.partial(self._compute_edit, bins))
             if len(self._graphs) > GRAPHS:
                 self._graphs.popitem(last=False)
@@ -140,17 +121,21 @@ class Head:
     def _compute_whole(self, track: tf.Tensor) -> Computed:
         maps = self._maps(track, 0, self._bins, None)
         values = tuple(tuple(piece.values for piece in pieces) for pieces in maps)
-        return Computed(values, self._output(rectangles.SymmetricMap(maps[-1])))
+        return Computed((*values, (track,)), self._output(rectangles.SymmetricMap(maps[-1])))
 
     def _compute_edit(self, bins: tuple[int, int], base: Values, track: tf.Tensor) -> tf.Tensor:
+        *base_values, (base_track,) = base
         base_maps = [
             [
                 rectangles.Piece(rectangle, x)
                 for rectangle, x in zip(self._rectangles(number), values, strict=True)
             ]
-            for number, values in enumerate(base)
+            for number, values in enumerate(base_values)
         ]
-        maps = self._maps(track, *bins, base_maps)
+        if self._exact:
+            maps = self._maps(track, *bins, base_maps)
+        else:
+            maps = self._changed_maps(track, *bins, base_track, base_maps)
         return self._output(rectangles.SymmetricMap(maps[-1], base_maps[-1]))
 
     def _rectangles(
@@ -173,9 +158,50 @@ class Head:
                 below = rectangles.SymmetricMap(
                     maps[-1], *(base[number - 1 : number] if base else ())
                 )
-                compute = functools.partial(_rectangle, block, below, self._bins)
+                compute = functools.partial(head_blocks.computed, block, below, self._bins)
             maps.append([rectangles.Piece(r, compute(r)) for r in self._rectangles(number, lo, hi)])
         return maps
+
+    def _changed_maps(
+        self,
+        track: tf.Tensor,
+        lo: int,
+        hi: int,
+        base_track: tf.Tensor,
+        base: list[list[rectangles.Piece]],
+    ) -> list[list[rectangles.Piece]]:
+        """Computes the same pieces as `_maps`, each as the base's plus its own change."""
+        maps: list[list[rectangles.Piece]] = []
+        read: Read = functools.partial(head_blocks.pairs, track, distance=self._distance)
+        read_base: Read = functools.partial(head_blocks.pairs, base_track, distance=self._distance)
+        # A separable first convolution has float32, so that its map needs no detour.
+        first = self._first.reader(track) if self._separable else None
+        for number, block in enumerate(self._blocks):
+            lo, hi = lo - block.reach, hi + block.reach
+            if number:
+                read = rectangles.SymmetricMap(maps[-1], base[number - 1]).read
+                read_base = rectangles.SymmetricMap(base[number - 1]).read
+            compute = first or functools.partial(
+                self._changed, block, read, read_base, rectangles.SymmetricMap(base[number])
+            )
+            first = None
+            maps.append([rectangles.Piece(r, compute(r)) for r in self._rectangles(number, lo, hi)])
+        return maps
+
+    def _changed(
+        self,
+        block: Block,
+        read: Read,
+        read_base: Read,
+        base: rectangles.SymmetricMap,
+        rectangle: rectangles.Rectangle,
+    ) -> tf.Tensor:
+        """Computes a rectangle of a block's map as that of the base plus its change."""
+        wide = head_blocks.field_of_view(block, rectangle, self._bins)
+        change = head_blocks.change(block, read(wide), read_base(wide), rectangle, self._bins)
+        if block.residual:
+            change += read(rectangle) - read_base(rectangle)
+        return base.read(rectangle) + change
 
     def _output(self, last: rectangles.SymmetricMap) -> tf.Tensor:
         start, end = self._spans[-1]
@@ -198,162 +224,3 @@ def _pixel_positions(start: int, end: int, offset: int) -> np.ndarray:
         positions[inside] = first + row * (rectangle.right - rectangle.left) + column
         first += rectangle.area
     return positions
-
-
-class _First:
-    """Computes the first block: pairs of bins, pointwise functions, convolution."""
-
-    def __init__(self, block: Block, bins: int, distance: bool) -> None:
-        self.block = block
-        self.bins = bins
-        self.distance = distance
-
-    def reader(self, track: tf.Tensor) -> Any:
-        """Returns a function from a rectangle to its values. [1, R, C, F]."""
-
-        def read(rectangle: rectangles.Rectangle) -> tf.Tensor:
-            wide = _field_of_view(self.block, rectangle, self.bins)
-            rows, columns = track[:, wide.top : wide.bottom], track[:, wide.left : wide.right]
-            x = (rows[:, :, None] + columns[:, None]) / 2
-            if self.distance:
-                x = tf.concat([x, _distances(wide)], axis=-1)
-            return _convolved(self.block, x, rectangle, self.bins)
-
-        return read
-
-
-class _SeparableFirst:
-    """Computes the first block when its convolution acts on (x_i + x_j) / 2 and |i - j| directly.
-
-    The convolution of a sum of rows and columns is a sum of convolutions along the track, one for
-    every offset along the other axis; offsets beyond the map count as zero. The convolution of
-    |i - j| is a constant map. When only symmetrisation follows, both are symmetrised beforehand.
-    """
-
-    def __init__(self, block: Block, bins: int, distance: bool) -> None:
-        self.block = block
-        self.bins = bins
-        # 1 where the kernel at a bin sees a bin of the map, 0 beyond its ends. [N, k].
-        position = tf.range(bins)[:, None] + tf.range(-block.reach, block.reach + 1)[None]
-        self.inside = tf.cast((position >= 0) & (position < bins), tf.float32)
-        kernel = block.kernel
-        self.distance = kernel[:, :, -1:] if distance else None
-        kernel = kernel[:, :, :-1] if distance else kernel
-        size, _, channels, filters = kernel.shape
-        flat = (size, channels, size * filters)
-        self.down = tf.reshape(tf.transpose(kernel, (0, 2, 1, 3)) / 2, flat)
-        self.across = tf.reshape(tf.transpose(kernel, (1, 2, 0, 3)) / 2, flat)
-        self.linear = not block.after and block.mix is None
-        if self.linear:
-            self.down = self.across = (self.down + self.across) / 2
-            if self.distance is not None:
-                self.distance = (self.distance + tf.transpose(self.distance, (1, 0, 2, 3))) / 2
-
-    def reader(self, track: tf.Tensor) -> Any:
-        """Returns a function from a rectangle to its values. [1, R, C, F]."""
-        down = self._sums(track, self.down)
-        across = down if self.linear else self._sums(track, self.across)
-
-        def read(rectangle: rectangles.Rectangle) -> tf.Tensor:
-            rows = slice(rectangle.top, rectangle.bottom)
-            columns = slice(rectangle.left, rectangle.right)
-            plain = self._sum(down, across, rows, columns)
-            if self.linear:
-                return (plain + self._constant(rectangle))[None]
-            transposed = self._sum(across, down, rows, columns)
-            both = tf.concat([plain, transposed], axis=-1) + self._constant(rectangle)
-            return _mean(self.block, both[None])
-
-        return read
-
-    def _constant(self, rectangle: rectangles.Rectangle) -> tf.Tensor:
-        """Computes the bias and the convolution of |i - j|. [R, C, F], 2 F for both kernels."""
-        bias = self.block.bias if self.linear else tf.tile(self.block.bias, (2,))
-        if self.distance is None:
-            return bias
-        apart = _distances(_field_of_view(self.block, rectangle, self.bins))
-        apart = _padded(self.block, apart, rectangle, self.bins)
-        kernel = self.distance if self.linear else _both_kernels(self.distance)
-        return tf.nn.conv2d(apart, kernel, 1, "VALID")[0] + bias
-
-    def _sums(self, track: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """Computes sums over one axis of the kernel, for each offset along the other. [N, k, F]."""
-        y = tf.nn.conv1d(track, kernel, 1, "SAME")[0]
-        return tf.reshape(y, (self.bins, self.inside.shape[1], -1))
-
-    def _sum(self, down: tf.Tensor, across: tf.Tensor, rows: slice, columns: slice) -> tf.Tensor:
-        """Adds [N, k, F] of rows and of columns into a rectangle. -> [R, C, F]."""
-        y = tf.einsum("jk,iko->ijo", self.inside[columns], down[rows])
-        return y + tf.einsum("ik,jko->ijo", self.inside[rows], across[columns])
-
-
-def _rectangle(
-    block: Block, below: rectangles.SymmetricMap, bins: int, rectangle: rectangles.Rectangle
-) -> tf.Tensor:
-    """Computes a rectangle of a block's map from the map below. [1, R, C, F]."""
-    y = _convolved(block, below.read(_field_of_view(block, rectangle, bins)), rectangle, bins)
-    return below.read(rectangle) + y if block.residual else y
-
-
-def _field_of_view(
-    block: Block, rectangle: rectangles.Rectangle, bins: int
-) -> rectangles.Rectangle:
-    """Returns the pixels of the map below that a block needs for a rectangle."""
-    return rectangle.grown(block.reach).within(rectangles.Rectangle(0, bins, 0, bins))
-
-
-def _convolved(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins: int) -> tf.Tensor:
-    """Computes a block on its field of view, without adding its input. -> [1, R, C, F].
-
-    Beyond the map the convolution sees zeros; the pointwise functions before it do not see them.
-    """
-    y = tf.cast(_chain(block.before, x), block.precision)
-    y = _padded(block, y, rectangle, bins)
-    kernels = tf.cast(_both_kernels(block.kernel), y.dtype)
-    y = tf.nn.conv2d(y, kernels, 1, "VALID", dilations=block.dilation)
-    return _mean(block, tf.nn.bias_add(y, tf.cast(tf.tile(block.bias, (2,)), y.dtype)))
-
-
-def _padded(block: Block, x: tf.Tensor, rectangle: rectangles.Rectangle, bins: int) -> tf.Tensor:
-    """Adds the zeros beyond the map that the convolution sees to its field of view."""
-    wide, inside = rectangle.grown(block.reach), _field_of_view(block, rectangle, bins)
-    ends = [
-        [0, 0],
-        [inside.top - wide.top, wide.bottom - inside.bottom],
-        [inside.left - wide.left, wide.right - inside.right],
-        [0, 0],
-    ]
-    return tf.pad(x, ends) if any(map(any, ends)) else x
-
-
-def _both_kernels(kernel: tf.Tensor) -> tf.Tensor:
-    """Joins a kernel and its transpose along the filters. [k, k, C, F] -> [k, k, C, 2 F]."""
-    return tf.concat([kernel, tf.transpose(kernel, (1, 0, 2, 3))], axis=-1)
-
-
-def _distances(rectangle: rectangles.Rectangle) -> tf.Tensor:
-    """Returns |i - j| of the pixels of a rectangle. [1, R, C, 1]."""
-    rows = range(rectangle.top, rectangle.bottom)
-    columns = range(rectangle.left, rectangle.right)
-    apart = np.abs(np.subtract.outer(rows, columns))
-    return tf.constant(apart[None, :, :, None], tf.float32)
-
-
-def _mean(block: Block, both: tf.Tensor) -> tf.Tensor:
-    """Applies the layers behind the convolution, averages kernels. [..., 2 C] -> [..., F]."""
-    # Activations act on each channel alone; other functions see the channels of one kernel only.
-    activations = (keras.layers.Activation, keras.layers.ReLU)
-    if all(isinstance(function, activations) for function in block.after):
-        both = _chain(block.after, both)
-    else:
-        halves = [_chain(block.after, half) for half in tf.split(both, 2, axis=-1)]
-        both = tf.concat(halves, axis=-1)
-    if block.mix is None:
-        return tf.cast(tf.add_n(tf.split(both, 2, axis=-1)) / 2, tf.float32)
-    kernel, bias = block.mix
-    y = tf.nn.conv2d(both, tf.cast(tf.concat([kernel, kernel], axis=2) / 2, both.dtype), 1, "SAME")
-    return tf.cast(tf.nn.bias_add(y, tf.cast(bias, y.dtype)), tf.float32)
-
-
-def _chain(functions: tuple[Any, ...], x: tf.Tensor) -> tf.Tensor:
-    return functools.reduce(lambda y, function: folding.apply(function, y), functions, x)

@@ -67,6 +67,13 @@ def of_sequences(function: Graph, length: int) -> Graph:
     return call
 
 
+def knows_convolutions(network: keras.Model) -> bool:
+    """Returns True when a pass computes some convolutions itself, in the precision asked for."""
+    steps, _ = tower.prefix(network)
+    in_tower = any(isinstance(step, tower.Convolution) for step in steps)
+    return in_tower or find_head.find(network) is not None
+
+
 def forward_network(model: keras.Model, heads: tuple[str, ...]) -> keras.Model:
     """Returns the part of a network that inference needs for some of its heads.
 
@@ -120,7 +127,8 @@ class InferencePass:
     def behind(self, start: Any, values: Any) -> Any:
         """Computes the outputs from the values of tensors `start` in the graph of the part."""
         outputs = self._part.output
-        if isinstance(outputs, dict) and _count_pairs(self._part) > 1:
+        # (The pairs of a single head are not divided further.)
+        if isinstance(outputs, dict) and len(outputs) > 1 and _count_pairs(self._part) > 1:
             # Heads with pairs of their own: one after the other, each on its upper triangle.
             parts = {name: keras.Model(self._part.input, {name: outputs[name]}) for name in outputs}
             return {

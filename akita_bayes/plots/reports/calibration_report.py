@@ -6,8 +6,8 @@ from pathlib import Path
 import matplotlib.figure
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibration_files
-from akita_bayes.evaluate.calibrate import Report
+from akita_bayes.evaluate.intervals import calibration_files
+from akita_bayes.evaluate.intervals.calibrate import Report
 from akita_bayes.plots import calibration_plots as plots
 from akita_bayes.plots import figure_files
 
@@ -19,7 +19,7 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     """Writes `calibration.json`, `calibration.tsv` and the figures of a report.
 
     Args:
-        report: Calibration, from `evaluate.calibrate.calibrate`.
+        report: Calibration, from `evaluate.intervals.calibrate.calibrate`.
         names: Names of its targets. [T].
         out_dir: Folder of the files; is created.
     """

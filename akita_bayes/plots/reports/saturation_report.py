@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import files, progress, regions
-from akita_bayes.plots import saturation_plots
+from akita_bayes import progress, regions
+from akita_bayes.plots import figure_files, saturation_plots
 from akita_bayes.variants.saturation import region_scan, scan_directory, scan_names, scan_sites
 
 FOLDER = "logos"
@@ -94,6 +94,5 @@ def write_figures(
                     inches=style.inches,
                     least=style.least,
                 )
-                path = Path(folder) / f"{stem}_{scan.method}_{name}_t{target}.png"
-                with files.atomic(path) as temporary:
-                    figure.savefig(temporary, dpi=_DPI)
+                file_name = f"{stem}_{scan.method}_{name}_t{target}"
+                figure_files.write({file_name: figure}, folder, dpi=_DPI)

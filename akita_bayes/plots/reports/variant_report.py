@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import files, progress
-from akita_bayes.plots import variant_plots
+from akita_bayes.plots import figure_files, variant_plots
 from akita_bayes.variants import figure_data, score_directory
 
 FOLDER = "maps"
@@ -68,5 +68,5 @@ def write_figures(
     for old_figure in Path(folder).glob("*_row*_target*.png"):
         files.remove(old_figure)
     for figure in figures:
-        with files.atomic(Path(folder) / f"{figure.name}.png") as temporary:
-            variant_plots.figure(figure.window, least=least).savefig(temporary, dpi=_DPI)
+        drawing = variant_plots.figure(figure.window, least=least)
+        figure_files.write({figure.name: drawing}, folder, dpi=_DPI)

@@ -6,8 +6,13 @@ Tabs, commas, or aligning blanks separate the columns (`delimited`).
 - a wide table: a sequence column and one column of counts `ct_*` per bin, or a read-out `value`
   with an optional `weight`, or a `count` with an optional `exposure`; optionally `library`;
 - long rows: library, bin, sequence and optionally a count, with or without a header.
+
+A column `set` or `split` of training, validation and test is the split of the table. Sequences with
+the letter N are counted and left out.
 """
 
+import dataclasses
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +23,9 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files
 from akita_bayes.files import damage, safe_names
-from akita_bayes.regulation.assay import assay_references, assay_table, delimited
+from akita_bayes.regulation.assay import assay_references, assay_table, delimited, published_split
+
+_log = logging.getLogger(__name__)
 
 VALUE = ("value", "y")
 LONG = ["library", "bin", "sequence", "count"]
@@ -29,6 +36,7 @@ WORDS = {
     *assay_table.SEQUENCE,
     *VALUE,
     *assay_table.COUNT,
+    *published_split.COLUMNS,
     "library",
     "bin",
     "file",
@@ -69,7 +77,7 @@ def read(path: str | Path) -> assay_table.Table:
 
 
 def _read_bins(folder: Path) -> assay_table.Table:
-    listing = _frame(folder / "files.txt")
+    listing = read_frame(folder / "files.txt")
     if not {"bin", "file"} <= set(listing.columns):
         raise errors.DataError(f"{folder / 'files.txt'}: needs the columns bin and file.")
     if listing.empty:
@@ -91,13 +99,14 @@ def _read_bins(folder: Path) -> assay_table.Table:
             file = next((file for file in candidates if file.exists()), None)
         if file is None:
             raise errors.DataError(f"{candidates[0]}: no such file, named in files.txt.")
-        frame = _frame(file)
-        sequence = _column(frame, assay_table.SEQUENCE, file)
+        frame = read_frame(file)
+        sequence = find_column(frame, assay_table.SEQUENCE, file)
         if list(frame) == [sequence]:
             frame["ct"] = "1"  # a file of sequences alone has a row for every read
-        count = _column(frame, assay_table.COUNT, file)
+        count = find_column(frame, assay_table.COUNT, file)
         _present(frame[sequence], str(file))
-        assay_table.to_index(list(frame[sequence]), where=str(file))
+        frame = without_unknown(frame, sequence, str(file))
+        assay_table.to_index(list(frame[sequence]), where=str(file), rows=frame.index + 1)
         reads = _counts(frame[[count]], str(file))[:, 0]
         letters = frame[sequence].map(dna.from_rna)
         frames.append(pd.DataFrame({"bin": str(bin_name), "sequence": letters, "count": reads}))
@@ -106,8 +115,8 @@ def _read_bins(folder: Path) -> assay_table.Table:
 
 
 def _read_table(path: Path) -> assay_table.Table:
-    frame = _frame(path)
-    sequence = _column(frame, assay_table.SEQUENCE, path)
+    frame = read_frame(path)
+    sequence = find_column(frame, assay_table.SEQUENCE, path)
     if frame.empty:
         raise errors.DataError(f"{path}: has no sequences below its header.")
     for column in (sequence, "library", "bin"):
@@ -121,35 +130,47 @@ def _read_table(path: Path) -> assay_table.Table:
     libraries = []
     for name, group in groups.items():
         where = f'{path}, library "{name}"' if name else str(path)
+        group = without_unknown(group, sequence, where)
         bins = [column for column in frame if column.startswith("ct_")]
-        sequences = list(group[sequence])
+        sequences, side = list(group[sequence]), published_split.sides(group, where)
         assay_table.to_index(sequences, where=where, rows=group.index + 1)
         if "bin" in frame:
             count = next((c for c in assay_table.COUNT if c in frame), None)
             rows = pd.DataFrame({"bin": group["bin"], "sequence": group[sequence]})
             rows["count"] = 1.0 if count is None else group[count]
             order = sorted(rows["bin"].unique(), key=_natural)
-            libraries.append(_long_library(rows, order, name, where))
+            libraries.append(_long_library(rows, order, name, where, side))
         elif bins:
             labels = [column.removeprefix("ct_") for column in bins]
             counts = _counts(group[bins], where)
             libraries.append(
-                assay_table.from_counts(sequences, counts, columns=labels, name=name, where=where)
+                assay_table.from_counts(
+                    sequences, counts, columns=labels, name=name, where=where, side=side
+                )
             )
         else:
-            libraries.append(_read_out(group, sequence, name, where))
+            read_out = _read_out(group, sequence, name, where)
+            libraries.append(dataclasses.replace(read_out, side=side))
     return assay_table.Table(tuple(libraries))
 
 
 def _long_library(
-    rows: pd.DataFrame, bins: Sequence[str], name: str, where: str
+    rows: pd.DataFrame,
+    bins: Sequence[str],
+    name: str,
+    where: str,
+    side: NDArray[np.int64] | None = None,
 ) -> assay_table.Library:
     sequences, unique = pd.factorize(rows["sequence"])
+    if side is not None:
+        side = published_split.of_groups(sequences, side, where, list(unique))
     counts = np.zeros((len(unique), len(bins)))
     column = pd.Index(bins).get_indexer(rows["bin"])
     # Unlike `counts[...] += ...`, this adds every row where a sequence occurs twice in a bin.
     np.add.at(counts, (sequences, column), _counts(rows[["count"]], where)[:, 0])
-    return assay_table.from_counts(list(unique), counts, columns=bins, name=name, where=where)
+    return assay_table.from_counts(
+        list(unique), counts, columns=bins, name=name, where=where, side=side
+    )
 
 
 def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> assay_table.Library:
@@ -173,7 +194,7 @@ def _read_out(frame: pd.DataFrame, sequence: str, name: str, where: str) -> assa
     return assay_table.Library(name, index, observed, (value,), weights)
 
 
-def _frame(path: Path) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
     """Reads a delimited table as text; long rows without a header get the names in `LONG`."""
     if path.suffix == ".gz" and not files.is_gzip(path):
         raise errors.DataError(
@@ -204,13 +225,45 @@ def _canonical(name: str) -> str:
     return ALIASES.get(lower, lower) if lower in WORDS or lower in ALIASES else name
 
 
-def _column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
+def find_column(frame: pd.DataFrame, names: Sequence[str], path: Path) -> str:
+    """Returns the first of some names that is a column.
+
+    Raises:
+        DataError: None of them is.
+    """
     for name in names:
         if name in frame:
             return name
     raise errors.DataError(
         f"{path}: has no column {' or '.join(names)}; it has {', '.join(map(str, frame.columns))}."
     )
+
+
+def without_unknown(frame: pd.DataFrame, sequence: str, where: str) -> pd.DataFrame:
+    """Leaves out the rows whose sequence has the letter N, and logs their number.
+
+    Args:
+        frame: Table of text.
+        sequence: Name of the column of sequences.
+        where: Source of the data, with which errors begin.
+
+    Raises:
+        DataError: All sequences have the letter N.
+    """
+    unknown = frame[sequence].str.contains("[Nn]").to_numpy(bool)
+    if not unknown.any():
+        return frame
+    if unknown.all():
+        raise errors.DataError(
+            f"{where}: all {len(frame)} sequences have the letter N; give sequences of known bases."
+        )
+    _log.warning(
+        "%s: %d of %d rows have the letter N in their sequence and are left out.",
+        where,
+        np.count_nonzero(unknown),
+        len(frame),
+    )
+    return frame[~unknown]
 
 
 def _present(column: pd.Series, where: str) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
+from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.assay import published_split
 
 SEQUENCE = ("sequence", "seq", "x")
 COUNT = ("count", "ct")
@@ -31,6 +33,7 @@ class Library:
         observed: [N, M] counts per bin, or one read-out or count.
         columns: M names of bins, or of the read-out.
         weight: [N] number of replicates behind a mean read-out, exposure of a count, 1 for bins.
+        side: [N] 0 train, 1 validation, 2 test, where the table comes with a split; else None.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Library:
     observed: NDArray[np.float64]
     columns: tuple[str, ...]
     weight: NDArray[np.float64]
+    side: NDArray[np.int64] | None = None
 
     @property
     def label(self) -> str:
@@ -47,7 +51,11 @@ class Library:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Library":
         """Returns the library with only these rows."""
         return dataclasses.replace(
-            self, index=self.index[rows], observed=self.observed[rows], weight=self.weight[rows]
+            self,
+            index=self.index[rows],
+            observed=self.observed[rows],
+            weight=self.weight[rows],
+            side=None if self.side is None else self.side[rows],
         )
 
     @property
@@ -140,6 +148,14 @@ class Table(NamedTuple):
                 )
         return Table(tuple(by_name[name] for name in names))
 
+    def used_by(self, mechanism: mechanism_spec.Mechanism) -> "Table":
+        """Returns the libraries and bins that a mechanism fits.
+
+        Raises:
+            DataError: The table lacks one of its libraries, or a bin that it leaves out.
+        """
+        return self.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+
     def leave_out(self, columns: Sequence[str]) -> "Table":
         """Returns the table without these bins, and without sequences read in no other bin.
 
@@ -179,11 +195,15 @@ def sides(
 ) -> NDArray[np.int64]:
     """Assigns every row to a side of a split, libraries one after another. [N] of 0, 1 and 2.
 
-    A sequence is on the same side in every library and every replicate.
+    A sequence is on the same side in every library and every replicate. A split that comes with
+    the table is used as it is.
 
     Raises:
-        DataError: A side of a library would be empty.
+        DataError: A side of a library would be empty, only some libraries come with a split, or
+            such a split has no training or no test rows, or has a sequence in two parts.
     """
+    if any(library.side is not None for library in table.libraries):
+        return _published_sides(table)
     keys = [_key(library.index) for library in table.libraries]
     unique = np.unique(np.concatenate(keys))
     # Different sequences are shuffled, not rows, so that copies of a sequence stay together.
@@ -203,6 +223,30 @@ def sides(
     return np.concatenate([side[np.searchsorted(unique, key)] for key in keys])
 
 
+def _published_sides(table: Table) -> NDArray[np.int64]:
+    """Returns the sides of the split that comes with a table, checked."""
+    parts = []
+    for library in table.libraries:
+        if library.side is None:
+            raise errors.DataError(
+                f"{library.label} comes without a split, and another library with one; give all "
+                "of them one, or none."
+            )
+        for number, part in ((published_split.TRAIN, "training"), (published_split.TEST, "test")):
+            if not (library.side == number).any():
+                raise errors.DataError(
+                    f"{library.label}: its split has no {part} rows; name some, or remove the "
+                    "column."
+                )
+        parts.append(library.side)
+    side = np.concatenate(parts)
+    keys = np.concatenate([_key(library.index) for library in table.libraries])
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    letters = np.concatenate([library.sequences for library in table.libraries])[first]
+    published_split.of_groups(group.reshape(-1), side, "The table", list(letters))
+    return side
+
+
 def split(
     table: Table, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
 ) -> Split:
@@ -219,6 +263,7 @@ def from_counts(
     columns: Sequence[str] | None = None,
     name: str = "",
     where: str = "table",
+    side: NDArray[np.int64] | None = None,
 ) -> Library:
     """Builds a library of counts per bin, and adds up the counts of identical sequences.
 
@@ -228,26 +273,26 @@ def from_counts(
         columns: Names of the bins; 0, 1, ... when None.
         name: Name of the library.
         where: Source of the data, with which errors begin.
+        side: [N] 0 train, 1 validation, 2 test, where the table comes with a split.
 
     Raises:
         DataError: Sequences of unequal length, letters beyond A, C, G and T, counts that are
-            not whole or negative, a bin without counts, or only one bin.
+            not whole or negative, a bin without counts, only one bin, or a sequence in two parts
+            of the split.
     """
     counts = np.asarray(counts, float)
     names = tuple(map(str, range(counts.shape[1]) if columns is None else columns))
     check_counts(counts, where)
     index = to_index(sequences, where=where)
     _, first, group = np.unique(_key(index), return_index=True, return_inverse=True)
+    group = group.reshape(-1)
     grouped = np.zeros((len(first), counts.shape[1]))
-    np.add.at(grouped, group.reshape(-1), counts)
-    with_reads = grouped.any(1)
-    library = Library(
-        name,
-        index[first][with_reads],
-        grouped[with_reads],
-        names,
-        np.ones(int(np.count_nonzero(with_reads))),
-    )
+    np.add.at(grouped, group, counts)
+    if side is not None:
+        letters = [sequences[row].upper() for row in first]
+        side = published_split.of_groups(group, side, where, letters)
+    library = Library(name, index[first], grouped, names, np.ones(len(first)), side)
+    library = library.take(np.flatnonzero(grouped.any(1)))
     _check_bins(library, where)
     return library
 

@@ -19,6 +19,8 @@ from akita_bayes.mechanisms import declarations, mechanism_spec, trees
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.layers import measurement, read_outs
 
+OUTLIERS, OUTLIER_RATIO = 0.1, 4.0
+"""Share of outliers of simulated `outliers`, and their standard deviation in that of the others."""
 SKEW = 2.0
 """Skew of skewed noise: twice the noise above the mode, half of it below; chances are 4 : 1."""
 SORTED = ("bins", "unsorted", "cells", "contamination")
@@ -356,6 +358,8 @@ def read_out_weights(
             "log_background": np.log(design.background),
             "log_sd": np.log(design.noise * slope),
             "log_skew": np.log(SKEW),
+            "log_excess": np.log(OUTLIER_RATIO - 1),
+            "logit_share": np.log(OUTLIERS / (1 - OUTLIERS)),
             "log_scale": np.log(design.reads) - np.log((t + design.background).sum()),
         }
     return {name: float(weights[name]) for name in measurement.process(declared, 1).shapes}

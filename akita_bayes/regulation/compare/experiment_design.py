@@ -69,7 +69,7 @@ def expect(
     Bins that the mechanism leaves out are sorted and read, but not fitted.
     """
     simulated = simulator.simulate(mechanism, design, truth=truth, seed=seed)
-    table = simulated.table.leave_out(mechanism.measurement.leave_out)
+    table = simulated.table.used_by(mechanism)
     likelihood = likelihoods.Likelihood(smooth_bins.bins(mechanism), table)
     parameters = likelihood.parameters
     theta = true_theta(parameters, simulated.truth, parameters.start(np.random.default_rng(seed)))

@@ -56,7 +56,7 @@ def judge(fit: fitting.Fit) -> Judged:
     theta = fit.theta[None]
     per_sequence = np.asarray(unseen.per_sequence(theta))[0]
     activity = np.asarray(unseen.activity(theta))[0]
-    if fit.held_out.information is None:
+    if not fit.mechanism.measurement.kind.endswith("bins"):
         return Judged(fit, per_sequence, None, None, evidence)
     first, parts = 0, []
     for library in unseen.table.libraries:
@@ -131,8 +131,7 @@ def compare(
                 f'"{mechanisms[0].name}"; make them agree.'
             )
     for mechanism in mechanisms:
-        used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-        layout.Parameters.of(mechanism, used)
+        layout.Parameters.of(mechanism, table.used_by(mechanism))
     judged = []
     for mechanism in mechanisms:
         judged.append(judge(fitting.fit(mechanism, table, starts=starts, seed=seed)))

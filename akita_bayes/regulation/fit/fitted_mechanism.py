@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
-from akita_bayes.regulation.assay import assay_table
+from akita_bayes.regulation.assay import assay_table, sequence_digests
 from akita_bayes.regulation.model import gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
@@ -35,8 +35,8 @@ class Prediction(NamedTuple):
         energies: Every term by name, each [N], in kT; of a kinetic mechanism log rates, ln(1/s).
         activity: Activity before the measurement. [N]
         measurement: Distribution of the data, [N, outputs]: probabilities of the bins; mean and sd
-            of a `gaussian` read-out; mode, sd below and sd above of a `skewed` one; mean count per
-            exposure of `poisson`.
+            of a `gaussian` read-out; mode, sd below and sd above of a `skewed` one; mean, sd,
+            sd of the outliers and their share of `outliers`; mean count per exposure of `poisson`.
     """
 
     energies: dict[str, NDArray[np.float64]]
@@ -53,12 +53,14 @@ class FittedMechanism:
         theta: [D] most probable parameters.
         covariance: [D, D] covariance of theta by Laplace's approximation.
         frequencies: [L, 4] share of each base at each position of the library, for the gauge.
+        fitted_digests: Digests of the sequences that were fitted (`sequence_digests`), sorted.
     """
 
     parameters: layout.Parameters
     theta: NDArray[np.float64]
     covariance: NDArray[np.float64]
     frequencies: NDArray[np.float64]
+    fitted_digests: NDArray[np.uint64]
 
     @property
     def mechanism(self) -> mechanism_spec.Mechanism:
@@ -126,6 +128,10 @@ class FittedMechanism:
             )
             for name, reference in references.items()
         }
+
+    def was_fitted(self, index: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Returns True for each sequence that the fit used. [N, L] bases 0..3 -> [N]."""
+        return np.isin(sequence_digests.digests(index), self.fitted_digests)
 
     def predict(self, sequences: Sequence[str], *, library: str | None = None) -> Prediction:
         """Predicts energies, activity and measurement of new sequences, in float64.

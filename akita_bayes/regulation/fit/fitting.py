@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
-from akita_bayes.regulation.assay import assay_files, assay_table
+from akita_bayes.regulation.assay import assay_files, assay_table, sequence_digests
 from akita_bayes.regulation.fit import fitted_mechanism, information, quasi_newton, sgd
 from akita_bayes.regulation.model import curvature, gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
@@ -28,8 +28,9 @@ class HeldOut(NamedTuple):
         log_likelihood: Log-likelihood of all held-out sequences together, in nats.
         sequences: Number of held-out sequences.
         reads: Number of their reads, or read-outs.
-        information: Variational information between sequence and bin per read, a lower bound of
-            the mutual information; None without bins.
+        information: Variational information between sequence and bin per read, or between sequence
+            and continuous read-out; a lower bound of the mutual information. None for counts, and
+            for fewer than 20 read-outs of a library.
     """
 
     log_likelihood: float
@@ -116,7 +117,7 @@ def fit(
     if not isinstance(mechanism, (mechanism_spec.Thermodynamic, mechanism_spec.Kinetic)):
         mechanism = mechanism_spec.load(mechanism)
     table = data if isinstance(data, assay_table.Table) else assay_files.read(data)
-    table = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
+    table = table.used_by(mechanism)
     side = assay_table.sides(table, seed=seed, fractions=fractions)
     likelihood = likelihoods.Likelihood(mechanism, table)
     _log.info(
@@ -134,6 +135,11 @@ def fit(
             raise errors.SpecError(
                 f"measurement.relative: {method} cannot follow the wild type's activity; fit by "
                 "quasi-newton, or remove relative."
+            )
+        if not (side == 1).any():
+            raise errors.DataError(
+                f"The split of the table has no validation rows, by which {method} stops; name "
+                "some, or fit by quasi-newton."
             )
         optimum = sgd.minimise(
             likelihood, side, method=method, epochs=epochs, starts=starts, seed=seed
@@ -153,6 +159,7 @@ def fit(
         theta=theta,
         covariance=root @ root.T,
         frequencies=table.frequencies(),
+        fitted_digests=fitted_digests(table, side),
         likelihood=likelihood,
         side=side,
         held_out=_held_out(likelihood, theta, side == 2),
@@ -164,6 +171,12 @@ def fit(
         seed=seed,
         seconds=time.monotonic() - start_time,
     )
+
+
+def fitted_digests(table: assay_table.Table, side: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Returns the sorted digests of the sequences of train and validation, side 0 and 1."""
+    index = np.concatenate([library.index for library in table.libraries])[side < 2]
+    return np.unique(sequence_digests.digests(index))
 
 
 def _held_out(
@@ -178,22 +191,34 @@ def _held_out(
         dtype="float64",
     )
     log_likelihood = float(np.asarray(unseen.per_sequence(theta[None])).sum())
-    bits = None
-    if likelihood.mechanism.measurement.kind.endswith("bins"):
-        bits = _pooled_information(unseen, theta)
-    return HeldOut(log_likelihood, len(rows), unseen.table.reads, bits)
+    return HeldOut(log_likelihood, len(rows), unseen.table.reads, _information(unseen, theta))
 
 
-def _pooled_information(
+def _information(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
-) -> information.Information:
-    """Computes the variational information per read, over the reads of all libraries."""
+) -> information.Information | None:
+    """Computes the variational information per read or read-out, over all libraries."""
+    kind = likelihood.mechanism.measurement.kind
+    if kind == "poisson":
+        return None
     total_bits = variance = 0.0
-    probabilities = likelihood.outputs(theta[None])
+    distributions = likelihood.outputs(theta[None])
+    densities = np.asarray(likelihood.per_sequence(theta[None]))[0]
+    first = 0
     for library in likelihood.table.libraries:
-        log_prob = np.log(np.asarray(probabilities[library.name])[0].T)
-        library_information = information.variational(log_prob, library.observed)
-        share = library.observed.sum() / likelihood.table.reads
+        last = first + len(library.index)
+        library_information: information.Information | None
+        if kind.endswith("bins"):
+            log_prob = np.log(np.asarray(distributions[library.name])[0].T)
+            library_information = information.variational(log_prob, library.observed)
+        else:
+            library_information = information.variational_of_values(
+                densities[first:last], library.observed[:, 0]
+            )
+        if library_information is None:
+            return None
+        first = last
+        share = library.reads / likelihood.table.reads
         total_bits += share * library_information.bits
         variance += (share * library_information.standard_error) ** 2
     return information.Information(total_bits, float(np.sqrt(variance)))
@@ -233,7 +258,11 @@ def summary(fit: Fit, references: dict[str, NDArray[np.float64]] | None = None) 
             "log_likelihood": fit.held_out.log_likelihood,
             "sequences": fit.held_out.sequences,
             "reads": fit.held_out.reads,
-            "information_bits": held_out_information._asdict() if held_out_information else None,
+            "information_bits": (
+                {**held_out_information._asdict(), "per": fit.mechanism.measurement.datum}
+                if held_out_information
+                else None
+            ),
         },
         "convergence": {
             "converged": fit.converged,

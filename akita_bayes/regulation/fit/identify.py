@@ -141,8 +141,7 @@ def check_names(
     names: Collection[str], mechanism: mechanism_spec.Mechanism, table: assay_table.Table
 ) -> None:
     """Raises a SpecError for a name that no parameter of the mechanism has on this table."""
-    used = table.select(mechanism.libraries).leave_out(mechanism.measurement.leave_out)
-    parameters = layout.Parameters.of(mechanism, used)
+    parameters = layout.Parameters.of(mechanism, table.used_by(mechanism))
     for name in names:
         parameters.index(name)
 
@@ -259,7 +258,7 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
             "and that factor comes from the priors. Give one rate a value."
         )
     measurement = fit.mechanism.measurement
-    if measurement.kind in ("gaussian", "skewed") and measurement.log_base is None:
+    if measurement.is_continuous and measurement.log_base is None:
         lines.append(
             "The read-out's slope is fitted and trades against the scale of all energies, by more "
             "than the intervals show. If it is a logarithm, declare measurement.log_base."

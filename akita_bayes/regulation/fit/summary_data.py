@@ -111,7 +111,7 @@ def page(fit: fitting.Fit) -> Page:
     parameters, mechanism = fit.parameters, fit.mechanism
     sites = {name: term.site for name, term in mechanism.terms.items() if term.site}
     grid = bins = None
-    if fit.held_out.information is not None:
+    if mechanism.measurement.kind.endswith("bins"):
         library = parameters.libraries[0]
         signal = np.asarray(fit.likelihood.signal(fit.theta[None]))[0]
         low, high = np.quantile(signal, [0.005, 0.995])
@@ -128,7 +128,8 @@ def page(fit: fitting.Fit) -> Page:
     title = f"{mechanism.name}: {rate_laws.rate_law(mechanism)}"
     if information is not None:
         title += (
-            f"\nheld out: {information.bits:.3f} ± {information.standard_error:.3f} bits per read"
+            f"\nheld out: {information.bits:.3f} ± {information.standard_error:.3f} bits per "
+            f"{mechanism.measurement.datum}"
         )
     if not fit.converged:
         title += f"\nnot converged: a further step would gain {fit.gain:.2g} nats"

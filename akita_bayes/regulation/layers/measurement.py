@@ -8,7 +8,12 @@ from typing import Any
 from akita_bayes.mechanisms.declarations import Measurement
 from akita_bayes.regulation.layers.bins import MonotoneBins, SoftmaxBins, SplineBins
 from akita_bayes.regulation.layers.measurement_process import MeasurementProcess
-from akita_bayes.regulation.layers.read_outs import GaussianNoise, PoissonCounts, SkewedNoise
+from akita_bayes.regulation.layers.read_outs import (
+    GaussianNoise,
+    OutlierNoise,
+    PoissonCounts,
+    SkewedNoise,
+)
 
 PROCESSES: dict[str, type[MeasurementProcess]] = {
     process.kind: process
@@ -18,6 +23,7 @@ PROCESSES: dict[str, type[MeasurementProcess]] = {
         SplineBins,
         GaussianNoise,
         SkewedNoise,
+        OutlierNoise,
         PoissonCounts,
     )
 }

@@ -3,6 +3,7 @@
     gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0.
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
               (Fernandez and Steel 1998).
+    outliers  the same normal, and a share of read-outs with a larger sd (Tukey 1960).
     poisson   y ~ Poisson(exposure * a (t + t0)).
 
 Where a continuous y is the mean of n replicates, sd is that of one replicate, and the mean has
@@ -168,6 +169,52 @@ class SkewedNoise(GaussianNoise):
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 3)
+
+
+@keras.saving.register_keras_serializable("akita_bayes")
+class OutlierNoise(GaussianNoise):
+    """Models a read-out of which a share has a larger standard deviation.
+
+    [B, 1] -> [B, 4]: mean, sd, sd of the outliers, and their share. The sd of the outliers is
+    sd (1 + e^log_excess), and their share 1 / (1 + e^-logit_share).
+    """
+
+    kind = "outliers"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super().shapes, "log_excess": (), "logit_share": ()}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        return {**super().start(rng), "logit_share": np.asarray(rng.normal(-2.0, 0.5))}
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        mean = self.location(weights, activity)
+        zero = ops.zeros_like(mean)
+        sd = ops.exp(weights["log_sd"][..., None] + zero)
+        ratio = 1.0 + ops.exp(weights["log_excess"][..., None])
+        share = ops.sigmoid(weights["logit_share"][..., None] + zero)
+        mean = self.origin + self.unit * mean
+        return ops.stack([mean, self.unit * sd, self.unit * sd * ratio, share], axis=-2)
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        z = self._deviation(weights, activity, observed, weight)
+        log_ratio = ops.softplus(weights["log_excess"][..., None])  # ln(1 + e^log_excess)
+        logit = weights["logit_share"][..., None]
+        usual = ops.log_sigmoid(-logit) - 0.5 * z * z
+        scaled = z * ops.exp(-log_ratio)
+        outlying = ops.log_sigmoid(logit) - 0.5 * scaled * scaled - log_ratio
+        return ops.logaddexp(usual, outlying) - self._log_scale(weights, weight)
+
+    def _noisy(
+        self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        mean, sd, sd_outliers, share = outputs
+        sd = np.where(rng.random(len(mean)) < share, sd_outliers, sd)
+        return mean + rng.normal(0.0, sd / np.sqrt(weight))
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (input_shape[0], 4)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -117,7 +117,7 @@ class Parameters:
                     f"declare {_kinds(library)}."
                 )
         columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
-        continuous = kind in ("gaussian", "skewed")
+        continuous = mechanism.measurement.is_continuous
         read_outs = tuple(_origin_and_unit(lib) for lib in table.libraries if continuous)
         return cls(mechanism, mechanism.wild_type or table.wild_type(), columns, read_outs)
 
@@ -351,7 +351,9 @@ def _kinds(library: assay_table.Library) -> str:
     """Returns the kinds of measurement that suit the columns of a library, for a message."""
     if len(library.columns) > 1:
         return '"bins", or one of the other kinds of bins'
-    return '"poisson"' if library.columns[0] in assay_table.COUNT else '"gaussian" or "skewed"'
+    if library.columns[0] in assay_table.COUNT:
+        return '"poisson"'
+    return '"gaussian", "skewed" or "outliers"'
 
 
 def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:

@@ -6,7 +6,7 @@ by many times the width of their interval. This module varies every combination 
 
     the declared read-out; smooth curves of the odds of activity; smooth curves of their logarithm
         (of the activity itself where it has no odds; for continuous read-outs, the declared noise
-        and the second one of `gaussian` and `skewed`);
+        and `gaussian`, or `skewed` in place of `gaussian`);
     the declared priors of the bases; priors several times as wide, which do not shrink any scale.
 
 It reports the union of the intervals that neither held-out sequences nor the evidence reject. A
@@ -92,7 +92,7 @@ def ranges(constants: pd.DataFrame, supported_names: Collection[str]) -> pd.Data
 def _read_outs(mechanism: mechanism_spec.Mechanism) -> dict[str, declarations.Measurement]:
     """Returns measurements that differ from the declared one, by the name of their variant."""
     declared, name = mechanism.measurement, mechanism.name
-    if declared.kind in ("gaussian", "skewed"):
+    if declared.is_continuous:
         noise = "skewed" if declared.kind == "gaussian" else "gaussian"
         return {f"{name}, {noise}": declared.model_copy(update={"kind": noise})}
     if not declared.kind.endswith("bins"):

@@ -1,8 +1,8 @@
 """Writes a fit into a run directory, with its figures, and reads it again to predict sequences.
 
 `params.json` holds the mechanism, and `fit.npz` what its prediction needs besides: theta, its
-covariance, the wild type, the bins or the unit of each library, and the frequencies of the bases.
-All other files are reports.
+covariance, the wild type, the bins or the unit of each library, the frequencies of the bases, and
+digests of the sequences that were fitted. All other files are reports.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,6 +80,7 @@ def _arrays(fit: fitting.Fit) -> dict[str, Any]:
         "theta": fit.theta,
         "covariance": fit.covariance,
         "frequencies": fit.frequencies,
+        "fitted": fit.fitted_digests,
         "names": np.array(parameters.names),
         "wild_type": np.array(parameters.wild_type),
         "libraries": np.array(libraries),
@@ -134,10 +135,36 @@ def read(run_dir: str | Path) -> fitted_mechanism.FittedMechanism:
             tuple(zip(arrays["libraries"].tolist(), arrays["bins"].tolist(), strict=True)),
             tuple((origin, unit) for origin, unit in arrays["read_outs"].tolist()),
         )
-        names, theta = tuple(arrays["names"].tolist()), arrays["theta"]
-        covariance, frequencies = arrays["covariance"], arrays["frequencies"]
-    if names != parameters.names:
-        raise errors.DataError(
-            f"{folder}: {ARRAYS} and {PARAMS} belong to different fits; fit again with mpra_fit.py."
-        )
-    return fitted_mechanism.FittedMechanism(parameters, theta, covariance, frequencies)
+        if tuple(arrays["names"].tolist()) != parameters.names:
+            raise errors.DataError(
+                f"{folder}: {ARRAYS} and {PARAMS} belong to different fits; fit again with "
+                "mpra_fit.py."
+            )
+        _check_arrays(parameters, arrays)
+    theta, covariance, frequencies = (
+        arrays[name].astype(float) for name in ("theta", "covariance", "frequencies")
+    )
+    return fitted_mechanism.FittedMechanism(
+        parameters, theta, covariance, frequencies, arrays["fitted"]
+    )
+
+
+def _check_arrays(parameters: layout.Parameters, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raises a ValueError for an array of a fit whose shape or content cannot be of it."""
+    mechanism = parameters.mechanism
+    size, length = parameters.size, mechanism.sequence_length
+    shapes = {"theta": (size,), "covariance": (size, size), "frequencies": (length, 4)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name} has values that are not finite")
+    if arrays["fitted"].ndim != 1 or arrays["fitted"].dtype != np.uint64:
+        raise ValueError("fitted is not a list of digests")
+    wild_type = parameters.wild_type
+    if len(wild_type) != length or (dna.to_index(wild_type) == dna.UNKNOWN).any():
+        raise ValueError(f"wild_type is not a sequence of {length} bases")
+    continuous = mechanism.measurement.is_continuous
+    expected = len(parameters.columns) if continuous else 0
+    if len(parameters.read_outs) != expected:
+        raise ValueError(f"read_outs has {len(parameters.read_outs)} rows, expected {expected}")

@@ -33,6 +33,22 @@ class Pieces(NamedTuple):
     length: NDArray[np.intp]
 
 
+class Stretch(NamedTuple):
+    """Describes bins of the frame that are one stretch of the genome.
+
+    Attributes:
+        first: Start in bins, with fractions.
+        last: End in bins, with fractions.
+        region: Reference bases of the stretch.
+        strand: 1, or -1 when the bases run from right to left.
+    """
+
+    first: float
+    last: float
+    region: regions.Region
+    strand: int
+
+
 def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int]) -> Pieces:
     """Cuts the cropped window at the borders of bins and of stretches.
 
@@ -63,6 +79,55 @@ def pieces(window: window_pairs.Window, geometry: Geometry, names: dict[str, int
     start = base + np.where(strand == 1, forward, backward)
     bin_ = (starts - first) // geometry.bin_width
     return Pieces(bin_, segment, np.where(is_padding, PADDING, chrom), start, lengths)
+
+
+def stretches(view: Pieces, window: window_pairs.Window, geometry: Geometry) -> list[Stretch]:
+    """Returns the stretches of the genome in a window, from left to right.
+
+    Args:
+        view: Pieces of the window.
+        window: The window.
+        geometry: Geometry of the model.
+    """
+    edges = np.concatenate([[0], np.cumsum(view.length)])
+    result = []
+    for number in np.unique(view.segment):
+        parts = np.flatnonzero((view.segment == number) & (view.chrom >= 0))
+        segment = window.allele[number]
+        if len(parts):
+            first, last = edges[parts[0]], edges[parts[-1] + 1]
+            start = int(view.start[parts].min())
+            region = regions.Region(segment.chrom, start, start + int(last - first))
+            left, right = float(first) / geometry.bin_width, float(last) / geometry.bin_width
+            result.append(Stretch(left, right, region, segment.strand))
+    return result
+
+
+def spans(region: regions.Region, parts: Iterable[Stretch]) -> list[tuple[float, float]]:
+    """Returns where the bases of a region lie in a window, in bins, joined where they meet.
+
+    A base that was duplicated lies there twice; one that was deleted not at all.
+
+    Args:
+        region: Bases of the genome.
+        parts: Stretches of the window, from left to right, with the same names of chromosomes.
+    """
+    result: list[tuple[float, float]] = []
+    for part in parts:
+        left = max(part.region.start, region.start)
+        right = min(part.region.end, region.end)
+        if part.region.chrom != region.chrom or left >= right:
+            continue
+        width = (part.last - part.first) / part.region.width
+        # A stretch on the reverse strand begins with its last base.
+        skipped = left - part.region.start if part.strand == 1 else part.region.end - right
+        first = part.first + skipped * width
+        last = first + (right - left) * width
+        if result and abs(result[-1][1] - first) < 1e-6:
+            result[-1] = (result[-1][0], last)
+        else:
+            result.append((first, last))
+    return result
 
 
 def coverage(

@@ -31,7 +31,6 @@ LONGEST_LINE = 64 << 20
 """Bytes of a line; half a million samples of 40 characters have 20 million."""
 
 _WHOLE = re.compile(r"[0-9]{1,18}")  # ASCII digits, few enough for int()
-_GZIP = b"\x1f\x8b"
 _BGZIP_EXTRA = b"BC\x02\x00"  # bytes 12 to 15 of a file that bgzip made
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BCF = b"BCF"
@@ -132,11 +131,9 @@ class Reader:
                     )
                 if line.strip():
                     yield number, line
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise errors.VariantError(
-                f"{self._path}: the archive is damaged or was cut short after line {number} "
-                f"({error}); compress or copy it again."
-            ) from None
+        except damage.GZIP_ERRORS as error:
+            sentence = damage.archive_fault(self._path, error, number)
+            raise errors.VariantError(sentence) from None
 
     def _read_header(self) -> None:
         """Reads lines up to the first record, which `__iter__` yields first."""
@@ -240,7 +237,7 @@ def opened(path: str | Path) -> Iterator[Reader]:
             return
         stream = stack.enter_context(open(path, "rb"))
         head = stream.peek(16)
-        if head.startswith(_GZIP):
+        if head.startswith(damage.GZIP):
             _check_end(path, head)
             unpacked = stack.enter_context(gzip.GzipFile(fileobj=stream))
             yield Reader(path, _lines(path, unpacked), size)
@@ -264,7 +261,7 @@ def _lines(path: Path, stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
 def _is_bcf(path: Path) -> bool:
     with open(path, "rb") as handle:
         head = handle.read(len(_BCF))
-    if head.startswith(_GZIP):
+    if head.startswith(damage.GZIP):
         try:
             with gzip.open(path) as packed:
                 head = packed.read(len(_BCF))

@@ -27,7 +27,8 @@ def check(model: Model, options: Options) -> None:
     """Refuses a model without gradients, before any work.
 
     Raises:
-        VariantError: The model is an exported one, which has no gradients; or it has SWAG draws.
+        VariantError: The model is an exported one, which has no gradients; it has SWAG draws; or
+            another precision than float32 is asked for.
     """
     if not all(isinstance(member, build.Network) for member in model.members):
         raise errors.VariantError(
@@ -35,6 +36,8 @@ def check(model: Model, options: Options) -> None:
         )
     if options.draws and any(member.swag_draws is not None for member in model.members):
         raise errors.VariantError("gradients have no SWAG draws; leave out draws.")
+    if options.precision not in (None, "float32"):
+        raise errors.VariantError("gradients are computed in float32; leave out the precision.")
 
 
 def attributions(
@@ -65,8 +68,7 @@ def attributions(
         The mean [L, 4, T], zero except for the base of the genome; and {"SSD": sd [L, 4, T]}, or {}
         for a single draw.
     """
-    head = predict.head_name(model, options.head)
-    assert head is not None
+    head = predict.one_head(model, options.head)
     units = model.spec.geometry(head).units or 1
     window = _Window(
         genome,

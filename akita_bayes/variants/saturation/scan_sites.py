@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from akita_bayes import errors, files, regions
 from akita_bayes.data.genome import Genome
+from akita_bayes.files import damage
 from akita_bayes.variants.alleles import derivative, records
 from akita_bayes.variants.saturation import scan_names
 
@@ -131,12 +132,11 @@ def is_variants(path: str | Path) -> bool:
     """Returns True for a VCF or BCF by its first bytes, or by its name where it is a pipe."""
     if not os.path.isfile(path):
         return str(path).endswith((".vcf", ".vcf.gz", ".bcf"))
-    with open(path, "rb") as file:
-        head = file.read(2)
-        file.seek(0)
+    opener = gzip.open if files.is_gzip(path) else open
+    with opener(path, "rb") as file:
         try:
-            start = gzip.GzipFile(fileobj=file).read(64) if head == b"\x1f\x8b" else file.read(64)
-        except (OSError, EOFError, zlib.error):
+            start = file.read(64)
+        except damage.GZIP_ERRORS:
             return False  # The reader of BED files reports the damage.
     return start.startswith((b"##fileformat=VCF", b"#CHROM\tPOS", b"BCF"))
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.data.genome import Genome
-from akita_bayes.files import hdf5_reader, hdf5_writer
+from akita_bayes.files import directory_lock, hdf5_reader, hdf5_writer
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.scores import score_table
 
@@ -300,8 +300,14 @@ def _read(group: h5py.Group) -> tuple[Stratum, _StoredNull]:
 
 def _add(path: str | Path, identity: str, key: Stratum, stored: _StoredNull) -> None:
     """Adds a stratum to what the file holds now, and writes the file again."""
-    backgrounds = _load(path)
-    backgrounds.setdefault(identity, {})[key] = stored
+    with directory_lock.alone(Path(path).parent):
+        backgrounds = _load(path)
+        backgrounds.setdefault(identity, {})[key] = stored
+        _write(path, backgrounds)
+
+
+def _write(path: str | Path, backgrounds: dict[str, dict[Stratum, _StoredNull]]) -> None:
+    """Writes the strata of a file, by identity."""
     with hdf5_writer.create(path) as file:
         for run, strata in backgrounds.items():
             for key, (attempted, null) in strata.items():

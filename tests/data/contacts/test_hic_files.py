@@ -1,5 +1,8 @@
 """Counts and normalisations of .hic files equal those of a cooler of the same map."""
 
+import struct
+import types
+
 import h5py
 import hictkpy
 import numpy as np
@@ -87,6 +90,52 @@ def test_a_normalisation_or_resolution_that_is_absent_is_refused(hic, tmp_path):
     single.write_bytes(single.read_bytes()[:3000])
     with pytest.raises(errors.DataError, match=r"one\.hic: damaged or not a file of contacts"):
         opened(single)
+
+
+class Damaged:
+    """A file of hictkpy, of which one method raises what hictkpy raises for damaged bytes."""
+
+    def __init__(self, file, method):
+        self.file, self.method = file, method
+
+    def __getattr__(self, name):
+        return self._raise if name == self.method else getattr(self.file, name)
+
+    def _raise(self, *_, **__):
+        raise RuntimeError("bad bytes")
+
+
+@pytest.mark.parametrize(
+    ("method", "weight"),
+    [
+        ("chromosomes", "KR"),
+        ("avail_normalizations", "KR"),
+        ("weights", "KR"),
+        ("nbins", "NONE"),
+        ("fetch", "KR"),
+    ],
+)
+def test_every_call_into_hictkpy_reports_damage_in_one_sentence(hic, monkeypatch, method, weight):
+    open_file = hictkpy.File
+    monkeypatch.setattr(hictkpy, "File", lambda *names: Damaged(open_file(*names), method))
+    region = regions.Region("chr1", 400, 1200)
+    message = r"map\.hic.*: damaged or not a file of contacts \(bad bytes\)"
+    with pytest.raises(errors.DataError, match=message):
+        opened(hic, weight=weight).maps(region)
+
+
+def test_a_file_without_resolutions_is_refused(hic, monkeypatch):
+    """hictkpy 1.4 refuses such a file itself; a release that lists none ends in a sentence too."""
+    content = bytearray(hic.read_bytes())
+    at = content.index(struct.pack("<iii", 1, 200, 0))  # the number of resolutions stands first
+    content[at : at + 4] = bytes(4)
+    hic.write_bytes(content)
+    with pytest.raises(errors.DataError, match=r"map\.hic: damaged or not a file of contacts"):
+        contact_formats.locate(str(hic))
+    monkeypatch.setattr(hictkpy, "MultiResFile", lambda _: types.SimpleNamespace(resolutions=list))
+    for uri in (hic, f"{hic}::/resolutions/x"):
+        with pytest.raises(errors.DataError, match=r"map\.hic: has no resolution in bases"):
+            contact_formats.locate(str(uri))
 
 
 def test_several_resolutions_and_whole_counts(tmp_path):

@@ -1,9 +1,11 @@
 """What `data_directory.make` writes, and how it goes on after it was stopped."""
 
+import concurrent.futures
 import dataclasses
 import json
 
 import cooler
+import h5py
 import numpy as np
 import pytest
 
@@ -225,7 +227,7 @@ def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
         "chr2\t0\t3200\n"
         "chr7\t0\t3200\n"
     )
-    summary = make(folder, layout=None, windows_file=folder / "windows.bed")
+    summary = make(folder, layout=None, windows=folder / "windows.bed")
     assert summary.written == {"test": 1, "train": 1}
     lines = [line.split("\t") for line in (folder / "out" / "dropped.tsv").read_text().splitlines()]
     assert lines[0] == ["chrom", "start", "end", "split", "reason", "detail"]
@@ -251,7 +253,7 @@ def test_blacklisted_bins_are_masked(made, chrom):
         folder,
         name,
         layout=None,
-        windows_file=folder / "one.bed",
+        windows=folder / "one.bed",
         blacklist=folder / "blacklist.bed",
         transform=dataclasses.replace(TRANSFORM, crop=0),
     )
@@ -310,3 +312,20 @@ def test_folds(made):
 def test_the_written_table_of_targets_makes_the_same_again(made):
     folder, _ = made
     assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
+
+
+def test_coolers_without_weights_are_balanced_before_the_workers_start(tmp_path, monkeypatch):
+    folder = world.world(tmp_path)
+    for name in ("a.cool", "b.cool"):
+        with h5py.File(folder / name, "r+") as file:
+            del file["bins/weight"]
+    shared = []
+
+    class Pool(concurrent.futures.ProcessPoolExecutor):
+        def __init__(self, *arguments, **options):
+            shared.extend((folder / "out" / data_directory.WORK).glob("weights-*.npy"))
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Pool)
+    make(folder, workers=2, balance=True)
+    assert len(shared) == 2

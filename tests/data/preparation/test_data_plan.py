@@ -28,7 +28,7 @@ def test_windows_that_are_left_out_are_counted(tmp_path):
     (folder / "black.bed").write_text("chr1\t0\t2000\n")
     (folder / "windows.bed").write_text("chr1\t0\t3200\nchr1\t8000\t11200\nchr7\t0\t3200\n")
     options = world.options(
-        folder, layout=None, windows_file=folder / "windows.bed", blacklist=folder / "black.bed"
+        folder, layout=None, windows=folder / "windows.bed", blacklist=folder / "black.bed"
     )
     plan = data_plan.plan(options)
     assert [window.region.start for window in plan.filtered] == [0]
@@ -48,7 +48,7 @@ def test_only_the_windows_are_written(tmp_path):
     assert windows == data_plan.plan(options).windows
     with pytest.raises(errors.RunError, match="not empty; choose another -o"):
         data_plan.write_windows(options, folder / "windows")
-    given = dataclasses.replace(options, layout=None, windows_file=folder / "x.bed")
+    given = dataclasses.replace(options, layout=None, windows=tuple(windows))
     with pytest.raises(errors.DataError, match="--split_test places new windows"):
         data_plan.write_windows(given, folder / "other")
 

@@ -132,12 +132,22 @@ def test_windows_as_they_are(tmp_path):
         ("chr1\t0\t10\ttest\nchr1\t5\t15\n", "chr1:0-10 of test overlaps chr1:5-15 of train"),
         ("chr1\t0\t10\nchr1\t0\t10\n", "listed twice"),
         ("chr1\tzero\t10\n", "line 1: expected"),
+        ("chr1\t0\t10\tfold*\n", 'the split "fold\\*" reads as a pattern of files'),
+        ("chr1\t0\t10\ta.tfr\n", r'the split "a\.tfr" reads as a pattern of files'),
         ("chr1\t-5\t5\n", "-5 to 5 is not an interval"),
     ],
 )
 def test_windows_that_cannot_be_taken(tmp_path, text, reason):
     with pytest.raises(errors.DataError, match=reason):
         training_windows.read_windows(bed(tmp_path, text), CHR1)
+
+
+def test_overlaps_across_an_origin_name_the_windows_as_they_are_written(tmp_path):
+    path = bed(tmp_path, "chr1\t5\t25\ttrain\nchr1\t95\t115\tvalid\n")
+    circle = assembly.of({"chr1": 100}, circular=("chr1",))
+    message = "chr1:95-115 of valid overlaps chr1:5-25 of train; move one"
+    with pytest.raises(errors.DataError, match=message):
+        training_windows.read_windows(path, circle, periods={"chr1": 100})
 
 
 def test_close_windows_of_different_splits_are_logged(tmp_path, caplog):

@@ -77,3 +77,18 @@ def test_real_human_statistics(real_data):
     found = statistics.read(real_data / "hg38_tiny")
     assert found.bins == found.target_length == 2048
     assert found.seqs == {"train": 45, "valid": 10, "test": 10}
+
+
+@pytest.mark.parametrize(
+    ("split", "is_pattern"),
+    [
+        ("train", False),
+        ("fold 0-A.b", False),
+        ("fold[01]", True),
+        ("t?st", True),
+        ("fold*", True),
+        ("train-0.tfr", True),
+    ],
+)
+def test_patterns_of_record_files(split, is_pattern):
+    assert statistics.is_pattern(split) == is_pattern

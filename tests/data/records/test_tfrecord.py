@@ -49,6 +49,13 @@ def test_the_features_are_basenjis(tmp_path):
         assert features == {"sequence": sequence.tobytes(), "target": record.target.tobytes()}
 
 
+def test_features_stand_in_the_order_of_their_names():
+    """Otherwise their order, and the bytes of a file, would differ between two processes."""
+    encoded = tfrecord.encode(make(3))
+    starts = [encoded.index(name) for name in (b"mask", b"region", b"sequence", b"target")]
+    assert starts == sorted(starts)
+
+
 def test_targets_are_rounded_to_float16(tmp_path):
     record = make(0)._replace(target=np.full((21, 2), 1 / 3), mask=None)
     path = tmp_path / "train-0.tfr"

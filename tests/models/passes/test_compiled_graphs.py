@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from akita_bayes.models import build, posterior, predict, zoo
+from akita_bayes.models import build, fingerprint, posterior, predict, zoo
 from akita_bayes.models.incremental import predictor
 from akita_bayes.models.passes import compiled_graphs
 from tests import tiny
@@ -74,9 +74,9 @@ def test_heads_have_graphs_of_their_own():
 def test_replaced_weights_are_seen():
     model = network()
     before = use(model, "hic")
-    digest = compiled_graphs.weight_digest(model)
+    digest = fingerprint.weight_digest(model)
     model.set_weights([1.5 * weight for weight in model.get_weights()])
-    assert compiled_graphs.weight_digest(model) != digest
+    assert fingerprint.weight_digest(model) != digest
     after = use(model, "hic")
     for one, two in zip(before, after, strict=True):
         assert np.abs(one - two).max() > 1e-4

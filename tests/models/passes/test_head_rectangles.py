@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes import triangle
-from akita_bayes.models.passes import head_rectangles
+from akita_bayes.models.passes import head_blocks, head_rectangles
 
 BINS, CHANNELS, MARGIN, OFFSET = 64, 5, 6, 2
 
@@ -36,11 +36,11 @@ def blocks(*, first=(), after=()):
 
     mix = (kernel(random, 1, 1, 4, 4), bias())
     return (
-        head_rectangles.Block(
+        head_blocks.Block(
             first, kernel(random, 3, 3, CHANNELS + 1, 4), bias(), 1, after, None, False
         ),
-        head_rectangles.Block((relu,), kernel(random, 3, 3, 4, 4), bias(), 4, (relu,), mix, True),
-        head_rectangles.Block((bent,), kernel(random, 3, 3, 4, 4), bias(), 2, (bent,), None, False),
+        head_blocks.Block((relu,), kernel(random, 3, 3, 4, 4), bias(), 4, (relu,), mix, True),
+        head_blocks.Block((bent,), kernel(random, 3, 3, 4, 4), bias(), 2, (bent,), None, False),
     )
 
 
@@ -50,9 +50,9 @@ def plain(blocks, track):
     x = (track[:, :, None] + track[:, None]) / 2
     x = tf.concat([x, apart.astype(np.float32)], axis=-1)
     for block in blocks:
-        y = head_rectangles._chain(block.before, x)
+        y = head_blocks._chain(block.before, x)
         y = tf.nn.conv2d(y, block.kernel, 1, "SAME", dilations=block.dilation) + block.bias
-        y = head_rectangles._chain(block.after, y)
+        y = head_blocks._chain(block.after, y)
         if block.mix is not None:
             y = tf.nn.conv2d(y, block.mix[0], 1, "SAME") + block.mix[1]
         y = x + y if block.residual else y
@@ -107,6 +107,38 @@ def test_rectangles_add_up_to_the_head(separable, kinds, offset, margin, monkeyp
     assert list(head._graphs) == [(28, 36), (0, 4), (48, BINS)]  # the edits' bins on the grid
 
 
+@pytest.mark.parametrize(("separable", "kinds", "offset", "margin"), HEADS)
+def test_a_small_change_survives_half_precision(separable, kinds, offset, margin, monkeypatch):
+    """Maps that are rounded one by one differ by much more than a tenth of the change."""
+    monkeypatch.setattr(head_rectangles, "HEIGHT", 10)
+    monkeypatch.setattr(head_rectangles, "PATIENCE", 1)
+    exact, half = (
+        head_rectangles.Head(
+            blocks(**kinds),
+            BINS,
+            distance=True,
+            separable=separable,
+            margin=margin,
+            offset=offset,
+            precision=precision,
+        )
+        for precision in ("float32", "bfloat16")
+    )
+    old, new = tracks(30, 33)
+    new = old + 1e-2 * (new - old)
+    base = {head: head.whole(old) for head in (exact, half)}
+    expected = exact.whole(new).output - base[exact].output
+    size = np.linalg.norm(expected)
+    for _ in range(2):  # by the graph of all bins, and by one of its own
+        change = half.edited(base[half].values, new, 30, 33) - base[half].output
+        # Kernel, change and products are rounded to 8 bits: 0.2 to 0.4 % each.
+        assert np.linalg.norm(change - expected) < 0.02 * size
+        np.testing.assert_allclose(np.linalg.norm(change), size, rtol=0.01)
+    assert list(half._graphs) == [(0, BINS), (16, 48)]
+    one_by_one = half.whole(new).output - base[half].output
+    assert np.linalg.norm(one_by_one - expected) > 0.1 * size
+
+
 @pytest.mark.parametrize("separable", [True, False])
 def test_a_kernel_of_one_sees_its_own_pixel(separable, monkeypatch):
     """Its reach is 0: nothing but the edit's own rows and columns changes, also at the edge."""
@@ -114,9 +146,7 @@ def test_a_kernel_of_one_sees_its_own_pixel(separable, monkeypatch):
     monkeypatch.setattr(head_rectangles, "GRID", 1)
     random = np.random.default_rng(5)
     bias = tf.constant(random.normal(0, 0.3, 4).astype(np.float32))
-    made = (
-        head_rectangles.Block((), kernel(random, 1, 1, CHANNELS + 1, 4), bias, 1, (), None, False),
-    )
+    made = (head_blocks.Block((), kernel(random, 1, 1, CHANNELS + 1, 4), bias, 1, (), None, False),)
     head = head_rectangles.Head(made, BINS, distance=True, separable=separable)
     old, new = tracks(0, 1)
     base = head.whole(old)
@@ -131,13 +161,13 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     monkeypatch.setattr(head_rectangles, "GRID", 1)
     monkeypatch.setattr(head_rectangles, "PATIENCE", 0)
     places = []
-    original = head_rectangles._rectangle
+    original = head_blocks.computed
 
     def rectangle(block, below, bins, place):
         places.append((block.dilation, place.area))
         return original(block, below, bins, place)
 
-    monkeypatch.setattr(head_rectangles, "_rectangle", rectangle)
+    monkeypatch.setattr(head_blocks, "computed", rectangle)
     head = head_rectangles.Head(
         blocks(), BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET
     )
@@ -159,13 +189,13 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
 def test_a_separable_first_block_makes_no_pairs(separable, monkeypatch):
     """Its convolution runs along the track; the maps of pairs, six channels here, are not made."""
     channels = []
-    original = head_rectangles._convolved
+    original = head_blocks._convolved
 
     def convolved(block, x, place, bins):
         channels.append(x.shape[-1])
         return original(block, x, place, bins)
 
-    monkeypatch.setattr(head_rectangles, "_convolved", convolved)
+    monkeypatch.setattr(head_blocks, "_convolved", convolved)
     head = head_rectangles.Head(blocks()[:1], BINS, distance=True, separable=separable)
     head.whole(tracks(0, 1)[0])
     assert set(channels) == (set() if separable else {CHANNELS + 1})

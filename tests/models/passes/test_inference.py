@@ -4,12 +4,13 @@ Folding a normalisation into a convolution changes the order of float32 sums, so
 1e-4 of the output's standard deviation and not bit by bit.
 """
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from akita_bayes import dna, errors
-from akita_bayes.layers import stochastic
+from akita_bayes.layers import pairwise, stochastic
 from akita_bayes.models import posterior, predict, swag, zoo
 from akita_bayes.models.passes import find_head, inference, tower
 from tests import rounding, tiny
@@ -72,6 +73,18 @@ def test_windows_are_those_of_the_layers(case, tile, strip_spec, randomise, monk
     for head, y in outputs.items():
         assert_agrees(y, expected[head])
         assert_agrees(predict.forward(model, index, (head,))[head], expected[head])
+
+
+def test_a_head_with_two_pairs_is_computed_by_its_layers():
+    """Heads with pairs of their own are taken apart; a single head cannot be."""
+    sequence = keras.Input((64, 4))
+    track = keras.layers.Conv1D(3, 5, padding="same")(sequence)
+    pairs = [pairwise.OneToTwo(operation)(track) for operation in ("mean", "max")]
+    part = keras.Model(sequence, {"hic": keras.layers.Add()(pairs)})
+    index = indices(64)
+    x = dna.index_to_one_hot(index).astype(np.float32)
+    y = inference.InferencePass(part).sequences(tf.constant(index))
+    assert_agrees(y["hic"], part(x)["hic"])
 
 
 TINY = (

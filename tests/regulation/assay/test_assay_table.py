@@ -147,6 +147,71 @@ def test_the_table_of_a_splicing_assay(tmp_path):
     assert library.sequences == ["GGAGTGATG", "AGTGTGCAA"]
 
 
+def test_sequences_with_n_are_counted_and_left_out(tmp_path, caplog):
+    rows = [["ACGT", 1, 2], ["ACnT", 5, 5], ["ACGA", 3, 4], ["NNNN", 7, 7]]
+    path = wide(tmp_path / "t.csv", ["seq", "ct_0", "ct_1"], rows)
+    assert grouped(assay_files.read(path).libraries[0]) == {"ACGT": [1, 2], "ACGA": [3, 4]}
+    assert f"{path}: 2 of 4 rows have the letter N in their sequence and are left" in caplog.text
+    folder = write_bins(tmp_path / "a", {0: [(3, "ACGT"), (1, "NCGT")], 1: [(12, "ACGA")]})
+    assert grouped(assay_files.read(folder).libraries[0]) == {"ACGT": [3, 0], "ACGA": [0, 12]}
+    assert "bin_0.txt.gz: 1 of 2 rows have the letter N" in caplog.text
+    rows = [["ACNT", 1], ["ACGT", "x"]]
+    refused(wide(path, ["seq", "value"], rows), "row 2, column value: 'x' is not a number")
+
+
+SPLIT = [("ACGT", "training"), ("ACGA", "Test"), ("TTTT", "valid"), ("ACGT", "train")]
+
+
+@pytest.mark.parametrize("column", ["set", "split"])
+def test_the_split_of_a_table_is_used(tmp_path, caplog, column):
+    caplog.set_level("INFO")
+    rows = [[part, number, sequence] for number, (sequence, part) in enumerate(SPLIT)]
+    table = assay_files.read(wide(tmp_path / "t.csv", [column, "y", "x"], rows))
+    assert assay_table.sides(table, seed=5).tolist() == [0, 2, 1, 0]
+    said = f"the split of column {column} is used: 2 training, 1 validation and 1 test rows."
+    assert said in caplog.text
+    parts = assay_table.split(table)
+    assert [part.rows for part in parts] == [2, 1, 1]
+    assert parts.test.libraries[0].sequences == ["ACGA"]
+
+
+def test_the_split_of_counts_is_that_of_each_sequence(tmp_path):
+    rows = [[part, sequence, 1, 2] for sequence, part in SPLIT]
+    table = assay_files.read(wide(tmp_path / "t.csv", ["set", "seq", "ct_0", "ct_1"], rows))
+    (library,) = table.libraries
+    sides = dict(zip(library.sequences, assay_table.sides(table).tolist(), strict=True))
+    assert sides == {"ACGT": 0, "ACGA": 2, "TTTT": 1}
+    rows = [["one", bin_name, sequence, part] for sequence, part in SPLIT for bin_name in "ab"]
+    path = wide(tmp_path / "l.csv", ["library", "bin", "seq", "set"], rows)
+    (library,) = assay_files.read(path).libraries
+    assert dict(zip(library.sequences, library.side.tolist(), strict=True)) == sides
+    assert library.take(library.side == 2).side.tolist() == [2]
+
+
+def test_a_split_that_cannot_be_used_is_refused(tmp_path, caplog):
+    def table(parts, sequences=("ACGT", "ACGA", "TTTT")):
+        rows = [[*row, 1.0] for row in zip(sequences, parts, strict=True)]
+        return wide(tmp_path / "t.csv", ["seq", "set", "value"], rows)
+
+    refused(table(["train", "half", "test"]), "row 2, column set: 'half' is not a part of a split")
+    both = assay_files.read(table(["train", "test", "test"], ["ACGT", "ACGT", "AAAA"]))
+    with pytest.raises(errors.DataError, match="sequence ACGT is in two parts of the split"):
+        assay_table.sides(both)
+    for parts, missing in ((["train"] * 3, "test"), (["test"] * 3, "training")):
+        with pytest.raises(errors.DataError, match=f"its split has no {missing} rows"):
+            assay_table.sides(assay_files.read(table(parts)))
+    counted = [["ACGT", "train", 1, 2], ["ACGT", "test", 1, 2]]
+    path = wide(tmp_path / "c.csv", ["seq", "set", "ct_0", "ct_1"], counted)
+    refused(path, "sequence ACGT is in two parts of the split")
+    (library,) = assay_files.read(table(["plate 1", "plate 1", "plate 2"])).libraries
+    assert library.side is None
+    assert "column set names no parts of a split, and is ignored" in caplog.text
+    (with_split,) = assay_files.read(table(["train", "test", "test"])).libraries
+    both = assay_table.Table((with_split, library))
+    with pytest.raises(errors.DataError, match="comes without a split, and another library"):
+        assay_table.sides(both)
+
+
 def test_a_library_may_be_called_na(tmp_path):
     rows = [["NA", 1, 2, "ACGT"], ["None", 3, 4, "ACGA"]]
     path = wide(tmp_path / "t.csv", ["library", "ct_0", "ct_1", "seq"], rows)
@@ -175,6 +240,15 @@ def test_a_bin_can_be_left_out_by_name():
         table.leave_out(["9"])
     with pytest.raises(errors.DataError, match="one bin only"):
         table.leave_out(["0", "1"])
+
+
+def test_a_mechanism_uses_its_libraries_without_the_bins_that_it_leaves_out(two_sites):
+    table = assay_table.Table(
+        tuple(assay_table.from_counts(SEQUENCES, COUNTS, name=name) for name in ("one", "two"))
+    )
+    mechanism = two_sites(libraries=["two"], measurement={"leave_out": ["0"]})
+    (library,) = table.used_by(mechanism).libraries
+    assert (library.name, library.columns) == ("two", ("1", "2"))
 
 
 def refused(path, message):
@@ -216,8 +290,10 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     rows = [["one", 0, "ACGT", 1], ["one", 1, "ACGT", 1], ["two", 0, "ACGT", -1]]
     path = wide(tmp_path / "o.csv", [*long, "count"], rows)
     refused(path, 'library "two": row 3: a count of -1')
-    rows[2][2:] = "ACNT", 1
-    refused(wide(path, [*long, "count"], rows), 'library "two": row 3 has the letter "N"')
+    rows[2][2:] = "ACRT", 1
+    refused(wide(path, [*long, "count"], rows), 'library "two": row 3 has the letter "R"')
+    rows[2][2] = "ACNT"
+    refused(wide(path, [*long, "count"], rows), 'library "two": all 1 sequences have the letter N')
     whole = gzip.compress(b"seq,ct_0,ct_1\n" + b"ACGT,1,2\nACGA,3,4\n" * 99)
     (tmp_path / "p.csv.gz").write_bytes(whole[:-20])
     refused(tmp_path / "p.csv.gz", "the archive is damaged or was cut short")

@@ -82,8 +82,10 @@ def test_a_summary_has_both_units_and_the_correlations(fit, simulated):
     assert fit.slopes({"a": 2 * fit.term("a").matrix + 1}) == {"a": pytest.approx(0.5)}
     assert summary["convergence"]["converged"]
     assert summary["rate_law"].startswith("t = ")
-    # Read-outs have no bins to be informed about.
-    assert summary["held_out"]["information_bits"] is None
+    bits = summary["held_out"]["information_bits"]
+    assert bits["per"] == "read-out"
+    # The signal explains most of the variance, so that 0.5 log2(1 / (1 - R2)) is above 1.
+    assert 0.8 < bits["bits"] < 4
     assert summary["held_out"]["sequences"] == (fit.side == 2).sum()
 
 

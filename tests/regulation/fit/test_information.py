@@ -103,3 +103,60 @@ def test_classes_have_equal_weight():
     group = information.quantiles(rng.normal(size=1000), 10, weight)
     mass = np.bincount(group, weights=weight)
     np.testing.assert_allclose(mass, weight.sum() / 10, atol=weight.max())
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.95])
+def test_information_about_a_read_out_is_that_of_a_gaussian(correlation):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    y = correlation * x + np.sqrt(1 - correlation**2) * rng.normal(size=4000)
+    exact = -0.5 * np.log2(1 - correlation**2)
+    predictive = information.predictive_of_values(x, 3 + 5 * y)
+    assert abs(predictive.bits - exact) < 4 * predictive.standard_error + 0.005
+    assert 0.005 < predictive.standard_error < 0.05
+    sd = np.sqrt(1 - correlation**2)
+    log_density = -0.5 * ((y - correlation * x) / sd) ** 2 - np.log(sd * np.sqrt(2 * np.pi))
+    variational = information.variational_of_values(log_density - np.log(5), 3 + 5 * y)
+    assert abs(variational.bits - exact) < 4 * variational.standard_error + 0.005
+    monotone = information.predictive_of_values(np.exp(x), np.arctan(y))
+    assert monotone == information.predictive_of_values(x, y)
+
+
+def test_equal_predictions_and_read_outs_are_not_informative():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=3000)
+    nothing = information.predictive_of_values(np.ones(3000), x)
+    assert abs(nothing.bits) < 4 * nothing.standard_error
+    # A prediction of two values informs 1 bit at most, whatever the read-out.
+    two = information.predictive_of_values(x > 0, x)
+    assert two.bits == pytest.approx(1.0, abs=0.08)  # 5 neighbours blur the border
+    assert information.variational_of_values(np.zeros(19), x[:19]) is None
+    assert information.variational_of_values(np.zeros(3000), np.ones(3000)) is None
+
+
+def test_read_outs_that_repeat_are_as_informative_as_those_that_do_not():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=4000)
+    y = x + 0.5 * rng.normal(size=4000)
+    rounded = np.round(100 * y) / 100  # of 4000 values, many are equal
+    fine, coarse = (
+        information.variational_of_values(
+            -0.5 * ((values - x) / 0.5) ** 2 - np.log(0.5 * np.sqrt(2 * np.pi)), values
+        ).bits
+        for values in (y, rounded)
+    )
+    assert coarse == pytest.approx(fine, abs=0.02)
+
+
+def test_a_poor_density_has_less_variational_information():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=4000)
+    y = x + 0.5 * rng.normal(size=4000)
+    bits = [
+        information.variational_of_values(
+            -0.5 * ((y - x) / sd) ** 2 - np.log(sd * np.sqrt(2 * np.pi)), y
+        ).bits
+        for sd in (0.5, 0.8)
+    ]
+    assert bits[0] == pytest.approx(0.5 * np.log2(5), abs=0.05)
+    assert bits[1] < bits[0] - 0.1

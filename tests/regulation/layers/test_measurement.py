@@ -118,7 +118,7 @@ def test_the_base_of_a_log_ratio_is_its_slope(base, slope):
     np.testing.assert_allclose(again.outputs(batched(weights), ACTIVITY[None]), found, rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "skewed"])
+@pytest.mark.parametrize("kind", ["gaussian", "skewed", "outliers"])
 def test_origin_and_unit_of_a_read_out_are_a_change_of_weights(kind):
     spec = declarations.Measurement(kind=kind)
     plain, scaled = (measurement.process(spec, 1, origin=7.0 * s, unit=100.0**s) for s in (0, 1))
@@ -133,6 +133,24 @@ def test_origin_and_unit_of_a_read_out_are_a_change_of_weights(kind):
         expected = getattr(plain, method)(batched(natural), ACTIVITY[None], *data)
         found = getattr(scaled, method)(batched(weights), ACTIVITY[None], *data)
         np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_noise_with_outliers_is_a_mixture_of_two_normals():
+    layer = measurement.OutlierNoise()
+    weights = drawn(layer)
+    y, replicates = RNG.normal(size=(1, 40)), RNG.integers(1, 4, 40).astype(float)
+    found = np.asarray(layer.log_prob(batched(weights), ACTIVITY[None], y, replicates))[0]
+    mean, sd, wide, share = np.asarray(layer.outputs(batched(weights), ACTIVITY[None]))[0]
+    np.testing.assert_allclose(wide, sd * (1 + np.exp(weights["log_excess"])))
+    np.testing.assert_allclose(share, 1 / (1 + np.exp(-weights["logit_share"])))
+    usual, outlying = (
+        scipy.stats.norm.pdf(y[0], mean, each / np.sqrt(replicates)) for each in (sd, wide)
+    )
+    np.testing.assert_allclose(found, np.log((1 - share) * usual + share * outlying), rtol=1e-9)
+    # Draws have the variance of the mixture.
+    draws = layer.draw(weights, np.full(200_000, 0.2), np.ones(200_000), np.random.default_rng(1))
+    expected = np.sqrt((1 - share[0]) * sd[0] ** 2 + share[0] * wide[0] ** 2)
+    assert draws.std() == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize("skew", [-0.7, 0.0, 0.4])

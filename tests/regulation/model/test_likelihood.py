@@ -187,7 +187,7 @@ def test_it_is_traceable_with_a_changing_theta(two_sites, experiment):
         np.testing.assert_allclose(traced(theta), held.log_posterior_fixed_scale(theta), rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "skewed", "poisson"])
+@pytest.mark.parametrize("kind", ["gaussian", "skewed", "outliers", "poisson"])
 def test_read_outs_and_counts_have_their_own_likelihood(two_sites, experiment, kind):
     mechanism = two_sites(measurement={"kind": kind})
     table = experiment(mechanism, sequences=30).table

@@ -96,3 +96,34 @@ def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_
     (tmp_path / "fit.npz").unlink()
     with pytest.raises(errors.DataError, match=r"has no fit\.npz, .* fit again with mpra_fit\.py"):
         fit_files.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "problem"),
+    [
+        ("theta", np.zeros(3), r"theta has the shape \(3,\), expected \(\d+,\)"),
+        ("covariance", np.eye(3), r"covariance has the shape \(3, 3\), expected"),
+        (
+            "frequencies",
+            np.zeros((4, 4)),
+            r"has the shape \(4, 4\), expected \(10, 4\)",
+        ),
+        ("frequencies", np.full((10, 4), np.nan), "frequencies has values that are not finite"),
+        ("wild_type", np.array("ACGT"), "wild_type is not a sequence of 10 bases"),
+        ("read_outs", np.zeros((1, 2)), "read_outs has 1 rows, expected 0"),
+        ("theta", None, "theta"),
+        ("fitted", np.zeros(3), "fitted is not a list of digests"),
+    ],
+)
+def test_a_foreign_fit_is_refused_in_one_sentence(
+    two_sites, experiment, arbitrary_fit, tmp_path, name, array, problem
+):
+    table = experiment(two_sites(), sequences=60, reads=600).table
+    fit_files.write(arbitrary_fit(two_sites(), table), tmp_path)
+    with np.load(tmp_path / "fit.npz") as archive:
+        arrays = {**archive, name: array}
+    np.savez(tmp_path / "fit.npz", **{k: v for k, v in arrays.items() if v is not None})
+    with pytest.raises(errors.DataError, match=problem) as refusal:
+        fit_files.read(tmp_path)
+    assert "fit.npz: damaged or not the arrays of a fit" in str(refusal.value)
+    assert str(refusal.value).endswith("; fit again with mpra_fit.py.")

@@ -1,6 +1,7 @@
 """Random variants to compare with, and the file that several runs keep them in."""
 
 import logging
+import threading
 
 import numpy as np
 import pytest
@@ -218,3 +219,23 @@ def test_refuses_a_damaged_file(build, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
     with pytest.raises(errors.DataError, match=r"null\.h5: damaged or not a background"):
         build([SNV], SCD=places)
+
+
+def test_two_that_add_strata_at_once_lose_nothing(tmp_path, monkeypatch):
+    """Locks of two threads exclude each other as those of two processes do."""
+    path, load = tmp_path / "null.h5", background._load
+    null = background._StoredNull(5, {"SCD": np.ones((5, 1), np.float32)})
+    first, other = background.Stratum("DEL", 8, 0, 4), background.Stratum("DEL", 16, 0, 4)
+    second = threading.Thread(target=background._add, args=(path, "run", other, null))
+
+    def load_slowly(path):
+        strata = load(path)
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(1)  # it ends within that time only if nothing makes it wait
+        return strata
+
+    monkeypatch.setattr(background, "_load", load_slowly)
+    background._add(path, "run", first, null)
+    second.join()
+    assert set(load(path)["run"]) == {first, other}

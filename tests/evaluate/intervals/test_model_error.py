@@ -6,12 +6,13 @@ from scipy import ndimage
 
 from akita_bayes import errors, triangle
 from akita_bayes.data import noise_table
-from akita_bayes.evaluate import (
+from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import (
     calibrate,
     calibration,
+    error_tails,
     model_error,
     spread_factors,
-    strata,
 )
 
 BINS, OFFSET, TARGETS, DRAWS = 40, 2, 2, 8
@@ -65,7 +66,7 @@ def simulate(count, *, seed, slope=0.0, degrees=np.inf, spread=0.3, by_value=0.0
 
 
 def judged(fitted, windows, truths):
-    judge = calibration.MapIntervals(STRATA, model_error.value_borders(windows, STRATA))
+    judge = calibration.MapIntervals(STRATA, error_tails.value_borders(windows, STRATA))
     for window, truth in zip(windows, truths, strict=True):
         judge.update(*calibrate.apply(window, fitted, draws=DRAWS), truth)
     return judge.summary(noise_known=True)
@@ -151,15 +152,17 @@ def test_an_error_that_depends_on_the_prediction_is_covered_where_it_is_large():
     assert ((by_value > 0.86) & (by_value < 0.94)).all(), by_value
     assert flat.min() < 0.8
     assert flat.max() > 0.95
-    shape = np.array(fitted.map_error.shape)
-    assert (shape[:, 0] > 1.2).all()
-    assert (shape[:, -1] < 0.85).all()
+    stated = shares(judged(fitted, *tested), "values", "stated_error")
+    stated /= np.median(stated, axis=1, keepdims=True)
+    assert (stated[:, 0] > 1.2).all()
+    assert (stated[:, -1] < 0.85).all()
 
 
-def test_a_function_of_the_prediction_that_does_not_help_is_left_out():
+def test_functions_of_features_that_do_not_help_are_left_out():
     windows, _, noise = simulate(10, seed=4)
-    shape = np.array(model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS).map_error.shape)
-    assert np.abs(np.log(shape)).max() < 0.2
+    shapes = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS).map_error.shapes
+    factors = np.concatenate([row for shape in shapes for row in shape.factors])
+    assert np.abs(np.log(factors)).max() < 0.2
 
 
 def test_more_noise_than_residuals_leaves_the_least_error():
@@ -183,6 +186,19 @@ def test_an_unmeasured_stratum_takes_the_values_of_its_target():
     sd = np.hypot(error.constant[0][1], error.epistemic[0][1] * 0.3 * 0.2)
     assert 0.1 < sd < 0.4
     assert len(truths) == 30
+
+
+def test_a_stratum_without_any_error_has_neither_error_nor_noise():
+    windows, _, noise = simulate(4, seed=1)
+    exact = STRATA.index == 0
+    for window in windows:
+        window.target[exact] = window.mean[exact]
+    fitted = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS)
+    for window in windows:
+        spread = fitted.apply(window.epistemic_sd, None, mean=window.mean, draws=DRAWS)
+        np.testing.assert_array_equal(spread.epistemic[exact], 0)
+        np.testing.assert_array_equal(spread.aleatoric[exact], 0)
+        assert (spread.epistemic[~exact] > 0).all()
 
 
 def test_a_split_without_measured_pixels_is_refused():

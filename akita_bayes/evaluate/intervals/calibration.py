@@ -34,7 +34,7 @@ from akita_bayes import pit
 from akita_bayes.evaluate import strata as strata_
 
 if TYPE_CHECKING:
-    from akita_bayes.evaluate.spread_factors import Prediction
+    from akita_bayes.evaluate.intervals.spread_factors import Prediction
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 PIT_BINS = pit.BINS

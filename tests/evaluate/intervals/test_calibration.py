@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 
 from akita_bayes import triangle
-from akita_bayes.evaluate import calibrate, calibration, spread_factors, strata
+from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import calibrate, calibration, spread_factors
 
 BINS, OFFSET, TARGETS = 24, 2, 2
 STRATA = strata.log_spaced(BINS, OFFSET, 4)
@@ -215,11 +216,11 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     mean = np.random.default_rng(5).normal(size=(PIXELS, TARGETS))
     stated = spread_factors.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
     place = types.SimpleNamespace(
-        bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1
+        bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1, units=TARGETS
     )
-    model = types.SimpleNamespace(spec=types.SimpleNamespace(geometry=lambda head: place))
-    sampler = types.SimpleNamespace(head="hic")
-    monkeypatch.setattr(calibrate.posterior, "Sampler", lambda model, head: sampler)
+    hic = types.SimpleNamespace(name="hic")
+    spec = types.SimpleNamespace(geometry=lambda head: place, head=lambda head: hic)
+    model = types.SimpleNamespace(spec=spec)
     monkeypatch.setattr(calibrate.network_draws, "useful_draws", lambda *_: 4)
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
     monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])

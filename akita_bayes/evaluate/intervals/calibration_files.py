@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from akita_bayes import errors, files, provenance
-from akita_bayes.evaluate.calibrate import Report
+from akita_bayes.evaluate.intervals.calibrate import Report
+from akita_bayes.models import recalibration, shipped
 
 _COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
 _MAP_COLUMNS = {
@@ -22,13 +23,23 @@ def check_runs(runs: Sequence[str | Path]) -> None:
     """Checks that every run can store factors, before they are computed.
 
     Raises:
-        RunError: A run is a file, or is named twice.
+        RunError: A run is not a run directory, is a model of this package, or is named twice.
     """
     paths = [Path(run).resolve() for run in runs]
     for run, path in zip(runs, paths, strict=True):
         if path.is_file():
             raise errors.RunError(
                 f"{run}: a file; give the run directory, which will store the factors."
+            )
+        if not path.exists() and (folder := shipped.model_path(run)).is_dir():
+            raise errors.RunError(
+                f"{run}: comes with this package, which stores no factors; copy {folder} and give "
+                "the copy."
+            )
+        if not (path / recalibration.WEIGHTS).is_file():
+            raise errors.RunError(
+                f"{run}: is not a run directory, as it has no {recalibration.WEIGHTS}; give the "
+                "directory that akita_train.py wrote."
             )
         if paths.count(path) > 1:
             raise errors.RunError(f"{run}: is named twice; name each run of an ensemble once.")
@@ -49,7 +60,7 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     """Writes both files; `plots.reports.calibration_report.write` adds the figures.
 
     Args:
-        report: Calibration, from `evaluate.calibrate.calibrate`.
+        report: Calibration, from `evaluate.intervals.calibrate.calibrate`.
         names: Names of its targets. [T].
         out_dir: Folder of the files; is created.
     """

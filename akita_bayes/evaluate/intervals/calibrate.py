@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, keywords, pit, progress
 from akita_bayes.data import noise_table
-from akita_bayes.data.records import dataset, statistics
-from akita_bayes.evaluate import accuracy, calibration, model_error, strata
-from akita_bayes.evaluate import spread_factors as recalibration_
-from akita_bayes.evaluate.spread_factors import Prediction
+from akita_bayes.data.records import dataset
+from akita_bayes.evaluate import accuracy, strata
+from akita_bayes.evaluate.intervals import (
+    aggregate_coverage,
+    calibration,
+    error_tails,
+    model_error,
+)
+from akita_bayes.evaluate.intervals import spread_factors as recalibration_
+from akita_bayes.evaluate.intervals.spread_factors import Prediction
 from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width
-from akita_bayes.specs.geometry import Geometry
 
 DRAWS = 32
 
@@ -30,12 +35,13 @@ class Report:
     """Holds the calibration of a model before and after recalibration, and the factors.
 
     Attributes:
-        before: `Calibration.summary` of the model before recalibration; a model without observation
-            noise takes the noise of the recalibration.
+        before: `Calibration.summary` of the model as it states its intervals; a model without
+            learned noise takes the noise of the recalibration.
         after: `Calibration.summary` after recalibration.
         constant: `Calibration.summary` of the baseline, the same sd in all pixels of a stratum.
         maps: Intervals of the map apart from the noise: `noise`, how the noise of the data was
-            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1]; and
+            estimated, None where unknown; `level` of the intervals; `value_borders` [T][K - 1];
+            `aggregates`, the `AggregateCoverage.summary`, None where the noise is unknown; and
             `MapIntervals.summary` of `before`, `constant` and `after`. Intervals of the map are
             calibrated only where the noise is known.
         recalibration: The factors.
@@ -73,6 +79,8 @@ class CalibrationOptions:
         fit_split: Split on which the recalibration is fitted; must differ from `split`.
         head: Name or index of the head, for a model with several.
         distances: Number of strata of genomic distance.
+        precision: Precision of the convolutions, 'float32' or 'bfloat16'; None takes that of the
+            saved model.
 
     Raises:
         DataError: Both splits are the same.
@@ -84,6 +92,7 @@ class CalibrationOptions:
     fit_split: str = "valid"
     head: str | int | None = None
     distances: int = 8
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if self.split == self.fit_split:
@@ -111,11 +120,11 @@ def calibrate(
 
     Raises:
         DataError: Both splits are the same, a split is bad, or the data are tracks, not maps.
-        SpecError: The model has several heads and `head` is None.
+        SpecError: The model has several heads and `head` is None, or the data have other maps.
         TypeError: A keyword is not a field of `options`.
     """
     options = keywords.replaced(options, changes)
-    head = posterior.Sampler(model, head=options.head).head
+    head = predict.one_head(model, options.head)
     geometry = model.spec.geometry(head)
     if geometry.diagonal_offset is None:
         raise errors.DataError(f"{data_dir}: calibration by distance needs contact maps.")
@@ -127,9 +136,15 @@ def calibrate(
         draws=options.draws,
         seed=options.seed,
         head=head,
+        precision=options.precision,
         advance=advance,
     )
-    data_noise = _noise(data_dir, geometry)
+    data_noise = noise_table.read(
+        data_dir,
+        targets=geometry.units or 1,
+        bins=geometry.bins,
+        diagonal_offset=geometry.diagonal_offset,
+    )
     draws = network_draws.useful_draws(model, options.draws, head)
     windows = on_disk(predicted(options.fit_split))
     recalibration, constant = _fitted(windows, groups, geometry.diagonal_offset, data_noise, draws)
@@ -138,14 +153,22 @@ def calibrate(
     judged = {
         state: calibration.Calibration(groups, len(recalibration.epistemic)) for state in states
     }
-    borders = model_error.value_borders(windows, groups)
+    borders = error_tails.value_borders(windows, groups)
     maps = {state: calibration.MapIntervals(groups, borders) for state in states}
     truth = _truth(data_dir, options.split)
+    aggregates = None
+    if recalibration.map_error is not None and recalibration.map_error.correlation is not None:
+        aggregates = aggregate_coverage.AggregateCoverage(
+            geometry.bins, geometry.diagonal_offset, recalibration.map_error.correlation
+        )
 
     def recalibrated_windows() -> Iterator[Prediction]:
         for number, raw in enumerate(predicted(options.split)):
             noise_free = None if truth is None else truth[number].astype(np.float32)
-            stated = raw if noise is None else raw._replace(aleatoric_sd=noise)
+            # A model without learned noise states none, and is judged with the fitted noise.
+            stated = raw
+            if noise is not None and not raw.aleatoric_sd.any():
+                stated = raw._replace(aleatoric_sd=noise)
             half_width = draws_half_width(raw.epistemic_sd, draws, calibration.MAP_LEVEL)
             versions = {"before": (stated, half_width)}
             for state, factors in (("constant", constant), ("after", recalibration)):
@@ -153,6 +176,8 @@ def calibrate(
             for state, (version, half_width) in versions.items():
                 judged[state].update(version.target, version.mean, version.sd, version.mask)
                 maps[state].update(version, half_width, noise_free)
+            if aggregates is not None:
+                aggregates.update(*versions["after"], noise_free)
             yield versions["after"][0]
 
     tested = on_disk(recalibrated_windows())
@@ -164,6 +189,7 @@ def calibrate(
             "noise": None if data_noise is None else data_noise.method,
             "level": calibration.MAP_LEVEL,
             "value_borders": borders.tolist(),
+            "aggregates": None if aggregates is None else aggregates.summary(),
             **{
                 state: maps[state].summary(noise_known=data_noise is not None and state != "before")
                 for state in states
@@ -188,11 +214,19 @@ def predictions(
     draws: int,
     seed: int = 0,
     head: str | int | None = None,
+    precision: str | None = None,
     advance: progress.Advance = progress.ignore,
 ) -> Iterator[Prediction]:
-    """Yields every window of a split, measured and predicted, without recalibration."""
+    """Yields every window of a split, measured and predicted, without recalibration.
+
+    Raises:
+        DataError: The split cannot be read.
+        SpecError: The data have other maps than the head.
+    """
     size = predict.batch_size(model.spec.model.seq_length)
-    for batch in dataset.open_split(data_dir, split, batch_size=size).batches():
+    data_split = dataset.open_split(data_dir, split, batch_size=size)
+    model.spec.check_statistics(data_split.statistics.to_json(), head)
+    for batch in data_split.batches():
         drawn_moments = posterior.sample_posterior(
             model,
             batch["sequence"].numpy(),
@@ -201,6 +235,7 @@ def predictions(
             quantiles=(),
             head=head,
             recalibrated=False,
+            precision=precision,
         )
         arrays = (batch["target"].numpy(), batch["mask"].numpy(), *drawn_moments[:3])
         yield from (Prediction(*window) for window in zip(*arrays, strict=True))
@@ -264,19 +299,6 @@ def _fitted(
     return moments(), moments(constant=True)
 
 
-def _noise(data_dir: str | Path, geometry: Geometry) -> noise_table.NoiseTable | None:
-    """Returns the noise of the targets of a data directory, or None where it is unknown."""
-    if not (Path(data_dir) / noise_table.FILE_NAME).is_file():
-        return None
-    assert geometry.diagonal_offset is not None
-    return noise_table.read(
-        data_dir,
-        targets=statistics.read(data_dir).num_targets,
-        bins=geometry.bins,
-        diagonal_offset=geometry.diagonal_offset,
-    )
-
-
 def _truth(data_dir: str | Path, split: str) -> NDArray[Any] | None:
     """Returns the noise-free targets of simulated data, or None. [W, P, T]."""
     if not (Path(data_dir) / accuracy.TRUTH / f"{split}.npz").is_file():
@@ -299,6 +321,7 @@ def _draws_of_first(
         quantiles=(),
         keep_draws=True,
         recalibration=recalibration,
+        precision=options.precision,
     )
     assert sampled.draws is not None
     return sampled.draws[:, 0]

@@ -24,7 +24,7 @@ For a model without observation noise, the noise is first estimated by moments: 
 mean of r^2 minus the epistemic variance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +33,8 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.evaluate import calibration
 from akita_bayes.evaluate import strata as strata_
+from akita_bayes.evaluate.intervals import calibration
 from akita_bayes.models.recalibration import Recalibration, Table
 
 # |r| is binned instead of stored: quantiles are exact to 0.4 %, and memory stays constant.
@@ -138,7 +138,7 @@ def _noise(predictions: list[Prediction], strata: strata_.Strata) -> NDArray[np.
         squared = np.where(prediction.mask, prediction.target - prediction.mean, 0.0) ** 2
         epistemic = np.where(prediction.mask, prediction.epistemic_sd, 0.0) ** 2
         sums += [strata.sums(values) for values in (squared, epistemic, prediction.mask)]
-    squared, epistemic, pixels = _filled(sums)
+    squared, epistemic, pixels = filled(sums, sums[2])
     return np.asarray(np.sqrt(np.maximum(squared - epistemic, _LEAST_SHARE * squared) / pixels))
 
 
@@ -254,25 +254,55 @@ def scales(
         strata: Strata of distance.
         factors: Factors on both parts, which are applied before. [2, T, D].
     """
-    targets = factors.shape[1]
     epistemic, aleatoric = factors[..., strata.index].swapaxes(1, 2)
-    histogram = np.zeros((len(_GRID) - 1, targets, strata.count))
+    scaled = (
+        prediction._replace(
+            epistemic_sd=prediction.epistemic_sd * epistemic,
+            aleatoric_sd=prediction.aleatoric_sd * aleatoric,
+        )
+        for prediction in predictions
+    )
+
+    def stratum(prediction: Prediction) -> NDArray[np.intp]:
+        return np.broadcast_to(strata.index[:, None], prediction.mask.shape)
+
+    return group_scales(scaled, stratum, factors.shape[1:])
+
+
+def group_scales(
+    predictions: Iterable[Prediction],
+    group: Callable[[Prediction], NDArray[np.intp]],
+    shape: tuple[int, ...],
+) -> NDArray[np.float64]:
+    """Returns the factor on the sd of groups of pixels that gives intervals their coverage. [T, K].
+
+    Args:
+        predictions: Windows, which are read once.
+        group: Returns the group of every pixel of a window. [P, T].
+        shape: Number of targets T and of groups K.
+    """
+    histogram = np.zeros((len(_GRID) - 1, *shape))
     for prediction in predictions:
-        sd = np.hypot(prediction.epistemic_sd * epistemic, prediction.aleatoric_sd * aleatoric)
-        residual = np.abs(prediction.target - prediction.mean) / np.maximum(sd, 1e-12)
+        residual = np.abs(prediction.target - prediction.mean) / np.maximum(prediction.sd, 1e-12)
         cell = np.minimum(np.searchsorted(_GRID, residual, side="right") - 1, len(_GRID) - 2)
+        groups = group(prediction)
         for t, measured in enumerate(prediction.mask.T):
-            np.add.at(histogram[:, t], (cell[measured, t], strata.index[measured]), 1)
-    histogram = _filled(histogram)
+            np.add.at(histogram[:, t], (cell[measured, t], groups[measured, t]), 1)
+    histogram = filled(histogram, histogram.sum(0))
     return np.apply_along_axis(_scale, 0, histogram)
 
 
-def _filled(sums: NDArray[Any]) -> NDArray[Any]:
-    """Replaces empty strata by the sums of their target, or else of all targets. [..., T, D]."""
-    has_pixels = sums.sum(0) > 0
+def filled(sums: NDArray[Any], pixels: NDArray[Any]) -> NDArray[Any]:
+    """Replaces sums of strata without pixels by those of their target, or else of all targets.
+
+    Args:
+        sums: Sums over the pixels of every target and stratum. [..., T, D].
+        pixels: Measured pixels of every target and stratum. [T, D].
+    """
     by_target = np.broadcast_to(sums.sum(-1, keepdims=True), sums.shape)
     whole = np.broadcast_to(sums.sum((-1, -2), keepdims=True), sums.shape)
-    return np.where(has_pixels, sums, np.where(by_target.sum(0) > 0, by_target, whole))
+    measured = pixels.sum(-1, keepdims=True) > 0
+    return np.where(pixels > 0, sums, np.where(measured, by_target, whole))
 
 
 def _scale(histogram: NDArray[Any]) -> float:

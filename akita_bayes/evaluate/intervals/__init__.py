@@ -1,0 +1,1 @@
+"""Fits intervals of predictions to held-out windows, and judges their calibration."""

@@ -1,0 +1,1 @@
+"""Describes intervals of predictions, apart from their files."""

@@ -1,0 +1,1 @@
+"""Reports of directories of results: one HTML file that needs no network."""

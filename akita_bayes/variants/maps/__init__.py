@@ -1,0 +1,1 @@
+"""Maps of variants in files: REF, ALT, their difference and its spread."""

@@ -1,0 +1,68 @@
+"""Benchmarks measure what they say: plain baselines, failing cases, and their environment."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from akita_bayes.data import genome
+from akita_bayes.models.passes import inference
+from akita_bayes.variants import engine
+from akita_bayes.variants import options as scoring
+from benchmarks import environment, plain_pass, run, variant_speed
+from benchmarks import inference as inference_benchmark
+from tests import tiny
+
+
+def test_the_plain_loop_of_variant_speed_calls_the_layers_of_keras(
+    small_model, tmp_path, monkeypatch
+):
+    letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 1000))
+    genome.write_fasta(tmp_path / "genome.fa", {"chr1": letters})
+
+    def refuse(*_):
+        raise AssertionError("the plain loop runs the inference pass")
+
+    monkeypatch.setattr(inference, "compiled", refuse)
+    with genome.Genome(tmp_path / "genome.fa") as opened:
+        scorer = engine.Engine(small_model, opened, scoring.Options(scores=("SCD",)))
+        layers = plain_pass.compiled(small_model)
+        maps = variant_speed._predicted(layers, opened, scorer, variant_speed._snv(letters, 500))
+    assert [table.shape for table in maps] == [(tiny.PIXELS, tiny.TARGETS)] * 2
+    assert np.abs(maps[0] - maps[1]).max() > 0
+
+
+def test_a_failing_case_ends_the_benchmark_with_its_error():
+    with pytest.raises(
+        SystemExit,
+        match=r"(?s)no_such_spec, plain: the process ended with status 1"
+        r".+no_such_spec\.json",
+    ):
+        inference_benchmark.compare("no_such_spec", ("plain", "float32"), 1)
+
+
+def test_an_environment_names_kernels_and_load():
+    described = environment.describe()
+    kernels = described["kernels"]
+    assert kernels["onednn"] in ("on", "off")
+    assert set(kernels["instructions"]) <= set(environment._cpuinfo("flags").split())
+    assert len(described["machine"]["load"]) == 3
+
+
+@pytest.mark.parametrize(("value", "state"), [("0", "off"), ("1", "on")])
+def test_the_state_of_onednn_is_that_of_the_process(value, state):
+    program = "from benchmarks import environment; print(environment.kernels())"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=run.ROOT,
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": value},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kernels = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert kernels["onednn"] == state
+    assert kernels["settings"] == {"TF_ENABLE_ONEDNN_OPTS": value}

@@ -1,0 +1,105 @@
+"""A training starts from another one: all weights or the trunk, frozen, slower or as fast."""
+
+import numpy as np
+import pytest
+
+from akita_bayes import errors
+from akita_bayes.models import build, load, zoo
+from akita_bayes.training import first_weights, fit
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def donor(data, tmp_path_factory):
+    """A trained run whose head has another name and number of targets than `spec`."""
+    out_dir = tmp_path_factory.mktemp("donor") / "run"
+    return short(zoo.parse_spec(tiny.spec_json(train_epochs_max=1)), data, out_dir).out_dir
+
+
+def short(spec, data, out_dir, **options):
+    return fit.fit(spec, data, out_dir=out_dir, devices="cpu", tensorboard=False, **options)
+
+
+def trunk_arrays(model):
+    """The weights and batch statistics of the trunk, without the states of its dropout."""
+    arrays = [variable.numpy() for variable in build.trunk(model).variables]
+    return [array for array in arrays if array.dtype.kind == "f"]
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A spec with three targets, and its data."""
+    data = tiny.write_data(tmp_path_factory.mktemp("other"), seed=1, targets=3)
+    return zoo.parse_spec(tiny.spec_json(heads=(("mouse", 3),), train_epochs_max=1)), data
+
+
+@pytest.mark.parametrize("name", ["", "model_best.keras", "model_best.h5"])
+def test_a_frozen_trunk_is_that_of_the_first_training(name, donor, other, tmp_path):
+    spec, data = other
+    start = {"restore": donor / name, "trunk": True}
+    run = short(spec, data, tmp_path / "run", **start, trunk_rate=0.0)
+    assert run.spec.train.trunk_rate == 0
+    for restored, first in zip(
+        trunk_arrays(run.model()), trunk_arrays(load.load_model(donor)), strict=True
+    ):
+        np.testing.assert_array_equal(restored, first)
+    assert run.history["train_loss"].iloc[0] > 0
+
+
+def test_a_slow_trunk_moves_less_than_a_free_one(donor, other, tmp_path):
+    spec, data = other
+    first = trunk_arrays(load.load_model(donor))[0]
+    moved = []
+    for rate in (1.0, 0.1):
+        run = short(
+            spec, data, tmp_path / str(rate), restore=donor, trunk=True, trunk_rate=rate, seed=3
+        )
+        moved.append(np.abs(trunk_arrays(run.model())[0] - first).mean())
+    assert 0 < moved[1] < moved[0] / 4
+
+
+def test_a_frozen_training_averages_and_draws_weights(donor, other, tmp_path):
+    spec, data = other
+    swa = {"start": 0, "snapshots": 2, "swag_rank": 2, "swag_draws": 2, "annealing_epochs": 0}
+    spec = spec.with_training(swa=type(spec.train).model_validate({"swa": swa}).swa)
+    run = short(spec, data, tmp_path / "run", restore=donor, trunk=True, trunk_rate=0.0)
+    draws = run.model().swag_draws
+    assert np.abs(draws[0] - draws[1]).max() > 0
+    frozen = np.concatenate([a.ravel() for a in trunk_arrays(load.load_model(donor))[:1]])
+    assert any(
+        np.array_equal(draws[0][i : i + frozen.size], frozen)
+        for i in range(draws.shape[1] - frozen.size + 1)
+    )
+
+
+def test_a_run_with_a_slow_trunk_resumes_to_the_same_weights(donor, other, tmp_path):
+    spec, data = other
+    options = {"restore": donor, "trunk": True, "trunk_rate": 0.1, "deterministic": True}
+    whole = short(spec, data, tmp_path / "whole", **options, epochs=2).model()
+    short(spec, data, tmp_path / "parts", **options, epochs=1)
+    parts = short(spec, data, tmp_path / "parts", **options, epochs=2, resume=True).model()
+    for one, two in zip(whole.weights, parts.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+    with pytest.raises(errors.RunError, match="trunk_rate"):
+        short(spec, data, tmp_path / "parts", **{**options, "trunk_rate": 0.0}, resume=True)
+
+
+def test_refusals(donor, other, tmp_path):
+    _, data = other
+    with pytest.raises(errors.RunError, match="holds no weights to start from"):
+        first_weights.file_of(tmp_path)
+    with pytest.raises(errors.RunError, match="no such file or directory, and no model"):
+        first_weights.file_of("akita_yaest")
+    wide = tiny.spec_json(heads=(("mouse", 3),))
+    wide["model"]["trunk"][0]["filters"] += 1
+    with pytest.raises(errors.RunError, match="does not fit the model: layer conv1d"):
+        short(zoo.parse_spec(wide), data, tmp_path / "run", restore=donor, trunk=True)
+
+
+def test_a_shipped_model_is_found_by_its_name():
+    assert first_weights.file_of("akita_yeast").name == "model_best.keras"
