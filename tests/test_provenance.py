@@ -79,7 +79,7 @@ def test_every_option_that_names_a_file_is_an_input(monkeypatch):
         return action
 
     monkeypatch.setattr(argparse.ArgumentParser, "add_argument", noted)
-    for name in all_commands.names():
+    for name in set(all_commands.names()) - {"akita_report"}:  # which writes a page alone
         module = importlib.import_module(f"akita_bayes.cli.{name}")
         with pytest.raises(SystemExit):
             module.main(["--version"])

@@ -16,6 +16,8 @@ INPUTS = {
     "fasta": "genome",
     "data_dir": "data",
     "data": "data",
+    "fit": "fit",
+    "sequences": "sequences",
     "targets": "targets",
     "targets_file": "targets",
     "variants": "variants",

@@ -256,7 +256,7 @@ def _learned(
     for location in locations:
         with contextlib.suppress(errors.DataError):  # `file#record` names no region
             windows.append(regions.parse(location))
-    return sum(any(known.overlaps(window) for known in recorded) for window in windows)
+    return sum(any(training.overlaps(window) for training in recorded) for window in windows)
 
 
 def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] | None:

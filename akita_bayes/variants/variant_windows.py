@@ -110,7 +110,7 @@ class VariantWindows:
         if variant.mate is not None:
             mate = variant.mate
             changed.append(Region(mate.chrom, mate.position, mate.position + 1))
-        return any(known.overlaps(region) for known in self._training for region in changed)
+        return any(training.overlaps(region) for training in self._training for region in changed)
 
 
 def grouped(rows: Iterable[Framed], size: int) -> Iterator[list[Framed]]:
