@@ -7,11 +7,13 @@ from akita_bayes import provenance
 
 def _content(path):
     """The bytes of a file; of HDF5, whose objects carry times, every dataset and attribute."""
-    if path.suffix != ".h5":
+    if path.suffix not in (".h5", ".cool", ".mcool"):
         return path.read_bytes()
     values = {}
     with h5py.File(path) as file:
-        values[""] = sorted((key, str(value)) for key, value in file.attrs.items())
+        values[""] = sorted(
+            (key, str(value)) for key, value in file.attrs.items() if key != "creation-date"
+        )
         file.visititems(
             lambda name, item: values.update(
                 {
