@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-all lint type pytest rounding fuzz clean
+.PHONY: install demo test test-all lint type pytest rounding fuzz faults clean
 
 install: $(STAMP)
 
@@ -45,6 +45,11 @@ rounding: $(STAMP)
 MUTANTS ?= 2000
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz.fuzzing $(MUTANTS) $(DOORS)
+
+# Kills, full disks, missing rights and damaged checkpoints; `make faults FAULTS=5 COMMANDS=scd`.
+FAULTS ?= 20
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults.kills $(FAULTS) $(COMMANDS)
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info

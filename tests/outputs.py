@@ -2,14 +2,18 @@
 
 import h5py
 
+from akita_bayes import provenance
+
 
 def _content(path):
     """The bytes of a file; of HDF5, whose objects carry times, every dataset and attribute."""
-    if path.suffix != ".h5":
+    if path.suffix not in (".h5", ".cool", ".mcool"):
         return path.read_bytes()
     values = {}
     with h5py.File(path) as file:
-        values[""] = sorted((key, str(value)) for key, value in file.attrs.items())
+        values[""] = sorted(
+            (key, str(value)) for key, value in file.attrs.items() if key != "creation-date"
+        )
         file.visititems(
             lambda name, item: values.update(
                 {
@@ -24,5 +28,12 @@ def _content(path):
 
 
 def contents(out):
-    """The content of every file below a directory."""
-    return {str(p.relative_to(out)): _content(p) for p in out.rglob("*") if p.is_file()}
+    """The content of every file below a directory, without the record of the command line."""
+    paths = [path for path in out.rglob("*") if path.is_file() and path.name != provenance.FILE]
+    return {str(path.relative_to(out)): _content(path) for path in paths}
+
+
+def files_of(out):
+    """The bytes of every file in a directory, without the record of the command line."""
+    paths = [path for path in out.iterdir() if path.name != provenance.FILE]
+    return {path.name: path.read_bytes() for path in paths}

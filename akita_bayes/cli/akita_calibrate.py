@@ -20,6 +20,7 @@ variant_intervals.tsv, which lists the tested variants beside their true effects
 """
 
 import argparse
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models.protocol import Model
+
+_log = logging.getLogger(__name__)
 
 _PRINTED_SCORES = (
     "nll",
@@ -98,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = _parser().parse_args(argv)
     command = _maps if options.variants is None else _variants
-    return console.run(lambda: command(options), out=_claimed(options), claims="report")
+    return console.run(
+        lambda: command(options), options=options, out=_claimed(options), claims="report"
+    )
 
 
 def _claimed(options: argparse.Namespace) -> str | None:
@@ -111,7 +116,7 @@ def _claimed(options: argparse.Namespace) -> str | None:
     return str(calibration_files.default_folder([options.run, *options.ensemble], None))
 
 
-def _maps(options: argparse.Namespace) -> None:
+def _maps(options: argparse.Namespace) -> Path:
     """Fits factors for maps, tests them, stores them in the run, and writes a report."""
     from akita_bayes.data.preparation import targets
     from akita_bayes.data.records import dataset
@@ -140,9 +145,12 @@ def _maps(options: argparse.Namespace) -> None:
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
     _show(report, out)
+    if report.uniformity is not None and not report.uniformity.holds:
+        _log.warning("%s", report.uniformity.in_words(options.split))
+    return out
 
 
-def _variants(options: argparse.Namespace) -> None:
+def _variants(options: argparse.Namespace) -> Path:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
     from akita_bayes.variants import score_intervals
 
@@ -161,8 +169,10 @@ def _variants(options: argparse.Namespace) -> None:
         options=settings,
         open_bar=console.progress,
     )
-    path = score_intervals.write(intervals, _out_dir(options, model, options.head))
+    out = _out_dir(options, model, options.head)
+    path = score_intervals.write(intervals, out)
     _show_variants(intervals.tested, options, path)
+    return out
 
 
 def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":

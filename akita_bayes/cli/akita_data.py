@@ -4,13 +4,14 @@ Options keep Basenji's names and short letters. Lengths are in bases unless the 
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import rich.table
 
-from akita_bayes import errors
-from akita_bayes.cli import basenji_options, console, worker_options
+from akita_bayes import errors, provenance
+from akita_bayes.cli import basenji_options, command_record, console, worker_options
 from akita_bayes.data.preparation import presets
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     if arguments.umap is None and _is_set(parser, arguments, "umap_t"):
         parser.error("--umap_t is a threshold for the regions of --umap; give --umap too")
-    return console.run(
-        lambda: _check(arguments) if arguments.check else _make(arguments), out=arguments.out
-    )
+    command, out = _check if arguments.check else _make, arguments.out
+    return console.run(lambda: command(arguments), options=arguments, out=out, own_record=True)
 
 
 def _is_set(parser: argparse.ArgumentParser, arguments: argparse.Namespace, name: str) -> bool:
@@ -258,8 +258,7 @@ def _make(arguments: argparse.Namespace) -> None:
 
     options = _options(arguments)
     if arguments.split_test:
-        data_plan.write_windows(options, arguments.out)
-        return
+        return data_plan.write_windows(options, arguments.out)
     plan = data_plan.plan(options)
     console.say(plan.describe())
     map_depth.log_shallow(plan, seed=arguments.seed)
@@ -269,6 +268,8 @@ def _make(arguments: argparse.Namespace) -> None:
     summary = data_directory.make(
         options, arguments.out, plan=plan, open_bar=console.progress, **work
     )
+    if not os.path.exists(f"{arguments.out}/{provenance.FILE}"):
+        command_record.write(arguments, arguments.out, [row.uri for row in plan.sources.targets])
     _show(summary)
     if arguments.plot:
         _plot(arguments.out, arguments.plot, arguments.seed)

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with output_directory.claim(options.out, kind="demo", content="own"):
             _demo(options)
 
-    return console.run(command, out=options.out)
+    return console.run(command, options=options, out=options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "model", help="run directory, .keras, or HDF5 weights of Basenji")
     parser.add_argument("-o", "--out_dir", required=True, help="SavedModel directory to write")
     model_options.add(parser, "--head", help="head of the HDF5 weights")
+    model_options.add(parser, "--trust")
     return parser
 
 
@@ -35,4 +36,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         export.export(model, options.out_dir)
         console.say(f"The model is in {options.out_dir}.")
 
-    return console.run(command, out=options.out_dir)
+    return console.run(command, options=options, out=options.out_dir, own_record=True)

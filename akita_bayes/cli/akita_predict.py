@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         parser, "--fasta", required=False, help="genome, FASTA or .2bit; needed with a BED file"
     )
     parser.add_argument("-o", "--out_dir", default="predict_out", help="directory to write")
-    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
         "--ensemble",
@@ -92,14 +92,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("--workers and --scheduler need regions, not a data directory")
         if options.split and options.tfr:
             parser.error("--tfr and --split both choose the records to predict; give only one")
-        return console.run(lambda: _predict_split(options), out=options.out_dir, kind="report")
+        return console.run(
+            lambda: _predict_split(options), options=options, out=options.out_dir, kind="report"
+        )
     if options.split or options.tfr:
         parser.error("--split and --tfr need a data directory, not a BED file")
     if options.fasta is None:
         parser.error("regions need a genome; give -f genome.fa")
     if options.targets_file and not (options.cool or options.plot):
         parser.error("--targets_file names the files of --cool and --plot; give one of them too")
-    return console.run(lambda: _predict(options), out=options.out_dir, kind="report")
+    return console.run(
+        lambda: _predict(options), options=options, out=options.out_dir, kind="report"
+    )
 
 
 def _settings(options: argparse.Namespace) -> "prediction_files.PredictionSettings":

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_number,
         help="smallest limit of the colour scale of heat maps; 0.1 for a VCF",
     )
-    model_options.add(parser, "--batch_size", "--precision")
+    model_options.add(parser, "--batch_size", "--precision", "--trust")
     worker_options.add(parser)
     basenji_options.add(parser, "akita_sat")
     return parser
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"gradients always use SSD; --stats is only for {', '.join(_EDITS)}")
     if options.mut_len and (options.mut_up or options.mut_down):
         parser.error("-l cannot be combined with -u or -d; give either -l, or -u and -d")
-    return console.run(lambda: _scan(options), out=options.out_dir, kind="scan")
+    return console.run(lambda: _scan(options), options=options, out=options.out_dir, kind="scan")
 
 
 def _scan(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from akita_bayes import training_regions
 from akita_bayes.cli import basenji_options, console, model_options, worker_options
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _MISSING = 3
 """Exit status of --status and --join while parts are missing."""
+_SWAPPED_LEAST, _SWAPPED_SHARE = 10, 0.05
+"""Number and share of swapped alleles above which another genome build is likely."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="save the maps of the N strongest variants, or of all, in maps.h5; --save_maps alone "
         "saves 10",
     )
-    model_options.add(parser, "--rc", "--shifts")
+    model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
         "--stats",
@@ -245,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if len(options.variants) > 1 and any(map(os.path.exists, options.variants)):
         parser.error("variants: give one file, or variants as text; join files with bcftools")
-    return console.run(lambda: _score(options), out=options.out_dir, kind="scores")
+    return console.run(lambda: _score(options), options=options, out=options.out_dir, kind="scores")
 
 
 @contextlib.contextmanager
@@ -318,12 +321,28 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
     console.say(f"{text} {state}.")
     for reason, count in sorted(summary.reasons.items(), key=lambda item: -item[1]):
         console.say(f"  {count} without a score: {reason}")
+    if summary.results is not None:
+        learned = sum(training_regions.FLAG in flags for flags in summary.results.flags)
+        if learned:
+            console.say(
+                f"  {learned} lie in windows that the model was trained on, flagged "
+                f"{training_regions.FLAG}; their scores may fit better than those of others."
+            )
     swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
     if swapped:
         console.say(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "
             "alleles_swapped; if this is unexpected, check the genome build of the file."
         )
+        if swapped >= _SWAPPED_LEAST and swapped > _SWAPPED_SHARE * summary.scored:
+            _log.warning(
+                "%s: the genome has ALT instead of REF in %d of %d alleles; this file was probably "
+                "made for another genome build than %s.",
+                ", ".join(options.variants),
+                swapped,
+                summary.scored,
+                options.fasta,
+            )
 
 
 def _background_path(model: str) -> Path | None:

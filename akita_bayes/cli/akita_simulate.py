@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         console.say(_summary(options.out, design))
 
-    return console.run(command, out=options.out, kind="simulation")
+    return console.run(command, options=options, out=options.out, kind="simulation")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ the noise-free truth and the best accuracy that is possible on these data.
 
 import argparse
 import contextlib
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from akita_bayes.evaluate import accuracy
 
 
+_log = logging.getLogger(__name__)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(
         __doc__,
@@ -27,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     model_options.add(parser, "params", "model")
     parser.add_argument("data_dir", help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
-    model_options.add(parser, "--head", "--rc", "--shifts")
+    model_options.add(parser, "--head", "--rc", "--shifts", "--trust")
     model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")
     model_options.add(parser, "--seed", "--precision")
     parser.add_argument("--split", default="test", help="split to test on")
@@ -84,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.step != 1 and not options.save:
         parser.error("--step reduces the positions that --save writes; give --save too")
     options.split = options.tfr or options.split
-    return console.run(lambda: _test(options), out=options.out_dir, claims="report")
+    return console.run(
+        lambda: _test(options), options=options, out=options.out_dir, claims="report"
+    )
 
 
 def _test(options: argparse.Namespace) -> None:
@@ -131,6 +137,8 @@ def _test(options: argparse.Namespace) -> None:
         )
     accuracy_report.write(report, names, options.out_dir, scattered=scattered)
     _show(report, options.out_dir)
+    if report.uniformity is not None and not report.uniformity.holds:
+        _log.warning("%s", report.uniformity.in_words(options.split))
 
 
 def _scattered(numbers: "tuple[int, ...] | None", names: "pd.DataFrame") -> list[int] | None:
@@ -157,9 +165,13 @@ def _show(report: "accuracy.Report", out: str) -> None:
     import rich.table
 
     targets = len(report.scatter)
-    table = rich.table.Table(
-        title=f"{len(report.windows[0])} windows, mean over {targets} target{'s' * (targets > 1)}"
-    )
+    title = f"{len(report.windows[0])} windows, mean over {targets} target{'s' * (targets > 1)}"
+    if report.learned:
+        title += (
+            f"; {report.learned} of them overlap windows that the model was trained on, so these "
+            "numbers do not show how well it predicts other windows"
+        )
+    table = rich.table.Table(title=title)
     for heading in ("", "MSE", "Pearson", "Spearman", "R2"):
         table.add_column(heading, justify="left" if not heading else "right")
     comparisons = [

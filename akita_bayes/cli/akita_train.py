@@ -162,7 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"The model is in {run.out_dir}."
         )
 
-    return console.run(command, out=options.out_dir) or sum(statuses)
+    status = console.run(command, options=options, out=options.out_dir, own_record=True)
+    return status or sum(statuses)
 
 
 def _trunk_rate(options: argparse.Namespace) -> float | None:

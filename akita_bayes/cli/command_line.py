@@ -49,12 +49,15 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # theirs has an overload per namespace
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        words = self._with_params(self._rewritten(sys.argv[1:] if args is None else args))
+        typed = sys.argv[1:] if args is None else args
+        words = self._with_params(self._rewritten(typed))
         # An unknown option is reported first: argparse would take its value for a positional
         # argument and complain about a missing file, as for 5 in "--unknown 5".
         if unknown := [word for word in self._options(words) if not self._is_known(word)]:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return super().parse_known_args(words, namespace)
+        options, rest = super().parse_known_args(words, namespace)
+        options.command_line = [self.prog, *typed]  # for `provenance.json`
+        return options, rest
 
     def _options(self, words: Sequence[str]) -> list[str]:
         """Returns the words that argparse would read as options."""

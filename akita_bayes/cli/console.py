@@ -18,7 +18,8 @@ from typing import Any
 import rich.console
 import rich.progress
 
-from akita_bayes import errors
+from akita_bayes import errors, provenance
+from akita_bayes.cli import command_record
 from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import damage, output_directory, replacement
@@ -35,11 +36,13 @@ stdout = rich.console.Console(markup=False)
 
 
 def run(
-    command: Callable[[], None],
+    command: Callable[[], str | os.PathLike[str] | None],
     *,
+    options: argparse.Namespace | None = None,
     out: str | None = None,
     kind: str | None = None,
     claims: str | None = None,
+    own_record: bool = False,
 ) -> int:
     """Runs a command and returns its exit status.
 
@@ -47,11 +50,15 @@ def run(
     130 on Ctrl-C. Any other exception is a defect of this package and keeps its traceback.
 
     Args:
-        command: The call that does the work.
+        command: The call that does the work; it may return the folder of its results, if that is
+            not `out`.
+        options: Parsed options of a command that writes results; `provenance.json` records their
+            inputs and seed in the folder of the results. None to record nothing.
         out: Output directory; the command stops at once when a file is in its place.
         kind: One of `output_directory.KINDS`; the command stops at once when the output directory
             holds another kind of results. The library call locks the directory.
         claims: The same, for a command that locks the directory here until it ends.
+        own_record: True when the library call writes `provenance.json`.
     """
     quiet()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -61,8 +68,11 @@ def run(
             _check_no_file_at(out)
         if out is not None and kind is not None:
             output_directory.check(out, kind=kind)
-        with _claimed(out, claims):
-            command()
+        words = () if options is None else options.command_line
+        with _claimed(out, claims), provenance.command(words):
+            folder = command() or out
+            if options is not None and folder is not None and not own_record:
+                command_record.write(options, folder)
     except errors.AkitaBayesError as error:
         return refuse(str(error))
     except FileNotFoundError as error:

@@ -22,6 +22,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": console.model_source,
         "help": "run directory, .keras, SavedModel, HDF5 weights of Basenji, or a shipped model",
     },
+    "--trust": {
+        "action": "store_true",
+        "help": "open a SavedModel of another program, which may read and write files",
+    },
     "regions": {"type": console.readable, "help": "BED file, plain or gzipped"},
     "--fasta": {
         "flag": "-f",
@@ -89,6 +93,7 @@ def files_of(options: argparse.Namespace) -> "model_files.ModelFiles":
         (options.model, *getattr(options, "ensemble", ())),
         options.head,
         getattr(options, "targets_file", None),
+        getattr(options, "trust", False),
     )
 
 

@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_summary(ranked, comparison.ranges)
         console.say(f"Wrote {options.out_dir}.")
 
-    return console.run(command, out=options.out_dir, claims="report")
+    return console.run(command, options=options, out=options.out_dir, claims="report")
 
 
 def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:

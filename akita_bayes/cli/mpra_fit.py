@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say(words)
         console.say(f"Wrote {options.out_dir}.")
 
-    return console.run(command, out=options.out_dir, claims="fit")
+    return console.run(command, options=options, out=options.out_dir, claims="fit")
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

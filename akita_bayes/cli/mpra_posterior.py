@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_summary(posterior)
         console.say(f"Wrote {options.out_dir}.")
 
-    return console.run(command, out=options.out_dir, claims="posterior")
+    return console.run(command, options=options, out=options.out_dir, claims="posterior")
 
 
 def _sampling_options(options: argparse.Namespace) -> SamplingOptions:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_summary(predictions, fit.mechanism.measurement.datum)
         console.say(f"Wrote {options.out_dir}.")
 
-    return console.run(command, out=options.out_dir, claims="sequence_predictions")
+    return console.run(command, options=options, out=options.out_dir, claims="sequence_predictions")
 
 
 def _print_summary(predictions: "sequence_predictions.SequencePredictions", datum: str) -> None:

@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say(f"Wrote {options.out_dir}.")
 
     claims = "report" if options.design else None
-    return console.run(command, out=options.out_dir, claims=claims)
+    return console.run(command, options=options, out=options.out_dir, claims=claims)
 
 
 def _sweep(

@@ -5,6 +5,7 @@ distance. Accuracy is given overall, by strata of distance, for each window, and
 simulated data, it is given together with the ceiling: the accuracy that data of this depth allow.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,13 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, keywords, progress, regions, triangle
+from akita_bayes import (
+    errors,
+    files,
+    keywords,
+    pit,
+    progress,
+    regions,
+    training_regions,
+    triangle,
+)
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
-from akita_bayes.models import network_draws, posterior, predict
+from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.moments import Moments
 
@@ -63,6 +73,11 @@ class Report:
         insulation: Pearson r of insulation over all bins of all windows, [T]; None for tracks.
         examples: Windows for figures.
         scatter: Target and prediction of random measured pixels, [n, 2] for every target.
+        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        uniformity: Test of the stated standard deviations of draws; None without draws, without a
+            recalibration, or for few windows.
+        learned: Number of windows that overlap a training window of the model; None where the model
+            does not record its training windows.
     """
 
     model: Scores
@@ -77,6 +92,9 @@ class Report:
     insulation: NDArray[np.float64] | None
     examples: list[Example]
     scatter: list[NDArray[Any]]
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learned: int | None = None
+    uniformity: pit.Uniformity | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +196,8 @@ def assess(
     random = np.random.default_rng(options.seed)
     share = max(1, -(-SCATTERED // data_split.records))
     predicted_windows = _predict_windows(model, data_split, name, options)
-    for number, (location, prediction, measured, mask) in enumerate(predicted_windows):
+    pit_counts: list[NDArray[Any]] = []
+    for number, (location, prediction, sd, measured, mask) in enumerate(predicted_windows):
         prediction, measured, mask = (
             prediction[:, target_indices],
             measured[:, target_indices],
@@ -186,6 +205,8 @@ def assess(
         )
         if save is not None:
             save(prediction)
+        if sd is not None:
+            pit_counts.append(pit.counts(measured, prediction, sd[:, target_indices], mask))
         noise_free = None if truth is None else truth[number][:, target_indices].astype(np.float32)
         comparisons["model"].update(measured, prediction, mask)
         comparisons["baseline"].update(measured, expected, mask)
@@ -219,7 +240,23 @@ def assess(
         scatter=[
             np.concatenate([pixels[t] for pixels in scattered]) for t in range(len(target_indices))
         ],
+        origin=fingerprint.origin(model, options.seed, data_dir),
+        uniformity=pit.uniformity(pit_counts),
+        learned=_learned(names, training_regions.of_model(model, name)),
     )
+
+
+def _learned(
+    locations: Sequence[str], recorded: Sequence[training_regions.TrainingRegions]
+) -> int | None:
+    """Counts the windows that overlap a training window; None when no member records any."""
+    if not recorded:
+        return None
+    windows = []
+    for location in locations:
+        with contextlib.suppress(errors.DataError):  # `file#record` names no region
+            windows.append(regions.parse(location))
+    return sum(any(training.overlaps(window) for training in recorded) for window in windows)
 
 
 def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] | None:
@@ -244,10 +281,14 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] |
 
 def _predict_windows(
     model: Model, data_split: dataset.Split, head: str, options: AccuracyOptions
-) -> Iterator[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Yields location, prediction, target and mask of every window."""
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any] | None, NDArray[Any], NDArray[Any]]]:
+    """Yields location, prediction, recalibrated sd, target and mask of every window.
+
+    The sd is None without draws, and without a recalibration of the head.
+    """
     for batch in data_split.batches():
         sequence = batch["sequence"].numpy()
+        sds: Sequence[NDArray[Any] | None] = [None] * len(sequence)
         if options.draws:
             moments = posterior.sample_posterior(
                 model,
@@ -259,6 +300,8 @@ def _predict_windows(
                 precision=options.precision,
             )
             prediction = moments.mean
+            if head in model.recalibrations:
+                sds = list(moments.sd)
         else:
             prediction = predict.predict(
                 model,
@@ -269,9 +312,8 @@ def _predict_windows(
                 precision=options.precision,
             )
         locations = [name.decode() for name in batch["region"].numpy()]
-        yield from zip(
-            locations, prediction, batch["target"].numpy(), batch["mask"].numpy(), strict=True
-        )
+        targets, masks = batch["target"].numpy(), batch["mask"].numpy()
+        yield from zip(locations, prediction, sds, targets, masks, strict=True)
 
 
 def _insulation(

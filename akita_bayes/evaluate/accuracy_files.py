@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.data.records import dataset, split_arrays, statistics
 from akita_bayes.evaluate.accuracy import Report
@@ -98,7 +98,10 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
 
     window_regions, window_r = report.windows
     content = {
+        provenance.KEY: dict(report.origin),
         "windows": len(window_regions),
+        "windows_in_training": report.learned,
+        "pit_test": report.uniformity and report.uniformity._asdict(),
         "model": described(report.model),
         "distance_only": described(report.baseline),
         "against_truth": described(report.truth),
@@ -125,7 +128,7 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
             label: by_target(values)
             for label, values in zip(report.strata, report.truth_by_distance, strict=True)
         }
-    return {name: value for name, value in content.items() if value}
+    return {name: value for name, value in content.items() if value or value == 0}
 
 
 @contextlib.contextmanager

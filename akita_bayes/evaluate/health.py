@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, files, stack
+from akita_bayes import errors, files, provenance, stack
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.files import damage
@@ -252,9 +252,9 @@ def run(path: str | Path) -> list[Diagnosis]:
     diagnoses += _File(history, "history", "the history of a training", advice).examined(
         lambda: _history(history)
     )
-    provenance = path / "provenance.json"
-    diagnoses += _File(provenance, "provenance", "the provenance of a run", advice).examined(
-        lambda: _provenance(provenance)
+    record = path / provenance.FILE
+    diagnoses += _File(record, "provenance", "the provenance of a run", advice).examined(
+        lambda: _provenance(record)
     )
     return diagnoses
 
@@ -289,7 +289,7 @@ def _network(path: Path, best: Path) -> Iterator[Diagnosis]:
 
 
 def _checkpoint(path: Path) -> bool:
-    return (path / "checkpoint" / "state.npz").is_file()
+    return any((path / "checkpoint").glob("*.npz"))
 
 
 def _draws(path: Path) -> Iterator[Diagnosis]:
@@ -348,11 +348,11 @@ def _provenance(path: Path) -> Iterator[Diagnosis]:
     if not path.is_file():
         yield Diagnosis("provenance", "warning", f"{path.name} is missing; the data are not known.")
         return
-    provenance: Mapping[str, Any] = files.read_json(path)
+    record: Mapping[str, Any] = files.read_json(path)
     versions = stack.versions()
     changed = [
         f"{name} {version} -> {versions[name]}"
-        for name, version in provenance.get("versions", {}).items()
+        for name, version in record.get("versions", {}).items()
         if versions.get(name, version) != version
     ]
     yield Diagnosis(
@@ -360,7 +360,7 @@ def _provenance(path: Path) -> Iterator[Diagnosis]:
         "ok",
         f"changed since: {', '.join(changed)}" if changed else "the same as at the training",
     )
-    for entry in provenance.get("data", []):
+    for entry in record.get("data", []):
         if "path" not in entry:  # a shipped model does not tell where its data lay
             continue
         folder = Path(entry["path"])

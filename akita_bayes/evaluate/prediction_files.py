@@ -15,13 +15,23 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors, files, keywords, progress, regions, workers
+from akita_bayes import (
+    dna,
+    errors,
+    files,
+    keywords,
+    progress,
+    provenance,
+    regions,
+    training_regions,
+    workers,
+)
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.files import output_directory, safe_names
-from akita_bayes.models import posterior, predict
+from akita_bayes.models import fingerprint, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs.geometry import Geometry
 
@@ -153,8 +163,10 @@ def predict_regions(
         "shifts": list(settings.shifts),
         "draws": settings.draws,
         "precision": settings.precision or "as saved",
+        provenance.KEY: _origin_text(model, settings, genome=fasta),
     }
     with genomes.Genome(fasta) as genome:
+        training_regions.check_genome(model, heads, genome.sizes, fasta)
         jobs = _jobs(requested, genome, geometries, settings.stride)
         with output_directory.claim(out_dir, kind="report"):
             with (
@@ -218,7 +230,11 @@ def predict_split(
     path = Path(out_dir) / SPLIT_NAME
     with (
         output_directory.claim(out_dir, kind="report"),
-        split_arrays.appended(path, split_arrays.PREDICTIONS) as append,
+        split_arrays.appended(
+            path,
+            split_arrays.PREDICTIONS,
+            attributes={provenance.KEY: _origin_text(model, settings, data=data_dir)},
+        ) as append,
         open_bar("Predicting", records.records) as advance,
     ):
         for batch in records.batches():
@@ -236,6 +252,11 @@ def predict_split(
                 append(window)
                 advance(1)
     return Written(path, records.records, {})
+
+
+def _origin_text(model: Model, settings: PredictionSettings, **inputs: str | Path) -> str:
+    described = {**fingerprint.described(model), **inputs}
+    return provenance.text(provenance.origin(seeds={"seed": settings.seed}, inputs=described))
 
 
 def _jobs(

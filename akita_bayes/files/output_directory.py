@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "run": Kind("a model", ("model_best.keras", "checkpoint", "provenance.json")),
+    "run": Kind("a model", ("model_best.keras", "checkpoint")),
     "saved_model": Kind("an exported model", ("saved_model.pb",)),
     "simulation": Kind("a simulation", ("simulation.json",)),
     "data": Kind("training data", ("statistics.json", "tfrecords", "options.json")),

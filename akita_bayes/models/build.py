@@ -1,7 +1,7 @@
 """Builds the Keras graph of a spec: sequence, augmentation, trunk, heads, as in the figure."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from akita_bayes.layers import activation, augmentation, noise
 from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
+from akita_bayes.training_regions import TrainingRegions
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -25,6 +26,7 @@ class Network(keras.Model):
 
     Attributes:
         swag_draws: Draws of all weights, or None when the run directory holds none. [S, W].
+        training_regions: Head -> regions from which it learned; empty where they are not recorded.
         recalibrations: Head -> factors on its standard deviations; empty when the run directory
             holds none.
 
@@ -45,6 +47,7 @@ class Network(keras.Model):
         self.spec = spec
         self.precision = policy
         self.swag_draws: NDArray[np.float32] | None = None
+        self.training_regions: Mapping[str, TrainingRegions] = {}
         self.recalibrations: dict[str, Recalibration] = {}
 
     @property

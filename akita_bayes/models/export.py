@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance, training_regions
 from akita_bayes.files import damage, output_directory
-from akita_bayes.models import zoo
+from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.build import Network
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.models.saved_models import saved_graph
 from akita_bayes.specs import spec as specs
 
 PARAMS = "params.json"
@@ -26,7 +27,7 @@ def export(model: Model, path: str | Path) -> None:
     `tf.saved_model.load(path)` returns a function of one-hot sequences [B, L, 4], float32 or uint8,
     of any B. `loaded(x)` and `loaded.serve(x)` return a tensor for one head, and a dict by head for
     several. The signature `serving_default` takes `sequence` and returns a dict by head. The
-    directory holds the spec as `params.json`.
+    directory holds the spec as `params.json`, and `provenance.json`.
 
     Args:
         model: Network from `build` or `load_model`, or a SavedModel from `load_model`.
@@ -50,6 +51,9 @@ def export(model: Model, path: str | Path) -> None:
         served = _Served(model)
         tf.saved_model.save(served, str(temporary), signatures=served.signature)
         (temporary / PARAMS).write_text(specs.dumps(model.spec), encoding="utf-8")
+        training_regions.write(temporary, model.training_regions)
+        record = provenance.record(inputs=fingerprint.described(model))
+        provenance.write(temporary, record | saved_graph.record(temporary))
 
 
 def is_exported(path: Path) -> bool:
@@ -65,15 +69,29 @@ class Exported:
         spec: Spec of the model.
         recalibrations: Empty.
         swag_draws: None.
+        training_regions: Head -> regions from which it learned; empty where they are not recorded.
+
+    Args:
+        path: The directory.
+        trust: True to open a SavedModel that another program may have written, and that may read
+            and write files.
+
+    Raises:
+        RunError: The directory is damaged or incomplete, or needs trust.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, trust: bool = False):
         self.path = Path(path)
         if not (self.path / PARAMS).is_file():
             raise errors.RunError(f"{path}: has no {PARAMS}; export it with akita_export.py.")
+        if not trust:
+            saved_graph.check(self.path)
         self.spec = zoo.load_network(self.path / PARAMS)
         self.recalibrations: Mapping[str, Recalibration] = {}
         self.swag_draws: NDArray[np.float32] | None = None
+        self.training_regions: Mapping[str, training_regions.TrainingRegions] = (
+            training_regions.read(self.path)
+        )
         advice = "copy it again, or export the model again"
         with damage.explained(self.path, "a SavedModel", advice, error=errors.RunError):
             self._loaded = tf.saved_model.load(str(self.path))

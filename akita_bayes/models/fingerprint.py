@@ -10,13 +10,41 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from akita_bayes import errors
+from akita_bayes import errors, provenance
 from akita_bayes.files import damage, hdf5_reader
+from akita_bayes.specs import spec as specs
 
 if TYPE_CHECKING:
     import keras
 
+    from akita_bayes.models.protocol import Model
+
 _WEIGHTS = "model.weights.h5"
+
+
+def model_digest(model: "Model") -> str:
+    """Computes the SHA-256 of a model's spec, weights and SWAG draws.
+
+    For an exported model, its graph and variables take the place of the weights; other files in its
+    directory, such as a background or figures, do not count.
+    """
+    digest = hashlib.sha256()
+    for member in model.members:
+        digest.update(specs.dumps(member.spec).encode())
+        for part in member.digest_parts():
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def described(model: "Model") -> dict[str, dict[str, str]]:
+    """Returns spec and weights of a model as inputs of `provenance.origin`, by their digests."""
+    of_spec = hashlib.sha256(specs.dumps(model.spec).encode()).hexdigest()
+    return {"spec": {"sha256": of_spec}, "weights": {"sha256": model_digest(model)}}
+
+
+def origin(model: "Model", seed: int, data_dir: str | Path) -> dict[str, Any]:
+    """Returns the origin of results of a model on a data directory (`akita_bayes.provenance`)."""
+    return provenance.origin(seeds={"seed": seed}, inputs={**described(model), "data": data_dir})
 
 
 def weight_parts(model: "keras.Model") -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from akita_bayes import errors
+from akita_bayes import errors, training_regions
 from akita_bayes.files import damage
 from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
@@ -17,7 +17,9 @@ from akita_bayes.specs.spec import Spec
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]
 
 
-def load_model(source: Source | list[Source], *, head: str | int | None = None) -> Model:
+def load_model(
+    source: Source | list[Source], *, head: str | int | None = None, trust: bool = False
+) -> Model:
     """Loads a trained model.
 
     Args:
@@ -26,18 +28,23 @@ def load_model(source: Source | list[Source], *, head: str | int | None = None) 
             `weights` is any of these or an HDF5 of Basenji; or a list of sources, for an ensemble.
         head: The head whose weights an HDF5 of Basenji holds; needed when the spec has several
             heads of the same shapes.
+        trust: True to open a SavedModel that another program may have written. It is a program,
+            which may read and write files.
 
     Returns:
         A `build.Network`, an `export.Exported`, or an `Ensemble` of them. All carry their `spec`.
         A network from a pair computes in float32, as the best model of a run does.
 
     Raises:
-        RunError: The source holds no model, or the weights do not fit the spec.
+        RunError: The source holds no model, the weights do not fit the spec, or a SavedModel needs
+            trust.
     """
-    return _ensemble(source, head) if isinstance(source, list) else _member(source, head)
+    if isinstance(source, list):
+        return _ensemble(source, head, trust)
+    return _member(source, head, trust)
 
 
-def _member(source: Source, head: str | int | None = None) -> Member:
+def _member(source: Source, head: str | int | None, trust: bool) -> Member:
     """Loads a single model."""
     if isinstance(source, tuple):
         if len(source) != 2:
@@ -45,10 +52,10 @@ def _member(source: Source, head: str | int | None = None) -> Member:
                 f"a tuple of {len(source)} is not a model; expected a pair (params.json, weights), "
                 "or a list for an ensemble."
             )
-        return _pair(shipped.spec_path(source[0]), shipped.model_path(source[1]), head)
+        return _pair(shipped.spec_path(source[0]), shipped.model_path(source[1]), head, trust)
     path = shipped.model_path(source)
     if export.is_exported(path):
-        return export.Exported(path)
+        return export.Exported(path, trust=trust)
     if path.is_dir():
         best = path / recalibration.WEIGHTS
         if not best.is_file():
@@ -65,9 +72,9 @@ def _member(source: Source, head: str | int | None = None) -> Member:
     return _keras(path)
 
 
-def _ensemble(sources: list[Source], head: str | int | None) -> Ensemble:
+def _ensemble(sources: list[Source], head: str | int | None, trust: bool) -> Ensemble:
     """Loads the members, and the recalibrations of the ensemble when all are run directories."""
-    members = tuple(_member(source, head) for source in sources)
+    members = tuple(_member(source, head, trust) for source in sources)
     paths = [
         shipped.model_path(source[1] if isinstance(source, tuple) else source) for source in sources
     ]
@@ -80,6 +87,7 @@ def _run(run: Path, best: Path) -> build.Network:
     """Loads the best model of a run, with its recalibrations and its draws of weights."""
     model = _keras(best)
     model.recalibrations = recalibration.load([run], model.spec.head_names)
+    model.training_regions = training_regions.read(run)
     if (run / swag.FILE).is_file():
         _, model.swag_draws = swag.load(run / swag.FILE)
     return model
@@ -103,10 +111,10 @@ def _keras(path: Path) -> build.Network:
     return model
 
 
-def _pair(params: Path, path: Path, head: str | int | None) -> Member:
+def _pair(params: Path, path: Path, head: str | int | None, trust: bool) -> Member:
     spec = zoo.load_network(params)
     if path.is_dir() or path.suffix == ".keras":
-        model = _member(path)
+        model = _member(path, None, trust)
         if _network(model.spec) != _network(spec, model.spec.head_names):
             raise errors.RunError(
                 f"{path}: was built from another model than {params} describes; give the "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.specs.spec import Spec
+from akita_bayes.training_regions import TrainingRegions
 
 
 @runtime_checkable
@@ -36,9 +37,11 @@ class Member(Model, Protocol):
 
     Attributes:
         swag_draws: Draws of all weights, or None when there are none. [S, W].
+        training_regions: Head -> regions from which it learned; empty where they are not recorded.
     """
 
     swag_draws: NDArray[np.float32] | None
+    training_regions: Mapping[str, TrainingRegions]
 
     def digest_parts(self) -> Iterator[bytes]:
         """Yields the bytes that identify its weights and SWAG draws."""

@@ -11,7 +11,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from akita_bayes import errors, files, keywords
+from akita_bayes import errors, files, keywords, training_regions
 from akita_bayes.data.records import dataset
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load
@@ -25,7 +25,7 @@ from akita_bayes.training import (
     preemption,
     strategy,
 )
-from akita_bayes.training.run_files import checkpoint, history, provenance
+from akita_bayes.training.run_files import checkpoint, history, run_record
 
 PARAMS = "params.json"
 
@@ -134,8 +134,8 @@ def fit(
     """Trains a model and writes a run directory.
 
     Sets Keras' global random seed. The run directory holds `params.json`, `provenance.json`,
-    `history.csv`, `model_best.keras`, `model_best.h5` for Basenji, `best_targets.csv`,
-    `checkpoint/` and `tensorboard/`.
+    `training_regions.json` where the data name their regions, `history.csv`, `model_best.keras`,
+    `model_best.h5` for Basenji, `best_targets.csv`, `checkpoint/` and `tensorboard/`.
 
     Args:
         spec: Spec, as `load_spec` reads it.
@@ -184,12 +184,12 @@ def fit(
         for head, directory in zip(spec.head_names, directories, strict=True)
     }
     first = next(iter(feeds.values()))
-    origin = provenance.record(
+    origin = run_record.record(
+        spec,
         dict(zip(spec.head_names, directories, strict=True)),
         {"train": first.train.split.names, "valid": first.valid.split.names},
-        spec.train.seed,
         strategy.describe(replication),
-        provenance.first_weights(source, trunk=options.trunk),
+        run_record.first_weights(source, trunk=options.trunk),
     )
     with contextlib.ExitStack() as stack:
         if writes:
@@ -211,6 +211,8 @@ def fit(
             first_weights.restore(training.model, source, trunk=options.trunk)
         if writes:
             _begin(out_dir, spec, origin)
+            splits = {head: feed.train.split for head, feed in feeds.items()}
+            training_regions.write(out_dir, run_record.regions_of(splits))
         saved = checkpoint.read(out_dir) if options.resume else None
         if saved is not None:
             training.restore(saved)
@@ -271,7 +273,7 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
 
     The first weights are absent when a checkpoint replaces them.
     """
-    params_path, provenance_path = out_dir / PARAMS, out_dir / provenance.FILE
+    params_path, provenance_path = out_dir / PARAMS, out_dir / run_record.FILE
     params = files.read_json(params_path) if params_path.exists() else {}
     origin = files.read_json(provenance_path) if provenance_path.exists() else {}
     kind, advice = "the params.json and provenance.json of a run", "choose another -o"
@@ -280,7 +282,7 @@ def _recorded_inputs(out_dir: Path) -> dict[str, Any]:
             # Settings that are younger than the run had their defaults when it was made.
             params["train"] = {**_DEFAULTS, **params["train"]}
             loop_settings.settle_averaging(params["train"])
-        if (out_dir / checkpoint.FILE).exists():
+        if checkpoint.exists(out_dir):
             origin.pop("weights", None)
         return _inputs(params, origin)
 
@@ -317,5 +319,5 @@ def _begin(out_dir: Path, spec: spec_.Spec, origin: Mapping[str, Any]) -> None:
     with checkpoint.disk_full_explained(out_dir):
         (out_dir / checkpoint.FILE.parent).mkdir(exist_ok=True)  # First: it marks a run directory.
         files.write_json(out_dir / PARAMS, spec.to_json())
-        if not (out_dir / provenance.FILE).exists():
-            files.write_json(out_dir / provenance.FILE, origin)
+        if not (out_dir / run_record.FILE).exists():
+            files.write_json(out_dir / run_record.FILE, origin)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import progress, regions, triangle
+from akita_bayes import progress, regions, training_regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
@@ -111,7 +111,10 @@ class Engine:
         share: bool = True,
     ) -> None:
         self.windows = variant_windows.VariantWindows(
-            geometry_of(model, options.head), genome, options
+            geometry_of(model, options.head),
+            genome,
+            options,
+            training_regions.of_model(model, model.spec.head(options.head).name),
         )
         self.geometry, self.target_names = self.windows.geometry, self.windows.target_names
         predict.check_shifts(options.shifts, self.geometry.seq_length)

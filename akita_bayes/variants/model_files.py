@@ -18,17 +18,20 @@ class ModelFiles:
         runs: Run directories or files of weights; several make an ensemble.
         head: Name or number of the head; None for a model with one.
         targets_file: Table with the names of the targets; None for what the run records.
+        trust: True to open SavedModels of other programs.
     """
 
     params: str | Path
     runs: tuple[str | Path, ...]
     head: str | int | None = None
     targets_file: str | Path | None = None
+    trust: bool = False
 
     def load(self) -> Model:
         """Loads the model, or the ensemble of several."""
         pairs: list[Any] = [(self.params, run) for run in self.runs]
-        return load.load_model(pairs if len(pairs) > 1 else pairs[0], head=self.head)
+        source = pairs if len(pairs) > 1 else pairs[0]
+        return load.load_model(source, head=self.head, trust=self.trust)
 
     def labels(self, model: Model) -> list[targets.Label] | None:
         """Returns the labels of the targets; None without labels, or for all of several heads."""

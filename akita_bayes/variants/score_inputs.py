@@ -4,30 +4,32 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import akita_bayes
 from akita_bayes import files
+from akita_bayes import provenance as common
+from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
-from akita_bayes.specs import spec as specs
 from akita_bayes.variants.options import Options
 
 
 def provenance(
     model: Model | str, fasta: str | Path, options: Options, *, genome_digest: str | None = None
 ) -> dict[str, Any]:
-    """Returns what scores depend on, for the attributes of outputs.
+    """Returns what scores depend on, for the identity of a directory and attributes of outputs.
 
     Args:
-        model: The model, or what `model_digest` returns.
+        model: The model, or what `fingerprint.model_digest` returns.
         fasta: The genome.
         options: Settings of the scores.
         genome_digest: SHA-256 of the genome, if it is known; None to compute it.
     """
     origin = {
         "version": akita_bayes.__version__,
-        "model_digest": model if isinstance(model, str) else model_digest(model),
+        "model_digest": model if isinstance(model, str) else fingerprint.model_digest(model),
         "genome": os.path.basename(fasta),
         "genome_digest": genome_digest or files.digest(fasta),
     }
@@ -36,6 +38,29 @@ def provenance(
         if settings[name] is not None:
             settings[f"{name}_digest"] = files.digest(settings[name])
     return {**origin, "options": json.dumps(settings, sort_keys=True)}
+
+
+def origin_text(
+    model: Model,
+    fasta: str | Path | Mapping[str, str],
+    options: Options,
+    **inputs: str | Path | Mapping[str, str] | None,
+) -> str:
+    """Returns the origin of scores as one line, for headers of files (`akita_bayes.provenance`).
+
+    Args:
+        model: The model.
+        fasta: The genome, or its entry `{"name", "sha256"}`.
+        options: Settings of the scores.
+        inputs: Further input files by name, or their entries.
+    """
+    described = fingerprint.described(model)
+    further = {"roi": options.roi, "intervals": options.intervals, **inputs}
+    return common.text(
+        common.origin(
+            seeds={"seed": options.seed}, inputs={**described, "genome": fasta, **further}
+        )
+    )
 
 
 def identity(origin: dict[str, Any]) -> dict[str, Any]:
@@ -61,20 +86,6 @@ def of_variants(
         "region": region,
         "null": null,
     }
-
-
-def model_digest(model: Model) -> str:
-    """Computes the SHA-256 of a model's spec, weights and SWAG draws.
-
-    For an exported model, its graph and variables take the place of the weights; other files in its
-    directory, such as a background or figures, do not count.
-    """
-    digest = hashlib.sha256()
-    for member in model.members:
-        digest.update(specs.dumps(member.spec).encode())
-        for part in member.digest_parts():
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def digest_of(value: Any) -> str:

@@ -2,12 +2,14 @@
 
 import copy
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from akita_bayes import errors
 from akita_bayes.data.genome import Genome
+from akita_bayes.regions import Region
 from akita_bayes.specs.geometry import Geometry
+from akita_bayes.training_regions import FLAG, TrainingRegions
 from akita_bayes.variants.alleles import alignment, reasons, records, unknown_bases, window_pairs
 from akita_bayes.variants.options import Options, check_share
 
@@ -28,6 +30,7 @@ class VariantWindows:
         geometry: How maps lie on windows.
         genome: Reference.
         options: Settings of the scores.
+        training: Regions from which the members of the model learned.
 
     Raises:
         VariantError: A target is not one of the head, or the grid of windows is too wide.
@@ -38,9 +41,16 @@ class VariantWindows:
         target_names: Names of the scored targets.
     """
 
-    def __init__(self, geometry: Geometry, genome: Genome, options: Options) -> None:
+    def __init__(
+        self,
+        geometry: Geometry,
+        genome: Genome,
+        options: Options,
+        training: Sequence[TrainingRegions] = (),
+    ) -> None:
         self.geometry, self.options = geometry, options
         self._genome = genome
+        self._training = training
         self._unknown = unknown_bases.UnknownBases(genome)
         check_share(options.share_windows, geometry)
         targets, units = options.targets, geometry.units or 0
@@ -87,8 +97,20 @@ class VariantWindows:
 
     def flags(self, variant: records.Variant, pair: window_pairs.Pair) -> list[str]:
         """Returns the remarks on a variant and on its windows."""
-        remarks = {"padded": pair.padded(), unknown_bases.FLAG: self._unknown.holds_many(pair)}
+        remarks = {
+            "padded": pair.padded(),
+            unknown_bases.FLAG: self._unknown.holds_many(pair),
+            FLAG: self._was_learned(variant),
+        }
         return [*variant.flags, *(flag for flag, applies in remarks.items() if applies)]
+
+    def _was_learned(self, variant: records.Variant) -> bool:
+        """Returns True when a member learned from a window with the variant, or with its mate."""
+        changed = [Region(variant.chrom, variant.start, variant.end)]
+        if variant.mate is not None:
+            mate = variant.mate
+            changed.append(Region(mate.chrom, mate.position, mate.position + 1))
+        return any(training.overlaps(region) for training in self._training for region in changed)
 
 
 def grouped(rows: Iterable[Framed], size: int) -> Iterator[list[Framed]]:

@@ -12,14 +12,15 @@ import h5py
 import numpy as np
 import pysam
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance, training_regions
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.files import hdf5_writer
 from akita_bayes.variants.alleles import symbolic_alleles, vcf
 from akita_bayes.variants.scores import named_scores, score_table
 
 PREFIX = "AKITA_"
-PROVENANCE = "akita_bayes_"
+HEADER = "akita_bayes_"
+"""Begin of the header lines that tell where scores come from."""
 _TBI_BASES = 2**29  # largest position in a .tbi index
 _INDICES = (".tbi", ".csi")
 _CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
@@ -208,18 +209,24 @@ def _head(
 ) -> bytes:
     """Returns header lines that declare this scoring and omit earlier ones."""
     version = [line for line in meta if _VERSION.fullmatch(line)]
-    omitted = (b"##fileformat=", f"##INFO=<ID={PREFIX}".encode(), f"##{PROVENANCE}".encode())
+    omitted = (b"##fileformat=", f"##INFO=<ID={PREFIX}".encode(), f"##{HEADER}".encode())
     own_lines = [line for line in meta if not line.startswith(omitted)]
     contigs = {match[1] for line in own_lines if (match := _CONTIG.match(line))}
     own_lines += [b"##contig=<ID=%s>" % chrom for chrom in chroms if chrom not in contigs]
     declared = [
-        f"##{PROVENANCE}{name}={attributes[name]}"
-        for name in ("version", "model_digest", "genome_digest")
+        f"##{HEADER}{name}={attributes[name]}"
+        for name in ("version", "model_digest", "genome_digest", provenance.KEY)
         if name in attributes
     ]
     infos = [(name, "Float", text.replace('"', "'")) for name, (text, _) in fields.items()]
     infos.append((f"{PREFIX}REASON", "String", "Why an ALT has no score"))
-    infos.append((f"{PREFIX}FLAGS", "String", "Remarks on the score"))
+    infos.append(
+        (
+            f"{PREFIX}FLAGS",
+            "String",
+            f"Remarks on the score; {training_regions.FLAG}: the model was trained on this place",
+        )
+    )
     for name, kind, text in infos:
         declared.append(f'##INFO=<ID={name},Number=A,Type={kind},Description="{text}">')
     lines = [version[0] if version else b"##fileformat=VCFv4.2", *own_lines]

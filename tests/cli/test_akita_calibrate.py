@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes.cli import akita_calibrate
+from akita_bayes.cli import akita_calibrate, akita_test
 from akita_bayes.data import noise_table
 from akita_bayes.data.preparation import targets as target_tables
+from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.evaluate.intervals import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.plots.reports import calibration_report
 from akita_bayes.training import fit
 from tests import tiny
+from tests.outputs import files_of
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,45 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     )
     raw = posterior.sample_posterior(model, x, draws=4, recalibrated=False)
     np.testing.assert_allclose(raw.sd, before.sd, rtol=1e-6)
+
+
+def noisier(data, folder, sd):
+    """A copy of a data directory whose test split was measured with more noise."""
+    shutil.copytree(data, folder)
+    random = np.random.default_rng(1)
+    stats = statistics.read(folder)
+    for path in (folder / "tfrecords").glob("test-*.tfr"):
+        records = [
+            record._replace(target=record.target + random.normal(0, sd, record.target.shape))
+            for record in tfrecord.read_records(path, stats)
+        ]
+        tfrecord.write_records(path, records)
+    return folder
+
+
+def test_a_calibration_that_does_not_hold_on_new_data_warns(trained, tmp_path, caplog):
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    noisy = noisier(trained / "data", tmp_path / "noisy", 3.0)
+    fitted = [str(run), str(trained / "data"), "--draws", "6", "-o", str(tmp_path / "fitted")]
+    assert akita_calibrate.main(fitted) == 0
+    # Two epochs leave a bias, which factors cannot remove and the test finds.
+    assert "predictions are too low (PIT of 40 windows" in caplog.text
+    assert "too small" not in caplog.text
+    for data, holds in ((trained / "data", True), (noisy, False)):
+        caplog.clear()
+        words = [str(run / "params.json"), str(run), str(data), "--draws", "6", "--maps", "0"]
+        out = tmp_path / f"test_{holds}"
+        assert akita_test.main([*words, "-o", str(out)]) == 0
+        warned = "does not hold on split test: the stated standard deviations are too small"
+        assert (warned in caplog.text) is not holds
+        found = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["pit_test"]
+        assert found["windows"] == 40
+        assert abs(found["spread"] - 1) < 0.15 if holds else found["spread"] > 1.5
+    caplog.clear()
+    fitted = [str(run), str(noisy), "--draws", "6", "-o", str(tmp_path / "again")]
+    assert akita_calibrate.main(fitted) == 0
+    assert "does not hold on split test: the stated standard deviations are too" in caplog.text
 
 
 def test_known_noise_calibrates_intervals_of_the_map(trained, tmp_path, capsys):
@@ -118,10 +159,7 @@ def test_a_library_call_writes_the_same_files(trained, report, tmp_path):
     options = ("--draws", "6", "--distances", "3", "-o", str(tmp_path / "command"))
     assert akita_calibrate.main([str(run), str(data), *options]) == 0
     calibration_report.write(report, target_tables.names(data, tiny.TARGETS), tmp_path / "library")
-    written, expected = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("library", "command")
-    )
+    written, expected = (files_of(tmp_path / name) for name in ("library", "command"))
     assert written == expected
     assert sorted(written) == [
         *("calibration.json", "calibration.tsv", "coverage_by_distance.png", "pixels.png"),

@@ -15,6 +15,7 @@ from akita_bayes.data.records import dataset
 from akita_bayes.variants import score_intervals
 from akita_bayes.variants.scores import conformal
 from tests import rounding
+from tests.outputs import files_of
 from tests.report import page_reader
 
 NULL = 4
@@ -116,10 +117,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
     )
     assert akita_calibrate.main([run, data, "-o", str(tmp_path / "fit"), *more]) == 0
     score_intervals.write(calls[0], tmp_path / "library")
-    written, expected = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("library", "fit")
-    )
+    written, expected = (files_of(tmp_path / name) for name in ("library", "fit"))
     assert written == expected
     said = capsys.readouterr().out
     assert "inside their 80 % interval" in said

@@ -87,7 +87,7 @@ def test_targets_name_the_coolers(folder, tmp_path):
     arguments = ["--cool", "mcool", "-t", str(tmp_path / "targets.txt")]
     assert run(folder, tmp_path / "out", *arguments) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["brain.mcool", "liver.mcool", "predict.h5"]
+    assert names == ["brain.mcool", "liver.mcool", "predict.h5", "provenance.json"]
 
 
 def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
@@ -271,7 +271,7 @@ def test_a_run_names_its_coolers(folder, tmp_path):
     fasta = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path / "out"), "--cool"]
     assert akita_predict.main([*paths, *fasta]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["GM.cool", "HFF%2F1.cool", "predict.h5"]
+    assert names == ["GM.cool", "HFF%2F1.cool", "predict.h5", "provenance.json"]
 
 
 def test_a_run_and_a_region_as_text_are_enough(folder, tmp_path, capsys):

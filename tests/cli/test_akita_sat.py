@@ -5,6 +5,7 @@ import numpy as np
 import pyBigWig
 import pytest
 
+from akita_bayes import provenance
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
 from akita_bayes.models import build, export, load, zoo
@@ -187,8 +188,9 @@ def test_chromosomes_may_be_named_without_chr(folder, tmp_path):
 
 
 def outputs(folder):
-    """Every file but parts, with its content."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and "parts" not in path.parts]
+    """Every file but parts and the record of the command line, with its content."""
+    omitted = {"parts", provenance.FILE}
+    paths = [path for path in folder.rglob("*") if path.is_file() and not omitted & {*path.parts}]
     return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 

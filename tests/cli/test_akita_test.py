@@ -17,6 +17,7 @@ from akita_bayes.models import build, load, predict, weights, zoo
 from akita_bayes.plots import map_plots
 from akita_bayes.plots.reports import accuracy_report
 from tests import tiny
+from tests.outputs import files_of
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +58,10 @@ def report(folder):
 def test_a_library_call_writes_the_same_files(written, folder, report, tmp_path):
     names = accuracy_files.target_names(folder / "data")
     accuracy_report.write(report, names, tmp_path / "library")
-    expected = {path.name: path.read_bytes() for path in written.iterdir()}
-    assert {path.name: path.read_bytes() for path in (tmp_path / "library").iterdir()} == expected
+    expected = files_of(written)
+    assert files_of(tmp_path / "library") == expected
     accuracy_files.write(report, names, tmp_path / "tables")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()} == {
+    assert files_of(tmp_path / "tables") == {
         name: expected[name] for name in ("acc.txt", "metrics.json")
     }
 

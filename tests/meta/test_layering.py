@@ -29,7 +29,7 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "intervals", "", "incremental"),
+    "models": ("passes", "saved_models", "intervals", "", "incremental"),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),

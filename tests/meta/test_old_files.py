@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import akita_bayes as ab
+from akita_bayes import provenance
 from akita_bayes.models import zoo
 from akita_bayes.regulation.model import network as _registered  # noqa: F401
 from akita_bayes.training import fit
-from akita_bayes.training.run_files import provenance
 from tests import tiny
 
 SAVED = Path(__file__).parents[1] / "fixtures" / "version_0_1"

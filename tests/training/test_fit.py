@@ -330,6 +330,25 @@ def test_a_damaged_checkpoint_is_refused(data, tmp_path):
         short(spec, data, tmp_path, resume=True)
 
 
+def test_the_checkpoint_before_replaces_a_damaged_or_missing_one(tmp_path, caplog):
+    (tmp_path / "checkpoint").mkdir()
+    assert checkpoint.read(tmp_path) is None
+    for epoch in (1, 2, 3):
+        arrays = {"model": [np.full(3, epoch)]}
+        checkpoint.write(tmp_path, checkpoint.Checkpoint(arrays, {"epoch": epoch}))
+    newest = tmp_path / checkpoint.FILE
+    assert checkpoint.read(tmp_path).state == {"epoch": 3}
+    newest.write_bytes(newest.read_bytes()[:-30])
+    assert checkpoint.read(tmp_path).state == {"epoch": 2}
+    assert "continues from the checkpoint before" in caplog.text
+    newest.unlink()  # as after a kill between the two renames of `write`
+    assert checkpoint.read(tmp_path).arrays["model"][0].tolist() == [2, 2, 2]
+    assert checkpoint.exists(tmp_path)
+    (tmp_path / checkpoint.PREVIOUS).write_bytes(b"PK nothing")
+    with pytest.raises(errors.RunError, match="not a checkpoint of this program"):
+        checkpoint.read(tmp_path)
+
+
 def refused(spec, data, tmp_path, error, message, **options):
     with pytest.raises(error, match=message):
         short(zoo.parse_spec(spec), data, tmp_path / "run", **options)

@@ -5,7 +5,7 @@ the split's record files. Every `step`-th position is kept, as Basenji's --step 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ PREDICTIONS, TARGETS = "preds", "targets"
 
 @contextlib.contextmanager
 def appended(
-    path: str | Path, name: str, *, step: int = 1
+    path: str | Path, name: str, *, step: int = 1, attributes: Mapping[str, str] | None = None
 ) -> Iterator[Callable[[NDArray[Any]], None]]:
     """Writes a dataset window by window; the file appears after the last window.
 
@@ -29,11 +29,13 @@ def appended(
         path: The file to write.
         name: Name of its dataset, PREDICTIONS or TARGETS.
         step: Keep every `step`-th position.
+        attributes: Attributes of the file.
 
     Yields:
         A function that appends one window, [P or N, T].
     """
     with hdf5_writer.create(path) as file:
+        file.attrs.update(attributes or {})
 
         def append(window: NDArray[Any]) -> None:
             # A value beyond float16 becomes infinite, as in Basenji.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, keywords, progress
+from akita_bayes import errors, keywords, pit, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import accuracy, strata
@@ -23,7 +23,7 @@ from akita_bayes.evaluate.intervals import (
 )
 from akita_bayes.evaluate.intervals import spread_factors as recalibration_
 from akita_bayes.evaluate.intervals.spread_factors import Prediction
-from akita_bayes.models import network_draws, posterior, predict
+from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration, draws_half_width
 
@@ -50,6 +50,8 @@ class Report:
         draws: Draws of the mean of the first window, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
+        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        uniformity: Test of the recalibrated model on the tested split; None for few windows.
     """
 
     before: Mapping[str, Any]
@@ -62,6 +64,8 @@ class Report:
     draws: NDArray[np.float32]
     bin_width: int
     diagonal_offset: int
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    uniformity: pit.Uniformity | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +201,8 @@ def calibrate(
         _draws_of_first(model, data_dir, dataclasses.replace(options, head=head), recalibration),
         geometry.bin_width,
         geometry.diagonal_offset,
+        fingerprint.origin(model, options.seed, data_dir),
+        pit.uniformity(judged["after"].pit_by_window()),
     )
 
 

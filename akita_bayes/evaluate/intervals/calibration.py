@@ -30,13 +30,14 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
+from akita_bayes import pit
 from akita_bayes.evaluate import strata as strata_
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate.intervals.spread_factors import Prediction
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
-PIT_BINS = 20
+PIT_BINS = pit.BINS
 _SPARSIFICATION = np.linspace(0, 0.95, 20)
 MAP_LEVEL = 0.9
 """Share of the intervals of the map."""
@@ -130,6 +131,10 @@ class Calibration:
         cell = np.minimum((scipy.stats.norm.cdf(residual) * PIT_BINS).astype(int), PIT_BINS - 1)
         self._pit.append(np.stack([self.strata.sums((cell == b) & mask) for b in range(PIT_BINS)]))
         self._ranking.append(self._rankings(np.abs(error), sd, mask))
+
+    def pit_by_window(self) -> NDArray[np.float64]:
+        """Returns the PIT histogram of each window, over all targets and strata. [W, PIT_BINS]."""
+        return np.array([counts.sum(axis=(1, 2)) for counts in self._pit])
 
     def _rankings(
         self, error: NDArray[Any], sd: NDArray[Any], mask: NDArray[Any]

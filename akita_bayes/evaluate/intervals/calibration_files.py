@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from akita_bayes import errors, files
+from akita_bayes import errors, files, provenance
 from akita_bayes.evaluate.intervals.calibrate import Report
 from akita_bayes.models import recalibration, shipped
 
@@ -67,6 +67,8 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
     files.write_json(
         Path(out_dir) / "calibration.json",
         {
+            provenance.KEY: dict(report.origin),
+            "pit_test": report.uniformity and report.uniformity._asdict(),
             "before": report.before,
             "after": report.after,
             "constant": report.constant,

@@ -2,12 +2,15 @@
 
 `checkpoint/state.npz` holds every variable of model and optimizer by order, the weights of the best
 model so far, those averaged so far, and a JSON text with counters, histories and running sums.
-All other results in a run directory follow from it.
+All other results in a run directory follow from it. `checkpoint/previous.npz` is the checkpoint
+before, from which a run continues when the newest one is damaged.
 """
 
 import contextlib
 import errno
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +23,9 @@ from akita_bayes import errors, files
 from akita_bayes.files import damage, npz_reader
 
 FILE = Path("checkpoint") / "state.npz"
+PREVIOUS = FILE.with_name("previous.npz")
+
+_log = logging.getLogger(__name__)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -37,7 +43,7 @@ class Checkpoint(NamedTuple):
 
 
 def write(run_dir: Path, checkpoint: Checkpoint) -> None:
-    """Writes a checkpoint in place of the last one.
+    """Writes a checkpoint; the last one becomes the one before.
 
     Raises:
         RunError: The disk is full; the last checkpoint stays as it was.
@@ -51,17 +57,36 @@ def write(run_dir: Path, checkpoint: Checkpoint) -> None:
     path = run_dir / FILE
     with disk_full_explained(path), files.atomic(path) as temporary:
         np.savez(temporary, **flat)
+        # A process that is killed between the two renames leaves the previous checkpoint.
+        if path.exists():
+            os.replace(path, run_dir / PREVIOUS)
+
+
+def exists(run_dir: Path) -> bool:
+    """Returns True for a run with a checkpoint."""
+    return any((run_dir / file).exists() for file in (FILE, PREVIOUS))
 
 
 def read(run_dir: Path) -> Checkpoint | None:
-    """Reads the last checkpoint of a run; None when it has none yet.
+    """Reads the last checkpoint of a run, or the one before when the last is damaged or missing.
+
+    Returns None when the run has none yet.
 
     Raises:
-        RunError: The file is not a checkpoint.
+        RunError: The file is not a checkpoint, and there is none before.
     """
-    path = run_dir / FILE
-    if not path.exists():
-        return None
+    newest, previous = run_dir / FILE, run_dir / PREVIOUS
+    if not previous.exists():
+        return _read(newest) if newest.exists() else None
+    try:
+        if newest.exists():
+            return _read(newest)
+    except errors.RunError as error:
+        _log.warning("%s The run continues from the checkpoint before, %s.", error, previous)
+    return _read(previous)
+
+
+def _read(path: Path) -> Checkpoint:
     kind, advice = "a checkpoint of this program", "start again in another directory"
     arrays = npz_reader.read(path, kind, advice, error=errors.RunError)
     with damage.explained(path, kind, advice, error=errors.RunError):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, progress, regions, workers
+from akita_bayes import errors, progress, regions, training_regions, workers
+from akita_bayes import provenance as common
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -66,6 +67,8 @@ def scan_regions(
     sites = [item if isinstance(item, Site) else Site(item) for item in regions_or_sites]
     tasks = [(site, method) for site in sites for method in methods]
     with Genome(fasta) as genome:
+        head = model.spec.head(settings.options.head).name
+        training_regions.check_genome(model, [head], genome.sizes, fasta)
         scanner = region_scan.Scanner(model, genome, settings)
         for site, method in tasks:
             scanner.check(site.region, method)
@@ -78,7 +81,8 @@ def scan_regions(
                 state = _ScanState(scanner, genome, folder, origin)
                 scans = _scans(state, tasks, fasta, settings, advance)
             all_scans = [*scans, *_earlier_scans(folder, origin, tasks)]
-            scan_files.write_h5(out_dir / "sat.h5", all_scans, origin)
+            text = score_inputs.origin_text(model, fasta, settings.options)
+            scan_files.write_h5(out_dir / "sat.h5", all_scans, {**origin, common.KEY: text})
             # A track shows bases of the genome, so scans of changed alleles are only in sat.h5.
             of_genome = [scan for scan in all_scans if not scan.allele]
             for method in dict.fromkeys(scan.method for scan in of_genome):

@@ -16,9 +16,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, keywords, progress, regions, workers
+from akita_bayes import (
+    errors,
+    keywords,
+    progress,
+    provenance,
+    regions,
+    training_regions,
+    workers,
+)
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
+from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
 from akita_bayes.variants.options import Options
@@ -125,11 +134,17 @@ def score_file(
     if out_dir.resolve() / annotated == Path(variants).resolve():
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
     with Genome(fasta) as genome:
+        head = model.spec.head(options.head).name
+        training_regions.check_genome(model, [head], genome.sizes, fasta)
         scorer = engine.Engine(model, genome, options, batch_size=settings.batch_size)
         draw_summary.warn_of_draws(scorer.without_intervals)
         targets = _scored_targets(settings.targets, scorer)
         with output_directory.claim(out_dir, kind="scores", share=settings.shard.name):
             plan, origin, identity = _planned(model, variants, genome, settings, out_dir)
+            genome_entry = {"name": origin["genome"], "sha256": origin["genome_digest"]}
+            entry = {"name": Path(variants).name, "sha256": identity["variants_digest"]}
+            text = score_inputs.origin_text(model, genome_entry, options, variants=entry)
+            attributes = {**_attributes(origin, scorer), provenance.KEY: text}
             notes = output_directory.record(
                 out_dir,
                 "scores",
@@ -140,7 +155,7 @@ def score_file(
                     "variants": str(Path(variants).resolve()),
                     "annotated": annotated,
                     "targets": targets,
-                    "attributes": _attributes(origin, scorer),
+                    "attributes": attributes,
                 },
             )
             part_settings = part_scores.PartSettings(
@@ -167,7 +182,6 @@ def score_file(
             results = None if missing else _joined(scorer, part_settings, count, finished)
             if results is None:
                 return _summary(plan.rows, counted, None, max(1, len(missing)))
-            attributes = _attributes(origin, scorer)
             score_outputs.write(out_dir, annotated, variants, results, targets, attributes)
             summary = _summary(plan.rows, part_scores.counts([results]), results, 0)
             if settings.maps:
@@ -194,7 +208,7 @@ def _planned(
     """
     path, options = out_dir / record_plan.NAME, settings.options
     region = None if settings.region is None else str(settings.region)
-    model_digest = score_inputs.model_digest(model)
+    model_digest = fingerprint.model_digest(model)
 
     def checked(
         plan: record_plan.RecordPlan | None,

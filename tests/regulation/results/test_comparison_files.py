@@ -4,6 +4,7 @@ import pandas as pd
 from akita_bayes.cli import mpra_compare
 from akita_bayes.regulation.compare import ranking
 from akita_bayes.regulation.results import comparison_files
+from tests.outputs import files_of
 
 
 def test_a_notebook_writes_the_files_of_the_command(
@@ -36,10 +37,7 @@ def test_a_notebook_writes_the_files_of_the_command(
     arguments = [tmp_path / "spec.json", tmp_path / "data.csv", "-o", tmp_path / "command"]
     assert mpra_compare.main([*map(str, arguments)]) == 0
     comparison_files.write(comparison, tmp_path / "notebook")
-    written, of_command = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("notebook", "command")
-    )
+    written, of_command = (files_of(tmp_path / name) for name in ("notebook", "command"))
     assert written == of_command
     tables = ("comparison.tsv", "constants.tsv", "ranges.tsv")
     assert set(written) == {*tables, "comparison.png", "ranges.png"}

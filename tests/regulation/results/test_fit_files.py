@@ -10,6 +10,7 @@ from akita_bayes.cli import mpra_fit
 from akita_bayes.regulation.assay import assay_references, simulated_assay, simulated_assay_files
 from akita_bayes.regulation.fit import fitting, identify
 from akita_bayes.regulation.results import fit_files
+from tests.outputs import files_of
 
 DESIGN = simulated_assay.Design(sequences=60, mutation_rate=0.3, reads=600, bins=4, noise=0.4)
 
@@ -22,10 +23,6 @@ def simulated(two_sites, tmp_path):
     made = simulated_assay.simulate(mechanism, DESIGN)
     simulated_assay_files.write(made, mechanism, DESIGN, tmp_path / "data")
     return mechanism, made.table
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_a_notebook_writes_the_files_of_the_command(
@@ -47,12 +44,12 @@ def test_a_notebook_writes_the_files_of_the_command(
         truth=assay_references.constants(tmp_path / "data"),
         profiles=(profile,),
     )
-    written = contents(tmp_path / "notebook")
+    written = files_of(tmp_path / "notebook")
     assert set(written) == {
         *("summary.json", "params.json", "fit.npz", "theta.tsv", "identifiability.txt"),
         *("a_matrix.tsv", "b_matrix.tsv", "summary.png", "logos.png", "reference.png"),
     }
-    assert written == contents(tmp_path / "command")
+    assert written == files_of(tmp_path / "command")
     assert b"ab: its profile likelihood is closed on both sides" in written["identifiability.txt"]
 
 

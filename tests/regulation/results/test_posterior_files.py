@@ -13,6 +13,7 @@ from akita_bayes.regulation.posterior import (
     sampling,
 )
 from akita_bayes.regulation.results import posterior_files
+from tests.outputs import files_of
 
 
 @pytest.fixture
@@ -58,10 +59,7 @@ def test_a_notebook_writes_the_files_of_the_command(posterior, tmp_path, monkeyp
     arguments = [tmp_path / "spec.json", tmp_path / "data", "-o", tmp_path / "command"]
     assert mpra_posterior.main([*map(str, arguments)]) == 0
     posterior_files.write(posterior, tmp_path / "notebook")
-    written, of_command = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("notebook", "command")
-    )
+    written, of_command = (files_of(tmp_path / name) for name in ("notebook", "command"))
     assert written == of_command
     assert set(written) == {
         *("posterior.json", "posterior.tsv", "draws.npz"),

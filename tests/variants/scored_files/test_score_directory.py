@@ -11,8 +11,8 @@ import pytest
 from akita_bayes import errors, regions
 from akita_bayes.data import genome
 from akita_bayes.files import output_directory
-from akita_bayes.models import export, load
-from akita_bayes.variants import engine, score_inputs, writers
+from akita_bayes.models import export, fingerprint, load
+from akita_bayes.variants import engine, writers
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan
@@ -379,18 +379,18 @@ def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
 def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
     saved, other = tmp_path / "saved", tmp_path / "other"
     export.export(small_model, saved)
-    before = score_inputs.model_digest(load.load_model(saved))
+    before = fingerprint.model_digest(load.load_model(saved))
     (saved / "calibration").mkdir()
     (saved / "calibration" / "coverage.png").write_bytes(b"a figure")
-    assert score_inputs.model_digest(load.load_model(saved)) == before
+    assert fingerprint.model_digest(load.load_model(saved)) == before
     export.export(randomise(tiny.spec_json(), seed=9), other)
-    assert score_inputs.model_digest(load.load_model(other)) != before
+    assert fingerprint.model_digest(load.load_model(other)) != before
 
 
 def test_swag_draws_are_a_part_of_a_model(small_model, monkeypatch):
-    plain = score_inputs.model_digest(small_model)
+    plain = fingerprint.model_digest(small_model)
     digests = {plain}
     for value in (1, 2):
         monkeypatch.setattr(small_model, "swag_draws", np.full((2, 3), value, np.float32))
-        digests.add(score_inputs.model_digest(small_model))
+        digests.add(fingerprint.model_digest(small_model))
     assert len(digests) == 3

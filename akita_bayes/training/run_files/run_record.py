@@ -1,42 +1,21 @@
 """Records software, data, initial weights and machine of a run in `provenance.json`."""
 
+import contextlib
 import datetime
 import hashlib
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import files, stack
-from akita_bayes.data.preparation import targets
-from akita_bayes.data.records import statistics, tfrecord
+from akita_bayes import errors, files, provenance
+from akita_bayes.data import genome as genomes
+from akita_bayes.data.preparation import recorded_sources, targets
+from akita_bayes.data.records import dataset
+from akita_bayes.specs import spec as specs
+from akita_bayes.training_regions import TrainingRegions
 
-FILE = "provenance.json"
-
-_PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "numpy")
-_EDGE = 1 << 16
-
-
-def data_digest(data_dir: str | Path) -> str:
-    """Computes a SHA-256 that identifies a data directory without reading all of it.
-
-    It covers `statistics.json`, `targets.txt`, `sequences.bed`, and the name, the size and the
-    first and last 64 KiB of every record file; a ZLIB file ends with a checksum of its content.
-    """
-    data_dir = Path(data_dir)
-    digest = hashlib.sha256()
-    for name in (statistics.FILE_NAME, "targets.txt", "sequences.bed"):
-        path = data_dir / name
-        digest.update(name.encode() + (path.read_bytes() if path.is_file() else b""))
-    for path in sorted((data_dir / "tfrecords").glob(f"*{tfrecord.SUFFIX}")):
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size}".encode())
-        with open(path, "rb") as handle:
-            digest.update(handle.read(_EDGE))
-            handle.seek(max(0, size - _EDGE))
-            digest.update(handle.read())
-    return digest.hexdigest()
+FILE = provenance.FILE
 
 
 def first_weights(path: str | Path | None, *, trunk: bool) -> dict[str, Any] | None:
@@ -49,42 +28,70 @@ def first_weights(path: str | Path | None, *, trunk: bool) -> dict[str, Any] | N
 
 
 def record(
+    spec: specs.Spec,
     data_dirs: Mapping[str, Path],
     splits: Mapping[str, Sequence[str]],
-    seed: int,
     device: str,
     weights: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Returns the content of `provenance.json`.
 
     Args:
+        spec: Spec of the run, with its seed.
         data_dirs: Head -> data directory, in the order of heads.
         splits: Splits for training, `train`, and for validation, `valid`.
-        seed: Seed of the run.
         device: Devices of the run.
         weights: Initial weights, as `first_weights` describes them.
     """
-    versions = stack.versions(_PACKAGES)
+    of_spec = hashlib.sha256(specs.dumps(spec).encode()).hexdigest()
     return {
-        "akita_bayes": versions.pop("akita_bayes"),
-        "versions": versions,
-        "seed": seed,
+        **provenance.record(
+            seeds={"training": spec.train.seed},
+            inputs={"spec": {"name": "params.json", "sha256": of_spec}},
+        ),
+        "seed": spec.train.seed,
         "device": device,
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         "data": [
             {
                 "head": head,
                 "path": str(path.resolve()),
-                "sha256": data_digest(path),
+                "sha256": provenance.data_digest(path),
                 **_targets(path),
             }
             for head, path in data_dirs.items()
         ],
         "weights": weights,
         "splits": {purpose: list(names) for purpose, names in splits.items()},
-        "command": sys.argv,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def regions_of(splits: Mapping[str, dataset.Split]) -> dict[str, TrainingRegions]:
+    """Returns the regions from which every head learns, where its data directory names them.
+
+    Args:
+        splits: Head -> training split.
+    """
+    of_heads = {}
+    for head, split in splits.items():
+        windows = split.regions() if (split.data_dir / "sequences.bed").is_file() else []
+        genome, sizes = _genome(split.data_dir)
+        of_heads[head] = TrainingRegions.of(windows, genome=genome, sizes=sizes)
+    return of_heads
+
+
+def _genome(data_dir: Path) -> tuple[str, Mapping[str, int]]:
+    """Returns name and lengths of chromosomes of the genome of a data directory, if it is there."""
+    path = data_dir / "genome.fa"
+    with contextlib.suppress(errors.DataError, KeyError, TypeError):
+        path = Path(files.read_json(data_dir / recorded_sources.FILE_NAME)["fasta"]["path"])
+    # A genome that cannot be read today does not stop a training, which does not need it.
+    with contextlib.suppress(errors.DataError, OSError):
+        if path.is_file():
+            with genomes.Genome(path) as genome:
+                return path.name, genome.sizes
+    return "", {}
 
 
 def _targets(data_dir: Path) -> dict[str, Any]:

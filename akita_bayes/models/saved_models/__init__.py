@@ -1,0 +1,1 @@
+"""Judges SavedModels without running them."""
