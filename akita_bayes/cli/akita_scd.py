@@ -190,7 +190,7 @@ class _Status(_OfDirectory):
             text += f"; missing: {_spans(status.missing)}"
         else:
             text += "; the outputs are written" if status.joined else "; --join writes the outputs"
-        console.stdout.print(f"{text}.", highlight=False, markup=False, soft_wrap=True)
+        console.say(f"{text}.")
         return status.missing
 
 
@@ -205,7 +205,7 @@ class _Join(_OfDirectory):
             text = f"{directory}: not joined, since parts are missing: {_spans(missing)}."
         else:
             text = f"{score_outputs.join(directory)} alleles are in {directory}."
-        console.stdout.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.say(text)
         return missing
 
 

@@ -35,7 +35,7 @@ _NOT_EMPTY = "choose another -o, or continue the run in it with --resume"
 
 _MAY_CHANGE = ("train_epochs_min", "train_epochs_max", "patience")
 
-_DEFAULTS = spec_.TrainSpec().model_dump(mode="json")
+_DEFAULTS = spec_.TrainSpec.model_validate({}).model_dump(mode="json")
 
 _log = logging.getLogger(__name__)
 
