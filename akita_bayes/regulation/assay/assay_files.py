@@ -277,7 +277,7 @@ def _present(column: pd.Series, where: str) -> None:
 
 def _numbers(frame: pd.DataFrame, where: str) -> NDArray[np.float64]:
     """Returns the columns of a table as numbers; errors give the row in the file. [N, M]."""
-    values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    values: NDArray[np.float64] = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     # Negated, so that NaN, for which every comparison is False, counts as invalid too.
     invalid = ~(np.abs(values) <= LARGEST)
     if invalid.any():

@@ -49,7 +49,7 @@ def sides(frame: pd.DataFrame, where: str) -> NDArray[np.int64] | None:
             f"{where}: row {frame.index[row] + 1}, column {name}: {frame[name].iloc[row]!r} is not "
             "a part of a split; write training, validation or test."
         )
-    side = numbers.to_numpy(np.int64)
+    side: NDArray[np.int64] = numbers.to_numpy(np.int64)
     train, validation, test = np.bincount(side, minlength=3)
     _log.info(
         "%s: the split of column %s is used: %d training, %d validation and %d test rows.",

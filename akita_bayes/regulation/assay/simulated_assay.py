@@ -219,13 +219,13 @@ def activity(
         occupancy = trees.steady_state(rates, len(mechanism.species), mechanism.edges)
         product_rates = [list(mechanism.terms).index(name) for name in mechanism.product]
         fluxes = [rates[:, r] * occupancy[:, mechanism.edges[r][0]] for r in product_rates]
-        return np.sum(fluxes, axis=0)
+        return np.asarray(np.sum(fluxes, axis=0))
     probability = scipy.special.softmax(-terms @ mechanism.occupancy.T, axis=1)
     levels = [
         truth.activities[state.activity] if isinstance(state.activity, str) else state.activity
         for state in mechanism.states.values()
     ]
-    return probability @ np.array(levels)
+    return np.asarray(probability @ np.array(levels))
 
 
 def simulate(

@@ -51,7 +51,7 @@ def quantiles(
     # The class of a value follows from the middle of its mass: masses 1, 1 and 2 have the middles
     # 1/8, 3/8 and 3/4, which are in classes 0, 0 and 1 of 2.
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
-    return np.minimum((middle * number).astype(np.intp), number - 1)[position]
+    return np.asarray(np.minimum((middle * number).astype(np.intp), number - 1)[position])
 
 
 def predictive(
@@ -177,7 +177,7 @@ def _count_within(column: NDArray[np.float64], reach: NDArray[np.float64]) -> ND
     ordered = np.sort(column)
     upper = np.searchsorted(ordered, column + reach, side="left")
     lower = np.searchsorted(ordered, column - reach, side="right")
-    return np.maximum(upper - lower - 1, 0)
+    return np.asarray(np.maximum(upper - lower - 1, 0))
 
 
 def _mean_bits(nats: NDArray[np.float64]) -> Information:

@@ -59,7 +59,7 @@ def expected_read_out(kind: str, measurement: NDArray[np.float64]) -> NDArray[np
     if kind == "skewed":
         mode, below, above = measurement.T
         # The mean of a two-piece normal lies sqrt(2 / pi) (above - below) from its mode.
-        return mode + np.sqrt(2 / np.pi) * (above - below)
+        return np.asarray(mode + np.sqrt(2 / np.pi) * (above - below))
     return measurement[:, 0]
 
 

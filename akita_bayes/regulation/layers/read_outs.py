@@ -116,7 +116,7 @@ class GaussianNoise(ReadOut):
         self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         mean, sd = outputs
-        return mean + rng.normal(0.0, sd / np.sqrt(weight))
+        return np.asarray(mean + rng.normal(0.0, sd / np.sqrt(weight)))
 
     def _deviation(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
         """Computes (y - location) / sd for y the mean of `weight` replicates. [..., N]."""
@@ -165,7 +165,7 @@ class SkewedNoise(GaussianNoise):
         # Both halves have the same height at the mode, so their chances are proportional to their
         # widths: sd 2 above and 0.5 below give chances 4 : 1.
         side = np.where(rng.random(len(mode)) < above / (above + below), above, -below)
-        return mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight)
+        return np.asarray(mode + side * np.abs(rng.normal(0.0, 1.0, len(mode))) / np.sqrt(weight))
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 3)
@@ -211,7 +211,7 @@ class OutlierNoise(GaussianNoise):
     ) -> NDArray[np.float64]:
         mean, sd, sd_outliers, share = outputs
         sd = np.where(rng.random(len(mean)) < share, sd_outliers, sd)
-        return mean + rng.normal(0.0, sd / np.sqrt(weight))
+        return np.asarray(mean + rng.normal(0.0, sd / np.sqrt(weight)))
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 4)
@@ -246,7 +246,7 @@ class PoissonCounts(ReadOut):
     def _noisy(
         self, outputs: NDArray[np.float64], weight: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        return rng.poisson(weight * outputs[0]).astype(float)
+        return np.asarray(rng.poisson(weight * outputs[0]).astype(float))
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (input_shape[0], 1)
