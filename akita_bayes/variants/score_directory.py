@@ -177,9 +177,9 @@ def score_file(
                 writers.write_vcf(annotated, variants, results, attributes)
             summary = _summary(rows, results, complete=complete)
             if complete and settings.maps:
-                named = dataclasses.replace(settings, targets=targets)
+                with_names = dataclasses.replace(settings, targets=targets)
                 about = attributes | {"inputs_digest": key}
-                _save_maps(scorer, results, out_dir, named, about, open_bar)
+                _save_maps(scorer, results, out_dir, with_names, about, open_bar)
             if complete and draw is not None and settings.figures:
                 draw(_figures(scorer, results, settings, open_bar))
     return summary
