@@ -78,13 +78,13 @@ def _curve(
     chart: contents.Chart,
 ) -> str:
     colour, dash = COLOURS[number % len(COLOURS)], _DASHES[number % len(_DASHES)]
-    known = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
-    path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in known)
+    points = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if math.isfinite(y)]
+    path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in points)
     dots = "".join(
         f"<g><title>{html.escape(curve.name)}, "
         f"{html.escape(_named(x, chart))}: {y:.6g}</title>"
         f"{_marker(number, across(x), down(y), colour)}</g>"
-        for x, y in known
+        for x, y in points
     )
     return (
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8" '

@@ -72,9 +72,9 @@ def coarsened(values: NDArray[np.float32], view: contents.Map, factor: int) -> N
     matrix = triangle.to_matrix(values[:, None], diagonal_offset=view.diagonal_offset)[..., 0]
     size = view.bins // factor
     blocks = matrix[: size * factor, : size * factor].reshape(size, factor, size, factor)
-    known = np.isfinite(blocks)
-    count = known.sum(axis=(1, 3))
-    total = np.where(known, blocks, 0).sum(axis=(1, 3))
+    finite = np.isfinite(blocks)
+    count = finite.sum(axis=(1, 3))
+    total = np.where(finite, blocks, 0).sum(axis=(1, 3))
     means = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
     return triangle.to_vector(means[..., None], diagonal_offset=0)[:, 0]
 
@@ -104,24 +104,24 @@ def _packed(
 
 def _scale(values: NDArray[np.float32], levels: int) -> tuple[float, float]:
     """Returns the lowest value, and a step of 1, 2 or 5 times a power of ten."""
-    known = values[np.isfinite(values)].astype(np.float64)
-    if not known.size:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
         return 0.0, 1.0
-    width = float(known.max() - known.min())
+    width = float(finite.max() - finite.min())
     if width == 0:
-        return float(known.min()), 1.0
+        return float(finite.min()), 1.0
     decade = math.floor(math.log10(width / levels))
     # Read from text, since 10.0 ** -5 is 0.00001 only nearly.
     steps = (float(f"{factor}e{decade}") for factor in (1, 2, 5, 10))
     step = next(step for step in steps if step * levels >= width)
     # Multiples of the step keep 0 exact, which many differences are.
-    return math.floor(float(known.min()) / step) * step, step
+    return math.floor(float(finite.min()) / step) * step, step
 
 
 def _limit(values: NDArray[np.float32], palette: contents.Palette) -> float:
-    known = np.abs(values[np.isfinite(values)])
+    finite = np.abs(values[np.isfinite(values)])
     quantile = {"map": 0.995, "difference": 0.999, "spread": 0.995}[palette]
-    return float(np.quantile(known, quantile)) if known.size and known.max() > 0 else 1.0
+    return float(np.quantile(finite, quantile)) if finite.size and finite.max() > 0 else 1.0
 
 
 def encoded(
@@ -136,9 +136,9 @@ def encoded(
         bins: Bins of the map.
         diagonal_offset: First diagonal of the map.
     """
-    known = np.isfinite(values)
-    exact = (np.where(known, values, lowest).astype(np.float64) - lowest) / step
-    codes = np.where(known, 1 + np.rint(exact), 0).astype(np.int64)
+    finite = np.isfinite(values)
+    exact = (np.where(finite, values, lowest).astype(np.float64) - lowest) / step
+    codes = np.where(finite, 1 + np.rint(exact), 0).astype(np.int64)
     differences = np.diff(codes, prepend=0)
     # Each row of the triangle begins anew: its first code is stored itself.
     rows, _ = triangle.indices(bins, diagonal_offset)
