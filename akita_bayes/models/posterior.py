@@ -87,7 +87,7 @@ class PosteriorOptions:
 
 
 def sample_posterior(
-    model: Model, x: NDArray, *, options: PosteriorOptions = PosteriorOptions(), **changes: Any
+    model: Model, x: NDArray[Any], *, options: PosteriorOptions = PosteriorOptions(), **changes: Any
 ) -> Posterior:
     """Draws from the posterior and summarises; memory does not grow with the number of draws.
 
@@ -135,7 +135,7 @@ def sample_posterior(
 
 def draw(
     model: Model,
-    x: NDArray,
+    x: NDArray[Any],
     *,
     draws: int,
     seed: int = 0,
@@ -185,7 +185,7 @@ class Sampler:
         whole = model if len(model.members) > 1 else model.members[0]
         self.recalibration: Recalibration | None = whole.recalibrations.get(self.head)
 
-    def stream(self, batches: Iterable[NDArray], draws: int) -> Iterator[NDArray[np.float32]]:
+    def stream(self, batches: Iterable[NDArray[Any]], draws: int) -> Iterator[NDArray[np.float32]]:
         """Yields `draws` predictions of all batches together, one at a time. Each [B, P, T].
 
         Members take turns, so they have equal weight whatever their numbers of distinct draws: the
@@ -219,8 +219,8 @@ def _summary(
 ) -> Posterior:
     """Summarises the draws of one batch, `learned` being the observation noise of the model."""
     # Welford's update: the mean and the sum of squares around it, with one draw in memory.
-    mean: NDArray = np.zeros(())
-    squares: NDArray = np.zeros(())
+    mean: NDArray[Any] = np.zeros(())
+    squares: NDArray[Any] = np.zeros(())
     all_draws: list[NDArray[np.float32]] = []
     count = 0
     for y in predictions:
@@ -252,8 +252,8 @@ def _summary(
 
 
 def _spread(
-    mean: NDArray,
-    epistemic: NDArray,
+    mean: NDArray[Any],
+    epistemic: NDArray[Any],
     learned: NDArray[np.float32] | None,
     recalibration: Recalibration | None,
     draws: int,

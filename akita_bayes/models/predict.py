@@ -27,7 +27,7 @@ Outputs = dict[str, NDArray[np.float32]]
 
 def predict(
     model: Model,
-    x: NDArray | Iterable[NDArray],
+    x: NDArray[Any] | Iterable[NDArray[Any]],
     *,
     rc: bool = False,
     shifts: Sequence[int] = (0,),
@@ -72,7 +72,7 @@ def predict(
 
 def stream(
     model: Model,
-    x: NDArray | Iterable[NDArray],
+    x: NDArray[Any] | Iterable[NDArray[Any]],
     *,
     rc: bool = False,
     shifts: Sequence[int] = (0,),
@@ -101,7 +101,7 @@ def stream(
 
 def forward(
     model: Member,
-    x: NDArray,
+    x: NDArray[Any],
     heads: Sequence[str] | None = None,
     *,
     precision: str | None = None,
@@ -227,7 +227,9 @@ def batch_size(length: int) -> int:
     return max(1, min(BATCH_WINDOWS, BATCH_BASES // length))
 
 
-def batches(x: NDArray | Iterable[NDArray], length: int, size: int | None) -> Iterator[NDArray]:
+def batches(
+    x: NDArray[Any] | Iterable[NDArray[Any]], length: int, size: int | None
+) -> Iterator[NDArray[Any]]:
     """Yields batches of `size` sequences; None takes `batch_size(length)`.
 
     A batch is uint8 indices 0..4 [B, `length`], or [B, `length`, 4] when a row is neither one-hot

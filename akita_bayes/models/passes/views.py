@@ -21,7 +21,7 @@ class View(NamedTuple):
     shift: int = 0
     reverse: bool = False
 
-    def apply(self, one_hot: NDArray) -> NDArray:
+    def apply(self, one_hot: NDArray[Any]) -> NDArray[Any]:
         """Moves sequences and reads them on the strand of the view. [..., L, 4]."""
         return self.switch_strand(dna.shift_one_hot(one_hot, self.shift))
 
@@ -29,7 +29,7 @@ class View(NamedTuple):
         """Moves and turns bases as `apply`: 0..3, and 4 for an unknown base. [..., L]."""
         return self.switch_index(dna.shift_index(index, self.shift))
 
-    def switch_strand(self, one_hot: NDArray) -> NDArray:
+    def switch_strand(self, one_hot: NDArray[Any]) -> NDArray[Any]:
         """Returns rows of the forward strand on the strand of the view, or the reverse.
 
         One function does both, because the reverse complement is its own inverse. [..., L, 4].
@@ -40,7 +40,7 @@ class View(NamedTuple):
         """Returns bases as `switch_strand`: 0..3, larger numbers for other positions. [..., L]."""
         return dna.reverse_complement_index(index) if self.reverse else index
 
-    def undo(self, prediction: NDArray, spec: Spec, head: str) -> NDArray:
+    def undo(self, prediction: NDArray[Any], spec: Spec, head: str) -> NDArray[Any]:
         """Returns a prediction of the view in the forward direction; the shift remains.
 
         Args:
@@ -75,19 +75,19 @@ class Mean:
         self._sum: Any = None
         self._count = 0
 
-    def add(self, part: NDArray) -> None:
+    def add(self, part: NDArray[Any]) -> None:
         """Adds an array of the same shape as the others."""
         self._sum = part if self._sum is None else self._sum + part
         self._count += 1
 
-    def value(self) -> NDArray:
+    def value(self) -> NDArray[Any]:
         """Returns the mean of the arrays; a single array is returned as it is."""
         if self._count == 1:
             return self._sum
         return self._sum / self._sum.dtype.type(self._count)
 
 
-def mean(parts: Iterable[NDArray]) -> NDArray:
+def mean(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
     """Averages arrays with one of them and their sum in memory."""
     average = Mean()
     for part in parts:
