@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, keywords
 from akita_bayes.models import network_draws, predict
+from akita_bayes.models.intervals.map_error import draws_half_width
 from akita_bayes.models.protocol import Model
-from akita_bayes.models.recalibration import Recalibration, Spread, draws_half_width
+from akita_bayes.models.recalibration import Recalibration, Spread
 
 
 class Posterior(NamedTuple):

@@ -85,9 +85,9 @@ def test_the_error_of_the_map_and_the_noise_follow_their_formulas():
 
 def test_intervals_of_few_draws_have_student_s_quantiles():
     spread = np.full((4, 2), 2.0)
-    half = recalibration.draws_half_width(spread, 3, 0.9)
+    half = map_error.draws_half_width(spread, 3, 0.9)
     np.testing.assert_allclose(half, 2 * 2.91999 * np.sqrt(4 / 3), rtol=1e-5)
-    np.testing.assert_array_equal(recalibration.draws_half_width(spread, 1, 0.9), 0)
+    np.testing.assert_array_equal(map_error.draws_half_width(spread, 1, 0.9), 0)
     # Without noise, the fit with 8 draws has the tails of 8 draws; 3 draws have more.
     quiet = dataclasses.replace(MAP, noise=((1e-9, 1e-9),) * 2)
     fitted = dataclasses.replace(BY_MOMENTS, map_error=quiet)

@@ -113,7 +113,7 @@ def _knots(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns quantiles of a feature; one value for a feature without spread. [n] -> [K]."""
     quantiles = np.quantile(values, np.linspace(_OUTER, 1 - _OUTER, KNOTS))
     least = 1e-6 * max(1.0, float(np.abs(quantiles).max()))
-    return quantiles[np.append(True, np.diff(quantiles) > least)]
+    return np.asarray(quantiles[np.append(True, np.diff(quantiles) > least)])
 
 
 def _design(

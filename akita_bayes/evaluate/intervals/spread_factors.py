@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.intervals import calibration
-from akita_bayes.models.recalibration import Recalibration, Table
+from akita_bayes.models.intervals.map_error import Table
+from akita_bayes.models.recalibration import Recalibration
 
 # |r| is binned instead of stored: quantiles are exact to 0.4 %, and memory stays constant.
 _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])

@@ -101,7 +101,7 @@ def noise_shape(slope: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
 
     It is limited to a factor of 150 either way, so that a strange map has no infinite noise.
     """
-    return np.exp(np.clip(slope * mean, -5.0, 5.0))
+    return np.asarray(np.exp(np.clip(slope * mean, -5.0, 5.0)))
 
 
 def draws_half_width(epistemic: NDArray[Any], draws: int, level: float) -> NDArray[np.float32]:
@@ -127,7 +127,7 @@ def student_quantile(level: float, degrees: NDArray[Any]) -> NDArray[Any]:
     """
     table = np.geomspace(1, 1e4, 200)
     quantiles = scipy.stats.t.ppf((1 + level) / 2, table)
-    return np.interp(np.log(degrees), np.log(table), quantiles)
+    return np.asarray(np.interp(np.log(degrees), np.log(table), quantiles))
 
 
 def parsed(value: dict[str, Any], strata: int) -> MapError:
