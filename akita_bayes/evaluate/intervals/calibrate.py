@@ -23,12 +23,8 @@ from akita_bayes.evaluate.intervals import (
 )
 from akita_bayes.evaluate.intervals import spread_factors as recalibration_
 from akita_bayes.evaluate.intervals.spread_factors import Prediction
-<<<<<<< HEAD
 from akita_bayes.models import fingerprint, network_draws, posterior, predict
-=======
-from akita_bayes.models import network_draws, posterior, predict
 from akita_bayes.models.intervals.map_error import draws_half_width
->>>>>>> unc
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
 
