@@ -239,7 +239,7 @@ def compare(elements: Sequence[Element], stretches: Stretches, out: Path, fasta:
     table = ab.score_variants(
         ab.load_model("akita_yeast"), out / "deletions.vcf", fasta=fasta, scores="SCD", rc=True
     )
-    scores = table["SCD"].to_numpy().reshape(len(groups), 1 + 2 * RANDOM)
+    scores = table["SCD:0"].to_numpy().reshape(len(groups), 1 + 2 * RANDOM)
     complete = np.isfinite(scores).all(axis=1)
     kinds = list(dict.fromkeys(element.kind for element, *_ in groups))
     tested = {chromosome_name(int(name.removeprefix("chr"))) for name in yeast_data.FOLDS[0]}
