@@ -66,7 +66,8 @@ def test_new_sequences_are_predicted_as_the_library_does(assay, tmp_path):
     folder, _ = assay
     (tmp_path / "new.fa").write_text(">wt\nACGUACGU\n>unknown\nACGNACGU\n>mutant\nACCUACGU\n")
     assert run(folder / "fit", tmp_path / "new.fa", "-o", tmp_path / "out") == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predictions.tsv"}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"predictions.tsv", "provenance.json"}
     rows = pd.read_csv(tmp_path / "out" / "predictions.tsv", sep="\t")
     assert list(rows["name"]) == ["wt", "mutant"]
     expected = fit_files.read(folder / "fit").predict(["ACGTACGT", "ACCTACGT"])
