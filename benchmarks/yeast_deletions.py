@@ -292,11 +292,37 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
         )
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
+    ticks = [0.5, 0.7, 1.0, 1.4, 2.0]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(ticks[0], ticks[-1])
     axes.set_yticks(np.arange(len(rows)), [f"{row['kind']} (n={row['elements']})" for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("effect of the deletion (SCD), relative to random deletions")
-    axes.legend(fontsize="small", loc="lower right")
+    drawn.legend(fontsize="small", loc="outside upper right", ncols=2)
     return drawn
+
+
+def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the Markdown table of docs/real.md."""
+    lines = [
+        "| deleted | n | beside random stretches | of the same GC content | test chromosomes: n | "
+        "of the same GC content |",
+        "|---|---|---|---|---|---|",
+    ]
+    tested = {row["kind"]: row for row in rows if row["chromosomes"] == "test"}
+    for row in rows:
+        if row["chromosomes"] == "all":
+            own = tested[row["kind"]]
+            cells = [row["kind"], row["elements"], _ratio(row["anywhere"]), _ratio(row["same_gc"])]
+            cells += [own["elements"], _ratio(own["same_gc"])]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _ratio(compared: Mapping[str, float]) -> str:
+    ends = f"{compared['ratio_low']:.2f} to {compared['ratio_high']:.2f}"
+    return f"{compared['ratio']:.2f} ({ends}), p {compared['p']:.2g}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from akita_bayes import files
-from benchmarks import yeast, yeast_data, yeast_report
+from benchmarks import yeast, yeast_data, yeast_deletions, yeast_report
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,10 @@ def test_draws_are_all_that_the_spec_stores(page):
 def test_the_page_names_the_files_of_the_data_folder(page):
     for name in (yeast_data.COOLER, yeast_data.GENOME, yeast_data.SECOND):
         assert f"| `{name}` |" in page
+
+
+def test_the_table_of_deletions_is_that_of_its_result_file(page):
+    rows = files.read_json(yeast_deletions.RESULT)["rows"]
+    assert yeast_deletions.as_table(rows) in page
+    assert f"images/{yeast_deletions.FIGURE.name}" in page
+    assert yeast_deletions.FIGURE.is_file()
