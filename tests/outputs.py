@@ -2,7 +2,7 @@
 
 import h5py
 
-from akita_bayes import provenance
+from akita_bayes.origins import provenance
 
 
 def _content(path):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import rich.table
 
-from akita_bayes import errors, provenance
+from akita_bayes import errors
 from akita_bayes.cli import basenji_options, command_record, console, worker_options
 from akita_bayes.data.preparation import presets
+from akita_bayes.origins import provenance
 
 if TYPE_CHECKING:
     from akita_bayes.data import assembly

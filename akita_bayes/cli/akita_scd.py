@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from akita_bayes import training_regions
 from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.origins import training_regions
 
 if TYPE_CHECKING:
     from akita_bayes.variants.scored_files import score_directory

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from akita_bayes import stack
+from akita_bayes.origins import stack
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")

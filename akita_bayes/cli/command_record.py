@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import provenance
+from akita_bayes.origins import provenance
 
 INPUTS = {
     "params": "spec",

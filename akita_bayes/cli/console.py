@@ -18,11 +18,12 @@ from typing import Any
 import rich.console
 import rich.progress
 
-from akita_bayes import errors, provenance
+from akita_bayes import errors
 from akita_bayes.cli import command_record
 from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import damage, output_directory, replacement
+from akita_bayes.origins import provenance
 from akita_bayes.specs import frozen
 
 _HDF5_NAME = re.compile(r"name = '([^']*)'")

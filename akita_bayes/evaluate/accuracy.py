@@ -14,16 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import (
-    errors,
-    files,
-    keywords,
-    pit,
-    progress,
-    regions,
-    training_regions,
-    triangle,
-)
+from akita_bayes import errors, files, keywords, progress, regions, triangle
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import baseline, insulation
 from akita_bayes.evaluate import strata as strata_
@@ -31,7 +22,9 @@ from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
 from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.protocol import Model
-from akita_bayes.moments import Moments
+from akita_bayes.numerics import pit
+from akita_bayes.numerics.moments import Moments
+from akita_bayes.origins import training_regions
 
 TRUTH = "truth"
 SCATTERED = 20_000
@@ -73,7 +66,7 @@ class Report:
         insulation: Pearson r of insulation over all bins of all windows, [T]; None for tracks.
         examples: Windows for figures.
         scatter: Target and prediction of random measured pixels, [n, 2] for every target.
-        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        origin: Versions, seed and digests of model and data (`akita_bayes.origins.provenance`).
         uniformity: Test of the stated standard deviations of draws; None without draws, without a
             recalibration, or for few windows.
         learned: Number of windows that overlap a training window of the model; None where the model

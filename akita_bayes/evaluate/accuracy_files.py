@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.data.records import dataset, split_arrays, statistics
 from akita_bayes.evaluate.accuracy import Report
 from akita_bayes.evaluate.comparison import Scores
+from akita_bayes.origins import provenance
 
 
 def target_names(data_dir: str | Path, table: str | Path | None = None) -> pd.DataFrame:

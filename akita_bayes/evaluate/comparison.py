@@ -8,7 +8,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.moments import Moments
+from akita_bayes.numerics.moments import Moments
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, files, provenance, stack
+from akita_bayes import errors, files
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.files import damage
 from akita_bayes.models import build, export, load, recalibration, swag
+from akita_bayes.origins import provenance, stack
 
 FREE_DISK_GB = 5
 """Free space below which a training or a scan of variants may fill the disk."""

@@ -15,17 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import (
-    dna,
-    errors,
-    files,
-    keywords,
-    progress,
-    provenance,
-    regions,
-    training_regions,
-    workers,
-)
+from akita_bayes import dna, errors, files, keywords, progress, regions, workers
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
@@ -33,6 +23,7 @@ from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.files import output_directory, safe_names
 from akita_bayes.models import fingerprint, posterior, predict
 from akita_bayes.models.protocol import Model
+from akita_bayes.origins import provenance, training_regions
 from akita_bayes.specs.geometry import Geometry
 
 SPLIT_NAME = "preds.h5"

@@ -13,8 +13,8 @@ from akita_bayes.blocks import registry
 from akita_bayes.layers import activation, augmentation, noise
 from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
-from akita_bayes.training_regions import TrainingRegions
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

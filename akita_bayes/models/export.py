@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, provenance, training_regions
+from akita_bayes import errors, files
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.build import Network
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.models.saved_models import saved_graph
+from akita_bayes.origins import provenance, training_regions
 from akita_bayes.specs import spec as specs
 
 PARAMS = "params.json"

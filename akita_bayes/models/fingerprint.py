@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from akita_bayes import errors, provenance
+from akita_bayes import errors
 from akita_bayes.files import damage, hdf5_reader
+from akita_bayes.origins import provenance
 from akita_bayes.specs import spec as specs
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def described(model: "Model") -> dict[str, dict[str, str]]:
 
 
 def origin(model: "Model", seed: int, data_dir: str | Path) -> dict[str, Any]:
-    """Returns the origin of results of a model on a data directory (`akita_bayes.provenance`)."""
+    """Returns the origin of results of a model on a data directory (`origins.provenance`)."""
     return provenance.origin(seeds={"seed": seed}, inputs={**described(model), "data": data_dir})
 
 

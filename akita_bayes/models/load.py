@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
-from akita_bayes import errors, training_regions
+from akita_bayes import errors
 from akita_bayes.files import damage
 from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.models.protocol import Member, Model
+from akita_bayes.origins import training_regions
 from akita_bayes.specs.spec import Spec
 
 Source = str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs.spec import Spec
-from akita_bayes.training_regions import TrainingRegions
 
 
 @runtime_checkable

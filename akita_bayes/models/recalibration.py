@@ -17,7 +17,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from akita_bayes import files, map_features, triangle
+from akita_bayes import files, triangle
 from akita_bayes.files import damage, directory_lock
 from akita_bayes.models import fingerprint, swag
 from akita_bayes.models.intervals import map_error
@@ -29,6 +29,7 @@ from akita_bayes.models.intervals.map_error import (
     read_table,
     student_quantile,
 )
+from akita_bayes.numerics import map_features
 
 FILE = "recalibration.json"
 

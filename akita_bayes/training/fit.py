@@ -11,10 +11,11 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from akita_bayes import errors, files, keywords, training_regions
+from akita_bayes import errors, files, keywords
 from akita_bayes.data.records import dataset
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import load
+from akita_bayes.origins import training_regions
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training import (
     batches,

@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors, moments
+from akita_bayes import errors
 from akita_bayes.models import build, swag
+from akita_bayes.numerics import moments
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training import batches, loop_settings, observers, preemption, step, stopping
 from akita_bayes.training import strategy as strategy_

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import progress, regions, training_regions, triangle
+from akita_bayes import progress, regions, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
 from akita_bayes.models.protocol import Model
+from akita_bayes.origins import training_regions
 from akita_bayes.variants import predicted_maps, variant_windows
 from akita_bayes.variants.alleles import alignment, bin_loci, reasons, records, window_pairs
 from akita_bayes.variants.options import Options, check_widths, geometry_of, region_weights

@@ -10,9 +10,9 @@ from typing import Any
 
 import akita_bayes
 from akita_bayes import files
-from akita_bayes import provenance as common
 from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
+from akita_bayes.origins import provenance as common
 from akita_bayes.variants.options import Options
 
 
@@ -46,7 +46,7 @@ def origin_text(
     options: Options,
     **inputs: str | Path | Mapping[str, str] | None,
 ) -> str:
-    """Returns the origin of scores as one line, for headers of files (`akita_bayes.provenance`).
+    """Returns the origin of scores as one line, for headers of files (`origins.provenance`).
 
     Args:
         model: The model.

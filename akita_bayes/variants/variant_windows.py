@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from akita_bayes import errors
 from akita_bayes.data.genome import Genome
+from akita_bayes.origins.training_regions import FLAG, TrainingRegions
 from akita_bayes.regions import Region
 from akita_bayes.specs.geometry import Geometry
-from akita_bayes.training_regions import FLAG, TrainingRegions
 from akita_bayes.variants.alleles import alignment, reasons, records, unknown_bases, window_pairs
 from akita_bayes.variants.options import Options, check_share
 

@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 import pysam
 
-from akita_bayes import errors, files, provenance, training_regions
+from akita_bayes import errors, files
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.files import hdf5_writer
+from akita_bayes.origins import provenance, training_regions
 from akita_bayes.variants.alleles import symbolic_alleles, vcf
 from akita_bayes.variants.scores import named_scores, score_table
 

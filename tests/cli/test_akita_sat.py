@@ -5,10 +5,10 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from akita_bayes import provenance
 from akita_bayes.cli import akita_sat
 from akita_bayes.data import genome
 from akita_bayes.models import build, export, load, zoo
+from akita_bayes.origins import provenance
 from akita_bayes.variants.saturation import region_scan
 from tests import tiny
 

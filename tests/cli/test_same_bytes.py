@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from akita_bayes import provenance
+from akita_bayes.origins import provenance
 from tests import coolers as world
 
 SIMULATION = ["--preset", "tiny", "--genome_mb", "0.25", "--depth", "2000", "--no_coolers"]

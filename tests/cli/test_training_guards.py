@@ -8,10 +8,11 @@ import pysam
 import pytest
 
 import akita_bayes as ab
-from akita_bayes import regions, training_regions
+from akita_bayes import regions
 from akita_bayes.cli import akita_predict, akita_sat, akita_scd, akita_test
 from akita_bayes.data import genome
 from akita_bayes.models import export, load, zoo
+from akita_bayes.origins import training_regions
 from tests import tiny
 
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 3000))

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from akita_bayes import provenance
+from akita_bayes.origins import provenance
 from tests.faults.commands import COMMANDS, results, write_inputs
 from tests.faults.kills import Harness
 

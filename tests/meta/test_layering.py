@@ -12,6 +12,8 @@ import akita_bayes
 ROOT = Path(akita_bayes.__file__).parent
 FLOORS = {
     "files": 0,
+    "numerics": 0,
+    "origins": 0,
     "workers": 0,
     "specs": 0,
     "mechanisms": 0,
@@ -41,7 +43,7 @@ ROOMS = {
 
 SIBLINGS = {
     *(("simulate", "data"), ("mechanisms", "specs")),
-    *(("", "files"), ("specs", "files"), ("mechanisms", "files")),
+    *(("", "files"), ("specs", "files"), ("mechanisms", "files"), ("origins", "files")),
 }
 """Who may import a neighbour on its floor: simulators write data, mechanisms train like maps."""
 
@@ -151,6 +153,10 @@ def test_rooms_import_only_rooms_below_them(wing: str):
                 assert order.index(room(imported)) <= order.index(room(module)), (
                     f"{module} imports {imported}"
                 )
+
+
+def test_the_ground_floor_has_six_modules_of_its_own():
+    assert GROUND == ["dna", "errors", "keywords", "progress", "regions", "triangle"]
 
 
 def test_no_folder_is_crowded():

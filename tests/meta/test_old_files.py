@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import akita_bayes as ab
-from akita_bayes import provenance
 from akita_bayes.models import zoo
+from akita_bayes.origins import provenance
 from akita_bayes.regulation.model import network as _registered  # noqa: F401
 from akita_bayes.training import fit
 from tests import tiny

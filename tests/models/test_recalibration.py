@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from akita_bayes import errors, files, map_features, triangle
+from akita_bayes import errors, files, triangle
 from akita_bayes.models import recalibration, swag
 from akita_bayes.models.intervals import map_error
+from akita_bayes.numerics import map_features
 
 FITTED = recalibration.Recalibration(
     edges=(2, 5, 24),

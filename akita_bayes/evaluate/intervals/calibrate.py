@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, keywords, pit, progress
+from akita_bayes import errors, keywords, progress
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import dataset
 from akita_bayes.evaluate import accuracy, strata
@@ -27,6 +27,7 @@ from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.intervals.map_error import draws_half_width
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.numerics import pit
 
 DRAWS = 32
 
@@ -51,7 +52,7 @@ class Report:
         draws: Draws of the mean of the first window, spread by the same factors. [S, P, T].
         bin_width: Bases per bin.
         diagonal_offset: First diagonal of the triangle.
-        origin: Versions, seed and digests of model and data (`akita_bayes.provenance`).
+        origin: Versions, seed and digests of model and data (`akita_bayes.origins.provenance`).
         uniformity: Test of the recalibrated model on the tested split; None for few windows.
     """
 

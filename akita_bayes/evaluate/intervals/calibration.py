@@ -30,8 +30,8 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from akita_bayes import pit
 from akita_bayes.evaluate import strata as strata_
+from akita_bayes.numerics import pit
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate.intervals.spread_factors import Prediction

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files
 from akita_bayes.evaluate.intervals.calibrate import Report
 from akita_bayes.models import recalibration, shipped
+from akita_bayes.origins import provenance
 
 _COLUMNS = ("nll", "crps", "rmse", "mean_sd", "sharpness", "error_sd_spearman", "ause")
 _MAP_COLUMNS = {

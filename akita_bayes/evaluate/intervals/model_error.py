@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import map_features, triangle
+from akita_bayes import triangle
 from akita_bayes.data.noise_table import NoiseTable
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.intervals import (
@@ -43,6 +43,7 @@ from akita_bayes.evaluate.intervals.spread_factors import (
 )
 from akita_bayes.models.intervals.map_error import MapError, Shape, noise_shape
 from akita_bayes.models.recalibration import Recalibration
+from akita_bayes.numerics import map_features
 
 _SHARES = np.linspace(0, 1, 41)
 _LEAST_SHARE = 0.01

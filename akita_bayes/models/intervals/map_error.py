@@ -7,7 +7,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from akita_bayes import map_features
+from akita_bayes.numerics import map_features
 
 Table = tuple[tuple[float, ...], ...]
 

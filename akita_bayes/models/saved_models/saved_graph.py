@@ -13,8 +13,9 @@ from typing import Any
 
 from tensorflow.core.protobuf import saved_model_pb2
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files
 from akita_bayes.files import damage
+from akita_bayes.origins import provenance
 
 GRAPH = "saved_model.pb"
 EXPORTED = "exported"

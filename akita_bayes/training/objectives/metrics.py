@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import moments
+from akita_bayes.numerics import moments
 
 Tensor: TypeAlias = Any
 

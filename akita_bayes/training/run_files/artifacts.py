@@ -8,8 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from akita_bayes import files, moments
+from akita_bayes import files
 from akita_bayes.models import build, weights
+from akita_bayes.numerics import moments
 from akita_bayes.specs import spec as spec_
 from akita_bayes.training.run_files import checkpoint
 

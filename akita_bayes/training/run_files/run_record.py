@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import errors, files, provenance
+from akita_bayes import errors, files
 from akita_bayes.data import genome as genomes
 from akita_bayes.data.preparation import recorded_sources, targets
 from akita_bayes.data.records import dataset
+from akita_bayes.origins import provenance
+from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs import spec as specs
-from akita_bayes.training_regions import TrainingRegions
 
 FILE = provenance.FILE
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import errors, progress, regions, training_regions, workers
-from akita_bayes import provenance as common
+from akita_bayes import errors, progress, regions, workers
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
+from akita_bayes.origins import provenance as common
+from akita_bayes.origins import training_regions
 from akita_bayes.variants import score_inputs
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan, scan_files, scan_names, scan_sites

@@ -16,19 +16,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from akita_bayes import (
-    errors,
-    keywords,
-    progress,
-    provenance,
-    regions,
-    training_regions,
-    workers,
-)
+from akita_bayes import errors, keywords, progress, regions, workers
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
+from akita_bayes.origins import provenance, training_regions
 from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import part_scores, record_plan, score_maps, score_outputs

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from akita_bayes import errors, training_regions
+from akita_bayes import errors
+from akita_bayes.origins import training_regions
+from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.regions import Region
-from akita_bayes.training_regions import TrainingRegions
 
 WINDOWS = [Region("chr1", 300, 500), Region("chr1", 0, 100), Region("chr1", 50, 200)]
 

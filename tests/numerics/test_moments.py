@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from akita_bayes import moments
+from akita_bayes.numerics import moments
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from akita_bayes import map_features, triangle
+from akita_bayes import triangle
+from akita_bayes.numerics import map_features
 
 BINS, OFFSET = 40, 2
 PIXELS = triangle.length(BINS, OFFSET)

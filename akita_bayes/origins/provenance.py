@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from akita_bayes import files, stack
+from akita_bayes import files
+from akita_bayes.origins import stack
 
 FILE = "provenance.json"
 KEY = "provenance"

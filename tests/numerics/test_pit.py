@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from akita_bayes import pit
+from akita_bayes.numerics import pit
 
 PIXELS, TARGETS = 60, 2
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from akita_bayes import provenance, stack
 from akita_bayes.cli import all_commands, command_record, console
+from akita_bayes.origins import provenance, stack
 
 
 def test_an_origin_names_versions_seeds_and_digests(tmp_path):

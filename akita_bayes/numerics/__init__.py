@@ -1,0 +1,1 @@
+"""Computes statistics of maps: moments, local features, and a test of stated deviations."""
