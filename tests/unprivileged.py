@@ -3,21 +3,21 @@
 import ctypes
 import os
 import subprocess
+import sys
 
 _DROP_FROM_BOUNDING_SET = 24  # prctl's PR_CAPBSET_DROP
 _OVERRIDES = (1, 2)  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, which let root pass file modes
 
 
 def run(command, *, cwd=None, env=None):
-    """Runs a command without root's right to pass file modes; returns the finished process."""
+    """Runs a command without root's right to pass file modes; returns the finished process.
+
+    A process of its own drops the right: code between fork and exec, as `preexec_fn`, waits without
+    end for locks of libraries with threads, such as hictkpy.
+    """
+    launcher = [sys.executable, __file__] if os.geteuid() == 0 else []
     return subprocess.run(
-        command,
-        cwd=cwd,
-        env=env,
-        preexec_fn=_drop_overrides if os.geteuid() == 0 else None,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*launcher, *command], cwd=cwd, env=env, capture_output=True, text=True, check=False
     )
 
 
@@ -36,3 +36,8 @@ def drop():
             sets[0] &= ~(1 << capability)
             sets[1] &= ~(1 << capability)
         libc.capset(header, sets)
+
+
+if __name__ == "__main__":
+    _drop_overrides()
+    os.execvp(sys.argv[1], sys.argv[1:])
