@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from akita_bayes import files
 from akita_bayes.cli import console
 from akita_bayes.files import output_directory
+from akita_bayes.origins import provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
 _PARTS = (
     *("data", "run", "test", "calibration", "variants", "saved_model"),
-    *("maps.png", "triangles.png", "report.html"),
+    *("maps.png", "triangles.png", "report.html", provenance.FILE),
 )
 _DRAWS = 8
 _SCORE_DRAWS = 4

@@ -281,6 +281,7 @@ def test_workers_share_the_variants_and_one_may_be_killed(
     """SIGKILL in the middle of the work changes no byte, and neither do the workers."""
     monkeypatch.setattr(record_plan, "PART", 1)
     options = ["--stats", "SCD", "--null", "2"]
+    (folder / "model.keras.null.h5").unlink(missing_ok=True)
     assert run(folder, tmp_path / "one", *options) == 0
     (folder / "model.keras.null.h5").unlink()
     assign, pids, out = local_processes._Worker.assign, [], tmp_path / "two"

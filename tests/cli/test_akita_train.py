@@ -196,4 +196,7 @@ def test_sigterm_writes_a_checkpoint_and_resume_goes_on(run, folder, tmp_path, m
     state = checkpoint.read(tmp_path).state
     assert (state["epoch"], state["step_in_epoch"]) == (0, 2)
     assert akita_train.main([*arguments, "--resume"]) == 0
-    assert (tmp_path / "history.csv").read_bytes() == (run / "history.csv").read_bytes()
+    # Another test may have continued the run by further epochs.
+    history = (tmp_path / "history.csv").read_bytes()
+    assert history.count(b"\n") == 3
+    assert (run / "history.csv").read_bytes().startswith(history)

@@ -135,7 +135,7 @@ REFUSED = [
     ({"ct_0": [1, 2], "ct_1": [0, 0], "seq": ["ACGTACGTAC", "CCGTACGTAC"]}, "zero counts"),
     ({"ct_0": [1, 2], "seq": ["ACGTACGTAC", "CCGTACGTAC"]}, "one bin only"),
     ({"ct_0": [1, 2], "ct_1": [1, 1], "seq": ["ACGTACGTAC", "CCGTACGTA"]}, "unequal length"),
-    ({"ct_0": [1, 2], "ct_1": [1, 1], "seq": ["ACGTACGTAC", "CCGTACGTAN"]}, 'the letter "N"'),
+    ({"ct_0": [1, 2], "ct_1": [1, 1], "seq": ["ACGTACGTAC", "CCGTACGTAR"]}, 'the letter "R"'),
     ({"ct_0": [1, 2], "ct_1": [1, 1], "seq": ["ACGTAC", "CCGTAC"]}, "have 6 bases, but"),
 ]
 

@@ -126,7 +126,11 @@ def _write_fit(folder):
     table = assay_files.read(_assay(folder / "assay.tsv", spec["sequence_length"]))
     parameters = likelihood.Likelihood(mechanism_spec.parse(spec), table).parameters
     fit = fitted_mechanism.FittedMechanism(
-        parameters, np.zeros(parameters.size), np.eye(parameters.size), table.frequencies()
+        parameters,
+        np.zeros(parameters.size),
+        np.eye(parameters.size),
+        table.frequencies(),
+        np.arange(3, dtype=np.uint64),
     )
     np.savez_compressed(folder / fit_files.ARRAYS, **fit_files._arrays(fit))
 

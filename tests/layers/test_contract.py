@@ -62,6 +62,7 @@ ROWS = [
     Row(latent.NormalLatent, {"units": 3, "prior_mean": 0.5, "prior_scale": 2.0}, (6, 4), (6, 3)),
     Row(measurement.GaussianNoise, {"origin": 2.0, "unit": 3.0}, (1,), (2,), ["float32"]),
     Row(measurement.MonotoneBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
+    Row(measurement.OutlierNoise, {}, (1,), (4,), ["float32"]),
     Row(measurement.PoissonCounts, {}, (1,), (1,), ["float32"]),
     Row(measurement.SkewedNoise, {}, (1,), (3,), ["float32"]),
     Row(measurement.SplineBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),

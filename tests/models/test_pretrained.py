@@ -65,4 +65,9 @@ def test_its_bare_name_and_a_region_are_enough_on_the_command_line(tmp_path):
     words = ["akita_yeast", "chrI:0-64,000", "-f", str(tmp_path / "genome.fa"), "--draws", "3"]
     assert akita_predict.main([*words, "-o", str(tmp_path / "out"), "--plot", "--cool"]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["W303_G1.cool", "chrI_8000_56000.png", "predict.h5"]
+    assert names == [
+        "W303_G1.cool",
+        "chrI_8000_56000.png",
+        "predict.h5",
+        "provenance.json",
+    ]

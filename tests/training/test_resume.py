@@ -203,6 +203,7 @@ def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at
     data, path = told["data"][0]["path"], whole / "model_best.h5"
     assert told["weights"] is None
     told["weights"] = run_record.first_weights(path, trunk=True)
+    (tmp_path / "checkpoint").mkdir()
     files.write_json(tmp_path / "provenance.json", told)
     params = loop_settings.adapt(spec, [Path(data)], epochs=1).to_json()
     files.write_json(tmp_path / fit.PARAMS, params)

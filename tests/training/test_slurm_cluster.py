@@ -43,5 +43,5 @@ def test_other_forms_are_refused():
     assert slurm_cluster.expand_counts("3,1(x2)") == [3, 1, 1]
     with pytest.raises(errors.RunError, match='numbers of tasks "2x3"; set TF_CONFIG'):
         slurm_cluster.expand_counts("2x3")
-    with pytest.raises(errors.RunError, match=r"names 1 nodes .* but 2 numbers"):
+    with pytest.raises(errors.RunError, match=r"names 1 nodes .* but 3 numbers"):
         slurm_cluster.config({**STEP, "SLURM_STEP_NODELIST": "n1"})

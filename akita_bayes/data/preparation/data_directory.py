@@ -71,17 +71,17 @@ def make(
             files.remove(work)
             _log.info("%s: is finished; nothing is left to do.", out_dir)
             return account.read(out_dir)
+        sampled = window_noise.sample(plan.usable, options.seed)
+        sources = dataclasses.replace(plan.sources, folder=work, noise_windows=sampled)
         setup = functools.partial(
-            contextlib.nullcontext,
-            shards.Inputs(dataclasses.replace(plan.sources, folder=work), options.fasta, work),
+            contextlib.nullcontext, shards.Inputs(sources, options.fasta, work)
         )
         if not cluster.is_here:
             # Each worker would otherwise balance the coolers without weights by itself.
-            sources = dataclasses.replace(plan.sources, folder=work)
             for target in sources.targets:
                 sources.contacts(target).share_weights()
         with workers.opened(cluster, setup) as opened:
-            summary = _write(options, plan, out_dir, work, opened, open_bar)
+            summary = _write(options, plan, sources, out_dir, work, opened, open_bar)
         files.remove(work)
         return summary
 
@@ -89,14 +89,13 @@ def make(
 def _write(
     options: data_options.DataOptions,
     plan: data_plan.Plan,
+    sources: window_blocks.Sources,
     out_dir: Path,
     work: Path,
     opened: workers.Workers,
     open_bar: progress.OpenBar,
 ) -> account.Summary:
     """Writes the files of a data directory that do not exist yet."""
-    sampled = window_noise.sample(plan.usable, options.seed)
-    sources = dataclasses.replace(plan.sources, folder=work, noise_windows=sampled)
     transform, target_files = sources.transform, sources.targets
     periods = sources.genome.periods(transform.pool_width)
     blocks = {

@@ -223,6 +223,7 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     model = types.SimpleNamespace(spec=spec)
     monkeypatch.setattr(calibrate.network_draws, "useful_draws", lambda *_: 4)
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
+    monkeypatch.setattr(calibrate.fingerprint, "origin", lambda *_: {})
     monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])
     before = calibrate.calibrate(model, "data").before["overall"]
     assert before["mean_sd"]["estimate"] == pytest.approx(2)

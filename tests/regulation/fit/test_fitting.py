@@ -123,9 +123,8 @@ def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
         fitting.fit(relative, sorted_cells.table, method="adam")
     with pytest.raises(errors.DataError, match='no library "high"'):
         fitting.fit(two_sites(libraries=["high"]), sorted_cells.table)
-    with pytest.raises(
-        errors.DataError, match=r'as "bins", .* \(value\); declare "gaussian" or "sk'
-    ):
+    advice = r'as "bins", .* \(value\); declare "gaussian", "skewed" or "outliers"'
+    with pytest.raises(errors.DataError, match=advice):
         fitting.fit(two_sites(), simulated.table)
 
 

@@ -83,7 +83,7 @@ def follow(mechanism, table, cache, *, weigh=True, rejected=False):
         assert (values == theta[..., 0]).all()
         return bridge.Evidence(np.log(root[0, 0]), 0.01)
 
-    def bootstrap(held, gaussian, *, replicates, seed):
+    def bootstrap(held, gaussian, *, replicates, seed, cluster):
         refitted.append((held, gaussian))
         return laplace.Bootstrap(gaussian.draws(replicates, seed=seed), 1.0)
 
