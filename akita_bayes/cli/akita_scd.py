@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -136,12 +136,14 @@ def _parser() -> argparse.ArgumentParser:
     worker_options.add(parser, "-p", "--processes")
     parser.add_argument(
         "--status",
-        action=_Status,
+        action=_OfDirectory,
+        run=_print_status,
         help="say which parts of a directory are missing, and exit (status 3 while some are)",
     )
     parser.add_argument(
         "--join",
-        action=_Join,
+        action=_OfDirectory,
+        run=_join,
         help="write the outputs of a directory whose parts are all finished, and exit",
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
@@ -160,10 +162,17 @@ def _variants(text: str) -> str:
 
 
 class _OfDirectory(argparse.Action):
-    """Runs `_run` on the directory that the option names, and exits, as --version does."""
+    """Calls a function with the directory that the option names, and exits, as --version does."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+    def __init__(
+        self,
+        option_strings: Sequence[str],
+        dest: str,
+        run: Callable[[str], list[int]],
+        help: str | None = None,
+    ) -> None:
         super().__init__(option_strings, dest=argparse.SUPPRESS, metavar="DIR", help=help)
+        self._run = run
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, directory: Any, *_: Any
@@ -172,41 +181,33 @@ class _OfDirectory(argparse.Action):
         status = console.run(lambda: missing.extend(self._run(directory)))
         parser.exit(status or (_MISSING if missing else 0))
 
-    def _run(self, directory: str) -> list[int]:
-        """Does what the option stands for; returns the parts that are missing."""
-        raise NotImplementedError
+
+def _print_status(directory: str) -> list[int]:
+    """Prints how many parts of a directory of scores are missing; returns their numbers."""
+    from akita_bayes.variants.scored_files import score_outputs
+
+    status = score_outputs.status(directory)
+    finished = status.parts - len(status.missing)
+    text = f"{directory}: {finished} of {status.parts} parts are finished"
+    if status.missing:
+        text += f"; missing: {_spans(status.missing)}"
+    else:
+        text += "; the outputs are written" if status.joined else "; --join writes the outputs"
+    console.say(f"{text}.")
+    return status.missing
 
 
-class _Status(_OfDirectory):
-    """Prints how many parts of a directory of scores are missing."""
+def _join(directory: str) -> list[int]:
+    """Writes the outputs of a directory of scores, unless parts are missing; returns these."""
+    from akita_bayes.variants.scored_files import score_outputs
 
-    def _run(self, directory: str) -> list[int]:
-        from akita_bayes.variants.scored_files import score_outputs
-
-        status = score_outputs.status(directory)
-        finished = status.parts - len(status.missing)
-        text = f"{directory}: {finished} of {status.parts} parts are finished"
-        if status.missing:
-            text += f"; missing: {_spans(status.missing)}"
-        else:
-            text += "; the outputs are written" if status.joined else "; --join writes the outputs"
-        console.say(f"{text}.")
-        return status.missing
-
-
-class _Join(_OfDirectory):
-    """Writes the outputs of a directory of scores, if no part is missing."""
-
-    def _run(self, directory: str) -> list[int]:
-        from akita_bayes.variants.scored_files import score_outputs
-
-        missing = score_outputs.status(directory).missing
-        if missing:
-            text = f"{directory}: not joined, since parts are missing: {_spans(missing)}."
-        else:
-            text = f"{score_outputs.join(directory)} alleles are in {directory}."
-        console.say(text)
-        return missing
+    missing = score_outputs.status(directory).missing
+    if missing:
+        text = f"{directory}: not joined, since parts are missing: {_spans(missing)}."
+    else:
+        text = f"{score_outputs.join(directory)} alleles are in {directory}."
+    console.say(text)
+    return missing
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -24,7 +24,7 @@ GZIP = b"\x1f\x8b"
 """First bytes of a gzip or bgzip archive (RFC 1952)."""
 
 GZIP_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error)
-"""What Python raises while it unpacks a damaged archive."""
+"""Errors that Python raises while it unpacks a damaged archive."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 _HDF5_NUMBER = re.compile(r"errno = (\d+),")

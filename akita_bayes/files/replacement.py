@@ -16,7 +16,7 @@ INFIX = ".partial."
 """Part of a temporary name: `.`, the code of the process, random letters, this, the final name."""
 
 TEMPORARY = re.compile(r"\.([0-9a-f]{16,})" + re.escape(INFIX))
-"""What a temporary name adds to the final name; the group identifies the process."""
+"""Characters that a temporary name adds to the final name; the group identifies the process."""
 
 ADDED = 42
 """Characters that a temporary name adds: a dot, 32 hexadecimal digits and INFIX."""
