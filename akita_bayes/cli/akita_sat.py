@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes import errors
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options, worker_options
 
 if TYPE_CHECKING:
     from akita_bayes.variants.saturation import scan_sites
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     model_options.add(parser, "--batch_size", "--precision", "--trust")
     worker_options.add(parser)
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_sat")
     return parser
 
