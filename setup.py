@@ -74,7 +74,12 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "akita_bayes = akita_bayes.cli.all_commands:main",
-            *(f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS),
+            # Under the names of Basenji's scripts too, so that old command lines work.
+            *(
+                f"{name}{ending} = akita_bayes.cli.{name}:main"
+                for name in COMMANDS
+                for ending in ("", ".py")
+            ),
         ],
     },
     classifiers=[

@@ -162,11 +162,11 @@ def _predict(options: argparse.Namespace) -> None:
         },
         open_bar=console.progress,
     )
-    console.say(f"{written.windows} windows are in {written.path}.")
+    console.say(f"Predicted {console.count(written.windows, 'window')}: {written.path}")
     if options.plot:
         figures = prediction_plots.figures(written.path, _target_names(options, model))
         figure_files.write(figures, options.out_dir)
-        console.say(f"{len(figures)} figures are in the same directory.")
+        console.say(f"Drawn: {console.count(len(figures), 'figure')} in the same directory.")
     for paths in written.coolers.values():
         console.say(f"{len(paths)} coolers are in the same directory.")
 

@@ -199,6 +199,11 @@ def _silenced(descriptor: int) -> Iterator[None]:
         os.close(saved)
 
 
+def count(number: int, noun: str) -> str:
+    """Returns a number and its noun, such as "1 window" and "1,200 windows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Prints a sentence to stdout as it is: without markup, colours, or breaks at the width."""
     stdout.print(text, markup=False, highlight=False, soft_wrap=True)

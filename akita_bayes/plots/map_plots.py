@@ -188,8 +188,7 @@ def compare(
     for colours, image in images.items():
         shrink = min(0.6, 1.2 / len(rows))
         bar = figure.colorbar(image, ax=grid, shrink=shrink, aspect=25, pad=0.02)
-        label = unit if colours == DIVERGING else f"{HOW_UNSURE}: sd of {unit}"
-        bar.set_label(label, fontsize=9)
+        bar.set_label(unit if colours == DIVERGING else f"sd of {unit}", fontsize=9)
         bar.ax.tick_params(labelsize=7)
     if any(not np.isfinite(matrix).all() for row in rows for matrix in row.maps.values()):
         explain_grey(figure, grey)

@@ -16,12 +16,13 @@ from akita_bayes.variants import figure_data
 from akita_bayes.variants.scores import tracks
 
 _REF, _ALT, _SITE, _GENE = "#4D4D4D", "#D55E00", "#009E73", "#0072B2"
-WIDTH = 8  # half diagonal of the insulation diamond, in bins
+WIDTH = 8  # largest half diagonal of the insulation diamond, in bins
+NARROWER = 8  # in maps of fewer than 64 bins, this part of the map, so that the track is not short
 LANES = 3  # rows of genes
 
 
 def figure(
-    window: figure_data.FigureWindow, *, width: int = WIDTH, least: float = 0.0
+    window: figure_data.FigureWindow, *, width: int | None = None, least: float = 0.0
 ) -> matplotlib.figure.Figure:
     """Draws a variant: maps in the top row, then insulation of both alleles, then genes, if any.
 
@@ -31,10 +32,13 @@ def figure(
 
     Args:
         window: Data that `figure_data.collect` returns.
-        width: Half diagonal of the insulation diamond, in bins.
+        width: Half diagonal of the insulation diamond, in bins; None for 8, or an eighth of a map
+            of fewer than 64 bins.
         least: Smallest half width of the colour scale of both alleles.
     """
     change = np.where(window.mask, window.alt - window.ref, np.nan)
+    if width is None:
+        width = min(WIDTH, max(2, len(window.ref) // NARROWER))
     limit = max(least, colour_limits.symmetric([window.ref, window.alt])) or 1e-6
     step = colour_limits.difference(change, limit)
     largest = float(np.nanmax(np.abs(change))) if np.isfinite(change).any() else 0.0

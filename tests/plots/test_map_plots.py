@@ -97,12 +97,6 @@ def test_grey_pixels_are_explained_where_there_are_any(matrix):
     assert full.get_supxlabel() == ""
 
 
-def test_a_standard_deviation_is_named_in_words(matrix):
-    row = map_plots.Row("row", REGION, {"one": matrix}, spread={"one, how unsure": matrix**2})
-    labels = [axes.get_ylabel() for axes in map_plots.compare([row]).axes]
-    assert "how unsure: sd of ln(observed / expected)" in labels
-
-
 def test_each_map_has_the_coordinates_of_its_own_window(matrix):
     windows = [
         Region("chr1", 10_000, 18_000),
