@@ -111,4 +111,11 @@ def _parameter(parameter: inspect.Parameter) -> str:
     default = parameter.default
     if hasattr(default, "__dataclass_fields__"):
         return f"{parameter.name}={type(default).__name__}()"
-    return f"{parameter.name}={default!r}"
+    if inspect.isfunction(default):
+        return f"{parameter.name}={default.__name__}"
+    return f"{parameter.name}={_quoted(repr(default))}"
+
+
+def _quoted(text: str) -> str:
+    """Returns the text of a default with double quotes, as the code has it."""
+    return text if '"' in text else text.replace("'", '"')

@@ -55,6 +55,28 @@ rates between them. [The tutorial](lac.md) explains both.
 """
 
 
+_MECHANISM_SECTIONS = (
+    mechanism_spec.Thermodynamic,
+    mechanism_spec.Kinetic,
+    declarations.Term,
+    declarations.Rate,
+    declarations.State,
+    declarations.Activity,
+    declarations.Normal,
+    declarations.Measurement,
+    declarations.Truth,
+)
+
+SECTIONS: tuple[type[pydantic.BaseModel], ...] = (
+    train_spec.TrainSpec,
+    train_spec.ElboSpec,
+    train_spec.SwaSpec,
+    model_spec.Settings,
+    *_MECHANISM_SECTIONS,
+)
+"""Classes whose fields are keys of a spec, apart from blocks."""
+
+
 def page() -> str:
     """Returns the text of the page."""
     parts = [_OPENING, "## Network and training\n\n"]
@@ -70,17 +92,7 @@ def page() -> str:
         parts.append(f"### {name}\n\n{text}\n\n{_arguments(word)}")
     parts.append(f"### Layers of Keras\n\n{_KERAS}{_keras(words)}\n")
     parts.append(f"## Mechanisms\n\n{_MECHANISMS}")
-    for section in (
-        mechanism_spec.Thermodynamic,
-        mechanism_spec.Kinetic,
-        declarations.Term,
-        declarations.Rate,
-        declarations.State,
-        declarations.Activity,
-        declarations.Normal,
-        declarations.Measurement,
-        declarations.Truth,
-    ):
+    for section in _MECHANISM_SECTIONS:
         parts.append(f"### {section.__name__}\n\n{_section(section)}\n")
     return "".join(parts).rstrip() + "\n"
 

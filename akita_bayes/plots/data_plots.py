@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 
 from akita_bayes.plots import map_plots, palette
@@ -47,7 +48,7 @@ def figure(examples: "Sequence[quality.Example]") -> matplotlib.figure.Figure:
     panels[0, -1].set_title("target", fontsize=9)
     panels[0, -2].legend(fontsize=6, frameon=False)
     for panel in panels[-1, -2:]:
-        panel.set_xlabel("distance (bp)", fontsize=8)
+        panel.set_xlabel("distance", fontsize=8)
     maps = panels[:, : len(names)].ravel().tolist()
     bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
     bar.set_label(f"target, {map_plots.LOG_RATIO}", fontsize=8)
@@ -86,6 +87,9 @@ def _decay(
         colour = palette.target(index)
         panel.plot(example.distances[1:], values[1:, index], lw=1, label=name, color=colour)
     panel.set_xscale("log")
+    panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 3)))
+    panel.xaxis.set_major_formatter(lambda base, _: f"{base / 1000:g} kb")
+    panel.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     if log and np.isfinite(values[1:]).any():
         panel.set_yscale("log")
     elif not log:
