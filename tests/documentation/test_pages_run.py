@@ -22,14 +22,6 @@ from documentation import gallery
 from tests import tiny
 from tests.documentation import page_blocks
 
-FITS = {
-    "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
-    "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
-    "mpra_fit": "--starts 1",
-    "mpra_compare": "--starts 1",
-    "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 6 --most_draws 5 --bootstrap 0",
-}
-"""Options that make fits of mechanisms small."""
 LAC = 'lac, "runs/lac/data", seed=1'
 SAMPLING = "starts=1, optima=1, chains=2, burn_in=6, most_draws=5, replicates=0"
 YEAST_COOLER = "scer_w303_g1_2kb_SRR8769554.cool"
@@ -85,7 +77,7 @@ def _fitted(folder: Path, request) -> dict[str, Any]:
     """Also simulated reads of the lac promoter, an accuracy and a fit."""
     names = _tiny(folder, request)
     model = "models/json/lac_thermodynamic.json"
-    small = FITS["mpra_simulate"].split()
+    small = page_blocks.FITS["mpra_simulate"].split()
     assert mpra_simulate.main([model, "-o", "runs/lac/data", *small]) == 0
     assert akita_test.main(["RUN", "DATA", "-o", "test"]) == 0
     from akita_bayes.cli import mpra_fit
@@ -97,7 +89,7 @@ def _fitted(folder: Path, request) -> dict[str, Any]:
 PAGES: dict[str, Page] = {
     "README.md": Page(
         _readme,
-        {**FITS, "akita_scd": "--draws 2"},
+        {**page_blocks.FITS, "akita_scd": "--draws 2"},
         {'"models/json/akita_tiny.json"': '"params.json"', '"data/simulated"': '"DATA"'},
     ),
     "docs/architecture.md": Page(
