@@ -182,9 +182,9 @@ def test_recipes_and_the_table_name_the_python_that_the_package_needs(repository
 
 
 def test_every_requirement_and_extra_has_a_pinned_version(repository):
-    lines = (repository / "constraints.txt").read_text("utf-8").split()
-    pairs = [line.split("==") for line in lines]
-    pinned = {canonicalize_name(name): version for name, version in pairs}
+    lines = (repository / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name): str(pin.specifier).strip("=") for pin in pins}
     setup = (repository / "setup.py").read_text("utf-8")
     extra = re.search(r'"docs": (\[.+\]),', setup)[1]
     docs = [Requirement(text) for text in ast.literal_eval(extra)]
