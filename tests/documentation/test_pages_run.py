@@ -137,6 +137,7 @@ PAGES: dict[str, Page] = {
         },
         {"draws=64": "draws=2", "chr2:100,000-100,200": "chr2:100,000-100,004"},
     ),
+    "docs/walks.md": Page(_yeast, {**page_blocks.FITS, "akita_train": "--epochs 1"}),
 }
 """Pages whose blocks are run here, each in a folder of its own."""
 SIGNATURES = ("docs/api.md",)
@@ -161,7 +162,6 @@ def tiny_workspace(tmp_path_factory):
     with pyBigWig.open(str(folder / "ctcf.bw"), "w") as track:
         track.addHeader([("chr1", 140_000), ("chr2", 140_000)])
         track.addEntries("chr2", [120_000], values=[1.0], span=500, step=500)
-    (folder / "models").symlink_to(page_blocks.ROOT / "models")
     with contextlib.chdir(folder):
         assert akita_train.main(["params.json", "DATA", "-o", "RUN", "--epochs", "2"]) == 0
     return folder
@@ -200,8 +200,7 @@ def _run(page: str, tmp_path: Path, request, monkeypatch) -> page_blocks.Followe
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{page_blocks.ROOT / 'bin'}:{os.environ['PATH']}")
     settings = PAGES[page]
-    if not (tmp_path / "models").exists():
-        (tmp_path / "models").symlink_to(page_blocks.ROOT / "models")
+    (tmp_path / "models").symlink_to(page_blocks.ROOT / "models")
     follower = page_blocks.Follower(
         settings.small, settings.code, settings.set_up(tmp_path, request)
     )
