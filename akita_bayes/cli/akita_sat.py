@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stats",
         help="scores of edits, comma-separated (default: SCD); gradients always use SSD",
     )
-    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--members")
+    model_options.add(parser, "--head", "--targets")
     model_options.add(
         parser,
         "--draws",

@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
-    model_options.add(parser, "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--ensemble", "--members", "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
