@@ -56,6 +56,7 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
     assert json.loads(about["options"]).items() >= decided.items()
 
 
+@pytest.mark.slow
 def test_workers_scan_the_same_bytes(folder, tmp_path):
     options = ["--method", "ism,deletion", "-l", "4", "--width", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
