@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from benchmarks import environment, yeast_ceiling, yeast_data, yeast_ridge
+from benchmarks import environment, kmer_ridge, map_ceiling, yeast_data
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = ROOT / "models" / "json" / "akita_yeast.json"
@@ -107,19 +107,19 @@ def _ceilings(sources: yeast_data.Sources, data: Path, out: Path, fold: int) -> 
     path, transform = sources.cooler, yeast_data.TRANSFORM
     names = yeast_data.NAMES
     genome = {
-        "choices": lambda: yeast_ceiling.choices(path, LENGTHS, KERNELS, transform),
-        "second_experiment": lambda: yeast_ceiling.second_experiment(path, sources.second, names),
+        "choices": lambda: map_ceiling.choices(path, LENGTHS, KERNELS, transform),
+        "second_experiment": lambda: map_ceiling.second_experiment(path, sources.second, names),
     }
     splits = {
-        split: lambda split=split: yeast_ceiling.measure(
-            path, yeast_ceiling.windows(data, split), transform
+        split: lambda split=split: map_ceiling.measure(
+            path, map_ceiling.windows(data, split), transform
         )
         for split in ("valid", "test")
     }
     fasta = out / yeast_data.FASTA
     ridge = {
-        "ridge": lambda: yeast_ridge.measure(data, fasta),
-        "gc": lambda: yeast_ridge.measure(data, fasta, k=1),
+        "ridge": lambda: kmer_ridge.measure(data, fasta),
+        "gc": lambda: kmer_ridge.measure(data, fasta, k=1),
     }
     for file, measurements in (
         ("genome.json", genome),
