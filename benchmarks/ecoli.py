@@ -2,10 +2,10 @@
 
     python -m benchmarks.ecoli --data data/ecoli -o runs/ecoli
 
-The chromosome is a circle of 469 bins of 9,897 bp, and is too short for one test block to tell much.
-Each of five folds therefore tests on another fifth; an eleventh validates, the rest trains, and one
-window is left out between any two. The commands are those of `benchmarks.yeast`. What is finished is
-not repeated. `--folds 0` runs one fold only.
+The chromosome is a circle of 469 bins of 9,897 bp, and is too short for one test block to tell
+much. Each of five folds therefore tests on another fifth; an eleventh validates, the rest trains,
+and one window is left out between any two. The commands are those of `benchmarks.yeast`. What is
+finished is not repeated. `--folds 0` runs one fold only.
 """
 
 import argparse

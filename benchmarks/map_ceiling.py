@@ -216,7 +216,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
     with independent noise, they would correlate by sqrt(R1 R2), the expected value given here.
     """
     transform = counts_to_targets.Transform(320_000, 10_000, as_obsexp=True)
-    coarse, other = _coarsened(first, 5), cooler.Cooler(str(second))
+    coarse, other = coarsened(read(first), 5), cooler.Cooler(str(second))
     name_in_second = assembly.of(dict(other.chromsizes)).names(names, str(first))
     extents = {name: other.extent(own) for name, own in name_in_second.items()}
     lengths = {
@@ -232,7 +232,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
         return {name: tables[own] for name, own in name_in_second.items()}
 
     halves = {
-        "first": [_coarsen(half, 5) for half in thinned(first, 0)],
+        "first": [coarsened(half, 5) for half in thinned(first, 0)],
         "second": [of_second(half) for half in thinned(second, 0)],
     }
     r_of_halves = {
@@ -265,11 +265,7 @@ def around_circle(tables: dict[str, Counts]) -> dict[str, Counts]:
     return joined
 
 
-def _coarsened(path: Path, factor: int) -> dict[str, Counts]:
-    return _coarsen(read(path), factor)
-
-
-def _coarsen(tables: dict[str, Counts], factor: int) -> dict[str, Counts]:
+def coarsened(tables: dict[str, Counts], factor: int) -> dict[str, Counts]:
     """Joins `factor` bins; a weight is the inverse of the mean visibility of its good bins."""
     joined = {}
     for name, (counts, weights) in tables.items():

@@ -6,7 +6,7 @@ Of the three test chromosomes of fold 0, the picture shows the one with the medi
 Windows of 64 kb lie 8 kb apart; where they overlap, values are averages over them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,19 +42,23 @@ class Chromosome(NamedTuple):
         return float(np.corrcoef(self.measured[upper], self.predicted[upper])[0, 1])
 
 
-def draw(sources: yeast_data.Sources, fasta: Path, path: Path = FIGURE) -> dict[str, float]:
-    """Draws the picture; returns the correlation of each test chromosome."""
+def chromosomes(
+    sources: yeast_data.Sources, fasta: Path, names: Sequence[str]
+) -> dict[str, Chromosome]:
+    """Returns maps of whole chromosomes, predicted by the shipped model."""
     from akita_bayes.models import load
 
     model = load.load_model(MODEL)
-    names = yeast_data.FOLDS[0]
     lengths = cooler.Cooler(str(sources.cooler)).chromsizes
     counts = map_ceiling.read(sources.cooler)
-    chromosomes = [_chromosome(model, name, int(lengths[name]), counts, fasta) for name in names]
-    shown = sorted(chromosomes, key=lambda chromosome: chromosome.r)[len(names) // 2]
+    return {name: _chromosome(model, name, int(lengths[name]), counts, fasta) for name in names}
+
+
+def draw(tested: Sequence[Chromosome], path: Path = FIGURE) -> None:
+    """Draws the chromosome with the median correlation."""
+    shown = sorted(tested, key=lambda chromosome: chromosome.r)[len(tested) // 2]
     path.parent.mkdir(parents=True, exist_ok=True)
     _figure(shown).savefig(path, dpi=130)
-    return {chromosome.region.chrom: chromosome.r for chromosome in chromosomes}
 
 
 def _chromosome(

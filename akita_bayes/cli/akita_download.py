@@ -194,6 +194,4 @@ def _opened(url: str, path: Path) -> Any:
 
 
 def _unreachable(url: str, path: Path, error: Exception) -> errors.DataError:
-    return errors.DataError(
-        f"{url}: cannot be reached ({error}); try again, or save it as {path}."
-    )
+    return errors.DataError(f"{url}: cannot be reached ({error}); try again, or save it as {path}.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from akita_bayes import errors, files
 from akita_bayes.files import damage
-from akita_bayes.models import load, recalibration, shipped
+from akita_bayes.models import load, recalibration
 from akita_bayes.origins import provenance
 
 _AKITA_PT = re.compile(r"Akita_v2_(human|mouse)_(\w+)_model(\d+)_finetuned\.pth")
@@ -58,7 +58,9 @@ def checkpoints(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
     names: list[str] = []
     selected = 0
     with (
-        damage.explained(archive, "an archive of AkitaPT", "download it again", error=errors.RunError),
+        damage.explained(
+            archive, "an archive of AkitaPT", "download it again", error=errors.RunError
+        ),
         tarfile.open(archive) as content,
     ):
         for member in content:
@@ -104,13 +106,3 @@ def install_archive(
             install(path, spec, folder / name, source={**source, "checkpoint": name})
         installed.append(name)
     return installed
-
-
-def is_installed(folder: Path) -> bool:
-    """Returns True for the folder of a complete model."""
-    return (folder / recalibration.WEIGHTS).is_file()
-
-
-def folder_of_models(out: str | None) -> Path:
-    """Returns the folder of downloaded models: the user's, or another one."""
-    return shipped.user_folder() if out is None else Path(out)

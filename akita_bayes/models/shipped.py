@@ -1,7 +1,7 @@
 """Finds the specs and trained models that come with the package, by their bare names.
 
-In a clone they lie in `models/`; a wheel holds the same files in `akita_bayes/model_zoo/`. Published
-models that `akita_download.py` installed are found by their names too.
+In a clone they lie in `models/`; a wheel holds the same files in `akita_bayes/model_zoo/`. Models
+that `akita_download.py` installed are found by their names too.
 """
 
 import os

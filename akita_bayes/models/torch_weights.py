@@ -51,7 +51,9 @@ def read(path: str | Path) -> list[StoredLayer]:
             [array for _, arrays in parts for array in arrays[index]] for index in (0, 1)
         )
         arrays = [*trainable, *rest]
-        layers.append(StoredLayer(layer, [f"{layer}/{index}" for index in range(len(arrays))], arrays))
+        layers.append(
+            StoredLayer(layer, [f"{layer}/{index}" for index in range(len(arrays))], arrays)
+        )
     return layers
 
 

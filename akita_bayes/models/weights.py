@@ -20,7 +20,6 @@ from typing import Any, Literal, NamedTuple
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from akita_bayes import errors, files
 from akita_bayes.files import damage, hdf5_reader, hdf5_writer, torch_reader

@@ -1,4 +1,4 @@
-"""Published models: downloaded from a local server, checked, installed, and found by their names."""
+"""Published models: downloaded from a local server, checked, installed, and found by name."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ class Server:
         hashes: dict[str, str] = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802 - the name that http.server calls
+            def do_GET(self):
                 content = contents[self.path]
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
