@@ -9,7 +9,7 @@ finished is not repeated. `--folds 0` runs one fold only.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from akita_bayes import errors, files, regions
 from akita_bayes.data import genome
 from akita_bayes.data.contacts import counts_to_targets
-from benchmarks import environment, kmer_ridge, map_ceiling, yeast
+from benchmarks import environment, kmer_ridge, map_ceiling, yeast, yeast_report
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = ROOT / "benchmarks" / "specs" / "ecoli.json"
@@ -37,6 +37,7 @@ TRANSFORM = counts_to_targets.Transform(
 SURROUNDINGS = kmer_ridge.Surroundings(
     reach=25_000, flank=35_000, distances=(2, 4, 7, 16), every=1, part=464_000
 )
+_BASELINES = ("distance_only", "gc", "ridge", "ceiling")
 LENGTHS, KERNELS = (16 * BIN, 20 * BIN, 24 * BIN, 32 * BIN), (0.0, 0.5, 1.0, 1.5)
 
 
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         files.write_json(choices, rows)
     result = collect(out, options.spec.stem)
     files.write_json(options.result, {**environment.describe(), **result})
+    yeast_report.write_tables({"ecoli": table(result)})
     print(f"wrote {options.result}")
 
 
@@ -157,6 +159,7 @@ def collect(out: Path, spec: str) -> dict[str, Any]:
         "model": [row["pearsonr"] for row in rows],
         "model_spearman": [row["spearmanr"] for row in rows],
         "model_insulation": [row["insulation"] for row in rows],
+        "model_valid": [row["valid_r"] for row in rows],
         "distance_only": [row["distance_only"]["pearsonr"] for row in rows],
         **{
             name: [limits[str(row["fold"])][name]["map_r"] for row in rows]
@@ -176,6 +179,40 @@ def collect(out: Path, spec: str) -> dict[str, Any]:
             if len(values) > 1
         },
     }
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Returns the Markdown table of all folds and their means."""
+    rows = []
+    for row in result["rows"]:
+        limits = result["limits"][str(row["fold"])]
+        low, high = row["pearsonr_95%"]
+        values = (
+            row["spearmanr"],
+            row["insulation"],
+            row["valid_r"],
+            row["distance_only"]["pearsonr"],
+            limits["gc"]["map_r"],
+            limits["ridge"]["map_r"],
+            limits["test"]["ceiling"],
+        )
+        name = f"fold {row['fold']}"
+        own = f"{row['pearsonr']:.3f} ({low:.2f} to {high:.2f})"
+        rows.append([name, own, *(f"{value:.3f}" for value in values)])
+    mean, error = result["mean"], result["standard_error"]
+    names = ("model", "model_spearman", "model_insulation", "model_valid", *_BASELINES)
+    rows.append(
+        ["mean and its standard error"]
+        + [
+            f"{mean[name]:.3f}" + (f" ± {error[name]:.3f}" if name in error else "")
+            for name in names
+        ]
+    )
+    headings = (
+        *("", "Pearson", "Spearman", "insulation", "Pearson, validation", "distance alone"),
+        *("GC content", "4-mer ridge", "ceiling"),
+    )
+    return yeast_report.markdown(headings, rows)
 
 
 if __name__ == "__main__":

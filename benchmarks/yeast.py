@@ -305,7 +305,7 @@ def _report(result: dict[str, Any], out: Path, path: Path) -> None:
 
     if not result["rows"]:
         return
-    yeast_report.write_tables(result)
+    yeast_report.write_tables(yeast_report.tables(result))
     row = result["rows"][0]
     run = out / f"{row['spec']}_fold{row['fold']}_seed{row['seeds'][0]}"
     if not run.is_dir():

@@ -25,10 +25,10 @@ TRIALS = Path(__file__).with_name("results") / "yeast_trials.json"
 START, END = "<!-- table: {} -->", "<!-- end of table -->"
 
 
-def write_tables(result: Mapping[str, Any], page: Path = PAGE) -> None:
-    """Writes all tables into docs/real.md, between their marks."""
+def write_tables(tables_by_name: Mapping[str, str], page: Path = PAGE) -> None:
+    """Writes tables into docs/real.md, between their marks."""
     text = page.read_text(encoding="utf-8")
-    for name, table in tables(result).items():
+    for name, table in tables_by_name.items():
         before, mark, rest = text.partition(START.format(name))
         text = f"{before}{mark}\n{table}\n{END}{rest.partition(END)[2]}"
     page.write_text(text, encoding="utf-8")
@@ -97,7 +97,7 @@ def _accuracy(result: Mapping[str, Any]) -> str:
         *("", "Pearson", "Spearman", "MSE", "of the ceiling", "Pearson, plain", "insulation"),
         "stratum-adjusted",
     )
-    return _markdown(headings, _distinct(rows))
+    return markdown(headings, _distinct(rows))
 
 
 def stratum_adjusted(by_distance: Sequence[float]) -> float:
@@ -124,7 +124,7 @@ def _distance(result: Mapping[str, Any]) -> str:
         ceiling = result["ceilings"][str(row["fold"])]["test"]["ceiling_by_distance"]
         rows.append([f"ceiling, fold {row['fold']}", *(f"{r:.2f}" for r in ceiling)])
     labels = next(iter(result["ceilings"].values()))["test"]["strata"]
-    return _markdown(("Pearson", *labels), _distinct(rows))
+    return markdown(("Pearson", *labels), _distinct(rows))
 
 
 def _choices(rows: Sequence[Mapping[str, float]]) -> str:
@@ -139,7 +139,7 @@ def _choices(rows: Sequence[Mapping[str, float]]) -> str:
                 *(f"{cell['reliability']:.2f} ({cell['ceiling']:.2f})" for cell in values),
             ]
         )
-    return _markdown(("window", *(f"kernel {2 * kernel:g} kb" for kernel in kernels)), lines)
+    return markdown(("window", *(f"kernel {2 * kernel:g} kb" for kernel in kernels)), lines)
 
 
 def _calibration(result: Mapping[str, Any]) -> str:
@@ -149,7 +149,7 @@ def _calibration(result: Mapping[str, Any]) -> str:
         for state, scores in row["calibration"].items():
             name = f"{row['spec']}, fold {row['fold']}, {_seeds(row)}, {state}"
             rows.append([name, *(f"{scores[key]:.3f}" for key in names)])
-    return _markdown(("", "50 % covers", "90 % covers", "CRPS", "NLL"), rows)
+    return markdown(("", "50 % covers", "90 % covers", "CRPS", "NLL"), rows)
 
 
 def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
@@ -162,7 +162,7 @@ def _trials(trials: Sequence[Mapping[str, Any]]) -> str:
         ]
         for trial in trials
     ]
-    return _markdown(("trial", "network", "validation r by epoch", "end"), rows)
+    return markdown(("trial", "network", "validation r by epoch", "end"), rows)
 
 
 def _seeds(row: Mapping[str, Any]) -> str:
@@ -170,7 +170,7 @@ def _seeds(row: Mapping[str, Any]) -> str:
     return f"seed {seeds}" if len(row["seeds"]) == 1 else f"ensemble of seeds {seeds}"
 
 
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = "|" + "---|" * len(headings)
     body = (f"| {' | '.join(cells)} |" for cells in rows)
     return "\n".join([f"| {' | '.join(headings)} |", rule, *body])

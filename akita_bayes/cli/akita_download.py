@@ -68,7 +68,8 @@ def _download(options: argparse.Namespace) -> None:
     if model is None:
         folder = Path(options.out_dir or Path("data") / options.name)
     else:
-        from akita_bayes.models import published, shipped
+        from akita_bayes.models import shipped
+        from akita_bayes.models.published_models import installation
 
         models = Path(options.out_dir or shipped.user_folder())
         archive = "members" in model
@@ -89,10 +90,10 @@ def _download(options: argparse.Namespace) -> None:
     source = {"url": entry["url"], "sha256": files.digest(path)}
     if archive:
         pattern = options.members or model["members"]
-        names = published.install_archive(path, model["spec"], models, pattern, source=source)
+        names = installation.install_archive(path, model["spec"], models, pattern, source=source)
     else:
         names = [options.name]
-        published.install(path, model["spec"], folder, head=model["head"], source=source)
+        installation.install(path, model["spec"], folder, head=model["head"], source=source)
     for name in names:
         loaded = name if options.out_dir is None else models / name
         console.say(f'{models / name}: ab.load_model("{loaded}")')

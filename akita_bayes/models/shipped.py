@@ -31,8 +31,8 @@ def spec_names() -> list[str]:
 
 def user_folder() -> Path:
     """Returns the folder of downloaded models: $AKITA_BAYES_MODELS, or one in the user's data."""
-    if named := os.environ.get(MODELS_VARIABLE):
-        return Path(named)
+    if models := os.environ.get(MODELS_VARIABLE):
+        return Path(models)
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "akita_bayes" / "models"
 

@@ -1,6 +1,6 @@
 """Reads and writes weights: the format of Keras 3, and the HDF5 of Keras 2 that Basenji uses.
 
-Checkpoints of AkitaPT are read as well (`torch_weights`).
+Checkpoints of AkitaPT are read as well (`checkpoints.akita_pt`).
 
 Keras 2 pairs layers by their order, not by name. The group `model_weights` lists `layer_names` in
 topological order. Each layer is a group that lists its `weight_names`, trainable weights first.
@@ -23,8 +23,9 @@ import numpy as np
 
 from akita_bayes import errors, files
 from akita_bayes.files import damage, hdf5_reader, hdf5_writer, torch_reader
-from akita_bayes.models import build, torch_weights
-from akita_bayes.models.stored_layer import StoredLayer
+from akita_bayes.models import build
+from akita_bayes.models.checkpoints import akita_pt
+from akita_bayes.models.checkpoints.stored_layer import StoredLayer
 
 KERAS_2 = "2.15.0"
 """Version that our files name; Keras 2 chooses its reader by it."""
@@ -131,7 +132,7 @@ def save_weights(
 def read(path: str | Path) -> list[StoredLayer] | None:
     """Reads the layers with weights from HDF5 of Keras 2 or AkitaPT; None for other files."""
     if torch_reader.is_checkpoint(path):
-        return torch_weights.read(path)
+        return akita_pt.read(path)
     if not h5py.is_hdf5(path):
         return None
     kind = "HDF5 of Keras"

@@ -1,4 +1,4 @@
-"""Installs published weights under a name that `load_model` and every command accept.
+"""Writes published weights under a name that `load_model` and every command accept.
 
 An installed model is a folder like a run directory: `params.json`, `model_best.keras`, and a
 `provenance.json` with the address and the digest of the published file.
@@ -86,7 +86,7 @@ def checkpoints(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
 def install_archive(
     archive: Path, spec: str, folder: Path, pattern: str, *, source: Mapping[str, Any]
 ) -> list[str]:
-    """Installs the checkpoints of AkitaPT whose file names match; returns the names of the models.
+    """Writes models of the checkpoints of AkitaPT whose file names match; returns their names.
 
     Args:
         archive: `akita_pytorch_model_weights.tar.gz`.

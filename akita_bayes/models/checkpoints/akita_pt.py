@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.files import torch_reader
-from akita_bayes.models.stored_layer import StoredLayer
+from akita_bayes.models.checkpoints.stored_layer import StoredLayer
 
 EPSILON, TOWER_EPSILON = 1e-3, 1e-5
 """Added to variances by the normalisations of Keras, and by those of AkitaPT's tower."""
