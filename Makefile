@@ -6,7 +6,7 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-all lint type pytest rounding stacks fuzz faults clean
+.PHONY: install demo pretrained test test-all lint type pytest rounding stacks fuzz faults clean
 
 install: $(STAMP)
 
@@ -17,6 +17,11 @@ $(STAMP): setup.py constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/python bin/akita_demo.py -o runs/demo
+
+# The shipped model of yeast, from the public data that docs/real.md lists.
+DATA ?= data/yeast
+pretrained: $(STAMP)
+	$(BIN)/python -m benchmarks.yeast_pretrained --data $(DATA) -o runs/yeast
 
 test: lint type pytest
 
