@@ -6,13 +6,24 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo pretrained test test-all lint type pytest rounding stacks fuzz faults clean
+DOCS_STAMP := $(VENV)/.docs
+
+.PHONY: install docs demo pretrained test test-all lint type pytest rounding stacks fuzz faults clean
 
 install: $(STAMP)
 
 $(STAMP): setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+# The site, in build/site; a warning is an error. First the pages that follow from the code.
+docs: $(DOCS_STAMP)
+	$(BIN)/python -m documentation
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	touch $@
 
 demo: $(STAMP)

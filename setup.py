@@ -60,6 +60,7 @@ setuptools.setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dask": DASK,
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
         "dev": [
             *DASK,
             "hypothesis>=6.100,<7",
@@ -74,7 +75,12 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "akita_bayes = akita_bayes.cli.all_commands:main",
-            *(f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS),
+            # Under the names of Basenji's scripts too, so that old command lines work.
+            *(
+                f"{name}{ending} = akita_bayes.cli.{name}:main"
+                for name in COMMANDS
+                for ending in ("", ".py")
+            ),
         ],
     },
     classifiers=[

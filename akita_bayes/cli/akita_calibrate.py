@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.9,
         help="with --variants: share of true scores that the intervals contain",
     )
+    figure_options.add(parser)
     return parser
 
 

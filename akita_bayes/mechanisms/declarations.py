@@ -32,7 +32,12 @@ def check_names(**names_by_kind: Collection[str]) -> None:
 
 
 class Normal(Frozen):
-    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s)."""
+    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s).
+
+    Attributes:
+        mean: Mean.
+        sd: Standard deviation.
+    """
 
     mean: float = 0.0
     sd: float = pydantic.Field(default=5.0, gt=0)
@@ -69,7 +74,12 @@ class Term(Frozen):
 
 
 class Rate(Term):
-    """Describes the rate constant of one transition between two species."""
+    """Describes the rate constant of one transition between two species.
+
+    Attributes:
+        source: Species that the transition leaves; "from" in JSON.
+        target: Species that the transition reaches; "to" in JSON.
+    """
 
     source: str = pydantic.Field(alias="from")
     target: str = pydantic.Field(alias="to")
@@ -77,7 +87,11 @@ class Rate(Term):
 
 
 class Activity(Frozen):
-    """Describes a fitted activity, shared by all states that name it; the prior is of its log."""
+    """Describes a fitted activity, shared by all states that name it.
+
+    Attributes:
+        prior: Prior of the logarithm of the activity.
+    """
 
     prior: Normal = Normal(sd=2.0)
 

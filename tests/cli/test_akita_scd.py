@@ -12,7 +12,7 @@ import pytest
 from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.plots import map_plots
+from akita_bayes.numerics import colour_limits
 from akita_bayes.plots import variant_plots as plots
 from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.scored_files import record_plan
@@ -265,7 +265,7 @@ def test_l_is_the_least_scale_of_maps(folder, tmp_path, figures, caplog):
     for number, options in enumerate(([], ["-l", "50"], ["-l", "0.001"])):
         assert run(folder, tmp_path / str(number), "--stats", "SCD", "-m", "1", *options) == 0
     _, _, _, what = figures[0]
-    own = map_plots.symmetric_limit([what.ref, what.alt])
+    own = colour_limits.symmetric([what.ref, what.alt])
     for (_, limits, _, _), least in zip(figures, (0.1, 50, 0.001), strict=True):
         assert limits == [(-max(least, own), max(least, own))] * 2
     assert run(folder, tmp_path / "without", "-l", "0.5") == 0

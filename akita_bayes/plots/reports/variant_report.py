@@ -66,7 +66,7 @@ def write_figures(
         folder: Folder of the files; is created.
         least: Smallest limit of the colour scale of maps.
     """
-    for old_figure in Path(folder).glob("*_row*_target*.png"):
+    for old_figure in figure_files.paths(folder, "*_row*_target*"):
         files.remove(old_figure)
     for figure in figures:
         drawing = variant_plots.figure(figure.window, least=least)
