@@ -55,9 +55,11 @@ _NOISE_UNKNOWN = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
-    parser.add_argument("run", help="run directory of a trained model")
+    parser.add_argument("run", type=console.model_name, help="run directory of a trained model")
     parser.add_argument(
-        "data_dir", help="data directory; with --variants it must come from akita_simulate.py"
+        "data_dir",
+        type=console.existing_directory,
+        help="data directory; with --variants it must come from akita_simulate.py",
     )
     parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from akita_bayes import errors, regions
 from akita_bayes.models import predict
 from akita_bayes.models.protocol import Model
-from akita_bayes.specs import frozen
+from akita_bayes.specs import seeds
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.scores import named_scores
 
@@ -71,9 +71,9 @@ class Options:
             raise errors.VariantError(
                 "draws and share_windows must be 0 or more, and shifts needs at least one entry."
             )
-        if not 0 <= self.seed < frozen.SEEDS:
+        if not 0 <= self.seed < seeds.SEEDS:
             raise errors.VariantError(
-                f"seed must be at least 0 and below {frozen.SEEDS:,}; got {self.seed:,}."
+                f"seed must be at least 0 and below {seeds.SEEDS:,}; got {self.seed:,}."
             )
         if self.window == "basenji" and (self.share_windows or self.start is not None):
             raise errors.VariantError(
