@@ -96,7 +96,7 @@ def test_the_states_of_the_repressor_are_the_published_rate_law():
 
 @pytest.mark.slow
 def test_published_constants_of_the_repressor_lie_in_the_intervals(real_data):
-    fit = fitting.fit(mechanism("laci_induction"), fold_changes(real_data, "RBS1027"), starts=2)
+    fit = fitting.fit(mechanism("laci_induction"), fold_changes(real_data, "RBS1027"), starts=8)
     assert fit.converged
     assert (fit.held_out.sequences, fit.held_out.information) == (0, None)
     for name, published in (("active", KA), ("inactive", KI)):
