@@ -181,6 +181,24 @@ def test_words_of_the_table_are_words_of_a_spec(page):
             "states": {"free": {}, "on": {"energies": ["a", "b", "b"], "activity": 1}},
         },
     }
+    one_scale = {"libraries": ["x", "without_crp"], "measurement": {"kind": "gaussian"}}
+    rows |= {
+        '"value": {"without_crp": 30}': {
+            **one_scale,
+            "energies": {
+                "a": {"site": [0, 4]},
+                "b": {"per_library": True, "value": {"without_crp": 30}},
+            },
+            "states": {
+                "free": {},
+                "on": {"energies": ["a", "b"], "activity": 1},
+                "b": {"energies": ["b"]},
+            },
+        },
+        '"shared": true': {**one_scale, "measurement": {"kind": "gaussian", "shared": True}},
+        '"overdispersed": true': {"measurement": {"kind": "bins", "overdispersed": True}},
+        '"absolute": true': {"measurement": {"kind": "gaussian", "absolute": True}},
+    }
     for words, change in rows.items():
         assert words in page
         mechanism_spec.parse({**base, **change})
