@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files, progress
+from akita_bayes.plots import figure_files
 from akita_bayes.variants.scored_files import score_directory
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def write_figures(
         files.remove(old_figure)
     for figure in figures:
         # matplotlib takes long to import, and most runs draw nothing.
-        from akita_bayes.plots import figure_files, variant_plots
+        from akita_bayes.plots import variant_plots
 
         drawing = variant_plots.figure(figure.window, least=least)
         figure_files.write({figure.name: drawing}, folder, dpi=_DPI)
