@@ -80,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stats",
         help="scores of edits, comma-separated (default: SCD); gradients always use SSD",
     )
-    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--members")
+    model_options.add(parser, "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
@@ -132,6 +133,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scan(options: argparse.Namespace) -> None:
+    from akita_bayes.variants.scores import named_scores
+
+    named_scores.resolve(options.scores)  # before TensorFlow is imported, which takes long
     from akita_bayes.data import genome as genomes
     from akita_bayes.plots.reports import saturation_report
     from akita_bayes.variants.saturation import region_scan, scan_sites

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "akita_test.py models/json/akita_tiny.json runs/demo/run runs/demo/data -o test_out",
     )
     model_options.add(parser, "params", "model")
-    parser.add_argument("data_dir", help="data directory")
+    parser.add_argument("data_dir", type=console.existing_directory, help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
     model_options.add(parser, "--head", "--rc", "--shifts", "--trust")
     model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")

@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "params", nargs="+", type=console.spec_file, help="JSON specs of the mechanisms"
     )
-    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("data", type=console.existing_path, help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--assumptions",

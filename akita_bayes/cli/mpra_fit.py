@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
     parser.add_argument(
         "data",
+        type=console.existing_path,
         help="directory with files.txt, or a table: counts ct_* per bin, a value or count, or rows "
         "of library, bin and sequence; energy matrices <site>_* beside it serve as reference",
     )

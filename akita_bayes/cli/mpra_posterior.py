@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         __doc__, "mpra_posterior.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
     parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
-    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("data", type=console.existing_path, help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--knots",

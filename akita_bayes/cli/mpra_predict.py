@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "mpra_predict.py runs/lac new.fa -o runs/lac_predicted")
-    parser.add_argument("fit", help="directory that mpra_fit.py has written")
+    parser.add_argument(
+        "fit", type=console.existing_directory, help="directory that mpra_fit.py has written"
+    )
     parser.add_argument(
         "sequences",
+        type=console.existing_path,
         help="FASTA, one sequence per line, or a table with a column seq; a reporter table or "
         "directory is also compared with its measurements",
     )

@@ -132,7 +132,11 @@ class Thermodynamic(CommonFields):
                 )
         # Adding c to an energy in every state cancels in P_s: only differences between states
         # count. If the centred columns are dependent, a combination of constants changes no P_s.
-        free = [name for name, term in self.energies.items() if term.value is None]
+        free = [
+            name
+            for name, term in self.energies.items()
+            if any(term.known(library) is None for library in self.libraries or ("",))
+        ]
         columns = occupancy[:, [list(self.energies).index(name) for name in free]]
         if np.linalg.matrix_rank(columns - columns.mean(0)) < len(free):
             raise errors.SpecError(

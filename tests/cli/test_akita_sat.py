@@ -69,6 +69,7 @@ def test_a_region_as_text_and_figures_in_another_format(folder, tmp_path, capsys
     assert "chr9" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_workers_scan_the_same_bytes(folder, tmp_path):
     options = ["--method", "ism,deletion", "-l", "4", "--width", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
