@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,9 +55,11 @@ _NOISE_UNKNOWN = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
-    parser.add_argument("run", help="run directory of a trained model")
+    parser.add_argument("run", type=console.model_name, help="run directory of a trained model")
     parser.add_argument(
-        "data_dir", help="data directory; with --variants it must come from akita_simulate.py"
+        "data_dir",
+        type=console.existing_directory,
+        help="data directory; with --variants it must come from akita_simulate.py",
     )
     parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.9,
         help="with --variants: share of true scores that the intervals contain",
     )
+    figure_options.add(parser)
     return parser
 
 
@@ -120,8 +123,9 @@ def _maps(options: argparse.Namespace) -> Path:
     """Fits factors for maps, tests them, stores them in the run, and writes a report."""
     from akita_bayes.data.preparation import targets
     from akita_bayes.data.records import dataset
+    from akita_bayes.evaluate import novelty_statistics
     from akita_bayes.evaluate.intervals import calibrate
-    from akita_bayes.models import recalibration
+    from akita_bayes.models import build, novelty, recalibration
     from akita_bayes.plots.reports import calibration_report
 
     settings = calibrate.CalibrationOptions(
@@ -144,6 +148,11 @@ def _maps(options: argparse.Namespace) -> Path:
     out = _out_dir(options, model, report.head)
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
+    if isinstance(model, build.Network):
+        statistics = novelty_statistics.of_data(
+            model, options.data_dir, held_out_split=options.fit_split
+        )
+        novelty.save(runs[0], statistics)
     _show(report, out)
     if report.uniformity is not None and not report.uniformity.holds:
         _log.warning("%s", report.uniformity.in_words(options.split))

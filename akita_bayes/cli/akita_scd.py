@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options, worker_options
 from akita_bayes.origins import training_regions
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
-    model_options.add(parser, "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--ensemble", "--members", "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size", "--precision")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_scd")
     return parser
 
@@ -272,12 +273,19 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _score_file(path: str, options: argparse.Namespace) -> None:
+    from akita_bayes.variants.scored_files import scoring_shard
+    from akita_bayes.variants.scores import named_scores
+
+    # Check these options before TensorFlow is imported and the model is loaded, which take long.
+    named_scores.resolve(options.scores)
+    shard = scoring_shard.WHOLE
+    if options.shard is not None:
+        shard = scoring_shard.parse_shard(options.shard)
     from akita_bayes.data.preparation import targets as tables
     from akita_bayes.plots.reports import variant_report
     from akita_bayes.variants import genes, writers
-    from akita_bayes.variants.scored_files import score_directory, scoring_shard
+    from akita_bayes.variants.scored_files import score_directory
 
-    # Check these options before the model is loaded, which takes long.
     region = None if options.region is None else model_options.region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
@@ -285,11 +293,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
     settings = score_directory.FileSettings(
         options=model_options.scoring(options),
         region=region,
-        shard=(
-            scoring_shard.WHOLE
-            if options.shard is None
-            else scoring_shard.parse_shard(options.shard)
-        ),
+        shard=shard,
         cluster=worker_options.cluster(options),
         load_model=model_files.load,
         null=options.null,

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 
 if TYPE_CHECKING:
     from akita_bayes.regulation.results import sequence_predictions
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "mpra_predict.py runs/lac new.fa -o runs/lac_predicted")
-    parser.add_argument("fit", help="directory that mpra_fit.py has written")
+    parser.add_argument(
+        "fit", type=console.existing_directory, help="directory that mpra_fit.py has written"
+    )
     parser.add_argument(
         "sequences",
+        type=console.existing_path,
         help="FASTA, one sequence per line, or a table with a column seq; a reporter table or "
         "directory is also compared with its measurements",
     )
@@ -29,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         help="library whose constants and measurement are used (default: the column library of a "
         "table, or the first library of the fit)",
     )
+    figure_options.add(parser)
     return parser
 
 
