@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "coverage_slope_unknown": functools.partial(
             coverage, {**TOY, "measurement": {"kind": "gaussian"}}
         ),
+        "copies": copies,
         "fit": functools.partial(fits, options.data, options.repeats),
         "adam_as_in_the_paper": functools.partial(
             fits, options.data, options.repeats, "--method", "adam"
@@ -206,6 +207,53 @@ def _experiment(spec: dict[str, Any], seed: int) -> dict[str, float]:
         held[method] = float(((table["lower"] <= true) & (true <= table["upper"])).mean())
     converged = found.summary()["convergence"]["converged"]
     return {**held, "energies": len(truth), "converged": converged}
+
+
+def copies(mean_copies: float = 5.0, replicates: int = 16) -> dict[str, Any]:
+    """The sd of refits of resampled sequences over that of curvature, where reads are copies.
+
+    Sequences are independent, so the bootstrap knows how much the reads say; curvature knows it
+    only where the counts are declared as they are.
+    """
+    from akita_bayes.mechanisms import mechanism_spec
+    from akita_bayes.regulation.assay import simulated_assay
+    from akita_bayes.regulation.fit import fitting
+    from akita_bayes.regulation.posterior import laplace
+
+    results: dict[str, Any] = {}
+    for overdispersed in (False, True):
+        measurement = {
+            "kind": "spline_bins",
+            "hidden": 5,
+            "read_out": "log_activity",
+            "relative": True,
+            "overdispersed": overdispersed,
+        }
+        mechanism = mechanism_spec.parse({**TOY, "measurement": measurement})
+        made = simulated_assay.Design(
+            sequences=3000, mutation_rate=0.3, noise=0.5, reads=15_000, bins=4, copies=mean_copies
+        )
+        simulated = simulated_assay.simulate(mechanism, made, seed=0)
+        fit = fitting.fit(mechanism, simulated.table, starts=1)
+        gaussian = laplace.laplace(fit.likelihood, fit.theta)
+        refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates)
+        bases = [i for i, name in enumerate(fit.parameters.names) if ".bases" in name]
+        curvature = np.sqrt(np.diag(fit.covariance))
+        index = fit.parameters.index("ab")
+        ratio = refits.theta.std(axis=0, ddof=1) / curvature
+        results["overdispersed" if overdispersed else "independent"] = {
+            "interaction": fit.interval("ab")._asdict(),
+            "truth": TOY["truth"]["ab"]["constant"],
+            "ratio_interaction": float(ratio[index]),
+            "ratio_bases": float(np.sqrt(np.mean(ratio[bases] ** 2))),
+            "refits": len(refits.theta),
+            "concentration": [
+                float(np.exp(fit.theta[i]))
+                for i, name in enumerate(fit.parameters.names)
+                if "concentration" in name
+            ],
+        }
+    return results
 
 
 def trees() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.9,
         help="with --variants: share of true scores that the intervals contain",
     )
+    figure_options.add(parser)
     return parser
 
 
@@ -122,8 +123,9 @@ def _maps(options: argparse.Namespace) -> Path:
     """Fits factors for maps, tests them, stores them in the run, and writes a report."""
     from akita_bayes.data.preparation import targets
     from akita_bayes.data.records import dataset
+    from akita_bayes.evaluate import novelty_statistics
     from akita_bayes.evaluate.intervals import calibrate
-    from akita_bayes.models import recalibration
+    from akita_bayes.models import build, novelty, recalibration
     from akita_bayes.plots.reports import calibration_report
 
     settings = calibrate.CalibrationOptions(
@@ -146,6 +148,11 @@ def _maps(options: argparse.Namespace) -> Path:
     out = _out_dir(options, model, report.head)
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
+    if isinstance(model, build.Network):
+        statistics = novelty_statistics.of_data(
+            model, options.data_dir, held_out_split=options.fit_split
+        )
+        novelty.save(runs[0], statistics)
     _show(report, out)
     if report.uniformity is not None and not report.uniformity.holds:
         _log.warning("%s", report.uniformity.in_words(options.split))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes import regions
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options, worker_options
 
 if TYPE_CHECKING:
     from akita_bayes.evaluate import prediction_files
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     worker_options.add(parser)
     parser.add_argument("--split", help="split of a data directory (default: test)")
     parser.add_argument("--tfr", help="pattern of record files, instead of --split")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_predict")
     return parser
 
@@ -161,11 +162,11 @@ def _predict(options: argparse.Namespace) -> None:
         },
         open_bar=console.progress,
     )
-    console.say(f"{written.windows} windows are in {written.path}.")
+    console.say(f"Predicted {console.count(written.windows, 'window')}: {written.path}")
     if options.plot:
         figures = prediction_plots.figures(written.path, _target_names(options, model))
         figure_files.write(figures, options.out_dir)
-        console.say(f"{len(figures)} figures are in the same directory.")
+        console.say(f"Drawn: {console.count(len(figures), 'figure')} in the same directory.")
     for paths in written.coolers.values():
         console.say(f"{len(paths)} coolers are in the same directory.")
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options, worker_options
 from akita_bayes.origins import training_regions
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
-    model_options.add(parser, "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--ensemble", "--members", "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size", "--precision")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_scd")
     return parser
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import basenji_options, console, model_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         help="with --save: keep one of this many positions",
     )
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_test")
     return parser
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import rich.progress
 
-from akita_bayes.cli import basenji_options, console
+from akita_bayes.cli import basenji_options, console, figure_options
 
 _POLICY: dict[str | None, Any] = {
     None: None,
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         help="save a checkpoint after this many minutes",
     )
     parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_train")
     return parser
 

@@ -24,6 +24,7 @@ from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import damage, output_directory, replacement
 from akita_bayes.origins import provenance
+from akita_bayes.plots import figure_files
 from akita_bayes.specs import seeds
 
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
@@ -70,7 +71,12 @@ def run(
         if out is not None and kind is not None:
             output_directory.check(out, kind=kind)
         words = () if options is None else options.command_line
-        with _claimed(out, claims), provenance.command(words):
+        figure_format = getattr(options, "figure_format", figure_files.FORMATS[0])
+        with (
+            _claimed(out, claims),
+            provenance.command(words),
+            figure_files.in_format(figure_format),
+        ):
             folder = command() or out
             if options is not None and folder is not None and not own_record:
                 command_record.write(options, folder)
@@ -191,6 +197,11 @@ def _silenced(descriptor: int) -> Iterator[None]:
     finally:
         os.dup2(saved, descriptor)
         os.close(saved)
+
+
+def count(number: int, noun: str) -> str:
+    """Returns a number and its noun, such as "1 window" and "1,200 windows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def say(text: str) -> None:

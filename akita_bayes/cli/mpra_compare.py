@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console, worker_options
+from akita_bayes.cli import console, figure_options, worker_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seed of the split and of the starting points",
     )
     worker_options.add(parser)
+    figure_options.add(parser)
     return parser
 
 

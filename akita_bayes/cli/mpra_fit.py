@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also profile the likelihood of these parameters, named as in theta.tsv, for example "
         "interaction,crp or 'crp[low]' (one library) or 'crp.bases[0,2]' (a matrix)",
     )
+    figure_options.add(parser)
     return parser
 
 

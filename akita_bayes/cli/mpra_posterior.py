@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console, worker_options
+from akita_bayes.cli import console, figure_options, worker_options
 from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seed of the fits and chains",
     )
     worker_options.add(parser)
+    figure_options.add(parser)
     return parser
 
 

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 
 if TYPE_CHECKING:
     from akita_bayes.regulation.results import sequence_predictions
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         help="library whose constants and measurement are used (default: the column library of a "
         "table, or the first library of the fit)",
     )
+    figure_options.add(parser)
     return parser
 
 

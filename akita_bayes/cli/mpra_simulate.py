@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bins", type=_whole_numbers, default=(9,), help="number of sorted bins")
     parser.add_argument("--cells", type=float, default=200.0, help="sorted cells per sequence")
+    parser.add_argument(
+        "--copies", type=float, default=1.0, help="mean number of reads of one amplified molecule"
+    )
     parser.add_argument(
         "--noise",
         type=float,
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="seed of the parameters, the library and the reads",
     )
+    figure_options.add(parser)
     return parser
 
 
@@ -103,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         kind = mechanism.measurement.kind
         changed = {"unsorted": options.sorted_only} | {
             name: getattr(options, name) != parser.get_default(name)
-            for name in ("reads", "bins", "cells", "noise", "contamination")
+            for name in ("reads", "bins", "cells", "copies", "noise", "contamination")
         }
         for name in simulated_assay.idle(kind):
             if changed[name]:
@@ -119,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 bins=bins,
                 unsorted=not options.sorted_only,
                 cells=options.cells,
+                copies=options.copies,
                 noise=options.noise,
                 background=options.background,
                 contamination=options.contamination,

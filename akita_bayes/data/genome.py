@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
 from akita_bayes.data import fasta_index, gzip_fasta, two_bit
+from akita_bayes.files import damage
 
 
 class _Sequences(Protocol):
@@ -139,6 +140,8 @@ class _IndexedFasta:
         finally:
             pysam.set_verbosity(verbosity)
         self.sizes = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
+        if files.is_gzip(path):
+            damage.check_expansion(path, path.stat().st_size, sum(self.sizes.values()))
 
     def fetch(self, chrom: str, start: int, end: int) -> str:
         return str(self._fasta.fetch(chrom, start, end))

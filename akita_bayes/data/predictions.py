@@ -8,6 +8,8 @@
     bin_start [W, N], bin_end [W, N]       genomic interval of every output bin
     row [P], column [P]                    bins of every pixel, of maps only
     epistemic_sd, aleatoric_sd             shaped as preds, when drawn from a posterior
+    novelty [W]                            distance from the training windows (`models.novelty`),
+                                           when the model has their statistics
 
 With several heads, all datasets except those of the windows lie in one group per head. Outside its
 chromosome, a window reads N; its bins keep their coordinates, which may be negative.
@@ -130,7 +132,7 @@ class Writer:
         Args:
             batch: The windows. [B].
             region: Number of the requested region of each window. [B].
-            outputs: Head -> dataset -> [B, P or N, T].
+            outputs: Head -> dataset -> [B, P or N, T], or [B] for the novelty of windows.
         """
         starts = np.array([window.start for window in batch], np.int64)
         append(self._file, "chrom", np.array([w.chrom for w in batch], h5py.string_dtype()))

@@ -212,7 +212,7 @@ def assess(
         names.append(location)
         scattered.append(_sample(random, measured, prediction, mask, share))
         if number in example_numbers:
-            region = _region(location, geometry.crop_bp, geometry.seq_length)
+            region = target_region(location, geometry.crop_bp, geometry.seq_length)
             example_windows.append(Example(region, prediction, measured, mask, noise_free))
         advance(1)
     ceiling_path = Path(data_dir) / TRUTH / "ceiling.json"
@@ -336,7 +336,7 @@ def _sample(
     return samples
 
 
-def _region(text: str, crop_bp: int, seq_length: int) -> regions.Region:
+def target_region(text: str, crop_bp: int, seq_length: int) -> regions.Region:
     """Returns the part of a window that its target covers.
 
     A location that is not a region, as `file#record`, is used as the name of a chromosome.

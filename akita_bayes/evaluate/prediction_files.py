@@ -21,7 +21,7 @@ from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.files import output_directory, safe_names
-from akita_bayes.models import fingerprint, posterior, predict
+from akita_bayes.models import fingerprint, novelty, posterior, predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import provenance, training_regions
 from akita_bayes.specs.geometry import Geometry
@@ -156,6 +156,8 @@ def predict_regions(
         "precision": settings.precision or "as saved",
         provenance.KEY: _origin_text(model, settings, genome=fasta),
     }
+    if (usual := novelty.threshold(model.members)) is not None:
+        own_attributes[f"{novelty.KEY}_threshold"] = usual
     with genomes.Genome(fasta) as genome:
         training_regions.check_genome(model, heads, genome.sizes, fasta)
         jobs = _jobs(requested, genome, geometries, settings.stride)
@@ -341,7 +343,11 @@ def _predict_windows(
 ) -> dict[str, dict[str, Any]]:
     """Returns the values of some windows: head -> dataset -> array."""
     x = np.stack([dna.to_one_hot(state.genome.padded(*window)) for window in windows])
-    return predict_windows(state.model, x, state.head, state.settings)
+    values = predict_windows(state.model, x, state.head, state.settings)
+    distances = novelty.of_windows(state.model.members, x)
+    if distances is None:
+        return values
+    return {head: {**datasets, novelty.KEY: distances} for head, datasets in values.items()}
 
 
 def predict_windows(

@@ -32,7 +32,12 @@ def check_names(**names_by_kind: Collection[str]) -> None:
 
 
 class Normal(Frozen):
-    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s)."""
+    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s).
+
+    Attributes:
+        mean: Mean.
+        sd: Standard deviation.
+    """
 
     mean: float = 0.0
     sd: float = pydantic.Field(default=5.0, gt=0)
@@ -46,7 +51,9 @@ class Term(Frozen):
         neighbours: True when adjacent pairs of bases contribute as well as single bases.
         base_prior: Prior of the contribution of one base (or pair) of the site.
         prior: Prior of the constant: the chemical potential of a site, or the term itself.
-        value: Constant that is not fitted. For a rate in 1/s; 0 removes the transition.
+        value: Constant that is not fitted: one number, or by library where the constant is
+            `per_library`; libraries that it does not name are fitted. For a rate in 1/s; 0 removes
+            the transition.
         per_library: True when each library has its own constant; all libraries share the site.
     """
 
@@ -54,7 +61,7 @@ class Term(Frozen):
     neighbours: bool = False
     base_prior: Normal = Normal(sd=2.0)
     prior: Normal = Normal()
-    value: float | None = None
+    value: float | dict[str, float] | None = None
     per_library: bool = False
 
     @property
@@ -67,9 +74,18 @@ class Term(Frozen):
         """Returns the bases of the site in the sequence; empty for a constant."""
         return slice(*self.site) if self.site else slice(0, 0)
 
+    def known(self, library: str) -> float | None:
+        """Returns the constant of a library where it is not fitted, or else None."""
+        return self.value.get(library) if isinstance(self.value, dict) else self.value
+
 
 class Rate(Term):
-    """Describes the rate constant of one transition between two species."""
+    """Describes the rate constant of one transition between two species.
+
+    Attributes:
+        source: Species that the transition leaves; "from" in JSON.
+        target: Species that the transition reaches; "to" in JSON.
+    """
 
     source: str = pydantic.Field(alias="from")
     target: str = pydantic.Field(alias="to")
@@ -77,7 +93,11 @@ class Rate(Term):
 
 
 class Activity(Frozen):
-    """Describes a fitted activity, shared by all states that name it; the prior is of its log."""
+    """Describes a fitted activity, shared by all states that name it.
+
+    Attributes:
+        prior: Prior of the logarithm of the activity.
+    """
 
     prior: Normal = Normal(sd=2.0)
 
@@ -141,7 +161,14 @@ class Measurement(Frozen):
             t + t0, such as the ratio of RNA to DNA; b is then 1 / ln(base), in fits and
             simulations. Without it, a fit estimates b, which trades against the scale of all
             energies, and a simulation has b = 1.
+        absolute: True for a continuous read-out that is t itself, such as a fold change, in place
+            of a + b log(t + t0).
         leave_out: Bins of the table that are not fitted, e.g. an unsorted library.
+        overdispersed: True for bins whose reads of one sequence resemble each other, since they
+            come from few cells or from copies of one molecule. Their counts are then
+            Dirichlet-multinomial, and the concentration is fitted.
+        shared: True when all libraries were measured on one scale, so that they share the weights
+            of the measurement. Otherwise each library has its own.
         weight_prior: Prior of every weight of the measurement. For a continuous read-out the
             weights count in its standard deviation, from its mean. The weights of splines have
             their own priors.
@@ -152,7 +179,10 @@ class Measurement(Frozen):
     read_out: Literal["activity", "log_activity"] = "activity"
     relative: bool = False
     log_base: Literal["e", 2, 10] | None = None
+    absolute: bool = False
     leave_out: tuple[str, ...] = ()
+    overdispersed: bool = False
+    shared: bool = False
     weight_prior: Normal = Normal(sd=3.0)
 
     @property
@@ -186,15 +216,22 @@ class Measurement(Frozen):
         bins, continuous = self.kind.endswith("bins"), self.is_continuous
         restricted = {
             "log_base": (self.log_base is not None and not continuous, "a continuous read-out"),
+            "absolute": (self.absolute and not continuous, "a continuous read-out"),
             "relative": (self.relative and not bins, "bins"),
             "read_out": (self.read_out != "activity" and not bins, "bins"),
             "leave_out": (bool(self.leave_out) and not bins, "bins"),
+            "overdispersed": (self.overdispersed and not bins, "bins"),
         }
         for name, (ineffective, kind) in restricted.items():
             if ineffective:
                 raise errors.SpecError(
                     f'measurement.{name}: is for {kind}, not for "{self.kind}"; drop it.'
                 )
+        if self.absolute and self.log_base is not None:
+            raise errors.SpecError(
+                "measurement.absolute: a read-out is either t itself or a logarithm; drop absolute "
+                "or log_base."
+            )
         if self.kind == "spline_bins" and self.hidden < 3:
             raise errors.SpecError(
                 f"measurement.hidden: {self.hidden} knots are too few for a spline; give 3 or more."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.blocks import registry
 from akita_bayes.layers import activation, augmentation, noise
-from akita_bayes.models import fingerprint, zoo
+from akita_bayes.models import fingerprint, novelty, zoo
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
@@ -29,6 +29,7 @@ class Network(keras.Model):
         training_regions: Head -> regions from which it learned; empty where they are not recorded.
         recalibrations: Head -> factors on its standard deviations; empty when the run directory
             holds none.
+        novelty: Statistics of its training windows, or None when the run directory holds none.
 
     Args:
         spec: Spec of the network; all its heads are built.
@@ -49,6 +50,7 @@ class Network(keras.Model):
         self.swag_draws: NDArray[np.float32] | None = None
         self.training_regions: Mapping[str, TrainingRegions] = {}
         self.recalibrations: dict[str, Recalibration] = {}
+        self.novelty: novelty.Statistics | None = None
 
     @property
     def members(self) -> "tuple[Network, ...]":

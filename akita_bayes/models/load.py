@@ -9,7 +9,7 @@ import keras
 
 from akita_bayes import errors
 from akita_bayes.files import damage
-from akita_bayes.models import build, export, recalibration, shipped, swag, weights, zoo
+from akita_bayes.models import build, export, novelty, recalibration, shipped, swag, weights, zoo
 from akita_bayes.models.ensemble import Ensemble
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.origins import training_regions
@@ -89,6 +89,7 @@ def _run(run: Path, best: Path) -> build.Network:
     model = _keras(best)
     model.recalibrations = recalibration.load([run], model.spec.head_names)
     model.training_regions = training_regions.read(run)
+    model.novelty = novelty.load(run)
     if (run / swag.FILE).is_file():
         _, model.swag_draws = swag.load(run / swag.FILE)
     return model
@@ -126,7 +127,7 @@ def _pair(params: Path, path: Path, head: str | int | None, trust: bool) -> Memb
         raise errors.RunError(f"{path}: no such weights file.")
     if head is None and len(spec.head_names) > 1:
         all_heads = _in_float32(spec)
-        if not weights.is_keras_2(path):
+        if not weights.is_layered(path):
             weights.load_weights(all_heads, path)
             return all_heads
         heads = [

@@ -17,7 +17,7 @@ _BY_DISTANCE = {
     "pearsonr_by_distance": "measured maps",
     "truth_pearsonr_by_distance": "noise-free truth",
 }
-_PICTURES = {"scatter.png": "Predicted and measured pixels", "maps.png": "Windows"}
+_PICTURES = {"scatter": "Predicted and measured pixels", "maps": "Windows"}
 _SUMMARY = {
     "model": "Pearson r",
     "distance_only": "of distance alone",
@@ -59,11 +59,7 @@ def collect(folder: Path) -> contents.Report:
         ],
         tables=tables,
         charts=charts,
-        pictures=[
-            contents.Picture(title, (folder / name).read_bytes())
-            for name, title in _PICTURES.items()
-            if (folder / name).is_file()
-        ],
+        pictures=contents.pictures(folder, _PICTURES),
     )
 
 

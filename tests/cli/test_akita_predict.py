@@ -59,6 +59,7 @@ def test_windows_are_predicted_where_they_say(folder, tmp_path, options):
         assert bool(file.attrs["rc"]) is bool(options)
 
 
+@pytest.mark.slow
 def test_workers_predict_the_same_bytes(folder, tmp_path):
     options = ["--batch_size", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
@@ -97,6 +98,7 @@ def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
         assert not file["epistemic_sd"][()].any()  # a model without a posterior
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, tmp_path):
     runs = [tmp_path / "a", tmp_path / "b"]
     for run in runs:
@@ -221,6 +223,7 @@ def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, caps
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
     data = tiny.write_data(tmp_path / "data")
     paths = [str(folder / "params.json"), str(folder / "model.keras"), str(data)]

@@ -236,3 +236,19 @@ def test_a_constant_that_is_given_needs_no_identity():
         TWO_SITES, energies__c={"value": -1.0}, states__ab__energies=["a", "b", "ab", "c"]
     )
     assert mechanism_spec.parse(spec).energies["c"].value == -1.0
+
+
+@pytest.mark.parametrize(
+    ("measurement", "message"),
+    [
+        (
+            {"kind": "bins", "absolute": True},
+            r"^measurement\.absolute: is for a continuous read-out",
+        ),
+        ({"kind": "gaussian", "overdispersed": True}, r"^measurement\.overdispersed: is for bins"),
+        ({"kind": "gaussian", "absolute": True, "log_base": 2}, "either t itself or a log"),
+    ],
+)
+def test_options_of_another_read_out_are_refused(measurement, message):
+    with pytest.raises(errors.SpecError, match=message):
+        mechanism_spec.parse(changed(TWO_SITES, measurement=measurement))

@@ -79,12 +79,14 @@ def run(words, line):
     return True
 
 
+@pytest.mark.slow
 def test_every_command_is_shown_and_runs(ran):
     _, commands = ran
     shown = {command.split(".py")[0] for command in commands}
     assert shown >= {"mpra_simulate", "mpra_fit", "mpra_posterior", "mpra_compare"}
 
 
+@pytest.mark.slow
 def test_every_file_that_the_page_names_is_written(ran, page):
     folder, _ = ran
     named = set(re.findall(r"`([\w/]+\.(?:tsv|txt|json|png|npz))`", page))
@@ -93,6 +95,7 @@ def test_every_file_that_the_page_names_is_written(ran, page):
     assert len(named) > 10
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository):
     folder, _ = ran
     for path in folder.rglob("runs/**/*.png"):
@@ -103,6 +106,7 @@ def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository
         assert (repository / "docs" / name).stat().st_size < 200_000, name
 
 
+@pytest.mark.slow
 def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     folder, _ = ran
     changed = mechanism_spec.load(folder / "runs/lac/lac_log.json")
@@ -111,6 +115,7 @@ def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     assert [term.base_prior.sd for term in changed.terms.values() if term.site] == [5.0, 5.0]
 
 
+@pytest.mark.slow
 def test_assumptions_are_fitted_judged_and_united(ran):
     folder, _ = ran
     found = {
@@ -128,6 +133,7 @@ def test_assumptions_are_fitted_judged_and_united(ran):
         assert row["widest"] <= row["upper"] - row["lower"] + 1e-6  # of nine digits
 
 
+@pytest.mark.slow
 def test_the_sweep_has_the_columns_that_the_page_speaks_of(ran):
     folder, _ = ran
     table = pd.read_csv(folder / "runs/lac/design/design.tsv", sep="\t")
@@ -174,6 +180,24 @@ def test_words_of_the_table_are_words_of_a_spec(page):
             "energies": {"a": {"site": [0, 4]}, "b": {"value": -2.5}},
             "states": {"free": {}, "on": {"energies": ["a", "b", "b"], "activity": 1}},
         },
+    }
+    one_scale = {"libraries": ["x", "without_crp"], "measurement": {"kind": "gaussian"}}
+    rows |= {
+        '"value": {"without_crp": 30}': {
+            **one_scale,
+            "energies": {
+                "a": {"site": [0, 4]},
+                "b": {"per_library": True, "value": {"without_crp": 30}},
+            },
+            "states": {
+                "free": {},
+                "on": {"energies": ["a", "b"], "activity": 1},
+                "b": {"energies": ["b"]},
+            },
+        },
+        '"shared": true': {**one_scale, "measurement": {"kind": "gaussian", "shared": True}},
+        '"overdispersed": true': {"measurement": {"kind": "bins", "overdispersed": True}},
+        '"absolute": true': {"measurement": {"kind": "gaussian", "absolute": True}},
     }
     for words, change in rows.items():
         assert words in page

@@ -31,7 +31,10 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "saved_models", "intervals", "", "incremental"),
+    "models": (
+        *("passes", "saved_models", "intervals", "checkpoints", ""),
+        *("incremental", "published_models"),
+    ),
     "data": ("", "contacts", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),

@@ -1,7 +1,17 @@
 """What the documents say of results is what the result files hold."""
 
+import numpy as np
+import pytest
+
 from akita_bayes import files
-from benchmarks import accuracy, accuracy_report, inference, variants
+from benchmarks import (
+    accuracy,
+    accuracy_report,
+    inference,
+    lac_interaction,
+    novelty,
+    variants,
+)
 
 
 def test_the_table_of_posteriors_is_that_of_its_result_file():
@@ -28,3 +38,65 @@ def test_each_network_of_the_inference_benchmark_has_its_environment_or_is_missi
         assert row["environment"]["versions"]["tensorflow"]
         assert len(row["load_after"]) == 3
     assert result["missing"] == inference.missing(measurements)
+
+
+def test_the_table_of_novelty_is_that_of_its_result_file(repository):
+    measured = files.read_json(novelty.RESULT)["measurements"]
+    page = (repository / "docs" / "uncertainty.md").read_text(encoding="utf-8")
+    for kind, label in (
+        ("bases shuffled", "test windows with shuffled bases"),
+        ("dinucleotides shuffled", "the same, dinucleotides kept"),
+        (f"GC + {novelty.SHIFT:g}", "the same, GC content raised by 0.1"),
+        ("foreign: E. coli", "*E. coli*"),
+    ):
+        row = measured["kinds"][kind]
+        numbers = " | ".join(f"{row[name]['auroc']:.3f}" for name in ("trunk", "3-mers", "GC"))
+        assert f"| {label} | {numbers} |" in page
+    assert f"{100 * measured['test_above_threshold']:.1f} % of the test windows" in page
+
+
+def test_a_shuffle_keeps_every_dinucleotide():
+    rng = np.random.default_rng(0)
+    for length in (10, 50, 2000):
+        row = rng.integers(0, 4, length).astype(np.uint8)
+        shuffled = novelty.shuffled(row, rng)
+        pairs = [np.bincount(4 * x[:-1].astype(int) + x[1:], minlength=16) for x in (row, shuffled)]
+        np.testing.assert_array_equal(*pairs)
+    assert (row != shuffled).mean() > 0.5
+    np.testing.assert_allclose(novelty.kmers(row), novelty.kmers(3 - row[::-1]))
+
+
+def test_the_interactions_of_the_page_are_those_of_the_result_file(repository):
+    """The fits of pairs of promoters, and the joint fit that adds profiles."""
+    rows = files.read_json(lac_interaction.RESULT)["measurements"]
+    page = (repository / "docs" / "lac_findings.md").read_text(encoding="utf-8")
+    for name, label in (
+        ("pairs", "`lac_pairs.json`"),
+        ("pairs, activated alone", "without the occluded promoters"),
+        ("pairs, activated alone, own scales", "the same, each library with its own scale"),
+    ):
+        fit = rows[name]["interaction"]
+        ends = " to ".join(f"{end:.2f}" for end in rows[name]["profile_interval"])
+        curvature = f"{fit['lower']:.2f} to {fit['upper']:.2f}"
+        assert f"| {label} | {fit['mean']:.2f} | {curvature} | {ends} |" in page
+    joint = rows["reads, paper, independent"]["joint"]
+    assert f"| {joint['chi_squared']:.1f} | |" in page
+    assert f"{joint['interaction'] * lac_interaction.KCAL:.2f}" in page
+
+
+def test_a_joint_profile_is_the_sum_of_two_parabolas():
+    def parabola(centre, sd):
+        value = centre + sd * np.linspace(-4, 4, 9)
+        return {
+            "profile": {
+                "value": value.tolist(),
+                "drop": ((value - centre) ** 2 / (2 * sd**2)).tolist(),
+            }
+        }
+
+    joint = lac_interaction.joint(parabola(-4.0, 0.3), parabola(-6.0, 0.2))
+    weight = np.array([0.3, 0.2]) ** -2.0
+    assert joint["interaction"] == pytest.approx(np.average([-4, -6], weights=weight), abs=0.01)
+    assert joint["chi_squared"] == pytest.approx(4 / (0.3**2 + 0.2**2), rel=0.01)
+    half = 1.96 / np.sqrt(weight.sum())
+    assert joint["interval"][1] - joint["interval"][0] == pytest.approx(2 * half, abs=0.02)

@@ -107,7 +107,7 @@ def test_commands_run_and_know_their_version(installed, tmp_path):
     assert "Training of run" in (tmp_path / "run.html").read_text("utf-8")
     assert "lac: " in run(installed, tmp_path, "-m", "akita_bayes", "akita_download")
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
-    scripts = {path.stem for path in repository_scripts()}
+    scripts = {name for path in repository_scripts() for name in (path.stem, path.name)}
     assert scripts <= {line.split(" = ")[0] for line in entries.read_text().splitlines()}
 
 

@@ -9,6 +9,7 @@ import akita_bayes as ab
 from akita_bayes import dna
 from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
+from akita_bayes.models import novelty
 
 LARGEST = 3_000_000
 """Bytes of a shipped folder."""
@@ -71,3 +72,13 @@ def test_its_bare_name_and_a_region_are_enough_on_the_command_line(tmp_path):
         "predict.h5",
         "provenance.json",
     ]
+
+
+def test_it_knows_how_its_training_windows_look(folder, repository):
+    model = ab.load_model(folder)
+    measured = json.loads((repository / "benchmarks" / "results" / "novelty.json").read_text())
+    threshold = measured["measurements"]["threshold"]
+    assert novelty.threshold(model.members) == pytest.approx(threshold)
+    # One base alone is stranger than any window of a genome.
+    x = np.zeros((1, model.spec.model.seq_length), np.uint8)
+    assert novelty.of_windows(model.members, x)[0] > 2 * threshold

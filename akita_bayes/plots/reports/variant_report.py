@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files, progress
+from akita_bayes.plots import figure_files
 from akita_bayes.variants.scored_files import score_directory
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ def write_figures(
         folder: Folder of the files; is created.
         least: Smallest limit of the colour scale of maps.
     """
-    for old_figure in Path(folder).glob("*_row*_target*.png"):
+    for old_figure in figure_files.paths(folder, "*_row*_target*"):
         files.remove(old_figure)
     for figure in figures:
         # matplotlib takes long to import, and most runs draw nothing.
-        from akita_bayes.plots import figure_files, variant_plots
+        from akita_bayes.plots import variant_plots
 
         drawing = variant_plots.figure(figure.window, least=least)
         figure_files.write({figure.name: drawing}, folder, dpi=_DPI)

@@ -196,11 +196,12 @@ def sides(
     """Assigns every row to a side of a split, libraries one after another. [N] of 0, 1 and 2.
 
     A sequence is on the same side in every library and every replicate. A split that comes with
-    the table is used as it is.
+    the table is used as it is; where all of its rows are training rows, nothing is held out.
 
     Raises:
         DataError: A side of a library would be empty, only some libraries come with a split, or
-            such a split has no training or no test rows, or has a sequence in two parts.
+            such a split has no training rows in a library, or test rows in some libraries only, or
+            has a sequence in two parts.
     """
     if any(library.side is not None for library in table.libraries):
         return _published_sides(table)
@@ -226,13 +227,16 @@ def sides(
 def _published_sides(table: Table) -> NDArray[np.int64]:
     """Returns the sides of the split that comes with a table, checked."""
     parts = []
+    required = [(published_split.TRAIN, "training")]
+    if any((library.side == published_split.TEST).any() for library in table.libraries):
+        required.append((published_split.TEST, "test"))
     for library in table.libraries:
         if library.side is None:
             raise errors.DataError(
                 f"{library.label} comes without a split, and another library with one; give all "
                 "of them one, or none."
             )
-        for number, part in ((published_split.TRAIN, "training"), (published_split.TEST, "test")):
+        for number, part in required:
             if not (library.side == number).any():
                 raise errors.DataError(
                     f"{library.label}: its split has no {part} rows; name some, or remove the "

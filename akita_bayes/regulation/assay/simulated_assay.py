@@ -23,7 +23,7 @@ OUTLIERS, OUTLIER_RATIO = 0.1, 4.0
 """Share of outliers of simulated `outliers`, and their standard deviation in that of the others."""
 SKEW = 2.0
 """Skew of skewed noise: twice the noise above the mode, half of it below; chances are 4 : 1."""
-SORTED = ("bins", "unsorted", "cells", "contamination")
+SORTED = ("bins", "unsorted", "cells", "copies", "contamination")
 """Properties of an experiment that sorts cells."""
 
 
@@ -39,6 +39,8 @@ class Design:
         unsorted: True to sequence a sample of the unsorted library as bin 0.
         cells: Mean number of sorted cells per sequence; where a sequence has more reads than cells,
             its reads are not independent.
+        copies: Mean number of reads of one amplified molecule; above 1, reads of a sequence in one
+            bin are copies of each other, and hold less information.
         noise: Standard deviation of log fluorescence, or of a log read-out, in nats. A read-out
             whose logarithm has base b has noise / ln(b) in its own unit; counts have none.
         background: Activity that fluoresces without any transcription.
@@ -51,6 +53,7 @@ class Design:
     bins: int = 9
     unsorted: bool = True
     cells: float = 200.0
+    copies: float = 1.0
     noise: float = 1.0
     background: float = 1e-3
     contamination: float = 0.02
@@ -62,6 +65,7 @@ class Design:
             ("reads", 10, assay_table.LARGEST),
             ("bins", 2, 100),
             ("cells", 1.0, 1e6),
+            ("copies", 1.0, 1e6),
             ("noise", 1e-6, 100.0),
             ("background", 0.0, 1e9),
             ("contamination", 0.0, 1.0),
@@ -120,7 +124,7 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
     matrices, constants = {}, {}
     for name, term in mechanism.terms.items():
         declared = mechanism.truth.get(name, declarations.Truth())
-        if term.value is not None and declared.constant is not None:
+        if isinstance(term.value, float) and declared.constant is not None:
             raise errors.SpecError(
                 f"truth.{name}.constant: {name} has a value, which is simulated; drop one of them."
             )
@@ -145,10 +149,11 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
         values = rng.normal(term.prior.mean, term.prior.sd / 2, len(libraries))
         if not term.per_library:
             values[:] = values[0]
-        if term.value is not None:
-            values[:] = log(term.value)
-        elif declared.constant is not None:
+        if declared.constant is not None:
             values[:] = [_in_library(declared.constant, library) for library in libraries]
+        for position, library in enumerate(libraries):
+            if (known := term.known(library)) is not None:
+                values[position] = log(known)
         constants[name] = dict(zip(libraries, values.tolist(), strict=True))
     activities = {}
     if isinstance(mechanism, mechanism_spec.Thermodynamic):
@@ -327,7 +332,10 @@ def sort(
     mixed += design.contamination * (cells / design.bins)[:, None]
     pools = [cells, *mixed.T] if design.unsorted else list(mixed.T)
     reads_per_bin = design.reads // len(pools)
-    counts = np.stack([rng.multinomial(reads_per_bin, pool / pool.sum()) for pool in pools], axis=1)
+    molecules = max(1, round(reads_per_bin / design.copies))
+    counts = np.stack([rng.multinomial(molecules, pool / pool.sum()) for pool in pools], axis=1)
+    if design.copies > 1:
+        counts = counts + rng.poisson(counts * (design.copies - 1))
     return counts.astype(float), gates
 
 

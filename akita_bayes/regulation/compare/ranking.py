@@ -118,7 +118,8 @@ def compare(
 
     Raises:
         SpecError: Two mechanisms have the same name, or do not fit the same data.
-        DataError: The table does not fit a mechanism; raised before the first fit.
+        DataError: The table does not fit a mechanism, or its split holds nothing out; raised before
+            the first fit.
     """
     names = [mechanism.name for mechanism in mechanisms]
     if len(set(names)) < len(names):
@@ -136,6 +137,11 @@ def compare(
             )
     for mechanism in mechanisms:
         layout.Parameters.of(mechanism, table.used_by(mechanism))
+    if not (assay_table.sides(table.used_by(mechanisms[0]), seed=seed) == 2).any():
+        raise errors.DataError(
+            "The split of the table holds no sequence out, by which mechanisms are ranked; name "
+            "test rows, or remove the column of the split."
+        )
     judged = []
     setup = functools.partial(contextlib.nullcontext, (table, starts, seed))
     for candidate in workers.map_parts(_fit_and_judge, mechanisms, cluster, setup=setup):

@@ -29,8 +29,8 @@ class HeldOut(NamedTuple):
         sequences: Number of held-out sequences.
         reads: Number of their reads, or read-outs.
         information: Variational information between sequence and bin per read, or between sequence
-            and continuous read-out; a lower bound of the mutual information. None for counts, and
-            for fewer than 20 read-outs of a library.
+            and continuous read-out; a lower bound of the mutual information. None for counts,
+            for fewer than 20 read-outs of a library, and where no sequence was held out.
     """
 
     log_likelihood: float
@@ -184,6 +184,8 @@ def _held_out(
 ) -> HeldOut:
     """Scores the test sequences in float64."""
     rows = np.flatnonzero(test)
+    if not len(rows):
+        return HeldOut(0.0, 0, 0.0, None)
     unseen = likelihoods.Likelihood(
         likelihood.mechanism,
         likelihood.table.take(rows),

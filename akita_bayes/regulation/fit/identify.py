@@ -146,7 +146,9 @@ def check_names(
         parameters.index(name)
 
 
-def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -> Profile:
+def profile(
+    fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300, depth: float = DROP95
+) -> Profile:
     """Follows the likelihood of one parameter to both sides until it has dropped enough.
 
     Args:
@@ -155,6 +157,8 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
         points: Number of steps of one Laplace standard deviation to each side before the strides
             double.
         steps: Maximum number of L-BFGS steps at each point.
+        depth: Nats by which the profile falls before it ends; more than `DROP95` for a profile that
+            is added to that of other data.
     """
     index = fit.parameters.index(name)
     mean, prior_sd = fit.parameters.prior_mean[index], fit.parameters.prior_sd[index]
@@ -185,7 +189,7 @@ def profile(fit: fitting.Fit, name: str, *, points: int = 4, steps: int = 300) -
             value = without_prior(moved.theta, moved.value)
             log_likelihoods[float(moved.theta[index])] = value
             best = max(best, value)
-            if best - value > DROP95:
+            if best - value > max(depth, DROP95):
                 break
             theta, steps_taken = moved.theta, steps_taken + 1
             stride = sd if steps_taken < points else 2 * stride
@@ -258,7 +262,7 @@ def in_words(fit: fitting.Fit, profiles: tuple[Profile, ...] = ()) -> str:
             "and that factor comes from the priors. Give one rate a value."
         )
     measurement = fit.mechanism.measurement
-    if measurement.is_continuous and measurement.log_base is None:
+    if measurement.is_continuous and not measurement.absolute and measurement.log_base is None:
         lines.append(
             "The read-out's slope is fitted and trades against the scale of all energies, by more "
             "than the intervals show. If it is a logarithm, declare measurement.log_base."

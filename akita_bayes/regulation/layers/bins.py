@@ -6,6 +6,13 @@ monotone  the same hidden units with rising slopes; their upper sums S_j(t) = su
           V >= 0: the bins are ordered by monotone likelihood ratio.
 spline    log p_b / p_0 is a natural cubic spline of t or log(1 + t / t0); it has no hidden
           units that could trade places, so a sampler meets one mode and not ten factorial.
+
+Reads of one sequence are independent given t, or resemble each other: overdispersed counts n_b are
+Dirichlet-multinomial with a concentration k (Mosimann 1962),
+
+    log p(n | t) = log G(k) / G(k + n) + sum_b log G(k p_b + n_b) / G(k p_b),
+
+so that two reads of one sequence come from the same draw with the probability 1 / (1 + k).
 """
 
 from typing import Any, ClassVar
@@ -19,14 +26,74 @@ from akita_bayes.mechanisms.declarations import Normal
 from akita_bayes.regulation.layers.measurement_process import TINY, MeasurementProcess, Weights
 
 
+class Bins(MeasurementProcess):
+    """Models counts of reads in bins by p(bin | t). [B, 1] -> [B, M].
+
+    Args:
+        overdispersed: True for Dirichlet-multinomial counts, False for multinomial ones.
+        **kwargs: Arguments of `MeasurementProcess`.
+    """
+
+    def __init__(self, overdispersed: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.overdispersed = bool(overdispersed)
+
+    @property
+    def curve_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every weight of p(bin | t) by name."""
+        raise NotImplementedError
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        concentration: dict[str, tuple[int, ...]] = (
+            {"log_concentration": ()} if self.overdispersed else {}
+        )
+        return {**self.curve_shapes, **concentration}
+
+    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        weights = self.start_curves(rng)
+        return {**weights, "log_concentration": np.asarray(1.0)} if self.overdispersed else weights
+
+    def start_curves(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Draws random weights of p(bin | t)."""
+        return {name: rng.normal(0.0, 0.5, shape) for name, shape in self.curve_shapes.items()}
+
+    def log_bins(self, weights: Weights, activity: Any) -> Any:
+        """Computes log p(bin | t). [..., N] -> [..., M, N]."""
+        raise NotImplementedError
+
+    def log_multinomial(self, weights: Weights, activity: Any, observed: Any) -> Any:
+        """Computes sum_b n_b log p_b. [..., N], [M, N] -> [..., N]."""
+        return ops.sum(self.log_bins(weights, activity) * observed, axis=-2)
+
+    def outputs(self, weights: Weights, activity: Any) -> Any:
+        return ops.exp(self.log_bins(weights, activity))
+
+    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+        if not self.overdispersed:
+            return self.log_multinomial(weights, activity, observed)
+        log_concentration = weights["log_concentration"][..., None]
+        log_parts = self.log_bins(weights, activity) + log_concentration[..., None]
+        by_bin = log_rising_factorial(ops.exp(log_parts) + TINY, observed)
+        reads = ops.sum(observed, axis=-2)
+        total = log_rising_factorial(ops.exp(log_concentration), reads)
+        return ops.sum(by_bin, axis=-2) - total
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (input_shape[0], self.columns)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "overdispersed": self.overdispersed}
+
+
 @keras.saving.register_keras_serializable("akita_bayes")
-class SoftmaxBins(MeasurementProcess):
+class SoftmaxBins(Bins):
     """Computes p(bin | t) by a dense network with one softmax hidden layer. [B, 1] -> [B, M]."""
 
     kind = "bins"
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def curve_shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "hidden_slope": (self.hidden,),
             "hidden_bias": (self.hidden,),
@@ -34,15 +101,14 @@ class SoftmaxBins(MeasurementProcess):
             "bin_bias": (self.columns,),
         }
 
-    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        weights = super().start(rng)
+    def start_curves(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        weights = super().start_curves(rng)
         low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
         slope = rng.normal(0.0, 4.0 / (high - low), self.hidden)
         bend = rng.uniform(low, high, self.hidden)
         return {**weights, "hidden_slope": slope, "hidden_bias": -slope * bend}
 
     def log_bins(self, weights: Weights, activity: Any) -> Any:
-        """Computes log p(bin | t). [..., N] -> [..., M, N]."""
         hidden = _softmax(self._hidden_logits(weights["hidden_slope"], weights, activity))
         mix = ops.swapaxes(weights["bin_weight"], -1, -2)
         return _log_softmax(ops.matmul(mix, hidden) + weights["bin_bias"][..., None])
@@ -51,15 +117,6 @@ class SoftmaxBins(MeasurementProcess):
         signal = ops.log(activity + TINY) if self.read_out == "log_activity" else activity
         bias = weights["hidden_bias"]
         return slope[..., None] * ops.expand_dims(signal, -2) + bias[..., None]
-
-    def outputs(self, weights: Weights, activity: Any) -> Any:
-        return ops.exp(self.log_bins(weights, activity))
-
-    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
-        return ops.sum(self.log_bins(weights, activity) * observed, axis=-2)
-
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (input_shape[0], self.columns)
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -72,7 +129,7 @@ class MonotoneBins(SoftmaxBins):
     kind = "monotone_bins"
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def curve_shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "log_slope_step": (self.hidden,),
             "hidden_bias": (self.hidden + 1,),
@@ -80,8 +137,8 @@ class MonotoneBins(SoftmaxBins):
             "odds_bias": (self.columns - 1,),
         }
 
-    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        weights = MeasurementProcess.start(self, rng)
+    def start_curves(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        weights = Bins.start_curves(self, rng)
         low, high = (0.0, 1.0) if self.read_out == "activity" else (-8.0, 0.0)
         step = np.full(self.hidden, 4.0 / (high - low))
         bends = np.sort(rng.uniform(low, high, self.hidden))
@@ -102,7 +159,7 @@ class MonotoneBins(SoftmaxBins):
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
-class SplineBins(SoftmaxBins):
+class SplineBins(Bins):
     """Computes p(bin | t) whose log odds are natural cubic splines. [B, 1] -> [B, M].
 
     log p_b / p_0 = s_b(u),  with `hidden` knots evenly spaced over u = 0..1 and a straight line
@@ -148,7 +205,7 @@ class SplineBins(SoftmaxBins):
         self._curves = self._coefficients(at_knots)
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def curve_shapes(self) -> dict[str, tuple[int, ...]]:
         odds: dict[str, tuple[int, ...]] = {
             "line": (2, self.columns - 1),
             "bend": (self.hidden - 2, self.columns - 1),
@@ -159,7 +216,7 @@ class SplineBins(SoftmaxBins):
     def _logarithmic(self) -> bool:
         return self.read_out == "log_activity"
 
-    def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    def start_curves(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         odds = {
             "line": np.outer([-3.0, 3.0], np.linspace(0.0, 0.5, self.columns - 1)),
             "bend": rng.normal(0.0, 0.1, (self.hidden - 2, self.columns - 1)),
@@ -173,7 +230,7 @@ class SplineBins(SoftmaxBins):
         total = _log_one_and(odds)
         return ops.concatenate([-total, odds - total], axis=-2)
 
-    def log_prob(self, weights: Weights, activity: Any, observed: Any, weight: Any) -> Any:
+    def log_multinomial(self, weights: Weights, activity: Any, observed: Any) -> Any:
         odds = self._log_odds(weights, activity)
         # With odds o_b = log p_b / p_0: sum_b n_b log p_b = sum_b n_b o_b - n log(1 + sum_b e^o_b).
         reads = ops.sum(observed, axis=-2)
@@ -218,6 +275,27 @@ class SplineBins(SoftmaxBins):
         inside = np.linalg.solve(to_values, np.pad(at_knots, ((1, 1), (0, 0))))
         slope = (inside[-1:] - inside[-3:-2]) / (2 * self._step)
         return np.concatenate([inside, slope])
+
+
+def log_rising_factorial(start: Any, count: Any) -> Any:
+    """Computes log G(start + count) / G(start) for start > 0 and count >= 0, elementwise.
+
+    Stirling's series at start + 4, whose terms are differences of order `count`: a difference of
+    two log gamma functions would lose all digits in float32 where start is large.
+    """
+    first = start + 4.0
+    last = first + count
+    ratio = ops.log1p(count / first)
+    tail = _stirling(last) - _stirling(first)
+    shifted = count * (ops.log(first) - 1.0) + (last - 0.5) * ratio + tail
+    # G(a + n) / G(a) = G(a + n + 4) / G(a + 4) / prod_k (1 + n / (a + k)), k = 0 ... 3.
+    return shifted - sum(ops.log1p(count / (start + step)) for step in range(4))
+
+
+def _stirling(z: Any) -> Any:
+    """Computes Stirling's correction of log G(z); for z >= 4 its error is below 4e-8."""
+    square = 1.0 / (z * z)
+    return (1 / 12 - square * (1 / 360 - square / 1260)) / z
 
 
 def _softmax(logits: Any) -> Any:

@@ -6,7 +6,7 @@ The processes are those of `bins` and `read_outs`, under their names in a spec.
 from typing import Any
 
 from akita_bayes.mechanisms.declarations import Measurement
-from akita_bayes.regulation.layers.bins import MonotoneBins, SoftmaxBins, SplineBins
+from akita_bayes.regulation.layers.bins import Bins, MonotoneBins, SoftmaxBins, SplineBins
 from akita_bayes.regulation.layers.measurement_process import MeasurementProcess
 from akita_bayes.regulation.layers.read_outs import (
     GaussianNoise,
@@ -43,5 +43,7 @@ def process(
     """
     kind = PROCESSES[spec.kind]
     if issubclass(kind, GaussianNoise):
-        kwargs |= {"origin": origin, "unit": unit, "slope": spec.slope}
+        kwargs |= {"origin": origin, "unit": unit, "slope": spec.slope, "absolute": spec.absolute}
+    if issubclass(kind, Bins):
+        kwargs |= {"overdispersed": spec.overdispersed}
     return kind(columns=columns, hidden=spec.hidden, read_out=spec.read_out, **kwargs)

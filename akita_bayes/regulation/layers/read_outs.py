@@ -1,6 +1,6 @@
 """Layers from the activity of a sequence to one measured number, p(y | t).
 
-    gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0.
+    gaussian  y ~ N(a + b log(t + t0), sd^2), b > 0: background t0; absolute: N(t, sd^2).
     skewed    the same with a two-piece normal: sd * g above the mode and sd / g below
               (Fernandez and Steel 1998).
     outliers  the same normal, and a share of read-outs with a larger sd (Tukey 1960).
@@ -62,26 +62,41 @@ class GaussianNoise(ReadOut):
         origin: Value of the read-out at which `offset` is 0.
         unit: Unit of offset, slope and standard deviation, in the unit of the read-out.
         slope: Declared b in the unit of the read-out; None to fit it.
+        absolute: True for t itself in place of a + b log(t + t0).
         **kwargs: Arguments of `MeasurementProcess`.
     """
 
     kind = "gaussian"
 
     def __init__(
-        self, origin: float = 0.0, unit: float = 1.0, slope: float | None = None, **kwargs: Any
+        self,
+        origin: float = 0.0,
+        unit: float = 1.0,
+        slope: float | None = None,
+        absolute: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.origin = float(origin)
         self.unit = float(unit)
         self.slope = None if slope is None else float(slope)
+        self.absolute = bool(absolute)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        names = ("offset", "log_slope", "log_background", "log_sd")
-        return {name: () for name in names if self.slope is None or name != "log_slope"}
+        needed = {
+            "offset": not self.absolute,
+            "log_slope": not self.absolute and self.slope is None,
+            "log_background": not self.absolute,
+            "log_sd": True,
+        }
+        return {name: () for name, is_needed in needed.items() if is_needed}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        return {**super().start(rng), "log_background": np.asarray(rng.normal(-4.0, 0.5))}
+        weights = super().start(rng)
+        if self.absolute:
+            return weights
+        return {**weights, "log_background": np.asarray(rng.normal(-4.0, 0.5))}
 
     def natural(self, name: str) -> tuple[float, float]:
         if name == "offset":
@@ -91,10 +106,18 @@ class GaussianNoise(ReadOut):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "origin": self.origin, "unit": self.unit, "slope": self.slope}
+        return {
+            **config,
+            "origin": self.origin,
+            "unit": self.unit,
+            "slope": self.slope,
+            "absolute": self.absolute,
+        }
 
     def location(self, weights: Weights, activity: Any) -> Any:
-        """Computes a + b log(t + t0), relative to origin and unit. [..., N] -> [..., N]."""
+        """Computes the mean of y, relative to origin and unit. [..., N] -> [..., N]."""
+        if self.absolute:
+            return (activity - self.origin) / self.unit
         background = ops.exp(weights["log_background"])[..., None]
         signal = ops.log(activity + background + TINY)
         if self.slope is None:

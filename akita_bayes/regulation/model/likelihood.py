@@ -97,11 +97,12 @@ class Likelihood:
         sign = -1.0 if self._kinetic else 1.0
         columns = []
         for name, term in self.mechanism.terms.items():
-            if term.value is None:
+            known = term.known(tensors.name)
+            if known is None:
                 index = self.parameters.find(name, "constant", tensors.name).start
                 constant = theta[:, index : index + 1]
             else:
-                value = np.log(term.value) if self._kinetic else term.value
+                value = np.log(known) if self._kinetic else known
                 constant = ops.full_like(theta[:, :1], value)
             design = tensors.designs.get(name)
             if design is None:
@@ -153,7 +154,7 @@ class Likelihood:
                 theta[:, block.start : block.stop], (theta.shape[0], *block.shape)
             )
             for block in self.parameters.blocks
-            if block.owner == "measurement" and block.library == library
+            if block.owner == "measurement" and block.library in (None, library)
         }
 
     def per_sequence(self, theta: Any) -> Any:

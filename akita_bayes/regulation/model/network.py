@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna
-from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.mechanisms import declarations, mechanism_spec
 from akita_bayes.regulation.layers import kinetic, measurement, thermodynamic
 from akita_bayes.regulation.model import gauge
 from akita_bayes.regulation.model import parameters as layout
@@ -46,13 +46,14 @@ def _mechanism_layers(mechanism: mechanism_spec.Mechanism) -> list[keras.layers.
                 sites,
                 names,
                 neighbours=[term.neighbours for term in terms],
-                fixed=[term.value for term in terms],
+                fixed=[_shared_value(term) for term in terms],
                 name="energies",
             ),
             thermodynamic.BoltzmannStates(mechanism.occupancy.tolist(), name="states"),
             _activity(mechanism),
         ]
-    fixed = [None if term.value is None else float(np.log(term.value)) for term in terms]
+    values = [_shared_value(term) for term in terms]
+    fixed = [None if value is None else float(np.log(value)) for value in values]
     return [
         kinetic.TransitionRates(sites, names, fixed=fixed, name="rates"),
         kinetic.KingAltman(
@@ -62,6 +63,11 @@ def _mechanism_layers(mechanism: mechanism_spec.Mechanism) -> list[keras.layers.
             [float(name in mechanism.product) for name in names], name="activity"
         ),
     ]
+
+
+def _shared_value(term: declarations.Term) -> float | None:
+    """Returns the constant that no library fits; `assign` sets the values of a library."""
+    return None if isinstance(term.value, dict) else term.value
 
 
 def _activity(mechanism: mechanism_spec.Thermodynamic) -> keras.layers.Layer:

@@ -117,8 +117,17 @@ class Parameters:
                     f"declare {_kinds(library)}."
                 )
         columns = tuple((lib.name, len(lib.columns)) for lib in table.libraries)
-        continuous = mechanism.measurement.is_continuous
-        read_outs = tuple(_origin_and_unit(lib) for lib in table.libraries if continuous)
+        shared = mechanism.measurement.shared
+        if shared and len({number for _, number in columns}) > 1:
+            raise errors.DataError(
+                f"The libraries have different numbers of bins "
+                f"({', '.join(f'{name}: {number}' for name, number in columns)}), and "
+                "measurement.shared says that they share one measurement; drop shared."
+            )
+        groups = [table.libraries] * len(columns) if shared else [(lib,) for lib in table.libraries]
+        read_outs: tuple[tuple[float, float], ...] = ()
+        if mechanism.measurement.is_continuous:
+            read_outs = tuple(_origin_and_unit(group) for group in groups)
         return cls(mechanism, mechanism.wild_type or table.wild_type(), columns, read_outs)
 
     @property
@@ -158,16 +167,18 @@ class Parameters:
                 add(name, "bases", (term.width, 3), "kT", centred)
             if term.neighbours:
                 add(name, "pairs", (term.width - 1, 9), "kT", centred)
-            if term.value is None:
-                for library in self.libraries if term.per_library else (None,):
+            for library in self.libraries if term.per_library else (None,):
+                if term.known(library or "") is None:
                     add(name, "constant", (), self.mechanism.unit, term.prior, library)
         if isinstance(self.mechanism, mechanism_spec.Thermodynamic):
             for name, activity in self.mechanism.activities.items():
                 add(name, "log_activity", (), "ln(activity)", activity.prior)
-        for library, process in self.processes.items():
+        declared = self.mechanism.measurement
+        for library in self.libraries[:1] if declared.shared else self.libraries:
+            process = self.processes[library]
             for part, shape in process.shapes.items():
-                prior = process.priors.get(part, self.mechanism.measurement.weight_prior)
-                add("measurement", part, shape, "1", prior, library)
+                prior = process.priors.get(part, declared.weight_prior)
+                add("measurement", part, shape, "1", prior, None if declared.shared else library)
         return tuple(blocks)
 
     @property
@@ -283,7 +294,7 @@ class Parameters:
         return TermValues(matrix, pairs, constant, potential)
 
     def _constant(self, theta: NDArray[np.float64], name: str, library: str) -> float:
-        value = self.mechanism.terms[name].value
+        value = self.mechanism.terms[name].known(library)
         if value is None:
             return float(theta[self.find(name, "constant", library).start])
         return float(np.log(value)) if isinstance(self.mechanism, mechanism_spec.Kinetic) else value
@@ -323,7 +334,7 @@ class Parameters:
                 (*theta.shape[:-1], *block.shape)
             )
             for block in self.blocks
-            if block.owner == "measurement" and block.library == library
+            if block.owner == "measurement" and block.library in (None, library)
         }
 
     def start(self, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -356,11 +367,12 @@ def _kinds(library: assay_table.Library) -> str:
     return '"gaussian", "skewed" or "outliers"'
 
 
-def _origin_and_unit(library: assay_table.Library) -> tuple[float, float]:
+def _origin_and_unit(libraries: Sequence[assay_table.Library]) -> tuple[float, float]:
     """Returns mean and sd of a read-out over all rows, so that they do not depend on the split."""
-    read_out = library.observed[:, 0]
-    mean = np.average(read_out, weights=library.weight)
-    deviation = np.sqrt(np.average((read_out - mean) ** 2, weights=library.weight))
+    read_out = np.concatenate([library.observed[:, 0] for library in libraries])
+    weight = np.concatenate([library.weight for library in libraries])
+    mean = np.average(read_out, weights=weight)
+    deviation = np.sqrt(np.average((read_out - mean) ** 2, weights=weight))
     return float(mean), float(deviation) or 1.0
 
 

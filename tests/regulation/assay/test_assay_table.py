@@ -197,9 +197,12 @@ def test_a_split_that_cannot_be_used_is_refused(tmp_path, caplog):
     both = assay_files.read(table(["train", "test", "test"], ["ACGT", "ACGT", "AAAA"]))
     with pytest.raises(errors.DataError, match="sequence ACGT is in two parts of the split"):
         assay_table.sides(both)
-    for parts, missing in ((["train"] * 3, "test"), (["test"] * 3, "training")):
-        with pytest.raises(errors.DataError, match=f"its split has no {missing} rows"):
-            assay_table.sides(assay_files.read(table(parts)))
+    with pytest.raises(errors.DataError, match="its split has no training rows"):
+        assay_table.sides(assay_files.read(table(["test"] * 3)))
+    (all_fitted,) = assay_files.read(table(["train"] * 3)).libraries
+    (some_fitted,) = assay_files.read(table(["train", "train", "test"])).libraries
+    with pytest.raises(errors.DataError, match="its split has no test rows"):
+        assay_table.sides(assay_table.Table((all_fitted, some_fitted)))
     counted = [["ACGT", "train", 1, 2], ["ACGT", "test", 1, 2]]
     path = wide(tmp_path / "c.csv", ["seq", "set", "ct_0", "ct_1"], counted)
     refused(path, "sequence ACGT is in two parts of the split")
@@ -210,6 +213,12 @@ def test_a_split_that_cannot_be_used_is_refused(tmp_path, caplog):
     both = assay_table.Table((with_split, library))
     with pytest.raises(errors.DataError, match="comes without a split, and another library"):
         assay_table.sides(both)
+
+
+def test_a_split_of_training_rows_alone_holds_nothing_out(tmp_path):
+    rows = [[sequence, "train", 1.0] for sequence in ("ACGT", "ACGA", "TTTT")]
+    path = wide(tmp_path / "t.csv", ["seq", "set", "value"], rows)
+    assert assay_table.sides(assay_files.read(path)).tolist() == [0, 0, 0]
 
 
 def test_a_library_may_be_called_na(tmp_path):

@@ -294,3 +294,23 @@ def test_a_truth_beyond_numbers_is_refused():
         simulated_assay.simulate(
             mechanism_spec.parse(spec), simulated_assay.Design(sequences=20, reads=100)
         )
+
+
+def test_reads_of_one_molecule_share_its_bin():
+    t = np.exp(np.linspace(-3, 3, 2000))
+
+    def of_the_same_sequence(copies):
+        design = simulated_assay.Design(
+            sequences=2000, reads=6000, bins=5, unsorted=False, noise=2.0, copies=copies
+        )
+        counts, _ = simulated_assay.sort(t, design, np.random.default_rng(0))
+        pairs = counts.sum(1) * (counts.sum(1) - 1)
+        return counts.sum(), (counts * (counts - 1)).sum() / pairs.sum()
+
+    reads, alone = of_the_same_sequence(1.0)
+    amplified, copied = of_the_same_sequence(4.0)
+    assert reads == 6000
+    assert amplified == pytest.approx(6000, rel=0.1)
+    # One molecule in four reads: of the reads beside a read, about three are its copies.
+    assert alone < 0.5
+    assert copied > 0.65

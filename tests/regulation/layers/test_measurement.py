@@ -220,3 +220,15 @@ def test_a_layer_says_the_name_and_unit_of_every_weight(kind):
     assert all(layer.units[name] == of_known[name] for name in shared)
     # Where the read-out has no unit of its own, weights are what they are held as.
     assert all(layer.natural(name) == (0.0, 1.0) for name in layer.shapes)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "skewed", "outliers"])
+def test_an_absolute_read_out_is_the_activity(kind):
+    spec = declarations.Measurement(kind=kind, absolute=True)
+    layer = measurement.process(spec, 1, origin=2.0, unit=3.0)
+    assert not {"offset", "log_slope", "log_background"} & set(layer.shapes)
+    assert set(layer.start(np.random.default_rng(0))) == set(layer.shapes)
+    outputs = np.asarray(layer.outputs(batched(drawn(layer)), ACTIVITY[None]))[0]
+    np.testing.assert_allclose(outputs[0], ACTIVITY, rtol=1e-9)
+    again = type(layer).from_config(layer.get_config())
+    assert again.absolute
