@@ -44,10 +44,10 @@ def of_data(
         parts, first = [], 0
         for batch in records.batches():
             x = batch["sequence"].numpy()
-            chosen = x[(np.arange(first, first + len(x)) % every) == 0]
+            sample = x[(np.arange(first, first + len(x)) % every) == 0]
             first += len(x)
-            if len(chosen):
-                parts.append(novelty.features(network, chosen))
+            if len(sample):
+                parts.append(novelty.features(network, sample))
             advance(len(x))
         return np.concatenate(parts)
 

@@ -60,7 +60,8 @@ class Statistics(NamedTuple):
         """Computes the distance of windows from those of the training. [B, F] -> [B]."""
         deviation = features - self.mean
         square = np.einsum("bi,ij,bj->b", deviation, self.precision, deviation)
-        return np.sqrt(np.maximum(square, 0.0)).astype(np.float32)
+        distance: NDArray[np.float32] = np.sqrt(np.maximum(square, 0.0)).astype(np.float32)
+        return distance
 
 
 def features(network: keras.Model, x: NDArray[Any]) -> NDArray[np.float64]:
@@ -128,8 +129,10 @@ def of_windows(members: Sequence[Any], x: NDArray[Any]) -> NDArray[np.float32] |
 
 def threshold(members: Iterable[Any]) -> float | None:
     """Returns the mean of the members' thresholds, or None when no member has statistics."""
-    known = [member.novelty for member in members if getattr(member, KEY, None) is not None]
-    return float(np.mean([statistics.threshold for statistics in known])) if known else None
+    thresholds = [
+        member.novelty.threshold for member in members if getattr(member, KEY, None) is not None
+    ]
+    return float(np.mean(thresholds)) if thresholds else None
 
 
 def save(run: str | Path, statistics: Statistics) -> Path:
