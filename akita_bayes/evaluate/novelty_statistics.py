@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import progress
 from akita_bayes.data.records import dataset
-from akita_bayes.models import build, novelty, predict
+from akita_bayes.models import build, predict
+from akita_bayes.models.intervals import novelty
 
 WINDOWS = 512
 """Most windows of a split from which features are taken."""

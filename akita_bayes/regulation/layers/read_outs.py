@@ -209,12 +209,7 @@ class OutlierNoise(GaussianNoise):
         return {**super().shapes, "log_excess": (), "logit_share": ()}
 
     def start(self, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        # Most read-outs may be far more exact than the outliers, so starts differ in their sd too.
-        return {
-            **super().start(rng),
-            "logit_share": np.asarray(rng.normal(-2.0, 0.5)),
-            "log_sd": np.asarray(rng.normal(-2.0, 1.5)),
-        }
+        return {**super().start(rng), "logit_share": np.asarray(rng.normal(-2.0, 0.5))}
 
     def outputs(self, weights: Weights, activity: Any) -> Any:
         mean = self.location(weights, activity)
