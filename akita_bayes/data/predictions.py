@@ -8,8 +8,8 @@
     bin_start [W, N], bin_end [W, N]       genomic interval of every output bin
     row [P], column [P]                    bins of every pixel, of maps only
     epistemic_sd, aleatoric_sd             shaped as preds, when drawn from a posterior
-    novelty [W]                            distance from the training windows (`models.novelty`),
-                                           when the model has their statistics
+    novelty [W]                            distance from the training windows, when the model has
+                                           their statistics (`models.intervals.novelty`)
 
 With several heads, all datasets except those of the windows lie in one group per head. Outside its
 chromosome, a window reads N; its bins keep their coordinates, which may be negative.

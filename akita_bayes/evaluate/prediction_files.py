@@ -21,7 +21,8 @@ from akita_bayes.data import predictions
 from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.files import output_directory, safe_names
-from akita_bayes.models import fingerprint, novelty, posterior, predict
+from akita_bayes.models import fingerprint, posterior, predict
+from akita_bayes.models.intervals import novelty
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import provenance, training_regions
 from akita_bayes.specs.geometry import Geometry
