@@ -64,6 +64,7 @@ setuptools.setup(
         "dev": [
             *DASK,
             "hypothesis>=6.100,<7",
+            "jax[cpu]>=0.4.35,<0.11",
             "mypy>=1.10,<3",
             "pytest>=8.2,<10",
             "pytest-xdist>=3.6,<4",

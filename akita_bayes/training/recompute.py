@@ -56,7 +56,8 @@ class Recomputed:
         """Computes the output. [B, L, 4] -> [B, P, T]."""
         if not training:
             return self._model(sequence, training=False)
-        x, *other = self._before(sequence, training=True)
+        # Keras returns a single output without its list.
+        x, *other = keras.tree.flatten(self._before(sequence, training=True))
         for block in self._blocks:
             # Posterior layers report their divergence while they run, which must happen once.
             x = block(x, training=True) if cut.posteriors(block) else _recomputed(block, x)
