@@ -15,6 +15,7 @@ OUTSIDE = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "benchmarks/README.md": "benchmarks.md",
     "models/README.md": "models.md",
     "models/pretrained/akita_yeast/README.md": "akita_yeast.md",
 }

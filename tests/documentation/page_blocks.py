@@ -19,6 +19,7 @@ PAGES = (
     *(
         "README.md",
         "CONTRIBUTING.md",
+        "benchmarks/README.md",
         "models/README.md",
         "models/pretrained/akita_yeast/README.md",
     ),

@@ -115,6 +115,7 @@ PAGES: dict[str, Page] = {
     "docs/read_interval.md": Page(_yeast),
     "docs/report.md": Page(_fitted, {"akita_scd": "--draws 2"}),
     "docs/scaling.md": Page(_tiny, {"akita_scd": "--workers 2"}),
+    "docs/serving.md": Page(_tiny),
     "docs/share.md": Page(_yeast),
     "docs/simulator.md": Page(
         _nothing, {"akita_simulate": "--preset tiny", "akita_train": "--epochs 1"}
