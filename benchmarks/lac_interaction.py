@@ -197,7 +197,7 @@ def manifold(path: Path) -> dict[str, Any]:
 
 def joint(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """The interaction that both data sets share, and a test whether they can share it."""
-    total = sum(_drop(row["profile"]) for row in (first, second))
+    total = _drop(first["profile"]) + _drop(second["profile"])
     inside = GRID[total - total.min() < 1.92]
     statistic = 2 * float(total.min())
     return {

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna
 from akita_bayes.data import genome as genomes
-from akita_bayes.models import load, novelty, shipped
+from akita_bayes.models import fingerprint, load, recalibration, shipped
+from akita_bayes.models.intervals import novelty
 from benchmarks import environment, run, yeast_data
 
 RESULT = Path(__file__).with_name("results") / "novelty.json"
@@ -96,7 +97,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(kind, json.dumps(row))
     print(f"threshold {statistics.threshold:.3f}; of the test windows {above:.3f} lie above it")
     if options.save:
-        print(novelty.save(shipped.model_path("akita_yeast"), statistics))
+        folder = shipped.model_path("akita_yeast")
+        weights = fingerprint.fingerprint(folder / recalibration.WEIGHTS)
+        print(novelty.save(folder, statistics, weights))
     measured = {
         "windows": {kind: len(rows) for kind, rows in x.items()},
         "threshold": statistics.threshold,

@@ -30,7 +30,7 @@ RESULT = Path(__file__).with_name("results") / "regulation.json"
 LAC = ROOT / "models" / "json" / "lac_thermodynamic.json"
 JOINT = ROOT / "models" / "json" / "lac_joint.json"
 SPECIES = (3, 4, 5, 6)
-TOY = {
+TOY: dict[str, Any] = {
     "kind": "thermodynamic",
     "name": "toy",
     "sequence_length": 9,

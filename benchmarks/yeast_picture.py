@@ -49,16 +49,19 @@ def chromosomes(
     from akita_bayes.models import load
 
     model = load.load_model(MODEL)
-    lengths = cooler.Cooler(str(sources.cooler)).chromsizes
+    sizes = cooler.Cooler(str(sources.cooler)).chromsizes
+    with genome.Genome(fasta) as reference:
+        # The last bin of the map may end behind the last base.
+        lengths = {name: min(int(sizes[name]), reference.sizes[name]) for name in names}
     counts = map_ceiling.read(sources.cooler)
-    return {name: _chromosome(model, name, int(lengths[name]), counts, fasta) for name in names}
+    return {name: _chromosome(model, name, lengths[name], counts, fasta) for name in names}
 
 
 def draw(tested: Sequence[Chromosome], path: Path = FIGURE) -> None:
     """Draws the chromosome with the median correlation."""
     shown = sorted(tested, key=lambda chromosome: chromosome.r)[len(tested) // 2]
     path.parent.mkdir(parents=True, exist_ok=True)
-    _figure(shown).savefig(path, dpi=130)
+    _figure(shown).savefig(path, dpi=110)
 
 
 def _chromosome(
@@ -113,7 +116,7 @@ def stitched(
 
 
 def _figure(shown: Chromosome) -> matplotlib.figure.Figure:
-    figure = matplotlib.figure.Figure(figsize=(12, 5.4), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(11, 5.4), layout="constrained")
     grid = figure.subplots(3, 1, sharex=True)
     reach = yeast_data.TRANSFORM.map_bins * yeast_data.TRANSFORM.pool_width
     highest = float(np.nanquantile(shown.sd, 0.995))
@@ -125,12 +128,16 @@ def _figure(shown: Chromosome) -> matplotlib.figure.Figure:
     )
     for axes, (title, matrix, limits, colours) in zip(grid, panels, strict=True):
         mesh = map_plots.triangle(axes, matrix, shown.region, limits=limits, colours=colours)
-        axes.set_ylim(0, reach)
+        # Farther pixels are in some windows only.
+        axes.set_ylim(0, reach - STRIDE)
+        axes.yaxis.set_visible(True)
+        axes.set_yticks((0, 20_000, 40_000), ("0", "20 kb", "40 kb"))
         axes.set_title(title, fontsize=11, loc="left", pad=2)
         axes.tick_params(labelsize=8)
         label = "sd" if title == "uncertainty" else map_plots.LOG_RATIO
         bar = figure.colorbar(mesh, ax=axes, pad=0.01, fraction=0.03, aspect=12)
         bar.set_label(label, fontsize=8)
         bar.ax.tick_params(labelsize=7)
+    grid[1].set_ylabel("distance", fontsize=9)
     grid[-1].set_xlabel(f"{shown.region.chrom} of budding yeast", fontsize=9)
     return figure

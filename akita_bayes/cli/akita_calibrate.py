@@ -125,7 +125,8 @@ def _maps(options: argparse.Namespace) -> Path:
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import novelty_statistics
     from akita_bayes.evaluate.intervals import calibrate
-    from akita_bayes.models import build, novelty, recalibration
+    from akita_bayes.models import build, fingerprint, recalibration
+    from akita_bayes.models.intervals import novelty
     from akita_bayes.plots.reports import calibration_report
 
     settings = calibrate.CalibrationOptions(
@@ -152,7 +153,8 @@ def _maps(options: argparse.Namespace) -> Path:
         statistics = novelty_statistics.of_data(
             model, options.data_dir, held_out_split=options.fit_split
         )
-        novelty.save(runs[0], statistics)
+        weights = fingerprint.fingerprint(Path(runs[0]) / recalibration.WEIGHTS)
+        novelty.save(runs[0], statistics, weights)
     _show(report, out)
     if report.uniformity is not None and not report.uniformity.holds:
         _log.warning("%s", report.uniformity.in_words(options.split))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from akita_bayes.cli import console, figure_options
 
 if TYPE_CHECKING:
+    from akita_bayes.regulation.fit import prediction_accuracy
     from akita_bayes.regulation.results import sequence_predictions
 
 
@@ -60,8 +61,14 @@ def _print_summary(predictions: "sequence_predictions.SequencePredictions", datu
         console.say(
             f"{label}: {accuracy.sequences:,} sequences that the fit did not use: r "
             f"{accuracy.r:.3f}, R2 {accuracy.r2:.3f}, I_pred {bits.bits:.3f} +- "
-            f"{bits.standard_error:.3f} bits per {datum}."
+            f"{bits.standard_error:.3f} bits per {datum}{_variational(accuracy)}."
         )
+
+
+def _variational(accuracy: "prediction_accuracy.Accuracy") -> str:
+    """Returns I_var as the end of a sentence; "" where it is not known."""
+    bits = accuracy.variational
+    return "" if bits is None else f", I_var {bits.bits:.3f} +- {bits.standard_error:.3f}"
 
 
 if __name__ == "__main__":

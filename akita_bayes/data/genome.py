@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pysam
@@ -55,6 +55,20 @@ class Genome:
         self.circular = frozenset(circular)
         for chrom in self.circular:
             self._size(chrom)
+
+    @property
+    def reference_sizes(self) -> dict[str, int]:
+        """Returns the lengths of the chromosomes of the reference, of which this may be a copy."""
+        return self.sizes
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Returns what decides the sequence beside the file."""
+        return {}
+
+    def to_reference(self, chrom: str, position: int) -> int:
+        """Returns the reference base of a position."""
+        return position
 
     def __enter__(self) -> Self:
         return self

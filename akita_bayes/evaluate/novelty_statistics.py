@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import progress
 from akita_bayes.data.records import dataset
-from akita_bayes.models import build, novelty, predict
+from akita_bayes.models import build, predict
+from akita_bayes.models.intervals import novelty
 
 WINDOWS = 512
 """Most windows of a split from which features are taken."""
@@ -44,10 +45,10 @@ def of_data(
         parts, first = [], 0
         for batch in records.batches():
             x = batch["sequence"].numpy()
-            chosen = x[(np.arange(first, first + len(x)) % every) == 0]
+            sample = x[(np.arange(first, first + len(x)) % every) == 0]
             first += len(x)
-            if len(chosen):
-                parts.append(novelty.features(network, chosen))
+            if len(sample):
+                parts.append(novelty.features(network, sample))
             advance(len(x))
         return np.concatenate(parts)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.blocks import registry
 from akita_bayes.layers import activation, augmentation, noise
-from akita_bayes.models import fingerprint, novelty, zoo
+from akita_bayes.models import fingerprint, zoo
+from akita_bayes.models.intervals import novelty
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec

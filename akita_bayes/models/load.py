@@ -9,8 +9,18 @@ import keras
 
 from akita_bayes import errors
 from akita_bayes.files import damage
-from akita_bayes.models import build, export, novelty, recalibration, shipped, swag, weights, zoo
+from akita_bayes.models import (
+    build,
+    export,
+    fingerprint,
+    recalibration,
+    shipped,
+    swag,
+    weights,
+    zoo,
+)
 from akita_bayes.models.ensemble import Ensemble
+from akita_bayes.models.intervals import novelty
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.origins import training_regions
 from akita_bayes.specs.spec import Spec
@@ -89,7 +99,8 @@ def _run(run: Path, best: Path) -> build.Network:
     model = _keras(best)
     model.recalibrations = recalibration.load([run], model.spec.head_names)
     model.training_regions = training_regions.read(run)
-    model.novelty = novelty.load(run)
+    if (run / novelty.FILE).is_file():
+        model.novelty = novelty.load(run, fingerprint.fingerprint(best))
     if (run / swag.FILE).is_file():
         _, model.swag_draws = swag.load(run / swag.FILE)
     return model

@@ -113,7 +113,7 @@ class VariantWindows:
         They are those that did not learn from a window with the variant or with its mate, as
         `members_of` chooses them.
         """
-        return self.members_of(_changed(variant))
+        return self.members_of(self._changed(variant))
 
     def members_of(self, places: Sequence[Region]) -> tuple[int, ...]:
         """Returns the numbers of the members that score changes of the places.
@@ -133,17 +133,20 @@ class VariantWindows:
             training.overlaps(region)
             for training in recorded
             if training is not None
-            for region in _changed(variant)
+            for region in self._changed(variant)
         )
 
-
-def _changed(variant: records.Variant) -> list[Region]:
-    """Returns the region of a variant, and the base of its mate."""
-    changed = [Region(variant.chrom, variant.start, variant.end)]
-    if variant.mate is not None:
-        mate = variant.mate
-        changed.append(Region(mate.chrom, mate.position, mate.position + 1))
-    return changed
+    def _changed(self, variant: records.Variant) -> list[Region]:
+        """Returns the region of a variant, and the base of its mate, on the reference."""
+        changed = [Region(variant.chrom, variant.start, variant.end)]
+        if variant.mate is not None:
+            mate = variant.mate
+            changed.append(Region(mate.chrom, mate.position, mate.position + 1))
+        to_reference = self._genome.to_reference
+        return [
+            Region(chrom, to_reference(chrom, start), to_reference(chrom, end))
+            for chrom, start, end in changed
+        ]
 
 
 def grouped(rows: Iterable[Framed], size: int) -> Iterator[list[Framed]]:

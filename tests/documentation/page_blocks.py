@@ -26,6 +26,14 @@ PAGES = (
 )
 RUNNABLE = ("bash", "python")
 LANGUAGES = (*RUNNABLE, "json", "text", "yaml")
+FITS = {
+    "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
+    "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
+    "mpra_fit": "--starts 1",
+    "mpra_compare": "--starts 1",
+    "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 6 --most_draws 5 --bootstrap 0",
+}
+"""Options that make fits of mechanisms small."""
 _FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REASON = re.compile(r'title="Not run by the tests: ([^"]{8,})"')
 

@@ -22,14 +22,6 @@ from documentation import gallery
 from tests import tiny
 from tests.documentation import page_blocks
 
-FITS = {
-    "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
-    "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
-    "mpra_fit": "--starts 1",
-    "mpra_compare": "--starts 1",
-    "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 6 --most_draws 5 --bootstrap 0",
-}
-"""Options that make fits of mechanisms small."""
 LAC = 'lac, "runs/lac/data", seed=1'
 SAMPLING = "starts=1, optima=1, chains=2, burn_in=6, most_draws=5, replicates=0"
 YEAST_COOLER = "scer_w303_g1_2kb_SRR8769554.cool"
@@ -85,7 +77,7 @@ def _fitted(folder: Path, request) -> dict[str, Any]:
     """Also simulated reads of the lac promoter, an accuracy and a fit."""
     names = _tiny(folder, request)
     model = "models/json/lac_thermodynamic.json"
-    small = FITS["mpra_simulate"].split()
+    small = page_blocks.FITS["mpra_simulate"].split()
     assert mpra_simulate.main([model, "-o", "runs/lac/data", *small]) == 0
     assert akita_test.main(["RUN", "DATA", "-o", "test"]) == 0
     from akita_bayes.cli import mpra_fit
@@ -97,7 +89,7 @@ def _fitted(folder: Path, request) -> dict[str, Any]:
 PAGES: dict[str, Page] = {
     "README.md": Page(
         _readme,
-        {**FITS, "akita_scd": "--draws 2"},
+        {**page_blocks.FITS, "akita_scd": "--draws 2"},
         {'"models/json/akita_tiny.json"': '"params.json"', '"data/simulated"': '"DATA"'},
     ),
     "docs/architecture.md": Page(
@@ -145,6 +137,7 @@ PAGES: dict[str, Page] = {
         },
         {"draws=64": "draws=2", "chr2:100,000-100,200": "chr2:100,000-100,004"},
     ),
+    "docs/walks.md": Page(_yeast, {**page_blocks.FITS, "akita_train": "--epochs 1"}),
 }
 """Pages whose blocks are run here, each in a folder of its own."""
 SIGNATURES = ("docs/api.md",)
@@ -169,7 +162,6 @@ def tiny_workspace(tmp_path_factory):
     with pyBigWig.open(str(folder / "ctcf.bw"), "w") as track:
         track.addHeader([("chr1", 140_000), ("chr2", 140_000)])
         track.addEntries("chr2", [120_000], values=[1.0], span=500, step=500)
-    (folder / "models").symlink_to(page_blocks.ROOT / "models")
     with contextlib.chdir(folder):
         assert akita_train.main(["params.json", "DATA", "-o", "RUN", "--epochs", "2"]) == 0
     return folder
@@ -208,8 +200,7 @@ def _run(page: str, tmp_path: Path, request, monkeypatch) -> page_blocks.Followe
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{page_blocks.ROOT / 'bin'}:{os.environ['PATH']}")
     settings = PAGES[page]
-    if not (tmp_path / "models").exists():
-        (tmp_path / "models").symlink_to(page_blocks.ROOT / "models")
+    (tmp_path / "models").symlink_to(page_blocks.ROOT / "models")
     follower = page_blocks.Follower(
         settings.small, settings.code, settings.set_up(tmp_path, request)
     )

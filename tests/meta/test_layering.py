@@ -35,7 +35,7 @@ ROOMS = {
         *("passes", "saved_models", "intervals", "checkpoints", ""),
         *("incremental", "published_models"),
     ),
-    "data": ("", "contacts", "records", "preparation"),
+    "data": ("", "contacts", "map_files", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),

@@ -9,7 +9,7 @@ import akita_bayes as ab
 from akita_bayes import dna
 from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
-from akita_bayes.models import novelty
+from akita_bayes.models.intervals import novelty
 
 LARGEST = 3_000_000
 """Bytes of a shipped folder."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from akita_bayes import errors, files
 from akita_bayes.files import damage
-from akita_bayes.models import load, recalibration
+from akita_bayes.models import build, load, recalibration
 from akita_bayes.origins import provenance
 
 _AKITA_PT = re.compile(r"Akita_v2_(human|mouse)_(\w+)_model(\d+)_finetuned\.pth")
@@ -37,6 +37,7 @@ def install(
         RunError: The file is damaged, or does not fit the spec.
     """
     model = load.load_model((spec, weights), head=head)
+    assert isinstance(model, build.Network)
     files.write_json(folder / "params.json", model.spec.to_json())
     provenance.write(folder, {**provenance.origin(), "published": dict(source)})
     # The weights come last: without them the folder is not a model.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files, progress
+from akita_bayes.data import personal_genome
 from akita_bayes.plots import figure_files
 from akita_bayes.variants.scored_files import score_directory
 
@@ -23,7 +24,7 @@ def score_file(
     model: Any,
     variants: str | Path,
     *,
-    fasta: str | Path,
+    fasta: str | Path | personal_genome.Personal,
     out_dir: str | Path,
     settings: score_directory.FileSettings | None = None,
     least: float = LEAST,
@@ -35,7 +36,7 @@ def score_file(
     Args:
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
-        fasta: The genome.
+        fasta: The genome, or a haplotype of a sample.
         out_dir: Folder of the outputs, new or with parts of the same inputs, which are reused.
         settings: What the scoring depends on, and the number of `figures`; None for defaults.
         least: Smallest limit of the colour scale of maps.

@@ -228,7 +228,8 @@ def _published_sides(table: Table) -> NDArray[np.int64]:
     """Returns the sides of the split that comes with a table, checked."""
     parts = []
     required = [(published_split.TRAIN, "training")]
-    if any((library.side == published_split.TEST).any() for library in table.libraries):
+    sides_given = [library.side for library in table.libraries if library.side is not None]
+    if (np.concatenate(sides_given) == published_split.TEST).any():
         required.append((published_split.TEST, "test"))
     for library in table.libraries:
         if library.side is None:

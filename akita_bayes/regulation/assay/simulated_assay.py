@@ -152,8 +152,8 @@ def draw_truth(mechanism: mechanism_spec.Mechanism, *, seed: int = 0) -> Truth:
         if declared.constant is not None:
             values[:] = [_in_library(declared.constant, library) for library in libraries]
         for position, library in enumerate(libraries):
-            if (known := term.known(library)) is not None:
-                values[position] = log(known)
+            if (fixed := term.known(library)) is not None:
+                values[position] = log(fixed)
         constants[name] = dict(zip(libraries, values.tolist(), strict=True))
     activities = {}
     if isinstance(mechanism, mechanism_spec.Thermodynamic):

@@ -97,12 +97,12 @@ class Likelihood:
         sign = -1.0 if self._kinetic else 1.0
         columns = []
         for name, term in self.mechanism.terms.items():
-            known = term.known(tensors.name)
-            if known is None:
+            fixed = term.known(tensors.name)
+            if fixed is None:
                 index = self.parameters.find(name, "constant", tensors.name).start
                 constant = theta[:, index : index + 1]
             else:
-                value = np.log(known) if self._kinetic else known
+                value = np.log(fixed) if self._kinetic else fixed
                 constant = ops.full_like(theta[:, :1], value)
             design = tensors.designs.get(name)
             if design is None:

@@ -45,6 +45,7 @@ class SequencePredictions(NamedTuple):
                 "r": accuracy.r,
                 "r2": accuracy.r2,
                 "predictive_bits": accuracy.predictive._asdict(),
+                "variational_bits": accuracy.variational and accuracy.variational._asdict(),
             }
             for accuracy in self.accuracies
         ]

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files
 from akita_bayes.files import damage, npz_reader
-from akita_bayes.models import fingerprint, recalibration
 from akita_bayes.models.passes import compiled_graphs
 
 FILE = "novelty.npz"
@@ -60,7 +59,8 @@ class Statistics(NamedTuple):
         """Computes the distance of windows from those of the training. [B, F] -> [B]."""
         deviation = features - self.mean
         square = np.einsum("bi,ij,bj->b", deviation, self.precision, deviation)
-        return np.sqrt(np.maximum(square, 0.0)).astype(np.float32)
+        distance: NDArray[np.float32] = np.sqrt(np.maximum(square, 0.0)).astype(np.float32)
+        return distance
 
 
 def features(network: keras.Model, x: NDArray[Any]) -> NDArray[np.float64]:
@@ -128,28 +128,31 @@ def of_windows(members: Sequence[Any], x: NDArray[Any]) -> NDArray[np.float32] |
 
 def threshold(members: Iterable[Any]) -> float | None:
     """Returns the mean of the members' thresholds, or None when no member has statistics."""
-    known = [member.novelty for member in members if getattr(member, KEY, None) is not None]
-    return float(np.mean([statistics.threshold for statistics in known])) if known else None
+    thresholds = [
+        member.novelty.threshold for member in members if getattr(member, KEY, None) is not None
+    ]
+    return float(np.mean(thresholds)) if thresholds else None
 
 
-def save(run: str | Path, statistics: Statistics) -> Path:
+def save(run: str | Path, statistics: Statistics, weights: str) -> Path:
     """Writes the statistics of a run, with the fingerprint of its present weights."""
-    run = Path(run)
-    weights = fingerprint.fingerprint(run / recalibration.WEIGHTS)
-    with files.atomic(run / FILE) as temporary, open(temporary, "wb") as handle:
+    path = Path(run) / FILE
+    with files.atomic(path) as temporary, open(temporary, "wb") as handle:
         np.savez(handle, **statistics._replace(weights=weights)._asdict())
-    return run / FILE
+    return path
 
 
-def load(run: str | Path) -> Statistics | None:
-    """Reads the statistics of a run; None without a file, or when it belongs to other weights.
+def load(run: str | Path, weights: str) -> Statistics | None:
+    """Reads the statistics of a run; None when they belong to other weights.
+
+    Args:
+        run: Run directory with the file.
+        weights: Fingerprint of the present weights.
 
     Raises:
         DataError: The file is damaged or has another format.
     """
     path = Path(run) / FILE
-    if not path.is_file():
-        return None
     kind, advice = "statistics of training windows", "remove it and run akita_calibrate.py again"
     arrays = npz_reader.read(path, kind, advice)
     with damage.explained(path, kind, advice):
@@ -159,12 +162,11 @@ def load(run: str | Path) -> Statistics | None:
         if precision.shape != (len(mean), len(mean)) or held_out.ndim != 1 or not len(held_out):
             raise ValueError(f"shapes {mean.shape}, {precision.shape} and {held_out.shape}")
         statistics = Statistics(mean, precision, held_out, str(arrays["weights"]))
-    if statistics.weights != fingerprint.fingerprint(Path(run) / recalibration.WEIGHTS):
+    if statistics.weights != weights:
         _log.warning(
-            "%s: does not belong to the weights that %s holds now, and is not used; run "
+            "%s: does not belong to the present weights of the run, and is not used; run "
             "akita_calibrate.py again.",
             path,
-            recalibration.WEIGHTS,
         )
         return None
     return statistics

@@ -8,7 +8,8 @@ import pytest
 from akita_bayes import errors
 from akita_bayes.data import genome
 from akita_bayes.evaluate import novelty_statistics, prediction_files
-from akita_bayes.models import build, load, novelty, recalibration, zoo
+from akita_bayes.models import build, fingerprint, load, recalibration, zoo
+from akita_bayes.models.intervals import novelty
 from tests import tiny
 
 RNG = np.random.default_rng(0)
@@ -22,7 +23,9 @@ def run(tmp_path_factory):
     network = build.build(zoo.parse_spec(tiny.spec_json()))
     (folder / "run").mkdir()
     network.save(folder / "run" / recalibration.WEIGHTS)
-    novelty.save(folder / "run", novelty_statistics.of_data(network, data, windows=12))
+    weights = fingerprint.fingerprint(folder / "run" / recalibration.WEIGHTS)
+    statistics = novelty_statistics.of_data(network, data, windows=12)
+    novelty.save(folder / "run", statistics, weights)
     return folder / "run"
 
 
@@ -87,20 +90,20 @@ def test_predictions_state_the_novelty_of_their_windows(run, tmp_path):
 
 
 def test_statistics_belong_to_the_weights_of_their_run(run, caplog):
-    statistics = novelty.load(run)
+    statistics = load.load_model(run).novelty
     assert len(statistics.held_out) == 6
     best = run / recalibration.WEIGHTS
     saved = best.read_bytes()
     try:
         build.build(zoo.parse_spec(tiny.spec_json())).save(best)
         assert load.load_model(run).novelty is None
-        assert "does not belong to the weights" in caplog.text
+        assert "does not belong to the present weights" in caplog.text
     finally:
         best.write_bytes(saved)
-    assert novelty.load(run).weights == statistics.weights
+    assert load.load_model(run).novelty.weights == statistics.weights
 
 
 def test_a_damaged_file_is_refused(run, tmp_path):
     (tmp_path / novelty.FILE).write_bytes(b"broken")
     with pytest.raises(errors.DataError, match="not statistics of training windows"):
-        novelty.load(tmp_path)
+        novelty.load(tmp_path, "")
