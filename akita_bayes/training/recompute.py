@@ -50,7 +50,7 @@ class Recomputed:
     @property
     def losses(self) -> list[Any]:
         """Returns the regularisation and added losses of the network."""
-        return self._model.losses
+        return list(self._model.losses)
 
     def __call__(self, sequence: Any, training: bool = False) -> Any:
         """Computes the output. [B, L, 4] -> [B, P, T]."""
@@ -66,7 +66,8 @@ class Recomputed:
 
 def _bypassing(model: keras.Model, edge: Any) -> list[Any]:
     """Returns the tensors that layers behind an edge read and that do not depend on it."""
-    behind, bypass = {id(edge)}, {}
+    behind = {id(edge)}
+    bypass: dict[int, Any] = {}
     for operation in model.operations:
         if not operation._inbound_nodes:
             continue
@@ -92,7 +93,7 @@ def _recomputed(block: keras.Model, x: tf.Tensor) -> tf.Tensor:
             after.extend(scope.get_current_value(state) for state in states)
         return y
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(x: tf.Tensor, *values: tf.Tensor) -> Any:
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             # The second computation waits for its gradient; otherwise both would be merged.
@@ -101,9 +102,8 @@ def _recomputed(block: keras.Model, x: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(copies)
                 y = compute(copies[0], copies[1:])
-            return tape.gradient(
-                y, copies, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
+            zero = tf.UnconnectedGradients.ZERO
+            return list(tape.gradient(y, copies, upstream, unconnected_gradients=zero))
 
         return compute(x, values), gradient
 
