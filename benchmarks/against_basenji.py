@@ -138,6 +138,7 @@ def _inputs(spec: str, batch: int, folder: Path, options: argparse.Namespace) ->
     network = full.only(full.head_names[0])
     random = np.random.default_rng(0)
     geometry = network.geometry(network.head_names[0])
+    assert geometry.units is not None
     shape = (batch, geometry.target_length, geometry.units)
     np.save(folder / "x.npy", random.integers(0, 4, (batch, network.model.seq_length), np.uint8))
     np.save(folder / "target.npy", random.normal(size=shape).astype(np.float32))

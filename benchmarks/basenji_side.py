@@ -8,12 +8,14 @@ import resource
 import sys
 import time
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 
-def main(work, folder):
+def main(work: str, folder: Path) -> None:
     """Runs a call for each line `call` and writes its seconds and the peak memory."""
     call = {"weights": _weights, "forward": _forward, "step": _step}[work](folder)
     for _ in sys.stdin:
@@ -24,7 +26,7 @@ def main(work, folder):
         print(json.dumps({**spent, "peak_memory_gb": round(peak, 3)}), flush=True)
 
 
-def _network(folder):
+def _network(folder: Path) -> tuple[Any, dict[str, Any]]:
     import tensorflow as tf
     from basenji import seqnn
 
@@ -33,7 +35,7 @@ def _network(folder):
     return seqnn.SeqNN({**params["model"], "verbose": False}), params
 
 
-def _weights(folder):
+def _weights(folder: Path) -> Callable[[], Any]:
     """Saves weights with every residual branch open and statistics that are not trivial."""
     network, _ = _network(folder)
     random = np.random.default_rng(0)
@@ -48,12 +50,12 @@ def _weights(folder):
     return lambda: None
 
 
-def _inputs(folder):
+def _inputs(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     x = np.eye(4, dtype=np.float32)[np.load(folder / "x.npy")]
     return x, np.load(folder / "target.npy")
 
 
-def _forward(folder):
+def _forward(folder: Path) -> Callable[[], Any]:
     network, _ = _network(folder)
     network.restore(str(folder / "weights.h5"))
     network.build_ensemble(False, [0])  # as its commands do before they predict
@@ -61,7 +63,7 @@ def _forward(folder):
     return lambda: np.save(folder / "basenji.npy", network.predict(x, verbose=0))
 
 
-def _step(folder):
+def _step(folder: Path) -> Callable[[], Any]:
     from basenji import trainer
 
     network, params = _network(folder)

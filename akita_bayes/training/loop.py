@@ -89,11 +89,9 @@ class Loop:
             self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
             clip = clipping.from_spec(train)
             memory = step.Memory(train.accumulate, train.recompute)
+            common = (self.optimizer, clip, strategy, memory)
             self.steps = [
-                step.Step(
-                    networks[head], self.objectives[head], self.optimizer, clip, strategy, memory
-                )
-                for head in self.heads
+                step.Step(networks[head], self.objectives[head], *common) for head in self.heads
             ]
         self.averager = averaging.Averager(weights, train.swa) if train.swa else None
         self.scale = precision.LossScale.of(train.precision)

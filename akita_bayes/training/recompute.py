@@ -38,9 +38,9 @@ class Recomputed:
             if len(tracks) != 1 or not maps:
                 raise ValueError("there is no 2-D head, or there are several")
             self._blocks = [keras.Model(*pair) for pair in itertools.pairwise(edges)]
-            other = _other_tensors(model, edges[0])
-            self._before = keras.Model(model.input, [edges[0], *other])
-            self._behind = keras.Model([edges[-1], *other], model.output)
+            bypass = _bypassing(model, edges[0])
+            self._before = keras.Model(model.input, [edges[0], *bypass])
+            self._behind = keras.Model([edges[-1], *bypass], model.output)
         except ValueError as error:
             raise errors.SpecError(
                 "train.recompute: needs a network with one 2-D head, from one_to_two over blocks "
@@ -50,31 +50,32 @@ class Recomputed:
     @property
     def losses(self) -> list[Any]:
         """Returns the regularisation and added losses of the network."""
-        return self._model.losses
+        return list(self._model.losses)
 
     def __call__(self, sequence: Any, training: bool = False) -> Any:
         """Computes the output. [B, L, 4] -> [B, P, T]."""
         if not training:
             return self._model(sequence, training=False)
         # Keras returns a single output without its list.
-        x, *other = keras.tree.flatten(self._before(sequence, training=True))
+        x, *bypass = keras.tree.flatten(self._before(sequence, training=True))
         for block in self._blocks:
             # Posterior layers report their divergence while they run, which must happen once.
             x = block(x, training=True) if cut.posteriors(block) else _recomputed(block, x)
-        return self._behind([x, *other], training=True)
+        return self._behind([x, *bypass], training=True)
 
 
-def _other_tensors(model: keras.Model, edge: Any) -> list[Any]:
+def _bypassing(model: keras.Model, edge: Any) -> list[Any]:
     """Returns the tensors that layers behind an edge read and that do not depend on it."""
-    behind, other = {id(edge)}, {}
+    behind = {id(edge)}
+    bypass: dict[int, Any] = {}
     for operation in model.operations:
         if not operation._inbound_nodes:
             continue
         inputs = keras.tree.flatten(operation.input)
         if any(id(tensor) in behind for tensor in inputs):
             behind.update(id(tensor) for tensor in keras.tree.flatten(operation.output))
-            other |= {id(tensor): tensor for tensor in inputs if id(tensor) not in behind}
-    return [tensor for key, tensor in other.items() if key not in behind]
+            bypass |= {id(tensor): tensor for tensor in inputs if id(tensor) not in behind}
+    return [tensor for key, tensor in bypass.items() if key not in behind]
 
 
 def _recomputed(block: keras.Model, x: tf.Tensor) -> tf.Tensor:
@@ -92,7 +93,7 @@ def _recomputed(block: keras.Model, x: tf.Tensor) -> tf.Tensor:
             after.extend(scope.get_current_value(state) for state in states)
         return y
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def run(x: tf.Tensor, *values: tf.Tensor) -> Any:
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             # The second computation waits for its gradient; otherwise both would be merged.
@@ -101,9 +102,8 @@ def _recomputed(block: keras.Model, x: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(copies)
                 y = compute(copies[0], copies[1:])
-            return tape.gradient(
-                y, copies, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO
-            )
+            zero = tf.UnconnectedGradients.ZERO
+            return list(tape.gradient(y, copies, upstream, unconnected_gradients=zero))
 
         return compute(x, values), gradient
 

@@ -188,7 +188,8 @@ class Step:
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     # No function of a step branches on tensors, and rewriting its code for that takes seconds.
-    return tf.function(function, reduce_retracing=True, autograph=False)
+    compiled: Callable[..., Any] = tf.function(function, reduce_retracing=True, autograph=False)
+    return compiled
 
 
 def _weight(batch: Batch, terms: objective_.Terms) -> Tensor:
