@@ -125,20 +125,20 @@ def of_model(model: Any, head: str) -> list[TrainingRegions]:
 
 
 def held_out_members(
-    members: Sequence[TrainingRegions | None], places: Sequence[regions.Region]
+    members: Sequence[TrainingRegions | None], changed: Sequence[regions.Region]
 ) -> tuple[int, ...]:
-    """Returns the numbers of the members that did not learn from any of the places.
+    """Returns the numbers of the members that did not learn from any of the changed regions.
 
     A member without a record may have learned from them, and is not among the numbers.
 
     Args:
         members: Training regions of each member, as `of_members` returns them.
-        places: Regions of the genome.
+        changed: Regions of the genome.
     """
     return tuple(
         number
         for number, recorded in enumerate(members)
-        if recorded is not None and not any(recorded.overlaps(place) for place in places)
+        if recorded is not None and not any(recorded.overlaps(region) for region in changed)
     )
 
 

@@ -115,16 +115,16 @@ class VariantWindows:
         """
         return self.members_of(self._changed(variant))
 
-    def members_of(self, places: Sequence[Region]) -> tuple[int, ...]:
-        """Returns the numbers of the members that score changes of the places.
+    def members_of(self, changed: Sequence[Region]) -> tuple[int, ...]:
+        """Returns the numbers of the members that score changes of some regions.
 
-        They are the members that did not learn from any of the places. When there is no such
+        They are the members that did not learn from any of the regions. When there is no such
         member, or when the options say "all", they are all members.
         """
         everyone = tuple(range(len(self._training)))
         if self.options.members == "all":
             return everyone
-        return training_regions.held_out_members(self._training, places) or everyone
+        return training_regions.held_out_members(self._training, changed) or everyone
 
     def _was_learned(self, variant: records.Variant) -> bool:
         """Returns True when a member that scores a variant learned from a window with it."""

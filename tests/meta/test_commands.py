@@ -58,11 +58,11 @@ def test_a_command_is_tested_and_documented(repository, command: str):
     ],
 )
 def test_a_number_that_cannot_be_is_refused_before_any_work(command: str, number: str, capsys):
-    given = {"akita_calibrate": "run data", "akita_train": f"{__file__} data"}.get(command, "")
+    given = {"akita_calibrate": f"akita_yeast {CLI}", "akita_train": f"{__file__} data"}
     name, value = number.split()
     with pytest.raises(SystemExit) as stopped:
         importlib.import_module(f"akita_bayes.cli.{command}").main(
-            [*given.split(), "-o", "out", name, value]
+            [*given.get(command, "").split(), "-o", "out", name, value]
         )
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -139,8 +139,8 @@ class WindowPredictor:
         """Returns the number of distinct draws of some members; 0 when none were asked for."""
         if not self._options.draws:
             return 0
-        chosen = ensemble.Ensemble(tuple(self._model.members[number] for number in members))
-        return network_draws.useful_draws(chosen, self._options.draws, self._head)
+        subset = ensemble.Ensemble(tuple(self._model.members[number] for number in members))
+        return network_draws.useful_draws(subset, self._options.draws, self._head)
 
     def _predictions(
         self,
