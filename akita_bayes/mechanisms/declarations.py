@@ -73,6 +73,28 @@ class Term(Frozen):
         """Returns the constant of a library where it is not fitted, or else None."""
         return self.value.get(library) if isinstance(self.value, dict) else self.value
 
+    def check_libraries(self, path: str, libraries: Collection[str]) -> None:
+        """Raises a SpecError for values by library that cannot be obeyed.
+
+        Args:
+            path: JSON path of the term, with which the error begins.
+            libraries: Names of the libraries of the mechanism.
+        """
+        if not isinstance(self.value, dict):
+            return
+        if not self.per_library:
+            raise errors.SpecError(
+                f"{path}.value: has values by library, but all libraries share the constant; give "
+                "one number, or set its per_library."
+            )
+        for library in self.value:
+            if library not in libraries:
+                raise errors.SpecError(
+                    f'{path}.value: no library is called "{library}".'
+                    f"{errors.did_you_mean(library, libraries)} "
+                    f"libraries names: {', '.join(libraries) or 'none'}."
+                )
+
 
 class Rate(Term):
     """Describes the rate constant of one transition between two species."""

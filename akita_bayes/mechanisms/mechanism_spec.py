@@ -65,8 +65,7 @@ class _Mechanism(Frozen):
         if not terms:
             raise errors.SpecError(f"{section}: there are none; name at least one.")
         for name, term in terms.items():
-            if isinstance(term.value, dict):
-                self._check_values(f"{section}.{name}", term, term.value)
+            term.check_libraries(f"{section}.{name}", self.libraries)
             if term.site is None:
                 if term.neighbours:
                     raise errors.SpecError(f"{section}.{name}: neighbours need a site.")
@@ -98,22 +97,6 @@ class _Mechanism(Frozen):
                 )
             if not self.wild_type.isascii() or (dna.to_index(self.wild_type) == dna.UNKNOWN).any():
                 raise errors.SpecError("wild_type: has letters beyond A, C, G and T (or U).")
-
-    def _check_values(
-        self, path: str, term: declarations.Term, values: Mapping[str, float]
-    ) -> None:
-        if not term.per_library:
-            raise errors.SpecError(
-                f"{path}.value: has values by library, but all libraries share the constant; give "
-                "one number, or set its per_library."
-            )
-        for library in values:
-            if library not in self.libraries:
-                raise errors.SpecError(
-                    f'{path}.value: no library is called "{library}".'
-                    f"{errors.did_you_mean(library, self.libraries)} "
-                    f"libraries names: {', '.join(self.libraries) or 'none'}."
-                )
 
     def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
         parameters = {**terms, **getattr(self, "activities", {})}
