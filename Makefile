@@ -6,7 +6,9 @@ JOBS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-all lint type pytest rounding fuzz faults clean
+DOCS_STAMP := $(VENV)/.docs
+
+.PHONY: install docs demo pretrained test test-all lint type pytest rounding stacks fuzz faults clean
 
 install: $(STAMP)
 
@@ -15,8 +17,22 @@ $(STAMP): setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 
+# The site, in build/site; a warning is an error. First the pages that follow from the code.
+docs: $(DOCS_STAMP)
+	$(BIN)/python -m documentation
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	touch $@
+
 demo: $(STAMP)
 	$(BIN)/python bin/akita_demo.py -o runs/demo
+
+# The shipped model of yeast, from the public data that docs/real.md lists.
+DATA ?= data/yeast
+pretrained: $(STAMP)
+	$(BIN)/python -m benchmarks.yeast_pretrained --data $(DATA) -o runs/yeast
 
 test: lint type pytest
 
@@ -40,6 +56,19 @@ rounding: $(STAMP)
 	for onednn in 0 1; do for threads in 1 2; do \
 	TF_ENABLE_ONEDNN_OPTS=$$onednn TF_NUM_INTRAOP_THREADS=$$threads $(BIN)/python -m pytest \
 	tests/parity tests/training tests/models tests/layers tests/variants || exit 1; done; done
+
+# The tests with other versions of Python and of the libraries, as PYTHON:CONSTRAINTS. Warnings of old
+# libraries about their own dependencies are no errors. TESTS="tests/models tests/cli" runs fewer.
+STACKS ?= $(PYTHON):constraints.txt $(PYTHON):constraints-oldest.txt
+TESTS ?= tests
+stacks:
+	for stack in $(STACKS); do \
+	python=$${stack%%:*}; versions=$${stack#*:}; folder=.stacks/$$(basename $$python)-$${versions%.txt}; \
+	echo "== $$python with $$versions"; \
+	$$python -m venv $$folder && \
+	$$folder/bin/python -m pip install --quiet --disable-pip-version-check -c $$versions -e ".[dev]" && \
+	$$folder/bin/python -m pytest -n $(JOBS) --dist loadfile -o filterwarnings=default $(TESTS) \
+	|| exit 1; done
 
 # Damaged files at every reader; `make fuzz MUTANTS=100 DOORS="vcf bed"` reads fewer.
 MUTANTS ?= 2000

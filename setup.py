@@ -37,13 +37,13 @@ setuptools.setup(
         "keras>=3.8,<3.16",
         "tensorflow-probability[tf]>=0.25,<0.26",
         "numpy>=1.26,<3",
-        "pandas>=2.2,<4",
+        "pandas>=2.2.2,<4",
         "scipy>=1.13,<2",
         "h5py>=3.11,<4",
         "pysam>=0.22,<0.25",
         "pyBigWig>=0.3.22,<0.4",
         "cooler>=0.10,<0.12",
-        "cooltools>=0.7,<0.8",
+        "cooltools>=0.7.1,<0.8",
         "hictkpy>=1.3,<2",
         "numba>=0.60,<0.70",
         "bioframe>=0.7,<0.9",
@@ -60,9 +60,11 @@ setuptools.setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "dask": DASK,
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
         "dev": [
             *DASK,
             "hypothesis>=6.100,<7",
+            "jax[cpu]>=0.4.35,<0.11",
             "mypy>=1.10,<3",
             "pytest>=8.2,<10",
             "pytest-xdist>=3.6,<4",
@@ -74,7 +76,12 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "akita_bayes = akita_bayes.cli.all_commands:main",
-            *(f"{name} = akita_bayes.cli.{name}:main" for name in COMMANDS),
+            # Under the names of Basenji's scripts too, so that old command lines work.
+            *(
+                f"{name}{ending} = akita_bayes.cli.{name}:main"
+                for name in COMMANDS
+                for ending in ("", ".py")
+            ),
         ],
     },
     classifiers=[

@@ -33,7 +33,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     },
     "trunk restored and frozen": {"restore": "akita_yeast", "trunk": True, "trunk_rate": 0.0},
 }
-EPOCHS = 16
+EPOCHS = 10
 
 
 def spec() -> Any:

@@ -4,8 +4,10 @@
 
 Makes the data of a fold, measures how reproducible they are, trains (an interrupted training
 continues where it stopped), tests the run, and writes `results/yeast.json` and a figure from all
-runs in the folder. Run it again with other folds, seeds and specs to add rows; runs of one fold and
-spec are also tested as an ensemble. `--stage ceiling` and `--stage collect` do only that.
+runs in the folder; rows of other folders stay in the result file. Run it again with other folds,
+seeds and specs to add rows; runs of one fold and spec are also tested as an ensemble. `--stage
+ceiling` and `--stage collect` do only that. `--stage picture` draws a whole test chromosome by the
+shipped model, and tests its intervals on the second experiment (`yeast_picture`, `yeast_second`).
 """
 
 import argparse
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from benchmarks import environment, yeast_ceiling, yeast_data, yeast_ridge
+from benchmarks import environment, kmer_ridge, map_ceiling, yeast_data
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = ROOT / "models" / "json" / "akita_yeast.json"
@@ -45,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--fold", type=int, default=0, choices=range(len(yeast_data.FOLDS)))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--spec", type=Path, default=SPEC)
-    parser.add_argument("--stage", choices=("all", "ceiling", "train", "collect"), default="all")
+    parser.add_argument(
+        "--stage", choices=("all", "ceiling", "train", "collect", "picture"), default="all"
+    )
     parser.add_argument("--result", type=Path, default=RESULT)
     parser.add_argument("--figure", type=Path, default=FIGURE)
     options = parser.parse_args(argv)
@@ -62,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         runs = [run, *_other_runs(run)]
         if len(runs) > 1:
             _tested(sorted(runs), data, out)
-    result = collect(out)
+    if options.stage == "picture":
+        _picture(sources, out)
+    earlier = files.read_json(options.result) if options.result.is_file() else {}
+    result = collect(out, earlier)
     files.write_json(options.result, {**environment.describe(), **result})
     print(f"wrote {options.result}")
     _report(result, out, options.figure)
@@ -107,19 +114,19 @@ def _ceilings(sources: yeast_data.Sources, data: Path, out: Path, fold: int) -> 
     path, transform = sources.cooler, yeast_data.TRANSFORM
     names = yeast_data.NAMES
     genome = {
-        "choices": lambda: yeast_ceiling.choices(path, LENGTHS, KERNELS, transform),
-        "second_experiment": lambda: yeast_ceiling.second_experiment(path, sources.second, names),
+        "choices": lambda: map_ceiling.choices(path, LENGTHS, KERNELS, transform),
+        "second_experiment": lambda: map_ceiling.second_experiment(path, sources.second, names),
     }
     splits = {
-        split: lambda split=split: yeast_ceiling.measure(
-            path, yeast_ceiling.windows(data, split), transform
+        split: lambda split=split: map_ceiling.measure(
+            path, map_ceiling.windows(data, split), transform
         )
         for split in ("valid", "test")
     }
     fasta = out / yeast_data.FASTA
     ridge = {
-        "ridge": lambda: yeast_ridge.measure(data, fasta),
-        "gc": lambda: yeast_ridge.measure(data, fasta, k=1),
+        "ridge": lambda: kmer_ridge.measure(data, fasta),
+        "gc": lambda: kmer_ridge.measure(data, fasta, k=1),
     }
     for file, measurements in (
         ("genome.json", genome),
@@ -226,11 +233,36 @@ def _first(table: dict[str, list[float]]) -> dict[str, float]:
     return {name: values[0] for name, values in table.items()}
 
 
-def collect(out: Path) -> dict[str, Any]:
-    """Gathers the ceilings and rows that lie in the folder."""
+def _picture(sources: yeast_data.Sources, out: Path) -> None:
+    """Draws a test chromosome by the shipped model, and tests it on the second experiment."""
+    from benchmarks import yeast_picture, yeast_second
+
+    fasta = out / yeast_data.FASTA
+    names = yeast_data.FOLDS[0]
+    chromosomes = yeast_picture.chromosomes(sources, fasta, (*names, *yeast_data.VALID))
+    tested = [chromosomes[name] for name in names]
+    yeast_picture.draw(tested)
+    files.write_json(
+        out / "second.json",
+        {
+            "model": yeast_picture.MODEL,
+            "r_by_chromosome": {item.region.chrom: item.r for item in tested},
+            **yeast_second.measure(sources, chromosomes, yeast_data.VALID, names),
+        },
+    )
+
+
+def collect(out: Path, earlier: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Gathers the ceilings and rows that lie in the folder.
+
+    Args:
+        out: The folder.
+        earlier: An earlier result, whose rows and ceilings stay unless the folder has newer ones.
+    """
+    earlier = earlier or {}
     rows = [files.read_json(path) for path in sorted(out.glob("*_seed*/test.json"))]
     ensembles = [files.read_json(path) for path in sorted(out.glob("*_ensemble.json"))]
-    ceilings = {
+    ceilings = dict(earlier.get("ceilings", {})) | {
         str(fold): {
             **files.read_json(out / f"fold{fold}.json"),
             **files.read_json(out / f"ridge_fold{fold}.json"),
@@ -242,26 +274,42 @@ def collect(out: Path) -> dict[str, Any]:
         if str(row["fold"]) in ceilings:
             ceiling = ceilings[str(row["fold"])]["test"]["ceiling"]
             row["share_of_ceiling"] = row["pearsonr"] / ceiling
-    genome = out / "genome.json"
+    whole = {
+        name: files.read_json(out / file) if (out / file).is_file() else earlier.get(name)
+        for name, file in (("genome", "genome.json"), ("second", "second.json"))
+    }
     return {
         "folds": {str(fold): list(names) for fold, names in enumerate(yeast_data.FOLDS)},
         "valid": list(yeast_data.VALID),
-        "genome": files.read_json(genome) if genome.is_file() else None,
-        "ceilings": ceilings,
-        "rows": rows,
-        "ensembles": ensembles,
+        **whole,
+        "ceilings": dict(sorted(ceilings.items())),
+        "rows": _merged(earlier.get("rows", []), rows),
+        "ensembles": _merged(earlier.get("ensembles", []), ensembles),
     }
 
 
+def _merged(
+    earlier: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns all rows by spec, fold and seeds; a new row replaces an earlier one."""
+    rows = {
+        (row["spec"] != SPEC.stem, row["spec"], row["fold"], tuple(row["seeds"])): row
+        for row in (*earlier, *new)
+    }
+    return [rows[key] for key in sorted(rows)]
+
+
 def _report(result: dict[str, Any], out: Path, path: Path) -> None:
-    """Writes the tables of docs/real.md and the figure."""
+    """Writes the tables of docs/real.md, and the figure if its run lies in the folder."""
     from benchmarks import yeast_report
 
     if not result["rows"]:
         return
-    yeast_report.write_tables(result)
+    yeast_report.write_tables(yeast_report.tables(result))
     row = result["rows"][0]
     run = out / f"{row['spec']}_fold{row['fold']}_seed{row['seeds'][0]}"
+    if not run.is_dir():
+        return
     figure = yeast_report.figure(
         row, result["ceilings"][str(row["fold"])], run, out / f"data_fold{row['fold']}"
     )

@@ -13,6 +13,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+# Models that the user downloaded are not part of a test.
+os.environ["AKITA_BAYES_MODELS"] = os.devnull
 
 pytest_plugins = ("tests.random_models",)
 """Networks as fixtures; TensorFlow is imported when one is asked for."""

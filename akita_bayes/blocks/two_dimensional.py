@@ -87,6 +87,7 @@ def dilated_residual_2d(
     dropout: float = 0.0,
     repeat: int = 1,
     symmetric: bool = True,
+    round: bool = False,
     **conv: Any,
 ) -> Any:
     """Adds residual pairs of a dilated and a pointwise 2-D convolution to a symmetric map.
@@ -94,7 +95,7 @@ def dilated_residual_2d(
     [B, N, N, C] -> [B, N, N, C]. Dilations as in `dilated_residual`.
     """
     channels = x.shape[-1]
-    for rate in parts.dilation_rates(rate_mult, repeat=repeat):
+    for rate in parts.dilation_rates(rate_mult, repeat=repeat, round_each=round):
         branch = conv_block_2d(
             x, filters=filters, kernel_size=kernel_size, dilation_rate=rate, **conv
         )

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akita_bayes.cli import console, model_options
+from akita_bayes.cli import console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,9 +55,11 @@ _NOISE_UNKNOWN = (
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_calibrate.py runs/demo/run runs/demo/data")
-    parser.add_argument("run", help="run directory of a trained model")
+    parser.add_argument("run", type=console.model_name, help="run directory of a trained model")
     parser.add_argument(
-        "data_dir", help="data directory; with --variants it must come from akita_simulate.py"
+        "data_dir",
+        type=console.existing_directory,
+        help="data directory; with --variants it must come from akita_simulate.py",
     )
     parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0.9,
         help="with --variants: share of true scores that the intervals contain",
     )
+    figure_options.add(parser)
     return parser
 
 

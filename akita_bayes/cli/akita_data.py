@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import rich.table
 
 from akita_bayes import errors
-from akita_bayes.cli import basenji_options, command_record, console, worker_options
+from akita_bayes.cli import basenji_options, command_record, console, figure_options, worker_options
 from akita_bayes.data.preparation import presets
 from akita_bayes.origins import provenance
 
@@ -250,6 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     worker_options.add(work, "-p", "--processes")
     add("--restart", action="store_true", help="continue an unfinished directory")
     add("--local", action="store_true", help="accepted for old command lines; has no effect")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_data")
     return parser
 
@@ -374,9 +375,9 @@ def _show(summary: "account.Summary") -> None:
 
 def _plot(out: str, count: int, seed: int) -> None:
     from akita_bayes.data.preparation import quality
-    from akita_bayes.plots import data_plots
+    from akita_bayes.plots import data_plots, figure_files
 
-    data_plots.figure(quality.examples(out, count, seed=seed), f"{out}/windows.png")
+    figure_files.write({"windows": data_plots.figure(quality.examples(out, count, seed=seed))}, out)
 
 
 def _check(arguments: argparse.Namespace) -> None:

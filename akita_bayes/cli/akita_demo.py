@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 from akita_bayes.files import output_directory
 from akita_bayes.origins import provenance
+from akita_bayes.plots import figure_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 _BEST, _REPLICATE = "target_truth_pearson", "replicate_pearson"
 _PARTS = (
     *("data", "run", "test", "calibration", "variants", "saved_model"),
-    *("maps.png", "triangles.png", "report.html", provenance.FILE),
+    *(f"{name}.{ending}" for name in ("maps", "triangles") for ending in figure_files.FORMATS),
+    *("report.html", provenance.FILE),
 )
 _DRAWS = 8
 _SCORE_DRAWS = 4
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         default=2,
         help="chromosomes to simulate at the same time",
     )
+    figure_options.add(parser)
     return parser
 
 
@@ -233,15 +236,15 @@ def _show_effects(effects: "pd.DataFrame") -> None:
 def _spread(belief: "Prediction") -> tuple[str, "NDArray[Any]"]:
     """Returns name and values of the epistemic sd, or of the whole sd without a posterior."""
     if belief.epistemic_sd.any():
-        return "epistemic sd", belief.epistemic_sd
-    return "sd of a measurement", belief.sd
+        return "how unsure of the map", belief.epistemic_sd
+    return "how unsure of a measurement", belief.sd
 
 
 def _draw(
     out: Path, design: "Design", report: "Report", spread: tuple[str, "NDArray[Any]"]
 ) -> None:
     """Draws two figures of held-out windows, with the sites that shape the true maps."""
-    from akita_bayes.plots import figure_files, simulated_windows
+    from akita_bayes.plots import simulated_windows
 
     offset = report.diagonal_offset or 0
     median, contrast = (
@@ -273,9 +276,15 @@ def _show(
             "saved_model",
             f"the model for any TensorFlow program, largest difference {difference:.0e}",
         ),
-        ("maps.png", "a held-out window: measured, true and predicted map, and uncertainty"),
+        (
+            figure_files.file_name("maps"),
+            "a held-out window: measured, true and predicted map, and uncertainty",
+        ),
         ("report.html", "the variants and their maps, for a browser"),
-        ("triangles.png", "another held-out window: true and predicted map face to face"),
+        (
+            figure_files.file_name("triangles"),
+            "another held-out window: true and predicted map face to face",
+        ),
     ):
         results.add_row(str(out / name), content)
     accuracy = rich.table.Table(title=f"On {len(report.windows[0])} held-out windows")

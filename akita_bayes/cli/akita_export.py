@@ -1,6 +1,7 @@
 """Exports a trained model as a TensorFlow SavedModel, which needs neither this package nor Keras.
 
-tf.saved_model.load(DIR)(x) returns the predictions for one-hot sequences x [B, L, 4].
+tf.saved_model.load(DIR)(x) returns the predictions for one-hot sequences x [B, L, 4], or uint8
+indices [B, L]. docs/serving.md describes the signatures for TensorFlow Serving.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 A region as wide as the model's window is predicted directly. A narrower region is put into the
 middle of a window; a wider region is covered by several windows. Writes predict.h5, and with --cool
-a cooler for each target. Given a data directory instead of a BED file, as in Basenji, it predicts a
-split and writes preds.h5 in float16.
+a cooler for each target, in which overlapping windows are blended. Given a data directory instead
+of a BED file, as in Basenji, it predicts a split and writes preds.h5 in float16.
 """
 
 import argparse
@@ -13,10 +13,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akita_bayes import regions
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import (
+    basenji_options,
+    console,
+    figure_options,
+    haplotype_options,
+    model_options,
+    worker_options,
+)
 
 if TYPE_CHECKING:
-    from akita_bayes.evaluate import prediction_files
+    from akita_bayes.evaluate import map_outputs, prediction_files
     from akita_bayes.models.protocol import Model
 
 
@@ -29,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         parser,
         "regions",
         type=_regions,
-        help="region such as chr2:1,720,000-1,740,000, BED file, or a data directory",
+        help="region such as chr2:1,720,000-1,740,000, chromosome, BED file, or a data directory",
     )
     model_options.add(
         parser, "--fasta", required=False, help="genome, FASTA or .2bit; needed with a BED file"
@@ -62,21 +69,47 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="cool",
         choices=("cool", "mcool"),
-        help="write NAME.cool for each target, or NAME.mcool with coarser resolutions",
+        help="write NAME.cool for each target, or NAME.mcool with coarser resolutions and a view "
+        "for HiGlass; with --draws also NAME.sd.cool",
+    )
+    parser.add_argument(
+        "--unit",
+        choices=("log_oe", "oe", "observed"),
+        default="log_oe",
+        help="with --cool: ln(observed / expected), observed / expected, or contacts, which need "
+        "--expected",
+    )
+    parser.add_argument(
+        "--expected",
+        type=console.existing_file,
+        help="table of cooltools expected-cis, for --unit observed",
+    )
+    parser.add_argument(
+        "--assembly", help="with --cool: name of the genome (default: that of its file)"
+    )
+    parser.add_argument(
+        "--features",
+        action="store_true",
+        help="with --cool: insulation as bigWig, boundaries as BED and dots as BEDPE, by cooltools",
     )
     parser.add_argument(
         "--plot", action="store_true", help="draw the maps of the first 10 windows as PNG"
     )
+    haplotype_options.add(parser, default_vcf="needed")
     worker_options.add(parser)
     parser.add_argument("--split", help="split of a data directory (default: test)")
     parser.add_argument("--tfr", help="pattern of record files, instead of --split")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_predict")
     return parser
 
 
 def _regions(text: str) -> str:
-    """Returns a region, or the path of an existing BED file or data directory."""
-    if os.path.isdir(text) or (not os.path.exists(text) and regions.is_region(text)):
+    """Returns a region or chromosome, or the path of an existing BED file or data directory."""
+    if os.path.isdir(text):
+        return text
+    # A name without a dot or a slash is that of a chromosome, which the genome checks later.
+    if not os.path.exists(text) and (regions.is_region(text) or not set("./") & set(text)):
         return text
     return console.readable(text)
 
@@ -85,7 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     parser = _parser()
     options = parser.parse_args(argv)
+    if (options.haplotype is None) != (options.vcf is None):
+        parser.error("--haplotype SAMPLE and --vcf FILE belong together; give both or neither")
     if os.path.isdir(options.regions):
+        if options.haplotype:
+            parser.error("--haplotype needs regions, not a data directory")
         if options.cool or options.stride or options.draws or options.plot:
             parser.error("--cool, --stride, --draws and --plot need regions, not a data directory")
         if options.workers > 1 or options.scheduler:
@@ -99,6 +136,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--split and --tfr need a data directory, not a BED file")
     if options.fasta is None:
         parser.error("regions need a genome; give -f genome.fa")
+    if not options.cool and (
+        options.unit != "log_oe" or options.expected or options.assembly or options.features
+    ):
+        parser.error("--unit, --expected, --assembly and --features describe coolers; give --cool")
+    if (options.unit == "observed") != (options.expected is not None):
+        parser.error("--unit observed and --expected TABLE belong together; give both or neither")
     if options.targets_file and not (options.cool or options.plot):
         parser.error("--targets_file names the files of --cool and --plot; give one of them too")
     return console.run(
@@ -136,24 +179,46 @@ def _predict_split(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from akita_bayes import files
-    from akita_bayes.evaluate import prediction_files
-    from akita_bayes.plots import figure_files, prediction_plots
+    from akita_bayes.data.map_files import map_units
+    from akita_bayes.evaluate import map_outputs
 
-    settings = _settings(options)
+    _settings(options)  # refuses options that do not fit before the model is loaded
     requested: str | list[regions.Region] = options.regions
     if not os.path.exists(options.regions):
         requested = [model_options.region(options.regions, options.fasta)]
     coolers = None
     if options.cool:
-        coolers = prediction_files.Coolers(options.cool, options.model, options.targets_file)
+        coolers = map_outputs.Coolers(
+            options.cool,
+            options.model,
+            options.targets_file,
+            scale=map_units.Scale(options.unit, options.expected),
+            assembly=options.assembly,
+            features=options.features,
+        )
     model = model_options.load(options)
+    for source in haplotype_options.sources(options, options.vcf):
+        _predict_source(options, model, requested, source, coolers)
+
+
+def _predict_source(
+    options: argparse.Namespace,
+    model: "Model",
+    requested: str | list[regions.Region],
+    source: haplotype_options.Source,
+    coolers: "map_outputs.Coolers | None",
+) -> None:
+    """Predicts the regions of the genome, or of a haplotype, into the folder of the source."""
+    from akita_bayes import files
+    from akita_bayes.evaluate import prediction_files
+    from akita_bayes.plots import figure_files, prediction_plots
+
     written = prediction_files.predict_regions(
         model,
         requested,
-        fasta=options.fasta,
-        out_dir=options.out_dir,
-        settings=settings,
+        fasta=source.genome,
+        out_dir=source.out_dir,
+        settings=_settings(options),
         coolers=coolers,
         attributes={
             "model": ",".join([options.model, *options.ensemble]),
@@ -161,22 +226,24 @@ def _predict(options: argparse.Namespace) -> None:
         },
         open_bar=console.progress,
     )
-    console.say(f"{written.windows} windows are in {written.path}.")
+    console.say(f"Predicted {console.count(written.windows, 'window')}: {written.path}")
     if options.plot:
         figures = prediction_plots.figures(written.path, _target_names(options, model))
-        figure_files.write(figures, options.out_dir)
-        console.say(f"{len(figures)} figures are in the same directory.")
+        figure_files.write(figures, source.out_dir)
+        console.say(f"Drawn: {console.count(len(figures), 'figure')} in the same directory.")
     for paths in written.coolers.values():
         console.say(f"{len(paths)} coolers are in the same directory.")
+    if options.cool == "mcool":
+        console.say("higlass.json there shows them in HiGlass.")
 
 
 def _target_names(options: argparse.Namespace, model: "Model") -> dict[str, list[str]]:
     """Returns the names of the targets of each predicted head."""
-    from akita_bayes.evaluate import prediction_files
+    from akita_bayes.evaluate import map_outputs
     from akita_bayes.models import predict
 
     head = predict.head_name(model, options.head)
-    names = prediction_files.Coolers("cool", options.model, options.targets_file)
+    names = map_outputs.Coolers("cool", options.model, options.targets_file)
     return {
         name: names.names(name, model.spec.geometry(name).units or 1)
         for name in ([head] if head else model.spec.head_names)

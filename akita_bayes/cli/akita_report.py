@@ -56,10 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.out,
             options=directories.ReportOptions(options.genes, tuple(options.bigwig), options.maps),
         )
-        megabytes = path.stat().st_size / 1e6
-        console.say(
-            f"{path} ({megabytes:.1f} MB); open it in a browser: {Path(path).resolve().as_uri()}"
-        )
+        size = path.stat().st_size
+        written = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+        console.say(f"{path} ({written}); open it in a browser: {Path(path).resolve().as_uri()}")
 
     return console.run(command)
 

@@ -9,11 +9,12 @@ options need another directory.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes import errors
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes import errors, regions
+from akita_bayes.cli import basenji_options, console, figure_options, model_options, worker_options
 
 if TYPE_CHECKING:
     from akita_bayes.variants.saturation import scan_sites
@@ -37,7 +38,12 @@ def _parser() -> argparse.ArgumentParser:
         "--method ism,gradient -l 200",
     )
     model_options.add(parser, "params", "model")
-    model_options.add(parser, "regions", help="BED file or VCF, plain or gzipped, or BCF")
+    model_options.add(
+        parser,
+        "regions",
+        type=_regions,
+        help="region such as chr2:1,720,000-1,720,200, or BED file, VCF or BCF, plain or gzipped",
+    )
     model_options.add(parser, "--fasta")
     parser.add_argument("-o", "--out_dir", default="sat", help="directory to write")
     parser.add_argument(
@@ -74,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stats",
         help="scores of edits, comma-separated (default: SCD); gradients always use SSD",
     )
-    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--rc", "--shifts", "--ensemble", "--members")
+    model_options.add(parser, "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
@@ -95,8 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     model_options.add(parser, "--batch_size", "--precision", "--trust")
     worker_options.add(parser)
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_sat")
     return parser
+
+
+def _regions(text: str) -> str:
+    """Returns a region, or the path of an existing file; an argparse type."""
+    if not os.path.exists(text) and regions.is_region(text):
+        return text
+    return console.readable(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,6 +133,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _scan(options: argparse.Namespace) -> None:
+    from akita_bayes.variants.scores import named_scores
+
+    named_scores.resolve(options.scores)  # before TensorFlow is imported, which takes long
     from akita_bayes.data import genome as genomes
     from akita_bayes.plots.reports import saturation_report
     from akita_bayes.variants.saturation import region_scan, scan_sites
@@ -159,7 +177,7 @@ def _scan(options: argparse.Namespace) -> None:
         ),
         open_bar=console.progress,
     )
-    console.say(f"{len(scans)} scans are in {options.out_dir}.")
+    console.say(f"Written: {console.count(len(scans), 'scan')} in {options.out_dir}.")
 
 
 def _print_left_out(selection: "scan_sites.Selection") -> None:

@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from akita_bayes.cli import basenji_options, console, model_options, worker_options
+from akita_bayes.cli import (
+    basenji_options,
+    console,
+    figure_options,
+    haplotype_options,
+    model_options,
+    worker_options,
+)
 from akita_bayes.origins import training_regions
 
 if TYPE_CHECKING:
@@ -81,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         help="save the maps of the N strongest variants, or of all, in maps.h5; --save_maps alone "
         "saves 10",
     )
+    parser.add_argument(
+        "--cool",
+        action="store_true",
+        help="with --save_maps: write each saved map as .mcool too, into maps_mcool",
+    )
     model_options.add(parser, "--rc", "--shifts", "--trust")
     model_options.add(
         parser,
@@ -89,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         help="scores, comma-separated: SCD SSD MSE PEARSON SPEARMAN INS<bins> DI SSIM SCC EIG "
         "IMPACT DECAY ROI",
     )
-    model_options.add(parser, "--ensemble", "--head", "--targets")
+    model_options.add(parser, "--ensemble", "--members", "--head", "--targets")
     model_options.add(
         parser,
         "--draws",
@@ -133,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shard",
         help="i/n, for example 1/4: score only share i of n; auto: the task of a SLURM array",
     )
+    haplotype_options.add(parser, default_vcf="default: the file of variants")
     worker_options.add(parser, "-p", "--processes")
     parser.add_argument(
         "--status",
@@ -148,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bgzip", action="store_true", help="compress and index the VCF")
     model_options.add(parser, "--batch_size", "--precision")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_scd")
     return parser
 
@@ -247,6 +261,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(
             "--workers and --scheduler already share the variants; give them without --shard"
         )
+    if options.cool and not options.save_maps:
+        parser.error("--cool writes the maps that --save_maps saves; give --save_maps too")
+    if options.vcf and not options.haplotype:
+        parser.error("--vcf holds the phased variants of a sample; give --haplotype SAMPLE too")
+    if options.haplotype and not options.vcf and not os.path.exists(options.variants[0]):
+        parser.error("--haplotype needs the phased variants of the sample; give --vcf FILE")
     if len(options.variants) > 1 and any(map(os.path.exists, options.variants)):
         parser.error("variants: give one file, or variants as text; join files with bcftools")
     return console.run(lambda: _score(options), options=options, out=options.out_dir, kind="scores")
@@ -272,12 +292,19 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _score_file(path: str, options: argparse.Namespace) -> None:
+    from akita_bayes.variants.scored_files import scoring_shard
+    from akita_bayes.variants.scores import named_scores
+
+    # Check these options before TensorFlow is imported and the model is loaded, which take long.
+    named_scores.resolve(options.scores)
+    shard = scoring_shard.WHOLE
+    if options.shard is not None:
+        shard = scoring_shard.parse_shard(options.shard)
     from akita_bayes.data.preparation import targets as tables
     from akita_bayes.plots.reports import variant_report
     from akita_bayes.variants import genes, writers
-    from akita_bayes.variants.scored_files import score_directory, scoring_shard
+    from akita_bayes.variants.scored_files import score_directory
 
-    # Check these options before the model is loaded, which takes long.
     region = None if options.region is None else model_options.region(options.region, options.fasta)
     if options.targets_file is not None:
         tables.labels(options.targets_file)
@@ -285,37 +312,40 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
     settings = score_directory.FileSettings(
         options=model_options.scoring(options),
         region=region,
-        shard=(
-            scoring_shard.WHOLE
-            if options.shard is None
-            else scoring_shard.parse_shard(options.shard)
-        ),
+        shard=shard,
         cluster=worker_options.cluster(options),
         load_model=model_files.load,
         null=options.null,
-        null_path=_background_path(options.model),
+        # The background of a haplotype has its own sequences, and stays with its scores.
+        null_path=None if options.haplotype else _background_path(options.model),
         compress=options.bgzip,
         batch_size=options.batch_size,
         figures=options.maps,
         maps=options.save_maps,
+        coolers=options.cool,
         annotation=() if options.genes is None else genes.read(options.genes),
     )
     model = model_options.load(options)
-    summary = variant_report.score_file(
-        model,
-        path,
-        fasta=options.fasta,
-        out_dir=options.out_dir,
-        settings=settings,
-        least=options.plot_limit,
-        open_bar=console.progress,
-        targets=writers.targets_of(model_files.labels(model)),
-    )
-    _print_summary(options, summary)
+    for source in haplotype_options.sources(options, options.vcf or path):
+        summary = variant_report.score_file(
+            model,
+            path,
+            fasta=source.genome,
+            out_dir=source.out_dir,
+            settings=settings,
+            least=options.plot_limit,
+            open_bar=console.progress,
+            targets=writers.targets_of(model_files.labels(model)),
+        )
+        _print_summary(options, summary, source.out_dir)
 
 
-def _print_summary(options: argparse.Namespace, summary: "score_directory.Summary") -> None:
-    state = f"in {options.out_dir}"
+def _print_summary(
+    options: argparse.Namespace, summary: "score_directory.Summary", out_dir: str
+) -> None:
+    from akita_bayes.variants.alleles import records
+
+    state = f"in {out_dir}"
     if not summary.complete:
         state += f" from this shard; {summary.missing} parts of other shards are missing"
     text = f"{summary.scored} of {summary.rows} alleles have scores"
@@ -329,7 +359,14 @@ def _print_summary(options: argparse.Namespace, summary: "score_directory.Summar
                 f"  {learned} lie in windows that the model was trained on, flagged "
                 f"{training_regions.FLAG}; their scores may fit better than those of others."
             )
-    swapped = 0 if summary.results is None else sum(v.swapped for v in summary.results.variants)
+    variants = [] if summary.results is None else summary.results.variants
+    carried = sum(records.CARRIED in variant.flags for variant in variants)
+    if carried:
+        console.say(
+            f"  {carried} lie on the haplotype, flagged {records.CARRIED}; they are scored from "
+            "REF to ALT among the other variants of the haplotype."
+        )
+    swapped = sum(v.swapped and records.CARRIED not in v.flags for v in variants)
     if swapped:
         console.say(
             f"  {swapped} scored from REF to ALT though the genome has ALT, flagged "

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import basenji_options, console, model_options
+from akita_bayes.cli import basenji_options, console, figure_options, model_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "akita_test.py models/json/akita_tiny.json runs/demo/run runs/demo/data -o test_out",
     )
     model_options.add(parser, "params", "model")
-    parser.add_argument("data_dir", help="data directory")
+    parser.add_argument("data_dir", type=console.existing_directory, help="data directory")
     parser.add_argument("-o", "--out_dir", default="test_out", help="directory to write")
     model_options.add(parser, "--head", "--rc", "--shifts", "--trust")
     model_options.add(parser, "--draws", help="predict the mean of this many posterior draws")
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         help="with --save: keep one of this many positions",
     )
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_test")
     return parser
 

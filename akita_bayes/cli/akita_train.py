@@ -11,7 +11,7 @@ from typing import Any
 
 import rich.progress
 
-from akita_bayes.cli import basenji_options, console
+from akita_bayes.cli import basenji_options, console, figure_options
 
 _POLICY: dict[str | None, Any] = {
     None: None,
@@ -24,7 +24,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_train.py models/json/akita_tiny.json data/demo -o run")
     parser.add_argument("params", type=console.spec_file, help="JSON spec of the model")
     parser.add_argument(
-        "data_dir", nargs="+", help="data directory; one for each head, in the order of the spec"
+        "data_dir",
+        nargs="+",
+        type=console.existing_directory,
+        help="data directory; one for each head, in the order of the spec",
     )
     parser.add_argument("-o", "--out_dir", default="train_out", help="run directory to write")
     parser.add_argument(
@@ -95,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         help="save a checkpoint after this many minutes",
     )
     parser.add_argument("--no_tensorboard", action="store_true", help="write no TensorBoard events")
+    figure_options.add(parser)
     basenji_options.add(parser, "akita_train")
     return parser
 

@@ -24,7 +24,8 @@ from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import damage, output_directory, replacement
 from akita_bayes.origins import provenance
-from akita_bayes.specs import frozen
+from akita_bayes.plots import figure_files
+from akita_bayes.specs import seeds
 
 _HDF5_NAME = re.compile(r"name = '([^']*)'")
 
@@ -70,7 +71,12 @@ def run(
         if out is not None and kind is not None:
             output_directory.check(out, kind=kind)
         words = () if options is None else options.command_line
-        with _claimed(out, claims), provenance.command(words):
+        figure_format = getattr(options, "figure_format", figure_files.FORMATS[0])
+        with (
+            _claimed(out, claims),
+            provenance.command(words),
+            figure_files.in_format(figure_format),
+        ):
             folder = command() or out
             if options is not None and folder is not None and not own_record:
                 command_record.write(options, folder)
@@ -193,6 +199,11 @@ def _silenced(descriptor: int) -> Iterator[None]:
         os.close(saved)
 
 
+def count(number: int, noun: str) -> str:
+    """Returns a number and its noun, such as "1 window" and "1,200 windows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Prints a sentence to stdout as it is: without markup, colours, or breaks at the width."""
     stdout.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -247,9 +258,29 @@ def model_source(text: str) -> str:
     from akita_bayes.models import shipped
 
     try:
-        return str(shipped.model_path(text))
+        return existing_path(str(shipped.model_path(text)))
     except errors.RunError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def model_name(text: str) -> str:
+    """Returns the path or bare name of an existing trained model as it is; an argparse type."""
+    model_source(text)
+    return text
+
+
+def existing_path(text: str) -> str:
+    """Returns the path of an existing file or directory; an argparse type."""
+    if not os.path.exists(text):
+        raise argparse.ArgumentTypeError(f"{text}: no such file or directory")
+    return text
+
+
+def existing_directory(text: str) -> str:
+    """Returns the path of an existing directory; an argparse type."""
+    if not os.path.isdir(existing_path(text)):
+        raise argparse.ArgumentTypeError(f"{text}: a file is where a directory is needed")
+    return text
 
 
 def readable(text: str) -> str:
@@ -277,8 +308,8 @@ def whole_number(text: str) -> int:
 def seed(text: str) -> int:
     """Returns a seed, a whole number that fits into int32; an argparse type."""
     value = whole_number(text)
-    if value >= frozen.SEEDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {frozen.SEEDS:,}")
+    if value >= seeds.SEEDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below {seeds.SEEDS:,}")
     return value
 
 

@@ -51,6 +51,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": (),
         "help": "further run directories, comma-separated; each member gives draws",
     },
+    "--members": {
+        "choices": ("held_out", "all"),
+        "default": "held_out",
+        "help": "score a variant by those members of an ensemble that did not learn from it, where "
+        "there are any, or always by all",
+    },
     "--head": {"help": "name or number of the head, if the model has several"},
     "--targets": {
         "type": console.integers,

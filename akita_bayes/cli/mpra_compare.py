@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console, worker_options
+from akita_bayes.cli import console, figure_options, worker_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "params", nargs="+", type=console.spec_file, help="JSON specs of the mechanisms"
     )
-    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("data", type=console.existing_path, help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--assumptions",
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seed of the split and of the starting points",
     )
     worker_options.add(parser)
+    figure_options.add(parser)
     return parser
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
     parser.add_argument(
         "data",
+        type=console.existing_path,
         help="directory with files.txt, or a table: counts ct_* per bin, a value or count, or rows "
         "of library, bin and sequence; energy matrices <site>_* beside it serve as reference",
     )
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also profile the likelihood of these parameters, named as in theta.tsv, for example "
         "interaction,crp or 'crp[low]' (one library) or 'crp.bases[0,2]' (a matrix)",
     )
+    figure_options.add(parser)
     return parser
 
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console, worker_options
+from akita_bayes.cli import console, figure_options, worker_options
 from akita_bayes.regulation.posterior.sampling_options import DEFAULTS, SamplingOptions
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         __doc__, "mpra_posterior.py models/json/lac_thermodynamic.json data/lac -o runs/lac"
     )
     parser.add_argument("params", type=console.spec_file, help="JSON spec of the mechanism")
-    parser.add_argument("data", help="directory or table of the assay")
+    parser.add_argument("data", type=console.existing_path, help="directory or table of the assay")
     parser.add_argument("-o", "--out_dir", required=True, help="directory to write")
     parser.add_argument(
         "--knots",
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seed of the fits and chains",
     )
     worker_options.add(parser)
+    figure_options.add(parser)
     return parser
 
 

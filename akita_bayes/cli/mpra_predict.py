@@ -9,17 +9,21 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 
 if TYPE_CHECKING:
+    from akita_bayes.regulation.fit import prediction_accuracy
     from akita_bayes.regulation.results import sequence_predictions
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "mpra_predict.py runs/lac new.fa -o runs/lac_predicted")
-    parser.add_argument("fit", help="directory that mpra_fit.py has written")
+    parser.add_argument(
+        "fit", type=console.existing_directory, help="directory that mpra_fit.py has written"
+    )
     parser.add_argument(
         "sequences",
+        type=console.existing_path,
         help="FASTA, one sequence per line, or a table with a column seq; a reporter table or "
         "directory is also compared with its measurements",
     )
@@ -29,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         help="library whose constants and measurement are used (default: the column library of a "
         "table, or the first library of the fit)",
     )
+    figure_options.add(parser)
     return parser
 
 
@@ -56,8 +61,14 @@ def _print_summary(predictions: "sequence_predictions.SequencePredictions", datu
         console.say(
             f"{label}: {accuracy.sequences:,} sequences that the fit did not use: r "
             f"{accuracy.r:.3f}, R2 {accuracy.r2:.3f}, I_pred {bits.bits:.3f} +- "
-            f"{bits.standard_error:.3f} bits per {datum}."
+            f"{bits.standard_error:.3f} bits per {datum}{_variational(accuracy)}."
         )
+
+
+def _variational(accuracy: "prediction_accuracy.Accuracy") -> str:
+    """Returns I_var as the end of a sentence; "" where it is not known."""
+    bits = accuracy.variational
+    return "" if bits is None else f", I_var {bits.bits:.3f} +- {bits.standard_error:.3f}"
 
 
 if __name__ == "__main__":

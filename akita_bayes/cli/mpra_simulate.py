@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akita_bayes.cli import console
+from akita_bayes.cli import console, figure_options
 from akita_bayes.files import output_directory
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="seed of the parameters, the library and the reads",
     )
+    figure_options.add(parser)
     return parser
 
 

@@ -20,6 +20,17 @@ _MITOCHONDRIAL = frozenset({"M", "MT", "MITO"})
 _ROMAN = tuple(zip((50, 40, 10, 9, 5, 4, 1), ("L", "XL", "X", "IX", "V", "IV", "I"), strict=True))
 
 
+_ENDINGS = (".gz", ".bgz", ".fa", ".fasta", ".fna", ".2bit")
+
+
+def name_of(fasta: str | Path) -> str:
+    """Returns the name of a genome from that of its file: hg38 of hg38.fa.gz."""
+    name = Path(fasta).name
+    while ending := next((end for end in _ENDINGS if name.lower().endswith(end)), None):
+        name = name[: -len(ending)]
+    return name
+
+
 @dataclasses.dataclass(frozen=True)
 class Assembly:
     """Describes a genome.

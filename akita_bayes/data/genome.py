@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pysam
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, regions
 from akita_bayes.data import fasta_index, gzip_fasta, two_bit
+from akita_bayes.files import damage
 
 
 class _Sequences(Protocol):
@@ -54,6 +55,20 @@ class Genome:
         self.circular = frozenset(circular)
         for chrom in self.circular:
             self._size(chrom)
+
+    @property
+    def reference_sizes(self) -> dict[str, int]:
+        """Returns the lengths of the chromosomes of the reference, of which this may be a copy."""
+        return self.sizes
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Returns what decides the sequence beside the file."""
+        return {}
+
+    def to_reference(self, chrom: str, position: int) -> int:
+        """Returns the reference base of a position."""
+        return position
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +154,8 @@ class _IndexedFasta:
         finally:
             pysam.set_verbosity(verbosity)
         self.sizes = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
+        if files.is_gzip(path):
+            damage.check_expansion(path, path.stat().st_size, sum(self.sizes.values()))
 
     def fetch(self, chrom: str, start: int, end: int) -> str:
         return str(self._fasta.fetch(chrom, start, end))

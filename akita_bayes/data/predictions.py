@@ -1,4 +1,4 @@
-"""Lays windows over regions, and writes predictions as HDF5 with coordinates or as coolers.
+"""Lays windows over regions, and writes predictions as HDF5 with coordinates.
 
 `predict.h5` holds, for W windows, N bins, P pixels and T targets,
 
@@ -11,22 +11,25 @@
     novelty [W]                            distance from the training windows, when the model has
                                            their statistics (`models.intervals.novelty`)
 
+Of a haplotype, `reference_start` and `reference_end` [W, N] are the bases of the reference at the
+ends of every bin; all other coordinates are those of the windows on the reference.
+
 With several heads, all datasets except those of the windows lie in one group per head. Outside its
 chromosome, a window reads N; its bins keep their coordinates, which may be negative.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files, regions, triangle
+from akita_bayes import errors, regions, triangle
+from akita_bayes.data import personal_genome
 from akita_bayes.files import hdf5_writer
 from akita_bayes.specs.geometry import Geometry
 
@@ -89,11 +92,17 @@ class Writer:
         path: Name of the file.
         geometries: Head -> geometry of its outputs.
         attributes: Attributes of the file, as model and options of the predictions.
+        haplotype: The haplotype that windows were read from; None for the reference.
     """
 
     def __init__(
-        self, path: str | Path, geometries: Mapping[str, Geometry], attributes: Mapping[str, Any]
+        self,
+        path: str | Path,
+        geometries: Mapping[str, Geometry],
+        attributes: Mapping[str, Any],
+        haplotype: personal_genome.OnReference | None = None,
     ) -> None:
+        self._haplotype = haplotype
         self._geometries = geometries
         self._path = path
         self._attributes = attributes
@@ -146,126 +155,37 @@ class Writer:
             )
             append(group, "bin_start", first)
             append(group, "bin_end", first + geometry.bin_width)
+            if self._haplotype is not None:
+                ends = self._reference_ends(batch, first, geometry.bin_width)
+                append(group, "reference_start", ends[..., 0])
+                append(group, "reference_end", ends[..., 1])
             for name, values in datasets.items():
                 append(group, name, values.astype(np.float32))
         self._file.check()
+
+    def _reference_ends(
+        self, batch: Sequence[regions.Region], first: NDArray[np.int64], width: int
+    ) -> NDArray[np.int64]:
+        """Returns the reference bases at both ends of every bin. [B, N] -> [B, N, 2]."""
+        assert self._haplotype is not None
+        of_windows = []
+        for window, starts in zip(batch, first, strict=True):
+            shift = self._haplotype.shift(*window)
+            of_windows.append(
+                [
+                    [
+                        self._haplotype.haplotype.to_reference(window.chrom, int(edge) + shift)
+                        for edge in (start, start + width)
+                    ]
+                    for start in starts
+                ]
+            )
+        return np.array(of_windows, np.int64)
 
 
 def group_name(head: str, heads: Mapping[str, Any]) -> str:
     """Returns the HDF5 group of a head's datasets: the root when there is one head."""
     return f"/{head}" if len(heads) > 1 else "/"
-
-
-def write_coolers(
-    predictions: str | Path,
-    out_dir: str | Path,
-    *,
-    chrom_sizes: Mapping[str, int],
-    names: Sequence[str],
-    head: str = "/",
-    zoom: bool = False,
-) -> list[Path]:
-    """Writes the predicted maps of each target as a cooler; overlapping windows are averaged.
-
-    The value, log observed over expected, is in the column `count`. Bins that are not wholly
-    inside their chromosome are left out.
-
-    Args:
-        predictions: Path of `predict.h5`.
-        out_dir: Folder in which NAME.cool, or NAME.mcool, is written.
-        chrom_sizes: Chromosome -> bases.
-        names: Names of the targets.
-        head: Group of the head in the file.
-        zoom: True to write .mcool, with coarser resolutions that hold means.
-
-    Raises:
-        DataError: The file holds tracks, or a window that is not on the grid of bins.
-    """
-    with h5py.File(predictions) as file:
-        group = file[head]
-        if "row" not in group:
-            raise errors.DataError(f"{predictions}: holds tracks; a cooler is made of maps.")
-        written = []
-        for target, name in enumerate(names):
-            path = Path(out_dir) / f"{name}.{'mcool' if zoom else 'cool'}"
-            with files.atomic(path) as temporary:
-                base = temporary.with_name(temporary.name + ".base") if zoom else temporary
-                arguments = base, predictions, head, target, dict(chrom_sizes)
-                try:
-                    hdf5_writer.run_apart(temporary, _write_cooler, *arguments)
-                finally:
-                    if zoom:
-                        files.remove(base)
-            written.append(path)
-    return written
-
-
-def _write_cooler(
-    path: Path, base: Path, predictions: Path, head: str, target: int, chrom_sizes: dict[str, int]
-) -> None:
-    """Writes a cooler; with another `base`, one of the resolution of the model there first."""
-    import cooler
-
-    dtypes = {"count": np.float32}
-    with h5py.File(predictions) as file:
-        group = file[head]
-        width, count = int(group.attrs["bin_width"]), group["bin_start"].shape[1]
-        bins = cooler.binnify(pd.Series(chrom_sizes), width)
-        pixels = _pixels(file, group, target, chrom_sizes)
-        cooler.create_cooler(str(base), bins, pixels, dtypes=dtypes, ordered=True)
-    if base != path:
-        levels = max(1, (count // 8).bit_length())
-        cooler.zoomify_cooler(
-            str(base),
-            str(path),
-            [width * 2**level for level in range(levels)],
-            chunksize=10**7,
-            dtypes=dtypes,
-            agg={"count": "mean"},
-        )
-
-
-def _pixels(
-    file: h5py.File, group: h5py.Group, target: int, chrom_sizes: Mapping[str, int]
-) -> Iterator[pd.DataFrame]:
-    """Yields the predicted pixels of each chromosome, averaged over windows, each pixel once."""
-    width = int(group.attrs["bin_width"])
-    rows, columns = group["row"][()].astype(np.int64), group["column"][()].astype(np.int64)
-    chroms = file["chrom"].asstr()[()]
-    offset = 0
-    for chrom, size in chrom_sizes.items():
-        total = -(-size // width)
-        keys, values = [], []
-        for window in np.flatnonzero(chroms == chrom):
-            starts = group["bin_start"][window]
-            if starts[0] % width:
-                region = regions.Region(
-                    chrom, *(int(file[end][window]) for end in ("start", "end"))
-                )
-                raise errors.DataError(
-                    f"{region}: starts off the grid of {width}-bp bins, so a cooler cannot "
-                    "hold it; move it, or give a region of another width, which is aligned."
-                )
-            inside = (starts >= 0) & (starts + width <= size)
-            on_chromosome = inside[rows] & inside[columns]
-            # One number names a pixel of the chromosome: row * total + column. With 100 bins, pixel
-            # (3, 7) is 307; sorted keys are sorted by row, then by column.
-            first = starts[0] // width
-            keys.append((first + rows[on_chromosome]) * total + first + columns[on_chromosome])
-            values.append(group["preds"][window, :, target][on_chromosome])
-        if keys:
-            pixel, inverse, windows_per_pixel = np.unique(
-                np.concatenate(keys), return_inverse=True, return_counts=True
-            )
-            mean = np.bincount(inverse, np.concatenate(values), len(pixel)) / windows_per_pixel
-            yield pd.DataFrame(
-                {
-                    "bin1_id": offset + pixel // total,
-                    "bin2_id": offset + pixel % total,
-                    "count": mean.astype(np.float32),
-                }
-            )
-        offset += total
 
 
 def append(group: h5py.Group, name: str, values: NDArray[Any]) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, keywords, progress, regions, triangle
-from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import baseline, insulation
+from akita_bayes.data import noise_table
+from akita_bayes.data.records import dataset, statistics
+from akita_bayes.evaluate import accuracy_details, baseline, insulation
 from akita_bayes.evaluate import strata as strata_
 from akita_bayes.evaluate.comparison import Comparison, Scores
 from akita_bayes.files import damage, npz_reader
@@ -25,6 +26,7 @@ from akita_bayes.models.protocol import Model
 from akita_bayes.numerics import pit
 from akita_bayes.numerics.moments import Moments
 from akita_bayes.origins import training_regions
+from akita_bayes.specs.geometry import Geometry
 
 TRUTH = "truth"
 SCATTERED = 20_000
@@ -40,6 +42,7 @@ class Example(NamedTuple):
         target: Measured values. [P, T].
         mask: True where measured. [P, T].
         truth: Noise-free values of simulated data; None for real data. [P, T].
+        sd: Standard deviation of a measurement around the prediction; None without draws. [P, T].
     """
 
     region: regions.Region
@@ -47,6 +50,7 @@ class Example(NamedTuple):
     target: NDArray[Any]
     mask: NDArray[np.bool_]
     truth: NDArray[Any] | None
+    sd: NDArray[Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Report:
             recalibration, or for few windows.
         learned: Number of windows that overlap a training window of the model; None where the model
             does not record its training windows.
+        details: Scores with intervals, baselines and a ceiling.
+        geometry: How the output lies on windows.
     """
 
     model: Scores
@@ -87,6 +93,8 @@ class Report:
     scatter: list[NDArray[Any]]
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     learned: int | None = None
+    details: accuracy_details.Details | None = None
+    geometry: Geometry | None = None
     uniformity: pit.Uniformity | None = None
 
 
@@ -174,9 +182,12 @@ def assess(
     strata = None if offset is None else strata_.log_spaced(geometry.bins, offset)
     distance = 0 if offset is None else triangle.distances(geometry.bins, offset)
     train_split = options.train_split or baseline.training_splits(data_dir, options.split)
-    expected = baseline.distance_only(data_dir, train_split, distance, advance=advance)[
-        :, target_indices
-    ]
+    means = baseline.training_means(data_dir, train_split, distance, advance=advance)
+    simple = {
+        "distance_only": means.by_distance[:, target_indices],
+        "training_mean": means.by_pixel[:, target_indices],
+    }
+    collector = accuracy_details.DetailCollector(geometry.bins, offset, strata)
     truth = read_truth(data_dir, options.split, data_split.records)
     comparisons = {
         "model": Comparison(len(target_indices), rank=options.rank, strata=strata),
@@ -198,11 +209,13 @@ def assess(
         )
         if save is not None:
             save(prediction)
-        if sd is not None:
-            pit_counts.append(pit.counts(measured, prediction, sd[:, target_indices], mask))
+        sd = None if sd is None else sd[:, target_indices]
+        if sd is not None and name in model.recalibrations:
+            pit_counts.append(pit.counts(measured, prediction, sd, mask))
         noise_free = None if truth is None else truth[number][:, target_indices].astype(np.float32)
         comparisons["model"].update(measured, prediction, mask)
-        comparisons["baseline"].update(measured, expected, mask)
+        comparisons["baseline"].update(measured, simple["distance_only"], mask)
+        collector.add(measured, prediction, mask, simple)
         if noise_free is not None:
             comparisons["truth"].update(noise_free, prediction, mask)
         if offset is not None:
@@ -212,8 +225,8 @@ def assess(
         names.append(location)
         scattered.append(_sample(random, measured, prediction, mask, share))
         if number in example_numbers:
-            region = _region(location, geometry.crop_bp, geometry.seq_length)
-            example_windows.append(Example(region, prediction, measured, mask, noise_free))
+            region = target_region(location, geometry.crop_bp, geometry.seq_length)
+            example_windows.append(Example(region, prediction, measured, mask, noise_free, sd))
         advance(1)
     ceiling_path = Path(data_dir) / TRUTH / "ceiling.json"
     ceiling = files.read_json(ceiling_path).get(options.split) if ceiling_path.is_file() else None
@@ -236,7 +249,29 @@ def assess(
         origin=fingerprint.origin(model, options.seed, data_dir),
         uniformity=pit.uniformity(pit_counts),
         learned=_learned(names, training_regions.of_model(model, name)),
+        details=collector.details(names, _noise(data_dir, geometry, target_indices), options.seed),
+        geometry=geometry,
     )
+
+
+def _noise(
+    data_dir: str | Path, geometry: Geometry, target_indices: NDArray[np.intp]
+) -> noise_table.NoiseTable | None:
+    """Returns the noise of some targets of a data directory; None where it is not known."""
+    if geometry.diagonal_offset is None:
+        return None
+    table = noise_table.read(
+        data_dir,
+        targets=statistics.read(data_dir).num_targets,
+        bins=geometry.bins,
+        diagonal_offset=geometry.diagonal_offset,
+    )
+    if table is None:
+        return None
+    fields = {
+        name: getattr(table, name)[target_indices] for name in ("variance", "slope", "pixels")
+    }
+    return dataclasses.replace(table, **fields)
 
 
 def _learned(
@@ -275,9 +310,9 @@ def read_truth(data_dir: str | Path, split: str, records: int) -> NDArray[Any] |
 def _predict_windows(
     model: Model, data_split: dataset.Split, head: str, options: AccuracyOptions
 ) -> Iterator[tuple[str, NDArray[Any], NDArray[Any] | None, NDArray[Any], NDArray[Any]]]:
-    """Yields location, prediction, recalibrated sd, target and mask of every window.
+    """Yields location, prediction, sd, target and mask of every window.
 
-    The sd is None without draws, and without a recalibration of the head.
+    The sd, of a measurement around the prediction, is None without draws.
     """
     for batch in data_split.batches():
         sequence = batch["sequence"].numpy()
@@ -293,8 +328,7 @@ def _predict_windows(
                 precision=options.precision,
             )
             prediction = moments.mean
-            if head in model.recalibrations:
-                sds = list(moments.sd)
+            sds = list(moments.sd)
         else:
             prediction = predict.predict(
                 model,
@@ -336,7 +370,7 @@ def _sample(
     return samples
 
 
-def _region(text: str, crop_bp: int, seq_length: int) -> regions.Region:
+def target_region(text: str, crop_bp: int, seq_length: int) -> regions.Region:
     """Returns the part of a window that its target covers.
 
     A location that is not a region, as `file#record`, is used as the name of a chromosome.

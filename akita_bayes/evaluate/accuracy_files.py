@@ -1,4 +1,4 @@
-"""Writes the accuracy of a model: `acc.txt`, `metrics.json`, `preds.h5` and `targets.h5`."""
+"""Writes the accuracy of a model: tables, maps of some windows, `preds.h5` and `targets.h5`."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, files
 from akita_bayes.data.preparation import targets as target_tables
 from akita_bayes.data.records import dataset, split_arrays, statistics
+from akita_bayes.evaluate import accuracy_tables, window_maps
 from akita_bayes.evaluate.accuracy import Report
 from akita_bayes.evaluate.comparison import Scores
 from akita_bayes.origins import provenance
@@ -48,7 +49,9 @@ def target_names(data_dir: str | Path, table: str | Path | None = None) -> pd.Da
 
 
 def write(report: Report, names: pd.DataFrame, out_dir: str | Path) -> None:
-    """Writes `acc.txt` and `metrics.json`; `plots.reports.accuracy_report.write` adds the figures.
+    """Writes `acc.txt`, `metrics.json` and `windows.h5`, without figures.
+
+    `plots.reports.accuracy_report.write` adds the figures.
 
     Args:
         report: Accuracy on a split.
@@ -58,6 +61,7 @@ def write(report: Report, names: pd.DataFrame, out_dir: str | Path) -> None:
     with files.atomic(Path(out_dir) / "acc.txt") as temporary:
         table(report, names).to_csv(temporary, sep="\t", float_format="%.5f", index_label="index")
     files.write_json(Path(out_dir) / "metrics.json", metrics(report, names))
+    window_maps.write(report, list(names["identifier"]), out_dir)
 
 
 def table(report: Report, names: pd.DataFrame) -> pd.DataFrame:
@@ -75,6 +79,8 @@ def table(report: Report, names: pd.DataFrame) -> pd.DataFrame:
         columns |= {f"truth_{name}": truth[name][:count] for name in truth if name in columns}
     if report.ceiling is not None:
         columns["ceiling_pearsonr"] = report.ceiling["target_truth_pearson"]
+    if report.details is not None:
+        columns |= accuracy_tables.columns(report.details)
     return pd.DataFrame(columns, index=names.index)
 
 
@@ -128,6 +134,15 @@ def metrics(report: Report, names: pd.DataFrame) -> dict[str, Any]:
         content["truth_pearsonr_by_distance"] = {
             label: by_target(values)
             for label, values in zip(report.strata, report.truth_by_distance, strict=True)
+        }
+    if report.details is not None:
+        content |= accuracy_tables.entries(
+            report.details, identifiers, report.strata, window_regions
+        )
+    if report.geometry is not None:
+        content["geometry"] = {
+            name: getattr(report.geometry, name)
+            for name in ("seq_length", "bin_width", "bins", "crop_bp", "diagonal_offset")
         }
     return {name: value for name, value in content.items() if value or value == 0}
 

@@ -8,19 +8,20 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, files, keywords, progress, regions, workers
 from akita_bayes.data import genome as genomes
-from akita_bayes.data import predictions
-from akita_bayes.data.preparation import targets
+from akita_bayes.data import personal_genome, predictions
 from akita_bayes.data.records import dataset, split_arrays
-from akita_bayes.files import output_directory, safe_names
+from akita_bayes.evaluate import map_outputs
+from akita_bayes.files import output_directory
 from akita_bayes.models import fingerprint, posterior, predict
 from akita_bayes.models.intervals import novelty
 from akita_bayes.models.protocol import Model
@@ -66,35 +67,6 @@ class PredictionSettings:
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class Coolers:
-    """Describes the coolers of predicted maps.
-
-    Attributes:
-        suffix: "cool", or "mcool" with coarser resolutions.
-        run: Run directory, or file in one, that records the names of targets; None for none.
-        table: Table of targets with their names; None for those of the run, or numbers.
-    """
-
-    suffix: Literal["cool", "mcool"] = "cool"
-    run: str | Path | None = None
-    table: str | Path | None = None
-
-    def names(self, head: str, count: int) -> list[str]:
-        """Returns the names of a head's coolers.
-
-        Raises:
-            DataError: The table cannot be read, or has another number of targets.
-        """
-        labels = None
-        if self.run is not None or self.table is not None:
-            labels = targets.of_head(self.run or "", head, count, table=self.table)
-        if labels is None:
-            return [f"{head}_{target}" for target in range(count)]
-        # A name may contain a slash, which would otherwise create a folder: "K562/rep1".
-        return safe_names.file_names([label.identifier for label in labels])
-
-
 class Written(NamedTuple):
     """Describes the files of predictions.
 
@@ -113,10 +85,10 @@ def predict_regions(
     model: Model,
     requested: str | Path | Sequence[regions.Region],
     *,
-    fasta: str | Path,
+    fasta: str | Path | personal_genome.Personal,
     out_dir: str | Path,
     settings: PredictionSettings | None = None,
-    coolers: Coolers | None = None,
+    coolers: map_outputs.Coolers | None = None,
     attributes: Mapping[str, Any] | None = None,
     open_bar: progress.OpenBar = progress.no_bar,
     **changes: Any,
@@ -126,10 +98,10 @@ def predict_regions(
     Args:
         model: What `build` or `load_model` returns.
         requested: Regions, or a BED file, plain or gzipped.
-        fasta: The genome.
+        fasta: The genome, or a haplotype of a sample.
         out_dir: Folder of the outputs.
         settings: What the predictions depend on; None for defaults.
-        coolers: Coolers to write, NAME.cool or NAME.mcool for each target; None for none.
+        coolers: Coolers to write for each target, and files beside them; None for none.
         attributes: Attributes of `predict.h5` beside those of the genome and the settings.
         open_bar: Opens a progress bar; called with a description and the number of windows.
         **changes: Fields of `settings` to replace.
@@ -150,44 +122,50 @@ def predict_regions(
         names = {head: [f"{head}_{name}" for name in names[head]] for head in names}
     path = Path(out_dir) / predictions.NAME
     own_attributes = {
-        "fasta": str(fasta),
+        "fasta": os.fspath(fasta),
         "rc": settings.rc,
         "shifts": list(settings.shifts),
         "draws": settings.draws,
         "precision": settings.precision or "as saved",
-        provenance.KEY: _origin_text(model, settings, genome=fasta),
+        provenance.KEY: _origin_text(model, settings, genome=os.fspath(fasta)),
     }
     if (usual := novelty.threshold(model.members)) is not None:
         own_attributes[f"{novelty.KEY}_threshold"] = usual
-    with genomes.Genome(fasta) as genome:
-        training_regions.check_genome(model, heads, genome.sizes, fasta)
+    if isinstance(fasta, personal_genome.Personal):
+        own_attributes |= fasta.described()
+    with personal_genome.opened(fasta, on_reference=True) as genome:
+        training_regions.check_genome(model, heads, genome.sizes, genome.path)
         jobs = _jobs(requested, genome, geometries, settings.stride)
         with output_directory.claim(out_dir, kind="report"):
             with (
                 predictions.Writer(
-                    path, geometries, {**(attributes or {}), **own_attributes}
+                    path,
+                    geometries,
+                    {**(attributes or {}), **own_attributes},
+                    genome if isinstance(genome, personal_genome.OnReference) else None,
                 ) as writer,
                 open_bar("Predicting", len(jobs)) as advance,
             ):
                 size = settings.batch_size or predict.batch_size(model.spec.model.seq_length)
                 batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
                 state = _PredictionState(model, genome, head, settings)
-                for batch, values in zip(batches, _batches(state, batches, out_dir), strict=True):
+                for batch, values in zip(
+                    batches, _batches(state, batches, out_dir, fasta), strict=True
+                ):
                     windows = [window for _, window in batch]
                     writer.write(windows, [number for number, _ in batch], values)
                     advance(len(batch))
-            written = {
-                name: predictions.write_coolers(
+            written: Mapping[str, Sequence[Path]] = {}
+            if coolers is not None:
+                written = map_outputs.write(
                     path,
                     out_dir,
+                    coolers,
+                    names=names,
+                    groups={name: predictions.group_name(name, geometries) for name in geometries},
+                    fasta=genome.path,
                     chrom_sizes=genome.sizes,
-                    names=names[name],
-                    head=predictions.group_name(name, geometries),
-                    zoom=coolers.suffix == "mcool",
                 )
-                for name in geometries
-                if coolers is not None
-            }
     return Written(path, len(jobs), written)
 
 
@@ -287,13 +265,13 @@ class _PredictionState(NamedTuple):
 
 @contextlib.contextmanager
 def _opened(
-    fasta: str | Path, head: str | None, settings: PredictionSettings
+    fasta: str | Path | personal_genome.Personal, head: str | None, settings: PredictionSettings
 ) -> Iterator[_PredictionState]:
     """Loads the model and yields the state of a worker."""
     if settings.load_model is None:
         raise errors.RunError("load_model: workers load the model themselves; give its loader.")
     model = settings.load_model()
-    with genomes.Genome(fasta) as genome:
+    with personal_genome.opened(fasta, on_reference=True) as genome:
         yield _PredictionState(model, genome, head, settings)
 
 
@@ -301,6 +279,7 @@ def _batches(
     state: _PredictionState,
     batches: Sequence[Sequence[tuple[int, regions.Region]]],
     out_dir: str | Path,
+    fasta: str | Path | personal_genome.Personal,
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """Yields the values of every batch, which workers write as parts: head -> dataset -> array."""
     windows = [[window for _, window in batch] for batch in batches]
@@ -309,7 +288,7 @@ def _batches(
         yield from (_predict_windows(state, batch) for batch in windows)
         return
     setup = functools.partial(
-        _opened, state.genome.path, state.head, dataclasses.replace(settings, cluster=workers.HERE)
+        _opened, fasta, state.head, dataclasses.replace(settings, cluster=workers.HERE)
     )
     with files.scratch(Path(out_dir) / output_directory.PARTS) as folder:
         paths = [folder / f"{number:06d}.npz" for number in range(len(windows))]

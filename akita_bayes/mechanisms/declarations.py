@@ -32,7 +32,12 @@ def check_names(**names_by_kind: Collection[str]) -> None:
 
 
 class Normal(Frozen):
-    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s)."""
+    """Describes a Gaussian prior, in the unit of its parameter (kT, or log of a rate in 1/s).
+
+    Attributes:
+        mean: Mean.
+        sd: Standard deviation.
+    """
 
     mean: float = 0.0
     sd: float = pydantic.Field(default=5.0, gt=0)
@@ -73,31 +78,14 @@ class Term(Frozen):
         """Returns the constant of a library where it is not fitted, or else None."""
         return self.value.get(library) if isinstance(self.value, dict) else self.value
 
-    def check_libraries(self, path: str, libraries: Collection[str]) -> None:
-        """Raises a SpecError for values by library that cannot be obeyed.
-
-        Args:
-            path: JSON path of the term, with which the error begins.
-            libraries: Names of the libraries of the mechanism.
-        """
-        if not isinstance(self.value, dict):
-            return
-        if not self.per_library:
-            raise errors.SpecError(
-                f"{path}.value: has values by library, but all libraries share the constant; give "
-                "one number, or set its per_library."
-            )
-        for library in self.value:
-            if library not in libraries:
-                raise errors.SpecError(
-                    f'{path}.value: no library is called "{library}".'
-                    f"{errors.did_you_mean(library, libraries)} "
-                    f"libraries names: {', '.join(libraries) or 'none'}."
-                )
-
 
 class Rate(Term):
-    """Describes the rate constant of one transition between two species."""
+    """Describes the rate constant of one transition between two species.
+
+    Attributes:
+        source: Species that the transition leaves; "from" in JSON.
+        target: Species that the transition reaches; "to" in JSON.
+    """
 
     source: str = pydantic.Field(alias="from")
     target: str = pydantic.Field(alias="to")
@@ -105,7 +93,11 @@ class Rate(Term):
 
 
 class Activity(Frozen):
-    """Describes a fitted activity, shared by all states that name it; the prior is of its log."""
+    """Describes a fitted activity, shared by all states that name it.
+
+    Attributes:
+        prior: Prior of the logarithm of the activity.
+    """
 
     prior: Normal = Normal(sd=2.0)
 

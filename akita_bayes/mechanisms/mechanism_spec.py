@@ -9,7 +9,6 @@ A kinetic mechanism lists species and the rates between them; its activity is th
 rates named as product, t = sum_r k_r P_source(r), at the steady state.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,120 +16,23 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from akita_bayes import dna, errors
+from akita_bayes import errors
 from akita_bayes.mechanisms import declarations, trees
+from akita_bayes.mechanisms.common_fields import CommonFields
 from akita_bayes.specs import strict_json
-from akita_bayes.specs.frozen import Frozen
-
-GAS_CONSTANT = 8.314462618 / 4184.0
-"""Molar gas constant in kcal / (mol K): CODATA 2018, thermochemical calorie."""
 
 SLOWEST, FASTEST = 1e-15, 1e15
 """Limits of a rate in 1/s: once in 30 million years, and faster than a molecular vibration."""
 
-Gauge = Literal["centred", "consensus", "empirical"]
 
+class Thermodynamic(CommonFields):
+    """Describes states in equilibrium, weighted by Boltzmann's distribution.
 
-class _Mechanism(Frozen):
-    """Declares the fields of both kinds of mechanism."""
-
-    name: str
-    sequence_length: int = pydantic.Field(ge=1)
-    wild_type: str | None = None
-    temperature: float = pydantic.Field(310.15, gt=0)
-    libraries: tuple[str, ...] = ()
-    measurement: declarations.Measurement = declarations.Measurement()
-    gauge: Gauge = "centred"
-    truth: dict[str, declarations.Truth] = pydantic.Field(default_factory=dict)
-
-    @property
-    def kcal_per_kt(self) -> float:
-        """Returns one kT in kcal/mol at the mechanism's temperature in kelvin; 0.616 at 37 C."""
-        return GAS_CONSTANT * self.temperature
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """Returns the activities of the states when all are numbers in 0..1; otherwise empty."""
-        return ()
-
-    @pydantic.field_validator("wild_type")
-    @classmethod
-    def _as_dna(cls, wild_type: str | None) -> str | None:
-        """Converts a wild type of RNA to DNA; `_check_terms` refuses a mixture of T and U."""
-        return (
-            wild_type if wild_type is None or "T" in wild_type.upper() else dna.from_rna(wild_type)
-        )
-
-    def _check_terms(self, section: str, terms: Mapping[str, declarations.Term]) -> None:
-        if not terms:
-            raise errors.SpecError(f"{section}: there are none; name at least one.")
-        for name, term in terms.items():
-            term.check_libraries(f"{section}.{name}", self.libraries)
-            if term.site is None:
-                if term.neighbours:
-                    raise errors.SpecError(f"{section}.{name}: neighbours need a site.")
-                continue
-            if term.base_prior.mean:
-                raise errors.SpecError(
-                    f"{section}.{name}.base_prior.mean: the contributions of the bases of a "
-                    "position have the mean 0, whatever their prior; drop it, and give its sd only."
-                )
-            if term.value is not None:
-                raise errors.SpecError(
-                    f"{section}.{name}: a term with a site is always fitted; drop value or site."
-                )
-            start, stop = term.site
-            if not 0 <= start < stop <= self.sequence_length:
-                raise errors.SpecError(
-                    f"{section}.{name}.site: bases {start} to {stop} lie outside the sequence of "
-                    f"{self.sequence_length} bases; give 0 <= start < stop <= "
-                    f"{self.sequence_length}."
-                )
-            if term.neighbours and term.width < 2:
-                raise errors.SpecError(f"{section}.{name}: neighbours need a site of 2 bases.")
-        self._check_truth(terms)
-        if self.wild_type is not None:
-            if len(self.wild_type) != self.sequence_length:
-                raise errors.SpecError(
-                    f"wild_type: {len(self.wild_type)} bases, but sequence_length is "
-                    f"{self.sequence_length}; make them agree."
-                )
-            if not self.wild_type.isascii() or (dna.to_index(self.wild_type) == dna.UNKNOWN).any():
-                raise errors.SpecError("wild_type: has letters beyond A, C, G and T (or U).")
-
-    def _check_truth(self, terms: Mapping[str, declarations.Term]) -> None:
-        parameters = {**terms, **getattr(self, "activities", {})}
-        for name, truth in self.truth.items():
-            if name not in parameters:
-                raise errors.SpecError(
-                    f"truth.{name}: no term has this name.{errors.did_you_mean(name, parameters)}"
-                )
-            width = terms[name].width if name in terms else 0
-            if truth.matrix is not None and not width:
-                raise errors.SpecError(
-                    f"truth.{name}.matrix: {name} has no site; give its constant only."
-                )
-            if truth.matrix is not None and len(truth.matrix) != width:
-                raise errors.SpecError(
-                    f"truth.{name}.matrix: has {len(truth.matrix)} positions, but the site has "
-                    f"{width}."
-                )
-            shared = not getattr(parameters[name], "per_library", False)
-            if isinstance(truth.constant, dict) and shared:
-                raise errors.SpecError(
-                    f"truth.{name}.constant: all libraries share it; give one number"
-                    + (", or set its per_library." if name in terms else ".")
-                )
-            libraries = set(truth.constant) if isinstance(truth.constant, dict) else None
-            if libraries is not None and (libraries != set(self.libraries) or not libraries):
-                raise errors.SpecError(
-                    f"truth.{name}.constant: give one number, or one for each of the libraries "
-                    f"{list(self.libraries)}."
-                )
-
-
-class Thermodynamic(_Mechanism):
-    """Describes states in equilibrium, weighted by Boltzmann's distribution."""
+    Attributes:
+        energies: Energies by name, in kT.
+        states: States by name, at least two.
+        activities: Fitted activities by name.
+    """
 
     kind: Literal["thermodynamic"]
     energies: dict[str, declarations.Term]
@@ -170,7 +72,7 @@ class Thermodynamic(_Mechanism):
             activities=self.activities,
             libraries=self.libraries,
         )
-        self._check_terms("energies", self.energies)
+        self.check_terms("energies", self.energies)
         self._check_states()
         self._check_activities()
         self._check_identity()
@@ -243,8 +145,14 @@ class Thermodynamic(_Mechanism):
             )
 
 
-class Kinetic(_Mechanism):
-    """Describes species that turn into each other at rates, at the steady state."""
+class Kinetic(CommonFields):
+    """Describes species that turn into each other at rates, at the steady state.
+
+    Attributes:
+        species: Names of the species, at least two.
+        rates: Rate constants by name, in 1/s.
+        product: Names of the rates whose flux is the activity.
+    """
 
     kind: Literal["kinetic"]
     species: tuple[str, ...]
@@ -270,7 +178,7 @@ class Kinetic(_Mechanism):
     @pydantic.model_validator(mode="after")
     def _check(self) -> "Kinetic":
         declarations.check_names(rates=self.rates, species=self.species, libraries=self.libraries)
-        self._check_terms("rates", self.rates)
+        self.check_terms("rates", self.rates)
         self._check_species()
         self._check_network()
         self._check_product()

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import dna, errors, files
 from akita_bayes.files import damage, output_directory
 from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.build import Network
+from akita_bayes.models.passes import inference
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.models.saved_models import saved_graph
@@ -21,14 +22,19 @@ from akita_bayes.specs import spec as specs
 
 PARAMS = "params.json"
 
+INDEX_SIGNATURE = "serving_index"
+"""Signature of a SavedModel that takes uint8 indices."""
+
 
 def export(model: Model, path: str | Path) -> None:
     """Writes a model as a SavedModel directory, atomically; replaces an older SavedModel.
 
-    `tf.saved_model.load(path)` returns a function of one-hot sequences [B, L, 4], float32 or uint8,
-    of any B. `loaded(x)` and `loaded.serve(x)` return a tensor for one head, and a dict by head for
-    several. The signature `serving_default` takes `sequence` and returns a dict by head. The
-    directory holds the spec as `params.json`, and `provenance.json`.
+    `tf.saved_model.load(path)` returns a function of any number B of sequences: one-hot rows
+    [B, L, 4], float32 or uint8, or uint8 indices [B, L], 0..3 for A, C, G and T and 4 for N.
+    `loaded(x)` and `loaded.serve(x)` return a tensor for one head, and a dict by head for several.
+    The signatures `serving_default` (float32 rows) and `serving_index` (uint8 indices) take
+    `sequence` and return a dict by head. They compute the inference pass in float32. The directory
+    holds the spec as `params.json`, and `provenance.json`.
 
     Args:
         model: Network from `build` or `load_model`, or a SavedModel from `load_model`.
@@ -50,7 +56,7 @@ def export(model: Model, path: str | Path) -> None:
             shutil.copytree(model.path, temporary, dirs_exist_ok=True, ignore=ignored)
             return
         served = _Served(model)
-        tf.saved_model.save(served, str(temporary), signatures=served.signature)
+        tf.saved_model.save(served, str(temporary), signatures=served.signatures())
         (temporary / PARAMS).write_text(specs.dumps(model.spec), encoding="utf-8")
         training_regions.write(temporary, model.training_regions)
         record = provenance.record(inputs=fingerprint.described(model))
@@ -98,6 +104,8 @@ class Exported:
             self._loaded = tf.saved_model.load(str(self.path))
             if not callable(getattr(self._loaded, "serve", None)):
                 raise ValueError("it has no function serve")
+        # Exports of 0.1 take one-hot rows only.
+        self._reads_index = INDEX_SIGNATURE in getattr(self._loaded, "signatures", ())
 
     @property
     def members(self) -> "tuple[Exported, ...]":
@@ -110,9 +118,14 @@ class Exported:
             yield files.digest(path).encode()
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """Returns predictions, or a dict of them by head. [B, L, 4] -> [B, P, T] or [B, N, T]."""
+        """Returns predictions, or a dict of them by head; takes one-hot rows or uint8 indices.
+
+        [B, L, 4] or [B, L] -> [B, P, T] or [B, N, T].
+        """
         if training:
             raise errors.RunError(f"{self.path}: a SavedModel cannot be trained; load its run.")
+        if x.ndim == 2 and not self._reads_index:
+            x = dna.index_to_one_hot(x)
         return self._loaded.serve(x)
 
 
@@ -123,20 +136,45 @@ class _Served(tf.Module):
         super().__init__()
         # tf.Module saves only variables that it reaches through its own attributes.
         self.kept = [variable.value for variable in model.variables]
-        shape = (None, *model.input.shape[1:])
+        self._heads = model.spec.head_names
+        length = int(model.input.shape[1])
+        part = inference.InferencePass(inference.forward_network(model, self._heads))
+        self._rows = tf.TensorSpec((None, length, 4), tf.float32, name="sequence")
+        self._index = tf.TensorSpec((None, length), tf.uint8, name="sequence")
 
-        @tf.function
+        @tf.function(autograph=False)
+        def compute(sequence: tf.Tensor) -> dict[str, tf.Tensor]:
+            return part.sequences(_checked(sequence))
+
+        @tf.function(autograph=False)
         def serve(sequence: tf.Tensor) -> Any:
-            return model(tf.cast(sequence, tf.float32), training=False)
+            # Both kinds of rows share one graph, which takes longest to trace.
+            rows = len(sequence.shape) == 3
+            y = compute(tf.cast(sequence, tf.float32) if rows else sequence)
+            return y if len(self._heads) > 1 else y[self._heads[0]]
 
-        @tf.function
-        def by_head(sequence: tf.Tensor) -> dict[str, tf.Tensor]:
-            y = serve(sequence)
-            return y if isinstance(y, dict) else {model.spec.head_names[0]: y}
-
-        for dtype in (tf.float32, tf.uint8):
-            serve.get_concrete_function(tf.TensorSpec(shape, dtype, name="sequence"))
+        byte_rows = tf.TensorSpec(self._rows.shape, tf.uint8, name="sequence")
+        for specification in (self._rows, byte_rows, self._index):
+            serve.get_concrete_function(specification)
         self.serve = self.__call__ = serve
-        self.signature = by_head.get_concrete_function(
-            tf.TensorSpec(shape, tf.float32, name="sequence")
-        )
+        self._compute = compute
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns the signatures by name; each returns a dict by head."""
+        return {
+            "serving_default": self._compute.get_concrete_function(self._rows),
+            INDEX_SIGNATURE: self._compute.get_concrete_function(self._index),
+        }
+
+
+def _checked(sequence: tf.Tensor) -> tf.Tensor:
+    """Checks shape and indices when the graph runs; servers feed a graph without checking them."""
+    sequence = tf.ensure_shape(sequence, sequence.shape)
+    if len(sequence.shape) == 3:
+        return sequence
+    message = "sequence: holds an index above 4; give 0..3 for A, C, G and T, and 4 for N."
+    valid = tf.reduce_max(sequence) <= tf.constant(dna.UNKNOWN, tf.uint8)
+    # (The check of `tf.debugging` would add functions to the graph.)
+    check = tf.raw_ops.Assert(condition=valid, data=[message])
+    with tf.control_dependencies([check]):
+        return tf.identity(sequence)

@@ -138,7 +138,7 @@ def _pair(params: Path, path: Path, head: str | int | None, trust: bool) -> Memb
         raise errors.RunError(f"{path}: no such weights file.")
     if head is None and len(spec.head_names) > 1:
         all_heads = _in_float32(spec)
-        if not weights.is_keras_2(path):
+        if not weights.is_layered(path):
             weights.load_weights(all_heads, path)
             return all_heads
         heads = [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
 from akita_bayes.models import build
-from akita_bayes.models.passes import compiled_graphs, inference, views
+from akita_bayes.models.passes import inference, views
 from akita_bayes.models.protocol import Member, Model
 from akita_bayes.specs.spec import Spec
 
@@ -123,9 +123,7 @@ def forward(
     if isinstance(model, build.Network):
         outputs = inference.compiled(model, heads, precision)(x)
     else:
-        x = dna.index_to_one_hot(x) if x.ndim == 2 else x
-        graph = compiled_graphs.compiled(model, "forward", lambda: _plain_graph(model))
-        outputs = graph(tf.cast(x, tf.float32))
+        outputs = model(x if x.ndim == 2 else tf.cast(x, tf.float32))
         if not isinstance(outputs, dict):
             outputs = {model.spec.head_names[0]: outputs}
     # A copy: the memory of a tensor is read-only.
@@ -180,12 +178,6 @@ def check_precision(model: Model, precision: str | None) -> None:
                 "first convolutions nor its head, and runs them as they were saved.",
                 convolutions,
             )
-
-
-def _plain_graph(model: Member) -> Any:
-    shape = tf.TensorSpec((None, model.spec.model.seq_length, 4), tf.float32)
-    function = tf.function(lambda sequence: model(sequence, training=False))
-    return function.get_concrete_function(shape)
 
 
 def head_name(model: Model, head: str | int | None) -> str | None:

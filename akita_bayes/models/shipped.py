@@ -1,6 +1,7 @@
 """Finds the specs and trained models that come with the package, by their bare names.
 
-In a clone they lie in `models/`; a wheel holds the same files in `akita_bayes/model_zoo/`.
+In a clone they lie in `models/`; a wheel holds the same files in `akita_bayes/model_zoo/`. Models
+that `akita_download.py` installed are found by their names too.
 """
 
 import os
@@ -9,6 +10,12 @@ from pathlib import Path
 from akita_bayes import errors
 
 _PACKAGE = Path(__file__).parents[1]
+MODELS_VARIABLE = "AKITA_BAYES_MODELS"
+"""Environment variable that names the folder of downloaded models."""
+
+DOWNLOADS = ("akita_pt", "akita_v1", "akita_v2", "akita_v2_mouse")
+"""Models that `akita_download.py` installs."""
+
 _WHEEL, _CLONE = _PACKAGE / "model_zoo", _PACKAGE.parent / "models"
 
 
@@ -22,9 +29,27 @@ def spec_names() -> list[str]:
     return sorted(path.stem for path in (folder() / "json").glob("*.json"))
 
 
+def user_folder() -> Path:
+    """Returns the folder of downloaded models: $AKITA_BAYES_MODELS, or one in the user's data."""
+    if models := os.environ.get(MODELS_VARIABLE):
+        return Path(models)
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "akita_bayes" / "models"
+
+
 def model_names() -> list[str]:
-    """Returns the names of all shipped trained models."""
-    return sorted(path.name for path in (folder() / "pretrained").glob("*") if path.is_dir())
+    """Returns the names of all trained models, shipped and downloaded."""
+    return sorted(_models())
+
+
+def _models() -> dict[str, Path]:
+    """Returns the folders of all models by name; a shipped model comes before a downloaded one."""
+    return {
+        path.name: path
+        for parent in (user_folder(), folder() / "pretrained")
+        for path in parent.glob("*")
+        if path.is_dir() and not path.name.startswith(".")
+    }
 
 
 def spec_path(source: str | os.PathLike[str]) -> Path:
@@ -42,24 +67,30 @@ def spec_path(source: str | os.PathLike[str]) -> Path:
 
 
 def model_path(source: str | os.PathLike[str]) -> Path:
-    """Returns the path of a trained model; a bare name means a shipped one.
+    """Returns the path of a trained model; a bare name means a shipped or downloaded one.
 
     Raises:
-        RunError: There is no such file or directory, and no shipped model has this name.
+        RunError: There is no such file or directory, and no shipped or downloaded model has this
+            name.
     """
     path = Path(source)
     if path.exists() or not _is_bare(source):
         return path
-    if path.name in model_names():
-        return folder() / "pretrained" / path.name
-    raise errors.RunError(_unknown(path.name, "file or directory", "model", model_names()))
+    models = _models()
+    if path.name in models:
+        return models[path.name]
+    if path.name in DOWNLOADS:
+        raise errors.RunError(
+            f"{path.name}: not in {user_folder()}; run: akita_download.py {path.name}"
+        )
+    raise errors.RunError(_unknown(path.name, "file or directory", "model", sorted(models)))
 
 
 def params_of(source: str) -> Path | None:
-    """Returns the params.json of a run directory or of a shipped model; None for other sources."""
+    """Returns the params.json of a run directory or of a named model; None for other sources."""
     path = Path(source)
-    if not path.exists() and _is_bare(source) and source in model_names():
-        path = folder() / "pretrained" / source
+    if not path.exists() and _is_bare(source):
+        path = _models().get(source, path)
     params = path / "params.json"
     return params if params.is_file() else None
 

@@ -1,5 +1,7 @@
 """Reads and writes weights: the format of Keras 3, and the HDF5 of Keras 2 that Basenji uses.
 
+Checkpoints of AkitaPT are read as well (`checkpoints.akita_pt`).
+
 Keras 2 pairs layers by their order, not by name. The group `model_weights` lists `layer_names` in
 topological order. Each layer is a group that lists its `weight_names`, trainable weights first.
 """
@@ -18,11 +20,12 @@ from typing import Any, Literal, NamedTuple
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from akita_bayes import errors, files
-from akita_bayes.files import damage, hdf5_reader, hdf5_writer
+from akita_bayes.files import damage, hdf5_reader, hdf5_writer, torch_reader
 from akita_bayes.models import build
+from akita_bayes.models.checkpoints import akita_pt
+from akita_bayes.models.checkpoints.stored_layer import StoredLayer
 
 KERAS_2 = "2.15.0"
 """Version that our files name; Keras 2 chooses its reader by it."""
@@ -33,14 +36,6 @@ MEMBER = "model.weights.h5"
 _ADVICE = "copy it again, or train again"
 
 _log = logging.getLogger(__name__)
-
-
-class StoredLayer(NamedTuple):
-    """Holds one layer of a file: its name, and names and arrays of its weights."""
-
-    layer: str
-    weights: list[str]
-    arrays: list[NDArray[Any]]
 
 
 class ModelLayer(NamedTuple):
@@ -55,7 +50,8 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
 
     Args:
         model: The network.
-        path: HDF5 of Keras 2, as Basenji saves it, `.weights.h5` of Keras 3, or `.keras`.
+        path: HDF5 of Keras 2, as Basenji saves it, a checkpoint of AkitaPT, `.weights.h5` of
+            Keras 3, or `.keras`.
         trunk: Set the trunk alone, from HDF5 of Keras 2 with or without a head.
 
     Raises:
@@ -67,8 +63,8 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
         raise errors.RunError(f"{path}: no such weights file.")
     if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
         raise errors.RunError(
-            f"{path}: does not fit the model: it is neither HDF5 nor a .keras archive, or was cut "
-            "short; copy it again."
+            f"{path}: does not fit the model: it is neither HDF5 nor a .keras archive nor a "
+            "checkpoint of PyTorch, or was cut short; copy it again."
         )
     stored = read(path)
     if stored is None and not trunk:
@@ -134,7 +130,9 @@ def save_weights(
 
 
 def read(path: str | Path) -> list[StoredLayer] | None:
-    """Reads the layers with weights from HDF5 of Keras 2; None for a file of another kind."""
+    """Reads the layers with weights from HDF5 of Keras 2 or AkitaPT; None for other files."""
+    if torch_reader.is_checkpoint(path):
+        return akita_pt.read(path)
     if not h5py.is_hdf5(path):
         return None
     kind = "HDF5 of Keras"
@@ -165,13 +163,13 @@ def check_claims(path: str | Path) -> None:
         hdf5_reader.check_content(content, path, content.getbuffer().nbytes)
 
 
-def is_keras_2(path: str | Path) -> bool:
-    """Returns True for HDF5 of Keras 2."""
+def is_layered(path: str | Path) -> bool:
+    """Returns True for HDF5 of Keras 2 and for AkitaPT, whose layers are paired by order."""
     return read(path) is not None
 
 
 def fits(model: keras.Model, path: str | Path) -> bool:
-    """Returns True when HDF5 of Keras 2 has the number of layers and the shapes of a model."""
+    """Returns True when a file of layers has the number of layers and the shapes of a model."""
     stored = read(path)
     return stored is not None and not _misfit(_model_layers(model), stored)
 

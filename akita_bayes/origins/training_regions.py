@@ -6,7 +6,7 @@ split, and the lengths of their chromosomes. Runs of older versions have no such
 
 import bisect
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,9 @@ from akita_bayes.files import damage
 FILE = "training_regions.json"
 FLAG = "in_training_window"
 """Remark on a variant that lies in a window from which the model learned."""
+
+HELD_OUT_FLAG = "held_out_members"
+"""Remark on a variant scored only by the members of an ensemble that did not learn from it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,10 +114,32 @@ def _recorded(content: Mapping[str, Any]) -> TrainingRegions:
     return TrainingRegions(str(content["genome"]), sizes, intervals)
 
 
+def of_members(model: Any, head: str) -> list[TrainingRegions | None]:
+    """Returns the training regions of a head of every member; None for a member without record."""
+    return [member.training_regions.get(head) for member in model.members]
+
+
 def of_model(model: Any, head: str) -> list[TrainingRegions]:
     """Returns the training regions of a head of every member of a model that records them."""
-    records = (member.training_regions.get(head) for member in model.members)
-    return [recorded for recorded in records if recorded is not None]
+    return [recorded for recorded in of_members(model, head) if recorded is not None]
+
+
+def held_out_members(
+    members: Sequence[TrainingRegions | None], places: Sequence[regions.Region]
+) -> tuple[int, ...]:
+    """Returns the numbers of the members that did not learn from any of the places.
+
+    A member without a record may have learned from them, and is not among the numbers.
+
+    Args:
+        members: Training regions of each member, as `of_members` returns them.
+        places: Regions of the genome.
+    """
+    return tuple(
+        number
+        for number, recorded in enumerate(members)
+        if recorded is not None and not any(recorded.overlaps(place) for place in places)
+    )
 
 
 def check_genome(

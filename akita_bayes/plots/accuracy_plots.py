@@ -9,7 +9,9 @@ import matplotlib.figure
 import numpy as np
 from numpy.typing import NDArray
 
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+from akita_bayes.plots import palette
+
+_GREY = "#777777"
 _COLUMNS = 4
 
 
@@ -79,14 +81,14 @@ def by_distance(
     """
     figure = matplotlib.figure.Figure(figsize=(7.6, 3.6), layout="constrained")
     axes = figure.subplots()
-    colours = (_BLUE, _ORANGE, _GREEN, "#CC79A7", "#56B4E9", "#E69F00")
-    few = len(names) <= len(colours)
+    few = len(names) <= len(palette.TARGETS)
     for (reference, values), style in zip(curves.items(), ("-", "--", ":"), strict=False):
         lines = values.T if few else values.mean(axis=1)[None]
-        for colour, line in zip(colours, lines, strict=False):
+        for colour, line in zip(palette.TARGETS, lines, strict=False):
             axes.plot(range(len(strata)), line, style, color=colour, lw=1.6, marker="o", ms=4)
         axes.plot([], [], style, color=_GREY, lw=1.6, label=f"against {reference}")
-    for colour, name in zip(colours, names if few else ["mean over targets"], strict=False):
+    labels = names if few else [f"mean over {len(names)} targets"]
+    for colour, name in zip(palette.TARGETS, labels, strict=False):
         axes.plot([], [], color=colour, lw=4, label=name)
     axes.axhline(0, color=_GREY, lw=0.8)
     axes.set_ylim(min(-0.05, axes.get_ylim()[0]), 1.02)

@@ -10,11 +10,12 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes import triangle
-from akita_bayes.plots import map_plots
+from akita_bayes.plots import map_plots, palette
 from akita_bayes.regions import Region
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#777777"
-_COLOURS = (_ORANGE, _BLUE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_STATES = ("#999999", "#000000", "#CC79A7", "#56B4E9")
+"""Colours of models or states; none is that of a target in the same directory."""
 
 
 def reliability(
@@ -30,7 +31,7 @@ def reliability(
     figure = matplotlib.figure.Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([0.4, 1], [0.4, 1], color=_GREY, lw=1, ls="--", label="calibrated")
-    for colour, (name, summary) in zip(_COLOURS, summaries.items(), strict=False):
+    for colour, (name, summary) in zip(_STATES, summaries.items(), strict=False):
         levels = summary["levels"]
         coverage = [summary["overall"][f"coverage_{level:.0%}"] for level in levels]
         centre = np.array([value["estimate"] for value in coverage])
@@ -70,8 +71,7 @@ def coverage_by_distance(
     for number, (name, strata) in enumerate(zip(targets, summary["strata"], strict=True)):
         coverage = [stratum[f"coverage_{level:.0%}"] for stratum in strata]
         values = [np.nan if value is None else value["estimate"] for value in coverage]
-        colour = _COLOURS[(number + 1) % len(_COLOURS)]
-        axes.plot(centres, values, "o-", ms=4, color=colour, label=name)
+        axes.plot(centres, values, "o-", ms=4, color=palette.target(number), label=name)
     axes.axhline(level, color=_GREY, lw=1, ls="--")
     axes.set(xscale="log", xlabel="genomic distance (kb)", ylim=(min(0.6, level - 0.2), 1.0))
     axes.set_ylabel(f"coverage of the {level:.0%} interval")
@@ -88,6 +88,7 @@ def sd_beside_error(
     sd: NDArray[Any],
     *,
     diagonal_offset: int,
+    region: Region | None = None,
     title: str = "",
 ) -> matplotlib.figure.Figure:
     """Plots target, prediction, stated standard deviation and absolute error of one map.
@@ -97,6 +98,7 @@ def sd_beside_error(
         mean: Predicted values. [P]
         sd: Standard deviation of the prediction. [P]
         diagonal_offset: First diagonal of the map, in bins.
+        region: Bases of the map; None to number its bins.
         title: Text above the figure.
     """
     figure = matplotlib.figure.Figure(figsize=(13, 3.6), layout="constrained")
@@ -106,16 +108,17 @@ def sd_beside_error(
     contents = (
         ("measured", target, (-limit, limit), map_plots.DIVERGING),
         ("predicted mean", mean, (-limit, limit), map_plots.DIVERGING),
-        ("stated sd", sd, (0, spread), "magma"),
+        ("how unsure (stated sd)", sd, (0, spread), "magma"),
         ("absolute error", np.abs(target - mean), (0, spread), "magma"),
     )
     for axes, (name, values, limits, colours) in zip(panels, contents, strict=True):
         matrix = triangle.to_matrix(values[:, None], diagonal_offset=diagonal_offset)[..., 0]
-        bins = Region("", 0, len(matrix))
-        image = map_plots.square(axes, matrix, bins, limits=limits, colours=colours)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:.0f}")
-        axes.set_xlabel("bin")
+        extent = Region("", 0, len(matrix)) if region is None else region
+        image = map_plots.square(axes, matrix, extent, limits=limits, colours=colours)
+        if region is None:
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter("{x:.0f}")
+        axes.set_xlabel("bin" if region is None else region.chrom)
         axes.tick_params(labelsize=8)
         axes.set_title(name)
         figure.colorbar(image, ax=axes, shrink=0.8, label=map_plots.LOG_RATIO)

@@ -1,13 +1,13 @@
 """Plots windows of a data directory: maps and masks of all targets, and decay with distance."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 
-from akita_bayes.plots import figure_files
+from akita_bayes.plots import map_plots, palette
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _SIDE = 2.6  # inches of one map
 
 
-def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
-    """Draws one row for each window and writes a PNG, atomically.
+def figure(examples: "Sequence[quality.Example]") -> matplotlib.figure.Figure:
+    """Plots one row for each window.
 
     The map shows the target above the diagonal, and the mask below it: pixels that were not
     measured are grey. Two panels follow, with the mean at each distance: of balanced contacts, and
@@ -26,7 +26,6 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
 
     Args:
         examples: One window or more, all with the same targets.
-        path: Image to write, which ends in `.png`.
     """
     names = examples[0].identifiers
     columns = len(names) + 2
@@ -49,15 +48,13 @@ def figure(examples: "Sequence[quality.Example]", path: str | Path) -> None:
     panels[0, -1].set_title("target", fontsize=9)
     panels[0, -2].legend(fontsize=6, frameon=False)
     for panel in panels[-1, -2:]:
-        panel.set_xlabel("distance (bp)", fontsize=8)
+        panel.set_xlabel("distance", fontsize=8)
     maps = panels[:, : len(names)].ravel().tolist()
     bar = drawing.colorbar(image, ax=maps, shrink=0.6, aspect=30, pad=0.04)
-    bar.set_label("target", fontsize=8)
+    bar.set_label(f"target, {map_plots.LOG_RATIO}", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    caption = "below the diagonal, grey: pixels that were not measured"
-    drawing.supxlabel(caption, fontsize=7, x=0.04, ha="left")
-    path = Path(path)
-    figure_files.write({path.stem: drawing}, path.parent)
+    map_plots.explain_grey(drawing, "pixels that were not measured (drawn below the diagonal)")
+    return drawing
 
 
 def _map(
@@ -72,7 +69,7 @@ def _map(
     )
     image = panel.imshow(
         np.where(upper, values, np.nan),
-        cmap="RdBu_r",
+        cmap=map_plots.DIVERGING,
         vmin=-limit,
         vmax=limit,
         interpolation="none",
@@ -87,8 +84,12 @@ def _decay(
 ) -> None:
     """Draws the mean at each distance, a line for each target."""
     for index, name in enumerate(example.identifiers):
-        panel.plot(example.distances[1:], values[1:, index], lw=1, label=name)
+        colour = palette.target(index)
+        panel.plot(example.distances[1:], values[1:, index], lw=1, label=name, color=colour)
     panel.set_xscale("log")
+    panel.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 3)))
+    panel.xaxis.set_major_formatter(lambda base, _: f"{base / 1000:g} kb")
+    panel.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     if log and np.isfinite(values[1:]).any():
         panel.set_yscale("log")
     elif not log:

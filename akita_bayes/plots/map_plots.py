@@ -13,6 +13,7 @@ import matplotlib.ticker
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes.numerics import colour_limits
 from akita_bayes.regions import Region
 
 DIVERGING = "RdBu_r"
@@ -22,6 +23,9 @@ SEQUENTIAL = "viridis"
 """Colours of values without a middle, for example standard deviations."""
 
 LOG_RATIO = "ln(observed / expected)"
+
+HOW_UNSURE = "how unsure"
+"""Words for a standard deviation, in the titles of figures."""
 
 _FORWARD, _REVERSE, _MISSING = "#D55E00", "#0072B2", "#DDDDDD"
 
@@ -57,12 +61,6 @@ class Row(NamedTuple):
     maps: Mapping[str, NDArray[Any]]
     marks: Marks | None = None
     spread: Mapping[str, NDArray[Any]] = types.MappingProxyType({})
-
-
-def symmetric_limit(maps: Sequence[NDArray[Any]], quantile: float = 0.995) -> float:
-    """Returns the half width of a colour scale around 0 that covers all but extreme pixels."""
-    values = np.concatenate([np.zeros(0), *(np.abs(m[np.isfinite(m)]) for m in maps)])
-    return float(np.quantile(values, quantile)) if values.size else 1.0
 
 
 def square(
@@ -146,6 +144,7 @@ def compare(
     limit: float | None = None,
     unit: str = LOG_RATIO,
     title: str = "",
+    grey: str = "pairs of bins too close to one another",
 ) -> matplotlib.figure.Figure:
     """Plots maps side by side on one diverging colour scale, and then their spreads.
 
@@ -157,10 +156,13 @@ def compare(
         limit: Half width of the colour scale; None to take it from the maps.
         unit: Label of the colour scale.
         title: Text above the figure.
+        grey: What grey pixels are; written below the figure where there are any.
     """
     columns = [*rows[0].maps, *rows[0].spread]
-    limit = limit or symmetric_limit([matrix for row in rows for matrix in row.maps.values()])
-    widest = symmetric_limit([matrix for row in rows for matrix in row.spread.values()])
+    limit = limit or colour_limits.symmetric(
+        [matrix for row in rows for matrix in row.maps.values()]
+    )
+    widest = colour_limits.symmetric([matrix for row in rows for matrix in row.spread.values()])
     images = {}
     figure = matplotlib.figure.Figure(
         figsize=(2.75 * len(columns) + 1.3, 2.85 * len(rows) + 0.3),
@@ -188,6 +190,8 @@ def compare(
         bar = figure.colorbar(image, ax=grid, shrink=shrink, aspect=25, pad=0.02)
         bar.set_label(unit if colours == DIVERGING else f"sd of {unit}", fontsize=9)
         bar.ax.tick_params(labelsize=7)
+    if any(not np.isfinite(matrix).all() for row in rows for matrix in row.maps.values()):
+        explain_grey(figure, grey)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
@@ -212,7 +216,7 @@ def face_to_face(
         limit: Half width of the colour scale; None to take it from the maps.
         unit: Label of the colour scale.
     """
-    limit = limit or symmetric_limit([above[1], below[1]])
+    limit = limit or colour_limits.symmetric([above[1], below[1]])
     figure = matplotlib.figure.Figure(
         figsize=(8.2, 7.4),
         layout=matplotlib.layout_engine.ConstrainedLayoutEngine(h_pad=0.0, hspace=0.0),
@@ -238,6 +242,11 @@ def face_to_face(
     bar.set_label(unit, fontsize=9)
     top.text(0.99, 0.95, str(region), transform=top.transAxes, va="top", ha="right", fontsize=9)
     return figure
+
+
+def explain_grey(figure: matplotlib.figure.Figure, meaning: str) -> None:
+    """Writes below a figure what its grey pixels are."""
+    figure.supxlabel(f"grey: {meaning}", fontsize=7, x=0.01, ha="left", color="#555555")
 
 
 def genomic(axis: matplotlib.axis.Axis, region: Region) -> None:

@@ -15,8 +15,6 @@ from akita_bayes.regions import Region
 MOST_TARGETS = 4
 """Targets in a figure; a figure of more would be too wide to read."""
 
-SD = "how unsure"
-
 
 def figures(
     path: str | Path, names: Mapping[str, Sequence[str]], *, most: int = 10
@@ -57,7 +55,9 @@ def _figure(
     spread = {}
     if "epistemic_sd" in group:
         sds = _matrices(group["epistemic_sd"][number], offset)
-        spread = {f"{name}, {SD}": sd for name, sd in zip(names, sds, strict=False)}
+        spread = {
+            f"{name}, {map_plots.HOW_UNSURE}": sd for name, sd in zip(names, sds, strict=False)
+        }
     more = len(names) - MOST_TARGETS
     return map_plots.compare(
         [map_plots.Row("", region, dict(zip(names, maps, strict=False)), spread=spread)],

@@ -10,46 +10,53 @@ import matplotlib.ticker
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes.numerics import colour_limits
 from akita_bayes.plots import map_plots
 from akita_bayes.variants import figure_data
 from akita_bayes.variants.scores import tracks
 
 _REF, _ALT, _SITE, _GENE = "#4D4D4D", "#D55E00", "#009E73", "#0072B2"
-WIDTH = 8  # half diagonal of the insulation diamond, in bins
+WIDTH = 8  # largest half diagonal of the insulation diamond, in bins
+NARROWER = 8  # in maps of fewer than 64 bins, this part of the map, so that the track is not short
 LANES = 3  # rows of genes
 
 
 def figure(
-    window: figure_data.FigureWindow, *, width: int = WIDTH, least: float = 0.0
+    window: figure_data.FigureWindow, *, width: int | None = None, least: float = 0.0
 ) -> matplotlib.figure.Figure:
     """Draws a variant: maps in the top row, then insulation of both alleles, then genes, if any.
 
     Grey pixels hold different contacts in the two alleles. The difference has its own colour scale,
-    because most differences are far smaller than the maps.
+    because most differences are far smaller than the maps; the scale has a least width, so that an
+    edit without effect looks empty (`numerics.colour_limits`).
 
     Args:
         window: Data that `figure_data.collect` returns.
-        width: Half diagonal of the insulation diamond, in bins.
+        width: Half diagonal of the insulation diamond, in bins; None for 8, or an eighth of a map
+            of fewer than 64 bins.
         least: Smallest half width of the colour scale of both alleles.
     """
     change = np.where(window.mask, window.alt - window.ref, np.nan)
-    limit = max(least, map_plots.symmetric_limit([window.ref, window.alt])) or 1e-6
-    step = map_plots.symmetric_limit([change], 0.999) or 1e-6
+    if width is None:
+        width = min(WIDTH, max(2, len(window.ref) // NARROWER))
+    limit = max(least, colour_limits.symmetric([window.ref, window.alt])) or 1e-6
+    step = colour_limits.difference(change, limit)
+    largest = float(np.nanmax(np.abs(change))) if np.isfinite(change).any() else 0.0
     panels = [
         ("REF", window.ref, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
         ("ALT", window.alt, (-limit, limit), map_plots.DIVERGING, map_plots.LOG_RATIO),
-        ("ALT - REF", change, (-step, step), "PuOr_r", f"difference of {map_plots.LOG_RATIO}"),
+        ("ALT - REF", change, (-step, step), "PuOr_r", f"difference, at most {largest:.2g}"),
     ]
     if window.sd is not None:
         sd = np.where(window.mask, window.sd, np.nan)
         top = float(np.nanquantile(sd, 0.995)) if np.isfinite(sd).any() else 1.0
         panels.append(
             (
-                "sd of ALT - REF",
+                map_plots.HOW_UNSURE,
                 sd,
                 (0.0, top or 1e-6),
                 map_plots.SEQUENTIAL,
-                "sd of the difference",
+                "sd of ALT - REF over draws",
             )
         )
     heights = [1.0, 0.28, 0.22] if window.genes else [1.0, 0.28]
@@ -73,6 +80,10 @@ def figure(
     if window.genes:
         _genes(drawing.add_subplot(grid[2, :]), window)
     drawing.suptitle(window.title, fontsize=11)
+    map_plots.explain_grey(
+        drawing,
+        "contacts that an allele lacks or moves, and pairs of bins too close to one another",
+    )
     return drawing
 
 
@@ -151,18 +162,20 @@ def _insulation(axes: matplotlib.axes.Axes, window: figure_data.FigureWindow, wi
 
 
 def _genes(axes: matplotlib.axes.Axes, window: figure_data.FigureWindow) -> None:
-    """Draws genes as bars with names; a gene without a free lane is left out."""
+    """Draws genes as bars with names; says how many have no free lane."""
     edges = _edges(window)
     bin_width = edges[1] - edges[0]
     room = 0.012 * (edges[-1] - edges[0])
     # free[k] is the position from which lane k is empty.
     free = [-np.inf] * LANES
+    hidden = 0
     for gene in sorted(window.genes, key=lambda gene: gene.spans[0][0]):
         start = edges[0] + gene.spans[0][0] * bin_width
         label = f"{gene.name} {'>' if gene.strand == '+' else '<' if gene.strand == '-' else ''}"
         left_most = min(start, edges[-1] - room * len(label))
         lane = next((k for k in range(LANES) if free[k] <= left_most), None)
         if lane is None:
+            hidden += 1
             continue
         for first, last in gene.spans:
             left, right = edges[0] + first * bin_width, edges[0] + last * bin_width
@@ -172,6 +185,10 @@ def _genes(axes: matplotlib.axes.Axes, window: figure_data.FigureWindow) -> None
         axes.text(anchor, -lane + 0.28, label.strip(), fontsize=7, va="bottom", ha=side)
         end = edges[0] + gene.spans[-1][1] * bin_width
         free[lane] = max(end, start + room * len(label)) + room
+    if hidden:
+        axes.text(
+            1.0, 0.0, f"+{hidden} not shown", transform=axes.transAxes, fontsize=7, ha="right"
+        )
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(-LANES + 0.4, 1.0)
     axes.axis("off")

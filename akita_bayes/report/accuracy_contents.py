@@ -1,23 +1,36 @@
 """Collects the report of a directory of `akita_test.py`: accuracy by target, distance, window."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from akita_bayes.evaluate import window_maps
 from akita_bayes.files import damage
-from akita_bayes.report import contents, provenance_facts, table_columns
+from akita_bayes.report import contents, frame_tracks, provenance_facts, table_columns
+from akita_bayes.variants import genes
+from akita_bayes.variants.alleles import bin_loci
 
 MARK = "metrics.json"
 TABLE = "acc.txt"
 
 _ADVICE = "test again with akita_test.py"
+_MAP_NOTE = (
+    "Some tested windows, spread evenly over the split (akita_test.py --maps N chooses how many); "
+    "pixels that were not measured are empty. The sd exists for tests with --draws."
+)
 _CURVES = 6  # most targets with curves of their own
 _BY_DISTANCE = {
     "pearsonr_by_distance": "measured maps",
     "truth_pearsonr_by_distance": "noise-free truth",
 }
-_PICTURES = {"scatter.png": "Predicted and measured pixels", "maps.png": "Windows"}
+_PICTURES = {"scatter": "Predicted and measured pixels", "maps": "Windows"}
+_LAYERS: dict[str, tuple[str, contents.Palette]] = {
+    "measured": ("ln(observed / expected)", "map"),
+    "predicted": ("ln(observed / expected)", "map"),
+    "sd": ("sd of a measurement around the prediction", "spread"),
+    "truth": ("ln(observed / expected), without noise", "map"),
+}
 _SUMMARY = {
     "model": "Pearson r",
     "distance_only": "of distance alone",
@@ -30,12 +43,31 @@ _COLUMNS = {
     "mse": "mean squared error",
     "distance_pearsonr": "Pearson correlation of the mean training map at each distance",
     "truth_pearsonr": "Pearson correlation with the noise-free truth of a simulation",
+    "pearsonr_low": "low end of the 90 % interval of pearsonr, over blocks of windows",
+    "pearsonr_high": "high end of the 90 % interval of pearsonr, over blocks of windows",
+    "stratum_adjusted": "Pearson correlation at each distance, averaged over pixels (HiCRep)",
+    "insulation_pearsonr": "Pearson correlation of insulation profiles",
+    "training_mean_mse": "mean squared error of the mean training map",
+    "zero_mse": "mean squared error of a map of zeros",
+    "noise_ceiling_pearsonr": "Pearson correlation of a perfect map, given the noise of the data",
     "ceiling_pearsonr": "highest Pearson correlation that the noise of the measurement allows",
 }
 
 
-def collect(folder: Path) -> contents.Report:
+def collect(
+    folder: Path,
+    *,
+    annotation: Sequence[genes.Gene] = (),
+    tracks: frame_tracks.BigWigs | None = None,
+    maps: int = 0,
+) -> contents.Report:
     """Reads a directory of accuracy.
+
+    Args:
+        folder: Output directory of `akita_test.py`.
+        annotation: Genes to show under the maps.
+        tracks: Open bigWig files.
+        maps: Largest number of windows whose maps are shown.
 
     Raises:
         DataError: A file is missing or damaged.
@@ -50,6 +82,8 @@ def collect(folder: Path) -> contents.Report:
         charts = _charts(metrics)
         if windows := _windows(metrics.get("pearsonr_by_window")):
             tables.append(windows)
+    has_maps = (folder / window_maps.FILE).is_file()
+    views = _maps(folder, annotation, tracks, maps) if has_maps else []
     return contents.Report(
         title=f"Accuracy of {folder.resolve().name}",
         summary=_summary(metrics, len(frame)),
@@ -59,12 +93,46 @@ def collect(folder: Path) -> contents.Report:
         ],
         tables=tables,
         charts=charts,
-        pictures=[
-            contents.Picture(title, (folder / name).read_bytes())
-            for name, title in _PICTURES.items()
-            if (folder / name).is_file()
-        ],
+        pictures=contents.pictures(folder, _PICTURES),
+        maps=views,
+        map_note=_MAP_NOTE if views else "",
     )
+
+
+def _maps(
+    folder: Path,
+    annotation: Sequence[genes.Gene],
+    tracks: frame_tracks.BigWigs | None,
+    count: int,
+) -> list[contents.Map]:
+    """Returns the maps of some tested windows, measured beside predicted, for each target."""
+    saved = window_maps.read(folder / window_maps.FILE)
+    views = []
+    for number, region in enumerate(saved.regions[:count]):
+        stretches = [bin_loci.Stretch(0.0, float(saved.bins), region, 1)]
+        spans = genes.spans(annotation, stretches)
+        signals = [] if tracks is None else tracks.signals(stretches, saved.bins, saved.bin_width)
+        for k, target in enumerate(saved.targets):
+            layers = [
+                contents.Layer(name, *_LAYERS[name], values[number, :, k])
+                for name, values in saved.layers.items()
+            ]
+            views.append(
+                contents.Map(
+                    title=str(region),
+                    target=target,
+                    row=None,
+                    bins=saved.bins,
+                    bin_width=saved.bin_width,
+                    diagonal_offset=saved.diagonal_offset,
+                    stretches=stretches,
+                    site=None,
+                    layers=layers,
+                    genes=spans,
+                    signals=signals,
+                )
+            )
+    return views
 
 
 def _summary(metrics: Mapping[str, Any], targets: int) -> list[contents.Fact]:
@@ -76,6 +144,14 @@ def _summary(metrics: Mapping[str, Any], targets: int) -> list[contents.Fact]:
         value = _number(metrics, key, "pearsonr", "mean")
         if math.isfinite(value):
             facts.append(contents.Fact(label, f"{value:.4f}"))
+    for key, label in (
+        ("stratum_adjusted_pearsonr", "stratum-adjusted correlation"),
+        ("insulation_pearsonr", "r of insulation"),
+    ):
+        scores = metrics.get(key)
+        if isinstance(scores, dict) and scores:
+            mean = sum(float(value) for value in scores.values()) / len(scores)
+            facts.append(contents.Fact(label, f"{mean:.4f}"))
     best = _number(metrics, "ceiling_mean", "target_truth_pearson")
     if math.isfinite(best):
         facts.append(contents.Fact("best possible on these data", f"{best:.4f}"))

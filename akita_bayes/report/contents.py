@@ -1,7 +1,8 @@
 """Defines what a report holds: facts, tables, charts, pictures and maps, as plain data."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -106,10 +107,37 @@ class Intervals:
 
 
 class Picture(NamedTuple):
-    """Holds a PNG file."""
+    """Holds an image file.
+
+    Attributes:
+        title: Text above the image.
+        content: Bytes of a PNG or SVG file.
+    """
 
     title: str
     content: bytes
+
+    @property
+    def media_type(self) -> str:
+        """Returns the type of the content, as a browser names it."""
+        return "image/png" if self.content.startswith(b"\x89PNG") else "image/svg+xml"
+
+
+def pictures(folder: Path, titles: Mapping[str, str]) -> list[Picture]:
+    """Reads the figures of a folder that are images; a browser shows no PDF as an image.
+
+    Args:
+        folder: Folder of the figures.
+        titles: Titles by the name of the file, without ending.
+    """
+    read = []
+    for name, title in titles.items():
+        paths = [folder / f"{name}.{ending}" for ending in ("png", "svg")]
+        existing = [path for path in paths if path.is_file()]
+        if existing:
+            newest = max(existing, key=lambda path: path.stat().st_mtime)
+            read.append(Picture(title, newest.read_bytes()))
+    return read
 
 
 class Layer(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from akita_bayes import errors
+from akita_bayes.evaluate import window_maps
 from akita_bayes.report import (
     accuracy_contents,
     contents,
@@ -71,11 +72,15 @@ def collect(folder: Path, options: ReportOptions) -> contents.Report:
             return variant_contents.collect(
                 folder, annotation=annotation, tracks=tracks, maps=options.maps
             )
+        if (folder / window_maps.FILE).is_file():
+            return accuracy_contents.collect(
+                folder, annotation=annotation, tracks=tracks, maps=options.maps
+            )
     for module in (fit_contents, accuracy_contents, run_contents):
         if (folder / module.MARK).is_file():
             if options.genes or options.bigwigs:
                 raise errors.DataError(
-                    f"{folder}: has no maps of variants, so genes and tracks cannot be drawn; "
+                    f"{folder}: has no maps, so genes and tracks cannot be drawn; "
                     "leave out --genes and --bigwig."
                 )
             report: contents.Report = module.collect(folder)

@@ -12,7 +12,7 @@ MARK = "theta.tsv"
 _SUMMARY, _WORDS = "summary.json", "identifiability.txt"
 _ADVICE = "fit again with mpra_fit.py"
 _SUFFIX = "_matrix.tsv"
-_PICTURES = {"logos.png": "Energy logos", "summary.png": "Summary", "reference.png": "References"}
+_PICTURES = {"logos": "Energy logos", "summary": "Summary", "reference": "References"}
 _LONG = ("mechanism", "rate_law", "energies", "wild_type")
 
 
@@ -42,11 +42,7 @@ def collect(folder: Path) -> contents.Report:
         notes=notes,
         tables=tables,
         intervals=_intervals(estimates),
-        pictures=[
-            contents.Picture(title, (folder / name).read_bytes())
-            for name, title in _PICTURES.items()
-            if (folder / name).is_file()
-        ],
+        pictures=contents.pictures(folder, _PICTURES),
         provenance=provenance_facts.flat(
             {name: value for name, value in summary.items() if name not in _LONG}
         ),

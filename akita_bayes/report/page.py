@@ -246,7 +246,7 @@ def _pictures(pictures: Sequence[contents.Picture]) -> str:
         title = html.escape(picture.title)
         figures.append(
             f'<figure><figcaption>{title}</figcaption><img alt="{title}" '
-            f'src="data:image/png;base64,{code}"></figure>'
+            f'src="data:{picture.media_type};base64,{code}"></figure>'
         )
     if not figures:
         return ""

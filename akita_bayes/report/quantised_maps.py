@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import triangle
+from akita_bayes.numerics import colour_limits
 from akita_bayes.report import contents
 
 LEVELS = (65_000, 4_000, 250)
@@ -84,6 +85,13 @@ def _packed(
 ) -> Packed:
     bins = view.bins // factor if factor > 1 else view.bins
     layers, size = [], 0
+    map_limit = colour_limits.symmetric(
+        [
+            pixels
+            for layer, pixels in zip(view.layers, values, strict=True)
+            if layer.palette == "map"
+        ]
+    )
     for layer, pixels in zip(view.layers, values, strict=True):
         lowest, step = _scale(pixels, levels)
         codes = encoded(pixels, lowest, step, bins, 0 if factor > 1 else view.diagonal_offset)
@@ -95,7 +103,7 @@ def _packed(
                 "palette": layer.palette,
                 "lowest": lowest,
                 "step": step,
-                "limit": _limit(pixels, layer.palette),
+                "limit": _limit(pixels, layer.palette, map_limit),
                 "codes": codes,
             }
         )
@@ -118,10 +126,11 @@ def _scale(values: NDArray[np.float32], levels: int) -> tuple[float, float]:
     return math.floor(float(finite.min()) / step) * step, step
 
 
-def _limit(values: NDArray[np.float32], palette: contents.Palette) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    quantile = {"map": 0.995, "difference": 0.999, "spread": 0.995}[palette]
-    return float(np.quantile(finite, quantile)) if finite.size and finite.max() > 0 else 1.0
+def _limit(values: NDArray[np.float32], palette: contents.Palette, map_limit: float) -> float:
+    """Returns the half width, or end, of a colour scale; `map_limit` is that of REF and ALT."""
+    if palette == "difference":
+        return colour_limits.difference(values, map_limit)
+    return colour_limits.symmetric([values]) or 1.0
 
 
 def encoded(

@@ -215,7 +215,7 @@ def _layers(saved: saved_maps.SavedMap, target: int) -> list[contents.Layer]:
         ),
     ]
     if saved.sd is not None:
-        unit = "sd of the difference over draws"
+        unit = "how unsure: sd of the difference over draws"
         layers.append(contents.Layer("sd", unit, "spread", saved.sd[:, target]))
     return layers
 

@@ -4,9 +4,6 @@ from typing import Any
 
 import pydantic
 
-SEEDS = 2**31
-"""Seeds of a spec or an option are 0 or more and below this, because draws take an int32."""
-
 
 class Frozen(pydantic.BaseModel):
     """Holds immutable, comparable fields and refuses unknown keys and other types."""

@@ -70,7 +70,13 @@ class Globals(Frozen):
     """Holds defaults of all blocks that have the argument; None leaves the block's own default.
 
     Attributes:
-        activation: Also applied to the trunk's output.
+        activation: Activation of blocks; also applied to the trunk's output.
+        norm_type: Normalisation of blocks.
+        bn_momentum: Momentum of the running means of batch normalisation.
+        l2_scale: Factor of the penalty sum(w^2) on weights of blocks.
+        l1_scale: Factor of the penalty sum(|w|) on weights of blocks.
+        padding: Padding of the pooling of blocks, "same" or "valid".
+        kernel_initializer: Distribution of the first weights, by the name that Keras gives it.
     """
 
     activation: str | None = None

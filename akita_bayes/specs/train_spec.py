@@ -5,7 +5,8 @@ from typing import Literal
 import pydantic
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from akita_bayes.specs.frozen import SEEDS, Frozen
+from akita_bayes.specs.frozen import Frozen
+from akita_bayes.specs.seeds import SEEDS
 
 
 class ElboSpec(Frozen):
@@ -60,6 +61,10 @@ class TrainSpec(Frozen):
 
     Attributes:
         batch_size: Examples per step, over all devices together.
+        accumulate: Parts into which each batch is divided; their gradients are added up, so that a
+            step needs the memory of one part. Batch statistics are those of a part.
+        recompute: True to compute the blocks of the 2-D head again in the backward pass, instead of
+            storing their arrays: less memory, more time, the same gradients.
         shuffle_buffer: Records in the shuffling buffer.
         num_gpu: Number of devices.
         precision: Keras dtype policy.
@@ -95,6 +100,8 @@ class TrainSpec(Frozen):
     """
 
     batch_size: PositiveInt = 2
+    accumulate: PositiveInt = 1
+    recompute: bool = False
     shuffle_buffer: PositiveInt = 128
     num_gpu: PositiveInt = 1
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -146,6 +153,12 @@ class TrainSpec(Frozen):
             raise ValueError(f'elbo options are given, but the loss is "{self.loss}"')
         if self.elbo is not None:
             _check_elbo(self.elbo)
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate {self.accumulate} does not divide batch_size {self.batch_size}"
+            )
+        if self.recompute and self.elbo is not None and self.elbo.samples > 1:
+            raise ValueError("recompute and elbo.samples above 1 exclude each other; keep one")
         clips = [
             name
             for name in ("clip_norm", "global_clipnorm", "agc_clip")

@@ -88,8 +88,11 @@ class Loop:
             self.objectives = loop_settings.objectives(train, networks, records)
             self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
             clip = clipping.from_spec(train)
+            memory = step.Memory(train.accumulate, train.recompute)
             self.steps = [
-                step.Step(networks[head], self.objectives[head], self.optimizer, clip, strategy)
+                step.Step(
+                    networks[head], self.objectives[head], self.optimizer, clip, strategy, memory
+                )
                 for head in self.heads
             ]
         self.averager = averaging.Averager(weights, train.swa) if train.swa else None

@@ -5,12 +5,14 @@ divided by the number of examples in the global batch, the clipping and the upda
 acts on the reduced gradients, so that the update does not depend on the number of replicas.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
 
+from akita_bayes.training import recompute
 from akita_bayes.training.objectives import metrics
 from akita_bayes.training.objectives import objective as objective_
 from akita_bayes.training.updates import clipping
@@ -33,6 +35,22 @@ class Gradients(NamedTuple):
     values: Sequence[Any]
 
 
+class Memory(NamedTuple):
+    """Describes how a step saves memory.
+
+    Attributes:
+        parts: Parts into which a batch is divided; each holds at least one example.
+        recompute: True to compute the blocks of the 2-D head again for their gradients.
+    """
+
+    parts: int = 1
+    recompute: bool = False
+
+
+WHOLE = Memory()
+"""A step that stores all arrays of the whole batch."""
+
+
 class Step:
     """Performs training steps of one head; heads share the optimizer and the trunk's variables.
 
@@ -42,6 +60,11 @@ class Step:
         optimizer: Optimizer for the variables of all heads; the caller sets its learning rate.
         clip: Clipping of the gradients of the global batch.
         strategy: Strategy in whose scope model and optimizer were made.
+        memory: How a step saves memory; it changes neither loss nor gradients, apart from the
+            statistics of batch normalisation and from random draws.
+
+    Raises:
+        SpecError: The blocks of the 2-D head shall be recomputed, and there are none.
     """
 
     def __init__(
@@ -51,6 +74,7 @@ class Step:
         optimizer: keras.optimizers.Optimizer,
         clip: clipping.Clip,
         strategy: tf.distribute.Strategy,
+        memory: Memory = WHOLE,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -58,13 +82,19 @@ class Step:
         self.clip = clip
         self.strategy = strategy
         self.variables = model.trainable_variables
-        self._gradients = tf.function(self._spread(self._replica_gradients), reduce_retracing=True)
-        self._apply = tf.function(self._spread(self._replica_apply))
-        self._evaluate = tf.function(self._spread(self._replica_evaluate), reduce_retracing=True)
+        self._parts = memory.parts
+        self._forward = recompute.Recomputed(model) if memory.recompute else model
+        self._gradients: dict[int, Callable[..., Any]] = {}
+        self._apply = _compiled(self._spread(self._replica_apply))
+        self._evaluate = _compiled(self._spread(self._replica_evaluate))
 
     def gradients(self, batch: Batch, *, loss_scale: float = 1.0) -> Gradients:
         """Computes gradients of a global batch; `loss_scale` prevents underflow in float16."""
-        result, norm, values = self._gradients(batch, tf.constant(loss_scale, tf.float32))
+        parts = min(self._parts, self._local_examples(batch))
+        if parts not in self._gradients:
+            compute = functools.partial(self._replica_gradients, parts)
+            self._gradients[parts] = _compiled(self._spread(compute))
+        result, norm, values = self._gradients[parts](batch, tf.constant(loss_scale, tf.float32))
         return Gradients(self._outcome(result), float(self._local(norm)), values)
 
     def apply(self, gradients: Gradients) -> None:
@@ -78,19 +108,38 @@ class Step:
     def _spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: self.strategy.run(function, args=arguments)
 
-    def _replica_gradients(self, batch: Batch, loss_scale: Tensor) -> tuple[Any, Tensor, list[Any]]:
-        with tf.GradientTape() as tape:
-            terms = self.objective(self.model, batch, True)
-            weight = _weight(batch, terms)
-            examples = tf.reduce_sum(weight)
-            # The later division by the examples of the batch leaves the mean loss + penalty.
-            total = tf.reduce_sum(terms.loss * weight) + terms.penalty * examples
-            scaled = total * loss_scale
-        values = tape.gradient(
-            scaled,
-            [variable.value for variable in self.variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+    def _local_examples(self, batch: Batch) -> int:
+        """Returns the examples of a batch on one replica, which all replicas have."""
+        return int(tf.shape(self._local(batch["sequence"]))[0])
+
+    def _replica_gradients(
+        self, parts: int, batch: Batch, loss_scale: Tensor
+    ) -> tuple[Any, Tensor, list[Any]]:
+        terms_of_parts: list[objective_.Terms] = []
+        values: list[Tensor] = []
+        examples = tf.zeros(())
+        for part in range(parts):
+            # A part waits for the gradients of the one before, so that one part is in memory.
+            with tf.control_dependencies(values):
+                share = {name: _share(value, part, parts) for name, value in batch.items()}
+            with tf.GradientTape() as tape:
+                terms = self.objective(self._forward, share, True)
+                weight = _weight(share, terms)
+                part_examples = tf.reduce_sum(weight)
+                # The later division by the examples of the batch leaves the mean loss + penalty.
+                total = tf.reduce_sum(terms.loss * weight) + terms.penalty * part_examples
+                scaled = total * loss_scale
+            gradients = tape.gradient(
+                scaled,
+                [variable.value for variable in self.variables],
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            if part:
+                gradients = [a + b for a, b in zip(values, gradients, strict=True)]
+            values = gradients
+            examples += part_examples
+            terms_of_parts.append(terms)
+        terms = _joined(terms_of_parts)
         # One reduction for all gradients and the number of examples of the global batch.
         *values, batch_examples = _all_reduce([*values, examples])
         values = [value / (batch_examples * loss_scale) for value in values]
@@ -137,9 +186,37 @@ class Step:
         return self.strategy.experimental_local_results(value)[0]
 
 
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    # No function of a step branches on tensors, and rewriting its code for that takes seconds.
+    return tf.function(function, reduce_retracing=True, autograph=False)
+
+
 def _weight(batch: Batch, terms: objective_.Terms) -> Tensor:
     """Returns 1 for an example and 0 for the filling of a batch. [B]."""
     return batch["weight"] if "weight" in batch else tf.ones_like(terms.loss)
+
+
+def _share(value: Tensor, part: int, parts: int) -> Tensor:
+    """Returns one of `parts` parts of a batch; of 5 examples and 2 parts, 2 and 3 examples."""
+    if parts == 1:
+        return value
+    count = tf.shape(value)[0]
+    return tf.identity(value[part * count // parts : (part + 1) * count // parts])
+
+
+def _joined(parts: Sequence[objective_.Terms]) -> objective_.Terms:
+    """Joins the terms of the parts of a batch, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    return objective_.Terms(
+        tf.concat([terms.loss for terms in parts], axis=0),
+        tf.add_n([terms.penalty for terms in parts]) / len(parts),
+        {
+            name: tf.concat([terms.columns[name] for terms in parts], axis=0)
+            for name in parts[0].columns
+        },
+        tf.concat([terms.prediction for terms in parts], axis=0),
+    )
 
 
 def _all_reduce(value: Any) -> Any:

@@ -115,7 +115,7 @@ class Engine:
             geometry_of(model, options.head),
             genome,
             options,
-            training_regions.of_model(model, model.spec.head(options.head).name),
+            training_regions.of_members(model, model.spec.head(options.head).name),
         )
         self.geometry, self.target_names = self.windows.geometry, self.windows.target_names
         predict.check_shifts(options.shifts, self.geometry.seq_length)
@@ -136,6 +136,7 @@ class Engine:
         )
         predict_windows = predictor.WindowPredictor(model, window_options)
         self.draws = predict_windows.draws
+        self._draws_of = predict_windows.draws_of
         self._predict = predicted_maps.Predictor(
             predict_windows, genome, self.geometry.bin_width, targets=options.targets, zeros=basenji
         )
@@ -184,7 +185,7 @@ class Engine:
         """Yields the alignment, REF map and ALT map of one variant for every draw. [P, T] each."""
         pair = self.windows.pair(variant)
         aligned = self.windows.aligned(variant, pair)
-        for draw in self._predict([pair], [aligned]):
+        for draw in self._predict([pair], [aligned], self.windows.members(variant)):
             yield aligned, draw.references()[0], draw.alternative(0)
 
     def _check_draws(self) -> None:
@@ -238,28 +239,36 @@ class Engine:
             scored.flags[number] = ",".join(self.windows.flags(variants[number], pair))
             if not aligned.mask.any():
                 variants[number] = variants[number]._replace(reason=reasons.NO_CONTACT)
-        draws = self._draw_scores(pairs, alignments)
-        for position, number in enumerate(numbers):
-            if not variants[number].reason:
-                self._summarise(scored, number, {k: v[position] for k, v in draws.items()})
+        members = [self.windows.members(group[number].variant) for number in numbers]
+        for scoring in sorted(set(members)):
+            rows = [row for row, scoring_row in enumerate(members) if scoring_row == scoring]
+            draws = self._draw_scores(
+                [pairs[row] for row in rows], [alignments[row] for row in rows], scoring
+            )
+            for position, row in enumerate(rows):
+                number = numbers[row]
+                if not variants[number].reason:
+                    self._summarise(scored, number, {k: v[position] for k, v in draws.items()})
         return scored
 
     def _draw_scores(
-        self, pairs: list[window_pairs.Pair], alignments: list[alignment.Alignment]
+        self,
+        pairs: list[window_pairs.Pair],
+        alignments: list[alignment.Alignment],
+        members: tuple[int, ...],
     ) -> dict[tuple[str, bool], NDArray[Any]]:
-        """Computes the scores of every draw. [pairs, S, T] each.
+        """Computes the scores of every draw by some members. [pairs, S, T] each.
 
         Keys are the name of a score, and False for REF against ALT or True for REF against the REF
         of the draw before, which the first draw lacks.
         """
-        shape = (len(pairs), self.draws, len(self.target_names))
+        count = self._draws_of(members)
+        shape = (len(pairs), count, len(self.target_names))
         scores = {
             (score.name, null): np.full(shape, np.nan, np.float32)
             for score in self._scores
             for null in (False, True)
         }
-        if not pairs:
-            return scores
         inputs = [self._inputs(*of_pair) for of_pair in zip(pairs, alignments, strict=True)]
         masks = self._matrices([aligned.mask for aligned in alignments])
 
@@ -275,11 +284,11 @@ class Engine:
 
         before: Sequence[NDArray[Any] | None] = [None] * len(pairs)
         with futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-            for draw in self._predict(pairs, alignments):
+            for draw in self._predict(pairs, alignments, members):
                 references = self._matrices(draw.references())
                 of_pair = functools.partial(compare, draw)
                 list(threads.map(of_pair, range(len(pairs)), references, before))
-                if self.draws > 1:
+                if count > 1:
                     before = references
         return scores
 

@@ -132,11 +132,16 @@ def collect(
 
 
 def title(variant: records.Variant) -> str:
-    """Returns name, position, type and alleles of a variant; long alleles are cut."""
-    name = "" if variant.name == "." else f"{variant.name}  "
+    """Returns name, position, type and alleles of a variant; long alleles are cut.
+
+    A variant that was given as text has this text, which begins with its position, as its name.
+    """
+    is_named = variant.name != "." and not variant.name.startswith(f"{variant.chrom}:")
+    name = f"{variant.name}  " if is_named else ""
     position = f"{variant.chrom}:{variant.position + 1:,}"
     if variant.mate is not None or variant.alt.startswith("<"):
-        return f"{name}{position}  {variant.kind} {variant.alt} {_bases(variant)}".rstrip()
+        alt = "" if variant.alt == f"<{variant.kind}>" else f"{variant.alt} "
+        return f"{name}{position}  {variant.kind} {alt}{_bases(variant)}".rstrip()
     ref, alt = (f"{s[:8]}..." if len(s) > 9 else s for s in (variant.ref, variant.alt))
     return f"{name}{position}  {variant.kind} {ref} > {alt}"
 

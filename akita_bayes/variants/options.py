@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from akita_bayes import errors, regions
 from akita_bayes.models import predict
 from akita_bayes.models.protocol import Model
-from akita_bayes.specs import frozen
+from akita_bayes.specs import seeds
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.scores import named_scores
 
 WINDOWS = ("anchored", "basenji")
+MEMBERS = ("held_out", "all")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Options:
         precision: Precision of the convolutions of windows that share their parts, "float32" or
             "bfloat16" (`models.incremental.predictor.WindowOptions`); None for that of the saved
             model.
+        members: "held_out" lets only those members of an ensemble score a variant that did not
+            learn from a window with it, if there are such members; "all" lets all members score.
     """
 
     scores: tuple[str, ...] = named_scores.DEFAULT
@@ -52,12 +55,15 @@ class Options:
     intervals: str | None = None
     start: int | None = None
     precision: str | None = None
+    members: str = "held_out"
 
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
             raise errors.VariantError(
                 f'window must be "anchored" or "basenji"; got "{self.window}".'
             )
+        if self.members not in MEMBERS:
+            raise errors.VariantError(f'members must be "held_out" or "all"; got "{self.members}".')
         if not self.scores:
             names = ", ".join(named_scores.BY_NAME)
             raise errors.VariantError(f"scores is empty; name at least one score of {names}.")
@@ -65,9 +71,9 @@ class Options:
             raise errors.VariantError(
                 "draws and share_windows must be 0 or more, and shifts needs at least one entry."
             )
-        if not 0 <= self.seed < frozen.SEEDS:
+        if not 0 <= self.seed < seeds.SEEDS:
             raise errors.VariantError(
-                f"seed must be at least 0 and below {frozen.SEEDS:,}; got {self.seed:,}."
+                f"seed must be at least 0 and below {seeds.SEEDS:,}; got {self.seed:,}."
             )
         if self.window == "basenji" and (self.share_windows or self.start is not None):
             raise errors.VariantError(

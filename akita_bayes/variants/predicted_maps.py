@@ -86,11 +86,20 @@ class Predictor:
         self._targets, self._zeros = None if targets is None else list(targets), zeros
 
     def __call__(
-        self, pairs: Sequence[window_pairs.Pair], alignments: Sequence[alignment.Alignment]
+        self,
+        pairs: Sequence[window_pairs.Pair],
+        alignments: Sequence[alignment.Alignment],
+        members: Sequence[int] | None = None,
     ) -> Iterator[DrawMaps]:
-        """Yields the maps of all variants, a draw at a time."""
+        """Yields the maps of all variants, a draw at a time.
+
+        Args:
+            pairs: Windows of each variant.
+            alignments: How the maps of each variant are read.
+            members: Numbers of the members of an ensemble that predict; None for all.
+        """
         requests, windows = self._requests(pairs)
-        for number, all_maps in enumerate(self._predict_windows(requests)):
+        for number, all_maps in enumerate(self._predict_windows(requests, members)):
             maps = all_maps if self._targets is None else all_maps[..., self._targets]
             yield DrawMaps(number, maps, alignments, windows)
 

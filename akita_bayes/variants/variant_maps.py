@@ -166,8 +166,16 @@ def saved(
         reference,
         alternative,
         np.where(compared, maps.change, np.float32(np.nan)),
-        None if maps.sd is None else np.where(compared, maps.sd, np.float32(np.nan)),
+        _spread(maps, compared) if scorer.draws > 1 else None,
     )
+
+
+def _spread(maps: MeanMaps, compared: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Returns the sd of the change, NaN outside `compared` and for a single held-out draw."""
+    missing = np.float32(np.nan)
+    if maps.sd is None:
+        return np.full_like(maps.change, missing)
+    return np.where(compared, maps.sd, missing)
 
 
 def frame_region(scorer: engine.Engine, variant: records.Variant) -> regions.Region:

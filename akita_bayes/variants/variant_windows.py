@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from akita_bayes import errors
 from akita_bayes.data.genome import Genome
-from akita_bayes.origins.training_regions import FLAG, TrainingRegions
+from akita_bayes.origins import training_regions
+from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.regions import Region
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.alleles import alignment, reasons, records, unknown_bases, window_pairs
@@ -30,7 +31,8 @@ class VariantWindows:
         geometry: How maps lie on windows.
         genome: Reference.
         options: Settings of the scores.
-        training: Regions from which the members of the model learned.
+        training: Regions from which each member of the model learned; None for a member without
+            a record of them.
 
     Raises:
         VariantError: A target is not one of the head, or the grid of windows is too wide.
@@ -46,7 +48,7 @@ class VariantWindows:
         geometry: Geometry,
         genome: Genome,
         options: Options,
-        training: Sequence[TrainingRegions] = (),
+        training: Sequence[TrainingRegions | None] = (),
     ) -> None:
         self.geometry, self.options = geometry, options
         self._genome = genome
@@ -100,17 +102,51 @@ class VariantWindows:
         remarks = {
             "padded": pair.padded(),
             unknown_bases.FLAG: self._unknown.holds_many(pair),
-            FLAG: self._was_learned(variant),
+            training_regions.FLAG: self._was_learned(variant),
+            training_regions.HELD_OUT_FLAG: len(self.members(variant)) < len(self._training),
         }
         return [*variant.flags, *(flag for flag, applies in remarks.items() if applies)]
 
+    def members(self, variant: records.Variant) -> tuple[int, ...]:
+        """Returns the numbers of the members that score a variant, at least one.
+
+        They are those that did not learn from a window with the variant or with its mate, as
+        `members_of` chooses them.
+        """
+        return self.members_of(self._changed(variant))
+
+    def members_of(self, places: Sequence[Region]) -> tuple[int, ...]:
+        """Returns the numbers of the members that score changes of the places.
+
+        They are the members that did not learn from any of the places. When there is no such
+        member, or when the options say "all", they are all members.
+        """
+        everyone = tuple(range(len(self._training)))
+        if self.options.members == "all":
+            return everyone
+        return training_regions.held_out_members(self._training, places) or everyone
+
     def _was_learned(self, variant: records.Variant) -> bool:
-        """Returns True when a member learned from a window with the variant, or with its mate."""
+        """Returns True when a member that scores a variant learned from a window with it."""
+        recorded = (self._training[number] for number in self.members(variant))
+        return any(
+            training.overlaps(region)
+            for training in recorded
+            if training is not None
+            for region in self._changed(variant)
+        )
+
+    def _changed(self, variant: records.Variant) -> list[Region]:
+        """Returns the region of a variant, and the base of its mate, on the reference."""
         changed = [Region(variant.chrom, variant.start, variant.end)]
         if variant.mate is not None:
             mate = variant.mate
             changed.append(Region(mate.chrom, mate.position, mate.position + 1))
-        return any(training.overlaps(region) for training in self._training for region in changed)
+        to_reference = self._genome.to_reference
+        return [
+            Region(chrom, to_reference(chrom, start), to_reference(chrom, end))
+            for chrom, start, end in changed
+        ]
 
 
 def grouped(rows: Iterable[Framed], size: int) -> Iterator[list[Framed]]:

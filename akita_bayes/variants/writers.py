@@ -225,7 +225,8 @@ def _head(
         (
             f"{PREFIX}FLAGS",
             "String",
-            f"Remarks on the score; {training_regions.FLAG}: the model was trained on this place",
+            f"Remarks on the score; {training_regions.FLAG}: the model was trained on this place; "
+            f"{training_regions.HELD_OUT_FLAG}: only members of the ensemble that were not",
         )
     )
     for name, kind, text in infos:

@@ -77,6 +77,7 @@ def noisier(data, folder, sd):
     return folder
 
 
+@pytest.mark.slow
 def test_a_calibration_that_does_not_hold_on_new_data_warns(trained, tmp_path, caplog):
     run = tmp_path / "run"
     shutil.copytree(trained / "run", run)

@@ -53,6 +53,7 @@ def test_a_finished_directory_stays_as_it_is(folder, capsys, caplog):
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.slow
 def test_the_script_with_two_processes_and_basenjis_letters(folder, repository):
     done = subprocess.run(
         [

@@ -9,6 +9,7 @@ import pytest
 from akita_bayes import dna, triangle
 from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
+from akita_bayes.data.map_files import map_coolers
 from akita_bayes.models import build, predict, recalibration, zoo
 from tests import outputs, tiny
 
@@ -59,6 +60,7 @@ def test_windows_are_predicted_where_they_say(folder, tmp_path, options):
         assert bool(file.attrs["rc"]) is bool(options)
 
 
+@pytest.mark.slow
 def test_workers_predict_the_same_bytes(folder, tmp_path):
     options = ["--batch_size", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
@@ -87,7 +89,54 @@ def test_targets_name_the_coolers(folder, tmp_path):
     arguments = ["--cool", "mcool", "-t", str(tmp_path / "targets.txt")]
     assert run(folder, tmp_path / "out", *arguments) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["brain.mcool", "liver.mcool", "predict.h5", "provenance.json"]
+    view = ["chrom.sizes", "higlass.json"]
+    assert names == ["brain.mcool", *view, "liver.mcool", "predict.h5", "provenance.json"]
+
+
+def test_maps_come_in_a_unit_with_their_spread_and_features(folder, tmp_path):
+    options = ["--cool", "mcool", "--unit", "oe", "--assembly", "toy1", "--features"]
+    assert run(folder, tmp_path, *options, "--draws", "2") == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    for target in ("hic_0", "hic_1"):
+        ends = ("mcool", "sd.mcool", "insulation.bw", "boundaries.bed", "dots.bedpe")
+        assert names >= {f"{target}.{end}" for end in ends}
+    contacts = cooler.Cooler(f"{tmp_path}/hic_1.mcool::/resolutions/{POOL}")
+    assert contacts.info["genome-assembly"] == "toy1"
+    metadata = map_coolers.metadata_of(contacts.uri)
+    assert metadata["unit"] == "observed / expected"
+    assert metadata["model"] == str(folder / "model.keras")
+    first = CROP * POOL
+    matrix = contacts.matrix().fetch(f"chr2:{first}-{first + tiny.BINS * POOL}")
+    rows, columns = triangle.indices(tiny.BINS, tiny.OFFSET)
+    expected = np.exp(naive(folder, "chr2", 0)[:, 1])
+    np.testing.assert_allclose(matrix[rows, columns], expected, rtol=1e-4)
+    view = json.loads((tmp_path / "higlass.json").read_text())
+    assert len(view["views"]) == 4
+
+
+def test_a_chromosome_by_its_name_is_stitched(folder, tmp_path):
+    paths = [str(folder / name) for name in ("params.json", "model.keras")]
+    arguments = [*paths, "chr2", "-f", str(folder / "genome.fa"), "-o", str(tmp_path), "--cool"]
+    assert akita_predict.main(arguments) == 0
+    with h5py.File(tmp_path / "predict.h5") as file:
+        assert len(file["start"]) > 1
+    bins = cooler.Cooler(str(tmp_path / "hic_0.cool")).bins().fetch("chr2")
+    first, last = CROP, (500 - CROP * POOL) // POOL
+    assert np.flatnonzero(np.isfinite(bins["weight"])).tolist() == list(range(first, last))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--unit", "oe"), "--unit, --expected, --assembly and --features describe coolers"),
+        (("--cool", "--unit", "observed"), "--unit observed and --expected TABLE belong together"),
+    ],
+)
+def test_options_of_coolers_that_do_not_fit_are_refused(folder, capsys, options, message):
+    with pytest.raises(SystemExit) as stopped:
+        run(folder, folder / "unused", *options)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
@@ -97,6 +146,7 @@ def test_draws_bring_how_sure_the_model_is(folder, tmp_path):
         assert not file["epistemic_sd"][()].any()  # a model without a posterior
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_are_averaged_or_drawn_and_recalibrated(folder, tmp_path):
     runs = [tmp_path / "a", tmp_path / "b"]
     for run in runs:
@@ -221,6 +271,7 @@ def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, caps
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
     data = tiny.write_data(tmp_path / "data")
     paths = [str(folder / "params.json"), str(folder / "model.keras"), str(data)]

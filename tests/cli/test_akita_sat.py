@@ -56,6 +56,20 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
     assert json.loads(about["options"]).items() >= decided.items()
 
 
+def test_a_region_as_text_and_figures_in_another_format(folder, tmp_path, capsys):
+    paths = [str(folder / name) for name in ("params.json", "model.keras")]
+    genome_of = ["-f", str(folder / "genome.fa"), "-o", str(tmp_path)]
+    assert akita_sat.main([*paths, "chr1:500-504", *genome_of, "--format", "svg"]) == 0
+    with h5py.File(tmp_path / "sat.h5") as file:
+        assert list(file) == ["chr1:500-504"]
+    (first, *_) = (tmp_path / "logos").iterdir()
+    assert first.suffix == ".svg"
+    assert b"<svg" in first.read_bytes()
+    assert akita_sat.main([*paths, "chr9:500-504", *genome_of]) == 2
+    assert "chr9" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_workers_scan_the_same_bytes(folder, tmp_path):
     options = ["--method", "ism,deletion", "-l", "4", "--width", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
@@ -90,7 +104,7 @@ def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
         assert [list(group) for group in file.values()] == [["ism"], ["ism"]]
     told = " ".join(capsys.readouterr().out.split())
     assert "4 lines name 2 regions; each is scanned once." in told
-    assert "2 scans are in" in told
+    assert "Written: 2 scans in" in told
 
 
 @pytest.mark.parametrize(

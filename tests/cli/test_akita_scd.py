@@ -12,7 +12,7 @@ import pytest
 from akita_bayes.cli import akita_scd
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
-from akita_bayes.plots import map_plots
+from akita_bayes.numerics import colour_limits
 from akita_bayes.plots import variant_plots as plots
 from akita_bayes.variants.maps import saved_maps
 from akita_bayes.variants.scored_files import record_plan
@@ -85,6 +85,7 @@ def test_maps_of_the_strongest_variants_are_saved(folder, tmp_path, capsys):
     assert "'every' is not a whole number of at least 0, or all" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_save_the_maps_once_all_parts_exist(folder, tmp_path):
     assert run(folder, tmp_path, "-p", "2", "--save_maps", "1") == 0
     with saved_maps.opened(tmp_path) as maps:
@@ -108,6 +109,7 @@ def test_figures_name_targets_as_the_table_does(folder, tmp_path):
     assert figure.name.endswith("_target1.png")
 
 
+@pytest.mark.slow
 def test_figures_of_a_former_run_are_replaced(folder, tmp_path):
     for count in ("3", "1"):
         assert run(folder, tmp_path, "--stats", "SCD", "-m", count) == 0
@@ -249,6 +251,7 @@ def figures(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_figures_say_which_target_and_chromosome_they_are_of(folder, tmp_path, figures):
     assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1") == 0
     table = ["-t", str(folder / "targets.txt")]
@@ -257,11 +260,12 @@ def test_figures_say_which_target_and_chromosome_they_are_of(folder, tmp_path, f
     assert [seen[2] for seen in figures] == [["chr1"] * 3] * 2
 
 
+@pytest.mark.slow
 def test_l_is_the_least_scale_of_maps(folder, tmp_path, figures, caplog):
     for number, options in enumerate(([], ["-l", "50"], ["-l", "0.001"])):
         assert run(folder, tmp_path / str(number), "--stats", "SCD", "-m", "1", *options) == 0
     _, _, _, what = figures[0]
-    own = map_plots.symmetric_limit([what.ref, what.alt])
+    own = colour_limits.symmetric([what.ref, what.alt])
     for (_, limits, _, _), least in zip(figures, (0.1, 50, 0.001), strict=True):
         assert limits == [(-max(least, own), max(least, own))] * 2
     assert run(folder, tmp_path / "without", "-l", "0.5") == 0
@@ -275,6 +279,7 @@ def outputs(path):
     return {name: (path / name).read_bytes() for name in OUTPUTS}
 
 
+@pytest.mark.slow
 def test_workers_share_the_variants_and_one_may_be_killed(
     folder, tmp_path, capsys, monkeypatch, caplog
 ):

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from akita_bayes import files, triangle
+from akita_bayes import errors, files, triangle
 from akita_bayes.cli import akita_test
 from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import accuracy, accuracy_files, baseline
+from akita_bayes.evaluate import accuracy, accuracy_files, baseline, window_maps
 from akita_bayes.models import build, load, predict, weights, zoo
 from akita_bayes.plots import map_plots
 from akita_bayes.plots.reports import accuracy_report
@@ -62,7 +62,7 @@ def test_a_library_call_writes_the_same_files(written, folder, report, tmp_path)
     assert files_of(tmp_path / "library") == expected
     accuracy_files.write(report, names, tmp_path / "tables")
     assert files_of(tmp_path / "tables") == {
-        name: expected[name] for name in ("acc.txt", "metrics.json")
+        name: expected[name] for name in ("acc.txt", "metrics.json", "windows.h5")
     }
 
 
@@ -99,6 +99,58 @@ def test_metrics_json_says_the_same_and_more(written, report):
     assert metrics["ceiling"]["target_truth_pearson"] == {"cell0": 0.9, "cell1": 0.8}
     assert set(metrics["pearsonr_by_distance"]) == set(metrics["truth_pearsonr_by_distance"])
     assert set(metrics["insulation_pearsonr"]) == {"cell0", "cell1"}
+
+
+def test_metrics_json_has_intervals_baselines_and_the_geometry(written, report):
+    metrics = files.read_json(written / "metrics.json")
+    table = pd.read_csv(written / "acc.txt", sep="\t", index_col="index")
+    details = report.details
+    intervals = metrics["intervals"]
+    assert intervals["blocks"] == details.blocks
+    low, high = intervals["pearsonr"]["cell1"]
+    assert low <= metrics["model"]["pearsonr"]["targets"]["cell1"] <= high
+    assert table[["pearsonr_low", "pearsonr_high"]].iloc[1].tolist() == pytest.approx(
+        [low, high], abs=1e-5
+    )
+    distance_mse = metrics["distance_only"]["mse"]["targets"]
+    assert metrics["baselines"]["distance_only"]["mse"] == pytest.approx(distance_mse, rel=1e-5)
+    for name, mse in distance_mse.items():
+        gain = metrics["mse_below_baseline"]["distance_only"][name]
+        model_mse = metrics["model"]["mse"]["targets"][name]
+        assert gain == pytest.approx(mse - model_mse, rel=1e-4)
+    adjusted = metrics["stratum_adjusted_pearsonr"]
+    assert adjusted == pytest.approx(
+        dict(zip(("cell0", "cell1"), details.scores["stratum_adjusted"].value, strict=True))
+    )
+    assert len(metrics["mse_by_window"]) == len(metrics["stratum_adjusted_by_window"]) == 7
+    assert set(intervals["mse_by_distance"]) == set(metrics["pearsonr_by_distance"])
+    insulation = metrics["insulation_pearsonr"]
+    assert list(details.scores["insulation_pearsonr"].value) == pytest.approx(
+        list(insulation.values()), abs=1e-6
+    )
+    geometry = {"bin_width": tiny.POOL, "bins": tiny.BINS, "diagonal_offset": tiny.OFFSET}
+    assert geometry.items() <= metrics["geometry"].items()
+
+
+def test_some_windows_are_kept_as_maps(written, report):
+    maps = window_maps.read(written / "windows.h5")
+    assert maps.targets == ["cell0", "cell1"]
+    assert list(maps.layers) == ["measured", "predicted", "truth"]
+    assert len(maps.regions) == len(report.examples) == 3
+    for number, example in enumerate(report.examples):
+        assert maps.regions[number] == example.region
+        np.testing.assert_array_equal(np.isnan(maps.layers["measured"][number]), ~example.mask)
+        np.testing.assert_array_equal(maps.layers["predicted"][number], example.prediction)
+
+
+def test_a_damaged_file_of_maps_is_one_sentence(written, tmp_path):
+    with h5py.File(tmp_path / "windows.h5", "w") as copy, h5py.File(written / "windows.h5") as file:
+        for name in file:
+            file.copy(name, copy)
+        copy.attrs.update(file.attrs)
+        copy.attrs["bins"] = tiny.BINS + 1
+    with pytest.raises(errors.DataError, match=r"measured has the shape .* expected"):
+        window_maps.read(tmp_path / "windows.h5")
 
 
 def test_figures_are_drawn(written):

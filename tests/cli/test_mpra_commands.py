@@ -62,6 +62,7 @@ def test_an_assay_has_the_reads_that_were_ordered_and_its_truth_beside_it(assay)
     assert truth["design"]["mutation_rate"] == 0.4
 
 
+@pytest.mark.slow
 def test_a_sweep_reports_a_width_per_design_and_energy(tmp_path, specs):
     out = tmp_path / "design"
     arguments = [specs[0], "-o", str(out), "--design", *SMALL, "--reads", "3000,12000"]
@@ -88,6 +89,7 @@ def test_options_that_play_no_part_are_named(tmp_path, kind, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, capsys, monkeypatch):
     totals, steps = [], []
 

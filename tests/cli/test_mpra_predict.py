@@ -56,6 +56,8 @@ def test_a_table_is_predicted_and_compared_with_its_measurements(assay, tmp_path
     bits, held_out = accuracy["predictive_bits"], summary["held_out"]["information_bits"]
     error = np.hypot(bits["standard_error"], held_out["standard_error"])
     assert abs(bits["bits"] - held_out["bits"]) < 4 * error
+    # I_var of these sequences is that of the fit, which held out the same ones.
+    assert accuracy["variational_bits"]["bits"] == pytest.approx(held_out["bits"], abs=1e-6)
     assert (tmp_path / "out" / "predicted.png").read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert f"Predicted {len(table):,} sequences." in said

@@ -149,7 +149,7 @@ def test_insulation_is_correlated_over_all_borders_of_all_windows(report, model,
         pairs.append((y, p))
     y, p = np.concatenate(pairs, axis=1)
     expected = [np.corrcoef(y[:, t], p[:, t])[0, 1] for t in range(TARGETS)]
-    np.testing.assert_allclose(report.insulation, expected, atol=1e-6)
+    np.testing.assert_allclose(report.insulation, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_strata_are_named_in_bins_or_in_kilobases():

@@ -9,7 +9,7 @@ import pytest
 from akita_bayes import errors, files
 from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
-from akita_bayes.evaluate import prediction_files
+from akita_bayes.evaluate import map_outputs, prediction_files
 from akita_bayes.models import build, load, zoo
 from tests import outputs, tiny
 
@@ -40,7 +40,7 @@ def test_regions_are_written_as_by_the_command(folder, tmp_path):
         paths[2],
         fasta=fasta,
         out_dir=tmp_path / "library",
-        coolers=prediction_files.Coolers(table=folder / "targets.txt"),
+        coolers=map_outputs.Coolers(table=folder / "targets.txt"),
         attributes={"model": paths[1], "params_sha256": files.digest(paths[0])},
         rc=True,
         shifts=(0, 3),

@@ -9,6 +9,7 @@ import zlib
 
 import h5py
 import numpy as np
+import pysam
 import pytest
 
 from tests import tiny
@@ -16,6 +17,7 @@ from tests import tiny
 READ = """
 import json, resource, sys
 from akita_bayes import errors, regions
+from akita_bayes.data import genome
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.files import read_json
 from akita_bayes.models import recalibration, swag, zoo
@@ -32,7 +34,7 @@ readers = {
     "bed": lambda path: sum(1 for _ in regions.read_bed(path)), "gtf": genes.read,
     "csv": delimited.read, "vcf": vcf_lines, "npz": swag.load, "json": read_json,
     "tfr": lambda path: list(tfrecord.read_records(path, statistics.read("data"))),
-    "h5": background._load, "spec": zoo.load_network,
+    "h5": background._load, "spec": zoo.load_network, "fasta": genome.Genome,
 }
 pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 30),) * 2)
@@ -93,6 +95,9 @@ def outcomes(tmp_path_factory):
     contents["tfr_zeros.tfr"] = b"".join([*parts, stream.flush()])
     for name, content in contents.items():
         (folder / name).write_bytes(content)
+    letters = tmp_path_factory.mktemp("letters") / "genome.fa"
+    letters.write_bytes(b">chr1\n" + b"N" * SIZE + b"\n")
+    pysam.tabix_compress(str(letters), str(folder / "fasta_letters.fa.gz"))
     write_npz(folder / "npz_zeros.npz", SIZE // 4, [bytes(1 << 20)] * (SIZE >> 20))
     write_npz(folder / "npz_claim.npz", 1 << 40, [])
     with h5py.File(folder / "h5_claim.h5", "w") as file:
@@ -110,13 +115,14 @@ def outcomes(tmp_path_factory):
 
 def test_bombs_are_refused(outcomes):
     assert {name for name, text in outcomes.items() if text.startswith(("read", "defect"))} == set()
-    assert len(outcomes) == 17
+    assert len(outcomes) == 18
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("bed_line.bed.gz", "expected at most 200 times as many"),
+        ("fasta_letters.fa.gz", "expected at most 200 times as many"),
         ("tfr_zeros.tfr", "expected at most 200 times as many"),
         ("npz_zeros.npz", "expected at most 200 times as many"),
         ("h5_claim.h5", "expand to 8,796,093,022,208 or more"),

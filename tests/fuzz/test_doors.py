@@ -5,7 +5,7 @@ import pytest
 from tests.fuzz import doors, fuzzing
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-COUNT = 20
+COUNT = 10
 
 
 @pytest.fixture(scope="module")

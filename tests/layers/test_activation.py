@@ -12,7 +12,9 @@ X = np.linspace(-3, 3, 13).astype("float32")
 
 def test_gelu_is_the_tanh_approximation():
     inner = math.sqrt(2 / math.pi) * (X + 0.044715 * X**3)
-    np.testing.assert_allclose(activation.gelu(X), X * (1 + np.tanh(inner)) / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        activation.gelu(X), X * (1 + np.tanh(inner)) / 2, rtol=1e-6, atol=1e-6
+    )
 
 
 def test_softplus_is_finite_far_out():

@@ -12,7 +12,7 @@ import akita_bayes
 CLI = Path(akita_bayes.__file__).parent / "cli"
 SHARED = (
     *("__init__", "all_commands", "basenji_options", "command_line", "console"),
-    *("command_record", "model_options", "worker_options"),
+    *("command_record", "haplotype_options", "model_options", "worker_options"),
 )
 COMMANDS = sorted(path.stem for path in CLI.glob("*.py") if path.stem not in SHARED)
 

@@ -4,40 +4,15 @@ Sizes are appended to the commands of the page, where they win over its own. Eac
 the blocks before it have written.
 """
 
-import importlib
 import json
 import re
-import shlex
-import subprocess
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
-
-SMALL = {
-    "mpra_simulate": "--sequences 150 --bins 3 --reads 3000",
-    "mpra_simulate --design": "--sequences 100 --bins 3 --reads 3000,6000 --mutation_rate 0.3",
-    "mpra_fit": "--starts 1",
-    "mpra_predict": "",
-    "mpra_compare": "--starts 1",
-    "mpra_posterior": "--starts 1 --optima 1 --chains 2 --burn_in 6 --most_draws 5 --bootstrap 0",
-}
-"""What is appended to a command."""
-SKIPPED = ("source", "python data/download.py")
-"""Installs or downloads: how these lines begin."""
-
-
-def blocks(text):
-    """(language, code, the paragraph before it) of every fenced block."""
-    prose, *fenced = re.split(r"^```", text, flags=re.MULTILINE)
-    found = []
-    for block, after in zip(fenced[::2], fenced[1::2], strict=True):
-        language, code = block.split("\n", 1)
-        found.append((language, code, prose.strip().split("\n\n")[-1]))
-        prose = after
-    return found
+from tests.documentation import page_blocks
 
 
 @pytest.fixture(scope="module")
@@ -46,45 +21,25 @@ def page(repository):
 
 
 @pytest.fixture(scope="module")
-def ran(page, repository, tmp_path_factory):
+def ran(repository, tmp_path_factory):
     """The folder in which the page was followed, and the commands that it ran."""
     folder = tmp_path_factory.mktemp("lac")
     (folder / "models").symlink_to(repository / "models")
-    commands = []
+    follower = page_blocks.Follower(page_blocks.FITS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for language, code, before in blocks(page):
-            if language == "bash":
-                for line in code.replace("\\\n", " ").splitlines():
-                    if run(shlex.split(line, comments=True), line):
-                        commands.append(line)
-            elif language == "python":
-                exec(compile(code, "docs/lac.md", "exec"), {})
-            elif language == "json" and (named := re.search(r"save as\s+`(.+?)`", before)):
-                (folder / named[1]).write_text(code)
-    return folder, commands
+        follower.follow(page_blocks.blocks("docs/lac.md"))
+    return folder, follower.ran
 
 
-def run(words, line):
-    """Runs one line of a shell block; false for one that is not for a test."""
-    command = words[0].removesuffix(".py")
-    if line.startswith(SKIPPED) or {"data/lac", "data/lac_libraries"} & set(words):
-        return False
-    if not command.startswith("mpra_"):
-        subprocess.run(["bash", "-euc", line], check=True)
-        return True
-    small = SMALL[f"{command} --design" if "--design" in words else command]
-    main = importlib.import_module(f"akita_bayes.cli.{command}").main
-    assert main([*words[1:], *small.split()]) == 0, line
-    return True
-
-
+@pytest.mark.slow
 def test_every_command_is_shown_and_runs(ran):
     _, commands = ran
     shown = {command.split(".py")[0] for command in commands}
     assert shown >= {"mpra_simulate", "mpra_fit", "mpra_posterior", "mpra_compare"}
 
 
+@pytest.mark.slow
 def test_every_file_that_the_page_names_is_written(ran, page):
     folder, _ = ran
     named = set(re.findall(r"`([\w/]+\.(?:tsv|txt|json|png|npz))`", page))
@@ -93,6 +48,7 @@ def test_every_file_that_the_page_names_is_written(ran, page):
     assert len(named) > 10
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository):
     folder, _ = ran
     for path in folder.rglob("runs/**/*.png"):
@@ -103,6 +59,7 @@ def test_figures_are_drawn_and_those_of_the_page_are_small(ran, page, repository
         assert (repository / "docs" / name).stat().st_size < 200_000, name
 
 
+@pytest.mark.slow
 def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     folder, _ = ran
     changed = mechanism_spec.load(folder / "runs/lac/lac_log.json")
@@ -111,6 +68,7 @@ def test_the_read_out_is_changed_where_the_page_changes_it(ran):
     assert [term.base_prior.sd for term in changed.terms.values() if term.site] == [5.0, 5.0]
 
 
+@pytest.mark.slow
 def test_assumptions_are_fitted_judged_and_united(ran):
     folder, _ = ran
     found = {
@@ -128,6 +86,7 @@ def test_assumptions_are_fitted_judged_and_united(ran):
         assert row["widest"] <= row["upper"] - row["lower"] + 1e-6  # of nine digits
 
 
+@pytest.mark.slow
 def test_the_sweep_has_the_columns_that_the_page_speaks_of(ran):
     folder, _ = ran
     table = pd.read_csv(folder / "runs/lac/design/design.tsv", sep="\t")
@@ -135,8 +94,9 @@ def test_the_sweep_has_the_columns_that_the_page_speaks_of(ran):
     assert table["interaction"].gt(0).all()
 
 
-def test_the_excerpt_is_that_of_the_spec(page, repository):
-    excerpt = next(json.loads(code) for language, code, _ in blocks(page) if language == "json")
+def test_the_excerpt_is_that_of_the_spec(repository):
+    page_blocks_json = [b.code for b in page_blocks.blocks("docs/lac.md") if b.language == "json"]
+    excerpt = json.loads(page_blocks_json[0])
     spec = json.loads((repository / "models/json/lac_thermodynamic.json").read_text())
     assert excerpt == {key: spec[key] for key in excerpt}
     assert set(excerpt) == {"energies", "states", "measurement", "gauge"}

@@ -54,6 +54,18 @@ def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
         assert text in " ".join(page.split())
 
 
+def test_the_second_experiment_is_cited_as_measured(result, page):
+    second = result["second"]
+    for text in (
+        f"| {100 * second['coverage_first']:.1f} % | {100 * second['coverage_second']:.1f} % |",
+        f"| {second['r_predicted_first']:.3f} | {second['r_predicted_second']:.3f} |",
+        f"| {second['sd_first']:.3f} | {second['sd_second']:.3f} |",
+        f"both maps correlate by {second['r_first_second']:.2f}",
+        f"({second['pixels']} pixels",
+    ):
+        assert text in " ".join(page.split())
+
+
 def test_draws_are_all_that_the_spec_stores(page):
     train = files.read_json(yeast.SPEC)["train"]
     assert train["swa"]["swag_draws"] == yeast.DRAWS

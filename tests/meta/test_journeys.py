@@ -144,7 +144,13 @@ def test_no_step_goes_back_to_an_earlier_room(listed, title):
     assert len(entered) == len(set(entered)), entered
 
 
-@pytest.mark.parametrize("title", RUNS)
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param(title, marks=pytest.mark.slow) if RUNS[title] is sample else title
+        for title in RUNS
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_takes_the_steps_of_the_page_in_their_order(listed, title, tmp_path):
     returned = traced(lambda: RUNS[title](tmp_path))

@@ -31,8 +31,11 @@ FLOORS = {
     "cli": 6,
 }
 ROOMS = {
-    "models": ("passes", "saved_models", "intervals", "", "incremental"),
-    "data": ("", "contacts", "records", "preparation"),
+    "models": (
+        *("passes", "saved_models", "intervals", "checkpoints", ""),
+        *("incremental", "published_models"),
+    ),
+    "data": ("", "contacts", "map_files", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),

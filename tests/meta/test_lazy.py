@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
-HEAVY = ("tensorflow", "keras", "tensorflow_probability", "matplotlib", "cooler", "cooltools")
+HEAVY = (
+    *("tensorflow", "keras", "tensorflow_probability", "matplotlib", "cooler", "cooltools"),
+    *("pandas", "pydantic", "numba", "h5py"),
+)
 
 PROGRAM = """
 import contextlib, importlib, io, pkgutil, sys

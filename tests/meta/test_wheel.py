@@ -107,7 +107,7 @@ def test_commands_run_and_know_their_version(installed, tmp_path):
     assert "Training of run" in (tmp_path / "run.html").read_text("utf-8")
     assert "lac: " in run(installed, tmp_path, "-m", "akita_bayes", "akita_download")
     (entries,) = installed.glob("*.dist-info/entry_points.txt")
-    scripts = {path.stem for path in repository_scripts()}
+    scripts = {name for path in repository_scripts() for name in (path.stem, path.name)}
     assert scripts <= {line.split(" = ")[0] for line in entries.read_text().splitlines()}
 
 
@@ -163,6 +163,35 @@ def test_the_conda_recipe_names_the_same_libraries(repository):
     assert missing(setup, without) == {"tf-keras": "", "rich": "<16,>=13.7"}
     older = recipe.replace("numpy >=1.26", "numpy >=1.24")
     assert missing(setup, older) == {"numpy": "<3,>=1.26"}
+
+
+def test_recipes_and_the_table_name_the_python_that_the_package_needs(repository):
+    setup = (repository / "setup.py").read_text("utf-8")
+    needed = re.search(r'python_requires="(.+)"', setup)[1]
+    recipe = (repository / "conda" / "meta.yaml").read_text("utf-8")
+    assert recipe.count(f"    - python {needed}\n") == 2  # host and run
+    docker = (repository / "Dockerfile").read_text("utf-8")
+    image = re.search(r"^FROM python:(3\.\d+)-slim$", docker, re.M)[1]
+    assert SpecifierSet(needed).contains(image)
+    assert "pip install --no-cache-dir -c constraints.txt ." in docker
+    install = (repository / "docs" / "install.md").read_text("utf-8")
+    tested = re.findall(r"^\| [^|]+ \| (3\.\d+) \| tested", install, re.M)
+    assert image in tested
+    classifiers = re.findall(r"Programming Language :: Python :: (3\.\d+)", setup)
+    assert sorted(classifiers) == sorted(tested)
+
+
+def test_every_requirement_and_extra_has_a_pinned_version(repository):
+    lines = (repository / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name): str(pin.specifier).strip("=") for pin in pins}
+    setup = (repository / "setup.py").read_text("utf-8")
+    extra = re.search(r'"docs": (\[.+\]),', setup)[1]
+    docs = [Requirement(text) for text in ast.literal_eval(extra)]
+    assert {each.name for each in docs} == {"mkdocs", "mkdocs-material"}
+    for each in [*requirements(setup), *docs]:
+        if each.name != "setuptools":  # of the interpreter's own bundle
+            assert each.specifier.contains(pinned[canonicalize_name(each.name)]), each
 
 
 def test_other_recipes_name_the_same_version(repository):

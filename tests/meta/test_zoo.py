@@ -124,6 +124,9 @@ def test_dilations_are_the_published_ones(folder):
     assert rates("akita_v1", "2d") == [1, 2, 3, 5, 9, 16]
     assert rates("akita_v2", "1d") == [1, 2, 3, 4, 7, 11, 18, 30, 49, 79, 128]
     assert rates("akita_v2", "2d") == [1, 2, 3, 5, 9, 16]
+    # akita/model.py of AkitaPT lists these
+    assert rates("akita_pt", "1d") == [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 145]
+    assert rates("akita_pt", "2d") == [1, 2, 4, 7, 12, 21]
 
 
 def test_the_small_track_model_fits_the_real_human_data(folder, real_data):

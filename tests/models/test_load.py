@@ -106,7 +106,9 @@ def test_a_list_is_an_ensemble(model, folder, x):
     pair = (str(folder / "params.json"), folder / "model.h5")
     loaded = load.load_model([str(folder / "run"), pair])
     assert isinstance(loaded, ensemble.Ensemble)
-    np.testing.assert_allclose(predict.predict(loaded, x), predict.predict(model, x), atol=1e-6)
+    np.testing.assert_allclose(
+        predict.predict(loaded, x), predict.predict(model, x), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_an_ensemble_of_a_shipped_model_has_its_recalibration(folder, tmp_path, monkeypatch):

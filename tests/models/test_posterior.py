@@ -50,7 +50,7 @@ def sequences(count=3, seed=0):
 def test_the_cut_halves_make_the_whole_and_only_the_second_is_random():
     model, x = network(), sequences().astype("float32")
     halves = cut.before_posteriors(model)
-    np.testing.assert_allclose(halves.decoder(halves.encoder(x)), model(x), atol=1e-6)
+    np.testing.assert_allclose(halves.decoder(halves.encoder(x)), model(x), rtol=1e-6, atol=1e-6)
     assert not cut.posteriors(halves.encoder)
     assert [layer.name for layer in cut.posteriors(halves.decoder)] == [
         layer.name for layer in cut.posteriors(model)
@@ -76,8 +76,8 @@ def test_mean_and_spread_are_those_of_the_draws_and_add_in_quadrature():
     found = posterior.sample_posterior(
         model, x, draws=12, seed=1, quantiles=(0.05, 0.95), keep_draws=True
     )
-    np.testing.assert_allclose(found.mean, found.draws.mean(0), atol=1e-6)
-    np.testing.assert_allclose(found.epistemic_sd, found.draws.std(0, ddof=1), atol=1e-6)
+    np.testing.assert_allclose(found.mean, found.draws.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.epistemic_sd, found.draws.std(0, ddof=1), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(
         found.aleatoric_sd, np.broadcast_to([0.3, 0.7], found.mean.shape), rtol=1e-5
     )
@@ -106,10 +106,10 @@ def test_an_ensemble_is_drawn_member_by_member_and_exhausted_once():
     x = sequences()
     found = posterior.sample_posterior(ensemble.Ensemble(tuple(members)), x, draws=64)
     outputs = np.stack([member(x.astype("float32")).numpy() for member in members])
-    np.testing.assert_allclose(found.mean, outputs.mean(0), atol=1e-6)
-    np.testing.assert_allclose(found.epistemic_sd, outputs.std(0, ddof=1), atol=1e-6)
+    np.testing.assert_allclose(found.mean, outputs.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.epistemic_sd, outputs.std(0, ddof=1), rtol=1e-6, atol=1e-6)
     drawn = list(posterior.draw(ensemble.Ensemble(tuple(members)), x, draws=64))
-    np.testing.assert_allclose(drawn, outputs, atol=1e-6)
+    np.testing.assert_allclose(drawn, outputs, rtol=1e-6, atol=1e-6)
 
 
 def test_an_ensemble_of_latent_models_combines_both_spreads():
@@ -118,7 +118,7 @@ def test_an_ensemble_of_latent_models_combines_both_spreads():
     drawn = list(posterior.draw(ensemble.Ensemble(members), x, draws=4, seed=2))
     own = [list(posterior.draw(member, x, draws=2, seed=2)) for member in members]
     for s, y in enumerate(drawn):
-        np.testing.assert_allclose(y, own[s % 2][s // 2], atol=1e-6)
+        np.testing.assert_allclose(y, own[s % 2][s // 2], rtol=1e-6, atol=1e-6)
 
 
 def test_swag_draws_replace_all_weights_and_are_put_back():
@@ -147,11 +147,11 @@ def test_a_model_keeps_its_weights_while_swag_draws_are_under_way():
     usual = swag.flatten(swag.drawn_variables(model))
     expected = list(posterior.draw(model, x, draws=3))
     one, other = (posterior.draw(model, x, draws=3, batch_size=size) for size in (1, 3))
-    np.testing.assert_allclose(next(one), expected[0], atol=1e-6)
+    np.testing.assert_allclose(next(one), expected[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
     for y, known in zip(other, expected, strict=True):
         np.testing.assert_array_equal(y, known)
-    np.testing.assert_allclose(next(one), expected[1], atol=1e-6)
+    np.testing.assert_allclose(next(one), expected[1], rtol=1e-6, atol=1e-6)
     one.close()
     np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
 
@@ -175,10 +175,10 @@ def test_members_weigh_the_same_however_many_draws_they_hold():
     drawn = list(posterior.draw(both, x, draws=64))
     assert len(drawn) == 12
     own = list(posterior.draw(first, x, draws=64))
-    np.testing.assert_allclose(drawn[::2], own, atol=1e-6)
+    np.testing.assert_allclose(drawn[::2], own, rtol=1e-6, atol=1e-6)
     assert len({float(y[0, 0, 0]) for y in own}) == 6
     plain = second(x.astype("float32")).numpy()
-    np.testing.assert_allclose(drawn[1::2], [plain] * 6, atol=1e-6)
+    np.testing.assert_allclose(drawn[1::2], [plain] * 6, rtol=1e-6, atol=1e-6)
     mean = posterior.sample_posterior(both, x, draws=64).mean
     np.testing.assert_allclose(mean, (np.mean(own, axis=0) + plain) / 2, atol=1e-5)
     assert len(list(posterior.draw(both, x, draws=5))) == 5
@@ -197,7 +197,7 @@ def test_a_deterministic_model_has_no_epistemic_spread():
     model, x = network(latent=False), sequences()
     found = posterior.sample_posterior(model, x, draws=10)
     np.testing.assert_array_equal(found.epistemic_sd, 0)
-    np.testing.assert_allclose(found.mean, model(x.astype("float32")), atol=1e-6)
+    np.testing.assert_allclose(found.mean, model(x.astype("float32")), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found.aleatoric_sd, 1)
     plain = posterior.sample_posterior(network(latent=False, loss="mse"), x)
     np.testing.assert_array_equal(plain.aleatoric_sd, np.zeros(plain.mean.shape))

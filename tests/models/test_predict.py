@@ -44,7 +44,7 @@ def test_prediction_is_inference_whatever_the_batch_size(model, x):
 def test_batches_stream_in_and_out(model, x):
     whole = predict.predict(model, x)
     batches = (x[start : start + 3] for start in (0, 3))
-    np.testing.assert_allclose(predict.predict(model, batches), whole, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(model, batches), whole, rtol=1e-6, atol=1e-6)
     parts = [part["hic"] for part in predict.stream(model, x, batch_size=2)]
     assert [len(part) for part in parts] == [2, 2, 1]
     assert all(part.flags.writeable for part in parts)
@@ -75,7 +75,7 @@ def test_a_single_shift_that_is_not_zero_counts(model, x):
 def test_strand_ensembles_are_equivariant(model, x):
     forward = predict.predict(model, x, rc=True)
     turned = predict.predict(model, dna.reverse_complement_one_hot(x), rc=True)
-    np.testing.assert_allclose(turned, naive_turned_map(forward), atol=1e-6)
+    np.testing.assert_allclose(turned, naive_turned_map(forward), rtol=1e-6, atol=1e-6)
 
 
 def test_tracks_of_the_other_strand_change_places():
@@ -83,7 +83,7 @@ def test_tracks_of_the_other_strand_change_places():
     x = tiny.one_hot(2)[:, :64]
     other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1][..., [1, 0, 2]]
     expected = (np.asarray(model(x)) + other) / 2
-    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_whole_maps_are_turned_on_both_axes():
@@ -93,7 +93,7 @@ def test_whole_maps_are_turned_on_both_axes():
     x = tiny.one_hot(2)
     other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1, ::-1]
     expected = (np.asarray(model(x)) + other) / 2
-    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_heads_come_together_or_alone(x):
@@ -134,7 +134,7 @@ def test_an_ensemble_of_models_is_their_mean(model, x):
     other = build.build(zoo.parse_spec(tiny.spec_json()))
     both = ensemble.Ensemble((model, other))
     expected = (predict.predict(model, x, rc=True) + predict.predict(other, x, rc=True)) / 2
-    np.testing.assert_allclose(predict.predict(both, x, rc=True), expected, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(both, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_only_like_models_make_an_ensemble(model):
@@ -151,7 +151,7 @@ def test_new_weights_are_used_at_once(model, x):
     model.set_weights([weight * 1.5 for weight in kept])
     assert np.abs(predict.predict(model, x) - before).max() > 1e-3
     model.set_weights(kept)
-    np.testing.assert_allclose(predict.predict(model, x), before, atol=1e-6)
+    np.testing.assert_allclose(predict.predict(model, x), before, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(

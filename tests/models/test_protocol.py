@@ -30,7 +30,9 @@ def test_an_ensemble_is_a_model_of_members(small_model, exported):
     assert not isinstance(both, protocol.Member)
     assert both.members == (small_model, exported)
     x = tiny.one_hot(2)
-    np.testing.assert_allclose(predict.predict(both, x), predict.predict(small_model, x), atol=1e-6)
+    np.testing.assert_allclose(
+        predict.predict(both, x), predict.predict(small_model, x), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_a_model_that_lists_itself_is_saved_once(small_model, tmp_path):

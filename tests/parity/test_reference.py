@@ -20,9 +20,10 @@ ENSEMBLES = {
 }
 
 
-def assert_same(found, expected):
+def assert_same(found, expected, *, terms=1):
+    """Compares arrays whose rounding adds up over some terms, relative to their spread."""
     assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= TOLERANCE * expected.std()
+    assert np.abs(found - expected).max() <= terms * TOLERANCE * expected.std()
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -56,7 +57,8 @@ def test_a_single_shift_counts(model, reference, name):
     x = reference["x"]
     others = predict.predict(model, x, rc=True, shifts=(zero, left))
     alone = predict.predict(model, x, rc=True, shifts=(right,))
-    assert_same(alone, 3 * reference[key] - 2 * others)
+    # The errors of three times one prediction and twice another add up.
+    assert_same(alone, 3 * reference[key] - 2 * others, terms=5)
     assert np.abs(alone - predict.predict(model, x, rc=True)).max() > 0.01 * alone.std()
 
 

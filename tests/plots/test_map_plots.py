@@ -84,13 +84,17 @@ def test_sites_point_the_way_they_face(matrix):
 
 
 def test_the_scale_fits_the_maps_and_zero_is_its_middle(matrix):
-    values = np.random.default_rng(0).normal(size=(50, 50))
-    limit = map_plots.symmetric_limit([values, values * 0.1])
-    assert 2 < limit < 4
     figure = map_plots.compare([map_plots.Row("row", REGION, {"one": matrix * 3, "two": matrix})])
     images = [axes.images[0] for axes in figure.axes[:2]]
     assert {image.get_clim() for image in images} == {(-3.0, 3.0)}
-    assert map_plots.symmetric_limit([np.full((3, 3), np.nan)]) == 1.0
+
+
+def test_grey_pixels_are_explained_where_there_are_any(matrix):
+    row = map_plots.Row("row", REGION, {"one": matrix})
+    figure = map_plots.compare([row], grey="not measured")
+    assert figure.get_supxlabel() == "grey: not measured"
+    full = map_plots.compare([row._replace(maps={"one": np.nan_to_num(matrix)})])
+    assert full.get_supxlabel() == ""
 
 
 def test_each_map_has_the_coordinates_of_its_own_window(matrix):

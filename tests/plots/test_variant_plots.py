@@ -38,6 +38,12 @@ def titles(figure):
     return [axes.get_title() for axes in figure.axes if axes.get_title()]
 
 
+def bars(figure):
+    """The labels of the colour bars."""
+    panels = [axes for axes in figure.axes if axes.images]
+    return [child.get_ylabel() for axes in panels for child in axes.child_axes]
+
+
 def test_maps_difference_and_tracks_are_those_given():
     given = what()
     figure = plots.figure(given, width=4)
@@ -59,8 +65,30 @@ def test_maps_difference_and_tracks_are_those_given():
 def test_sd_gets_its_own_panel_and_genes_may_be_missing():
     sd = np.full((BINS, BINS), 0.1)
     figure = plots.figure(what(sd=sd, genes=[]), width=4)
-    assert titles(figure)[-1] == "sd of ALT - REF"
+    assert titles(figure)[-1] == "how unsure"
+    assert "sd of ALT - REF over draws" in bars(figure)
     assert not any(text.get_text() == "ABC >" for axes in figure.axes for text in axes.texts)
+
+
+def test_an_edit_without_effect_looks_empty_and_says_how_small_it_is():
+    given = what()
+    neutral = given._replace(alt=given.ref + 1e-4)
+    figure = plots.figure(neutral, width=4)
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    map_end, change_end = (axes.images[0].get_clim()[1] for axes in panels[1:3])
+    assert change_end == pytest.approx(0.05 * map_end)
+    assert "difference, at most 0.0001" in bars(figure)
+    assert "grey: contacts that an allele lacks" in figure.get_supxlabel()
+
+
+def test_genes_without_a_free_lane_are_counted():
+    crowd = [gene_files.GeneSpans(f"GENE{n}", "+", [(5.0, 9.0)]) for n in range(plots.LANES + 4)]
+    figure = plots.figure(what(genes=crowd), width=4)
+    texts = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert "+4 not shown" in texts
+    assert sum(text.startswith("GENE") for text in texts) == plots.LANES
+    few = plots.figure(what(), width=4)
+    assert not any("not shown" in text.get_text() for axes in few.axes for text in axes.texts)
 
 
 def ticks(figure):

@@ -1,6 +1,7 @@
 """Intervals of fits that know nothing of the truth, over many simulated experiments."""
 
 import numpy as np
+import pytest
 
 from akita_bayes.regulation.compare import experiment_design
 from akita_bayes.regulation.fit import fitting
@@ -9,6 +10,7 @@ from akita_bayes.regulation.posterior import laplace, physical_units
 EXPERIMENTS = 20
 
 
+@pytest.mark.slow
 def test_intervals_of_fits_hold_the_truth_at_the_nominal_rate(two_sites, experiment):
     mechanism = two_sites(measurement={"kind": "gaussian", "log_base": "e"})
     held = {}

@@ -17,7 +17,7 @@ from akita_bayes.plots.reports import accuracy_report
 from akita_bayes.regulation.assay import simulated_assay
 from akita_bayes.regulation.fit import fitting
 from akita_bayes.regulation.results import fit_files
-from akita_bayes.report import directories
+from akita_bayes.report import directories, quantised_maps
 from tests import tiny
 from tests.report import page_reader
 
@@ -115,6 +115,18 @@ def test_an_accuracy_has_the_numbers_of_its_files(small_model, tmp_path):
     assert f"cell0, measured maps, {stratum}: {values['cell0']:.6g}" in document.text
     assert f"{metrics['model']['pearsonr']['mean']:.4f}" in document.text
     assert document.tags.count("img") == 2
+    views = document.data["maps"]
+    assert len(views) == 2 * len(result.examples)
+    example, view = result.examples[0], views[1]  # the second target of the first window
+    assert view["target"] == "cell1"
+    assert view["row"] is None
+    names = ("measured", "predicted")
+    assert tuple(layer["name"] for layer in view["layers"]) == names
+    layer = view["layers"][1]
+    pixels = quantised_maps.decoded(
+        layer["codes"], layer["lowest"], layer["step"], tiny.BINS, tiny.OFFSET
+    )
+    np.testing.assert_allclose(pixels, example.prediction[:, 1], atol=0.51 * layer["step"])
 
 
 @pytest.fixture(scope="module")

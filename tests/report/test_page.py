@@ -58,6 +58,7 @@ def test_a_browser_without_scripts_gets_the_first_rows(tmp_path):
     assert document.data["tables"][0]["columns"][0]["values"] == list(range(rows))
 
 
+@pytest.mark.slow
 def test_a_report_of_many_large_maps_stays_small(tmp_path):
     """Ten full-size maps of five targets, of noise, which compresses least."""
     random = np.random.default_rng(0)

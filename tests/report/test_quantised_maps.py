@@ -1,5 +1,7 @@
 """Packed maps: the numbers come back to half a step, in few bytes, within any budget."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,14 @@ def test_values_come_back_to_half_a_step(levels):
     assert np.nanmax(np.abs(decoded - values)) <= 0.5001 * step
     width = np.nanmax(values) - np.nanmin(values)
     assert width / levels <= step <= 10 * width / levels
+
+
+def test_a_difference_has_a_least_scale_of_the_maps():
+    layers = [contents.Layer("REF", "", "map", np.full(6, 2.0, np.float32))]
+    layers.append(contents.Layer("ALT - REF", "", "difference", np.full(6, 1e-4, np.float32)))
+    both = dataclasses.replace(view(layers[0].values, 4, 1), layers=layers)
+    packed = quantised_maps.pack(both, 1_000)
+    assert [layer["limit"] for layer in packed.layers] == pytest.approx([2.0, 0.1])
 
 
 @pytest.mark.parametrize("values", [np.zeros(6), np.full(6, np.nan), np.full(6, -3.5), [1e-9] * 6])

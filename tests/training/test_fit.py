@@ -134,6 +134,7 @@ def test_the_best_model_has_the_validation_accuracy_that_was_written(learned, da
     assert per_target["pearsonr"].mean() == pytest.approx(run.best["valid_r"])
 
 
+@pytest.mark.slow
 def test_several_heads_learn_from_their_own_data_and_share_the_trunk(data, mouse, tmp_path):
     spec = zoo.parse_spec(tiny.spec_json(heads=("human", ("mouse", 3)), train_epochs_max=1))
     run = short(spec, [data, mouse], tmp_path / "run")

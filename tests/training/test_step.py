@@ -93,6 +93,7 @@ def replica_spec(**train):
     return raw
 
 
+@pytest.mark.slow
 def test_two_replicas_reach_the_weights_of_one(tmp_path):
     """Pixels are masked unevenly, every gradient is clipped, the last batch to judge by is half."""
     data = tiny.write_data(tmp_path / "data")

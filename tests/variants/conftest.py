@@ -64,9 +64,9 @@ def windows_predicted(monkeypatch):
     seen = []
     original = predictor.WindowPredictor.__call__
 
-    def counted(self, requests):
+    def counted(self, requests, members=None):
         seen.append(len(requests))
-        return original(self, requests)
+        return original(self, requests, members)
 
     monkeypatch.setattr(predictor.WindowPredictor, "__call__", counted)
     return seen

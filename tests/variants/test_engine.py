@@ -188,15 +188,17 @@ def test_refuses_insulation_wider_than_the_map(small_model, long_genome):
 
 
 def test_shifts_are_averaged_over_real_bases(small_model, long_genome, write_vcf):
-    path = write_vcf(line(1000), header=HEADER)
+    path = write_vcf(line(950), header=HEADER)
     table = score(small_model, path, long_genome, shifts=(0, 5, -5))
-    start = (999 - L // 2 + W // 2) // W * W
-    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    start = (949 - L // 2 + W // 2) // W * W
+    edited = CHR1[:949] + other(CHR1[949]) + CHR1[950:]
     ref, alt = (
         np.mean([naive_maps(small_model, letters, start - s) for s in (0, 5, -5)], axis=0)
         for letters in (CHR1, edited)
     )
     expected = np.sqrt(((alt - ref) ** 2).sum((0, 1)) / 2)
+    # Rounding of the maps (1e-7) is far below an effect of 0.01; some SNVs have an effect of 0.
+    assert (expected > 0.01).all()
     np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
 
 
@@ -315,15 +317,15 @@ def test_targets_and_region_select(small_model, variety, long_genome):
 
 def test_one_head_of_two_is_scored(randomise, long_genome, write_vcf):
     model = randomise(tiny.spec_json(heads=("near", ("far", 3))))
-    table = score(model, write_vcf(line(1000), header=HEADER), long_genome, head="far")
-    start = (999 - L // 2 + W // 2) // W * W
-    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    table = score(model, write_vcf(line(950), header=HEADER), long_genome, head="far")
+    start = (949 - L // 2 + W // 2) // W * W
+    edited = CHR1[:949] + other(CHR1[949]) + CHR1[950:]
     x = np.stack([dna.to_one_hot(letters[start : start + L]) for letters in (CHR1, edited)])
     ref, alt = predict.predict(model, x, head="far")
+    expected = np.linalg.norm(alt - ref, axis=0)
     assert columns(table, "SCD").shape == (1, 3)
-    np.testing.assert_allclose(
-        columns(table, "SCD")[0], np.linalg.norm(alt - ref, axis=0), rtol=1e-3
-    )
+    assert (expected > 0.01).all()
+    np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-3)
 
 
 def test_targets_come_in_the_order_asked_for(small_model, variety, long_genome):
@@ -358,12 +360,15 @@ def test_a_group_is_longer_while_its_reference_is_the_same(
 ):
     """Its reference is predicted once; a group ends all the same, so that memory is bounded."""
     most = variant_windows.LONGEST * engine.GROUP
-    places = range(2000, 2000 + most + 10)
+    places = range(1994, 1994 + most + 10)
     path = write_vcf(*map(line, places), header=HEADER)
     together = score(small_model, path, long_genome, start=1936, batch_size=1)
     assert windows_predicted == [most + 1, 10 + 1]
     apart = score(small_model, write_vcf(line(places[-1]), header=HEADER), long_genome, start=1936)
-    np.testing.assert_array_equal(columns(together, "SCD")[-1], columns(apart, "SCD")[0])
+    # Windows in batches of other sizes are rounded differently on some processors.
+    effect = columns(apart, "SCD")[0]
+    assert (effect > 0.01).all()
+    np.testing.assert_allclose(columns(together, "SCD")[-1], effect, rtol=1e-4)
 
 
 def test_real_snvs_and_their_mirror_image(parity, real_data):

@@ -29,7 +29,9 @@ def test_the_maps_give_the_score_of_the_variant(small_model, long_genome):
     assert maps.reference.shape == (tiny.BINS, tiny.BINS, tiny.TARGETS)
     assert maps.sd is None
     assert maps.targets == ["0", "1"]
-    np.testing.assert_allclose(maps.difference, maps.alternative - maps.reference, atol=1e-6)
+    np.testing.assert_allclose(
+        maps.difference, maps.alternative - maps.reference, rtol=1e-6, atol=1e-6
+    )
     pixels = triangle.indices(tiny.BINS, OFFSET)
     changes = np.nan_to_num(maps.difference[pixels])
     with genome.Genome(long_genome) as opened:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from akita_bayes import errors, files
-from akita_bayes.data.contacts import contact_file, contact_formats
+from akita_bayes.data.contacts import contact_file
 from akita_bayes.files import damage
 
 FILE_NAME = "targets.txt"
@@ -116,6 +116,9 @@ def locate(target_files: Sequence[TargetFile], width: int | None) -> list[Target
     Raises:
         DataError: A file cannot be read, or lacks the resolution.
     """
+    # Readers of maps take long to import, and most users of this table need none.
+    from akita_bayes.data.contacts import contact_formats
+
     return [
         target._replace(
             uri=contact_formats.locate(target.uri, width),

@@ -28,6 +28,8 @@ from akita_bayes.models.intervals.map_error import draws_half_width
 from akita_bayes.models.protocol import Model
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.numerics import pit
+from akita_bayes.regions import Region
+from akita_bayes.specs.geometry import Geometry
 
 DRAWS = 32
 
@@ -54,6 +56,7 @@ class Report:
         diagonal_offset: First diagonal of the triangle.
         origin: Versions, seed and digests of model and data (`akita_bayes.origins.provenance`).
         uniformity: Test of the recalibrated model on the tested split; None for few windows.
+        first_region: Bases of the map of the first tested window.
     """
 
     before: Mapping[str, Any]
@@ -68,6 +71,7 @@ class Report:
     diagonal_offset: int
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     uniformity: pit.Uniformity | None = None
+    first_region: Region | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,6 +209,7 @@ def calibrate(
         geometry.diagonal_offset,
         fingerprint.origin(model, options.seed, data_dir),
         pit.uniformity(judged["after"].pit_by_window()),
+        _first_region(data_dir, options.split, geometry),
     )
 
 
@@ -307,6 +312,12 @@ def _truth(data_dir: str | Path, split: str) -> NDArray[Any] | None:
         return None
     records = dataset.open_split(data_dir, split, batch_size=1).records
     return accuracy.read_truth(data_dir, split, records)
+
+
+def _first_region(data_dir: str | Path, split: str, geometry: Geometry) -> Region:
+    first = next(iter(dataset.open_split(data_dir, split, batch_size=1).batches()))
+    location = first["region"].numpy()[0].decode()
+    return accuracy.target_region(location, geometry.crop_bp, geometry.seq_length)
 
 
 def _draws_of_first(

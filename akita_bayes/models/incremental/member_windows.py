@@ -245,11 +245,11 @@ def _compiled(part: keras.Model) -> tuple[Part, int]:
     shape = tf.TensorSpec((None, *part.inputs[0].shape[1:]), tf.float32)
     number_spec = tf.TensorSpec((), tf.int32)
 
-    @tf.function(input_signature=[shape])
+    @tf.function(input_signature=[shape], autograph=False)
     def mean(x: tf.Tensor) -> tf.Tensor:
         return part(x, training=False)
 
-    @tf.function(input_signature=[shape, number_spec, number_spec])
+    @tf.function(input_signature=[shape, number_spec, number_spec], autograph=False)
     def random(x: tf.Tensor, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         with stochastic.drawing(seed, number):
             return part(x, training=False)

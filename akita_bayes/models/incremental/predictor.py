@@ -4,12 +4,13 @@ A draw is the same for every window (common random numbers), so its noise cancel
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from akita_bayes import errors
 from akita_bayes.layers import latent
-from akita_bayes.models import network_draws, predict
+from akita_bayes.models import ensemble, network_draws, predict
 from akita_bayes.models.incremental import member_windows
 from akita_bayes.models.incremental.member_windows import Index, Maps
 from akita_bayes.models.passes import tower, views
@@ -83,7 +84,8 @@ class WindowPredictor:
 
     def __init__(self, model: Model, options: WindowOptions = WindowOptions()) -> None:
         head = predict.one_head(model, options.head)
-        self._spec, self._head, self._seed = model.spec, head, options.seed
+        self._model, self._spec = model, model.spec
+        self._head, self._options = head, options
         self._views = views.list_views(options.shifts, rc=options.rc)
         length = model.spec.geometry(head).seq_length
         self._batch_size = options.batch_size or predict.batch_size(length)
@@ -97,50 +99,81 @@ class WindowPredictor:
             )
             for member in model.members
         ]
-        count = network_draws.useful_draws(model, options.draws, head) if options.draws else 0
-        if count and options.rc and any(_has_latent(member, head) for member in model.members):
+        self._everyone = tuple(range(len(self._members)))
+        self._useful_draws = self._count_draws(self._everyone)
+        if (
+            self._useful_draws
+            and options.rc
+            and any(_has_latent(member, head) for member in model.members)
+        ):
             raise errors.VariantError(
                 "draws: draws of a latent cannot be averaged over both strands; leave rc."
             )
-        self._useful_draws = count
-        self.draws = count or 1
+        self.draws = self._useful_draws or 1
 
-    def __call__(self, requests: Sequence[Request]) -> Iterator[Maps]:
-        """Yields one prediction of all windows per draw. Each [B, P, T]."""
-        streams = (self._predictions(requests, view) for view in self._views)
-        if self.draws == 1:  # one view is alive at a time, and so is the memory of its windows
+    def draws_of(self, members: Sequence[int]) -> int:
+        """Returns the number of predictions that a call with these members yields, at least 1."""
+        return self._count_draws(members) or 1
+
+    def __call__(
+        self, requests: Sequence[Request], members: Sequence[int] | None = None
+    ) -> Iterator[Maps]:
+        """Yields one prediction of all windows per draw. Each [B, P, T].
+
+        Args:
+            requests: The windows.
+            members: Numbers of the members that predict; None for all.
+        """
+        members = self._everyone if members is None else members
+        useful_draws = self._count_draws(members)
+        streams = (self._predictions(requests, view, members, useful_draws) for view in self._views)
+        if useful_draws <= 1:  # one view is alive at a time, and so is the memory of its windows
             yield views.mean(next(stream) for stream in streams)
             return
         all_streams = list(streams)
-        for _ in range(self.draws):
+        for _ in range(useful_draws):
             yield views.mean(map(next, all_streams))
 
-    def _predictions(self, requests: Sequence[Request], view: views.View) -> Iterator[Maps]:
+    @functools.cache  # noqa: B019  a predictor lives as long as its process needs it
+    def _count_draws(self, members: Sequence[int]) -> int:
+        """Returns the number of distinct draws of some members; 0 when none were asked for."""
+        if not self._options.draws:
+            return 0
+        chosen = ensemble.Ensemble(tuple(self._model.members[number] for number in members))
+        return network_draws.useful_draws(chosen, self._options.draws, self._head)
+
+    def _predictions(
+        self,
+        requests: Sequence[Request],
+        view: views.View,
+        members: Sequence[int],
+        useful_draws: int,
+    ) -> Iterator[Maps]:
         """Returns an iterator over the predictions of one view, draw by draw."""
         windows = member_windows.Windows(
             [view.switch_index(request.letters(view.shift)) for request in requests],
             [-request.phase if view.reverse else request.phase for request in requests],
             [request.base for request in requests],
         )
-        count = len(self._members)
+        count, seed = len(members), self._options.seed
         streams = [
-            member.stream(
+            self._members[member].stream(
                 windows,
-                member_windows.Draws(
-                    self._seed, network_draws.share(self._useful_draws, count, number)
-                ),
+                member_windows.Draws(seed, network_draws.share(useful_draws, count, number)),
                 self._batch_size,
             )
-            for number, member in enumerate(self._members)
+            for number, member in enumerate(members)
         ]
-        return (view.undo(maps, self._spec, self._head) for maps in self._in_turn(streams))
+        maps_in_turn = _in_turn(streams, useful_draws)
+        return (view.undo(maps, self._spec, self._head) for maps in maps_in_turn)
 
-    def _in_turn(self, streams: list[Iterator[Maps]]) -> Iterator[Maps]:
-        """Yields the mean of all members, or their draws in turn."""
-        if not self._useful_draws:
-            yield views.mean(next(stream) for stream in streams)
-        for draw in range(self._useful_draws):
-            yield next(streams[network_draws.turn(draw, len(streams)).member])
+
+def _in_turn(streams: list[Iterator[Maps]], useful_draws: int) -> Iterator[Maps]:
+    """Yields the mean of all streams, or their draws in turn."""
+    if not useful_draws:
+        yield views.mean(next(stream) for stream in streams)
+    for draw in range(useful_draws):
+        yield next(streams[network_draws.turn(draw, len(streams)).member])
 
 
 def _has_latent(member: Member, head: str) -> bool:

@@ -135,7 +135,7 @@ class Tower:
         if key not in self._compiled:
             signature = [tf.TensorSpec((None, None), tf.uint8)]
 
-            @tf.function(input_signature=signature)
+            @tf.function(input_signature=signature, autograph=False)
             def run(letters: tf.Tensor) -> tf.Tensor:
                 x = tf.gather(tf.cast(self._table, precision), tf.cast(letters, tf.int32))
                 return tf.cast(tower.run(self._steps, x, padding), tf.float32)

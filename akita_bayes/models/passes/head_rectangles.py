@@ -82,7 +82,7 @@ class Head:
             start = max(self._spans[0][0] - block.reach, 0)
             self._spans.insert(0, (start, bins - start))
         self._pixels = None if offset is None else _pixel_positions(*self._spans[-1], offset)
-        self._whole = tf.function(self._compute_whole)
+        self._whole = tf.function(self._compute_whole, autograph=False)
         self._requests: collections.Counter[tuple[int, int]] = collections.Counter()
         self._graphs: collections.OrderedDict[tuple[int, int], Any] = collections.OrderedDict()
 
@@ -112,7 +112,8 @@ class Head:
             else:
                 bins = 0, self._bins
         if bins not in self._graphs:
-            self._graphs[bins] = tf.function(functools.partial(self._compute_edit, bins))
+            compute = functools.partial(self._compute_edit, bins)
+            self._graphs[bins] = tf.function(compute, autograph=False)
             if len(self._graphs) > GRAPHS:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(bins)

@@ -30,6 +30,7 @@ _ARITHMETIC = frozenset(
         "Any",
         "ArgMax",
         "ArgMin",
+        "Assert",
         "AvgPool",
         "BatchMatMulV2",
         "BatchToSpaceND",
@@ -45,6 +46,7 @@ _ARITHMETIC = frozenset(
         "DepthwiseConv2dNative",
         "Einsum",
         "Elu",
+        "EnsureShape",
         "Equal",
         "Erf",
         "Erfc",
@@ -122,11 +124,17 @@ _ARITHMETIC = frozenset(
         "SquaredDifference",
         "Squeeze",
         "StatefulPartitionedCall",
+        "StatelessWhile",
         "StopGradient",
         "StridedSlice",
         "Sub",
         "Sum",
         "Tanh",
+        "TensorListFromTensor",
+        "TensorListGetItem",
+        "TensorListReserve",
+        "TensorListSetItem",
+        "TensorListStack",
         "Tile",
         "Transpose",
         "Unpack",
@@ -216,8 +224,13 @@ def _foreign(content: bytes) -> Iterator[str]:
         if kind == "user_object" and node.user_object.identifier not in _CLASSES:
             yield f"an object of class {node.user_object.identifier or 'without a name'}"
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
-    # A function with the name of an operation could pass for it.
-    yield from (f"a function {name}" for name in functions if not name.startswith("__"))
+    # A function with the name of an operation could pass for it. Names of operations begin with a
+    # capital letter; loops of TensorFlow have names such as while_body_12.
+    yield from (
+        f"a function {name}"
+        for name in functions
+        if not (name.startswith("__") or name[:1].islower())
+    )
     gradients = {gradient.gradient_func for gradient in graph.graph_def.library.gradient}
     roots = {*graph.object_graph_def.concrete_functions, *gradients}
     callable_functions = _reached(roots, functions)

@@ -64,7 +64,9 @@ def figures(
         curves["the noise-free truth"] = report.truth_by_distance
     drawings["by_distance"] = accuracy_plots.by_distance(report.strata, curves, names)
     if rows := _map_rows(report, names, offset):
-        drawings["maps"] = map_plots.compare(rows)
+        drawings["maps"] = map_plots.compare(
+            rows, grey="pixels that were not measured, and pairs of bins too close to one another"
+        )
     return drawings
 
 

@@ -29,7 +29,9 @@ def write(report: Report, names: Sequence[str], out_dir: str | Path) -> None:
 
 def figures(report: Report, names: Sequence[str]) -> dict[str, matplotlib.figure.Figure]:
     """Returns the figures of a report by name; maps and pixels are those of the first target."""
-    example, title = report.tested[0], f"{names[0]}, first window of the split"
+    example, region = report.tested[0], report.first_region
+    window = "first window of the split" if region is None else str(region)
+    title = f"{names[0]}, {window}"
     pixels = _example_pixels(len(example.mean))
     return {
         "reliability": plots.reliability(
@@ -43,6 +45,7 @@ def figures(report: Report, names: Sequence[str]) -> dict[str, matplotlib.figure
             example.mean[:, 0],
             example.sd[:, 0],
             diagonal_offset=report.diagonal_offset,
+            region=region,
             title=title,
         ),
         "pixels": plots.pixel_distributions(

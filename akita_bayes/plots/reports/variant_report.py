@@ -3,12 +3,15 @@
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from akita_bayes import files, progress
-from akita_bayes.plots import figure_files, variant_plots
-from akita_bayes.variants import figure_data
+from akita_bayes.data import personal_genome
+from akita_bayes.plots import figure_files
 from akita_bayes.variants.scored_files import score_directory
+
+if TYPE_CHECKING:
+    from akita_bayes.variants import figure_data
 
 FOLDER = "maps"
 LEAST = 0.1
@@ -21,7 +24,7 @@ def score_file(
     model: Any,
     variants: str | Path,
     *,
-    fasta: str | Path,
+    fasta: str | Path | personal_genome.Personal,
     out_dir: str | Path,
     settings: score_directory.FileSettings | None = None,
     least: float = LEAST,
@@ -33,7 +36,7 @@ def score_file(
     Args:
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
-        fasta: The genome.
+        fasta: The genome, or a haplotype of a sample.
         out_dir: Folder of the outputs, new or with parts of the same inputs, which are reused.
         settings: What the scoring depends on, and the number of `figures`; None for defaults.
         least: Smallest limit of the colour scale of maps.
@@ -57,7 +60,7 @@ def score_file(
 
 
 def write_figures(
-    figures: Iterable[figure_data.RankedFigure], folder: str | Path, *, least: float = LEAST
+    figures: "Iterable[figure_data.RankedFigure]", folder: str | Path, *, least: float = LEAST
 ) -> None:
     """Writes a figure per variant into a folder, in place of those of an earlier run.
 
@@ -66,8 +69,11 @@ def write_figures(
         folder: Folder of the files; is created.
         least: Smallest limit of the colour scale of maps.
     """
-    for old_figure in Path(folder).glob("*_row*_target*.png"):
+    for old_figure in figure_files.paths(folder, "*_row*_target*"):
         files.remove(old_figure)
     for figure in figures:
+        # matplotlib takes long to import, and most runs draw nothing.
+        from akita_bayes.plots import variant_plots
+
         drawing = variant_plots.figure(figure.window, least=least)
         figure_files.write({figure.name: drawing}, folder, dpi=_DPI)

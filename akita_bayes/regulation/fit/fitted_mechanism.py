@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.mechanisms import common_fields, mechanism_spec
 from akita_bayes.regulation.assay import assay_table, sequence_digests
 from akita_bayes.regulation.model import gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
@@ -92,7 +92,7 @@ class FittedMechanism:
             and (self.mechanism.terms[block.owner].site is not None) == sites
         }
 
-    def term(self, name: str, gauge_name: mechanism_spec.Gauge | None = None) -> layout.TermValues:
+    def term(self, name: str, gauge_name: common_fields.Gauge | None = None) -> layout.TermValues:
         """Returns a term in physical units, in the mechanism's gauge or another."""
         spec = self.mechanism.terms[name]
         weights = gauge.base_weights(

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from akita_bayes.regulation.assay import assay_files, assay_table, sequence_digests
-from akita_bayes.regulation.fit import fitted_mechanism, information, quasi_newton, sgd
+from akita_bayes.regulation.fit import (
+    fitted_mechanism,
+    information,
+    library_information,
+    quasi_newton,
+    sgd,
+)
 from akita_bayes.regulation.model import curvature, gauge
 from akita_bayes.regulation.model import likelihood as likelihoods
 
@@ -200,29 +206,14 @@ def _information(
     likelihood: likelihoods.Likelihood, theta: NDArray[np.float64]
 ) -> information.Information | None:
     """Computes the variational information per read or read-out, over all libraries."""
-    kind = likelihood.mechanism.measurement.kind
-    if kind == "poisson":
-        return None
     total_bits = variance = 0.0
-    distributions = likelihood.outputs(theta[None])
-    densities = np.asarray(likelihood.per_sequence(theta[None]))[0]
-    first = 0
-    for library in likelihood.table.libraries:
-        last = first + len(library.index)
-        library_information: information.Information | None
-        if kind.endswith("bins"):
-            log_prob = np.log(np.asarray(distributions[library.name])[0].T)
-            library_information = information.variational(log_prob, library.observed)
-        else:
-            library_information = information.variational_of_values(
-                densities[first:last], library.observed[:, 0]
-            )
-        if library_information is None:
+    of_libraries = library_information.by_library(likelihood, theta)
+    for library, of_library in zip(likelihood.table.libraries, of_libraries, strict=True):
+        if of_library is None:
             return None
-        first = last
         share = library.reads / likelihood.table.reads
-        total_bits += share * library_information.bits
-        variance += (share * library_information.standard_error) ** 2
+        total_bits += share * of_library.bits
+        variance += (share * of_library.standard_error) ** 2
     return information.Information(total_bits, float(np.sqrt(variance)))
 
 

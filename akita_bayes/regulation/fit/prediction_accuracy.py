@@ -5,13 +5,15 @@ bin of its reads; the expected one is the mean of the fitted distribution in the
 sequence weighs as many reads, replicates or exposures as it has.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import fitted_mechanism, information
+from akita_bayes.regulation.fit import fitted_mechanism, information, library_information
+from akita_bayes.regulation.model import likelihood as likelihoods
 
 FEWEST = 10
 """Fewest held-out sequences for which accuracy is stated."""
@@ -28,6 +30,8 @@ class Accuracy(NamedTuple):
         r2: Share of the variance of the measured read-out that the expected one explains: 1 minus
             the mean squared error over the variance.
         predictive: Information of the activity about the measurement, per read or read-out.
+        variational: Information of the whole model, noise included; None for counts with exposures
+            and for few read-outs.
         expected: [N] expected read-out.
         measured: [N] measured read-out.
         weight: [N] weight of each row.
@@ -39,6 +43,7 @@ class Accuracy(NamedTuple):
     r: float
     r2: float
     predictive: information.Information
+    variational: information.Information | None
     expected: NDArray[np.float64]
     measured: NDArray[np.float64]
     weight: NDArray[np.float64]
@@ -104,7 +109,20 @@ def assess(
         float(r),
         float(1 - residual / covariance[1, 1]),
         predictive,
+        _variational(fit, unseen, library.name if name is None else name),
         expected,
         measured,
         weight,
     )
+
+
+def _variational(
+    fit: fitted_mechanism.FittedMechanism, unseen: assay_table.Library, name: str
+) -> information.Information | None:
+    """Returns the information of the model about a library, measured as the library `name`."""
+    measured = assay_table.Table((dataclasses.replace(unseen, name=name),))
+    likelihood = likelihoods.Likelihood(
+        fit.mechanism, measured, parameters=fit.parameters, dtype="float64"
+    )
+    (of_library,) = library_information.by_library(likelihood, fit.theta)
+    return of_library

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import dna
-from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.mechanisms import common_fields, mechanism_spec
 from akita_bayes.regulation.model import parameters as layout
 
 MOST_STATES = 8
@@ -35,7 +35,7 @@ TINY = 1e-9
 
 
 def base_weights(
-    gauge: mechanism_spec.Gauge, wild_type: str, frequencies: NDArray[np.float64]
+    gauge: common_fields.Gauge, wild_type: str, frequencies: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Returns p [L, 4] of a gauge; `frequencies` are those of the library."""
     if gauge == "centred":

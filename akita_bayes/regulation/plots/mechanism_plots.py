@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from akita_bayes import dna, files
-from akita_bayes.plots import lettering
+from akita_bayes import dna
+from akita_bayes.plots import figure_files, lettering
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 
 
-def save(figure: matplotlib.figure.Figure, path: str | Path) -> None:
-    """Writes a figure; the suffix chooses the format."""
-    with files.atomic(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+def write(figures: Mapping[str, matplotlib.figure.Figure], out_dir: str | Path) -> None:
+    """Writes figures by the name of their file without ending, as `figure_files.write` does."""
+    figure_files.write(figures, out_dir, dpi=150)
 
 
 def logo(

@@ -8,8 +8,7 @@ import pandas as pd
 
 from akita_bayes import files
 from akita_bayes.regulation.compare import ranking
-from akita_bayes.regulation.plots import comparison_plots
-from akita_bayes.regulation.plots.mechanism_plots import save
+from akita_bayes.regulation.plots import comparison_plots, mechanism_plots
 from akita_bayes.regulation.posterior import assumptions
 
 
@@ -55,9 +54,9 @@ def write(
     for name, rows in tables.items():
         with files.atomic(out / f"{name}.tsv") as path:
             rows.to_csv(path, sep="\t", index=False, float_format="%.9g")
-    save(comparison_plots.comparison(comparison.ranked), out / "comparison.png")
+    figures = {"comparison": comparison_plots.comparison(comparison.ranked)}
     if len(comparison.ranges):
-        figure = comparison_plots.assumptions(
+        figures["ranges"] = comparison_plots.assumptions(
             comparison.constants, comparison.ranges, comparison.supported, truth=truth
         )
-        save(figure, out / "ranges.png")
+    mechanism_plots.write(figures, out)

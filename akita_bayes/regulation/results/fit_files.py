@@ -96,17 +96,18 @@ def _draw(
     truth: Mapping[str, float] | None,
 ) -> None:
     page = summary_data.page(fit)
-    mechanism_plots.save(summary_page.summary(page, truth=truth), out / "summary.png")
+    figures = {"summary": summary_page.summary(page, truth=truth)}
     if page.matrices:
-        logos = mechanism_plots.logos(page.matrices, page.starts, label=page.matrix_label)
-        mechanism_plots.save(logos, out / "logos.png")
+        figures["logos"] = mechanism_plots.logos(
+            page.matrices, page.starts, label=page.matrix_label
+        )
     if references:
         # A simulation writes its truth in kT; the unit of other matrices is unknown.
         kcal = None if truth else fit.mechanism.kcal_per_kt
-        compared = mechanism_plots.against_reference(
+        figures["reference"] = mechanism_plots.against_reference(
             page.matrices, references, page.starts, kcal_per_kt=kcal
         )
-        mechanism_plots.save(compared, out / "reference.png")
+    mechanism_plots.write(figures, out)
 
 
 def read(run_dir: str | Path) -> fitted_mechanism.FittedMechanism:

@@ -68,9 +68,12 @@ def _draw(
     ]
     units = energies["unit"].to_dict()
     traces = mechanism_plots.chains(chains, weights=weights, units=units, truth=truth)
-    mechanism_plots.save(traces, out / "chains.png")
     page = summary_data.page(posterior.fit)
     intervals = mechanism_plots.intervals(posterior.tables, constants, truth=truth, unit=page.unit)
-    mechanism_plots.save(intervals, out / "intervals.png")
     page = page._replace(intervals=energies.loc[constants].reset_index())
-    mechanism_plots.save(summary_page.summary(page, truth=truth), out / "summary.png")
+    figures = {
+        "chains": traces,
+        "intervals": intervals,
+        "summary": summary_page.summary(page, truth=truth),
+    }
+    mechanism_plots.write(figures, out)

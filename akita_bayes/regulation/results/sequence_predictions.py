@@ -13,7 +13,7 @@ from akita_bayes.regulation.plots import accuracy_panels, mechanism_plots
 
 _log = logging.getLogger(__name__)
 
-PREDICTIONS, ACCURACY, FIGURE = "predictions.tsv", "accuracy.json", "predicted.png"
+PREDICTIONS, ACCURACY, FIGURE = "predictions.tsv", "accuracy.json", "predicted"
 
 
 class SequencePredictions(NamedTuple):
@@ -45,6 +45,7 @@ class SequencePredictions(NamedTuple):
                 "r": accuracy.r,
                 "r2": accuracy.r2,
                 "predictive_bits": accuracy.predictive._asdict(),
+                "variational_bits": accuracy.variational and accuracy.variational._asdict(),
             }
             for accuracy in self.accuracies
         ]
@@ -183,4 +184,4 @@ def write(predictions: SequencePredictions, out_dir: str | Path) -> None:
         figure = accuracy_panels.predicted_against_measured(
             predictions.accuracies, label=predictions.label
         )
-        mechanism_plots.save(figure, out / FIGURE)
+        mechanism_plots.write({FIGURE: figure}, out)

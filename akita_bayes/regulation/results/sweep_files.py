@@ -19,4 +19,5 @@ def write(table: pd.DataFrame, out_dir: str | Path, *, unit: str) -> None:
     out = Path(out_dir)
     with files.atomic(out / "design.tsv") as path:
         table.to_csv(path, sep="\t", index=False, float_format="%.6g")
-    mechanism_plots.save(mechanism_plots.design(table, unit=unit), out / "design.png")
+    figure = mechanism_plots.design(table, unit=unit)
+    mechanism_plots.write({"design": figure}, out)

@@ -32,6 +32,9 @@ TELOMERE = "breakend of a telomere: beyond the chromosome's end are no bases to 
 MATE_CHROMOSOME_UNKNOWN = "the mate's chromosome is not in the genome"
 MATE_OUTSIDE = "the mate's position lies outside its chromosome"
 
+ON_CHANGED_BASES = "an edit of the haplotype changes REF"
+LETTERS_ON_HAPLOTYPE = "only alleles of letters are scored on a haplotype"
+
 LETTERS_ONLY = "Basenji's window shows alleles given by their letters only"
 TOO_LARGE = "the event is larger than two thirds of the window"
 CROPPED = "the event lies in the cropped margin of the window"

@@ -10,11 +10,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from akita_bayes import dna, regions
+from akita_bayes.data import personal_genome
 from akita_bayes.variants.alleles import breakend_events, reasons, symbolic_alleles, vcf
 from akita_bayes.variants.alleles.variant_row import SWAPPED, Breakend, Variant
 
-__all__ = ["AMBIGUOUS", "STRUCTURAL_LENGTH", "SWAPPED", "Breakend", "Variant", "from_line", "read"]
+__all__ = [
+    "AMBIGUOUS",
+    "CARRIED",
+    "STRUCTURAL_LENGTH",
+    "SWAPPED",
+    "Breakend",
+    "Variant",
+    "from_line",
+    "read",
+]
 
+CARRIED = "on_haplotype"  # flag of a row whose ALT the haplotype has
 AMBIGUOUS = "ambiguous_reference"  # flag of a row where the genome has an ambiguity code in REF
 STRUCTURAL_LENGTH = 50  # bases from which letters of a tandem repeat or inversion are a DUP or INV
 
@@ -114,7 +125,11 @@ def from_line(number: int, line: vcf.Line, genome: Any) -> Iterator[Variant]:
         if alt in _NO_ALLELE:
             yield row._replace(reason=_NO_ALLELE[alt])
             continue
-        spelled = _spell_out(row, info, len(alts), chrom, genome)
+        lifted = _on_haplotype(row, chrom, genome)
+        if lifted.reason:
+            yield lifted
+            continue
+        spelled = _spell_out(lifted, info, len(alts), chrom, genome)
         checked = _checked(spelled, info, len(alts), chrom, genome)
         # The row keeps the columns of the file, also where their letters were spelled out.
         yield checked._replace(position=row.position, ref=ref, alt=alt)
@@ -125,7 +140,7 @@ def _checked(
 ) -> Variant:
     """Returns the row with the edit of its ALT, or with the reason why REF does not allow it."""
     match = _match_reference(row, chrom, genome)
-    if match.reason and _in_genome(row, chrom, genome):
+    if CARRIED in row.flags or (match.reason and _in_genome(row, chrom, genome)):
         swapped = row._replace(ref=row.alt, alt=row.ref)
         match = _match_reference(swapped, chrom, genome)
         row = _resolve(swapped, info, alleles, genome)
@@ -135,6 +150,24 @@ def _checked(
     if match.reason:
         row = row._replace(reason=match.reason, detail=match.detail)
     return row._replace(flags=(*row.flags, AMBIGUOUS)) if match.ambiguous else row
+
+
+def _on_haplotype(row: Variant, chrom: str | None, genome: Any) -> Variant:
+    """Returns the row at its place on a haplotype, flagged when the haplotype has its ALT.
+
+    Rows of a reference genome stay as they are.
+    """
+    if chrom is None or not isinstance(genome, personal_genome.Haplotype):
+        return row
+    if _is_symbolic(row.alt) or not symbolic_alleles.LETTERS.fullmatch(_upper(row.alt)):
+        return row._replace(reason=reasons.LETTERS_ON_HAPLOTYPE)
+    site = genome.site(chrom, row.position, row.ref, row.alt)
+    if site.position is None:
+        edit = site.edit
+        detail = "" if edit is None else f"{chrom}:{edit.start + 1:,} to {edit.letters or '-'}"
+        return row._replace(reason=reasons.ON_CHANGED_BASES, detail=detail)
+    flags = (*row.flags, CARRIED) if site.carried else row.flags
+    return row._replace(position=site.position, flags=flags)
 
 
 def _is_symbolic(alt: str) -> bool:
@@ -177,7 +210,7 @@ def _spell_out(
     else:
         return row
     disagrees = size and abs(size - len(letters)) > 1
-    return row._replace(flags=(_LETTERS_DISAGREE,)) if disagrees else row
+    return row._replace(flags=(*row.flags, _LETTERS_DISAGREE)) if disagrees else row
 
 
 class _Match(NamedTuple):

@@ -156,11 +156,11 @@ def _graphs(member: Member, head: str) -> _Graphs:
         x_spec = tf.TensorSpec((None, member.spec.model.seq_length, 4), tf.float32)
         number = tf.TensorSpec((), tf.int32)
 
-        @tf.function(input_signature=[x_spec, number])
+        @tf.function(input_signature=[x_spec, number], autograph=False)
         def mean(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
             return _strength_gradient(network, x, target)
 
-        @tf.function(input_signature=[x_spec, number, number, number])
+        @tf.function(input_signature=[x_spec, number, number, number], autograph=False)
         def of_draw(x: tf.Tensor, target: tf.Tensor, seed: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
             with stochastic.drawing(seed, draw):
                 return _strength_gradient(network, x, target)

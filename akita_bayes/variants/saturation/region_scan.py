@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors, keywords, progress, regions, workers
 from akita_bayes.data.genome import Genome
+from akita_bayes.models import ensemble
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records, window_pairs
@@ -270,8 +271,9 @@ class Scanner:
     def _gradients(self, region: regions.Region, start: int, method: str) -> Effects:
         from akita_bayes.variants.saturation import gradients
 
+        members = self._engine.windows.members_of([region])
         values, sd = gradients.attributions(
-            self._model,
+            ensemble.Ensemble(tuple(self._model.members[number] for number in members)),
             self._genome,
             region,
             start,
@@ -279,6 +281,8 @@ class Scanner:
             steps=self._sweep.steps,
             options=self._options,
         )
+        if self._engine.draws > 1 and not sd:  # a single member was held out, and gives one draw
+            sd = {"SSD": np.full_like(values, np.nan)}
         return np.arange(region.width), 1, {"SSD": values}, sd
 
     def _every_base(

@@ -142,19 +142,22 @@ def is_variants(path: str | Path) -> bool:
 
 
 def select(path: str | Path, genome: Genome, span: Span | None = None) -> Selection:
-    """Returns the sites of a BED file, or those around the variants of a VCF.
+    """Returns the sites of a region or a BED file, or those around the variants of a VCF.
 
     Args:
-        path: BED, VCF or BCF.
+        path: BED, VCF or BCF; or a region as text, such as "chr2:1,000-1,200".
         genome: The reference.
         span: Which bases are scanned; None for those of `Span()`.
 
     Raises:
-        DataError: A BED file cannot be read, or is empty.
+        DataError: A BED file cannot be read, or is empty; or the genome lacks a region.
         VariantError: A variant file cannot be read or has nothing to scan, or the span is only for
             regions.
     """
     span = span or Span()
+    if not Path(path).exists() and regions.is_region(str(path)):
+        region = regions.parse_in(str(path), genome.sizes)
+        return Selection([], [Site(_scanned_part(region, span))], 1)
     if not is_variants(path):
         return _of_regions(path, genome, span)
     if span.up is not None or span.down is not None:

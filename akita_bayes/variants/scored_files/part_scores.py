@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from akita_bayes.data import personal_genome
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models.protocol import Model
@@ -21,7 +22,7 @@ class PartSettings:
     """Holds what a worker needs beside the model.
 
     Attributes:
-        fasta: The genome.
+        fasta: The genome, or a haplotype of a sample.
         out_dir: Directory with the plan, which gets the parts.
         options: Settings of the scores.
         batch_size: Windows computed at a time.
@@ -32,7 +33,7 @@ class PartSettings:
         null_key: Digest of what the background depends on.
     """
 
-    fasta: str | Path
+    fasta: str | Path | personal_genome.Personal
     out_dir: Path
     options: Options
     batch_size: int | None
@@ -121,7 +122,7 @@ class PartScorer:
 def opened(load_model: Callable[[], Model], settings: PartSettings) -> Iterator[PartScorer]:
     """Loads a model and yields its scorer; the setup of a worker."""
     model = load_model()
-    with Genome(settings.fasta) as genome:
+    with personal_genome.opened(settings.fasta) as genome:
         scorer = engine.Engine(model, genome, settings.options, batch_size=settings.batch_size)
         yield PartScorer(scorer, genome, settings)
 

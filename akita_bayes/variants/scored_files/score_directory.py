@@ -11,18 +11,21 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from akita_bayes import errors, keywords, progress, regions, workers
+from akita_bayes.data import assembly, personal_genome
 from akita_bayes.data.genome import Genome
 from akita_bayes.files import output_directory
 from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import provenance, training_regions
 from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
+from akita_bayes.variants.maps import saved_coolers
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import part_scores, record_plan, score_maps, score_outputs
 from akita_bayes.variants.scored_files.scoring_shard import WHOLE, Shard
@@ -52,6 +55,7 @@ class FileSettings:
         annotation: Genes in the figures.
         maps: Number of the strongest variants whose maps are saved in `maps.h5`, or
             `saved_maps.EVERY`.
+        coolers: True to write the saved maps as .mcool too (`maps.saved_coolers`).
     """
 
     options: Options = dataclasses.field(default_factory=Options)
@@ -67,6 +71,7 @@ class FileSettings:
     figures: int = 0
     annotation: Sequence[genes.Gene] = ()
     maps: int = 0
+    coolers: bool = False
 
 
 class Summary(NamedTuple):
@@ -93,7 +98,7 @@ def score_file(
     model: Model,
     variants: str | Path,
     *,
-    fasta: str | Path,
+    fasta: str | Path | personal_genome.Personal,
     out_dir: str | Path,
     settings: FileSettings | None = None,
     draw: Draw | None = None,
@@ -107,7 +112,7 @@ def score_file(
     Args:
         model: What `build` or `load_model` returns.
         variants: VCF or BCF.
-        fasta: The genome.
+        fasta: The genome, or a haplotype of a sample; `start` and `end` then count its bases.
         out_dir: Folder of the outputs, new or with parts of the same inputs, which are reused.
         settings: What the scoring depends on; None for defaults.
         draw: Receives the figures of the strongest variants one after another, when all rows have
@@ -126,9 +131,9 @@ def score_file(
     annotated = _annotated_name(variants, settings.compress)
     if out_dir.resolve() / annotated == Path(variants).resolve():
         raise errors.VariantError(f"{variants}: would be overwritten; choose another output.")
-    with Genome(fasta) as genome:
+    with personal_genome.opened(fasta) as genome:
         head = model.spec.head(options.head).name
-        training_regions.check_genome(model, [head], genome.sizes, fasta)
+        training_regions.check_genome(model, [head], genome.reference_sizes, genome.path)
         scorer = engine.Engine(model, genome, options, batch_size=settings.batch_size)
         draw_summary.warn_of_draws(scorer.without_intervals)
         targets = _scored_targets(settings.targets, scorer)
@@ -182,6 +187,13 @@ def score_file(
                 score_maps.save(
                     scorer, results, out_dir, settings.maps, targets, about, open_bar=open_bar
                 )
+                if settings.coolers:
+                    saved_coolers.write(
+                        out_dir,
+                        chrom_sizes=genome.sizes,
+                        assembly=assembly.name_of(genome.path),
+                        open_bar=open_bar,
+                    )
             if draw is not None and settings.figures:
                 draw(_figures(scorer, results, settings, open_bar))
     return summary
@@ -215,6 +227,8 @@ def _planned(
         origin = score_inputs.provenance(
             model_digest, genome.path, options, genome_digest=content.genome.digest
         )
+        if genome.described:
+            origin["haplotype"] = json.dumps(genome.described, sort_keys=True)
         identity = score_inputs.of_variants(origin, content.variants.digest, region, settings.null)
         if options.draws or settings.null or options.intervals:
             identity["statistics"] = list(score_table.STATISTICS)

@@ -314,6 +314,7 @@ def test_the_written_table_of_targets_makes_the_same_again(made):
     assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
 
 
+@pytest.mark.slow
 def test_coolers_without_weights_are_balanced_before_the_workers_start(tmp_path, monkeypatch):
     folder = world.world(tmp_path)
     for name in ("a.cool", "b.cool"):

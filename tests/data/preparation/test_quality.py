@@ -8,6 +8,7 @@ from akita_bayes.data.contacts import counts_to_targets
 from akita_bayes.data.preparation import quality, training_windows
 from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.plots import data_plots as contact_plots
+from akita_bayes.plots import figure_files
 from tests import coolers as world
 
 
@@ -73,7 +74,7 @@ def test_windows_are_different_and_splits_are_drawn_by_their_size(made):
 
 def test_the_figure_shows_maps_and_masks(made, tmp_path):
     drawn = quality.examples(made / "out", 2, seed=3)
-    contact_plots.figure(drawn, tmp_path / "windows.png")
+    figure_files.write({"windows": contact_plots.figure(drawn)}, tmp_path)
     image = matplotlib.image.imread(tmp_path / "windows.png")[..., :3]
     assert image.shape[1] > image.shape[0] > 600
     coloured = np.ptp(image, axis=-1) > 0.2

@@ -38,6 +38,11 @@ def requests(indexes):
     ]
 
 
+STRIPS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("strip_model", "strip_latent_model")
+]
+
+
 def window_predictor(model, **options):
     return predictor.WindowPredictor(model, predictor.WindowOptions(**options))
 
@@ -46,7 +51,7 @@ def one_hot(indexes):
     return dna.index_to_one_hot(np.stack(indexes)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["strip_model", "strip_latent_model", "small_model"])
+@pytest.mark.parametrize("name", [*STRIPS, "small_model"])
 @pytest.mark.parametrize("rc", [False, True])
 def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
     monkeypatch.setattr(head_rectangles, "PATIENCE", 1)
@@ -62,6 +67,7 @@ def test_agrees_with_the_plain_network(name, rc, request, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["strip_model", "strip_latent_model"])
+@pytest.mark.slow
 def test_changes_in_bfloat16_are_those_of_float32(name, request, monkeypatch):
     """Of an SNV, and of two far ones; the map itself is rounded, by 0.1 to 0.3 % of its sd.
 
@@ -166,7 +172,9 @@ def test_an_edit_near_a_known_sequence_recomputes_the_bins_that_see_it(strip_mod
     known = tiles(ref)
     for each, most in ((snv, 7), (edge, 4), (last, 4), (ref, 0), (two, 128)):
         tiles.computed = 0
-        np.testing.assert_allclose(tiles.edited(each, 0, ref, known), tiles(each), atol=1e-6)
+        np.testing.assert_allclose(
+            tiles.edited(each, 0, ref, known), tiles(each), rtol=1e-6, atol=1e-6
+        )
         tiles._kept.clear()
         tiles.computed = 0
         tiles.edited(each, 0, ref, known)

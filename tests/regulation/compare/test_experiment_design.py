@@ -52,6 +52,7 @@ def test_bins_of_a_sort_are_counted_in_bits_and_no_spread_is_wider_than_its_prio
     assert 0 < expected.widths["ab"] < experiment_design.WIDTH * 2.0 * 1.001
 
 
+@pytest.mark.slow
 def test_bins_that_are_left_out_tell_nothing():
     bins = {"kind": "bins", "hidden": 4}
     some = {**bins, "leave_out": ["0", "1", "3"]}
@@ -67,7 +68,8 @@ def test_bins_that_are_left_out_tell_nothing():
     assert fewer.widths["a.matrix"] > 2 * every.widths["a.matrix"]
 
 
-@pytest.mark.parametrize("experiments", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("experiments", [4, 20])
 def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiments):
     truth = simulator.draw_truth(TOY, seed=0)
     z = []

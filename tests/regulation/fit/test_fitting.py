@@ -41,6 +41,7 @@ def test_the_truth_is_recovered_within_its_interval(fit, simulated):
     assert fit.energies["ab"].upper < 0
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_split_and_not_the_optimum(fit, simulated):
     again = fitting.fit(fit.mechanism, simulated.table, starts=2, seed=0)
     np.testing.assert_array_equal(again.side, fit.side)
@@ -49,6 +50,7 @@ def test_the_seed_decides_the_split_and_not_the_optimum(fit, simulated):
     assert (np.abs(again.theta - fit.theta) / sd)[physical].max() < 0.2
 
 
+@pytest.mark.slow
 def test_a_mirrored_optimum_is_turned_over(simulated, monkeypatch, fit):
     """Whatever image the ascent finds, the wild type binds in the one that is reported."""
     mirror = gauge.mirrors(fit.mechanism)[1]
@@ -101,6 +103,7 @@ def sorted_cells(two_sites, experiment):
 
 
 @pytest.mark.parametrize("method", ["adam", "quasi-newton"])
+@pytest.mark.slow
 def test_bins_are_fitted_either_way_and_inform(sorted_cells, two_sites, method):
     fit = fitting.fit(two_sites(), sorted_cells.table, method=method, starts=2, epochs=60)
     truth = sorted_cells.truth
@@ -139,6 +142,7 @@ def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
     ],
     ids=lambda each: each["kind"],
 )
+@pytest.mark.slow
 def test_stochastic_steps_fit_every_measurement(two_sites, experiment, measurement):
     mechanism = two_sites(measurement=measurement)
     simulated = experiment(mechanism, sequences=2000, noise=0.3)
@@ -147,6 +151,7 @@ def test_stochastic_steps_fit_every_measurement(two_sites, experiment, measureme
     assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_stochastic_steps_begin_without_the_test_sequences(two_sites, experiment, monkeypatch):
     mechanism = two_sites(measurement={"kind": "gaussian"})
     table = experiment(mechanism, sequences=200).table
@@ -271,6 +276,7 @@ def test_what_the_data_do_not_hold_is_said_to_be_open(experiment):
     assert f"hidden: {verdicts['hidden']}" in identify.in_words(fit)
 
 
+@pytest.mark.slow
 def test_libraries_share_energies_and_keep_constants_of_their_own(two_sites, experiment):
     shared = {"energies": {"b": {"per_library": True}}, "measurement": {"kind": "gaussian"}}
     simulated = experiment(
@@ -327,6 +333,7 @@ def test_an_ascent_comes_back_from_a_step_that_overflows():
     assert found.theta == pytest.approx([3.0], abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
     two_sites, experiment, monkeypatch
 ):
@@ -366,6 +373,7 @@ def test_fewer_sequences_than_parameters_are_warned_of(two_sites, experiment, ca
         assert any("fewer sequences than parameters" in line for line in said) == warned
 
 
+@pytest.mark.slow
 def test_rates_of_a_kinetic_mechanism_are_recovered_within_their_intervals(cycle, experiment):
     """With sequence in both steps and one rate given, 1 / t has four terms for four unknowns."""
     changes = {

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from akita_bayes.plots import figure_files
 from akita_bayes.regulation.fit import summary_data
 from akita_bayes.regulation.plots import comparison_plots, mechanism_plots, summary_page
 
@@ -222,7 +223,7 @@ def test_summary_has_logos_responses_measurement_and_intervals(bins, tmp_path):
     assert named == ["free", "a", "activity t", "wild type"]
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels.count("dG a (kT)") == 2
-    mechanism_plots.save(figure, tmp_path / "summary.png")
+    figure_files.write({"summary": figure}, tmp_path)
     assert plt.imread(tmp_path / "summary.png").std() > 0.05
 
 

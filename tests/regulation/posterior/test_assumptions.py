@@ -120,6 +120,7 @@ def judged(two_sites, experiment):
     return [ranking.judge(fitting.fit(each, table, starts=2, seed=0)) for each in three]
 
 
+@pytest.mark.slow
 def test_evidence_is_that_of_the_sampled_prior_and_of_no_hidden_unit(judged):
     hidden, odds, _ = judged
     assert hidden.log_evidence is None

@@ -263,7 +263,8 @@ def test_tables_of_adjacent_bases_are_reported_and_judged(two_sites, experiment)
     assert rows["r_hat"].max() > 1.2
 
 
-@pytest.mark.parametrize("simulations", [12, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("simulations", [12, 20])
 def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     inside = {0.5: [], 0.95: []}
     for seed in range(100, 100 + simulations):

@@ -275,6 +275,7 @@ def latent_spec(**train):
     return spec
 
 
+@pytest.mark.slow
 def test_training_with_averaging_leaves_a_posterior_that_can_be_drawn(tmp_path):
     data = tiny.write_data(tmp_path / "data")
     spec = zoo.parse_spec(

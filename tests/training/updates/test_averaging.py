@@ -42,12 +42,14 @@ def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
     model, collector = averager()
     seen = walk(model, collector)
     found = collector.posterior()
-    np.testing.assert_allclose(found.mean, seen.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.mean, seen.mean(0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found.variance, seen.var(0), atol=1e-5)
     running = np.cumsum(seen, 0) / np.arange(1, len(seen) + 1)[:, None]
-    np.testing.assert_allclose(found.deviations, (seen - running)[-3:], atol=1e-6)
+    np.testing.assert_allclose(found.deviations, (seen - running)[-3:], rtol=1e-6, atol=1e-6)
     collector.assign_mean()
-    np.testing.assert_allclose(swag.flatten(model.trainable_variables), seen.mean(0), atol=1e-6)
+    np.testing.assert_allclose(
+        swag.flatten(model.trainable_variables), seen.mean(0), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_snapshots_divide_an_epoch_and_the_last_is_at_its_end():

@@ -78,6 +78,7 @@ def strength(model, one_hot):
     return np.sqrt((maps.astype(float) ** 2).sum(axis=0))
 
 
+@pytest.mark.slow
 def test_integrated_gradients_add_up(strip_model, long_genome):
     start = (2006 - 512 + 4) // 8 * 8
     x = dna.to_one_hot(CHR1[start : start + 1024]).astype(np.float32)

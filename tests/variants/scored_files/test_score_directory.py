@@ -376,6 +376,7 @@ def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
     run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=kept)
 
 
+@pytest.mark.slow
 def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
     saved, other = tmp_path / "saved", tmp_path / "other"
     export.export(small_model, saved)

@@ -1,9 +1,9 @@
 """Baselines without a network: ridge regressions on the composition of the sequence.
 
-Insulation of a bin is predicted from the frequencies of the 136 4-mers (either strand) within 5 kb
-on both sides; the penalty is chosen by cross-validation over chromosomes of the training split. The
-map itself is predicted, in four groups of distance, from the frequencies between both bins, around
-both bins, and outside of them; the penalty is the best on the validation split.
+Insulation of a bin is predicted from the frequencies of the 136 4-mers (either strand) on both
+sides; the penalty is chosen by cross-validation over parts of the training split. The map itself is
+predicted, in groups of distance, from the frequencies between both bins, around both bins, and
+outside of them; the penalty is the best on the validation split.
 """
 
 import itertools
@@ -18,16 +18,32 @@ from akita_bayes.data.records import dataset, statistics
 from akita_bayes.evaluate import insulation
 
 K = 4
-REACH = 5000
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-DISTANCES = (2, 4, 7, 12, 24)
-"""Edges of the groups of distance in bins; each has a regression of its own."""
-
-FLANK = 7000
-EVERY = 4
-"""One of this many training windows is used for maps, whose windows overlap."""
 
 _STEP = 500
+
+
+class Surroundings(NamedTuple):
+    """Describes which bases and windows a regression uses.
+
+    Attributes:
+        reach: Bases on each side of a bin for insulation.
+        flank: Bases outside of a pair of bins.
+        distances: Edges of the groups of distance in bins; each has a regression of its own.
+        every: One of this many training windows is used for maps, whose windows overlap.
+        part: Bases of a part of a chromosome that cross-validation leaves out as a whole; None for
+            whole chromosomes.
+    """
+
+    reach: int = 5000
+    flank: int = 7000
+    distances: tuple[int, ...] = (2, 4, 7, 12, 24)
+    every: int = 4
+    part: int | None = None
+
+
+YEAST = Surroundings()
+"""The surroundings for bins of 2 kb and maps of 24 bins."""
 
 
 class Profiles(NamedTuple):
@@ -36,22 +52,31 @@ class Profiles(NamedTuple):
     Attributes:
         features: Frequencies of 4-mers. [n, F].
         values: Measured insulation. [n].
-        chromosome: Chromosome of each bin. [n].
+        part: Name of the chromosome, or of its part, that holds each bin. [n].
     """
 
     features: NDArray[np.float64]
     values: NDArray[np.float64]
-    chromosome: NDArray
+    part: NDArray
 
 
-def measure(data: Path, fasta: Path, k: int = K) -> dict[str, Any]:
-    """Fits on the training split and correlates predictions with the test split."""
+def measure(
+    data: Path, fasta: Path, k: int = K, surroundings: Surroundings = YEAST
+) -> dict[str, Any]:
+    """Fits on the training split and correlates predictions with the test split.
+
+    Args:
+        data: The data directory.
+        fasta: The genome; a circular chromosome stands twice in its sequence.
+        k: Length of the words.
+        surroundings: Which bases and windows are used.
+    """
     cumulative = kmer_counts(fasta, k)
-    train, test = (profiles(data, split, cumulative) for split in ("train", "test"))
-    groups = np.unique(train.chromosome)
+    train, test = (profiles(data, split, cumulative, surroundings) for split in ("train", "test"))
+    groups = np.unique(train.part)
     scores = np.zeros((len(groups), len(PENALTIES)))
     for row, name in enumerate(groups):
-        left_out = train.chromosome == name
+        left_out = train.part == name
         inside, outside = (Profiles(*(field[i] for field in train)) for i in (~left_out, left_out))
         for column, penalty in enumerate(PENALTIES):
             predict = fit(inside.features, inside.values, penalty)
@@ -60,12 +85,12 @@ def measure(data: Path, fasta: Path, k: int = K) -> dict[str, Any]:
     predicted = fit(train.features, train.values, penalty)(test.features)
     return {
         "k": k,
-        "reach_bp": REACH,
+        "reach_bp": surroundings.reach,
         "penalty": penalty,
         "cross_validated_r": float(scores.mean(axis=0).max()),
         "insulation_r": _pearson(predicted, test.values),
         "bins": len(test.values),
-        **_of_maps(data, cumulative),
+        **_of_maps(data, cumulative, surroundings),
     }
 
 
@@ -77,14 +102,19 @@ class Maps(NamedTuple):
     starts: list[tuple[str, int]]
 
 
-def _of_maps(data: Path, cumulative: dict[str, NDArray]) -> dict[str, Any]:
+def _of_maps(
+    data: Path, cumulative: dict[str, NDArray], surroundings: Surroundings
+) -> dict[str, Any]:
     """Fits maps on the training split, and tests with the penalty that validates best."""
     train, valid, test = (_maps(data, split) for split in ("train", "valid", "test"))
-    train = Maps(train.targets[::EVERY], train.masks[::EVERY], train.starts[::EVERY])
+    every = surroundings.every
+    train = Maps(train.targets[::every], train.masks[::every], train.starts[::every])
     scores, predicted = [], []
-    features = [_pixel_features(part, data, cumulative) for part in (train, valid, test)]
+    features = [
+        _pixel_features(part, data, cumulative, surroundings.flank) for part in (train, valid, test)
+    ]
     for penalty in PENALTIES[3:]:
-        maps = _predict_maps(train, features, penalty)
+        maps = _predict_maps(train, features, penalty, surroundings.distances)
         scores.append(_pearson(maps[0][valid.masks], valid.targets[valid.masks]))
         predicted.append(maps[1])
     best = int(np.argmax(scores))
@@ -95,12 +125,14 @@ def _of_maps(data: Path, cumulative: dict[str, NDArray]) -> dict[str, Any]:
     }
 
 
-def _predict_maps(train: Maps, features: list[NDArray], penalty: float) -> list[NDArray]:
+def _predict_maps(
+    train: Maps, features: list[NDArray], penalty: float, edges: tuple[int, ...]
+) -> list[NDArray]:
     """Returns predicted maps of the validation and the test split. [W, P] each."""
     bins = triangle.bins(train.targets.shape[1], 2)
     distance = triangle.distances(bins, 2)
     maps = [np.zeros(rows.shape[:2]) for rows in features[1:]]
-    for low, high in itertools.pairwise(DISTANCES):
+    for low, high in itertools.pairwise(edges):
         group = (distance >= low) & (distance < high)
         measured = train.masks[:, group]
         function = fit(features[0][:, group][measured], train.targets[:, group][measured], penalty)
@@ -123,7 +155,9 @@ def _maps(data: Path, split: str) -> Maps:
     return Maps(np.stack(targets), np.stack(masks), list(starts))
 
 
-def _pixel_features(part: Maps, data: Path, cumulative: dict[str, NDArray]) -> NDArray[np.float64]:
+def _pixel_features(
+    part: Maps, data: Path, cumulative: dict[str, NDArray], flank: int
+) -> NDArray[np.float64]:
     """Returns frequencies of 4-mers between, around and outside both bins. [W, P, 3 F]."""
     width = statistics.read(data).pool_width or 0
     first, second = triangle.indices(triangle.bins(part.targets.shape[1], 2), 2)
@@ -140,8 +174,8 @@ def _pixel_features(part: Maps, data: Path, cumulative: dict[str, NDArray]) -> N
         margin = width // 2
         around = kmer_frequencies(name, left - margin, left + width + margin)
         around += kmer_frequencies(name, right - width - margin, right + margin)
-        outside = kmer_frequencies(name, left - margin - FLANK, left - margin)
-        outside += kmer_frequencies(name, right + margin, right + margin + FLANK)
+        outside = kmer_frequencies(name, left - margin - flank, left - margin)
+        outside += kmer_frequencies(name, right + margin, right + margin + flank)
         between = kmer_frequencies(name, left + width, right - width)
         rows.append(np.concatenate([between, around, outside], axis=1))
     return np.stack(rows)
@@ -186,7 +220,12 @@ def kmer_counts(fasta: Path, k: int = K) -> dict[str, NDArray[np.float64]]:
     return counts
 
 
-def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles:
+def profiles(
+    data: Path,
+    split: str,
+    cumulative: dict[str, NDArray],
+    surroundings: Surroundings = YEAST,
+) -> Profiles:
     """Returns measured insulation and 4-mer frequencies of every bin of every window of a split."""
     opened = dataset.open_split(data, split, batch_size=8)
     settings = opened.statistics
@@ -204,17 +243,18 @@ def profiles(data: Path, split: str, cumulative: dict[str, NDArray]) -> Profiles
                 + settings.crop_bp
                 + settings.pool_width * (width + np.flatnonzero(valid[:, 0]))
             )
-            features.append(_frequencies_around(cumulative[window.chrom], border))
+            reach, part = surroundings.reach, surroundings.part
+            features.append(_frequencies_around(cumulative[window.chrom], border, reach))
             values.append(profile[valid[:, 0], 0])
-            names += [window.chrom] * len(border)
+            names += [window.chrom if part is None else str(window.start // part)] * len(border)
     return Profiles(np.concatenate(features), np.concatenate(values), np.array(names))
 
 
-def _frequencies_around(cumulative: NDArray, border: NDArray) -> NDArray[np.float64]:
-    """Returns the frequencies of 4-mers within `REACH` of each border of bins. [n] -> [n, F]."""
+def _frequencies_around(cumulative: NDArray, border: NDArray, reach: int) -> NDArray[np.float64]:
+    """Returns the frequencies of k-mers within `reach` of each border of bins. [n] -> [n, F]."""
     last = len(cumulative) - 1
-    low = np.clip((border - REACH) // _STEP, 0, last)
-    high = np.clip((border + REACH) // _STEP, 0, last)
+    low = np.clip((border - reach) // _STEP, 0, last)
+    high = np.clip((border + reach) // _STEP, 0, last)
     counts = cumulative[high] - cumulative[low]
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 

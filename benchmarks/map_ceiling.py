@@ -1,4 +1,4 @@
-"""How reproducible the yeast target is: the highest correlation that any prediction can reach.
+"""How reproducible targets are: the highest correlation that any prediction can reach.
 
 The raw counts are split binomially into two halves, and both halves are balanced and turned into
 targets by themselves. From their correlation r over measured pixels, Spearman and Brown's formula
@@ -104,6 +104,7 @@ def measure(
     transform: counts_to_targets.Transform,
     *,
     seeds: Sequence[int] = (0, 1, 2),
+    circular: bool = False,
 ) -> dict[str, Any]:
     """Measures the ceiling of the targets of some windows: all pixels, by distance, insulation.
 
@@ -112,10 +113,12 @@ def measure(
         chosen_windows: Windows whose measured pixels are pooled.
         transform: How contacts become targets.
         seeds: Seeds of the random halves; results are means over them.
+        circular: True for circular chromosomes, whose windows may cross the origin.
     """
-    splits = [
-        [targets(half, chosen_windows, transform) for half in thinned(path, seed)] for seed in seeds
-    ]
+    splits = []
+    for seed in seeds:
+        halves = [around_circle(half) if circular else half for half in thinned(path, seed)]
+        splits.append([targets(half, chosen_windows, transform) for half in halves])
     return {
         "r_of_halves": _mean(_pooled(first, second) for first, second in splits),
         "r_of_halves_sd": float(np.std([_pooled(*halves) for halves in splits])),
@@ -213,7 +216,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
     with independent noise, they would correlate by sqrt(R1 R2), the expected value given here.
     """
     transform = counts_to_targets.Transform(320_000, 10_000, as_obsexp=True)
-    coarse, other = _coarsened(first, 5), cooler.Cooler(str(second))
+    coarse, other = coarsened(read(first), 5), cooler.Cooler(str(second))
     name_in_second = assembly.of(dict(other.chromsizes)).names(names, str(first))
     extents = {name: other.extent(own) for name, own in name_in_second.items()}
     lengths = {
@@ -229,7 +232,7 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
         return {name: tables[own] for name, own in name_in_second.items()}
 
     halves = {
-        "first": [_coarsen(half, 5) for half in thinned(first, 0)],
+        "first": [coarsened(half, 5) for half in thinned(first, 0)],
         "second": [of_second(half) for half in thinned(second, 0)],
     }
     r_of_halves = {
@@ -250,11 +253,19 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
     }
 
 
-def _coarsened(path: Path, factor: int) -> dict[str, Counts]:
-    return _coarsen(read(path), factor)
+def around_circle(tables: dict[str, Counts]) -> dict[str, Counts]:
+    """Returns maps of circular chromosomes twice along both axes, for windows across the origin.
+
+    Bins are counted as if the last one were as long as the others, as `akita_data.py` does.
+    """
+    joined = {}
+    for name, (counts, weights) in tables.items():
+        whole = counts + np.triu(counts, 1).T
+        joined[name] = Counts(np.triu(np.tile(whole, (2, 2))), np.tile(weights, 2))
+    return joined
 
 
-def _coarsen(tables: dict[str, Counts], factor: int) -> dict[str, Counts]:
+def coarsened(tables: dict[str, Counts], factor: int) -> dict[str, Counts]:
     """Joins `factor` bins; a weight is the inverse of the mean visibility of its good bins."""
     joined = {}
     for name, (counts, weights) in tables.items():

@@ -1,0 +1,1 @@
+"""Predicted maps as files of the field: coolers, tracks, boundaries, dots, and a view of them."""

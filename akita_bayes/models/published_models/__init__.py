@@ -1,0 +1,1 @@
+"""Published weights, installed under the name of a model."""

@@ -1,0 +1,122 @@
+"""Steps that save memory: the same loss, gradients and statistics as a plain step."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from akita_bayes import errors
+from akita_bayes.models import build, zoo
+from akita_bayes.training import recompute, step, strategy
+from akita_bayes.training.objectives import losses, objective
+from akita_bayes.training.updates import clipping, optimizers
+from tests import tiny
+
+LIMIT = 1e-5
+BATCH = 5
+
+
+def deep_spec(norm="batch", dropout=0.2, augment=True):
+    """Two residual blocks behind the pairs, with dropout, and an output."""
+    raw = tiny.spec_json()
+    raw["model"]["norm_type"] = norm
+    if not augment:
+        raw["model"] |= {"augment_rc": False, "augment_shift": 0}
+        raw["model"]["trunk"][0].pop("dropout", None)
+    blocks = raw["model"]["head_hic"]
+    position = next(i for i, block in enumerate(blocks) if block["name"] == "symmetrize_2d") + 1
+    residual = {"name": "dilated_residual_2d", "filters": 6, "rate_mult": 2, "repeat": 2}
+    blocks.insert(position, {**residual, "dropout": dropout})
+    return zoo.parse_spec(raw)
+
+
+def batch_of(seed=0):
+    random = np.random.default_rng(seed)
+    return {
+        "sequence": tf.constant(tiny.one_hot(BATCH), tf.float32),
+        "target": tf.constant(random.normal(size=(BATCH, tiny.PIXELS, tiny.TARGETS)), tf.float32),
+        "mask": tf.constant(random.random((BATCH, tiny.PIXELS, tiny.TARGETS)) > 0.1),
+    }
+
+
+def stepping(spec, memory):
+    """A step on the network of a spec with weights and random states that depend on a seed."""
+    keras.utils.set_random_seed(3)
+    model = build.build(spec)
+    random = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(variable.numpy() + random.normal(0, 0.05, variable.shape))
+    optimizer = optimizers.from_spec(spec.train)
+    optimizer.build(model.trainable_variables)
+    objectives = objective.PixelObjective(losses.named(spec.train.loss))
+    return step.Step(model, objectives, optimizer, clipping.none, strategy.choose("cpu"), memory)
+
+
+def assert_same(plain, saving):
+    for a, b in zip(plain.values, saving.values, strict=True):
+        scale = max(float(np.abs(a).max()), 1e-6)
+        assert np.abs(a - b).max() <= LIMIT * scale
+    assert saving.outcome.loss == pytest.approx(plain.outcome.loss, rel=LIMIT)
+    np.testing.assert_allclose(saving.outcome.moments, plain.outcome.moments, rtol=1e-4)
+
+
+def test_recomputed_blocks_give_the_same_step():
+    """Two steps with dropout and augmentation: gradients, statistics and random states agree."""
+    spec = deep_spec()
+    plain, saving = (stepping(spec, step.Memory(recompute=value)) for value in (False, True))
+    assert any("seed" in variable.path for variable in plain.model.non_trainable_variables)
+    for seed in range(2):
+        batch = batch_of(seed)
+        gradients = plain.gradients(batch)
+        assert_same(gradients, saving.gradients(batch))
+        states = zip(
+            plain.model.non_trainable_variables, saving.model.non_trainable_variables, strict=True
+        )
+        for a, b in states:
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_recomputed_block_runs_again_in_the_backward_pass():
+    spec = deep_spec()
+    counts = []
+    for value in (False, True):
+        network = stepping(spec, step.Memory(recompute=value))
+        network.gradients(batch_of())
+        graph = next(iter(network._gradients.values())).get_concrete_function(
+            batch_of(), tf.constant(1.0)
+        )
+        counts.append(sum(node.op == "Conv2D" for node in graph.graph.as_graph_def().node))
+    plain, saving = counts
+    # The first block and two residual blocks with two convolutions each.
+    assert saving - plain == 5
+
+
+@pytest.mark.parametrize("parts", [2, 3, 9])
+def test_parts_of_a_batch_give_its_gradients(parts):
+    """Without statistics of the batch and random draws, a divided batch is the batch."""
+    spec = deep_spec(norm=None, dropout=0.0, augment=False)
+    plain = stepping(spec, step.Memory()).gradients(batch_of())
+    assert_same(plain, stepping(spec, step.Memory(parts)).gradients(batch_of()))
+    assert_same(plain, stepping(spec, step.Memory(parts, recompute=True)).gradients(batch_of()))
+
+
+def test_parts_count_examples_and_not_parts():
+    """A filled batch, as several replicas use it: the weights of its examples decide."""
+    spec = deep_spec(norm=None, dropout=0.0, augment=False)
+    batch = {**batch_of(), "weight": tf.constant([1.0, 1.0, 1.0, 0.0, 0.0])}
+    plain, saving = (stepping(spec, step.Memory(parts)).gradients(batch) for parts in (1, 2))
+    assert_same(plain, saving)
+    assert saving.outcome.examples == 3
+
+
+def test_a_network_without_a_2d_head_is_refused():
+    spec = zoo.load_network("basenji_small")
+    with pytest.raises(errors.SpecError, match=r"train\.recompute: needs a network with one 2-D"):
+        recompute.Recomputed(build.build(spec))
+
+
+def test_parts_divide_the_batch_of_the_spec():
+    raw = tiny.spec_json()
+    raw["train"] |= {"batch_size": 4, "accumulate": 3}
+    with pytest.raises(errors.SpecError, match="accumulate 3 does not divide batch_size 4"):
+        zoo.parse_spec(raw)
