@@ -16,6 +16,7 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",
+    "data/README.md": "downloads.md",
     "models/README.md": "models.md",
     "models/pretrained/akita_yeast/README.md": "akita_yeast.md",
 }

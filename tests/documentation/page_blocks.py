@@ -20,6 +20,7 @@ PAGES = (
         "README.md",
         "CONTRIBUTING.md",
         "benchmarks/README.md",
+        "data/README.md",
         "models/README.md",
         "models/pretrained/akita_yeast/README.md",
     ),

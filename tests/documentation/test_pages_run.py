@@ -90,11 +90,20 @@ PAGES: dict[str, Page] = {
     "README.md": Page(
         _readme,
         {**page_blocks.FITS, "akita_scd": "--draws 2"},
-        {'"models/json/akita_tiny.json"': '"params.json"', '"data/simulated"': '"DATA"'},
+        {
+            '"models/json/akita_tiny.json"': '"params.json"',
+            '"data/simulated"': '"DATA"',
+            "chr2:120,000-140,000": "chr2:120,000-120,150",
+            "chr2:127,000-129,000": "chr2:127,000-127,050",
+        },
     ),
     "docs/architecture.md": Page(
         _fitted,
-        code={f"{LAC}\n)": f"{LAC}, {SAMPLING})", f"{LAC})": f"{LAC}, starts=1)"},
+        code={
+            "chr2:130,000-130,200": "chr2:130,000-130,100",
+            f"{LAC}\n)": f"{LAC}, {SAMPLING})",
+            f"{LAC})": f"{LAC}, starts=1)",
+        },
     ),
     "docs/data.md": Page(_yeast),
     "docs/fine_tuning.md": Page(_tiny, {"akita_train": "--epochs 1 --restore RUN"}),
