@@ -120,8 +120,9 @@ def plot(measurements: dict[str, Any], path: Path = FIGURE) -> None:
         panel.loglog(sizes, seconds[-1] * sizes / sizes[-1], "--", color="grey", label="linear")
         panel.set(title=measurements[name]["title"], xlabel=name, ylabel="processor seconds")
         memory = panel.twinx()
-        memory.plot(sizes, [row["peak_memory_gb"] for row in rows], "s:", color="#D55E00")
-        memory.set_ylim(bottom=0)
+        gigabytes = [row["peak_memory_gb"] for row in rows]
+        memory.plot(sizes, gigabytes, "s:", color="#D55E00")
+        memory.set_ylim(0, 1.3 * max(gigabytes))
         memory.set_ylabel("peak memory, GB", color="#D55E00")
     axes[0].legend(loc="upper left", fontsize=8)
     drawing.savefig(path, dpi=110)
