@@ -5,7 +5,7 @@ import re
 import pytest
 
 from akita_bayes import files
-from benchmarks import yeast, yeast_data, yeast_deletions, yeast_report
+from benchmarks import ecoli, yeast, yeast_data, yeast_deletions, yeast_report
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,12 @@ def page():
 def test_each_table_is_that_of_the_result_file(name, result, page):
     rest = page.partition(yeast_report.START.format(name))[2]
     assert rest.partition(yeast_report.END)[0].strip() == yeast_report.tables(result)[name]
+
+
+def test_the_table_of_e_coli_is_that_of_its_result_file(page):
+    rest = page.partition(yeast_report.START.format("ecoli"))[2]
+    table = rest.partition(yeast_report.END)[0].strip()
+    assert table == ecoli.table(files.read_json(ecoli.RESULT))
 
 
 def test_the_figure_and_the_folds_are_there(result, page):
