@@ -22,7 +22,7 @@ from akita_bayes.layers import (
     variational,
 )
 from akita_bayes.regulation import layers as regulation_layers
-from akita_bayes.regulation.layers import kinetic, measurement, read_outs, thermodynamic
+from akita_bayes.regulation.layers import bins, kinetic, measurement, read_outs, thermodynamic
 
 FLAGS = "flags"
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -66,7 +66,13 @@ ROWS = [
     Row(measurement.PoissonCounts, {}, (1,), (1,), ["float32"]),
     Row(measurement.SkewedNoise, {}, (1,), (3,), ["float32"]),
     Row(measurement.SplineBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
-    Row(measurement.SoftmaxBins, {"columns": 4, "hidden": 3}, (1,), (4,), ["float32"]),
+    Row(
+        measurement.SoftmaxBins,
+        {"columns": 4, "hidden": 3, "overdispersed": True},
+        (1,),
+        (4,),
+        ["float32"],
+    ),
     Row(
         noise.ObservationNoise,
         {"per": "target_distance", "initial": 0.5, "diagonal_offset": 2},
@@ -100,7 +106,7 @@ ROWS = [
 BY_POLICY = [(row, policy) for row in ROWS for policy in row.policies]
 # A distribution over weights, part of DenseVariational; it returns no tensor.
 INNER = {variational.IndependentNormal}
-ABSTRACT = {measurement.MeasurementProcess, read_outs.ReadOut}
+ABSTRACT = {bins.Bins, measurement.MeasurementProcess, read_outs.ReadOut}
 
 
 def name_of(value: Any) -> str:
