@@ -137,7 +137,7 @@ def _of_reads(path: Path, read_out: str, overdispersed: bool) -> dict[str, Any]:
 
 def _fit(mechanism: Any, table: Any) -> dict[str, Any]:
     """Optimum, intervals of curvature and of profile, and the profile, of the interaction in kT."""
-    from akita_bayes.regulation.fit import fitting, identify
+    from akita_bayes.regulation.fits import fitting, identify
 
     fit = fitting.fit(mechanism, table)
     profile = identify.profile(fit, "interaction", depth=DEPTH)

@@ -217,7 +217,7 @@ def copies(mean_copies: float = 5.0, replicates: int = 16) -> dict[str, Any]:
     """
     from akita_bayes.mechanisms import mechanism_spec
     from akita_bayes.regulation.assay import simulated_assay
-    from akita_bayes.regulation.fit import fitting
+    from akita_bayes.regulation.fits import fitting
     from akita_bayes.regulation.posterior import laplace
 
     results: dict[str, Any] = {}

@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         from akita_bayes.mechanisms import mechanism_spec
         from akita_bayes.regulation.assay import assay_files, assay_references
-        from akita_bayes.regulation.fit import fitting, identify
+        from akita_bayes.regulation.fits import fitting, identify
         from akita_bayes.regulation.results import fit_files
 
         mechanism = mechanism_spec.load(options.params)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from akita_bayes.cli import console, figure_options
 
 if TYPE_CHECKING:
-    from akita_bayes.regulation.fit import prediction_accuracy
+    from akita_bayes.regulation.fits import prediction_accuracy
     from akita_bayes.regulation.results import sequence_predictions
 
 

@@ -259,7 +259,9 @@ def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatc
 def test_every_map_has_its_windows_coordinates_and_target(folder, tmp_path, monkeypatch):
     drawn = []
     compare = map_plots.compare
-    monkeypatch.setattr(map_plots, "compare", lambda rows: drawn.append(compare(rows)) or drawn[-1])
+    monkeypatch.setattr(
+        map_plots, "compare", lambda rows, **_: drawn.append(compare(rows)) or drawn[-1]
+    )
     assert command(folder, tmp_path / "out", "--no-rank", "--maps", "3") == 0
     panels = [axes for axes in drawn[0].axes if axes.images]
     assert len(panels) == 3 * 2 * 3  # windows, targets, and measured, predicted, truth

@@ -208,7 +208,9 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, specs, assay, capsys):
     out = str(tmp_path / "out")
     assert mpra_simulate.main([specs[0], "-o", out, "--mutation_rate", "0.9"]) == 2
     assert "error: mutation rate: 0.9 is out of range" in capsys.readouterr().err
-    assert mpra_compare.main([specs[0], specs[0], str(tmp_path / "none"), "-o", out]) == 2
+    with pytest.raises(SystemExit) as stopped:
+        mpra_compare.main([specs[0], specs[0], str(tmp_path / "none"), "-o", out])
+    assert stopped.value.code == 2
     assert "no such file" in capsys.readouterr().err
     assert mpra_posterior.main([specs[0], str(assay), "-o", out, "--burn_in", "0"]) == 2
     assert "burn_in: 0 is too few" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from akita_bayes.cli import mpra_predict
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.results import fit_files
 from tests.mechanism_json import TWO_SITES, changed
 

@@ -19,7 +19,7 @@ from akita_bayes.files import output_directory
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.models import build, export, load, recalibration, swag, weights, zoo
 from akita_bayes.regulation.assay import assay_files
-from akita_bayes.regulation.fit import fitted_mechanism
+from akita_bayes.regulation.fits import fitted_mechanism
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.results import fit_files
 from akita_bayes.simulate import design_json, designs

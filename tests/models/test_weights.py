@@ -163,4 +163,4 @@ def test_names_suit_formats(model, tmp_path, caplog):
     assert not list(tmp_path.iterdir())
     weights.save_weights(model, tmp_path / "w.weights.h5", format="basenji")
     assert "Keras 2 opens it only under a name without .weights." in caplog.text
-    assert weights.is_keras_2(tmp_path / "w.weights.h5")
+    assert weights.is_layered(tmp_path / "w.weights.h5")

@@ -85,7 +85,7 @@ def arbitrary_fit():
 
     def make(mechanism, table, seed=0):
         from akita_bayes.regulation.assay import assay_table
-        from akita_bayes.regulation.fit import fitting, information
+        from akita_bayes.regulation.fits import fitting, information
         from akita_bayes.regulation.model import likelihood
 
         model = likelihood.Likelihood(mechanism, table)

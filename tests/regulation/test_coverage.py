@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes.regulation.compare import experiment_design
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.posterior import laplace, physical_units
 
 EXPERIMENTS = 20

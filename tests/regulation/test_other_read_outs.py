@@ -7,7 +7,7 @@ import pytest
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.models import shipped
 from akita_bayes.regulation.assay import assay_files, assay_table, published_split
-from akita_bayes.regulation.fit import fitting, prediction_accuracy
+from akita_bayes.regulation.fits import fitting, prediction_accuracy
 
 OPERATORS = {
     "O1": "AATTGTGAGCGGATAACAATT",

@@ -12,7 +12,7 @@ from akita_bayes.cli import mpra_fit, mpra_simulate
 from akita_bayes.mechanisms import declarations, mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import experiment_design
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 
 COSTS = ((0, 1.0, 1.4, 0.6), (1.8, 0, 1.2, 2.0), (1.5, 0.9, 0, 1.2), (1.2, 2.0, 1.6, 0))
 SPEC = {

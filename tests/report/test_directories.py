@@ -15,7 +15,7 @@ from akita_bayes.evaluate import accuracy, accuracy_files
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.plots.reports import accuracy_report
 from akita_bayes.regulation.assay import simulated_assay
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.results import fit_files
 from akita_bayes.report import directories, quantised_maps
 from tests import tiny

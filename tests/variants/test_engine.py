@@ -402,6 +402,7 @@ class Edited:
 
     def __init__(self, opened, place, base):
         self.sizes, self._opened, self._place, self._base = opened.sizes, opened, place, base
+        self.to_reference = opened.to_reference
 
     def padded(self, chrom, start, end):
         letters = list(self._opened.padded(chrom, start, end))

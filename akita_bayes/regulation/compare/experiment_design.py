@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, progress
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
-from akita_bayes.regulation.fit import information, quasi_newton
+from akita_bayes.regulation.fits import information, quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.model import smooth_bins

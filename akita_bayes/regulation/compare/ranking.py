@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import fitting, information
+from akita_bayes.regulation.fits import fitting, information
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.posterior import laplace, modes, physical_units

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.figure
 
-from akita_bayes.regulation.fit import prediction_accuracy
+from akita_bayes.regulation.fits import prediction_accuracy
 from akita_bayes.regulation.plots.mechanism_plots import COLOURS
 
 MOST_POINTS = 2000

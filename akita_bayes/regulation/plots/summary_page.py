@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import matplotlib.figure
 
-from akita_bayes.regulation.fit import summary_data as pages
+from akita_bayes.regulation.fits import summary_data as pages
 from akita_bayes.regulation.plots import mechanism_plots
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes.regulation.fit import quasi_newton
+from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.posterior import hierarchy, laplace
 

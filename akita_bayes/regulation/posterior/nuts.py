@@ -18,7 +18,7 @@ import tensorflow_probability as tfp
 from numpy.typing import NDArray
 
 from akita_bayes import progress
-from akita_bayes.regulation.fit import quasi_newton
+from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import hierarchy

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from akita_bayes import keywords, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.model import smooth_bins
 from akita_bayes.regulation.posterior import (
     assumptions,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors, files
 from akita_bayes.files import damage, npz_reader
 from akita_bayes.mechanisms import mechanism_spec
-from akita_bayes.regulation.fit import fitted_mechanism, fitting, identify, summary_data
+from akita_bayes.regulation.fits import fitted_mechanism, fitting, identify, summary_data
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.plots import mechanism_plots, summary_page
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from akita_bayes import files
-from akita_bayes.regulation.fit import summary_data
+from akita_bayes.regulation.fits import summary_data
 from akita_bayes.regulation.plots import mechanism_plots, summary_page
 from akita_bayes.regulation.posterior import physical_units, sampling
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from akita_bayes import errors, files
 from akita_bayes.regulation.assay import assay_files, assay_table, new_sequences
-from akita_bayes.regulation.fit import fitted_mechanism, prediction_accuracy
+from akita_bayes.regulation.fits import fitted_mechanism, prediction_accuracy
 from akita_bayes.regulation.plots import accuracy_panels, mechanism_plots
 
 _log = logging.getLogger(__name__)

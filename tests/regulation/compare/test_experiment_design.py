@@ -7,7 +7,7 @@ from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import experiment_design
-from akita_bayes.regulation.fit import quasi_newton
+from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import laplace, physical_units
 

@@ -7,7 +7,7 @@ from akita_bayes.cli import console
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay as simulator
 from akita_bayes.regulation.compare import ranking
-from akita_bayes.regulation.fit import information
+from akita_bayes.regulation.fits import information
 from akita_bayes.regulation.model import likelihood
 
 WILD = "ACGTACGT"

@@ -7,7 +7,7 @@ from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.assay import simulated_assay as simulator
-from akita_bayes.regulation.fit import fitting, identify
+from akita_bayes.regulation.fits import fitting, identify
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import network, parameters
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes.plots import figure_files
-from akita_bayes.regulation.fit import summary_data
+from akita_bayes.regulation.fits import summary_data
 from akita_bayes.regulation.plots import comparison_plots, mechanism_plots, summary_page
 
 MATRIX = np.array([[-1.0, 0, 0, 1], [0.5, 0.5, -1.5, 0.5], [0, 0, 0, 0]])

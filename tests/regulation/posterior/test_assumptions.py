@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes.regulation.compare import ranking
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.model import smooth_bins
 from akita_bayes.regulation.posterior import assumptions, laplace, modes
 

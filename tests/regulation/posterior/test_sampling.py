@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from akita_bayes.cli import mpra_posterior
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.model import likelihood
 from akita_bayes.regulation.posterior import bridge, laplace, mode_posterior, modes, sampling
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions

@@ -8,7 +8,7 @@ import pytest
 from akita_bayes import errors
 from akita_bayes.cli import mpra_fit
 from akita_bayes.regulation.assay import assay_references, simulated_assay, simulated_assay_files
-from akita_bayes.regulation.fit import fitting, identify
+from akita_bayes.regulation.fits import fitting, identify
 from akita_bayes.regulation.results import fit_files
 from tests.outputs import files_of
 

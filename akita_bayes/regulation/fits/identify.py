@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import fitting, quasi_newton
+from akita_bayes.regulation.fits import fitting, quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 

@@ -9,7 +9,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from akita_bayes.mechanisms import mechanism_spec, rate_laws, trees
-from akita_bayes.regulation.fit import fitting
+from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.model import parameters as layout
 
 GRID = 201

@@ -5,7 +5,7 @@ import pytest
 import scipy.special
 
 from akita_bayes import dna, errors
-from akita_bayes.regulation.fit import fitted_mechanism
+from akita_bayes.regulation.fits import fitted_mechanism
 from akita_bayes.regulation.model import network
 
 

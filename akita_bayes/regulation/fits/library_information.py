@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes.regulation.fit import information
+from akita_bayes.regulation.fits import information
 from akita_bayes.regulation.model import likelihood as likelihoods
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from akita_bayes.regulation.fit import information
+from akita_bayes.regulation.fits import information
 
 
 def channel(seed, sequences, reads, slope=2.0):

@@ -14,7 +14,7 @@ import scipy.optimize
 import threadpoolctl
 from numpy.typing import NDArray
 
-from akita_bayes.regulation.fit import initial
+from akita_bayes.regulation.fits import initial
 from akita_bayes.regulation.model import curvature
 from akita_bayes.regulation.model import likelihood as likelihoods
 

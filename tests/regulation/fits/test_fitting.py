@@ -7,7 +7,7 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
-from akita_bayes.regulation.fit import (
+from akita_bayes.regulation.fits import (
     fitted_mechanism,
     fitting,
     identify,

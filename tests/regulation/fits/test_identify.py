@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from akita_bayes.regulation.fit import fitting, identify, summary_data
+from akita_bayes.regulation.fits import fitting, identify, summary_data
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import fitted_mechanism, information, library_information
+from akita_bayes.regulation.fits import fitted_mechanism, information, library_information
 from akita_bayes.regulation.model import likelihood as likelihoods
 
 FEWEST = 10

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from akita_bayes import dna, errors
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import initial, quasi_newton
+from akita_bayes.regulation.fits import initial, quasi_newton
 from akita_bayes.regulation.model import curvature, network
 from akita_bayes.regulation.model import likelihood as likelihoods
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from akita_bayes.regulation.assay import assay_files, assay_table, sequence_digests
-from akita_bayes.regulation.fit import (
+from akita_bayes.regulation.fits import (
     fitted_mechanism,
     information,
     library_information,

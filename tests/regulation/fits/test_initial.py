@@ -8,7 +8,7 @@ import pytest
 from akita_bayes import errors
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import initial
+from akita_bayes.regulation.fits import initial
 from akita_bayes.regulation.model import parameters
 
 ROWS = 60

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akita_bayes.regulation.assay import assay_table
-from akita_bayes.regulation.fit import prediction_accuracy
+from akita_bayes.regulation.fits import prediction_accuracy
 
 
 def held_out(fit):
