@@ -72,7 +72,7 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
 
 def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, monkeypatch):
     folder, _, _ = assay
-    monkeypatch.setattr("akita_bayes.regulation.fits.fitting.fit", None)  # calling it is a TypeError
+    monkeypatch.setattr("akita_bayes.regulation.fits.fitting.fit", None)  # a call is a TypeError
     arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run", "--profile", "a,bb"]
     assert mpra_fit.main([*map(str, arguments)]) == 2
     assert 'unknown parameter "bb"' in capsys.readouterr().err

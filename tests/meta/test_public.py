@@ -1,6 +1,8 @@
 """The public API: every name resolves, is documented, and is where `__init__` says."""
 
+import importlib
 import inspect
+import pkgutil
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,13 @@ def test_a_genome_is_a_path_as_text_or_as_an_object():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'utils'"):
         akita_bayes.utils  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "room", ["akita_bayes", *(f"akita_bayes.{m}" for m in akita_bayes._MODULES)]
+)
+def test_no_module_hides_a_public_name(room: str):
+    """Python binds an imported module `a.b` to the name b in a, over a function of that name."""
+    package = importlib.import_module(room)
+    modules = {module.name for module in pkgutil.iter_modules(getattr(package, "__path__", []))}
+    assert not modules & set(getattr(package, "_PUBLIC", ()))

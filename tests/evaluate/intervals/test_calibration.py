@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from akita_bayes import triangle
+from akita_bayes import regions, triangle
 from akita_bayes.evaluate import strata
 from akita_bayes.evaluate.intervals import calibrate, calibration, spread_factors
 
@@ -225,6 +225,7 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
     monkeypatch.setattr(calibrate.fingerprint, "origin", lambda *_: {})
     monkeypatch.setattr(calibrate, "_draws_of_first", lambda *_, **__: mean[None])
+    monkeypatch.setattr(calibrate, "_first_region", lambda *_: regions.Region("chr1", 0, BINS))
     before = calibrate.calibrate(model, "data").before["overall"]
     assert before["mean_sd"]["estimate"] == pytest.approx(2)
     assert [before[f"coverage_{level}"]["estimate"] for level in ("50%", "90%")] == [0, 1]
