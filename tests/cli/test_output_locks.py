@@ -69,7 +69,7 @@ COMMANDS = {
     "simulation": "akita_simulate --preset tiny",
     "demo": "akita_demo --preset tiny",
     "fit": "mpra_fit toy.json assay.csv",
-    "predicted sequences": "mpra_predict fitted assay.csv",
+    "predicted sequences": "mpra_predict run assay.csv",
     "posterior": "mpra_posterior toy.json assay.csv",
     "comparison": "mpra_compare toy.json assay.csv",
     "assay": "mpra_simulate toy.json",
