@@ -101,6 +101,7 @@ def test_an_mcool_is_read_at_the_bin_width(folder, capsys):
     assert checks(folder)
 
 
+@pytest.mark.slow
 def test_a_cooler_without_weights_is_balanced_for_the_run(folder, capsys):
     table(folder, "a.cool")
     with h5py.File(folder / "a.cool", "r+") as file:

@@ -34,6 +34,7 @@ def demo(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_what_is_exported_predicts_what_was_trained(demo):
     batch = next(iter(dataset.open_split(demo / "data", "test", batch_size=3).batches()))
     x = batch["sequence"].numpy()
@@ -43,6 +44,7 @@ def test_what_is_exported_predicts_what_was_trained(demo):
     np.testing.assert_allclose(served, expected, rtol=0, atol=limit)
 
 
+@pytest.mark.slow
 def test_accuracy_is_that_of_the_run_on_held_out_windows(demo):
     metrics = json.loads((demo / "test" / "metrics.json").read_text())
     assert metrics["windows"] == ab.data.open_split(demo / "data", "test", batch_size=1).records
@@ -50,6 +52,7 @@ def test_accuracy_is_that_of_the_run_on_held_out_windows(demo):
         assert key in metrics
 
 
+@pytest.mark.slow
 def test_the_run_is_calibrated_and_the_figure_shows_how_sure_it_is(demo):
     import matplotlib.image
 
@@ -61,6 +64,7 @@ def test_the_run_is_calibrated_and_the_figure_shows_how_sure_it_is(demo):
     assert width > 1.8 * height  # two rows of four columns
 
 
+@pytest.mark.slow
 def test_figures_are_drawn(demo):
     import matplotlib.image
 
@@ -71,6 +75,7 @@ def test_figures_are_drawn(demo):
         assert ((pixels[..., 2] > pixels[..., 0] + 0.3).mean()) > 0.005
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_variants_and_their_maps(demo):
     document = page_reader.read(demo / "report.html")
     scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
@@ -81,6 +86,7 @@ def test_the_report_shows_the_variants_and_their_maps(demo):
     assert len(document.data["maps"][0]["layers"]) == 4
 
 
+@pytest.mark.slow
 def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     rows = pd.read_csv(demo / "variants" / "effects.tsv", sep="\t")
     scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
@@ -104,6 +110,7 @@ def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     assert fitted["SCD"]["level"] == 0.9
 
 
+@pytest.mark.slow
 def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypatch):
     """What `akita_calibrate.py --variants` writes is what `akita_scd.py` then applies."""
     run, data = str(demo / "run"), str(demo / "data")
@@ -153,6 +160,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
         (["--split", "valid"], 'intervals fitted on "valid" cannot be judged on it'),
     ],
 )
+@pytest.mark.slow
 def test_refuses_variants_that_cannot_calibrate(demo, tmp_path, capsys, options, message):
     arguments = [str(demo / "run"), str(demo / "data"), "-o", str(tmp_path / "fit")]
     assert akita_calibrate.main([*arguments, "--variants", "2", *options]) == 2
@@ -160,6 +168,7 @@ def test_refuses_variants_that_cannot_calibrate(demo, tmp_path, capsys, options,
     assert not (tmp_path / "fit").exists()
 
 
+@pytest.mark.slow
 def test_a_former_demo_is_replaced_and_nothing_else(demo, tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("x")
     assert akita_demo.main(["-o", str(tmp_path)]) == 2

@@ -54,8 +54,12 @@ def run(folder, out, where, *options, fasta="genome.fa"):
     ("ref", "alt", "group"),
     [
         (*SNV, f"chr1:496-504@500{SNV[0]}>{SNV[1]}"),
-        (*DELETION, f"chr1:496-504@500{DELETION[0]}>{DELETION[1]}"),
-        (*INSERTION, None),
+        pytest.param(
+            *DELETION,
+            f"chr1:496-504@500{DELETION[0]}>{DELETION[1]}",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(*INSERTION, None, marks=pytest.mark.slow),
     ],
 )
 def test_an_alt_is_scanned_as_in_a_genome_that_has_it(folder, tmp_path, ref, alt, group):

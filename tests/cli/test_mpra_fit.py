@@ -88,6 +88,7 @@ def test_names_in_brackets_keep_their_commas():
     )
 
 
+@pytest.mark.slow
 def test_an_entry_of_a_matrix_is_profiled_and_its_name_hinted_at(assay, tmp_path, capsys):
     folder, _, _ = assay
     asked = ["-o", str(tmp_path / "run"), "--starts", "1", "--profile"]
@@ -116,6 +117,7 @@ def test_a_constant_of_each_library_is_hinted_at(assay, tmp_path, capsys):
     assert 'unknown parameter "a". There are a[x-1], a[y].' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_fit_that_has_not_converged_says_what_not_to_believe(assay, tmp_path, capsys):
     folder, _, _ = assay
     arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run"]

@@ -63,6 +63,7 @@ def test_the_summary_describes_the_values(made):
         assert value == pytest.approx(np.quantile(target[mask], float(share)), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_files(made):
     folder, _ = made
     make(folder, "parallel", cluster=workers.Cluster(2))

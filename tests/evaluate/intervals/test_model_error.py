@@ -85,7 +85,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        "normal noise",
+        *(pytest.param(case, marks=pytest.mark.slow) for case in list(CASES)[1:]),
+    ],
+)
 def test_intervals_of_the_map_hold_the_truth_in_every_stratum(case):
     windows, _, noise = simulate(80, seed=1, **CASES[case])
     fitted = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS)

@@ -35,6 +35,7 @@ def setup(**changes):
     return simulator.Design(**{**settings, **changes})
 
 
+@pytest.mark.slow
 def test_half_the_noise_halves_the_intervals_and_more_sequences_narrow_them():
     designs = [setup(noise=0.1), setup(noise=0.05), setup(noise=0.1, sequences=3200)]
     table = experiment_design.sweep(TOY, designs, seed=1)
@@ -45,6 +46,7 @@ def test_half_the_noise_halves_the_intervals_and_more_sequences_narrow_them():
         assert many[name] / base[name] < 0.85
 
 
+@pytest.mark.slow
 def test_bins_of_a_sort_are_counted_in_bits_and_no_spread_is_wider_than_its_prior():
     bins = mechanism_spec.parse({**TOY.model_dump(by_alias=True), "measurement": {"kind": "bins"}})
     expected = experiment_design.expect(bins, setup(reads=4000, bins=3), seed=2)

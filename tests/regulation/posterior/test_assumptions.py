@@ -129,6 +129,7 @@ def test_evidence_is_that_of_the_sampled_prior_and_of_no_hidden_unit(judged):
     np.testing.assert_allclose(odds.log_evidence, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_constants_are_those_of_every_fit_in_both_units(judged):
     found = ranking.constants(judged)
     assert list(found["name"]) == ["a", "b", "ab"] * 3
@@ -138,6 +139,7 @@ def test_constants_are_those_of_every_fit_in_both_units(judged):
         np.testing.assert_allclose(row["lower_kcal"], 0.616331 * row["lower"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_evidence_tells_the_scale_on_which_bins_were_cut_where_held_out_sequences_do_not(judged):
     _, odds, log_odds = judged
     assert log_odds.log_evidence > odds.log_evidence + modes.NEAR
