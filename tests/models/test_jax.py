@@ -29,7 +29,14 @@ for path in pathlib.Path(".").glob("*.json"):
 LENGTHS = {"akita_v1": 2**17, "akita_v2": 2**17, "akita_transformer": 2**17}
 """Bases of windows of networks that are too large for a test."""
 FAST = ("akita_yeast",)
-SLOW = ("akita_transformer_tiny", "akita_tiny", "basenji_small", "akita_v1", "akita_v2", "akita_transformer")
+SLOW = (
+    "akita_transformer_tiny",
+    "akita_tiny",
+    "basenji_small",
+    "akita_v1",
+    "akita_v2",
+    "akita_transformer",
+)
 
 needs_jax = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="needs JAX: pip install 'jax[cpu]'"
