@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from akita_bayes import errors
 from akita_bayes.cli import console, figure_options, model_options
 
 if TYPE_CHECKING:
@@ -150,11 +151,16 @@ def _maps(options: argparse.Namespace) -> Path:
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
     if isinstance(model, build.Network):
-        statistics = novelty_statistics.of_data(
-            model, options.data_dir, held_out_split=options.fit_split
-        )
-        weights = fingerprint.fingerprint(Path(runs[0]) / recalibration.WEIGHTS)
-        novelty.save(runs[0], statistics, weights)
+        # A directory of held-out windows alone can be calibrated, and has no training windows.
+        try:
+            statistics = novelty_statistics.of_data(
+                model, options.data_dir, held_out_split=options.fit_split
+            )
+        except errors.DataError as error:
+            _log.warning("The novelty of windows is not stored: %s", error)
+        else:
+            weights = fingerprint.fingerprint(Path(runs[0]) / recalibration.WEIGHTS)
+            novelty.save(runs[0], statistics, weights)
     _show(report, out)
     if report.uniformity is not None and not report.uniformity.holds:
         _log.warning("%s", report.uniformity.in_words(options.split))

@@ -198,6 +198,8 @@ def test_a_second_head_keeps_the_first_one_s_factors(tmp_path):
     human = tiny.write_data(tmp_path / "human", train=1, valid=3, test=3)
     for head, data in (("human", human), ("mouse", mouse)):
         assert akita_calibrate.main([str(run), str(data), "--head", head, "--distances", "2"]) == 0
+    # One training window has no covariance: the intervals are stored, and no novelty is.
+    assert not (run / "novelty.npz").exists()
     model, x = load.load_model(run), tiny.one_hot(2)
     for head, targets in (("human", 2), ("mouse", 1)):
         assert (run / "calibration" / head / "calibration.json").is_file()
