@@ -32,6 +32,8 @@ INPUTS = {
     "genes": "genes",
     "roi": "regions_of_interest",
     "intervals": "intervals",
+    "expected": "expected",
+    "vcf": "phased_variants",
     "restore": "first_weights",
 }
 """Options that name files or directories, and the names of these inputs in a record."""

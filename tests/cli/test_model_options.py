@@ -26,8 +26,9 @@ from tests import tiny
 @pytest.mark.parametrize("command", [akita_scd, akita_sat])
 def test_every_option_of_a_score_reaches_it(command, tmp_path):
     """A field that a command has an option for takes its value, whatever it is called there."""
-    for name in ("params.json", "where", "genome.fa"):
+    for name in ("params.json", "where", "genome.fa", "b.json"):
         (tmp_path / name).write_text("")
+    (tmp_path / "model").mkdir()
     given = [str(tmp_path / name) for name in ("params.json", "model", "where")]
     given += ["-f", str(tmp_path / "genome.fa"), "--stats", "SCD,INS8", "--rc", "--shifts", "-1,1"]
     given += ["--head", "human", "--targets", "3,1", "--draws", "5", "--seed", "7"]
@@ -38,9 +39,10 @@ def test_every_option_of_a_score_reaches_it(command, tmp_path):
     assert model_options.scoring(command._parser().parse_args(given)) == expected
     if command is akita_scd:
         bed = str(tmp_path / "where")
-        more = ["--share_windows", "64", "--roi", bed, "--intervals", "b.json"]
+        fitted = str(tmp_path / "b.json")
+        more = ["--share_windows", "64", "--roi", bed, "--intervals", fitted]
         found = model_options.scoring(command._parser().parse_args([*given, *more]))
-        assert found == dataclasses.replace(expected, share_windows=64, roi=bed, intervals="b.json")
+        assert found == dataclasses.replace(expected, share_windows=64, roi=bed, intervals=fitted)
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,7 @@ def test_its_bare_name_and_a_region_are_enough_on_the_command_line(tmp_path):
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [
         "W303_G1.cool",
+        "W303_G1.sd.cool",
         "chrI_8000_56000.png",
         "predict.h5",
         "provenance.json",
