@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import environment, run, whole_process
+from benchmarks import asked_process, environment, run, whole_process
 
 RESULT = run.RESULTS / "against_basenji.json"
 SIDES = Path(__file__).with_name("basenji_side.py"), Path(__file__).with_name("own_side.py")
@@ -111,7 +110,7 @@ def _networks(name: str, options: argparse.Namespace) -> dict[str, Any]:
         processes = {}
         for side in turns:
             # One network at a time builds and compiles, so that memory suffices for a step.
-            process = Side(side, [work, spec, str(inputs), side], options)
+            process = start_side(side, [work, spec, str(inputs), side], options)
             processes[side] = stack.enter_context(process)
             process.ask("call")
         for _ in range(options.turns):
@@ -148,7 +147,7 @@ def _inputs(spec: str, batch: int, folder: Path, options: argparse.Namespace) ->
     for key in heads[1:]:
         del raw["model"][key]
     (folder / "params.json").write_text(json.dumps(raw), encoding="utf-8")
-    with Side("basenji", ["weights", spec, str(folder), "basenji"], options) as process:
+    with start_side("basenji", ["weights", spec, str(folder), "basenji"], options) as process:
         process.ask("end")
     return folder
 
@@ -159,57 +158,23 @@ def _difference(expected: Path, path: Path) -> float:
     return float(np.abs(a - b).max() / a.std())
 
 
-class Side:
-    """Runs one side in a process of its own, which ends with the `with` block.
+def start_side(
+    name: str, arguments: Sequence[str], options: argparse.Namespace
+) -> asked_process.AskedProcess:
+    """Starts one side in a process of its own.
 
     Args:
         name: "basenji", or a way of computing of this package.
         arguments: Arguments of the program of the side.
         options: Options with the interpreter and the clone of Basenji.
     """
-
-    def __init__(self, name: str, arguments: Sequence[str], options: argparse.Namespace) -> None:
-        theirs = name == "basenji"
-        self._name = name
-        command = [options.basenji if theirs else sys.executable, "-W", "ignore"]
-        # Closed by `__exit__`, as the process is.
-        self._messages = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [*command, str(SIDES[0] if theirs else SIDES[1]), *arguments],
-            env=_variables(options if theirs else None),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._messages,
-        )
-
-    def __enter__(self) -> "Side":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._messages.close()
-
-    def ask(self, request: str) -> dict[str, Any]:
-        """Sends a request, and returns the answer.
-
-        Raises:
-            SystemExit: The process has failed; the message ends with what it wrote to stderr.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(request + "\n")
-            self._process.stdin.flush()
-        # Basenji prints tables of layers; answers are the lines of JSON.
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                return json.loads(line)
-        status = self._process.wait()
-        self._messages.seek(0)
-        message = self._messages.read()[-3000:]
-        raise SystemExit(f"{self._name}: the process ended with status {status}: {message}")
+    theirs = name == "basenji"
+    command = [options.basenji if theirs else sys.executable, "-W", "ignore"]
+    return asked_process.AskedProcess(
+        name,
+        [*command, str(SIDES[0] if theirs else SIDES[1]), *arguments],
+        environment=_variables(options if theirs else None),
+    )
 
 
 def _variables(options: argparse.Namespace | None) -> dict[str, str]:

@@ -12,9 +12,7 @@ Weights are random, statistics of normalisation included.
 import argparse
 import contextlib
 import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import environment, plain_pass, random_weights, run
+from benchmarks import asked_process, environment, plain_pass, random_weights, run
 
 RESULT = run.RESULTS / "inference.json"
 DRAWS = 20
@@ -73,7 +71,7 @@ def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
     calls: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
     report: dict[str, Any] = {"turns": turns}
     with contextlib.ExitStack() as stack:
-        processes = {case: stack.enter_context(CaseProcess(spec, case)) for case in cases}
+        processes = {case: stack.enter_context(case_process(spec, case)) for case in cases}
         for _ in range(turns + 1):
             for case, process in processes.items():
                 calls[case].append(process.ask("call"))
@@ -93,55 +91,10 @@ def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
     return report
 
 
-class CaseProcess:
-    """Runs one case in a process of its own, which ends with the `with` block.
-
-    Args:
-        spec: Name of the spec.
-        case: Name of the case.
-    """
-
-    def __init__(self, spec: str, case: str) -> None:
-        self._name = f"{spec}, {case}"
-        # Closed by `__exit__`, as the process is.
-        self._messages = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "benchmarks.inference", "--case", spec, case],
-            cwd=run.ROOT,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._messages,
-        )
-
-    def __enter__(self) -> "CaseProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._messages.close()
-
-    def ask(self, request: str) -> dict[str, Any]:
-        """Sends a request, and returns the answer.
-
-        Raises:
-            SystemExit: The process has failed; the message ends with what it wrote to stderr.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(request + "\n")
-            self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            status = self._process.wait()
-            self._messages.seek(0)
-            raise SystemExit(
-                f"{self._name}: the process ended with status {status}: "
-                f"{self._messages.read()[-3000:]}"
-            )
-        return json.loads(answer)
+def case_process(spec: str, case: str) -> asked_process.AskedProcess:
+    """Starts one case of a spec in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.inference", "--case", spec, case]
+    return asked_process.AskedProcess(f"{spec}, {case}", command, folder=run.ROOT)
 
 
 def serve(name: str, case: str) -> None:

@@ -4,7 +4,6 @@ A draw is the same for every window (common random numbers), so its noise cancel
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -100,16 +99,12 @@ class WindowPredictor:
             for member in model.members
         ]
         self._everyone = tuple(range(len(self._members)))
-        self._useful_draws = self._count_draws(self._everyone)
-        if (
-            self._useful_draws
-            and options.rc
-            and any(_has_latent(member, head) for member in model.members)
-        ):
+        count = self._count_draws(self._everyone)
+        if count and options.rc and any(_has_latent(member, head) for member in model.members):
             raise errors.VariantError(
                 "draws: draws of a latent cannot be averaged over both strands; leave rc."
             )
-        self.draws = self._useful_draws or 1
+        self.draws = count or 1
 
     def draws_of(self, members: Sequence[int]) -> int:
         """Returns the number of predictions that a call with these members yields, at least 1."""
@@ -134,7 +129,6 @@ class WindowPredictor:
         for _ in range(useful_draws):
             yield views.mean(map(next, all_streams))
 
-    @functools.cache  # noqa: B019  a predictor lives as long as its process needs it
     def _count_draws(self, members: Sequence[int]) -> int:
         """Returns the number of distinct draws of some members; 0 when none were asked for."""
         if not self._options.draws:
