@@ -26,7 +26,7 @@ for path in pathlib.Path(".").glob("*.json"):
     for name, values in (y if isinstance(y, dict) else {"one": y}).items():
         np.save(f"{path.stem}.{name}.jax.npy", np.asarray(values))
 """
-LENGTHS = {"akita_v1": 2**17, "akita_v2": 2**17, "akita_transformer": 2**17}
+LENGTHS = dict.fromkeys(("akita_v1", "akita_v2", "akita_transformer", "akita_pt"), 2**17)
 """Bases of windows of networks that are too large for a test."""
 FAST = ("akita_yeast",)
 SLOW = (
@@ -36,6 +36,7 @@ SLOW = (
     "akita_v1",
     "akita_v2",
     "akita_transformer",
+    "akita_pt",
 )
 
 needs_jax = pytest.mark.skipif(

@@ -1,7 +1,7 @@
 """Records as callers and databases write them: what each becomes, or the reason why not."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from akita_bayes.data import genome
@@ -270,6 +270,7 @@ ALTS = st.one_of(
     kind=st.sampled_from(["DEL", "INS", "DUP", "CNV", ""]),
     letters=st.one_of(COLUMNS, st.text("ACGT", max_size=4)),
 )
+@example(chrom="chr1", pos=0, ref="C", alt="A", end="0", length="0", kind="DEL", letters="")
 @settings(max_examples=400, deadline=None)
 def test_any_record_is_scored_or_refused(
     coded_genome, chrom, pos, ref, alt, end, length, kind, letters

@@ -148,7 +148,8 @@ def _checked(
     else:
         row = _resolve(row, info, alleles, genome)
     if match.reason:
-        row = row._replace(reason=match.reason, detail=match.detail)
+        start, end = max(row.start, 0), max(row.end, 0)  # a REF before the first base has no bases
+        row = row._replace(start=start, end=end, reason=match.reason, detail=match.detail)
     return row._replace(flags=(*row.flags, AMBIGUOUS)) if match.ambiguous else row
 
 
