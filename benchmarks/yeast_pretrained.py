@@ -3,9 +3,9 @@
     python -m benchmarks.yeast_pretrained --data data/yeast -o runs/yeast     # or: make pretrained
 
 Trains seed 0 of fold 0 of `benchmarks.yeast` (11 minutes on two free cores), fits the factors of
-its intervals, and copies the files that a prediction needs. The numbers of the card are those of
-this training. An interrupted training continues when the command is repeated, and what is finished
-is not repeated.
+its intervals and the novelty of windows, and copies the files that a prediction needs. The numbers
+of the card are those of this training. An interrupted training continues when the command is
+repeated, and what is finished is not repeated.
 """
 
 import argparse
@@ -16,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from akita_bayes import errors, files
+from akita_bayes.data import assembly
+from akita_bayes.data import genome as genomes
+from akita_bayes.data.records import dataset
+from akita_bayes.models.intervals import novelty
+from akita_bayes.origins import training_regions
 from benchmarks import yeast, yeast_data
 
 MODEL = yeast.ROOT / "models" / "pretrained" / "akita_yeast"
-FILES = ("model_best.keras", "params.json", "recalibration.json", "swag.npz")
+FILES = ("model_best.keras", "params.json", "recalibration.json", "swag.npz", novelty.FILE)
+HEAD = "hic"
 LARGEST = 3_000_000
 """Most bytes of the model."""
 
@@ -42,17 +48,48 @@ def main(argv: Sequence[str] | None = None) -> None:
         if (row["spec"], row["fold"], row["seeds"]) == (yeast.SPEC.stem, 0, [0])
     )
     run = out / f"{yeast.SPEC.stem}_fold0_seed0"
-    ship(run, options.model, numbers(row, result["ceilings"]["0"]))
+    sources = yeast_data.Sources.under(options.data)
+    data = yeast_data.make(sources, 0, out)
+    if not (run / novelty.FILE).is_file():
+        measure_novelty(run, data)
+    learned = learned_regions(data, sources.genome)
+    ship(run, options.model, numbers(row, result["ceilings"]["0"]), learned)
     print(f"wrote {options.model}")
 
 
-def ship(run: Path, model: Path, sentences: str) -> None:
+def measure_novelty(run: Path, data: Path) -> None:
+    """Stores the statistics of the training windows in a run, as `akita_calibrate.py` does."""
+    from akita_bayes.evaluate import novelty_statistics
+    from akita_bayes.models import build, fingerprint, load, recalibration
+
+    model = load.load_model(run)
+    assert isinstance(model, build.Network)  # a run directory, and not an exported graph
+    statistics = novelty_statistics.of_data(model, data, held_out_split="valid")
+    novelty.save(run, statistics, fingerprint.fingerprint(run / recalibration.WEIGHTS))
+
+
+def learned_regions(data: Path, genome: Path) -> training_regions.TrainingRegions:
+    """Returns the training windows of a data directory as regions of the whole genome.
+
+    The training read chromosomes that were cut to the lengths of the map (`yeast_data`). Users
+    have whole chromosomes, and those lengths recognise their genome.
+    """
+    windows = dataset.open_split(data, "train", batch_size=1).regions()
+    with genomes.Genome(genome) as opened:
+        sizes = opened.sizes
+    names = assembly.of(sizes).names((window.chrom for window in windows), str(data))
+    windows = [window._replace(chrom=names[window.chrom]) for window in windows]
+    return training_regions.TrainingRegions.of(windows, genome=genome.name, sizes=sizes)
+
+
+def ship(run: Path, model: Path, sentences: str, learned: training_regions.TrainingRegions) -> None:
     """Copies a run to the folder of the shipped model, all files or none, and writes its card.
 
     Args:
         run: The run directory.
         model: The folder, which has a card with a place for numbers.
         sentences: The numbers of the card.
+        learned: Regions on which the run was trained.
 
     Raises:
         RunError: The run lacks a file, or the model would have more than 3 MB.
@@ -65,6 +102,7 @@ def ship(run: Path, model: Path, sentences: str) -> None:
         for name in FILES:
             shutil.copyfile(run / name, temporary / name)
         files.write_json(temporary / "provenance.json", provenance(run))
+        training_regions.write(temporary, {HEAD: learned})
         text = _NUMBERS.sub(f"<!-- numbers -->\n{sentences}\n<!-- end of numbers -->", card)
         (temporary / "README.md").write_text(text, encoding="utf-8")
         size = sum(path.stat().st_size for path in temporary.iterdir())

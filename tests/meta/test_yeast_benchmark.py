@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors, regions, triangle
+from akita_bayes.data import genome
 from akita_bayes.models import zoo
+from akita_bayes.origins import training_regions
 from benchmarks import (
     ecoli,
     kmer_ridge,
@@ -19,9 +21,10 @@ from benchmarks import (
     yeast_second,
 )
 from benchmarks import yeast as yeast_benchmark
-from tests import coolers
+from tests import coolers, tiny
 
 SIZES = {"chr1": 40_000}
+LEARNED = training_regions.TrainingRegions("toy.fa", {"chrI": 900}, {"chrI": ((0, 640),)})
 
 
 def test_folds_share_no_chromosome():
@@ -182,11 +185,26 @@ def test_a_run_is_shipped_with_its_numbers_and_without_folders(shipped_copy):
     record["data"][0]["path"] = "/home/somebody/data"
     (run / "provenance.json").write_text(json.dumps(record))
     (run / "checkpoint.bin").write_bytes(b"0" * 100)
-    yeast_pretrained.ship(run, model, "Pearson 0.999.")
+    yeast_pretrained.ship(run, model, "Pearson 0.999.", LEARNED)
+    assert training_regions.read(model) == {"hic": LEARNED}
+    assert (model / "novelty.npz").read_bytes() == (run / "novelty.npz").read_bytes()
     assert "Pearson 0.999." in (model / "README.md").read_text()
     assert "Pearson 0.545" not in (model / "README.md").read_text()
     assert "somebody" not in (model / "provenance.json").read_text()
     assert not (model / "checkpoint.bin").exists()
+
+
+def test_learned_regions_have_the_names_and_lengths_of_the_whole_genome(tmp_path):
+    """The windows name chromosomes as the map, 1 to 3; the genome calls them I to III."""
+    data = tiny.write_data(tmp_path / "data", train=2, valid=1)
+    (data / "sequences.bed").write_text(
+        "chr1\t0\t128\ttrain\nchr1\t64\t192\ttrain\nchr2\t0\t128\tvalid\n"
+    )
+    sequences = {"chrI": "A" * 200, "chrII": "C" * 150, "chrIII": "G" * 100}
+    genome.write_fasta(tmp_path / "whole.fa", sequences)
+    learned = yeast_pretrained.learned_regions(data, tmp_path / "whole.fa")
+    assert learned.intervals == {"chrI": ((0, 192),)}
+    assert (learned.genome, learned.sizes) == ("whole.fa", {"chrI": 200})
 
 
 def test_a_run_that_is_incomplete_or_too_large_changes_nothing(shipped_copy):
@@ -194,8 +212,8 @@ def test_a_run_that_is_incomplete_or_too_large_changes_nothing(shipped_copy):
     before = (model / "README.md").read_bytes()
     (run / "model_best.keras").write_bytes(b"0" * 3_000_000)
     with pytest.raises(errors.RunError, match="expected at most 3,000,000"):
-        yeast_pretrained.ship(run, model, "Pearson 0.999.")
+        yeast_pretrained.ship(run, model, "Pearson 0.999.", LEARNED)
     (run / "swag.npz").unlink()
     with pytest.raises(errors.RunError, match=r"has no swag.npz"):
-        yeast_pretrained.ship(run, model, "Pearson 0.999.")
+        yeast_pretrained.ship(run, model, "Pearson 0.999.", LEARNED)
     assert (model / "README.md").read_bytes() == before

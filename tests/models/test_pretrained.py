@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import akita_bayes as ab
-from akita_bayes import dna
+from akita_bayes import dna, errors
 from akita_bayes.cli import akita_predict
-from akita_bayes.data import genome
+from akita_bayes.data import assembly, genome
 from akita_bayes.models.intervals import novelty
+from akita_bayes.origins import training_regions
 
 LARGEST = 3_000_000
 """Bytes of a shipped folder."""
@@ -60,16 +61,25 @@ def test_its_card_states_the_accuracy_of_the_result_file(folder, repository):
     assert f"{result['ceilings']['0']['test']['ceiling']:.3f}" in card
 
 
+def test_it_learned_from_other_chromosomes_than_those_of_its_tests(folder):
+    (learned,) = training_regions.of_model(ab.load_model(folder), "hic")
+    tested = {"chrII", "chrXI", "chrXIV", "chrIII", "chrVIII", "chrIX"}
+    numerals = {f"chr{assembly.numeral(number)}" for number in range(1, 17)}
+    assert set(learned.intervals) == numerals - tested
+    with pytest.raises(errors.DataError, match=r"chrI has 230,000 bases"):
+        learned.check_genome({"chrI": 230_000}, "other.fa")
+
+
 def test_its_bare_name_and_a_region_are_enough_on_the_command_line(tmp_path):
     letters = "".join(np.random.default_rng(2).choice(list("ACGT"), 70_000))
-    genome.write_fasta(tmp_path / "genome.fa", {"chrI": letters})
-    words = ["akita_yeast", "chrI:0-64,000", "-f", str(tmp_path / "genome.fa"), "--draws", "3"]
+    genome.write_fasta(tmp_path / "genome.fa", {"chrII": letters})
+    words = ["akita_yeast", "chrII:0-64,000", "-f", str(tmp_path / "genome.fa"), "--draws", "3"]
     assert akita_predict.main([*words, "-o", str(tmp_path / "out"), "--plot", "--cool"]) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [
         "W303_G1.cool",
         "W303_G1.sd.cool",
-        "chrI_8000_56000.png",
+        "chrII_8000_56000.png",
         "predict.h5",
         "provenance.json",
     ]
