@@ -45,7 +45,7 @@ per target. Rows differ in trunk and posterior alone."""
 
 
 class Entry(NamedTuple):
-    """A row of the table.
+    """Holds a row of the table.
 
     Attributes:
         spec: File of the zoo.
@@ -107,17 +107,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _row(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    kept = options.out_dir / "rows" / f"{re.sub('[^a-z0-9]+', '_', name.lower())}-{seed}.json"
-    if kept.is_file():
-        return files.read_json(kept)
+    row_file = options.out_dir / "rows" / f"{re.sub('[^a-z0-9]+', '_', name.lower())}-{seed}.json"
+    if row_file.is_file():
+        return files.read_json(row_file)
     entry = ENTRIES[name]
     seeds = range(MEMBERS) if entry.posterior == "ensemble" else (seed,)
-    runs = [_train(entry, each, options) for each in seeds]
+    runs = [_train(entry, seed, options) for seed in seeds]
     row = {"model": name, "seed": seed, **_judge(entry, runs, options.data)}
     row["epochs"] = float(np.mean([_epochs(run) for run in runs]))
     seconds = [files.read_json(run / "seconds.json") for run in runs]
     row["seconds"] = None if None in seconds else sum(seconds)
-    files.write_json(kept, row)
+    files.write_json(row_file, row)
     return row
 
 
@@ -164,11 +164,11 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
             member.swag_draws = None
     report = calibrate.calibrate(model, data, draws=DRAWS)
     truth = np.load(data / "truth" / "test.npz")["truth"].astype(np.float32)
-    mean = np.stack([each.mean for each in report.tested])
-    target = np.stack([each.target for each in report.tested])
-    mask = np.stack([each.mask for each in report.tested])
+    mean = np.stack([part.mean for part in report.tested])
+    target = np.stack([part.target for part in report.tested])
+    mask = np.stack([part.mask for part in report.tested])
     after = report.after
-    spread = np.stack([each.epistemic_sd for each in report.tested])
+    spread = np.stack([part.epistemic_sd for part in report.tested])
     truth_coverage = {
         state: report.maps[state]["overall"]["truth_coverage"] if spread.any() else None
         for state in ("before", "after")
@@ -205,9 +205,7 @@ def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:
     from akita_bayes.evaluate.intervals import calibration
 
     residuals = [(target - mean)[..., t][mask[..., t]] for t in range(mean.shape[-1])]
-    scores = [
-        calibration.crps(each / each.std(), np.full(each.shape, each.std())) for each in residuals
-    ]
+    scores = [calibration.crps(row / row.std(), np.full(row.shape, row.std())) for row in residuals]
     return float(np.mean(np.concatenate(scores)))
 
 
@@ -226,13 +224,13 @@ def _strangeness(model: Any, data: Path) -> dict[str, float | None]:
     gc_rich = dna.index_to_one_hot(
         generator.choice(4, x.shape[:2], p=[0.15, 0.35, 0.35, 0.15]).astype(np.uint8)
     )
-    found = [
+    scores = [
         posterior.sample_posterior(model, strange, draws=DRAWS).epistemic_sd.mean()
         for strange in (shuffled, gc_rich)
     ]
     return {
-        "epistemic_shuffled": float(found[0] / usual),
-        "epistemic_gc": float(found[1] / usual),
+        "epistemic_shuffled": float(scores[0] / usual),
+        "epistemic_gc": float(scores[1] / usual),
     }
 
 

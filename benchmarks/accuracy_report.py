@@ -62,7 +62,7 @@ def write(result: Mapping[str, Any]) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Mean and standard deviation over seeds, a Markdown row per model."""
+    """Returns mean and standard deviation over seeds, a Markdown row per model."""
     frame = pd.DataFrame(list(rows))
     lines = [
         "| model | " + " | ".join(heading for heading, _ in COLUMNS.values()) + " |",
@@ -75,14 +75,16 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def figure(result: Mapping[str, Any]) -> matplotlib.figure.Figure:
-    """Accuracy, sharpness of the belief, coverage and strangeness: a point per seed.
+    """Draws accuracy, width of intervals, coverage and strange sequences: a point per seed.
 
     Dashed: the correlation of the truth itself with the data, 90 %, and 1.
     """
     frame = pd.DataFrame(list(result["rows"]))
     names = list(dict.fromkeys(frame["model"]))
-    drawn = matplotlib.figure.Figure(figsize=(13.5, 0.42 * len(names) + 1.4), layout="constrained")
-    panels = drawn.subplots(1, 5, sharey=True)
+    drawing = matplotlib.figure.Figure(
+        figsize=(13.5, 0.42 * len(names) + 1.4), layout="constrained"
+    )
+    panels = drawing.subplots(1, 5, sharey=True)
     for axes, fields, title in zip(
         panels,
         (
@@ -110,7 +112,7 @@ def figure(result: Mapping[str, Any]) -> matplotlib.figure.Figure:
     panels[4].axvline(1, color="#777777", lw=0.8, ls="--")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
-    return drawn
+    return drawing
 
 
 def _points(
@@ -124,9 +126,9 @@ def _points(
         axes.plot(values, heights, "o", ms=5, alpha=0.7, mew=0, color=colour, label=label)
     for name in set(names) - set(learned["model"]):
         means = frame.loc[frame["model"] == name, list(fields)].astype(float).mean()
-        said = " and ".join(f"{mean:.2f}" for mean in means if np.isfinite(mean))
-        place = axes.get_yaxis_transform()
-        axes.text(0.5, names.index(name), said, transform=place, ha="center", va="center")
+        text = " and ".join(f"{mean:.2f}" for mean in means if np.isfinite(mean))
+        transform = axes.get_yaxis_transform()
+        axes.text(0.5, names.index(name), text, transform=transform, ha="center", va="center")
     axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2)
     axes.grid(axis="x", lw=0.3)
     axes.tick_params(labelsize=9)

@@ -52,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
     names = [*CASES, "imports", *(f"scd_{count}" for count in SCD)]
-    wanted = options.only.split(",") if options.only else names
+    requested = options.only.split(",") if options.only else names
     measurements: dict[str, Any] = {}
     if options.result.is_file():
         measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
-    for name in wanted:
+    for name in requested:
         before = environment.load()
         if name in CASES:
             rows = _networks(name, options)

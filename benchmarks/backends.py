@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def measure(path: str, precision: str, batch: int) -> dict[str, Any]:
-    """Seconds per forward pass and per training step: least, median and largest of ten."""
+    """Measures seconds per forward pass and training step: least, median and largest of ten."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     spec = zoo.load_network(path)
@@ -58,12 +58,12 @@ def measure(path: str, precision: str, batch: int) -> dict[str, Any]:
 def _seconds(call: Callable[[], Any]) -> dict[str, float]:
     for _ in range(2):
         np.asarray(call())
-    found = []
+    seconds = []
     for _ in range(REPEATS):
         started = time.perf_counter()
         np.asarray(call())
-        found.append(time.perf_counter() - started)
-    return {"min": min(found), "median": float(np.median(found)), "max": max(found)}
+        seconds.append(time.perf_counter() - started)
+    return {"min": min(seconds), "median": float(np.median(seconds)), "max": max(seconds)}
 
 
 if __name__ == "__main__":

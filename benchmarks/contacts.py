@@ -55,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     rates = []
     for part in map(int, options.strides.split(",")):
-        found = _windows(sources, options.bins // part * width)[: options.most]
-        rates.append({"stride": f"1/{part}", **_rate(clr, found, sources, options.repeats)})
+        selected = _windows(sources, options.bins // part * width)[: options.most]
+        rates.append({"stride": f"1/{part}", **_rate(clr, selected, sources, options.repeats)})
         print(rates[-1])
     scaling = _scaling(_windows(sources, options.bins // 16 * width), sources, options.seconds)
     print(scaling)
@@ -81,12 +81,12 @@ def _windows(sources: window_blocks.Sources, stride: int) -> list[training_windo
 
 def _rate(
     clr: cooler.Cooler,
-    found: list[training_windows.Window],
+    selected: list[training_windows.Window],
     sources: window_blocks.Sources,
     repeats: int,
 ) -> dict[str, Any]:
     """Windows per CPU second of both, on the same windows, in turns."""
-    grouped = window_blocks.group(found, sources.transform, 1)
+    grouped = window_blocks.group(selected, sources.transform, 1)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{index}.h5" for index in range(len(grouped))]
 
@@ -96,7 +96,7 @@ def _rate(
 
         def step_by_step() -> None:
             twins.clear()
-            for window in found:
+            for window in selected:
                 target = reference_target.target(clr, window.region, sources.transform, clip=CLIP)
                 twins[window] = target.values
 
@@ -114,12 +114,12 @@ def _rate(
         pairs = [(_seconds(step_by_step), _seconds(pipeline)) for _ in range(repeats)]
     slow, fast = np.array(pairs).transpose(1, 2, 0)
     return {
-        "windows": len(found),
+        "windows": len(selected),
         "blocks": len(grouped),
         "compared": usable,
         "largest_difference": worst,
-        "recipe_per_core_second": _spread(len(found) / slow[0]),
-        "pipeline_per_core_second": _spread(len(found) / fast[0]),
+        "recipe_per_core_second": _spread(len(selected) / slow[0]),
+        "pipeline_per_core_second": _spread(len(selected) / fast[0]),
         "times_faster": _spread(slow[0] / fast[0]),
         "times_faster_elapsed": _spread(slow[1] / fast[1]),
     }
@@ -134,19 +134,19 @@ def _seconds(function: Callable[[], None]) -> tuple[float, float]:
 
 def _spread(values: np.ndarray) -> dict[str, float]:
     """Median and extremes of the repeats."""
-    found = {"median": np.median(values), "least": values.min(), "most": values.max()}
-    return {name: round(float(value), 2) for name, value in found.items()}
+    summary = {"median": np.median(values), "least": values.min(), "most": values.max()}
+    return {name: round(float(value), 2) for name, value in summary.items()}
 
 
 def _scaling(
-    found: list[training_windows.Window], sources: window_blocks.Sources, seconds: float
+    selected: list[training_windows.Window], sources: window_blocks.Sources, seconds: float
 ) -> list[dict[str, Any]]:
     """Windows per elapsed second with 1, 2, ... all cores, workers warm.
 
     Windows per core and second of CPU time tell what the workers cost each other where other work
     takes the cores away.
     """
-    grouped = window_blocks.group(found, sources.transform, 1)
+    grouped = window_blocks.group(selected, sources.transform, 1)
     cores = multiprocessing.cpu_count()
     counts = sorted({1, *(2**power for power in range(1, 8) if 2**power < cores), cores})
     measured = []

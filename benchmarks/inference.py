@@ -67,7 +67,7 @@ def missing(measurements: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
-    """Lets the processes of all cases take turns; returns medians and peak memory of each."""
+    """Runs the processes of all cases in turn; returns medians and peak memory of each."""
     calls: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
     report: dict[str, Any] = {"turns": turns}
     with contextlib.ExitStack() as stack:
@@ -76,13 +76,13 @@ def compare(spec: str, cases: Sequence[str], turns: int) -> dict[str, Any]:
             for case, process in processes.items():
                 calls[case].append(process.ask("call"))
         for case, process in processes.items():
-            first, *others = calls[case]
+            first, *later_calls = calls[case]
             report[case] = {
                 "first_call_cpu_seconds": first["cpu"],
-                "cpu_seconds_median": float(np.median([call["cpu"] for call in others])),
-                "cpu_seconds_min": min(call["cpu"] for call in others),
-                "cpu_seconds_max": max(call["cpu"] for call in others),
-                "wall_seconds_median": float(np.median([call["wall"] for call in others])),
+                "cpu_seconds_median": float(np.median([call["cpu"] for call in later_calls])),
+                "cpu_seconds_min": min(call["cpu"] for call in later_calls),
+                "cpu_seconds_max": max(call["cpu"] for call in later_calls),
+                "wall_seconds_median": float(np.median([call["wall"] for call in later_calls])),
                 **process.ask("end"),
             }
     plain = report["plain"]["cpu_seconds_median"]

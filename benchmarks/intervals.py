@@ -147,9 +147,9 @@ def _scores(
     mask = np.stack([window.mask for window in windows])
     sd = np.stack([window.sd for window in windows]).astype(np.float64)
     residual = np.stack([window.target - window.mean for window in windows]).astype(np.float64)
-    drawn = sd * np.random.default_rng(0).standard_normal(sd.shape)
+    simulated = sd * np.random.default_rng(0).standard_normal(sd.shape)
     scores: dict[str, Any] = {}
-    for name, errors in (("", residual), (" if true", drawn)):
+    for name, errors in (("", residual), (" if true", simulated)):
         scores[f"crps{name}"] = float(calibration.crps(errors / sd, sd)[mask].mean())
         correlations = []
         for target in range(mask.shape[-1]):
@@ -160,7 +160,9 @@ def _scores(
                     correlations.append(scipy.stats.spearmanr(x, y).statistic)
         scores[f"spearman{name}"] = float(np.mean(correlations)) if correlations else 0.0
     plain = np.stack([window.sd for window in constant]).astype(np.float64)
-    scores["crps of constants if true"] = float(calibration.crps(drawn / plain, plain)[mask].mean())
+    scores["crps of constants if true"] = float(
+        calibration.crps(simulated / plain, plain)[mask].mean()
+    )
     order = np.argsort(sd[mask], kind="stable")
     groups = np.array_split(order, _GROUPS)
     scores["sd"] = [float(np.sqrt(np.mean(sd[mask][group] ** 2))) for group in groups]

@@ -45,7 +45,7 @@ READ_OUTS = ("paper", "odds", "log odds")
 
 
 def pairs(path: Path) -> pd.DataFrame:
-    """The pairs as a table of library, sequence, value and set, without published outliers."""
+    """Returns the pairs as a table of library, sequence, value and set, without outliers."""
     measured = pd.read_csv(path)
     measured = measured[measured["outlier"] != 1]
     parts = []
@@ -161,7 +161,7 @@ def _fit(mechanism: Any, table: Any) -> dict[str, Any]:
 
 
 def manifold(path: Path) -> dict[str, Any]:
-    """The published method: free strengths P, t = tmax P / (1 + P) + t0 without CRP, P alpha with.
+    """Fits as published: free strengths P, t = tmax P / (1 + P) + t0, and P alpha with CRP.
 
     alpha' = (1 + F alpha) / (1 + F). The noise of a log activity is one number, so that the
     interval comes from the profile of the sum of squares.
@@ -196,7 +196,7 @@ def manifold(path: Path) -> dict[str, Any]:
 
 
 def joint(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """The interaction that both data sets share, and a test whether they can share it."""
+    """Fits the interaction that both data sets share, and tests whether they can share it."""
     total = _drop(first["profile"]) + _drop(second["profile"])
     inside = GRID[total - total.min() < 1.92]
     statistic = 2 * float(total.min())
@@ -222,7 +222,7 @@ def _drop(profile: dict[str, list[float]]) -> NDArray[np.float64]:
 
 
 def figure(results: dict[str, Any]) -> matplotlib.figure.Figure:
-    """The interaction by data set and assumption: profile intervals, and joint fits as crosses."""
+    """Draws the interaction by data set and assumption: profile intervals and joint fits."""
     drawing = matplotlib.figure.Figure(figsize=(7, 0.35 * len(results) + 1), layout="constrained")
     axes = drawing.subplots()
     for position, (name, row) in enumerate(results.items()):

@@ -216,9 +216,9 @@ def second_experiment(first: Path, second: Path, names: Sequence[str]) -> dict[s
     with independent noise, they would correlate by sqrt(R1 R2), the expected value given here.
     """
     transform = counts_to_targets.Transform(320_000, 10_000, as_obsexp=True)
-    coarse, other = coarsened(read(first), 5), cooler.Cooler(str(second))
-    name_in_second = assembly.of(dict(other.chromsizes)).names(names, str(first))
-    extents = {name: other.extent(own) for name, own in name_in_second.items()}
+    coarse, fine = coarsened(read(first), 5), cooler.Cooler(str(second))
+    name_in_second = assembly.of(dict(fine.chromsizes)).names(names, str(first))
+    extents = {name: fine.extent(own) for name, own in name_in_second.items()}
     lengths = {
         name: min(len(coarse[name].counts), end - start) for name, (start, end) in extents.items()
     }

@@ -112,17 +112,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 def windows(
     genome: genomes.Genome, chromosomes: Sequence[str], length: int, number: int
 ) -> NDArray[np.uint8]:
-    """Evenly spaced windows of chromosomes, as bases 0..4. [number, length]."""
+    """Returns evenly spaced windows of chromosomes, as bases 0..4. [number, length]."""
     starts = [
         (chromosome, start)
         for chromosome in chromosomes
         for start in range(0, genome.sizes[chromosome] - length, length // 16)
     ]
-    chosen = np.linspace(0, len(starts) - 1, number).astype(int)
+    indices = np.linspace(0, len(starts) - 1, number).astype(int)
     return np.stack(
         [
             dna.to_index(genome.padded(starts[i][0], starts[i][1], starts[i][1] + length))
-            for i in chosen
+            for i in indices
         ]
     )
 
@@ -133,17 +133,17 @@ def _in_batches(model: Any, rows: NDArray[np.uint8], size: int = 16) -> NDArray[
 
 
 def gc(row: NDArray[np.uint8]) -> float:
-    """Share of G and C."""
+    """Returns the share of G and C."""
     return float(np.isin(row, (1, 2)).mean())
 
 
 def kmers(row: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Frequencies of 3-mers, both strands together. [32]."""
+    """Returns frequencies of 3-mers, both strands together. [32]."""
     codes = sum(
         row[i : len(row) - KMER + 1 + i].astype(int) * 4 ** (KMER - 1 - i) for i in range(3)
     )
-    known = np.lib.stride_tricks.sliding_window_view(row, KMER).max(1) < dna.UNKNOWN
-    counts = np.bincount(codes[known], minlength=4**KMER).astype(float)
+    without_unknown = np.lib.stride_tricks.sliding_window_view(row, KMER).max(1) < dna.UNKNOWN
+    counts = np.bincount(codes[without_unknown], minlength=4**KMER).astype(float)
     digits = np.stack(np.unravel_index(np.arange(4**KMER), (4,) * KMER))
     reverse = np.ravel_multi_index(tuple(3 - digits[::-1]), (4,) * KMER)
     both = (counts + counts[reverse]) / counts.sum()
@@ -184,17 +184,17 @@ def shuffled(row: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def _leads(edges: dict[int, int], base: int, last: int) -> bool:
-    seen = set()
+    visited = set()
     while base != last:
-        if base in seen or base not in edges:
+        if base in visited or base not in edges:
             return False
-        seen.add(base)
+        visited.add(base)
         base = edges[base]
     return True
 
 
 def auroc(usual: NDArray[Any], strange: NDArray[Any]) -> float:
-    """Chance that a strange window has the larger score."""
+    """Returns the chance that a strange window has the larger score."""
     statistic = scipy.stats.mannwhitneyu(strange, usual).statistic
     return float(statistic / (len(usual) * len(strange)))
 

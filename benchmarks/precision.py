@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(MODELS), help="models, comma-separated")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
-    found = {}
+    measurements = {}
     if options.result.is_file():
-        found = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
+        measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
     for name in options.only.split(","):
         fasta = options.yeast if name == "akita_yeast" else options.human
-        found[name] = measure(name, fasta)
-        print(name, json.dumps(found[name], indent=1), flush=True)
-        run.write(options.result, {**environment.describe(), "measurements": found})
+        measurements[name] = measure(name, fasta)
+        print(name, json.dumps(measurements[name], indent=1), flush=True)
+        run.write(options.result, {**environment.describe(), "measurements": measurements})
 
 
 def measure(name: str, fasta: str) -> dict[str, Any]:

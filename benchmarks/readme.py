@@ -48,8 +48,8 @@ def page() -> str:
         path = run.RESULTS / f"{name}.json"
         if path.is_file():
             parts.append("\n".join(section(files.read_json(path))) + "\n")
-    others = sorted(path.stem for path in run.RESULTS.glob("*.json") if path.stem not in sections)
-    parts.append(f"Other results, which `docs/` describes: {', '.join(others)}.\n")
+    further = sorted(path.stem for path in run.RESULTS.glob("*.json") if path.stem not in sections)
+    parts.append(f"Other results, which `docs/` describes: {', '.join(further)}.\n")
     return "\n".join(parts)
 
 

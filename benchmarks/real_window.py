@@ -36,11 +36,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     files = [str(Path(options.fasta).resolve()), str(Path(options.target).resolve())]
     repeats = ["--repeats", str(options.repeats)]
-    found = {
+    measurements = {
         name: run.in_own_process([*files, *repeats, "--measure", name], "benchmarks.real_window")
         for name in ("forward", "training_step")
     }
-    run.write(options.result, {**environment.describe(), "spec": SPEC.name, "measurements": found})
+    run.write(
+        options.result, {**environment.describe(), "spec": SPEC.name, "measurements": measurements}
+    )
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -55,12 +57,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         batch, size = round_trip(spec, options.fasta, options.target, Path(folder))
     keras.utils.set_random_seed(0)
     model = build.build(spec)
-    found: dict[str, Any]
+    measured: dict[str, Any]
     if options.measure == "forward":
         prediction = predict.forward(model, batch["sequence"])[spec.head_names[0]]
         assert prediction.shape == batch["target"].shape
         assert np.isfinite(prediction).all()
-        found = {**run.timed(lambda: predict.forward(model, batch["sequence"]), options.repeats)}
+        measured = {**run.timed(lambda: predict.forward(model, batch["sequence"]), options.repeats)}
     else:
         training = run.stepping(model, spec)
         losses: list[float] = []
@@ -70,10 +72,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             training.apply(gradients)
             losses.append(gradients.outcome.loss)
 
-        found = {**run.timed(one_step, options.repeats), "losses": losses}
+        measured = {**run.timed(one_step, options.repeats), "losses": losses}
         assert np.isfinite(losses).all()
     return {
-        **found,
+        **measured,
         "batch": BATCH,
         "record_bytes": size,
         "peak_memory_gb": round(run.peak_memory_gb(), 2),
@@ -90,19 +92,19 @@ def round_trip(spec: Any, fasta: str, target: str, folder: Path) -> tuple[dict[s
     with pysam.FastxFile(fasta) as file:
         letters = (next(iter(file)).sequence or "").upper()
     index, values = dna.to_index(letters), np.load(target)[0]
-    place = spec.geometry()
-    made = statistics.Statistics(
+    geometry = spec.geometry()
+    written = statistics.Statistics(
         seq_length=len(index),
         target_length=values.shape[0],
         num_targets=values.shape[1],
-        pool_width=place.bin_width,
-        crop_bp=place.crop_bp,
-        diagonal_offset=place.diagonal_offset,
+        pool_width=geometry.bin_width,
+        crop_bp=geometry.crop_bp,
+        diagonal_offset=geometry.diagonal_offset,
         seq_1hot=True,
         seqs={"test": 1},
     )
-    spec.check_statistics(made.to_json())
-    statistics.write(folder, made)
+    spec.check_statistics(written.to_json())
+    statistics.write(folder, written)
     region = regions.Region("chr11", 99_928_064, 101_238_784)
     path = folder / "tfrecords" / f"test-0{tfrecord.SUFFIX}"
     tfrecord.write_records(path, [tfrecord.Record(index, values, None, region)])

@@ -77,22 +77,22 @@ def main(argv: Sequence[str] | None = None) -> None:
             posterior_of_odds, JOINT, options.libraries, keep=options.runs
         )
     names = options.only.split(",") if options.only else list(work)
-    found = {}
+    measurements = {}
     if options.result.is_file():
-        found = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
+        measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
     for name in names:
-        found[name] = {**work[name](), "load": round(os.getloadavg()[0], 2)}
-        print(name, json.dumps(found[name]), flush=True)
-        run.write(options.result, {**environment.describe(), "measurements": found})
+        measurements[name] = {**work[name](), "load": round(os.getloadavg()[0], 2)}
+        print(name, json.dumps(measurements[name]), flush=True)
+        run.write(options.result, {**environment.describe(), "measurements": measurements})
 
 
 def fits(data: Path, repeats: int, *arguments: str) -> dict[str, Any]:
-    """`mpra_fit.py` from several seeds: seconds, correlations and the interaction of each."""
-    each = [_fit(LAC, data, *arguments, "--seed", str(seed)) for seed in range(repeats)]
+    """Runs `mpra_fit.py` from several seeds: seconds, correlations and the interaction."""
+    summaries = [_fit(LAC, data, *arguments, "--seed", str(seed)) for seed in range(repeats)]
     return {
-        "seconds_median": float(np.median([one["seconds"] for one in each])),
-        "seconds_largest": max(one["seconds"] for one in each),
-        "runs": each,
+        "seconds_median": float(np.median([summary["seconds"] for summary in summaries])),
+        "seconds_largest": max(summary["seconds"] for summary in summaries),
+        "runs": summaries,
     }
 
 
@@ -110,19 +110,19 @@ def _fit(
 
 
 def posterior_of_odds(spec: Path, data: Path, *, keep: Path | None = None) -> dict[str, Any]:
-    """The posterior of a mechanism whose bins are declared to see the odds, without bootstrap."""
+    """Samples a mechanism whose bins are declared to see the odds, without bootstrap."""
     from akita_bayes.mechanisms import mechanism_spec
     from akita_bayes.regulation.model import smooth_bins
 
-    seen = smooth_bins.curves(mechanism_spec.load(spec))["odds"]
+    seen_as_odds = smooth_bins.curves(mechanism_spec.load(spec))["odds"]
     with tempfile.TemporaryDirectory() as folder:
         declared = Path(folder) / spec.name
-        declared.write_text(seen.model_dump_json(), encoding="utf-8")
+        declared.write_text(seen_as_odds.model_dump_json(), encoding="utf-8")
         return posterior(declared, data, "--bootstrap", "0", keep=keep)
 
 
 def posterior(spec: Path, data: Path, *arguments: str, keep: Path | None = None) -> dict[str, Any]:
-    """`mpra_posterior.py`: the interaction by method and mode, and how well the chains mixed."""
+    """Runs `mpra_posterior.py`: the interaction by method and mode, and how chains mixed."""
     summary, timing = _command("mpra_posterior.py", spec, data, *arguments, cores=4, keep=keep)
     return {
         **timing,
@@ -153,28 +153,30 @@ def _command(
             preexec_fn=lambda: os.sched_setaffinity(0, allowed),
         )
         seconds = time.perf_counter() - started
-        (found,) = [
+        (summary_file,) = [
             path
             for name in ("summary.json", "posterior.json")
             if (path := run_dir / name).is_file()
         ]
-        summary = json.loads(found.read_text(encoding="utf-8"))
+        summary = json.loads(summary_file.read_text(encoding="utf-8"))
         if keep is not None:
-            kept = keep / f"{Path(script).stem}_{summary['mechanism']}"
-            shutil.copytree(run_dir, kept, dirs_exist_ok=True)
+            copy = keep / f"{Path(script).stem}_{summary['mechanism']}"
+            shutil.copytree(run_dir, copy, dirs_exist_ok=True)
         return summary, {"seconds": seconds, "cores": len(allowed)}
 
 
 def coverage(spec: dict[str, Any], experiments: int = 40) -> dict[str, Any]:
-    """Share of energies inside their 95 % intervals, from fits that know nothing of the truth."""
+    """Measures the share of energies inside their 95 % intervals, without use of the truth."""
     # TensorFlow keeps every program that it compiled, some 1,500 memory maps per experiment.
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=8) as process:
-        each = process.map(functools.partial(_experiment, spec), range(experiments), chunksize=1)
-    found = {method: [held[method] for held in each] for method in ("NUTS", "Laplace")}
+        results = process.map(functools.partial(_experiment, spec), range(experiments), chunksize=1)
+    shares_by_method = {
+        method: [experiment[method] for experiment in results] for method in ("NUTS", "Laplace")
+    }
     return {
         "experiments": experiments,
-        "converged": sum(held["converged"] for held in each),
-        "energies": int(each[0]["energies"]),
+        "converged": sum(experiment["converged"] for experiment in results),
+        "energies": int(results[0]["energies"]),
         **{
             method: {
                 "mean": float(np.mean(shares)),
@@ -182,7 +184,7 @@ def coverage(spec: dict[str, Any], experiments: int = 40) -> dict[str, Any]:
                 "lowest": min(shares),
                 "each": shares,
             }
-            for method, shares in found.items()
+            for method, shares in shares_by_method.items()
         },
     }
 
@@ -195,22 +197,24 @@ def _experiment(spec: dict[str, Any], seed: int) -> dict[str, float]:
     from akita_bayes.regulation.posterior import physical_units, sampling
 
     mechanism = mechanism_spec.parse(spec)
-    made = simulated_assay.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
-    simulated = simulated_assay.simulate(mechanism, made, seed=seed)
-    found = sampling.sample_mechanism(mechanism, simulated.table, starts=3, replicates=0, seed=seed)
-    theta = experiment_design.true_theta(found.fit.parameters, simulated.truth, found.fit.theta)
-    truth = physical_units.physical(found.fit.parameters, theta[None])
-    held = {}
+    design = simulated_assay.Design(sequences=3000, mutation_rate=0.3, noise=0.3)
+    simulated = simulated_assay.simulate(mechanism, design, seed=seed)
+    sampled = sampling.sample_mechanism(
+        mechanism, simulated.table, starts=3, replicates=0, seed=seed
+    )
+    theta = experiment_design.true_theta(sampled.fit.parameters, simulated.truth, sampled.fit.theta)
+    truth = physical_units.physical(sampled.fit.parameters, theta[None])
+    shares = {}
     for method in ("NUTS", "Laplace"):
-        table = found.tables[method]
+        table = sampled.tables[method]
         true = np.array([truth[name][0] for name in table["name"]])
-        held[method] = float(((table["lower"] <= true) & (true <= table["upper"])).mean())
-    converged = found.summary()["convergence"]["converged"]
-    return {**held, "energies": len(truth), "converged": converged}
+        shares[method] = float(((table["lower"] <= true) & (true <= table["upper"])).mean())
+    converged = sampled.summary()["convergence"]["converged"]
+    return {**shares, "energies": len(truth), "converged": converged}
 
 
 def copies(mean_copies: float = 5.0, replicates: int = 16) -> dict[str, Any]:
-    """The sd of refits of resampled sequences over that of curvature, where reads are copies.
+    """Compares the sd of refits of resampled sequences with that of curvature, for copies.
 
     Sequences are independent, so the bootstrap knows how much the reads say; curvature knows it
     only where the counts are declared as they are.
@@ -230,10 +234,10 @@ def copies(mean_copies: float = 5.0, replicates: int = 16) -> dict[str, Any]:
             "overdispersed": overdispersed,
         }
         mechanism = mechanism_spec.parse({**TOY, "measurement": measurement})
-        made = simulated_assay.Design(
+        design = simulated_assay.Design(
             sequences=3000, mutation_rate=0.3, noise=0.5, reads=15_000, bins=4, copies=mean_copies
         )
-        simulated = simulated_assay.simulate(mechanism, made, seed=0)
+        simulated = simulated_assay.simulate(mechanism, design, seed=0)
         fit = fitting.fit(mechanism, simulated.table, starts=1)
         gaussian = laplace.laplace(fit.likelihood, fit.theta)
         refits = laplace.bootstrap(fit.likelihood, gaussian, replicates=replicates)
@@ -257,7 +261,7 @@ def copies(mean_copies: float = 5.0, replicates: int = 16) -> dict[str, Any]:
 
 
 def trees() -> dict[str, Any]:
-    """Spanning trees against a linear solve on complete graphs: largest difference, and seconds.
+    """Compares spanning trees with a linear solve on complete graphs: difference and seconds.
 
     Both routes of the layer, in float64 on 4,096 sets of rates.
     """
@@ -272,17 +276,17 @@ def _trees(species: int) -> dict[str, Any]:
 
     edges = [(i, j) for i in range(species) for j in range(species) if i != j]
     log_rates = np.random.default_rng(species).normal(0, 2, (4096, len(edges)))
-    found: dict[str, Any] = {"diagrams": diagrams.count(species, edges)}
+    results: dict[str, Any] = {"diagrams": diagrams.count(species, edges)}
     occupancy = {}
     for route in ("trees", "elimination"):
         layer = kinetic.KingAltman(species, edges, route=route, dtype="float64")
         call = tf.function(layer, jit_compile=True)
         occupancy[route] = np.asarray(call(tf.constant(log_rates)))
-        found[route] = run.timed(functools.partial(call, tf.constant(log_rates)), 9)
+        results[route] = run.timed(functools.partial(call, tf.constant(log_rates)), 9)
     solved = diagrams.steady_state(np.exp(log_rates), species, edges)
     for route, values in occupancy.items():
-        found[route]["largest_difference_from_solve"] = float(abs(values - solved).max())
-    return found
+        results[route]["largest_difference_from_solve"] = float(abs(values - solved).max())
+    return results
 
 
 if __name__ == "__main__":

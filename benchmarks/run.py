@@ -60,10 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     repeats = ["--repeats", str(options.repeats)]
     names = options.only.split(",") if options.only else list(MEASUREMENTS)
-    found = {name: in_own_process([*MEASUREMENTS[name], *repeats]) for name in names}
+    measurements = {name: in_own_process([*MEASUREMENTS[name], *repeats]) for name in names}
     if options.only:
-        found = {**json.loads(options.result.read_text(encoding="utf-8"))["measurements"], **found}
-    write(options.result, {**environment.describe(), "measurements": found})
+        measurements = {
+            **json.loads(options.result.read_text(encoding="utf-8"))["measurements"],
+            **measurements,
+        }
+    write(options.result, {**environment.describe(), "measurements": measurements})
 
 
 def in_own_process(arguments: Sequence[str], module: str = "benchmarks.run") -> dict[str, Any]:
@@ -73,9 +76,9 @@ def in_own_process(arguments: Sequence[str], module: str = "benchmarks.run") -> 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr[-3000:])
-    found = json.loads(done.stdout.splitlines()[-1])
-    print(f"  {found}", flush=True)
-    return found
+    result = json.loads(done.stdout.splitlines()[-1])
+    print(f"  {result}", flush=True)
+    return result
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
@@ -87,14 +90,14 @@ def write(path: Path, result: dict[str, Any]) -> None:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(each) for each in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def timed(call: Callable[[], Any], repeats: int) -> dict[str, float]:
-    """Wall and CPU seconds of a call after two that warm it up: least and median."""
+    """Measures wall and CPU seconds of a call after two that warm it up: least and median."""
     for _ in range(2):
         call()
     wall, cpu = [], []
@@ -113,12 +116,12 @@ def timed(call: Callable[[], Any], repeats: int) -> dict[str, float]:
 
 
 def peak_memory_gb() -> float:
-    """Largest resident memory of this process so far."""
+    """Returns the largest resident memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def stepping(model: Any, spec: Any) -> Any:
-    """The training step of a model on the first device."""
+    """Returns the training step of a model on the first device."""
     from akita_bayes.training import loop_settings, step, strategy
     from akita_bayes.training.updates import clipping, optimizers
 
@@ -138,10 +141,10 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
     spec = zoo.load_network(options.spec)
     if options.measure == "reader":
-        found = _reader(spec, options.repeats)
+        measured = _reader(spec, options.repeats)
     else:
-        found = _network(spec, options)
-    return {**found, "peak_memory_gb": round(peak_memory_gb(), 2)}
+        measured = _network(spec, options)
+    return {**measured, "peak_memory_gb": round(peak_memory_gb(), 2)}
 
 
 def _reader(spec: Any, repeats: int) -> dict[str, Any]:
@@ -149,36 +152,36 @@ def _reader(spec: Any, repeats: int) -> dict[str, Any]:
     from akita_bayes import regions
     from akita_bayes.data.records import dataset, statistics, tfrecord
 
-    place, random = spec.geometry(spec.head_names[0]), np.random.default_rng(0)
-    shape = (place.target_length, place.units)
+    geometry, random = spec.geometry(spec.head_names[0]), np.random.default_rng(0)
+    shape = (geometry.target_length, geometry.units)
     with tempfile.TemporaryDirectory() as folder:
-        made = statistics.Statistics(
-            seq_length=place.seq_length,
-            target_length=place.target_length,
-            num_targets=place.units,
-            pool_width=place.bin_width,
-            crop_bp=place.crop_bp,
-            diagonal_offset=place.diagonal_offset,
+        written = statistics.Statistics(
+            seq_length=geometry.seq_length,
+            target_length=geometry.target_length,
+            num_targets=geometry.units,
+            pool_width=geometry.bin_width,
+            crop_bp=geometry.crop_bp,
+            diagonal_offset=geometry.diagonal_offset,
             seq_1hot=True,
             seqs={"train": RECORDS},
         )
-        statistics.write(folder, made)
+        statistics.write(folder, written)
         for number in range(4):
             tfrecord.write_records(
                 Path(folder) / "tfrecords" / f"train-{number}.tfr",
                 (
                     tfrecord.Record(
-                        random.integers(0, 4, place.seq_length, np.uint8),
+                        random.integers(0, 4, geometry.seq_length, np.uint8),
                         random.normal(size=shape).astype(np.float16),
                         random.random(shape) > 0.05,
-                        regions.Region("chr1", 0, place.seq_length),
+                        regions.Region("chr1", 0, geometry.seq_length),
                     )
                     for _ in range(RECORDS // 4)
                 ),
             )
         split = dataset.open_split(folder, "train", batch_size=2, shuffle=True)
-        found = timed(lambda: [None for _ in split.epoch(0)], repeats)
-    return {**found, "records_per_second": RECORDS / found["seconds_median"]}
+        measured = timed(lambda: [None for _ in split.epoch(0)], repeats)
+    return {**measured, "records_per_second": RECORDS / measured["seconds_median"]}
 
 
 def _network(spec: Any, options: argparse.Namespace) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", help="'help' or 'variant'; the file keeps the others")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
-    found: dict[str, Any] = {}
+    measurements: dict[str, Any] = {}
     if options.result.is_file():
-        found = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
+        measurements = json.loads(options.result.read_text(encoding="utf-8"))["measurements"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         groups = {"help": light(folder), "variant": heavy(folder)}
@@ -41,16 +41,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             before = environment.load()
             turns = measure(groups[group], folder, options.turns)
             load = {"load_before": before, "load_after": environment.load()}
-            found[group] = {"cases": turns, **load, "environment": environment.describe()}
-    if "variant" in found:
-        cases = found["variant"]["cases"]
+            measurements[group] = {"cases": turns, **load, "environment": environment.describe()}
+    if "variant" in measurements:
+        cases = measurements["variant"]["cases"]
         ratios = [
             scd / bare
             for scd, bare in zip(cases[SCD]["cpu"], cases[TENSORFLOW]["cpu"], strict=True)
         ]
-        found["variant"]["imports_of_tensorflow"] = statistics.median(ratios)
-        found["variant"]["imports_of_tensorflow_most"] = max(ratios)
-    run.write(options.result, {"measurements": found})
+        measurements["variant"]["imports_of_tensorflow"] = statistics.median(ratios)
+        measurements["variant"]["imports_of_tensorflow_most"] = max(ratios)
+    run.write(options.result, {"measurements": measurements})
 
 
 def light(folder: Path) -> dict[str, list[str]]:
@@ -101,7 +101,7 @@ def heavy(folder: Path) -> dict[str, list[str]]:
 def measure(
     commands: dict[str, list[str]], folder: Path, turns: int
 ) -> dict[str, dict[str, list[float]]]:
-    """Lets commands take turns; returns the seconds of each, after a turn that fills caches."""
+    """Runs commands in turn; returns the seconds of each, after a turn that fills caches."""
     spent: dict[str, dict[str, list[float]]] = {name: {"cpu": [], "wall": []} for name in commands}
     for turn in range(turns + 1):
         for name, words in commands.items():

@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     from benchmarks import environment, run
 
-    found = {kind: _compare(options, kind) for kind in ("built", "randomised")}
-    about = {**environment.describe(), "cores_used": options.cores, "measurements": found}
+    measurements = {kind: _compare(options, kind) for kind in ("built", "randomised")}
+    about = {**environment.describe(), "cores_used": options.cores, "measurements": measurements}
     run.write(options.result, about)
 
 
@@ -68,20 +68,20 @@ def _compare(options: argparse.Namespace, kind: str) -> dict[str, Any]:
                 _snv(letters, length // 2 + SPACING * k + int(random.integers(SPACING)))
                 for k in range(options.scattered)
             ]
-            place = size // 2
+            position = size // 2
             saturated = [
                 row
                 for k in range(options.saturated // 3 + 1)
-                for row in _changes(letters, place + k)
+                for row in _changes(letters, position + k)
             ][: options.saturated]
-            found = {}
+            measured = {}
             for name, rows, start in (
                 ("scattered", scattered, None),
-                ("saturated", saturated, (place - length // 2) // 2048 * 2048),
+                ("saturated", saturated, (position - length // 2) // 2048 * 2048),
             ):
-                found[name] = _measure(model, genome, rows, start, options)
-                print(kind, name, json.dumps(found[name]), flush=True)
-    return found
+                measured[name] = _measure(model, genome, rows, start, options)
+                print(kind, name, json.dumps(measured[name]), flush=True)
+    return measured
 
 
 def _measure(
@@ -119,9 +119,9 @@ def _measure(
         "turns": settings.turns,
         "plain_seconds_per_variant": _medians(plain),
         "engine_seconds_per_variant": _medians(mine),
-        "times_faster": {unit: float(np.median(each)) for unit, each in ratios.items()},
-        "times_faster_least": {unit: min(each) for unit, each in ratios.items()},
-        "times_faster_most": {unit: max(each) for unit, each in ratios.items()},
+        "times_faster": {unit: float(np.median(values)) for unit, values in ratios.items()},
+        "times_faster_least": {unit: min(values) for unit, values in ratios.items()},
+        "times_faster_most": {unit: max(values) for unit, values in ratios.items()},
         "largest_map_difference_in_sd": map_difference,
         "largest_relative_score_difference": score_difference,
     }
@@ -147,7 +147,7 @@ def _predicted(layers: Layers, genome: Any, scorer: Any, row: Any) -> list[np.nd
         derivative.letters(window.segments, genome.padded)
         for window in (pair.reference[0], pair.alternative[0])
     )
-    return [layers(dna.to_one_hot(each)[None])[0] for each in letters]
+    return [layers(dna.to_one_hot(window)[None])[0] for window in letters]
 
 
 def _plain(layers: Layers, genome: Any, scorer: Any, rows: list[Any]) -> np.ndarray:
@@ -158,7 +158,7 @@ def _plain(layers: Layers, genome: Any, scorer: Any, rows: list[Any]) -> np.ndar
     offset, scores = scorer.geometry.diagonal_offset, []
     for row in rows:
         maps = _predicted(layers, genome, scorer, row)
-        ref, alt = (triangle.to_matrix(each, diagonal_offset=offset, fill=0) for each in maps)
+        ref, alt = (triangle.to_matrix(pixels, diagonal_offset=offset, fill=0) for pixels in maps)
         mask = np.abs(np.subtract.outer(np.arange(len(ref)), np.arange(len(ref)))) >= offset
         scores.append(pixels.scd(ref, alt, mask))
     return np.array(scores)
@@ -172,23 +172,35 @@ def _map_difference(layers: Layers, genome: Any, scorer: Any, row: Any) -> float
 
 def _timed(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     wall, processor = time.perf_counter(), time.process_time()
-    made = run()
+    result = run()
     spent = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
-    return spent, made
+    return spent, result
 
 
-def _snv(letters: str, place: int) -> Any:
-    return _changes(letters, place)[0]
+def _snv(letters: str, position: int) -> Any:
+    return _changes(letters, position)[0]
 
 
-def _changes(letters: str, place: int) -> list[Any]:
+def _changes(letters: str, position: int) -> list[Any]:
     from akita_bayes.variants.alleles import records
 
-    base = letters[place]
+    base = letters[position]
     return [
-        records.Variant(0, 1, "chr1", place, ".", base, other, "SNV", place, place + 1, other)
-        for other in "ACGT"
-        if other != base
+        records.Variant(
+            0,
+            1,
+            "chr1",
+            position,
+            ".",
+            base,
+            base_in_alt,
+            "SNV",
+            position,
+            position + 1,
+            base_in_alt,
+        )
+        for base_in_alt in "ACGT"
+        if base_in_alt != base
     ]
 
 

@@ -34,7 +34,7 @@ RESULT = Path(__file__).with_name("results") / "variants.json"
 
 
 class Compared(NamedTuple):
-    """One variant. `truth` and `change` are [pixels, T], `true_scd` [T], the others [S, T].
+    """Holds one variant. `truth` and `change` are [pixels, T], `true_scd` [T], the others [S, T].
 
     `recalibrated` is None without factors.
     """
@@ -62,19 +62,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     runs = [str(run) for run in options.runs]
     model = ab.load_model(runs if len(runs) > 1 else runs[0])
-    known, tested = (
+    fitting, tested = (
         compare(model, options.data, split, draws=options.draws, count=options.variants)
         for split in ("valid", "test")
     )
     fitted = conformal.fit(
-        np.array([each.true_scd for each in known]),
-        np.array([each.draws.mean(axis=0) for each in known]),
-        np.array([_sd(each.draws) for each in known]),
+        np.array([variant.true_scd for variant in fitting]),
+        np.array([variant.draws.mean(axis=0) for variant in fitting]),
+        np.array([_sd(variant.draws) for variant in fitting]),
     )
-    found = summarise(tested, fitted)
-    print(as_table(found))
+    rows = summarise(tested, fitted)
+    print(as_table(rows))
     draws = len(tested[0].draws)
-    about = {"runs": len(runs), "draws": draws, "fitted_to": len(known), "kinds": found}
+    about = {"runs": len(runs), "draws": draws, "fitted_to": len(fitting), "kinds": rows}
     run.write(options.result, {**environment.describe(), **about})
 
 
@@ -93,12 +93,12 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
         factors = (
             None if fitted is None else fitted.factors(scorer.geometry.target_length).epistemic
         )
-        found = []
+        compared = []
         for kind, row in zip(kinds, rows, strict=True):
             reason = scorer.windows.framed(row).variant.reason
             assert not reason, reason
-            found.append(_compare(scorer, genome, design, factors, kind, row))
-    return found
+            compared.append(_compare(scorer, genome, design, factors, kind, row))
+    return compared
 
 
 def _compare(
@@ -107,9 +107,9 @@ def _compare(
     from akita_bayes.variants import known_effects
 
     changes = []
-    for made, ref, alt in scorer.maps(row):
-        aligned = made
-        changes.append((alt - ref)[made.mask])
+    for predicted, ref, alt in scorer.maps(row):
+        aligned = predicted
+        changes.append((alt - ref)[predicted.mask])
     ref, alt = known_effects.simulated(scorer.windows.pair(row), aligned, genome, design)
     truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
     recalibrated = None
@@ -127,7 +127,7 @@ def _sd(draws: NDArray) -> NDArray:
 
 
 def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, float]]:
-    """The reported numbers of every kind, and of all together."""
+    """Returns the reported numbers of every kind, and of all together."""
     neutral = np.array([c.draws.mean() for c in compared if c.kind.startswith("neutral")])
     kinds = sorted({c.kind for c in compared})
     table = {}
@@ -159,10 +159,10 @@ def _intervals(some: list[Compared], fitted: Any) -> dict[str, tuple[NDArray, ND
     """Lower and upper ends by name. [variants, T] each."""
     draws = np.array([c.draws for c in some])
     spread = np.array([_sd(c.draws) for c in some])
-    found = {"draws": _quantiles(draws), "fitted": fitted.interval(draws.mean(axis=1), spread)}
+    intervals = {"draws": _quantiles(draws), "fitted": fitted.interval(draws.mean(axis=1), spread)}
     if some[0].recalibrated is not None:
-        found["recalibrated"] = _quantiles(np.array([c.recalibrated for c in some]))
-    return found
+        intervals["recalibrated"] = _quantiles(np.array([c.recalibrated for c in some]))
+    return intervals
 
 
 def _quantiles(draws: NDArray) -> tuple[NDArray, NDArray]:
@@ -171,13 +171,13 @@ def _quantiles(draws: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def _mean_correlation(some: list[Compared]) -> float:
-    each = [
+    correlations = [
         _correlation(c.change[:, target], c.truth[:, target])
         for c in some
         for target in range(c.truth.shape[1])
         if c.truth[:, target].std() > 1e-6
     ]
-    return float(np.nanmean(each)) if each else float("nan")
+    return float(np.nanmean(correlations)) if correlations else float("nan")
 
 
 def _correlation(a: NDArray, b: NDArray) -> float:
@@ -193,14 +193,14 @@ def _auroc(disruptive: NDArray, neutral: NDArray) -> float:
     return float(np.mean(above + 0.5 * (disruptive[:, None] == neutral)))
 
 
-def as_table(found: Mapping[str, Mapping[str, float | None]]) -> str:
-    """The numbers as `docs/variants.md` shows them."""
+def as_table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Returns the numbers as `docs/variants.md` shows them."""
     columns = (
         *("kind", "variants", "correlation of change, per pixel", "AUROC against neutral edits"),
         *("fitted intervals hold the truth", "draws alone", "draws recalibrated"),
     )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for kind, row in found.items():
+    for kind, row in rows.items():
         cells = [kind.replace("_", " "), str(row["variants"])]
         cells += [_number(row[name]) for name in ("pixel_correlation", "auroc_against_neutral")]
         for name in ("fitted", "draws", "recalibrated"):

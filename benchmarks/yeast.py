@@ -139,10 +139,10 @@ def _ceilings(sources: yeast_data.Sources, data: Path, out: Path, fold: int) -> 
 
 def _tested(runs: list[Path], data: Path, out: Path) -> None:
     """Tests a run, or several as an ensemble, once; the answer is kept beside them."""
-    kept = runs[0] / "test.json" if len(runs) == 1 else out / f"{_group(runs[0])}_ensemble.json"
+    answer = runs[0] / "test.json" if len(runs) == 1 else out / f"{_group(runs[0])}_ensemble.json"
     about = [files.read_json(run / "training.json") for run in runs]
     seeds = [row["seed"] for row in about]
-    if kept.is_file() and files.read_json(kept)["seeds"] == seeds:
+    if answer.is_file() and files.read_json(answer)["seeds"] == seeds:
         return
     row = {"spec": about[0]["spec"], "fold": about[0]["fold"], "seeds": seeds, **judge(runs, data)}
     validated = judge(runs, data, "valid")
@@ -150,7 +150,7 @@ def _tested(runs: list[Path], data: Path, out: Path) -> None:
     row["valid"]["plain"] = validated["plain"]["pearsonr"]
     if len(runs) == 1:
         row["training"] = {k: about[0][k] for k in ("seconds", "cpu_seconds") if k in about[0]}
-    files.write_json(kept, row)
+    files.write_json(answer, row)
     print(json.dumps(row))
 
 

@@ -40,7 +40,7 @@ NAMES = tuple(f"chr{number}" for number in range(1, 17))
 
 
 class Sources(NamedTuple):
-    """Paths of the inputs."""
+    """Holds paths of the inputs."""
 
     genome: Path
     cooler: Path

@@ -125,12 +125,12 @@ class Stretches:
             letters = reference.fetch(regions.Region(chrom, 0, reference.sizes[chrom])).upper()
             gc = np.isin(np.frombuffer(letters.encode(), np.uint8), list(b"GC"))
             self._gc[chrom] = np.concatenate([[0], np.cumsum(gc)])
-            taken = np.zeros(len(letters), bool)
-            taken[:EDGE] = taken[-EDGE:] = True
+            occupied = np.zeros(len(letters), bool)
+            occupied[:EDGE] = occupied[-EDGE:] = True
             for element in elements:
                 if element.region.chrom == chrom:
-                    taken[element.region.start : element.region.end] = True
-            self._free[chrom] = np.concatenate([[0], np.cumsum(taken)])
+                    occupied[element.region.start : element.region.end] = True
+            self._free[chrom] = np.concatenate([[0], np.cumsum(occupied)])
 
     def usable(self, region: regions.Region) -> bool:
         """Returns True when a region lies at least EDGE bases from both ends."""
@@ -153,8 +153,8 @@ class Stretches:
             DataError: The chromosome has no such stretch.
         """
         length = region.end - region.start
-        taken = self._free[region.chrom]
-        first = np.flatnonzero(taken[length:] == taken[:-length])
+        cumulated = self._free[region.chrom]
+        first = np.flatnonzero(cumulated[length:] == cumulated[:-length])
         if same_gc:
             counts = self._gc[region.chrom]
             gc = (counts[first + length] - counts[first]) / length
@@ -182,14 +182,14 @@ def permuted(scores: NDArray[Any], *, seed: int = 0) -> dict[str, float]:
     labels = random.integers(0, logs.shape[1], (PERMUTATIONS, len(logs)))
     total = logs.sum(axis=1)
 
-    def contrast(chosen: NDArray[Any]) -> NDArray[Any]:
+    def contrast(column: NDArray[Any]) -> NDArray[Any]:
         """Returns the mean log score of the chosen column less that of the others."""
-        return (chosen - (total - chosen) / (logs.shape[1] - 1)).mean(axis=-1)
+        return (column - (total - column) / (logs.shape[1] - 1)).mean(axis=-1)
 
     observed = contrast(logs[:, 0])
     exceeding = (contrast(logs[rows, labels]) >= observed - 1e-12).sum()
-    each = logs[:, 0] - logs[:, 1:].mean(axis=1)
-    means = each[random.integers(0, len(each), (2000, len(each)))].mean(axis=1)
+    ratios = logs[:, 0] - logs[:, 1:].mean(axis=1)
+    means = ratios[random.integers(0, len(ratios), (2000, len(ratios)))].mean(axis=1)
     low, high = np.exp(np.quantile(means, (0.025, 0.975)))
     return {
         "ratio": float(np.exp(observed)),
@@ -246,20 +246,20 @@ def compare(elements: Sequence[Element], stretches: Stretches, out: Path, fasta:
     rows = []
     for kind in kinds:
         for split in ("all", "test"):
-            chosen = complete & np.array(
+            selected = complete & np.array(
                 [
                     element.kind == kind and (split == "all" or element.region.chrom in tested)
                     for element, *_ in groups
                 ]
             )
-            if chosen.sum() < 2:
+            if selected.sum() < 2:
                 continue
-            own = scores[chosen]
+            own = scores[selected]
             rows.append(
                 {
                     "kind": kind,
                     "chromosomes": split,
-                    "elements": int(chosen.sum()),
+                    "elements": int(selected.sum()),
                     "median": float(np.median(own[:, 0])),
                     "anywhere": permuted(own[:, : 1 + RANDOM]),
                     "same_gc": permuted(own[:, [0, *range(1 + RANDOM, 1 + 2 * RANDOM)]]),
@@ -273,8 +273,8 @@ def compare(elements: Sequence[Element], stretches: Stretches, out: Path, fasta:
 def figure(rows: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
     """Draws the ratio of each kind of element with its interval, for both kinds of stretches."""
     rows = [row for row in rows if row["chromosomes"] == "all"]
-    drawn = matplotlib.figure.Figure(figsize=(7, 0.55 * len(rows) + 1.4), layout="constrained")
-    axes = drawn.add_subplot()
+    result = matplotlib.figure.Figure(figsize=(7, 0.55 * len(rows) + 1.4), layout="constrained")
+    axes = result.add_subplot()
     for shift, key, colour, label in (
         (-0.12, "anywhere", "#777777", "random stretches of the same length"),
         (0.12, "same_gc", "#0072B2", "... and of the same GC content"),
@@ -299,8 +299,8 @@ def figure(rows: Sequence[Mapping[str, Any]]) -> matplotlib.figure.Figure:
     axes.set_yticks(np.arange(len(rows)), [f"{row['kind']} (n={row['elements']})" for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("effect of the deletion (SCD), relative to random deletions")
-    drawn.legend(fontsize="small", loc="outside upper right", ncols=2)
-    return drawn
+    result.legend(fontsize="small", loc="outside upper right", ncols=2)
+    return result
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:

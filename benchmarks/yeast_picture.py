@@ -79,12 +79,12 @@ def _chromosome(
     values, masks = map_ceiling.targets(dict(counts), windows, transform)
     with genome.Genome(fasta) as reference:
         x = np.stack([dna.index_to_one_hot(reference.index(window)) for window in windows])
-    drawn = posterior.sample_posterior(model, x, draws=DRAWS)
+    draws = posterior.sample_posterior(model, x, draws=DRAWS)
     bins = length // width
     layers = {
         "measured": np.where(masks, values, np.nan),
-        "predicted": drawn.mean[..., 0],
-        "sd": drawn.sd[..., 0],
+        "predicted": draws.mean[..., 0],
+        "sd": draws.sd[..., 0],
     }
     starts = [(window.start + transform.crop) // width for window in windows]
     maps = {key: stitched(rows, starts, bins) for key, rows in layers.items()}

@@ -185,14 +185,14 @@ def figure(row: dict[str, Any], ceilings: dict[str, Any], run: Path, data: Path)
         run: The run directory.
         data: The data directory of the fold.
     """
-    drawn = matplotlib.figure.Figure(figsize=(13, 5.2), layout="constrained")
-    panels: Any = drawn.subfigures(1, 2, width_ratios=(1.5, 1))
+    result = matplotlib.figure.Figure(figsize=(13, 5.2), layout="constrained")
+    panels: Any = result.subfigures(1, 2, width_ratios=(1.5, 1))
     left, right = panels
     _maps(left, row, run, data)
     top, bottom = right.subplots(2, 1)
     _by_distance(top, row, ceilings["test"])
     _bars(bottom, row, ceilings)
-    return drawn
+    return result
 
 
 def _maps(panel: Any, row: dict[str, Any], run: Path, data: Path) -> None:
@@ -234,10 +234,10 @@ def _maps(panel: Any, row: dict[str, Any], run: Path, data: Path) -> None:
 
 
 def _by_distance(axes: Any, row: dict[str, Any], ceiling: dict[str, Any]) -> None:
-    places = range(len(row["strata"]))
-    axes.plot(places, ceiling["ceiling_by_distance"], "--", color=_CEILING, label="ceiling")
-    axes.plot(places, row["by_distance"], "o-", color=_MODEL, label="model")
-    axes.set_xticks(places, row["strata"], rotation=35, ha="right", fontsize=7)
+    positions = range(len(row["strata"]))
+    axes.plot(positions, ceiling["ceiling_by_distance"], "--", color=_CEILING, label="ceiling")
+    axes.plot(positions, row["by_distance"], "o-", color=_MODEL, label="model")
+    axes.set_xticks(positions, row["strata"], rotation=35, ha="right", fontsize=7)
     axes.set_ylim(0, 1)
     axes.set_ylabel("Pearson r, test chromosomes", fontsize=8)
     axes.legend(fontsize=8, frameon=False)
@@ -256,11 +256,11 @@ def _bars(axes: Any, row: dict[str, Any], ceilings: dict[str, Any]) -> None:
         ("insulation: ceiling", ceilings["test"]["insulation_ceiling"], _CEILING),
     )
     labels, values, colours = zip(*bars, strict=True)
-    places = [0, 1, 2, 3, 4, 5.6, 6.6, 7.6]
-    axes.barh(places, values, color=colours, height=0.8)
-    for height, value in zip(places, values, strict=True):
+    positions = [0, 1, 2, 3, 4, 5.6, 6.6, 7.6]
+    axes.barh(positions, values, color=colours, height=0.8)
+    for height, value in zip(positions, values, strict=True):
         axes.text(value + 0.01, height, f"{value:.2f}", va="center", fontsize=8)
-    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_yticks(positions, labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.1)
     axes.set_xlabel("Pearson r, test chromosomes", fontsize=8)

@@ -69,13 +69,13 @@ def _entry(name: str, value: Any, *, level: int = 2) -> str:
     for section in ("Args", "Attributes"):
         rows = markdown.entries(docstring, section).items()
         if rows:
-            named = [(markdown.code(key), _escaped(text)) for key, text in rows]
-            parts.append(markdown.table(("name", "meaning"), named) + "\n")
+            cells = [(markdown.code(key), _escaped(text)) for key, text in rows]
+            parts.append(markdown.table(("name", "meaning"), cells) + "\n")
     if returned := markdown.prose(docstring, "Returns"):
         parts.append(f"Returns: {_escaped(returned)}\n\n")
     if raised := markdown.entries(docstring, "Raises"):
-        named = [(markdown.code(key), _escaped(text)) for key, text in raised.items()]
-        parts.append(markdown.table(("raises", "when"), named) + "\n")
+        cells = [(markdown.code(key), _escaped(text)) for key, text in raised.items()]
+        parts.append(markdown.table(("raises", "when"), cells) + "\n")
     return "".join(parts)
 
 

@@ -8,10 +8,18 @@ import akita_bayes
 from tests.meta import language
 
 PACKAGE = Path(akita_bayes.__file__).parent
+FOLDERS = ("benchmarks", "bin", "data", "documentation")
+"""Folders of the repository outside the package that hold programs."""
 
 
 def test_no_name_is_empty_and_every_public_docstring_opens_with_a_verb():
     assert list(language.complaints(PACKAGE)) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_programs_outside_the_package_keep_the_same_rules(repository, folder):
+    assert list((repository / folder).glob("*.py"))
+    assert list(language.complaints(repository / folder)) == []
 
 
 @pytest.mark.parametrize(
