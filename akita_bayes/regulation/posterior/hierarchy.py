@@ -42,8 +42,13 @@ def precision(
         likelihood: Likelihood with its parameters.
         thetas: Draws. [S, D]
     """
+    return np.asarray(precisions(likelihood, thetas).mean(axis=0))
+
+
+def precisions(
+    likelihood: likelihoods.Likelihood, thetas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns the terms of the mean that `precision` computes. [S, D] -> [S, D, D]."""
     parameters = likelihood.parameters
-    hessian = -np.mean(curvature.hessians(likelihood, thetas), axis=0)
-    return hessian + np.diag(
-        empirical_prior_sd(parameters, thetas) ** -2.0 - parameters.prior_sd**-2.0
-    )
+    prior = empirical_prior_sd(parameters, thetas) ** -2.0 - parameters.prior_sd**-2.0
+    return -np.asarray(curvature.hessians(likelihood, thetas)) + np.diag(prior)

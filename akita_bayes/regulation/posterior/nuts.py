@@ -1,13 +1,14 @@
 """Runs chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
-The sampler moves in z, theta = centre + root z. At first root root^T is the covariance of Laplace's
-approximation, later the inverse of the mean curvature at the current place of the chains. In these
-coordinates the posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A
-winding ridge is longer than its curvature suggests. Coordinates that are stretched to its length
-make it stiff across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the
-gradients, in one comparison of 300 draws.) The prior is `priors.unknown_scale`: the entries of an
-energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a batch
-of chains every chain would take as many steps as the longest trajectory.)
+The sampler moves in z, phi = centre + root z, where phi is theta but for interactions, which
+`ridges` replaces. At first root root^T is the covariance of Laplace's approximation, later the
+inverse of the mean curvature at the current place of the chains. In these coordinates the posterior
+is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is longer than its
+curvature suggests. Coordinates that are stretched to its length make it stiff across: on the lac
+reads of Kinney et al. (2010) an effective draw then took twice the gradients, in one comparison of
+300 draws. Only straight ridges are stretched.) The prior is `priors.unknown_scale`: the entries of
+an energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a
+batch of chains every chain would take as many steps as the longest trajectory.)
 """
 
 from typing import Any, NamedTuple
@@ -22,12 +23,15 @@ from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import threads
 from akita_bayes.regulation.posterior import hierarchy
+from akita_bayes.regulation.posterior import ridges as ridge_coordinates
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
 
 CHUNK = 50
 """Draws between two checks of convergence."""
 POINTS = 8
 """Draws, over all chains, whose curvatures are averaged."""
+NOISE, LONGEST = 2.5, 4.0
+"""Variance of whitened draws below which `stretch` leaves a direction, and its largest factor."""
 
 
 class Chunk(NamedTuple):
@@ -56,16 +60,24 @@ class Run:
         options: SamplingOptions,
     ) -> None:
         self.likelihood = likelihood
-        self._centre, self.root = centre, root
+        self.root = root
+        self._coordinates = ridge_coordinates.Coordinates.at(
+            likelihood.parameters, centre, root @ root.T
+        )
+        self._centre = self._coordinates.straighten(centre)
+        self._root = self._coordinates.slopes(centre) @ root
         self._warm = -(-(options.burn_in // 2) // CHUNK)
         self._seed, self._chunks = options.seed, 0
         self._states: list[tf.Tensor] = []
         self._results: list[Any] = []
+        coordinates, origin = self._coordinates, self._centre
 
         def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
             def log_density(z: tf.Tensor) -> tf.Tensor:
-                theta = centre + tf.matmul(z, root, transpose_b=True)
-                return likelihood.log_posterior_unknown_scale(theta)
+                theta, log_jacobian = coordinates.theta(
+                    origin + tf.matmul(z, root, transpose_b=True)
+                )
+                return likelihood.log_posterior_unknown_scale(theta) + log_jacobian
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
@@ -102,7 +114,7 @@ class Run:
 
     def next_chunk(self) -> Chunk:
         """Draws CHUNK samples in every chain."""
-        root = tf.constant(self.root)
+        root = tf.constant(self._root)
 
         def next_chunk(chain: int) -> Any:
             # A seed of its own for every chunk of every chain.
@@ -118,9 +130,10 @@ class Run:
             np.stack([part.numpy()[:, 0] for part in parts])
             for parts in zip(*[out.trace for out in outs], strict=True)
         )
+        theta, log_jacobian = self._theta(self._centre + z @ self._root.T)
         return Chunk(
-            self._centre + z @ self.root.T,
-            density,
+            theta,
+            density - log_jacobian,
             float(np.exp(np.minimum(log_ratio, 0.0)).mean()),
             float(divergent.mean()),
             float(leapfrogs.mean()),
@@ -128,7 +141,7 @@ class Run:
 
     def warm_up(self, theta: NDArray[np.float64], advance: progress.Advance) -> NDArray[np.float64]:
         """Adapts the step sizes in chains that start at theta [C, D]; returns draws. [C, S, D]."""
-        root = tf.constant(self.root)
+        root = tf.constant(self._root)
         self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
         self._results = [self._first(root, state) for state in self._states]
         chunks = []
@@ -138,15 +151,51 @@ class Run:
         return join(chunks, "theta")
 
     def reshape(self, draws: NDArray[np.float64]) -> None:
-        """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D]."""
+        """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D].
+
+        Straight ridges are also widened by the spread of the draws; along a curved ridge, wide
+        coordinates would be stiff across.
+        """
         last, per_chain = draws[:, -CHUNK:], -(-POINTS // len(draws))
         points = last[:, np.linspace(0, CHUNK - 1, per_chain + 1).astype(int)[1:]]
-        precision = hierarchy.precision(self.likelihood, points.reshape(-1, draws.shape[-1]))
-        self.root = quasi_newton.root_of(precision, self.likelihood.parameters.prior_sd)
+        points = points.reshape(-1, draws.shape[-1])
+        prior_sd = self.likelihood.parameters.prior_sd
+        precisions = hierarchy.precisions(self.likelihood, points)
+        self.root = quasi_newton.root_of(precisions.mean(axis=0), prior_sd)
+        self._root = self.root
+        if self._coordinates.ridges:
+            inverse = np.linalg.inv([self._coordinates.slopes(point) for point in points])
+            precision = (np.swapaxes(inverse, 1, 2) @ precisions @ inverse).mean(axis=0)
+            self._root = quasi_newton.root_of(precision, prior_sd)
+            settled = draws[:, draws.shape[1] // 3 :].reshape(-1, draws.shape[-1])
+            self._root = self._root @ stretch(self._whitened(settled))
+
+    def _theta(self, phi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Converts phi [C, S, D] to theta, with ln |d theta / d phi| [C, S]."""
+        theta, log_jacobian = self._coordinates.theta(tf.constant(phi.reshape(-1, phi.shape[-1])))
+        return theta.numpy().reshape(phi.shape), log_jacobian.numpy().reshape(phi.shape[:-1])
 
     def _whitened(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Converts theta [S, D] to z."""
-        return np.asarray(np.linalg.solve(self.root, (theta - self._centre).T).T, np.float64)
+        phi = self._coordinates.straighten(theta)
+        return np.asarray(np.linalg.solve(self._root, (phi - self._centre).T).T, np.float64)
+
+
+def stretch(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the matrix that widens coordinates along directions in which draws spread far.
+
+    A straight ridge can be many times longer than the curvature at one of its points says. In a
+    Gaussian of D dimensions a few hundred draws already have variances up to `NOISE`.
+
+    Args:
+        z: Draws in coordinates that the curvature whitens. [S, D]
+
+    Returns:
+        A symmetric matrix; no direction is widened more than `LONGEST`-fold. [D, D]
+    """
+    variances, directions = np.linalg.eigh(np.cov(z.T))
+    factors = np.where(variances < NOISE, 1.0, np.sqrt(np.clip(variances, 1.0, LONGEST**2)))
+    return np.asarray((directions * factors) @ directions.T)
 
 
 def _trace(_: Any, results: Any) -> tuple[Any, ...]:

@@ -159,10 +159,7 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
     held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
     gaussian = mode(held, truth)
-    # At the default acceptance of 0.65, 0.3 to 1.3 % of the trajectories diverge, by the seed.
-    options = SamplingOptions(
-        burn_in=400, most_draws=3000, effective=400, seed=2, target_acceptance=0.8
-    )
+    options = SamplingOptions(burn_in=400, most_draws=3000, effective=400, seed=2)
     settled = mode_posterior.settle(held, [gaussian], options)
     assert not settled.apart
     draws = mode_posterior.sample(settled, options)
