@@ -141,7 +141,7 @@ PAGES: dict[str, Page] = {
     "docs/variants.md": Page(
         _simulated,
         {
-            "akita_scd": "--draws 2 --null 1 --stats SCD --workers 1",
+            "akita_scd": "--draws 2 --null 2 --stats SCD --workers 1",
             "akita_sat": "-l 4 --method ism",
             "akita_calibrate": "--draws 2 --variants 1",
         },
