@@ -42,6 +42,10 @@ COLUMNS = {
 }
 """Field of a row -> its heading and decimals."""
 
+INTERVALS = tuple(COLUMNS)[7:16]
+"""Fields of the second table, so that both fit into a page."""
+BETWEEN = "The intervals of the same models, and their uncertainty on strange sequences:"
+
 LEARNED = 0.5
 """Pearson's r with the truth below which a row is off the figure's scale."""
 
@@ -62,14 +66,19 @@ def write(result: Mapping[str, Any]) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns mean and standard deviation over seeds, a Markdown row per model."""
-    frame = pd.DataFrame(list(rows))
+    """Returns mean and standard deviation over seeds, a Markdown row per model, in two tables."""
+    accuracy = [field for field in COLUMNS if field not in INTERVALS]
+    return "\n\n".join([_table(rows, accuracy), BETWEEN, _table(rows, INTERVALS)])
+
+
+def _table(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> str:
+    columns = {field: COLUMNS[field] for field in fields}
     lines = [
-        "| model | " + " | ".join(heading for heading, _ in COLUMNS.values()) + " |",
-        "|---|" + "---|" * len(COLUMNS),
+        "| model | " + " | ".join(heading for heading, _ in columns.values()) + " |",
+        "|---|" + "---|" * len(columns),
     ]
-    for name, group in frame.groupby("model", sort=False):
-        cells = [_cell(group[field], decimals) for field, (_, decimals) in COLUMNS.items()]
+    for name, group in pd.DataFrame(list(rows)).groupby("model", sort=False):
+        cells = [_cell(group[field], decimals) for field, (_, decimals) in columns.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

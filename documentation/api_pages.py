@@ -16,10 +16,12 @@ _OPENING = """\
 This page is generated from the docstrings. `import akita_bayes as ab` is fast: TensorFlow is
 imported with the first model. B is the number of windows, L of
 bases, N of bins, P of pixels of the upper triangle, T of targets, S of draws. Functions raise the
-exceptions of [ab.errors](#aberrors), whose messages say what to do.
+exceptions of [ab.errors](#aberrors), whose messages say what to do. In a signature, `...` stands
+for a default value that is too long for a line.
 
 """
 
+_WIDTH = 88  # characters of a signature on one line, as the page of the site shows them
 _MODULES = ("data", "simulate", "regulation")
 _FUNCTIONS = ("dna", "regions", "triangle", "errors")
 _OPTIONS = (
@@ -99,7 +101,7 @@ def _signature(name: str, value: Any) -> str:
     if True in keyword:
         parameters.insert(keyword.index(True), "*")
     short = f"{name}({', '.join(parameters)})"
-    if len(short) <= 100:
+    if len(short) <= _WIDTH:
         return short
     return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + ")"
 
@@ -113,7 +115,8 @@ def _parameter(parameter: inspect.Parameter) -> str:
         return f"{parameter.name}={type(default).__name__}()"
     if inspect.isfunction(default):
         return f"{parameter.name}={default.__name__}"
-    return f"{parameter.name}={_quoted(repr(default))}"
+    text = _quoted(repr(default))
+    return f"{parameter.name}={text if len(text) <= _WIDTH // 2 else '...'}"
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from akita_bayes import regions
@@ -230,7 +231,9 @@ def _predict_source(
     if options.plot:
         figures = prediction_plots.figures(written.path, _target_names(options, model))
         figure_files.write(figures, source.out_dir)
-        console.say(f"Drawn: {console.count(len(figures), 'figure')} in the same directory.")
+        first = Path(source.out_dir) / figure_files.file_name(next(iter(figures)))
+        more = f", and {len(figures) - 1} more in the same directory" if len(figures) > 1 else ""
+        console.say(f"Drawn: {first}{more}")
     for paths in written.coolers.values():
         console.say(f"{len(paths)} coolers are in the same directory.")
     if options.cool == "mcool":

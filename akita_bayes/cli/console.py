@@ -140,7 +140,7 @@ def _file_of(error: Exception) -> str:
     """Returns the final name of the file in an error of the system or HDF5; "" without a file."""
     hdf5_name = _HDF5_NAME.search(str(error))
     name = getattr(error, "filename", None) or (hdf5_name[1] if hdf5_name else "")
-    return replacement.TEMPORARY.sub("", str(name))
+    return replacement.final_path(name)
 
 
 def _named(error: Exception) -> str:

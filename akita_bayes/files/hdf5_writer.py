@@ -10,8 +10,10 @@ import errno
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +21,7 @@ from typing import Any, Self
 
 import h5py
 
+from akita_bayes import errors
 from akita_bayes.files import replacement
 
 _ROOM = 1 << 20
@@ -26,7 +29,7 @@ _ROOM = 1 << 20
 
 _PROCESS = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); "
-    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve(int(sys.argv[1]))"
+    "from akita_bayes.files import hdf5_writer; hdf5_writer.serve(*map(int, sys.argv[1:]))"
 )
 
 
@@ -69,7 +72,8 @@ def create(path: str | Path, *, track_order: bool | None = None) -> Iterator[Fil
 def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
     """Calls `write(path, *arguments)` in a process of its own, which HDF5 may crash.
 
-    It serves libraries that open HDF5 files by name.
+    It serves libraries that open HDF5 files by name. The process never outlives this one: an
+    interruption here ends it first, and it ends by itself when this process is killed.
 
     Args:
         path: The file that `write` creates.
@@ -78,27 +82,21 @@ def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
 
     Raises:
         OSError: The disk is full.
+        RunError: The system or a person killed the process.
         ChildProcessError: The process ended without an error and without a result.
         Exception: Whatever `write` raises.
     """
-    request = pickle.dumps((write, path, arguments))
-    # The answer has a pipe of its own, since libraries may print to both usual outputs.
-    reading, writing = os.pipe()
-    with open(reading, "rb") as answer:
-        with open(writing, "wb"):
-            process = subprocess.Popen(
-                [sys.executable, "-c", _PROCESS, str(writing)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # messages of a dying HDF5
-                pass_fds=(writing,),
-            )
-        process.communicate(json.dumps(sys.path).encode() + b"\n" + request)
-        outcome = answer.read()
+    request = json.dumps(sys.path).encode() + b"\n" + pickle.dumps((write, path, arguments))
+    outcome, status = _answer(request)
     if not outcome:
+        if status == -signal.SIGKILL:
+            raise errors.RunError(
+                f"{replacement.final_path(path)}: the process that writes it was killed, as Linux "
+                "does when memory is short; free some memory and run again."
+            )
         _probe(path)
         raise ChildProcessError(
-            f"{path}: the process that writes it has ended early, with {process.returncode}."
+            f"{path}: the process that writes it has ended early, with {status}."
         )
     error = pickle.loads(outcome)
     if error is None:
@@ -108,8 +106,37 @@ def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:
     raise error
 
 
-def serve(descriptor: int) -> None:
-    """Makes the call that standard input holds; writes its error, or None, to a descriptor."""
+def _answer(request: bytes) -> tuple[bytes, int]:
+    """Returns what the process answers to a request, and its exit status."""
+    # The answer has a pipe of its own, since libraries may print to both usual outputs. The end of
+    # another pipe tells the process that this one has ended.
+    reading, writing = os.pipe()
+    alive, lifeline = os.pipe()
+    with open(reading, "rb") as answer, open(lifeline, "wb"):
+        with open(writing, "wb"), open(alive, "rb"):
+            process = subprocess.Popen(
+                [sys.executable, "-c", _PROCESS, str(writing), str(alive)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # messages of a dying HDF5
+                pass_fds=(writing, alive),
+            )
+        try:
+            process.communicate(request)
+            return answer.read(), process.returncode
+        finally:
+            process.kill()  # of no effect unless an interruption ended the wait
+            process.wait()
+
+
+def serve(descriptor: int, alive: int) -> None:
+    """Makes the call that standard input holds; writes its error, or None, to a descriptor.
+
+    Args:
+        descriptor: Pipe for the answer.
+        alive: Pipe that ends when the process that asks has ended.
+    """
+    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
     write, path, arguments = pickle.load(sys.stdin.buffer)
     outcome: Exception | None = None
     try:
@@ -118,6 +145,12 @@ def serve(descriptor: int) -> None:
         outcome = error
     with open(descriptor, "wb") as answer:
         pickle.dump(outcome, answer)
+
+
+def _end_with(alive: int) -> None:
+    """Ends this process when a pipe ends."""
+    os.read(alive, 1)
+    os._exit(1)
 
 
 def _probe(path: Path) -> None:

@@ -73,6 +73,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{code}{INFIX}{path.name}")
 
 
+def final_path(path: str | Path) -> str:
+    """Returns a path without the characters of a temporary name."""
+    return TEMPORARY.sub("", str(path))
+
+
 def _replace_folder(new: Path, path: Path) -> None:
     """Moves `new` to `path`; restores the older folder at `path` when the move fails."""
     backup = _partial(path)

@@ -139,32 +139,34 @@ class _Served(tf.Module):
         self._heads = model.spec.head_names
         length = int(model.input.shape[1])
         part = inference.InferencePass(inference.forward_network(model, self._heads))
-        self._rows = tf.TensorSpec((None, length, 4), tf.float32, name="sequence")
-        self._index = tf.TensorSpec((None, length), tf.uint8, name="sequence")
+        rows = tf.TensorSpec((None, length, 4), tf.float32, name="sequence")
+        index = tf.TensorSpec((None, length), tf.uint8, name="sequence")
 
         @tf.function(autograph=False)
         def compute(sequence: tf.Tensor) -> dict[str, tf.Tensor]:
             return part.sequences(_checked(sequence))
 
+        # Graphs of the pass take longest to trace. TensorFlow traces a `tf.function` again for each
+        # caller and while it saves; it uses these two as they are.
+        of_rows, of_index = (compute.get_concrete_function(kind) for kind in (rows, index))
+
         @tf.function(autograph=False)
         def serve(sequence: tf.Tensor) -> Any:
-            # Both kinds of rows share one graph, which takes longest to trace.
-            rows = len(sequence.shape) == 3
-            y = compute(tf.cast(sequence, tf.float32) if rows else sequence)
+            if len(sequence.shape) == 3:
+                y = of_rows(tf.cast(sequence, tf.float32))
+            else:
+                y = of_index(sequence)
             return y if len(self._heads) > 1 else y[self._heads[0]]
 
-        byte_rows = tf.TensorSpec(self._rows.shape, tf.uint8, name="sequence")
-        for specification in (self._rows, byte_rows, self._index):
+        byte_rows = tf.TensorSpec(rows.shape, tf.uint8, name="sequence")
+        for specification in (rows, byte_rows, index):
             serve.get_concrete_function(specification)
         self.serve = self.__call__ = serve
-        self._compute = compute
+        self._of_rows, self._of_index = of_rows, of_index
 
     def signatures(self) -> dict[str, Any]:
         """Returns the signatures by name; each returns a dict by head."""
-        return {
-            "serving_default": self._compute.get_concrete_function(self._rows),
-            INDEX_SIGNATURE: self._compute.get_concrete_function(self._index),
-        }
+        return {"serving_default": self._of_rows, INDEX_SIGNATURE: self._of_index}
 
 
 def _checked(sequence: tf.Tensor) -> tf.Tensor:

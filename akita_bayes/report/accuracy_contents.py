@@ -7,6 +7,7 @@ from typing import Any
 
 from akita_bayes.evaluate import window_maps
 from akita_bayes.files import damage
+from akita_bayes.origins import provenance
 from akita_bayes.report import contents, frame_tracks, provenance_facts, table_columns
 from akita_bayes.variants import genes
 from akita_bayes.variants.alleles import bin_loci
@@ -18,6 +19,10 @@ _ADVICE = "test again with akita_test.py"
 _MAP_NOTE = (
     "Some tested windows, spread evenly over the split (akita_test.py --maps N chooses how many); "
     "pixels that were not measured are empty. The sd exists for tests with --draws."
+)
+_NO_RECORD = (
+    "The directory records no versions, seeds or digests; those of the model are in its run "
+    "directory, which akita_report.py shows too."
 )
 _CURVES = 6  # most targets with curves of their own
 _BY_DISTANCE = {
@@ -82,20 +87,21 @@ def collect(
         charts = _charts(metrics)
         if windows := _windows(metrics.get("pearsonr_by_window")):
             tables.append(windows)
+    has_record = (folder / provenance.FILE).is_file()
     has_maps = (folder / window_maps.FILE).is_file()
     views = _maps(folder, annotation, tracks, maps) if has_maps else []
     return contents.Report(
         title=f"Accuracy of {folder.resolve().name}",
         summary=_summary(metrics, len(frame)),
-        notes=[
-            "The directory records no versions, seeds or digests; those of the model are in its "
-            "run directory, which akita_report.py shows too."
-        ],
+        notes=[] if has_record else [_NO_RECORD],
         tables=tables,
         charts=charts,
         pictures=contents.pictures(folder, _PICTURES),
         maps=views,
         map_note=_MAP_NOTE if views else "",
+        provenance=provenance_facts.flat(
+            provenance_facts.read_object(folder / provenance.FILE, _ADVICE) if has_record else {}
+        ),
     )
 
 

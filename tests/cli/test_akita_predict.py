@@ -1,5 +1,7 @@
 import json
 import os
+import re
+from pathlib import Path
 
 import cooler
 import h5py
@@ -335,7 +337,10 @@ def test_a_run_and_a_region_as_text_are_enough(folder, tmp_path, capsys):
     fasta = ["-f", str(folder / "genome.fa")]
     words = ["--batch_size", "2", str(run_dir), "1:300-700", *fasta]
     assert akita_predict.main([*words, "-o", str(tmp_path / "a"), "--plot"]) == 0
-    assert "4 windows" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 windows" in said
+    (path,) = re.findall(r"Drawn: (\S+\.png), and 3 more in", said)
+    assert Path(path) in (tmp_path / "a").glob("chr1_*.png")
     (folder / "one.bed").write_text("chr1\t300\t700\n")
     full = [str(run_dir / "params.json"), str(run_dir), str(folder / "one.bed"), *fasta]
     assert akita_predict.main([*full, "-o", str(tmp_path / "b")]) == 0

@@ -86,6 +86,25 @@ def test_links_lead_to_files_and_headings(page):
     assert {anchor[1:] for anchor in own} <= anchors(path)
 
 
+@pytest.mark.parametrize("page", page_blocks.PAGES)
+def test_files_of_this_repository_that_a_page_names_exist(page):
+    text = (page_blocks.ROOT / page).read_text(encoding="utf-8")
+    for path in re.findall(r"`(?:pytest )?((?:tests|benchmarks|documentation)/[\w/.]+)", text):
+        if path != "tests/data/yeast.10kb.cool":  # of github.com/open2c/cooler
+            assert (page_blocks.ROOT / path).exists(), f"{page}: {path}"
+
+
+@pytest.mark.parametrize("page", page_blocks.PAGES)
+def test_every_table_has_a_header(page):
+    """A blank line inside a table ends it; the rows after it are shown as text."""
+    text = (page_blocks.ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        rows = table.splitlines()
+        assert len(rows) > 1, f"{page}: {rows[0]}"
+        assert re.fullmatch(r"\|(?:\s*:?-+:?\s*\|)+", rows[1]), f"{page}: {rows[0]}"
+
+
 def test_every_page_is_in_the_navigation():
     config = (page_blocks.ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = set(re.findall(r": ([\w]+\.md)$", config, re.M))

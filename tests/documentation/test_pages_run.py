@@ -141,9 +141,9 @@ PAGES: dict[str, Page] = {
     "docs/variants.md": Page(
         _simulated,
         {
-            "akita_scd": "--draws 2 --null 1 --stats SCD --workers 1",
+            "akita_scd": "--draws 2 --null 2 --stats SCD --workers 1",
             "akita_sat": "-l 4 --method ism",
-            "akita_calibrate": "--draws 2 --variants 1",
+            "akita_calibrate": "--draws 2 --variants 2",
         },
         {"draws=64": "draws=2", "chr2:100,000-100,200": "chr2:100,000-100,004"},
     ),

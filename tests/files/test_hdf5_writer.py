@@ -1,11 +1,15 @@
+import contextlib
 import os
 import signal
+import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
 import pytest
 
+from akita_bayes import errors, files
 from akita_bayes.files import hdf5_writer
 from tests.full_disk import disk_of
 
@@ -98,3 +102,64 @@ def test_library_that_opens_files_by_name_cannot_end_this_process(tmp_path):
         hdf5_writer.run_apart(path, _refuse)
     with pytest.raises(ChildProcessError, match="ended early"):
         hdf5_writer.run_apart(path, _crash)
+
+
+def _kill(path):
+    path.write_bytes(b"x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_writer_is_named_in_a_sentence(tmp_path):
+    message = r"^[^ ]*/a\.h5: the process that writes it was killed, as Linux does when memory"
+    with pytest.raises(errors.RunError, match=message), files.atomic(tmp_path / "a.h5") as path:
+        hdf5_writer.run_apart(path, _kill)
+    assert not os.listdir(tmp_path)
+
+
+def _interrupt_and_wait(path, number):
+    path.write_text(str(os.getpid()))
+    os.kill(number, signal.SIGINT)
+    time.sleep(600)
+
+
+def _has_ended(number):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return True
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{number}/stat") as file:
+            if file.read().rpartition(")")[2].split()[0] == "Z":
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_interruption_ends_the_writer_at_once(tmp_path):
+    path = tmp_path / "writer"
+    with pytest.raises(KeyboardInterrupt):
+        hdf5_writer.run_apart(path, _interrupt_and_wait, os.getpid())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(path.read_text()), 0)
+
+
+_WRITES = (
+    "import os, pathlib, sys\n"
+    "from akita_bayes.files import hdf5_writer\n"
+    "from tests.files import test_hdf5_writer as tests\n"
+    "hdf5_writer.run_apart(pathlib.Path(sys.argv[1]), tests._wait_for_the_end, os.getpid())\n"
+)
+
+
+def _wait_for_the_end(path, number):
+    path.write_text(str(os.getpid()))
+    os.kill(number, signal.SIGKILL)
+    time.sleep(600)
+
+
+def test_a_writer_ends_when_the_process_that_asks_is_killed(tmp_path):
+    path = tmp_path / "writer"
+    process = subprocess.run([sys.executable, "-c", _WRITES, str(path)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert _has_ended(int(path.read_text()))

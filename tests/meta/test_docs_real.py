@@ -52,9 +52,9 @@ def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
     for text in (
         f"{100 * row['share_of_ceiling']:.1f} % of the ceiling, not 60 %",
         "the interval of r, {:.2f} to {:.2f}".format(*row["pearsonr_95%"]),
-        f"correlates by {other['r']:.2f} with this one",
-        f"Noise alone would give {other['expected_r']:.2f}",
-        f"reached {ceilings['ridge']['map_valid_r']:.3f} there",
+        f"has a correlation of {other['r']:.2f} with this map",
+        f"differed by noise alone, it would be {other['expected_r']:.2f}",
+        f"reached {ceilings['ridge']['map_valid_r']:.3f} on these",
         f"from {row['valid']['plain']:.3f} to {row['valid']['pearsonr']:.3f}",
     ):
         assert text in " ".join(page.split())
@@ -66,7 +66,7 @@ def test_the_second_experiment_is_cited_as_measured(result, page):
         f"| {100 * second['coverage_first']:.1f} % | {100 * second['coverage_second']:.1f} % |",
         f"| {second['r_predicted_first']:.3f} | {second['r_predicted_second']:.3f} |",
         f"| {second['sd_first']:.3f} | {second['sd_second']:.3f} |",
-        f"both maps correlate by {second['r_first_second']:.2f}",
+        f"the two maps have a correlation of {second['r_first_second']:.2f}",
         f"({second['pixels']} pixels",
     ):
         assert text in " ".join(page.split())

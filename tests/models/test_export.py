@@ -7,6 +7,7 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.models import build, export, load, predict, zoo
+from akita_bayes.models.passes import inference
 from tests import rounding, tiny
 
 PLAIN_PROCESS = """
@@ -94,3 +95,16 @@ def test_only_networks_are_exported(tmp_path):
     (tmp_path / "foreign" / "saved_model.pb").touch()
     with pytest.raises(errors.RunError, match=r"has no params\.json; export it with akita_export"):
         load.load_model(tmp_path / "foreign")
+
+
+def test_the_pass_is_traced_once_for_each_kind_of_rows(model, tmp_path, monkeypatch):
+    """Tracing takes most of the time of an export, and each trace is a part of the file."""
+    shapes = []
+    sequences = inference.InferencePass.sequences
+    monkeypatch.setattr(
+        inference.InferencePass,
+        "sequences",
+        lambda self, x: shapes.append(tuple(x.shape)) or sequences(self, x),
+    )
+    export.export(model, tmp_path / "saved")
+    assert shapes == [(None, tiny.SEQ_LENGTH, 4), (None, tiny.SEQ_LENGTH)]

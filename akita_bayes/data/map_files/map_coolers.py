@@ -24,6 +24,9 @@ from akita_bayes.files import hdf5_writer
 SPREAD_NAME = "{}.sd"
 """Name of the cooler of standard deviations, from that of the map."""
 
+FINEST = "finest.cool"
+"""Name of the temporary cooler from which coarser resolutions are computed."""
+
 _TILE = 256  # bins of a tile in HiGlass; `cooler zoomify` coarsens until the genome fits into one
 _CHUNK = 10**7  # pixels that are coarsened together
 
@@ -128,13 +131,14 @@ def write_coolers(
                 dataclasses.replace(form, metadata=described),
             )
     with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(files.scratch(Path(out_dir) / FINEST))
         parts = [
             (stack.enter_context(files.atomic(path)), *described)
             for path, described in coolers.items()
         ]
         if parts:
             # One process writes all, since each would import the same libraries again.
-            hdf5_writer.run_apart(parts[0][0], _write_all, parts, dict(chrom_sizes))
+            hdf5_writer.run_apart(parts[0][0], _write_all, parts, dict(chrom_sizes), folder)
     return list(coolers)
 
 
@@ -156,15 +160,14 @@ def _described(scale: map_units.Scale, name: str, spread: bool) -> dict[str, Any
 
 
 def _write_all(
-    _: Path, parts: Sequence[tuple[Path, Layer, CoolerFormat]], chrom_sizes: dict[str, int]
+    _: Path,
+    parts: Sequence[tuple[Path, Layer, CoolerFormat]],
+    chrom_sizes: dict[str, int],
+    folder: Path,
 ) -> None:
     for path, layer, form in parts:
-        base = path.with_name(path.name + ".base") if form.zoom else path
-        try:
-            write_layer(path, base, layer, chrom_sizes, form)
-        finally:
-            if form.zoom:
-                files.remove(base)
+        base = folder / FINEST if form.zoom else path
+        write_layer(path, base, layer, chrom_sizes, form)
 
 
 def write_layer(

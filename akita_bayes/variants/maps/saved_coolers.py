@@ -86,13 +86,15 @@ def write(
                 )
             else:
                 with contextlib.ExitStack() as stack:
+                    scratch = stack.enter_context(files.scratch(out_dir / map_coolers.FINEST))
                     coolers = []
                     for path, cooler in _coolers(saved, maps.frame, names, out_dir):
                         temporary = stack.enter_context(files.atomic(path))
                         coolers.append(cooler._replace(path=temporary))
                         written.append(path)
+                    of_all = (dict(chrom_sizes), maps.frame, assembly)
                     hdf5_writer.run_apart(
-                        coolers[0].path, _write, coolers, dict(chrom_sizes), maps.frame, assembly
+                        coolers[0].path, _write, coolers, scratch / map_coolers.FINEST, *of_all
                     )
             advance(1)
     return written
@@ -125,11 +127,12 @@ def _coolers(
 def _write(
     _: Path,
     coolers: list[_Cooler],
+    base: Path,
     chrom_sizes: dict[str, int],
     frame: saved_maps.Frame,
     assembly: str,
 ) -> None:
-    """Writes the coolers of a variant; missing pixels are absent."""
+    """Writes the coolers of a variant, by way of a temporary one; missing pixels are absent."""
     rows, columns = triangle.indices(frame.bins, frame.diagonal_offset)
     of_frame = map_coolers.Frame(frame.bin_width, frame.bins, frame.diagonal_offset)
     for path, chrom, first, values, metadata in coolers:
@@ -139,13 +142,9 @@ def _write(
         pixels = map_coolers.ScaledPixels(
             chrom, row[present], column[present], values[present].astype(np.float64)
         )
-        base = path.with_name(path.name + ".base")
         form = map_coolers.CoolerFormat(zoom=True, assembly=assembly, metadata=metadata)
         weight = _weights(chrom, first, frame, chrom_sizes)
-        try:
-            map_coolers.write_pixels(path, base, [pixels], weight, chrom_sizes, of_frame, form)
-        finally:
-            files.remove(base)
+        map_coolers.write_pixels(path, base, [pixels], weight, chrom_sizes, of_frame, form)
 
 
 def _weights(

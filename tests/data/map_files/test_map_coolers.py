@@ -1,3 +1,7 @@
+import dataclasses
+import os
+import signal
+
 import cooler
 import h5py
 import numpy as np
@@ -149,6 +153,27 @@ def test_observed_contacts_add_up(one_window, tmp_path):
     np.testing.assert_allclose(coarse["count"], coarsened(fine, "sum"), rtol=1e-5)
     metadata = map_coolers.metadata_of(f"{path}::/resolutions/10")
     assert (metadata["expected"], metadata["coarser_resolutions"]) == ("expected.tsv", "sums")
+
+
+@dataclasses.dataclass(frozen=True)
+class KillingScale(map_units.Scale):
+    """Kills a process that coarsens pixels, unless it is the test."""
+
+    test: int = 0
+
+    @property
+    def is_additive(self):
+        if os.getpid() != self.test:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+
+def test_a_killed_writer_leaves_no_file(one_window, tmp_path):
+    form = map_coolers.CoolerFormat(zoom=True, scale=KillingScale(test=os.getpid()))
+    arguments = {"chrom_sizes": {"chr1": 400}, "names": ["a"], "form": form}
+    with pytest.raises(errors.RunError, match=r"/a\.mcool: the process that writes it was killed"):
+        map_coolers.write_coolers(one_window, tmp_path, **arguments)
+    assert not os.listdir(tmp_path)
 
 
 def test_resolutions_are_those_of_zoomify():
