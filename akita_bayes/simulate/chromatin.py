@@ -194,9 +194,7 @@ def truth(
     The two innermost diagonals are not part of a target. The arguments are those of `contacts` and
     of `observed_over_expected`; the truth of an edited genome is the same call with its letters.
     """
-    return observed_over_expected(
-        contacts(sequence, physics, cell_type, flank=flank), measurement
-    )
+    return observed_over_expected(contacts(sequence, physics, cell_type, flank=flank), measurement)
 
 
 def observed_over_expected(

@@ -115,9 +115,7 @@ class Design:
 
 
 _FACTORS = (
-    Factor(
-        Motif("GCAATTAGCCTAATG", (0.9,) * 15), midpoint=11.0, stall=0.35, most_occupancy=0.9
-    ),
+    Factor(Motif("GCAATTAGCCTAATG", (0.9,) * 15), midpoint=11.0, stall=0.35, most_occupancy=0.9),
     Factor(
         Motif("TGACTCATTCGAA", (0.95,) * 13),
         midpoint=11.0,
@@ -137,6 +135,7 @@ PRESETS = {
     "small": Design(),
     "medium": Design(genome_mb=48.0, max_distance=262144),
     "realistic": Design(
+        depth=10000.0,
         physics=Physics(midpoint=13.0, most_occupancy=0.85, factors=_FACTORS),
         landscape=Landscape(weakened=0.3, decoy_motifs=_DECOY_MOTIFS),
         measurement=Measurement(
@@ -152,5 +151,5 @@ PRESETS = {
         ),
     ),
 }
-"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`; `realistic` looks like a
-measured map."""
+"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`; maps of `realistic` look
+like measured ones."""

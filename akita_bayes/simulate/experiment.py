@@ -113,8 +113,7 @@ def simulate_chromosome(name: str, design: Design, seed: int) -> Experiment:
         # Its own generator: data of a seed stay the same, whatever the noise needs.
         parts = generator(seed, "noise")
         windows = [
-            window._replace(noise=_noise(window.start, counts, design, parts))
-            for window in windows
+            window._replace(noise=_noise(window.start, counts, design, parts)) for window in windows
         ]
     pixels = [[_pixels(replicate) for replicate in cell.replicates] for cell in counts]
     all_sites = sites.find(chromatin_.chromosome.sequence, design.physics)
@@ -268,9 +267,7 @@ def _window(
 ) -> Window:
     mappable = np.ones(len(bands[0]))
     pooled = [target(cell.pooled, cell.weights, start, design) for cell in counts]
-    truth = [
-        target(band * chromatin.NOISE_FREE, mappable, start, design).values for band in bands
-    ]
+    truth = [target(band * chromatin.NOISE_FREE, mappable, start, design).values for band in bands]
     replicate_targets = [
         [
             target(cell.replicates[number], cell.replicate_weights[number], start, design).values

@@ -20,10 +20,14 @@ CLOSE = 0.003
 """Largest difference from the wanted correlation at which the search ends."""
 
 _WINDOWS = 128
-_ROUNDS = 14
-_MOST_BIAS = 3.0
-_DEPTHS = (1 / 256, 256.0)
-"""Least and greatest depth that is tried, in depths of the design."""
+_ROUNDS = 16
+_STEP = 4.0
+"""Factor by which the noise is changed until two values enclose the wanted correlation."""
+
+_NOISE = {"bias": (0.0, 0.01, 9.0), "depth": (1 / 256, 1.0, 256.0)}
+"""Least, first and greatest noise: the square of `replicate_bias`, or the design's depth over the
+depth. The inverse of the correlation is about linear in both, since r = signal / (signal + noise).
+"""
 
 
 def solve(design: Design, seed: int) -> Design:
@@ -41,17 +45,16 @@ def solve(design: Design, seed: int) -> Design:
     chromatin = experiment.fold(name, design, seed, experiment.generator(seed, name))
     starts = [region.start for region, _ in design.windows() if region.chrom == name][:_WINDOWS]
 
-    def measured(value: float) -> float:
-        tried = _with(design, value)
-        noise = experiment.generator(seed, name, "replicate_r")
-        counts = experiment.measure(chromatin, name, tried, seed, noise)
+    def measured(noise: float) -> float:
+        tried = _with(design, noise)
+        source = experiment.generator(seed, name, "replicate_r")
+        counts = experiment.measure(chromatin, name, tried, seed, source)
         try:
             return _agreement(counts, starts, tried)
         except errors.DataError:
             return 0.0  # too few reads for a target
 
-    low, high = (0.0, _MOST_BIAS) if design.measurement.solve_for == "bias" else _DEPTHS
-    return _with(design, _search(measured, low, high, wanted, design))
+    return _with(design, _search(measured, design, wanted))
 
 
 def correlation(replicates: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
@@ -66,11 +69,11 @@ def correlation(replicates: NDArray[np.floating], mask: NDArray[np.bool_]) -> fl
     return float(np.mean([float(np.corrcoef(a, b)[0, 1]) for a, b in pairs]))
 
 
-def _with(design: Design, value: float) -> Design:
-    """Returns the design with this bias of replicates, or with this multiple of its depth."""
+def _with(design: Design, noise: float) -> Design:
+    """Returns the design with a noise, in the units of `_NOISE`."""
     if design.measurement.solve_for == "depth":
-        return dataclasses.replace(design, depth=design.depth * value)
-    measurement = dataclasses.replace(design.measurement, replicate_bias=value)
+        return dataclasses.replace(design, depth=design.depth / noise)
+    measurement = dataclasses.replace(design.measurement, replicate_bias=float(np.sqrt(noise)))
     return dataclasses.replace(design, measurement=measurement)
 
 
@@ -87,36 +90,45 @@ def _agreement(counts: list[experiment.Counts], starts: list[int], design: Desig
     return float(np.mean(values))
 
 
-def _search(
-    measured: Callable[[float], float], low: float, high: float, wanted: float, design: Design
-) -> float:
-    """Returns a value between two limits whose correlation is close to the wanted.
-
-    The correlation falls as the bias grows, and grows with the depth.
-    """
-    by_depth = design.measurement.solve_for == "depth"
-    best = high if by_depth else low
-    largest = measured(best)
-    if largest < wanted - CLOSE:
-        limit = f"a depth of {design.depth * high:g}" if by_depth else "no bias of their own"
-        advice = "choose a smaller replicate_r, or less dispersion"
-        if not by_depth:
-            advice += ', or more depth, which solve_for "depth" finds'
-        raise errors.DataError(
-            f"measurement.replicate_r {wanted:g}: replicates with {limit} correlate with r "
-            f"{largest:.3f} only; {advice}."
-        )
-    if abs(largest - wanted) < CLOSE:
-        return best
-    value = best
+def _search(measured: Callable[[float], float], design: Design, wanted: float) -> float:
+    """Returns a noise whose correlation is close to the wanted; it falls as the noise grows."""
+    least, noise, most = _NOISE[design.measurement.solve_for]
+    less: tuple[float, float] | None = None  # noise and correlation of the closest less noisy trial
+    more: tuple[float, float] | None = None
     for _ in range(_ROUNDS):
-        # Depths are halved on their logarithm, because they span several powers of ten.
-        value = float(np.sqrt(low * high)) if by_depth else (low + high) / 2
-        r = measured(value)
+        r = measured(noise)
         if abs(r - wanted) < CLOSE:
-            break
-        if (r < wanted) == by_depth:
-            low = value
+            return noise
+        less, more = ((noise, r), more) if r > wanted else (less, (noise, r))
+        if less is None:
+            if noise <= least:
+                raise _unreachable(design, wanted, r)
+            noise = noise / _STEP if noise / _STEP > max(least, 1e-5) else least
+        elif more is None:
+            if noise >= most:
+                raise _unreachable(design, wanted, r)
+            noise = min(noise * _STEP, most)
         else:
-            high = value
-    return value
+            noise = _between(less, more, wanted)
+    return noise
+
+
+def _between(less: tuple[float, float], more: tuple[float, float], wanted: float) -> float:
+    """Interpolates the inverse of the correlation, and stays away from both ends."""
+    if more[1] <= 0:
+        share = 0.5
+    else:
+        share = (1 / wanted - 1 / less[1]) / (1 / more[1] - 1 / less[1])
+    return less[0] + float(np.clip(share, 0.05, 0.95)) * (more[0] - less[0])
+
+
+def _unreachable(design: Design, wanted: float, r: float) -> errors.DataError:
+    if design.measurement.solve_for == "depth":
+        limit = "replicates of any depth"
+        advice = "another replicate_r, dispersion or replicate_bias"
+    else:
+        limit = f"replicates of depth {design.depth:g}, whatever their bias,"
+        advice = 'a smaller replicate_r, more depth, or solve_for "depth"'
+    return errors.DataError(
+        f"measurement.replicate_r {wanted:g}: {limit} reach r {r:.3f} only; choose {advice}."
+    )

@@ -5,7 +5,8 @@ bound like a two-state system, and a bound corepressor f adds its energy e_f:
 
     occupancy_c = m / (1 + exp(-(S - midpoint - sum_f o_f e_f [f expressed in c])))
 
-with m the largest occupancy (1 by default) and o_f the occupancy of the factor at the best of its allowed spacings, by the same formula.
+with m the largest occupancy (1 by default) and o_f the occupancy of the factor at the best of its
+allowed spacings, by the same formula with m = 1.
 So one substitution changes S, the occupancy, and the map. Further proteins that stall extrusion
 have sites of their own, without corepressors, in the cell types that express them.
 """

@@ -1,1 +1,1 @@
-"""Describes and simulates what an experiment adds to contacts: biases, fields and counting noise."""
+"""Simulates what an experiment adds to contacts: coverage, fields of bias, counting noise."""

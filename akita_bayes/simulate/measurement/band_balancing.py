@@ -45,7 +45,5 @@ def _totals(
 ) -> NDArray[np.float64]:
     """Sums w_j C[i, j] over j, of both triangles. [M]."""
     right = (band * weights[partner]).sum(axis=1)
-    left = np.bincount(
-        partner.ravel(), (band * weights[:, None]).ravel(), minlength=len(weights)
-    )
+    left = np.bincount(partner.ravel(), (band * weights[:, None]).ravel(), minlength=len(weights))
     return np.asarray(right + left)

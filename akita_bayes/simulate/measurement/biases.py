@@ -54,9 +54,7 @@ def stretches(
     return result
 
 
-def field(
-    bins: int, distances: int, sigma: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def field(bins: int, distances: int, sigma: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draws a smooth Gaussian field of mean 0 and variance 1 over pairs of bins, as a band. [M, D].
 
     White noise of pixels (i, j) passes a Gaussian along j and one along i; entry [i, d] of the band
