@@ -20,6 +20,12 @@ _LATER = {
 """Keys that the first version of the format lacks, by section of the design."""
 
 
+class _Changed(Frozen):
+    """Describes a design alone; unknown keys are refused inside of it."""
+
+    design: Design
+
+
 class Solved(Frozen):
     """Describes what reached the wanted correlation of replicates."""
 
@@ -80,7 +86,8 @@ def with_changes(preset: Design, path: str | Path) -> Design:
     """
 
     def parse(raw: Any) -> Design:
-        return strict_json.read(Design, _merged(dataclasses.asdict(preset), raw))
+        merged = _merged(dataclasses.asdict(preset), raw)
+        return strict_json.read(_Changed, {"design": merged}).design
 
     try:
         return strict_json.load(Path(path), parse)

@@ -151,5 +151,5 @@ PRESETS = {
         ),
     ),
 }
-"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`; maps of `realistic` look
-like measured ones."""
+"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`; maps of `realistic`
+look measured."""

@@ -173,7 +173,7 @@ def measure(
     distances = design.max_distance // physics.bin_size
     expected = reads.reads_per_contact(design.depth / design.replicates, physics, distances)
     sigma = measurement.bias_length / physics.bin_size
-    depths = _depths(design, seed)
+    depth = depths(design, seed)
     cells = []
     for cell, band in zip(design.cell_types, chromatin_.bands, strict=True):
         mean = _covered(band, chromatin_.coverage)
@@ -189,7 +189,7 @@ def measure(
             replicates.append(
                 reads.sequence(
                     own,
-                    expected * depths[cell],
+                    expected * depth[cell],
                     chromatin_.unmappable,
                     rng,
                     dispersion=measurement.dispersion,
@@ -199,7 +199,7 @@ def measure(
     return cells
 
 
-def _depths(design: Design, seed: int) -> dict[str, float]:
+def depths(design: Design, seed: int) -> dict[str, float]:
     """Draws the depth of every cell type, of mean 1; it is the same on all chromosomes."""
     draws = np.ones(len(design.cell_types))
     if design.measurement.target_depth:

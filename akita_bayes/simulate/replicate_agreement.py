@@ -1,10 +1,12 @@
 """Sets the bias of replicates, or the depth, so that replicates correlate as a design wants.
 
 The correlation has no formula: it depends on the contacts, the counting noise, the coarse-graining
-of sparse pixels and the smoothing. So the test chromosome is measured again with other values,
-always with the same letters and the same draws of the biases, until the correlation is right.
+of sparse pixels and the smoothing. So the test chromosome is measured with other values, always
+from the same state of the random numbers, until the correlation is right. The simulation measures
+it from this state too, and so has the correlation that the search ended with.
 """
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Callable
@@ -19,7 +21,6 @@ from akita_bayes.simulate.designs import Design
 CLOSE = 0.003
 """Largest difference from the wanted correlation at which the search ends."""
 
-_WINDOWS = 128
 _ROUNDS = 16
 _STEP = 4.0
 """Factor by which the noise is changed until two values enclose the wanted correlation."""
@@ -42,13 +43,13 @@ def solve(design: Design, seed: int) -> Design:
     if wanted is None:
         return design
     name = [name for name, (_, split) in design.chromosomes().items() if split == "test"][-1]
-    chromatin = experiment.fold(name, design, seed, experiment.generator(seed, name))
-    starts = [region.start for region, _ in design.windows() if region.chrom == name][:_WINDOWS]
+    source = experiment.generator(seed, name)
+    chromatin = experiment.fold(name, design, seed, source)
+    starts = [region.start for region, _ in design.windows() if region.chrom == name]
 
     def measured(noise: float) -> float:
         tried = _with(design, noise)
-        source = experiment.generator(seed, name, "replicate_r")
-        counts = experiment.measure(chromatin, name, tried, seed, source)
+        counts = experiment.measure(chromatin, name, tried, seed, copy.deepcopy(source))
         try:
             return _agreement(counts, starts, tried)
         except errors.DataError:

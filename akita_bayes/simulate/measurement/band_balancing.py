@@ -10,18 +10,24 @@ from numpy.typing import NDArray
 IGNORED = 2
 """Diagonals without a part in a bin's total, as in cooler."""
 
-_TOLERANCE = 1e-3
-"""Standard deviation of the bins' totals, in means, at which weights are taken."""
+TOLERANCE = 1e-3
+"""Standard deviation of the bins' totals, in means, at which balancing ends.
 
-_ROUNDS = 200
+Differences over far more bins than a window has may remain; a target does not depend on them.
+"""
+
+_ROUNDS = 300
 
 
-def balance(counts: NDArray[np.integer], unmappable: NDArray[np.bool_]) -> NDArray[np.float64]:
+def balance(
+    counts: NDArray[np.integer], unmappable: NDArray[np.bool_], *, tolerance: float = TOLERANCE
+) -> NDArray[np.float64]:
     """Returns balancing weights of mean about 1; NaN for bins without reads. [M, D] -> [M].
 
     Args:
         counts: Counts as a band; pixels beyond the chromosome's end are 0.
         unmappable: True for bins that are filtered. [M].
+        tolerance: As `TOLERANCE`.
     """
     band = counts[:, IGNORED:].astype(np.float64)
     # Entry [i, d] belongs to row i and to row i + d; rows beyond the end receive zeros only.
@@ -33,7 +39,7 @@ def balance(counts: NDArray[np.integer], unmappable: NDArray[np.bool_]) -> NDArr
     for _ in range(_ROUNDS):
         totals = weights * _totals(band, partner, weights)
         relative = totals[valid] / totals[valid].mean()
-        if relative.std() < _TOLERANCE:
+        if relative.std() < tolerance:
             break
         weights[valid] /= np.sqrt(relative)
     weights[valid] /= weights[valid].mean()
