@@ -215,7 +215,7 @@ def _covered(
     if coverage is None:
         return band
     partner = np.arange(len(band))[:, None] + np.arange(band.shape[1])
-    return band * coverage[:, None] * coverage[np.minimum(partner, len(band) - 1)]
+    return np.asarray(band * coverage[:, None] * coverage[np.minimum(partner, len(band) - 1)])
 
 
 def _balanced(replicates: list[NDArray[np.int32]], chromatin_: Chromatin) -> Counts:

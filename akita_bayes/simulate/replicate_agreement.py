@@ -19,11 +19,11 @@ from akita_bayes.simulate import experiment
 from akita_bayes.simulate.designs import Design
 
 CLOSE = 0.003
-"""Largest difference from the wanted correlation at which the search ends."""
+"""Largest difference from the requested correlation at which the search ends."""
 
 _ROUNDS = 16
 _STEP = 4.0
-"""Factor by which the noise is changed until two values enclose the wanted correlation."""
+"""Factor by which the noise is changed until two values enclose the requested correlation."""
 
 _NOISE = {"bias": (0.0, 0.01, 9.0), "depth": (1 / 256, 1.0, 256.0)}
 """Least, first and greatest noise: the square of `replicate_bias`, or the design's depth over the
@@ -32,15 +32,15 @@ depth. The inverse of the correlation is about linear in both, since r = signal 
 
 
 def solve(design: Design, seed: int) -> Design:
-    """Returns the design with the bias or the depth that gives the wanted correlation.
+    """Returns the design with the bias or the depth that gives the requested correlation.
 
     A design without `replicate_r` is returned as it is.
 
     Raises:
         DataError: No bias or depth gives this correlation.
     """
-    wanted = design.measurement.replicate_r
-    if wanted is None:
+    requested = design.measurement.replicate_r
+    if requested is None:
         return design
     name = [name for name, (_, split) in design.chromosomes().items() if split == "test"][-1]
     source = experiment.generator(seed, name)
@@ -48,14 +48,14 @@ def solve(design: Design, seed: int) -> Design:
     starts = [region.start for region, _ in design.windows() if region.chrom == name]
 
     def measured(noise: float) -> float:
-        tried = _with(design, noise)
-        counts = experiment.measure(chromatin, name, tried, seed, copy.deepcopy(source))
+        candidate = _with(design, noise)
+        counts = experiment.measure(chromatin, name, candidate, seed, copy.deepcopy(source))
         try:
-            return _agreement(counts, starts, tried)
+            return _agreement(counts, starts, candidate)
         except errors.DataError:
             return 0.0  # too few reads for a target
 
-    return _with(design, _search(measured, design, wanted))
+    return _with(design, _search(measured, design, requested))
 
 
 def correlation(replicates: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
@@ -91,39 +91,39 @@ def _agreement(counts: list[experiment.Counts], starts: list[int], design: Desig
     return float(np.mean(values))
 
 
-def _search(measured: Callable[[float], float], design: Design, wanted: float) -> float:
-    """Returns a noise whose correlation is close to the wanted; it falls as the noise grows."""
+def _search(measured: Callable[[float], float], design: Design, requested: float) -> float:
+    """Returns a noise whose correlation is close to the requested; it falls as the noise grows."""
     least, noise, most = _NOISE[design.measurement.solve_for]
     less: tuple[float, float] | None = None  # noise and correlation of the closest less noisy trial
     more: tuple[float, float] | None = None
     for _ in range(_ROUNDS):
         r = measured(noise)
-        if abs(r - wanted) < CLOSE:
+        if abs(r - requested) < CLOSE:
             return noise
-        less, more = ((noise, r), more) if r > wanted else (less, (noise, r))
+        less, more = ((noise, r), more) if r > requested else (less, (noise, r))
         if less is None:
             if noise <= least:
-                raise _unreachable(design, wanted, r)
+                raise _unreachable(design, requested, r)
             noise = noise / _STEP if noise / _STEP > max(least, 1e-5) else least
         elif more is None:
             if noise >= most:
-                raise _unreachable(design, wanted, r)
+                raise _unreachable(design, requested, r)
             noise = min(noise * _STEP, most)
         else:
-            noise = _between(less, more, wanted)
+            noise = _between(less, more, requested)
     return noise
 
 
-def _between(less: tuple[float, float], more: tuple[float, float], wanted: float) -> float:
+def _between(less: tuple[float, float], more: tuple[float, float], requested: float) -> float:
     """Interpolates the inverse of the correlation, and stays away from both ends."""
     if more[1] <= 0:
         share = 0.5
     else:
-        share = (1 / wanted - 1 / less[1]) / (1 / more[1] - 1 / less[1])
+        share = (1 / requested - 1 / less[1]) / (1 / more[1] - 1 / less[1])
     return less[0] + float(np.clip(share, 0.05, 0.95)) * (more[0] - less[0])
 
 
-def _unreachable(design: Design, wanted: float, r: float) -> errors.DataError:
+def _unreachable(design: Design, requested: float, r: float) -> errors.DataError:
     if design.measurement.solve_for == "depth":
         limit = "replicates of any depth"
         advice = "another replicate_r, dispersion or replicate_bias"
@@ -131,5 +131,5 @@ def _unreachable(design: Design, wanted: float, r: float) -> errors.DataError:
         limit = f"replicates of depth {design.depth:g}, whatever their bias,"
         advice = 'a smaller replicate_r, more depth, or solve_for "depth"'
     return errors.DataError(
-        f"measurement.replicate_r {wanted:g}: {limit} reach r {r:.3f} only; choose {advice}."
+        f"measurement.replicate_r {requested:g}: {limit} reach r {r:.3f} only; choose {advice}."
     )
