@@ -29,14 +29,19 @@ def write(result: Mapping[str, Any], human: Path) -> None:
         result: Content of the result file.
         human: The human target, of which the figure shows a part.
     """
+    write_tables(tables(result))
+    figure(result, human).savefig(FIGURE, dpi=80)
+
+
+def write_tables(tables_by_name: Mapping[str, str]) -> None:
+    """Writes tables into docs/simulator.md, between their marks."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, table in tables(result).items():
+    for name, table in tables_by_name.items():
         before, mark, rest = text.partition(START.format(name))
         if not mark:
             raise SystemExit(f"{PAGE}: has no mark {START.format(name)}; add it.")
         text = f"{before}{mark}\n{table}\n{END}{rest.partition(END)[2]}"
     PAGE.write_text(text, encoding="utf-8")
-    figure(result, human).savefig(FIGURE, dpi=80)
 
 
 def tables(result: Mapping[str, Any]) -> dict[str, str]:
