@@ -14,7 +14,7 @@ from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.simulate import chromatin, design_json, simulation, sites
+from akita_bayes.simulate import chromatin, design_json, effects, simulation, sites
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +212,13 @@ def test_progress_reaches_its_total(tmp_path, small_design):
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
     simulation.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False, advance=advance)
     assert sum(steps for steps, _ in told) == next(total for _, total in told if total)
+
+
+def test_variants_of_a_simulation_are_read_from_its_folder(folder):
+    table = pd.read_csv(folder / "variants.tsv", sep="\t")
+    edits = list(effects.read(folder))
+    assert [edit.kind for edit in edits] == table["kind"].tolist()
+    assert [edit.start for edit in edits] == table["start"].tolist()
 
 
 def test_designs_without_a_measurement_give_the_bytes_of_version_0_1(folder):
