@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import files, triangle
-from benchmarks import (
-    realistic_calibration,
-    simulated_statistics,
-    simulated_statistics_report,
-)
+from benchmarks import simulated_statistics, simulated_statistics_report
 
 BINS = 24
 
@@ -27,8 +23,6 @@ def _shown(name):
 def test_the_tables_of_the_page_are_those_of_the_result_files(result):
     for name, table in simulated_statistics_report.tables(result).items():
         assert _shown(name) == table
-    calibration = files.read_json(realistic_calibration.RESULT)
-    assert _shown("calibration") == realistic_calibration.table(calibration["presets"])
     assert simulated_statistics_report.FIGURE.is_file()
 
 
