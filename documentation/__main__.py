@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from documentation import api_pages, command_pages, gallery, spec_pages
+from documentation import api_pages, command_pages, design_pages, gallery, spec_pages
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = {
@@ -10,6 +10,7 @@ PAGES = {
     "commands.md": command_pages.page,
     "api.md": api_pages.page,
     "gallery.md": gallery.page,
+    "design_keys.md": design_pages.page,
 }
 
 if __name__ == "__main__":

@@ -20,14 +20,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.simulate import designs, simulation
+        from akita_bayes.simulate import design_json, designs, simulation
 
+        preset = designs.PRESETS[options.preset]
+        if options.design is not None:
+            preset = design_json.with_changes(preset, options.design)
         changes = {
             name: value
             for name in ("genome_mb", "depth", "replicates", "seq_length", "stride")
             if (value := getattr(options, name)) is not None
         }
-        preset = designs.PRESETS[options.preset]
+        if options.replicate_r is not None:
+            changes["measurement"] = dataclasses.replace(
+                preset.measurement, replicate_r=options.replicate_r
+            )
         # Simulated contacts must reach across a whole window.
         changes["max_distance"] = max(preset.max_distance, options.seq_length or 0)
         design = dataclasses.replace(preset, **changes)
@@ -57,9 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--preset",
-        choices=("tiny", "small", "medium"),
+        choices=("tiny", "small", "medium", "realistic"),
         default="small",
-        help="default settings: tiny for tests, small for the demo, medium for benchmarks",
+        help="default settings: tiny for tests, small for the demo, medium for benchmarks; "
+        "realistic adds smoothing, overdispersion and biases",
+    )
+    add(
+        "--design",
+        metavar="JSON",
+        help='file with keys that replace those of the preset, as {"measurement": {"dispersion": '
+        "0.05}}; docs/simulator.md lists them",
     )
     add(
         "--genome_mb",
@@ -75,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         "--replicates",
         type=console.positive_integer,
         help="replicates, at least 2, which share the read pairs",
+    )
+    add(
+        "--replicate_r",
+        type=console.positive_number,
+        help="wanted correlation of two replicates; sets the bias of replicates (or the depth, "
+        "with solve_for in --design)",
     )
     add("--seq_length", type=console.positive_integer, help="length of a window in bases")
     add(

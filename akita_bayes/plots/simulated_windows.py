@@ -66,7 +66,7 @@ def rows(
     }
     with genome.Genome(Path(data_dir) / "genome.fa") as letters:
         window_sites = sites.find(letters.fetch(example.region), design.physics)
-    middle = example.region.start + window_sites.start + design.physics.site.width // 2
+    middle = example.region.start + window_sites.middle(design.physics)
     return [
         map_plots.Row(
             f"cell type {name}",

@@ -7,6 +7,7 @@ _PUBLIC = {
     "Design": "akita_bayes.simulate.designs",
     "PRESETS": "akita_bayes.simulate.designs",
     "Landscape": "akita_bayes.simulate.chromosomes",
+    "Measurement": "akita_bayes.simulate.measurement.settings",
     "Physics": "akita_bayes.simulate.physics",
     "simulate": "akita_bayes.simulate.simulation",
     "truth": "akita_bayes.simulate.chromatin",

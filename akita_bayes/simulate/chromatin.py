@@ -26,7 +26,7 @@ The map of a cell type is derived in four steps; every symbol is a field of `phy
    balanced map too.
 4. Observed over expected. truth = ln(C[i, j] / mean of C over the window's pixels at that
    distance), clipped to +-2, by the procedure of `data.contacts`. This is the training target that
-   a Hi-C experiment of unlimited depth would give.
+   a Hi-C experiment of unlimited depth would give; it is smoothed where targets are.
 
 Every step uses only bins between i and j and at most `physics.flank` bp around them. So the map of
 a window, computed from its letters and flanks of this length, equals the same part of the
@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors, triangle
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.simulate import extrusion, sites
+from akita_bayes.simulate.measurement.settings import COUNTING_NOISE, Measurement
 from akita_bayes.simulate.physics import Physics
 
 CLIP = 2.0
@@ -83,16 +84,22 @@ def all_tracks(sequence: str, physics: Physics) -> list[Tracks]:
     """Computes the tracks of every cell type from one scan of the letters."""
     bins = -(-len(sequence) // physics.bin_size)
     all_sites = sites.find(sequence, physics)
-    site_bins = (all_sites.start + physics.site.width // 2) // physics.bin_size
+    site_bins = all_sites.middle(physics) // physics.bin_size
+    stall = np.array([staller.stall for staller in physics.stallers])[all_sites.staller]
+    both_ways = np.array([staller.both_ways for staller in physics.stallers])[all_sites.staller]
     compartment = _compartment(sequence, bins, physics)
     result = []
     for cell in range(len(physics.cell_types)):
         # s_k = 1 - prod(1 - stall x occupancy), with the product as a sum of logarithms. Forward
         # sites stall legs that move left, reverse sites legs that move right.
-        log_passes = np.log1p(-physics.stall * all_sites.occupancy[:, cell])
+        log_passes = np.log1p(-stall * all_sites.occupancy[:, cell])
         left, right = (
             -np.expm1(
-                np.bincount(site_bins, log_passes * (all_sites.strand == strand), minlength=bins)
+                np.bincount(
+                    site_bins,
+                    log_passes * ((all_sites.strand == strand) | both_ways),
+                    minlength=bins,
+                )
             )
             for strand in (1, -1)
         )
@@ -175,26 +182,43 @@ def contacts(
 
 
 def truth(
-    sequence: str, physics: Physics, cell_type: str, *, flank: int = 0
+    sequence: str,
+    physics: Physics,
+    cell_type: str,
+    *,
+    flank: int = 0,
+    measurement: Measurement = COUNTING_NOISE,
 ) -> NDArray[np.float64]:
     """Computes noise-free ln observed/expected of a window; 0 on two diagonals. [N, N].
 
-    The two innermost diagonals are not part of a target. The arguments are those of `contacts`;
-    the truth of an edited genome is the same call with its letters.
+    The two innermost diagonals are not part of a target. The arguments are those of `contacts` and
+    of `observed_over_expected`; the truth of an edited genome is the same call with its letters.
     """
-    return observed_over_expected(contacts(sequence, physics, cell_type, flank=flank))
+    return observed_over_expected(contacts(sequence, physics, cell_type, flank=flank), measurement)
 
 
-def observed_over_expected(contacts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Converts noise-free contacts to a target, as for measured data. [N, N] -> [N, N]."""
+def observed_over_expected(
+    contacts: NDArray[np.float64], measurement: Measurement = COUNTING_NOISE
+) -> NDArray[np.float64]:
+    """Converts noise-free contacts to a target, as for measured data. [N, N] -> [N, N].
+
+    Args:
+        contacts: Contacts of all pairs of bins.
+        measurement: Experiment whose smoothing of targets is applied; its noise is not.
+    """
     bins = len(contacts)
     vector = targets.target(
-        contacts * NOISE_FREE, np.ones(bins), transform(bins, 1), clip=CLIP
+        contacts * NOISE_FREE,
+        np.ones(bins),
+        transform(bins, 1, measurement=measurement),
+        clip=CLIP,
     ).values
     return triangle.to_matrix(vector[:, None], diagonal_offset=DIAGONAL_OFFSET, fill=0.0)[..., 0]
 
 
-def transform(bins: int, bin_size: int, crop: int = 0) -> targets.Transform:
+def transform(
+    bins: int, bin_size: int, crop: int = 0, measurement: Measurement = COUNTING_NOISE
+) -> targets.Transform:
     """Returns the transform of windows of `bins` bins to targets; `crop` in bins."""
     return targets.Transform(
         seq_length=bins * bin_size,
@@ -202,6 +226,8 @@ def transform(bins: int, bin_size: int, crop: int = 0) -> targets.Transform:
         crop=crop * bin_size,
         diagonal_offset=DIAGONAL_OFFSET,
         as_obsexp=True,
+        kernel_sigma=measurement.kernel_sigma,
+        kernel_width=measurement.kernel_width,
     )
 
 

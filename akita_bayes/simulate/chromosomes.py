@@ -6,8 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import dna
+from akita_bayes import dna, errors
 from akita_bayes.simulate.physics import Motif, Physics
+
+SITE, FACTOR, DECOY_MOTIF = "site", "factor", "motif"
+"""Kinds of planted letters: sites, sites of factors (`factor1`), decoy motifs (`motif1`)."""
 
 _LETTERS = np.frombuffer(dna.ALPHABET.encode("ascii"), np.uint8)
 
@@ -27,6 +30,10 @@ class Landscape:
             sites, and halves of a site a few bases too far apart.
         regulated: Share of sites with a corepressor's motif downstream.
         misplaced: Share of the remaining sites with such a motif at a spacing without effect.
+        weakened: Share of sites with one base changed at random, which many bind in part only.
+        factor_site: Distance between single sites of each of `Physics.factors`, either strand.
+        decoy_motifs: Motifs that nothing binds; a model must learn to ignore them.
+        decoy_motif: Distance between instances of each of these, either strand.
     """
 
     isochore: float = 24576.0
@@ -36,6 +43,24 @@ class Landscape:
     decoy: float = 8192.0
     regulated: float = 0.5
     misplaced: float = 0.2
+    weakened: float = 0.0
+    factor_site: float = 16384.0
+    decoy_motifs: tuple[Motif, ...] = ()
+    decoy_motif: float = 16384.0
+
+    def __post_init__(self) -> None:
+        lengths = ("isochore", "boundary", "lone_site", "decoy", "factor_site", "decoy_motif")
+        for name in lengths:
+            if not getattr(self, name) > 0:
+                raise errors.DataError(
+                    f"landscape.{name} {getattr(self, name):g} is not a length in bp; choose one "
+                    "above 0."
+                )
+        for name in ("regulated", "misplaced", "weakened"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise errors.DataError(
+                    f"landscape.{name} {getattr(self, name):g} is a share; choose 0 to 1."
+                )
 
 
 class Planted(NamedTuple):
@@ -63,7 +88,8 @@ def chromosome(
     index = _isochores(length, landscape, rng)
     planted: list[Planted] = []
     free = np.ones(length, bool)
-    for start, kind, strand in _plan(length, landscape, rng):
+    plan = _plan(length, landscape, rng) + _plan_motifs(length, physics, landscape, rng)
+    for start, kind, strand in plan:
         insert = _insert(kind, physics, landscape, rng)
         if strand < 0:
             insert = (3 - insert)[::-1]  # A, C, G, T are 0 to 3, so 3 - base is the complement
@@ -108,6 +134,21 @@ def _plan(
     return plan
 
 
+def _plan_motifs(
+    length: int, physics: Physics, landscape: Landscape, rng: np.random.Generator
+) -> list[tuple[int, str, int]]:
+    """Draws start, kind and strand of sites of factors (`factor1`) and decoy motifs (`motif1`)."""
+    plan = []
+    for name, count, distance in (
+        (FACTOR, len(physics.factors), landscape.factor_site),
+        (DECOY_MOTIF, len(landscape.decoy_motifs), landscape.decoy_motif),
+    ):
+        for number in range(1, count + 1):
+            for position in _renewals(length, distance, rng):
+                plan.append((position, f"{name}{number}", int(rng.choice((-1, 1)))))
+    return plan
+
+
 def _renewals(length: int, mean: float, rng: np.random.Generator) -> list[int]:
     """Draws random positions whose distances are at least a third of their mean."""
     steps = mean / 3 + rng.exponential(2 * mean / 3, int(3 * length / mean) + 8)
@@ -119,6 +160,12 @@ def _insert(
     kind: str, physics: Physics, landscape: Landscape, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Draws the letters of a site or decoy, on its strand."""
+    for name, motifs in (
+        (FACTOR, [factor.motif for factor in physics.factors]),
+        (DECOY_MOTIF, list(landscape.decoy_motifs)),
+    ):
+        if kind.startswith(name):
+            return draw(motifs[int(kind.removeprefix(name)) - 1], rng)
     site = draw(physics.site, rng)
     if kind == "shuffled":
         return rng.permutation(site)
@@ -127,6 +174,8 @@ def _insert(
     if kind == "split":
         half = physics.site.width // 2
         return np.concatenate([site[:half], _random(int(rng.integers(3, 8)), rng), site[half:]])
+    if landscape.weakened and rng.random() < landscape.weakened:
+        site = _mutate(site, 1, rng)
     if not physics.corepressors:
         return site
     factor = physics.corepressors[rng.integers(len(physics.corepressors))]

@@ -1,4 +1,4 @@
-"""Describes what to simulate: genome, windows and sequencing; names three designs."""
+"""Describes what to simulate: genome, windows and sequencing; names four designs."""
 
 import dataclasses
 
@@ -6,7 +6,8 @@ from akita_bayes import errors
 from akita_bayes.regions import Region
 from akita_bayes.simulate.chromatin import DIAGONAL_OFFSET
 from akita_bayes.simulate.chromosomes import Landscape
-from akita_bayes.simulate.physics import Physics
+from akita_bayes.simulate.measurement.settings import COUNTING_NOISE, Measurement
+from akita_bayes.simulate.physics import Factor, Motif, Physics
 from akita_bayes.simulate.reads import FAR
 
 LONGEST = 4_194_304
@@ -31,6 +32,7 @@ class Design:
         max_distance: Largest distance of simulated contacts, bp.
         unmappable: Share of bins in which no read can be placed.
         variants: Number of variants of each kind.
+        measurement: What the experiment adds to the contacts beside counting noise.
     """
 
     physics: Physics = dataclasses.field(default_factory=Physics)
@@ -44,6 +46,7 @@ class Design:
     max_distance: int = 32768
     unmappable: float = 0.002
     variants: int = 40
+    measurement: Measurement = COUNTING_NOISE
 
     def __post_init__(self) -> None:
         for name in ("seq_length", "crop", "stride", "max_distance"):
@@ -111,9 +114,42 @@ class Design:
         return windows
 
 
+_FACTORS = (
+    Factor(Motif("GCAATTAGCCTAATG", (0.9,) * 15), midpoint=11.0, stall=0.35, most_occupancy=0.9),
+    Factor(
+        Motif("TGACTCATTCGAA", (0.95,) * 13),
+        midpoint=11.0,
+        stall=0.2,
+        most_occupancy=0.7,
+        both_ways=False,
+        cell_types=("alpha",),
+    ),
+)
+"""A weaker barrier for legs from both sides, and a weak one of one cell type for legs it faces."""
+
+_DECOY_MOTIFS = (Motif("ATGCAAATGGCAT", (0.95,) * 13), Motif("CGGAAGTGACCGTTA", (0.93,) * 15))
+"""As strong as motifs that act, and without effect."""
+
 PRESETS = {
     "tiny": Design(genome_mb=0.6, variants=8),
     "small": Design(),
     "medium": Design(genome_mb=48.0, max_distance=262144),
+    "realistic": Design(
+        depth=10000.0,
+        physics=Physics(midpoint=13.0, most_occupancy=0.85, factors=_FACTORS),
+        landscape=Landscape(weakened=0.3, decoy_motifs=_DECOY_MOTIFS),
+        measurement=Measurement(
+            kernel_sigma=1.0,
+            kernel_width=5,
+            dispersion=0.02,
+            coverage_smooth=0.2,
+            coverage_bin=0.2,
+            unmappable_stretches=0.03,
+            target_bias=0.03,
+            target_depth=0.2,
+            replicate_r=0.9,
+        ),
+    ),
 }
-"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`."""
+"""`tiny` takes seconds, the demo uses `small`, the benchmarks use `medium`; maps of `realistic`
+look measured."""

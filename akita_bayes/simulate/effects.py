@@ -21,7 +21,7 @@ from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Physics
 
 STRONG = 0.5
-"""Occupancy in some cell type from which a site is edited."""
+"""Share of the largest occupancy, in some cell type, from which a site is edited."""
 
 
 class Effect(NamedTuple):
@@ -52,9 +52,12 @@ def choose(
     """Draws variants of every kind, at least `margin` bp from the chromosome's ends."""
     rng = np.random.default_rng(seed)
     all_sites = sites.find(chromosome.sequence, physics)
-    start, end = all_sites.start, all_sites.start + physics.site.width
+    # The sites of other proteins are not edited; neutral variants avoid them too.
+    own = all_sites.take(np.flatnonzero(all_sites.staller == 0))
+    start, end = own.start, own.start + physics.site.width
     inside = (start >= margin) & (end <= len(chromosome.sequence) - margin)
-    strong = all_sites.take(np.flatnonzero(inside & (all_sites.occupancy.max(axis=1) >= STRONG)))
+    threshold = STRONG * physics.most_occupancy
+    strong = own.take(np.flatnonzero(inside & (own.occupancy.max(axis=1) >= threshold)))
     makers: dict[str, Callable[[], Effect]] = {
         "site_deletion": lambda: _at_site(chromosome, strong, physics, rng, lambda site: ""),
         "site_inversion": lambda: _at_site(
@@ -169,7 +172,9 @@ def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.flo
             chromatin.contacts_of(tracks, physics)
             for tracks in chromatin.all_tracks(padded, physics)
         ]
-        return np.stack([chromatin.observed_over_expected(c) for c in contacts], axis=-1)
+        return np.stack(
+            [chromatin.observed_over_expected(c, design.measurement) for c in contacts], axis=-1
+        )
 
     reference, alternative = maps(sequence), maps(effect.apply(sequence))
     partner = _partner_bins(effect, size, first, bins)
@@ -201,7 +206,7 @@ def read(path: str | Path) -> Iterator[Effect]:
 
     folder = Path(path)
     letters = {}
-    with genomes.Genome(folder / "chromosomes.fa") as reader:
+    with genomes.Genome(folder / "genome.fa") as reader:
         table = pd.read_csv(folder / "variants.tsv", sep="\t")
         with pysam.VariantFile(str(folder / "variants.vcf")) as records:
             alts = {record.id: (record.alts or ("",))[0] for record in records}

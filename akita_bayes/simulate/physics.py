@@ -83,6 +83,35 @@ COREPRESSORS = (
 
 
 @dataclasses.dataclass(frozen=True)
+class Factor:
+    """Describes a further protein that stalls extrusion at its own motif.
+
+    Args:
+        motif: Motif that the factor binds; of odd width, so that it has a middle base.
+        midpoint: Score of half of the largest occupancy, nats.
+        stall: Probability that a fully occupied site stalls a leg.
+        most_occupancy: Occupancy of a site whose score is far above the midpoint.
+        both_ways: True if a site stalls legs from both sides; False if only those that it faces.
+        cell_types: Cell types that express the factor; none means all.
+    """
+
+    motif: Motif
+    midpoint: float
+    stall: float
+    most_occupancy: float = 1.0
+    both_ways: bool = True
+    cell_types: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.motif.width % 2 == 0:
+            raise errors.DataError(
+                f"A factor's motif {self.motif.consensus} has {self.motif.width} bases; an odd "
+                "number gives it a middle base."
+            )
+        _check_probabilities("factor", self.stall, self.most_occupancy)
+
+
+@dataclasses.dataclass(frozen=True)
 class Physics:
     """Holds all parameters that determine a contact map. Derivation: `simulate.chromatin`.
 
@@ -90,7 +119,7 @@ class Physics:
         bin_size: Width of a map's bin, bp.
         cell_types: One target per name.
         site: The motif that stalls extrusion; of odd width, so that it has a middle base.
-        midpoint: Score of half occupancy of a site, nats.
+        midpoint: Score of half of the largest occupancy of a site, nats.
         corepressors: Factors through which cell types differ.
         stall: Probability that a fully occupied site stalls a leg that it faces.
         processivity: Mean distance that a free leg travels, bp.
@@ -105,6 +134,9 @@ class Physics:
         compartment_gc: GC fraction halfway between the compartments.
         compartment_width: Difference of GC fraction over which the compartment changes.
         isochore: Length to each side of a bin over which GC is averaged, bp.
+        most_occupancy: Occupancy of a site whose score is far above the midpoint; below 1, even
+            the best sites are empty in a share of the cells.
+        factors: Further proteins that stall extrusion at their own motifs.
     """
 
     bin_size: int = 512
@@ -124,6 +156,8 @@ class Physics:
     compartment_gc: float = 0.45
     compartment_width: float = 0.03
     isochore: int = 2048
+    most_occupancy: float = 1.0
+    factors: tuple[Factor, ...] = ()
 
     def __post_init__(self) -> None:
         if self.site.width % 2 == 0:
@@ -131,18 +165,25 @@ class Physics:
                 f"The site's motif has {self.site.width} bases; an odd number gives it a middle "
                 "base, without which a map and its reverse complement could differ."
             )
-        if not 0 <= self.stall < 1:
-            raise errors.DataError(f"stall is a probability below 1; got {self.stall}.")
+        _check_probabilities("physics", self.stall, self.most_occupancy)
         for name in ("bin_size", "processivity", "tether", "decay_length", "compartment_width"):
             if getattr(self, name) <= 0:
                 raise errors.DataError(f"{name} must be positive; got {getattr(self, name)}.")
-        for corepressor in self.corepressors:
-            unknown = set(corepressor.cell_types) - set(self.cell_types)
+        proteins = [("corepressor", protein.cell_types) for protein in self.corepressors]
+        proteins += [("factor", protein.cell_types) for protein in self.factors]
+        for kind, cell_types in proteins:
+            unknown = set(cell_types) - set(self.cell_types)
             if unknown:
                 raise errors.DataError(
-                    f"A corepressor is expressed in {sorted(unknown)}, not among the cell types "
-                    f"{list(self.cell_types)}; add them or correct the corepressor."
+                    f"A {kind} is expressed in {sorted(unknown)}, not among the cell types "
+                    f"{list(self.cell_types)}; add them or correct the {kind}."
                 )
+
+    @property
+    def stallers(self) -> tuple[Factor, ...]:
+        """Returns everything that stalls extrusion: the site's own protein, then `factors`."""
+        own = Factor(self.site, self.midpoint, self.stall, self.most_occupancy, both_ways=False)
+        return (own, *self.factors)
 
     @property
     def tether_bins(self) -> int:
@@ -155,5 +196,16 @@ class Physics:
         motifs = self.site.width + max(
             (factor.gap[1] + factor.motif.width for factor in self.corepressors), default=0
         )
+        motifs = max([motifs, *(factor.motif.width for factor in self.factors)])
         reach = max(self.tether_bins * self.bin_size + motifs, self.isochore)
         return math.ceil(reach / self.bin_size) * self.bin_size
+
+
+def _check_probabilities(owner: str, stall: float, most_occupancy: float) -> None:
+    """Refuses a probability of stalling or a largest occupancy that is out of range."""
+    if not 0 <= stall < 1:
+        raise errors.DataError(f"{owner}: stall is a probability below 1; got {stall}.")
+    if not 0 < most_occupancy <= 1:
+        raise errors.DataError(
+            f"{owner}: most_occupancy is a share above 0 and at most 1; got {most_occupancy}."
+        )

@@ -1,4 +1,4 @@
-"""Converts contacts to counts: whole chromosomes as bands, and sequencing as Poisson noise.
+"""Converts contacts to counts: whole chromosomes as bands, and sequencing as counting noise.
 
 A band holds the contacts of bin i with bins i, i + 1, ..., i + D - 1 in row i: [M, D]. Pixels
 beyond the chromosome's end are 0.
@@ -102,16 +102,25 @@ def sequence(
     reads: float,
     unmappable: NDArray[np.bool_],
     rng: np.random.Generator,
+    *,
+    dispersion: float = 0.0,
 ) -> NDArray[np.int32]:
-    """Draws Poisson counts of one replicate; 0 in unmappable bins. [M, D] -> [M, D].
+    """Draws counts of one replicate; 0 in unmappable bins. [M, D] -> [M, D].
+
+    Counts are Poisson, or negative binomial as Poisson counts whose mean has a gamma distribution.
 
     Args:
         contacts: A band of noise-free contacts.
         reads: Expected reads per unit of contacts.
         unmappable: True for bins without mapped reads. [M].
         rng: Source of the noise.
+        dispersion: variance = mean + dispersion mean^2.
     """
-    counts = rng.poisson(contacts * reads).astype(np.int32)
+    mean = contacts * reads
+    if dispersion > 0:
+        # Shape 1 / dispersion gives the gamma distribution the relative variance `dispersion`.
+        mean = rng.gamma(1 / dispersion, dispersion * mean)
+    counts = rng.poisson(mean).astype(np.int32)
     counts[unmappable] = 0
     # Column d of row i is bin i + d; bins beyond the end hold 0 already.
     columns = np.arange(len(counts))[:, None] + np.arange(counts.shape[1])

@@ -13,7 +13,6 @@ The folder is a data directory (`docs/formats.md`) that also holds
     simulation.json                 every parameter, enough to simulate an edited genome
 """
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,9 +28,11 @@ from akita_bayes.files import output_directory
 from akita_bayes.regions import Region
 from akita_bayes.simulate import (
     chromatin,
+    chromosomes,
     design_json,
     effect_files,
     reads,
+    replicate_agreement,
     simulated_coolers,
 )
 from akita_bayes.simulate.designs import Design
@@ -74,7 +75,10 @@ def simulate(
         RunError: The folder holds other files, or another process writes to it.
     """
     out_dir = Path(out_dir)
-    reads.check_depth(design.depth, design.physics, design.max_distance // design.physics.bin_size)
+    requested = design
+    _check_depth(design)
+    design = replicate_agreement.solve(design, seed)
+    _check_depth(design)
     names = list(design.chromosomes())
     maps = len(design.cell_types) * (design.replicates + 1) if with_coolers else 0
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))
@@ -96,8 +100,13 @@ def simulate(
             simulated_coolers.write(folder, experiments, design, workers, advance)
         _write_records(folder, experiments, design, advance)
         _write_tables(folder, design)
-        design_json.write(folder, design, seed=seed, version=__version__)
+        design_json.write(folder, requested, seed=seed, version=__version__, solved=design)
     return out_dir
+
+
+def _check_depth(design: Design) -> None:
+    """Refuses a depth whose counts a cooler cannot hold."""
+    reads.check_depth(design.depth, design.physics, design.max_distance // design.physics.bin_size)
 
 
 def _experiments(names: list[str], design: Design, seed: int, workers: int) -> Iterator[Experiment]:
@@ -122,12 +131,15 @@ def _write_genome(folder: Path, experiments: list[Experiment]) -> None:
 
 def _write_sites(folder: Path, experiments: list[Experiment], design: Design) -> None:
     """Writes BED: chrom, start, end, name, 1000 x largest occupancy, strand, occupancies."""
-    width = design.physics.site.width
     sites, decoys = [], []
     for experiment in experiments:
         name = experiment.chromosome.name
-        for start, strand, _, occupancy in zip(*experiment.sites, strict=True):
+        widths = experiment.sites.width(design.physics)
+        for (start, strand, _, occupancy, staller), width in zip(
+            zip(*experiment.sites, strict=True), widths, strict=True
+        ):
             label = f"{name}_{start}{'+' if strand > 0 else '-'}"
+            label += f"_{chromosomes.FACTOR}{staller}" if staller else ""
             sites.append(
                 [name, start, start + width, label, round(1000 * occupancy.max())]
                 + ["+" if strand > 0 else "-"]
@@ -136,7 +148,7 @@ def _write_sites(folder: Path, experiments: list[Experiment], design: Design) ->
         decoys += [
             [name, planted.start, planted.end, planted.kind, 0, "+" if planted.strand > 0 else "-"]
             for planted in sorted(experiment.chromosome.planted)
-            if planted.kind != "site"
+            if not planted.kind.startswith((chromosomes.SITE, chromosomes.FACTOR))
         ]
     head = ["#chrom", "start", "end", "name", "score", "strand"]
     for path, rows, columns in (
@@ -156,7 +168,9 @@ def _write_records(
     from akita_bayes.data.records import statistics, tfrecord
 
     size = design.physics.bin_size
-    transform = chromatin.transform(design.seq_length // size, size, design.crop // size)
+    transform = chromatin.transform(
+        design.seq_length // size, size, design.crop // size, design.measurement
+    )
     counts, ceilings = {}, {}
     (folder / "truth").mkdir()
     split_of = {name: split for name, (_, split) in design.chromosomes().items()}
@@ -229,19 +243,16 @@ def ceiling(windows: list[Window], cell_types: tuple[str, ...]) -> dict[str, lis
     mask = np.stack([window.mask for window in windows])
     truth = np.stack([window.truth for window in windows])
     replicates = np.stack([window.replicates for window in windows], axis=1)
-    pairs = list(itertools.combinations(replicates, 2))
     result: dict[str, list[Any]] = {"targets": list(cell_types)}
     result["target_truth_pearson"], result["replicate_pearson"] = [], []
     for cell in range(len(cell_types)):
         measured = mask[..., cell]
-
-        def r(
-            a: NDArray[Any], b: NDArray[Any], cell: int = cell, measured: NDArray[Any] = measured
-        ) -> float:
-            return _pearson(a[..., cell][measured], b[..., cell][measured])
-
-        result["target_truth_pearson"].append(r(target, truth))
-        result["replicate_pearson"].append(float(np.mean([r(a, b) for a, b in pairs])))
+        result["target_truth_pearson"].append(
+            _pearson(target[..., cell][measured], truth[..., cell][measured])
+        )
+        result["replicate_pearson"].append(
+            replicate_agreement.correlation(replicates[..., cell], measured)
+        )
     return result
 
 

@@ -3,10 +3,12 @@ r"""Finds the sites that stall extrusion: strands and occupancies, from letters 
 A site of score S (nats over a uniform background, Berg & von Hippel 1987, J Mol Biol 193:723) is
 bound like a two-state system, and a bound corepressor f adds its energy e_f:
 
-    occupancy_c = 1 / (1 + exp(-(S - midpoint - sum_f o_f e_f [f expressed in c])))
+    occupancy_c = m / (1 + exp(-(S - midpoint - sum_f o_f e_f [f expressed in c])))
 
-with o_f the occupancy of the factor at the best of its allowed spacings, by the same formula.
-So one substitution changes S, the occupancy, and the map.
+with m the largest occupancy (1 by default) and o_f the occupancy of the factor at the best of its
+allowed spacings, by the same formula with m = 1.
+So one substitution changes S, the occupancy, and the map. Further proteins that stall extrusion
+have sites of their own, without corepressors, in the cell types that express them.
 """
 
 from typing import Any, NamedTuple
@@ -29,18 +31,26 @@ class Sites(NamedTuple):
         strand: +1 or -1. [K].
         score: Score of the motif, nats. [K].
         occupancy: Occupancy in every cell type. [K, T].
+        staller: Number of the protein in `Physics.stallers`; 0 for `Physics.site`. [K].
     """
 
     start: NDArray[np.int64]
     strand: NDArray[np.int8]
     score: NDArray[np.float64]
     occupancy: NDArray[np.float64]
+    staller: NDArray[np.int64]
 
     def take(self, index: NDArray[Any]) -> "Sites":
         """Returns the sites that an index or a mask selects."""
-        return Sites(
-            self.start[index], self.strand[index], self.score[index], self.occupancy[index]
-        )
+        return Sites(*(column[index] for column in self))
+
+    def width(self, physics: Physics) -> NDArray[np.int64]:
+        """Returns the number of bases of each site. [K]."""
+        return np.array([staller.motif.width for staller in physics.stallers])[self.staller]
+
+    def middle(self, physics: Physics) -> NDArray[np.int64]:
+        """Returns the middle base of each site. [K]."""
+        return self.start + self.width(physics) // 2
 
 
 def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
@@ -57,26 +67,45 @@ def scan(index: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
 def find(sequence: str, physics: Physics) -> Sites:
     """Finds sites of both strands with `LEAST_OCCUPANCY` or more in some cell type."""
     index = dna.to_index(sequence)
-    forward = _find_forward(index, physics)
-    reverse = _find_forward(_reverse_complement(index), physics)
-    # A site that starts at s of the reverse complement starts at L - W - s of the sequence.
-    last = len(sequence) - physics.site.width
-    both = Sites(
-        np.concatenate([forward.start, last - reverse.start]),
-        np.concatenate([forward.strand, -reverse.strand]),
-        np.concatenate([forward.score, reverse.score]),
-        np.concatenate([forward.occupancy, reverse.occupancy]),
-    )
-    return both.take(np.lexsort((both.strand, both.start)))
+    turned = _reverse_complement(index)
+    parts = []
+    for number, staller in enumerate(physics.stallers):
+        forward = _find_forward(index, physics, number)
+        reverse = _find_forward(turned, physics, number)
+        # A site that starts at s of the reverse complement starts at L - W - s of the sequence.
+        last = len(sequence) - staller.motif.width
+        parts += [forward, reverse._replace(start=last - reverse.start, strand=-reverse.strand)]
+    both = Sites(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return both.take(np.lexsort((both.staller, both.strand, both.start)))
 
 
-def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
-    """Finds the sites of the forward strand; `strand` is +1 for all."""
-    score = scan(index, physics.site)
+def _find_forward(index: NDArray[np.uint8], physics: Physics, number: int) -> Sites:
+    """Finds the sites of a protein on the forward strand; `strand` is +1 for all."""
+    staller = physics.stallers[number]
+    score = scan(index, staller.motif)
     # Corepressors only lower an occupancy, so sites below this score cannot reach the threshold.
-    least = physics.midpoint + np.log(LEAST_OCCUPANCY / (1 - LEAST_OCCUPANCY))
-    start = np.flatnonzero(score >= least)
+    share = min(LEAST_OCCUPANCY / staller.most_occupancy, 0.5)
+    start = np.flatnonzero(score >= staller.midpoint + np.log(share / (1 - share)))
     score = score[start]
+    if number == 0:
+        energy = _corepression(index, start, physics)
+        expressed = np.ones(len(physics.cell_types))
+    else:
+        energy = np.zeros((len(start), len(physics.cell_types)))
+        names = staller.cell_types or physics.cell_types
+        expressed = np.isin(physics.cell_types, names).astype(float)
+    occupied = staller.most_occupancy * occupancy(score[:, None] - energy, staller.midpoint)
+    occupied = occupied * expressed
+    candidates = Sites(
+        start, np.ones(len(start), np.int8), score, occupied, np.full(len(start), number)
+    )
+    return candidates.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
+
+
+def _corepression(
+    index: NDArray[np.uint8], start: NDArray[np.int64], physics: Physics
+) -> NDArray[np.float64]:
+    """Computes the energy that corepressors add to sites at these starts, kT. [K] -> [K, T]."""
     energy = np.zeros((len(start), len(physics.cell_types)))
     for factor in physics.corepressors:
         bound = np.zeros(len(start))
@@ -84,9 +113,7 @@ def _find_forward(index: NDArray[np.uint8], physics: Physics) -> Sites:
             factor_score = _score_at(index, start + physics.site.width + gap, factor.motif)
             bound = np.maximum(bound, occupancy(factor_score, factor.midpoint))
         energy += factor.energy * bound[:, None] * np.isin(physics.cell_types, factor.cell_types)
-    occupied = occupancy(score[:, None] - energy, physics.midpoint)
-    candidates = Sites(start, np.ones(len(start), np.int8), score, occupied)
-    return candidates.take(np.flatnonzero((occupied >= LEAST_OCCUPANCY).any(axis=1)))
+    return energy
 
 
 def occupancy(score: NDArray[Any], midpoint: float) -> NDArray[Any]:

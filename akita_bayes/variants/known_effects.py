@@ -177,7 +177,10 @@ def _simulated(window: window_pairs.Window, genome: Genome, design: Design) -> N
     )
     tracks = chromatin.all_tracks(derivative.letters(segments, genome.padded), physics)
     maps = np.stack(
-        [chromatin.observed_over_expected(chromatin.contacts_of(t, physics)) for t in tracks],
+        [
+            chromatin.observed_over_expected(chromatin.contacts_of(t, physics), design.measurement)
+            for t in tracks
+        ],
         axis=-1,
     )
     cropped = maps[crop : len(maps) - crop, crop : len(maps) - crop]

@@ -35,6 +35,7 @@ ROOMS = {
         *("passes", "saved_models", "intervals", "checkpoints", ""),
         *("incremental", "published_models"),
     ),
+    "simulate": ("measurement", ""),
     "data": ("", "contacts", "map_files", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", ""),
     "plots": ("", "reports"),

@@ -19,7 +19,7 @@ def chromosome(bench):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, chromosome, small_design):
     folder = tmp_path_factory.mktemp("effects")
-    (folder / "chromosomes.fa").write_text(f">chr1\n{chromosome.sequence}\n")
+    (folder / "genome.fa").write_text(f">chr1\n{chromosome.sequence}\n")
     effect_files.write(folder, [chromosome], small_design, seed=0)
     return folder
 
@@ -37,7 +37,7 @@ def test_disruptive_variants_change_the_map_and_neutral_ones_do_not(folder, smal
 
 def test_a_chromosome_without_a_strong_site_has_no_variants(tmp_path, bench, small_design):
     empty = chromosomes.Chromosome("chr1", bench.background(256), [])
-    (tmp_path / "chromosomes.fa").write_text(f">chr1\n{empty.sequence}\n")
+    (tmp_path / "genome.fa").write_text(f">chr1\n{empty.sequence}\n")
     effect_files.write(tmp_path, [empty], small_design, seed=0)
     assert list(effects.read(tmp_path)) == []
     assert "scd_alpha" in pd.read_csv(tmp_path / "variants.tsv", sep="\t").columns

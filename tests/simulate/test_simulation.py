@@ -1,6 +1,7 @@
 """A simulation on disk: records, truth, coolers, tables and the seed agree with each other."""
 
 import dataclasses
+import hashlib
 import json
 
 import cooler
@@ -13,7 +14,7 @@ from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.simulate import chromatin, design_json, simulation, sites
+from akita_bayes.simulate import chromatin, design_json, effects, simulation, sites
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +212,37 @@ def test_progress_reaches_its_total(tmp_path, small_design):
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
     simulation.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False, advance=advance)
     assert sum(steps for steps, _ in told) == next(total for _, total in told if total)
+
+
+def test_variants_of_a_simulation_are_read_from_its_folder(folder):
+    table = pd.read_csv(folder / "variants.tsv", sep="\t")
+    edits = list(effects.read(folder))
+    assert [edit.kind for edit in edits] == table["kind"].tolist()
+    assert [edit.start for edit in edits] == table["start"].tolist()
+
+
+def test_designs_without_a_measurement_give_the_bytes_of_version_0_1(folder):
+    """Letters, counts, targets, truth and parameters; no number is near a rounding border."""
+    digests = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:16]
+        for name in ("genome.fa", "sites.bed", "decoys.bed", "variants.vcf", "sequences.bed")
+    }
+    assert digests == {
+        "genome.fa": "a5cea1b2b28bd45a",
+        "sites.bed": "1c37770c85f75c64",
+        "decoys.bed": "f4f91d42a49eab48",
+        "variants.vcf": "c359fe3019a1aae9",
+        "sequences.bed": "299d7c4f58863260",
+    }
+    arrays = hashlib.sha256()
+    for split in ("train", "valid", "test"):
+        arrays.update(np.load(folder / "truth" / f"{split}.npz")["truth"].tobytes())
+        for record in _records(folder, split):
+            arrays.update(record.target.astype(np.float16).tobytes() + record.mask.tobytes())
+    for name in ("alpha", "beta_rep2"):
+        pixels = cooler.Cooler(str(folder / "coolers" / f"{name}.cool")).pixels()[:]
+        arrays.update(pixels.to_numpy(np.int64).tobytes())
+    assert arrays.hexdigest()[:16] == "1803ec9ef72ebc9c"
+    design = json.loads((folder / "simulation.json").read_text())["design"]
+    text = json.dumps(design, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "1837f2f8e8438a7a"
