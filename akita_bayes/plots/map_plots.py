@@ -148,6 +148,8 @@ def compare(
 ) -> matplotlib.figure.Figure:
     """Plots maps side by side on one diverging colour scale, and then their spreads.
 
+    Each scale stands to the right of what it explains.
+
     Each row shows one region. Each map has the coordinates of its own row, and the name of its
     chromosome below.
 
@@ -185,9 +187,11 @@ def compare(
             if row.marks is not None:
                 sites(axes.inset_axes((0, -0.08, 1, 0.07)), row.marks, row.region)
                 axes.tick_params(axis="x", pad=12)  # labels below the sites
+    first_spread = len(rows[0].maps)
     for colours, image in images.items():
+        own = grid[:, :first_spread] if colours == DIVERGING else grid[:, first_spread:]
         shrink = min(0.6, 1.2 / len(rows))
-        bar = figure.colorbar(image, ax=grid, shrink=shrink, aspect=25, pad=0.02)
+        bar = figure.colorbar(image, ax=own, shrink=shrink, aspect=25, pad=0.02)
         bar.set_label(unit if colours == DIVERGING else f"sd of {unit}", fontsize=9)
         bar.ax.tick_params(labelsize=7)
     if any(not np.isfinite(matrix).all() for row in rows for matrix in row.maps.values()):

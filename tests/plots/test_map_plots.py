@@ -145,3 +145,16 @@ def test_axes_read_in_bases_kilobases_or_megabases(matrix, end, expected):
     _pixels(figure)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert any(label.endswith(expected) for label in labels)
+
+
+def test_each_colour_scale_stands_beside_what_it_explains(matrix):
+    names = ("a", "b")
+    row = map_plots.Row(
+        "row", REGION, dict.fromkeys(names, matrix), spread={f"{n}, sd": matrix**2 for n in names}
+    )
+    figure = map_plots.compare([row])
+    figure.canvas.draw()
+    *panels, map_scale, spread_scale = [axes.get_position().x0 for axes in figure.axes]
+    assert panels[0] < panels[1] < map_scale < panels[2] < panels[3] < spread_scale
+    assert figure.axes[-2].get_ylabel() == map_plots.LOG_RATIO
+    assert figure.axes[-1].get_ylabel() == f"sd of {map_plots.LOG_RATIO}"
