@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from akita_bayes import files, triangle
-from benchmarks import simulated_statistics, simulated_statistics_report
+from benchmarks import (
+    realistic_calibration,
+    simulated_statistics,
+    simulated_statistics_report,
+)
 
 BINS = 24
 
@@ -24,6 +28,17 @@ def test_the_tables_of_the_page_are_those_of_the_result_files(result):
     for name, table in simulated_statistics_report.tables(result).items():
         assert _shown(name) == table
     assert simulated_statistics_report.FIGURE.is_file()
+
+
+def test_the_table_of_intervals_is_that_of_its_result_file():
+    rows = files.read_json(realistic_calibration.RESULT)["presets"]
+    assert _shown("calibration") == realistic_calibration.table(rows).strip()
+
+
+def test_recalibrated_intervals_hold_the_truth_on_simulated_maps():
+    for preset in files.read_json(realistic_calibration.RESULT)["presets"].values():
+        for calibrated in preset["calibration"].values():
+            assert 0.87 <= calibrated["overall"] <= 0.94
 
 
 def test_realistic_maps_are_as_smooth_as_a_measured_one(result):
