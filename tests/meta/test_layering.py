@@ -36,7 +36,7 @@ ROOMS = {
         *("incremental", "published_models"),
     ),
     "data": ("", "contacts", "map_files", "records", "preparation"),
-    "training": ("objectives", "updates", "run_files", ""),
+    "training": ("objectives", "updates", "run_files", "teachers", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),
     "evaluate": ("", "intervals"),
