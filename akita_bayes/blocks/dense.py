@@ -7,7 +7,7 @@ import keras
 
 from akita_bayes.blocks import bayesian, parts, registry
 from akita_bayes.layers import activation as activations
-from akita_bayes.layers import gating, normal_output
+from akita_bayes.layers import gating, noise
 from akita_bayes.specs import geometry_rules
 
 
@@ -77,7 +77,7 @@ def normal_final(x: Any, *, units: int, initial_sd: float = 0.1, **keywords: Any
         # softplus(log(expm1(s))) = s.
         bias_initializer=keras.initializers.Constant(math.log(math.expm1(initial_sd))),
     )(x)
-    return normal_output.NormalOutput()([mean, sd])
+    return noise.NormalOutput()([mean, sd])
 
 
 @registry.block(geometry=geometry_rules.dense)

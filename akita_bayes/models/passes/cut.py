@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import keras
 
-from akita_bayes.layers import latent, normal_output, variational
+from akita_bayes.layers import latent, noise, variational
 
-POSTERIORS = (latent.NormalLatent, variational.DenseVariational, normal_output.NormalOutput)
+POSTERIORS = (latent.NormalLatent, variational.DenseVariational, noise.NormalOutput)
 """Layers with a distribution over latents, weights or outputs."""
 
 

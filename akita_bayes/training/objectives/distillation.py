@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from akita_bayes import errors
-from akita_bayes.layers import augmentation, normal_output
+from akita_bayes.layers import augmentation, noise
 from akita_bayes.specs import train_spec
 from akita_bayes.training.objectives import losses
 from akita_bayes.training.objectives import objective as objective_
@@ -30,7 +30,7 @@ def stated(model: keras.Model) -> keras.Model:
     Raises:
         SpecError: The network does not have exactly one normal output.
     """
-    outputs = [layer for layer in model.layers if isinstance(layer, normal_output.NormalOutput)]
+    outputs = [layer for layer in model.layers if isinstance(layer, noise.NormalOutput)]
     if len(outputs) != 1:
         raise errors.SpecError(
             f'train.loss: "distillation" needs one normal_final; this model has {len(outputs)}.'

@@ -47,9 +47,9 @@ def _replaced(
     index: NDArray[np.uint8], rate: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Replaces each known base with probability `rate` by one of the three others."""
-    other: NDArray[Any] = (index + random.integers(1, 4, len(index))) % 4
+    replacement: NDArray[Any] = (index + random.integers(1, 4, len(index))) % 4
     hit = (random.random(len(index)) < rate) & (index < dna.UNKNOWN)
-    return np.where(hit, other, index).astype(np.uint8)
+    return np.where(hit, replacement, index).astype(np.uint8)
 
 
 def _stretch(length: int, random: np.random.Generator) -> tuple[int, int]:

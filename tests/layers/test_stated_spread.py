@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from akita_bayes.layers import normal_output, stochastic
+from akita_bayes.layers import noise, stochastic
 
 RNG = np.random.default_rng(0)
 MEAN = RNG.normal(size=(3, 5, 2)).astype("float32")
@@ -12,7 +12,7 @@ SD = RNG.uniform(0.1, 2, size=(3, 5, 2)).astype("float32")
 
 
 def draws(count):
-    layer, outputs = normal_output.NormalOutput(), []
+    layer, outputs = noise.NormalOutput(), []
     for number in range(count):
         with stochastic.drawing(0, number):
             outputs.append(np.asarray(layer([MEAN, SD])))
@@ -21,7 +21,7 @@ def draws(count):
 
 @pytest.mark.parametrize("training", [False, True])
 def test_the_mean_passes_without_a_draw(training):
-    layer = normal_output.NormalOutput()
+    layer = noise.NormalOutput()
     np.testing.assert_array_equal(layer([MEAN, SD], training=training), MEAN)
 
 
@@ -40,7 +40,7 @@ def test_other_even_numbers_of_draws_come_near(count):
 
 
 def test_the_values_are_medians_of_the_eighths_of_a_normal_distribution():
-    z = np.sort([float(normal_output.standard(number)) for number in range(8, 16)])
+    z = np.sort([float(noise.standard(number)) for number in range(8, 16)])
     medians = np.array([-1.5341, -0.8871, -0.4888, -0.1573, 0.1573, 0.4888, 0.8871, 1.5341])
     np.testing.assert_allclose(z, medians * np.sqrt(8 / np.sum(medians**2)), rtol=1e-3)
 
@@ -51,7 +51,7 @@ def test_all_pixels_and_examples_of_a_draw_share_one_value():
 
 
 def test_one_trace_serves_all_draws():
-    layer = normal_output.NormalOutput()
+    layer = noise.NormalOutput()
 
     @tf.function
     def drawn(number):
