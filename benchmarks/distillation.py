@@ -35,18 +35,30 @@ EDITED = 1024
 
 
 class Student(NamedTuple):
-    """Describes a student: mutated copies of each window, epochs, and seed of its training."""
+    """Describes a student.
 
+    Attributes:
+        folder: Name of its run directory.
+        mutated: Mutated copies of each window.
+        epochs: Epochs of its training.
+        seed: Seed of its training.
+        trunk: Run directory of the member with whose trunk it begins, if any.
+    """
+
+    folder: str
     mutated: int
     epochs: int
     seed: int
+    trunk: str | None = None
 
 
 STUDENTS = {
-    "student": [Student(0, 5, 0), Student(0, 5, 1)],
-    "student, mutated windows": [Student(1, 3, 0)],
+    "student": [Student("s0", 0, 5, 0), Student("s1", 0, 5, 1)],
+    "student, mutated windows": [Student("sm0", 1, 3, 0)],
+    "student, trunk of a member": [Student("st0", 0, 3, 0, "m4")],
 }
-"""The students: 1,805 steps without, and 2,169 with one mutated copy of every window."""
+"""The students: 1,805 steps, 2,169 with one mutated copy of each window, and 1,083 that begin with
+the trunk of the member of the lowest validation loss."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -76,15 +88,11 @@ def rows_of(out_dir: Path) -> dict[str, list[Path]]:
     """Returns the runs of each row: singles, the ensemble of them, and students."""
     singles = {f"single network {seed}": [out_dir / f"m{seed}"] for seed in SEEDS}
     students = {
-        f"{name} {number}": [out_dir / f"{_slug(name)}{student.seed}"]
+        f"{name} {number}": [out_dir / student.folder]
         for name, group in STUDENTS.items()
         for number, student in enumerate(group)
     }
     return {**singles, "ensemble": [out_dir / f"m{seed}" for seed in SEEDS], **students}
-
-
-def _slug(name: str) -> str:
-    return "sm" if "mutated" in name else "s"
 
 
 def _row(name: str, rows: Mapping[str, list[Path]], options: argparse.Namespace) -> dict[str, Any]:
@@ -112,18 +120,21 @@ def _train(path: Path, members: Sequence[Path], options: argparse.Namespace) -> 
     else:
         (student,) = (
             student
-            for name, group in STUDENTS.items()
+            for group in STUDENTS.values()
             for student in group
-            if path.name == f"{_slug(name)}{student.seed}"
+            if path.name == student.folder
         )
         for member in members:
             _train(member, members, options)
+        first: list[str] = []
+        if student.trunk is not None:
+            first = ["--restore", str(options.out_dir / student.trunk), "--trunk"]
         status = akita_distill.main(
             [
                 *(str(SPEC), str(options.data), "--teacher", ",".join(map(str, members))),
                 *("--mutated", str(student.mutated), "--epochs", str(student.epochs)),
                 *("--labels", str(options.out_dir / f"l{student.mutated}")),
-                *("--seed", str(student.seed), *common),
+                *("--seed", str(student.seed), *first, *common),
             ]
         )
     if status:
@@ -245,20 +256,21 @@ def summarised(rows: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
 
 def as_table(summary: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns the summary as a table of Markdown: the mean, and the range of several seeds."""
-    columns = list(dict.fromkeys(key for row in summary.values() for key in row))
-    columns.remove("seeds")
-    lines = [f"| | seeds | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 2)]
-    for name, row in summary.items():
-        cells = [_cell(row.get(key)) for key in columns]
-        lines.append(f"| {name} | {row['seeds']} | {' | '.join(cells)} |")
+    measures = list(dict.fromkeys(key for row in summary.values() for key in row))
+    measures.remove("seeds")
+    names = [f"{name} ({row['seeds']})" for name, row in summary.items()]
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for measure in measures:
+        cells = [_cell(row.get(measure)) for row in summary.values()]
+        lines.append(f"| {measure} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _cell(value: Sequence[float] | None) -> str:
     if value is None:
         return "-"
-    mean, low, high = value
-    return f"{mean:.3f}" if low == high else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+    mean, low, high = (f"{number:.3f}" for number in value)
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 if __name__ == "__main__":
