@@ -1,12 +1,13 @@
 """Dense layers, gates of channels, and the output of a model."""
 
+import math
 from typing import Any
 
 import keras
 
 from akita_bayes.blocks import bayesian, parts, registry
 from akita_bayes.layers import activation as activations
-from akita_bayes.layers import gating
+from akita_bayes.layers import gating, noise
 from akita_bayes.specs import geometry_rules
 
 
@@ -59,6 +60,24 @@ def final(
         prior_scale=prior_scale,
         kl_weight=kl_weight,
     )
+
+
+@registry.block(forwards=dense, geometry=geometry_rules.dense, spread=True, output=True)
+def normal_final(x: Any, *, units: int, initial_sd: float = 0.1, **keywords: Any) -> Any:
+    """Computes the output by `dense`, and its standard deviation, which draws show.
+
+    Both are linear in `x`, the standard deviation through a softplus; it is `initial_sd` at first.
+    Only the loss "distillation" trains it. [B, ..., C] -> [B, ..., units].
+    """
+    mean = dense(x, units=units, **keywords)
+    sd = keras.layers.Dense(
+        units,
+        activation="softplus",
+        kernel_initializer="zeros",
+        # softplus(log(expm1(s))) = s.
+        bias_initializer=keras.initializers.Constant(math.log(math.expm1(initial_sd))),
+    )(x)
+    return noise.NormalOutput()([mean, sd])
 
 
 @registry.block(geometry=geometry_rules.dense)

@@ -45,6 +45,7 @@ def block(
     *,
     geometry: Rule,
     posterior: bool | str = False,
+    spread: bool = False,
     output: bool = False,
     forwards: Block | None = None,
     sets: Iterable[str] = (),
@@ -56,6 +57,7 @@ def block(
             `geometry_rules.keep`.
         posterior: True for a block that holds a distribution over latents or weights, or the name
             of the argument that decides.
+        spread: True for an output that states its standard deviation.
         output: True for a block that ends in its activation; the global activation is not its
             default.
         forwards: The registered block that receives this block's `**keywords`.
@@ -72,7 +74,7 @@ def block(
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 defaults[parameter.name] = parameter.default
                 types[parameter.name] = hints.get(parameter.name, Any)
-        traits = Traits(geometry, posterior, output)
+        traits = Traits(geometry, posterior, output, spread)
         add(function.__name__, Word(function, defaults, types, traits))
         return function
 

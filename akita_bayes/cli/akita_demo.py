@@ -83,7 +83,7 @@ def _demo(options: argparse.Namespace) -> None:
     # TensorFlow is imported only now, after the processes of the simulation have ended.
     import numpy as np
 
-    from akita_bayes.cli import akita_train
+    from akita_bayes.cli import training_options
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy, accuracy_files
     from akita_bayes.evaluate.intervals import calibrate
@@ -95,7 +95,7 @@ def _demo(options: argparse.Namespace) -> None:
 
     data = out / "data"
     spec = zoo.load_network(options.params)
-    with akita_train.Bars() as bars:
+    with training_options.Bars() as bars:
         run = fit.fit(
             spec,
             data,

@@ -100,6 +100,11 @@ def samples(training: bool | None) -> bool:
     return bool(training) or _state.draw is not None
 
 
+def draw_number() -> Any | None:
+    """Returns the number of the present draw, or None outside `drawing`."""
+    return None if _state.draw is None else _state.draw.draw
+
+
 def reports(training: bool | None) -> bool:
     """Returns True when a posterior layer must compute its divergence now."""
     return bool(training) or _state.divergences is not None

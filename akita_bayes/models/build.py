@@ -15,7 +15,7 @@ from akita_bayes.models import fingerprint, zoo
 from akita_bayes.models.intervals import novelty
 from akita_bayes.models.recalibration import Recalibration
 from akita_bayes.origins.training_regions import TrainingRegions
-from akita_bayes.specs.spec import BlockSpec, ElboSpec, HeadSpec, ModelSpec, Spec
+from akita_bayes.specs.spec import BlockSpec, HeadSpec, ModelSpec, Spec, TrainSpec
 
 
 @keras.saving.register_keras_serializable("akita_bayes")
@@ -142,8 +142,7 @@ def _head(x: Any, reverse: Any, spec: Spec, head: HeadSpec) -> Any:
     if keras.config.dtype_policy().compute_dtype != "float32":
         # Losses and metrics compute in float32, whatever the precision of the network.
         x = keras.layers.Activation("linear", dtype="float32")(x)
-    if spec.train.elbo is not None:
-        x = _observation_noise(x, spec.train.elbo, offset, head)
+    x = _observation_noise(x, spec.train, offset, head)
     if reverse is None:
         return x
     if offset is not None:
@@ -152,16 +151,20 @@ def _head(x: Any, reverse: Any, spec: Spec, head: HeadSpec) -> Any:
     return augmentation.SwitchReverse(pairs or None, dtype="float32")([x, reverse])
 
 
-def _observation_noise(x: Any, elbo: ElboSpec, offset: int | None, head: HeadSpec) -> Any:
-    """Adds the layer that learns the noise around the mean; the output stays the mean."""
-    if elbo.observation_noise == "target_distance" and offset is None:
+def _observation_noise(x: Any, train: TrainSpec, offset: int | None, head: HeadSpec) -> Any:
+    """Adds the layer that holds the noise around the mean, if the loss has one; -> the mean."""
+    section = "elbo" if train.elbo is not None else "distillation"
+    per = getattr(getattr(train, section), "observation_noise", None)
+    if per is None:
+        return x
+    if per == "target_distance" and offset is None:
         raise errors.SpecError(
-            f'train.elbo.observation_noise: "target_distance" needs a map, but model.{head.key} '
-            'does not end in upper_tri; use "target".'
+            f'train.{section}.observation_noise: "target_distance" needs a map, but '
+            f'model.{head.key} does not end in upper_tri; use "target".'
         )
     return noise.ObservationNoise(
-        elbo.observation_noise,
-        elbo.initial_noise,
+        per,
+        1.0 if train.elbo is None else train.elbo.initial_noise,
         offset,
         name=f"observation_noise_{head.name}",
         dtype="float32",

@@ -103,7 +103,7 @@ class NetworkDraws:
         self._weights = member.swag_draws
         self.encodes = self._graphs.encode is not None and self._weights is None
 
-    def encode(self, batch: NDArray) -> Any:
+    def encode(self, batch: NDArray[Any]) -> Any:
         """Computes the layers that no draw changes. [B, L] or [B, L, 4] -> tensors."""
         assert self._graphs.encode is not None
         return self._graphs.encode(batch)

@@ -50,6 +50,22 @@ class TrainingRegions:
         own_sizes = {chrom: sizes[chrom] for chrom in merged if chrom in sizes}
         return cls(genome, own_sizes, {chrom: tuple(merged[chrom]) for chrom in merged})
 
+    @classmethod
+    def union(cls, records: Iterable[Self]) -> Self | None:
+        """Returns the regions of several records of one genome together; None for no record."""
+        records = list(records)
+        if not records:
+            return None
+        windows = [
+            regions.Region(chrom, start, end)
+            for record in records
+            for chrom, intervals in record.intervals.items()
+            for start, end in intervals
+        ]
+        names = [record.genome for record in records if record.genome]
+        sizes = {chrom: size for record in records for chrom, size in record.sizes.items()}
+        return cls.of(windows, genome=names[0] if names else "", sizes=sizes)
+
     def overlaps(self, region: regions.Region) -> bool:
         """Returns True when at least one base of a region was in a training window."""
         chrom = regions.own_name(region.chrom, self.intervals)

@@ -98,11 +98,13 @@ class Traits(NamedTuple):
             of the argument that decides.
         output: True for a block that ends in its activation; the global activation is not its
             default.
+        spread: True for an output that states its standard deviation.
     """
 
     geometry: Rule
     posterior: bool | str = False
     output: bool = False
+    spread: bool = False
 
     def holds_posterior(self, arguments: Mapping[str, Any]) -> bool:
         """Returns True when the block holds a distribution with these arguments."""

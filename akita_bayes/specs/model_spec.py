@@ -53,6 +53,11 @@ class BlockSpec(Frozen):
         """Returns True when the block holds a distribution over latents or weights."""
         return self._traits.holds_posterior(self.arguments)
 
+    @property
+    def states_spread(self) -> bool:
+        """Returns True when the block is an output that states its standard deviation."""
+        return self._traits.spread
+
 
 class HeadSpec(Frozen):
     """Describes the blocks from the trunk to one output; `head_human` in JSON is "human"."""

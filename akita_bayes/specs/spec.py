@@ -9,9 +9,9 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from akita_bayes import errors
 from akita_bayes.files import safe_names
@@ -41,6 +41,15 @@ class Word(Protocol):
 
 
 Vocabulary = Mapping[str, Word]
+
+
+class Disagreement(NamedTuple):
+    """Holds a number of a spec, by its JSON path, and that of a data directory, by its key."""
+
+    path: str
+    of_model: int | None
+    key: str
+    of_data: Any
 
 
 class Spec(frozen.Frozen):
@@ -87,6 +96,16 @@ class Spec(frozen.Frozen):
         Raises:
             SpecError: Two numbers disagree; names both.
         """
+        for path, of_model, key, of_data in self.disagreements(statistics, head):
+            raise errors.SpecError(
+                f"{path} {of_model} of the spec disagrees with {key} {of_data} of the data's "
+                "statistics.json; correct the spec, or make the data anew."
+            )
+
+    def disagreements(
+        self, statistics: Mapping[str, Any], head: str | int | None = None
+    ) -> Iterator[Disagreement]:
+        """Yields the numbers in which a head and the `statistics.json` of data disagree."""
         head_spec = self.head(head)
         layout, head_path = self.model.geometry(head_spec), f"model.{head_spec.key}"
         for path, of_model, key in (
@@ -99,10 +118,7 @@ class Spec(frozen.Frozen):
         ):
             of_data = statistics.get(key)
             if None not in (of_data, of_model) and of_model != of_data:
-                raise errors.SpecError(
-                    f"{path} {of_model} of the spec disagrees with {key} {of_data} of the data's "
-                    "statistics.json; correct the spec, or make the data anew."
-                )
+                yield Disagreement(path, of_model, key, of_data)
 
     def only(self, head: str | int | None = None) -> "Spec":
         """Returns the spec with one head only."""
@@ -322,13 +338,24 @@ def _check_claims(spec: Spec, claims: legacy.Claims) -> None:
 
 
 def _check_posteriors(spec: Spec) -> None:
-    """Requires the ELBO for models with a posterior.
+    """Requires the ELBO for models with a posterior, and distillation for a stated spread.
 
     Beside a mean error, the divergence, which is a sum, would collapse the posterior onto the
     prior.
     """
     for head in spec.model.heads:
+        last = head.blocks[-1]
+        if spec.train.loss == "distillation" and not last.states_spread:
+            raise errors.SpecError(
+                f'model.{head.key}: ends in {last.name}, but train.loss "distillation" needs an '
+                "output with a standard deviation; end the head in normal_final."
+            )
         for path, block in spec.model.blocks(head):
+            if block.states_spread and spec.train.loss != "distillation":
+                raise errors.SpecError(
+                    f"{path}: {block.name} states a standard deviation, which train.loss "
+                    f'"{spec.train.loss}" does not train; write "loss": "distillation", or final.'
+                )
             if block.holds_posterior and spec.train.loss != "elbo":
                 raise errors.SpecError(
                     f"{path}: {block.name} holds a posterior, which train.loss "

@@ -35,6 +35,20 @@ class ElboSpec(Frozen):
     initial_noise: PositiveFloat = 1.0
 
 
+class DistillationSpec(Frozen):
+    """Describes how a student learns the predictions of its teachers.
+
+    Attributes:
+        spread_weight: Factor of the squared error of the standard deviation, beside that of the
+            mean.
+        observation_noise: Quantities on which the observation noise depends that the student takes
+            over from its teachers; None for a student that states none.
+    """
+
+    spread_weight: NonNegativeFloat = 1.0
+    observation_noise: Literal["target", "target_distance"] | None = None
+
+
 class SwaSpec(Frozen):
     """Describes stochastic weight averaging over the last epochs of a training.
 
@@ -73,6 +87,7 @@ class TrainSpec(Frozen):
         spec_weight: Weight of the specificity term of mse_udot and poisson_kl.
         total_weight: Weight of the total-count term of poisson_mn.
         elbo: Options of the loss "elbo"; None for every other loss.
+        distillation: Options of the loss "distillation"; None for every other loss.
         optimizer: Update rule.
         learning_rate: Base rate of the constant, warm-up and staircase schedules.
         momentum: Momentum of SGD.
@@ -107,12 +122,13 @@ class TrainSpec(Frozen):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     seed: int = pydantic.Field(0, ge=0, lt=SEEDS)
 
-    loss: Literal["mse", "poisson", "poisson_mn", "bce", "mse_udot", "poisson_kl", "elbo"] = (
-        "poisson"
-    )
+    loss: Literal[
+        "mse", "poisson", "poisson_mn", "bce", "mse_udot", "poisson_kl", "elbo", "distillation"
+    ] = "poisson"
     spec_weight: NonNegativeFloat = 1.0
     total_weight: NonNegativeFloat = 1.0
     elbo: ElboSpec | None = None
+    distillation: DistillationSpec | None = None
 
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: PositiveFloat = 0.01
@@ -142,15 +158,21 @@ class TrainSpec(Frozen):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _elbo_defaults(cls, values: object) -> object:
-        if isinstance(values, dict) and values.get("loss") == "elbo":
-            return {**values, "elbo": values.get("elbo") or {}}
+    def _defaults_of_loss(cls, values: object) -> object:
+        if isinstance(values, dict) and (loss := values.get("loss")) in ("elbo", "distillation"):
+            return {**values, loss: values.get(loss) or {}}
         return values
 
     @pydantic.model_validator(mode="after")
     def _agreement(self) -> "TrainSpec":
-        if self.elbo is not None and self.loss != "elbo":
-            raise ValueError(f'elbo options are given, but the loss is "{self.loss}"')
+        for loss in ("elbo", "distillation"):
+            if getattr(self, loss) is not None and self.loss != loss:
+                raise ValueError(f'{loss} options are given, but the loss is "{self.loss}"')
+        if self.distillation is not None and self.swa is not None and self.swa.swag_rank:
+            raise ValueError(
+                'swa.swag_rank and the loss "distillation" exclude each other: a student states '
+                "the spread of its teachers; set swag_rank to 0"
+            )
         if self.elbo is not None:
             _check_elbo(self.elbo)
         if self.batch_size % self.accumulate:

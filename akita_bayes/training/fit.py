@@ -27,12 +27,13 @@ from akita_bayes.training import (
     strategy,
 )
 from akita_bayes.training.run_files import checkpoint, history, run_record
+from akita_bayes.training.teachers import labels
 
 PARAMS = "params.json"
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
-_NOT_EMPTY = "choose another -o, or continue the run in it with --resume"
+NOT_EMPTY = "choose another -o, or continue the run in it with --resume"
 
 _MAY_CHANGE = ("train_epochs_min", "train_epochs_max", "patience")
 
@@ -174,7 +175,7 @@ def fit(
     writes = strategy.writes(replication)
     content: output_directory.Content = "own" if options.resume else "new"
     if writes:
-        output_directory.check(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
+        output_directory.check(out_dir, kind="run", content=content, advice=NOT_EMPTY)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     feeds = {
@@ -194,7 +195,7 @@ def fit(
     )
     with contextlib.ExitStack() as stack:
         if writes:
-            claim = output_directory.claim(out_dir, kind="run", content=content, advice=_NOT_EMPTY)
+            claim = output_directory.claim(out_dir, kind="run", content=content, advice=NOT_EMPTY)
             stack.enter_context(claim)
         if options.resume:
             _check_same_inputs(out_dir, _inputs(spec.to_json(), origin))
@@ -210,6 +211,8 @@ def fit(
         )
         if source is not None:
             first_weights.restore(training.model, source, trunk=options.trunk)
+        for head, directory in zip(spec.head_names, directories, strict=True):
+            labels.set_noise(training.model, head, directory)
         if writes:
             _begin(out_dir, spec, origin)
             splits = {head: feed.train.split for head, feed in feeds.items()}

@@ -87,6 +87,7 @@ class Loop:
             records = {head: feed.train.split.records for head, feed in feeds.items()}
             self.objectives = loop_settings.objectives(train, networks, records)
             self.targets = {head: int(networks[head].output.shape[-1]) for head in self.heads}
+            networks = loop_settings.trained_networks(train, networks)
             clip = clipping.from_spec(train)
             memory = step.Memory(train.accumulate, train.recompute)
             common = (self.optimizer, clip, strategy, memory)

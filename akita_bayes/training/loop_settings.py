@@ -12,7 +12,7 @@ from akita_bayes import errors
 from akita_bayes.data.records import statistics
 from akita_bayes.models.passes import cut
 from akita_bayes.specs import spec as spec_
-from akita_bayes.training.objectives import elbo, losses
+from akita_bayes.training.objectives import distillation, elbo, losses
 from akita_bayes.training.objectives import objective as objective_
 
 
@@ -73,8 +73,28 @@ def adapt(
     adapted = spec.with_model(heads=names, strand_pair=pairs).with_training(**changes)
     by_head = {head.name: directory for head, directory in zip(selected, data_dirs, strict=True)}
     for name, directory in by_head.items():
-        adapted.check_statistics(statistics.read(directory).to_json(), name)
+        of_data = statistics.read(directory)
+        adapted.check_statistics(of_data.to_json(), name)
+        if adapted.train.distillation is not None and not of_data.spread:
+            raise errors.SpecError(
+                f'train.loss: "distillation" needs the predictions of teachers, but {directory} '
+                "holds measured targets; label its windows with akita_distill.py."
+            )
     return adapted
+
+
+def trained_networks(
+    train: spec_.TrainSpec, models: Mapping[str, keras.Model]
+) -> dict[str, keras.Model]:
+    """Returns the networks that the steps of each head run, with the outputs that the loss needs.
+
+    Args:
+        train: Section of the spec with the loss.
+        models: Head -> model from sequence to head.
+    """
+    if train.distillation is None:
+        return dict(models)
+    return {head: distillation.stated(model) for head, model in models.items()}
 
 
 def settle_averaging(train: dict[str, Any]) -> None:
@@ -125,6 +145,8 @@ def objective(
     Raises:
         SpecError: The loss has an unknown name.
     """
+    if train.distillation is not None:
+        return distillation.Distillation(train.distillation)
     if train.elbo is not None:
         return elbo.Elbo(model, train.elbo, examples, layer_examples)
     return objective_.PixelObjective(

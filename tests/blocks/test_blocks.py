@@ -81,6 +81,7 @@ ROWS = [
     Row("final", {"units": 3, "flatten": True}, (8, 4), (1, 3), 8 * 4 * 3 + 3),
     Row("final", {"units": 3, "variational": True}, (8, 4), (8, 3), 2 * 15),
     Row("global_context", {}, (8, 4), (8, 4), 5 + 5 + 2 + 8),
+    Row("normal_final", {"units": 3}, (8, 4), (8, 3), 2 * 15),
     Row("normal_latent", {"units": 3}, (8, 4), (8, 3), 2 * 15),
     Row("one_to_two", {"operation": "concat"}, (5, 2), (5, 5, 4), 0),
     Row(

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes import files
-from akita_bayes.cli import akita_train
+from akita_bayes.cli import akita_train, training_options
 from akita_bayes.training.run_files import checkpoint
 from tests import tiny
 
@@ -176,7 +176,7 @@ def test_a_full_disk_is_one_line_and_the_older_checkpoint_stays(run, folder, cap
 
 def test_sigterm_writes_a_checkpoint_and_resume_goes_on(run, folder, tmp_path, monkeypatch, capsys):
     """Exit 143 after the present step, and then the numbers of a run without a stop."""
-    steps, end_step = [], akita_train.Bars.end_step
+    steps, end_step = [], training_options.Bars.end_step
 
     def preempted(self, loss, learning_rate):
         end_step(self, loss, learning_rate)
@@ -184,7 +184,7 @@ def test_sigterm_writes_a_checkpoint_and_resume_goes_on(run, folder, tmp_path, m
         if len(steps) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(akita_train.Bars, "end_step", preempted)
+    monkeypatch.setattr(training_options.Bars, "end_step", preempted)
     arguments = [folder / "params.json", folder / "data", "-o", tmp_path, "--devices", "cpu"]
     arguments = [str(argument) for argument in arguments]
     handler = signal.getsignal(signal.SIGTERM)

@@ -79,6 +79,7 @@ ROWS = [
         (15, 2),
         (15, 2),
     ),
+    Row(noise.NormalOutput, {}, [(6, 2), (6, 2)], (6, 2)),
     Row(normalization.BatchNormalization, {"momentum": 0.8}, (5, 5, 3), (5, 5, 3)),
     Row(normalization.Scale, {"initializer": "ones"}, (6, 4), (6, 4)),
     Row(pairwise.ConcatDist2D, {}, (5, 5, 3), (5, 5, 4)),

@@ -13,6 +13,7 @@ CLI = Path(akita_bayes.__file__).parent / "cli"
 SHARED = (
     *("__init__", "all_commands", "basenji_options", "command_line", "console"),
     *("command_record", "figure_options", "haplotype_options", "model_options"),
+    "training_options",
     "worker_options",
 )
 COMMANDS = sorted(path.stem for path in CLI.glob("*.py") if path.stem not in SHARED)

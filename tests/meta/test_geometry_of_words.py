@@ -23,6 +23,7 @@ ROWS = [
     ("transformer_tower", TRACK, {"key_size": 3, "num_position_features": 6}),
     ("transformer_encoder", TRACK, {"heads": 2, "dense_width": 5, "repeat": 1}),
     ("bottleneck", TRACK, {"units": 3}),
+    ("normal_final", TRACK, {"units": 3}),
     ("normal_latent", TRACK, {"units": 3}),
     ("dense_variational", TRACK, {"units": 3}),
     ("dense", TRACK, {"units": 3}),

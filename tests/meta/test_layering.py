@@ -37,7 +37,7 @@ ROOMS = {
     ),
     "simulate": ("measurement", ""),
     "data": ("", "contacts", "map_files", "records", "preparation"),
-    "training": ("objectives", "updates", "run_files", ""),
+    "training": ("objectives", "updates", "run_files", "teachers", ""),
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),
     "evaluate": ("", "intervals"),

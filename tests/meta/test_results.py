@@ -7,6 +7,7 @@ from akita_bayes import files
 from benchmarks import (
     accuracy,
     accuracy_report,
+    distillation,
     inference,
     lac_interaction,
     novelty,
@@ -53,6 +54,14 @@ def test_the_table_of_novelty_is_that_of_its_result_file(repository):
         numbers = " | ".join(f"{row[name]['auroc']:.3f}" for name in ("trunk", "3-mers", "GC"))
         assert f"| {label} | {numbers} |" in page
     assert f"{100 * measured['test_above_threshold']:.1f} % of the test windows" in page
+
+
+def test_the_table_of_students_is_that_of_its_result_file(repository):
+    result = files.read_json(distillation.RESULT)
+    page = (repository / "docs" / "uncertainty.md").read_text(encoding="utf-8")
+    assert distillation.as_table(result["summary"]) in page
+    assert result["summary"] == distillation.summarised(result["rows"])
+    assert result["rows"].keys() == distillation.rows_of(repository).keys()
 
 
 def test_a_shuffle_keeps_every_dinucleotide():

@@ -95,7 +95,8 @@ class Split:
 
     A batch is a dictionary of `sequence` float32 [B, L, 4], `target` float32 [B, P, T], `mask` bool
     [B, P, T] (True where measured) and `region` string [B] (`chrom:start-end`, or `file#record`
-    when the record has no region). A target under a False mask is 0. Iterating gives epoch 0.
+    when the record has no region). A target under a False mask is 0. Predictions of teachers also
+    have `spread` float32 [B, P, T], their standard deviation. Iterating gives epoch 0.
 
     Attributes:
         data_dir: Data directory.
@@ -243,7 +244,9 @@ class Split:
         text = tf.io.FixedLenFeature([], tf.string)
         optional = tf.io.FixedLenFeature([], tf.string, default_value="")
         features = tf.io.parse_single_example(
-            serialised, {"sequence": text, "target": text, "mask": optional, "region": optional}
+            serialised,
+            {"sequence": text, "target": text, "mask": optional, "region": optional}
+            | ({"spread": text} if self.statistics.spread else {}),
         )
         target = tf.cast(tf.io.decode_raw(features["target"], tf.float16), tf.float32)
         target = tf.reshape(target, shape)
@@ -254,12 +257,17 @@ class Split:
         )
         target = tf.where(mask, target, 0.0)
         region = tf.where(tf.equal(features["region"], ""), position, features["region"])
-        return {
+        batch = {
             "sequence": self._sequence(features["sequence"]),
             "target": tf.debugging.check_numerics(target, "target"),
             "mask": mask,
             "region": region,
         }
+        if self.statistics.spread:
+            spread = tf.cast(tf.io.decode_raw(features["spread"], tf.float16), tf.float32)
+            spread = tf.debugging.check_numerics(tf.reshape(spread, shape), "spread")
+            batch["spread"] = spread
+        return batch
 
     def _sequence(self, raw: tf.Tensor) -> tf.Tensor:
         sequence = tf.io.decode_raw(raw, tf.uint8)

@@ -29,6 +29,8 @@ class Statistics:
             written before the key existed.
         seq_1hot: True when sequences are stored as indices 0..4 (the key's name misleads), False
             when stored as flattened one-hot.
+        spread: True when records hold the standard deviation of their targets, as predictions of
+            teachers have it.
         seqs: Number of records of each split.
         circular: Bases of each circular chromosome; a region of one that ends above them
             continues at base 0.
@@ -41,6 +43,7 @@ class Statistics:
     crop_bp: int = 0
     diagonal_offset: int | None = None
     seq_1hot: bool = False
+    spread: bool = False
     seqs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     circular: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -60,8 +63,9 @@ class Statistics:
         counts = {f"{split}{_COUNT}": count for split, count in fields.pop("seqs").items()}
         if self.diagonal_offset is None:
             del fields["diagonal_offset"]
-        if not self.circular:
-            del fields["circular"]
+        for name in ("circular", "spread"):
+            if not fields[name]:
+                del fields[name]
         return {**fields, "seq_depth": 4, **counts}
 
 
@@ -115,7 +119,7 @@ _LARGEST = 10**12
 
 
 def _value(path: Path, key: str, value: Any) -> int | bool | None:
-    if key == "seq_1hot" and isinstance(value, bool):
+    if key in ("seq_1hot", "spread") and isinstance(value, bool):
         return value
     if key == "diagonal_offset" and value is None:
         return None

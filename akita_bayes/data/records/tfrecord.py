@@ -5,6 +5,7 @@ A file is a ZLIB-compressed TFRecord of `tf.train.Example` with bytes features:
     sequence  uint8: L indices 0..4, or L x 4 flattened one-hot (`seq_1hot` false)
     target    float16, row-major [P, T]
     mask      optional; P x T bits packed big-endian, row-major, 1 = measured
+    spread    of predictions by teachers: their standard deviation, float16, row-major [P, T]
     region    optional; `chrom:start-end`, counted from 0
 """
 
@@ -37,12 +38,14 @@ class Record(NamedTuple):
         target: Values of the targets. [P, T].
         mask: True where a pixel was measured, [P, T]; None when all pixels were measured.
         region: Region of the sequence; None when the file does not record it.
+        spread: Standard deviation of `target` over teachers, [P, T]; None for measured targets.
     """
 
     sequence: NDArray[np.uint8]
     target: NDArray[Any]
     mask: NDArray[np.bool_] | None = None
     region: regions.Region | None = None
+    spread: NDArray[Any] | None = None
 
 
 def encode(record: Record, *, one_hot: bool = False) -> bytes:
@@ -67,6 +70,8 @@ def encode(record: Record, *, one_hot: bool = False) -> bytes:
     features = {"sequence": sequence.astype(np.uint8).tobytes(), "target": target.tobytes()}
     if record.mask is not None:
         features["mask"] = np.packbits(record.mask).tobytes()
+    if record.spread is not None:
+        features["spread"] = np.ascontiguousarray(record.spread, dtype=np.float16).tobytes()
     if record.region is not None:
         chrom, start, end = record.region
         features["region"] = f"{chrom}:{start}-{end}".encode()
@@ -137,7 +142,8 @@ def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: s
     except Exception:  # protobuf's DecodeError, whose module differs between its releases
         raise errors.DataError(f"{where}: not a tf.train.Example.") from None
     values = {name: b"".join(entry.bytes_list.value) for name, entry in feature.items()}
-    for name in ("sequence", "target"):
+    required = ("sequence", "target", "spread") if statistics.spread else ("sequence", "target")
+    for name in required:
         if name not in values:
             raise errors.DataError(f'{where}: the feature "{name}" is missing.')
     shape = (statistics.target_length, statistics.num_targets)
@@ -147,6 +153,12 @@ def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: s
     if not statistics.seq_1hot:
         sequence = dna.one_hot_to_index(sequence.reshape(-1, 4))
     target = np.frombuffer(values["target"], np.float16).reshape(shape)
+    spread = None
+    if statistics.spread:
+        _check_size(where, "spread", len(values["spread"]), 2 * shape[0] * shape[1], statistics)
+        spread = np.frombuffer(values["spread"], np.float16).reshape(shape)
+        if not (np.isfinite(spread) & (spread >= 0)).all():
+            raise errors.DataError(f"{where}: a standard deviation is negative, NaN or infinite.")
     mask = None
     if values.get("mask"):
         _check_size(where, "mask", len(values["mask"]), -(-target.size // 8), statistics)
@@ -160,7 +172,7 @@ def decode(serialised: bytes, statistics: statistics_lib.Statistics, *, where: s
             f"({bad.sum()} pixels in all); a measured target must be finite."
         )
     region = _region(values["region"], where) if values.get("region") else None
-    return Record(sequence, target, mask, region)
+    return Record(sequence, target, mask, region, spread)
 
 
 def _region(value: bytes, where: str) -> regions.Region:

@@ -4,11 +4,12 @@ A draw is the same for every window (common random numbers), so its noise cancel
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from akita_bayes import errors
-from akita_bayes.layers import latent
+from akita_bayes.layers import latent, noise
 from akita_bayes.models import ensemble, network_draws, predict
 from akita_bayes.models.incremental import member_windows
 from akita_bayes.models.incremental.member_windows import Index, Maps
@@ -16,6 +17,8 @@ from akita_bayes.models.passes import tower, views
 from akita_bayes.models.protocol import Member, Model
 
 NOTHING = tower.NOTHING
+
+_log = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
@@ -104,6 +107,12 @@ class WindowPredictor:
             raise errors.VariantError(
                 "draws: draws of a latent cannot be averaged over both strands; leave rc."
             )
+        if count and any(_states_spread(member, head) for member in model.members):
+            _log.warning(
+                "draws: a student learned the spread of each map, not that of the difference of "
+                "two alleles, which its draws show far too small; take the draws of the ensemble "
+                "that taught it."
+            )
         self.draws = count or 1
 
     def draws_of(self, members: Sequence[int]) -> int:
@@ -179,3 +188,9 @@ def _has_latent(member: Member, head: str) -> bool:
     """
     layers = network_draws.posterior_layers(member, head)
     return any(isinstance(layer, latent.NormalLatent) for layer in layers)
+
+
+def _states_spread(member: Member, head: str) -> bool:
+    """Returns True for a student, whose draws move all pixels by the spread that it states."""
+    layers = network_draws.posterior_layers(member, head)
+    return any(isinstance(layer, noise.NormalOutput) for layer in layers)

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import keras
 
-from akita_bayes.layers import latent, variational
+from akita_bayes.layers import latent, noise, variational
 
-POSTERIORS = (latent.NormalLatent, variational.DenseVariational)
-"""Layers with a distribution over latents or weights."""
+POSTERIORS = (latent.NormalLatent, variational.DenseVariational, noise.NormalOutput)
+"""Layers with a distribution over latents, weights or outputs."""
 
 
 class Cut(NamedTuple):

@@ -11,8 +11,9 @@ from typing import Any
 from akita_bayes import errors, files
 from akita_bayes.data import genome as genomes
 from akita_bayes.data.preparation import recorded_sources, targets
-from akita_bayes.data.records import dataset
-from akita_bayes.origins import provenance
+from akita_bayes.data.records import dataset, statistics
+from akita_bayes.files import output_directory
+from akita_bayes.origins import provenance, training_regions
 from akita_bayes.origins.training_regions import TrainingRegions
 from akita_bayes.specs import spec as specs
 
@@ -59,6 +60,7 @@ def record(
                 "path": str(path.resolve()),
                 "sha256": provenance.data_digest(path),
                 **_targets(path),
+                **_teachers(path),
             }
             for head, path in data_dirs.items()
         ],
@@ -66,6 +68,14 @@ def record(
         "splits": {purpose: list(names) for purpose, names in splits.items()},
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _teachers(path: Path) -> dict[str, Any]:
+    """Returns name and digest of the teachers of a directory of labels, and its options."""
+    if not statistics.read(path).spread or not (path / output_directory.INPUTS).is_file():
+        return {}
+    inputs = output_directory.notes_of(path, "data")["of"]
+    return {key: inputs[key] for key in ("teachers", "data_digest", "options") if key in inputs}
 
 
 def regions_of(splits: Mapping[str, dataset.Split]) -> dict[str, TrainingRegions]:
@@ -78,7 +88,12 @@ def regions_of(splits: Mapping[str, dataset.Split]) -> dict[str, TrainingRegions
     for head, split in splits.items():
         windows = split.regions() if (split.data_dir / "sequences.bed").is_file() else []
         genome, sizes = _genome(split.data_dir)
-        of_heads[head] = TrainingRegions.of(windows, genome=genome, sizes=sizes)
+        # A student has learned from the regions of its teachers too.
+        of_teachers = training_regions.read(split.data_dir).values()
+        for recorded in of_teachers:
+            genome, sizes = genome or recorded.genome, {**recorded.sizes, **sizes}
+        own = TrainingRegions.of(windows, genome=genome, sizes=sizes)
+        of_heads[head] = TrainingRegions.union([own, *of_teachers]) or own
     return of_heads
 
 
