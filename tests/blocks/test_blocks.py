@@ -1,5 +1,6 @@
 """One row per word: shapes, weights and every precision. A word without a row fails."""
 
+import contextlib
 import typing
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes.blocks import keras_layers, registry
+from akita_bayes.layers import stochastic
 from akita_bayes.models.passes import cut
 
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -167,7 +169,8 @@ def test_shape_parameters_and_precision(row, policy, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, *row.inputs)).astype("float32")
     traits = registry.words()[row.word].traits
-    assert bool(cut.posteriors(model)) == traits.holds_posterior(resolved(row))
+    drawn = traits.holds_posterior(resolved(row)) or traits.spread
+    assert bool(cut.posteriors(model)) == drawn
     for training in (False, True):
         y = model(x, training=training)
         assert y.dtype == policy.compute_dtype
@@ -188,8 +191,11 @@ def test_every_weight_is_reached_by_the_gradient(row):
     rng = np.random.default_rng(0)
     model.set_weights([rng.random(w.shape) + 0.1 for w in model.weights])
     x = rng.normal(size=(2, *row.inputs)).astype("float32")
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(model(x, training=True) ** 3)
+    # A stated standard deviation changes draws, and not the mean that training passes on.
+    spread = registry.words()[row.word].traits.spread
+    drawing = stochastic.drawing(0, 0) if spread else contextlib.nullcontext()
+    with tf.GradientTape() as tape, drawing:
+        loss = tf.reduce_sum(model(x, training=not spread) ** 3)
     gradients = tape.gradient(loss, [w.value for w in model.trainable_weights])
     assert all(gradient is not None for gradient in gradients)
 
