@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _SECTIONS = ("Args", "Attributes", "Raises", "Returns", "Yields")
-TITLES = {"ElboSpec": "train.elbo", "SwaSpec": "train.swa"}
+TITLES = {
+    "ElboSpec": "train.elbo",
+    "DistillationSpec": "train.distillation",
+    "SwaSpec": "train.swa",
+}
 """Headings of the sections of a spec whose classes have other names."""
 
 _ENTRY = re.compile(r"^(\**\w[\w.]*):\s+(.*)$")

@@ -70,6 +70,7 @@ _MECHANISM_SECTIONS = (
 SECTIONS: tuple[type[pydantic.BaseModel], ...] = (
     train_spec.TrainSpec,
     train_spec.ElboSpec,
+    train_spec.DistillationSpec,
     train_spec.SwaSpec,
     model_spec.Settings,
     *_MECHANISM_SECTIONS,
@@ -81,7 +82,7 @@ def page() -> str:
     """Returns the text of the page."""
     parts = [_OPENING, "## Network and training\n\n"]
     parts.append(f"### train\n\n{_fields(train_spec.TrainSpec)}\n")
-    for section in (train_spec.ElboSpec, train_spec.SwaSpec):
+    for section in (train_spec.ElboSpec, train_spec.DistillationSpec, train_spec.SwaSpec):
         parts.append(f"### {markdown.TITLES[section.__name__]}\n\n{_section(section)}\n")
     parts.append(f"### model\n\n{_MODEL}{_model()}\n")
     parts.append(f"## Blocks\n\n{_BLOCKS}")
