@@ -187,7 +187,7 @@ def judge(runs: Sequence[Path], members: Sequence[Path], data: Path) -> dict[str
     if stated.epistemic_sd.any():
         row["sd / ensemble"] = rms(stated.epistemic_sd) / rms(taught.epistemic_sd)
         row["rho of sd"] = spearman(stated.epistemic_sd, taught.epistemic_sd)
-        own, teaching = (_allele_sd(each, few) for each in (model, ensemble))
+        own, teaching = (_allele_sd(drawn_model, few) for drawn_model in (model, ensemble))
         row["sd of alleles / ensemble"] = rms(own) / rms(teaching)
         row["rho of sd of alleles"] = spearman(own, teaching)
     return row
@@ -198,13 +198,13 @@ def _allele_sd(model: Any, x: NDArray[np.uint8]) -> NDArray[Any]:
     from akita_bayes.models import posterior
 
     middle = slice((x.shape[1] - EDITED) // 2, (x.shape[1] + EDITED) // 2)
-    other = x.copy()
-    other[:, middle] = dna.reverse_complement_index(x[:, middle])
+    edited = x.copy()
+    edited[:, middle] = dna.reverse_complement_index(x[:, middle])
     draws = [
         posterior.sample_posterior(
             model, alleles, draws=DRAWS, recalibrated=False, keep_draws=True
         ).draws
-        for alleles in (x, other)
+        for alleles in (x, edited)
     ]
     assert draws[0] is not None
     assert draws[1] is not None

@@ -147,11 +147,11 @@ def table(rows: dict[str, Any]) -> str:
     for preset, row in rows.items():
         accuracy = row["accuracy"]
         numbers = [accuracy[key] for key in ("data_r", "truth_r", "ceiling_r", "replicate_r")]
-        for noise, held in row["calibration"].items():
-            strata = np.array(held["strata"])
+        for noise, coverage in row["calibration"].items():
+            strata = np.array(coverage["strata"])
             cells = [preset, *(f"{number:.3f}" for number in numbers), noise]
-            cells += [f"{held['overall']:.3f}", f"{strata.min():.3f} to {strata.max():.3f}"]
-            lines.append(f"| {' | '.join(cells)} | {held['measurement']:.3f} |")
+            cells += [f"{coverage['overall']:.3f}", f"{strata.min():.3f} to {strata.max():.3f}"]
+            lines.append(f"| {' | '.join(cells)} | {coverage['measurement']:.3f} |")
     return "\n".join(lines)
 
 

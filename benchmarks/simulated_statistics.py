@@ -217,12 +217,12 @@ def lagged(squares: NDArray[np.float64], lag: int, step: tuple[int, int]) -> flo
     return float(np.corrcoef(first[both], second[both])[0, 1])
 
 
-def agreement(seed: int, wanted: Sequence[float] = WANTED) -> list[dict[str, Any]]:
+def agreement(seed: int, requested: Sequence[float] = WANTED) -> list[dict[str, Any]]:
     """Asks `realistic` for correlations of replicates, and returns those that it has."""
     rows = []
     preset = designs.PRESETS["realistic"]
     for solve_for in ("bias", "depth"):
-        for r in wanted:
+        for r in requested:
             settings = dataclasses.replace(preset.measurement, replicate_r=r, solve_for=solve_for)
             design = dataclasses.replace(preset, measurement=settings)
             solved = replicate_agreement.solve(design, seed)

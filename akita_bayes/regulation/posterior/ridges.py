@@ -59,7 +59,7 @@ def declared(parameters: layout.Parameters) -> tuple[Ridge, ...]:
             continue
         for entry, libraries in _constants(parameters, name).items():
             own = _constants(parameters, factor)
-            entries = tuple(other for other, shared in own.items() if shared & libraries)
+            entries = tuple(start for start, shared in own.items() if shared & libraries)
             if entries:
                 ridges[entry] = Ridge(entries, entry)
     return tuple(ridges.values())
