@@ -208,7 +208,10 @@ class Sampler:
         """Returns the learned observation noise, variances averaged over members. [P or 1, T]."""
         sds = [member.aleatoric_sd() for member in self._members]
         learned = [sd for sd in sds if sd is not None]
-        return np.sqrt(np.mean(np.square(learned), axis=0)) if learned else None
+        if not learned:
+            return None
+        # One member may have a noise per target [1, T], another one per pixel too [P, T].
+        return np.sqrt(np.mean(np.square(np.broadcast_arrays(*learned)), axis=0))
 
 
 def _summary(

@@ -24,7 +24,7 @@ from akita_bayes.models.passes import cut
 LENGTH, TARGETS = 512, 2
 
 
-def network(*, latent=True, weights=False, loss="elbo", seed=0, rc=True, heads=1):
+def network(*, latent=True, weights=False, loss="elbo", seed=0, rc=True, heads=1, **train):
     """8 bins, 21 pixels; batch statistics and weights random enough that nothing is zero."""
     keras.utils.set_random_seed(seed)
     last = {"name": "dense_variational" if weights else "final", "units": TARGETS}
@@ -40,7 +40,7 @@ def network(*, latent=True, weights=False, loss="elbo", seed=0, rc=True, heads=1
     model = {"seq_length": LENGTH, "diagonal_offset": 2, "augment_rc": rc, "activation": "relu"}
     model |= {"norm_type": "batch", "trunk": trunk}
     model |= {f"head_{chr(97 + h)}": head for h in range(heads)}
-    return build.build(zoo.parse_spec({"train": {"loss": loss}, "model": model}))
+    return build.build(zoo.parse_spec({"train": {"loss": loss, **train}, "model": model}))
 
 
 def sequences(count=3, seed=0):
@@ -191,6 +191,17 @@ def test_the_noise_of_an_ensemble_has_the_mean_of_its_members_variances():
         member.get_layer("observation_noise_a").log_sd.assign(np.full((1, TARGETS), np.log(sd)))
     found = posterior.sample_posterior(ensemble.Ensemble(members), sequences(), draws=2)
     np.testing.assert_allclose(found.aleatoric_sd, 5.0, rtol=1e-6)
+
+
+def test_members_may_state_their_noise_per_target_or_per_distance():
+    by_target = network(latent=False, elbo={"observation_noise": "target"})
+    by_distance = network(latent=False, elbo={"observation_noise": "target_distance"})
+    by_target.get_layer("observation_noise_a").log_sd.assign(np.zeros((1, TARGETS)))
+    layer = by_distance.get_layer("observation_noise_a")
+    layer.log_sd.assign(np.full(layer.log_sd.shape, np.log(7.0)))
+    both = ensemble.Ensemble((by_target, by_distance))
+    drawn = posterior.sample_posterior(both, sequences(), draws=2)
+    np.testing.assert_allclose(drawn.aleatoric_sd, 5.0, rtol=1e-6)
 
 
 def test_a_deterministic_model_has_no_epistemic_spread():
