@@ -242,9 +242,9 @@ def test_fitted_intervals_stand_beside_quantiles(
     ]
     pd.testing.assert_frame_equal(table[list(plain)], plain)
     told = [row.getMessage() for row in caplog.records if "quantiles of draws" in row.getMessage()]
-    assert [text.split(" say how far")[0] for text in told] == [
-        "quantiles of draws are not intervals for the true effect: draws of SCD, SSD",
-        "quantiles of draws are not intervals for the true effect: draws of SSD",
+    assert [text.split(": the quantiles of draws are not")[0] for text in told] == [
+        "SCD, SSD",
+        "SSD",
     ]
 
 

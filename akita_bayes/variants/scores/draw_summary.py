@@ -79,9 +79,8 @@ def warn_of_draws(scores: Sequence[str]) -> None:
     """Warns that quantiles of draws are not intervals, for scores without fitted intervals."""
     if scores:
         _log.warning(
-            "quantiles of draws are not intervals for the true effect: draws of %s say how far the "
-            "posterior disagrees with itself, which is usually less than how wrong it is; fit "
-            "intervals for scores of 0 or more with `akita_calibrate.py RUN DATA --variants N` and "
-            "give them as --intervals.",
+            "%s: the quantiles of draws are not intervals of the true effect. They show how much "
+            "the draws differ from one another; the error of a score is usually larger. Fit "
+            "intervals by `akita_calibrate.py RUN DATA --variants N` and give them by --intervals.",
             ", ".join(scores),
         )

@@ -66,8 +66,7 @@ def test_says_once_which_scores_have_quantiles_of_draws_only(caplog):
     draw_summary.warn_of_draws([])
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning == (
-        "quantiles of draws are not intervals for the true effect: draws of SCD, MSE say how far "
-        "the posterior disagrees with itself, which is usually less than how wrong it is; fit "
-        "intervals for scores of 0 or more with `akita_calibrate.py RUN DATA --variants N` and "
-        "give them as --intervals."
+        "SCD, MSE: the quantiles of draws are not intervals of the true effect. They show how much "
+        "the draws differ from one another; the error of a score is usually larger. Fit intervals "
+        "by `akita_calibrate.py RUN DATA --variants N` and give them by --intervals."
     )
