@@ -11,7 +11,9 @@ from tests import coolers as world
 SIMULATION = ["--preset", "tiny", "--genome_mb", "0.25", "--depth", "2000", "--no_coolers"]
 
 
-@pytest.mark.parametrize("command", ["akita_data", "akita_simulate"])
+@pytest.mark.parametrize(
+    "command", ["akita_data", pytest.param("akita_simulate", marks=pytest.mark.slow)]
+)
 def test_data_that_are_made_again_have_the_same_digest(tmp_path, command):
     """Each is made by a process of its own, in which the features of a record lie in another order.
 

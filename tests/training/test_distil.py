@@ -82,6 +82,7 @@ def test_the_run_names_its_teachers_and_all_regions_that_were_learned_from(stude
     assert model.training_regions["hic"].sizes["chr9"] == 900
 
 
+@pytest.mark.slow
 def test_a_student_that_was_stopped_ends_with_the_same_numbers(world, tmp_path):
     class Stopping(observers.Silent):
         steps = 0

@@ -77,6 +77,7 @@ def test_a_frozen_training_averages_and_draws_weights(donor, other, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_run_with_a_slow_trunk_resumes_to_the_same_weights(donor, other, tmp_path):
     spec, data = other
     options = {"restore": donor, "trunk": True, "trunk_rate": 0.1, "deterministic": True}

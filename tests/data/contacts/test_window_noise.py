@@ -82,6 +82,7 @@ def test_the_noise_is_the_scatter_of_targets_that_hold_nothing_else(folder):
     )
 
 
+@pytest.mark.slow
 def test_the_noise_does_not_depend_on_the_processes(folder):
     world.make(folder)
     world.make(folder, "two", cluster=workers.Cluster(2))

@@ -79,6 +79,7 @@ def test_the_mechanism_that_made_the_data_is_ahead_beyond_chance(ranked):
     np.testing.assert_array_equal(judged[0].fit.side, judged[2].fit.side)
 
 
+@pytest.mark.slow
 def test_workers_find_the_same():
     design = simulator.Design(sequences=300, mutation_rate=0.35, reads=6000, bins=4, noise=0.3)
     table = simulator.simulate(TWO, design, seed=1).table

@@ -153,6 +153,7 @@ def test_chains_start_around_each_mode_in_turn_and_wider_than_the_posterior_is()
         np.testing.assert_allclose(np.cov(own.T), 4 * root @ root.T, atol=0.8)
 
 
+@pytest.mark.slow
 def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     # The scale of the energies trades against the slope of the read-out along a curved ridge, which
     # is short where there is little noise.
@@ -180,6 +181,7 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     assert 0.6 < table.loc["ab", "sd"] / sd < 1.7
 
 
+@pytest.mark.slow
 def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
     held, _ = toy
     refits, converged = laplace.bootstrap(held, gaussian, replicates=40, seed=3)
