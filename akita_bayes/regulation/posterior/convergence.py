@@ -62,7 +62,8 @@ def normal_scores(draws: NDArray[np.float64]) -> NDArray[np.float64]:
     """Replaces values by normal quantiles of their ranks over all chains (Blom). [C, S, ...]."""
     count = draws.shape[0] * draws.shape[1]
     ranks = scipy.stats.rankdata(draws.reshape(count, *draws.shape[2:]), axis=0)
-    return scipy.special.ndtri((ranks - 0.375) / (count + 0.25)).reshape(draws.shape)
+    scores: NDArray[np.float64] = scipy.special.ndtri((ranks - 0.375) / (count + 0.25))
+    return scores.reshape(draws.shape)
 
 
 def _r_hat(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,7 +71,8 @@ def _r_hat(z: NDArray[np.float64]) -> NDArray[np.float64]:
     within = z.var(axis=1, ddof=1).mean(0)
     between = z.mean(axis=1).var(axis=0, ddof=1)
     length = z.shape[1]
-    return np.sqrt((length - 1) / length + between / within)
+    reduction: NDArray[np.float64] = np.sqrt((length - 1) / length + between / within)
+    return reduction
 
 
 def effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,7 +100,8 @@ def effective(z: NDArray[np.float64]) -> NDArray[np.float64]:
     positive = np.minimum.accumulate(pairs > 0, axis=0)
     monotone = np.minimum.accumulate(np.where(positive, pairs, 0.0), axis=0)
     tau = np.maximum(2 * monotone.sum(0) - 1, 1 / np.log10(chains * length))
-    return chains * length / tau
+    size: NDArray[np.float64] = chains * length / tau
+    return size
 
 
 def _halves(draws: NDArray[np.float64]) -> NDArray[np.float64]:
