@@ -136,6 +136,15 @@ def _has_ended(number):
     return False
 
 
+@pytest.fixture
+def interruptible():
+    """A shell without job control starts tests in the background with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_the_writer_at_once(tmp_path):
     path = tmp_path / "writer"
     with pytest.raises(KeyboardInterrupt):
