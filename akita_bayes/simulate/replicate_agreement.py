@@ -9,6 +9,7 @@ it from this state too, and so has the correlation that the search ended with.
 import copy
 import dataclasses
 import itertools
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,7 @@ from akita_bayes.simulate.designs import Design
 CLOSE = 0.003
 """Largest difference from the requested correlation at which the search ends."""
 
+_log = logging.getLogger(__name__)
 _ROUNDS = 16
 _STEP = 4.0
 """Factor by which the noise is changed until two values enclose the requested correlation."""
@@ -92,12 +94,18 @@ def _agreement(counts: list[experiment.Counts], starts: list[int], design: Desig
 
 
 def _search(measured: Callable[[float], float], design: Design, requested: float) -> float:
-    """Returns a noise whose correlation is close to the requested; it falls as the noise grows."""
+    """Returns the noise whose correlation is closest to the requested; r falls as noise grows.
+
+    Counts at another depth are other random numbers, so r jumps by up to 0.03 between depths that
+    are nearly equal. The last trial may then be farther away than an earlier one.
+    """
+    trials: list[tuple[float, float]] = []  # distance of the correlation, and noise
     least, noise, most = _NOISE[design.measurement.solve_for]
     less: tuple[float, float] | None = None  # noise and correlation of the closest less noisy trial
     more: tuple[float, float] | None = None
     for _ in range(_ROUNDS):
         r = measured(noise)
+        trials.append((abs(r - requested), noise))
         if abs(r - requested) < CLOSE:
             return noise
         less, more = ((noise, r), more) if r > requested else (less, (noise, r))
@@ -111,6 +119,12 @@ def _search(measured: Callable[[float], float], design: Design, requested: float
             noise = min(noise * _STEP, most)
         else:
             noise = _between(less, more, requested)
+    distance, noise = min(trials)
+    _log.warning(
+        "measurement.replicate_r %g: the closest of %d trials differs by %.3f; more windows and "
+        "another seed may come closer.",
+        *(requested, _ROUNDS, distance),
+    )
     return noise
 
 

@@ -85,3 +85,18 @@ def test_the_correlation_is_the_mean_over_pairs_of_measured_pixels():
         [np.corrcoef(columns[a], columns[b])[0, 1] for a, b in ((0, 1), (0, 2), (1, 2))]
     )
     assert replicate_agreement.correlation(replicates, mask) == pytest.approx(expected)
+
+
+def test_a_correlation_that_jumps_gives_the_closest_trial_and_says_how_far_it_is(caplog):
+    design = _design(replicate_r=0.6, solve_for="depth")
+    trials = {}
+
+    def measured(noise):
+        """Falls as the noise grows, and never comes closer to 0.6 than 0.01."""
+        jump = 0.01 * (1 + len(trials) % 3)
+        trials[noise] = 0.6 + jump if noise < 7.0 else 0.6 - jump
+        return trials[noise]
+
+    noise = replicate_agreement._search(measured, design, 0.6)
+    assert abs(trials[noise] - 0.6) == pytest.approx(0.01)
+    assert "closest of 16 trials differs by 0.010" in caplog.text
