@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from akita_bayes.origins import stack
@@ -151,3 +151,23 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
         if isinstance(default, tuple):
             return f"{action.help} (default: {','.join(map(str, default))})"
         return super()._get_help_string(action)
+
+
+def add_options(
+    parser: argparse.ArgumentParser,
+    options: Mapping[str, Mapping[str, Any]],
+    *names: str,
+    **changes: Any,
+) -> None:
+    """Adds options that several commands share to a parser.
+
+    Args:
+        parser: Parser of a command.
+        options: Arguments of `add_argument` by option; `flag` is a second, short name.
+        names: Options to add, in the order of the help text.
+        changes: Arguments of `add_argument` that replace the common ones for all these options.
+    """
+    for name in names:
+        settings = {**options[name], **changes}
+        flags = [flag] if (flag := settings.pop("flag", None)) else []
+        parser.add_argument(*flags, name, **settings)

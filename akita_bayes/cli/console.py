@@ -20,6 +20,7 @@ import rich.progress
 
 from akita_bayes import errors
 from akita_bayes.cli import command_record
+from akita_bayes.cli.command_line import add_options as add_options
 from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
 from akita_bayes.files import damage, output_directory, replacement

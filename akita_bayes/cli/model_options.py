@@ -77,17 +77,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def add(parser: argparse.ArgumentParser, *names: str, **changes: Any) -> None:
-    """Adds options to a parser.
-
-    Args:
-        parser: Parser of a command.
-        names: Options, in the order of the help text.
-        changes: Arguments of `add_argument` that replace the common ones for all these options.
-    """
-    for name in names:
-        settings = {**_OPTIONS[name], **changes}
-        flags = [flag] if (flag := settings.pop("flag", None)) else []
-        parser.add_argument(*flags, name, **settings)
+    """Adds options of this module to a parser (`console.add_options`)."""
+    console.add_options(parser, _OPTIONS, *names, **changes)
 
 
 def files_of(options: argparse.Namespace) -> "model_files.ModelFiles":

@@ -19,6 +19,12 @@ FLAGS = (
 )
 SECONDS = 60
 """Longest wait for an answer; a loaded machine starts Chromium in ten."""
+READY = "document.querySelector('#maps')?.dataset.ready"
+READ_OUT = (
+    "Object.fromEntries([...document.querySelectorAll('.readout dl div')]"
+    ".map((item) => [...item.children].map((child) => child.textContent)))"
+)
+"""Expressions of a report: whether its maps are drawn, and what it says of the hovered pixel."""
 
 
 def executable() -> str:
@@ -137,6 +143,19 @@ def _pipe() -> list[int]:
     for end in ends:
         os.close(end)
     return high
+
+
+@contextlib.contextmanager
+def opened(browser: Tab):
+    """Opens `browser.path` afresh; afterwards there was no error and no request elsewhere."""
+    browser.errors.clear()
+    browser.urls.clear()
+    browser.open(browser.path)
+    browser.wait(READY)
+    yield
+    assert browser.errors == []
+    assert browser.urls
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in browser.urls)
 
 
 @contextlib.contextmanager

@@ -12,11 +12,9 @@ from akita_bayes.cli import akita_report, akita_test
 from akita_bayes.models import weights
 from tests import tiny
 from tests.report import chromium, page_reader
-from tests.report.test_report_in_chromium import READ_OUT
 
 LAYERS = ("measured", "predicted", "sd")
 MAP, TARGET = (f"document.querySelectorAll('#maps select')[{k}]" for k in (0, 1))
-READY = "document.querySelector('#maps')?.dataset.ready"
 WINDOWS = '[data-table="1"]'
 
 
@@ -44,14 +42,8 @@ def browser(folder, tmp_path_factory):
 @pytest.fixture
 def page(browser):
     """The report, freshly opened; afterwards there was no error and no request elsewhere."""
-    browser.errors.clear()
-    browser.urls.clear()
-    browser.open(browser.path)
-    browser.wait(READY)
-    yield browser
-    assert browser.errors == []
-    assert browser.urls
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in browser.urls)
+    with chromium.opened(browser):
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +70,10 @@ def test_the_pointer_reads_the_pixels_of_a_window(page, saved, window, target):
     choose(page, MAP, titles[window])
     choose(page, TARGET, targets[target])
     title = f"{titles[window]}, target {targets[target]}"
-    page.wait(f"document.querySelector('#maps h3').textContent === {json.dumps(title)} && {READY}")
+    page.wait(
+        f"document.querySelector('#maps h3').textContent === {json.dumps(title)}"
+        f" && {chromium.READY}"
+    )
     matrices = {
         name: triangle.to_matrix(values[window], diagonal_offset=tiny.OFFSET)[..., target]
         for name, values in layers.items()
@@ -86,7 +81,7 @@ def test_the_pointer_reads_the_pixels_of_a_window(page, saved, window, target):
     measured = np.argwhere(np.isfinite(matrices["measured"]))
     for row, column in measured[:: len(measured) // 4]:
         page.hover(".marks", (column + 0.5) / tiny.BINS, (row + 0.5) / tiny.BINS)
-        shown = page.value(READ_OUT)
+        shown = page.value(chromium.READ_OUT)
         for name, matrix in matrices.items():
             width = float(np.nanmax(matrix) - np.nanmin(matrix))
             assert float(shown[name]) == pytest.approx(matrix[row, column], abs=width / 6_000)
@@ -96,11 +91,14 @@ def test_a_pixel_that_was_not_measured_has_a_prediction_alone(page, saved):
     titles, targets, layers = saved
     choose(page, MAP, titles[1])
     title = f"{titles[1]}, target {targets[0]}"
-    page.wait(f"document.querySelector('#maps h3').textContent === {json.dumps(title)} && {READY}")
+    page.wait(
+        f"document.querySelector('#maps h3').textContent === {json.dumps(title)}"
+        f" && {chromium.READY}"
+    )
     pixel = int(np.flatnonzero(np.isnan(layers["measured"][1, :, 0]))[0])
     row, column = (axis[pixel] for axis in triangle.indices(tiny.BINS, tiny.OFFSET))
     page.hover(".marks", (column + 0.5) / tiny.BINS, (row + 0.5) / tiny.BINS)
-    shown = page.value(READ_OUT)
+    shown = page.value(chromium.READ_OUT)
     assert shown["measured"] == "none"
     predicted = layers["predicted"][1, pixel, 0]
     width = float(np.ptp(layers["predicted"][1, :, 0]))

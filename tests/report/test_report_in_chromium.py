@@ -16,11 +16,6 @@ from tests.report.conftest import HOSTILE, TARGETS
 ROWS = "[...document.querySelectorAll('[data-table=\"0\"] tbody tr')]"
 CELLS = f"{ROWS}.map((row) => [...row.cells].map((cell) => cell.textContent))"
 HEAD = "[...document.querySelectorAll('[data-table=\"0\"] thead th')].map((th) => th.textContent)"
-READY = "document.querySelector('#maps')?.dataset.ready"
-READ_OUT = (
-    "Object.fromEntries([...document.querySelectorAll('.readout dl div')]"
-    ".map((item) => [...item.children].map((child) => child.textContent)))"
-)
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +32,8 @@ def browser(scores, inputs, tmp_path_factory):
 @pytest.fixture
 def page(browser):
     """The report, freshly opened; afterwards there was no error and no request elsewhere."""
-    browser.errors.clear()
-    browser.urls.clear()
-    browser.open(browser.path)
-    browser.wait(READY)
-    yield browser
-    assert browser.errors == []
-    assert browser.urls
-    assert all(url.startswith(("file:", "data:", "blob:")) for url in browser.urls)
+    with chromium.opened(browser):
+        yield browser
     assert browser.value("window.hacked") is None
 
 
@@ -99,7 +88,7 @@ def test_words_and_regions_are_searched(page, table):
     assert column(page, "id") == expected["id"].tolist()
     assert 0 < len(expected) < 7
     page.open(page.path)
-    page.wait(READY)
+    page.wait(chromium.READY)
     search(page, "chr1:1,199-1,800")  # from 0, without its end: POS 1,200 to 1,800
     assert [int(pos) for pos in column(page, "pos")] == [1200, 1500, 1800]
 
@@ -114,7 +103,7 @@ def test_the_pointer_reads_the_numbers_of_the_file(page, scores):
     finite = np.argwhere(np.isfinite(matrices["difference"]))
     for column_bin, row_bin in finite[:: len(finite) // 5]:
         page.hover(".marks", (column_bin + 0.5) / tiny.BINS, (row_bin + 0.5) / tiny.BINS)
-        shown = page.value(READ_OUT)
+        shown = page.value(chromium.READ_OUT)
         for title, name in zip(("REF", "ALT", "ALT - REF", "sd"), saved_maps.LAYERS, strict=True):
             value = matrices[name][row_bin, column_bin]
             width = np.nanmax(matrices[name]) - np.nanmin(matrices[name])
@@ -127,7 +116,7 @@ def test_the_pointer_reads_the_numbers_of_the_file(page, scores):
         if len(saved.stretches) == 1:
             assert shown["across"] == f"chr1:{first:,}-{first + tiny.POOL:,}"
     page.hover(".marks", 0.5 / tiny.BINS, 0.5 / tiny.BINS)
-    assert page.value(READ_OUT)["REF"] == "none"
+    assert page.value(chromium.READ_OUT)["REF"] == "none"
 
 
 def test_a_row_shows_its_map_and_a_map_its_row(page, scores, table):
@@ -135,7 +124,7 @@ def test_a_row_shows_its_map_and_a_map_its_row(page, scores, table):
         row = maps.rows[-1]
         title = maps.read(len(maps) - 1).title
     page.click(f"tr[data-row='{row}'] button")
-    page.wait(f"{READY} === {json.dumps(f'{row} {TARGETS.identifiers[0]}')}")
+    page.wait(f"{chromium.READY} === {json.dumps(f'{row} {TARGETS.identifiers[0]}')}")
     shown = page.value("document.querySelector('#maps h3').textContent")
     assert shown == f"{title}, target {TARGETS.identifiers[0]}"
     assert page.value("document.querySelector('tr.selected').dataset.row") == str(row)
@@ -150,9 +139,9 @@ def test_a_row_shows_its_map_and_a_map_its_row(page, scores, table):
 def test_the_keyboard_moves_the_pointer(page):
     page.hover(".marks", 2.5 / tiny.BINS, 9.5 / tiny.BINS)
     page.value("document.querySelector('.marks').focus()")
-    before = page.value(READ_OUT)
+    before = page.value(chromium.READ_OUT)
     page.press("ArrowRight")
-    after = page.value(READ_OUT)
+    after = page.value(chromium.READ_OUT)
     assert before["across"] != after["across"]
     assert before["down"] == after["down"]
 
@@ -163,11 +152,11 @@ def test_another_target_has_other_values(page, scores):
         "s.dispatchEvent(new Event('change')); })()"
     )
     with saved_maps.opened(scores) as maps:
-        page.wait(f"{READY} === '{maps.rows[0]} GM'")
+        page.wait(f"{chromium.READY} === '{maps.rows[0]} GM'")
         saved = maps.read(0)
     matrix = triangle.to_matrix(saved.reference, diagonal_offset=tiny.OFFSET)[..., 1]
     page.hover(".marks", (1 + 0.5) / tiny.BINS, (9 + 0.5) / tiny.BINS)
-    assert float(page.value(READ_OUT)["REF"]) == pytest.approx(matrix[9, 1], abs=1e-3)
+    assert float(page.value(chromium.READ_OUT)["REF"]) == pytest.approx(matrix[9, 1], abs=1e-3)
 
 
 def download(page, selector):
