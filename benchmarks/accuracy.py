@@ -1,21 +1,25 @@
-"""Which model predicts best, and which one knows how sure it may be: the same data, three seeds.
+"""Which posterior, on which trunk: accuracy and intervals on the same simulated data, three seeds.
 
-Trains every model below on a simulated data set, with one schedule and likelihood for all rows,
-recalibrates it on the validation split, and judges it on the test split against the measured maps
-and against the noise-free truth. Finished runs are kept and not trained again, so an interrupted
-benchmark goes on where it stopped, and several processes can share the rows (--only).
-
-    akita_simulate.py --preset medium --no_coolers -o runs/accuracy/data
+    akita_simulate.py --preset small --no_coolers --seed 1 -o runs/accuracy/data
     python -m benchmarks.accuracy runs/accuracy/data -o runs/accuracy [--only ROWS] [--seeds 0,1,2]
+
+Both trunks have the same convolutions, and then dilated convolutions or attention. Every posterior
+is on both trunks. Networks without posterior train until their validation loss stops; the last
+layer and the latent start at this deterministic twin and train for three more epochs. Every network
+is recalibrated on the validation split, and judged on the test split against the measured maps and
+against the noise-free truth. `python -m benchmarks.accuracy DATA --search` compares learning rates
+on the validation split, as many for each trunk. Finished runs are not trained again, so that a
+stopped benchmark continues, and several processes can share the rows (--only).
 """
 
 import argparse
+import copy
 import json
 import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,56 +29,54 @@ from akita_bayes import dna, files
 from benchmarks import accuracy_report, environment
 
 ROOT = Path(__file__).resolve().parents[1]
-ZOO = ROOT / "models" / "json"
+SPECS = ROOT / "benchmarks" / "specs"
 DRAWS = 32
-MEMBERS = 5
-SCHEDULE = {
-    "learning_rate": None,
-    "warmup_steps": 0,
-    "initial_learning_rate": 0.001,
-    "maximal_learning_rate": 0.006,
-    "final_learning_rate": 0.0005,
-    "train_epochs_cycle1": 2,
-    "train_epochs_max": 6,
-    "swa": {"start": 4, "annealing_epochs": 1, "learning_rate": 0.001, "snapshots": 5},
-    "loss": "elbo",
-    "elbo": {"observation_noise": "target", "initial_noise": 0.5},
-}
-"""What every row trains with: up, down, two epochs of averaging; a Gaussian whose noise is learned
-per target. Rows differ in trunk and posterior alone."""
+TRUNKS = ("convolution", "transformer")
+Posterior = Literal["none", "SWAG", "last layer", "latent", "latent, paper's objective", "ensemble"]
+POSTERIORS: tuple[Posterior, ...] = (
+    "none",
+    "SWAG",
+    "last layer",
+    "latent",
+    "latent, paper's objective",
+    "ensemble",
+)
+
+RATES = (0.003, 0.006, 0.012)
+"""Largest learning rates that `--search` compares, for each trunk."""
+
+SEARCH_SEED = 100
+SEARCH = {"train_epochs_cycle1": 2, "train_epochs_max": 4, "swa": None}
+"""The trainings of `--search`: up, down, and two epochs at the lowest rate."""
+
+POSTERIOR_EPOCHS = 3
+LATENT = {"name": "normal_latent", "initial_scale": 0.05}
+ELBO = {"observation_noise": "target", "initial_noise": 0.4, "kl_warmup": 1.0}
 
 
-class Entry(NamedTuple):
-    """Holds a row of the table.
+class Row(NamedTuple):
+    """Names a row of the table.
 
     Attributes:
-        spec: File of the zoo.
-        run: Name of the training that it reads; several rows may share one.
-        train: Further changes to the spec's train section.
-        posterior: Which posterior is drawn: "point", "latent", "weights", "swag" or "ensemble".
+        trunk: Name of the trunk.
+        posterior: What is drawn; the ensemble draws the networks of all seeds.
     """
 
-    spec: str
-    run: str
-    train: dict[str, Any]
-    posterior: str
+    trunk: str
+    posterior: Posterior
+
+    @property
+    def name(self) -> str:
+        """Returns the name in the table."""
+        return self.trunk if self.posterior == "none" else f"{self.trunk}, {self.posterior}"
+
+    @property
+    def has_own_training(self) -> bool:
+        """Returns True for posteriors that are trained, and not made from networks without."""
+        return self.posterior not in ("none", "SWAG", "ensemble")
 
 
-SWAG = {"swa": {"swag_rank": 8}}
-ENTRIES = {
-    "akita": Entry("akita_tiny", "akita", {}, "point"),
-    "transformer": Entry("akita_transformer_tiny", "transformer", SWAG, "point"),
-    "vae": Entry("akita_vae_tiny", "vae", {"elbo": {"kl_warmup": 2.0}}, "latent"),
-    "vae (paper's objective)": Entry(
-        "akita_vae_tiny",
-        "vae_paper",
-        {"elbo": {"reduction": "paper", "free_bits": 0.0, "kl_warmup": 0.0}},
-        "latent",
-    ),
-    "dense_variational": Entry("akita_dense_variational_tiny", "dense_variational", {}, "weights"),
-    "SWAG": Entry("akita_transformer_tiny", "transformer", SWAG, "swag"),
-    "ensemble of 5": Entry("akita_tiny", "akita", {}, "ensemble"),
-}
+ROWS = {row.name: row for row in (Row(t, p) for t in TRUNKS for p in POSTERIORS)}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,83 +85,154 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="simulated data directory")
     parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/accuracy"))
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--only", help="rows to run, comma-separated")
+    parser.add_argument("--only", help='rows to run, separated by ";"')
+    parser.add_argument("--search", action="store_true", help="compare learning rates, and stop")
     parser.add_argument("--result", type=Path, default=ROOT / "benchmarks" / "results")
     options = parser.parse_args(argv)
+    if options.search:
+        print(json.dumps(_search(options), indent=2))
+        return
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    names = options.only.split(",") if options.only else list(ENTRIES)
+    names = options.only.split(";") if options.only else list(ROWS)
     rows = []
     for name in names:
-        for seed in seeds if ENTRIES[name].posterior != "ensemble" else seeds[:1]:
-            rows.append(_row(name, seed, options))
+        for seed in seeds if ROWS[name].posterior != "ensemble" else seeds[:1]:
+            rows.append(_row(ROWS[name], seed, seeds, options))
             print(json.dumps(rows[-1]), flush=True)
-    if set(names) == set(ENTRIES):
+    if set(names) == set(ROWS):
         ceiling = files.read_json(options.data / "truth" / "ceiling.json")
         result = {
             **environment.describe(),
             "data": files.read_json(options.data / "simulation.json"),
             "ceiling": ceiling,
             "draws": DRAWS,
+            "search": _searched(options.out_dir),
             "rows": rows,
         }
         files.write_json(options.result / "accuracy.json", result)
         accuracy_report.write(result)
 
 
-def _row(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    row_file = options.out_dir / "rows" / f"{re.sub('[^a-z0-9]+', '_', name.lower())}-{seed}.json"
+def spec_of(row: Row) -> dict[str, Any]:
+    """Returns the spec of a row as parsed JSON: that of its trunk, with the posterior added."""
+    spec: dict[str, Any] = files.read_json(SPECS / f"accuracy_{row.trunk}.json")
+    spec["train"]["elbo"] = dict(ELBO)
+    if not row.has_own_training:
+        return spec
+    train, head = spec["train"], spec["model"]["head_hic"]
+    if row.posterior == "last layer":
+        head[-1]["name"] = "dense_variational"
+    else:
+        channels = spec["model"]["trunk"][-1].get("units") or _channels(spec)
+        head.insert(0, {**LATENT, "units": channels})
+    if row.posterior == "latent, paper's objective":
+        train["elbo"] |= {"reduction": "paper", "kl_warmup": 0.0}
+    rate = train["maximal_learning_rate"]
+    train |= {
+        "initial_learning_rate": rate / 12,
+        "maximal_learning_rate": rate / 4,
+        "final_learning_rate": rate / 24,
+        "train_epochs_cycle1": 1,
+        "train_epochs_max": POSTERIOR_EPOCHS,
+        "swa": None,
+    }
+    return spec
+
+
+def _channels(spec: dict[str, Any]) -> int:
+    """Returns the channels of the trunk, with which a latent can start at its twin."""
+    from akita_bayes.models import build, zoo
+
+    return int(build.trunk(build.build(zoo.parse_spec(spec))).output.shape[-1])
+
+
+def _row(row: Row, seed: int, seeds: Sequence[int], options: argparse.Namespace) -> dict[str, Any]:
+    row_file = (
+        options.out_dir / "rows" / f"{re.sub('[^a-z0-9]+', '_', row.name.lower())}-{seed}.json"
+    )
     if row_file.is_file():
         return files.read_json(row_file)
-    entry = ENTRIES[name]
-    seeds = range(MEMBERS) if entry.posterior == "ensemble" else (seed,)
-    runs = [_train(entry, seed, options) for seed in seeds]
-    row = {"model": name, "seed": seed, **_judge(entry, runs, options.data)}
-    row["epochs"] = float(np.mean([_epochs(run) for run in runs]))
+    members = seeds if row.posterior == "ensemble" else (seed,)
+    twins = [_train(Row(row.trunk, "none"), member, options) for member in members]
+    runs = twins
+    if row.has_own_training:
+        runs = [_train(row, seed, options, twin=twins[0])]
+    judged = {"model": row.name, "seed": seed, **_judge(row, runs, options.data)}
+    judged["epochs"] = float(np.mean([_epochs(run) for run in runs]))
     seconds = [files.read_json(run / "seconds.json") for run in runs]
-    row["seconds"] = None if None in seconds else sum(seconds)
-    files.write_json(row_file, row)
-    return row
+    judged["seconds"] = None if None in seconds else sum(seconds)
+    files.write_json(row_file, judged)
+    return judged
 
 
-def _train(entry: Entry, seed: int, options: argparse.Namespace) -> Path:
-    """Trains in this process; the run directory is the answer."""
+def _train(row: Row, seed: int, options: argparse.Namespace, *, twin: Path | None = None) -> Path:
+    """Trains in this process, unless the run is finished; returns its directory."""
+    name = re.sub("[^a-z0-9]+", "_", row.name.lower())
+    return _fit(spec_of(row), seed, options.data, options.out_dir / f"{name}-{seed}", twin=twin)
+
+
+def _fit(
+    spec: dict[str, Any], seed: int, data: Path, run: Path, *, twin: Path | None = None
+) -> Path:
     from akita_bayes.models import zoo
     from akita_bayes.training import fit
 
-    run = options.out_dir / f"{entry.run}-{seed}"
     if (run / "seconds.json").is_file():
         return run
-    raw = files.read_json(ZOO / f"{entry.spec}.json")
-    own = {"elbo": raw["train"].get("elbo", {})}
-    raw["train"] = {k: v for k, v in {**raw["train"], **SCHEDULE}.items() if v is not None}
-    for key, value in [*own.items(), *entry.train.items()]:
-        raw["train"][key] = {**raw["train"].get(key, {}), **value}
     interrupted = (run / "history.csv").is_file()
-    started = time.monotonic()
+    started = time.process_time()
     fit.fit(
-        zoo.parse_spec(raw),
-        options.data,
+        zoo.parse_spec(spec),
+        data,
         out_dir=run,
         seed=seed,
         resume=True,
+        restore=twin,
         tensorboard=False,
     )
-    # an interrupted training has no time that could be compared
-    files.write_json(run / "seconds.json", None if interrupted else time.monotonic() - started)
+    # An interrupted training has no time that could be compared.
+    files.write_json(run / "seconds.json", None if interrupted else time.process_time() - started)
     return run
 
 
+def _search(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Trains each trunk with each rate; returns the lowest validation losses."""
+    for trunk in TRUNKS:
+        for rate in RATES:
+            spec = copy.deepcopy(spec_of(Row(trunk, "none")))
+            spec["train"] |= SEARCH | {
+                "initial_learning_rate": rate / 4,
+                "maximal_learning_rate": rate,
+                "final_learning_rate": rate / 12,
+            }
+            run = options.out_dir / f"search_{trunk}_{rate}"
+            _fit(spec, SEARCH_SEED, options.data, run)
+    return _searched(options.out_dir)
+
+
+def _searched(out_dir: Path) -> dict[str, dict[str, float]]:
+    """Returns the lowest validation loss of each trunk and rate whose training is finished."""
+    return {
+        trunk: {
+            str(rate): float(pd.read_csv(run / "history.csv")["valid_loss"].min())
+            for rate in RATES
+            if (run := out_dir / f"search_{trunk}_{rate}").joinpath("seconds.json").is_file()
+        }
+        for trunk in TRUNKS
+    }
+
+
 def _epochs(run: Path) -> int:
-    """Passes over the data; the row of the averaged weights is none."""
+    """Counts the passes over the data; the row of averaged weights in the history is none."""
     return int(pd.read_csv(run / "history.csv")["train_loss"].count())
 
 
-def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
+def _judge(row: Row, runs: list[Path], data: Path) -> dict[str, Any]:
     from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import load
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
-    if entry.posterior == "point":
+    if row.posterior in ("none", "ensemble"):
         for member in model.members:
             member.swag_draws = None
     report = calibrate.calibrate(model, data, draws=DRAWS)
@@ -197,7 +270,33 @@ def _judge(entry: Entry, runs: list[Path], data: Path) -> dict[str, Any]:
         **_strangeness(model, data),
         "kl": _of_best(history, "valid_kl"),
         "active_units": _of_best(history, "valid_active_units"),
+        "bound": _of_best(history, "valid_bound"),
+        **_latent_channels(model, data),
     }
+
+
+def _latent_channels(model: Any, data: Path) -> dict[str, float | None]:
+    """Returns the share of active channels whose divergence has a gradient, above the free bits.
+
+    The channels of all validation windows are counted; None without a latent.
+    """
+    from akita_bayes.data.records import dataset
+    from akita_bayes.layers import latent, stochastic
+    from akita_bayes.training.objectives import elbo
+
+    network = model.members[0]
+    if not any(isinstance(layer, latent.NormalLatent) for layer in network.layers):
+        return {"active_with_gradient": None}
+    free_bits = network.spec.train.elbo.free_bits
+    nats = []
+    for batch in dataset.open_split(data, "valid", batch_size=8).batches():
+        with stochastic.collecting() as divergences:
+            network(batch["sequence"], training=False)
+        nats += [divergence.kl.numpy().mean(1) for divergence in divergences]
+    channels = np.concatenate(nats)
+    active = channels > elbo.ACTIVE
+    share = float((channels[active] > free_bits).mean()) if active.any() else None
+    return {"active_with_gradient": share}
 
 
 def _crps_of_constant_sd(mean: Any, target: Any, mask: Any) -> float:

@@ -9,7 +9,9 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from akita_bayes.layers import distributions as tfd
 from akita_bayes.layers import stochastic
@@ -58,8 +60,11 @@ class NormalLatent(keras.layers.Layer):
     def build(self, input_shape: Shape) -> None:
         tfd.check_installed()
         self.mean = self._map(0.0, input_shape)
-        # softplus(log(expm1(s))) = s: with this bias, sigma is about `initial_scale` at first.
-        self.raw_scale = self._map(math.log(math.expm1(self.initial_scale)), input_shape)
+        self.raw_scale = self._map(self._raw_scale_at_start(), input_shape)
+
+    def _raw_scale_at_start(self) -> float:
+        """Returns the bias with which sigma is about `initial_scale`: log(expm1(s))."""
+        return math.log(math.expm1(self.initial_scale))
 
     def _map(self, bias: float, input_shape: Shape) -> keras.layers.Dense:
         layer = keras.layers.Dense(
@@ -80,6 +85,23 @@ class NormalLatent(keras.layers.Layer):
         """Computes q(z | x), in float32 under any policy; batch shape [B, ..., Z]."""
         scale = ops.softplus(ops.cast(self.raw_scale(x), "float32")) + _MIN_SCALE
         return tfd.Normal(ops.cast(self.mean(x), "float32"), scale)
+
+    def identity(self, channels: int) -> list[NDArray[Any]]:
+        """Returns weights for which mu(x) = x and sigma is `initial_scale`, in the order of Keras.
+
+        Args:
+            channels: Channels C of the input.
+
+        Raises:
+            ValueError: The latent has another number of channels than its input.
+        """
+        if channels != self.units:
+            raise ValueError(
+                f"the latent {self.name} has {self.units} channels, but its input has {channels}"
+            )
+        zeros = np.zeros((channels, channels), np.float32)
+        raw_scale = np.full(channels, self._raw_scale_at_start(), np.float32)
+        return [np.eye(channels, dtype=np.float32), zeros[0], zeros, raw_scale]
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         posterior = self.posterior(x)

@@ -77,8 +77,10 @@ def load_weights(model: keras.Model, path: str | Path, *, trunk: bool = False) -
         raise errors.RunError(
             f"{path}: a trunk is read from HDF5 of Keras 2 only; load the model from this file."
         )
-    layers = _model_layers(build.trunk(model) if trunk else model)
-    _assign(layers, stored[: len(layers)] if trunk else stored, path)
+    if trunk:
+        model = build.trunk(model)
+        stored = stored[: len(_model_layers(model))]
+    assign(model, stored, path)
 
 
 def copy_trunk(donor: build.Network, model: build.Network, path: Path) -> None:
@@ -87,11 +89,7 @@ def copy_trunk(donor: build.Network, model: build.Network, path: Path) -> None:
     Raises:
         RunError: The trunks have different layers; the error names the first difference.
     """
-    stored = [
-        StoredLayer(layer, [], [variable.numpy() for variable in variables])
-        for layer, variables in _model_layers(build.trunk(donor))
-    ]
-    _assign(_model_layers(build.trunk(model)), stored, path)
+    assign(build.trunk(model), stored_layers(build.trunk(donor)), path)
 
 
 def save_weights(
@@ -174,8 +172,22 @@ def fits(model: keras.Model, path: str | Path) -> bool:
     return stored is not None and not _misfit(_model_layers(model), stored)
 
 
-def _assign(layers: list[ModelLayer], stored: list[StoredLayer], path: Path) -> None:
-    """Sets the variables of all layers, or raises a RunError before the first one."""
+def stored_layers(model: keras.Model) -> list[StoredLayer]:
+    """Copies the layers with weights of a model, as `read` returns those of a file."""
+    return [
+        StoredLayer(layer, [], [variable.numpy() for variable in variables])
+        for layer, variables in _model_layers(model)
+    ]
+
+
+def assign(model: keras.Model, stored: list[StoredLayer], path: Path) -> None:
+    """Sets the weights of all layers of a model, in their order.
+
+    Raises:
+        RunError: The stored layers, which were read from `path`, differ from those of the model.
+            No weight was set.
+    """
+    layers = _model_layers(model)
     if problem := _misfit(layers, stored):
         raise errors.RunError(f"{path}: does not fit the model: {problem}.")
     for (_, variables), (_, _, arrays) in zip(layers, stored, strict=True):

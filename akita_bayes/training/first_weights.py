@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from akita_bayes import errors
-from akita_bayes.models import build, load, recalibration, shipped, weights
+from akita_bayes.models import build, deterministic_twin, load, recalibration, shipped, weights
+from akita_bayes.models.checkpoints.stored_layer import StoredLayer
+from akita_bayes.models.passes import cut
 
 
 def file_of(source: str | Path) -> Path:
@@ -27,6 +29,9 @@ def file_of(source: str | Path) -> Path:
 def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
     """Sets all weights of a model from a file, or those of its trunk alone.
 
+    The file may hold the deterministic twin of a model with posterior layers, the same network
+    without them (`models.deterministic_twin`).
+
     Args:
         model: The network to train.
         path: `.keras`, `.weights.h5` of Keras 3, or HDF5 of Keras 2, as Basenji saves it.
@@ -36,8 +41,30 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
         RunError: The file is damaged or does not fit the model; the error names the layer.
     """
     if trunk and path.suffix == ".keras":
-        donor = load.load_model(path)
-        assert isinstance(donor, build.Network)
-        weights.copy_trunk(donor, model, path)
-    else:
+        weights.copy_trunk(_network(path), model, path)
+        return
+    stored = None if trunk or not cut.posteriors(model) else _layers(path)
+    if stored is None:
         weights.load_weights(model, path, trunk=trunk)
+        return
+    try:
+        stored = deterministic_twin.complete(model, stored)
+    except ValueError as error:
+        raise errors.RunError(
+            f"{path}: cannot start this model: {error}; set the units of normal_latent to the "
+            "channels of its input."
+        ) from None
+    weights.assign(model, stored, path)
+
+
+def _layers(path: Path) -> list[StoredLayer] | None:
+    """Reads the layers of a file; None for `.weights.h5` of Keras 3, which has no order."""
+    if path.suffix == ".keras":
+        return weights.stored_layers(_network(path))
+    return weights.read(path)
+
+
+def _network(path: Path) -> build.Network:
+    network = load.load_model(path)
+    assert isinstance(network, build.Network)
+    return network

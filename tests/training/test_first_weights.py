@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.models import build, load, zoo
+from akita_bayes.models import build, load, posterior, zoo
 from akita_bayes.training import first_weights, fit
 from tests import tiny
 
@@ -88,6 +88,48 @@ def test_a_run_with_a_slow_trunk_resumes_to_the_same_weights(donor, other, tmp_p
         np.testing.assert_array_equal(one.numpy(), two.numpy())
     with pytest.raises(errors.RunError, match="trunk_rate"):
         short(spec, data, tmp_path / "parts", **{**options, "trunk_rate": 0.0}, resume=True)
+
+
+def posterior_spec(block, *, place=0):
+    """The spec of the donor with a latent before its head, or with drawn weights in the end."""
+    params = tiny.spec_json(loss="elbo", train_epochs_max=1)
+    head = params["model"]["head_hic"]
+    params["model"]["head_hic"] = [block, *head] if place == 0 else [*head[:-1], block]
+    return zoo.parse_spec(params)
+
+
+@pytest.mark.parametrize("file", ["model_best.keras", "model_best.h5"])
+@pytest.mark.parametrize("name", ["normal_latent", "dense_variational"])
+def test_a_posterior_starts_at_its_deterministic_twin(name, file, donor):
+    twin = load.load_model(donor)
+    channels = build.trunk(twin).output.shape[-1]
+    spec = (
+        posterior_spec({"name": name, "units": channels, "initial_scale": 1e-4})
+        if name == "normal_latent"
+        else posterior_spec({"name": name, "units": tiny.TARGETS, "initial_scale": 1e-4}, place=-1)
+    )
+    model = build.build(spec)
+    first_weights.restore(model, donor / file, trunk=False)
+    x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (3, tiny.SEQ_LENGTH))]
+    maps = twin.predict_on_batch(x)
+    np.testing.assert_allclose(model.predict_on_batch(x), maps, atol=1e-5)
+    draws = posterior.sample_posterior(model, x, draws=4, seed=0)
+    assert 0 < draws.epistemic_sd.max() < 0.02 * maps.std()
+
+
+def test_a_latent_with_too_few_channels_cannot_start_at_its_twin(donor):
+    model = build.build(posterior_spec({"name": "normal_latent", "units": 3}))
+    with pytest.raises(errors.RunError, match="has 3 channels, but its input has"):
+        first_weights.restore(model, donor / "model_best.keras", trunk=False)
+
+
+def test_a_posterior_refuses_weights_of_another_network(other, donor, tmp_path):
+    _, data = other
+    spec = zoo.parse_spec(tiny.spec_json(heads=(("mouse", 3),), train_epochs_max=1))
+    run = short(spec, data, tmp_path / "run")
+    model = build.build(posterior_spec({"name": "dense_variational", "units": 2}, place=-1))
+    with pytest.raises(errors.RunError, match="does not fit the model: layer dense_variational"):
+        first_weights.restore(model, run.out_dir / "model_best.keras", trunk=False)
 
 
 def test_refusals(donor, other, tmp_path):

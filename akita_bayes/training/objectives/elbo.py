@@ -13,6 +13,9 @@ importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
 
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
+Both terms are reported in nats per example, and `bound`, their difference without beta and without
+free bits. In evaluation the likelihood of the bound is that of a sample, which the maps are not.
+
 The divergence of weights is divided by the number N of examples of the heads that use them. All
 heads use the weights of the trunk, so an epoch of several heads counts their divergence once.
 
@@ -39,6 +42,9 @@ Tensor: TypeAlias = Any
 
 ACTIVE = 0.01
 """Nats per position above which a latent channel counts as active."""
+
+EVALUATION_SEED = 0
+"""Seed of the sample in evaluation: the bounds of two epochs differ by their weights alone."""
 
 COLLAPSED = 0.5
 """Mean number of active channels below which a posterior counts as collapsed."""
@@ -94,8 +100,7 @@ class Elbo:
         self.examples = examples
         self.layer_examples = layer_examples or {}
         self.noise = observation_noise(model)
-        self.cut = cut.before_posteriors(model) if elbo.samples > 1 else None
-        self._latents = any(isinstance(layer, cut.POSTERIORS) for layer in model.layers)
+        self.cut = cut.before_posteriors(model)
         self._beta = keras.Variable(elbo.kl_weight, trainable=False, dtype="float32", name="beta")
 
     def begin_epoch(self, epoch: float) -> None:
@@ -108,12 +113,23 @@ class Elbo:
     ) -> objective_.Terms:
         """Computes the loss of a batch; evaluation uses the mean of q and the final beta."""
         beta = ops.convert_to_tensor(self._beta) if training else self.elbo.kl_weight
-        if training and self.cut is not None:
+        if training and self.elbo.samples > 1:
             return self._importance_weighted(batch, beta)
-        with stochastic.collecting() as divergences:
-            prediction = ops.cast(model(batch["sequence"], training=training), "float32")
+        sampled = None
+        if training or self.cut is None:
+            with stochastic.collecting() as divergences:
+                prediction = ops.cast(model(batch["sequence"], training=training), "float32")
+        else:
+            encoded = self.cut.encoder(batch["sequence"], training=False)
+            with stochastic.collecting() as divergences:
+                prediction = ops.cast(self.cut.decoder(encoded, training=False), "float32")
+            with stochastic.drawing(EVALUATION_SEED):
+                sampled = ops.cast(self.cut.decoder(encoded, training=False), "float32")
         likelihood = self._likelihood(batch, prediction)
         columns = self._columns(likelihood, divergences)
+        if self.cut is not None:
+            of_sample = likelihood if sampled is None else self._likelihood(batch, sampled)
+            columns["bound"] = of_sample - columns["kl"]
         if self.elbo.reduction == "paper":
             error = losses.mse(batch["target"], prediction, batch["mask"])
             loss = error + beta * columns["kl"]
@@ -136,7 +152,7 @@ class Elbo:
     def _importance_weighted(self, batch: objective_.Batch, beta: Tensor) -> objective_.Terms:
         assert self.cut is not None
         encoded = self.cut.encoder(batch["sequence"], training=True)
-        weights, predictions, columns = [], [], []
+        weights, bounds, predictions, columns = [], [], [], []
         for _ in range(self.elbo.samples):
             with stochastic.collecting() as divergences:
                 prediction = ops.cast(self.cut.decoder(encoded, training=True), "float32")
@@ -145,15 +161,18 @@ class Elbo:
                 self._share(divergence) * divergence.log_ratio for divergence in divergences
             )
             weights.append(likelihood + beta * ratio)
+            bounds.append(likelihood + ratio)
             predictions.append(prediction)
             columns.append(self._columns(likelihood, divergences))
-        # log 1/K sum_k exp(w_k), without overflow: the w_k are thousands of nats.
-        bound = ops.logsumexp(ops.stack(weights), axis=0) - math.log(self.elbo.samples)
+        bound = _log_mean(weights)
         penalty = objective_.penalty(self.cut.encoder) + objective_.penalty(self.cut.decoder)
+        means = {
+            name: sum(sample[name] for sample in columns) / len(columns) for name in columns[0]
+        }
         return objective_.Terms(
             -bound / _pixels(predictions[0]),
             penalty,
-            {name: sum(sample[name] for sample in columns) / len(columns) for name in columns[0]},
+            {**means, "bound": _log_mean(bounds)},
             sum(predictions) / len(predictions),
         )
 
@@ -165,7 +184,7 @@ class Elbo:
     ) -> dict[str, Tensor]:
         """Computes both terms of the bound in nats per example, and the active channels. [B]."""
         columns = {"log_likelihood": likelihood}
-        if not self._latents:
+        if self.cut is None:
             return columns
         kl, active = ops.zeros_like(likelihood), ops.zeros_like(likelihood)
         for divergence in divergences:
@@ -218,6 +237,11 @@ def _check_samples(model: keras.Model, samples: int) -> None:
 def _is_latent(divergence: stochastic.Divergence) -> bool:
     """Returns True for the divergence of latents [B, ..., Z], False for that of weights []."""
     return len(divergence.kl.shape) > 1
+
+
+def _log_mean(logs: Sequence[Tensor]) -> Tensor:
+    """Computes log 1/K sum_k exp(w_k) without overflow: the w_k are thousands of nats. [B]."""
+    return ops.logsumexp(ops.stack(logs), axis=0) - math.log(len(logs))
 
 
 def _pixels(prediction: Tensor) -> int:

@@ -147,7 +147,7 @@ def test_several_samples_of_weights_are_refused_since_they_give_no_bound():
     model = keras.Model(inputs, noise.ObservationNoise()(drawn))
     with pytest.raises(errors.SpecError, match=r"samples: is 2, but the layer .* draws weights"):
         objective(model, samples=2)
-    assert objective(model, samples=1).cut is None
+    assert objective(model, samples=1).elbo.samples == 1
 
 
 def test_a_linear_gaussian_model_recovers_its_exact_posterior_and_evidence():
@@ -208,6 +208,19 @@ def test_at_the_exact_posterior_any_samples_give_the_evidence():
     data = {"sequence": y, "target": y, "mask": np.ones(y.shape, bool)}
     terms = objective(model, samples=3)(model, data, True)
     np.testing.assert_allclose(terms.loss, -evidence / 2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("options", [{}, {"kl_weight": 0.1}, {"free_bits": 3.0}])
+def test_the_reported_bound_is_that_of_a_sample_without_free_bits(options):
+    model, data = network(), batch()
+    columns = objective(model, **options)(model, data, False).columns
+    with stochastic.drawing(elbo.EVALUATION_SEED):
+        sampled = model(data["sequence"], training=False)
+    likelihood = elbo.log_likelihood(data["target"], sampled, 0.5, data["mask"])
+    np.testing.assert_allclose(columns["bound"], likelihood - columns["kl"], rtol=1e-5)
+    assert np.mean(columns["bound"]) < np.mean(columns["log_likelihood"] - columns["kl"])
+    trained = objective(model, **options)(model, data, True).columns
+    np.testing.assert_allclose(trained["bound"], trained["log_likelihood"] - trained["kl"])
 
 
 def test_weights_bear_their_share_of_the_divergence():
