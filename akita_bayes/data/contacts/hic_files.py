@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, regions
 from akita_bayes.data import assembly
-from akita_bayes.data.contacts import contact_file
+from akita_bayes.data.contacts import contact_file, hic_header
 
 _log = logging.getLogger(__name__)
-
-_SIGNATURE = b"HIC\0"
 
 
 def is_hic(path: Path) -> bool:
@@ -30,7 +28,7 @@ def is_hic(path: Path) -> bool:
         raise errors.DataError(f"{path}: no such cooler or .hic file.")
     try:
         with open(path, "rb") as handle:
-            return handle.read(len(_SIGNATURE)) == _SIGNATURE
+            return handle.read(len(hic_header.SIGNATURE)) == hic_header.SIGNATURE
     except OSError as error:
         raise errors.DataError(f"{path}: cannot be read ({error.strerror}).") from None
 
@@ -44,6 +42,7 @@ def widths(path: Path) -> list[int]:
     import hictkpy
 
     with contact_file.reading(str(path)):
+        hic_header.check(path)
         available = sorted(int(width) for width in hictkpy.MultiResFile(path).resolutions())
     if not available:
         raise errors.DataError(f"{path}: has no resolution in bases; make or download it again.")
