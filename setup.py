@@ -10,6 +10,8 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (ROOT / "akita_bayes" / "__init__.py").read_text("utf-8"), re.M
 )[1]
 DASK = ["distributed>=2025.1"]
+# It has no wheels, so that pip builds it with a C compiler.
+COOLTOOLS = ["cooltools>=0.7.1,<0.8"]
 COMMANDS = sorted(path.stem for path in ROOT.glob("bin/*.py"))
 
 setuptools.setup(
@@ -43,7 +45,6 @@ setuptools.setup(
         "pysam>=0.22,<0.25",
         "pyBigWig>=0.3.22,<0.4",
         "cooler>=0.10,<0.12",
-        "cooltools>=0.7.1,<0.8",
         "hictkpy>=1.3,<2",
         "numba>=0.60,<0.70",
         "bioframe>=0.7,<0.9",
@@ -59,9 +60,11 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "cooltools": COOLTOOLS,
         "dask": DASK,
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10"],
         "dev": [
+            *COOLTOOLS,
             *DASK,
             "hypothesis>=6.100,<7",
             "jax[cpu]>=0.4.35,<0.11",

@@ -182,8 +182,11 @@ def _predict_split(options: argparse.Namespace) -> None:
 def _predict(options: argparse.Namespace) -> None:
     from akita_bayes.data.map_files import map_units
     from akita_bayes.evaluate import map_outputs
+    from akita_bayes.origins import optional
 
     _settings(options)  # refuses options that do not fit before the model is loaded
+    if options.features:
+        optional.check("cooltools", "--features")
     requested: str | list[regions.Region] = options.regions
     if not os.path.exists(options.regions):
         requested = [model_options.region(options.regions, options.fasta)]

@@ -4,12 +4,11 @@ A network without a posterior layer then does not need the library and does not 
 """
 
 import importlib
-import importlib.util
 from typing import Any
 
 import keras
 
-from akita_bayes import errors
+from akita_bayes.origins import optional
 
 
 def __getattr__(name: str) -> Any:
@@ -26,8 +25,4 @@ def check_installed() -> None:
     Raises:
         RunError: It is not installed.
     """
-    if importlib.util.find_spec("tensorflow_probability") is None:
-        raise errors.RunError(
-            "tensorflow-probability is not installed, which layers with a posterior need; install "
-            'it: pip install "tensorflow-probability[tf]".'
-        )
+    optional.check("tensorflow_probability", "a layer with a posterior")

@@ -173,7 +173,7 @@ def test_recipes_and_the_table_name_the_python_that_the_package_needs(repository
     docker = (repository / "Dockerfile").read_text("utf-8")
     image = re.search(r"^FROM python:(3\.\d+)-slim$", docker, re.M)[1]
     assert SpecifierSet(needed).contains(image)
-    assert "pip install --no-cache-dir -c constraints.txt ." in docker
+    assert 'pip wheel --no-cache-dir -w /wheels -c constraints.txt ".[cooltools]"' in docker
     install = (repository / "docs" / "install.md").read_text("utf-8")
     tested = re.findall(r"^\| [^|]+ \| (3\.\d+) \| tested", install, re.M)
     assert image in tested
@@ -199,3 +199,37 @@ def test_other_recipes_name_the_same_version(repository):
     assert f'version: "{akita_bayes.__version__}"' in recipe
     citation = (repository / "CITATION.cff").read_text("utf-8")
     assert f"version: {akita_bayes.__version__}\n" in citation
+
+
+def runtime_libraries(requirement: Requirement, names: set[str]) -> set[str]:
+    """Adds the names of all libraries that pip installs for a requirement; returns the set."""
+    name = canonicalize_name(requirement.name)
+    if name in names:
+        return names
+    names.add(name)
+    for text in importlib.metadata.requires(requirement.name) or []:
+        further = Requirement(text)
+        extras = ("", *requirement.extras)
+        if not further.marker or any(further.marker.evaluate({"extra": e}) for e in extras):
+            runtime_libraries(further, names)
+    return names
+
+
+def built_here(names: set[str]) -> set[str]:
+    """Returns the libraries that pip built with a compiler; PyPI takes no wheel of plain linux."""
+    wheels = {name: importlib.metadata.distribution(name).read_text("WHEEL") for name in names}
+    return {
+        name for name, text in wheels.items() if re.search(r"^Tag: .+-linux_", text or "", re.M)
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the tag of local builds is that of Linux")
+def test_the_package_is_installed_without_a_compiler(repository):
+    setup = (repository / "setup.py").read_text("utf-8")
+    names: set[str] = set()
+    for requirement in requirements(setup):
+        if not requirement.marker or requirement.marker.evaluate():
+            runtime_libraries(requirement, names)
+    assert {"tensorflow", "cooler", "h5py", "pybigwig"} <= names
+    assert built_here(names) == set()
+    assert built_here(runtime_libraries(Requirement("cooltools"), names)) == {"cooltools"}

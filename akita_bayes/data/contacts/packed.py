@@ -7,13 +7,16 @@ cooltools or NumPy.
 """
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
-from cooltools.lib import numutils
 from numpy.typing import NDArray
 
 from akita_bayes.data import compiled
+
+GROUP_RATIO = 1.03
+"""Ratio of the last and the first distance of a group with one expected value."""
 
 _TILE = 32  # side of a tile that is mirrored at once, so that both halves stay in cache
 
@@ -138,15 +141,20 @@ def balance(
 
 @functools.lru_cache(maxsize=8)
 def distance_groups(bins: int) -> NDArray[np.int64]:
-    """Returns the edges of cooltools' groups of distances; each group has one expected value."""
-    return _groups(np.ones((bins, bins)))
+    """Returns the edges of groups of distances; each group has one expected value.
 
+    The last distance of a group is about 1.03 times its first one. The edges are those of
+    `cooltools.lib.numutils.observed_over_expected`.
 
-@compiled.njit()
-def _groups(matrix: NDArray[Any]) -> NDArray[Any]:  # pragma: no cover - compiled
-    """Calls cooltools' function from compiled code, which is cached for all processes."""
-    edges: NDArray[np.int64] = numutils.observed_over_expected(matrix)[1]
-    return edges
+    Args:
+        bins: Bins N of the map, at least 2.
+
+    Returns:
+        First distance of every group, beginning with 0, and N at the end.
+    """
+    count = int(math.log(bins) / math.log(GROUP_RATIO))
+    edges = np.rint(10 ** np.linspace(0, math.log10(bins), count))
+    return np.unique(np.concatenate([[0], edges])).astype(np.int64)
 
 
 @compiled.njit()

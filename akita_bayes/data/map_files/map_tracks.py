@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from akita_bayes import files
 from akita_bayes.data.map_files import blended_maps, map_coolers, map_units
 from akita_bayes.files import hdf5_writer
+from akita_bayes.origins import optional
 
 DOT_READS = 100
 """Reads of a pixel with observed / expected of 1, in the test of dots."""
@@ -73,7 +74,9 @@ def call(
 
     Raises:
         DataError: The file holds tracks, or a window is not on the grid of bins.
+        RunError: cooltools is not installed.
     """
+    optional.check("cooltools", "calling insulation and dots")
     import cooler
 
     with h5py.File(predictions) as file, tempfile.TemporaryDirectory() as folder:

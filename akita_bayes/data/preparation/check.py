@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, progress, regions
 from akita_bayes.data import assembly, genome
-from akita_bayes.data.contacts import (
-    contact_file,
-    counts_to_targets,
-    expectation,
-    reference_target,
-)
+from akita_bayes.data.contacts import contact_file, counts_to_targets, expectation
 from akita_bayes.data.preparation import recorded_sources, targets, training_windows
 from akita_bayes.data.records import dataset, statistics, tfrecord
+from akita_bayes.origins import optional
 
 
 class Finding(NamedTuple):
@@ -43,9 +39,9 @@ def check(
     """Re-reads a data directory and returns one finding for each check.
 
     Checks counts, shapes and finite values of every record, and the distance between splits. Where
-    `options.json` names the sources of the directory, it also compares a random sample with them:
-    sequences with the FASTA, targets and masks with the coolers, recomputed step by step by
-    `reference_target`.
+    `options.json` names the sources of the directory, and cooltools is installed, it also compares
+    a random sample with them: sequences with the FASTA, targets and masks with the coolers,
+    recomputed step by step by `reference_target`.
 
     Args:
         data_dir: A directory made by `akita_data.py` or Basenji.
@@ -73,6 +69,9 @@ def check(
     if recorded is None or not records:
         absent = recorded_sources.FILE_NAME if recorded is None else "regions of records"
         findings.append(Finding("against sources", f"not compared: there is no {absent}", None))
+    elif not optional.is_installed("cooltools"):
+        text = f"not compared: cooltools is not installed; {optional.advice('cooltools')}"
+        findings.append(Finding("against sources", text, None))
     else:
         sampled = np.random.default_rng(seed).permutation(len(records))[:sample]
         located = list(records.items())
@@ -211,6 +210,8 @@ def _recompute(
     transform: counts_to_targets.Transform,
     blacklisted: NDArray[np.bool_],
 ) -> counts_to_targets.Target:
+    from akita_bayes.data.contacts import reference_target
+
     expected = None
     if transform.global_obsexp:
         expected = expectation.read(

@@ -1,4 +1,4 @@
-"""Networks without a posterior do not need TensorFlow Probability, not even installed."""
+"""The first answers need neither TensorFlow Probability nor cooltools, not even installed."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ PROGRAM = """
 import importlib.metadata, sys
 from pathlib import Path
 
-BLOCKED = ("tensorflow_probability", "tf_keras")
+BLOCKED = ("tensorflow_probability", "tf_keras", "cooltools")
 
 sys.modules.update(dict.fromkeys(BLOCKED))  # an import of None is that of a missing module
 version = importlib.metadata.version
@@ -41,9 +41,17 @@ raw["model"]["head_hic"].insert(0, {"name": "normal_latent", "units": 3})
 try:
     ab.build(zoo.parse_spec(raw | {"train": raw["train"] | {"loss": "elbo"}}))
 except ValueError as error:
-    assert "tensorflow-probability is not installed" in str(error), error
+    assert 'pip install "tensorflow-probability[tf]"' in str(error), error
 else:
     raise AssertionError("a posterior was built without its library")
+
+from akita_bayes.cli import akita_data, akita_predict
+from tests import coolers
+world = coolers.world(folder / "world")
+coolers.make(world, "checked")
+assert akita_data.main(["--check", str(world / "checked")]) == 0
+arguments = [str(run), "chr1:0-500", "-f", str(folder / "genome.fa"), "--cool", "--features"]
+assert akita_predict.main([*arguments, "-o", str(folder / "features")]) == 2
 assert not any(sys.modules[name] for name in BLOCKED)
 """
 
@@ -58,5 +66,7 @@ def test_training_prediction_and_variants_without_the_library(tmp_path, reposito
         env={**os.environ, "PYTHONPATH": str(repository)},
     )
     assert done.returncode == 0, done.stderr
+    assert "not compared: cooltools is not installed" in " ".join(done.stdout.split())
+    assert "--features needs the package cooltools; install it by pip install" in done.stderr
     provenance = (tmp_path / "run" / "provenance.json").read_text(encoding="utf-8")
     assert '"tensorflow-probability": "not installed"' in provenance
