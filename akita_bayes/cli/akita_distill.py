@@ -7,9 +7,14 @@ labels as a data directory, and an ordinary run directory, which every command t
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from akita_bayes.cli import console, figure_options, training_options
+
+if TYPE_CHECKING:
+    from akita_bayes.specs.spec import Spec
+    from akita_bayes.training.fit import Run
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,37 +83,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     training_options.check(parser, options)
-    statuses: list[int] = []
 
-    def command() -> None:
-        from akita_bayes.models import zoo
+    def train(spec: "Spec", stop: Callable[[], bool], bars: training_options.Bars) -> "Run":
         from akita_bayes.training import distil
 
-        with training_options.stopping(statuses) as stop:
-            settings = training_options.fit_options(options, stop)
-            spec = zoo.load_network(options.params)
-            training_options.train(
-                lambda bars: distil.distil(
-                    spec,
-                    options.data_dir,
-                    options.teacher,
-                    out_dir=options.out_dir,
-                    options=distil.DistilOptions(
-                        head=options.head,
-                        draws=options.draws,
-                        mutated=options.mutated,
-                        mutation_rate=options.mutation_rate,
-                        spread_weight=options.spread_weight,
-                        labels_dir=options.labels,
-                    ),
-                    fit_options=settings,
-                    observer=bars,
-                    open_bar=console.progress,
-                )
-            )
+        return distil.distil(
+            spec,
+            options.data_dir,
+            options.teacher,
+            out_dir=options.out_dir,
+            options=distil.DistilOptions(
+                head=options.head,
+                draws=options.draws,
+                mutated=options.mutated,
+                mutation_rate=options.mutation_rate,
+                spread_weight=options.spread_weight,
+                labels_dir=options.labels,
+            ),
+            fit_options=training_options.fit_options(options, stop),
+            observer=bars,
+            open_bar=console.progress,
+        )
 
-    status = console.run(command, options=options, out=options.out_dir, own_record=True)
-    return status or sum(statuses)
+    return training_options.run(options, train)
 
 
 def _models(text: str) -> tuple[str, ...]:

@@ -6,9 +6,14 @@ that was stopped and reaches the same numbers as a run without a stop.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from akita_bayes.cli import basenji_options, console, figure_options, training_options
+
+if TYPE_CHECKING:
+    from akita_bayes.specs.spec import Spec
+    from akita_bayes.training.fit import Run
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,34 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     training_options.check(parser, options)
-    statuses: list[int] = []
 
-    def command() -> None:
-        from akita_bayes.models import zoo
+    def train(spec: "Spec", stop: Callable[[], bool], bars: training_options.Bars) -> "Run":
         from akita_bayes.training import fit
 
-        with training_options.stopping(statuses) as stop:
-            settings = training_options.fit_options(
-                options,
-                stop,
-                heads=options.heads,
-                trunk_rate=_trunk_rate(options),
-                train_split=options.tfr_train,
-                valid_split=options.tfr_eval,
-            )
-            spec = zoo.load_network(options.params)
-            training_options.train(
-                lambda bars: fit.fit(
-                    spec,
-                    options.data_dir,
-                    out_dir=options.out_dir,
-                    options=settings,
-                    observer=bars,
-                )
-            )
+        settings = training_options.fit_options(
+            options,
+            stop,
+            heads=options.heads,
+            trunk_rate=_trunk_rate(options),
+            train_split=options.tfr_train,
+            valid_split=options.tfr_eval,
+        )
+        return fit.fit(
+            spec, options.data_dir, out_dir=options.out_dir, options=settings, observer=bars
+        )
 
-    status = console.run(command, options=options, out=options.out_dir, own_record=True)
-    return status or sum(statuses)
+    return training_options.run(options, train)
 
 
 def _trunk_rate(options: argparse.Namespace) -> float | None:

@@ -10,6 +10,7 @@ import rich.progress
 from akita_bayes.cli import console
 
 if TYPE_CHECKING:
+    from akita_bayes.specs.spec import Spec
     from akita_bayes.training.fit import FitOptions, Run
 
 _POLICY: dict[str | None, Any] = {
@@ -97,16 +98,36 @@ def fit_options(
     )
 
 
-def train(start: "Callable[[Bars], Run]") -> None:
-    """Shows bars of progress, draws the history, and prints how good the best model is.
+def run(
+    options: argparse.Namespace,
+    train: "Callable[[Spec, Callable[[], bool], Bars], Run]",
+) -> int:
+    """Runs a command that trains the network of a spec; returns its exit status.
 
     Args:
-        start: Function of an observer that trains and returns the finished run.
+        options: The parsed options, with `params` and `out_dir`.
+        train: Function of the spec, of a function that says whether to stop, and of an observer;
+            it trains and returns the finished run.
     """
+    statuses: list[int] = []
+
+    def command() -> None:
+        from akita_bayes.models import zoo
+
+        with _stopping(statuses) as stop:
+            spec = zoo.load_network(options.params)
+            with Bars() as bars:
+                finished = train(spec, stop, bars)
+            _report(finished)
+
+    status = console.run(command, options=options, out=options.out_dir, own_record=True)
+    return status or sum(statuses)
+
+
+def _report(run: "Run") -> None:
+    """Draws the history, and prints how good the best model is."""
     from akita_bayes.plots import training_plots
 
-    with Bars() as bars:
-        run = start(bars)
     training_plots.write(run.history, run.out_dir, best_epoch=run.best_epoch)
     best = run.best
     result = (
@@ -122,7 +143,7 @@ def train(start: "Callable[[Bars], Run]") -> None:
 
 
 @contextlib.contextmanager
-def stopping(statuses: list[int]) -> Iterator[Callable[[], bool]]:
+def _stopping(statuses: list[int]) -> Iterator[Callable[[], bool]]:
     """Yields a function that says whether SIGTERM came; adds the exit status of a stopped run."""
     from akita_bayes.training import preemption
 
