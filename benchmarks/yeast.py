@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--spec", type=Path, default=SPEC)
     parser.add_argument(
+        "--restore", help="weights to start from, for example akita_yeast for a posterior of fold 0"
+    )
+    parser.add_argument(
         "--stage", choices=("all", "ceiling", "train", "collect", "picture"), default="all"
     )
     parser.add_argument("--result", type=Path, default=RESULT)
@@ -61,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.stage in ("all", "ceiling"):
         _ceilings(sources, data, out, options.fold)
     if options.stage in ("all", "train"):
-        run = train(options.spec, data, out, options.fold, options.seed)
+        run = train(options.spec, data, out, options.fold, options.seed, restore=options.restore)
         _tested([run], data, out)
         runs = [run, *_other_runs(run)]
         if len(runs) > 1:
@@ -75,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     _report(result, out, options.figure)
 
 
-def train(spec: Path, data: Path, out: Path, fold: int, seed: int) -> Path:
+def train(
+    spec: Path, data: Path, out: Path, fold: int, seed: int, *, restore: str | None = None
+) -> Path:
     """Trains by `akita_train.py`, or continues an interrupted training; returns the run."""
     from akita_bayes.cli import akita_train
 
@@ -87,6 +92,7 @@ def train(spec: Path, data: Path, out: Path, fold: int, seed: int) -> Path:
     started = time.monotonic(), time.process_time()
     arguments = [str(spec), str(data), "-o", str(run), "--seed", str(seed), "--no_tensorboard"]
     arguments += ["--checkpoint_minutes", "3", *(["--resume"] if interrupted else [])]
+    arguments += ["--restore", restore] if restore else []
     if status := akita_train.main(arguments):
         raise SystemExit(status)
     seconds = {
