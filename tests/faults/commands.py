@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from akita_bayes.data import genome
 from akita_bayes.models import build, fingerprint, weights, zoo
@@ -32,7 +33,7 @@ class Command(NamedTuple):
     Attributes:
         line: Words, relative to the folder of the inputs.
         again: Options with which a stopped run is started again.
-        omitted: Patterns of files with times or with the order of threads in them.
+        omitted: Patterns of files with dates or with the order of threads in them.
     """
 
     line: str
@@ -40,7 +41,7 @@ class Command(NamedTuple):
     omitted: tuple[str, ...] = ()
 
 
-_OF_MPRA = ("*.png", "summary.json")
+_OF_MPRA = ("*.png",)
 COMMANDS = {
     "data": Command(
         "akita_data world/genome.fa world/targets.txt -l 3200 -v 0.1 -t 0.1 --as_obsexp",
@@ -49,6 +50,12 @@ COMMANDS = {
     "train": Command(
         "akita_train params.json data --devices cpu --epochs 3 --checkpoint_steps 1 "
         "--no_tensorboard",
+        "--resume",
+        ("checkpoint/*",),
+    ),
+    "distill": Command(
+        "akita_distill params.json data --teacher run,second --devices cpu --epochs 2 --mutated 1 "
+        "--checkpoint_steps 1 --no_tensorboard",
         "--resume",
         ("checkpoint/*",),
     ),
@@ -64,16 +71,22 @@ COMMANDS = {
     "mpra_simulate": Command("mpra_simulate toy.json --sequences 200"),
     "mpra_fit": Command("mpra_fit toy.json assay.csv", "", _OF_MPRA),
     "mpra_compare": Command("mpra_compare toy.json assay.csv", "", _OF_MPRA),
+    "mpra_posterior": Command(
+        "mpra_posterior toy.json assay.csv --burn_in 20 --most_draws 50 --bootstrap 2 --chains 2",
+        "",
+        _OF_MPRA,
+    ),
 }
 
 
 def write_inputs(folder):
     """Writes the inputs of all commands into a folder."""
     (folder / "params.json").write_text(json.dumps(tiny.spec_json()))
-    (folder / "run").mkdir()
-    model = build.build(zoo.parse_spec(tiny.spec_json()))
-    model.save(folder / "run" / "model_best.keras")
-    shutil.copy(folder / "params.json", folder / "run")
+    for name in ("second", "run"):
+        (folder / name).mkdir()
+        model = build.build(zoo.parse_spec(tiny.spec_json()))
+        model.save(folder / name / "model_best.keras")
+        shutil.copy(folder / "params.json", folder / name)
     weights.save_weights(model, folder / "model.h5", format="basenji")
     tiny.write_data(folder / "data", train=8, valid=4, test=4)
     letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 4000))
@@ -104,10 +117,22 @@ def results(command, out):
         for name, content in contents(out).items()
         if not any(fnmatch(name, pattern) for pattern in command.omitted)
     }
+    found |= {
+        name: timeless(out / name) for name in found if Path(name).suffix in (".json", ".tsv")
+    }
     # The archive holds times; its weights count.
     found |= {name: fingerprint.fingerprint(out / name) for name in found if name[-6:] == ".keras"}
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     return {**found, "": sorted(name for name in names if not name.startswith("checkpoint/"))}
+
+
+def timeless(path):
+    """Content of a JSON file or a table without the wall times in it."""
+    if path.suffix == ".tsv":
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        return table.drop(columns="seconds", errors="ignore").to_csv(sep="\t")
+    hook = lambda pairs: {key: value for key, value in pairs if key != "seconds"}  # noqa: E731
+    return json.loads(path.read_text(), object_pairs_hook=hook)
 
 
 def damaged(out):
