@@ -217,6 +217,7 @@ def _predict_source(
     from akita_bayes.evaluate import prediction_files
     from akita_bayes.plots import figure_files, prediction_plots
 
+    names = _target_names(options, model)
     written = prediction_files.predict_regions(
         model,
         requested,
@@ -224,6 +225,7 @@ def _predict_source(
         out_dir=source.out_dir,
         settings=_settings(options),
         coolers=coolers,
+        targets=names,
         attributes={
             "model": ",".join([options.model, *options.ensemble]),
             "params_sha256": files.digest(options.params),
@@ -232,7 +234,7 @@ def _predict_source(
     )
     console.say(f"Predicted {console.count(written.windows, 'window')}: {written.path}")
     if options.plot:
-        figures = prediction_plots.figures(written.path, _target_names(options, model))
+        figures = prediction_plots.figures(written.path, names)
         figure_files.write(figures, source.out_dir)
         first = Path(source.out_dir) / figure_files.file_name(next(iter(figures)))
         more = f", and {len(figures) - 1} more in the same directory" if len(figures) > 1 else ""
@@ -244,13 +246,18 @@ def _predict_source(
 
 
 def _target_names(options: argparse.Namespace, model: "Model") -> dict[str, list[str]]:
-    """Returns the names of the targets of each predicted head."""
-    from akita_bayes.evaluate import map_outputs
+    """Returns the names of the targets of each predicted head; numbers where none are recorded."""
+    from akita_bayes.data.preparation import targets
     from akita_bayes.models import predict
 
     head = predict.head_name(model, options.head)
-    names = map_outputs.Coolers("cool", options.model, options.targets_file)
-    return {
-        name: names.names(name, model.spec.geometry(name).units or 1)
-        for name in ([head] if head else model.spec.head_names)
-    }
+    names = {}
+    for name in [head] if head else model.spec.head_names:
+        count = model.spec.geometry(name).units or 1
+        labels = targets.of_head(options.model, name, count, table=options.targets_file)
+        names[name] = (
+            [f"{name}_{target}" for target in range(count)]
+            if labels is None
+            else [label.identifier for label in labels]
+        )
+    return names

@@ -1,8 +1,8 @@
 """Writes a directory of results as one HTML file, which needs no network.
 
-Shows what akita_train.py, akita_test.py, akita_scd.py or mpra_fit.py wrote: tables to sort and to
-search, maps whose values appear under the pointer, charts, and versions, seeds and digests. Maps of
-variants come from akita_scd.py --save_maps.
+Shows what akita_predict.py, akita_scd.py, akita_test.py, akita_train.py or mpra_fit.py wrote:
+tables to sort and to search, maps whose values appear under the pointer, charts, and versions,
+seeds and digests. Maps of variants come from akita_scd.py --save_maps.
 """
 
 import argparse
@@ -15,7 +15,9 @@ from akita_bayes.cli import console
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser(__doc__, "akita_report.py scd -o scd.html --genes genes.gtf.gz")
     parser.add_argument(
-        "directory", help="directory of akita_train.py, akita_test.py, akita_scd.py or mpra_fit.py"
+        "directory",
+        help="directory of akita_predict.py, akita_scd.py, akita_test.py, akita_train.py or "
+        "mpra_fit.py",
     )
     parser.add_argument(
         "-o",

@@ -8,6 +8,7 @@
     bin_start [W, N], bin_end [W, N]       genomic interval of every output bin
     row [P], column [P]                    bins of every pixel, of maps only
     epistemic_sd, aleatoric_sd             shaped as preds, when drawn from a posterior
+    targets [T]                            names of the targets, where they are known
     novelty [W]                            distance from the training windows, when the model has
                                            their statistics (`models.intervals.novelty`)
 
@@ -93,6 +94,7 @@ class Writer:
         geometries: Head -> geometry of its outputs.
         attributes: Attributes of the file, as model and options of the predictions.
         haplotype: The haplotype that windows were read from; None for the reference.
+        targets: Head -> names of its targets, where they are known.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class Writer:
         geometries: Mapping[str, Geometry],
         attributes: Mapping[str, Any],
         haplotype: personal_genome.OnReference | None = None,
+        targets: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._haplotype = haplotype
+        self._targets = targets or {}
         self._geometries = geometries
         self._path = path
         self._attributes = attributes
@@ -115,6 +119,8 @@ class Writer:
                 group = self._file.require_group(group_name(head, self._geometries))
                 group.attrs["bin_width"] = geometry.bin_width
                 group.attrs["crop_bp"] = geometry.crop_bp
+                if names := self._targets.get(head):
+                    group.create_dataset("targets", data=list(names), dtype=h5py.string_dtype())
                 if geometry.diagonal_offset is not None:
                     group.attrs["diagonal_offset"] = geometry.diagonal_offset
                     rows, columns = triangle.indices(geometry.bins, geometry.diagonal_offset)

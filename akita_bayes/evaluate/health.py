@@ -15,7 +15,7 @@ from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.files import damage
 from akita_bayes.models import build, export, load, recalibration, swag
-from akita_bayes.origins import provenance, stack
+from akita_bayes.origins import optional, provenance, stack
 
 FREE_DISK_GB = 5
 """Free space below which a training or a scan of variants may fill the disk."""
@@ -54,7 +54,11 @@ def _libraries() -> Iterator[Diagnosis]:
     ranges = _required_ranges()
     for name, version in versions.items():
         required = ranges.get(name)
-        if version == "not installed":
+        if version == "not installed" and name in optional.PIP:
+            yield Diagnosis(
+                name, "ok", f"not installed; some options need it: {optional.advice(name)}."
+            )
+        elif version == "not installed":
             yield Diagnosis(
                 name, "error", f"not installed; expected {required}: pip install {name}."
             )

@@ -89,6 +89,7 @@ def predict_regions(
     out_dir: str | Path,
     settings: PredictionSettings | None = None,
     coolers: map_outputs.Coolers | None = None,
+    targets: Mapping[str, Sequence[str]] | None = None,
     attributes: Mapping[str, Any] | None = None,
     open_bar: progress.OpenBar = progress.no_bar,
     **changes: Any,
@@ -102,6 +103,7 @@ def predict_regions(
         out_dir: Folder of the outputs.
         settings: What the predictions depend on; None for defaults.
         coolers: Coolers to write for each target, and files beside them; None for none.
+        targets: Head -> names of its targets, which the file records; None for none.
         attributes: Attributes of `predict.h5` beside those of the genome and the settings.
         open_bar: Opens a progress bar; called with a description and the number of windows.
         **changes: Fields of `settings` to replace.
@@ -143,6 +145,7 @@ def predict_regions(
                     geometries,
                     {**(attributes or {}), **own_attributes},
                     genome if isinstance(genome, personal_genome.OnReference) else None,
+                    targets,
                 ) as writer,
                 open_bar("Predicting", len(jobs)) as advance,
             ):

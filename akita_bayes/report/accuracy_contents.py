@@ -36,6 +36,7 @@ _LAYERS: dict[str, tuple[str, contents.Palette]] = {
     "sd": ("sd of a measurement around the prediction", "spread"),
     "truth": ("ln(observed / expected), without noise", "map"),
 }
+_INTERVAL = contents.PixelInterval("predicted", "sd", "90 % of measurements, if normal")
 _SUMMARY = {
     "model": "Pearson r",
     "distance_only": "of distance alone",
@@ -134,6 +135,7 @@ def _maps(
                     stretches=stretches,
                     site=None,
                     layers=layers,
+                    interval=_INTERVAL if "sd" in saved.layers else None,
                     genes=spans,
                     signals=signals,
                 )

@@ -163,6 +163,20 @@ class Signal(NamedTuple):
     values: NDArray[np.float64]
 
 
+class PixelInterval(NamedTuple):
+    """Names the interval that a reader sees for a pixel: value plus and minus 1.645 sd.
+
+    Attributes:
+        value: Name of the panel of the value.
+        sd: Name of the panel of the standard deviation.
+        name: What the interval contains.
+    """
+
+    value: str
+    sd: str
+    name: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Map:
     """Holds the panels of one variant or window, and one target.
@@ -179,6 +193,7 @@ class Map:
         layers: Panels, from left to right.
         genes: Genes in the frame.
         signals: Tracks in the frame.
+        interval: Interval of a pixel; None for none.
     """
 
     title: str
@@ -192,6 +207,7 @@ class Map:
     layers: Sequence[Layer]
     genes: Sequence[GeneSpans] = ()
     signals: Sequence[Signal] = ()
+    interval: PixelInterval | None = None
 
     @property
     def region(self) -> regions.Region | None:

@@ -13,6 +13,7 @@ from akita_bayes.report import (
     fit_contents,
     frame_tracks,
     page,
+    prediction_contents,
     run_contents,
     variant_contents,
 )
@@ -44,7 +45,8 @@ def write(
     """Writes the report of a directory of results; returns the path of the file.
 
     Args:
-        folder: Directory of `akita_train.py`, `akita_test.py`, `akita_scd.py` or `mpra_fit.py`.
+        folder: Directory of `akita_predict.py`, `akita_scd.py`, `akita_test.py`, `akita_train.py`
+            or `mpra_fit.py`.
         path: HTML file to write; None for `report.html` in the directory.
         options: What the report shows besides; None for defaults.
 
@@ -72,6 +74,10 @@ def collect(folder: Path, options: ReportOptions) -> contents.Report:
             return variant_contents.collect(
                 folder, annotation=annotation, tracks=tracks, maps=options.maps
             )
+        if (folder / prediction_contents.MARK).is_file():
+            return prediction_contents.collect(
+                folder, annotation=annotation, tracks=tracks, maps=options.maps
+            )
         if (folder / window_maps.FILE).is_file():
             return accuracy_contents.collect(
                 folder, annotation=annotation, tracks=tracks, maps=options.maps
@@ -86,6 +92,6 @@ def collect(folder: Path, options: ReportOptions) -> contents.Report:
             report: contents.Report = module.collect(folder)
             return report
     raise errors.DataError(
-        f"{folder}: holds no results that a report can show; give a directory of akita_train.py, "
-        "akita_test.py, akita_scd.py or mpra_fit.py."
+        f"{folder}: holds no results that a report can show; give a directory of "
+        "akita_predict.py, akita_scd.py, akita_test.py, akita_train.py or mpra_fit.py."
     )

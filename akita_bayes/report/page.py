@@ -187,6 +187,7 @@ def _packed_maps(maps: Sequence[contents.Map]) -> list[dict[str, Any]]:
                 ],
                 "site": view.site and [edge / packed.factor for edge in view.site],
                 "layers": packed.layers,
+                "interval": view.interval,
                 "genes": [
                     [
                         gene.name,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from akita_bayes.report import contents, provenance_facts, table_columns
 
-MARK = "provenance.json"
+MARK = "params.json"
 
-_HISTORY, _TARGETS, _PARAMS = "history.csv", "best_targets.csv", "params.json"
+_HISTORY, _TARGETS, _RECORD = "history.csv", "best_targets.csv", "provenance.json"
 _ADVICE = "train again with akita_train.py"
 _METRICS = {"loss": "loss", "r": "Pearson r, mean over targets", "r2": "R2, mean over targets"}
 _SETTINGS = ("batch_size", "optimizer", "learning_rate", "loss")
@@ -23,8 +23,8 @@ def collect(folder: Path) -> contents.Report:
     Raises:
         DataError: A file is missing or damaged.
     """
-    provenance = provenance_facts.read_object(folder / MARK, _ADVICE)
-    params = provenance_facts.read_object(folder / _PARAMS, _ADVICE)
+    provenance = provenance_facts.read_object(folder / _RECORD, _ADVICE)
+    params = provenance_facts.read_object(folder / MARK, _ADVICE)
     tables, charts, notes = [], [], []
     summary = _settings(params)
     if (folder / _HISTORY).is_file():

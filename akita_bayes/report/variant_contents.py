@@ -32,6 +32,7 @@ _DESCRIPTIONS = {
     "pixels_lost": "contacts that only REF has",
     "pixels_gained": "contacts that only ALT has",
 }
+_INTERVAL = contents.PixelInterval("ALT - REF", "sd", "90 % of draws, if normal")
 _SHOWN = ("ci_low", "ci_high", "p_value")
 _SHOWN_DRAWS = ("draw_q05", "draw_q95", "p_value")
 
@@ -199,6 +200,7 @@ def _maps(
                         stretches=saved.stretches,
                         site=saved.site,
                         layers=_layers(saved, k),
+                        interval=None if saved.sd is None else _INTERVAL,
                         genes=spans,
                         signals=signals,
                     )

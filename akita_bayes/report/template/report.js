@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const PAGE = 50;
-  const DRAWS_90 = 1.6449; // 5 % and 95 % of a normal distribution lie this many sd from its mean
+  const SD_90 = 1.6449; // 5 % and 95 % of a normal distribution lie this many sd from its mean
   const data = JSON.parse(document.getElementById("report-data").textContent);
 
   // Elements get text by textContent only, so that no text of the input becomes markup.
@@ -387,12 +387,11 @@
       }
       const { map } = this, pixel = pixelOf(map, ...at), items = [item("across", basesOf(map, at[0])), item("down", basesOf(map, at[1]))];
       map.layers.forEach((layer, k) => items.push(item(layer.name, shownValue(pixel < 0 ? NaN : this.values[k][pixel], layer.step))));
-      const kind = (name) => map.layers.findIndex((layer) => layer.palette === name);
-      const [difference, spread] = [kind("difference"), kind("spread")];
-      if (pixel >= 0 && difference >= 0 && spread >= 0 && Number.isFinite(this.values[difference][pixel])) {
-        const [value, width] = [this.values[difference][pixel], DRAWS_90 * this.values[spread][pixel]];
-        const { step } = map.layers[difference];
-        items.push(item("90 % of draws, if normal", `${shownValue(value - width, step)} to ${shownValue(value + width, step)}`));
+      if (map.interval && pixel >= 0) {
+        const [center, spread] = map.interval.slice(0, 2).map((name) => map.layers.findIndex((layer) => layer.name === name));
+        const [value, width] = [this.values[center][pixel], SD_90 * this.values[spread][pixel]];
+        const { step } = map.layers[center];
+        if (Number.isFinite(value)) items.push(item(map.interval[2], `${shownValue(value - width, step)} to ${shownValue(value + width, step)}`));
       }
       const names = map.genes.filter(([, , spans]) => spans.some(([a, b]) => at.some((bin) => bin + 1 > a && bin < b))).map(([name]) => name);
       if (names.length) items.push(item("genes", names.join(", ")));
