@@ -170,8 +170,12 @@ def _variants(text: str) -> str:
     """Returns a variant, or the path of an existing file; an argparse type."""
     from akita_bayes.variants.alleles import written_variants
 
-    if not os.path.exists(text) and written_variants.is_variant(text):
-        return text
+    if not os.path.exists(text):
+        if written_variants.is_variant(text):
+            return text
+        raise argparse.ArgumentTypeError(
+            f"{text}: no such file, and not a variant; write a variant as {written_variants.FORMS}"
+        )
     return console.existing_file(text)
 
 

@@ -89,7 +89,7 @@ def collect(
         tables=[table],
         maps=views,
         map_note=note,
-        provenance=_provenance(folder, attributes),
+        provenance=_provenance(attributes),
     )
 
 
@@ -209,14 +209,15 @@ def _values(
     return panels
 
 
-def _provenance(folder: Path, attributes: Mapping[str, Any]) -> list[contents.Fact]:
-    plain = {name: value for name, value in attributes.items() if name != provenance.KEY}
-    facts = provenance_facts.flat(
-        {
-            name: value.tolist() if hasattr(value, "tolist") else value
-            for name, value in plain.items()
-        }
-    )
-    if text := attributes.get(provenance.KEY):
-        facts += provenance_facts.flat(json.loads(text))
+def _provenance(attributes: Mapping[str, Any]) -> list[contents.Fact]:
+    """Returns the options and the record of the file; paths are reduced to their last part."""
+    options = {
+        name: value.tolist() if hasattr(value, "tolist") else value
+        for name, value in attributes.items()
+        if name != provenance.KEY
+    }
+    options |= {name: Path(options[name]).name for name in ("fasta", "model") if name in options}
+    facts = provenance_facts.flat(options)
+    if record := attributes.get(provenance.KEY):
+        facts += provenance_facts.flat(json.loads(record))
     return facts

@@ -25,7 +25,8 @@ CASES = {
     ),
     "akita_scd": (
         "akita_tiny no/run one.vcf -f genome.fa -o out: argument model: no/run: no such file or",
-        "akita_yeast no.vcf -f genome.fa -o out: argument variants: no.vcf: no such file",
+        "akita_yeast no.vcf -f genome.fa -o out: argument variants: no.vcf: no such file, and not a "
+        "variant; write a variant as CHROM:POS:REF:ALT",
         'akita_yeast one.vcf -f genome.fa -o out --stats NONE: "NONE" is not a score.',
         'akita_yeast one.vcf -f genome.fa -o out --shard 9/2: "9/2" is not a valid shard',
     ),

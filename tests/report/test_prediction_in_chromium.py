@@ -61,7 +61,8 @@ def test_windows_targets_and_origin_are_those_of_the_file(folder):
     assert document.data["maps"][-1]["genes"][0][0] == "ABC"
     facts = {row[0]: row[1] for row in document.tables[-1]}
     assert facts["draws"] == "3"
-    assert facts["inputs: genome: name"] == "genome.fa"
+    assert facts["inputs: genome: name"] == facts["fasta"] == "genome.fa"
+    assert str(folder.parent) not in (folder / "report.html").read_text()
 
 
 def test_without_draws_the_page_says_how_to_get_an_uncertainty(latent_model, inputs, tmp_path):

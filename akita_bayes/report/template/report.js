@@ -312,7 +312,9 @@
       this.layout();
       const steps = map.layers.map((layer) => `${layer.name} ${layer.step}`).join(", ");
       const coarse = map.factor > 1 ? `Each pixel is a mean of ${map.factor} x ${map.factor} pixels of the prediction. ` : "";
-      this.precision.textContent = `${coarse}A pixel is ${whole(map.width)} bp wide. Values are stored in steps of: ${steps}. Hatched pixels have no value: contacts that the other allele lacks, or bins closer than ${map.offset}.`;
+      const names = map.layers.map((layer) => layer.name);
+      const absent = names.includes("REF") ? "contacts that the other allele lacks, or " : names.includes("measured") ? "contacts that were not measured, or " : "";
+      this.precision.textContent = `${coarse}A pixel is ${whole(map.width)} bp wide. Values are stored in steps of: ${steps}. Hatched pixels have no value: ${absent}bins closer than ${map.offset}.`;
       this.read(null);
       this.root.dataset.ready = `${map.row} ${map.target}`;
     }
