@@ -10,6 +10,9 @@ CASES = {
         "no_run data: argument run: no_run: no such file or directory, and no model of",
         "akita_yeast no_data: argument data_dir: no_data: no such file or directory",
     ),
+    "akita_distill": (
+        "akita_tiny no_data --teacher akita_yeast -o out: argument data_dir: no_data: no such file",
+    ),
     "akita_export": (
         "akita_tiny no.keras -o out: argument model: no.keras: no such file or directory",
         "no.json akita_yeast -o out: argument params: no.json: no such file",
@@ -25,8 +28,8 @@ CASES = {
     ),
     "akita_scd": (
         "akita_tiny no/run one.vcf -f genome.fa -o out: argument model: no/run: no such file or",
-        "akita_yeast no.vcf -f genome.fa -o out: argument variants: no.vcf: no such file, and not a "
-        "variant; write a variant as CHROM:POS:REF:ALT",
+        "akita_yeast no.vcf -f genome.fa -o out: argument variants: no.vcf: no such file, and not "
+        "a variant; write a variant as CHROM:POS:REF:ALT",
         'akita_yeast one.vcf -f genome.fa -o out --stats NONE: "NONE" is not a score.',
         'akita_yeast one.vcf -f genome.fa -o out --shard 9/2: "9/2" is not a valid shard',
     ),
