@@ -14,7 +14,6 @@ import pytest
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from tests.documentation import page_blocks
 
-
 PAGES = ("docs/lac.md", "docs/own_promoter.md")
 
 
