@@ -16,7 +16,7 @@ from akita_bayes import files
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "accuracy.json"
-PAGE = ROOT / "docs" / "uncertainty.md"
+PAGE = ROOT / "docs" / "uncertainty_tests.md"
 FIGURE = ROOT / "docs" / "images" / "posteriors.png"
 START, END = "<!-- table: benchmarks.accuracy -->", "<!-- end of table -->"
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def write(result: Mapping[str, Any]) -> None:
-    """Writes the table into docs/uncertainty.md and draws docs/images/posteriors.png."""
+    """Writes the table into docs/uncertainty_tests.md and draws docs/images/posteriors.png."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(START)
     after = rest.partition(END)[2]

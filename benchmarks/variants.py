@@ -196,8 +196,9 @@ def _auroc(disruptive: NDArray, neutral: NDArray) -> float:
 def as_table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
     """Returns the numbers as `docs/variants.md` shows them."""
     columns = (
-        *("kind", "variants", "correlation of change, per pixel", "AUROC against neutral edits"),
-        *("fitted intervals hold the truth", "draws alone", "draws recalibrated"),
+        *("kind", "variants", "r of predicted and true change of pixels"),
+        *("AUROC against neutral edits", "true score inside the fitted 90 % interval"),
+        *("inside 5 % to 95 % of the draws", "inside 5 % to 95 % of recalibrated draws"),
     )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for kind, row in rows.items():

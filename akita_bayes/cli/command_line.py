@@ -146,7 +146,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         default = action.default
-        if default is None or default is False or default == () or default == argparse.SUPPRESS:
+        if default is None or default is False or default in ((), "", argparse.SUPPRESS):
             return action.help
         if isinstance(default, tuple):
             return f"{action.help} (default: {','.join(map(str, default))})"

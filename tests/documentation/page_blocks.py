@@ -108,7 +108,7 @@ class Follower:
             elif block.language == "python":
                 self._python(block)
             elif block.language == "json" and (
-                name := re.search(r"save as\s+`(.+?)`", block.before)
+                name := re.search(r"[Ss]ave as\s+`(.+?)`", block.before)
             ):
                 Path(name[1]).write_text(block.code)
 

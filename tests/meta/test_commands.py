@@ -48,6 +48,15 @@ def test_a_command_is_tested_and_documented(repository, command: str):
     assert f"`{command}.py`" in architecture
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_states_at_most_one_default_for_each_option(command: str):
+    parser = importlib.import_module(f"akita_bayes.cli.{command}")._parser()
+    for action in parser._actions:
+        text = parser._get_formatter()._expand_help(action)
+        assert "(default: )" not in text
+        assert text.count("(default") <= 1, text
+
+
 @pytest.mark.parametrize(
     ("command", "number"),
     [

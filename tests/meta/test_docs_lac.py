@@ -1,4 +1,4 @@
-"""docs/lac.md does what it says: its blocks are run in their order, on less data.
+"""docs/lac.md and docs/own_promoter.md do what they say: their blocks are run, on less data.
 
 Sizes are appended to the commands of the page, where they win over its own. Each block finds what
 the blocks before it have written.
@@ -14,21 +14,25 @@ import pytest
 from akita_bayes.mechanisms import mechanism_spec, rate_laws
 from tests.documentation import page_blocks
 
+PAGES = ("docs/lac.md", "docs/own_promoter.md")
+
 
 @pytest.fixture(scope="module")
 def page(repository):
-    return (repository / "docs" / "lac.md").read_text(encoding="utf-8")
+    """The text of both pages."""
+    return "\n".join((repository / name).read_text(encoding="utf-8") for name in PAGES)
 
 
 @pytest.fixture(scope="module")
 def ran(repository, tmp_path_factory):
-    """The folder in which the page was followed, and the commands that it ran."""
+    """The folder in which the pages were followed, and the commands that they ran."""
     folder = tmp_path_factory.mktemp("lac")
     (folder / "models").symlink_to(repository / "models")
     follower = page_blocks.Follower(page_blocks.FITS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        follower.follow(page_blocks.blocks("docs/lac.md"))
+        for name in PAGES:
+            follower.follow(page_blocks.blocks(name))
     return folder, follower.ran
 
 

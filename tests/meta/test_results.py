@@ -43,7 +43,7 @@ def test_each_network_of_the_inference_benchmark_has_its_environment_or_is_missi
 
 def test_the_table_of_novelty_is_that_of_its_result_file(repository):
     measured = files.read_json(novelty.RESULT)["measurements"]
-    page = (repository / "docs" / "uncertainty.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "uncertainty_tests.md").read_text(encoding="utf-8")
     for kind, label in (
         ("bases shuffled", "test windows with shuffled bases"),
         ("dinucleotides shuffled", "the same, dinucleotides kept"),
@@ -58,7 +58,7 @@ def test_the_table_of_novelty_is_that_of_its_result_file(repository):
 
 def test_the_table_of_students_is_that_of_its_result_file(repository):
     result = files.read_json(distillation.RESULT)
-    page = (repository / "docs" / "uncertainty.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "uncertainty_tests.md").read_text(encoding="utf-8")
     assert distillation.as_table(result["summary"]) in page
     assert result["summary"] == distillation.summarised(result["rows"])
     assert result["rows"].keys() == distillation.rows_of(repository).keys()
