@@ -305,6 +305,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
     if options.shard is not None:
         shard = scoring_shard.parse_shard(options.shard)
     from akita_bayes.data.preparation import targets as tables
+    from akita_bayes.models import shipped
     from akita_bayes.plots.reports import variant_report
     from akita_bayes.variants import genes, writers
     from akita_bayes.variants.scored_files import score_directory
@@ -321,7 +322,7 @@ def _score_file(path: str, options: argparse.Namespace) -> None:
         load_model=model_files.load,
         null=options.null,
         # The background of a haplotype has its own sequences, and stays with its scores.
-        null_path=None if options.haplotype else _background_path(options.model),
+        null_path=None if options.haplotype else shipped.background_path(options.model),
         compress=options.bgzip,
         batch_size=options.batch_size,
         figures=options.maps,
@@ -385,13 +386,3 @@ def _print_summary(
                 summary.scored,
                 options.fasta,
             )
-
-
-def _background_path(model: str) -> Path | None:
-    """Returns the path of the background: in a run directory, or beside a file of weights.
-
-    Returns None, which means the output directory, when that folder is read-only.
-    """
-    path = Path(model)
-    stored = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
-    return stored if os.access(stored.parent, os.W_OK) else None

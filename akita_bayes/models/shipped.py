@@ -95,6 +95,24 @@ def params_of(source: str) -> Path | None:
     return params if params.is_file() else None
 
 
+def background_path(model: str | os.PathLike[str]) -> Path | None:
+    """Returns where the random variants of a model are stored; None where no file can be written.
+
+    Those of a run lie in its directory, those of other files beside them. Those of a shipped model
+    lie in the folder of downloaded models, since the files of the package do not change.
+    """
+    path = Path(model)
+    if path.parent == folder() / "pretrained":
+        path = user_folder() / ".random_variants" / f"{path.name}.h5"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+    else:
+        path = path / "null.h5" if path.is_dir() else path.with_name(f"{path.name}.null.h5")
+    return path if os.access(path.parent, os.W_OK) else None
+
+
 def _is_bare(source: str | os.PathLike[str]) -> bool:
     """Returns True for a name without a folder and without a suffix."""
     path = Path(source)

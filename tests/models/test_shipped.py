@@ -40,3 +40,17 @@ def test_a_wheel_holds_its_own_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "_WHEEL", tmp_path / "model_zoo")
     assert shipped.spec_names() == ["only_here"]
     assert shipped.model_path("trained_here") == tmp_path / "model_zoo/pretrained/trained_here"
+
+
+def test_random_variants_of_a_shipped_model_leave_the_package_unchanged(tmp_path, monkeypatch):
+    monkeypatch.setenv(shipped.MODELS_VARIABLE, str(tmp_path / "models"))
+    stored = shipped.background_path(shipped.model_path("akita_yeast"))
+    assert stored == tmp_path / "models" / ".random_variants" / "akita_yeast.h5"
+    assert stored.parent.is_dir()
+    assert shipped.model_names() == ["akita_yeast"]  # the folder is no model
+    (tmp_path / "run").mkdir()
+    assert shipped.background_path(tmp_path / "run") == tmp_path / "run" / "null.h5"
+    weights = tmp_path / "model.keras"
+    assert shipped.background_path(weights) == tmp_path / "model.keras.null.h5"
+    monkeypatch.setenv(shipped.MODELS_VARIABLE, "/dev/null/models")
+    assert shipped.background_path(shipped.model_path("akita_yeast")) is None
