@@ -389,7 +389,7 @@ def _check(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         open_bar=console.progress,
     )
-    table = rich.table.Table("check", "found", "right", title=arguments.check)
+    table = rich.table.Table("check", "result", "passed", title=arguments.check)
     for finding in findings:
         table.add_row(finding.check, finding.result, _RIGHT[finding.passed])
     console.stdout.print(table)
@@ -397,4 +397,4 @@ def _check(arguments: argparse.Namespace) -> None:
         _plot(arguments.check, arguments.plot, arguments.seed)
     wrong = [finding.check for finding in findings if finding.passed is False]
     if wrong:
-        raise errors.DataError(f"{arguments.check}: not right: {', '.join(wrong)}.")
+        raise errors.DataError(f"{arguments.check}: failed checks: {', '.join(wrong)}.")

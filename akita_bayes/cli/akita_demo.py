@@ -295,9 +295,9 @@ def _show(
     for comparison, r in (
         ("prediction against the noise-free truth", truth),
         ("prediction against the measured maps", report.model.table()["pearsonr"][-1]),
-        ("  at best, since the measurement is noisy", ceiling[_BEST]),
+        ("  the best possible: the noise-free truth against them", ceiling[_BEST]),
         ("one replicate against the other, each with half of the reads", ceiling[_REPLICATE]),
-        ("  the same at the depth of the measured maps", _at_double_depth(ceiling[_REPLICATE])),
+        ("  the same, extrapolated to all reads", _at_double_depth(ceiling[_REPLICATE])),
         ("distance alone against the measured maps", report.baseline.table()["pearsonr"][-1]),
     ):
         accuracy.add_row(comparison, f"{r:.3f}")

@@ -132,8 +132,8 @@ class DetailCollector:
         draws = block_bootstrap.Resamples(block_bootstrap.blocks(locations), seed)
         if draws.blocks < FEW:
             _log.warning(
-                "The windows are %d blocks that do not overlap; intervals of accuracies from fewer "
-                "than %d blocks are rough, and mostly too narrow.",
+                "The windows form %d blocks that do not overlap; intervals of accuracies from "
+                "fewer than %d blocks are rough, and mostly too narrow.",
                 *(draws.blocks, FEW),
             )
         sums = np.stack(self._sums)  # [W, 6, D, T]

@@ -24,8 +24,8 @@ def training_splits(data_dir: str | Path, tested: str) -> tuple[str, ...]:
     training = tuple(name for name, count in counts.items() if count and name not in held_out)
     if not training:
         raise errors.DataError(
-            f"{data_dir}: has no split but {tested} to take the mean at every distance from; name "
-            "a training split."
+            f"{data_dir}: has only the split {tested}, but the mean at every distance is taken "
+            "from another split; name a training split."
         )
     return training
 

@@ -119,8 +119,8 @@ class Thermodynamic(CommonFields):
             twin = by_energies.setdefault(tuple(sorted(spec.energies)), state)
             if twin != state:
                 raise errors.SpecError(
-                    f'states.{state}: cannot be told apart from "{twin}": both have the energies '
-                    f"{list(spec.energies)}; merge them or give one its own energy."
+                    f'states.{state}: cannot be distinguished from "{twin}": both have the '
+                    f"energies {list(spec.energies)}; merge them or give one its own energy."
                 )
         occupancy = self.occupancy
         for name, column in zip(self.energies, occupancy.T, strict=True):
@@ -141,7 +141,7 @@ class Thermodynamic(CommonFields):
         if np.linalg.matrix_rank(columns - columns.mean(0)) < len(free):
             raise errors.SpecError(
                 f"energies: the constants of {', '.join(free)} occur in the states only in fixed "
-                "combinations and cannot be told apart; give one of them a value."
+                "combinations, so data cannot determine each of them; give one of them a value."
             )
 
 

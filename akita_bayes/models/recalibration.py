@@ -234,8 +234,8 @@ def _of_run(run: Path, content: dict[str, Any], heads: Sequence[str]) -> dict[st
     stale = [head for head in fitted if content["weights"].get(head) != key]
     if stale:
         _log.warning(
-            "%s: the factors of %s were not fitted to the weights that %s now, or do not say "
-            "to which, and are not applied; run akita_calibrate.py again.",
+            "%s: the factors of %s were not fitted to the weights that %s now, or do not name "
+            "their weights. They are not applied; run akita_calibrate.py again.",
             run / FILE,
             ", ".join(stale),
             f"{WEIGHTS} and {swag.FILE} hold" if _has_draws(run) else f"{WEIGHTS} holds",

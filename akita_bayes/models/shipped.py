@@ -81,7 +81,7 @@ def model_path(source: str | os.PathLike[str]) -> Path:
         return models[path.name]
     if path.name in DOWNLOADS:
         raise errors.RunError(
-            f"{path.name}: not in {user_folder()}; run: akita_download.py {path.name}"
+            f"{path.name}: is not installed in {user_folder()}; run akita_download.py {path.name}"
         )
     raise errors.RunError(_unknown(path.name, "file or directory", "model", sorted(models)))
 

@@ -145,5 +145,5 @@ def _unreachable(design: Design, requested: float, r: float) -> errors.DataError
         limit = f"replicates of depth {design.depth:g}, whatever their bias,"
         advice = 'a smaller replicate_r, more depth, or solve_for "depth"'
     return errors.DataError(
-        f"measurement.replicate_r {requested:g}: {limit} reach r {r:.3f} only; choose {advice}."
+        f"measurement.replicate_r {requested:g}: {limit} reach at most r {r:.3f}; choose {advice}."
     )

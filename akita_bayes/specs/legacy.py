@@ -80,9 +80,7 @@ def _without_dead(values: dict[str, Any], part: str) -> dict[str, Any]:
     for key, reason in DEAD[part].items():
         if key in values:
             value = strict_json.shown(values[key])
-            _log.warning(
-                "%s.%s: %s is set aside; %s.", part, key, value, reason.format(value=value)
-            )
+            _log.warning("%s.%s: %s is ignored; %s.", part, key, value, reason.format(value=value))
     return {key: value for key, value in values.items() if key not in DEAD[part]}
 
 

@@ -191,11 +191,11 @@ class Engine:
     def _check_draws(self) -> None:
         requested = self.options.draws
         if requested > self.draws:
-            _log.warning("The model has %d of the %d draws asked for.", self.draws, requested)
+            _log.warning("The model has only %d of the %d requested draws.", self.draws, requested)
         if requested and self.draws < 2:
             _log.warning(
-                "One draw gives no spread of scores; give draws of 2 or more, and a model that "
-                "has a posterior, which a run directory holds and a file of weights does not."
+                "One draw gives no spread of scores; give draws of 2 or more, and a model with a "
+                "posterior: its run directory, not its file of weights."
             )
 
     def _blank(self, group: list[records.Variant]) -> score_table.Scored:

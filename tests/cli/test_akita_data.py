@@ -41,7 +41,7 @@ def test_a_directory_that_does_not_check_fails(folder, capsys):
     path = folder / "out" / "tfrecords" / "train-0.tfr"
     path.write_bytes(path.read_bytes()[:-20])
     assert akita_data.main(["--check", str(folder / "out")]) == 2
-    assert "not right: train: records" in capsys.readouterr().err
+    assert "failed checks: train: records" in capsys.readouterr().err
 
 
 def test_a_finished_directory_stays_as_it_is(folder, capsys, caplog):

@@ -66,7 +66,7 @@ def test_writes_everything(folder, tmp_path, capsys):
     assert (tmp_path / "scores.tsv").read_text().count("\n") == 6
     told = capsys.readouterr().out
     assert "4 of 5 alleles have scores" in told
-    assert "1 without a score: ALT * stands for overlapping deletion" in told
+    assert "1 without a score: ALT * stands for an overlapping deletion" in told
 
 
 def test_maps_of_the_strongest_variants_are_saved(folder, tmp_path, capsys):

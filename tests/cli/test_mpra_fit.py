@@ -172,7 +172,7 @@ def test_bad_tables_are_refused_in_one_line(assay, tmp_path, capsys, columns, me
         (
             "states",
             {**SPEC["states"], "c": {"energies": ["a"]}},
-            "states.c: cannot be told apart",
+            "states.c: cannot be distinguished",
         ),
     ],
 )

@@ -107,7 +107,7 @@ def test_few_blocks_are_said(caplog):
     for _ in range(3):
         collector.add(y, y, np.ones_like(y, bool), {})
     collector.details(["chr1:0-9", "chr1:5-14", "chr1:20-29"], None, seed=0)
-    assert "The windows are 2 blocks that do not overlap" in caplog.text
+    assert "The windows form 2 blocks that do not overlap" in caplog.text
 
 
 def test_tracks_have_no_strata():

@@ -104,7 +104,7 @@ WRONG = [
     (
         TWO_SITES,
         {"states__twin": {"energies": ["a"]}},
-        'states.twin: cannot be told apart from "a"',
+        'states.twin: cannot be distinguished from "a"',
     ),
     (TWO_SITES, {"energies__c": {}}, "energies.c: no state has this energy"),
     (
@@ -119,7 +119,7 @@ WRONG = [
     (
         TWO_SITES,
         {"energies__c": {}, "states__ab__energies": ["a", "b", "ab", "c"]},
-        "cannot be told apart; give one of them a value",
+        "so data cannot determine each of them; give one of them a value",
     ),
     (TWO_SITES, {"energies__ab__neighbours": True}, "energies.ab: neighbours need a site"),
     (TWO_SITES, {"energies__a__value": 1.0}, "energies.a: a term with a site is always fitted"),

@@ -260,7 +260,7 @@ def test_factors_that_do_not_say_of_which_weights_they_are_are_not_applied(tmp_p
     del older["weights"]
     files.write_json(path, older)
     assert recalibration.load([run], ["hic"]) == {}
-    assert "or do not say to which" in caplog.text
+    assert "or do not name their weights" in caplog.text
 
 
 def test_an_ensemble_s_factors_are_of_exactly_these_members_in_any_order(tmp_path):

@@ -1,4 +1,4 @@
-"""Keys of Basenji's own parameter files that decide nothing are set aside, and the log says so."""
+"""Keys of Basenji's own parameter files that decide nothing are ignored, and the log says so."""
 
 import json
 
@@ -60,35 +60,35 @@ TUTORIAL = {
             "train",
             "train_epochs",
             20,
-            "train.train_epochs: 20 is set aside; Basenji never reads it either; training stops "
+            "train.train_epochs: 20 is ignored; Basenji never reads it either; training stops "
             'after "train_epochs_max" epochs, so write "train_epochs_max": 20 if that is meant.',
         ),
         (
             "train",
             "use_gpu",
             False,
-            "train.use_gpu: false is set aside; akita_train.py never reads it in Basenji either; "
+            "train.use_gpu: false is ignored; akita_train.py never reads it in Basenji either; "
             "its option --devices chooses between cpu and gpu.",
         ),
         (
             "model",
             "ensemble_rc",
             True,
-            "model.ensemble_rc: true is set aside; Basenji never reads it either; the option --rc "
+            "model.ensemble_rc: true is ignored; Basenji never reads it either; the option --rc "
             "of the commands averages the predictions of both strands.",
         ),
         (
             "model",
             "ensemble_shifts",
             [1, 0, -1],
-            "model.ensemble_shifts: [1, 0, -1] is set aside; Basenji never reads it either; the "
+            "model.ensemble_shifts: [1, 0, -1] is ignored; Basenji never reads it either; the "
             "option --shifts of the commands averages the predictions of moved windows.",
         ),
         (
             "model",
             "verbose",
             False,
-            "model.verbose: false is set aside; a summary of the network is never printed.",
+            "model.verbose: false is ignored; a summary of the network is never printed.",
         ),
     ],
 )

@@ -167,7 +167,7 @@ class ContactFile(abc.ABC):
             covered = "" if bases <= self._end(chrom) else f" and bins up to {self._end(chrom):,}"
             raise errors.DataError(
                 f"{self.uri}: {self.names[chrom]} has {bases:,} bases{covered}, but {chrom} of the "
-                f"genome has {size:,}; is it another assembly?"
+                f"genome has {size:,}; give the genome of the assembly of this map."
             )
 
     def _runs(self, region: regions.Region) -> list[Run]:

@@ -132,7 +132,7 @@ class HicContacts(contact_file.ContactFile):
         ]
         if empty:
             _log.warning(
-                "%s: %s has no value on %s; all of its bins are masked.",
+                "%s: the normalisation %s has no value on %s; these bins are masked.",
                 self.uri,
                 self.normalisation,
                 ", ".join(empty),

@@ -100,7 +100,8 @@ def write(
             total.merge(block)
     if (total.sums[0].sum(1) == 0).any():
         _log.info(
-            "%s: no %s, since the counts of a target are not whole numbers or too few for parts.",
+            "%s: %s is not written, since the counts of a target are not whole numbers or are too "
+            "few to be divided into parts.",
             data_dir,
             noise_table.FILE_NAME,
         )

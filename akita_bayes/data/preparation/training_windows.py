@@ -278,7 +278,9 @@ def read_windows(
         raise errors.DataError(f"{path}: a window is listed twice; remove one of the two lines.")
     if overlap(windows, margin=windows[0].region.width, periods=periods) is not None:
         _log.warning(
-            "%s: windows of different splits lie within one window's length of each other.", path
+            "%s: windows of different splits are closer than the length of a window, so a test may "
+            "overstate the accuracy; move some of them.",
+            path,
         )
     return windows
 

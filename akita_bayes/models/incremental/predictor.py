@@ -110,8 +110,8 @@ class WindowPredictor:
         if count and any(_states_spread(member, head) for member in model.members):
             _log.warning(
                 "draws: a student learned the spread of each map, not that of the difference of "
-                "two alleles, which its draws show far too small; take the draws of the ensemble "
-                "that taught it."
+                "two alleles. Its draws show a far too small spread of scores; take the draws of "
+                "the ensemble that taught it."
             )
         self.draws = count or 1
 

@@ -183,8 +183,10 @@ def check(path: Path) -> None:
     recorded = _recorded(path)
     digest = hashlib.sha256(content).hexdigest()
     if recorded is None or recorded != digest:
-        reason = "was not exported by this version" if recorded is None else "changed since"
-        raise errors.RunError(f"{path}: {reason} of akita_bayes, {_ADVICE}.")
+        reason = "was not exported by this version of akita_bayes"
+        if recorded is not None:
+            reason = "its graph has changed since it was exported"
+        raise errors.RunError(f"{path}: {reason}, {_ADVICE}.")
     if (path / "saved_model.cpb").exists():  # TensorFlow would read it in place of the graph.
         raise errors.RunError(f"{path}: holds a second graph, saved_model.cpb, {_ADVICE}.")
     advice = "copy it again, or export the model again"

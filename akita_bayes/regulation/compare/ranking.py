@@ -139,8 +139,8 @@ def compare(
         layout.Parameters.of(mechanism, table.used_by(mechanism))
     if not (assay_table.sides(table.used_by(mechanisms[0]), seed=seed) == 2).any():
         raise errors.DataError(
-            "The split of the table holds no sequence out, by which mechanisms are ranked; name "
-            "test rows, or remove the column of the split."
+            "The split of the table has no test rows, which are needed to rank mechanisms; name "
+            "some, or remove the column of the split."
         )
     judged = []
     setup = functools.partial(contextlib.nullcontext, (table, starts, seed))

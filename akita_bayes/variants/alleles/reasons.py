@@ -4,21 +4,21 @@ Numbers and names, which differ from record to record, are in the column `detail
 """
 
 NO_ALT = "no ALT allele"
-OVERLAPPING = "ALT * stands for overlapping deletion"
-NO_PARTICULAR_ALLELE = "ALT stands for no particular allele"
+OVERLAPPING = "ALT * stands for an overlapping deletion"
+NO_PARTICULAR_ALLELE = "ALT does not name an allele"
 ALT_EQUALS_REF = "ALT equals REF"
 ALT_UNREADABLE = "ALT is neither letters of bases nor a symbol nor a breakend"
 
 CHROMOSOME_UNKNOWN = "the chromosome is not in the genome"
 OUTSIDE = "POS or REF lies outside the chromosome"
-BEFORE_FIRST_BASE = (
-    "POS lies before the first base, where only a symbol beside a REF of N may stand"
-)
+BEFORE_FIRST_BASE = "POS lies before the first base; only a symbol with a REF of N may lie there"
 REF_UNREADABLE = "REF is not letters of bases"
-REF_DIFFERS = "REF is not the genome's"
+REF_DIFFERS = "REF differs from the genome"
 
 SYMBOL_UNDEFINED = "the symbolic allele has no defined sequence"
-COPIES_UNDEFINED = "the copy number does not say where copies lie, other than none or one more"
+COPIES_UNDEFINED = (
+    "the positions of the copies are unknown; only no copy or one additional copy is scored"
+)
 INSERTION_UNKNOWN = "insertion without its sequence"
 END_MISSING = "neither END nor SVLEN says where the event ends"
 END_BEFORE_POS = "END is left of POS"

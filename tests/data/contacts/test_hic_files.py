@@ -72,7 +72,7 @@ def test_a_chromosome_without_a_normalisation_is_masked(hic, caplog):
     contacts = opened(hic, weight="SCALE")
     with caplog.at_level("WARNING"):
         contacts.inspect()
-    assert "SCALE has no value on chr2; all of its bins are masked" in caplog.text
+    assert "SCALE has no value on chr2; these bins are masked" in caplog.text
     assert np.isnan(contacts.weights(regions.Region("chr2", 0, 4000))).all()
 
 

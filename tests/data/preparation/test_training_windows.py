@@ -152,7 +152,7 @@ def test_overlaps_across_an_origin_name_the_windows_as_they_are_written(tmp_path
 
 def test_close_windows_of_different_splits_are_logged(tmp_path, caplog):
     training_windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t15\t25\n"), CHR1)
-    assert "within one window's length" in caplog.text
+    assert "closer than the length of a window" in caplog.text
 
 
 def test_unmappable_windows_are_dropped():

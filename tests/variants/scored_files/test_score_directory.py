@@ -334,7 +334,7 @@ def test_chromosomes_of_other_names_are_told(small_model, write_vcf, long_genome
 
 def test_one_draw_is_said_to_give_no_spread(small_model, vcf, long_genome, tmp_path, caplog):
     run(small_model, vcf, long_genome, tmp_path, options=Options(scores=("SCD",), draws=4))
-    assert "The model has 1 of the 4 draws asked for." in caplog.text
+    assert "The model has only 1 of the 4 requested draws." in caplog.text
     assert "One draw gives no spread of scores; give draws of 2 or more" in caplog.text
 
 
