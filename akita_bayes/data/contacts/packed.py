@@ -10,11 +10,11 @@ import functools
 from typing import Any
 
 import numpy as np
-from cooltools.lib import numutils
 from numpy.typing import NDArray
 
 from akita_bayes.data import compiled
 
+_GROUP_RATIO = 1.03  # longest to shortest distance of a group, the default of cooltools
 _TILE = 32  # side of a tile that is mirrored at once, so that both halves stay in cache
 
 
@@ -138,15 +138,15 @@ def balance(
 
 @functools.lru_cache(maxsize=8)
 def distance_groups(bins: int) -> NDArray[np.int64]:
-    """Returns the edges of cooltools' groups of distances; each group has one expected value."""
-    return _groups(np.ones((bins, bins)))
+    """Returns the edges of cooltools' groups of distances; each group has one expected value.
 
-
-@compiled.njit()
-def _groups(matrix: NDArray[Any]) -> NDArray[Any]:  # pragma: no cover - compiled
-    """Calls cooltools' function from compiled code, which is cached for all processes."""
-    edges: NDArray[np.int64] = numutils.observed_over_expected(matrix)[1]
-    return edges
+    Edges are 0 and the rounded, different values of a geometric series from 1 to `bins` whose ratio
+    is about 1.03, as in `cooltools.lib.numutils.observed_over_expected`. Its import and its
+    compilation take several seconds.
+    """
+    count = int(np.log(bins) / np.log(_GROUP_RATIO))
+    series = 10 ** np.linspace(0.0, np.log10(bins), count)
+    return np.concatenate([[0], np.unique(np.rint(series)).astype(np.int64)])
 
 
 @compiled.njit()
