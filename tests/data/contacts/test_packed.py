@@ -90,6 +90,13 @@ def test_observed_over_expected_is_cooltools_to_the_last_bit(symmetric):
     np.testing.assert_array_equal(packed.unpack(vector, bins), expected)
 
 
+def test_distance_groups_of_windows_of_every_usual_size_are_those_of_cooltools():
+    """Windows have up to 1,024 bins; rounding would show at one of these sizes."""
+    for bins in range(2, 1100):
+        edges = numutils._logbins_numba(1, bins, 1.03, prepend_zero=True)
+        np.testing.assert_array_equal(packed.distance_groups(bins), edges, err_msg=str(bins))
+
+
 def test_a_distance_without_contacts_is_not_divided_by_zero():
     vector = np.zeros(21)
     means = packed.expected(vector, np.ones(6, bool), packed.distance_groups(6))
