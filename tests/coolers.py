@@ -118,12 +118,12 @@ def make(folder, name="out", *, cluster=workers.HERE, restart=False, **fields):
 
 def records_of(folder):
     """Every record of a data directory, by split and region."""
-    found = statistics.read(folder)
+    layout = statistics.read(folder)
     return {
         (split, record.region): record
-        for split in found.seqs
+        for split in layout.seqs
         for path in (folder / "tfrecords").glob(f"{split}-*")
-        for record in tfrecord.read_records(path, found)
+        for record in tfrecord.read_records(path, layout)
     }
 
 

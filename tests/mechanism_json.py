@@ -35,11 +35,11 @@ def changed(spec, **changes):
     spec = copy.deepcopy(spec)
     for path, value in changes.items():
         *folders, last = path.split("__")
-        place = spec
+        section = spec
         for folder in folders:
-            place = place[folder]
+            section = section[folder]
         if value is ...:
-            del place[last]
+            del section[last]
         else:
-            place[last] = value
+            section[last] = value
     return spec

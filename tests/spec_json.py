@@ -79,11 +79,11 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     """`raw()` with one value set; `path` as in error messages, '-' removes."""
     whole = raw()
     *steps, last = path.replace("[", ".").replace("]", "").split(".")
-    place: Any = whole
+    section: Any = whole
     for step in steps:
-        place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+        section = section[int(step)] if step.isdigit() else section.setdefault(step, {})
     if value == "-":
-        del place[int(last) if last.isdigit() else last]
+        del section[int(last) if last.isdigit() else last]
     else:
-        place[int(last) if last.isdigit() else last] = value
+        section[int(last) if last.isdigit() else last] = value
     return whole

@@ -111,7 +111,7 @@ def test_a_region_prints_as_it_is_read():
 
 
 @pytest.mark.parametrize(
-    ("other", "shared"),
+    ("second", "shared"),
     [
         (Region("chr1", 0, 10), False),
         (Region("chr1", 0, 11), True),
@@ -121,10 +121,10 @@ def test_a_region_prints_as_it_is_read():
         (Region("chr1", 12, 13), True),
     ],
 )
-def test_half_open_intervals_that_touch_do_not_overlap(other: regions.Region, shared: bool):
+def test_half_open_intervals_that_touch_do_not_overlap(second: regions.Region, shared: bool):
     region = Region("chr1", 10, 20)
-    assert region.overlaps(other) is shared
-    assert other.overlaps(region) is shared
+    assert region.overlaps(second) is shared
+    assert second.overlaps(region) is shared
 
 
 def test_bed_lines_are_regions_with_their_further_columns(tmp_path):
@@ -167,8 +167,8 @@ def test_bed_lines_come_under_the_names_of_the_genome(tmp_path, caplog):
     path = tmp_path / "x.bed"
     path.write_text("1\t0\t10\ttrain\nGL000008.2\t3\t4\nchrUn\t1\t2\n")
     with caplog.at_level("INFO"):
-        found = list(regions.read_bed(path, names=["chr1", "GL000008.2"]))
-    assert found == [
+        rows = list(regions.read_bed(path, names=["chr1", "GL000008.2"]))
+    assert rows == [
         (Region("chr1", 0, 10), ["train"]),
         (Region("GL000008.2", 3, 4), []),
         (Region("chrUn", 1, 2), []),

@@ -97,10 +97,10 @@ def write_data(folder, *, train=24, valid=6, test=7, seed=0, targets=TARGETS, pe
         ),
     )
     for number, (split, count) in enumerate(counts.items()):
-        made = list(records(count, seed=10 * seed + number, targets=targets))
+        written = list(records(count, seed=10 * seed + number, targets=targets))
         for start in range(0, count, per_file):
             path = folder / "tfrecords" / f"{split}-{start // per_file}.tfr"
-            tfrecord.write_records(path, made[start : start + per_file])
+            tfrecord.write_records(path, written[start : start + per_file])
     lines = [f"{t}\tcell{t}\tcell{t}.cool\tcell type {t}" for t in range(targets)]
     (folder / "targets.txt").write_text(
         "\n".join(["\tidentifier\tfile\tdescription", *lines]) + "\n"

@@ -6,7 +6,7 @@ from tests import coolers as world
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
+def data_folder(tmp_path_factory):
     """A folder of `coolers.world` with a data directory `out`, and its summary."""
     folder = world.world(tmp_path_factory.mktemp("world"))
     return folder, world.make(folder)

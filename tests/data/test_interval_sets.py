@@ -11,13 +11,13 @@ def make(*spans, chrom="chr1"):
     return interval_sets.Intervals(Region(chrom, start, end) for start, end in spans)
 
 
-def spans(found):
-    return [(region.start, region.end) for region in found.members()]
+def spans(intervals):
+    return [(region.start, region.end) for region in intervals.members()]
 
 
-def bases(found, length=60):
+def bases(intervals, length=60):
     covered = np.zeros(length, bool)
-    for start, end in spans(found):
+    for start, end in spans(intervals):
         covered[start:end] = True
     return covered
 
@@ -29,7 +29,7 @@ def test_touching_and_overlapping_intervals_are_merged():
 def test_set_operations_equal_those_on_single_bases():
     random = np.random.default_rng(0)
     for _ in range(50):
-        one, other = (
+        first, second = (
             make(
                 *[
                     (s, s + w)
@@ -40,8 +40,8 @@ def test_set_operations_equal_those_on_single_bases():
             )
             for _ in range(2)
         )
-        np.testing.assert_array_equal(bases(one.minus(other)), bases(one) & ~bases(other))
-        np.testing.assert_array_equal(bases(one.common(other)), bases(one) & bases(other))
+        np.testing.assert_array_equal(bases(first.minus(second)), bases(first) & ~bases(second))
+        np.testing.assert_array_equal(bases(first.common(second)), bases(first) & bases(second))
 
 
 def test_bins_touched():
@@ -58,7 +58,7 @@ def test_an_interval_starting_left_of_the_window_masks_its_first_bins():
 def test_reading_with_a_margin(tmp_path):
     path = tmp_path / "blacklist.bed"
     path.write_text("#comment\nchr1\t5\t30\nchr2 100 200 name\n")
-    found = interval_sets.Intervals.read(path, assembly.of({"1": 99, "chr2": 99}), margin=20)
-    assert [tuple(region) for region in found.members()] == [("1", 0, 50), ("chr2", 80, 220)]
+    intervals = interval_sets.Intervals.read(path, assembly.of({"1": 99, "chr2": 99}), margin=20)
+    assert [tuple(region) for region in intervals.members()] == [("1", 0, 50), ("chr2", 80, 220)]
     with pytest.raises(errors.DataError, match="no such BED file"):
         interval_sets.Intervals.read(tmp_path / "absent.bed", assembly.of({"chr1": 99}))

@@ -75,16 +75,16 @@ def test_random_edits_agree_with_bcftools_and_with_a_replacement_from_right_to_l
 def test_coordinates_go_to_the_haplotype_and_back(folder):
     with personal_genome.opened(personal(folder, 2)) as haplotype:
         # GG lies before base 4; bases 8 to 10 are deleted, so base 11 is at 11 + 2 - 3.
-        places = [haplotype.to_haplotype("chr1", base) for base in (3, 4, 7, 8, 10, 11, 27)]
-        assert places == [3, 6, 9, 10, 10, 10, 26]
-        bases = [haplotype.to_reference("chr1", place) for place in (3, 4, 5, 6, 9, 10, 26)]
+        positions = [haplotype.to_haplotype("chr1", base) for base in (3, 4, 7, 8, 10, 11, 27)]
+        assert positions == [3, 6, 9, 10, 10, 10, 26]
+        bases = [haplotype.to_reference("chr1", position) for position in (3, 4, 5, 6, 9, 10, 26)]
         assert bases == [3, 4, 4, 4, 7, 11, 27]
         letters, reference = phased.haplotype(2, "chr1"), phased.REFERENCE["chr1"]
         changed = {8, 9, 10, 18, 20}
         for base in set(range(28)) - changed:
-            place = haplotype.to_haplotype("chr1", base)
-            assert letters[place] == reference[base]
-            assert haplotype.to_reference("chr1", place) == base
+            position = haplotype.to_haplotype("chr1", base)
+            assert letters[position] == reference[base]
+            assert haplotype.to_reference("chr1", position) == base
 
 
 def test_sites_of_alleles(folder):

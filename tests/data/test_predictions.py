@@ -13,9 +13,9 @@ PIXELS = triangle.length(6, 2)
 
 
 def starts(region, **options):
-    made = predictions.windows(region, PLACE, chrom_size=305, **options)
-    assert all(window.width == 80 and window.chrom == region.chrom for window in made)
-    return [window.start for window in made]
+    windows = predictions.windows(region, PLACE, chrom_size=305, **options)
+    assert all(window.width == 80 and window.chrom == region.chrom for window in windows)
+    return [window.start for window in windows]
 
 
 def test_a_region_of_the_window_is_the_window():
@@ -52,13 +52,13 @@ def test_outputs_cover_every_region_that_the_chromosome_lets_them_cover():
         if last - first == PLACE.seq_length:
             continue
         stride = (None, 10, 30, 60)[random.integers(4)]
-        made = starts(Region("chr1", first, last), stride=stride)
-        assert all(start % 10 == 0 and 0 <= start <= 220 for start in made)
-        covered = {base for start in made for base in range(start + 10, start + 70)}
+        windows = starts(Region("chr1", first, last), stride=stride)
+        assert all(start % 10 == 0 and 0 <= start <= 220 for start in windows)
+        covered = {base for start in windows for base in range(start + 10, start + 70)}
         assert covered >= set(range(max(first, 10), min(last, 290)))
-        assert len(made) == len(set(made))
+        assert len(windows) == len(set(windows))
         if last - first <= 50:  # fits on the grid wherever it lies
-            assert len(made) == 1
+            assert len(windows) == 1
 
 
 @pytest.mark.parametrize("stride", [15, 70, -10])
@@ -120,8 +120,8 @@ def test_a_file_that_cannot_be_closed_leaves_none(tmp_path, preds, monkeypatch):
 
 
 def test_several_heads_have_a_group_each(tmp_path, preds):
-    places = {"human": PLACE, "mouse": PLACE._replace(bins=4, crop_bp=20)}
-    with predictions.Writer(tmp_path / "predict.h5", places, {}) as writer:
+    geometries = {"human": PLACE, "mouse": PLACE._replace(bins=4, crop_bp=20)}
+    with predictions.Writer(tmp_path / "predict.h5", geometries, {}) as writer:
         small = np.ones((1, triangle.length(4, 2), 1))
         outputs = {"human": {"preds": preds[:1]}, "mouse": {"preds": small}}
         writer.write([Region("chr1", 0, 80)], [0], outputs)

@@ -70,13 +70,13 @@ def is_command(line: str) -> bool:
 def blocks(page: str) -> list[Block]:
     """Every fenced block of a page, in its order."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = []
+    fenced = []
     for match in _FENCE.finditer(text):
         reason = _REASON.search(match[2])
         before = text[: match.start()].strip().split("\n\n")[-1]
         line = text[: match.start()].count("\n") + 1
-        found.append(Block(page, line, match[1], match[3], before, reason[1] if reason else ""))
-    return found
+        fenced.append(Block(page, line, match[1], match[3], before, reason[1] if reason else ""))
+    return fenced
 
 
 class Follower:

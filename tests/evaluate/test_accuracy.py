@@ -44,13 +44,13 @@ def report(model, data):
 
 
 def test_every_number_is_that_of_the_whole_arrays(report, model, data):
-    found = whole(data, "test")
-    prediction = predict.predict(model, found["sequence"])
+    records = whole(data, "test")
+    prediction = predict.predict(model, records["sequence"])
     truth = np.load(data / "truth" / "test.npz")["truth"].astype(np.float64)
-    for scores, reference in ((report.model, found["target"]), (report.truth, truth)):
+    for scores, reference in ((report.model, records["target"]), (report.truth, truth)):
         table = scores.table()
         for target in range(TARGETS):
-            mask = found["mask"][..., target]
+            mask = records["mask"][..., target]
             y, p = reference[..., target][mask], prediction[..., target][mask]
             assert table["pearsonr"][target] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-6)
             assert table["mse"][target] == pytest.approx(((y - p) ** 2).mean(), rel=1e-6)
@@ -58,7 +58,7 @@ def test_every_number_is_that_of_the_whole_arrays(report, model, data):
             assert table["r2"][target] == pytest.approx(r2, rel=1e-5)
             rho = scipy.stats.spearmanr(y, p).statistic
             assert table["spearmanr"][target] == pytest.approx(rho, abs=1e-5)
-        y, p = reference[found["mask"]], prediction[found["mask"]]
+        y, p = reference[records["mask"]], prediction[records["mask"]]
         assert table["pearsonr"][-1] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-6)
         assert table["spearmanr"][-1] == pytest.approx(
             scipy.stats.spearmanr(y, p).statistic, abs=1e-5
@@ -66,15 +66,15 @@ def test_every_number_is_that_of_the_whole_arrays(report, model, data):
 
 
 def test_windows_and_strata_are_judged_alone(report, model, data):
-    found = whole(data, "test")
-    prediction = predict.predict(model, found["sequence"])
+    records = whole(data, "test")
+    prediction = predict.predict(model, records["sequence"])
     regions, r = report.windows
-    assert regions == [text.decode() for text in found["region"]]
+    assert regions == [text.decode() for text in records["region"]]
     groups = strata.log_spaced(BINS, OFFSET)
     assert len(report.strata) == groups.count == len(report.by_distance)
     for target in range(TARGETS):
-        mask = found["mask"][..., target]
-        y, p = found["target"][..., target], prediction[..., target]
+        mask = records["mask"][..., target]
+        y, p = records["target"][..., target], prediction[..., target]
         for window in range(7):
             expected = np.corrcoef(y[window][mask[window]], p[window][mask[window]])[0, 1]
             assert r[window, target] == pytest.approx(expected, abs=1e-6)
@@ -92,8 +92,8 @@ def test_the_baseline_is_the_training_mean_at_each_distance(report, data):
         for target in range(TARGETS):
             at = train["mask"][..., target] & (distance == d)
             expected[distance == d, target] = train["target"][..., target][at].mean()
-    found = baseline.distance_only(data, "train", distance)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    means = baseline.distance_only(data, "train", distance)
+    np.testing.assert_allclose(means, expected, rtol=1e-5)
     guess = np.broadcast_to(expected, test["target"].shape)[test["mask"]]
     r = np.corrcoef(guess, test["target"][test["mask"]])[0, 1]
     assert report.baseline.table()["pearsonr"][-1] == pytest.approx(r, abs=1e-6)
@@ -104,11 +104,11 @@ def test_the_baseline_of_one_window_is_its_value_where_a_distance_has_one_pixel(
     folder = tiny.write_data(tmp_path, train=1)
     only = whole(folder, "train")
     distance = triangle.distances(BINS, OFFSET)
-    found = baseline.distance_only(folder, "train", distance)
+    means = baseline.distance_only(folder, "train", distance)
     (far,) = np.flatnonzero(distance == BINS - 1)
     assert only["mask"][0, far].any()
     expected = np.where(only["mask"][0, far], only["target"][0, far], 0)
-    np.testing.assert_allclose(found[far], expected)
+    np.testing.assert_allclose(means[far], expected)
 
 
 def test_insulation_is_the_mean_of_the_diamond():
@@ -116,20 +116,20 @@ def test_insulation_is_the_mean_of_the_diamond():
     vector = random.normal(size=(tiny.PIXELS, 1))
     mask = random.random(vector.shape) > 0.3
     matrix = triangle.to_matrix(np.where(mask, vector, np.nan), diagonal_offset=OFFSET)[..., 0]
-    found, known = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
-    assert len(found) == BINS - 2 * 3 + 1
-    for value, b in zip(found[:, 0], range(3, BINS - 2), strict=True):
+    profile, measured_bins = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
+    assert len(profile) == BINS - 2 * 3 + 1
+    for value, b in zip(profile[:, 0], range(3, BINS - 2), strict=True):
         assert value == pytest.approx(np.nanmean(matrix[b - 3 : b, b : b + 3]), abs=1e-12)
-    assert known.all()
+    assert measured_bins.all()
 
 
 def test_a_diamond_without_a_measured_pixel_is_not_known():
     vector, mask = np.ones((tiny.PIXELS, 1)), np.zeros((tiny.PIXELS, 1), bool)
     rows, columns = triangle.indices(BINS, OFFSET)
     mask[(rows == 4) & (columns == 6)] = True
-    found, known = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
-    np.testing.assert_array_equal(np.flatnonzero(known[:, 0]) + 3, [5, 6])
-    np.testing.assert_array_equal(found[known], [1, 1])
+    profile, measured_bins = insulation.profile(vector, mask, diagonal_offset=OFFSET, width=3)
+    np.testing.assert_array_equal(np.flatnonzero(measured_bins[:, 0]) + 3, [5, 6])
+    np.testing.assert_array_equal(profile[measured_bins], [1, 1])
 
 
 @pytest.mark.parametrize(("bins", "width"), [(12, 2), (40, 5), (79, 9), (80, 10), (512, 10)])
@@ -138,14 +138,14 @@ def test_the_diamond_is_smaller_where_the_map_is(bins, width):
 
 
 def test_insulation_is_correlated_over_all_borders_of_all_windows(report, model, data):
-    found = whole(data, "test")
-    prediction = predict.predict(model, found["sequence"])
+    records = whole(data, "test")
+    prediction = predict.predict(model, records["sequence"])
     pairs = []
-    for y, p, mask in zip(found["target"], prediction, found["mask"], strict=True):
-        (y, known), (p, _) = (
-            insulation.profile(each, mask, diagonal_offset=OFFSET, width=2) for each in (y, p)
+    for y, p, mask in zip(records["target"], prediction, records["mask"], strict=True):
+        (y, measured_bins), (p, _) = (
+            insulation.profile(values, mask, diagonal_offset=OFFSET, width=2) for values in (y, p)
         )
-        assert known.all()
+        assert measured_bins.all()
         pairs.append((y, p))
     y, p = np.concatenate(pairs, axis=1)
     expected = [np.corrcoef(y[:, t], p[:, t])[0, 1] for t in range(TARGETS)]
@@ -170,7 +170,7 @@ def test_labels_of_distances_have_the_digits_that_tell_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("splits", "tested", "others"),
+    ("splits", "tested", "training"),
     [
         ({"train": 4, "valid": 2, "test": 2}, "test", ("train",)),
         ({"fold0": 2, "fold1": 2, "fold2": 2, "fold3": 0}, "fold1", ("fold0", "fold2")),
@@ -178,14 +178,16 @@ def test_labels_of_distances_have_the_digits_that_tell_them_apart():
     ],
 )
 def test_the_baseline_is_of_the_training_split_or_of_the_other_folds(
-    tmp_path, splits, tested, others
+    tmp_path, splits, tested, training
 ):
     statistics.write(tmp_path, statistics.Statistics(64, 4, 2, 16, seqs=splits))
-    if others is None:
-        with pytest.raises(errors.DataError, match="no split but test to take the mean"):
+    if training is None:
+        with pytest.raises(
+            errors.DataError, match="has only the split test, but the mean at every distance"
+        ):
             baseline.training_splits(tmp_path, tested)
     else:
-        assert baseline.training_splits(tmp_path, tested) == others
+        assert baseline.training_splits(tmp_path, tested) == training
 
 
 def test_a_perfect_prediction_is_perfect_and_a_constant_one_is_nothing():
@@ -194,9 +196,9 @@ def test_a_perfect_prediction_is_perfect_and_a_constant_one_is_nothing():
     mask = random.random(y.shape) > 0.2
     groups = strata.log_spaced(BINS, OFFSET)
     perfect, constant = (comparison.Comparison(2, rank=True, strata=groups) for _ in range(2))
-    for each, measured in zip(y, mask, strict=True):
-        perfect.update(each, each, measured)
-        constant.update(each, np.full_like(each, 3), measured)
+    for window, measured in zip(y, mask, strict=True):
+        perfect.update(window, window, measured)
+        constant.update(window, np.full_like(window, 3), measured)
     table = perfect.scores().table()
     for name, best in (("mse", 0), ("pearsonr", 1), ("spearmanr", 1), ("r2", 1)):
         assert table[name] == pytest.approx([best] * 3, abs=1e-12)
@@ -215,11 +217,11 @@ def test_targets_can_be_chosen_and_ranks_left_out(report, model, data):
 
 
 def test_examples_lie_where_their_target_does(report, data):
-    found = whole(data, "test")
+    records = whole(data, "test")
     first, last = report.examples
     assert (first.region.start, first.region.end) == (32, 256 - 32)
     assert last.region.start == 6 * 256 + 32
-    np.testing.assert_array_equal(last.target, found["target"][6])
+    np.testing.assert_array_equal(last.target, records["target"][6])
     assert [points.shape[1] for points in report.scatter] == [2, 2]
 
 
@@ -246,11 +248,11 @@ def test_so_many_draws_are_averaged(data):
 
 
 def test_truth_of_other_windows_is_refused(model, data, tmp_path):
-    other = tiny.write_data(tmp_path / "data", test=5)
-    (other / "truth").mkdir()
-    (other / "truth" / "test.npz").write_bytes((data / "truth" / "test.npz").read_bytes())
+    copied = tiny.write_data(tmp_path / "data", test=5)
+    (copied / "truth").mkdir()
+    (copied / "truth" / "test.npz").write_bytes((data / "truth" / "test.npz").read_bytes())
     with pytest.raises(errors.DataError, match="truth of 7 windows for 5 records"):
-        accuracy.assess(model, other)
+        accuracy.assess(model, copied)
 
 
 def test_draws_and_views_exclude_each_other(model, data):
@@ -280,18 +282,18 @@ def test_a_track_has_no_distance(tmp_path):
     random = np.random.default_rng(0)
     counts = {"train": 4, "test": 3}
     statistics.write(tmp_path, statistics.Statistics(64, 4, 2, 16, seq_1hot=True, seqs=counts))
-    made = {}
+    written = {}
     for split, count in counts.items():
-        made[split] = [
+        written[split] = [
             tfrecord.Record(random.integers(0, 4, 64).astype(np.uint8), random.random((4, 2)))
             for _ in range(count)
         ]
-        tfrecord.write_records(tmp_path / "tfrecords" / f"{split}-0.tfr", made[split])
+        tfrecord.write_records(tmp_path / "tfrecords" / f"{split}-0.tfr", written[split])
     report = accuracy.assess(build.build(spec), tmp_path)
     assert report.insulation is None
-    assert {(each.region.start, each.region.end) for each in report.examples} == {(0, 64)}
+    assert {(example.region.start, example.region.end) for example in report.examples} == {(0, 64)}
     assert report.strata == []
-    mean = np.mean([record.target.astype(np.float16) for record in made["train"]], axis=(0, 1))
-    truth = np.stack([record.target.astype(np.float16) for record in made["test"]])
+    mean = np.mean([record.target.astype(np.float16) for record in written["train"]], axis=(0, 1))
+    truth = np.stack([record.target.astype(np.float16) for record in written["test"]])
     error = ((truth.astype(np.float64) - mean) ** 2).mean((0, 1))
     assert report.baseline.table()["mse"][:2] == pytest.approx(error, rel=1e-3)

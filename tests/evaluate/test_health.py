@@ -70,8 +70,8 @@ def test_a_driver_without_a_gpu_in_tensorflow_is_an_error(monkeypatch, tmp_path)
 def test_little_space_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setattr(health, "FREE_DISK_GB", 1e9)
     monkeypatch.setattr(health, "FREE_MEMORY_GB", 1e9)
-    seen = states(health.installation(tmp_path))
-    assert seen["memory"] == seen[f"disk of {tmp_path}"] == "warning"
+    state_of = states(health.installation(tmp_path))
+    assert state_of["memory"] == state_of[f"disk of {tmp_path}"] == "warning"
 
 
 def test_a_good_data_directory(data):

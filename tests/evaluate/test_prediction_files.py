@@ -51,9 +51,14 @@ def test_regions_are_written_as_by_the_command(folder, tmp_path):
     assert command["predict.h5"] == library["predict.h5"]
     assert command.keys() == library.keys()
     for path in written.coolers["hic"]:
-        with h5py.File(path) as one, h5py.File(tmp_path / "command" / path.name) as other:
+        with (
+            h5py.File(path) as own_file,
+            h5py.File(tmp_path / "command" / path.name) as command_file,
+        ):
             for name in ("bin1_id", "bin2_id", "count"):
-                np.testing.assert_array_equal(one["pixels"][name], other["pixels"][name])
+                np.testing.assert_array_equal(
+                    own_file["pixels"][name], command_file["pixels"][name]
+                )
 
 
 def test_a_split_is_written_as_by_the_command(folder, tmp_path):

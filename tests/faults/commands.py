@@ -92,9 +92,9 @@ def write_inputs(folder):
     letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 4000))
     genome.write_fasta(folder / "genome.fa", {"chr1": letters})
     genome.Genome(folder / "genome.fa").__exit__(None, None, None)  # writes the index
-    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    changed = {"A": "C", "C": "G", "G": "T", "T": "A"}
     lines = [
-        f"chr1\t{at}\t.\t{letters[at - 1]}\t{other[letters[at - 1]]}\t.\t.\t."
+        f"chr1\t{at}\t.\t{letters[at - 1]}\t{changed[letters[at - 1]]}\t.\t.\t."
         for at in range(500, 3500, 20)
     ]
     header = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -112,7 +112,7 @@ def write_inputs(folder):
 
 def results(command, out):
     """What a directory of results must have in common with that of an uninterrupted run."""
-    found = {
+    digests = {
         name: content
         for name, content in contents(out).items()
         if not any(fnmatch(name, pattern) for pattern in command.omitted)
@@ -121,9 +121,11 @@ def results(command, out):
         name: timeless(out / name) for name in found if Path(name).suffix in (".json", ".tsv")
     }
     # The archive holds times; its weights count.
-    found |= {name: fingerprint.fingerprint(out / name) for name in found if name[-6:] == ".keras"}
+    digests |= {
+        name: fingerprint.fingerprint(out / name) for name in digests if name[-6:] == ".keras"
+    }
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    return {**found, "": sorted(name for name in names if not name.startswith("checkpoint/"))}
+    return {**digests, "": sorted(name for name in names if not name.startswith("checkpoint/"))}
 
 
 def timeless(path):

@@ -35,7 +35,7 @@ class Ended(NamedTuple):
     """How a process ended: its status, what it wrote on stderr, and its processor seconds."""
 
     status: int
-    said: str
+    stderr: str
     seconds: float
 
 
@@ -52,8 +52,8 @@ class Harness:
         """Runs a command; kills it when it has used some processor seconds."""
         command = COMMANDS[name]
         words = [*command.line.split(), *(command.again.split() if again else ()), "-o", str(out)]
-        said = self.folder / "said"
-        arguments = (words, str(self.folder), str(said), room, drop, threads)
+        stderr_file = self.folder / "said"
+        arguments = (words, str(self.folder), str(stderr_file), room, drop, threads)
         process = self._context.Process(target=_child, args=arguments)
         process.start()
         seconds = 0.0
@@ -64,7 +64,7 @@ class Harness:
                 process.join()
             time.sleep(0.005)
         process.join()
-        return Ended(process.exitcode, said.read_text(), seconds)
+        return Ended(process.exitcode, stderr_file.read_text(), seconds)
 
     def whole(self, name):
         """Results and processor seconds of a run without a fault."""
@@ -84,8 +84,10 @@ class Harness:
         ended = self.run(name, out, kill_at=moment)
         wrong = damaged(out)
         if ended.status not in (0, -signal.SIGKILL):
-            wrong.append(f"status {ended.status} instead of a kill: {ended.said}")
-        return [f"killed after {moment:.2f} s: {each}" for each in wrong + self._again(name, out)]
+            wrong.append(f"status {ended.status} instead of a kill: {ended.stderr}")
+        return [
+            f"killed after {moment:.2f} s: {problem}" for problem in wrong + self._again(name, out)
+        ]
 
     def full(self, name):
         """Fills the disk after a random number of bytes; returns what is wrong afterwards."""
@@ -95,9 +97,9 @@ class Harness:
         out, room = self._out(name), self.random.randrange(largest)
         ended = self.run(name, out, room=room)
         wrong = damaged(out)
-        if ended.status not in (0, 2) or (ended.status == 2 and "disk is full" not in ended.said):
-            wrong.append(f"status {ended.status}: {ended.said}")
-        return [f"full after {room} bytes: {each}" for each in wrong + self._again(name, out)]
+        if ended.status not in (0, 2) or (ended.status == 2 and "disk is full" not in ended.stderr):
+            wrong.append(f"status {ended.status}: {ended.stderr}")
+        return [f"full after {room} bytes: {problem}" for problem in wrong + self._again(name, out)]
 
     def read_only(self, name):
         """Takes the right to write beside the results; returns what is wrong afterwards."""
@@ -108,16 +110,16 @@ class Harness:
             ended = self.run(name, parent / "out", drop=True)
         finally:
             parent.chmod(0o755)
-        errors = [line for line in ended.said.splitlines() if line.startswith("error: ")]
+        errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
         if ended.status == 2 and len(errors) == 1 and not (parent / "out").exists():
             return []
-        return [f"read-only: status {ended.status}: {ended.said}"]
+        return [f"read-only: status {ended.status}: {ended.stderr}"]
 
     def corrupted(self, name):
         """Damages the newest checkpoint of a killed training; returns what is wrong afterwards."""
         _, seconds = self.whole(name)
         out = self._out(name)
-        newest, before = (out / "checkpoint" / f"{each}.npz" for each in ("state", "previous"))
+        newest, before = (out / "checkpoint" / f"{stem}.npz" for stem in ("state", "previous"))
         moment = self.random.uniform(0.6, 1) * seconds
         while not before.exists() or not newest.exists():  # also when killed before the second
             shutil.rmtree(out, ignore_errors=True)
@@ -127,9 +129,9 @@ class Harness:
         content[self.random.randrange(len(content) // 2)] ^= 0xFF
         newest.write_bytes(bytes(content[: self.random.randrange(1, len(content))]))
         wrong = self._again(name, out)
-        if "continues from the checkpoint before" not in self.said:
-            wrong.append(f"does not say that a checkpoint is damaged: {self.said}")
-        return [f"damaged checkpoint: {each}" for each in wrong]
+        if "continues from the checkpoint before" not in self.stderr:
+            wrong.append(f"does not say that a checkpoint is damaged: {self.stderr}")
+        return [f"damaged checkpoint: {problem}" for problem in wrong]
 
     def _out(self, name):
         out = self.folder / f"{name}_out"
@@ -141,19 +143,19 @@ class Harness:
         if not out.exists() and COMMANDS[name].again:
             out.mkdir()
         ended = self.run(name, out, again=True)
-        self.said = ended.said
+        self.stderr = ended.stderr
         if ended.status != 0:
-            return [f"status {ended.status} when started again: {ended.said}"]
+            return [f"status {ended.status} when started again: {ended.stderr}"]
         expected, _ = self.whole(name)
-        found = results(COMMANDS[name], out)
-        names = sorted(key for key in expected | found if expected.get(key) != found.get(key))
+        digests = results(COMMANDS[name], out)
+        names = sorted(key for key in expected | digests if expected.get(key) != digests.get(key))
         left = [path.name for path in out.rglob("*.partial.*")]
         return [f"other results: {', '.join(names)}"] * bool(names) + left
 
 
-def _child(words, folder, said, room, drop, threads):
+def _child(words, folder, stderr_file, room, drop, threads):
     """Runs a command and ends the process, with stderr in a file."""
-    descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    descriptor = os.open(stderr_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(descriptor, 2)
@@ -181,7 +183,7 @@ def _seconds(pid):
 def main(words):
     """Tries all faults; returns the exit status."""
     count, names = int(words[0]), words[1:] or list(COMMANDS)
-    wrong, tried = [], 0
+    wrong, faults_run = [], 0
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(Path(folder))
         for name in names:
@@ -191,8 +193,8 @@ def main(words):
             problems = [f"{name}: {text}" for fault in faults for text in fault(name)]
             print(f"{name}: {len(faults)} faults, {len(problems)} problems", flush=True)
             print("\n".join(problems), flush=True)
-            wrong, tried = wrong + problems, tried + len(faults)
-    print(f"{tried} faults, {len(wrong)} problems")
+            wrong, faults_run = wrong + problems, faults_run + len(faults)
+    print(f"{faults_run} faults, {len(wrong)} problems")
     return int(bool(wrong))
 
 

@@ -21,14 +21,17 @@ _NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
 _TEXT = {".json", ".tsv", ".csv", ".vcf", ".txt", ".bedgraph"}
 
 
-def differing(one, other):
+def differing(first_folder, second_folder):
     """Names of files that differ in a byte."""
-    names = {path.relative_to(one) for path in one.rglob("*") if path.is_file()}
-    names |= {path.relative_to(other) for path in other.rglob("*") if path.is_file()}
+    names = {path.relative_to(first_folder) for path in first_folder.rglob("*") if path.is_file()}
+    names |= {
+        path.relative_to(second_folder) for path in second_folder.rglob("*") if path.is_file()
+    }
     return sorted(
         str(name)
         for name in names
-        if name.name != provenance.FILE and _bytes(one / name) != _bytes(other / name)
+        if name.name != provenance.FILE
+        and _bytes(first_folder / name) != _bytes(second_folder / name)
     )
 
 
@@ -40,15 +43,15 @@ def arrays(path):
     """Numbers of a file, as one array for each dataset."""
     if path.suffix in (".h5", ".cool"):
         with h5py.File(path) as file:
-            found = []
+            datasets = []
             file.visititems(
                 lambda _, item: (
-                    found.append(item[()])
+                    datasets.append(item[()])
                     if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu"
                     else None
                 )
             )
-        return [np.atleast_1d(values).astype(float) for values in found]
+        return [np.atleast_1d(values).astype(float) for values in datasets]
     if path.suffix == ".npz":
         with np.load(path) as archive:
             return [
@@ -59,11 +62,13 @@ def arrays(path):
     return []
 
 
-def largest_difference(one, other, names):
+def largest_difference(first_folder, second_folder, names):
     """Largest difference of two arrays of the same file, relative to the largest number."""
     largest = 0.0
     for name in names:
-        for first, second in zip(arrays(one / name), arrays(other / name), strict=True):
+        for first, second in zip(
+            arrays(first_folder / name), arrays(second_folder / name), strict=True
+        ):
             if first.shape != second.shape:
                 return float("inf")
             if first.size:
@@ -79,7 +84,7 @@ def compared(harness, name):
         outs[threads] = harness.folder / f"{name}_{threads}"
         ended = harness.run(name, outs[threads], threads=threads)
         if ended.status != 0:
-            return f"status {ended.status}: {ended.said[-300:]}"
+            return f"status {ended.status}: {ended.stderr[-300:]}"
     names = sorted({n for threads in (2, 4) for n in differing(outs[1], outs[threads])})
     if not names:
         return "bytes"

@@ -113,8 +113,10 @@ def test_a_killed_writer_leaves_nothing_to_the_next(tmp_path, caplog):
 
 
 def test_temporaries_of_other_hosts_and_versions_stay_for_a_day(tmp_path):
-    other = processes.own()._replace(host="elsewhere").code() + "00000000"
-    halves = [tmp_path / f".{code}.partial.table.tsv" for code in (other, "0123456789abcdef")]
+    code_elsewhere = processes.own()._replace(host="elsewhere").code() + "00000000"
+    halves = [
+        tmp_path / f".{code}.partial.table.tsv" for code in (code_elsewhere, "0123456789abcdef")
+    ]
     for half in halves:
         half.write_text("half")
     (tmp_path / ".config.partial.txt").write_text("of the user")
@@ -297,11 +299,11 @@ def test_results_without_a_record_are_refused(tmp_path):
 
 def test_a_run_without_results_binds_nobody_unless_it_runs(tmp_path):
     claimed(tmp_path, kind="scores", identity=INPUTS)
-    others = INPUTS | {"region": "chr1:1-5"}
-    claimed(tmp_path, kind="scores", identity=others)
-    assert files.read_json(tmp_path / "inputs.json")["of"] == others
+    changed = INPUTS | {"region": "chr1:1-5"}
+    claimed(tmp_path, kind="scores", identity=changed)
+    assert files.read_json(tmp_path / "inputs.json")["of"] == changed
     with (
-        output_directory.claim(tmp_path, kind="scores", identity=others, share="1-of-2"),
+        output_directory.claim(tmp_path, kind="scores", identity=changed, share="1-of-2"),
         pytest.raises(errors.RunError, match="region chr1:1-5 and none"),
     ):
         claimed(tmp_path, kind="scores", identity=INPUTS, share="2-of-2")

@@ -71,11 +71,11 @@ def test_an_older_folder_outlives_a_rename_that_fails(tmp_path, monkeypatch):
 @pytest.mark.parametrize("directory", [False, True])
 def test_writers_of_one_process_number_do_not_meet(tmp_path, directory):
     path = tmp_path / "null.h5"
-    with files.atomic(path, directory=directory) as one:
-        (one / "text" if directory else one).write_text("one")
-        with files.atomic(path, directory=directory) as other:
-            (other / "text" if directory else other).write_text("other")
-        assert {one.match(".*.partial.*"), other.match(".*.partial.*")} == {True}
+    with files.atomic(path, directory=directory) as first:
+        (first / "text" if directory else first).write_text("one")
+        with files.atomic(path, directory=directory) as second:
+            (second / "text" if directory else second).write_text("other")
+        assert {first.match(".*.partial.*"), second.match(".*.partial.*")} == {True}
     assert (path / "text" if directory else path).read_text() == "one"
     assert names(tmp_path) == ["null.h5"]
 

@@ -110,8 +110,8 @@ def fuzz(door, folder, seeds, begin=lambda seed: None):
                 outcome = attempt(door, path, content, seed)
                 if time.process_time() - start > SLOW:
                     outcome = f"slow: {outcome}"
-                known = outcome in ("read", "refused")
-                outcomes[outcome if known else f"{outcome}, seed {seed}"] += 1
+                is_expected = outcome in ("read", "refused")
+                outcomes[outcome if is_expected else f"{outcome}, seed {seed}"] += 1
     finally:
         logging.disable(logging.NOTSET)
     return outcomes

@@ -184,20 +184,20 @@ def test_what_says_no_mechanism_is_refused_in_the_words_of_the_spec(spec, change
         mechanism_spec.parse(changed(spec, **changes))
 
 
-@pytest.mark.parametrize("what", ["energies", "states", "activities", "libraries"])
+@pytest.mark.parametrize("section", ["energies", "states", "activities", "libraries"])
 @pytest.mark.parametrize("name", NAMES)
-def test_names_are_those_that_columns_and_files_can_bear(what, name):
-    energies = name if what == "energies" else "ab"
-    activity = name if what == "activities" else "on"
-    spec = changed(TWO_SITES, libraries=[name if what == "libraries" else "full-wt"])
+def test_names_are_those_that_columns_and_files_can_bear(section, name):
+    energies = name if section == "energies" else "ab"
+    activity = name if section == "activities" else "on"
+    spec = changed(TWO_SITES, libraries=[name if section == "libraries" else "full-wt"])
     spec["energies"][energies] = spec["energies"].pop("ab")
-    spec["states"][name if what == "states" else "ab"] = {
+    spec["states"][name if section == "states" else "ab"] = {
         **spec["states"].pop("ab"),
         "energies": ["a", "b", energies],
         "activity": activity,
     }
     spec["activities"] = {activity: {}}
-    with pytest.raises(errors.SpecError, match=f"^{what}: ") as caught:
+    with pytest.raises(errors.SpecError, match=f"^{section}: ") as caught:
         mechanism_spec.parse(spec)
     assert len(str(caught.value)) < 200
 

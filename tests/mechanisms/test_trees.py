@@ -11,7 +11,7 @@ RNAP_EDGES = [(0, 1), (1, 0), (1, 2), (2, 0)]
 
 def naive_trees(species, edges, root):
     """All subsets of K - 1 edges in which every species has a path to the root."""
-    found = []
+    diagrams = []
     for subset in itertools.combinations(range(len(edges)), species - 1):
         step = {edges[i][0]: edges[i][1] for i in subset}
         if len(step) == species - 1 and root not in step:
@@ -21,8 +21,8 @@ def naive_trees(species, edges, root):
                     node = step.get(node, root)
                 walks.append(node)
             if set(walks) == {root}:
-                found.append(frozenset(subset))
-    return found
+                diagrams.append(frozenset(subset))
+    return diagrams
 
 
 def random_network(seed, species):
@@ -37,10 +37,10 @@ def random_network(seed, species):
 @pytest.mark.parametrize("seed", range(3))
 def test_diagrams_are_all_subsets_of_edges_that_lead_to_the_root(species, seed):
     edges = random_network(seed, species)
-    found = trees.diagrams(species, edges)
-    assert trees.count(species, edges) == len(found.trees)
+    diagrams = trees.diagrams(species, edges)
+    assert trees.count(species, edges) == len(diagrams.trees)
     for root in range(species):
-        mine = [frozenset(tree.tolist()) for tree in found.trees[found.root == root]]
+        mine = [frozenset(tree.tolist()) for tree in diagrams.trees[diagrams.root == root]]
         assert sorted(map(sorted, mine)) == sorted(map(sorted, naive_trees(species, edges, root)))
 
 

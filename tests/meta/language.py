@@ -97,14 +97,22 @@ def opens_with_verb(docstring: str) -> bool:
     return docstring.split(maxsplit=1)[0].rstrip(",.:;") in VERBS
 
 
-def complaints(package: Path) -> Iterator[str]:
-    """Yields one line for every empty name and every docstring without a verb."""
-    for path in sorted(package.rglob("*.py")):
+def empty_names(folder: Path) -> Iterator[str]:
+    """Yields one line for every empty name in the modules of a folder."""
+    for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        module = path.relative_to(package.parent).as_posix()
+        module = path.relative_to(folder.parent).as_posix()
         for name in assigned_names(tree):
             if name.text in EMPTY_NAMES:
                 yield f"{module}:{name.line}: name: {name.text}"
+
+
+def complaints(package: Path) -> Iterator[str]:
+    """Yields one line for every empty name and every docstring without a verb."""
+    yield from empty_names(package)
+    for path in sorted(package.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        module = path.relative_to(package.parent).as_posix()
         for docstring in public_docstrings(tree):
             if not opens_with_verb(docstring.text):
                 opening = docstring.text.splitlines()[0]

@@ -68,11 +68,11 @@ def test_help_states_at_most_one_default_for_each_option(command: str):
     ],
 )
 def test_a_number_that_cannot_be_is_refused_before_any_work(command: str, number: str, capsys):
-    given = {"akita_calibrate": f"akita_yeast {CLI}", "akita_train": f"{__file__} data"}
+    arguments = {"akita_calibrate": f"akita_yeast {CLI}", "akita_train": f"{__file__} data"}
     name, value = number.split()
     with pytest.raises(SystemExit) as stopped:
         importlib.import_module(f"akita_bayes.cli.{command}").main(
-            [*given.get(command, "").split(), "-o", "out", name, value]
+            [*arguments.get(command, "").split(), "-o", "out", name, value]
         )
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()

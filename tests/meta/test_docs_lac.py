@@ -46,10 +46,10 @@ def test_every_command_is_shown_and_runs(ran):
 @pytest.mark.slow
 def test_every_file_that_the_page_names_is_written(ran, page):
     folder, _ = ran
-    named = set(re.findall(r"`([\w/]+\.(?:tsv|txt|json|png|npz))`", page))
+    paths = set(re.findall(r"`([\w/]+\.(?:tsv|txt|json|png|npz))`", page))
     written = {path.name for path in folder.rglob("runs/**/*") if path.is_file()}
-    assert {name for name in named if "/" not in name} <= written
-    assert len(named) > 10
+    assert {name for name in paths if "/" not in name} <= written
+    assert len(paths) > 10
 
 
 @pytest.mark.slow
@@ -75,17 +75,17 @@ def test_the_read_out_is_changed_where_the_page_changes_it(ran):
 @pytest.mark.slow
 def test_assumptions_are_fitted_judged_and_united(ran):
     folder, _ = ran
-    found = {
+    tables = {
         name: pd.read_csv(folder / f"runs/lac/assumed/{name}.tsv", sep="\t")
         for name in ("comparison", "constants", "ranges")
     }
-    evidence = found["comparison"].set_index("name")["log_evidence"]
+    evidence = tables["comparison"].set_index("name")["log_evidence"]
     hidden = [name for name in evidence.index if evidence.isna()[name]]
     assert sorted(hidden) == ["lac", "lac, wide priors"]
     assert len(evidence) == 6
-    assert set(found["constants"].groupby("name").size()) == {6}
-    for row in found["ranges"].to_dict("records"):
-        of_all = found["constants"].query("name == @row['name']")
+    assert set(tables["constants"].groupby("name").size()) == {6}
+    for row in tables["ranges"].to_dict("records"):
+        of_all = tables["constants"].query("name == @row['name']")
         assert of_all["lower"].min() <= row["lower"] < row["upper"] <= of_all["upper"].max()
         assert row["widest"] <= row["upper"] - row["lower"] + 1e-6  # of nine digits
 

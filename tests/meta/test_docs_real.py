@@ -48,12 +48,12 @@ def test_the_headline_is_that_of_the_shipped_run(result, page):
 
 def test_numbers_in_the_text_are_those_of_the_result_file(result, page):
     row = next(row for row in result["rows"] if row["fold"] == 0 and row["seeds"] == [0])
-    ceilings, other = result["ceilings"]["0"], result["genome"]["second_experiment"]
+    ceilings, second = result["ceilings"]["0"], result["genome"]["second_experiment"]
     for text in (
         f"{100 * row['share_of_ceiling']:.1f} % of the ceiling, not 60 %",
         "the interval of r, {:.2f} to {:.2f}".format(*row["pearsonr_95%"]),
-        f"has a correlation of {other['r']:.2f} with this map",
-        f"differed by noise alone, it would be {other['expected_r']:.2f}",
+        f"has a correlation of {second['r']:.2f} with this map",
+        f"differed by noise alone, it would be {second['expected_r']:.2f}",
         f"reached {ceilings['ridge']['map_valid_r']:.3f} on these",
         f"from {row['valid']['plain']:.3f} to {row['valid']['pearsonr']:.3f}",
     ):

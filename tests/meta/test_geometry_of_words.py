@@ -74,7 +74,7 @@ WIDTH = 16
 
 def followed(seq_length: int, blocks: list) -> geometry.Geometry:
     """The geometry after blocks, by the rules that they declare."""
-    rules = [(name, registry.words()[name].traits.geometry, given) for name, given in blocks]
+    rules = [(name, registry.words()[name].traits.geometry, settings) for name, settings in blocks]
     return list(geometry.follow(seq_length, rules))[-1]
 
 
@@ -82,25 +82,25 @@ def test_every_word_has_a_row():
     assert {name for name, _, _ in ROWS} == set(zoo.vocabulary())
 
 
-@pytest.mark.parametrize(("name", "shape", "given"), ROWS, ids=str)
-def test_bins_units_and_placement_are_those_of_the_layers(name: str, shape: tuple, given: dict):
+@pytest.mark.parametrize(("name", "shape", "settings"), ROWS, ids=str)
+def test_bins_units_and_placement_are_those_of_the_layers(name: str, shape: tuple, settings: dict):
     word = registry.words()[name]
-    arguments = {**word.defaults, **given}
+    arguments = {**word.defaults, **settings}
     built = word.function(keras.Input(shape), **arguments).shape[1:]
     bins, pairwise = shape[0], len(shape) == 3
     before = [("conv_block", {"pool_size": WIDTH, "kernel_size": 1, "filters": 1})]
     before += [("one_to_two", {"operation": "mean"})] if pairwise else []
     before += [("dense", {"units": shape[-1]})]
-    found = followed(WIDTH * bins, [*before, (name, arguments)])
-    assert found.pairwise is (pairwise or name == "one_to_two")
+    result = followed(WIDTH * bins, [*before, (name, arguments)])
+    assert result.pairwise is (pairwise or name == "one_to_two")
     if name in ("Flatten", "GlobalAveragePooling1D", "GlobalAveragePooling2D"):
-        assert (found.bins, len(built)) == (1, 1)
+        assert (result.bins, len(built)) == (1, 1)
         return
-    assert built[0] == found.target_length
-    if found.units is not None and name != "Reshape":
-        assert built[-1] == found.units
-    covered = found.bins * found.bin_width + 2 * found.crop_bp
-    assert abs(covered - found.seq_length) < found.bin_width
+    assert built[0] == result.target_length
+    if result.units is not None and name != "Reshape":
+        assert built[-1] == result.units
+    covered = result.bins * result.bin_width + 2 * result.crop_bp
+    assert abs(covered - result.seq_length) < result.bin_width
 
 
 def test_asymmetry_is_refused():

@@ -88,20 +88,20 @@ def statements(module: str) -> list[tuple[str, bool]]:
         or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
         for inner in ast.walk(node)
     }
-    found = []
+    imports = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [(alias.name, id(node) not in lazy) for alias in node.names]
+            imports += [(alias.name, id(node) not in lazy) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are absolute"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            found += [(name, id(node) not in lazy) for name in names]
-    return found
+            imports += [(name, id(node) not in lazy) for name in names]
+    return imports
 
 
 def inner_imports(module: str, *, at_once: bool = False) -> set[str]:
     """Modules of this package that a module imports."""
-    found = set()
+    imports = set()
     for name, eager in statements(module):
         if name.split(".")[0] != "akita_bayes" or (at_once and not eager):
             continue
@@ -109,12 +109,12 @@ def inner_imports(module: str, *, at_once: bool = False) -> set[str]:
         for size in (len(parts), len(parts) - 1):
             for candidate in (".".join(parts[:size]), ".".join([*parts[:size], "__init__"])):
                 if size and candidate in MODULES:
-                    found.add(candidate)
+                    imports.add(candidate)
                     break
             else:
                 continue
             break
-    return found
+    return imports
 
 
 def test_every_folder_has_a_floor():
@@ -193,8 +193,8 @@ def test_no_module_imports_itself_through_others():
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " -> ".join([*path[path.index(module) :], module])
         if module not in done:
-            for other in graph[module]:
-                visit(other, (*path, module))
+            for target in graph[module]:
+                visit(target, (*path, module))
             done.add(module)
 
     for module in graph:

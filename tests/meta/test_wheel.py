@@ -146,11 +146,14 @@ def missing(setup: str, recipe: str) -> dict[str, str]:
     run_section = recipe[recipe.index("  run:") : recipe.index("\ntest:")]
     lines = [line.strip().removeprefix("- ").split(" ") for line in run_section.splitlines()[1:]]
     in_recipe = {canonicalize_name(name): SpecifierSet(versions) for name, versions in lines}
-    needed = {canonicalize_name(each.name): each.specifier for each in requirements(setup)}
+    needed = {
+        canonicalize_name(requirement.name): requirement.specifier
+        for requirement in requirements(setup)
+    }
     wrong = {
         name: str(versions) for name, versions in needed.items() if in_recipe.get(name) != versions
     }
-    extra = {name for each in requirements(setup) for name in brought_by_extras(each)}
+    extra = {name for requirement in requirements(setup) for name in brought_by_extras(requirement)}
     return wrong | dict.fromkeys(extra - set(in_recipe), "")
 
 
@@ -188,10 +191,12 @@ def test_every_requirement_and_extra_has_a_pinned_version(repository):
     setup = (repository / "setup.py").read_text("utf-8")
     extra = re.search(r'"docs": (\[.+\]),', setup)[1]
     docs = [Requirement(text) for text in ast.literal_eval(extra)]
-    assert {each.name for each in docs} == {"mkdocs", "mkdocs-material"}
-    for each in [*requirements(setup), *docs]:
-        if each.name != "setuptools":  # of the interpreter's own bundle
-            assert each.specifier.contains(pinned[canonicalize_name(each.name)]), each
+    assert {requirement.name for requirement in docs} == {"mkdocs", "mkdocs-material"}
+    for requirement in [*requirements(setup), *docs]:
+        if requirement.name != "setuptools":  # of the interpreter's own bundle
+            assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), (
+                requirement
+            )
 
 
 def test_other_recipes_name_the_same_version(repository):

@@ -94,13 +94,16 @@ def test_windows_of_e_coli_are_one_window_apart_and_test_every_fifth_once():
         bins = {"train": set(), "valid": set(), "test": set()}
         for start, split in ecoli.windows(fold):
             bins[split] |= {(start + step) % ecoli.BINS for step in range(ecoli.WINDOW)}
-        for split, others in (("test", ("train", "valid")), ("valid", ("train",))):
+        for split, other_splits in (("test", ("train", "valid")), ("valid", ("train",))):
             around = {
                 (bin_ + step) % ecoli.BINS
                 for bin_ in bins[split]
                 for step in range(-ecoli.WINDOW, ecoli.WINDOW + 1)
             }
-            assert not any(around & bins[other] for other in others), (fold, split)
+            assert not any(around & bins[other_split] for other_split in other_splits), (
+                fold,
+                split,
+            )
         assert not tested & bins["test"]
         tested |= bins["test"]
     # Windows begin at every fourth bin, so that up to three bins at the end of a fifth are left.

@@ -40,18 +40,19 @@ def test_random_stretches_match_an_element_and_avoid_all(reference):
     stretches = yeast_deletions.Stretches(reference, elements)
     region = elements[7].region
     for same_gc in (False, True):
-        drawn = stretches.like(region, same_gc=same_gc)
-        assert len(set(drawn)) == yeast_deletions.RANDOM
-        for other in drawn:
-            assert other.end - other.start == 80
-            assert yeast_deletions.EDGE <= other.start < 200_000 - yeast_deletions.EDGE
+        random_regions = stretches.like(region, same_gc=same_gc)
+        assert len(set(random_regions)) == yeast_deletions.RANDOM
+        for random_region in random_regions:
+            assert random_region.end - random_region.start == 80
+            assert yeast_deletions.EDGE <= random_region.start < 200_000 - yeast_deletions.EDGE
             assert not any(
-                other.start < e.region.end and e.region.start < other.end for e in elements
+                random_region.start < e.region.end and e.region.start < random_region.end
+                for e in elements
             )
             if same_gc:
-                letters = reference.fetch(other)
+                letters = reference.fetch(random_region)
                 gc = sum(letters.count(base) for base in "GC") / 80
-                assert stretches.gc(other) == pytest.approx(gc)
+                assert stretches.gc(random_region) == pytest.approx(gc)
                 assert abs(gc - stretches.gc(region)) <= yeast_deletions.GC_DIFFERENCE
     assert not stretches.usable(region._replace(start=10, end=90))
 

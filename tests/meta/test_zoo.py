@@ -72,15 +72,15 @@ def test_every_network_is_built_at_full_size_and_is_what_its_row_says(folder, re
     for name, spec in networks(folder).items():
         (row,) = (line for line in lines if line.startswith(f"| `{name}.json`"))
         for head in spec.head_names:
-            model, place = build.build(spec, head=head), spec.geometry(head)
-            assert model.output.shape == (None, place.target_length, place.units), name
-            for said in (
+            model, geometry = build.build(spec, head=head), spec.geometry(head)
+            assert model.output.shape == (None, geometry.target_length, geometry.units), name
+            for text in (
                 f"{model.count_params():,}",
-                f"{place.seq_length:,} bp",
-                f"{place.bins:,} bins of {place.bin_width:,} bp",
-                str(place.units),
+                f"{geometry.seq_length:,} bp",
+                f"{geometry.bins:,} bins of {geometry.bin_width:,} bp",
+                str(geometry.units),
             ):
-                assert said in row, f"models/README.md, row of {name}: {said} is missing"
+                assert text in row, f"models/README.md, row of {name}: {text} is missing"
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,10 @@ def test_dilations_are_the_published_ones(folder):
         model = build.build(zoo.load_spec(folder / f"{name}.json"), head=0)
         kind = {"1d": "Conv1D", "2d": "Conv2D"}[blocks]
         layers = [layer for layer in model.layers if type(layer).__name__ == kind]
-        found = [layer.dilation_rate[0] for layer in layers if layer.kernel_size[0] == 3]
-        return found if blocks == "1d" else found[1:]  # the first 2-D convolution is undilated
+        dilations = [layer.dilation_rate[0] for layer in layers if layer.kernel_size[0] == 3]
+        return (
+            dilations if blocks == "1d" else dilations[1:]
+        )  # the first 2-D convolution is undilated
 
     assert rates("akita_v1", "1d") == [1, 2, 3, 5, 9, 16, 29, 50]
     assert rates("akita_v1", "2d") == [1, 2, 3, 5, 9, 16]

@@ -15,10 +15,10 @@ MEAN, SPREAD = np.random.default_rng(0).gamma(2.0, size=(2, 3, PIXELS, 2)).astyp
 def local(values, sigma):
     """The mean that scipy gives on the whole symmetric map, with the weight of known pixels."""
     matrix = triangle.to_matrix(values, diagonal_offset=OFFSET)
-    known = np.isfinite(matrix)
+    measured = np.isfinite(matrix)
     smooth = [
         ndimage.gaussian_filter(part, (sigma, sigma, 0), mode="constant", truncate=3.0)
-        for part in (np.where(known, matrix, 0.0), known.astype(float))
+        for part in (np.where(measured, matrix, 0.0), measured.astype(float))
     ]
     return triangle.to_vector(smooth[0] / smooth[1], diagonal_offset=OFFSET)
 

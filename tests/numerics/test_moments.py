@@ -17,14 +17,14 @@ def arrays():
 
 def test_accuracies_are_those_of_the_measured_pixels(arrays):
     truth, prediction, mask = arrays
-    found = moments.Moments.of(truth, prediction, mask)
+    result = moments.Moments.of(truth, prediction, mask)
     for target in range(3):
         y, p = (a[..., target][mask[..., target]] for a in (truth, prediction))
-        assert found.count[target] == len(y)
-        assert found.pearson()[target] == pytest.approx(scipy.stats.pearsonr(y, p)[0], abs=1e-12)
-        assert found.mse()[target] == pytest.approx(((y - p) ** 2).mean(), rel=1e-12)
+        assert result.count[target] == len(y)
+        assert result.pearson()[target] == pytest.approx(scipy.stats.pearsonr(y, p)[0], abs=1e-12)
+        assert result.mse()[target] == pytest.approx(((y - p) ** 2).mean(), rel=1e-12)
         r2 = 1 - ((y - p) ** 2).sum() / ((y - y.mean()) ** 2).sum()
-        assert found.r2()[target] == pytest.approx(r2, abs=1e-12)
+        assert result.r2()[target] == pytest.approx(r2, abs=1e-12)
 
 
 def test_merging_batches_equals_all_at_once(arrays):
@@ -59,16 +59,16 @@ def test_a_constant_is_uncorrelated_and_never_nan(value, constant):
     varied = np.random.default_rng(1).normal(size=(1000, 1))
     still = np.full_like(varied, value)
     truth, prediction = (still, varied) if constant == "truth" else (varied, still)
-    found = moments.Moments.zeros(1)
+    result = moments.Moments.zeros(1)
     for part in np.split(np.arange(1000), 10):
-        found = found.merge(moments.Moments.of(truth[part], prediction[part]))
-    assert found.pearson()[0] == 0
+        result = result.merge(moments.Moments.of(truth[part], prediction[part]))
+    assert result.pearson()[0] == 0
     expected = (
         0
         if constant == "truth"
         else 1 - ((varied - value) ** 2).sum() / ((varied - varied.mean()) ** 2).sum()
     )
-    assert found.r2()[0] == pytest.approx(expected, rel=1e-9)
+    assert result.r2()[0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_large_mean_costs_no_digits():

@@ -49,15 +49,15 @@ def test_calibrated_predictions_are_seldom_called_wrong(count):
 def test_wrong_predictions_are_found(options, words):
     random = np.random.default_rng(5)
     tested = [pit.uniformity(windows(random, 60, **options)) for _ in range(40)]
-    assert sum(not found.holds for found in tested) >= 38
+    assert sum(not test.holds for test in tested) >= 38
     assert words in tested[0].in_words("test")
 
 
 def test_a_deviation_that_does_not_matter_is_not_told():
     random = np.random.default_rng(6)
-    found = pit.uniformity(windows(random, 4000, factor=0.98, correlation=0.0))
-    assert found.p_value < pit.LEVEL
-    assert found.holds
+    test = pit.uniformity(windows(random, 4000, factor=0.98, correlation=0.0))
+    assert test.p_value < pit.LEVEL
+    assert test.holds
 
 
 def test_few_windows_are_not_tested():

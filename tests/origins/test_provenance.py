@@ -69,13 +69,13 @@ FILES = {"existing_file", "readable", "spec_file", "model_source", "_regions", "
 
 def test_every_option_that_names_a_file_is_an_input(monkeypatch):
     """A new option of a command must appear in the table, or its file is not recorded."""
-    named = set()
+    options = set()
     genuine = argparse.ArgumentParser.add_argument
 
     def noted(self, *flags, **settings):
         action = genuine(self, *flags, **settings)
         if getattr(settings.get("type"), "__name__", "") in FILES:
-            named.add(action.dest)
+            options.add(action.dest)
         return action
 
     monkeypatch.setattr(argparse.ArgumentParser, "add_argument", noted)
@@ -83,8 +83,8 @@ def test_every_option_that_names_a_file_is_an_input(monkeypatch):
         module = importlib.import_module(f"akita_bayes.cli.{name}")
         with pytest.raises(SystemExit):
             module.main(["--version"])
-    assert named >= {"params", "model", "fasta", "variants", "regions", "genes", "roi"}
-    assert named <= set(command_record.INPUTS)
+    assert options >= {"params", "model", "fasta", "variants", "regions", "genes", "roi"}
+    assert options <= set(command_record.INPUTS)
 
 
 def test_a_command_writes_its_record(tmp_path):

@@ -20,10 +20,10 @@ ENSEMBLES = {
 }
 
 
-def assert_same(found, expected, *, terms=1):
+def assert_same(result, expected, *, terms=1):
     """Compares arrays whose rounding adds up over some terms, relative to their spread."""
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= terms * TOLERANCE * expected.std()
+    assert result.shape == expected.shape
+    assert np.abs(result - expected).max() <= terms * TOLERANCE * expected.std()
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -47,26 +47,26 @@ def test_predictions(model, reference):
 
 def test_predictions_over_strands_and_shifts(model, reference, name):
     key, shifts = ENSEMBLES[name]
-    found = predict.predict(model, reference["x"], rc=True, shifts=shifts)
-    assert_same(found, reference[key])
+    prediction = predict.predict(model, reference["x"], rc=True, shifts=shifts)
+    assert_same(prediction, reference[key])
 
 
 def test_a_single_shift_counts(model, reference, name):
     """Basenji drops it; from its own ensemble, one view is the rest taken from the sum."""
     key, (zero, right, left) = ENSEMBLES[name]
     x = reference["x"]
-    others = predict.predict(model, x, rc=True, shifts=(zero, left))
+    two_shifts = predict.predict(model, x, rc=True, shifts=(zero, left))
     alone = predict.predict(model, x, rc=True, shifts=(right,))
     # The errors of three times one prediction and twice another add up.
-    assert_same(alone, 3 * reference[key] - 2 * others, terms=5)
+    assert_same(alone, 3 * reference[key] - 2 * two_shifts, terms=5)
     assert np.abs(alone - predict.predict(model, x, rc=True)).max() > 0.01 * alone.std()
 
 
 def test_trunk(model, reference, name):
     if "trunk_sum" not in reference:
         pytest.skip(f"{name} has no reference for its trunk")
-    found = build.trunk(model)(reference["x"], training=False).numpy().sum(axis=1)
-    assert_same(found, reference["trunk_sum"])
+    prediction = build.trunk(model)(reference["x"], training=False).numpy().sum(axis=1)
+    assert_same(prediction, reference["trunk_sum"])
 
 
 def test_saved_weights_have_the_layout_of_the_file_they_came_from(parity, model, name, tmp_path):
@@ -75,8 +75,8 @@ def test_saved_weights_have_the_layout_of_the_file_they_came_from(parity, model,
     ours, theirs = weights.read(path), weights.read(parity / f"{name}.h5")
     assert [len(layer.arrays) for layer in ours] == [len(layer.arrays) for layer in theirs]
     for mine, original in zip(ours, theirs, strict=True):
-        for array, other in zip(mine.arrays, original.arrays, strict=True):
-            assert np.array_equal(array, other)
+        for array, original_array in zip(mine.arrays, original.arrays, strict=True):
+            assert np.array_equal(array, original_array)
     if name != "basenji_1d":  # built after other models, so its names count on from theirs
         assert [layer.layer for layer in ours] == [layer.layer for layer in theirs]
         assert [layer.weights for layer in ours] == [layer.weights for layer in theirs]
@@ -123,6 +123,6 @@ def test_both_heads_of_v2_are_built(parity):
     both = build.build(spec)
     weights.load_weights(build.one_head(both, "human"), parity / "tiny_v2.h5")
     reference = np.load(parity / "tiny_v2_io.npz")
-    found = predict.predict(both, reference["x"])
-    assert_same(found["human"], reference["y"])
-    assert found["mouse"].shape == (2, 1485, 3)
+    prediction = predict.predict(both, reference["x"])
+    assert_same(prediction["human"], reference["y"])
+    assert prediction["mouse"].shape == (2, 1485, 3)

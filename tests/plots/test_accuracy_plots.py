@@ -21,13 +21,13 @@ def test_scatter_has_a_panel_for_each_target_with_every_pixel():
 def test_distance_lines_are_the_strata():
     curves = {"the data": np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])}
     figure = accuracy_plots.by_distance(["1", "2", "3"], curves, ["a", "b"])
-    drawn = [list(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
-    assert drawn == [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]]
+    lines = [list(line.get_ydata()) for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
+    assert lines == [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]]
 
 
 def test_many_targets_are_drawn_as_their_mean():
     values = np.random.default_rng(0).random((3, 10))
     names = [f"t{n}" for n in range(10)]
     figure = accuracy_plots.by_distance(["1", "2", "3"], {"x": values}, names)
-    drawn = [line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
-    np.testing.assert_allclose(drawn, [values.mean(axis=1)])
+    lines = [line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) == 3]
+    np.testing.assert_allclose(lines, [values.mean(axis=1)])

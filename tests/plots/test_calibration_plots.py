@@ -22,22 +22,22 @@ def summary():
 
 
 def test_reliability_draws_every_level_and_the_whole_histogram():
-    found = summary()
-    figure = calibration_plots.reliability({"model": found})
+    numbers = summary()
+    figure = calibration_plots.reliability({"model": numbers})
     left, right = figure.axes
     np.testing.assert_allclose(
         left.lines[1].get_ydata(),
-        [found["overall"][f"coverage_{level:.0%}"]["estimate"] for level in found["levels"]],
+        [numbers["overall"][f"coverage_{level:.0%}"]["estimate"] for level in numbers["levels"]],
     )
     heights = right.patches[0].get_data().values
     np.testing.assert_allclose(heights.mean(), 1)
 
 
 def test_coverage_by_distance_draws_one_line_a_target():
-    found = summary()
-    axes = calibration_plots.coverage_by_distance(found, ["HFF", "H1"], bin_width=2048).axes[0]
+    numbers = summary()
+    axes = calibration_plots.coverage_by_distance(numbers, ["HFF", "H1"], bin_width=2048).axes[0]
     np.testing.assert_allclose(
-        axes.lines[1].get_ydata(), [s["coverage_90%"]["estimate"] for s in found["strata"][1]]
+        axes.lines[1].get_ydata(), [s["coverage_90%"]["estimate"] for s in numbers["strata"][1]]
     )
 
 

@@ -48,8 +48,8 @@ def test_commands_that_write_figures_offer_all_formats():
         (action,) = [a for a in parser._actions if "--format" in a.option_strings]
         assert action.choices == figure_files.FORMATS, name
     folder = Path(figure_files.__file__).parents[1] / "cli"
-    others = set(all_commands.names()) - set(WITH_FIGURES)
-    for name in others:
+    without_figures = set(all_commands.names()) - set(WITH_FIGURES)
+    for name in without_figures:
         text = (folder / f"{name}.py").read_text(encoding="utf-8")
         assert "_plots" not in text, name
         assert "reports import" not in text, name

@@ -44,16 +44,16 @@ def test_a_square_has_its_first_bin_at_the_top_left(matrix):
     figure = map_plots.compare(
         [map_plots.Row("row", REGION, {"one": matrix, "two": -matrix})], limit=1.0
     )
-    one, two = figure.axes[0], figure.axes[1]
-    assert [axes.get_title() for axes in (one, two)] == ["one", "two"]
+    left, right = figure.axes[0], figure.axes[1]
+    assert [axes.get_title() for axes in (left, right)] == ["one", "two"]
     red, blue = (matplotlib.colormaps[map_plots.DIVERGING](end)[:3] for end in (1.0, 0.0))
-    assert _is(_colour(figure, one, 15_500, 11_500), red)
-    assert _is(_colour(figure, one, 11_500, 15_500), red)
-    assert _is(_colour(figure, one, 13_500, 12_500), blue)
-    assert _is(_colour(figure, two, 15_500, 11_500), blue)
+    assert _is(_colour(figure, left, 15_500, 11_500), red)
+    assert _is(_colour(figure, left, 11_500, 15_500), red)
+    assert _is(_colour(figure, left, 13_500, 12_500), blue)
+    assert _is(_colour(figure, right, 15_500, 11_500), blue)
     # a pixel without a value is grey, not zero
-    assert _is(_colour(figure, one, 17_500, 10_500), "#DDDDDD")
-    assert one.get_ylim() == (18_000, 10_000)
+    assert _is(_colour(figure, left, 17_500, 10_500), "#DDDDDD")
+    assert left.get_ylim() == (18_000, 10_000)
 
 
 def test_a_triangle_shows_pairs_at_their_middle_and_distance(matrix):
@@ -70,17 +70,17 @@ def test_a_triangle_shows_pairs_at_their_middle_and_distance(matrix):
 def test_sites_point_the_way_they_face(matrix):
     marks = map_plots.Marks(np.array([11_000, 16_000]), np.array([1, -1]), np.array([1.0, 0.2]))
     figure = map_plots.compare([map_plots.Row("row", REGION, {"one": matrix}, marks)], limit=1.0)
-    drawn = {
+    sites = {
         float(offset[0]): (collection.get_facecolor()[0], collection.get_paths()[0])
         for collection in figure.axes[0].child_axes[0].collections
         for offset in collection.get_offsets()
     }
-    assert set(drawn) == {11_000.0, 16_000.0}
+    assert set(sites) == {11_000.0, 16_000.0}
     for position, tip in ((11_000.0, 1), (16_000.0, -1)):
-        vertices = drawn[position][1].vertices[:3]
+        vertices = sites[position][1].vertices[:3]
         # one vertex at the tip, two at the base
         assert (np.sign(vertices[:, 0]) == tip).sum() == 1
-    assert drawn[16_000.0][0][3] == pytest.approx(0.2)
+    assert sites[16_000.0][0][3] == pytest.approx(0.2)
 
 
 def test_the_scale_fits_the_maps_and_zero_is_its_middle(matrix):
@@ -121,13 +121,13 @@ def test_each_map_has_the_coordinates_of_its_own_window(matrix):
         labels = [label.get_text() for label in axes.get_xticklabels()]
         inside = [
             text
-            for text, place in zip(labels, axes.get_xticks(), strict=True)
-            if window.start <= place <= window.end
+            for text, tick in zip(labels, axes.get_xticks(), strict=True)
+            if window.start <= tick <= window.end
         ]
-        for text, place in zip(labels, axes.get_xticks(), strict=True):
+        for text, tick in zip(labels, axes.get_xticks(), strict=True):
             number_, unit = text.split()
             scale = {"bp": 1, "kb": 1e3, "Mb": 1e6}[unit]
-            assert float(number_.replace(",", "")) * scale == pytest.approx(place)
+            assert float(number_.replace(",", "")) * scale == pytest.approx(tick)
         assert len(inside) >= 2
         assert all(label.get_visible() for label in axes.get_xticklabels())
         assert axes.xaxis.get_visible()

@@ -30,8 +30,8 @@ def test_every_window_has_a_figure_with_its_targets_and_their_sd(predicted):
     assert figure.get_suptitle() == "chr2:288-480 (+1 targets not shown)"
     with h5py.File(predicted) as file:
         column = file["preds"][1, :, 2]
-    drawn = figure.axes[2].images[0].get_array()
-    np.testing.assert_allclose(np.nanmax(drawn.filled(np.nan)), column.max(), rtol=1e-6)
+    image = figure.axes[2].images[0].get_array()
+    np.testing.assert_allclose(np.nanmax(image.filled(np.nan)), column.max(), rtol=1e-6)
 
 
 def test_the_number_of_windows_is_limited(predicted):

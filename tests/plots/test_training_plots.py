@@ -27,8 +27,8 @@ def test_curves_are_the_columns():
         (r, ("train_r", "valid_r")),
         (rate, ("learning_rate",)),
     ):
-        drawn = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 3]
-        for values, column in zip(drawn, columns, strict=True):
+        lines = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) == 3]
+        for values, column in zip(lines, columns, strict=True):
             np.testing.assert_array_equal(values, table[column])
         assert [2, 2] in [list(line.get_xdata()) for line in axes.lines]
     assert loss.get_yscale() == "linear"

@@ -45,15 +45,15 @@ def bars(figure):
 
 
 def test_maps_difference_and_tracks_are_those_given():
-    given = what()
-    figure = plots.figure(given, width=4)
+    data = what()
+    figure = plots.figure(data, width=4)
     assert titles(figure) == ["REF", "ALT", "ALT - REF"]
     panels = [axes for axes in figure.axes if axes.get_title()]
-    np.testing.assert_allclose(panels[0].images[0].get_array().filled(np.nan), given.ref)
-    drawn = panels[2].images[0].get_array()
-    assert drawn.mask[4].all()
-    assert not drawn.mask[10, :4].any()
-    np.testing.assert_allclose(drawn[10, 0], given.alt[10, 0] - given.ref[10, 0])
+    np.testing.assert_allclose(panels[0].images[0].get_array().filled(np.nan), data.ref)
+    image = panels[2].images[0].get_array()
+    assert image.mask[4].all()
+    assert not image.mask[10, :4].any()
+    np.testing.assert_allclose(image[10, 0], data.alt[10, 0] - data.ref[10, 0])
     tracks = next(axes for axes in figure.axes if "insulation" in axes.get_ylabel())
     ref, alt = (line.get_ydata() for line in tracks.lines)
     assert np.nanmax(np.abs(ref - alt)) > 0.05
@@ -71,8 +71,8 @@ def test_sd_gets_its_own_panel_and_genes_may_be_missing():
 
 
 def test_an_edit_without_effect_looks_empty_and_says_how_small_it_is():
-    given = what()
-    neutral = given._replace(alt=given.ref + 1e-4)
+    data = what()
+    neutral = data._replace(alt=data.ref + 1e-4)
     figure = plots.figure(neutral, width=4)
     panels = [axes for axes in figure.axes if axes.get_title()]
     map_end, change_end = (axes.images[0].get_clim()[1] for axes in panels[1:3])
@@ -103,8 +103,8 @@ def test_a_junction_has_the_positions_of_both_its_sides():
         bin_loci.Stretch(0.0, 10.0, regions.Region("chr2", 100_000, 120_480), -1),
         bin_loci.Stretch(10.0, 20.0, regions.Region("chr1", 40_000, 60_480), 1),
     ]
-    found = ticks(plots.figure(what(stretches=stretches), width=4))
-    assert found == {
+    labels = ticks(plots.figure(what(stretches=stretches), width=4))
+    assert labels == {
         "chr2\n120 kb": 480,
         "chr2\n110 kb": 10_480,
         "chr2\n100 kb": 20_480,
@@ -132,16 +132,16 @@ def test_scans_are_drawn_by_their_method(tmp_path, method):
         "deletion": np.array([[1.0], [3.0]]),
     }[method]
     starts = np.array([0, 5]) if method == "deletion" else np.arange(10)
-    made = region_scan.Scan(
+    scan = region_scan.Scan(
         regions.Region("chr1", 100, 110), letters, method, (3,), starts,
         5 if method == "deletion" else 1, {"SCD": values}, {},
     )  # fmt: skip
-    figure = saturation_plots.figure(made, "SCD")
+    figure = saturation_plots.figure(scan, "SCD")
     figure.savefig(tmp_path / "x.png")
     assert figure.get_suptitle() == "chr1:100-110, target 3"
-    places = [label.get_text() for label in figure.axes[method == "ism"].get_xticklabels()]
-    assert places
-    assert all(place.isdigit() for place in places)  # a base, not the middle of two
+    texts = [label.get_text() for label in figure.axes[method == "ism"].get_xticklabels()]
+    assert texts
+    assert all(text.isdigit() for text in texts)  # a base, not the middle of two
     if method == "ism":
         np.testing.assert_allclose(figure.axes[1].images[0].get_array(), values[..., 0].T)
     if method == "deletion":

@@ -76,7 +76,7 @@ def test_compartments_avoid_each_other(bench):
 def test_cell_types_differ_where_a_corepressor_binds(bench):
     factor = bench.physics.corepressors[0]
     (silenced,) = factor.cell_types
-    (other,) = set(bench.physics.cell_types) - {silenced}
+    (expressing,) = set(bench.physics.cell_types) - {silenced}
     plain = bench.sequence(BINS, plus=(LEFT,), minus=(RIGHT,))
     end = LEFT * bench.bin_size + bench.bin_size // 2 + bench.physics.site.width
     edited = bench.write(plain, end + factor.gap[0], factor.motif.consensus)
@@ -84,8 +84,8 @@ def test_cell_types_differ_where_a_corepressor_binds(bench):
         cell: [chromatin.truth(s, bench.physics, cell) for s in (plain, edited)]
         for cell in bench.physics.cell_types
     }
-    np.testing.assert_allclose(maps[other][0], maps[other][1], atol=0.02)
-    np.testing.assert_allclose(maps[silenced][0], maps[other][0], atol=1e-12)
+    np.testing.assert_allclose(maps[expressing][0], maps[expressing][1], atol=0.02)
+    np.testing.assert_allclose(maps[silenced][0], maps[expressing][0], atol=1e-12)
     assert maps[silenced][1][LEFT, RIGHT] < maps[silenced][0][LEFT, RIGHT] - 0.5
 
 

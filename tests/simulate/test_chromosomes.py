@@ -19,17 +19,17 @@ def chromosome(bench):
 
 def test_the_seed_decides(bench, chromosome):
     again = chromosomes.chromosome("chr1", LENGTH, bench.physics, LANDSCAPE, seed=1)
-    other = chromosomes.chromosome("chr1", LENGTH, bench.physics, LANDSCAPE, seed=2)
+    second = chromosomes.chromosome("chr1", LENGTH, bench.physics, LANDSCAPE, seed=2)
     assert again == chromosome
-    assert other.sequence != chromosome.sequence
+    assert second.sequence != chromosome.sequence
     assert len(chromosome.sequence) == LENGTH
     assert set(chromosome.sequence) == set("ACGT")
 
 
 def test_planted_sites_are_found_and_decoys_are_not(bench, chromosome):
-    found = sites.find(chromosome.sequence, bench.physics)
+    located = sites.find(chromosome.sequence, bench.physics)
     strength = dict(
-        zip(zip(found.start, found.strand, strict=True), found.occupancy.max(1), strict=True)
+        zip(zip(located.start, located.strand, strict=True), located.occupancy.max(1), strict=True)
     )
     width = bench.physics.site.width
     kinds = {}
@@ -45,13 +45,13 @@ def test_planted_sites_are_found_and_decoys_are_not(bench, chromosome):
 
 
 def test_cell_types_differ_in_some_sites(bench, chromosome):
-    found = sites.find(chromosome.sequence, bench.physics)
-    differs = np.abs(found.occupancy[:, 0] - found.occupancy[:, 1]) > 0.5
+    located = sites.find(chromosome.sequence, bench.physics)
+    differs = np.abs(located.occupancy[:, 0] - located.occupancy[:, 1]) > 0.5
     assert 0.15 < differs.mean() < 0.6
     same = dataclasses.replace(LANDSCAPE, regulated=0.0)
     plain = chromosomes.chromosome("chr1", LENGTH, bench.physics, same, seed=1)
-    found = sites.find(plain.sequence, bench.physics)
-    assert np.mean(np.abs(found.occupancy[:, 0] - found.occupancy[:, 1]) > 0.5) < 0.05
+    located = sites.find(plain.sequence, bench.physics)
+    assert np.mean(np.abs(located.occupancy[:, 0] - located.occupancy[:, 1]) > 0.5) < 0.05
 
 
 def test_gc_comes_in_isochores(chromosome):
@@ -66,6 +66,6 @@ def test_gc_comes_in_isochores(chromosome):
 
 def test_drawn_sites_follow_their_matrix(bench):
     rng = np.random.default_rng(0)
-    drawn = np.stack([chromosomes.draw(bench.physics.site, rng) for _ in range(4000)])
-    frequency = np.eye(4)[drawn].mean(0)
+    motifs = np.stack([chromosomes.draw(bench.physics.site, rng) for _ in range(4000)])
+    frequency = np.eye(4)[motifs].mean(0)
     np.testing.assert_allclose(frequency, bench.physics.site.probabilities, atol=0.03)

@@ -11,17 +11,17 @@ from akita_bayes.simulate import design_json, designs, physics
 
 @pytest.mark.parametrize("name", designs.PRESETS)
 def test_splits_share_no_letter(name):
-    chosen = designs.PRESETS[name]
-    windows = chosen.windows()
-    lengths = chosen.chromosomes()
+    design = designs.PRESETS[name]
+    windows = design.windows()
+    lengths = design.chromosomes()
     assert {split for _, split in windows} == {"train", "valid", "test"}
     for region, split in windows:
         length, own = lengths[region.chrom]
         assert own == split
-        assert chosen.physics.flank <= region.start
-        assert region.end <= length - chosen.physics.flank
-        assert region.start % chosen.physics.bin_size == 0
-        assert region.width == chosen.seq_length
+        assert design.physics.flank <= region.start
+        assert region.end <= length - design.physics.flank
+        assert region.start % design.physics.bin_size == 0
+        assert region.width == design.seq_length
     for split in ("valid", "test"):
         held_out = [region for region, own in windows if own == split]
         assert len(held_out) >= 5
@@ -29,10 +29,10 @@ def test_splits_share_no_letter(name):
 
 
 def test_the_genome_has_the_size_asked_for():
-    chosen = dataclasses.replace(designs.PRESETS["small"], genome_mb=10.0)
-    train = sum(size for size, split in chosen.chromosomes().values() if split == "train")
+    design = dataclasses.replace(designs.PRESETS["small"], genome_mb=10.0)
+    train = sum(size for size, split in design.chromosomes().values() if split == "train")
     assert train == pytest.approx(10e6, rel=1e-3)
-    assert max(size for size, _ in chosen.chromosomes().values()) <= designs.LONGEST
+    assert max(size for size, _ in design.chromosomes().values()) <= designs.LONGEST
 
 
 def test_parameters_survive_the_disk(tmp_path):

@@ -95,15 +95,15 @@ def _unpaired(effect, letters, design, bench):
         chromatin.truth(text[start - flank : end + flank], bench.physics, CELL, flank=flank)
         for text in (letters, effect.apply(letters))
     )
-    kept = slice(design.crop // 512, -design.crop // 512)
-    return (after - before)[kept, kept]
+    inside = slice(design.crop // 512, -design.crop // 512)
+    return (after - before)[inside, inside]
 
 
 def test_weakening_takes_the_worst_base(bench, chromosome):
-    drawn = effects.choose(chromosome, bench.physics, margin=32768, per_kind=6, seed=1)
+    variants = effects.choose(chromosome, bench.physics, margin=32768, per_kind=6, seed=1)
     again = effects.choose(chromosome, bench.physics, margin=32768, per_kind=6, seed=1)
-    assert drawn == again
-    for effect in drawn:
+    assert variants == again
+    for effect in variants:
         if effect.kind == "site_weakening":
             before = _best(chromosome.sequence, effect, bench)
             after = _best(effect.apply(chromosome.sequence), effect, bench)
@@ -112,5 +112,5 @@ def test_weakening_takes_the_worst_base(bench, chromosome):
 
 def _best(letters, effect, bench):
     width = bench.physics.site.width
-    found = sites.find(letters[effect.start - width : effect.start + width], bench.physics)
-    return found.score.max(initial=0)
+    located = sites.find(letters[effect.start - width : effect.start + width], bench.physics)
+    return located.score.max(initial=0)

@@ -44,7 +44,7 @@ def test_loops_are_what_extruders_do(stalls):
     rng = np.random.default_rng(0)
     bins, travel, runs = 14, 5.0, 4000
     left, right = (extrusion.leg_stays(stall, travel) for stall in stalls)
-    found = np.zeros((bins, bins))
+    counts = np.zeros((bins, bins))
     for loading in range(bins):
         for _ in range(runs):
             i = j = loading
@@ -53,10 +53,10 @@ def test_loops_are_what_extruders_do(stalls):
             while j < bins and rng.random() >= right[j]:
                 j += 1
             if i >= 0 and j < bins:
-                found[i, j] += 1 / runs
+                counts[i, j] += 1 / runs
     expected = np.triu(extrusion.loops(*stalls, travel))
     spread = np.sqrt(np.maximum(expected, 1e-3) / runs)
-    assert np.abs((found - expected) / spread).max() < 5
+    assert np.abs((counts - expected) / spread).max() < 5
 
 
 def test_turning_the_chromosome_turns_the_loops(stalls):

@@ -101,8 +101,8 @@ def test_dispersion_is_the_relative_variance_of_deep_counts(changed):
     # The fourth moment of a gamma variable of shape 20 is 3.3 squares of its variance.
     assert ratios.var() == pytest.approx(0.05, abs=4 * 0.05 * np.sqrt(2.3 / count) + 2e-4)
     limit = 4 / np.sqrt(ratios[0].size)
-    for other in (ratios[1], np.roll(ratios[0], 1, axis=0), np.roll(ratios[0], 1, axis=1)):
-        assert abs(np.corrcoef(ratios[0].ravel(), other.ravel())[0, 1]) < limit
+    for shifted in (ratios[1], np.roll(ratios[0], 1, axis=0), np.roll(ratios[0], 1, axis=1)):
+        assert abs(np.corrcoef(ratios[0].ravel(), shifted.ravel())[0, 1]) < limit
 
 
 @pytest.mark.parametrize("name", ["coverage_smooth", "coverage_bin"])
@@ -127,11 +127,11 @@ def test_unmappable_stretches_hold_no_counts_and_no_other_bin_changes(plain, cha
     assert 0.03 < empty.mean() < 0.2
     assert (np.diff(np.flatnonzero(empty)) == 1).mean() > 0.5
     for cell, expected in zip(measured.counts, plain.counts, strict=True):
-        for counts, others in zip(cell.replicates, expected.replicates, strict=True):
+        for counts, expected_counts in zip(cell.replicates, expected.replicates, strict=True):
             rows, distances = np.indices(counts.shape)
             pair = empty[rows] | empty[np.minimum(rows + distances, len(empty) - 1)]
             assert (counts[pair] == 0).all()
-            np.testing.assert_array_equal(counts[~pair], others[~pair])
+            np.testing.assert_array_equal(counts[~pair], expected_counts[~pair])
 
 
 def test_replicates_have_fields_of_their_own(changed):
@@ -157,8 +157,10 @@ def test_depths_of_targets_differ_and_keep_their_mean(plain, changed):
     ratios = np.array(
         [
             [
-                replicate.sum() / other.sum()
-                for replicate, other in zip(cell.replicates, expected.replicates, strict=True)
+                replicate.sum() / expected_replicate.sum()
+                for replicate, expected_replicate in zip(
+                    cell.replicates, expected.replicates, strict=True
+                )
             ]
             for cell, expected in zip(changed("target_depth").counts, plain.counts, strict=True)
         ]

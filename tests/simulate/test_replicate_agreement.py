@@ -22,20 +22,20 @@ def _measured(design, seed):
 
 
 @pytest.mark.parametrize(
-    ("solve_for", "wanted"),
+    ("solve_for", "requested"),
     [("bias", 0.75), ("depth", 0.9)]
     + [
-        pytest.param(solve_for, wanted, marks=pytest.mark.slow)
+        pytest.param(solve_for, requested, marks=pytest.mark.slow)
         for solve_for in ("bias", "depth")
-        for wanted in (0.6, 0.75, 0.9, 0.95)
-        if (solve_for, wanted) not in (("bias", 0.75), ("depth", 0.9))
+        for requested in (0.6, 0.75, 0.9, 0.95)
+        if (solve_for, requested) not in (("bias", 0.75), ("depth", 0.9))
     ],
 )
-def test_replicates_correlate_as_asked(solve_for, wanted):
+def test_replicates_correlate_as_asked(solve_for, requested):
     """The search and the simulation draw the same numbers; float16 changes r by less than 1e-3."""
-    design = _design(replicate_r=wanted, solve_for=solve_for)
+    design = _design(replicate_r=requested, solve_for=solve_for)
     solved = replicate_agreement.solve(design, 0)
-    assert _measured(solved, 0) == pytest.approx(wanted, abs=replicate_agreement.CLOSE + 1e-3)
+    assert _measured(solved, 0) == pytest.approx(requested, abs=replicate_agreement.CLOSE + 1e-3)
     unchanged = dataclasses.replace(solved, depth=design.depth, measurement=design.measurement)
     assert unchanged == design
     assert (solved.depth == design.depth) == (solve_for == "bias")
@@ -54,12 +54,12 @@ def test_a_correlation_that_no_bias_reaches_is_refused_in_one_sentence():
 
 
 @pytest.mark.parametrize("solve_for", ["bias", "depth"])
-@pytest.mark.parametrize("wanted", [0.35, 0.6, 0.9, 0.95])
+@pytest.mark.parametrize("requested", [0.35, 0.6, 0.9, 0.95])
 @pytest.mark.parametrize("signal", [0.02, 1.0, 50.0])
-def test_the_search_finds_the_noise_of_a_known_curve(solve_for, wanted, signal):
+def test_the_search_finds_the_noise_of_a_known_curve(solve_for, requested, signal):
     """r = 0.95 / (1 + noise / signal), over the range of noise that the search covers."""
-    design = _design(replicate_r=wanted, solve_for=solve_for)
-    noise = signal * (0.95 / wanted - 1)
+    design = _design(replicate_r=requested, solve_for=solve_for)
+    noise = signal * (0.95 / requested - 1)
     least, _, most = replicate_agreement._NOISE[solve_for]
     calls = []
 
@@ -67,12 +67,12 @@ def test_the_search_finds_the_noise_of_a_known_curve(solve_for, wanted, signal):
         calls.append(value)
         return 0.95 / (1 + value / signal)
 
-    if noise > most * (1 + 1e-9) or 0.95 / (1 + least / signal) < wanted - 0.003:
+    if noise > most * (1 + 1e-9) or 0.95 / (1 + least / signal) < requested - 0.003:
         with pytest.raises(errors.DataError, match="reach r"):
-            replicate_agreement._search(measured, design, wanted)
+            replicate_agreement._search(measured, design, requested)
         return
-    solution = replicate_agreement._search(measured, design, wanted)
-    assert abs(0.95 / (1 + solution / signal) - wanted) < replicate_agreement.CLOSE
+    solution = replicate_agreement._search(measured, design, requested)
+    assert abs(0.95 / (1 + solution / signal) - requested) < replicate_agreement.CLOSE
     assert len(calls) <= 12
 
 

@@ -44,7 +44,7 @@ def world(tmp_path_factory, small_design):
 
 
 @pytest.fixture(scope="module")
-def made(world, small_design):
+def coolers_data(world, small_design):
     size = small_design.physics.bin_size
     options = data_options.DataOptions(
         world / "genome.fa",
@@ -56,50 +56,50 @@ def made(world, small_design):
             )
         ),
     )
-    data_directory.make(options, world.parent / "made")
-    return world.parent / "made"
+    data_directory.make(options, world.parent / "coolers_data")
+    return world.parent / "coolers_data"
 
 
 def records(folder, split):
-    found = statistics.read(folder)
+    layout = statistics.read(folder)
     return {
         record.region: record
         for path in (folder / "tfrecords").glob(f"{split}-*")
-        for record in tfrecord.read_records(path, found)
+        for record in tfrecord.read_records(path, layout)
     }
 
 
-def test_coolers_make_the_records_that_were_simulated(world, made):
-    assert [finding for finding in check.check(made) if not finding.passed] == []
-    found, simulated = records(made, "test"), records(world, "test")
-    assert found.keys() == simulated.keys()
+def test_coolers_make_the_records_that_were_simulated(world, coolers_data):
+    assert [finding for finding in check.check(coolers_data) if not finding.passed] == []
+    processed, simulated = records(coolers_data, "test"), records(world, "test")
+    assert processed.keys() == simulated.keys()
     pairs = []
-    for region, record in found.items():
+    for region, record in processed.items():
         twin = simulated[region]
         np.testing.assert_array_equal(record.sequence, twin.sequence)
         both = record.mask & twin.mask
         pairs.append((record.target[both], twin.target[both]))
-    ours, theirs = (np.concatenate(each).astype(float) for each in zip(*pairs, strict=True))
+    ours, theirs = (np.concatenate(values).astype(float) for values in zip(*pairs, strict=True))
     assert np.corrcoef(ours, theirs)[0, 1] > 0.95
 
 
-def test_a_model_of_them_is_trained_and_judged(made, small_design, tmp_path):
+def test_a_model_of_them_is_trained_and_judged(coolers_data, small_design, tmp_path):
     size = small_design.physics.bin_size
     run = fit.fit(
         spec(small_design, small_design.crop // size),
-        made,
+        coolers_data,
         out_dir=tmp_path / "run",
         epochs=1,
         devices="cpu",
         tensorboard=False,
     )
-    written = files.read_json(made / "summary.json")["written"]
-    report = accuracy.assess(run.model(), made, examples=1)
+    written = files.read_json(coolers_data / "summary.json")["written"]
+    report = accuracy.assess(run.model(), coolers_data, examples=1)
     where, by_window = report.windows
-    bed = dataset.open_split(made, "test", batch_size=1).regions()
+    bed = dataset.open_split(coolers_data, "test", batch_size=1).regions()
     assert where == [f"{chrom}:{start}-{end}" for chrom, start, end in bed]
     assert by_window.shape == (written["test"], len(small_design.cell_types))
-    valid = accuracy.assess(run.model(), made, split="valid", examples=0)
+    valid = accuracy.assess(run.model(), coolers_data, split="valid", examples=0)
     assert np.mean(valid.model.table()["mse"][:-1]) == pytest.approx(
         run.best["valid_mse"], rel=1e-3
     )

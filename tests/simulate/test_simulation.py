@@ -54,8 +54,8 @@ def test_the_truth_is_that_of_the_letters(folder, small_design):
             letters = reader.fetch(regions.Region(chrom, start - flank, end + flank))
             for cell, name in enumerate(small_design.cell_types):
                 truth = chromatin.truth(letters, small_design.physics, name, flank=flank)
-                kept = truth[crop:-crop, crop:-crop]
-                expected = kept[np.triu_indices(len(kept), 2)]
+                cropped = truth[crop:-crop, crop:-crop]
+                expected = cropped[np.triu_indices(len(cropped), 2)]
                 np.testing.assert_allclose(stored[number, :, cell], expected, atol=2e-3)
 
 
@@ -85,7 +85,9 @@ def test_coolers_hold_the_counts_that_made_the_targets(folder, small_design):
         single = [cooler.Cooler(str(folder / "coolers" / f"{name}_rep{r}.cool")) for r in (1, 2)]
         for record in _records(folder, "valid"):
             counts = pooled.matrix(balance=False).fetch(tuple(record.region))
-            parts = [each.matrix(balance=False).fetch(tuple(record.region)) for each in single]
+            parts = [
+                replicate.matrix(balance=False).fetch(tuple(record.region)) for replicate in single
+            ]
             np.testing.assert_array_equal(counts, parts[0] + parts[1])
             assert (parts[0] != parts[1]).any()
             weights = np.where(counts.diagonal() > 0, 1.0, np.nan)
@@ -140,30 +142,30 @@ def test_sites_are_listed_where_they_are(folder, small_design):
     table = pd.read_csv(folder / "sites.bed", sep="\t").rename(columns={"#chrom": "chrom"})
     with genomes.Genome(folder / "genome.fa") as reader:
         letters = reader.fetch(regions.Region("chr1", 0, reader.sizes["chr1"]))
-    found = sites.find(letters, small_design.physics)
+    located = sites.find(letters, small_design.physics)
     own = table[table["chrom"] == "chr1"]
-    assert own["start"].tolist() == found.start.tolist()
+    assert own["start"].tolist() == located.start.tolist()
     assert (own["end"] - own["start"] == small_design.physics.site.width).all()
-    assert own["strand"].map({"+": 1, "-": -1}).tolist() == found.strand.tolist()
+    assert own["strand"].map({"+": 1, "-": -1}).tolist() == located.strand.tolist()
     for cell, name in enumerate(small_design.cell_types):
-        np.testing.assert_allclose(own[f"occupancy_{name}"], found.occupancy[:, cell], atol=1e-4)
+        np.testing.assert_allclose(own[f"occupancy_{name}"], located.occupancy[:, cell], atol=1e-4)
     decoys = pd.read_csv(folder / "decoys.bed", sep="\t")
     assert set(decoys["name"]) == {"weak", "shuffled", "split"}
 
 
 def test_the_seed_decides(folder, tmp_path, small_design):
     again = simulation.simulate(tmp_path / "same", small_design, workers=1, with_coolers=False)
-    other = simulation.simulate(
+    second = simulation.simulate(
         tmp_path / "other", small_design, workers=1, with_coolers=False, seed=1
     )
     for name in ("genome.fa", "sites.bed", "variants.vcf", "truth/ceiling.json"):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
-        assert (other / name).read_bytes() != (folder / name).read_bytes()
-    for one, two, three in zip(
-        *(_records(f, "train") for f in (folder, again, other)), strict=True
+        assert (second / name).read_bytes() != (folder / name).read_bytes()
+    for first, two, three in zip(
+        *(_records(f, "train") for f in (folder, again, second)), strict=True
     ):
-        np.testing.assert_array_equal(one.target, two.target)
-        assert (one.target != three.target).any()
+        np.testing.assert_array_equal(first.target, two.target)
+        assert (first.target != three.target).any()
     assert not (again / "coolers").exists()
 
 
@@ -204,14 +206,14 @@ def test_windows_that_cannot_be_measured_are_refused(tmp_path, small_design, cha
 
 
 def test_progress_reaches_its_total(tmp_path, small_design):
-    told = []
+    reports = []
 
     def advance(steps=1, *, note="", total=None):
-        told.append((steps, total))
+        reports.append((steps, total))
 
     tiny = dataclasses.replace(small_design, genome_mb=0.14)
     simulation.simulate(tmp_path / "sim", tiny, workers=1, with_coolers=False, advance=advance)
-    assert sum(steps for steps, _ in told) == next(total for _, total in told if total)
+    assert sum(steps for steps, _ in reports) == next(total for _, total in reports if total)
 
 
 def test_variants_of_a_simulation_are_read_from_its_folder(folder):

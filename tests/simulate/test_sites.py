@@ -13,9 +13,9 @@ FLANK = "GATCT" * 12
 
 
 def _strongest(sequence: str) -> tuple[int, int, np.ndarray]:
-    found = sites.find(sequence, WEIGHTS)
-    best = found.score.argmax()
-    return found.start[best], found.strand[best], found.occupancy[best]
+    located = sites.find(sequence, WEIGHTS)
+    best = located.score.argmax()
+    return located.start[best], located.strand[best], located.occupancy[best]
 
 
 def test_score_is_the_sum_of_log_odds():
@@ -40,12 +40,12 @@ def test_one_base_lowers_the_occupancy_by_its_log_odds():
     consensus = WEIGHTS.site.consensus
     for position in range(len(consensus)):
         edited = consensus[:position] + "A" + consensus[position + 1 :]
-        found = sites.find(FLANK + edited + FLANK, WEIGHTS)
+        located = sites.find(FLANK + edited + FLANK, WEIGHTS)
         odds = WEIGHTS.site.log_odds
         score = odds[np.arange(len(consensus)), dna.to_index(edited)].sum()
-        np.testing.assert_allclose(found.score[found.start == 60], score)
+        np.testing.assert_allclose(located.score[located.start == 60], score)
         expected = 1 / (1 + np.exp(WEIGHTS.midpoint - score))
-        np.testing.assert_allclose(found.occupancy[found.start == 60], expected)
+        np.testing.assert_allclose(located.occupancy[located.start == 60], expected)
 
 
 @pytest.mark.parametrize("gap", range(9))

@@ -176,9 +176,9 @@ def test_a_dead_key_that_agrees_with_the_blocks_passes(length: int, crop: int):
 
 @pytest.mark.parametrize(("key", "value"), [("target_length", 63), ("target_crop", 32)])
 def test_a_dead_key_that_contradicts_the_blocks_is_an_error_with_both_numbers(key, value):
-    held = {"target_length": "64 or 56 or 1485", "target_crop": "4 or 512"}[key]
+    expected = {"target_length": "64 or 56 or 1485", "target_crop": "4 or 512"}[key]
     with pytest.raises(
-        errors.SpecError, match=rf"^model\.{key}: {value} disagrees .* give {held};"
+        errors.SpecError, match=rf"^model\.{key}: {value} disagrees .* give {expected};"
     ):
         parse(changed(f"model.{key}", value))
 
@@ -214,13 +214,13 @@ def test_blocks_that_leave_nothing_are_refused(path: str, value: Any, message: s
 
 
 def test_geometry_follows_the_blocks():
-    place = parse(raw()).geometry()
-    assert place.bin_width == 128
-    assert place.uncropped_bins == 64
-    assert (place.crop, place.crop_bp) == (4, 512)
-    assert place.bins == 56
-    assert place.target_length == 54 * 55 // 2
-    assert place.units == 5
+    geometry = parse(raw()).geometry()
+    assert geometry.bin_width == 128
+    assert geometry.uncropped_bins == 64
+    assert (geometry.crop, geometry.crop_bp) == (4, 512)
+    assert geometry.bins == 56
+    assert geometry.target_length == 54 * 55 // 2
+    assert geometry.units == 5
 
 
 STATISTICS = {

@@ -22,10 +22,10 @@ def test_it_equals_cooltools_pixel_by_pixel(bins, depth):
     weights[random.random(bins) < 0.15] = np.nan
     values = counts * weights[:, None] * weights
     expected = cooltools_twin(values, counts, cutoff=2, max_levels=8)
-    found = coarsegrain.coarsegrain(values, counts, np.isfinite(weights))
+    coarse = coarsegrain.coarsegrain(values, counts, np.isfinite(weights))
     upper = np.triu_indices(bins)
-    np.testing.assert_array_equal(found[upper], expected[upper])
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_array_equal(coarse[upper], expected[upper])
+    np.testing.assert_allclose(coarse, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_options_mean_what_they_mean_in_cooltools(options):
 def test_a_map_too_small_to_coarsen_is_left_as_it_is():
     values = np.arange(64.0).reshape(8, 8)
     values = values + values.T
-    found = coarsegrain.coarsegrain(values, np.zeros((8, 8)), np.arange(8) != 3)
-    np.testing.assert_array_equal(np.delete(found, 3, 0)[:, 3], np.nan)
-    np.testing.assert_array_equal(found[4:, 4:], values[4:, 4:])
+    coarse = coarsegrain.coarsegrain(values, np.zeros((8, 8)), np.arange(8) != 3)
+    np.testing.assert_array_equal(np.delete(coarse, 3, 0)[:, 3], np.nan)
+    np.testing.assert_array_equal(coarse[4:, 4:], values[4:, 4:])
 
 
 def test_real_yeast_contacts(real_data):
@@ -57,6 +57,6 @@ def test_real_yeast_contacts(real_data):
     values = clr.matrix(balance=True).fetch(where)
     counts = clr.matrix(balance=False).fetch(where)
     valid = np.isfinite(clr.bins().fetch(where)["weight"].to_numpy())
-    found = coarsegrain.coarsegrain(values, counts, valid)
+    coarse = coarsegrain.coarsegrain(values, counts, valid)
     assert not valid.all()
-    np.testing.assert_allclose(found, cooltools_twin(values, counts, cutoff=2), rtol=1e-13)
+    np.testing.assert_allclose(coarse, cooltools_twin(values, counts, cutoff=2), rtol=1e-13)

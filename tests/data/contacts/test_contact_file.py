@@ -17,11 +17,11 @@ def shorten(path, lacking):
     """Writes a cooler whose table of bins lacks the last bins of chromosomes."""
     whole = cooler.binnify(pd.Series(LENGTHS), world.BIN)
     whole["weight"] = world.weights(LENGTHS, 1, filtered=0.0)
-    kept = [
+    tables = [
         table.iloc[: BINS[chrom] - lacking.get(chrom, 0)]
         for chrom, table in whole.groupby("chrom", observed=True)
     ]
-    bins = pd.concat(kept)
+    bins = pd.concat(tables)
     table = world.pixels(LENGTHS, 1)
     number = pd.Series(np.arange(len(bins)), index=bins.index)
     table = table[table["bin1_id"].isin(number.index) & table["bin2_id"].isin(number.index)]

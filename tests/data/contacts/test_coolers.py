@@ -41,13 +41,13 @@ def test_balancing(tmp_path):
     np.testing.assert_allclose(sums[sums > 0], 1, rtol=0.05)
 
 
-@pytest.mark.parametrize(("genome", "there"), [("chr1", "1"), ("1", "chr1"), ("chrM", "MT")])
-def test_names_with_and_without_chr_are_mapped_and_logged(tmp_path, caplog, genome, there):
+@pytest.mark.parametrize(("genome", "own_name"), [("chr1", "1"), ("1", "chr1"), ("chrM", "MT")])
+def test_names_with_and_without_chr_are_mapped_and_logged(tmp_path, caplog, genome, own_name):
     caplog.set_level("INFO", "akita_bayes")
-    path = world.write(tmp_path / "a.cool", sizes={there: 4000})
+    path = world.write(tmp_path / "a.cool", sizes={own_name: 4000})
     opened = world.contacts(path, {genome: 4000})
-    assert opened.names == {genome: there}
-    assert f"reading {there} as {genome}" in caplog.text
+    assert opened.names == {genome: own_name}
+    assert f"reading {own_name} as {genome}" in caplog.text
     assert opened.counts(regions.Region(genome, 0, 4000)).shape == (20, 20)
 
 

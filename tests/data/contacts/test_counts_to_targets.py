@@ -41,11 +41,11 @@ def test_targets_are_basenjis(parity, yeast, name, transform, clip):
     windows = [region for region, _ in regions.read_bed(parity / "w303_windows.bed")]
     assert len(windows) == len(expected) == 8
     for window, row in zip(windows, expected, strict=True):
-        found = counts_to_targets.target(
+        values = counts_to_targets.target(
             counts_of(yeast, window), weights_of(yeast, window), transform, clip=clip
         )
-        assert len(found.values) == transform.pixels
-        np.testing.assert_array_equal(found.values.astype(np.float16), row)
+        assert len(values.values) == transform.pixels
+        np.testing.assert_array_equal(values.values.astype(np.float16), row)
         by_recipe = reference_target.target(yeast, window, transform, clip=clip)
         np.testing.assert_array_equal(by_recipe.values.astype(np.float16), row)
 
@@ -68,7 +68,7 @@ def test_it_equals_the_recipe(yeast, options):
     assert transform.as_obsexp == any(name.endswith("obsexp") for name in options)
     expected = np.linspace(2.0, 0.1, 128) if transform.global_obsexp else None
     for window in (regions.Region("chr12", 300000, 556000), regions.Region("chr2", 0, 256000)):
-        found = counts_to_targets.target(
+        values = counts_to_targets.target(
             counts_of(yeast, window),
             weights_of(yeast, window),
             transform,
@@ -76,8 +76,8 @@ def test_it_equals_the_recipe(yeast, options):
             expected=expected,
         )
         twin = reference_target.target(yeast, window, transform, clip=2.0, expected=expected)
-        np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
-        assert not found.mask.all()
+        np.testing.assert_allclose(values.values, twin.values, rtol=1e-12, atol=1e-12)
+        assert not values.mask.all()
 
 
 @pytest.mark.parametrize("no_log", [False, True])
@@ -89,13 +89,13 @@ def test_it_equals_the_recipe_where_contacts_are_missing(tmp_path, no_log):
     for start in range(0, 36_000, 1200):
         window = regions.Region("chr1", start, start + 3200)
         weights = weights_of(clr, window)
-        found = counts_to_targets.target(counts_of(clr, window), weights, transform)
+        values = counts_to_targets.target(counts_of(clr, window), weights, transform)
         twin = reference_target.target(clr, window, transform)
-        np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
-        np.testing.assert_array_equal(found.mask, twin.mask)
+        np.testing.assert_allclose(values.values, twin.values, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(values.mask, twin.mask)
         rows, columns = triangle.indices(16, 2)
         measured = np.isfinite(weights[rows]) & np.isfinite(weights[columns])
-        empty += np.sum(measured & ~found.mask)
+        empty += np.sum(measured & ~values.mask)
     assert (empty > 0) != no_log
 
 
@@ -107,9 +107,9 @@ def test_blacklisted_bins_are_filtered_like_unbalanced_ones(yeast):
     weights = weights_of(yeast, window)
     assert np.isfinite(weights).all()
     weights[blacklisted] = np.nan
-    found = counts_to_targets.target(counts_of(yeast, window), weights, transform, clip=2.0)
+    values = counts_to_targets.target(counts_of(yeast, window), weights, transform, clip=2.0)
     twin = reference_target.target(yeast, window, transform, clip=2.0, blacklisted=blacklisted)
-    np.testing.assert_allclose(found.values, twin.values, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(values.values, twin.values, rtol=1e-12, atol=1e-12)
 
 
 def test_the_mask_is_false_exactly_where_a_bin_is_filtered():
@@ -119,11 +119,11 @@ def test_the_mask_is_false_exactly_where_a_bin_is_filtered():
     counts = counts + counts.T
     weights = np.ones(16)
     weights[[0, 6]] = np.nan
-    found = counts_to_targets.target(counts, weights, transform)
-    kept = np.isfinite(weights)[2:14]
-    pixels = [kept[i] and kept[j] for i in range(12) for j in range(i + 2, 12)]
-    np.testing.assert_array_equal(found.mask, pixels)
-    assert np.isfinite(found.values).all()
+    values = counts_to_targets.target(counts, weights, transform)
+    valid = np.isfinite(weights)[2:14]
+    pixels = [valid[i] and valid[j] for i in range(12) for j in range(i + 2, 12)]
+    np.testing.assert_array_equal(values.mask, pixels)
+    assert np.isfinite(values.values).all()
 
 
 def test_a_log_of_zero_is_masked_not_stored():
@@ -131,9 +131,9 @@ def test_a_log_of_zero_is_masked_not_stored():
     counts = np.zeros((16, 16))
     near = np.abs(np.subtract.outer(np.arange(16), np.arange(16))) < 4
     counts[near] = 9
-    found = counts_to_targets.target(counts, np.ones(16), transform)
-    assert np.isfinite(found.values).all()
-    assert not found.mask.all()
+    values = counts_to_targets.target(counts, np.ones(16), transform)
+    assert np.isfinite(values.values).all()
+    assert not values.mask.all()
     clipped = counts_to_targets.target(counts, np.ones(16), transform, clip=2.0)
     assert clipped.mask.all()
     assert clipped.values.min() == -2

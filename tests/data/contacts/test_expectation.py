@@ -219,11 +219,11 @@ def test_numeric_chromosomes_give_the_targets_of_the_others(tmp_path):
         world.make(folder, transform=transform)
         findings = check.check(folder / "out")
         assert [finding for finding in findings if not finding.passed] == []
-        found = world.records_of(folder / "out")
+        numeric = world.records_of(folder / "out")
         records.append(
             {
                 (split, region._replace(chrom=region.chrom.removeprefix("chr"))): record
-                for (split, region), record in found.items()
+                for (split, region), record in numeric.items()
             }
         )
     first, second = records

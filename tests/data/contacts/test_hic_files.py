@@ -29,14 +29,14 @@ def vectors():
     """Whole quarters, which floats of 32 bits hold exactly; NaN and 0 where a bin is filtered."""
     random = np.random.default_rng(2)
     counts = triangles()
-    drawn = {
+    factors = {
         name: {chrom: random.integers(2, 9, len(counts[chrom])) / 4 for chrom in SIZES}
         for name in ("KR", "SCALE", "VC")
     }
-    drawn["KR"]["1"][[3, 50]] = np.nan
-    drawn["VC"]["1"][4] = 0.0
-    del drawn["SCALE"]["2"]
-    return drawn
+    factors["KR"]["1"][[3, 50]] = np.nan
+    factors["VC"]["1"][4] = 0.0
+    del factors["SCALE"]["2"]
+    return factors
 
 
 @pytest.fixture(params=[8, 9])

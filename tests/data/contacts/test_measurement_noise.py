@@ -39,7 +39,7 @@ def true_variance(depth, dispersion=0.0, repeats=300):
         target(counts(mean, generator, dispersion) + counts(mean, generator, dispersion))
         for _ in range(repeats)
     ]
-    return np.var([each.values for each in targets], axis=0)[targets[0].mask].mean()
+    return np.var([single.values for single in targets], axis=0)[targets[0].mask].mean()
 
 
 def estimates(depth, dispersion=0.0, repeats=40):
@@ -49,7 +49,7 @@ def estimates(depth, dispersion=0.0, repeats=40):
         pair = [counts(mean, generator, dispersion) for _ in range(2)]
         results.append(
             (
-                measurement_noise.of_replicates([target(each).values for each in pair]),
+                measurement_noise.of_replicates([target(single).values for single in pair]),
                 measurement_noise.of_counts(
                     sum(pair), WEIGHTS, TRANSFORM, generator, parts=2, clip=2.0
                 ),

@@ -67,8 +67,8 @@ def test_balance(symmetric, offset):
     bins, size = len(matrix), 128
     counts = np.triu(np.ceil(10 * matrix).astype(np.int32))
     weights = np.where(valid, np.random.default_rng(1).uniform(0.5, 2, bins), 0.0)
-    balanced, kept = np.full((2, size, size), 99.0)
-    packed.balance(counts, weights, 20.0, offset, balanced, kept)
+    balanced, raw = np.full((2, size, size), 99.0)
+    packed.balance(counts, weights, 20.0, offset, balanced, raw)
     expected = np.minimum(counts * weights[:, None] * weights, 20.0)
     for diagonal in range(offset):
         numutils.set_diag(expected, 20.0, diagonal)
@@ -76,7 +76,7 @@ def test_balance(symmetric, offset):
     padded[:, :bins, :bins] = zeroed(expected, valid), zeroed(counts, valid)
     upper = np.triu_indices(size)
     np.testing.assert_array_equal(balanced[upper], padded[0][upper])
-    np.testing.assert_array_equal(kept[upper], padded[1][upper])
+    np.testing.assert_array_equal(raw[upper], padded[1][upper])
 
 
 def test_observed_over_expected_is_cooltools_to_the_last_bit(symmetric):

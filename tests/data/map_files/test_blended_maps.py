@@ -86,8 +86,8 @@ def test_bins_and_stretches_within_one_window():
     windows = blended_maps.Windows(np.array([0, 1]), np.array([2, 6]))
     assert np.flatnonzero(blended_maps.covered(windows, 6, 14)).tolist() == list(range(2, 12))
     first, last = np.array([2, 3, 6, 6, 0]), np.array([8, 9, 12, 13, 3])
-    held = blended_maps.within_one_window(first, last, windows, 6)
-    assert held.tolist() == [True, False, True, False, False]
+    inside = blended_maps.within_one_window(first, last, windows, 6)
+    assert inside.tolist() == [True, False, True, False, False]
 
 
 def test_a_window_off_the_grid_is_refused(tmp_path):

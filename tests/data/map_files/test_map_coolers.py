@@ -112,9 +112,9 @@ def one_window(tmp_path_factory):
     return maps.write(path, [("chr1", 0, 340)], {"preds": values}, wide)
 
 
-def coarsened(fine, how):
+def coarsened(fine, statistic):
     parts = fine.groupby([fine["bin1_id"] // 2, fine["bin2_id"] // 2])["count"]
-    return parts.agg(how).to_numpy()
+    return parts.agg(statistic).to_numpy()
 
 
 def pixels_of(path, width):

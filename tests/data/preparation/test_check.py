@@ -17,8 +17,8 @@ ALL = 1000
 """More records than a directory of `coolers.world` has."""
 
 
-def test_a_right_directory_checks(made):
-    folder, _ = made
+def test_a_right_directory_checks(data_folder):
+    folder, _ = data_folder
     findings = check.check(folder / "out")
     assert [finding for finding in findings if not finding.passed] == []
     assert {finding.check for finding in findings} == {
@@ -35,15 +35,15 @@ def test_a_right_directory_checks(made):
 
 
 def spoil_count(out):
-    found = statistics.read(out)
-    seqs = {**found.seqs, "train": found.seqs["train"] + 1}
-    statistics.write(out, dataclasses.replace(found, seqs=seqs))
+    layout = statistics.read(out)
+    seqs = {**layout.seqs, "train": layout.seqs["train"] + 1}
+    statistics.write(out, dataclasses.replace(layout, seqs=seqs))
 
 
 def rewrite(out, change, split="test"):
-    found = statistics.read(out)
+    layout = statistics.read(out)
     path = next((out / "tfrecords").glob(f"{split}-0.tfr"))
-    records = [change(record) for record in tfrecord.read_records(path, found)]
+    records = [change(record) for record in tfrecord.read_records(path, layout)]
     tfrecord.write_records(path, records)
 
 
@@ -64,9 +64,9 @@ def spoil_sequence(out):
 
 
 def spoil_split(out):
-    found = statistics.read(out)
+    layout = statistics.read(out)
     (path,) = (out / "tfrecords").glob("train-0.tfr")
-    record = next(tfrecord.read_records(path, found))
+    record = next(tfrecord.read_records(path, layout))
     rewrite(out, lambda r: r._replace(region=record.region))
 
 
@@ -87,9 +87,9 @@ def spoil_file(out):
         (spoil_file, "test: records", 1),
     ],
 )
-def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong, sample):
+def test_a_wrong_directory_does_not(data_folder, tmp_path, spoil, wrong, sample):
     """Records that are recomputed take the time, so only checks against sources take all."""
-    folder, _ = made
+    folder, _ = data_folder
     out = tmp_path / "copy"
     shutil.copytree(folder / "out", out)
     spoil(out)
@@ -97,8 +97,8 @@ def test_a_wrong_directory_does_not(made, tmp_path, spoil, wrong, sample):
     assert wrong in {finding.check for finding in findings if not finding.passed}
 
 
-def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch):
-    folder, _ = made
+def test_a_recomputed_value_that_is_no_number_is_no_agreement(data_folder, monkeypatch):
+    folder, _ = data_folder
     genuine = reference_target.from_maps
 
     def spoilt(*arguments, **options):
@@ -112,8 +112,8 @@ def test_a_recomputed_value_that_is_no_number_is_no_agreement(made, monkeypatch)
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"transform": {"bins": 3}}'])
-def test_options_of_another_program_are_told(made, tmp_path, content):
-    folder, _ = made
+def test_options_of_another_program_are_told(data_folder, tmp_path, content):
+    folder, _ = data_folder
     shutil.copytree(folder / "out", tmp_path / "copy")
     path = tmp_path / "copy" / "options.json"
     path.write_text(content)
@@ -121,8 +121,8 @@ def test_options_of_another_program_are_told(made, tmp_path, content):
         check.check(tmp_path / "copy")
 
 
-def test_a_check_recomputes_something(made):
-    folder, _ = made
+def test_a_check_recomputes_something(data_folder):
+    folder, _ = data_folder
     with pytest.raises(errors.DataError, match="expected at least 1 record"):
         check.check(folder / "out", sample=0)
 
@@ -164,9 +164,9 @@ def test_pixels_in_several_rows_give_the_same_targets(tmp_path, caplog):
     assert [finding for finding in findings if not finding.passed] == []
 
 
-def test_a_directory_made_of_counts_that_are_no_numbers_is_one_sentence(made, tmp_path):
+def test_a_directory_made_of_counts_that_are_no_numbers_is_one_sentence(data_folder, tmp_path):
     """As cooltools stops on an assertion at NaN."""
-    folder, _ = made
+    folder, _ = data_folder
     shutil.copytree(folder, tmp_path / "world")
     out = tmp_path / "world" / "out"
     options = (out / "options.json").read_text()

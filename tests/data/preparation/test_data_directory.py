@@ -18,8 +18,8 @@ from tests import coolers as world
 from tests.coolers import TRANSFORM, make, records_of
 
 
-def test_every_record_holds_its_sequence_and_the_recipes_targets(made):
-    folder, summary = made
+def test_every_record_holds_its_sequence_and_the_recipes_targets(data_folder):
+    folder, summary = data_folder
     records = records_of(folder / "out")
     assert len(records) == sum(summary.written.values()) > 40
     clrs = [cooler.Cooler(str(folder / name)) for name in ("a.cool", "b.cool")]
@@ -34,23 +34,23 @@ def test_every_record_holds_its_sequence_and_the_recipes_targets(made):
                 np.testing.assert_array_equal(record.mask[:, index], pixels)
 
 
-def test_counts_are_what_the_files_hold(made):
-    folder, summary = made
-    found = statistics.read(folder / "out")
-    assert dict(found.seqs) == summary.written
+def test_counts_are_what_the_files_hold(data_folder):
+    folder, summary = data_folder
+    layout = statistics.read(folder / "out")
+    assert dict(layout.seqs) == summary.written
     assert set(summary.written) == {"train", "valid", "test"}
     for split in summary.written:
         opened = dataset.open_split(folder / "out", split, batch_size=4)
-        places = [
+        written_regions = [
             regions.parse(text.decode()) for batch in opened for text in batch["region"].numpy()
         ]
-        assert places == opened.regions()
-        assert len(places) == found.seqs[split]
+        assert written_regions == opened.regions()
+        assert len(written_regions) == layout.seqs[split]
     assert summary.windows == sum(summary.written.values()) + sum(summary.dropped.values())
 
 
-def test_the_summary_describes_the_values(made):
-    folder, summary = made
+def test_the_summary_describes_the_values(data_folder):
+    folder, summary = data_folder
     assert json.loads((folder / "out" / "summary.json").read_text()) == summary._asdict()
     records = records_of(folder / "out").values()
     target = np.stack([record.target[:, 0] for record in records]).astype(float)
@@ -64,8 +64,8 @@ def test_the_summary_describes_the_values(made):
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_same_files(made):
-    folder, _ = made
+def test_two_processes_make_the_same_files(data_folder):
+    folder, _ = data_folder
     make(folder, "parallel", cluster=workers.Cluster(2))
     for path in sorted((folder / "out").rglob("*")):
         if path.is_file():
@@ -74,8 +74,8 @@ def test_two_processes_make_the_same_files(made):
     assert not (folder / "parallel" / data_directory.WORK).exists()
 
 
-def test_blocks_share_one_read(made, monkeypatch):
-    folder, summary = made
+def test_blocks_share_one_read(data_folder, monkeypatch):
+    folder, summary = data_folder
     reads = []
     fetch = coolers.Contacts.counts
     monkeypatch.setattr(
@@ -91,8 +91,8 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("stage", ["contacts", "records"])
-def test_a_stopped_run_continues_where_it_was(made, monkeypatch, stage):
-    folder, _ = made
+def test_a_stopped_run_continues_where_it_was(data_folder, monkeypatch, stage):
+    folder, _ = data_folder
     name = f"stopped_{stage}"
     module, function = {
         "contacts": (data_directory.window_blocks, "compute"),
@@ -156,7 +156,7 @@ def other_expected(folder, options):
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "message"),
     [
         (threshold, "unmappable"),
         (midpoints, "unmappable"),
@@ -167,7 +167,7 @@ def other_expected(folder, options):
     ],
 )
 def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
-    tmp_path, monkeypatch, change, named
+    tmp_path, monkeypatch, change, message
 ):
     """It would pair sequences with targets of the windows that it began with."""
     folder = world.world(tmp_path)
@@ -189,12 +189,12 @@ def test_a_stopped_run_does_not_continue_with_other_windows_or_inputs(
         with pytest.raises(Stopped):
             make(folder, **options)
     change(folder, options)
-    with pytest.raises(errors.RunError, match=rf"of other inputs \(.*{named}"):
+    with pytest.raises(errors.RunError, match=rf"of other inputs \(.*{message}"):
         make(folder, **options, restart=True)
 
 
-def test_a_finished_directory_stays_as_it_is(made, monkeypatch, caplog):
-    folder, summary = made
+def test_a_finished_directory_stays_as_it_is(data_folder, monkeypatch, caplog):
+    folder, summary = data_folder
 
     def compute(*arguments):
         raise Stopped
@@ -245,8 +245,8 @@ def test_windows_as_they_are_and_why_some_are_dropped(tmp_path):
 
 
 @pytest.mark.parametrize("chrom", ["chr1", "1"])
-def test_blacklisted_bins_are_masked(made, chrom):
-    folder, _ = made
+def test_blacklisted_bins_are_masked(data_folder, chrom):
+    folder, _ = data_folder
     (folder / "blacklist.bed").write_text(f"chr1\t0\t1\n{chrom}\t1795\t2010\n")
     (folder / "one.bed").write_text("chr1\t800\t4000\n")
     name = f"blacklisted_{chrom}"
@@ -265,8 +265,8 @@ def test_blacklisted_bins_are_masked(made, chrom):
     assert not square[:, 4:7].any()
 
 
-def test_unmappable_windows_are_counted(made):
-    folder, summary = made
+def test_unmappable_windows_are_counted(data_folder):
+    folder, summary = data_folder
     (folder / "umap.bed").write_text("chr1\t0\t40000\n")
     mapped = make(folder, "umap", unmappable=(data_options.Unmappable(folder / "umap.bed"),))
     assert mapped.windows == summary.windows
@@ -274,8 +274,8 @@ def test_unmappable_windows_are_counted(made):
     assert sum(statistics.read(folder / "umap").seqs.values()) == sum(mapped.written.values())
 
 
-def test_unmappable_stretches_and_midpoints_go_together(made):
-    folder, summary = made
+def test_unmappable_stretches_and_midpoints_go_together(data_folder):
+    folder, summary = data_folder
     (folder / "left.bed").write_text("chr1\t0\t16000\n")
     (folder / "all.bed").write_text("1\t0\t40000\n")
     both = make(
@@ -291,8 +291,8 @@ def test_unmappable_stretches_and_midpoints_go_together(made):
     assert both.windows == summary.windows
 
 
-def test_nothing_written_is_an_error(made):
-    folder, _ = made
+def test_nothing_written_is_an_error(data_folder):
+    folder, _ = data_folder
     (folder / "all.bed").write_text("chr1\t0\t40000\nchr2\t0\t24000\n")
     with pytest.raises(errors.DataError, match=r"no window was written of \d+ \(\d+ unmappable\)"):
         make(folder, "nothing", unmappable=(data_options.Unmappable(folder / "all.bed"),))
@@ -300,8 +300,8 @@ def test_nothing_written_is_an_error(made):
     assert not (folder / "nothing" / "statistics.json").exists()
 
 
-def test_folds(made):
-    folder, _ = made
+def test_folds(data_folder):
+    folder, _ = data_folder
     layout = dataclasses.replace(world.LAYOUT, folds=3, largest_contig=20_000)
     summary = make(folder, "folds", layout=layout)
     assert set(summary.written) == {"fold0", "fold1", "fold2"}
@@ -310,8 +310,8 @@ def test_folds(made):
     )
 
 
-def test_the_written_table_of_targets_makes_the_same_again(made):
-    folder, _ = made
+def test_the_written_table_of_targets_makes_the_same_again(data_folder):
+    folder, _ = data_folder
     assert targets.read(folder / "out" / "targets.txt")[0].uri == str(folder / "a.cool")
 
 

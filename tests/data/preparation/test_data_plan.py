@@ -9,8 +9,8 @@ from akita_bayes.data.preparation import data_plan, training_windows
 from tests import coolers as world
 
 
-def test_a_plan_counts_what_is_made(made):
-    folder, summary = made
+def test_a_plan_counts_what_is_made(data_folder):
+    folder, summary = data_folder
     plan = data_plan.plan(world.options(folder))
     written = sum(summary.written.values())
     assert len(plan.usable) - len(plan.filtered) == written
@@ -48,9 +48,9 @@ def test_only_the_windows_are_written(tmp_path):
     assert windows == data_plan.plan(options).windows
     with pytest.raises(errors.RunError, match="not empty; choose another -o"):
         data_plan.write_windows(options, folder / "windows")
-    given = dataclasses.replace(options, layout=None, windows=tuple(windows))
+    with_windows = dataclasses.replace(options, layout=None, windows=tuple(windows))
     with pytest.raises(errors.DataError, match="--split_test places new windows"):
-        data_plan.write_windows(given, folder / "other")
+        data_plan.write_windows(with_windows, folder / "other")
 
 
 @pytest.mark.parametrize(

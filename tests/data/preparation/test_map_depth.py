@@ -96,14 +96,14 @@ def test_weights_of_wider_bins():
 
 
 @pytest.mark.parametrize(
-    ("genome", "cooler", "width", "bins", "suffices", "named"),
+    ("genome", "cooler", "width", "bins", "suffices", "deep_width"),
     [
         ("yeast/sacCer3.2bit", "../hic/scer_w303_g1_2kb_SRR8769554.cool", 2000, 64, False, 4000),
         ("yeast/sacCer3.2bit", "yeast/yeast.10kb.v3.cool", 10_000, 32, True, 10_000),
         ("ecoli/GCF_000005845.2.fna.gz", "ecoli/ecoli_SRX3451210_9897.cool", 9897, 64, True, 9897),
     ],
 )
-def test_real_maps(real_data, tmp_path, genome, cooler, width, bins, suffices, named):
+def test_real_maps(real_data, tmp_path, genome, cooler, width, bins, suffices, deep_width):
     (tmp_path / "targets.txt").write_text(f"identifier\tfile\nA\t{real_data / 'genome' / cooler}\n")
     transform = counts_to_targets.Transform(bins * width, width, as_obsexp=True, kernel_sigma=1.0)
     layout = training_windows.Layout(
@@ -115,4 +115,4 @@ def test_real_maps(real_data, tmp_path, genome, cooler, width, bins, suffices, n
     depths = map_depth.measure(data_plan.plan(options), 0, seed=1)
     assert depths[0].suffices is suffices
     assert depths[-1].suffices
-    assert depths[-1].bin_width == named
+    assert depths[-1].bin_width == deep_width

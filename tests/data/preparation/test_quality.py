@@ -13,7 +13,7 @@ from tests import coolers as world
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def data_folder(tmp_path_factory):
     folder = world.world(tmp_path_factory.mktemp("world"))
     world.make(
         folder,
@@ -24,17 +24,17 @@ def made(tmp_path_factory):
     return folder
 
 
-def test_examples_hold_records_and_their_decay_before_and_after(made):
-    found = statistics.read(made / "out")
+def test_examples_hold_records_and_their_decay_before_and_after(data_folder):
+    layout = statistics.read(data_folder / "out")
     records = {
         record.region: record
-        for path in (made / "out" / "tfrecords").iterdir()
-        for record in tfrecord.read_records(path, found)
+        for path in (data_folder / "out" / "tfrecords").iterdir()
+        for record in tfrecord.read_records(path, layout)
     }
-    drawn = quality.examples(made / "out", 4, seed=3)
-    assert len(drawn) == 4
-    clr = cooler.Cooler(str(made / "a.cool"))
-    for example in drawn:
+    examples = quality.examples(data_folder / "out", 4, seed=3)
+    assert len(examples) == 4
+    clr = cooler.Cooler(str(data_folder / "a.cool"))
+    for example in examples:
         record = records[example.region]
         assert example.identifiers == ("A", "B")
         assert example.distances.tolist() == list(range(0, 2400, 200))
@@ -54,33 +54,33 @@ def test_examples_hold_records_and_their_decay_before_and_after(made):
         assert example.after[5, 1] == pytest.approx(values.mean(), abs=1e-6)
 
 
-def test_the_same_seed_draws_the_same_windows(made):
-    first, second, other = (
-        [example.region for example in quality.examples(made / "out", 5, seed=seed)]
+def test_the_same_seed_draws_the_same_windows(data_folder):
+    first, second, third = (
+        [example.region for example in quality.examples(data_folder / "out", 5, seed=seed)]
         for seed in (1, 1, 2)
     )
-    assert first == second != other
+    assert first == second != third
 
 
-def test_windows_are_different_and_splits_are_drawn_by_their_size(made):
-    total = sum(statistics.read(made / "out").seqs.values())
-    every = [example.region for example in quality.examples(made / "out", total + 5)]
+def test_windows_are_different_and_splits_are_drawn_by_their_size(data_folder):
+    total = sum(statistics.read(data_folder / "out").seqs.values())
+    every = [example.region for example in quality.examples(data_folder / "out", total + 5)]
     assert len(set(every)) == len(every) == total
-    drawn = [quality.examples(made / "out", 1, seed=seed)[0].split for seed in range(60)]
-    share = statistics.read(made / "out").seqs["train"] / total
-    assert abs(drawn.count("train") / 60 - share) < 0.2
+    examples = [quality.examples(data_folder / "out", 1, seed=seed)[0].split for seed in range(60)]
+    share = statistics.read(data_folder / "out").seqs["train"] / total
+    assert abs(examples.count("train") / 60 - share) < 0.2
     assert share > 0.55
 
 
-def test_the_figure_shows_maps_and_masks(made, tmp_path):
-    drawn = quality.examples(made / "out", 2, seed=3)
-    figure_files.write({"windows": contact_plots.figure(drawn)}, tmp_path)
+def test_the_figure_shows_maps_and_masks(data_folder, tmp_path):
+    examples = quality.examples(data_folder / "out", 2, seed=3)
+    figure_files.write({"windows": contact_plots.figure(examples)}, tmp_path)
     image = matplotlib.image.imread(tmp_path / "windows.png")[..., :3]
     assert image.shape[1] > image.shape[0] > 600
     coloured = np.ptp(image, axis=-1) > 0.2
     assert coloured.mean() > 0.02
     grey = (np.ptp(image, axis=-1) < 0.01) & (np.abs(image[..., 0] - 1 / 1.35) < 0.02)
-    masked = sum((~example.masks).sum() for example in drawn)
+    masked = sum((~example.masks).sum() for example in examples)
     assert (grey.mean() > 0.001) == (masked > 0)
 
 

@@ -85,9 +85,9 @@ def test_a_margin_is_cut_from_the_larger_split():
         "train": [Region("chr1", 0, 1000), Region("chr1", 1100, 3000)],
         "test": [Region("chr1", 1000, 1100)],
     }
-    found = splits.separate(contigs_of, 50)
-    assert [tuple(r)[1:] for r in found["test"].members()] == [(1000, 1100)]
-    assert [tuple(r)[1:] for r in found["train"].members()] == [(0, 950), (1150, 3000)]
+    separated = splits.separate(contigs_of, 50)
+    assert [tuple(r)[1:] for r in separated["test"].members()] == [(1000, 1100)]
+    assert [tuple(r)[1:] for r in separated["train"].members()] == [(0, 950), (1150, 3000)]
 
 
 def test_neighbours_of_one_split_are_rejoined():

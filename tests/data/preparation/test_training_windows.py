@@ -30,20 +30,20 @@ def lay(**options):
     break_at=st.sampled_from([2000, 5000, 100_000]),
 )
 def test_windows_of_different_splits_are_a_window_apart(seed, stride, folds, break_at):
-    found = (
+    windows = (
         lay(seed=seed, stride_train=stride, folds=folds, largest_contig=break_at)
         if (folds is None or break_at < 100_000)
         else lay(seed=seed)
     )
-    assert found
-    for one, other in itertools.combinations(found, 2):
-        assert one.region.width == 1000
-        assert one.region.start % 100 == 0
-        assert one.region.end <= SIZES[one.region.chrom]
-        if one.split != other.split and one.region.chrom == other.region.chrom:
-            first, second = sorted((one.region, other.region))
+    assert windows
+    for window, neighbour in itertools.combinations(windows, 2):
+        assert window.region.width == 1000
+        assert window.region.start % 100 == 0
+        assert window.region.end <= SIZES[window.region.chrom]
+        if window.split != neighbour.split and window.region.chrom == neighbour.region.chrom:
+            first, second = sorted((window.region, neighbour.region))
             assert second.start - first.end >= 1000
-    assert training_windows.overlap(found, margin=1000) is None
+    assert training_windows.overlap(windows, margin=1000) is None
 
 
 def test_strides_are_fractions_or_bases():
@@ -62,16 +62,16 @@ def test_strides_are_fractions_or_bases():
 
 
 def test_windows_by_chromosome_cover_every_stretch():
-    found = lay(valid=("chr2",), test=(), stride_train=1.0, stride_test=1.0)
-    assert [w.region.start for w in found if w.split == "train"] == list(range(0, 40_000, 1000))
-    assert [w.region.start for w in found if w.split == "valid"] == list(range(0, 25_000, 1000))
+    windows = lay(valid=("chr2",), test=(), stride_train=1.0, stride_test=1.0)
+    assert [w.region.start for w in windows if w.split == "train"] == list(range(0, 40_000, 1000))
+    assert [w.region.start for w in windows if w.split == "valid"] == list(range(0, 25_000, 1000))
 
 
 def test_gaps_and_limits():
     gaps = interval_sets.Intervals([Region("chr1", 10_050, 11_000), Region("chr2", 0, 25_000)])
     limit = interval_sets.Intervals([Region("chr1", 8000, 14_000)])
-    found = lay(valid=0.0, test=0.0, gaps=gaps, limit=limit)
-    assert [w.region.start for w in found] == [8000, 9000, 11_000, 12_000, 13_000]
+    windows = lay(valid=0.0, test=0.0, gaps=gaps, limit=limit)
+    assert [w.region.start for w in windows] == [8000, 9000, 11_000, 12_000, 13_000]
 
 
 def test_a_sample_of_each_split():
@@ -112,16 +112,18 @@ def bed(folder, text):
 
 
 def test_windows_as_they_are(tmp_path):
-    found = training_windows.read_windows(bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"), CHR1)
-    assert found == [
+    windows = training_windows.read_windows(
+        bed(tmp_path, "chr1\t0\t10\ttest\nchr1\t50\t60\n"), CHR1
+    )
+    assert windows == [
         training_windows.Window(Region("chr1", 0, 10), "test"),
         training_windows.Window(Region("chr1", 50, 60), "train"),
     ]
     path = tmp_path / "written.bed"
-    training_windows.write_bed(path, found)
-    assert training_windows.read_windows(path, CHR1) == found
+    training_windows.write_bed(path, windows)
+    assert training_windows.read_windows(path, CHR1) == windows
     path.write_text(path.read_text().replace("chr1", "1"))
-    assert training_windows.read_windows(path, CHR1) == found
+    assert training_windows.read_windows(path, CHR1) == windows
 
 
 @pytest.mark.parametrize(
@@ -156,14 +158,14 @@ def test_close_windows_of_different_splits_are_logged(tmp_path, caplog):
 
 
 def test_unmappable_windows_are_dropped():
-    found = [
+    windows = [
         training_windows.Window(Region("chr1", start, start + 100), "train")
         for start in (0, 100, 200)
     ]
     stretches = interval_sets.Intervals([Region("chr1", 5, 25), Region("chr1", 145, 146)])
-    kept, dropped = training_windows.unmappable(found, stretches, width=10, threshold=0.3)
-    assert kept == found[1:]
+    mappable, dropped = training_windows.unmappable(windows, stretches, width=10, threshold=0.3)
+    assert mappable == windows[1:]
     assert (dropped[0].reason, dropped[0].detail) == ("unmappable", "30% of bins")
-    kept, dropped = training_windows.unmappable(found, stretches, width=10, midpoints=True)
-    assert kept == [found[0], found[2]]
+    mappable, dropped = training_windows.unmappable(windows, stretches, width=10, midpoints=True)
+    assert mappable == [windows[0], windows[2]]
     assert dropped[0].reason == "unmappable midpoint"

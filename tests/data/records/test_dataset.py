@@ -13,7 +13,7 @@ PER_FILE = 3
 
 def write_directory(folder, counts, *, one_hot=False, mask=True):
     """Records numbered by their start / 32, `PER_FILE` to a file."""
-    made = statistics.Statistics(
+    layout = statistics.Statistics(
         seq_length=32,
         target_length=21,
         num_targets=2,
@@ -22,7 +22,7 @@ def write_directory(folder, counts, *, one_hot=False, mask=True):
         seq_1hot=not one_hot,
         seqs=counts,
     )
-    statistics.write(folder, made)
+    statistics.write(folder, layout)
     records = {}
     for split, count in counts.items():
         random = np.random.default_rng(7)
@@ -78,8 +78,10 @@ def test_batches_hold_what_was_written(tmp_path, one_hot):
 
 
 def test_an_absent_mask_is_all_ones_and_an_absent_region_names_the_record(tmp_path):
-    made = write_directory(tmp_path, {"test": 4}, mask=False)["test"]
-    tfrecord.write_records(tmp_path / "tfrecords" / "test-1.tfr", [made[3]._replace(region=None)])
+    records = write_directory(tmp_path, {"test": 4}, mask=False)["test"]
+    tfrecord.write_records(
+        tmp_path / "tfrecords" / "test-1.tfr", [records[3]._replace(region=None)]
+    )
     *_, last = dataset.open_split(tmp_path, "test", batch_size=3)
     assert last["mask"].numpy().all()
     assert last["region"].numpy().tolist() == [b"test-1.tfr#0"]
@@ -167,10 +169,10 @@ def test_missing_and_empty_splits(tmp_path):
 
 def test_the_other_encoding_is_refused_at_opening(tmp_path):
     write_directory(tmp_path, {"train": 4}, one_hot=True)
-    found = statistics.read(tmp_path)
+    layout = statistics.read(tmp_path)
     statistics.write(
         tmp_path,
-        statistics.Statistics(**{**vars(found), "seq_1hot": True}),
+        statistics.Statistics(**{**vars(layout), "seq_1hot": True}),
     )
     with pytest.raises(errors.DataError, match=r"record 0: .*has 128 bytes, expected 32"):
         dataset.open_split(tmp_path, "train", batch_size=1)
@@ -264,7 +266,7 @@ def test_a_real_akita_v2_window_is_written_and_read_back_identical(tmp_path, rea
     (tmp_path / "chr11.fa").write_bytes(gzip.decompress(packed.read_bytes()))
     with genome.Genome(tmp_path / "chr11.fa") as opened:
         record = tfrecord.Record(opened.index(region), target, None, region)
-    made = statistics.Statistics(
+    layout = statistics.Statistics(
         seq_length=1310720,
         target_length=130305,
         num_targets=5,
@@ -274,7 +276,7 @@ def test_a_real_akita_v2_window_is_written_and_read_back_identical(tmp_path, rea
         seq_1hot=True,
         seqs={"test": 1},
     )
-    statistics.write(tmp_path, made)
+    statistics.write(tmp_path, layout)
     tfrecord.write_records(tmp_path / "tfrecords" / "test-0.tfr", [record])
     (batch,) = dataset.open_split(tmp_path, "test", batch_size=1)
     np.testing.assert_array_equal(batch["target"].numpy()[0].astype(np.float16), target)

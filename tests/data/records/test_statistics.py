@@ -27,11 +27,11 @@ def write(folder, **changes):
 
 
 def test_akita_v1_statistics(tmp_path):
-    found = statistics.read(write(tmp_path))
-    assert found.bins == 448
-    assert found.sequence_bytes == 1048576
-    assert found.seqs == {"train": 7, "fold10": 2}
-    statistics.write(tmp_path, found)
+    layout = statistics.read(write(tmp_path))
+    assert layout.bins == 448
+    assert layout.sequence_bytes == 1048576
+    assert layout.seqs == {"train": 7, "fold10": 2}
+    statistics.write(tmp_path, layout)
     assert json.loads((tmp_path / "statistics.json").read_text()) == GOOD
 
 
@@ -40,10 +40,10 @@ def test_one_target_is_enough(tmp_path):
 
 
 def test_absent_seq_1hot_means_one_hot(tmp_path):
-    found = statistics.read(write(tmp_path, seq_1hot=None, diagonal_offset=None))
-    assert found.sequence_bytes == 4 * 1048576
-    assert found.diagonal_offset is None
-    assert "diagonal_offset" not in found.to_json()
+    layout = statistics.read(write(tmp_path, seq_1hot=None, diagonal_offset=None))
+    assert layout.sequence_bytes == 4 * 1048576
+    assert layout.diagonal_offset is None
+    assert "diagonal_offset" not in layout.to_json()
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_files_that_are_no_statistics(tmp_path):
 
 
 def test_real_human_statistics(real_data):
-    found = statistics.read(real_data / "hg38_tiny")
-    assert found.bins == found.target_length == 2048
-    assert found.seqs == {"train": 45, "valid": 10, "test": 10}
+    layout = statistics.read(real_data / "hg38_tiny")
+    assert layout.bins == layout.target_length == 2048
+    assert layout.seqs == {"train": 45, "valid": 10, "test": 10}
 
 
 @pytest.mark.parametrize(

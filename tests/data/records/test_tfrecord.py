@@ -31,11 +31,11 @@ def test_what_is_written_is_read_back(tmp_path, one_hot):
     assert tfrecord.write_records(path, records, one_hot=one_hot) == 5
     read = list(tfrecord.read_records(path, ONE_HOT if one_hot else STATISTICS))
     assert len(read) == 5
-    for written, found in zip(records, read, strict=True):
-        np.testing.assert_array_equal(found.sequence, written.sequence)
-        np.testing.assert_array_equal(found.target, written.target)
-        np.testing.assert_array_equal(found.mask, written.mask)
-        assert found.region == written.region
+    for written, read_back in zip(records, read, strict=True):
+        np.testing.assert_array_equal(read_back.sequence, written.sequence)
+        np.testing.assert_array_equal(read_back.target, written.target)
+        np.testing.assert_array_equal(read_back.mask, written.mask)
+        assert read_back.region == written.region
 
 
 def test_the_features_are_basenjis(tmp_path):
@@ -60,8 +60,8 @@ def test_targets_are_rounded_to_float16(tmp_path):
     record = make(0)._replace(target=np.full((21, 2), 1 / 3), mask=None)
     path = tmp_path / "train-0.tfr"
     tfrecord.write_records(path, [record])
-    (found,) = tfrecord.read_records(path, STATISTICS)
-    assert found.target[0, 0] == np.float16(1 / 3)
+    (read_back,) = tfrecord.read_records(path, STATISTICS)
+    assert read_back.target[0, 0] == np.float16(1 / 3)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
@@ -148,8 +148,8 @@ def test_the_region_of_a_name_with_colons_is_read_back(tmp_path, chrom):
     record = make(0)._replace(region=regions.Region(chrom, 1000, 1032))
     path = tmp_path / "train-0.tfr"
     tfrecord.write_records(path, [record])
-    (found,) = tfrecord.read_records(path, STATISTICS)
-    assert found.region == record.region
+    (read_back,) = tfrecord.read_records(path, STATISTICS)
+    assert read_back.region == record.region
 
 
 @pytest.mark.parametrize("value", [b"chr1", b"chr1:\xff-3", b"chr1:5-5"])

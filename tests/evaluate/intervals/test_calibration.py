@@ -58,9 +58,9 @@ def test_sparsification_compares_two_orders_of_dropping():
     error = np.arange(1.0, 21)
     assert calibration.sparsification_error(error, error**2) == 0
     assert calibration.sparsification_error(np.zeros(20), error) == 0
-    kept = 20 - np.arange(20)  # of which each share of 1/20 drops one more
-    best = np.array([error[:k].mean() for k in kept])
-    worst = np.array([error[-k:].mean() for k in kept])
+    counts = 20 - np.arange(20)  # of which each share of 1/20 drops one more
+    best = np.array([error[:k].mean() for k in counts])
+    worst = np.array([error[-k:].mean() for k in counts])
     expected = np.trapezoid((worst - best) / error.mean(), dx=0.05)
     assert calibration.sparsification_error(error, -error) == pytest.approx(expected)
 
@@ -91,12 +91,12 @@ def test_every_target_and_stratum_has_a_pit_and_a_ranking():
     """One stratum of one target is claimed too sure and ranked backwards; another is unmeasured."""
     accumulator = calibration.Calibration(STRATA, TARGETS)
     bad, empty = STRATA.index == 1, STRATA.index == 2
-    seen = []
+    pairs = []
     for target, mean, sd, mask in windows(40, seed=6):
         sd[bad, 0] = 0.02 / sd[bad, 0]
         mask[empty, 1] = False
         accumulator.update(target, mean, sd, mask)
-        seen.append((np.abs(target - mean)[bad, 0], sd[bad, 0]))
+        pairs.append((np.abs(target - mean)[bad, 0], sd[bad, 0]))
     summary = accumulator.summary(bootstrap=20)
     pit = summary["pit_by_stratum"]
     assert [len(row) for row in pit] == [STRATA.count] * TARGETS
@@ -106,9 +106,9 @@ def test_every_target_and_stratum_has_a_pit_and_a_ranking():
     assert pit[1][2] is None
     backwards, forwards = (summary["strata"][0][d]["error_sd_spearman"] for d in (1, 0))
     assert backwards["upper"] < 0 < forwards["lower"]
-    expected = [scipy.stats.spearmanr(*pair).statistic for pair in seen]
+    expected = [scipy.stats.spearmanr(*pair).statistic for pair in pairs]
     assert backwards["estimate"] == pytest.approx(np.mean(expected))
-    expected = [calibration.sparsification_error(*pair) for pair in seen]
+    expected = [calibration.sparsification_error(*pair) for pair in pairs]
     assert summary["strata"][0][1]["ause"]["estimate"] == pytest.approx(np.mean(expected))
     assert summary["strata"][1][2]["ause"] is None
 
@@ -119,7 +119,7 @@ def test_every_target_is_described_as_if_it_were_alone():
     for t in range(TARGETS):
         accumulator = calibration.Calibration(STRATA, 1)
         for window in data:
-            accumulator.update(*(each[:, [t]] for each in window))
+            accumulator.update(*(part[:, [t]] for part in window))
         alone = accumulator.summary(bootstrap=50)
         assert both["targets"][t] == alone["overall"] == alone["targets"][0]
         assert both["strata"][t] == alone["strata"][0]
@@ -191,8 +191,8 @@ def test_a_narrow_posterior_and_a_wide_noise_are_told_apart():
 
 def test_without_a_spread_of_draws_the_noise_takes_it_all():
     data = [
-        each._replace(epistemic_sd=0 * each.mean, aleatoric_sd=each.sd)
-        for each in predictions(windows(40, inflate=0.5))
+        part._replace(epistemic_sd=0 * part.mean, aleatoric_sd=part.sd)
+        for part in predictions(windows(40, inflate=0.5))
     ]
     fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.aleatoric), 2.0, rtol=0.08)
@@ -215,11 +215,11 @@ def test_a_model_without_noise_is_judged_with_that_noise(monkeypatch):
     """Every prediction is 2 off: so is the noise, and intervals of a z above 1 hold all."""
     mean = np.random.default_rng(5).normal(size=(PIXELS, TARGETS))
     stated = spread_factors.Prediction(mean + 2, mean < 9, mean, 0 * mean, 0 * mean)
-    place = types.SimpleNamespace(
+    geometry = types.SimpleNamespace(
         bins=BINS, diagonal_offset=OFFSET, target_length=PIXELS, bin_width=1, units=TARGETS
     )
     hic = types.SimpleNamespace(name="hic")
-    spec = types.SimpleNamespace(geometry=lambda head: place, head=lambda head: hic)
+    spec = types.SimpleNamespace(geometry=lambda head: geometry, head=lambda head: hic)
     model = types.SimpleNamespace(spec=spec)
     monkeypatch.setattr(calibrate.network_draws, "useful_draws", lambda *_: 4)
     monkeypatch.setattr(calibrate, "predictions", lambda *_, **__: iter([stated, stated]))
@@ -246,8 +246,8 @@ def test_that_noise_is_what_the_spread_of_the_mean_leaves():
 
 def test_a_spread_beyond_all_residuals_leaves_a_hundredth_of_their_variance():
     data = [
-        each._replace(epistemic_sd=np.full(each.mean.shape, 9.0), target=each.mean + 2)
-        for each in predictions(windows(3), learned=False)
+        part._replace(epistemic_sd=np.full(part.mean.shape, 9.0), target=part.mean + 2)
+        for part in predictions(windows(3), learned=False)
     ]
     fitted = spread_factors.fit(data, STRATA, OFFSET)
     np.testing.assert_allclose(np.array(fitted.noise), 0.2)
@@ -259,9 +259,9 @@ def test_factors_are_the_most_probable_ones():
     squared, epistemic, noise = generator.gamma(1.0, [[4.0], [1.0], [2.0]], (3, 50))
     centre, spread, count = np.array([0.9, -0.8]), 0.5, 6.0
     cells = np.stack([np.ones(50), squared, epistemic, noise])
-    found = spread_factors._factors(cells, count, centre, spread)
+    factors = spread_factors._factors(cells, count, centre, spread)
     twice = np.concatenate([2 * cells[:, :20], cells[:, 20:], cells[:, 20:]], axis=1)
-    np.testing.assert_allclose(spread_factors._factors(twice, count, centre, spread), found, 1e-4)
+    np.testing.assert_allclose(spread_factors._factors(twice, count, centre, spread), factors, 1e-4)
     grid = np.linspace(-2, 2, 401)
     a, b = np.meshgrid(grid, grid, indexing="ij")
     loss = ((a - centre[0]) ** 2 + (b - centre[1]) ** 2) / (2 * spread**2)
@@ -269,8 +269,8 @@ def test_factors_are_the_most_probable_ones():
         variance = np.exp(2 * a) * e + np.exp(2 * b) * n
         loss += count / 50 * (np.log(variance) + r / variance) / 2
     best = np.unravel_index(loss.argmin(), loss.shape)
-    np.testing.assert_allclose(found, grid[list(best)], atol=0.01)
-    assert np.abs(found - centre).max() > 0.1
+    np.testing.assert_allclose(factors, grid[list(best)], atol=0.01)
+    assert np.abs(factors - centre).max() > 0.1
 
 
 def test_a_stratum_of_eight_bins_counts_as_one_measurement():
@@ -296,16 +296,16 @@ def uneven(windows, pixels=PIXELS, spread=0.5):
 def test_pixels_that_are_alike_give_the_factors_of_all_one_by_one():
     data = list(uneven(30))
     every = [[[] for _ in range(STRATA.count)] for _ in range(TARGETS)]
-    for each in data:
-        for pixel, t in zip(*np.nonzero(each.mask), strict=True):
-            squares = [each[k][pixel, t] ** 2 for k in (0, 3, 4)]
+    for part in data:
+        for pixel, t in zip(*np.nonzero(part.mask), strict=True):
+            squares = [part[k][pixel, t] ** 2 for k in (0, 3, 4)]
             every[t][STRATA.index[pixel]].append([1.0, *squares])
     one_by_one = [[np.array(stratum).T for stratum in target] for target in every]
     cells = spread_factors._cells(data, STRATA)
     for few, many in zip(cells, one_by_one, strict=True):
         for cell, pixels in zip(few, many, strict=True):
             np.testing.assert_allclose(cell.sum(1), pixels.sum(1))
-    assert sum(each.shape[1] for each in cells[0]) < sum(each.shape[1] for each in one_by_one[0])
+    assert sum(part.shape[1] for part in cells[0]) < sum(part.shape[1] for part in one_by_one[0])
     bins = 30 * BINS
     expected = spread_factors._parts(one_by_one, bins)
     assert np.abs(expected - 1).max() > 0.1
@@ -317,11 +317,11 @@ def test_memory_does_not_grow_with_windows():
 
     def peak(count):
         tracemalloc.start()
-        kept = calibrate.on_disk(uneven(count, len(wide.index), 0.1))
-        spread_factors.fit(kept, wide, OFFSET)
-        held = tracemalloc.get_traced_memory()[1]
+        windows_on_disk = calibrate.on_disk(uneven(count, len(wide.index), 0.1))
+        spread_factors.fit(windows_on_disk, wide, OFFSET)
+        most_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return held
+        return most_bytes
 
     window = sum(values.nbytes for values in next(uneven(1, len(wide.index))))
     few, many = peak(8), peak(24)
@@ -329,9 +329,9 @@ def test_memory_does_not_grow_with_windows():
 
 
 def test_windows_on_disk_are_those_that_were_given():
-    given = list(uneven(3))
-    for one, other in zip(calibrate.on_disk(iter(given)), given, strict=True):
-        for values, expected in zip(one, other, strict=True):
+    in_memory = list(uneven(3))
+    for on_disk, expected_window in zip(calibrate.on_disk(iter(in_memory)), in_memory, strict=True):
+        for values, expected in zip(on_disk, expected_window, strict=True):
             assert values.dtype == expected.dtype
             np.testing.assert_array_equal(values, expected)
     assert calibrate.on_disk([]) == []
@@ -349,10 +349,10 @@ def test_a_window_without_data_counts_nowhere():
 
 def test_a_stratum_without_data_takes_the_value_of_its_target():
     data = list(predictions(windows(30, inflate=0.5)))
-    for each in data:
-        each.mask[STRATA.index == 1, 0] = False
-        each.mask[:, 1] = False
-        each.target[~each.mask] = np.nan
+    for part in data:
+        part.mask[STRATA.index == 1, 0] = False
+        part.mask[:, 1] = False
+        part.target[~part.mask] = np.nan
     fitted = spread_factors.fit(data, STRATA, OFFSET)
     mended = np.hypot(0.6 * np.array(fitted.epistemic), 0.8 * np.array(fitted.aleatoric))
     np.testing.assert_allclose(mended, 2.0, rtol=0.15)
@@ -360,8 +360,8 @@ def test_a_stratum_without_data_takes_the_value_of_its_target():
 
 def test_a_target_that_is_predicted_without_error_gets_the_least_factors():
     data = [
-        each._replace(mean=np.where(np.arange(TARGETS) == 0, each.target, each.mean))
-        for each in predictions(windows(20))
+        part._replace(mean=np.where(np.arange(TARGETS) == 0, part.target, part.mean))
+        for part in predictions(windows(20))
     ]
     fitted = spread_factors.fit(data, STRATA, OFFSET)
     assert (np.array([fitted.epistemic, fitted.aleatoric])[:, 0] < 1e-4).all()
