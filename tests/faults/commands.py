@@ -117,8 +117,8 @@ def results(command, out):
         for name, content in contents(out).items()
         if not any(fnmatch(name, pattern) for pattern in command.omitted)
     }
-    found |= {
-        name: timeless(out / name) for name in found if Path(name).suffix in (".json", ".tsv")
+    digests |= {
+        name: timeless(out / name) for name in digests if Path(name).suffix in (".json", ".tsv")
     }
     # The archive holds times; its weights count.
     digests |= {
