@@ -112,20 +112,20 @@ def write_inputs(folder):
 
 def results(command, out):
     """What a directory of results must have in common with that of an uninterrupted run."""
-    digests = {
+    compared = {
         name: content
         for name, content in contents(out).items()
         if not any(fnmatch(name, pattern) for pattern in command.omitted)
     }
-    digests |= {
-        name: timeless(out / name) for name in digests if Path(name).suffix in (".json", ".tsv")
+    compared |= {
+        name: timeless(out / name) for name in compared if Path(name).suffix in (".json", ".tsv")
     }
     # The archive holds times; its weights count.
-    digests |= {
-        name: fingerprint.fingerprint(out / name) for name in digests if name[-6:] == ".keras"
+    compared |= {
+        name: fingerprint.fingerprint(out / name) for name in compared if name[-6:] == ".keras"
     }
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    return {**digests, "": sorted(name for name in names if not name.startswith("checkpoint/"))}
+    return {**compared, "": sorted(name for name in names if not name.startswith("checkpoint/"))}
 
 
 def timeless(path):
