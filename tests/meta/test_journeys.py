@@ -1,6 +1,7 @@
 """The journeys of docs/architecture.md: a small run passes through their steps, in their order."""
 
 import json
+import os
 import re
 import sys
 import threading
@@ -54,13 +55,15 @@ def room(step: str) -> str:
 def traced(run) -> list[tuple[str, str]]:
     """Runs a function; returns what every function of the package gave, in the order of returns."""
     returned: list[tuple[str, str]] = []
+    package = f"{PACKAGE}{os.sep}"
 
     def note(frame, event, value):
-        if event != "return" or value is None:
+        # TensorFlow returns from millions of functions, so the common case comes first.
+        if event != "return" or not frame.f_code.co_filename.startswith(package):
             return
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(PACKAGE):
-            module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if value is not None:
+            path = Path(frame.f_code.co_filename).relative_to(PACKAGE)
+            module = ".".join(path.with_suffix("").parts)
             returned.append((f"{module}.{frame.f_code.co_qualname}", type(value).__name__))
 
     threading.setprofile(note)

@@ -1,6 +1,7 @@
 """A fit on disk: the files of the command, and the fit that is read from them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -82,20 +83,34 @@ def test_a_fit_that_is_read_is_the_fit_that_was_written(
     np.testing.assert_array_equal(after.energies["ab"], before.energies["ab"])
 
 
-def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_path):
+@pytest.fixture(scope="module")
+def written_fit(two_sites, experiment, arbitrary_fit, tmp_path_factory):
+    """The files of a fit, written once; not to be changed."""
+    folder = tmp_path_factory.mktemp("fit")
     table = experiment(two_sites(), sequences=60, reads=600).table
-    fit_files.write(arbitrary_fit(two_sites(), table), tmp_path)
-    spec = json.loads((tmp_path / "params.json").read_text())
+    fit_files.write(arbitrary_fit(two_sites(), table), folder)
+    return folder
+
+
+@pytest.fixture
+def fit_copy(written_fit, tmp_path):
+    """A fresh copy of these files."""
+    shutil.copytree(written_fit, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_what_is_not_a_fit_is_refused(fit_copy):
+    spec = json.loads((fit_copy / "params.json").read_text())
     spec["energies"]["b"]["site"] = [6, 10]
-    (tmp_path / "params.json").write_text(json.dumps(spec))
+    (fit_copy / "params.json").write_text(json.dumps(spec))
     with pytest.raises(errors.DataError, match=r"fit\.npz and params\.json belong to different"):
-        fit_files.read(tmp_path)
-    (tmp_path / "fit.npz").write_bytes(b"PK")
+        fit_files.read(fit_copy)
+    (fit_copy / "fit.npz").write_bytes(b"PK")
     with pytest.raises(errors.DataError, match=r"fit\.npz: damaged or not the arrays of a fit"):
-        fit_files.read(tmp_path)
-    (tmp_path / "fit.npz").unlink()
+        fit_files.read(fit_copy)
+    (fit_copy / "fit.npz").unlink()
     with pytest.raises(errors.DataError, match=r"has no fit\.npz, .* fit again with mpra_fit\.py"):
-        fit_files.read(tmp_path)
+        fit_files.read(fit_copy)
 
 
 @pytest.mark.parametrize(
@@ -115,15 +130,11 @@ def test_what_is_not_a_fit_is_refused(two_sites, experiment, arbitrary_fit, tmp_
         ("fitted", np.zeros(3), "fitted is not a list of digests"),
     ],
 )
-def test_a_foreign_fit_is_refused_in_one_sentence(
-    two_sites, experiment, arbitrary_fit, tmp_path, name, array, problem
-):
-    table = experiment(two_sites(), sequences=60, reads=600).table
-    fit_files.write(arbitrary_fit(two_sites(), table), tmp_path)
-    with np.load(tmp_path / "fit.npz") as archive:
+def test_a_foreign_fit_is_refused_in_one_sentence(fit_copy, name, array, problem):
+    with np.load(fit_copy / "fit.npz") as archive:
         arrays = {**archive, name: array}
-    np.savez(tmp_path / "fit.npz", **{k: v for k, v in arrays.items() if v is not None})
+    np.savez(fit_copy / "fit.npz", **{k: v for k, v in arrays.items() if v is not None})
     with pytest.raises(errors.DataError, match=problem) as refusal:
-        fit_files.read(tmp_path)
+        fit_files.read(fit_copy)
     assert "fit.npz: damaged or not the arrays of a fit" in str(refusal.value)
     assert str(refusal.value).endswith("; fit again with mpra_fit.py.")
