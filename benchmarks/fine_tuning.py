@@ -4,7 +4,7 @@
 
 The data are the 10-kb map `yeast.10kb.v3.cool`, in windows of 320 kb; two chromosomes train, and
 validation and test chromosomes are those that akita_yeast did not train on (fold 0 of
-`benchmarks.yeast`). The network is that of akita_yeast with averages over five further positions.
+`benchmarks.yeast`), except chrIII, which is shorter than a window. The network is that of akita_yeast with averages over five further positions.
 Four trainings differ only in their first weights and in the rate of the trunk. FOLDER is as for
 `benchmarks.yeast`. The result file gains a row for every training.
 """
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "fine_tuning.json"
 
 TRAIN = ("chrIV", "chrXII")
-VALID = ("chrIII", "chrVIII", "chrIX")
+VALID = ("chrVIII", "chrIX")
 TEST = ("chrII", "chrXI", "chrXIV")
 TRIALS: dict[str, dict[str, Any]] = {
     "from scratch": {},
