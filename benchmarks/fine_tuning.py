@@ -4,7 +4,9 @@
 
 The data are the 10-kb map `yeast.10kb.v3.cool`, in windows of 320 kb; two chromosomes train, and
 validation and test chromosomes are those that akita_yeast did not train on (fold 0 of
-`benchmarks.yeast`), except chrIII, which is shorter than a window. The network is that of akita_yeast with averages over five further positions.
+`benchmarks.yeast`), without chrIII, which is shorter than a window. The network is that of
+akita_yeast with averages over five further positions.
+
 Four trainings differ only in their first weights and in the rate of the trunk. FOLDER is as for
 `benchmarks.yeast`. The result file gains a row for every training.
 """

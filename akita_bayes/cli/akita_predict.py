@@ -224,8 +224,8 @@ def _predict_source(
         fasta=source.genome,
         out_dir=source.out_dir,
         settings=_settings(options),
-        coolers=coolers,
         targets=names,
+        coolers=coolers,
         attributes={
             "model": ",".join([options.model, *options.ensemble]),
             "params_sha256": files.digest(options.params),

@@ -168,6 +168,8 @@ def assess(
     if options.draws:
         # Refuses an exported model before any prediction.
         network_draws.useful_draws(model, options.draws, name)
+    else:
+        network_draws.remark_without_draws(model, [name])
     data_split = dataset.open_split(
         data_dir, options.split, batch_size=predict.batch_size(model.spec.model.seq_length)
     )

@@ -22,7 +22,7 @@ from akita_bayes.data import personal_genome, predictions
 from akita_bayes.data.records import dataset, split_arrays
 from akita_bayes.evaluate import map_outputs
 from akita_bayes.files import output_directory
-from akita_bayes.models import fingerprint, posterior, predict
+from akita_bayes.models import fingerprint, network_draws, posterior, predict
 from akita_bayes.models.intervals import novelty
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import provenance, training_regions
@@ -47,6 +47,7 @@ class PredictionSettings:
             saved model.
         cluster: Workers that predict the windows of regions.
         load_model: Loads the model in a worker; None without workers.
+        targets: Head -> names of its targets, which `predict.h5` records; None for none.
     """
 
     head: str | int | None = None
@@ -59,6 +60,7 @@ class PredictionSettings:
     precision: str | None = None
     cluster: workers.Cluster = workers.HERE
     load_model: Callable[[], Model] | None = None
+    targets: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.draws and (self.rc or tuple(self.shifts) != (0,)):
@@ -89,7 +91,6 @@ def predict_regions(
     out_dir: str | Path,
     settings: PredictionSettings | None = None,
     coolers: map_outputs.Coolers | None = None,
-    targets: Mapping[str, Sequence[str]] | None = None,
     attributes: Mapping[str, Any] | None = None,
     open_bar: progress.OpenBar = progress.no_bar,
     **changes: Any,
@@ -103,7 +104,6 @@ def predict_regions(
         out_dir: Folder of the outputs.
         settings: What the predictions depend on; None for defaults.
         coolers: Coolers to write for each target, and files beside them; None for none.
-        targets: Head -> names of its targets, which the file records; None for none.
         attributes: Attributes of `predict.h5` beside those of the genome and the settings.
         open_bar: Opens a progress bar; called with a description and the number of windows.
         **changes: Fields of `settings` to replace.
@@ -116,6 +116,8 @@ def predict_regions(
     head = predict.head_name(model, settings.head)
     heads = [head] if head else model.spec.head_names
     geometries = {name: model.spec.geometry(name) for name in heads}
+    if not settings.draws:
+        network_draws.remark_without_draws(model, heads)
     names = {
         name: coolers.names(name, geometry.units or 1) if coolers else []
         for name, geometry in geometries.items()
@@ -145,7 +147,7 @@ def predict_regions(
                     geometries,
                     {**(attributes or {}), **own_attributes},
                     genome if isinstance(genome, personal_genome.OnReference) else None,
-                    targets,
+                    settings.targets,
                 ) as writer,
                 open_bar("Predicting", len(jobs)) as advance,
             ):

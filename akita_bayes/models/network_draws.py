@@ -5,7 +5,8 @@ turns, so they have equal weight whatever their numbers of distinct draws.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -14,10 +15,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes import errors
-from akita_bayes.layers import noise, stochastic
+from akita_bayes.layers import latent, noise, stochastic
 from akita_bayes.models import build, predict, swag
 from akita_bayes.models.passes import compiled_graphs, cut, inference
 from akita_bayes.models.protocol import Member, Model
+
+_log = logging.getLogger(__name__)
 
 
 class Turn(NamedTuple):
@@ -50,6 +53,25 @@ def useful_draws(model: Model, draws: int, head: str) -> int:
     counts = [distinct_draws(member, head) for member in model.members]
     finite = [count for count in counts if count is not None]
     return draws if len(finite) < len(counts) else min(draws, len(finite) * max(finite))
+
+
+def remark_without_draws(model: Model, heads: Iterable[str]) -> None:
+    """Logs a warning when a model has a latent, whose predictions are better with draws.
+
+    Its decoder learned from samples, and the map of the mean of the latent is shifted beside the
+    mean of the maps of samples.
+    """
+    networks = [member for member in model.members if isinstance(member, build.Network)]
+    if any(
+        isinstance(layer, latent.NormalLatent)
+        for network in networks
+        for head in heads
+        for layer in posterior_layers(network, head)
+    ):
+        _log.warning(
+            "The model has a latent: maps without draws are those of the mean of the latent, and "
+            "can be worse than means over draws. Give --draws 16."
+        )
 
 
 def distinct_draws(member: Member, head: str) -> int | None:

@@ -54,8 +54,8 @@ def test_an_environment_names_kernels_and_load():
 
 def test_the_state_of_onednn_is_that_of_the_process():
     """This process has one state, and a process with the other setting has the other state."""
-    here = environment.kernels()["onednn"]
-    value, state = {"on": ("0", "off"), "off": ("1", "on")}[here]
+    own_state = environment.kernels()["onednn"]
+    value, state = {"on": ("0", "off"), "off": ("1", "on")}[own_state]
     program = "from benchmarks import environment; print(environment.kernels())"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],

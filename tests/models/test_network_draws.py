@@ -43,3 +43,11 @@ def test_a_saved_model_has_no_draws(small_model, tmp_path):
         network_draws.useful_draws(exported, 4, "hic")
     with pytest.raises(errors.RunError, match="predicts its mean only"):
         network_draws.NetworkDraws(exported, "hic")
+
+
+def test_a_latent_without_draws_is_named(small_model, latent_model, caplog):
+    network_draws.remark_without_draws(small_model, ["hic"])
+    assert caplog.text == ""
+    network_draws.remark_without_draws(Ensemble((small_model, latent_model)), ["hic"])
+    assert "The model has a latent" in caplog.text
+    assert "Give --draws 16." in caplog.text

@@ -14,7 +14,8 @@ importance-weighted bound (Burda, Grosse & Salakhutdinov 2016)
     loss = - log( 1/K sum_k exp( log p(y | z_k) + beta (log p(z_k) - log q(z_k | x)) ) ) / (P T).
 
 Both terms are reported in nats per example, and `bound`, their difference without beta and without
-free bits. In evaluation the likelihood of the bound is that of a sample, which the maps are not.
+free bits. Evaluation takes means over the same draws in every epoch, and not the mean of q: a
+decoder that was trained with noise predicts another, worse map without it.
 
 The divergence of weights is divided by the number N of examples of the heads that use them. All
 heads use the weights of the trunk, so an epoch of several heads counts their divergence once.
@@ -43,8 +44,8 @@ Tensor: TypeAlias = Any
 ACTIVE = 0.01
 """Nats per position above which a latent channel counts as active."""
 
-EVALUATION_SEED = 0
-"""Seed of the sample in evaluation: the bounds of two epochs differ by their weights alone."""
+EVALUATION_SEED, EVALUATION_DRAWS = 0, 4
+"""Draws in evaluation: the losses of two epochs differ by their weights alone."""
 
 COLLAPSED = 0.5
 """Mean number of active channels below which a posterior counts as collapsed."""
@@ -111,25 +112,22 @@ class Elbo:
     def __call__(
         self, model: keras.Model, batch: objective_.Batch, training: bool
     ) -> objective_.Terms:
-        """Computes the loss of a batch; evaluation uses the mean of q and the final beta."""
+        """Computes the loss of a batch; evaluation uses means over draws and the final beta."""
         beta = ops.convert_to_tensor(self._beta) if training else self.elbo.kl_weight
         if training and self.elbo.samples > 1:
             return self._importance_weighted(batch, beta)
-        sampled = None
-        if training or self.cut is None:
-            with stochastic.collecting() as divergences:
-                prediction = ops.cast(model(batch["sequence"], training=training), "float32")
-        else:
-            encoded = self.cut.encoder(batch["sequence"], training=False)
-            with stochastic.collecting() as divergences:
-                prediction = ops.cast(self.cut.decoder(encoded, training=False), "float32")
-            with stochastic.drawing(EVALUATION_SEED):
-                sampled = ops.cast(self.cut.decoder(encoded, training=False), "float32")
-        likelihood = self._likelihood(batch, prediction)
+        with stochastic.collecting() as divergences:
+            if training or self.cut is None:
+                draws = [ops.cast(model(batch["sequence"], training=training), "float32")]
+            else:
+                draws = self._evaluation_draws(batch)
+        prediction = sum(draws) / len(draws)
+        likelihood = sum(self._likelihood(batch, draw) for draw in draws) / len(draws)
+        # All draws have the same divergence, which is that of q.
+        divergences = divergences[: len(divergences) // len(draws)]
         columns = self._columns(likelihood, divergences)
         if self.cut is not None:
-            of_sample = likelihood if sampled is None else self._likelihood(batch, sampled)
-            columns["bound"] = of_sample - columns["kl"]
+            columns["bound"] = likelihood - columns["kl"]
         if self.elbo.reduction == "paper":
             error = losses.mse(batch["target"], prediction, batch["mask"])
             loss = error + beta * columns["kl"]
@@ -137,6 +135,17 @@ class Elbo:
             bound = likelihood - beta * self._penalised(likelihood, divergences)
             loss = -bound / _pixels(prediction)
         return objective_.Terms(loss, objective_.penalty(model), columns, prediction)
+
+    def _evaluation_draws(self, batch: objective_.Batch) -> list[Tensor]:
+        """Returns the predictions of some draws. [B, P, T] each."""
+        assert self.cut is not None
+        encoded = self.cut.encoder(batch["sequence"], training=False)
+        draws = []
+        for draw in range(EVALUATION_DRAWS):
+            with stochastic.drawing(EVALUATION_SEED, draw):
+                prediction = self.cut.decoder(encoded, training=False)
+            draws.append(ops.cast(prediction, "float32"))
+        return draws
 
     def remark(self, row: Mapping[str, float]) -> str | None:
         """Returns a warning when an epoch's row of the history shows a collapsed posterior."""
