@@ -4,6 +4,7 @@ Every fixture and every test begins at a seed of its own name, whatever ran befo
 weights of a network are the same on every machine; AKITA_BAYES_SEED gives all of them others.
 """
 
+import gc
 import os
 import zlib
 from pathlib import Path
@@ -31,6 +32,11 @@ def _seed(name: str) -> None:
     keras.utils.set_random_seed(
         zlib.crc32(f"{name} {os.environ.get('AKITA_BAYES_SEED', '')}".encode())
     )
+
+
+def pytest_collection_finish() -> None:
+    """Leaves imported modules out of later garbage collections, which took up to a tenth of the time."""
+    gc.freeze()
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest) -> None:
