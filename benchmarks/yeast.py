@@ -28,6 +28,7 @@ SPEC = ROOT / "models" / "json" / "akita_yeast.json"
 RESULT = ROOT / "benchmarks" / "results" / "yeast.json"
 FIGURE = ROOT / "docs" / "images" / "yeast.png"
 DRAWS = 8
+LATENT_DRAWS = 16
 """SWAG draws of each training, all that the spec stores."""
 
 SHIFTS = (-2, -1, 0, 1, 2)
@@ -168,18 +169,21 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     """Returns accuracy and calibration of a run, or of an ensemble of runs, on a split.
 
     The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, of `akita_test.py` alone
-    (`plain`) and of `akita_calibrate.py`, which writes the factors into the first run.
+    (`plain`; of a latent or a Bayesian last layer with --draws 16) and of `akita_calibrate.py`,
+    which writes the factors into the first run.
     """
     from akita_bayes.evaluate import accuracy
     from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models import load, recalibration
+    from akita_bayes.models.passes import cut
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
     maps: list[NDArray[Any]] = []
     report = accuracy.assess(
         model, data, split=split, rc=True, shifts=SHIFTS, examples=0, save=maps.append
     )
-    plain = accuracy.assess(model, data, split=split, examples=0)
+    draws = LATENT_DRAWS if any(cut.posteriors(member) for member in model.members) else 0
+    plain = accuracy.assess(model, data, split=split, draws=draws, examples=0)
     row: dict[str, Any] = {
         "windows": len(report.windows[0]),
         **_first(report.model.table()),
