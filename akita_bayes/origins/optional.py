@@ -6,7 +6,6 @@ from akita_bayes import errors
 
 PIP = {
     "cooltools": "'akita_bayes[cooltools]' (pip builds it with a C compiler and Python's headers)",
-    "distributed": "'akita_bayes[dask]'",
     "tensorflow_probability": '"tensorflow-probability[tf]"',
 }
 """Module -> what to install by pip."""

@@ -138,12 +138,15 @@ def _between(less: tuple[float, float], more: tuple[float, float], requested: fl
 
 
 def _unreachable(design: Design, requested: float, r: float) -> errors.DataError:
+    too_low = r < requested
+    extreme, size, depth = ("most", "smaller", "more") if too_low else ("least", "larger", "less")
     if design.measurement.solve_for == "depth":
         limit = "replicates of any depth"
         advice = "another replicate_r, dispersion or replicate_bias"
     else:
         limit = f"replicates of depth {design.depth:g}, whatever their bias,"
-        advice = 'a smaller replicate_r, more depth, or solve_for "depth"'
+        advice = f'a {size} replicate_r, {depth} depth, or solve_for "depth"'
     return errors.DataError(
-        f"measurement.replicate_r {requested:g}: {limit} reach at most r {r:.3f}; choose {advice}."
+        f"measurement.replicate_r {requested:g}: {limit} reach at {extreme} r {r:.3f}; "
+        f"choose {advice}."
     )

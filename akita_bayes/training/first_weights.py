@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from akita_bayes import errors
-from akita_bayes.models import build, deterministic_twin, load, recalibration, shipped, weights
+from akita_bayes.models import build, load, recalibration, shipped, weights
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
 from akita_bayes.models.passes import cut
+from akita_bayes.training import deterministic_twin
 
 
 def file_of(source: str | Path) -> Path:
@@ -30,7 +31,7 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
     """Sets all weights of a model from a file, or those of its trunk alone.
 
     The file may hold the deterministic twin of a model with posterior layers, the same network
-    without them (`models.deterministic_twin`).
+    without them (`deterministic_twin`).
 
     Args:
         model: The network to train.

@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import akita_bayes
 from akita_bayes import errors
-from akita_bayes.origins import optional
 
 _SECONDS = 20  # in which a scheduler must answer
 
@@ -107,8 +106,13 @@ def _distributed() -> Any:
     Raises:
         RunError: It is not installed.
     """
-    optional.check("distributed", "--scheduler")
-    return importlib.import_module("distributed")
+    try:
+        return importlib.import_module("distributed")
+    except ModuleNotFoundError:
+        raise errors.RunError(
+            "--scheduler: needs the package distributed; install it by "
+            "pip install 'akita_bayes[dask]'."
+        ) from None
 
 
 class _State:

@@ -264,7 +264,7 @@ def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp
             engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
         with pytest.raises(errors.VariantError, match=r"i\.json: has no intervals for SSD, MSE\."):
             engine.Engine(small_model, opened, Options(scores=("SSD", "MSE"), intervals=given))
-    assert "has 1 of the 8 draws" in caplog.text
+    assert "has only 1 of the 8 requested draws" in caplog.text
 
 
 def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp_path):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors, regions
 from akita_bayes.data import assembly
-from akita_bayes.data.contacts import contact_file, hic_header
+from akita_bayes.data.contacts import contact_file
+from akita_bayes.files import hic_header
 
 _log = logging.getLogger(__name__)
 

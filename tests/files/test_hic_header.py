@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.data.contacts import hic_files, hic_header
+from akita_bayes.data.contacts import hic_files
+from akita_bayes.files import hic_header
 from tests import hic_files as written
 
 START = len(b"HIC\0") + 4 + 8 + len(b"test\0")
