@@ -35,7 +35,7 @@ def _seed(name: str) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leaves imported modules out of later garbage collections, a tenth of the time of some tests."""
+    """Leaves imported modules out of later garbage collections, which took up to a tenth."""
     gc.freeze()
 
 
