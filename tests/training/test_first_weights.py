@@ -98,8 +98,10 @@ def posterior_spec(block, *, place=0):
     return zoo.parse_spec(params)
 
 
-@pytest.mark.parametrize("file", ["model_best.keras", "model_best.h5"])
-@pytest.mark.parametrize("name", ["normal_latent", "dense_variational"])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("normal_latent", "model_best.keras"), ("dense_variational", "model_best.h5")],
+)
 def test_a_posterior_starts_at_its_deterministic_twin(name, file, donor):
     twin = load.load_model(donor)
     channels = build.trunk(twin).output.shape[-1]
