@@ -42,6 +42,7 @@ def test_regions_are_written_as_by_the_command(folder, tmp_path):
         out_dir=tmp_path / "library",
         coolers=map_outputs.Coolers(table=folder / "targets.txt"),
         attributes={"model": paths[1], "params_sha256": files.digest(paths[0])},
+        targets={"hic": ["HFF/1", "GM"]},
         rc=True,
         shifts=(0, 3),
     )
