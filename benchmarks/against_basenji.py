@@ -107,15 +107,21 @@ def _networks(name: str, options: argparse.Namespace) -> dict[str, Any]:
     turns: dict[str, list[dict[str, float]]] = {"basenji": [], **{way: [] for way in ways}}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         inputs = _inputs(spec, batch, Path(folder), options)
+        commands = {side: [work, spec, str(inputs), side] for side in turns}
         processes = {}
-        for side in turns:
-            # One network at a time builds and compiles, so that memory suffices for a step.
-            process = start_side(side, [work, spec, str(inputs), side], options)
-            processes[side] = stack.enter_context(process)
-            process.ask("call")
+        if work != "step":
+            for side, command in commands.items():
+                processes[side] = stack.enter_context(start_side(side, command, options))
+                processes[side].ask("call")
         for _ in range(options.turns):
-            for side, process in processes.items():
-                turns[side].append(process.ask("call"))
+            for side, command in commands.items():
+                if side in processes:
+                    turns[side].append(processes[side].ask("call"))
+                    continue
+                # A process keeps the memory of a step, so the next one starts when it has ended.
+                with start_side(side, command, options) as process:
+                    process.ask("call")
+                    turns[side].append(process.ask("call"))
         difference = {
             way: _difference(inputs / "basenji.npy", inputs / f"{way}.npy") for way in ways
         }
