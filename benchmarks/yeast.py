@@ -28,8 +28,10 @@ SPEC = ROOT / "models" / "json" / "akita_yeast.json"
 RESULT = ROOT / "benchmarks" / "results" / "yeast.json"
 FIGURE = ROOT / "docs" / "images" / "yeast.png"
 DRAWS = 8
-LATENT_DRAWS = 16
 """SWAG draws of each training, all that the spec stores."""
+
+LATENT_DRAWS = 16
+"""Draws of a latent or a Bayesian last layer, instead of strands and shifts."""
 
 SHIFTS = (-2, -1, 0, 1, 2)
 LENGTHS, KERNELS = (64_000, 128_000, 256_000), (0.0, 1.0, 1.5, 2.0)
@@ -168,9 +170,9 @@ def _group(run: Path) -> str:
 def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     """Returns accuracy and calibration of a run, or of an ensemble of runs, on a split.
 
-    The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, of `akita_test.py` alone
-    (`plain`; of a latent or a Bayesian last layer with --draws 16) and of `akita_calibrate.py`,
-    which writes the factors into the first run.
+    The numbers are those of `akita_test.py --rc --shifts=-2,-1,0,1,2`, or for a latent or a
+    Bayesian last layer of `akita_test.py --draws 16`; of `akita_test.py` alone (`plain`); and of
+    `akita_calibrate.py`, which writes the factors into the first run.
     """
     from akita_bayes.evaluate import accuracy
     from akita_bayes.evaluate.intervals import calibrate
@@ -179,11 +181,12 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
 
     model = load.load_model([str(run) for run in runs] if len(runs) > 1 else runs[0])
     maps: list[NDArray[Any]] = []
-    report = accuracy.assess(
-        model, data, split=split, rc=True, shifts=SHIFTS, examples=0, save=maps.append
+    has_posterior = any(cut.posteriors(member) for member in model.members)
+    averaged: dict[str, Any] = (
+        {"draws": LATENT_DRAWS} if has_posterior else {"rc": True, "shifts": SHIFTS}
     )
-    draws = LATENT_DRAWS if any(cut.posteriors(member) for member in model.members) else 0
-    plain = accuracy.assess(model, data, split=split, draws=draws, examples=0)
+    report = accuracy.assess(model, data, split=split, examples=0, save=maps.append, **averaged)
+    plain = accuracy.assess(model, data, split=split, examples=0)
     row: dict[str, Any] = {
         "windows": len(report.windows[0]),
         **_first(report.model.table()),
