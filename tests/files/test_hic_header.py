@@ -54,10 +54,43 @@ def test_a_number_that_does_not_fit_into_the_file_is_named(hic, name, value):
         hic_files.widths(hic)
 
 
+def matrix_of(path):
+    """Position of the bin width in the header of the matrix of chr1."""
+    content = path.read_bytes()
+    return content.index(struct.pack("<ii", 1, 1) + struct.pack("<i", 1) + b"BP\0") + 12 + 3 + 20
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [(0, "a bin width is 0"), (1, "a width of blocks is 0"), (2, "a number of columns of blocks")],
+)
+def test_widths_of_zero_are_refused_since_hictk_divides_by_them(hic, field, message):
+    content = bytearray(hic.read_bytes())
+    struct.pack_into("<i", content, matrix_of(hic) + 4 * field, 0)
+    hic.write_bytes(content)
+    with pytest.raises(errors.DataError, match=f"damaged.*{message}"):
+        hic_files.widths(hic)
+
+
+def test_a_resolution_of_zero_and_a_matrix_outside_of_the_file_are_refused(hic):
+    content = bytearray(hic.read_bytes())
+    position, layout = fields(hic)["resolutions"]
+    struct.pack_into("<i", content, position + struct.calcsize(layout), 0)
+    hic.write_bytes(content)
+    with pytest.raises(ValueError, match="a resolution is 0"):
+        hic_header.check(hic)
+    struct.pack_into("<i", content, position + struct.calcsize(layout), 20)
+    key = content.index(b"1_1\0")
+    struct.pack_into("<q", content, key + 4, len(content) + 1)
+    hic.write_bytes(content)
+    with pytest.raises(ValueError, match="a matrix is said to begin at byte"):
+        hic_header.check(hic)
+
+
 def test_every_header_cut_short_is_refused(hic):
     content = hic.read_bytes()
     position, layout = fields(hic)["resolutions in fragments"]
     for end in range(4, position + struct.calcsize(layout)):
         hic.write_bytes(content[:end])
-        with pytest.raises(ValueError, match=r"cut short|has no end|footer|index|claims"):
+        with pytest.raises(ValueError, match=r"cut short|has no end|footer|index|claims|is 0"):
             hic_header.check(hic)
