@@ -5,7 +5,7 @@
 The chromosome is a circle of 469 bins of 9,897 bp, and is too short for one test block to tell
 much. Each of five folds therefore tests on another fifth; an eleventh validates, the rest trains,
 and one window is left out between any two. The commands are those of `benchmarks.yeast`. What is
-finished is not repeated. `--folds 0` runs one fold only.
+finished is not repeated. `--folds 0` runs one fold only; folds of the result file stay.
 """
 
 import argparse
@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not choices.is_file():
         rows = map_ceiling.choices(options.data / COOLER, LENGTHS, KERNELS, TRANSFORM)
         files.write_json(choices, rows)
-    result = collect(out, options.spec.stem)
+    earlier = files.read_json(options.result) if options.result.is_file() else {}
+    result = collect(out, options.spec.stem, earlier)
     files.write_json(options.result, {**environment.describe(), **result})
     yeast_report.write_tables({"ecoli": table(result)})
     print(f"wrote {options.result}")
@@ -151,10 +152,22 @@ def _limits(cooler: Path, data: Path, fasta: Path) -> dict[str, Any]:
     }
 
 
-def collect(out: Path, spec: str) -> dict[str, Any]:
-    """Gathers the folds that lie in the folder, and their means."""
-    rows = [files.read_json(path) for path in sorted(out.glob(f"{spec}_fold*_seed*/test.json"))]
-    limits = {str(row["fold"]): files.read_json(out / f"fold{row['fold']}.json") for row in rows}
+def collect(out: Path, spec: str, earlier: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Gathers the folds that lie in the folder, and their means.
+
+    Args:
+        out: The folder.
+        spec: Name of the spec.
+        earlier: An earlier result of this spec, whose folds stay unless the folder has newer ones.
+    """
+    earlier = earlier if earlier and earlier.get("spec") == spec else {}
+    by_fold = {row["fold"]: row for row in earlier.get("rows", [])}
+    limits = dict(earlier.get("limits", {}))
+    for path in sorted(out.glob(f"{spec}_fold*_seed*/test.json")):
+        row = files.read_json(path)
+        by_fold[row["fold"]] = row
+        limits[str(row["fold"])] = files.read_json(out / f"fold{row['fold']}.json")
+    rows = [by_fold[fold] for fold in sorted(by_fold)]
     of_folds = {
         "model": [row["pearsonr"] for row in rows],
         "model_spearman": [row["spearmanr"] for row in rows],
