@@ -133,8 +133,11 @@ def timeless(path):
     if path.suffix == ".tsv":
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
         return table.drop(columns="seconds", errors="ignore").to_csv(sep="\t")
-    hook = lambda pairs: {key: value for key, value in pairs if key != "seconds"}  # noqa: E731
-    return json.loads(path.read_text(), object_pairs_hook=hook)
+
+    def without_seconds(pairs):
+        return {key: value for key, value in pairs if key != "seconds"}
+
+    return json.loads(path.read_text(), object_pairs_hook=without_seconds)
 
 
 def damaged(out):
