@@ -59,7 +59,7 @@ def installed(repository, tmp_path_factory):
         else:
             shutil.copy(path, source / name)
     sdist = build("sdist", source)
-    shutil.unpack_archive(sdist, folder / "unpacked")
+    shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
     (tree,) = (folder / "unpacked").iterdir()
     wheel = build("wheel", tree)
     site = folder / "site"
