@@ -53,13 +53,14 @@ def _public(module: Any) -> list[tuple[str, Any]]:
     """Returns the functions and classes that a module offers."""
     if hasattr(module, "_PUBLIC"):
         return [(name, getattr(module, name)) for name in module._PUBLIC]
-    return [
+    offered = [
         (name, value)
         for name, value in vars(module).items()
         if not name.startswith("_")
         and (inspect.isfunction(value) or inspect.isclass(value))
         and value.__module__ == module.__name__
     ]
+    return sorted(offered, key=lambda item: inspect.getsourcelines(item[1])[1])
 
 
 def _entry(name: str, value: Any, *, level: int = 2) -> str:

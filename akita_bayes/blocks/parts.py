@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 
 from akita_bayes.layers import activation as activations
+from akita_bayes.layers import convolution as convolutions
 from akita_bayes.layers import normalization, pooling
 
 Activation = (
@@ -116,7 +117,7 @@ def convolve(x: Any, convolution: Convolution) -> Any:
         arguments["pointwise_initializer"] = initializer
         arguments |= {"depthwise_regularizer": penalty, "pointwise_regularizer": penalty}
     else:
-        layer = keras.layers.Conv2D if on_map else keras.layers.Conv1D
+        layer = keras.layers.Conv2D if on_map else convolutions.Conv1D
         arguments |= {"kernel_initializer": initializer, "kernel_regularizer": penalty}
     return layer(**arguments)(x)
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from akita_bayes.layers.shapes import Shape
+from akita_bayes.layers import Shape
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -11,8 +11,7 @@ import numpy as np
 from keras import ops
 
 from akita_bayes import triangle
-from akita_bayes.layers import replicas
-from akita_bayes.layers.shapes import Shape
+from akita_bayes.layers import Shape, replicas
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -13,9 +13,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from akita_bayes.layers import Shape, stochastic
 from akita_bayes.layers import distributions as tfd
-from akita_bayes.layers import stochastic
-from akita_bayes.layers.shapes import Shape
 
 _MIN_SCALE = 1e-6
 

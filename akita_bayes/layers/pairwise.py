@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from akita_bayes import triangle
-from akita_bayes.layers.shapes import Shape
+from akita_bayes.layers import Shape
 
 OPERATIONS = ("mean", "max", "concat", "multiply", "multiply1")
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from akita_bayes.layers.shapes import Shape
+from akita_bayes.layers import Shape
 
 
 @keras.saving.register_keras_serializable("akita_bayes")

@@ -12,10 +12,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from akita_bayes.layers import Shape, stochastic
 from akita_bayes.layers import activation as activations
 from akita_bayes.layers import distributions as tfd
-from akita_bayes.layers import stochastic
-from akita_bayes.layers.shapes import Shape
 
 MakeDistribution = Callable[[int, int, Any], Callable[[Any], Any]]
 """(kernel size, bias size, dtype) -> function from the layer's input to a distribution over the

@@ -77,8 +77,8 @@ class TrainSpec(Frozen):
         batch_size: Examples per step, over all devices together.
         accumulate: Parts into which each batch is divided; their gradients are added up, so that a
             step needs the memory of one part. Batch statistics are those of a part.
-        recompute: True to compute the blocks of the 2-D head again in the backward pass, instead of
-            storing their arrays: less memory, more time, the same gradients.
+        recompute: True to compute each block of the network again in the backward pass, instead of
+            storing its arrays: less memory, more time, the same gradients.
         shuffle_buffer: Records in the shuffling buffer.
         num_gpu: Number of devices.
         precision: Keras dtype policy.

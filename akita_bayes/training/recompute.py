@@ -1,10 +1,11 @@
-"""Computes the 2-D head of a network again in the backward pass instead of storing its arrays.
+"""Computes the blocks of a network again in the backward pass instead of storing their arrays.
 
-A training step stores every array that its gradients need. Those of the 2-D head are the largest:
-each block holds several maps of all pairs of bins. Here each block, from one symmetric map to the
-next, stores its input only, and is computed a second time when its gradient is due (Chen et al.
-2016, "Training deep nets with sublinear memory cost"). Random draws of a block, as of dropout, are
-the same in both computations, and statistics of batch normalisation are updated once.
+A training step stores every array that its gradients need. The largest are those of the first
+blocks, which have a row for each base or every second base, and those of the 2-D head, which hold
+all pairs of bins. Here each block stores its input only, and is computed a second time when its
+gradient is due (Chen et al. 2016, "Training deep nets with sublinear memory cost"). Random draws of
+a block, as of dropout, are the same in both computations, and statistics of batch normalisation are
+updated once.
 """
 
 import itertools
@@ -15,37 +16,42 @@ import keras
 import tensorflow as tf
 
 from akita_bayes import errors
-from akita_bayes.layers import pairwise
+from akita_bayes.layers import augmentation, pairwise, pooling
 from akita_bayes.models.passes import cut
+
+_AUGMENTATIONS = (augmentation.StochasticReverseComplement, augmentation.StochasticShift)
+_ENDS = (
+    keras.layers.Add,
+    keras.layers.MaxPooling1D,
+    keras.layers.MaxPooling2D,
+    pairwise.Symmetrize2D,
+    pooling.SoftmaxPool1D,
+)
+"""Layers that end a block: the sum of a residual block, a pooling, a symmetric map."""
 
 
 class Recomputed:
-    """Runs a network in training with the blocks of its 2-D head computed again for gradients.
+    """Runs a network in training with its blocks computed again for their gradients.
 
     Args:
         model: Network from sequence to one output.
 
     Raises:
-        SpecError: The network has no blocks that lead from one symmetric map to the next.
+        SpecError: The network has no block whose end alone leads to the rest of the network.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        maps = [layer.output for layer in model.layers if isinstance(layer, pairwise.Symmetrize2D)]
-        tracks = [layer.input for layer in model.layers if isinstance(layer, pairwise.OneToTwo)]
-        edges = [*tracks, *maps]
-        try:
-            if len(tracks) != 1 or not maps:
-                raise ValueError("there is no 2-D head, or there are several")
-            self._blocks = [keras.Model(*pair) for pair in itertools.pairwise(edges)]
-            bypass = _bypassing(model, edges[0])
-            self._before = keras.Model(model.input, [edges[0], *bypass])
-            self._behind = keras.Model([edges[-1], *bypass], model.output)
-        except ValueError as error:
+        edges = block_edges(model)
+        if len(edges) < 2:
             raise errors.SpecError(
-                "train.recompute: needs a network with one 2-D head, from one_to_two over blocks "
-                f"that end in symmetrize_2d; leave it out ({error})."
-            ) from None
+                "train.recompute: needs a network with blocks that end in a pooling, in the sum of "
+                "a residual block or in symmetrize_2d; leave it out."
+            )
+        self._blocks = [keras.Model(*pair) for pair in itertools.pairwise(edges)]
+        bypass = _bypassing(model, edges[0])
+        self._before = keras.Model(model.input, [edges[0], *bypass])
+        self._behind = keras.Model([edges[-1], *bypass], model.output)
 
     @property
     def losses(self) -> list[Any]:
@@ -62,6 +68,39 @@ class Recomputed:
             # Posterior layers report their divergence while they run, which must happen once.
             x = block(x, training=True) if cut.posteriors(block) else _recomputed(block, x)
         return self._behind([x, *bypass], training=True)
+
+
+def block_edges(model: keras.Model) -> list[Any]:
+    """Returns the augmented sequence and the ends of blocks, in the order of the network.
+
+    Everything behind an edge depends on that tensor alone, apart from the strand of the sequence,
+    which the last layers read.
+    """
+    operations = [operation for operation in model.operations if operation._inbound_nodes]
+    last_reader: dict[int, int] = {}
+    for index, operation in enumerate(operations):
+        last_reader |= {id(tensor): index for tensor in _inputs(operation)}
+    strands: set[int] = set()
+    open_tensors: set[int] = set()
+    edges = [model.inputs[0]]
+    for index, operation in enumerate(operations):
+        first, *strand = keras.tree.flatten(operation.output)
+        if isinstance(operation, augmentation.StochasticReverseComplement):
+            strands.update(id(tensor) for tensor in strand)
+        open_tensors.update(id(tensor) for tensor in (first, *strand))
+        open_tensors = {key for key in open_tensors if last_reader.get(key, index + 1) > index}
+        if open_tensors - strands != {id(first)}:
+            continue
+        if isinstance(operation, _AUGMENTATIONS):
+            edges = [first]
+        elif isinstance(operation, _ENDS):
+            # A sum that is made symmetric ends one block and not two.
+            edges = [*(edges[:-1] if operation.input is edges[-1] else edges), first]
+    return edges
+
+
+def _inputs(operation: Any) -> list[Any]:
+    return list(keras.tree.flatten(operation.input))
 
 
 def _bypassing(model: keras.Model, edge: Any) -> list[Any]:

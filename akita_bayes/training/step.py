@@ -40,7 +40,7 @@ class Memory(NamedTuple):
 
     Attributes:
         parts: Parts into which a batch is divided; each holds at least one example.
-        recompute: True to compute the blocks of the 2-D head again for their gradients.
+        recompute: True to compute the blocks of the network again for their gradients.
     """
 
     parts: int = 1
@@ -64,7 +64,7 @@ class Step:
             statistics of batch normalisation and from random draws.
 
     Raises:
-        SpecError: The blocks of the 2-D head shall be recomputed, and there are none.
+        SpecError: The blocks shall be recomputed, and the network has none.
     """
 
     def __init__(

@@ -85,7 +85,9 @@ def test_the_layout_of_akita_v1_becomes_a_named_model(
     server.contents["/model_best.h5"], server.hashes["/model_best.h5"] = content, md5(content)
     model = {"spec": str(parity / "tiny_v1.json"), "head": None}
     manifest = write_manifest("akita_v1", model, "model_best.h5", url=f"{server.url}/model_best.h5")
-    with pytest.raises(errors.RunError, match=r"akita_v1: is not installed in .*; run akita_download.py"):
+    with pytest.raises(
+        errors.RunError, match=r"akita_v1: is not installed in .*; run akita_download.py"
+    ):
         ab.load_model("akita_v1")
     assert akita_download.main(["akita_v1", "--manifest", manifest]) == 0
     assert 'ab.load_model("akita_v1")' in capsys.readouterr().out.replace("\n", "")

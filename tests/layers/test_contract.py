@@ -13,6 +13,7 @@ from akita_bayes import layers
 from akita_bayes.layers import (
     attention,
     augmentation,
+    convolution,
     gating,
     latent,
     noise,
@@ -50,6 +51,7 @@ ROWS = [
     Row(augmentation.StochasticShift, {"shift_max": 2, "per_example": True}, (8, 4), (8, 4)),
     Row(augmentation.SwitchReverse, {"strand_pair": [1, 0]}, [(6, 2), FLAGS], (6, 2)),
     Row(augmentation.SwitchReverseTriu, {"diagonal_offset": 2}, [(15, 2), FLAGS], (15, 2)),
+    Row(convolution.Conv1D, {"filters": 3, "kernel_size": (5,), "padding": "same"}, (6, 4), (6, 3)),
     Row(gating.GlobalContext, {"bottleneck_ratio": 2}, (6, 8), (6, 8)),
     Row(
         gating.SqueezeExcite,

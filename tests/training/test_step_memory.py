@@ -1,5 +1,7 @@
 """Steps that save memory: the same loss, gradients and statistics as a plain step."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -87,8 +89,8 @@ def test_a_recomputed_block_runs_again_in_the_backward_pass():
         )
         counts.append(sum(node.op == "Conv2D" for node in graph.graph.as_graph_def().node))
     plain, saving = counts
-    # The first block and two residual blocks with two convolutions each.
-    assert saving - plain == 5
+    # The tower, the first block of pairs and two residual blocks with two convolutions each.
+    assert saving - plain == 6
 
 
 @pytest.mark.parametrize("parts", [2, 3, 9])
@@ -109,10 +111,28 @@ def test_parts_count_examples_and_not_parts():
     assert saving.outcome.examples == 3
 
 
-def test_a_network_without_a_2d_head_is_refused():
-    spec = zoo.load_network("basenji_small")
-    with pytest.raises(errors.SpecError, match=r"train\.recompute: needs a network with one 2-D"):
-        recompute.Recomputed(build.build(spec))
+def test_blocks_end_where_one_tensor_leads_on():
+    """The pooling of the tower, and the maps of the first and of two residual 2-D blocks."""
+    edges = recompute.block_edges(build.build(deep_spec()))
+    ends = [type(edge._keras_history.operation).__name__ for edge in edges]
+    assert ends == ["StochasticShift", "MaxPooling1D", *["Symmetrize2D"] * 3]
+
+
+@pytest.mark.parametrize("name", ["akita_v1", "akita_v2", "akita_pt", "akita_vae", "basenji_small"])
+def test_networks_of_the_zoo_keep_one_array_of_each_resolution(name):
+    """Each pooling of the tower ends a block, so no block holds two resolutions."""
+    edges = recompute.block_edges(build.build(zoo.load_network(name)))
+    tower = [edge.shape[1] for edge in edges if len(edge.shape) == 3]
+    lengths = sorted(set(tower), reverse=True)
+    assert len(lengths) >= 5
+    assert all(length == 2 * shorter for length, shorter in itertools.pairwise(lengths[1:]))
+
+
+def test_a_network_without_blocks_is_refused():
+    inputs = keras.Input((8, 4))
+    network = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    with pytest.raises(errors.SpecError, match=r"train\.recompute: needs a network with blocks"):
+        recompute.Recomputed(network)
 
 
 def test_parts_divide_the_batch_of_the_spec():
