@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from akita_bayes import layers
+
 if TYPE_CHECKING:
     import tensorflow as tf
-
-SHORTEST = 2**14
-"""Positions from which on the gradients are computed in pieces; below, both ways cost the same."""
 
 PIECE = 512
 """Positions of a piece. 256 to 2048 take the same time."""
@@ -26,7 +25,7 @@ class Conv1D(keras.layers.Conv1D):
     """Convolves a track as `keras.layers.Conv1D` does, with faster gradients of long tracks.
 
     The output has the same bits as that of Keras. In training on processors, the gradients of a
-    track of at least SHORTEST positions are computed in pieces, and agree up to the order of sums.
+    track of at least LONG_TRACK positions are computed in pieces, and agree but for rounding.
     Other backends, GPUs, strides, dilation, groups, "valid" padding and kernels of an even width
     take the gradients of Keras. [B, L, C] -> [B, L, filters].
     """
@@ -42,7 +41,7 @@ class Conv1D(keras.layers.Conv1D):
     def _divides(self, x: Any) -> bool:
         return (
             keras.backend.backend() == "tensorflow"
-            and (x.shape[1] or 0) >= SHORTEST
+            and (x.shape[1] or 0) >= layers.LONG_TRACK
             and self.padding == "same"
             and self.kernel_size[0] % 2 == 1
             and self.strides == self.dilation_rate == (1,)

@@ -1,11 +1,13 @@
 """Normalisation by name, and the learned scale of a residual branch."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from akita_bayes import layers
 from akita_bayes.layers import Shape, replicas
 
 NORM_TYPES = ("batch", "batch-sync", "layer")
@@ -47,24 +49,27 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     In training, y = gamma (x - m) / sqrt(v + epsilon) + beta with the batch's moments m and v of
     each channel. For a map, the moving average takes the unbiased variance v n / (n - 1), with n
-    the pixels of the global batch; for a track it takes v. On TensorFlow, one replica uses the
-    fused kernel, which stores fewer arrays and takes a third (maps) or a fifth (tracks) of the
-    time of Keras 3; for maps it rounds as Keras 2 does. [B, ..., C] -> [B, ..., C].
+    the pixels of the global batch; for a track it takes v. On TensorFlow, one replica computes maps
+    and tracks of at least LONG_TRACK positions with the fused kernel, which stores fewer arrays and
+    takes a third (maps) or a fifth (tracks) of the time of Keras 3. Maps and shorter tracks are
+    rounded as in Keras 2. [B, ..., C] -> [B, ..., C].
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        rank = len(x.shape)
-        if not training or not self.trainable or rank not in (3, 4) or mask is not None:
+        compute = self._kernel(x.shape)
+        if compute is None or not training or not self.trainable or mask is not None:
             return super().call(x, training=training, mask=mask)
-        if _fusible(self, rank):
-            y, mean, variance = self._fused(x) if rank == 4 else self._fused_track(x)
-        elif rank == 4:
-            y, mean, variance = self._plain(x)
-        else:
-            return super().call(x, training=training, mask=mask)
+        y, mean, variance = compute(x)
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
         return ops.cast(y, self.compute_dtype)
+
+    def _kernel(self, shape: Shape) -> Callable[[Any], tuple[Any, Any, Any]] | None:
+        """Returns the function from x to y, mean and variance, or None for that of Keras."""
+        if len(shape) == 4:
+            return self._fused if _fusible(self, 4) else self._plain
+        long_track = len(shape) == 3 and (shape[1] or 0) >= layers.LONG_TRACK
+        return self._fused_track if long_track and _fusible(self, 3) else None
 
     def _plain(self, x: Any) -> tuple[Any, Any, Any]:
         x = ops.cast(x, "float32")
@@ -94,7 +99,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _fused_track(self, x: Any) -> tuple[Any, Any, Any]:
         # The kernel divides its work by rows: a track of 512 k positions becomes 512 rows.
         length, channels = x.shape[1:]
-        rows = math.gcd(length or 1, MOST_ROWS)
+        rows = math.gcd(length, MOST_ROWS)
         y, mean, variance = self._fused(ops.reshape(x, (ops.shape(x)[0], rows, -1, channels)))
         positions = ops.cast(ops.size(x) // channels, "float32")
         return ops.reshape(y, ops.shape(x)), mean, variance * ((positions - 1) / positions)

@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from akita_bayes import layers
 from akita_bayes.layers import convolution
 
 
 @pytest.fixture
 def short_pieces(monkeypatch):
-    monkeypatch.setattr(convolution, "SHORTEST", 40)
+    monkeypatch.setattr(layers, "LONG_TRACK", 40)
     monkeypatch.setattr(convolution, "PIECE", 16)
 
 
-def layers(**options):
+def layer_pair(**options):
     """Our layer and that of Keras with the same weights."""
     pair = [kind(6, **options) for kind in (convolution.Conv1D, keras.layers.Conv1D)]
     random = np.random.default_rng(0)
@@ -49,7 +50,7 @@ def gradients(layer, x):
 )
 def test_output_and_gradients_are_those_of_keras(length, options):
     x = tf.constant(np.random.default_rng(2).normal(size=(2, length, 3)), tf.float32)
-    own, reference = layers(padding="same", **options)
+    own, reference = layer_pair(padding="same", **options)
     assert own._divides(x)
     (y, values), (expected_y, expected) = gradients(own, x), gradients(reference, x)
     np.testing.assert_array_equal(y, expected_y)
@@ -71,7 +72,7 @@ def test_output_and_gradients_are_those_of_keras(length, options):
 )
 def test_other_convolutions_take_the_gradients_of_keras(options):
     x = tf.constant(np.random.default_rng(2).normal(size=(2, 48, 3)), tf.float32)
-    own, reference = layers(**{"padding": "same", **options})
+    own, reference = layer_pair(**{"padding": "same", **options})
     assert not own._divides(x)
     (y, values), (expected_y, expected) = gradients(own, x), gradients(reference, x)
     np.testing.assert_array_equal(y, expected_y)
@@ -81,7 +82,7 @@ def test_other_convolutions_take_the_gradients_of_keras(options):
 
 def gradient_operations(length):
     """Paddings of the operations that compute the gradient of a kernel in a compiled graph."""
-    own, _ = layers(kernel_size=5, padding="same")
+    own, _ = layer_pair(kernel_size=5, padding="same")
     graph = tf.function(lambda x: gradients(own, x)[1][1], autograph=False)
     operations = graph.get_concrete_function(tf.zeros((1, length, 3))).graph.get_operations()
     return [
@@ -93,14 +94,14 @@ def gradient_operations(length):
 
 def test_long_tracks_are_divided_and_short_ones_are_not():
     """The kernels of the graph: "VALID" for pieces with their margins."""
-    assert gradient_operations(convolution.SHORTEST) == ["VALID"]
-    assert gradient_operations(convolution.SHORTEST - 1) == ["SAME"]
+    assert gradient_operations(layers.LONG_TRACK) == ["VALID"]
+    assert gradient_operations(layers.LONG_TRACK - 1) == ["SAME"]
 
 
 @pytest.mark.usefixtures("short_pieces")
 def test_mixed_precision_differs_from_keras_by_its_rounding():
     x = tf.constant(np.random.default_rng(2).normal(size=(2, 48, 3)), tf.bfloat16)
-    own, reference = layers(kernel_size=5, padding="same", dtype="mixed_bfloat16")
+    own, reference = layer_pair(kernel_size=5, padding="same", dtype="mixed_bfloat16")
     (y, values), (expected_y, expected) = gradients(own, x), gradients(reference, x)
     assert y.dtype == tf.bfloat16
     np.testing.assert_array_equal(y, expected_y)

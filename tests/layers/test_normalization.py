@@ -1,7 +1,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from akita_bayes import layers
 from akita_bayes.layers import normalization
 
 
@@ -27,9 +29,12 @@ def test_an_unknown_name_is_told_the_known_ones():
 
 
 @pytest.mark.parametrize("synchronized", [False, True])
-@pytest.mark.parametrize("shape", [(3, 7, 4), (3, 5, 5, 4)])
-def test_batch_moments_normalise_and_enter_the_averages_as_in_keras_2(shape, synchronized):
+@pytest.mark.parametrize("shape", [(3, 7, 4), (2, 56, 4), (3, 5, 5, 4)])
+def test_batch_moments_normalise_and_enter_the_averages_as_in_keras_2(
+    shape, synchronized, monkeypatch
+):
     """The fused kernel, plain operations and NumPy agree; only a map's variance is unbiased."""
+    monkeypatch.setattr(layers, "LONG_TRACK", 50)
     x = np.random.default_rng(0).normal(2, 3, size=shape).astype("float32")
     layer = normalization.BatchNormalization(momentum=0.75, synchronized=synchronized)
     layer.build(shape)
@@ -45,6 +50,18 @@ def test_batch_moments_normalise_and_enter_the_averages_as_in_keras_2(shape, syn
     moments = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
     expected = gamma * (x - moments[0]) / np.sqrt(moments[1] + layer.epsilon) + beta
     np.testing.assert_allclose(layer(x, training=False), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("length", "kernels"), [(layers.LONG_TRACK, 1), (layers.LONG_TRACK - 1, 0)]
+)
+def test_long_tracks_use_the_fused_kernel(length, kernels):
+    layer = normalization.BatchNormalization()
+    graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(
+        tf.TensorSpec((None, length, 3))
+    )
+    operations = [operation.type for operation in graph.graph.get_operations()]
+    assert operations.count("FusedBatchNormV3") == kernels
 
 
 def test_channels_may_lie_on_another_axis():
