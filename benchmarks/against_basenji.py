@@ -36,7 +36,12 @@ LIMIT = 1e-3
 CASES = {
     "forward_v1": ("akita_v1", "forward", 1, ("float32", "bfloat16")),
     "forward_v2": ("akita_v2", "forward", 1, ("float32", "bfloat16")),
-    "step_v1": ("akita_v1", "step", 2, ("float32", "bfloat16", "recompute")),
+    "step_v1": (
+        "akita_v1",
+        "step",
+        2,
+        ("float32", "bfloat16", "recompute", "bfloat16_recompute"),
+    ),
 }
 SCD = (8, 100)
 """Numbers of SNVs of the whole process of akita_scd.py."""

@@ -51,7 +51,7 @@ def _step(folder: Path, way: str) -> Callable[[], Any]:
     from akita_bayes.training import loop_settings, step, strategy
     from akita_bayes.training.updates import clipping, optimizers
 
-    model = _model(folder, "mixed_bfloat16" if way == "bfloat16" else "float32")
+    model = _model(folder, "mixed_bfloat16" if "bfloat16" in way else "float32")
     x, target = np.load(folder / "x.npy"), np.load(folder / "target.npy")
     rows = tf.constant(dna.index_to_one_hot(x), tf.float32)
     # (The prediction of inference, to compare weights; training draws strands and shifts.)
@@ -65,7 +65,7 @@ def _step(folder: Path, way: str) -> Callable[[], Any]:
         optimizer,
         clipping.from_spec(model.spec.train),
         strategy.choose(),
-        step.Memory(recompute=way == "recompute"),
+        step.Memory(recompute="recompute" in way),
     )
     return lambda: training.apply(training.gradients(batch))
 
