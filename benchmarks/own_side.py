@@ -48,14 +48,16 @@ def _step(folder: Path, way: str) -> Callable[[], Any]:
     import tensorflow as tf
 
     from akita_bayes import dna
+    from akita_bayes.models import predict
     from akita_bayes.training import loop_settings, step, strategy
     from akita_bayes.training.updates import clipping, optimizers
 
     model = _model(folder, "mixed_bfloat16" if "bfloat16" in way else "float32")
     x, target = np.load(folder / "x.npy"), np.load(folder / "target.npy")
     rows = tf.constant(dna.index_to_one_hot(x), tf.float32)
-    # (The prediction of inference, to compare weights; training draws strands and shifts.)
-    np.save(folder / f"{way}.npy", np.array(model(rows, training=False), np.float32))
+    # The prediction compares weights; training draws strands and shifts. `predict` needs less
+    # memory than the step, whose peak is measured.
+    np.save(folder / f"{way}.npy", predict.predict(model, x))
     batch = {"sequence": rows, "target": tf.constant(target), "mask": tf.ones(target.shape, bool)}
     optimizer = optimizers.from_spec(model.spec.train)
     optimizer.build(model.trainable_variables)
