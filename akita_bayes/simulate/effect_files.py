@@ -56,9 +56,9 @@ def write(
 
 
 def _type(effect: effects.Effect) -> str:
-    if effect.kind.startswith("stretch"):
+    if _is_symbolic(effect):
         return {"deletion": "DEL", "inversion": "INV", "duplication": "DUP"}[
-            effect.kind.removeprefix("stretch_")
+            effect.kind.rpartition("_")[2]
         ]
     length = effect.end - effect.start
     if len(effect.alt) == length:
@@ -66,10 +66,17 @@ def _type(effect: effects.Effect) -> str:
     return "DEL"
 
 
+def _is_symbolic(effect: effects.Effect) -> bool:
+    """Returns True for an edit of whole bins, whose ALT is a symbol such as <DEL>."""
+    return "stretch" in effect.kind
+
+
 def _header(chromosomes: list[chromosomes.Chromosome]) -> pysam.VariantHeader:
     header = pysam.VariantHeader()
     for chromosome in chromosomes:
         header.contigs.add(chromosome.name, len(chromosome.sequence))
+    # pysam adds END with the first record that needs it, which is too late behind other records.
+    header.info.add("END", 1, "Integer", "Last base of the variant")
     header.info.add("SVTYPE", 1, "String", "Type of structural variant")
     header.info.add("SVLEN", 1, "Integer", "Difference in length between ALT and REF")
     header.info.add("KIND", 1, "String", "What the simulation knows about the variant")
@@ -81,10 +88,10 @@ def _header(chromosomes: list[chromosomes.Chromosome]) -> pysam.VariantHeader:
 def _record(effect: effects.Effect, sequence: str, name: str) -> dict[str, Any]:
     """Returns the arguments of `new_record`; deletions start at the base before, as in VCF."""
     info: dict[str, str | int] = {"KIND": effect.kind}
-    anchored = effect.kind.startswith("stretch") or not effect.alt
+    anchored = _is_symbolic(effect) or not effect.alt
     start = effect.start - anchored  # True counts as 1
     reference, alt = sequence[start : effect.end], sequence[start] * anchored + effect.alt
-    if effect.kind.startswith("stretch"):
+    if _is_symbolic(effect):
         kind = _type(effect)
         reference, alt = sequence[start], f"<{kind}>"
         length = effect.end - effect.start

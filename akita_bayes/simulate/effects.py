@@ -1,8 +1,11 @@
 """Draws variants whose effect on the map is known, because the edited genome is simulated too.
 
-Kinds: a whole site deleted, inverted, or weakened by its worst single substitution; a stretch with
-sites deleted, inverted or duplicated; and neutral substitutions and small inversions away from
-sites. Structural variants start and end at bin borders, so that maps compare bin by bin.
+Kinds: a whole site deleted, inverted, or weakened by its worst single substitution; a random
+substitution in a site, or near one; a stretch with sites deleted, inverted or duplicated. Each has
+a negative of its type and size without a site (`NEGATIVES`), and decoys are inverted: letters that
+look like a site and that nothing binds. Neutral edits change no site and no length. A deletion
+without a site ("free") moves the sites beside it, so its effect is not zero. Structural variants
+start and end at bin borders, so that maps compare bin by bin.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +25,27 @@ from akita_bayes.simulate.physics import Physics
 
 STRONG = 0.5
 """Share of the largest occupancy, in some cell type, from which a site is edited."""
+
+NEAR = 4
+"""Widths of the motif around a site that count as near; neutral edits keep this distance."""
+
+DECOY_NATS = 4.0
+"""A decoy scores at most this much less than the weakest counted site."""
+
+NEGATIVES = {
+    "site_deletion": "free_deletion",
+    "site_inversion": "neutral_inversion",
+    "site_weakening": "neutral_substitution",
+    "site_substitution": "neutral_substitution",
+    "near_substitution": "neutral_substitution",
+    "stretch_deletion": "free_stretch_deletion",
+    "stretch_inversion": "free_stretch_inversion",
+    "stretch_duplication": "free_stretch_duplication",
+}
+"""Kind of variant -> kind of the same type and size without a site."""
+
+DECOY = "decoy_inversion"
+LONGEST_STRETCH = 5  # bins
 
 
 class Effect(NamedTuple):
@@ -49,109 +73,160 @@ class Effect(NamedTuple):
 def choose(
     chromosome: chromosomes.Chromosome, physics: Physics, *, margin: int, per_kind: int, seed: int
 ) -> list[Effect]:
-    """Draws variants of every kind, at least `margin` bp from the chromosome's ends."""
-    rng = np.random.default_rng(seed)
-    all_sites = sites.find(chromosome.sequence, physics)
-    # The sites of other proteins are not edited; neutral variants avoid them too.
-    own = all_sites.take(np.flatnonzero(all_sites.staller == 0))
-    start, end = own.start, own.start + physics.site.width
-    inside = (start >= margin) & (end <= len(chromosome.sequence) - margin)
-    threshold = STRONG * physics.most_occupancy
-    strong = own.take(np.flatnonzero(inside & (own.occupancy.max(axis=1) >= threshold)))
+    """Draws variants of every kind, at least `margin` bp from the chromosome's ends.
+
+    A chromosome without a strong site has none; one without decoys, or without a stretch that has
+    no site, lacks these kinds.
+    """
+    draw = _Draw(chromosome, physics, margin, np.random.default_rng(seed))
+    if not len(draw.strong.start):
+        return []
+    turned = dna.reverse_complement
     makers: dict[str, Callable[[], Effect]] = {
-        "site_deletion": lambda: _at_site(chromosome, strong, physics, rng, lambda site: ""),
-        "site_inversion": lambda: _at_site(
-            chromosome, strong, physics, rng, dna.reverse_complement
-        ),
-        "site_weakening": lambda: _weaken(chromosome, strong, physics, rng),
-        "stretch_deletion": lambda: _stretch(chromosome, strong, physics, rng, lambda stretch: ""),
-        "stretch_inversion": lambda: _stretch(
-            chromosome, strong, physics, rng, dna.reverse_complement
-        ),
-        "stretch_duplication": lambda: _stretch(
-            chromosome, strong, physics, rng, lambda stretch: stretch * 2
-        ),
-        "neutral_substitution": lambda: _neutral(
-            chromosome, all_sites, physics, margin, rng, 1, lambda base: _substitute(base, rng)
-        ),
-        "neutral_inversion": lambda: _neutral(
-            chromosome, all_sites, physics, margin, rng, physics.site.width, dna.reverse_complement
-        ),
+        "site_deletion": lambda: draw.site(lambda letters: ""),
+        "site_inversion": lambda: draw.site(turned),
+        "site_weakening": draw.weakening,
+        "stretch_deletion": lambda: draw.stretch(lambda letters: ""),
+        "stretch_inversion": lambda: draw.stretch(turned),
+        "stretch_duplication": lambda: draw.stretch(lambda letters: letters * 2),
+        "neutral_substitution": lambda: draw.away(1, draw.substitute),
+        "neutral_inversion": lambda: draw.away(physics.site.width, turned),
+        "site_substitution": draw.substitution_in_site,
+        "near_substitution": draw.substitution_near_site,
+        "free_deletion": lambda: draw.away(physics.site.width, lambda letters: ""),
     }
-    return [
-        make()._replace(kind=kind)
-        for kind, make in makers.items()
-        for _ in range(per_kind if len(strong.start) else 0)
-    ]
+    if len(draw.free_bins):
+        makers |= {
+            "free_stretch_deletion": lambda: draw.free_stretch(lambda letters: ""),
+            "free_stretch_inversion": lambda: draw.free_stretch(turned),
+            "free_stretch_duplication": lambda: draw.free_stretch(lambda letters: letters * 2),
+        }
+    if len(draw.decoys):
+        makers[DECOY] = lambda: draw.decoy(turned)
+    return [make()._replace(kind=kind) for kind, make in makers.items() for _ in range(per_kind)]
 
 
-def _at_site(
-    chromosome: chromosomes.Chromosome,
-    strong: sites.Sites,
-    physics: Physics,
-    rng: np.random.Generator,
-    edit: Callable[[str], str],
-) -> Effect:
-    start = int(rng.choice(strong.start))
-    end = start + physics.site.width
-    return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
+class _Draw:
+    """Draws edits of one chromosome.
 
+    Attributes:
+        strong: Sites to edit.
+        free_bins: First bins of stretches of `LONGEST_STRETCH` bins without a site.
+        decoys: First bases of letters that look like a site and that nothing binds.
+    """
 
-def _weaken(
-    chromosome: chromosomes.Chromosome,
-    strong: sites.Sites,
-    physics: Physics,
-    rng: np.random.Generator,
-) -> Effect:
-    """Returns the single substitution of a site that lowers its score most."""
-    number = int(rng.integers(len(strong.start)))
-    start, forward = int(strong.start[number]), strong.strand[number] > 0
-    letters = chromosome.sequence[start : start + physics.site.width]
-    index = dna.to_index(letters if forward else dna.reverse_complement(letters))
-    odds = physics.site.log_odds[:, :4]
-    change = odds - odds[np.arange(len(index)), index][:, None]  # of the score. [W, 4]
-    position, base = np.unravel_index(change.argmin(), change.shape)
-    alt = dna.ALPHABET[base] if forward else dna.reverse_complement(dna.ALPHABET[base])
-    # Position 0 of a reverse site is its last base on the chromosome.
-    edited = start + int(position if forward else len(index) - 1 - position)
-    return Effect(chromosome.name, edited, edited + 1, alt, "")
+    def __init__(
+        self,
+        chromosome: chromosomes.Chromosome,
+        physics: Physics,
+        margin: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._name, self._letters = chromosome.name, chromosome.sequence
+        self._physics, self._rng = physics, rng
+        self._first, self._last = margin, len(chromosome.sequence) - margin
+        self._sites = sites.find(chromosome.sequence, physics)
+        # The sites of other proteins are not edited; neutral variants avoid them too.
+        own = self._sites.take(np.flatnonzero(self._sites.staller == 0))
+        inside = (own.start >= self._first) & (own.start + physics.site.width <= self._last)
+        threshold = STRONG * physics.most_occupancy
+        self.strong = own.take(np.flatnonzero(inside & (own.occupancy.max(axis=1) >= threshold)))
+        self.free_bins = self._free_bins()
+        self.decoys = self._decoys()
 
+    def site(self, edit: Callable[[str], str]) -> Effect:
+        """Edits a whole site."""
+        return self._edit(int(self._rng.choice(self.strong.start)), self._physics.site.width, edit)
 
-def _stretch(
-    chromosome: chromosomes.Chromosome,
-    strong: sites.Sites,
-    physics: Physics,
-    rng: np.random.Generator,
-    edit: Callable[[str], str],
-) -> Effect:
-    """Returns an edit of two to five bins around a site."""
-    size = physics.bin_size
-    bins = int(rng.integers(2, 6))
-    first = int(rng.choice(strong.start)) // size - int(rng.integers(bins))
-    start, end = first * size, (first + bins) * size
-    return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
+    def weakening(self) -> Effect:
+        """Makes the single substitution of a site that lowers its score most."""
+        site = self._physics.site
+        number = int(self._rng.integers(len(self.strong.start)))
+        start, forward = int(self.strong.start[number]), self.strong.strand[number] > 0
+        letters = self._letters[start : start + site.width]
+        index = dna.to_index(letters if forward else dna.reverse_complement(letters))
+        odds = site.log_odds[:, :4]
+        change = odds - odds[np.arange(len(index)), index][:, None]  # of the score. [W, 4]
+        position, base = np.unravel_index(change.argmin(), change.shape)
+        alt = dna.ALPHABET[base] if forward else dna.reverse_complement(dna.ALPHABET[base])
+        # Position 0 of a reverse site is its last base on the chromosome.
+        edited = start + int(position if forward else len(index) - 1 - position)
+        return self._edit(edited, 1, lambda letter: alt)
 
+    def substitution_in_site(self) -> Effect:
+        """Substitutes a random base of a site."""
+        start = int(self._rng.choice(self.strong.start))
+        offset = int(self._rng.integers(self._physics.site.width))
+        return self._edit(start + offset, 1, self.substitute)
 
-def _neutral(
-    chromosome: chromosomes.Chromosome,
-    all_sites: sites.Sites,
-    physics: Physics,
-    margin: int,
-    rng: np.random.Generator,
-    length: int,
-    edit: Callable[[str], str],
-) -> Effect:
-    """Returns an edit of `length` bases, at least four widths of the motif from any site."""
-    reach = 4 * physics.site.width
-    while True:
-        start = int(rng.integers(margin, len(chromosome.sequence) - margin))
-        if np.abs(all_sites.start - start).min(initial=reach) >= reach:
-            end = start + length
-            return Effect(chromosome.name, start, end, edit(chromosome.sequence[start:end]), "")
+    def substitution_near_site(self) -> Effect:
+        """Substitutes a base beside a site that belongs to no site."""
+        width = self._physics.site.width
+        while True:
+            start = int(self._rng.choice(self.strong.start))
+            base = start + int(self._rng.integers(-NEAR * width, (NEAR + 1) * width))
+            ends = self._sites.start + self._sites.width(self._physics)
+            if not ((self._sites.start <= base) & (base < ends)).any():
+                return self._edit(base, 1, self.substitute)
 
+    def stretch(self, edit: Callable[[str], str]) -> Effect:
+        """Edits two to five bins around a site."""
+        size = self._physics.bin_size
+        bins = int(self._rng.integers(2, LONGEST_STRETCH + 1))
+        first = int(self._rng.choice(self.strong.start)) // size - int(self._rng.integers(bins))
+        return self._edit(first * size, bins * size, edit)
 
-def _substitute(base: str, rng: np.random.Generator) -> str:
-    return str(rng.choice([letter for letter in dna.ALPHABET if letter != base]))
+    def free_stretch(self, edit: Callable[[str], str]) -> Effect:
+        """Edits two to five bins that have no site."""
+        size = self._physics.bin_size
+        bins = int(self._rng.integers(2, LONGEST_STRETCH + 1))
+        return self._edit(int(self._rng.choice(self.free_bins)) * size, bins * size, edit)
+
+    def away(self, length: int, edit: Callable[[str], str]) -> Effect:
+        """Edits `length` bases that are not near a site."""
+        while True:
+            start = int(self._rng.integers(self._first, self._last))
+            if self._is_away(start):
+                return self._edit(start, length, edit)
+
+    def decoy(self, edit: Callable[[str], str]) -> Effect:
+        """Edits letters that look like a site."""
+        return self._edit(int(self._rng.choice(self.decoys)), self._physics.site.width, edit)
+
+    def substitute(self, base: str) -> str:
+        """Returns another base."""
+        return str(self._rng.choice([letter for letter in dna.ALPHABET if letter != base]))
+
+    def _edit(self, start: int, length: int, edit: Callable[[str], str]) -> Effect:
+        end = start + length
+        return Effect(self._name, start, end, edit(self._letters[start:end]), "")
+
+    def _is_away(self, start: Any) -> bool:
+        reach = NEAR * self._physics.site.width
+        return bool(np.abs(self._sites.start - start).min(initial=reach) >= reach)
+
+    def _free_bins(self) -> NDArray[np.int64]:
+        size = self._physics.bin_size
+        taken = np.zeros(len(self._letters) // size + 1, int)
+        last = self._sites.start + self._sites.width(self._physics) - 1
+        taken[self._sites.start // size] = taken[last // size] = 1
+        # Sites within LONGEST_STRETCH bins from each bin on.
+        counts = np.convolve(taken, np.ones(LONGEST_STRETCH, int))[LONGEST_STRETCH - 1 :]
+        first = -(-self._first // size)
+        bins = np.flatnonzero(counts == 0)
+        return bins[(bins >= first) & ((bins + LONGEST_STRETCH) * size <= self._last)]
+
+    def _decoys(self) -> NDArray[np.int64]:
+        least = sites.least_score(self._physics, 0)
+        index = dna.to_index(self._letters)
+        turned = dna.reverse_complement_index(index)
+        score = np.maximum(
+            sites.scan(index, self._physics.site), sites.scan(turned, self._physics.site)[::-1]
+        )
+        starts = np.flatnonzero((score < least) & (score >= least - DECOY_NATS))
+        inside = (starts >= self._first) & (starts < self._last - self._physics.site.width)
+        starts = starts[inside]
+        return starts[[self._is_away(start) for start in starts]]
 
 
 def true_change(effect: Effect, sequence: str, design: Design) -> NDArray[np.float64]:

@@ -79,13 +79,19 @@ def find(sequence: str, physics: Physics) -> Sites:
     return both.take(np.lexsort((both.staller, both.strand, both.start)))
 
 
+def least_score(physics: Physics, number: int) -> float:
+    """Returns the score from which on a protein's site can be counted, nats."""
+    staller = physics.stallers[number]
+    # Corepressors only lower an occupancy, so sites below this score cannot reach the threshold.
+    share = min(LEAST_OCCUPANCY / staller.most_occupancy, 0.5)
+    return float(staller.midpoint + np.log(share / (1 - share)))
+
+
 def _find_forward(index: NDArray[np.uint8], physics: Physics, number: int) -> Sites:
     """Finds the sites of a protein on the forward strand; `strand` is +1 for all."""
     staller = physics.stallers[number]
     score = scan(index, staller.motif)
-    # Corepressors only lower an occupancy, so sites below this score cannot reach the threshold.
-    share = min(LEAST_OCCUPANCY / staller.most_occupancy, 0.5)
-    start = np.flatnonzero(score >= staller.midpoint + np.log(share / (1 - share)))
+    start = np.flatnonzero(score >= least_score(physics, number))
     score = score[start]
     if number == 0:
         energy = _corepression(index, start, physics)

@@ -27,12 +27,61 @@ def folder(tmp_path_factory, chromosome, small_design):
 def test_disruptive_variants_change_the_map_and_neutral_ones_do_not(folder, small_design):
     table = pd.read_csv(folder / "variants.tsv", sep="\t")
     assert (table["kind"].value_counts() == 4).all()
-    assert table["kind"].nunique() == 8
+    assert set(table["kind"]) == {*effects.NEGATIVES, *effects.NEGATIVES.values()} | {
+        "neutral_inversion",
+        "decoy_inversion",
+    }
     largest = table[[f"scd_{cell}" for cell in small_design.cell_types]].max(axis=1)
     assert largest[table["neutral"]].max() < 0.5
     for kind in ("site_deletion", "site_inversion", "stretch_deletion", "stretch_inversion"):
         assert largest[table["kind"] == kind].median() > 2
-    assert largest[~table["neutral"]].median() > 10 * largest[table["neutral"]].max()
+    edits_of_sites = table["kind"].str.match("site|stretch")
+    assert largest[edits_of_sites].median() > 10 * largest[table["neutral"]].max()
+    assert largest[table["kind"] == "decoy_inversion"].median() < 0.5
+
+
+def test_a_negative_has_the_type_and_size_of_its_kind_and_no_site(bench, chromosome):
+    variants = effects.choose(chromosome, bench.physics, margin=32768, per_kind=8, seed=2)
+    bound = sites.find(chromosome.sequence, bench.physics)
+    width = bench.physics.site.width
+    sizes = {}
+    for effect in variants:
+        touched = (bound.start < effect.end) & (effect.start < bound.start + width)
+        has_site = effect.kind.startswith(("site", "stretch"))
+        assert touched.any() == has_site, effect
+        change = len(effect.alt) - (effect.end - effect.start)
+        sizes.setdefault(effect.kind, set()).add(
+            (effect.end - effect.start, change) if "stretch" not in effect.kind else np.sign(change)
+        )
+        if effect.kind == "near_substitution":
+            middle = bound.start + width / 2
+            assert np.abs(middle - effect.start).min() <= (effects.NEAR + 1) * width
+    for kind, negative in effects.NEGATIVES.items():
+        assert sizes[kind] == sizes[negative], kind
+
+
+def test_decoys_score_just_below_a_site(bench, chromosome):
+    variants = effects.choose(chromosome, bench.physics, margin=32768, per_kind=8, seed=2)
+    least = sites.least_score(bench.physics, 0)
+    for effect in variants:
+        if effect.kind == effects.DECOY:
+            letters = chromosome.sequence[effect.start : effect.end]
+            index = dna.to_index(letters), dna.to_index(dna.reverse_complement(letters))
+            score = max(float(sites.scan(strand, bench.physics.site).max()) for strand in index)
+            assert least - effects.DECOY_NATS <= score < least
+
+
+def test_a_substitution_in_a_site_takes_any_of_its_bases(bench, chromosome):
+    variants = effects.choose(chromosome, bench.physics, margin=32768, per_kind=40, seed=3)
+    bound = sites.find(chromosome.sequence, bench.physics)
+    offsets = set()
+    for effect in variants:
+        if effect.kind == "site_substitution":
+            inside = (bound.start <= effect.start) & (
+                effect.start < bound.start + bench.physics.site.width
+            )
+            offsets.update((effect.start - bound.start[inside]).tolist())
+    assert len(offsets) > bench.physics.site.width / 2
 
 
 def test_a_chromosome_without_a_strong_site_has_no_variants(tmp_path, bench, small_design):
@@ -49,7 +98,7 @@ def test_the_vcf_says_what_was_edited(folder, chromosome):
     read = list(effects.read(folder))
     with pysam.VariantFile(str(folder / "variants.vcf")) as records:
         records = list(records)
-    assert len(read) == len(records) == 32
+    assert len(read) == len(records) == 60
     for record, effect in zip(records, read, strict=True):
         assert letters[record.start : record.start + len(record.ref)] == record.ref
         assert record.info["KIND"] == effect.kind
