@@ -9,12 +9,12 @@ r"""Variant scores against the truth: the simulator re-simulates every edited ge
         --ensemble runs/variants/1,runs/variants/2 --draws 24
     python -m benchmarks.variants runs/variants/data runs/variants/0 runs/variants/1 runs/variants/2
 
-Variants of known effect are drawn on the validation and on the test chromosome: CTCF sites deleted,
-inverted or weakened by one substitution, stretches with sites deleted, inverted or duplicated, and
-neutral edits. Both alleles' windows are simulated as they are predicted, and aligned by the same
-code. Reported for every kind of the test chromosome: the correlation of predicted with true change
-over compared pixels, that of predicted with true SCD, the AUROC of the SCD against neutral edits,
-and how often 90 % intervals hold the true SCD, with their interval score (Gneiting & Raftery 2007):
+Variants of known effect are drawn on the validation and on the test chromosome
+(`akita_bayes.simulate.effects`). Both alleles' windows are simulated as they are predicted, and
+aligned by the same code. Reported for every kind of the test chromosome: the correlation of
+predicted with true change over compared pixels; of scores (SCD) the AUROC against the kind of the
+same type and size without a site, and the agreement of sizes (`benchmarks.effect_sizes`); and how
+often 90 % intervals hold the true SCD, with their interval score (Gneiting & Raftery 2007):
 
     draws         quantiles of the scores of the draws
     recalibrated  the same, every draw of the change spread about its mean by the epistemic factors
@@ -23,6 +23,7 @@ and how often 90 % intervals hold the true SCD, with their interval score (Gneit
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,13 +31,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from akita_bayes.simulate import effects
+from benchmarks import effect_sizes
+
 RESULT = Path(__file__).with_name("results") / "variants.json"
 
 
 class Compared(NamedTuple):
-    """Holds one variant. `truth` and `change` are [pixels, T], `true_scd` [T], the others [S, T].
+    """Holds one variant. `truth` and `change` are [pixels, T], `draws` and `recalibrated` [S, T].
 
-    `recalibrated` is None without factors.
+    `true_scd` and `scanned`, the change of occupancy by a scan, are [T]; `recalibrated` is None
+    without factors.
     """
 
     kind: str
@@ -45,6 +50,7 @@ class Compared(NamedTuple):
     true_scd: NDArray
     draws: NDArray
     recalibrated: NDArray | None
+    scanned: NDArray
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -72,15 +78,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         np.array([_sd(variant.draws) for variant in fitting]),
     )
     rows = summarise(tested, fitted)
-    print(as_table(rows))
+    sizes = size_rows(tested)
+    print(as_table(rows), size_table(sizes), json.dumps(sizes["cell types"]), sep="\n\n")
     draws = len(tested[0].draws)
     about = {"runs": len(runs), "draws": draws, "fitted_to": len(fitting), "kinds": rows}
+    about["sizes"] = sizes
     run.write(options.result, {**environment.describe(), **about})
 
 
 def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> list[Compared]:
     """Draws variants on the split's chromosomes, predicts and simulates them."""
     from akita_bayes.data.genome import Genome
+    from akita_bayes.regions import Region
     from akita_bayes.simulate import design_json
     from akita_bayes.variants import engine, known_effects
     from akita_bayes.variants import options as settings
@@ -93,17 +102,23 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
         factors = (
             None if fitted is None else fitted.factors(scorer.geometry.target_length).epistemic
         )
+        letters = {
+            name: genome.fetch(Region(name, 0, genome.sizes[name]))
+            for name in {row.chrom for row in rows}
+        }
         compared = []
         for kind, row in zip(kinds, rows, strict=True):
             reason = scorer.windows.framed(row).variant.reason
             assert not reason, reason
-            compared.append(_compare(scorer, genome, design, factors, kind, row))
+            edit = effect_sizes.edit_of(row, letters[row.chrom])
+            scanned = effect_sizes.changed_occupancy(edit, letters[row.chrom], design.physics)
+            variant = _compare(scorer, genome, design, factors, row)
+            compared.append(variant._replace(kind=kind, scanned=scanned))
     return compared
 
 
-def _compare(
-    scorer: Any, genome: Any, design: Any, factors: NDArray | None, kind: str, row: Any
-) -> Compared:
+def _compare(scorer: Any, genome: Any, design: Any, factors: NDArray | None, row: Any) -> Compared:
+    """Returns a variant without its kind and its scan."""
     from akita_bayes.variants import known_effects
 
     changes = []
@@ -115,7 +130,8 @@ def _compare(
     recalibrated = None
     if factors is not None:
         recalibrated = _scd(change + factors[aligned.mask] * (np.array(changes) - change))
-    return Compared(kind, truth, change, _scd(truth), _scd(np.array(changes)), recalibrated)
+    true_scd, draws = _scd(truth), _scd(np.array(changes))
+    return Compared("", truth, change, true_scd, draws, recalibrated, np.zeros_like(true_scd))
 
 
 def _scd(change: NDArray) -> NDArray:
@@ -128,21 +144,19 @@ def _sd(draws: NDArray) -> NDArray:
 
 def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, float]]:
     """Returns the reported numbers of every kind, and of all together."""
-    neutral = np.array([c.draws.mean() for c in compared if c.kind.startswith("neutral")])
+    scores = np.array([c.draws.mean() for c in compared])
+    matched = effect_sizes.against_negatives([c.kind for c in compared], scores)
     kinds = sorted({c.kind for c in compared})
     table = {}
     for kind in (*kinds, "all"):
         some = [c for c in compared if kind in (c.kind, "all")]
-        scores = np.array([c.draws.mean() for c in some])
         true = np.array([c.true_scd for c in some])
-        disruptive = np.array([c.draws.mean() for c in some if not c.kind.startswith("neutral")])
         table[kind] = {
             "variants": len(some),
             "true_scd": float(true.mean()),
-            "predicted_scd": float(scores.mean()),
+            "predicted_scd": float(np.mean([c.draws.mean() for c in some])),
             "pixel_correlation": _mean_correlation(some),
-            "scd_correlation": _correlation(scores, true.mean(axis=1)),
-            "auroc_against_neutral": _auroc(disruptive, neutral),
+            "auroc_matched": matched.get(kind, float("nan")),
         }
         for name, (low, high) in _intervals(some, fitted).items():
             inside = ((low <= true) & (true <= high)).mean(axis=1)
@@ -172,7 +186,7 @@ def _quantiles(draws: NDArray) -> tuple[NDArray, NDArray]:
 
 def _mean_correlation(some: list[Compared]) -> float:
     correlations = [
-        _correlation(c.change[:, target], c.truth[:, target])
+        effect_sizes.correlation(c.change[:, target], c.truth[:, target])
         for c in some
         for target in range(c.truth.shape[1])
         if c.truth[:, target].std() > 1e-6
@@ -180,30 +194,57 @@ def _mean_correlation(some: list[Compared]) -> float:
     return float(np.nanmean(correlations)) if correlations else float("nan")
 
 
-def _correlation(a: NDArray, b: NDArray) -> float:
-    if len(a) < 2 or np.std(a) == 0 or np.std(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
+def size_rows(compared: list[Compared]) -> dict[str, dict[str, float]]:
+    """Returns the agreement of sizes for groups of kinds, and between cell types."""
+    groups = {
+        **{
+            kind: (kind,) for kind in (*effects.NEGATIVES, *sorted(set(effects.NEGATIVES.values())))
+        },
+        "substitutions in sites": ("site_weakening", "site_substitution"),
+        "edits of sites": tuple(kind for kind in effects.NEGATIVES if kind.startswith("site")),
+    }
+    sizes = {
+        name: _sizes([c for c in compared if c.kind in kinds]) for name, kinds in groups.items()
+    }
+    rows = {
+        name: {"variants": len(some.true), **effect_sizes.agreement(some)}
+        for name, some in sizes.items()
+        if len(some.true)
+    }
+    return {**rows, "cell types": effect_sizes.between_cell_types(sizes["edits of sites"])}
 
 
-def _auroc(disruptive: NDArray, neutral: NDArray) -> float:
-    if not len(disruptive) or not len(neutral):
-        return float("nan")
-    above = disruptive[:, None] > neutral
-    return float(np.mean(above + 0.5 * (disruptive[:, None] == neutral)))
+def _sizes(some: list[Compared]) -> effect_sizes.Sizes:
+    columns = zip(*[(c.draws.mean(axis=0), c.true_scd, c.scanned) for c in some], strict=True)
+    return effect_sizes.Sizes(*(np.array(column) for column in columns))
+
+
+def size_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Returns the agreement of sizes as `docs/variants.md` shows it."""
+    columns = ("edit", "variants", "r", "R2 of logarithms", "slope", "R2 of the scan")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for name, row in rows.items():
+        if name != "cell types":
+            numbers = [_number(row[key]) for key in ("r", "log_r2", "log_slope", "scan_log_r2")]
+            cells = [name.replace("_", " "), str(row["variants"]), *numbers]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def as_table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
     """Returns the numbers as `docs/variants.md` shows them."""
     columns = (
         *("kind", "variants", "r of predicted and true change of pixels"),
-        *("AUROC against neutral edits", "true score inside the fitted 90 % interval"),
+        *(
+            "AUROC against the same edit without a site",
+            "true score inside the fitted 90 % interval",
+        ),
         *("inside 5 % to 95 % of the draws", "inside 5 % to 95 % of recalibrated draws"),
     )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for kind, row in rows.items():
         cells = [kind.replace("_", " "), str(row["variants"])]
-        cells += [_number(row[name]) for name in ("pixel_correlation", "auroc_against_neutral")]
+        cells += [_number(row[name]) for name in ("pixel_correlation", "auroc_matched")]
         for name in ("fitted", "draws", "recalibrated"):
             share = _percent(row.get(f"coverage_90_{name}"))
             cells.append(share and f"{share} ± {_percent(row.get(f'coverage_90_{name}_se'))}")

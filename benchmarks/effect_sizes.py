@@ -1,0 +1,145 @@
+"""Sizes of predicted effects of variants beside true ones, and a scan with the simulator's motif.
+
+Sizes are scores of 0 or more, of both cell types. The scan knows the motif and the occupancy of the
+simulation and nothing of folding: it is what a model could reach that finds sites perfectly.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akita_bayes import dna
+from akita_bayes.simulate import effects, sites
+from akita_bayes.simulate.physics import Physics
+
+LEAST = 1e-3
+"""Smallest true score whose logarithm counts; of the map's values this is rounding."""
+
+
+class Sizes(NamedTuple):
+    """Holds scores of variants of one kind, or of several. All are [variants, T].
+
+    Attributes:
+        predicted: Predicted scores.
+        true: True scores.
+        scanned: Changes of occupancy by the scan.
+    """
+
+    predicted: NDArray[Any]
+    true: NDArray[Any]
+    scanned: NDArray[Any]
+
+
+def changed_occupancy(effect: effects.Effect, letters: str, physics: Physics) -> NDArray[Any]:
+    """Sums the absolute changes of occupancy of the sites that an edit touches. -> [T].
+
+    Args:
+        effect: The edit.
+        letters: Letters of the chromosome.
+        physics: Parameters of the simulation.
+    """
+    reach = 4 * max(staller.motif.width for staller in physics.stallers)
+    left, right = max(effect.start - reach, 0), effect.end + reach
+    shift = len(effect.alt) - (effect.end - effect.start)
+    sides = letters[left:right], effect.apply(letters)[left : right + shift]
+    # A site is known by its distance from the left end, or behind the edit from the right end.
+    before, after = (_by_place(side, physics, effect.start - left) for side in sides)
+    nothing = np.zeros(len(physics.cell_types))
+    changes = [
+        abs(before.get(place, nothing) - after.get(place, nothing)) for place in before | after
+    ]
+    return np.sum(changes, axis=0) if changes else nothing
+
+
+def _by_place(letters: str, physics: Physics, edited: int) -> dict[tuple[Any, ...], NDArray[Any]]:
+    found = sites.find(letters, physics)
+    width = found.width(physics)
+    place = np.where(found.start + width <= edited, found.start, found.start - len(letters))
+    return {
+        (int(at), int(strand), int(staller)): occupancy
+        for at, strand, staller, occupancy in zip(
+            place, found.strand, found.staller, found.occupancy, strict=True
+        )
+    }
+
+
+def agreement(sizes: Sizes) -> dict[str, float]:
+    """Returns how well predicted sizes agree with true ones, over variants and cell types.
+
+    `r` is Pearson's correlation of the scores; `log_r2` the square of that of their logarithms;
+    `log_slope` the change of the predicted logarithm per unit of the true one, 1 for a model that
+    predicts sizes; `scan_log_r2` that of the scan.
+    """
+    predicted, true, scanned = (array.ravel() for array in sizes)
+    usable = (true > LEAST) & (predicted > 0)
+    a, b = np.log(true[usable]), np.log(predicted[usable])
+    scan = (true > LEAST) & (scanned > 0)
+    return {
+        "r": correlation(true, predicted),
+        "log_r2": correlation(a, b) ** 2,
+        "log_slope": slope(a, b),
+        "scan_log_r2": correlation(np.log(true[scan]), np.log(scanned[scan])) ** 2,
+    }
+
+
+def between_cell_types(sizes: Sizes) -> dict[str, float]:
+    """Returns sign and slope of the difference between the first two cell types.
+
+    The sign is counted where the true scores differ by at least a tenth of the larger one.
+    """
+    true, predicted = (array[:, 0] - array[:, 1] for array in (sizes.true, sizes.predicted))
+    clear = np.abs(true) >= 0.1 * np.maximum(sizes.true[:, :2].max(axis=1), LEAST)
+    clear &= sizes.true[:, :2].max(axis=1) > 0.1
+    same = np.sign(true[clear]) == np.sign(predicted[clear])
+    return {
+        "differences": int(clear.sum()),
+        "same_sign": float(same.mean()) if clear.any() else float("nan"),
+        "slope": slope(true[clear], predicted[clear]),
+    }
+
+
+def against_negatives(kinds: list[str], scores: NDArray[Any]) -> dict[str, float]:
+    """Returns the AUROC of each kind against the kind of its type and size without a site.
+
+    Args:
+        kinds: Kinds of the variants.
+        scores: Scores of the variants. [variants].
+    """
+    names = np.array(kinds)
+    return {
+        kind: auroc(scores[names == kind], scores[names == negative])
+        for kind, negative in effects.NEGATIVES.items()
+    }
+
+
+def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float:
+    """Returns the probability that a positive score is larger than a negative one."""
+    if not len(positive) or not len(negative):
+        return float("nan")
+    above = positive[:, None] > negative
+    return float(np.mean(above + 0.5 * (positive[:, None] == negative)))
+
+
+def correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Returns Pearson's correlation, NaN if one side is constant."""
+    if len(a) < 2 or np.std(a) == 0 or np.std(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def slope(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Returns the slope of b over a by least squares, NaN if `a` is constant."""
+    if len(a) < 2 or np.std(a) == 0:
+        return float("nan")
+    return float(np.cov(a, b)[0, 1] / np.var(a, ddof=1))
+
+
+def edit_of(row: Any, letters: str) -> effects.Effect:
+    """Returns a row of a VCF as an edit of the letters of its chromosome."""
+    stretch = letters[row.start : row.end]
+    alt = {
+        "DUP": stretch * 2,
+        "INV": dna.reverse_complement(stretch),
+    }.get(row.kind, row.inserted)
+    return effects.Effect(row.chrom, row.start, row.end, alt, row.kind)
