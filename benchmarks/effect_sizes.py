@@ -43,23 +43,30 @@ def changed_occupancy(effect: effects.Effect, letters: str, physics: Physics) ->
     left, right = max(effect.start - reach, 0), effect.end + reach
     shift = len(effect.alt) - (effect.end - effect.start)
     sides = letters[left:right], effect.apply(letters)[left : right + shift]
-    # A site is known by its distance from the left end, or behind the edit from the right end.
-    before, after = (_by_place(side, physics, effect.start - left) for side in sides)
-    nothing = np.zeros(len(physics.cell_types))
+    reference, alternative = (_by_offset(side, physics, effect.start - left) for side in sides)
+    absent = np.zeros(len(physics.cell_types))
     changes = [
-        abs(before.get(place, nothing) - after.get(place, nothing)) for place in before | after
+        abs(reference.get(site, absent) - alternative.get(site, absent))
+        for site in reference | alternative
     ]
-    return np.sum(changes, axis=0) if changes else nothing
+    return np.sum(changes, axis=0) if changes else absent
 
 
-def _by_place(letters: str, physics: Physics, edited: int) -> dict[tuple[Any, ...], NDArray[Any]]:
-    found = sites.find(letters, physics)
-    width = found.width(physics)
-    place = np.where(found.start + width <= edited, found.start, found.start - len(letters))
+def _by_offset(
+    letters: str, physics: Physics, edited: int
+) -> dict[tuple[int, int, int], NDArray[Any]]:
+    """Returns the occupancies of sites by offset, strand and protein.
+
+    The offset counts from the left end, and for sites behind the edit from the right end, so that
+    sites beside an insertion or a deletion keep theirs.
+    """
+    all_sites = sites.find(letters, physics)
+    behind = all_sites.start + all_sites.width(physics) > edited
+    offsets = np.where(behind, all_sites.start - len(letters), all_sites.start)
     return {
-        (int(at), int(strand), int(staller)): occupancy
-        for at, strand, staller, occupancy in zip(
-            place, found.strand, found.staller, found.occupancy, strict=True
+        (int(offset), int(strand), int(staller)): occupancy
+        for offset, strand, staller, occupancy in zip(
+            offsets, all_sites.strand, all_sites.staller, all_sites.occupancy, strict=True
         )
     }
 

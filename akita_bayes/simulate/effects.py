@@ -207,11 +207,11 @@ class _Draw:
 
     def _free_bins(self) -> NDArray[np.int64]:
         size = self._physics.bin_size
-        taken = np.zeros(len(self._letters) // size + 1, int)
+        occupied = np.zeros(len(self._letters) // size + 1, int)
         last = self._sites.start + self._sites.width(self._physics) - 1
-        taken[self._sites.start // size] = taken[last // size] = 1
+        occupied[self._sites.start // size] = occupied[last // size] = 1
         # Sites within LONGEST_STRETCH bins from each bin on.
-        counts = np.convolve(taken, np.ones(LONGEST_STRETCH, int))[LONGEST_STRETCH - 1 :]
+        counts = np.convolve(occupied, np.ones(LONGEST_STRETCH, int))[LONGEST_STRETCH - 1 :]
         first = -(-self._first // size)
         bins = np.flatnonzero(counts == 0)
         return bins[(bins >= first) & ((bins + LONGEST_STRETCH) * size <= self._last)]

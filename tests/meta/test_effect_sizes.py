@@ -42,8 +42,8 @@ def test_a_row_of_the_vcf_is_the_edit(chromosome, physics, tmp_path):
     with genome.Genome(tmp_path / "genome.fa") as letters:
         rows = list(records.read(tmp_path / effect_files.VARIANTS, letters))
     for row, edit in zip(rows, effects.read(tmp_path), strict=True):
-        made = effect_sizes.edit_of(row, chromosome.sequence)
-        assert made.apply(chromosome.sequence) == edit.apply(chromosome.sequence)
+        edit_of_row = effect_sizes.edit_of(row, chromosome.sequence)
+        assert edit_of_row.apply(chromosome.sequence) == edit.apply(chromosome.sequence)
 
 
 def test_a_model_that_doubles_every_logarithm_has_slope_two():
