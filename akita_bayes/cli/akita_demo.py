@@ -35,8 +35,8 @@ _PARTS = (
 )
 _DRAWS = 8
 _SCORE_DRAWS = 4
-_KNOWN = 8  # variants of each kind that intervals are fitted to
-_TESTED = 2  # variants of each kind that are scored
+_KNOWN = 4  # variants of each kind that intervals are fitted to
+_TESTED = 1  # variants of each kind that are scored
 _MAPS = 10  # strongest variants whose maps are in the report
 _NULL = 19  # random variants of each stratum, so that no p-value is below 0.05
 
