@@ -105,7 +105,7 @@ def exponent(rows: Sequence[dict[str, Any]]) -> float | None:
 
 def plot(measurements: dict[str, Any], path: Path = FIGURE) -> None:
     """Draws seconds over size for each measurement, beside a line of linear growth."""
-    from matplotlib import figure
+    from matplotlib import figure, ticker
 
     names = [name for name in SIZES if name in measurements]
     drawing = figure.Figure(figsize=(12, 6.5), layout="constrained")
@@ -119,6 +119,8 @@ def plot(measurements: dict[str, Any], path: Path = FIGURE) -> None:
         panel.loglog(sizes, seconds, "o-", color="#0072B2", label="processor seconds")
         panel.loglog(sizes, seconds[-1] * sizes / sizes[-1], "--", color="grey", label="linear")
         panel.set(title=measurements[name]["title"], xlabel=name, ylabel="processor seconds")
+        panel.set_xticks(sizes, [_short(size) for size in sizes.astype(int)])
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         memory = panel.twinx()
         gigabytes = [row["peak_memory_gb"] for row in rows]
         memory.plot(sizes, gigabytes, "s:", color="#D55E00")
@@ -127,6 +129,14 @@ def plot(measurements: dict[str, Any], path: Path = FIGURE) -> None:
     axes[0].legend(loc="upper left", fontsize=8)
     drawing.savefig(path, dpi=110)
     print(f"wrote {path}")
+
+
+def _short(size: int) -> str:
+    """Returns 100000 as 100k and 2097152 as 2.1M."""
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if size >= unit:
+            return f"{size / unit:.2g}{name}" if size < 100 * unit else f"{size // unit}{name}"
+    return str(size)
 
 
 def _measure(name: str, size: int) -> dict[str, Any]:
