@@ -55,8 +55,8 @@ def other_motif(bases: int) -> Change:
         site = design.physics.site
         letters = list(site.consensus)
         for number in range(bases):
-            place = len(letters) // 2 - bases // 2 + number
-            letters[place] = {"A": "C", "C": "A", "G": "T", "T": "G"}[letters[place]]
+            base = len(letters) // 2 - bases // 2 + number
+            letters[base] = {"A": "C", "C": "A", "G": "T", "T": "G"}[letters[base]]
         motif = Motif("".join(letters), site.conservation)
         return dataclasses.replace(design, physics=dataclasses.replace(design.physics, site=motif))
 

@@ -13,10 +13,12 @@ Writes calibration.json, calibration.tsv and figures into RUN/calibration, or in
 head of several the default is RUN/calibration/HEAD, for an ensemble RUN/calibration_ensemble.
 
 With --variants N, the command calibrates variant scores instead. It needs data of
-akita_simulate.py, where the true effects are known. It fits intervals to N variants of each of
-eight kinds on the chromosomes of the fit split, and tests them on as many variants of the other
-split. It writes variant_intervals.json, which akita_scd.py takes as --intervals, and
-variant_intervals.tsv, which lists the tested variants beside their true effects.
+akita_simulate.py, where the true effects are known. It fits intervals to N variants of each kind on
+the chromosomes of the fit split, and tests them on as many variants of the other split. It writes
+variant_intervals.json, which akita_scd.py takes as --intervals, and variant_intervals.tsv, which
+lists the tested variants beside their true effects. A model of measured maps takes the variants of
+a simulation that resembles them, --simulation DIR; the command compares how the model predicts
+both, and refuses a simulation that it predicts differently.
 """
 
 import argparse
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rich.table
 
+    from akita_bayes.evaluate import simulation_match
     from akita_bayes.evaluate.intervals import calibrate
     from akita_bayes.models.protocol import Model
 
@@ -60,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "data_dir",
         type=console.existing_directory,
-        help="data directory; with --variants it must come from akita_simulate.py",
+        help="data directory; --variants needs one of akita_simulate.py, or --simulation",
     )
     parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(
@@ -88,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="fit intervals for variant scores to N variants of each kind in each split",
     )
+    parser.add_argument(
+        "--simulation",
+        type=console.existing_directory,
+        metavar="DIR",
+        help="with --variants: folder of akita_simulate.py whose variants are used; data_dir has "
+        "the measured maps, and a simulation on which the model errs otherwise is refused",
+    )
     model_options.add(
         parser, "--stats", default=("SCD",), help="with --variants: scores that are never negative"
     )
@@ -103,7 +113,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.simulation is not None and options.variants is None:
+        parser.error("--simulation needs --variants N; name the number of variants of each kind")
     command = _maps if options.variants is None else _variants
     return console.run(
         lambda: command(options), options=options, out=_claimed(options), claims="report"
@@ -169,6 +182,7 @@ def _maps(options: argparse.Namespace) -> Path:
 
 def _variants(options: argparse.Namespace) -> Path:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
+    from akita_bayes.evaluate import simulation_match
     from akita_bayes.variants import score_intervals
 
     settings = score_intervals.IntervalOptions(
@@ -179,9 +193,15 @@ def _variants(options: argparse.Namespace) -> Path:
         split=options.split,
     )
     _, model = _model(options)
+    if options.simulation is not None:
+        match = simulation_match.compare(
+            model, options.data_dir, options.simulation, split=options.fit_split
+        )
+        _show_match(match)
+        match.check(options.simulation)
     intervals = score_intervals.calibrate_scores(
         model,
-        options.data_dir,
+        options.simulation or options.data_dir,
         scoring=model_options.scoring(options),
         options=settings,
         open_bar=console.progress,
@@ -213,6 +233,19 @@ def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> P
     return Path(
         options.out_dir or calibration_files.default_folder(runs, head if several else None)
     )
+
+
+def _show_match(match: "simulation_match.Match") -> None:
+    """Prints how the model predicts the data and the simulation, by distance; means of targets."""
+    import rich.table
+
+    title = "The model on the data, and on the simulation"
+    table = rich.table.Table("distance", "slope", "spread", "r", title=title)
+    for number, stratum in enumerate(match.strata):
+        pairs = zip(match.data, match.simulation, strict=True)
+        cells = [f"{a[:, number].mean():.3f}, {b[:, number].mean():.3f}" for a, b in pairs]
+        table.add_row(stratum, *cells)
+    console.stdout.print(table)
 
 
 def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path) -> None:

@@ -107,20 +107,23 @@ def compare(
 
     Raises:
         DataError: A folder or the split is missing, or its records are damaged.
+        SpecError: The model has other windows or targets than a folder.
     """
-    geometry = model.spec.geometry(predict.one_head(model, None))
+    head = predict.one_head(model, None)
+    geometry = model.spec.geometry(head)
     assert geometry.diagonal_offset is not None
     strata = strata_.log_spaced(geometry.bins, geometry.diagonal_offset, STRATA)
-    data, simulated = (
-        _agreement(model, folder, split, strata) for folder in (data_dir, simulation)
-    )
+    size = predict.batch_size(model.spec.model.seq_length)
+    splits = [dataset.open_split(path, split, batch_size=size) for path in (data_dir, simulation)]
+    for opened in splits:
+        model.spec.check_statistics(opened.statistics.to_json(), head)
+    data, simulated = (_agreement(model, opened, strata) for opened in splits)
     return Match(data, simulated, strata.labels(geometry.bin_width))
 
 
-def _agreement(model: Model, folder: str | Path, split: str, strata: strata_.Strata) -> Agreement:
-    size = predict.batch_size(model.spec.model.seq_length)
+def _agreement(model: Model, split: dataset.Split, strata: strata_.Strata) -> Agreement:
     moments: list[Moments] = []
-    for batch in dataset.open_split(folder, split, batch_size=size).batches():
+    for batch in split.batches():
         maps = predict.predict(model, batch["sequence"].numpy())
         target, mask = batch["target"].numpy(), batch["mask"].numpy()
         shares = [
