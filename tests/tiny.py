@@ -80,8 +80,8 @@ def records(count, *, seed=0, targets=TARGETS, masked=0.1):
         )
 
 
-def write_data(folder, *, train=24, valid=6, test=7, seed=0, targets=TARGETS, per_file=6):
-    """A data directory with `records` in every split."""
+def write_data(folder, *, train=24, valid=6, test=7, seed=0, targets=TARGETS, per_file=6, factor=1):
+    """A data directory with `records` in every split, whose maps are multiplied by a factor."""
     counts = {"train": train, "valid": valid, "test": test}
     statistics.write(
         folder,
@@ -97,7 +97,10 @@ def write_data(folder, *, train=24, valid=6, test=7, seed=0, targets=TARGETS, pe
         ),
     )
     for number, (split, count) in enumerate(counts.items()):
-        written = list(records(count, seed=10 * seed + number, targets=targets))
+        written = [
+            record._replace(target=record.target * np.float16(factor))
+            for record in records(count, seed=10 * seed + number, targets=targets)
+        ]
         for start in range(0, count, per_file):
             path = folder / "tfrecords" / f"{split}-{start // per_file}.tfr"
             tfrecord.write_records(path, written[start : start + per_file])

@@ -183,6 +183,7 @@ def _maps(options: argparse.Namespace) -> Path:
 def _variants(options: argparse.Namespace) -> Path:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
     from akita_bayes.evaluate import simulation_match
+    from akita_bayes.simulate import design_json
     from akita_bayes.variants import score_intervals
 
     settings = score_intervals.IntervalOptions(
@@ -194,6 +195,7 @@ def _variants(options: argparse.Namespace) -> Path:
     )
     _, model = _model(options)
     if options.simulation is not None:
+        design_json.read(options.simulation)  # before predictions that take minutes
         match = simulation_match.compare(
             model, options.data_dir, options.simulation, split=options.fit_split
         )

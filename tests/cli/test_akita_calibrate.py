@@ -15,6 +15,7 @@ from akita_bayes.data.records import statistics, tfrecord
 from akita_bayes.evaluate.intervals import calibrate
 from akita_bayes.models import build, load, posterior, recalibration, zoo
 from akita_bayes.plots.reports import calibration_report
+from akita_bayes.simulate import design_json, designs
 from akita_bayes.training import fit
 from tests import tiny
 from tests.outputs import files_of
@@ -282,3 +283,21 @@ def test_data_with_other_targets_than_the_model_are_refused(trained, tmp_path, c
     data = tiny.write_data(tmp_path / "data", train=1, valid=3, test=3, targets=1)
     assert akita_calibrate.main([str(trained / "run"), str(data)]) == 2
     assert "units 2 of the spec disagrees with num_targets 1" in capsys.readouterr().err
+
+
+def test_a_simulation_that_the_model_predicts_otherwise_is_refused(trained, tmp_path, capsys):
+    """Its maps are those of the data, halved; the table shows the slopes."""
+    simulation = tiny.write_data(tmp_path / "simulation", train=1, valid=6, test=3, factor=0.5)
+    words = [str(trained / "run"), str(trained / "data"), "--simulation", str(simulation)]
+    with pytest.raises(SystemExit):
+        akita_calibrate.main(words)
+    assert "--simulation needs --variants N" in capsys.readouterr().err
+    words += ["--variants", "2", "-o", str(tmp_path / "out")]
+    assert akita_calibrate.main(words) == 2
+    assert "simulation.json: no such file" in capsys.readouterr().err
+    design_json.write(simulation, designs.PRESETS["tiny"], seed=0, version="x")
+    assert akita_calibrate.main(words) == 2
+    said = capsys.readouterr()
+    assert "does not match the data" in said.err.replace("\n", " ")
+    assert "slope" in said.out
+    assert not (tmp_path / "out" / "variant_intervals.json").exists()
