@@ -25,26 +25,30 @@ class Conv1D(keras.layers.Conv1D):
     """Convolves a track as `keras.layers.Conv1D` does, with faster gradients of long tracks.
 
     The output has the same bits as that of Keras. In training on processors, the gradients of a
-    track of at least LONG_TRACK positions are computed in pieces, and agree but for rounding.
-    Other backends, GPUs, strides, dilation, groups, "valid" padding and kernels of an even width
-    take the gradients of Keras. [B, L, C] -> [B, L, filters].
+    track of at least LONG_TRACK positions are computed in pieces, and agree but for rounding. The
+    kernel must cover an odd number of strides: widths 5 of stride 1, and 12 of stride 4. Other
+    widths, other backends, GPUs, dilation, groups and "valid" padding take the gradients of Keras.
+    [B, L, C] -> [B, L / stride, filters].
     """
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         if not training or not self._divides(x):
             return super().call(x)
-        y = _convolve(x, keras.ops.convert_to_tensor(self.kernel))
+        y = _convolve(x, keras.ops.convert_to_tensor(self.kernel), self.strides[0])
         if self.use_bias:
             y = keras.ops.add(y, keras.ops.convert_to_tensor(self.bias))
         return y if self.activation is None else self.activation(y)
 
     def _divides(self, x: Any) -> bool:
+        strides, rest = divmod(self.kernel_size[0], self.strides[0])
+        length = x.shape[1] or 0
         return (
             keras.backend.backend() == "tensorflow"
-            and (x.shape[1] or 0) >= layers.LONG_TRACK
+            and length >= layers.LONG_TRACK
+            and length % self.strides[0] == 0
             and self.padding == "same"
-            and self.kernel_size[0] % 2 == 1
-            and self.strides == self.dilation_rate == (1,)
+            and (strides % 2, rest) == (1, 0)
+            and self.dilation_rate == (1,)
             and self.groups == 1
             and self.data_format == "channels_last"
             and not _has_gpu()
@@ -57,21 +61,32 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _convolve(x: "tf.Tensor", kernel: Any) -> "tf.Tensor":
-    """Convolves a track with a kernel of odd width, which may be a variable of TensorFlow."""
+def _convolve(x: "tf.Tensor", kernel: Any, stride: int) -> "tf.Tensor":
+    """Convolves a track with a kernel of an odd number of strides, which may be a variable."""
     import tensorflow as tf
 
     @tf.custom_gradient
     def convolve(x: "tf.Tensor", kernel: "tf.Tensor") -> Any:
         def gradients(upstream: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
-            reverse = tf.transpose(kernel[::-1], [0, 2, 1])
+            # Width 12 and stride 4 are width 3 and stride 1 on rows of four positions.
+            rows, weights = _folded(x, stride), _folded(kernel[None], stride)[0]
+            reverse = tf.transpose(weights[::-1], [0, 2, 1])
             by_input = tf.nn.conv1d(upstream, reverse, 1, "SAME")
-            return by_input, kernel_gradient(x, upstream, int(kernel.shape[0]))
+            by_kernel = kernel_gradient(rows, upstream, int(weights.shape[0]))
+            return tf.reshape(by_input, tf.shape(x)), tf.reshape(by_kernel, kernel.shape)
 
-        return tf.nn.conv1d(x, kernel, 1, "SAME"), gradients
+        return tf.nn.conv1d(x, kernel, stride, "SAME"), gradients
 
     # A custom gradient takes tensors only.
     return convolve(x, tf.identity(kernel))
+
+
+def _folded(x: "tf.Tensor", stride: int) -> "tf.Tensor":
+    """Joins neighbouring positions into channels. [B, L, C, ...] -> [B, L / s, s C, ...]."""
+    import tensorflow as tf
+
+    length, channels, *others = x.shape[1:]
+    return tf.reshape(x, (-1, length // stride, stride * channels, *others))
 
 
 def kernel_gradient(x: "tf.Tensor", upstream: "tf.Tensor", width: int) -> "tf.Tensor":

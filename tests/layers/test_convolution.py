@@ -39,13 +39,15 @@ def gradients(layer, x):
 
 
 @pytest.mark.usefixtures("short_pieces")
-@pytest.mark.parametrize("length", [48, 41, 57])
+@pytest.mark.parametrize("length", [48, 52, 60])
 @pytest.mark.parametrize(
     "options",
     [
         {"kernel_size": 5},
         {"kernel_size": 1, "use_bias": False},
         {"kernel_size": 11, "activation": "relu"},
+        {"kernel_size": 12, "strides": 4},
+        {"kernel_size": 2, "strides": 2},
     ],
 )
 def test_output_and_gradients_are_those_of_keras(length, options):
@@ -65,6 +67,8 @@ def test_output_and_gradients_are_those_of_keras(length, options):
     [
         {"kernel_size": 4},
         {"kernel_size": 5, "strides": 2},
+        {"kernel_size": 15, "strides": 5},
+        {"kernel_size": 8, "strides": 4},
         {"kernel_size": 5, "dilation_rate": 2},
         {"kernel_size": 5, "padding": "valid"},
         {"kernel_size": 5, "groups": 3},
