@@ -1,4 +1,4 @@
-"""The scenarios of `benchmarks.simulation_transfer` change what they say, and the table shows it."""
+"""Scenarios of `benchmarks.simulation_transfer` change what they say, and its table shows it."""
 
 import numpy as np
 import pytest
