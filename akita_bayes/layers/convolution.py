@@ -48,6 +48,7 @@ class Conv1D(keras.layers.Conv1D):
             and length % self.strides[0] == 0
             and self.padding == "same"
             and (strides % 2, rest) == (1, 0)
+            and strides <= PIECE  # a kernel sees no farther than the neighbouring pieces
             and self.dilation_rate == (1,)
             and self.groups == 1
             and self.data_format == "channels_last"

@@ -45,7 +45,7 @@ def gradients(layer, x):
     [
         {"kernel_size": 5},
         {"kernel_size": 1, "use_bias": False},
-        {"kernel_size": 11, "activation": "relu"},
+        {"kernel_size": 15, "activation": "relu"},
         {"kernel_size": 12, "strides": 4},
         {"kernel_size": 2, "strides": 2},
     ],
@@ -69,6 +69,7 @@ def test_output_and_gradients_are_those_of_keras(length, options):
         {"kernel_size": 5, "strides": 2},
         {"kernel_size": 15, "strides": 5},
         {"kernel_size": 8, "strides": 4},
+        {"kernel_size": 17},
         {"kernel_size": 5, "dilation_rate": 2},
         {"kernel_size": 5, "padding": "valid"},
         {"kernel_size": 5, "groups": 3},
