@@ -1,15 +1,18 @@
 """Compares how a model predicts a simulation with how it predicts the measured maps of its data.
 
 Intervals that are fitted to simulated variants contain the true effect of real ones as often as
-they say if the model errs on the simulation as it does on the measured maps. Without the true
-effects, three numbers of held-out windows show differences, for each target and stratum of distance
-(pixels of the same distance have one mean, so distance alone gives 0 in all of them):
+they say if the model errs on the simulation as it does on the measured maps. True effects are not
+known there, but three numbers of held-out windows show differences, for each target and stratum of
+distance:
 
-    slope     change of the measurement per unit of the prediction; noise of the measurement does
-              not change it. It falls where the simulation has other sites than the model learned.
-    spread    standard deviation of the prediction. It grows with the density of the sites and with
-              their strength.
-    r         Pearson's correlation, which noise lowers; reported and not judged.
+    slope     change of the measurement per unit of the prediction. Noise of the measurement does
+              not change it. Where extrusion reaches less far or stalls less often than in the data,
+              the slope is smaller, and so are the effects: intervals would be too narrow.
+    spread    standard deviation of the prediction. It is smaller where the model finds fewer or
+              weaker sites, as with another motif.
+    r         Pearson's correlation, which depends on noise; reported and not judged.
+
+`benchmarks.simulation_transfer` tries simulations with one wrong assumption each.
 """
 
 from pathlib import Path
@@ -25,8 +28,11 @@ from akita_bayes.models import predict
 from akita_bayes.models.protocol import Model
 from akita_bayes.numerics.moments import Moments
 
-RATIO = 1.25
-"""Largest ratio of a number on the simulation to that on the data, or of the data to it."""
+RATIO = 1.15
+"""Largest ratio of a number on the simulation to that on the data, or of the data to it.
+
+Of the mean over targets, in every stratum. Simulations of the very design of the data reached 1.06.
+"""
 
 STRATA = 4
 
@@ -65,21 +71,21 @@ class Match(NamedTuple):
 
     def failures(self) -> list[str]:
         """Returns the assumptions that do not hold, one sentence each."""
-        ratios = {name: np.median(values, axis=1) for name, values in self.ratios().items()}
-        slope, spread = (float(_farthest(values)) for values in ratios.values())
-        failed = []
-        if not 1 / RATIO <= slope <= RATIO:
-            failed.append(
-                f"measured maps change by {slope:.2f} times as much per unit of the prediction as "
-                "in the data: the simulation has other sites or another extrusion than the model "
-                "learned; change `physics.site`, `physics.midpoint` or `physics.processivity`"
-            )
-        if not 1 / RATIO <= spread <= RATIO:
-            failed.append(
-                f"predictions vary {spread:.2f} times as much as on the data: the density or the "
-                "strength of sites differs; change `landscape` or `physics.stall`"
-            )
-        return failed
+        causes = {
+            "slope": "measured maps change {:.2f} times as much per unit of the prediction as in "
+            "the data ({}): extrusion or the motif differs; change `physics.processivity`, "
+            "`physics.stall` or `physics.site`",
+            "spread": "predictions vary {:.2f} times as much as on the data ({}): the motif, the "
+            "occupancy or the density of sites differs; change `physics.site`, "
+            "`physics.midpoint` or `landscape`",
+        }
+        sentences = []
+        for name, ratios in self.ratios().items():
+            by_stratum = ratios.mean(axis=0)
+            worst = int(np.abs(np.log(by_stratum)).argmax())
+            if not 1 / RATIO <= by_stratum[worst] <= RATIO:
+                sentences.append(causes[name].format(by_stratum[worst], self.strata[worst]))
+        return sentences
 
     def check(self, simulation: str | Path) -> None:
         """Refuses a simulation on which the model errs differently.
@@ -137,9 +143,3 @@ def _agreement(model: Model, split: dataset.Split, strata: strata_.Strata) -> Ag
         return Agreement(
             product / prediction, np.sqrt(prediction / count), product / np.sqrt(truth * prediction)
         )
-
-
-def _farthest(ratios: NDArray[np.float64]) -> np.float64:
-    """Returns the ratio that differs most from 1."""
-    values: NDArray[np.float64] = ratios.ravel()
-    return np.float64(values[np.abs(np.log(values)).argmax()])

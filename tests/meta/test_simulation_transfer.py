@@ -39,9 +39,9 @@ def test_the_table_shows_coverage_and_refusal():
         "by_group": {"site": 0.8},
         "score": 5.0,
         "constant": 7.0,
-        "ratios": {"slope": [[0.5, 0.7]], "spread": [[1.0, 1.2]]},
-        "refused": ["a reason"],
+        "ratios": {"slope": [[0.5, 1.0], [0.7, 1.1]], "spread": [[1.0, 1.2], [1.0, 1.0]]},
     }
-    lines = transfer.table({"motif": row, "same": {**row, "refused": []}}).splitlines()
+    near = {"slope": [[0.9, 1.0]], "spread": [[1.1, 1.0]]}
+    lines = transfer.table({"motif": row, "same": {**row, "ratios": near}}).splitlines()
     assert lines[2] == "| motif | 0.90 | 0.80 | 5.0 | 7.0 | 0.60 | 1.10 | yes |"
     assert lines[3].endswith("| no |")
