@@ -87,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--out_dir", type=Path, required=True)
     parser.add_argument("--variants", type=int, default=30, help="of each kind and chromosome")
     parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0, help="of genomes and variants")
     parser.add_argument("--only", help="scenarios, comma-separated; the file keeps the others")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
@@ -95,19 +96,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     model = ab.load_model(options.run)
     scoring = settings.Options(scores=("SCD",), draws=options.draws)
-    tested = scored(model, options.data, "test", options.variants, scoring, seed=1)
+    tested = scored(model, options.data, "test", options.variants, scoring, seed=1 + options.seed)
     design = design_json.read(options.data)
     names = options.only.split(",") if options.only else list(SCENARIOS)
     rows: dict[str, Any] = {}
     if options.result.is_file():
         rows = files.read_json(options.result)["scenarios"]
+    seed = 100 * (1 + options.seed)
     for number, name in enumerate(SCENARIOS):
         if name not in names:
             continue
         folder = options.out_dir / str(number)
         if not (folder / "simulation.json").is_file():
             wrong = dataclasses.replace(SCENARIOS[name](design), genome_mb=GENOME_MB, variants=1)
-            simulation.simulate(folder, wrong, seed=100 + number, with_coolers=False)
+            simulation.simulate(folder, wrong, seed=seed + number, with_coolers=False)
         rows[name] = scenario(model, options.data, folder, tested, options.variants, scoring)
         print(name, rows[name], flush=True)
         run.write(options.result, {**environment.describe(), "scenarios": rows})
