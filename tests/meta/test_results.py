@@ -11,6 +11,7 @@ from benchmarks import (
     inference,
     lac_interaction,
     novelty,
+    simulation_transfer,
     variants,
 )
 
@@ -25,9 +26,20 @@ def test_the_table_of_posteriors_is_that_of_its_result_file():
 
 
 def test_the_table_of_variants_is_that_of_its_result_file(repository):
-    kinds = files.read_json(variants.RESULT)["kinds"]
-    assert variants.as_table(kinds) in (repository / "docs/variants.md").read_text(encoding="utf-8")
+    result = files.read_json(variants.RESULT)
+    kinds = result["kinds"]
+    page = (repository / "docs/variant_truth.md").read_text(encoding="utf-8")
+    assert variants.as_table(kinds) in page
+    assert variants.size_table(result["sizes"]) in page
     assert kinds["all"]["variants"] == sum(row["variants"] for row in kinds.values()) / 2
+
+
+@pytest.mark.parametrize("name", ["simulation_transfer", "simulation_transfer_seed1"])
+def test_the_tables_of_unlike_simulations_are_those_of_their_result_files(repository, name):
+    result = files.read_json(simulation_transfer.RESULT.with_name(f"{name}.json"))
+    page = (repository / "docs/variant_truth.md").read_text(encoding="utf-8")
+    assert simulation_transfer.table(result["scenarios"]) in page
+    assert set(result["scenarios"]) == set(simulation_transfer.SCENARIOS)
 
 
 def test_each_network_of_the_inference_benchmark_has_its_environment_or_is_missing():
