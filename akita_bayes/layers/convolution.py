@@ -7,6 +7,7 @@ pieces are examples of a larger batch. The gradient of the input is itself a con
 kernel reversed and its channels exchanged.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -66,7 +67,6 @@ def _convolve(x: "tf.Tensor", kernel: Any, stride: int) -> "tf.Tensor":
     """Convolves a track with a kernel of an odd number of strides, which may be a variable."""
     import tensorflow as tf
 
-    @tf.custom_gradient
     def convolve(x: "tf.Tensor", kernel: "tf.Tensor") -> Any:
         def gradients(upstream: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
             # Width 12 and stride 4 are width 3 and stride 1 on rows of four positions.
@@ -78,8 +78,9 @@ def _convolve(x: "tf.Tensor", kernel: Any, stride: int) -> "tf.Tensor":
 
         return tf.nn.conv1d(x, kernel, stride, "SAME"), gradients
 
+    differentiable: Callable[..., tf.Tensor] = tf.custom_gradient(convolve)
     # A custom gradient takes tensors only.
-    return convolve(x, tf.identity(kernel))
+    return differentiable(x, tf.identity(kernel))
 
 
 def _folded(x: "tf.Tensor", stride: int) -> "tf.Tensor":
