@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from akita_bayes.evaluate.simulation_match import RATIO
+from akita_bayes.evaluate.intervals.simulation_match import RATIO
 from akita_bayes.simulate import design_json, simulation
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Motif
@@ -132,7 +132,7 @@ def scenario(
     model: Any, data: Path, folder: Path, tested: pd.DataFrame, count: int, scoring: Any
 ) -> dict[str, Any]:
     """Fits intervals to the variants of a simulation and tests them on those of the data."""
-    from akita_bayes.evaluate import simulation_match
+    from akita_bayes.evaluate.intervals import simulation_match
     from akita_bayes.variants.scores import conformal
 
     match = simulation_match.compare(model, data, folder)

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import rich.table
 
-    from akita_bayes.evaluate import simulation_match
-    from akita_bayes.evaluate.intervals import calibrate
+    from akita_bayes.evaluate.intervals import calibrate, simulation_match
     from akita_bayes.models.protocol import Model
 
 _log = logging.getLogger(__name__)
@@ -182,7 +181,7 @@ def _maps(options: argparse.Namespace) -> Path:
 
 def _variants(options: argparse.Namespace) -> Path:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
-    from akita_bayes.evaluate import simulation_match
+    from akita_bayes.evaluate.intervals import simulation_match
     from akita_bayes.simulate import design_json
     from akita_bayes.variants import score_intervals
 

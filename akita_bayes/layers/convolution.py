@@ -84,11 +84,11 @@ def _convolve(x: "tf.Tensor", kernel: Any, stride: int) -> "tf.Tensor":
 
 
 def _folded(x: "tf.Tensor", stride: int) -> "tf.Tensor":
-    """Joins neighbouring positions into channels. [B, L, C, ...] -> [B, L / s, s C, ...]."""
+    """Joins neighbouring positions into channels. [B, L, C] -> [B, L / s, s C]; a kernel too."""
     import tensorflow as tf
 
-    length, channels, *others = x.shape[1:]
-    return tf.reshape(x, (-1, length // stride, stride * channels, *others))
+    length, channels, *filters = x.shape[1:]
+    return tf.reshape(x, (-1, length // stride, stride * channels, *filters))
 
 
 def kernel_gradient(x: "tf.Tensor", upstream: "tf.Tensor", width: int) -> "tf.Tensor":

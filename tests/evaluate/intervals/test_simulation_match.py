@@ -5,7 +5,8 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.data.records import dataset
-from akita_bayes.evaluate import simulation_match, strata
+from akita_bayes.evaluate import strata
+from akita_bayes.evaluate.intervals import simulation_match
 from akita_bayes.models import build, zoo
 from tests import tiny
 
