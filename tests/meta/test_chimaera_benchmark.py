@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from akita_bayes import regions, triangle
-from benchmarks import against_chimaera, yeast_data
+from akita_bayes import files, regions, triangle
+from benchmarks import against_chimaera, yeast_data, yeast_report
 
 TRANSFORM = yeast_data.TRANSFORM
 BINS, WIDTH = TRANSFORM.window_bins, TRANSFORM.pool_width
@@ -87,3 +87,29 @@ def test_a_correlation_leaves_out_masked_and_missing_pixels():
     windows = against_chimaera.Windows([WINDOW], targets, masks)
     vectors = np.array([[10.0, 20.0, 30.0, -5.0, np.nan]])
     assert against_chimaera.pooled(vectors, windows) == (pytest.approx(1.0), 3)
+
+
+def test_numbers_of_the_page_are_those_of_the_result_file():
+    page = " ".join(yeast_report.PAGE.read_text(encoding="utf-8").split())
+    runs = sorted(
+        files.read_json(against_chimaera.RESULT)["runs"], key=lambda run: -run["pearsonr"]
+    )
+    ends = ["{:.2f} to {:.2f}".format(*run["pearsonr_95%"]) for run in runs]
+    r = [f"{run['pearsonr']:.3f} ({interval})" for run, interval in zip(runs, ends, strict=True)]
+    own = [f"{run['own_metric']['pooled']:.3f}" for run in runs]
+    epochs = [str(run["autoencoder"]["epochs"]) for run in runs]
+    passes = [str(run["dna_encoder"]["passes"]) for run in runs]
+    autoencoded = runs[0]["correlations"]["autoencoded"][runs[0]["conversion"]]["r"]
+    for text in (
+        f"reached r = {' and '.join(r)} on the targets of our {runs[0]['windows']} test windows",
+        f"{runs[0]['fragments']['test']} test fragments, after its autoencoder) they reached "
+        + " and ".join(own),
+        f"{' and '.join(epochs)} of 7 epochs of its autoencoder",
+        f"{' and '.join(passes)} of 84 passes",
+        f"r = {runs[0]['measured_check']:.3f} with our targets, and {autoencoded:.3f} after",
+    ):
+        assert text in page
+    for run in runs:
+        assert max(run["dna_encoder"]["train_pearson"]) < 0.08
+        seconds = run["autoencoder"]["cpu_seconds"] + run["dna_encoder"]["cpu_seconds"]
+        assert round(seconds / 60) == 7
