@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna
 from akita_bayes.simulate import effects, sites
 from akita_bayes.simulate.physics import Physics
+from benchmarks import novelty
 
 LEAST = 1e-3
 """Smallest true score whose logarithm counts; of the map's values this is rounding."""
@@ -115,17 +116,11 @@ def against_negatives(kinds: list[str], scores: NDArray[Any]) -> dict[str, float
     """
     names = np.array(kinds)
     return {
-        kind: auroc(scores[names == kind], scores[names == negative])
+        kind: novelty.auroc(scores[names == negative], scores[names == kind])
+        if {kind, negative} <= set(kinds)
+        else float("nan")
         for kind, negative in effects.NEGATIVES.items()
     }
-
-
-def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float:
-    """Returns the probability that a positive score is larger than a negative one."""
-    if not len(positive) or not len(negative):
-        return float("nan")
-    above = positive[:, None] > negative
-    return float(np.mean(above + 0.5 * (positive[:, None] == negative)))
 
 
 def correlation(a: NDArray[Any], b: NDArray[Any]) -> float:

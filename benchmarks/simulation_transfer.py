@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import files
-from akita_bayes.evaluate.intervals.simulation_match import RATIO
+from akita_bayes.evaluate.intervals import simulation_match
 from akita_bayes.simulate import design_json, simulation
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Motif
@@ -132,7 +132,6 @@ def scenario(
     model: Any, data: Path, folder: Path, tested: pd.DataFrame, count: int, scoring: Any
 ) -> dict[str, Any]:
     """Fits intervals to the variants of a simulation and tests them on those of the data."""
-    from akita_bayes.evaluate.intervals import simulation_match
     from akita_bayes.variants.scores import conformal
 
     match = simulation_match.compare(model, data, folder)
@@ -175,20 +174,18 @@ def interval_score(
     return float((high - low + 2 / (1 - LEVEL) * missed).mean())
 
 
-def worst(ratios: Sequence[Sequence[float]]) -> float:
-    """Returns the mean over targets that differs most from 1, of those of the strata. [T, D]."""
-    by_stratum = np.mean(ratios, axis=0)
-    return float(by_stratum[np.abs(np.log(by_stratum)).argmax()])
-
-
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns the numbers as `docs/variants.md` shows them."""
     groups = sorted({group for row in rows.values() for group in row["by_group"]})
     columns = ["simulation differs by", "all", *groups, "score", "constant", "slope", "spread"]
     lines = [f"| {' | '.join([*columns, 'refused'])} |", "|---" * (len(columns) + 1) + "|"]
     for name, row in rows.items():
-        ratios = [worst(row["ratios"][key]) for key in ("slope", "spread")]
-        refused = any(not 1 / RATIO <= ratio <= RATIO for ratio in ratios)
+        ratios = [
+            simulation_match.worst(np.array(row["ratios"][key]))[0] for key in ("slope", "spread")
+        ]
+        refused = any(
+            not 1 / simulation_match.RATIO <= ratio <= simulation_match.RATIO for ratio in ratios
+        )
         cells = [name, f"{row['inside']:.2f}"]
         cells += [f"{row['by_group'].get(group, float('nan')):.2f}" for group in groups]
         cells += [f"{row[key]:.1f}" for key in ("score", "constant")]

@@ -82,10 +82,9 @@ class Match(NamedTuple):
         }
         sentences = []
         for name, ratios in self.ratios().items():
-            by_stratum = ratios.mean(axis=0)
-            worst = int(np.abs(np.log(by_stratum)).argmax())
-            if not 1 / RATIO <= by_stratum[worst] <= RATIO:
-                sentences.append(causes[name].format(by_stratum[worst], self.strata[worst]))
+            ratio, stratum = worst(ratios)
+            if not 1 / RATIO <= ratio <= RATIO:
+                sentences.append(causes[name].format(ratio, self.strata[stratum]))
         return sentences
 
     def check(self, simulation: str | Path) -> None:
@@ -99,6 +98,13 @@ class Match(NamedTuple):
                 f"{simulation}: does not match the data, so intervals fitted to it need not hold. "
                 f"{'. '.join(text[0].upper() + text[1:] for text in failed)}."
             )
+
+
+def worst(ratios: NDArray[np.float64]) -> tuple[float, int]:
+    """Returns the mean over targets that differs most from 1, and its stratum. [T, D]."""
+    by_stratum = np.mean(ratios, axis=0)
+    stratum = int(np.abs(np.log(by_stratum)).argmax())
+    return float(by_stratum[stratum]), stratum
 
 
 def compare(
