@@ -120,7 +120,7 @@ def scored(
     model: Any, data: Path, split: str, count: int, scoring: Any, *, seed: int = 0
 ) -> pd.DataFrame:
     """Returns variants of a split's chromosome with predicted and true scores, by target."""
-    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.intervals import known_effects
 
     effects = known_effects.compare(model, data, split, count=count, options=scoring, seed=seed)
     rows = known_effects.table(effects, [str(i) for i in range(effects.truth["SCD"].shape[1])])

@@ -91,8 +91,9 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
     from akita_bayes.data.genome import Genome
     from akita_bayes.regions import Region
     from akita_bayes.simulate import design_json
-    from akita_bayes.variants import engine, known_effects
+    from akita_bayes.variants import engine
     from akita_bayes.variants import options as settings
+    from akita_bayes.variants.intervals import known_effects
 
     design = design_json.read(data)
     with Genome(data / "genome.fa") as genome:
@@ -119,7 +120,7 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
 
 def _compare(scorer: Any, genome: Any, design: Any, factors: NDArray | None, row: Any) -> Compared:
     """Returns a variant without its kind and its scan."""
-    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.intervals import known_effects
 
     changes = []
     for predicted, ref, alt in scorer.maps(row):

@@ -21,14 +21,12 @@ scores near 0 finite, d those of scores without spread. All scores must be 0 or 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors
 
 LEVEL = 0.9
 FEWEST = 20  # least number of known scores
@@ -46,8 +44,7 @@ class Widening(NamedTuple):
         low: l of every class. [K].
         high: h of every class. [K].
         level: Share of true scores that the intervals hold.
-        of_draws: True when fitted to means and standard deviations over posterior draws; "drawn" in
-            files.
+        of_draws: True when fitted to means and standard deviations over posterior draws.
     """
 
     floor: float
@@ -112,14 +109,23 @@ def check(count: int, level: float) -> None:
     Raises:
         VariantError: `count` is too small, or the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise errors.VariantError(f"the level of intervals must be between 0 and 1; got {level}.")
-    fewest = max(FEWEST, _outermost(level))
-    if count < fewest:
+    least = fewest(level)
+    if count < least:
         raise errors.VariantError(
-            f"{fewest} known scores, one of each variant and target, are needed for intervals of "
+            f"{least} known scores, one of each variant and target, are needed for intervals of "
             f"level {level:g}; got {count}; give more variants or a lower level."
         )
+
+
+def fewest(level: float) -> int:
+    """Returns the least number of known scores for intervals of a level.
+
+    Raises:
+        VariantError: The level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise errors.VariantError(f"the level of intervals must be between 0 and 1; got {level}.")
+    return max(FEWEST, _outermost(level))
 
 
 def _outermost(level: float) -> int:
@@ -159,72 +165,3 @@ def _ends(scaled_errors: NDArray[Any], level: float) -> tuple[float, float]:
     rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
     ordered = np.sort(scaled_errors)
     return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)
-
-
-def save(path: str | Path, widenings: Mapping[str, Widening]) -> None:
-    """Writes widenings by score name as JSON, each with its level."""
-    files.write_json(path, {name: _stored(widening) for name, widening in widenings.items()})
-
-
-def _stored(widening: Widening) -> dict[str, Any]:
-    """Returns the fields of a widening under their names in files."""
-    fields = widening._asdict()
-    fields["drawn"] = fields.pop("of_draws")
-    return fields
-
-
-def load(path: str | Path) -> dict[str, Widening]:
-    """Reads what `save` wrote; a file without a level has level 0.9.
-
-    Raises:
-        DataError: The file is missing or has another form.
-    """
-    try:
-        return {str(name): _parsed(row) for name, row in files.read_json(path).items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, errors.AkitaBayesError):
-            raise
-        raise errors.DataError(
-            f"{path}: is not a file of intervals of variant scores; fit them again."
-        ) from None
-
-
-def intervals_of(path: str | None, scores: Sequence[str], *, of_draws: bool) -> dict[str, Widening]:
-    """Reads the intervals of some scores; a score without intervals is left out.
-
-    Args:
-        path: What `save` wrote; None for no intervals.
-        scores: Names of the scores.
-        of_draws: True when the scores have draws.
-
-    Raises:
-        VariantError: The file has none of the scores, or its intervals were fitted to scores with
-            draws and these have none, or the reverse.
-        DataError: The file is missing or has another form.
-    """
-    if path is None:
-        return {}
-    widenings = {name: row for name, row in load(path).items() if name in scores}
-    if not widenings:
-        raise errors.VariantError(f"{path}: has no intervals for {', '.join(scores)}.")
-    fitted_to_draws = {row.of_draws for row in widenings.values()}
-    if not of_draws and True in fitted_to_draws:
-        raise errors.VariantError(
-            f"{path}: these intervals were fitted to the mean and sd of draws; give draws of 2 or "
-            "more, and a model that has a posterior."
-        )
-    if of_draws and False in fitted_to_draws:
-        raise errors.VariantError(
-            f"{path}: these intervals were fitted to scores without draws; score without draws, or "
-            "fit intervals with draws."
-        )
-    return widenings
-
-
-def _parsed(row: Mapping[str, Any]) -> Widening:
-    starts, low, high = (tuple(map(float, row[key])) for key in ("starts", "low", "high"))
-    level = float(row.get("level", LEVEL))
-    if not len(starts) + 1 == len(low) == len(high) or not 0 < level < 1:
-        raise ValueError
-    of_draws = bool(row.get("drawn", True))
-    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high, level, of_draws)

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -114,24 +112,7 @@ def test_every_class_has_as_many_variants_as_its_level_needs():
     assert len(conformal.fit(*(each[:, 0] for each in world(596, 0)), level=0.99).low) == 2
 
 
-def test_survives_writing_and_reading(tmp_path):
-    widening = conformal.fit(*world(100, 0), level=0.8)
-    truth, mean, sd = world(100, 0)
-    plain = conformal.fit(truth, mean, 0 * sd)
-    conformal.save(tmp_path / "i.json", {"SCD": widening, "MSE": plain})
-    assert conformal.load(tmp_path / "i.json") == {"SCD": widening, "MSE": plain}
-    assert (widening.level, widening.of_draws) == (0.8, True)
-    assert (plain.level, plain.of_draws) == (0.9, False)
-
-
-def test_a_file_that_records_no_level_is_of_level_90(tmp_path):
-    old = {"floor": 1.0, "spread": 1.0, "starts": [], "low": [-1], "high": [1]}
-    (tmp_path / "i.json").write_text(json.dumps({"SCD": old}))
-    widening = conformal.load(tmp_path / "i.json")["SCD"]
-    assert (widening.level, widening.of_draws) == (0.9, True)
-
-
-def test_refuses_what_teaches_nothing(tmp_path):
+def test_refuses_what_teaches_nothing():
     truth, mean, sd = world(9, 0)
     with pytest.raises(errors.VariantError, match="20 known scores"):
         conformal.fit(truth, mean, sd)
@@ -146,16 +127,3 @@ def test_refuses_what_teaches_nothing(tmp_path):
             conformal.fit(*broken)
     with pytest.raises(errors.VariantError, match="between 0 and 1; got 90"):
         conformal.fit(np.ones(30), np.ones(30), np.ones(30), level=90)
-    with pytest.raises(errors.AkitaBayesError, match=r"none\.json: no such file"):
-        conformal.load(tmp_path / "none.json")
-    whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}
-    for wrong in (
-        {"floor": 1},
-        whole | {"low": [-1]},
-        whole | {"high": "x"},
-        whole | {"level": 90},
-        whole | {"level": None},
-    ):
-        (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))
-        with pytest.raises(errors.DataError, match="not a file of intervals"):
-            conformal.load(tmp_path / "x.json")

@@ -10,8 +10,9 @@ from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from akita_bayes.simulate import chromatin, design_json, designs
 from akita_bayes.simulate import chromosomes as genomes
-from akita_bayes.variants import engine, known_effects
+from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
+from akita_bayes.variants.intervals import known_effects
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal, score_table
 

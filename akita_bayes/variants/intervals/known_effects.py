@@ -263,8 +263,8 @@ def table(
     return pd.DataFrame(rows)
 
 
-def coverage(rows: pd.DataFrame) -> pd.Series:
-    """Returns the share of true scores inside their intervals, for every kind and for "all"."""
-    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+def coverage(rows: pd.DataFrame, column: str = "truth") -> pd.Series:
+    """Returns the share of a column inside its intervals, for every kind and for "all"."""
+    covered = (rows["ci_low"] <= rows[column]) & (rows[column] <= rows["ci_high"])
     shares = covered.groupby(rows["kind"]).mean()
     return pd.concat([shares, pd.Series({"all": covered.mean()})])
