@@ -8,6 +8,7 @@ Every edit is tested with intervals that were fitted to the edits of other chrom
 stretches if all edits are on one chromosome. The intervals for later use are fitted to all edits.
 """
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,8 @@ from akita_bayes.variants.intervals.score_intervals import ScoreIntervals
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import score_outputs
 from akita_bayes.variants.scores import conformal, named_scores
+
+_log = logging.getLogger(__name__)
 
 STRETCHES = 5
 """Stretches of edits that test each other, if all edits are on one chromosome."""
@@ -191,7 +194,17 @@ def _rows(joined: pd.DataFrame, score: str, path: Path, scores_path: Path) -> pd
                 f'{path}, line {line}: {column} is "{joined.loc[wrong, column].iloc[0]}"; expected '
                 "a number of at least 0, or NA for a score that was not measured."
             )
-        parts.append(part[np.isfinite(part["score"]) & np.isfinite(part["measured"])])
+        is_measured = np.isfinite(part["measured"])
+        if unscored := int((is_measured & ~np.isfinite(part["score"])).sum()):
+            _log.warning(
+                "%s: %d measured %s are left out, because %s has no score for them; its column "
+                "reason says why.",
+                path,
+                unscored,
+                column,
+                scores_path,
+            )
+        parts.append(part[np.isfinite(part["score"]) & is_measured])
     return pd.concat(parts, ignore_index=True).drop(columns="line").fillna({"sd": 0.0})
 
 

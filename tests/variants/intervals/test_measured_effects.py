@@ -1,5 +1,7 @@
 """Intervals are fitted to measured edits, and tested on edits that did not fit them."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,6 +111,19 @@ def test_scores_that_were_not_measured_are_left_out(calibrate, scored):
     rows = calibrate(table.assign(chrom="1"), level=0.5).tested
     assert len(rows) == 28
     assert set(rows["target"]) == {"HFF"}
+
+
+def test_edits_without_a_score_are_left_out_and_counted(calibrate, scored, tmp_path, caplog):
+    copy = tmp_path / "copy"
+    shutil.copytree(scored, copy)
+    lines = (copy / "scores.tsv").read_text().splitlines()
+    names = lines[0].split("\t")
+    cells = lines[4].split("\t")
+    for column in [name for name in names if name.startswith("SCD")]:
+        cells[names.index(column)] = "NA"
+    (copy / "scores.tsv").write_text("\n".join([*lines[:4], "\t".join(cells), *lines[5:]]) + "\n")
+    assert len(calibrate(table_of(scored), folder=copy).tested) == 88 - 2
+    assert "1 measured SCD:HFF are left out" in caplog.text
 
 
 def changed(column, row, value):
