@@ -136,7 +136,8 @@ def scenario(
 
     match = simulation_match.compare(model, data, folder)
     fitted = scored(model, folder, "valid", count, scoring)
-    widening = conformal.fit(*(fitted[name] for name in ("truth", "score", "sd")), level=LEVEL)
+    columns = (fitted[name].to_numpy() for name in ("truth", "score", "sd"))
+    widening = conformal.fit(*columns, level=LEVEL, variants=fitted["id"].to_numpy())
     low, high = widening.interval(tested["score"].to_numpy(), tested["sd"].to_numpy())
     truth = tested["truth"].to_numpy()
     groups = tested["kind"].str.split("_").str[0].to_numpy()

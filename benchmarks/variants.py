@@ -222,11 +222,15 @@ def _sizes(some: list[Compared]) -> effect_sizes.Sizes:
 
 def size_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Returns the agreement of sizes as `docs/variants.md` shows it."""
-    columns = ("edit", "variants", "r", "R2 of logarithms", "slope", "R2 of the scan")
+    columns = (
+        *("edit", "variants", "r", "R2 of logarithms", "slope predicted / true"),
+        *("slope true / predicted", "R2 of the scan"),
+    )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, row in rows.items():
         if name != "cell types":
-            numbers = [_number(row[key]) for key in ("r", "log_r2", "log_slope", "scan_log_r2")]
+            keys = ("r", "log_r2", "log_slope", "log_calibration", "scan_log_r2")
+            numbers = [_number(row[key]) for key in keys]
             cells = [name.replace("_", " "), str(row["variants"]), *numbers]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

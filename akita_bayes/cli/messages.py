@@ -12,7 +12,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Messages:
-    """Is the current stderr for `print` and for consoles; text that a full disk refuses is lost."""
+    """Writes to the current stderr, for `print` and for consoles."""
 
     def write(self, text: str) -> int:
         """Writes text, unless the disk is full; returns its length."""

@@ -68,7 +68,8 @@ def test_statistics_become_columns_that_say_what_they_are(
     )
     assert said["AKITA_SCD_CI_HIGH"] == (
         "upper end of an interval that holds the true SCD of 80 % of variants like those of known "
-        "effect that it was fitted to; mean over targets"
+        "effect that it was fitted to; mean of the ends over targets, which is not an interval "
+        "of this level for the mean score"
     )
     assert "AKITA_SSD_CI_LOW" not in said
     told = [text for text in caplog.messages if "quantiles of draws are not" in text]

@@ -109,7 +109,7 @@ def compare(
         kinds, rows = draw(genome, design, split, count=count, seed=seed)
         scorer = engine.Engine(model, genome, options)
         _check(scorer.windows, design)
-        conformal.check(len(rows) * len(scorer.target_names), level)
+        conformal.check(len(rows), level)
         advance(0, total=2 * len(rows))
         scored = scorer.score(rows, advance=advance)
         true_scores = truth(scorer.windows, genome, design, scored.variants, advance)

@@ -85,10 +85,11 @@ def calibrate_scores(
         folds = _folds(rows)
         for fold in np.unique(folds):
             part = rows[folds == fold]
-            _check_enough(len(rows) - len(part), part, score.name, level)
+            edits = rows.loc[folds != fold, "edit"].nunique()
+            _check_enough(edits, part, score.name, level)
             widening = _fit(rows[folds != fold], level)
             low, high = widening.interval(part["score"].to_numpy(), part["sd"].to_numpy())
-            tested.append(part.assign(ci_low=low, ci_high=high))
+            tested.append(part.drop(columns="edit").assign(ci_low=low, ci_high=high))
     return ScoreIntervals(
         widenings, pd.concat(tested).sort_index(kind="stable"), predicted.fitted_to
     )
@@ -180,6 +181,7 @@ def _rows(joined: pd.DataFrame, score: str, path: Path, scores_path: Path) -> pd
             )
         sd_column = f"predicted {score}_sd:{target}"
         part = joined[["id", "chrom", "pos", "type", "line"]].assign(
+            edit=joined["line"],
             kind=joined["type"],
             name=score,
             target=target,
@@ -215,7 +217,7 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
 
 
 def _check_enough(count: int, part: pd.DataFrame, score: str, level: float) -> None:
-    """Refuses a fold that too few measured scores of other folds can test."""
+    """Refuses a fold that too few edits of other folds can test."""
     least = conformal.fewest(level)
     if count < least:
         chrom, positions = part["chrom"].iloc[0], _numbers(part["pos"])
@@ -227,8 +229,8 @@ def _check_enough(count: int, part: pd.DataFrame, score: str, level: float) -> N
 
 
 def _fit(rows: pd.DataFrame, level: float) -> conformal.Widening:
-    columns = (rows[name].to_numpy() for name in ("measured", "score", "sd"))
-    return conformal.fit(*columns, level=level)
+    measured, score, sd = (rows[name].to_numpy() for name in ("measured", "score", "sd"))
+    return conformal.fit(measured, score, sd, level=level, variants=rows["edit"].to_numpy())
 
 
 def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:

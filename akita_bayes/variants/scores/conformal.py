@@ -10,8 +10,9 @@ score, the error of a prediction in units of its own spread is
 Strong effects are predicted to within a small factor and weak ones are not. So the known variants
 are divided into classes of equal number by their predicted score, and each class gives the
 intervals of new variants with such a predicted score (Mondrian conformal prediction: Vovk et al.
-2003). Of the n errors of a class, l is the k-th smallest and h the k-th largest, where
-k = floor ((n + 1) (1 - level) / 2). The interval
+2003). The targets of one variant err together, so variants are counted, not scores: of the m errors
+of the n variants in a class, l is the k-th smallest and h the k-th largest, where
+k = floor (floor ((n + 1) (1 - level) / 2) m / n). With one target, m is n. The interval
 
     log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c))
 
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from akita_bayes import errors
 
 LEVEL = 0.9
-FEWEST = 20  # least number of known scores
+FEWEST = 20  # least number of variants
 CLASS = 100  # least number of known scores in a class, when there are several classes
 MOST = 8  # largest number of classes
 
@@ -68,22 +69,32 @@ class Widening(NamedTuple):
 
 
 def fit(
-    truth: NDArray[Any], mean: NDArray[Any], sd: NDArray[Any], *, level: float = LEVEL
+    truth: NDArray[Any],
+    mean: NDArray[Any],
+    sd: NDArray[Any],
+    *,
+    level: float = LEVEL,
+    variants: NDArray[Any] | None = None,
 ) -> Widening:
-    """Fits intervals to variants of known effect; all arrays have one shape.
+    """Fits intervals to variants of known effect.
 
     Args:
-        truth: True scores.
-        mean: Predicted scores.
-        sd: Their standard deviations over draws; 0 without draws.
+        truth: True scores. [variants] or [variants, T].
+        mean: Predicted scores, shaped as `truth`.
+        sd: Their standard deviations over draws; 0 without draws. Shaped as `truth`.
         level: Share of true scores that the intervals hold.
+        variants: Variant of every score, in any numbers, if a row of `truth` is one score of a
+            variant with several. [scores].
 
     Raises:
         VariantError: Too few variants for the level, or scores that are below 0 or not finite.
     """
+    if variants is None:
+        rows = np.arange(len(truth)).reshape(-1, *[1] * (np.ndim(truth) - 1))
+        variants = np.broadcast_to(rows, np.shape(truth))
     truth, mean, sd = (np.ravel(np.asarray(values, np.float64)) for values in (truth, mean, sd))
-    check(len(truth), level)
-    outermost = _outermost(level)
+    variants = np.unique(np.ravel(variants), return_inverse=True)[1]
+    check(len(np.unique(variants)), level)
     if not all(np.isfinite(values).all() for values in (truth, mean, sd)):
         raise errors.VariantError(
             "known scores must be finite numbers; leave out variants without a score."
@@ -96,15 +107,18 @@ def fit(
     log_errors = np.log((truth + floor) / (mean + floor))
     spread = max(float(np.median(np.abs(log_errors))), 1e-6)
     scaled_errors = log_errors / (spread + sd / (mean + floor))
-    starts = _class_starts(mean, max(CLASS, outermost), outermost)
+    starts = _class_starts(mean, variants, _outermost(level))
     classes = np.searchsorted(starts, mean, side="right")
-    ends = [_ends(scaled_errors[classes == k], level) for k in range(len(starts) + 1)]
+    ends = [
+        _ends(scaled_errors[classes == k], _distinct(variants[classes == k]), level)
+        for k in range(len(starts) + 1)
+    ]
     low, high = zip(*ends, strict=True)
     return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
 
 
 def check(count: int, level: float) -> None:
-    """Refuses a level for which there are too few known scores.
+    """Refuses a level for which there are too few variants of known effect.
 
     Raises:
         VariantError: `count` is too small, or the level is not between 0 and 1.
@@ -112,13 +126,13 @@ def check(count: int, level: float) -> None:
     least = fewest(level)
     if count < least:
         raise errors.VariantError(
-            f"{least} known scores, one of each variant and target, are needed for intervals of "
-            f"level {level:g}; got {count}; give more variants or a lower level."
+            f"{least} variants with known scores are needed for intervals of level {level:g}; got "
+            f"{count}; give more variants or a lower level."
         )
 
 
 def fewest(level: float) -> int:
-    """Returns the least number of known scores for intervals of a level.
+    """Returns the least number of variants of known effect for intervals of a level.
 
     Raises:
         VariantError: The level is not between 0 and 1.
@@ -129,39 +143,50 @@ def fewest(level: float) -> int:
 
 
 def _outermost(level: float) -> int:
-    """Returns the smallest number of errors for which the rank of `_ends` is 1.
+    """Returns the smallest number of variants for which the rank of `_ends` is 1.
 
     For a level of 0.9 that is 19: (19 + 1) * 0.1 / 2 = 1. The small number outweighs rounding.
     """
     return math.ceil(2 / (1 - level) - 1 - 1e-9)
 
 
-def _class_starts(mean: NDArray[Any], usual: int, fewest: int) -> tuple[float, ...]:
+def _distinct(variants: NDArray[Any]) -> int:
+    return len(np.unique(variants))
+
+
+def _class_starts(
+    mean: NDArray[Any], variants: NDArray[Any], fewest_variants: int
+) -> tuple[float, ...]:
     """Returns the predicted scores at which all classes but the first start.
 
     Classes have equal numbers of scores. Equal predictions are in one class, so ties lead to fewer
     classes, and to classes of different numbers.
 
     Args:
-        mean: Predicted scores.
-        usual: Least number of scores in a class when no scores are equal.
-        fewest: Least number of scores in any class.
+        mean: Predicted scores. [scores].
+        variants: Variant of every score. [scores].
+        fewest_variants: Least number of variants in any class.
     """
-    classes = min(max(len(mean) // usual, 1), MOST)
+    classes = min(max(len(mean) // max(CLASS, fewest_variants), 1), MOST)
     starts: list[float] = []
-    in_classes = 0  # scores below the last start
     for start in np.quantile(mean, np.arange(1, classes) / classes):
-        below = int((mean < start).sum())
-        if min(below - in_classes, len(mean) - below) >= fewest:
+        last = starts[-1] if starts else -np.inf
+        in_class, above = variants[(last <= mean) & (mean < start)], variants[mean >= start]
+        if min(_distinct(in_class), _distinct(above)) >= fewest_variants:
             starts.append(float(start))
-            in_classes = below
     return tuple(starts)
 
 
-def _ends(scaled_errors: NDArray[Any], level: float) -> tuple[float, float]:
-    """Returns l and h, between which another error lies at this level; l <= 0 <= h."""
-    count = len(scaled_errors)
+def _ends(scaled_errors: NDArray[Any], variants: int, level: float) -> tuple[float, float]:
+    """Returns l and h, between which another error lies at this level; l <= 0 <= h.
+
+    Args:
+        scaled_errors: Errors of a class. [scores].
+        variants: Number of variants that they belong to.
+        level: Share of true scores that the intervals hold.
+    """
     # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.
-    rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
+    rank = int(np.floor((variants + 1) * (1 - level) / 2 + 1e-9))
+    rank = rank * len(scaled_errors) // variants
     ordered = np.sort(scaled_errors)
     return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)

@@ -137,7 +137,7 @@ def test_refuses_what_cannot_be_fitted_before_it_scores(folder, model, tmp_path,
 
     with pytest.raises(errors.VariantError, match="SSD: has values below 0, and only scores of 0"):
         compare(scores=("SCD", "SSD"))
-    with pytest.raises(errors.VariantError, match=r"399 known scores.*needed.*; got \d\d"):
+    with pytest.raises(errors.VariantError, match=r"399 variants .* are needed .*; got \d\d"):
         compare(level=0.995)
     with pytest.raises(errors.VariantError, match=r"between 0 and 1; got 1\.0"):
         compare(level=1.0)

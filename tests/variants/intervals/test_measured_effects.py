@@ -21,10 +21,10 @@ OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
 
 @pytest.fixture(scope="module")
 def scored(latent_model, long_genome, tmp_path_factory):
-    """A directory of scores of 28 edits of chr1 and 16 of chr2."""
+    """A directory of scores of 28 edits of chr1 and 24 of chr2."""
     folder = tmp_path_factory.mktemp("scored")
     rows = []
-    for chrom, count in (("chr1", 28), ("chr2", 16)):
+    for chrom, count in (("chr1", 28), ("chr2", 24)):
         for number in range(count):
             position = 1100 + 40 * number
             ref = LONG[chrom][position - 1]
@@ -64,7 +64,8 @@ def test_all_edits_fit_the_intervals_for_later_scores(
         np.concatenate([rows[f"{name}:{target}"] for target in ("HFF", "GM")])
         for rows, name in ((table, "SCD"), (scores, "SCD"), (scores, "SCD_sd"))
     )
-    expected = conformal.fit(measured, predicted, spread, level=0.8)
+    edits = np.tile(np.arange(len(table)), 2)
+    expected = conformal.fit(measured, predicted, spread, level=0.8, variants=edits)
     np.testing.assert_allclose(intervals.widenings["SCD"].high, expected.high, rtol=1e-4)
     path = score_intervals.write(intervals, tmp_path / "fit")
     origin = interval_files.load(path).fitted_to
@@ -78,7 +79,7 @@ def test_all_edits_fit_the_intervals_for_later_scores(
 def test_every_chromosome_is_tested_with_the_intervals_of_the_others(calibrate, scored):
     table = table_of(scored)
     rows = calibrate(table).tested
-    assert len(rows) == 88
+    assert len(rows) == 104
     assert set(rows["target"]) == {"HFF", "GM"}
     on_first = table["chrom"] == "chr1"
     table.loc[on_first, ["SCD:HFF", "SCD:GM"]] *= 9
@@ -106,7 +107,7 @@ def test_scores_that_were_not_measured_are_left_out(calibrate, scored):
     table = table_of(scored)
     table.loc[[0, 7, 30], "SCD:GM"] = np.nan
     rows = calibrate(table.drop(index=3)).tested
-    assert len(rows) == 88 - 3 - 2
+    assert len(rows) == 104 - 3 - 2
     table = table_of(scored).drop(columns="SCD:GM").query("chrom == 'chr1'")
     rows = calibrate(table.assign(chrom="1"), level=0.5).tested
     assert len(rows) == 28
@@ -122,7 +123,7 @@ def test_edits_without_a_score_are_left_out_and_counted(calibrate, scored, tmp_p
     for column in [name for name in names if name.startswith("SCD")]:
         cells[names.index(column)] = "NA"
     (copy / "scores.tsv").write_text("\n".join([*lines[:4], "\t".join(cells), *lines[5:]]) + "\n")
-    assert len(calibrate(table_of(scored), folder=copy).tested) == 88 - 2
+    assert len(calibrate(table_of(scored), folder=copy).tested) == 104 - 2
     assert "1 measured SCD:HFF are left out" in caplog.text
 
 
@@ -141,12 +142,12 @@ def changed(column, row, value):
         (changed("pos", 2, 77), r"line 4: chr1:77 .* is not in .*scores\.tsv; score it by"),
         (changed("SCD:GM", 5, -1), 'line 7: SCD:GM is "-1"; expected a number of at least 0'),
         (changed("SCD:GM", 5, "high"), 'line 7: SCD:GM is "high"'),
-        (lambda table: pd.concat([table, table[3:4]]), "line 46: repeats chr1:1220 "),
+        (lambda table: pd.concat([table, table[3:4]]), "line 54: repeats chr1:1220 "),
         (lambda table: table.drop(columns="ref"), 'no column "ref"'),
         (lambda table: table.rename(columns={"SCD:GM": "SCD:K562"}), '"SCD:K562" is not in'),
         (lambda table: table.drop(columns=["SCD:GM", "SCD:HFF"]), 'no column "SCD:TARGET"'),
         (lambda table: table[:0], "has no edit"),
-        (lambda table: table[:12], "of all other edits, which are 18; intervals of level 0.8 need"),
+        (lambda table: table[:22], "of all other edits, which are"),
     ],
 )
 def test_refuses_a_table_that_cannot_be_used(calibrate, scored, change, message):

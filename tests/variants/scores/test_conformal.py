@@ -102,7 +102,7 @@ def test_equal_predictions_are_of_one_class(groups, starts):
 def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
     """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
     conformal.fit(*(each[:fewest, 0] for each in world(fewest, 0)), level=level)
-    with pytest.raises(errors.VariantError, match=f"{fewest} known scores"):
+    with pytest.raises(errors.VariantError, match=f"{fewest} variants with known scores"):
         conformal.fit(*(each[: fewest - 1, 0] for each in world(fewest, 0)), level=level)
 
 
@@ -112,9 +112,35 @@ def test_every_class_has_as_many_variants_as_its_level_needs():
     assert len(conformal.fit(*(each[:, 0] for each in world(596, 0)), level=0.99).low) == 2
 
 
+def test_targets_of_one_variant_do_not_count_as_further_variants():
+    """The outermost of 38 errors are the ends of level 0.9, for one target and for 4 equal ones."""
+    columns = [column[:, :1] for column in world(38, 0)]
+    repeated = [np.repeat(column, 4, axis=1) for column in columns]
+    for truth, mean, sd in (columns, repeated):
+        low, high = conformal.fit(truth, mean, sd).interval(mean, sd)
+        assert (low <= (1 + 1e-9) * truth).all()
+        assert (truth <= (1 + 1e-9) * high).all()
+    with pytest.raises(errors.VariantError, match="20 variants with known scores"):
+        conformal.fit(*(column[:10] for column in repeated))
+
+
+def test_scores_in_rows_belong_to_the_variants_that_are_named():
+    columns = world(38, 0)
+    rows = [column.ravel() for column in columns]
+    assert conformal.fit(*rows, variants=np.repeat(np.arange(38), 2)) == conformal.fit(*columns)
+    assert conformal.fit(*rows) != conformal.fit(*columns)
+
+
+def test_every_class_has_enough_variants_of_several_targets():
+    """With 5 equal targets, 60 variants have 300 scores; 3 classes of 20 variants are enough."""
+    columns = [np.repeat(column[:, :1], 5, axis=1) for column in world(60, 0)]
+    assert len(conformal.fit(*columns).low) == 3
+    assert len(conformal.fit(*columns, level=0.95).low) == 1
+
+
 def test_refuses_what_teaches_nothing():
     truth, mean, sd = world(9, 0)
-    with pytest.raises(errors.VariantError, match="20 known scores"):
+    with pytest.raises(errors.VariantError, match="20 variants with known scores"):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
