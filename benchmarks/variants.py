@@ -20,6 +20,7 @@ often 90 % intervals hold the true SCD, with their interval score (Gneiting & Ra
     recalibrated  the same, every draw of the change spread about its mean by the epistemic factors
                   that the runs were given for maps; absent for runs without
     fitted        conformal intervals, fitted to the variants of the validation chromosome
+    constant      one interval for each kind, the quantiles of the true scores of these variants
 """
 
 import argparse
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         np.array([variant.draws.mean(axis=0) for variant in fitting]),
         np.array([_sd(variant.draws) for variant in fitting]),
     )
-    rows = summarise(tested, fitted)
+    rows = summarise(tested, fitted, constants_of(fitting))
     sizes = size_rows(tested)
     print(as_table(rows), size_table(sizes), json.dumps(sizes["cell types"]), sep="\n\n")
     draws = len(tested[0].draws)
@@ -143,11 +144,28 @@ def _sd(draws: NDArray) -> NDArray:
     return draws.std(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1])
 
 
-def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, float]]:
-    """Returns the reported numbers of every kind, and of all together."""
-    scores = np.array([c.draws.mean() for c in compared])
-    matched = effect_sizes.against_negatives([c.kind for c in compared], scores)
-    kinds = sorted({c.kind for c in compared})
+def constants_of(fitting: list[Compared]) -> dict[str, tuple[float, float]]:
+    """Returns the 5 % and 95 % quantiles of the true scores of every kind."""
+    return {
+        kind: tuple(np.quantile([c.true_scd for c in fitting if c.kind == kind], (0.05, 0.95)))
+        for kind in {c.kind for c in fitting}
+    }
+
+
+def summarise(
+    compared: list[Compared], fitted: Any, constants: Mapping[str, tuple[float, float]]
+) -> dict[str, dict[str, float]]:
+    """Returns the reported numbers of every kind, and of all together.
+
+    Args:
+        compared: Tested variants.
+        fitted: Intervals that were fitted to other variants.
+        constants: One interval for each kind, of the same other variants.
+    """
+    names = [c.kind for c in compared]
+    matched = effect_sizes.against_negatives(names, np.array([c.draws.mean() for c in compared]))
+    scanned = effect_sizes.against_negatives(names, np.array([c.scanned.mean() for c in compared]))
+    kinds = sorted(set(names))
     table = {}
     for kind in (*kinds, "all"):
         some = [c for c in compared if kind in (c.kind, "all")]
@@ -158,8 +176,9 @@ def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, floa
             "predicted_scd": float(np.mean([c.draws.mean() for c in some])),
             "pixel_correlation": _mean_correlation(some),
             "auroc_matched": matched.get(kind, float("nan")),
+            "auroc_scan": scanned.get(kind, float("nan")),
         }
-        for name, (low, high) in _intervals(some, fitted).items():
+        for name, (low, high) in _intervals(some, fitted, constants).items():
             inside = ((low <= true) & (true <= high)).mean(axis=1)
             missed = np.maximum(low - true, 0) + np.maximum(true - high, 0)
             table[kind] |= {
@@ -170,11 +189,15 @@ def summarise(compared: list[Compared], fitted: Any) -> dict[str, dict[str, floa
     return table
 
 
-def _intervals(some: list[Compared], fitted: Any) -> dict[str, tuple[NDArray, NDArray]]:
+def _intervals(
+    some: list[Compared], fitted: Any, constants: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[NDArray, NDArray]]:
     """Lower and upper ends by name. [variants, T] each."""
     draws = np.array([c.draws for c in some])
     spread = np.array([_sd(c.draws) for c in some])
     intervals = {"draws": _quantiles(draws), "fitted": fitted.interval(draws.mean(axis=1), spread)}
+    low, high = np.array([constants[c.kind] for c in some]).T[..., None]
+    intervals["constant"] = (low, high)
     if some[0].recalibrated is not None:
         intervals["recalibrated"] = _quantiles(np.array([c.recalibrated for c in some]))
     return intervals
@@ -242,17 +265,21 @@ def as_table(rows: Mapping[str, Mapping[str, float | None]]) -> str:
         *("kind", "variants", "r of predicted and true change of pixels"),
         *(
             "AUROC against the same edit without a site",
+            "AUROC of the scan",
             "true score inside the fitted 90 % interval",
         ),
         *("inside 5 % to 95 % of the draws", "inside 5 % to 95 % of recalibrated draws"),
+        *("interval score, fitted", "interval score, constant"),
     )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for kind, row in rows.items():
         cells = [kind.replace("_", " "), str(row["variants"])]
-        cells += [_number(row[name]) for name in ("pixel_correlation", "auroc_matched")]
+        values = ("pixel_correlation", "auroc_matched", "auroc_scan")
+        cells += [_number(row.get(name)) for name in values]
         for name in ("fitted", "draws", "recalibrated"):
             share = _percent(row.get(f"coverage_90_{name}"))
             cells.append(share and f"{share} ± {_percent(row.get(f'coverage_90_{name}_se'))}")
+        cells += [_number(row.get(f"interval_score_{name}")) for name in ("fitted", "constant")]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

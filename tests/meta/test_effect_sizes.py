@@ -8,7 +8,8 @@ import pytest
 from akita_bayes.data import genome
 from akita_bayes.simulate import chromosomes, designs, effect_files, effects
 from akita_bayes.variants.alleles import records
-from benchmarks import effect_sizes
+from akita_bayes.variants.scores import conformal
+from benchmarks import effect_sizes, variants
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,28 @@ def test_a_kind_is_compared_with_its_negative_alone():
     rows = effect_sizes.against_negatives(kinds, np.array([2.0, 4.0, 1.0, 3.0, 9.0, 9.0]))
     assert rows["site_deletion"] == pytest.approx(0.75)
     assert np.isnan(rows["site_weakening"])
+
+
+def test_a_table_has_the_scan_and_constant_intervals_as_baselines():
+    random = np.random.default_rng(0)
+
+    def variant(kind, size):
+        truth = random.normal(0, size, (8, 2))
+        draws = np.abs(truth).sum(axis=0) + np.zeros((2, 2))
+        score = np.sqrt((truth**2).sum(axis=0))
+        return variants.Compared(kind, truth, truth, score, draws, None, score)
+
+    compared = [
+        variant(kind, size)
+        for kind, size in (("site_substitution", 1.0), ("neutral_substitution", 0.1))
+        for _ in range(30)
+    ]
+    fitted = conformal.Widening(0.1, 1.0, (), (-1.0,), (0.0,))
+    constants = variants.constants_of(compared)
+    assert set(constants) == {"site_substitution", "neutral_substitution"}
+    rows = variants.summarise(compared, fitted, constants)
+    assert rows["site_substitution"]["auroc_scan"] == 1
+    assert np.isnan(rows["neutral_substitution"]["auroc_scan"])
+    assert rows["all"]["coverage_90_constant"] == pytest.approx(0.9, abs=0.03)
+    assert rows["all"]["interval_score_constant"] > 0
+    assert "interval score, constant" in variants.as_table(rows)
