@@ -75,9 +75,10 @@ def _by_offset(
 def agreement(sizes: Sizes) -> dict[str, float]:
     """Returns how well predicted sizes agree with true ones, over variants and cell types.
 
-    `r` is Pearson's correlation of the scores; `log_r2` the square of that of their logarithms;
-    `log_slope` the change of the predicted logarithm per unit of the true one, 1 for a model that
-    predicts sizes; `scan_log_r2` that of the scan.
+    `r` is Pearson's correlation of the scores; `log_r2` the square of that of their logarithms, and
+    `scan_log_r2` that of the scan. `log_slope` is the slope of predicted over true logarithms, and
+    `log_calibration` that of true over predicted ones, 1 for predictions without bias. The product
+    of both slopes is `log_r2`.
     """
     predicted, true, scanned = (array.ravel() for array in sizes)
     usable = (true > LEAST) & (predicted > 0)
@@ -87,14 +88,16 @@ def agreement(sizes: Sizes) -> dict[str, float]:
         "r": correlation(true, predicted),
         "log_r2": correlation(a, b) ** 2,
         "log_slope": slope(a, b),
+        "log_calibration": slope(b, a),
         "scan_log_r2": correlation(np.log(true[scan]), np.log(scanned[scan])) ** 2,
     }
 
 
 def between_cell_types(sizes: Sizes) -> dict[str, float]:
-    """Returns sign and slope of the difference between the first two cell types.
+    """Returns sign and slopes of the difference between the first two cell types.
 
-    The sign is counted where the true scores differ by at least a tenth of the larger one.
+    `slope` is that of predicted over true differences, `calibration` that of true over predicted
+    ones. The sign is counted where the true scores differ by at least a tenth of the larger one.
     """
     true, predicted = (array[:, 0] - array[:, 1] for array in (sizes.true, sizes.predicted))
     clear = np.abs(true) >= 0.1 * np.maximum(sizes.true[:, :2].max(axis=1), LEAST)
@@ -104,6 +107,7 @@ def between_cell_types(sizes: Sizes) -> dict[str, float]:
         "differences": int(clear.sum()),
         "same_sign": float(same.mean()) if clear.any() else float("nan"),
         "slope": slope(true[clear], predicted[clear]),
+        "calibration": slope(predicted[clear], true[clear]),
     }
 
 

@@ -120,7 +120,7 @@ def scored(
     model: Any, data: Path, split: str, count: int, scoring: Any, *, seed: int = 0
 ) -> pd.DataFrame:
     """Returns variants of a split's chromosome with predicted and true scores, by target."""
-    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.intervals import known_effects
 
     effects = known_effects.compare(model, data, split, count=count, options=scoring, seed=seed)
     rows = known_effects.table(effects, [str(i) for i in range(effects.truth["SCD"].shape[1])])
@@ -136,7 +136,8 @@ def scenario(
 
     match = simulation_match.compare(model, data, folder)
     fitted = scored(model, folder, "valid", count, scoring)
-    widening = conformal.fit(*(fitted[name] for name in ("truth", "score", "sd")), level=LEVEL)
+    columns = (fitted[name].to_numpy() for name in ("truth", "score", "sd"))
+    widening = conformal.fit(*columns, level=LEVEL, variants=fitted["id"].to_numpy())
     low, high = widening.interval(tested["score"].to_numpy(), tested["sd"].to_numpy())
     truth = tested["truth"].to_numpy()
     groups = tested["kind"].str.split("_").str[0].to_numpy()

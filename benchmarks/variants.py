@@ -91,8 +91,9 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
     from akita_bayes.data.genome import Genome
     from akita_bayes.regions import Region
     from akita_bayes.simulate import design_json
-    from akita_bayes.variants import engine, known_effects
+    from akita_bayes.variants import engine
     from akita_bayes.variants import options as settings
+    from akita_bayes.variants.intervals import known_effects
 
     design = design_json.read(data)
     with Genome(data / "genome.fa") as genome:
@@ -119,7 +120,7 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
 
 def _compare(scorer: Any, genome: Any, design: Any, factors: NDArray | None, row: Any) -> Compared:
     """Returns a variant without its kind and its scan."""
-    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.intervals import known_effects
 
     changes = []
     for predicted, ref, alt in scorer.maps(row):
@@ -221,11 +222,15 @@ def _sizes(some: list[Compared]) -> effect_sizes.Sizes:
 
 def size_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """Returns the agreement of sizes as `docs/variants.md` shows it."""
-    columns = ("edit", "variants", "r", "R2 of logarithms", "slope", "R2 of the scan")
+    columns = (
+        *("edit", "variants", "r", "R2 of logarithms", "slope predicted / true"),
+        *("slope true / predicted", "R2 of the scan"),
+    )
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, row in rows.items():
         if name != "cell types":
-            numbers = [_number(row[key]) for key in ("r", "log_r2", "log_slope", "scan_log_r2")]
+            keys = ("r", "log_r2", "log_slope", "log_calibration", "scan_log_r2")
+            numbers = [_number(row[key]) for key in keys]
             cells = [name.replace("_", " "), str(row["variants"]), *numbers]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

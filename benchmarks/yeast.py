@@ -33,7 +33,6 @@ DRAWS = 8
 LATENT_DRAWS = 16
 """Draws of a latent or a Bayesian last layer, instead of strands and shifts."""
 
-SHIFTS = (-2, -1, 0, 1, 2)
 LENGTHS, KERNELS = (64_000, 128_000, 256_000), (0.0, 1.0, 1.5, 2.0)
 
 
@@ -183,7 +182,7 @@ def judge(runs: list[Path], data: Path, split: str = "test") -> dict[str, Any]:
     maps: list[NDArray[Any]] = []
     has_posterior = any(cut.posteriors(member) for member in model.members)
     averaged: dict[str, Any] = (
-        {"draws": LATENT_DRAWS} if has_posterior else {"rc": True, "shifts": SHIFTS}
+        {"draws": LATENT_DRAWS} if has_posterior else {"rc": True, "shifts": yeast_data.SHIFTS}
     )
     report = accuracy.assess(model, data, split=split, examples=0, save=maps.append, **averaged)
     plain = accuracy.assess(model, data, split=split, examples=0)

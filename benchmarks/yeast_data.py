@@ -29,6 +29,9 @@ FOLDS = (
 )
 """Test chromosomes of each fold, 2.3 to 2.4 Mb of 12 Mb."""
 
+SHIFTS = (-2, -1, 0, 1, 2)
+"""Bases by which a test window is moved; the predictions are averaged."""
+
 PRESET = "akita_yeast"
 TRANSFORM = counts_to_targets.Transform(
     **{key: value for key, value in presets.PRESETS[PRESET].items() if not key.startswith("stride")}

@@ -198,7 +198,6 @@ def figure(row: dict[str, Any], ceilings: dict[str, Any], run: Path, data: Path)
 def _maps(panel: Any, row: dict[str, Any], run: Path, data: Path) -> None:
     from akita_bayes.data.records import dataset
     from akita_bayes.models import load, predict
-    from benchmarks import yeast
 
     names = sorted(row["by_window"], key=row["by_window"].get)
     shown = [names[round(q * (len(names) - 1))] for q in QUANTILES]
@@ -215,7 +214,7 @@ def _maps(panel: Any, row: dict[str, Any], run: Path, data: Path) -> None:
         measured = batch["target"].numpy()[0].astype(np.float32)
         measured[~batch["mask"].numpy()[0]] = np.nan
         predicted = predict.predict(
-            model, batch["sequence"].numpy(), rc=True, shifts=yeast.SHIFTS, head=head
+            model, batch["sequence"].numpy(), rc=True, shifts=yeast_data.SHIFTS, head=head
         )[0]
         window = regions.parse(name)
         inner = regions.Region(window.chrom, window.start + crop, window.end - crop)

@@ -19,6 +19,11 @@ variant_intervals.json, which akita_scd.py takes as --intervals, and variant_int
 lists the tested variants beside their true effects. A model of measured maps takes the variants of
 a simulation that resembles them, --simulation DIR; the command compares how the model predicts
 both, and refuses a simulation that it predicts differently.
+
+With --measured TABLE, the intervals are fitted to edits whose scores were measured; data_dir is
+then the directory into which akita_scd.py scored them. TABLE has the columns chrom, pos, ref and
+alt of scores.tsv, and measured scores in columns such as SCD:TARGET. Every edit is tested with
+intervals that were fitted to the edits of other chromosomes.
 """
 
 import argparse
@@ -62,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "data_dir",
         type=console.existing_directory,
-        help="data directory; --variants needs one of akita_simulate.py, or --simulation",
+        help="data directory; --variants needs one of akita_simulate.py, or --simulation; "
+        "--measured needs a directory of akita_scd.py",
     )
     parser.add_argument("-o", "--out_dir", help="directory to write (default: RUN/calibration)")
     model_options.add(
@@ -97,14 +103,23 @@ def _parser() -> argparse.ArgumentParser:
         help="with --variants: folder of akita_simulate.py whose variants are used; data_dir has "
         "the measured maps, and a simulation on which the model errs otherwise is refused",
     )
+    parser.add_argument(
+        "--measured",
+        type=console.existing_file,
+        metavar="TABLE",
+        help="fit intervals for variant scores to the measured scores in this table",
+    )
     model_options.add(
-        parser, "--stats", default=("SCD",), help="with --variants: scores that are never negative"
+        parser,
+        "--stats",
+        default=("SCD",),
+        help="with --variants or --measured: scores that are never negative",
     )
     parser.add_argument(
         "--level",
         type=console.share,
         default=0.9,
-        help="with --variants: share of true scores that the intervals contain",
+        help="with --variants or --measured: share of true scores that the intervals contain",
     )
     figure_options.add(parser)
     return parser
@@ -116,7 +131,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.simulation is not None and options.variants is None:
         parser.error("--simulation needs --variants N; name the number of variants of each kind")
+    if options.measured is not None and options.variants is not None:
+        parser.error("--measured and --variants fit the same intervals; give one of them")
     command = _maps if options.variants is None else _variants
+    if options.measured is not None:
+        command = _measured
     return console.run(
         lambda: command(options), options=options, out=_claimed(options), claims="report"
     )
@@ -183,7 +202,7 @@ def _variants(options: argparse.Namespace) -> Path:
     """Fits intervals for variant scores, tests them, and writes intervals and tests."""
     from akita_bayes.evaluate.intervals import simulation_match
     from akita_bayes.simulate import design_json
-    from akita_bayes.variants import score_intervals
+    from akita_bayes.variants.intervals import score_intervals
 
     settings = score_intervals.IntervalOptions(
         count=options.variants,
@@ -191,6 +210,7 @@ def _variants(options: argparse.Namespace) -> Path:
         level=options.level,
         fit_split=options.fit_split,
         split=options.split,
+        other_genome=options.simulation is not None,
     )
     _, model = _model(options)
     if options.simulation is not None:
@@ -210,6 +230,20 @@ def _variants(options: argparse.Namespace) -> Path:
     out = _out_dir(options, model, options.head)
     path = score_intervals.write(intervals, out)
     _show_variants(intervals.tested, options, path)
+    return out
+
+
+def _measured(options: argparse.Namespace) -> Path:
+    """Fits intervals to measured scores, tests them, and writes intervals and tests."""
+    from akita_bayes.variants.intervals import measured_effects, score_intervals
+
+    _, model = _model(options)
+    intervals = measured_effects.calibrate_scores(
+        model, options.data_dir, options.measured, scores=options.scores, level=options.level
+    )
+    out = _out_dir(options, model, intervals.fitted_to.scoring["head"])
+    path = score_intervals.write(intervals, out)
+    _show_variants(intervals.tested, options, path, "measured")
     return out
 
 
@@ -249,15 +283,19 @@ def _show_match(match: "simulation_match.Match") -> None:
     console.stdout.print(table)
 
 
-def _show_variants(rows: "pd.DataFrame", options: argparse.Namespace, path: Path) -> None:
+def _show_variants(
+    rows: "pd.DataFrame", options: argparse.Namespace, path: Path, column: str = "truth"
+) -> None:
+    """Prints how often intervals contain the true scores, or the measured ones."""
     import rich.table
 
-    from akita_bayes.variants import known_effects
+    from akita_bayes.variants.intervals import known_effects
 
-    title = f"Share of true scores inside their {100 * options.level:g} % interval"
+    source = "true" if column == "truth" else column
+    title = f"Share of {source} scores inside their {100 * options.level:g} % interval"
     table = rich.table.Table("kind", "variants", *options.scores, title=title)
-    shares = {name: known_effects.coverage(group) for name, group in rows.groupby("name")}
-    counts = rows.drop_duplicates(["id", "kind"])["kind"].value_counts()
+    shares = {name: known_effects.coverage(group, column) for name, group in rows.groupby("name")}
+    counts = rows.drop_duplicates(["chrom", "pos", "id", "kind"])["kind"].value_counts()
     for kind in shares[options.scores[0].upper()].index:
         count = counts.sum() if kind == "all" else counts[kind]
         cells = [f"{shares[name.upper()][kind]:.3f}" for name in options.scores]

@@ -170,15 +170,10 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
 
     from akita_bayes.data import genome
     from akita_bayes.simulate import effect_files
-    from akita_bayes.variants import (
-        known_effects,
-        score_intervals,
-        variant_windows,
-        writers,
-    )
+    from akita_bayes.variants import interval_files, variant_windows, writers
+    from akita_bayes.variants.intervals import known_effects, score_intervals
     from akita_bayes.variants.options import Options, geometry_of
     from akita_bayes.variants.scored_files import score_directory
-    from akita_bayes.variants.scores import conformal
 
     data, options = out / "data", Options(scores=("SCD",), draws=_SCORE_DRAWS)
     with console.progress("fitting intervals of variant scores") as advance:
@@ -186,7 +181,8 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
             model, data, "valid", count=_KNOWN, options=options, advance=advance
         )
     intervals = out / "calibration" / score_intervals.INTERVALS
-    conformal.save(intervals, known_effects.fit(fitted))
+    fitted_to = interval_files.fitted_to(model, options, data / "genome.fa")
+    interval_files.save(intervals, known_effects.fit(fitted), fitted_to)
     options = dataclasses.replace(options, intervals=str(intervals))
     summary = score_directory.score_file(
         model,

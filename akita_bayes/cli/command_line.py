@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from akita_bayes.cli import messages
 from akita_bayes.origins import stack
 
 _NEGATIVE_LIST = re.compile(r"-\d+(,-?\d+)+")
@@ -15,7 +16,7 @@ _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
 def refuse(message: str) -> int:
     """Prints an error as one line on stderr and returns the exit status 2."""
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print("error: " + " ".join(message.split()), file=messages.STDERR)
     return 2
 
 

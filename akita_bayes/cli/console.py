@@ -19,7 +19,7 @@ import rich.console
 import rich.progress
 
 from akita_bayes import errors
-from akita_bayes.cli import command_record
+from akita_bayes.cli import command_record, messages
 from akita_bayes.cli.command_line import add_options as add_options
 from akita_bayes.cli.command_line import parser as parser
 from akita_bayes.cli.command_line import refuse
@@ -34,7 +34,7 @@ _OF_PROCESS = (errno.EMFILE, errno.ENFILE)
 _OF_DISK = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE)
 
 # Names of files and of inputs may contain brackets, which rich reads as markup.
-stderr = rich.console.Console(stderr=True, markup=False)
+stderr = rich.console.Console(file=messages.STDERR, markup=False)
 stdout = rich.console.Console(markup=False)
 
 

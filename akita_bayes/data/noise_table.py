@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from akita_bayes import errors, files, triangle
+from akita_bayes.files import text_table
 
 FILE_NAME = "noise.tsv"
 _COLUMNS = ("target", "distance", "variance", "slope", "pixels", "method")
@@ -140,17 +141,9 @@ def read(
     path = Path(data_dir) / FILE_NAME
     if not path.is_file():
         return None
-    try:
-        rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
+    rows = text_table.read(path, _COLUMNS[:3], missing="no such table of noise")
     rows = rows.assign(**{name: "0" for name in ("slope",) if name not in rows})
     rows = rows.assign(**{name: "1" for name in ("pixels",) if name not in rows})
-    for column in _COLUMNS[:3]:
-        if column not in rows:
-            raise errors.DataError(
-                f'{path}: no column "{column}"; expected {", ".join(_COLUMNS)}, tab-separated.'
-            )
     numbers = {name: pd.to_numeric(rows[name], errors="coerce").to_numpy() for name in _NUMBERS}
     correct = np.all([np.isfinite(column) for column in numbers.values()], axis=0)
     correct &= (numbers["variance"] >= 0) & (numbers["pixels"] >= 0)

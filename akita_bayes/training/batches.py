@@ -79,10 +79,12 @@ class Feed:
             return self.strategy.distribute_datasets_from_function(
                 lambda context: self._worker(context, epoch, skip)
             )
-        batches = self.split.epoch(epoch, skip=skip).map(_without_strings)
+        batches = self.split.epoch(epoch, skip=skip).map(dataset.as_graph(_without_strings))
         if self.strategy.num_replicas_in_sync == 1:
             return batches
-        filled = batches.map(lambda batch: _filled(batch, self.split.options.batch_size))
+        filled = batches.map(
+            dataset.as_graph(lambda batch: _filled(batch, self.split.options.batch_size))
+        )
         return self.strategy.experimental_distribute_dataset(filled)
 
     def _worker(
@@ -107,7 +109,11 @@ class Feed:
                 }
             )
 
-        return self.split.epoch(epoch, skip=skip).map(_without_strings).flat_map(share)
+        return (
+            self.split.epoch(epoch, skip=skip)
+            .map(dataset.as_graph(_without_strings))
+            .flat_map(dataset.as_graph(share))
+        )
 
 
 def interleaving(steps: Sequence[int], *, seed: int, epoch: int) -> NDArray[np.intp]:

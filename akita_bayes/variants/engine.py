@@ -20,16 +20,10 @@ from akita_bayes.models import predict
 from akita_bayes.models.incremental import predictor
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import training_regions
-from akita_bayes.variants import predicted_maps, variant_windows
+from akita_bayes.variants import interval_files, predicted_maps, variant_windows
 from akita_bayes.variants.alleles import alignment, bin_loci, reasons, records, window_pairs
 from akita_bayes.variants.options import Options, check_widths, geometry_of, region_weights
-from akita_bayes.variants.scores import (
-    background,
-    conformal,
-    draw_summary,
-    named_scores,
-    score_table,
-)
+from akita_bayes.variants.scores import background, draw_summary, named_scores, score_table
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +140,7 @@ class Engine:
         self._regions = None if options.roi is None else region_weights(options.roi, genome.sizes)
         self._check_draws()
         names = [score.name for score in self._scores]
-        self.widened = conformal.intervals_of(options.intervals, names, of_draws=self.draws > 1)
+        self.widened = interval_files.intervals_of(model, options, names, of_draws=self.draws > 1)
 
     @property
     def without_intervals(self) -> list[str]:

@@ -32,8 +32,9 @@ class Options:
         share_windows: Width in bases of the grid on which windows start, so that neighbours share
             a window; 0 centres each event to within a bin.
         roi: BED of regions of interest for the ROI score; column 5 is the weight, else 1.
-        intervals: JSON of `conformal.save`, from which scores get ci_low and ci_high. Intervals
-            that were fitted to draws need 2 or more draws, other intervals none.
+        intervals: JSON of `interval_files.save`, from which scores get ci_low and ci_high. It must
+            be of the same model, options and genome; intervals that were fitted to draws need 2 or
+            more draws, other intervals none.
         start: First base of every window, for variants near each other; None centres each event.
         precision: Precision of the convolutions of windows that share their parts, "float32" or
             "bfloat16" (`models.incremental.predictor.WindowOptions`); None for that of the saved

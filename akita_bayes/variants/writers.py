@@ -22,6 +22,9 @@ from akita_bayes.variants.scores import named_scores, score_table
 PREFIX = "AKITA_"
 HEADER = "akita_bayes_"
 """Begin of the header lines that tell where scores come from."""
+_MEAN_OF_ENDS = (
+    "mean of the ends over targets, which is not an interval of this level for the mean score"
+)
 _TBI_BASES = 2**29  # largest position in a .tbi index
 _INDICES = (".tbi", ".csi")
 _CONTIG = re.compile(rb"##contig=<(?:[^>]*,)?ID=([^,>]+)")
@@ -178,7 +181,8 @@ def _columns(
             description = score_table.describe(key, statistic, levels.get(key))
             overall = scored.overall.get((key, statistic))
             if overall is None:
-                description = f"{description}; mean over targets"
+                ends = statistic in score_table.FITTED
+                description = f"{description}; {_MEAN_OF_ENDS if ends else 'mean over targets'}"
                 overall = scored.statistics[key, statistic].mean(axis=1)
             else:
                 description = f"{description}; of the mean over targets"

@@ -12,8 +12,8 @@ import tensorflow as tf
 import akita_bayes as ab
 from akita_bayes.cli import akita_calibrate, akita_demo, akita_scd
 from akita_bayes.data.records import dataset
-from akita_bayes.variants import score_intervals
-from akita_bayes.variants.scores import conformal
+from akita_bayes.variants import interval_files
+from akita_bayes.variants.intervals import score_intervals
 from tests import rounding
 from tests.outputs import files_of
 from tests.report import page_reader
@@ -136,7 +136,7 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
     np.testing.assert_allclose([float(x) for x in shown], shares[["SCD", "MSE"]], atol=6e-4)
 
     path = tmp_path / "fit" / "variant_intervals.json"
-    widenings = conformal.load(path)
+    widenings = interval_files.load(path).widenings
     assert {name: row.level for name, row in widenings.items()} == {"SCD": 0.8, "MSE": 0.8}
     options = ["--draws", "2"] if widenings["SCD"].of_draws else []
     arguments = [*(str(demo / "run" / "params.json"), run, str(demo / "data" / "variants.vcf"))]

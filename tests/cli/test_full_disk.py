@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import sys
 
 import h5py
 import numpy as np
 import pytest
 
+from akita_bayes.cli import akita_predict
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from tests import tiny
@@ -56,3 +58,16 @@ def test_full_disk_is_reported_wherever_it_ends(folder, tmp_path, capsys, comman
             with h5py.File(path) as file:
                 assert len(file)
     assert main([*line, "-o", str(out)]) == 0
+
+
+def test_messages_on_the_full_disk_do_not_end_a_command_by_a_traceback(
+    folder, tmp_path, monkeypatch
+):
+    """A job often writes its log beside its results: no room is left for bar and message."""
+    words = [str(folder / file) for file in ("params.json", "model.keras", "regions.bed")]
+    words += ["-f", str(folder / "genome.fa"), "-o", str(tmp_path / "out")]
+    log = tmp_path / "log"
+    with log.open("w", buffering=1, encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with disk_of(5):
+            assert akita_predict.main(words) == 2

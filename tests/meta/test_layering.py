@@ -39,7 +39,7 @@ ROOMS = {
     "data": ("", "contacts", "map_files", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", "teachers", ""),
     "plots": ("", "reports"),
-    "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation"),
+    "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation", "intervals"),
     "evaluate": ("", "intervals"),
     "regulation": ("layers", "assay", "model", "fits", "posterior", "compare", "plots", "results"),
 }

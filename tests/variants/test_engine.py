@@ -9,7 +9,7 @@ from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome
 from akita_bayes.models import posterior, predict
 from akita_bayes.models.incremental import member_windows
-from akita_bayes.variants import engine, variant_windows
+from akita_bayes.variants import engine, interval_files, variant_windows
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal
@@ -230,7 +230,7 @@ def test_fitted_intervals_stand_beside_quantiles(
 ):
     path = write_vcf(line(1000), header=HEADER)
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
-    conformal.save(tmp_path / "i.json", {"SCD": widening})
+    interval_files.save(tmp_path / "i.json", {"SCD": widening})
     options = {"draws": 4, "scores": ("SCD", "SSD")}
     plain = score(latent_model, path, long_genome, **options)
     table = score(latent_model, path, long_genome, intervals=str(tmp_path / "i.json"), **options)
@@ -252,14 +252,14 @@ def test_fitted_intervals_stand_beside_quantiles(
 
 def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp_path, caplog):
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
-    conformal.save(tmp_path / "i.json", {"SCD": widening})
+    interval_files.save(tmp_path / "i.json", {"SCD": widening})
     path = str(tmp_path / "i.json")
     with genome.Genome(long_genome) as opened:
         for model, draws in ((latent_model, 0), (latent_model, 1), (small_model, 8)):
             with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
                 engine.Engine(model, opened, Options(draws=draws, intervals=path))
         engine.Engine(latent_model, opened, Options(draws=2, intervals=path))
-        conformal.save(tmp_path / "i.json", {"SCD": widening._replace(of_draws=False)})
+        interval_files.save(tmp_path / "i.json", {"SCD": widening._replace(of_draws=False)})
         scorer = engine.Engine(small_model, opened, Options(intervals=path))
         assert {name: row.level for name, row in scorer.widened.items()} == {"SCD": 0.9}
         with pytest.raises(errors.VariantError, match="were fitted to scores without draws"):

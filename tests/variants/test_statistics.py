@@ -12,7 +12,7 @@ from scipy import stats
 from akita_bayes import errors
 from akita_bayes.data import genome
 from akita_bayes.files import output_directory
-from akita_bayes.variants import engine
+from akita_bayes.variants import engine, interval_files
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import background, conformal, score_table
@@ -29,7 +29,7 @@ def test_statistics_become_columns_that_say_what_they_are(
     latent_model, vcf, long_genome, tmp_path, caplog
 ):
     widening = conformal.Widening(0.1, 0.5, (), (-2.0,), (1.0,), level=0.8)
-    conformal.save(tmp_path / "i.json", {"SCD": widening})
+    interval_files.save(tmp_path / "i.json", {"SCD": widening})
     options = Options(scores=("SCD", "SSD"), draws=4, intervals=str(tmp_path / "i.json"))
     out = tmp_path / "out"
     run(latent_model, vcf, long_genome, out, options=options, null=6)
@@ -68,7 +68,8 @@ def test_statistics_become_columns_that_say_what_they_are(
     )
     assert descriptions["AKITA_SCD_CI_HIGH"] == (
         "upper end of an interval that holds the true SCD of 80 % of variants like those of known "
-        "effect that it was fitted to; mean over targets"
+        "effect that it was fitted to; mean of the ends over targets, which is not an interval "
+        "of this level for the mean score"
     )
     assert "AKITA_SSD_CI_LOW" not in descriptions
     messages = [text for text in caplog.messages if "quantiles of draws are not" in text]

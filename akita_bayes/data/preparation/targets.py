@@ -9,7 +9,7 @@ import pandas as pd
 
 from akita_bayes import errors, files
 from akita_bayes.data.contacts import contact_file
-from akita_bayes.files import damage
+from akita_bayes.files import damage, text_table
 
 FILE_NAME = "targets.txt"
 _REQUIRED = ("identifier", "file")
@@ -238,25 +238,10 @@ def of_run(model: str | Path, head: str, count: int) -> list[Label] | None:
 
 def _table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     """Reads the cells of a table as text, and checks that it has columns and rows."""
-    if not path.is_file():
-        raise errors.DataError(f"{path}: no such table of targets.")
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise errors.DataError(f"{path}: not a tab-separated table ({error}).") from None
-    if not isinstance(table.index, pd.RangeIndex):
-        raise errors.DataError(f"{path}: a line has more columns than the first line; add names.")
-    if any(table[column].astype(str).str.contains("\0", regex=False).any() for column in table):
-        raise errors.DataError(f"{path}: holds a NUL byte; expected a table as text.")
-    for column in required:
-        if column not in table.columns:
-            raise errors.DataError(
-                f'{path}: no column "{column}"; its first line must name tab-separated columns '
-                f"{' and '.join(required)}, and has {', '.join(map(str, table.columns))[:80]}."
-            )
+    table = text_table.read(path, required, missing="no such table of targets")
     if table.empty:
         raise errors.DataError(f"{path}: has no target; add a line for each target.")
-    return table.fillna("")
+    return table
 
 
 def write(path: str | Path, target_files: list[TargetFile]) -> None:

@@ -21,6 +21,9 @@ Batch: TypeAlias = dict[str, tf.Tensor]
 _log = logging.getLogger(__name__)
 _FILES_AT_ONCE = 4
 
+as_graph: Any = tf.autograph.experimental.do_not_convert
+"""Marks a function of operations of TensorFlow. Others are translated, in a temporary file."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SplitOptions:
@@ -139,7 +142,7 @@ class Split:
         records = tf.data.Dataset.from_tensor_slices(paths)
         if options.shuffle:
             records = records.interleave(
-                _read, cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
+                as_graph(_read), cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
             )
             records = records.shuffle(
                 options.shuffle_buffer,
@@ -150,8 +153,8 @@ class Split:
                 # Shards differ by a few records; repeating lets each of them fill `steps` batches.
                 records = records.repeat()
         else:
-            records = records.flat_map(_read)
-        batches = records.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE).batch(
+            records = records.flat_map(as_graph(_read))
+        batches = records.map(as_graph(self._parse), num_parallel_calls=tf.data.AUTOTUNE).batch(
             options.batch_size, drop_remainder=options.drop_remainder
         )
         if options.shuffle and count > 1:

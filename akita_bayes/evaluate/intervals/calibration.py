@@ -24,19 +24,16 @@ truth is known for simulated data only. For data of known noise, the error of th
 the square root of mean r^2 - mean n^2, can be compared with the stated one without the truth.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
 from akita_bayes.evaluate import strata as strata_
+from akita_bayes.evaluate.intervals.spread_factors import LEVELS, Prediction
 from akita_bayes.numerics import pit
 
-if TYPE_CHECKING:
-    from akita_bayes.evaluate.intervals.spread_factors import Prediction
-
-LEVELS = (0.5, 0.8, 0.9, 0.95)
 PIT_BINS = pit.BINS
 _SPARSIFICATION = np.linspace(0, 0.95, 20)
 MAP_LEVEL = 0.9
@@ -218,7 +215,7 @@ class MapIntervals:
         self._sums = np.zeros((len(_MAP_SUMS), targets, strata.count, groups))
 
     def update(
-        self, window: "Prediction", half_width: NDArray[Any], truth: NDArray[Any] | None
+        self, window: Prediction, half_width: NDArray[Any], truth: NDArray[Any] | None
     ) -> None:
         """Adds one window.
 

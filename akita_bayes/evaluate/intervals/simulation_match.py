@@ -101,8 +101,8 @@ class Match(NamedTuple):
 
 
 def worst(ratios: NDArray[np.float64]) -> tuple[float, int]:
-    """Returns the mean over targets that differs most from 1, and its stratum. [T, D]."""
-    by_stratum = np.mean(ratios, axis=0)
+    """Returns the geometric mean over targets that differs most from 1, and its stratum. [T, D]."""
+    by_stratum = np.exp(np.mean(np.log(ratios), axis=0))
     stratum = int(np.abs(np.log(by_stratum)).argmax())
     return float(by_stratum[stratum]), stratum
 

@@ -17,7 +17,7 @@ of |r| / s and z_c = Phi^-1((1 + c) / 2) those of a calibrated Gaussian predicti
     s <- s sum_c z_c q_c / sum_c z_c^2
 
 regresses the observed on the normal quantiles through the origin, over the reported levels
-(`calibration.LEVELS`); a few outliers do not change it. Rescaling on held-out data: Kuleshov,
+(`LEVELS`); a few outliers do not change it. Rescaling on held-out data: Kuleshov,
 Fenner & Ermon 2018; scaling of variances: Levi et al. 2022.
 
 For a model without observation noise, the noise is first estimated by moments: in each stratum, the
@@ -34,9 +34,11 @@ from numpy.typing import NDArray
 
 from akita_bayes import errors
 from akita_bayes.evaluate import strata as strata_
-from akita_bayes.evaluate.intervals import calibration
 from akita_bayes.models.intervals.map_error import Table
 from akita_bayes.models.recalibration import Recalibration
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+"""Levels of the intervals whose coverage is fitted and reported."""
 
 # |r| is binned instead of stored: quantiles are exact to 0.4 %, and memory stays constant.
 _GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 4606), [np.inf]])
@@ -309,7 +311,7 @@ def filled(sums: NDArray[Any], pixels: NDArray[Any]) -> NDArray[Any]:
 def _scale(histogram: NDArray[Any]) -> float:
     """Returns the slope of the observed on the normal quantiles of |r|, through the origin."""
     cumulative = np.concatenate([[0.0], np.cumsum(histogram)]) / histogram.sum()
-    level = np.asarray(calibration.LEVELS)
+    level = np.asarray(LEVELS)
     upper = np.clip(np.searchsorted(cumulative, level), 1, len(_GRID) - 2)
     low, high = cumulative[upper - 1], cumulative[upper]
     share = np.where(high > low, (level - low) / np.maximum(high - low, 1e-300), 0.0)

@@ -24,7 +24,7 @@ from akita_bayes.files import output_directory
 from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
 from akita_bayes.origins import provenance, training_regions
-from akita_bayes.variants import engine, figure_data, genes, score_inputs, writers
+from akita_bayes.variants import engine, figure_data, genes, interval_files, score_inputs, writers
 from akita_bayes.variants.maps import saved_coolers
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import part_scores, record_plan, score_maps, score_outputs
@@ -227,6 +227,7 @@ def _planned(
         origin = score_inputs.provenance(
             model_digest, genome.path, options, genome_digest=content.genome.digest
         )
+        interval_files.check_genome(options.intervals, origin["genome"], origin["genome_digest"])
         if genome.described:
             origin["haplotype"] = json.dumps(genome.described, sort_keys=True)
         identity = score_inputs.of_variants(origin, content.variants.digest, region, settings.null)

@@ -10,8 +10,9 @@ score, the error of a prediction in units of its own spread is
 Strong effects are predicted to within a small factor and weak ones are not. So the known variants
 are divided into classes of equal number by their predicted score, and each class gives the
 intervals of new variants with such a predicted score (Mondrian conformal prediction: Vovk et al.
-2003). Of the n errors of a class, l is the k-th smallest and h the k-th largest, where
-k = floor ((n + 1) (1 - level) / 2). The interval
+2003). The targets of one variant err together, so variants are counted, not scores: of the m errors
+of the n variants in a class, l is the k-th smallest and h the k-th largest, where
+k = floor (floor ((n + 1) (1 - level) / 2) m / n). With one target, m is n. The interval
 
     log (m + c) + l (d + s / (m + c))   to   log (m + c) + h (d + s / (m + c))
 
@@ -21,17 +22,15 @@ scores near 0 finite, d those of scores without spread. All scores must be 0 or 
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from akita_bayes import errors, files
+from akita_bayes import errors
 
 LEVEL = 0.9
-FEWEST = 20  # least number of known scores
+FEWEST = 20  # least number of variants
 CLASS = 100  # least number of known scores in a class, when there are several classes
 MOST = 8  # largest number of classes
 
@@ -46,8 +45,7 @@ class Widening(NamedTuple):
         low: l of every class. [K].
         high: h of every class. [K].
         level: Share of true scores that the intervals hold.
-        of_draws: True when fitted to means and standard deviations over posterior draws; "drawn" in
-            files.
+        of_draws: True when fitted to means and standard deviations over posterior draws.
     """
 
     floor: float
@@ -71,22 +69,32 @@ class Widening(NamedTuple):
 
 
 def fit(
-    truth: NDArray[Any], mean: NDArray[Any], sd: NDArray[Any], *, level: float = LEVEL
+    truth: NDArray[Any],
+    mean: NDArray[Any],
+    sd: NDArray[Any],
+    *,
+    level: float = LEVEL,
+    variants: NDArray[Any] | None = None,
 ) -> Widening:
-    """Fits intervals to variants of known effect; all arrays have one shape.
+    """Fits intervals to variants of known effect.
 
     Args:
-        truth: True scores.
-        mean: Predicted scores.
-        sd: Their standard deviations over draws; 0 without draws.
+        truth: True scores. [variants] or [variants, T].
+        mean: Predicted scores, shaped as `truth`.
+        sd: Their standard deviations over draws; 0 without draws. Shaped as `truth`.
         level: Share of true scores that the intervals hold.
+        variants: Variant of every score, in any numbers, if a row of `truth` is one score of a
+            variant with several. [scores].
 
     Raises:
         VariantError: Too few variants for the level, or scores that are below 0 or not finite.
     """
+    if variants is None:
+        rows = np.arange(len(truth)).reshape(-1, *[1] * (np.ndim(truth) - 1))
+        variants = np.broadcast_to(rows, np.shape(truth))
     truth, mean, sd = (np.ravel(np.asarray(values, np.float64)) for values in (truth, mean, sd))
-    check(len(truth), level)
-    outermost = _outermost(level)
+    variants = np.unique(np.ravel(variants), return_inverse=True)[1]
+    check(len(np.unique(variants)), level)
     if not all(np.isfinite(values).all() for values in (truth, mean, sd)):
         raise errors.VariantError(
             "known scores must be finite numbers; leave out variants without a score."
@@ -99,132 +107,86 @@ def fit(
     log_errors = np.log((truth + floor) / (mean + floor))
     spread = max(float(np.median(np.abs(log_errors))), 1e-6)
     scaled_errors = log_errors / (spread + sd / (mean + floor))
-    starts = _class_starts(mean, max(CLASS, outermost), outermost)
+    starts = _class_starts(mean, variants, _outermost(level))
     classes = np.searchsorted(starts, mean, side="right")
-    ends = [_ends(scaled_errors[classes == k], level) for k in range(len(starts) + 1)]
+    ends = [
+        _ends(scaled_errors[classes == k], _distinct(variants[classes == k]), level)
+        for k in range(len(starts) + 1)
+    ]
     low, high = zip(*ends, strict=True)
     return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
 
 
 def check(count: int, level: float) -> None:
-    """Refuses a level for which there are too few known scores.
+    """Refuses a level for which there are too few variants of known effect.
 
     Raises:
         VariantError: `count` is too small, or the level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise errors.VariantError(f"the level of intervals must be between 0 and 1; got {level}.")
-    fewest = max(FEWEST, _outermost(level))
-    if count < fewest:
+    least = fewest(level)
+    if count < least:
         raise errors.VariantError(
-            f"{fewest} known scores, one of each variant and target, are needed for intervals of "
-            f"level {level:g}; got {count}; give more variants or a lower level."
+            f"{least} variants with known scores are needed for intervals of level {level:g}; got "
+            f"{count}; give more variants or a lower level."
         )
 
 
+def fewest(level: float) -> int:
+    """Returns the least number of variants of known effect for intervals of a level.
+
+    Raises:
+        VariantError: The level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise errors.VariantError(f"the level of intervals must be between 0 and 1; got {level}.")
+    return max(FEWEST, _outermost(level))
+
+
 def _outermost(level: float) -> int:
-    """Returns the smallest number of errors for which the rank of `_ends` is 1.
+    """Returns the smallest number of variants for which the rank of `_ends` is 1.
 
     For a level of 0.9 that is 19: (19 + 1) * 0.1 / 2 = 1. The small number outweighs rounding.
     """
     return math.ceil(2 / (1 - level) - 1 - 1e-9)
 
 
-def _class_starts(mean: NDArray[Any], usual: int, fewest: int) -> tuple[float, ...]:
+def _distinct(variants: NDArray[Any]) -> int:
+    return len(np.unique(variants))
+
+
+def _class_starts(
+    mean: NDArray[Any], variants: NDArray[Any], fewest_variants: int
+) -> tuple[float, ...]:
     """Returns the predicted scores at which all classes but the first start.
 
     Classes have equal numbers of scores. Equal predictions are in one class, so ties lead to fewer
     classes, and to classes of different numbers.
 
     Args:
-        mean: Predicted scores.
-        usual: Least number of scores in a class when no scores are equal.
-        fewest: Least number of scores in any class.
+        mean: Predicted scores. [scores].
+        variants: Variant of every score. [scores].
+        fewest_variants: Least number of variants in any class.
     """
-    classes = min(max(len(mean) // usual, 1), MOST)
+    classes = min(max(len(mean) // max(CLASS, fewest_variants), 1), MOST)
     starts: list[float] = []
-    in_classes = 0  # scores below the last start
     for start in np.quantile(mean, np.arange(1, classes) / classes):
-        below = int((mean < start).sum())
-        if min(below - in_classes, len(mean) - below) >= fewest:
+        last = starts[-1] if starts else -np.inf
+        in_class, above = variants[(last <= mean) & (mean < start)], variants[mean >= start]
+        if min(_distinct(in_class), _distinct(above)) >= fewest_variants:
             starts.append(float(start))
-            in_classes = below
     return tuple(starts)
 
 
-def _ends(scaled_errors: NDArray[Any], level: float) -> tuple[float, float]:
-    """Returns l and h, between which another error lies at this level; l <= 0 <= h."""
-    count = len(scaled_errors)
-    # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.
-    rank = int(np.floor((count + 1) * (1 - level) / 2 + 1e-9))
-    ordered = np.sort(scaled_errors)
-    return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)
-
-
-def save(path: str | Path, widenings: Mapping[str, Widening]) -> None:
-    """Writes widenings by score name as JSON, each with its level."""
-    files.write_json(path, {name: _stored(widening) for name, widening in widenings.items()})
-
-
-def _stored(widening: Widening) -> dict[str, Any]:
-    """Returns the fields of a widening under their names in files."""
-    fields = widening._asdict()
-    fields["drawn"] = fields.pop("of_draws")
-    return fields
-
-
-def load(path: str | Path) -> dict[str, Widening]:
-    """Reads what `save` wrote; a file without a level has level 0.9.
-
-    Raises:
-        DataError: The file is missing or has another form.
-    """
-    try:
-        return {str(name): _parsed(row) for name, row in files.read_json(path).items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, errors.AkitaBayesError):
-            raise
-        raise errors.DataError(
-            f"{path}: is not a file of intervals of variant scores; fit them again."
-        ) from None
-
-
-def intervals_of(path: str | None, scores: Sequence[str], *, of_draws: bool) -> dict[str, Widening]:
-    """Reads the intervals of some scores; a score without intervals is left out.
+def _ends(scaled_errors: NDArray[Any], variants: int, level: float) -> tuple[float, float]:
+    """Returns l and h, between which another error lies at this level; l <= 0 <= h.
 
     Args:
-        path: What `save` wrote; None for no intervals.
-        scores: Names of the scores.
-        of_draws: True when the scores have draws.
-
-    Raises:
-        VariantError: The file has none of the scores, or its intervals were fitted to scores with
-            draws and these have none, or the reverse.
-        DataError: The file is missing or has another form.
+        scaled_errors: Errors of a class. [scores].
+        variants: Number of variants that they belong to.
+        level: Share of true scores that the intervals hold.
     """
-    if path is None:
-        return {}
-    widenings = {name: row for name, row in load(path).items() if name in scores}
-    if not widenings:
-        raise errors.VariantError(f"{path}: has no intervals for {', '.join(scores)}.")
-    fitted_to_draws = {row.of_draws for row in widenings.values()}
-    if not of_draws and True in fitted_to_draws:
-        raise errors.VariantError(
-            f"{path}: these intervals were fitted to the mean and sd of draws; give draws of 2 or "
-            "more, and a model that has a posterior."
-        )
-    if of_draws and False in fitted_to_draws:
-        raise errors.VariantError(
-            f"{path}: these intervals were fitted to scores without draws; score without draws, or "
-            "fit intervals with draws."
-        )
-    return widenings
-
-
-def _parsed(row: Mapping[str, Any]) -> Widening:
-    starts, low, high = (tuple(map(float, row[key])) for key in ("starts", "low", "high"))
-    level = float(row.get("level", LEVEL))
-    if not len(starts) + 1 == len(low) == len(high) or not 0 < level < 1:
-        raise ValueError
-    of_draws = bool(row.get("drawn", True))
-    return Widening(float(row["floor"]), float(row["spread"]), starts, low, high, level, of_draws)
+    # The small number keeps (n + 1) (1 - level) / 2 = 0.9999... at rank 1.
+    rank = int(np.floor((variants + 1) * (1 - level) / 2 + 1e-9))
+    rank = rank * len(scaled_errors) // variants
+    ordered = np.sort(scaled_errors)
+    return min(float(ordered[rank - 1]), 0.0), max(float(ordered[-rank]), 0.0)

@@ -67,7 +67,7 @@ def test_sparsification_compares_two_orders_of_dropping():
 
 def test_a_true_sd_is_found_calibrated_and_its_interval_holds_the_level():
     summary = collect(windows(60))
-    for level in calibration.LEVELS:
+    for level in spread_factors.LEVELS:
         assert abs(summary["overall"][f"coverage_{level:.0%}"]["estimate"] - level) < 0.01
         for target in summary["strata"]:
             for stratum in target:

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -104,7 +102,7 @@ def test_equal_predictions_are_of_one_class(groups, starts):
 def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
     """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
     conformal.fit(*(values[:fewest, 0] for values in world(fewest, 0)), level=level)
-    with pytest.raises(errors.VariantError, match=f"{fewest} known scores"):
+    with pytest.raises(errors.VariantError, match=f"{fewest} variants with known scores"):
         conformal.fit(*(values[: fewest - 1, 0] for values in world(fewest, 0)), level=level)
 
 
@@ -114,26 +112,35 @@ def test_every_class_has_as_many_variants_as_its_level_needs():
     assert len(conformal.fit(*(values[:, 0] for values in world(596, 0)), level=0.99).low) == 2
 
 
-def test_survives_writing_and_reading(tmp_path):
-    widening = conformal.fit(*world(100, 0), level=0.8)
-    truth, mean, sd = world(100, 0)
-    plain = conformal.fit(truth, mean, 0 * sd)
-    conformal.save(tmp_path / "i.json", {"SCD": widening, "MSE": plain})
-    assert conformal.load(tmp_path / "i.json") == {"SCD": widening, "MSE": plain}
-    assert (widening.level, widening.of_draws) == (0.8, True)
-    assert (plain.level, plain.of_draws) == (0.9, False)
+def test_targets_of_one_variant_do_not_count_as_further_variants():
+    """The outermost of 38 errors are the ends of level 0.9, for one target and for 4 equal ones."""
+    columns = [column[:, :1] for column in world(38, 0)]
+    repeated = [np.repeat(column, 4, axis=1) for column in columns]
+    for truth, mean, sd in (columns, repeated):
+        low, high = conformal.fit(truth, mean, sd).interval(mean, sd)
+        assert (low <= (1 + 1e-9) * truth).all()
+        assert (truth <= (1 + 1e-9) * high).all()
+    with pytest.raises(errors.VariantError, match="20 variants with known scores"):
+        conformal.fit(*(column[:10] for column in repeated))
 
 
-def test_a_file_that_records_no_level_is_of_level_90(tmp_path):
-    old = {"floor": 1.0, "spread": 1.0, "starts": [], "low": [-1], "high": [1]}
-    (tmp_path / "i.json").write_text(json.dumps({"SCD": old}))
-    widening = conformal.load(tmp_path / "i.json")["SCD"]
-    assert (widening.level, widening.of_draws) == (0.9, True)
+def test_scores_in_rows_belong_to_the_variants_that_are_named():
+    columns = world(38, 0)
+    rows = [column.ravel() for column in columns]
+    assert conformal.fit(*rows, variants=np.repeat(np.arange(38), 2)) == conformal.fit(*columns)
+    assert conformal.fit(*rows) != conformal.fit(*columns)
 
 
-def test_refuses_what_teaches_nothing(tmp_path):
+def test_every_class_has_enough_variants_of_several_targets():
+    """With 5 equal targets, 60 variants have 300 scores; 3 classes of 20 variants are enough."""
+    columns = [np.repeat(column[:, :1], 5, axis=1) for column in world(60, 0)]
+    assert len(conformal.fit(*columns).low) == 3
+    assert len(conformal.fit(*columns, level=0.95).low) == 1
+
+
+def test_refuses_what_teaches_nothing():
     truth, mean, sd = world(9, 0)
-    with pytest.raises(errors.VariantError, match="20 known scores"):
+    with pytest.raises(errors.VariantError, match="20 variants with known scores"):
         conformal.fit(truth, mean, sd)
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
@@ -146,16 +153,3 @@ def test_refuses_what_teaches_nothing(tmp_path):
             conformal.fit(*broken)
     with pytest.raises(errors.VariantError, match="between 0 and 1; got 90"):
         conformal.fit(np.ones(30), np.ones(30), np.ones(30), level=90)
-    with pytest.raises(errors.AkitaBayesError, match=r"none\.json: no such file"):
-        conformal.load(tmp_path / "none.json")
-    whole = {"floor": 1.0, "spread": 1.0, "starts": [1.0], "low": [-1, -1], "high": [1, 1]}
-    for wrong in (
-        {"floor": 1},
-        whole | {"low": [-1]},
-        whole | {"high": "x"},
-        whole | {"level": 90},
-        whole | {"level": None},
-    ):
-        (tmp_path / "x.json").write_text(json.dumps({"SCD": wrong}))
-        with pytest.raises(errors.DataError, match="not a file of intervals"):
-            conformal.load(tmp_path / "x.json")

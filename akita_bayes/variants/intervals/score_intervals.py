@@ -12,7 +12,8 @@ import pandas as pd
 from akita_bayes import errors, files, keywords, progress
 from akita_bayes.models.protocol import Model
 from akita_bayes.simulate import design_json
-from akita_bayes.variants import known_effects
+from akita_bayes.variants import interval_files
+from akita_bayes.variants.intervals import known_effects
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal
 
@@ -25,10 +26,12 @@ class ScoreIntervals(NamedTuple):
     Attributes:
         widenings: Intervals by the name of the score.
         tested: A row for each tested variant, score and target, as `known_effects.table` returns.
+        fitted_to: The scores that the intervals are valid for.
     """
 
     widenings: dict[str, conformal.Widening]
     tested: pd.DataFrame
+    fitted_to: interval_files.FittedTo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,8 @@ class IntervalOptions:
         level: Share of true scores that the intervals contain, between 0 and 1.
         fit_split: Split whose chromosomes carry the variants of the fit.
         split: Split whose chromosomes carry the tested variants; must differ from `fit_split`.
+        other_genome: True if the simulation stands for another genome, whose variants the intervals
+            are for; False if they are for variants of the simulated genome.
 
     Raises:
         DataError: Both splits are the same.
@@ -51,6 +56,7 @@ class IntervalOptions:
     level: float = conformal.LEVEL
     fit_split: str = "valid"
     split: str = "test"
+    other_genome: bool = False
 
     def __post_init__(self) -> None:
         if self.split == self.fit_split:
@@ -103,7 +109,12 @@ def calibrate_scores(
 
     fitted, tested = compare(options.fit_split), compare(options.split)
     widenings = known_effects.fit(fitted, level=options.level)
-    return ScoreIntervals(widenings, known_effects.table(tested, design.cell_types, widenings))
+    genome = None if options.other_genome else Path(data_dir) / "genome.fa"
+    return ScoreIntervals(
+        widenings,
+        known_effects.table(tested, design.cell_types, widenings),
+        interval_files.fitted_to(model, scoring, genome),
+    )
 
 
 def write(intervals: ScoreIntervals, out_dir: str | Path) -> Path:
@@ -113,7 +124,7 @@ def write(intervals: ScoreIntervals, out_dir: str | Path) -> Path:
         Path of the intervals, for `--intervals` of `akita_scd.py` and `Options.intervals`.
     """
     path = Path(out_dir) / INTERVALS
-    conformal.save(path, intervals.widenings)
+    interval_files.save(path, intervals.widenings, intervals.fitted_to)
     write_table(intervals.tested, Path(out_dir) / TABLE)
     return path
 

@@ -109,7 +109,7 @@ def compare(
         kinds, rows = draw(genome, design, split, count=count, seed=seed)
         scorer = engine.Engine(model, genome, options)
         _check(scorer.windows, design)
-        conformal.check(len(rows) * len(scorer.target_names), level)
+        conformal.check(len(rows), level)
         advance(0, total=2 * len(rows))
         scored = scorer.score(rows, advance=advance)
         true_scores = truth(scorer.windows, genome, design, scored.variants, advance)
@@ -263,8 +263,8 @@ def table(
     return pd.DataFrame(rows)
 
 
-def coverage(rows: pd.DataFrame) -> pd.Series:
-    """Returns the share of true scores inside their intervals, for every kind and for "all"."""
-    covered = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
+def coverage(rows: pd.DataFrame, column: str = "truth") -> pd.Series:
+    """Returns the share of a column inside its intervals, for every kind and for "all"."""
+    covered = (rows["ci_low"] <= rows[column]) & (rows[column] <= rows["ci_high"])
     shares = covered.groupby(rows["kind"]).mean()
     return pd.concat([shares, pd.Series({"all": covered.mean()})])

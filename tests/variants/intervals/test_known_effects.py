@@ -10,8 +10,9 @@ from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from akita_bayes.simulate import chromatin, design_json, designs
 from akita_bayes.simulate import chromosomes as genomes
-from akita_bayes.variants import engine, known_effects
+from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
+from akita_bayes.variants.intervals import known_effects
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scores import conformal, score_table
 
@@ -138,7 +139,7 @@ def test_refuses_what_cannot_be_fitted_before_it_scores(folder, model, tmp_path,
 
     with pytest.raises(errors.VariantError, match="SSD: has values below 0, and only scores of 0"):
         compare(scores=("SCD", "SSD"))
-    with pytest.raises(errors.VariantError, match=r"399 known scores.*needed.*; got \d\d"):
+    with pytest.raises(errors.VariantError, match=r"399 variants .* are needed .*; got \d\d"):
         compare(level=0.995)
     with pytest.raises(errors.VariantError, match=r"between 0 and 1; got 1\.0"):
         compare(level=1.0)

@@ -8,12 +8,14 @@ import pytest
 
 from akita_bayes import errors
 from akita_bayes.simulate import design_json, designs
-from akita_bayes.variants import known_effects, score_intervals
+from akita_bayes.variants import interval_files
 from akita_bayes.variants.alleles import records
+from akita_bayes.variants.intervals import known_effects, score_intervals
 from akita_bayes.variants.options import Options
-from akita_bayes.variants.scores import conformal, score_table
+from akita_bayes.variants.scores import score_table
 
 DESIGN = designs.PRESETS["tiny"]
+ORIGIN = interval_files.FittedTo("1" * 64, {"draws": 3}, "genome.fa", "2" * 64)
 
 
 def effects(seed, rows=40):
@@ -45,6 +47,10 @@ def test_intervals_of_one_split_are_tested_on_the_other_and_written(tmp_path, mo
         yield lambda *_, **__: None
 
     monkeypatch.setattr(known_effects, "compare", compare)
+    genomes = []
+    monkeypatch.setattr(
+        interval_files, "fitted_to", lambda *words: genomes.append(words[2]) or ORIGIN
+    )
     intervals = score_intervals.calibrate_scores(
         "model",
         tmp_path / "data",
@@ -60,9 +66,10 @@ def test_intervals_of_one_split_are_tested_on_the_other_and_written(tmp_path, mo
         intervals.tested,
         known_effects.table(splits["test"], DESIGN.cell_types, intervals.widenings),
     )
+    assert genomes == [tmp_path / "data" / "genome.fa"]
     path = score_intervals.write(intervals, tmp_path / "out")
     assert path == tmp_path / "out" / "variant_intervals.json"
-    assert conformal.load(path) == intervals.widenings
+    assert interval_files.load(path) == (intervals.widenings, ORIGIN)
     rows = pd.read_csv(tmp_path / "out" / "variant_intervals.tsv", sep="\t")
     pd.testing.assert_frame_equal(rows, intervals.tested, rtol=1e-5)
 

@@ -1,0 +1,1 @@
+"""Intervals of variant scores, fitted to variants whose effect is known."""
