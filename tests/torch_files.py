@@ -30,25 +30,25 @@ def pickled(state: dict[str, np.ndarray]) -> bytes:
 
 def tensor(key: int, array: np.ndarray, *, shape=None, strides=None, offset: int = 0) -> bytes:
     """Returns the opcodes of one tensor, whose shape and strides may be made up."""
-    kind = named("torch", STORAGES[array.dtype.str[1:]])
+    kind = global_named("torch", STORAGES[array.dtype.str[1:]])
     storage = b"(" + text("storage") + kind + text(str(key)) + text("cpu") + number(array.size)
     shape = array.shape if shape is None else shape
     strides = [s // array.itemsize for s in array.strides] if strides is None else strides
     return (
-        named("torch._utils", "_rebuild_tensor_v2")
+        global_named("torch._utils", "_rebuild_tensor_v2")
         + (b"(" + storage + b"tQ" + number(offset) + sizes(shape) + sizes(strides))
         + (b"\x89" + ordered_dict() + b"tR")
     )
 
 
-def named(module: str, name: str) -> bytes:
+def global_named(module: str, name: str) -> bytes:
     """Returns the opcode that asks for a function or class by name."""
     return f"c{module}\n{name}\n".encode()
 
 
 def ordered_dict() -> bytes:
     """Returns the opcodes of an empty OrderedDict."""
-    return named("collections", "OrderedDict") + b")R"
+    return global_named("collections", "OrderedDict") + b")R"
 
 
 def sizes(values) -> bytes:

@@ -169,8 +169,8 @@ def test_shape_parameters_and_precision(row, policy, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, *row.inputs)).astype("float32")
     traits = registry.words()[row.word].traits
-    drawn = traits.holds_posterior(resolved(row)) or traits.spread
-    assert bool(cut.posteriors(model)) == drawn
+    is_random = traits.holds_posterior(resolved(row)) or traits.spread
+    assert bool(cut.posteriors(model)) == is_random
     for training in (False, True):
         y = model(x, training=training)
         assert y.dtype == policy.compute_dtype
@@ -252,7 +252,7 @@ def another(argument: str, annotation: Any, now: Any) -> Any:
         return 2 * now if now else 2
     if float in kinds:
         return now / 2 if now else 0.25
-    return next(each for each in reversed(choices) if isinstance(each, str) and each != now)
+    return next(choice for choice in reversed(choices) if isinstance(choice, str) and choice != now)
 
 
 def described(word: str, arguments: dict[str, Any]) -> list[Any]:
@@ -265,12 +265,12 @@ def described(word: str, arguments: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("word", sorted(set(registry.words()) - set(keras_layers.ALLOWED)))
 def test_no_argument_is_without_effect(word):
-    known = registry.words()[word]
-    base = {a: NEEDED[a] if d is registry.REQUIRED else d for a, d in known.defaults.items()}
+    entry = registry.words()[word]
+    base = {a: NEEDED[a] if d is registry.REQUIRED else d for a, d in entry.defaults.items()}
     base |= {"repeat": 1} if "repeat" in base else {}
     usual = described(word, base)
     assert described(word, base) == usual
-    for argument, annotation in known.types.items():
+    for argument, annotation in entry.types.items():
         beside = {a: v for a, v in BESIDE.get(argument, {}).items() if a in base}
         before = {**base, **beside}
         changed = {**before, argument: another(argument, annotation, before[argument])}

@@ -76,7 +76,7 @@ def symmetric(x):
     return (x + x.swapaxes(1, 2)) / 2
 
 
-def made(word, x, **arguments):
+def run_block(word, x, **arguments):
     """The block's output on x with random weights, and those weights."""
     inputs = keras.Input(x.shape[1:])
     model = keras.Model(inputs, registry.words()[word].function(inputs, **arguments))
@@ -90,7 +90,7 @@ def agree(y, expected, naive):
 
 
 def test_conv_block():
-    y, n = made(
+    y, n = run_block(
         "conv_block",
         TRACK,
         filters=4,
@@ -106,18 +106,18 @@ def test_conv_block():
 
 
 def test_conv_block_with_stride_and_bias():
-    y, n = made("conv_block", TRACK, filters=3, kernel_size=5, stride=2, activation=None)
+    y, n = run_block("conv_block", TRACK, filters=3, kernel_size=5, stride=2, activation=None)
     agree(y, n.conv(TRACK, stride=2, bias=True), n)
 
 
 def test_conv_block_pools_a_rest_with_same_padding_and_drops_it_with_valid():
-    same, _ = made("conv_block", TRACK[:, :7], pool_size=2)
-    valid, _ = made("conv_block", TRACK[:, :7], pool_size=2, padding="valid")
+    same, _ = run_block("conv_block", TRACK[:, :7], pool_size=2)
+    valid, _ = run_block("conv_block", TRACK[:, :7], pool_size=2, padding="valid")
     assert (same.shape[1], valid.shape[1]) == (4, 3)
 
 
 def test_conv_tower():
-    y, n = made("conv_tower", TRACK, filters_init=3, filters_mult=1.5, repeat=2, pool_size=2)
+    y, n = run_block("conv_tower", TRACK, filters_init=3, filters_mult=1.5, repeat=2, pool_size=2)
     x = TRACK
     for _ in range(2):
         x = pool(n.conv(relu(x), bias=True))
@@ -127,7 +127,7 @@ def test_conv_tower():
 
 def test_dilated_residual():
     arguments = {"filters": 3, "repeat": 3, "rate_mult": 1.5}
-    y, n = made("dilated_residual", TRACK, norm_type="batch", **arguments)
+    y, n = run_block("dilated_residual", TRACK, norm_type="batch", **arguments)
     x = TRACK
     for rate in (1, 2, 2):
         branch = n.batch_norm(n.conv(relu(x), dilation=rate))
@@ -136,7 +136,7 @@ def test_dilated_residual():
 
 
 def test_dilated_residual_without_normalisation_learns_a_scale():
-    y, n = made("dilated_residual", TRACK, filters=3)
+    y, n = run_block("dilated_residual", TRACK, filters=3)
     branch = n.conv(relu(n.conv(relu(TRACK), bias=True)), bias=True)
     agree(y, TRACK + branch * n.take(), n)
 
@@ -150,7 +150,7 @@ def test_dilated_residual_starts_as_identity(norm_type):
 
 
 def test_dilated_dense():
-    y, n = made("dilated_dense", TRACK, filters=3, repeat=2)
+    y, n = run_block("dilated_dense", TRACK, filters=3, repeat=2)
     x = TRACK
     for rate in (1, 2):
         x = np.concatenate([x, n.conv(relu(x), dilation=rate, bias=True)], -1)
@@ -166,25 +166,25 @@ def test_dilated_dense_applies_its_dropout():
 
 def test_conv_nac():
     arguments = {"filters": 4, "kernel_size": 3, "norm_type": "batch", "pool_size": 2}
-    y, n = made("conv_nac", TRACK, residual=True, **arguments)
+    y, n = run_block("conv_nac", TRACK, residual=True, **arguments)
     agree(y, pool(TRACK + n.conv(relu(n.batch_norm(TRACK)), bias=True)), n)
 
 
 def test_conv_dna():
-    y, n = made("conv_dna", TRACK, filters=3, kernel_size=5, norm_type="batch", pool_size=2)
+    y, n = run_block("conv_dna", TRACK, filters=3, kernel_size=5, norm_type="batch", pool_size=2)
     agree(y, pool(relu(n.batch_norm(n.conv(TRACK)))), n)
 
 
 def test_conv_dna_residual():
     arguments = {"filters": 3, "kernel_size": 5, "norm_type": "batch"}
-    y, n = made("conv_dna", TRACK, residual=True, **arguments)
+    y, n = run_block("conv_dna", TRACK, residual=True, **arguments)
     x = n.conv(TRACK)
     branch = n.conv(relu(n.batch_norm(x)), bias=True)
     agree(y, x + branch * n.take(), n)
 
 
 def test_conv_tower_nac():
-    y, n = made("conv_tower_nac", TRACK, filters_init=3, repeat=2, pool_size=2)
+    y, n = run_block("conv_tower_nac", TRACK, filters_init=3, repeat=2, pool_size=2)
     x = TRACK
     for _ in range(2):
         x = pool(n.conv(relu(x), bias=True))
@@ -192,7 +192,7 @@ def test_conv_tower_nac():
 
 
 def test_res_tower():
-    y, n = made("res_tower", TRACK, filters_init=3, kernel_size=3, repeat=2, norm_type="batch")
+    y, n = run_block("res_tower", TRACK, filters_init=3, kernel_size=3, repeat=2, norm_type="batch")
     x = TRACK
     for _ in range(2):
         x = n.conv(relu(n.batch_norm(x)), bias=True)
@@ -202,7 +202,7 @@ def test_res_tower():
 
 
 def test_conv_next():
-    y, n = made("conv_next", TRACK, kernel_size=3, residual=True)
+    y, n = run_block("conv_next", TRACK, kernel_size=3, residual=True)
     depthwise, pointwise, bias = n.take(), n.take(), n.take()
     padded = np.pad(TRACK, [(0, 0), (1, 1), (0, 0)])
     x = sum(padded[:, tap : tap + 8] * depthwise[tap, :, 0] for tap in range(3))
@@ -211,13 +211,15 @@ def test_conv_next():
 
 
 def test_conv_block_2d():
-    y, n = made("conv_block_2d", MAP, filters=3, kernel_size=3, dilation_rate=2, symmetric=True)
+    y, n = run_block(
+        "conv_block_2d", MAP, filters=3, kernel_size=3, dilation_rate=2, symmetric=True
+    )
     agree(y, symmetric(n.conv(relu(MAP), dilation=2, bias=True)), n)
 
 
 def test_dilated_residual_2d():
     arguments = {"filters": 3, "repeat": 2, "rate_mult": 1.75, "norm_type": "batch"}
-    y, n = made("dilated_residual_2d", MAP, **arguments)
+    y, n = run_block("dilated_residual_2d", MAP, **arguments)
     x = MAP
     for rate in (1, 2):
         branch = n.batch_norm(n.conv(relu(x), dilation=rate))
@@ -226,34 +228,34 @@ def test_dilated_residual_2d():
 
 
 def test_cropping_2d():
-    y, n = made("cropping_2d", MAP, cropping=2)
+    y, n = run_block("cropping_2d", MAP, cropping=2)
     agree(y, MAP[:, 2:-2, 2:-2], n)
 
 
 def test_final_flattens_positions_first():
-    y, n = made("final", TRACK, units=3, flatten=True, activation="relu")
+    y, n = run_block("final", TRACK, units=3, flatten=True, activation="relu")
     agree(y, relu(n.dense(TRACK.reshape(2, 1, 32))), n)
 
 
 def test_output_is_linear_unless_told():
     for word in ("final", "dense"):
-        y, n = made(word, -TRACK, units=3)
+        y, n = run_block(word, -TRACK, units=3)
         agree(y, n.dense(-TRACK), n)
 
 
 def test_dense_block():
-    y, n = made("dense_block", TRACK, residual=True, norm_type="batch", activation_end="gelu")
+    y, n = run_block("dense_block", TRACK, residual=True, norm_type="batch", activation_end="gelu")
     agree(y, gelu(TRACK + n.batch_norm(n.dense(relu(TRACK), bias=False))), n)
 
 
 def test_squeeze_excite_passes_the_activated_track_on():
-    y, n = made("squeeze_excite", TRACK, additive=True, bottleneck_ratio=2)
+    y, n = run_block("squeeze_excite", TRACK, additive=True, bottleneck_ratio=2)
     x = relu(TRACK)
     agree(y, x + n.dense(relu(n.dense(x.mean(1))))[:, None], n)
 
 
 def test_bottleneck():
-    y, n = made("bottleneck", TRACK, units=3)
+    y, n = run_block("bottleneck", TRACK, units=3)
     agree(y, gelu(n.dense(TRACK)), n)
 
 
@@ -263,9 +265,9 @@ def diverging(word, **arguments):
     arguments |= {"prior_mean": 0.3, "prior_scale": 1.4, "initial_scale": 0.5}
     block = registry.words()[word].function
     model = keras.Model(inputs, block(inputs, units=3, **arguments))
-    with stochastic.collecting() as found:
+    with stochastic.collecting() as divergences:
         y = np.asarray(model(TRACK))
-    return y, Naive(model), found[0]
+    return y, Naive(model), divergences[0]
 
 
 def kl(mean, sd):
@@ -274,23 +276,23 @@ def kl(mean, sd):
 
 
 def test_normal_latent():
-    y, n, found = diverging("normal_latent")
+    y, n, divergence = diverging("normal_latent")
     mean = n.dense(TRACK)
     sd = np.log1p(np.exp(n.dense(TRACK)))
     agree(y, mean, n)
     assert np.median(sd) == pytest.approx(0.5, rel=0.5)
-    np.testing.assert_allclose(found.kl, kl(mean, sd), rtol=1e-3, atol=1e-4)
-    assert found.weight == 1
+    np.testing.assert_allclose(divergence.kl, kl(mean, sd), rtol=1e-3, atol=1e-4)
+    assert divergence.weight == 1
 
 
 def test_dense_variational():
-    y, n, found = diverging("dense_variational", activation="relu", kl_weight=0.01)
+    y, n, divergence = diverging("dense_variational", activation="relu", kl_weight=0.01)
     mean, raw = n.take(), n.take()
     agree(y, relu(TRACK @ mean[:12].reshape(4, 3) + mean[12:]), n)
     sd = np.log1p(np.exp(raw))
     np.testing.assert_allclose(sd, 0.5, rtol=1e-5)
-    assert float(found.kl) == pytest.approx(kl(mean, sd).sum(), rel=1e-4)
-    assert found.weight == 0.01
+    assert float(divergence.kl) == pytest.approx(kl(mean, sd).sum(), rel=1e-4)
+    assert divergence.weight == 0.01
 
 
 def test_transformer_dense_pair_is_a_pre_norm_residual():
@@ -305,7 +307,7 @@ def test_transformer_dense_pair_is_a_pre_norm_residual():
 
 def test_transformer_encoder_post_norm():
     arguments = {"heads": 2, "dense_width": 6, "positions": None, "activation": "gelu"}
-    y, n = made("transformer_encoder", TRACK, repeat=2, **arguments)
+    y, n = run_block("transformer_encoder", TRACK, repeat=2, **arguments)
     x = TRACK
     for _ in range(2):
         x = n.layer_norm(x + n.attend(x), 1e-5)
@@ -315,7 +317,7 @@ def test_transformer_encoder_post_norm():
 
 def test_transformer_encoder_pre_norm_with_learned_positions():
     arguments = {"heads": 2, "dense_width": 6, "positions": "learned", "key_size": 3}
-    y, n = made("transformer_encoder", TRACK, repeat=2, pre_norm=True, **arguments)
+    y, n = run_block("transformer_encoder", TRACK, repeat=2, pre_norm=True, **arguments)
     x = TRACK + n.take()
     for _ in range(2):
         x = x + n.attend(n.layer_norm(x, 1e-5))
@@ -325,7 +327,7 @@ def test_transformer_encoder_pre_norm_with_learned_positions():
 
 def test_transformer_encoder_with_layer_scale():
     arguments = {"heads": 2, "dense_width": 6, "positions": None, "layer_scale": 0.3}
-    y, n = made("transformer_encoder", TRACK, repeat=1, pre_norm=True, **arguments)
+    y, n = run_block("transformer_encoder", TRACK, repeat=1, pre_norm=True, **arguments)
     x = TRACK + n.attend(n.layer_norm(TRACK, 1e-5)) * n.take()
     x = x + n.dense(relu(n.dense(n.layer_norm(x, 1e-5)))) * n.take()
     agree(y, n.layer_norm(x, 1e-5), n)
@@ -333,7 +335,7 @@ def test_transformer_encoder_with_layer_scale():
 
 def test_transformer_encoder_needs_heads_that_divide_the_channels():
     with pytest.raises(ValueError, match="4 channels cannot be divided among 6 heads"):
-        made("transformer_encoder", TRACK, heads=6)
+        run_block("transformer_encoder", TRACK, heads=6)
 
 
 def test_filters_of_a_tower_are_rounded_half_to_even_and_run_unrounded():

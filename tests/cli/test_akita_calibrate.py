@@ -36,22 +36,24 @@ def test_intervals_are_mended_stored_and_used(trained, capsys):
     x = tiny.one_hot(2)
     before = posterior.sample_posterior(load.load_model(run), x, draws=4)
     assert akita_calibrate.main([str(run), str(data), "--draws", "6", "--distances", "3"]) == 0
-    found = json.loads((run / "calibration" / "calibration.json").read_text(encoding="utf-8"))
-    stated, mended = (found[k]["overall"]["coverage_90%"]["estimate"] for k in ("before", "after"))
+    calibration = json.loads((run / "calibration" / "calibration.json").read_text(encoding="utf-8"))
+    stated, mended = (
+        calibration[k]["overall"]["coverage_90%"]["estimate"] for k in ("before", "after")
+    )
     assert abs(mended - 0.9) < 0.03 < abs(stated - 0.9)
     assert (
-        found["after"]["overall"]["crps"]["estimate"]
-        < (found["before"]["overall"]["crps"]["estimate"])
+        calibration["after"]["overall"]["crps"]["estimate"]
+        < (calibration["before"]["overall"]["crps"]["estimate"])
     )
     table = pd.read_csv(run / "calibration" / "calibration.tsv", sep="\t")
-    assert len(table) == 3 * tiny.TARGETS * (len(found["after"]["distance_edges"]) - 1)
+    assert len(table) == 3 * tiny.TARGETS * (len(calibration["after"]["distance_edges"]) - 1)
     varying = table[table["state"] != "constant"]
     assert varying[["error_sd_spearman", "ause"]].notna().all(axis=None)
-    assert np.shape(found["after"]["pit_by_stratum"]) == (tiny.TARGETS, 3, 20)
+    assert np.shape(calibration["after"]["pit_by_stratum"]) == (tiny.TARGETS, 3, 20)
     printed = capsys.readouterr().out
     assert "coverage 90%" in printed
     assert "intervals of the underlying map are not" in printed
-    assert found["map"]["noise"] is None
+    assert calibration["map"]["noise"] is None
     model = load.load_model(run)
     after = posterior.sample_posterior(model, x, draws=4)
     factors = model.recalibrations["hic"].factors(tiny.PIXELS)
@@ -95,9 +97,9 @@ def test_a_calibration_that_does_not_hold_on_new_data_warns(trained, tmp_path, c
         assert akita_test.main([*words, "-o", str(out)]) == 0
         warned = "does not hold on split test: the stated standard deviations are too small"
         assert (warned in caplog.text) is not holds
-        found = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["pit_test"]
-        assert found["windows"] == 40
-        assert abs(found["spread"] - 1) < 0.15 if holds else found["spread"] > 1.5
+        pit_test = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["pit_test"]
+        assert pit_test["windows"] == 40
+        assert abs(pit_test["spread"] - 1) < 0.15 if holds else pit_test["spread"] > 1.5
     caplog.clear()
     fitted = [str(run), str(noisy), "--draws", "6", "-o", str(tmp_path / "again")]
     assert akita_calibrate.main(fitted) == 0
@@ -171,9 +173,9 @@ def test_a_library_call_writes_the_same_files(trained, report, tmp_path):
 
 def test_a_report_s_after_is_what_the_posterior_then_says(model, report):
     x = tiny.one_hot(40, seed=2)[:1]
-    found = posterior.sample_posterior(model, x, draws=6, recalibration=report.recalibration)
-    np.testing.assert_allclose(found.mean[0], report.tested[0].mean, atol=1e-5)
-    np.testing.assert_allclose(found.sd[0], report.tested[0].sd, rtol=1e-4)
+    summary = posterior.sample_posterior(model, x, draws=6, recalibration=report.recalibration)
+    np.testing.assert_allclose(summary.mean[0], report.tested[0].mean, atol=1e-5)
+    np.testing.assert_allclose(summary.sd[0], report.tested[0].sd, rtol=1e-4)
 
 
 def untrained(run, *, seed=0, **spec):
@@ -205,10 +207,10 @@ def test_a_second_head_keeps_the_first_one_s_factors(tmp_path):
     for head, targets in (("human", 2), ("mouse", 1)):
         assert (run / "calibration" / head / "calibration.json").is_file()
         fitted = model.recalibrations[head]
-        found = posterior.sample_posterior(model, x, draws=1, head=head)
+        summary = posterior.sample_posterior(model, x, draws=1, head=head)
         expected = fitted.aleatoric_sd(tiny.PIXELS) * fitted.factors(tiny.PIXELS).aleatoric
         assert expected.shape == (tiny.PIXELS, targets)
-        np.testing.assert_allclose(found.sd[0], expected, rtol=1e-5)
+        np.testing.assert_allclose(summary.sd[0], expected, rtol=1e-5)
     fitted = calibrate.calibrate(model, human, head="human", distances=2).recalibration
     assert model.recalibrations["human"] == fitted
 
@@ -224,10 +226,10 @@ def test_an_ensemble_s_factors_are_applied_where_the_same_runs_are_loaded(tmp_pa
     model = load.load_model([first, second])
     fitted = model.recalibrations["hic"]
     stated = posterior.sample_posterior(model, x, draws=2, recalibrated=False)
-    found = posterior.sample_posterior(model, x, draws=2)
+    summary = posterior.sample_posterior(model, x, draws=2)
     factors = fitted.factors(tiny.PIXELS).epistemic
-    np.testing.assert_allclose(found.epistemic_sd, stated.epistemic_sd * factors, rtol=1e-5)
-    assert (found.aleatoric_sd > 0).all()
+    np.testing.assert_allclose(summary.epistemic_sd, stated.epistemic_sd * factors, rtol=1e-5)
+    assert (summary.aleatoric_sd > 0).all()
     assert load.load_model(first).recalibrations == {}
 
 
@@ -242,9 +244,9 @@ def test_what_cannot_take_the_factors_is_refused_before_any_draw(trained, capsys
     assert akita_calibrate.main([str(run / "model_best.keras"), data]) == 2
     assert "model_best.keras: a file; give the run directory" in capsys.readouterr().err
     assert akita_calibrate.main([str(run), data, "--ensemble", str(run / ".." / "run")]) == 2
-    said = capsys.readouterr().err
-    assert "run: is named twice" in said
-    assert "Drawing" not in said
+    stderr = capsys.readouterr().err
+    assert "run: is named twice" in stderr
+    assert "Drawing" not in stderr
 
 
 def status(arguments):
@@ -269,9 +271,9 @@ def test_a_run_without_a_model_is_refused_and_nothing_is_written(
     ):
         for options in ((), ("--variants", "1")):
             assert status([run, str(trained / "data"), *options]) == 2
-            said = capsys.readouterr().err
-            assert message in said
-            assert "Drawing" not in said
+            stderr = capsys.readouterr().err
+            assert message in stderr
+            assert "Drawing" not in stderr
         ensemble = [str(trained / "run"), str(trained / "data"), "--ensemble", run]
         assert status([*ensemble, "-o", str(tmp_path / "out")]) == 2
         assert f"{run}: " in capsys.readouterr().err
@@ -297,7 +299,7 @@ def test_a_simulation_that_the_model_predicts_otherwise_is_refused(trained, tmp_
     assert "simulation.json: no such file" in capsys.readouterr().err
     design_json.write(simulation, designs.PRESETS["tiny"], seed=0, version="x")
     assert akita_calibrate.main(words) == 2
-    said = capsys.readouterr()
-    assert "does not match the data" in said.err.replace("\n", " ")
-    assert "slope" in said.out
+    captured = capsys.readouterr()
+    assert "does not match the data" in captured.err.replace("\n", " ")
+    assert "slope" in captured.out
     assert not (tmp_path / "out" / "variant_intervals.json").exists()

@@ -27,8 +27,8 @@ def test_the_whole_command(folder, capsys):
     printed = capsys.readouterr().out
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert re.search(rf"written to train +│ {summary['written']['train']} ", printed)
-    found = statistics.read(folder / "out")
-    assert (found.pool_width, found.crop_bp, found.bins, found.num_targets) == (200, 400, 12, 2)
+    stats = statistics.read(folder / "out")
+    assert (stats.pool_width, stats.crop_bp, stats.bins, stats.num_targets) == (200, 400, 12, 2)
     image = matplotlib.image.imread(folder / "out" / "windows.png")
     assert image.shape[0] > 500
     assert np.ptp(image) == 1
@@ -78,22 +78,22 @@ def test_the_script_with_two_processes_and_basenjis_letters(folder, repository):
 )
 def test_presets(monkeypatch, tmp_path, preset, bins, pixels):
     genome.write_fasta(tmp_path / "genome.fa", {"chr1": "ACGT"})
-    seen = {}
+    plan_options = {}
 
     def plan(options):
-        seen.update(transform=options.transform, layout=options.layout, clip=options.clip)
+        plan_options.update(transform=options.transform, layout=options.layout, clip=options.clip)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("akita_bayes.data.preparation.data_plan.plan", plan)
     monkeypatch.setattr("akita_bayes.data.preparation.targets.read", lambda *a, **k: [])
     command = [str(tmp_path / "genome.fa"), "targets.txt", "-o", "out", "--preset", preset]
     assert akita_data.main(command) == 130
-    assert (seen["transform"].map_bins, seen["transform"].pixels) == (bins, pixels)
-    assert seen["transform"].kernel_radius == 2
-    assert seen["layout"].stride("train") == seen["transform"].seq_length // 4
+    assert (plan_options["transform"].map_bins, plan_options["transform"].pixels) == (bins, pixels)
+    assert plan_options["transform"].kernel_radius == 2
+    assert plan_options["layout"].stride("train") == plan_options["transform"].seq_length // 4
     assert akita_data.main([*command, "--kernel_sigma", "0", "--clip", "1.5"]) == 130
-    assert seen["transform"].kernel_sigma == 0
-    assert seen["clip"] == 1.5
+    assert plan_options["transform"].kernel_sigma == 0
+    assert plan_options["clip"] == 1.5
 
 
 def test_lower_case_and_unknown_bases(folder):
@@ -106,8 +106,8 @@ def test_lower_case_and_unknown_bases(folder):
     genome.write_fasta(folder / "genome.fa", mixed)
     (folder / "windows.bed").write_text("chr1\t0\t3200\n")
     assert run(folder, "--windows", str(folder / "windows.bed")) == 0
-    found = statistics.read(folder / "out")
-    (record,) = tfrecord.read_records(folder / "out" / "tfrecords" / "train-0.tfr", found)
+    stats = statistics.read(folder / "out")
+    (record,) = tfrecord.read_records(folder / "out" / "tfrecords" / "train-0.tfr", stats)
     assert (record.sequence[:500] == 4).all()
     expected = ["ACGT".index(letter) for letter in sequences["chr1"][500:3200]]
     np.testing.assert_array_equal(record.sequence[500:], expected)
@@ -160,14 +160,14 @@ def test_gaps_limit_sample_and_unmappable_stretches(folder):
         (folder / f"{name}.bed").write_text(text)
         options += [f"--{name}", str(folder / f"{name}.bed")]
     assert run(folder, *options, "--sample", "0.5", "--stride_train", "0.5") == 0
-    places = [
+    windows = [
         (chrom, int(start), int(end))
         for chrom, start, end, _ in map(
             str.split, (folder / "out" / "sequences.bed").read_text().splitlines()
         )
     ]
-    assert places
-    for chrom, start, end in places:
+    assert windows
+    for chrom, start, end in windows:
         assert chrom == "chr1"
         assert end <= 20_000 or start >= 21_000
         assert start >= 6000 - 0.3 * 3200

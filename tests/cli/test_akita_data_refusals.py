@@ -154,13 +154,13 @@ def index_of_an_older_genome(folder):
     os.utime(folder / "genome.fa.fai", (0, 0))
 
 
-def options(*given):
+def options(*arguments):
     """What spoils nothing but gives these options."""
 
     def spoil(folder):
-        return list(given)
+        return list(arguments)
 
-    spoil.__name__ = "_".join(given)
+    spoil.__name__ = "_".join(arguments)
     return spoil
 
 
@@ -274,9 +274,9 @@ def everything_filtered(folder):
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(folder, capsys, spoil, reason):
-    given = spoil(folder) or []
+    arguments = spoil(folder) or []
     try:
-        status = run(folder, *given)
+        status = run(folder, *arguments)
     except SystemExit as stopped:
         status = stopped.code
     assert status == 2

@@ -126,24 +126,24 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
     score_intervals.write(calls[0], tmp_path / "library")
     written, expected = (files_of(tmp_path / name) for name in ("library", "fit"))
     assert written == expected
-    said = capsys.readouterr().out
-    assert "inside their 80 % interval" in said
+    stdout = capsys.readouterr().out
+    assert "inside their 80 % interval" in stdout
     rows = pd.read_csv(tmp_path / "fit" / "variant_intervals.tsv", sep="\t")
     assert len(rows) == 16 * 2 * 2
     inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
     shares = inside.groupby(rows["name"]).mean()
-    (shown,) = re.findall(r"│ all +│ +16 +│ (0\.\d{3}|1\.000) +│ (0\.\d{3}|1\.000) ", said)
+    (shown,) = re.findall(r"│ all +│ +16 +│ (0\.\d{3}|1\.000) +│ (0\.\d{3}|1\.000) ", stdout)
     np.testing.assert_allclose([float(x) for x in shown], shares[["SCD", "MSE"]], atol=6e-4)
 
     path = tmp_path / "fit" / "variant_intervals.json"
     widenings = interval_files.load(path).widenings
     assert {name: row.level for name, row in widenings.items()} == {"SCD": 0.8, "MSE": 0.8}
-    drawn = ["--draws", "2"] if widenings["SCD"].of_draws else []
+    options = ["--draws", "2"] if widenings["SCD"].of_draws else []
     arguments = [*(str(demo / "run" / "params.json"), run, str(demo / "data" / "variants.vcf"))]
     arguments += ["-f", str(demo / "data" / "genome.fa"), "-o", str(tmp_path / "scd")]
-    assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *drawn]) == 0
+    assert akita_scd.main([*arguments, "--stats", "MSE", "--intervals", str(path), *options]) == 0
     table = pd.read_csv(tmp_path / "scd" / "scores.tsv", sep="\t")
-    sd = table["MSE_sd:alpha"] if drawn else np.zeros(len(table))
+    sd = table["MSE_sd:alpha"] if options else np.zeros(len(table))
     low, high = widenings["MSE"].interval(table["MSE:alpha"].to_numpy(), np.asarray(sd))
     np.testing.assert_allclose(table["MSE_ci_low:alpha"], low, rtol=1e-4, atol=1e-9)
     np.testing.assert_allclose(table["MSE_ci_high:alpha"], high, rtol=1e-4, atol=1e-9)
@@ -188,11 +188,11 @@ def test_the_table_says_how_good_it_is(tmp_path, capsys):
     rng = np.random.default_rng(0)
 
     def scores(r):
-        made = comparison.Comparison(1, rank=False, strata=None)
+        accumulator = comparison.Comparison(1, rank=False, strata=None)
         y = rng.normal(size=(20_000, 1))
         noise = rng.normal(size=y.shape) * np.sqrt(1 / r**2 - 1)
-        made.update(y, y + noise, np.ones_like(y, bool))
-        return made.scores()
+        accumulator.update(y, y + noise, np.ones_like(y, bool))
+        return accumulator.scores()
 
     report = Report(
         model=scores(0.8),
@@ -210,7 +210,7 @@ def test_the_table_says_how_good_it_is(tmp_path, capsys):
     )
     belief = types.SimpleNamespace(after={"overall": {"coverage_90%": {"estimate": 0.91}}})
     akita_demo._show(tmp_path, report, belief, 1e-6, 100.0)
-    said = capsys.readouterr().out
-    shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", said)]
+    stdout = capsys.readouterr().out
+    shown = [float(x) for x in re.findall(r"│ +(0\.\d{3}) │", stdout)]
     np.testing.assert_allclose(shown, [0.9, 0.8, 0.95, 0.85, 0.919, 0.1, 0.91], atol=0.02)
-    assert "1.7 minutes" in said
+    assert "1.7 minutes" in stdout

@@ -67,18 +67,18 @@ def test_workers_predict_the_same_bytes(folder, tmp_path):
     options = ["--batch_size", "2"]
     assert run(folder, tmp_path / "one", *options) == 0
     assert run(folder, tmp_path / "two", "--workers", "2", *options) == 0
-    one, two = (outputs.files_of(tmp_path / name) for name in ("one", "two"))
-    assert one == two
-    assert list(one) == ["predict.h5"]
+    serial, parallel = (outputs.files_of(tmp_path / name) for name in ("one", "two"))
+    assert serial == parallel
+    assert list(serial) == ["predict.h5"]
 
 
 def test_coolers_hold_the_predicted_maps(folder, tmp_path):
     assert run(folder, tmp_path, "--cool") == 0
-    found = cooler.Cooler(str(tmp_path / "hic_1.cool"))
-    assert found.binsize == POOL
+    predicted = cooler.Cooler(str(tmp_path / "hic_1.cool"))
+    assert predicted.binsize == POOL
     first = CROP * POOL
     window = f"chr2:{first}-{first + tiny.BINS * POOL}"
-    matrix = found.matrix(balance=False).fetch(window)
+    matrix = predicted.matrix(balance=False).fetch(window)
     expected = naive(folder, "chr2", 0)[:, 1]
     rows, columns = triangle.indices(tiny.BINS, tiny.OFFSET)
     np.testing.assert_allclose(matrix[rows, columns], expected, atol=1e-5)
@@ -212,9 +212,9 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, capsys, bed, options
     paths = [*(str(folder / name) for name in ("params.json", "model.keras"))]
     paths += [str(tmp_path / "bad.bed"), "-f", str(folder / "genome.fa")]
     assert akita_predict.main([*paths, "-o", str(tmp_path / "out"), *options]) == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    assert message in said[-1]
-    assert said[-1].startswith("error: ")
+    stderr_lines = capsys.readouterr().err.strip().splitlines()
+    assert message in stderr_lines[-1]
+    assert stderr_lines[-1].startswith("error: ")
     assert "--cool" in options or not (tmp_path / "out").exists()
 
 
@@ -227,7 +227,7 @@ def test_results_do_not_go_into_a_model(folder, tmp_path, capsys):
 
 def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path, caplog):
     paths = [str(folder / name) for name in ("params.json", "model.keras")]
-    found = []
+    predictions = []
     for name in ("1", "chr1"):
         bed = tmp_path / f"{name}.bed"
         bed.write_text(f"{name}\t64\t80\n")
@@ -238,8 +238,8 @@ def test_chromosomes_may_be_named_otherwise_than_in_the_genome(folder, tmp_path,
         assert ("reading 1 as chr1." in caplog.text) is (name == "1")
         with h5py.File(out / "predict.h5") as file:
             assert file["chrom"].asstr()[0] == "chr1"
-            found.append(file["preds"][()])
-    np.testing.assert_array_equal(*found)
+            predictions.append(file["preds"][()])
+    np.testing.assert_array_equal(*predictions)
 
 
 def test_regions_may_come_from_a_pipe(folder, tmp_path):
@@ -267,9 +267,9 @@ def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, caps
         table.writelines(f"t{k}\tt{k}.cool\n" for k in range(9))
     out = tmp_path / "out"
     assert run(folder, out, "--cool", "-t", str(tmp_path / "targets.txt")) == 2
-    said = capsys.readouterr().err
-    assert "10 targets, but head hic has" in said
-    assert "Predicting" not in said
+    stderr = capsys.readouterr().err
+    assert "10 targets, but head hic has" in stderr
+    assert "Predicting" not in stderr
     assert not out.exists()
 
 
@@ -282,17 +282,17 @@ def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
     assert akita_predict.main([*paths, "-o", str(tmp_path / "v"), "--split", "valid"]) == 0
     assert akita_predict.main([*paths, "-o", str(tmp_path / "t"), "--tfr", "test-1.tfr"]) == 0
     model = build.keras.models.load_model(folder / "model.keras", compile=False)
-    found = {}
+    maps = {}
     for name in ("test", "v", "t"):
         with h5py.File(tmp_path / name / "preds.h5") as file:
             assert list(file) == ["preds"]
-            found[name] = file["preds"][:]
-            assert found[name].dtype == np.float16
+            maps[name] = file["preds"][:]
+            assert maps[name].dtype == np.float16
     x = tiny.one_hot(7, seed=2)
     expected = predict.predict(model, x, rc=True, shifts=(1, 0))
-    np.testing.assert_allclose(found["test"], expected, rtol=2e-3, atol=1e-3)
-    np.testing.assert_allclose(found["t"], predict.predict(model, x[6:]), rtol=2e-3, atol=1e-3)
-    assert found["v"].shape == (6, tiny.PIXELS, 2)
+    np.testing.assert_allclose(maps["test"], expected, rtol=2e-3, atol=1e-3)
+    np.testing.assert_allclose(maps["t"], predict.predict(model, x[6:]), rtol=2e-3, atol=1e-3)
+    assert maps["v"].shape == (6, tiny.PIXELS, 2)
 
 
 @pytest.mark.parametrize(
@@ -306,8 +306,8 @@ def test_a_data_directory_gives_basenjis_preds(folder, tmp_path):
 )
 def test_options_of_the_other_input_are_refused(folder, tmp_path, capsys, where, options, message):
     (tmp_path / "data").mkdir()
-    place = tmp_path / "data" if where == "data" else folder / "regions.bed"
-    paths = [str(folder / "params.json"), str(folder / "model.keras"), str(place)]
+    source = tmp_path / "data" if where == "data" else folder / "regions.bed"
+    paths = [str(folder / "params.json"), str(folder / "model.keras"), str(source)]
     with pytest.raises(SystemExit) as stopped:
         akita_predict.main([*paths, *options])
     assert stopped.value.code == 2
@@ -337,9 +337,9 @@ def test_a_run_and_a_region_as_text_are_enough(folder, tmp_path, capsys):
     fasta = ["-f", str(folder / "genome.fa")]
     words = ["--batch_size", "2", str(run_dir), "1:300-700", *fasta]
     assert akita_predict.main([*words, "-o", str(tmp_path / "a"), "--plot"]) == 0
-    said = capsys.readouterr().out
-    assert "4 windows" in said
-    (path,) = re.findall(r"Drawn: (\S+\.png), and 3 more in", said)
+    stdout = capsys.readouterr().out
+    assert "4 windows" in stdout
+    (path,) = re.findall(r"Drawn: (\S+\.png), and 3 more in", stdout)
     assert Path(path) in (tmp_path / "a").glob("chr1_*.png")
     (folder / "one.bed").write_text("chr1\t300\t700\n")
     full = [str(run_dir / "params.json"), str(run_dir), str(folder / "one.bed"), *fasta]

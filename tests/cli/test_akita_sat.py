@@ -45,9 +45,9 @@ def test_writes_every_region_by_every_method(folder, tmp_path):
     with pyBigWig.open(str(tmp_path / "tracks" / "ism_SCD_t1.bw")) as track:
         np.testing.assert_allclose(track.values("chr1", 506, 514), expected, rtol=1e-5)
     assert sorted(path.name for path in (tmp_path / "logos").iterdir()) == [
-        f"chr1_{place}_{what}_t1.png"
-        for place in ("302-310", "506-514")
-        for what in ("gradient_SSD", "ism_SCD")
+        f"chr1_{span}_{label}_t1.png"
+        for span in ("302-310", "506-514")
+        for label in ("gradient_SSD", "ism_SCD")
     ]
     assert (tmp_path / "tracks" / "gradient_SSD_t1.bedgraph").exists()
     assert len(about["model_digest"]) == len(about["genome_digest"]) == 64
@@ -88,8 +88,8 @@ def test_targets_keep_their_numbers(folder, tmp_path):
     assert run(folder, tmp_path / "all", "-l", "4") == 0
     assert run(folder, tmp_path / "one", "-l", "4", "--targets", "1") == 0
     for name in ("ism_SCD_t1.bedgraph", "ism_SCD_t1.bw"):
-        one, both = (tmp_path / out / "tracks" / name for out in ("one", "all"))
-        assert one.read_bytes() == both.read_bytes()
+        single, both = (tmp_path / out / "tracks" / name for out in ("one", "all"))
+        assert single.read_bytes() == both.read_bytes()
     assert not list((tmp_path / "one").rglob("*_t0*"))
 
 
@@ -102,9 +102,9 @@ def test_what_is_named_twice_is_scanned_once(folder, tmp_path, capsys):
     with h5py.File(tmp_path / "out" / "sat.h5") as file:
         assert sorted(file) == ["chr1:304-308", "chr1:508-512"]
         assert [list(group) for group in file.values()] == [["ism"], ["ism"]]
-    told = " ".join(capsys.readouterr().out.split())
-    assert "4 lines name 2 regions; each is scanned once." in told
-    assert "Written: 2 scans in" in told
+    stdout = " ".join(capsys.readouterr().out.split())
+    assert "4 lines name 2 regions; each is scanned once." in stdout
+    assert "Written: 2 scans in" in stdout
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_an_option_of_another_method_is_refused(folder, tmp_path, capsys, option
 def test_help_says_what_a_sweep_is_unless_it_is_said(capsys):
     with pytest.raises(SystemExit):
         akita_sat.main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
+    help_text = " ".join(capsys.readouterr().out.split())
     sweep = region_scan.Sweep()
-    assert f"bases of a deletion or shuffle ({sweep.width})" in told
-    assert f"shuffles of each window ({sweep.repeats})" in told
-    assert f"points of integrated gradients ({sweep.steps})" in told
+    assert f"bases of a deletion or shuffle ({sweep.width})" in help_text
+    assert f"shuffles of each window ({sweep.repeats})" in help_text
+    assert f"points of integrated gradients ({sweep.steps})" in help_text
 
 
 @pytest.mark.parametrize(
@@ -218,17 +218,17 @@ def scanned(monkeypatch):
     class Scanned(list):
         stop = None
 
-    seen = Scanned()
+    scans = Scanned()
     original = region_scan.Scanner.scan
 
     def scan(self, region, method, **keywords):
-        if len(seen) == seen.stop:
+        if len(scans) == scans.stop:
             raise KeyboardInterrupt
-        seen.append((region.start, method))
+        scans.append((region.start, method))
         return original(self, region, method, **keywords)
 
     monkeypatch.setattr(region_scan.Scanner, "scan", scan)
-    return seen
+    return scans
 
 
 def test_a_stopped_run_goes_on_behind_its_finished_scans(folder, tmp_path, scanned):
@@ -256,16 +256,16 @@ def test_scans_of_other_inputs_are_refused(folder, tmp_path, scanned, capsys):
     assert run(folder, out, *options) == 0
     assert run(folder, out, *options, "--method", "ism,gradient") == 0
     assert scanned == [(509, "ism"), (305, "ism"), (509, "gradient"), (305, "gradient")]
-    held = outputs(out)
-    for other, what in ((["--rc"], "rc False and True"), (["--seed", "2"], "seed 0 and 2")):
+    before = outputs(out)
+    for extra, difference in ((["--rc"], "rc False and True"), (["--seed", "2"], "seed 0 and 2")):
         del scanned[:]
-        assert run(folder, out, *options, *other) == 2
+        assert run(folder, out, *options, *extra) == 2
         assert (
-            f"holds scans of other inputs (options: {what}); choose another"
+            f"holds scans of other inputs (options: {difference}); choose another"
             in capsys.readouterr().err
         )
         assert scanned == []
-    assert outputs(out) == held
+    assert outputs(out) == before
 
 
 def test_a_directory_of_variant_scores_is_refused(folder, tmp_path, capsys):
@@ -284,8 +284,8 @@ def test_all_finished_scans_are_in_the_outputs(folder, tmp_path):
     assert run(folder, tmp_path / "at_once", *options, "--method", "ism,gradient") == 0
     with h5py.File(tmp_path / "one_by_one" / "sat.h5") as file:
         assert [list(group) for group in file.values()] == [["gradient", "ism"]] * 2
-    found, expected = (outputs(tmp_path / name) for name in ("one_by_one", "at_once"))
-    assert found.keys() == expected.keys()
+    one_by_one, expected = (outputs(tmp_path / name) for name in ("one_by_one", "at_once"))
+    assert one_by_one.keys() == expected.keys()
     for path in expected:
         if path.suffix != ".h5":
-            assert found[path] == expected[path]
+            assert one_by_one[path] == expected[path]

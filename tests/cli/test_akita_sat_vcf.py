@@ -76,33 +76,33 @@ def test_an_alt_is_scanned_as_in_a_genome_that_has_it(folder, tmp_path, ref, alt
     assert list(table["snp"]) == ["rs1", "rs1"]
     assert table["group"][0] == "chr1:496-504"
     assert group is None or table["group"][1] == group
-    with h5py.File(tmp_path / "vcf" / "sat.h5") as found:
-        assert set(found) == set(table["group"])
+    with h5py.File(tmp_path / "vcf" / "sat.h5") as scans:
+        assert set(scans) == set(table["group"])
         for name, twin in zip(table["group"], ("ref", "alt"), strict=True):
             with h5py.File(tmp_path / twin / "sat.h5") as expected:
                 for dataset in ("ism/seqs", "ism/SCD", "gradient/SSD"):
                     np.testing.assert_array_equal(
-                        found[f"{name}/{dataset}"][:], expected[f"chr1:496-504/{dataset}"][:]
+                        scans[f"{name}/{dataset}"][:], expected[f"chr1:496-504/{dataset}"][:]
                     )
         # The base at POS is the last of the first half, as in Basenji.
-        at = found[f"{table['group'][0]}/ism/seqs"][3]
+        at = scans[f"{table['group'][0]}/ism/seqs"][3]
         assert "ACGT"[int(at.argmax())] == LETTERS[POS - 1]
         assert not np.array_equal(
-            found[f"{table['group'][1]}/ism/SCD"][:], found["chr1:496-504/ism/SCD"][:]
+            scans[f"{table['group'][1]}/ism/SCD"][:], scans["chr1:496-504/ism/SCD"][:]
         )
 
 
 def test_two_hundred_bases_are_scanned_and_end_with_the_chromosome(folder, tmp_path):
-    other = [(pos, LETTERS[pos - 1], OTHER[LETTERS[pos - 1]]) for pos in (500, 950)]
-    where = vcf(tmp_path / "v.vcf", *((pos, f"v{pos}", ref, alt) for pos, ref, alt in other))
+    variants = [(pos, LETTERS[pos - 1], OTHER[LETTERS[pos - 1]]) for pos in (500, 950)]
+    where = vcf(tmp_path / "v.vcf", *((pos, f"v{pos}", ref, alt) for pos, ref, alt in variants))
     options = ("--method", "deletion", "--width", "20")
     # a window of this model shows 192 bases, fewer than Basenji's 200
     assert run(folder, tmp_path / "wide", where, *options) == 2
     assert run(folder, tmp_path / "out", where, *options, "-l", "180") == 0
     with h5py.File(tmp_path / "out" / "sat.h5") as file:
-        places = {(int(g["deletion"].attrs["start"]), int(g["deletion"].attrs["end"]))
+        spans = {(int(g["deletion"].attrs["start"]), int(g["deletion"].attrs["end"]))
                   for g in file.values()}  # fmt: skip
-    assert places == {(410, 590), (860, 1000)}
+    assert spans == {(410, 590), (860, 1000)}
 
 
 def test_what_is_not_scanned_is_told(folder, tmp_path, capsys):
@@ -146,14 +146,14 @@ def test_a_packed_vcf_is_told_from_a_bed_by_its_content(folder, tmp_path, scanne
 def scanned_places(monkeypatch):
     from akita_bayes.variants.saturation import region_scan
 
-    seen, original = [], region_scan.Scanner.scan
+    spans, original = [], region_scan.Scanner.scan
 
     def scan(self, region, method, **options):
-        seen.append((region.start, region.end))
+        spans.append((region.start, region.end))
         return original(self, region, method, **options)
 
     monkeypatch.setattr(region_scan.Scanner, "scan", scan)
-    return seen
+    return spans
 
 
 def test_finished_alleles_are_not_scanned_again(folder, tmp_path, scanned_places):
@@ -172,20 +172,20 @@ def test_bases_up_and_down_of_the_middle(folder, tmp_path, scanned_places):
 
 
 def test_figures_have_basenjis_width_limit_and_the_names_of_targets(folder, tmp_path, monkeypatch):
-    seen, drawn = [], plots.figure
+    properties, original = [], plots.figure
 
     def figure(scan, name, **options):
-        made = drawn(scan, name, **options)
-        clim = made.axes[1].images[0].get_clim()
-        seen.append((made.get_suptitle(), made.get_size_inches()[0], clim[1]))
-        return made
+        fig = original(scan, name, **options)
+        clim = fig.axes[1].images[0].get_clim()
+        properties.append((fig.get_suptitle(), fig.get_size_inches()[0], clim[1]))
+        return fig
 
     monkeypatch.setattr(plots, "figure", figure)
     (tmp_path / "t.txt").write_text("\tidentifier\tdescription\n0\tHFF\ta\n1\tGM\tb\n")
     where = vcf(tmp_path / "v.vcf", (POS, "rs1", *SNV))
     options = ("-l", "2", "--targets", "1", "-t", str(tmp_path / "t.txt"))
     assert run(folder, tmp_path / "out", where, *options, "-w", "9", "-m", "70") == 0
-    assert seen == [
+    assert properties == [
         ("chr1:499-501, target GM", 9.0, 70.0),
         (f"chr1:499-501 with 500{SNV[0]}>{SNV[1]}, target GM", 9.0, 70.0),
     ]

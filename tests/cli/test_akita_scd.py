@@ -33,9 +33,9 @@ def folder(tmp_path_factory):
     build.build(zoo.parse_spec(tiny.spec_json())).save(folder / "model.keras")
     letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 2000))
     genome.write_fasta(folder / "genome.fa", {"chr1": letters})
-    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    substitutes = {"A": "C", "C": "G", "G": "T", "T": "A"}
     lines = [
-        f"1\t{pos}\tv{pos}\t{letters[pos - 1]}\t{other[letters[pos - 1]]}\t.\t.\t."
+        f"1\t{pos}\tv{pos}\t{letters[pos - 1]}\t{substitutes[letters[pos - 1]]}\t.\t.\t."
         for pos in (500, 700, 900)
     ]
     lines.insert(1, f"1\t600\tdel\t{letters[599]}\t<DEL>,*\t.\t.\tEND=660")
@@ -64,9 +64,9 @@ def test_writes_everything(folder, tmp_path, capsys):
     assert len(list((tmp_path / "maps").glob("*.png"))) == 2
     assert (tmp_path / "variants.scored.vcf.gz.tbi").exists()
     assert (tmp_path / "scores.tsv").read_text().count("\n") == 6
-    told = capsys.readouterr().out
-    assert "4 of 5 alleles have scores" in told
-    assert "1 without a score: ALT * stands for an overlapping deletion" in told
+    stdout = capsys.readouterr().out
+    assert "4 of 5 alleles have scores" in stdout
+    assert "1 without a score: ALT * stands for an overlapping deletion" in stdout
 
 
 def test_maps_of_the_strongest_variants_are_saved(folder, tmp_path, capsys):
@@ -117,12 +117,12 @@ def test_figures_of_a_former_run_are_replaced(folder, tmp_path):
 
 
 def test_inputs_are_no_output_directory(folder, tmp_path, capsys):
-    for name, what in (("model_best.keras", "a model"), ("statistics.json", "training data")):
-        out = tmp_path / what
+    for name, content in (("model_best.keras", "a model"), ("statistics.json", "training data")):
+        out = tmp_path / content
         out.mkdir()
         (out / name).write_text("of another command")
         assert run(folder, out) == 2
-        assert f"holds {what}; choose another -o." in capsys.readouterr().err
+        assert f"holds {content}; choose another -o." in capsys.readouterr().err
         assert [path.name for path in out.iterdir()] == [name]
 
 
@@ -134,8 +134,8 @@ def test_counts_swapped_alleles(folder, tmp_path, capsys):
     swapped = "\t".join([head, *cells[:2], cells[3], cells[2], *cells[4:]])
     (tmp_path / "variants.vcf").write_text(HEADER + swapped + "\n")
     paths = [
-        str(place / name)
-        for place, name in (
+        str(directory / name)
+        for directory, name in (
             (folder, "params.json"),
             (folder, "model.keras"),
             (tmp_path, "variants.vcf"),
@@ -152,8 +152,8 @@ def test_shards_region_targets_and_null(folder, tmp_path):
     )
     with h5py.File(tmp_path / "scd.h5") as file:
         assert file["SCD"].shape == (3, 1)
-    other = build.build(zoo.parse_spec(tiny.spec_json()))
-    other.save(folder / "other.keras")
+    second = build.build(zoo.parse_spec(tiny.spec_json()))
+    second.save(folder / "other.keras")
     members = ["--ensemble", str(folder / "other.keras"), "--draws", "9"]
     assert run(folder, tmp_path / "both", *members) == 0
     with h5py.File(tmp_path / "both" / "scd.h5") as file:
@@ -167,8 +167,8 @@ def test_shards_region_targets_and_null(folder, tmp_path):
 def test_help_says_how_a_region_counts(folder, tmp_path, capsys):
     with pytest.raises(SystemExit):
         akita_scd.main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert "chr1:1,000-2,000 is POS 1,001 to 2,000" in told
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert "chr1:1,000-2,000 is POS 1,001 to 2,000" in help_text
     assert run(folder, tmp_path, "--region", "chr1:500-700") == 0
     with h5py.File(tmp_path / "scd.h5") as file:
         assert file["pos"][:].tolist() == [600, 600, 700]
@@ -231,24 +231,28 @@ def test_help_does_not_load_tensorflow():
         "    except SystemExit: pass\n"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "example:" in made.stdout
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "example:" in process.stdout
 
 
 @pytest.fixture
 def figures(monkeypatch):
     """Title, limits of the maps and labels of every figure that is drawn."""
-    seen, drawn = [], plots.figure
+    descriptions, original = [], plots.figure
 
-    def figure(what, **options):
-        made = drawn(what, **options)
-        panels = [axes for axes in made.axes if axes.images]
+    def figure(figure_data, **options):
+        fig = original(figure_data, **options)
+        panels = [axes for axes in fig.axes if axes.images]
         limits = [axes.images[0].get_clim() for axes in panels[:2]]
-        seen.append((what.title, limits, [axes.get_xlabel() for axes in panels], what))
-        return made
+        descriptions.append(
+            (figure_data.title, limits, [axes.get_xlabel() for axes in panels], figure_data)
+        )
+        return fig
 
     monkeypatch.setattr(plots, "figure", figure)
-    return seen
+    return descriptions
 
 
 @pytest.mark.slow
@@ -256,16 +260,19 @@ def test_figures_say_which_target_and_chromosome_they_are_of(folder, tmp_path, f
     assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1") == 0
     table = ["-t", str(folder / "targets.txt")]
     assert run(folder, tmp_path, "--targets", "1", "--stats", "SCD", "-m", "1", *table) == 0
-    assert [seen[0].rpartition(", ")[2] for seen in figures] == ["target 1", "target GM"]
-    assert [seen[2] for seen in figures] == [["chr1"] * 3] * 2
+    assert [description[0].rpartition(", ")[2] for description in figures] == [
+        "target 1",
+        "target GM",
+    ]
+    assert [description[2] for description in figures] == [["chr1"] * 3] * 2
 
 
 @pytest.mark.slow
 def test_l_is_the_least_scale_of_maps(folder, tmp_path, figures, caplog):
     for number, options in enumerate(([], ["-l", "50"], ["-l", "0.001"])):
         assert run(folder, tmp_path / str(number), "--stats", "SCD", "-m", "1", *options) == 0
-    _, _, _, what = figures[0]
-    own = colour_limits.symmetric([what.ref, what.alt])
+    _, _, _, figure_data = figures[0]
+    own = colour_limits.symmetric([figure_data.ref, figure_data.alt])
     for (_, limits, _, _), least in zip(figures, (0.1, 50, 0.001), strict=True):
         assert limits == [(-max(least, own), max(least, own))] * 2
     assert run(folder, tmp_path / "without", "-l", "0.5") == 0
@@ -337,12 +344,12 @@ def test_status_and_join_of_shards(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
     assert run(folder, out, "--shard", "auto") == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "from this shard; 1 parts of other shards are missing." in told
+    stdout = " ".join(capsys.readouterr().out.split())
+    assert "from this shard; 1 parts of other shards are missing." in stdout
     for option in ("--status", "--join"):
-        status, told = of_directory(capsys, option, out)
+        status, captured = of_directory(capsys, option, out)
         assert status == 3
-        assert "missing: 0." in told.out
+        assert "missing: 0." in captured.out
     assert not (out / "scd.h5").exists()
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
     assert run(folder, out, "--shard", "auto") == 0
@@ -350,8 +357,8 @@ def test_status_and_join_of_shards(folder, tmp_path, capsys, monkeypatch):
     for name in OUTPUTS:
         (out / name).unlink()
     capsys.readouterr()
-    status, told = of_directory(capsys, "--status", out)
-    assert (status, told.out) == (
+    status, captured = of_directory(capsys, "--status", out)
+    assert (status, captured.out) == (
         0,
         f"{out}: 2 of 2 parts are finished; --join writes the outputs.\n",
     )
@@ -360,8 +367,8 @@ def test_status_and_join_of_shards(folder, tmp_path, capsys, monkeypatch):
 
 
 def test_status_and_join_refuse_other_directories(folder, tmp_path, capsys):
-    status, told = of_directory(capsys, "--status", tmp_path)
-    assert (status, told.err) == (
+    status, captured = of_directory(capsys, "--status", tmp_path)
+    assert (status, captured.err) == (
         2,
         f"error: {tmp_path}: holds no scores; give the -o of the command that writes them.\n",
     )
@@ -372,9 +379,9 @@ def test_status_and_join_refuse_other_directories(folder, tmp_path, capsys):
     options = ["-f", str(folder / "genome.fa"), "-o", str(out)]
     assert akita_scd.main([*paths, *options]) == 0
     vcf.write_text(vcf.read_text() + "1\t950\tnew\tA\tC\t.\t.\t.\n")
-    status, told = of_directory(capsys, "--join", out)
+    status, captured = of_directory(capsys, "--join", out)
     assert status == 2
-    assert f"{vcf}: is not the file that was scored into {out}; put it back." in told.err
+    assert f"{vcf}: is not the file that was scored into {out}; put it back." in captured.err
 
 
 def test_a_run_names_its_targets(folder, tmp_path):

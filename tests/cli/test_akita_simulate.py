@@ -19,10 +19,10 @@ def test_options_change_the_preset(tmp_path, capsys):
     design = design_json.read(out)
     assert (design.genome_mb, design.depth, design.replicates) == (0.15, 900.0, 3)
     counts = statistics.read(out).seqs
-    said = capsys.readouterr().out
+    stdout = capsys.readouterr().out
     for split, count in counts.items():
-        assert f"{count} {split}" in said
-    replicate, best = (float(x) for x in re.findall(r"r (0\.\d+)", said))
+        assert f"{count} {split}" in stdout
+    replicate, best = (float(x) for x in re.findall(r"r (0\.\d+)", stdout))
     assert 0 < replicate < best < 1
 
 
@@ -30,8 +30,8 @@ def test_windows_longer_than_the_contacts_of_a_preset_lengthen_these(tmp_path):
     options = "--preset tiny --genome_mb 0.3 --seq_length 65536 --no_coolers -p 1"
     assert akita_simulate.main([*options.split(), "-o", str(tmp_path / "sim")]) == 0
     assert design_json.read(tmp_path / "sim").max_distance == 65536
-    found = statistics.read(tmp_path / "sim")
-    assert (found.seq_length, found.bins) == (65536, 120)
+    stats = statistics.read(tmp_path / "sim")
+    assert (stats.seq_length, stats.bins) == (65536, 120)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_windows_longer_than_the_contacts_of_a_preset_lengthen_these(tmp_path):
 )
 def test_bad_options_are_refused_in_one_line(tmp_path, capsys, options, says):
     status = akita_simulate.main([*options.split(), "-o", str(tmp_path / "sim")])
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert status == 2
-    assert says in said
-    assert len(said.strip().splitlines()[-1]) > 10
-    assert said.count("error:") == 1
+    assert says in stderr
+    assert len(stderr.strip().splitlines()[-1]) > 10
+    assert stderr.count("error:") == 1
     assert not (tmp_path / "sim").exists()
 
 

@@ -174,12 +174,12 @@ def test_a_table_chooses_and_names_targets(folder, tmp_path, capsys):
 
 def saved(out):
     """What `preds.h5` and `targets.h5` hold."""
-    found = []
+    arrays = []
     for name in ("preds", "targets"):
         with h5py.File(out / f"{name}.h5") as file:
             assert list(file) == [name]
-            found.append(file[name][:])
-    return found
+            arrays.append(file[name][:])
+    return arrays
 
 
 def test_save_writes_basenjis_arrays(folder, tmp_path):
@@ -241,15 +241,15 @@ def test_folds_that_a_pattern_takes_are_not_the_baseline(tmp_path):
 
 
 def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatch, capsys):
-    drawn = []
+    targets = []
     monkeypatch.setattr(
         "akita_bayes.plots.accuracy_plots.scatter",
-        lambda pixels, names, r, **_: drawn.append(list(names)) or matplotlib.figure.Figure(),
+        lambda pixels, names, r, **_: targets.append(list(names)) or matplotlib.figure.Figure(),
     )
     quick = ("--no-rank", "--maps", "0")
     assert command(folder, tmp_path / "one", *quick, "--ai", "1") == 0
     assert command(folder, tmp_path / "two", *quick, "--ai", "1,0") == 0
-    assert drawn == [["cell1"], ["cell1", "cell0"]]
+    assert targets == [["cell1"], ["cell1", "cell0"]]
     assert command(folder, tmp_path / "bad", *quick, "--ai", "2") == 2
     assert "--ai: 2 is not the number of a target; expected some of 0, 1." in (
         capsys.readouterr().err
@@ -257,13 +257,13 @@ def test_ai_chooses_the_targets_of_the_scatter_plot(folder, tmp_path, monkeypatc
 
 
 def test_every_map_has_its_windows_coordinates_and_target(folder, tmp_path, monkeypatch):
-    drawn = []
+    figures = []
     compare = map_plots.compare
     monkeypatch.setattr(
-        map_plots, "compare", lambda rows, **_: drawn.append(compare(rows)) or drawn[-1]
+        map_plots, "compare", lambda rows, **_: figures.append(compare(rows)) or figures[-1]
     )
     assert command(folder, tmp_path / "out", "--no-rank", "--maps", "3") == 0
-    panels = [axes for axes in drawn[0].axes if axes.images]
+    panels = [axes for axes in figures[0].axes if axes.images]
     assert len(panels) == 3 * 2 * 3  # windows, targets, and measured, predicted, truth
     for number, axes in enumerate(panels):
         window, target = (0, 3, 6)[number // 6], number // 3 % 2
@@ -271,17 +271,17 @@ def test_every_map_has_its_windows_coordinates_and_target(folder, tmp_path, monk
         assert axes.get_xlim() == (start, start + tiny.BINS * tiny.POOL)
         assert axes.get_xlabel() == "chr1"
         assert axes.get_ylabel() == ("" if number % 3 else f"cell{target}")
-    assert drawn[0].axes[-1].get_ylabel() == "ln(observed / expected)"
+    assert figures[0].axes[-1].get_ylabel() == "ln(observed / expected)"
 
 
 def as_folds(data):
     """Renames train, valid and test to fold0, fold1 and fold2."""
-    told = files.read_json(data / "statistics.json")
+    stats = files.read_json(data / "statistics.json")
     for number, split in enumerate(("train", "valid", "test")):
-        told[f"fold{number}_seqs"] = told.pop(f"{split}_seqs")
+        stats[f"fold{number}_seqs"] = stats.pop(f"{split}_seqs")
         for path in (data / "tfrecords").glob(f"{split}-*"):
             path.rename(path.with_name(path.name.replace(split, f"fold{number}")))
-    files.write_json(data / "statistics.json", told)
+    files.write_json(data / "statistics.json", stats)
 
 
 def test_of_folds_the_others_are_the_baseline(folder, tmp_path, capsys):
@@ -335,10 +335,10 @@ def test_bad_input_is_one_line_and_exit_2(folder, tmp_path, monkeypatch, capsys,
     except SystemExit as stopped:
         status = stopped.code
     assert status == 2
-    said = capsys.readouterr().err.splitlines()
-    lines = [line for line in said if line.startswith("error:")]
+    stderr_lines = capsys.readouterr().err.splitlines()
+    lines = [line for line in stderr_lines if line.startswith("error:")]
     assert len(lines) == 1
     assert message in lines[0]
     if "--shifts" in options:
-        assert said == lines  # before any bar
+        assert stderr_lines == lines  # before any bar
     assert not (tmp_path / "out").exists()

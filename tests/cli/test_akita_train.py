@@ -42,13 +42,13 @@ def test_it_writes_a_run_and_says_how_good_it_is(run, folder, capsys):
     arguments = [folder / "params.json", folder / "data", "-o", out, "--seed", 5, "--epochs", 1]
     arguments += ["--devices", "cpu", "--no_tensorboard"]
     assert akita_train.main([str(argument) for argument in arguments]) == 0
-    said = capsys.readouterr()
+    captured = capsys.readouterr()
     row = pd.read_csv(out / "history.csv").iloc[0]
-    line = next(line for line in said.err.splitlines() if line.startswith("epoch   1"))
+    line = next(line for line in captured.err.splitlines() if line.startswith("epoch   1"))
     assert f"train loss {row['train_loss']:.4f}" in line
     assert f"valid loss {row['valid_loss']:.4f}" in line
     assert "learning rate 0.01" in line
-    assert f"Best of 1 epochs was 1: validation loss {row['valid_loss']:.4f}" in said.out
+    assert f"Best of 1 epochs was 1: validation loss {row['valid_loss']:.4f}" in captured.out
     assert files.read_json(out / "params.json")["train"]["seed"] == 5
     assert (out / "history.png").stat().st_size > 10_000
     assert not (out / "tensorboard").exists()
@@ -60,19 +60,19 @@ def test_averaged_weights_are_named_and_have_no_numbers_of_training(folder, tmp_
     (tmp_path / "swa.json").write_text(json.dumps(raw), encoding="utf-8")
     arguments = [str(tmp_path / "swa.json"), str(folder / "data"), "-o", str(tmp_path / "run")]
     assert akita_train.main([*arguments, "--devices", "cpu"]) == 0
-    said = capsys.readouterr()
+    captured = capsys.readouterr()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     row = history.iloc[-1]
-    (line,) = [line for line in said.err.splitlines() if line.startswith("averaged weights")]
+    (line,) = [line for line in captured.err.splitlines() if line.startswith("averaged weights")]
     assert re.fullmatch(
         rf"averaged weights  \d+\.\d s  valid loss {row['valid_loss']:.4f} "
         rf"r {row['valid_r']:.4f} R2 {row['valid_r2']:.4f}(  best so far)?",
         line,
     )
-    assert "nan" not in said.err
-    assert len([line for line in said.err.splitlines() if line.startswith("epoch  ")]) == 3
+    assert "nan" not in captured.err
+    assert len([line for line in captured.err.splitlines() if line.startswith("epoch  ")]) == 3
     better = row["valid_loss"] < history["valid_loss"].iloc[:3].min()
-    assert ("The averaged weights were better than any of 3 epochs" in said.out) == better
+    assert ("The averaged weights were better than any of 3 epochs" in captured.out) == better
 
 
 REFUSED = {
@@ -127,9 +127,11 @@ def test_a_truncated_record_file_names_itself(folder, tmp_path, capsys):
     (data / "tfrecords" / "train-1.tfr").write_bytes(whole[: len(whole) // 2])
     arguments = [str(folder / "params.json"), str(data), "-o", str(tmp_path / "out")]
     assert akita_train.main([*arguments, "--devices", "cpu"]) == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
-    assert len(said) == 1
-    assert "train-1.tfr" in said[0]
+    error_lines = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")
+    ]
+    assert len(error_lines) == 1
+    assert "train-1.tfr" in error_lines[0]
 
 
 @pytest.mark.parametrize("name", ["out", "out/deeper"])
@@ -191,8 +193,8 @@ def test_sigterm_writes_a_checkpoint_and_resume_goes_on(run, folder, tmp_path, m
     assert akita_train.main(arguments) == 143
     assert len(steps) == 2
     assert signal.getsignal(signal.SIGTERM) is handler
-    told = " ".join(capsys.readouterr().err.split())
-    assert "SIGTERM: stopped in epoch 1 after step 2; --resume goes on from" in told
+    stderr = " ".join(capsys.readouterr().err.split())
+    assert "SIGTERM: stopped in epoch 1 after step 2; --resume goes on from" in stderr
     state = checkpoint.read(tmp_path).state
     assert (state["epoch"], state["step_in_epoch"]) == (0, 2)
     assert akita_train.main([*arguments, "--resume"]) == 0

@@ -30,13 +30,13 @@ BASENJI = {
 
 def rows(repository):
     """(command, option and value, what becomes of it) of every row of the page."""
-    command, found = "", []
+    command, options = "", []
     for line in (repository / "docs" / "basenji.md").read_text(encoding="utf-8").splitlines():
         if heading := re.fullmatch(r"### (\w+)\.py", line):
             command = heading[1]
         elif command and (row := re.match(r"\| `(-[^`]*)` \| (\w+) \|", line)):
-            found.append((command, row[1], row[2]))
-    return found
+            options.append((command, row[1], row[2]))
+    return options
 
 
 def parse(command, option, tmp_path):
@@ -58,10 +58,10 @@ def parse(command, option, tmp_path):
 
 
 def test_the_page_has_a_row_for_each_option_of_basenji_and_no_other(repository):
-    found = {}
+    options_by_command = {}
     for command, option, _ in rows(repository):
-        found.setdefault(command, []).append(option.split()[0])
-    assert {command: sorted(options) for command, options in found.items()} == {
+        options_by_command.setdefault(command, []).append(option.split()[0])
+    assert {command: sorted(options) for command, options in options_by_command.items()} == {
         command: sorted(options.split()) for command, options in BASENJI.items()
     }
 

@@ -57,11 +57,11 @@ def targets(folder):
 
 
 def assert_same_targets(first, second):
-    one, two = targets(first), targets(second)
-    assert set(one) == set(two)
-    for region in one:
-        np.testing.assert_array_equal(one[region][0], two[region][0])
-        np.testing.assert_array_equal(one[region][1], two[region][1])
+    first_targets, second_targets = targets(first), targets(second)
+    assert set(first_targets) == set(second_targets)
+    for region in first_targets:
+        np.testing.assert_array_equal(first_targets[region][0], second_targets[region][0])
+        np.testing.assert_array_equal(first_targets[region][1], second_targets[region][1])
 
 
 def case_of(name):
@@ -121,9 +121,9 @@ def test_a_dead_key_changes_nothing(case, model):
     for name in ("plain", "train_epochs"):
         line = f"{name}.json {model[1]} regions.bed -f genome.fa -o {name}"
         assert run("akita_predict", line) == 0
-    with h5py.File("plain/predict.h5") as plain, h5py.File("train_epochs/predict.h5") as other:
+    with h5py.File("plain/predict.h5") as plain, h5py.File("train_epochs/predict.h5") as changed:
         (key,) = [key for key in plain if plain[key].ndim == 3]
-        np.testing.assert_array_equal(plain[key][:], other[key][:])
+        np.testing.assert_array_equal(plain[key][:], changed[key][:])
 
 
 @case_of("reports/roi-bed6-score-zero")

@@ -201,8 +201,8 @@ def parser(tmp_path, monkeypatch):
     [("-1,0,1", (-1, 0, 1)), ("0,-1", (0, -1)), ("-1,-2", (-1, -2)), ("-1", (-1,)), ("2", (2,))],
 )
 def test_a_list_may_start_with_a_minus(parser, name, text, shifts):
-    for given in ([name, text], [f"{name}={text}"]):
-        for words in (["params.json", *given], [*given, "params.json"]):
+    for option_words in ([name, text], [f"{name}={text}"]):
+        for words in (["params.json", *option_words], [*option_words, "params.json"]):
             options = parser.parse_args(words)
             assert (options.params, options.shifts) == ("params.json", shifts)
 

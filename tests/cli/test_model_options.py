@@ -29,20 +29,20 @@ def test_every_option_of_a_score_reaches_it(command, tmp_path):
     for name in ("params.json", "where", "genome.fa", "b.json"):
         (tmp_path / name).write_text("")
     (tmp_path / "model").mkdir()
-    given = [str(tmp_path / name) for name in ("params.json", "model", "where")]
-    given += ["-f", str(tmp_path / "genome.fa"), "--stats", "SCD,INS8", "--rc", "--shifts", "-1,1"]
-    given += ["--head", "human", "--targets", "3,1", "--draws", "5", "--seed", "7"]
-    given += ["--precision", "bfloat16"]
+    args = [str(tmp_path / name) for name in ("params.json", "model", "where")]
+    args += ["-f", str(tmp_path / "genome.fa"), "--stats", "SCD,INS8", "--rc", "--shifts", "-1,1"]
+    args += ["--head", "human", "--targets", "3,1", "--draws", "5", "--seed", "7"]
+    args += ["--precision", "bfloat16"]
     expected = Options(
         ("SCD", "INS8"), "human", (3, 1), 5, 7, rc=True, shifts=(-1, 1), precision="bfloat16"
     )
-    assert model_options.scoring(command._parser().parse_args(given)) == expected
+    assert model_options.scoring(command._parser().parse_args(args)) == expected
     if command is akita_scd:
         bed = str(tmp_path / "where")
         fitted = str(tmp_path / "b.json")
         more = ["--share_windows", "64", "--roi", bed, "--intervals", fitted]
-        found = model_options.scoring(command._parser().parse_args([*given, *more]))
-        assert found == dataclasses.replace(expected, share_windows=64, roi=bed, intervals=fitted)
+        options = model_options.scoring(command._parser().parse_args([*args, *more]))
+        assert options == dataclasses.replace(expected, share_windows=64, roi=bed, intervals=fitted)
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +72,12 @@ PRECISE = {
 
 @pytest.mark.parametrize("command", PRECISE, ids=lambda command: command.__name__)
 def test_a_precision_reaches_every_pass_of_a_command(command, folder, tmp_path, monkeypatch):
-    seen = set()
+    precisions = set()
     for owner in (inference.InferencePass, tower_tiles.Tower):
         begin = owner.__init__
 
         def record(self, *arguments, begin=begin, **options):
-            seen.add(options["precision"])
+            precisions.add(options["precision"])
             begin(self, *arguments, **options)
 
         monkeypatch.setattr(owner, "__init__", record)
@@ -94,7 +94,7 @@ def test_a_precision_reaches_every_pass_of_a_command(command, folder, tmp_path, 
     }
     arguments = [part.format(**names) for part in PRECISE[command].split()]
     assert command.main([*arguments, "--precision", "bfloat16"]) == 0
-    assert seen == {"bfloat16"}
+    assert precisions == {"bfloat16"}
 
 
 def test_the_precisions_of_commands_are_those_of_the_pass():
@@ -118,7 +118,7 @@ def test_a_command_says_what_differs_and_nothing_else():
     options = vars(parser.parse_args(["--draws", "3"]))
     assert options.pop("command_line")[1:] == ["--draws", "3"]
     assert options == {"draws": 3, "seed": 0}
-    told = parser.format_help()
-    assert told.count("of something else (default: 0)") == 2
-    model_options.add(other := console.parser("Does it.", "do.py"), "--seed")
-    assert "of the draws (default: 0)" in other.format_help()
+    help_text = parser.format_help()
+    assert help_text.count("of something else (default: 0)") == 2
+    model_options.add(second_parser := console.parser("Does it.", "do.py"), "--seed")
+    assert "of the draws (default: 0)" in second_parser.format_help()

@@ -128,18 +128,18 @@ def test_posterior_writes_every_method_in_both_units(tmp_path, specs, assay, cap
     # On so small an assay Laplace's evidence and that of the draws are near each other.
     assert abs(mode["log_evidence"] - mode["laplace_log_evidence"]) < 10
     assert 0 < mode["log_evidence_error"] < 5
-    said = capsys.readouterr().out
-    assert "kcal/mol" in said
+    stdout = capsys.readouterr().out
+    assert "kcal/mol" in stdout
     more = written["read_outs"]["log odds"] - written["read_outs"]["odds"]
     assert more > 0  # the gates of the simulation lie on the logarithm
-    told = f"smooth curves of the odds was not sampled: {more:.1f} nats less evidence"
-    assert told in said
-    (told,) = (line for line in said.splitlines() if "R-hat" in line)
-    assert told.startswith("Not converged: largest R-hat")
-    assert told.endswith(" s.")  # though longer than a screen is wide
-    assert "of the centre and of both ends of the interval), over 27 energies" in said
-    assert "Mode 1, found by 1 of the fits: log evidence" in said  # one mode has no share
-    assert "100% of the bootstrap's refits converged" in said
+    sentence = f"smooth curves of the odds was not sampled: {more:.1f} nats less evidence"
+    assert sentence in stdout
+    (convergence_line,) = (line for line in stdout.splitlines() if "R-hat" in line)
+    assert convergence_line.startswith("Not converged: largest R-hat")
+    assert convergence_line.endswith(" s.")  # though longer than a screen is wide
+    assert "of the centre and of both ends of the interval), over 27 energies" in stdout
+    assert "Mode 1, found by 1 of the fits: log evidence" in stdout  # one mode has no share
+    assert "100% of the bootstrap's refits converged" in stdout
     for name in ("summary.png", "chains.png", "intervals.png"):
         assert (out / name).stat().st_size > 10_000
 
@@ -154,19 +154,19 @@ def test_comparison_ranks_what_it_was_given(tmp_path, specs, assay, capsys):
     assert list(constants["mechanism"]) == ["toy"] * 3 + ["additive"]
     ranges = pd.read_csv(out / "ranges.tsv", sep="\t")  # of the one that is not rejected
     assert ranges["lower"].tolist() == constants["lower"][:3].tolist()
-    said = capsys.readouterr().out
-    assert "toy: best" in said
-    assert "evidence" not in said  # hidden units have none
-    assert " fits that the data do not reject" not in said
+    stdout = capsys.readouterr().out
+    assert "toy: best" in stdout
+    assert "evidence" not in stdout  # hidden units have none
+    assert " fits that the data do not reject" not in stdout
 
 
 def test_a_name_in_brackets_is_said_as_it_is(capsys):
     """Rich would take [wt] of `ab[wt]` for markup."""
     row = {"mean": 1.0, "lower": 0.5, "upper": 1.5, "unit": "kT", "mean_kcal": None}
-    told = {"converged": True, "largest_r_hat": 1.0, "least_effective_sample_size": 500.0}
+    convergence = {"converged": True, "largest_r_hat": 1.0, "least_effective_sample_size": 500.0}
     summary = {
         "energies": {"NUTS": {"ab[wt]": row}},
-        "convergence": {**told, "energies": 1, "divergent": 0.0, "seconds": 1.0},
+        "convergence": {**convergence, "energies": 1, "divergent": 0.0, "seconds": 1.0},
         "modes": [],
         "left_out": [],
         "bootstrap": None,
@@ -254,8 +254,8 @@ def test_a_network_is_no_mechanism(repository, tmp_path, capsys, command):
     params = str(repository / "models" / "json" / "akita_tiny.json")
     data = [] if command is mpra_simulate else [str(tmp_path)]
     assert command.main([params, *data, "-o", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert "akita_tiny.json: is a network, not a mechanism; akita_train.py takes it." in said
+    stderr = capsys.readouterr().err
+    assert "akita_tiny.json: is a network, not a mechanism; akita_train.py takes it." in stderr
     assert not (tmp_path / "out").exists()
 
 

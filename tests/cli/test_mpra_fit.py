@@ -60,14 +60,14 @@ def test_a_run_directory_from_spec_and_table(assay, tmp_path, capsys):
     assert theta.loc["ab", "value"] == pytest.approx(ab["mean"])
     assert theta.loc["ab", "unit"] == "kT"
     assert mechanism_spec.load(out / "params.json") == mechanism_spec.parse(SPEC)
-    said = capsys.readouterr().out
+    stdout = capsys.readouterr().out
     assert (
         "ab: its profile likelihood is closed on both sides"
         in (out / "identifiability.txt").read_text()
     )
-    assert "kcal/mol" in said
-    assert "bits per read" in said
-    assert "mpra_compare.py --assumptions shows how far" in said
+    assert "kcal/mol" in stdout
+    assert "bits per read" in stdout
+    assert "mpra_compare.py --assumptions shows how far" in stdout
 
 
 def test_names_to_profile_are_checked_before_the_fit(assay, tmp_path, capsys, monkeypatch):
@@ -123,14 +123,14 @@ def test_a_fit_that_has_not_converged_says_what_not_to_believe(assay, tmp_path, 
     arguments = [folder / "spec.json", folder / "data", "-o", tmp_path / "run"]
     more = ["--method", "adam", "--epochs", "2", "--starts", "1"]
     assert mpra_fit.main([*map(str, arguments), *more]) == 0
-    said = capsys.readouterr().out
+    stdout = capsys.readouterr().out
     words = (tmp_path / "run" / "identifiability.txt").read_text()
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     doubt = summary["convergence"]["doubt"]
     assert doubt.endswith("do not trust the intervals, and call nothing identified.")
-    assert doubt in said
+    assert doubt in stdout
     assert words.startswith(doubt)
-    assert "identified;" not in said + words
+    assert "identified;" not in stdout + words
 
 
 REFUSED = [
@@ -154,10 +154,10 @@ def test_bad_tables_are_refused_in_one_line(assay, tmp_path, capsys, columns, me
         repeated["seq"] = ["".join(rng.choice(list("ACGT"), 6)) for _ in range(8 * sizes)]
         pd.DataFrame(repeated).to_csv(tmp_path / "t.csv", index=False)
     assert mpra_fit.main(list(map(str, arguments))) == 2
-    said = capsys.readouterr().err.strip()
-    assert said.startswith("error: ")
-    assert "\n" not in said
-    assert message in said
+    stderr = capsys.readouterr().err.strip()
+    assert stderr.startswith("error: ")
+    assert "\n" not in stderr
+    assert message in stderr
     assert not (tmp_path / "run").exists()
 
 

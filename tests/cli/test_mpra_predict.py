@@ -59,9 +59,9 @@ def test_a_table_is_predicted_and_compared_with_its_measurements(assay, tmp_path
     # I_var of these sequences is that of the fit, which held out the same ones.
     assert accuracy["variational_bits"]["bits"] == pytest.approx(held_out["bits"], abs=1e-6)
     assert (tmp_path / "out" / "predicted.png").read_bytes().startswith(b"\x89PNG")
-    said = capsys.readouterr().out
-    assert f"Predicted {len(table):,} sequences." in said
-    assert "sequences that the fit did not use: r 0.9" in said
+    stdout = capsys.readouterr().out
+    assert f"Predicted {len(table):,} sequences." in stdout
+    assert "sequences that the fit did not use: r 0.9" in stdout
 
 
 def test_new_sequences_are_predicted_as_the_library_does(assay, tmp_path):

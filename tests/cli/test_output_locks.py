@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def there(folder, monkeypatch):
+def working_directory(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 
@@ -104,9 +104,9 @@ def test_of_two_trainings_into_one_directory_the_second_is_refused(folder, tmp_p
     options = {"devices": "cpu", "tensorboard": False, "observer": Second()}
     run = fit.fit(spec, folder / "data", out_dir=out, **options)
     assert statuses == [2, 2]
-    said = capsys.readouterr().err
-    assert "not empty; choose another -o, or continue the run in it with --resume." in said
-    assert "writes to it for 0 min" in said
+    stderr = capsys.readouterr().err
+    assert "not empty; choose another -o, or continue the run in it with --resume." in stderr
+    assert "writes to it for 0 min" in stderr
     assert run.epochs == 1
     assert not (out / ".lock").exists()
 

@@ -90,9 +90,9 @@ def test_another_genome_is_refused(folder, tmp_path, capsys, command):
     inputs = variants if command is akita_scd else str(tmp_path / "r.bed")
     run = [str(folder / "run" / "params.json"), str(folder / "run"), inputs]
     assert command.main([*run, "-f", str(tmp_path / "hg19.fa"), "-o", str(tmp_path / "out")]) == 2
-    told = capsys.readouterr().err
-    assert "chr1 has 2,999 bases" in told
-    assert "(genome.fa) where it has 3,000" in told
+    stderr = capsys.readouterr().err
+    assert "chr1 has 2,999 bases" in stderr
+    assert "(genome.fa) where it has 3,000" in stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -109,8 +109,8 @@ def test_a_test_on_windows_of_the_training_says_so(folder, tmp_path, capsys):
             assert akita_test.main([*run, "-o", str(out), "--split", split, "--maps", "0"]) == 0
             metrics = json.loads((out / "metrics.json").read_text())
             assert metrics["windows_in_training"] == expected
-            told = " ".join(capsys.readouterr().out.split())
-            assert ("of them overlap windows that the model was trained on" in told) is (
+            stdout = " ".join(capsys.readouterr().out.split())
+            assert ("of them overlap windows that the model was trained on" in stdout) is (
                 split == "train"
             )
     finally:

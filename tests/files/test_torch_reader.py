@@ -84,7 +84,7 @@ def test_no_other_name_is_looked_up(tmp_path, module_and_name):
 
 def test_the_reader_s_own_callables_have_no_attributes_to_set(tmp_path):
     """BUILD with two dicts sets attributes; `__code__` of a function could be one of them."""
-    target = torch_files.named("torch._utils", "_rebuild_tensor_v2")
+    target = torch_files.global_named("torch._utils", "_rebuild_tensor_v2")
     slots = b"N}" + torch_files.text("__doc__") + torch_files.text("changed") + b"s\x86b."
     path = torch_files.write(tmp_path / "a.pth", STATE, pickle=b"\x80\x02" + target + slots)
     with pytest.raises(errors.DataError, match="damaged or not a checkpoint"):

@@ -14,15 +14,15 @@ def one_hot(batch):
 
 
 def letters(x):
-    return [dna.from_one_hot(each) for each in np.asarray(x)]
+    return [dna.from_one_hot(sequence) for sequence in np.asarray(x)]
 
 
 def test_reverse_complement_is_that_of_the_letters_and_flags_say_which():
     layer = augmentation.StochasticReverseComplement(per_example=True, seed=3)
     x, turned = layer(one_hot(64), training=True)
     turned = np.asarray(turned)
-    other = dna.reverse_complement(SEQUENCE)
-    assert letters(x) == [other if flag else SEQUENCE for flag in turned]
+    complement = dna.reverse_complement(SEQUENCE)
+    assert letters(x) == [complement if flag else SEQUENCE for flag in turned]
     # 64 fair coins: 15 to 49 heads with probability 1 - 1e-5.
     assert 15 < turned.sum() < 49
 
@@ -30,8 +30,8 @@ def test_reverse_complement_is_that_of_the_letters_and_flags_say_which():
 def test_one_strand_for_the_whole_batch_unless_per_example():
     layer = augmentation.StochasticReverseComplement(seed=1)
     flags = [np.asarray(layer(one_hot(4), training=True)[1]) for _ in range(40)]
-    assert all(len(set(each)) == 1 for each in flags)
-    assert 5 < sum(each[0] for each in flags) < 35
+    assert all(len(set(batch)) == 1 for batch in flags)
+    assert 5 < sum(batch[0] for batch in flags) < 35
 
 
 @pytest.mark.parametrize("per_example", [False, True])
@@ -40,12 +40,12 @@ def test_shift_moves_right_for_positive_and_fills_zeros(per_example):
     x = one_hot(60)
     moved = np.asarray(layer(x, training=True))
     possible = {s: dna.shift_one_hot(x[0], s) for s in range(-3, 4)}
-    found = [
-        next(s for s, expected in possible.items() if np.array_equal(each, expected))
-        for each in moved
+    shifts = [
+        next(s for s, expected in possible.items() if np.array_equal(sequence, expected))
+        for sequence in moved
     ]
     # A value of seven is missed by all of 60 draws with probability 7e-4.
-    assert set(found) == set(range(-3, 4)) if per_example else len(set(found)) == 1
+    assert set(shifts) == set(range(-3, 4)) if per_example else len(set(shifts)) == 1
 
 
 def test_per_batch_shift_draws_every_value():

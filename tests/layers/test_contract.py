@@ -130,21 +130,21 @@ def shapes(described: Any) -> list[tuple]:
 
 def tensors(row: Row, dtype: str, batch: int = 3) -> Any:
     rng = np.random.default_rng(0)
-    made = [
+    inputs = [
         keras.ops.convert_to_tensor(rng.random(batch) > 0.5)
         if shape == FLAGS
         else keras.ops.cast(rng.random((batch, *shape), np.float32), dtype)
         for shape in shapes(row.inputs)
     ]
-    return made if isinstance(row.inputs, list) else made[0]
+    return inputs if isinstance(row.inputs, list) else inputs[0]
 
 
 def symbols(row: Row) -> Any:
-    made = [
+    inputs = [
         keras.Input((), dtype="bool") if shape == FLAGS else keras.Input(shape)
         for shape in shapes(row.inputs)
     ]
-    return made if isinstance(row.inputs, list) else made[0]
+    return inputs if isinstance(row.inputs, list) else inputs[0]
 
 
 def first(outputs: Any) -> np.ndarray:
@@ -172,16 +172,16 @@ def test_shape_and_dtype(case):
         accepts = "training" in layer._call_signature.parameters
         outputs = layer(x, training=training) if accepts else layer(x)
         flat = keras.tree.flatten(outputs)
-        assert [tuple(each.shape) for each in flat] == expected
+        assert [tuple(output.shape) for output in flat] == expected
         assert flat[0].dtype == dtype
         assert np.isfinite(first(outputs)).all()
-    of = [tuple(each.shape) for each in x] if isinstance(x, list) else tuple(x.shape)
+    of = [tuple(tensor.shape) for tensor in x] if isinstance(x, list) else tuple(x.shape)
     declared = layer.compute_output_shape(of)
     assert (list(declared) if isinstance(row.output, list) else [declared]) == expected
     symbolic = keras.tree.flatten(row.layer(**row.arguments)(symbols(row)))
-    assert [each.shape[1:] for each in symbolic] == shapes(row.output)
-    assert [each.dtype for each in symbolic] == [
-        keras.backend.standardize_dtype(each.dtype) for each in flat
+    assert [symbol.shape[1:] for symbol in symbolic] == shapes(row.output)
+    assert [symbol.dtype for symbol in symbolic] == [
+        keras.backend.standardize_dtype(output.dtype) for output in flat
     ]
 
 
@@ -203,14 +203,18 @@ def test_config_round_trip(case):
 
 @pytest.mark.parametrize("layer", [*(row.layer for row in ROWS), *INNER])
 def test_a_config_holds_every_argument_of_the_constructor(layer):
-    known = {"name", "trainable", "dtype"}
+    expected_keys = {"name", "trainable", "dtype"}
     for kind in layer.__mro__:
         if kind.__module__.startswith("akita_bayes.") and "__init__" in vars(kind):
             parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-            known |= {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+            expected_keys |= {
+                parameter.name
+                for parameter in parameters
+                if parameter.kind is not parameter.VAR_KEYWORD
+            }
     arguments = next((row.arguments for row in ROWS if row.layer is layer), {})
-    made = layer(**arguments) if layer not in INNER else layer(2, 1, 0.3)
-    assert known <= set(made.get_config())
+    instance = layer(**arguments) if layer not in INNER else layer(2, 1, 0.3)
+    assert expected_keys <= set(instance.get_config())
 
 
 def test_save_and_load(case, tmp_path):

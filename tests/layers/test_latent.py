@@ -17,9 +17,9 @@ def randomised(**arguments):
 
 
 def divergence(layer, x, *, training):
-    with stochastic.collecting() as found:
+    with stochastic.collecting() as divergences:
         z = layer(x, training=training)
-    return z, found[0]
+    return z, divergences[0]
 
 
 def test_kl_equals_the_closed_form_per_example_and_dimension():
@@ -35,9 +35,9 @@ def test_kl_equals_the_closed_form_per_example_and_dimension():
 def test_kl_equals_its_monte_carlo_estimate():
     layer = randomised(prior_scale=1.3)
     many = np.repeat(X[:1, :1], 4000, axis=0)
-    found = divergence(layer, many, training=True)[1]
-    estimate = -np.asarray(found.log_ratio)
-    exact = float(np.sum(found.kl[0]))
+    report = divergence(layer, many, training=True)[1]
+    estimate = -np.asarray(report.log_ratio)
+    exact = float(np.sum(report.kl[0]))
     assert abs(estimate.mean() - exact) < 5 * estimate.std() / 4000**0.5
 
 
@@ -60,14 +60,14 @@ def test_mean_and_scale_start_where_asked(kernel, x):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_divergence_is_float32_in_mixed_precision(policy):
     layer = latent.NormalLatent(2, dtype=policy)
-    z, found = divergence(layer, X, training=True)
+    z, report = divergence(layer, X, training=True)
     assert z.dtype == policy.removeprefix("mixed_")
-    assert found.kl.dtype == found.log_ratio.dtype == "float32"
+    assert report.kl.dtype == report.log_ratio.dtype == "float32"
     full = latent.NormalLatent(2)
     full.build(X.shape)
     full.set_weights(layer.get_weights())
     np.testing.assert_allclose(
-        found.kl, divergence(full, X, training=True)[1].kl, rtol=0.05, atol=0.05
+        report.kl, divergence(full, X, training=True)[1].kl, rtol=0.05, atol=0.05
     )
 
 
@@ -80,10 +80,10 @@ def test_gradients_of_a_linear_gaussian_model_lead_to_its_exact_posterior():
 
     @tf.function
     def step():
-        with tf.GradientTape() as tape, stochastic.collecting() as found:
+        with tf.GradientTape() as tape, stochastic.collecting() as divergences:
             z = layer(tf.repeat(y, 64, axis=0), training=True)
             likelihood = -((tf.repeat(y, 64, axis=0) - z) ** 2) / (2 * 0.25)
-            loss = tf.reduce_mean(found[0].kl - likelihood)
+            loss = tf.reduce_mean(divergences[0].kl - likelihood)
         gradients = tape.gradient(loss, layer.trainable_variables)
         optimizer.apply(gradients, layer.trainable_variables)
 

@@ -21,9 +21,9 @@ def test_one_replica_and_two_train_to_the_same_weights():
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    found = json.loads(run.stdout)
-    assert found["apart"] < 1e-5 < 1e-3 < found["moved"]
-    assert found["synchronized"] == [[False] * 2, [True] * 2]
+    summary = json.loads(run.stdout)
+    assert summary["apart"] < 1e-5 < 1e-3 < summary["moved"]
+    assert summary["synchronized"] == [[False] * 2, [True] * 2]
 
 
 def test_a_lone_replica_takes_all_that_is_drawn():

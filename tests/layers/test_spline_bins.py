@@ -11,10 +11,10 @@ def logarithmic(**arguments):
 
 def log_odds(layer, weights, u):
     """At u = log(1 + t / t0) / log(1 + 1 / t0)."""
-    held = {name: np.asarray(value)[None] for name, value in weights.items()}
+    batched_weights = {name: np.asarray(value)[None] for name, value in weights.items()}
     background = np.exp(weights["log_background"])
     activity = background * np.expm1(u * np.log1p(1 / background))
-    p = np.asarray(layer.outputs(held, activity[None]))[0]
+    p = np.asarray(layer.outputs(batched_weights, activity[None]))[0]
     np.testing.assert_allclose(p.sum(0), 1, rtol=1e-12)
     return np.log(p[1:] / p[0])
 
@@ -39,12 +39,14 @@ def test_many_knots_lose_no_digits_in_single_precision():
     rng = np.random.default_rng(0)
     u = np.linspace(0, 1, 1001)
     weights = {"line": rng.normal(size=(1, 2, 3)), "bend": rng.normal(size=(1, 62, 3))}
-    found = []
+    log_probabilities = []
     for dtype in ("float32", "float64"):
         layer = measurement.SplineBins(columns=4, hidden=64, dtype=dtype)
-        held = {name: value.astype(dtype) for name, value in weights.items()}
-        found.append(np.log(np.asarray(layer.outputs(held, u[None].astype(dtype)))[0]))
-    np.testing.assert_allclose(found[0], found[1], atol=3e-5)
+        cast_weights = {name: value.astype(dtype) for name, value in weights.items()}
+        log_probabilities.append(
+            np.log(np.asarray(layer.outputs(cast_weights, u[None].astype(dtype)))[0])
+        )
+    np.testing.assert_allclose(log_probabilities[0], log_probabilities[1], atol=3e-5)
 
 
 def test_bends_are_second_differences_and_leave_the_line_alone():
@@ -85,26 +87,26 @@ def test_no_and_full_transcription_are_the_ends_whatever_the_background():
     layer = logarithmic(columns=3, hidden=4)
     rng = np.random.default_rng(0)
     weights = {"line": rng.normal(size=(2, 2)), "bend": rng.normal(size=(2, 2))}
-    found = []
+    log_ratios = []
     for log_background in (-9.0, -2.0, 3.0):
-        held = {name: weight[None] for name, weight in weights.items()}
-        held["log_background"] = np.array([log_background])
-        p = np.asarray(layer.outputs(held, np.array([[0.0, 1.0]])))[0]
-        found.append(np.log(p[1:] / p[0]))
-    np.testing.assert_allclose(found, np.tile(found[0], (3, 1, 1)), atol=1e-9)
+        batched_weights = {name: weight[None] for name, weight in weights.items()}
+        batched_weights["log_background"] = np.array([log_background])
+        p = np.asarray(layer.outputs(batched_weights, np.array([[0.0, 1.0]])))[0]
+        log_ratios.append(np.log(p[1:] / p[0]))
+    np.testing.assert_allclose(log_ratios, np.tile(log_ratios[0], (3, 1, 1)), atol=1e-9)
 
 
 def test_the_background_turns_a_logarithmic_read_out_into_a_linear_one():
     layer = logarithmic(columns=2, hidden=3)
     straight = {"line": np.array([[[0.0], [1.0]]]), "bend": np.zeros((1, 1, 1))}  # log odds = u
     t = np.array([[1e-3, 1e-2, 0.1, 1.0]])
-    found = []
+    log_ratios = []
     for log_background in (-20.0, 8.0):
-        held = {"log_background": np.array([log_background]), **straight}
-        p = np.asarray(layer.outputs(held, t))[0]
-        found.append(np.log(p[1] / p[0]))
-    np.testing.assert_allclose(np.diff(found[0]), np.log(10) / 20, rtol=1e-4)
-    np.testing.assert_allclose(found[1], t[0], rtol=1e-3)
+        batched_weights = {"log_background": np.array([log_background]), **straight}
+        p = np.asarray(layer.outputs(batched_weights, t))[0]
+        log_ratios.append(np.log(p[1] / p[0]))
+    np.testing.assert_allclose(np.diff(log_ratios[0]), np.log(10) / 20, rtol=1e-4)
+    np.testing.assert_allclose(log_ratios[1], t[0], rtol=1e-3)
 
 
 def test_two_knots_are_too_few():

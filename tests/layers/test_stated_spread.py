@@ -27,16 +27,16 @@ def test_the_mean_passes_without_a_draw(training):
 
 @pytest.mark.parametrize("count", [8, 16, 64])
 def test_mean_and_sd_over_whole_cycles_of_draws_are_exact(count):
-    drawn = draws(count)
-    np.testing.assert_allclose(drawn.mean(0), MEAN, atol=1e-5)
-    np.testing.assert_allclose(drawn.std(0, ddof=1), SD, rtol=1e-5)
+    outputs = draws(count)
+    np.testing.assert_allclose(outputs.mean(0), MEAN, atol=1e-5)
+    np.testing.assert_allclose(outputs.std(0, ddof=1), SD, rtol=1e-5)
 
 
 @pytest.mark.parametrize("count", [2, 4, 6, 10, 12, 30])
 def test_other_even_numbers_of_draws_come_near(count):
-    drawn = draws(count)
-    np.testing.assert_allclose(drawn.mean(0), MEAN, atol=1e-5)
-    np.testing.assert_allclose(drawn.std(0, ddof=1), SD, rtol=0.3)
+    outputs = draws(count)
+    np.testing.assert_allclose(outputs.mean(0), MEAN, atol=1e-5)
+    np.testing.assert_allclose(outputs.std(0, ddof=1), SD, rtol=0.3)
 
 
 def test_the_values_are_medians_of_the_eighths_of_a_normal_distribution():
@@ -54,10 +54,10 @@ def test_one_trace_serves_all_draws():
     layer = noise.NormalOutput()
 
     @tf.function
-    def drawn(number):
+    def draw_output(number):
         with stochastic.drawing(0, number):
             return layer([tf.constant(MEAN), tf.constant(SD)])
 
-    outputs = np.stack([drawn(tf.constant(number)) for number in range(20)])
+    outputs = np.stack([draw_output(tf.constant(number)) for number in range(20)])
     np.testing.assert_allclose(outputs, draws(20), rtol=1e-5, atol=1e-6)
-    assert drawn.experimental_get_tracing_count() == 1
+    assert draw_output.experimental_get_tracing_count() == 1

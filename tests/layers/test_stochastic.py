@@ -81,10 +81,10 @@ def test_collecting_gathers_one_divergence_a_layer_and_leaves_losses_alone():
     model = network()
     with stochastic.collecting() as divergences:
         model(X, training=True)
-    assert [each.layer for each in divergences] == ["z", "w"]
-    assert [each.weight for each in divergences] == [1.0, None]
-    assert [tuple(each.kl.shape) for each in divergences] == [(4, 6, 3), ()]
-    assert [tuple(each.log_ratio.shape) for each in divergences] == [(4,), ()]
+    assert [divergence.layer for divergence in divergences] == ["z", "w"]
+    assert [divergence.weight for divergence in divergences] == [1.0, None]
+    assert [tuple(divergence.kl.shape) for divergence in divergences] == [(4, 6, 3), ()]
+    assert [tuple(divergence.log_ratio.shape) for divergence in divergences] == [(4,), ()]
     assert not model.losses
 
 
@@ -140,12 +140,12 @@ def test_draws_from_a_saved_model(tmp_path):
     )
 
     @tf.function(input_signature=signature)
-    def drawn(x, seed, number):
+    def numbered_draw(x, seed, number):
         with stochastic.drawing(seed, number):
             return model(x, training=False)
 
     archive.add_endpoint("serve", lambda x: model(x, training=False), signature[:1])
-    archive.add_endpoint("draw", drawn)
+    archive.add_endpoint("draw", numbered_draw)
     archive.write_out(str(tmp_path / "saved"), verbose=False)
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(saved.serve(X), model(X), rtol=1e-6, atol=1e-6)

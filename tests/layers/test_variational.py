@@ -18,9 +18,9 @@ def build(**arguments):
 
 
 def divergence(layer):
-    with stochastic.collecting() as found:
+    with stochastic.collecting() as divergences:
         y = layer(X, training=True)
-    return y, found[0]
+    return y, divergences[0]
 
 
 def test_inference_uses_the_mean_weights():
@@ -49,10 +49,10 @@ def test_kl_equals_the_closed_form(prior, m, s):
 
 def test_kl_at_the_drawn_weights_averages_to_the_closed_form():
     layer = build(kl_use_exact=False)
-    drawn = np.array([divergence(layer)[1].kl for _ in range(150)])
+    kl_samples = np.array([divergence(layer)[1].kl for _ in range(150)])
     layer.kl_use_exact = True
     exact = float(divergence(layer)[1].kl)
-    assert abs(drawn.mean() - exact) < 5 * drawn.std() / 150**0.5
+    assert abs(kl_samples.mean() - exact) < 5 * kl_samples.std() / 150**0.5
 
 
 def test_one_set_of_weights_for_the_whole_batch():
@@ -94,15 +94,15 @@ def test_own_makers_have_the_signature_of_tensorflow_probability_and_are_saved(t
     assert loaded.get_layer("w").make_prior is wide_prior
     assert loaded.get_layer("w").make_posterior.initial_scale == 0.5
     with stochastic.drawing(0):
-        drawn = np.asarray(loaded(X))
-    assert not np.allclose(drawn, model(X), atol=0.01)
+        sample = np.asarray(loaded(X))
+    assert not np.allclose(sample, model(X), atol=0.01)
 
 
 def test_weights_are_drawn_in_float32_under_mixed_precision():
     layer = variational.DenseVariational(2, dtype="mixed_float16")
-    y, found = divergence(layer)
+    y, report = divergence(layer)
     assert y.dtype == "float16"
-    assert found.kl.dtype == "float32"
+    assert report.kl.dtype == "float32"
     assert {w.dtype for w in layer.weights} == {"float32"}
 
 

@@ -66,7 +66,7 @@ def train(strategy: tf.distribute.Strategy) -> tuple[np.ndarray, list[bool]]:
     batches = tf.data.Dataset.from_tensor_slices((x, y)).repeat(3).batch(4)
     for batch in strategy.experimental_distribute_dataset(batches):
         step(*batch)
-    norms = [each for each in model.layers if isinstance(each, keras.layers.BatchNormalization)]
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     weights = np.concatenate([weight.numpy().ravel() for weight in model.weights])
     return weights, [norm.synchronized for norm in norms]
 
@@ -77,11 +77,11 @@ if __name__ == "__main__":
         processor, [tf.config.LogicalDeviceConfiguration()] * 2
     )
     untrained = np.concatenate([weight.numpy().ravel() for weight in build().weights])
-    one, alone = train(tf.distribute.OneDeviceStrategy("/cpu:0"))
-    two, together = train(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]))
-    found = {
-        "apart": float(np.abs(one - two).max()),
-        "moved": float(np.abs(one - untrained).max()),
+    single, alone = train(tf.distribute.OneDeviceStrategy("/cpu:0"))
+    mirrored, together = train(tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]))
+    summary = {
+        "apart": float(np.abs(single - mirrored).max()),
+        "moved": float(np.abs(single - untrained).max()),
         "synchronized": [alone, together],
     }
-    json.dump(found, sys.stdout)
+    json.dump(summary, sys.stdout)

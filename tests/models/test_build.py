@@ -32,8 +32,8 @@ def test_augmentation_is_only_what_the_spec_asks_for():
     plain = build.build(spec(model={"augment_rc": False, "augment_shift": 0}))
     kinds = {type(layer).__name__ for layer in plain.layers}
     assert not kinds & {"StochasticReverseComplement", "StochasticShift", "SwitchReverseTriu"}
-    one = build.build(spec(model={"augment_per_example": True}))
-    assert [layer.per_example for layer in one.layers[1:3]] == [True, True]
+    per_example = build.build(spec(model={"augment_per_example": True}))
+    assert [layer.per_example for layer in per_example.layers[1:3]] == [True, True]
 
 
 def test_inference_is_without_chance_and_training_is_not():
@@ -41,7 +41,7 @@ def test_inference_is_without_chance_and_training_is_not():
     x = tiny.one_hot(3)
     assert np.array_equal(model(x, training=False), model(x, training=False))
     draws = [np.asarray(model(x, training=True)) for _ in range(6)]
-    assert any(not np.array_equal(draws[0], other) for other in draws[1:])
+    assert any(not np.array_equal(draws[0], draw) for draw in draws[1:])
 
 
 def test_a_turned_window_gives_the_turned_map():

@@ -43,8 +43,8 @@ def test_a_plain_process_gives_the_numbers_of_predict(model, tmp_path):
     expected = predict.predict(model, x)
     with np.load(tmp_path / "answers.npz") as answers:
         assert set(answers) == {"call", "serve", "float", "signature", "one"}
-        for found in answers.values():
-            rounding.check_other_order(found, expected)
+        for answer in answers.values():
+            rounding.check_other_order(answer, expected)
 
 
 def test_the_spec_travels_with_the_model(model, tmp_path):
@@ -82,9 +82,9 @@ def test_an_older_export_is_replaced_and_anything_else_is_not(model, tmp_path):
     assert not (tmp_path / "saved" / "old").exists()
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter").touch()
-    for each in (model, load.load_model(tmp_path / "saved")):
+    for network in (model, load.load_model(tmp_path / "saved")):
         with pytest.raises(errors.RunError, match="does not hold an exported model; choose"):
-            export.export(each, tmp_path / "thesis")
+            export.export(network, tmp_path / "thesis")
         assert (tmp_path / "thesis" / "chapter").exists()
 
 

@@ -81,8 +81,8 @@ def test_a_pair_computes_as_a_run_does_whatever_the_precision_of_training(tmp_pa
     alone = load.load_model(tmp_path / "model.keras")
     pair = load.load_model((tmp_path / "params.json", tmp_path / "model.weights.h5"))
     for head in model.spec.head_names:
-        found, expected = (predict.predict(each, x, head=head) for each in (pair, alone))
-        np.testing.assert_array_equal(found, expected)
+        prediction, expected = (predict.predict(network, x, head=head) for network in (pair, alone))
+        np.testing.assert_array_equal(prediction, expected)
 
 
 def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
@@ -92,8 +92,8 @@ def test_a_run_brings_its_draws_and_its_factors(model, tmp_path):
     size = len(swag.flatten(swag.drawn_variables(model)))
     draws = np.random.default_rng(0).normal(size=(2, size)).astype("float32")
     swag.save(tmp_path / swag.FILE, swag.Swag(*np.zeros((2, 3)), np.zeros((0, 3))), draws)
-    one = ((1.5,),) * tiny.TARGETS
-    fitted = recalibration.Recalibration((tiny.OFFSET, tiny.BINS), one, one, None, tiny.OFFSET)
+    scale = ((1.5,),) * tiny.TARGETS
+    fitted = recalibration.Recalibration((tiny.OFFSET, tiny.BINS), scale, scale, None, tiny.OFFSET)
     recalibration.save([tmp_path], "hic", fitted)
     loaded = load.load_model(tmp_path)
     np.testing.assert_array_equal(loaded.swag_draws, draws)

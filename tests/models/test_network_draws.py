@@ -13,8 +13,8 @@ def test_members_give_draws_in_turn_and_their_share_of_all():
     turns = [network_draws.turn(draw, 2) for draw in range(5)]
     assert turns == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]
     for member in (0, 1):
-        given = [turn.draw for turn in turns if turn.member == member]
-        assert given == list(range(network_draws.share(5, 2, member)))
+        numbers = [turn.draw for turn in turns if turn.member == member]
+        assert numbers == list(range(network_draws.share(5, 2, member)))
 
 
 def with_swag(model, count):

@@ -62,27 +62,29 @@ def test_the_cut_halves_make_the_whole_and_only_the_second_is_random():
 def test_a_draw_is_the_whole_model_called_with_that_noise(kind):
     model = network(latent=kind != "weights", weights=kind != "latent")
     x = sequences()
-    drawn = list(posterior.draw(model, x, draws=3, seed=5))
-    for number, y in enumerate(drawn):
+    draws = list(posterior.draw(model, x, draws=3, seed=5))
+    for number, y in enumerate(draws):
         with stochastic.drawing(5, number):
             expected = model(x.astype("float32"), training=False)
         np.testing.assert_allclose(y, expected, atol=1e-5)
-    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+    assert np.abs(draws[0] - draws[1]).max() > 1e-3
 
 
 def test_mean_and_spread_are_those_of_the_draws_and_add_in_quadrature():
     model, x = network(), sequences()
     model.get_layer("observation_noise_a").log_sd.assign(np.log([[0.3, 0.7]]))
-    found = posterior.sample_posterior(
+    summary = posterior.sample_posterior(
         model, x, draws=12, seed=1, quantiles=(0.05, 0.95), keep_draws=True
     )
-    np.testing.assert_allclose(found.mean, found.draws.mean(0), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.epistemic_sd, found.draws.std(0, ddof=1), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(summary.mean, summary.draws.mean(0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(
-        found.aleatoric_sd, np.broadcast_to([0.3, 0.7], found.mean.shape), rtol=1e-5
+        summary.epistemic_sd, summary.draws.std(0, ddof=1), rtol=1e-6, atol=1e-6
     )
-    width = found.quantiles[0.95] - found.quantiles[0.05]
-    np.testing.assert_allclose(width, 2 * 1.6448536 * found.sd, rtol=1e-4)
+    np.testing.assert_allclose(
+        summary.aleatoric_sd, np.broadcast_to([0.3, 0.7], summary.mean.shape), rtol=1e-5
+    )
+    width = summary.quantiles[0.95] - summary.quantiles[0.05]
+    np.testing.assert_allclose(width, 2 * 1.6448536 * summary.sd, rtol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_draws_on_any_batch_size():
@@ -91,8 +93,8 @@ def test_the_same_seed_gives_the_same_draws_on_any_batch_size():
     parts = posterior.sample_posterior(model, x, draws=4, seed=3, batch_size=2)
     np.testing.assert_allclose(whole.mean, parts.mean, atol=1e-5)
     np.testing.assert_allclose(whole.epistemic_sd, parts.epistemic_sd, atol=1e-5)
-    other = posterior.sample_posterior(model, x, draws=4, seed=4)
-    assert np.abs(whole.mean - other.mean).max() > 1e-4
+    reseeded = posterior.sample_posterior(model, x, draws=4, seed=4)
+    assert np.abs(whole.mean - reseeded.mean).max() > 1e-4
 
 
 def test_draws_are_common_to_sequences_so_equal_ones_differ_by_nothing():
@@ -104,20 +106,20 @@ def test_draws_are_common_to_sequences_so_equal_ones_differ_by_nothing():
 def test_an_ensemble_is_drawn_member_by_member_and_exhausted_once():
     members = [network(latent=False, seed=seed) for seed in range(3)]
     x = sequences()
-    found = posterior.sample_posterior(ensemble.Ensemble(tuple(members)), x, draws=64)
+    summary = posterior.sample_posterior(ensemble.Ensemble(tuple(members)), x, draws=64)
     outputs = np.stack([member(x.astype("float32")).numpy() for member in members])
-    np.testing.assert_allclose(found.mean, outputs.mean(0), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.epistemic_sd, outputs.std(0, ddof=1), rtol=1e-6, atol=1e-6)
-    drawn = list(posterior.draw(ensemble.Ensemble(tuple(members)), x, draws=64))
-    np.testing.assert_allclose(drawn, outputs, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(summary.mean, outputs.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(summary.epistemic_sd, outputs.std(0, ddof=1), rtol=1e-6, atol=1e-6)
+    draws = list(posterior.draw(ensemble.Ensemble(tuple(members)), x, draws=64))
+    np.testing.assert_allclose(draws, outputs, rtol=1e-6, atol=1e-6)
 
 
 def test_an_ensemble_of_latent_models_combines_both_spreads():
     members = tuple(network(seed=seed) for seed in range(2))
     x = sequences(1)
-    drawn = list(posterior.draw(ensemble.Ensemble(members), x, draws=4, seed=2))
+    draws = list(posterior.draw(ensemble.Ensemble(members), x, draws=4, seed=2))
     own = [list(posterior.draw(member, x, draws=2, seed=2)) for member in members]
-    for s, y in enumerate(drawn):
+    for s, y in enumerate(draws):
         np.testing.assert_allclose(y, own[s % 2][s // 2], rtol=1e-6, atol=1e-6)
 
 
@@ -127,11 +129,11 @@ def test_swag_draws_replace_all_weights_and_are_put_back():
     generator = np.random.default_rng(0)
     model.swag_draws = usual + 0.05 * generator.normal(size=(3, len(usual))).astype("float32")
     model.swag_draws = np.abs(model.swag_draws) * np.sign(usual)  # variances stay positive
-    found = posterior.sample_posterior(model, x, draws=50, keep_draws=True)
-    assert len(found.draws) == 3
+    summary = posterior.sample_posterior(model, x, draws=50, keep_draws=True)
+    assert len(summary.draws) == 3
     np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
     swag.unflatten(swag.drawn_variables(model), model.swag_draws[1])
-    np.testing.assert_allclose(found.draws[1], model(x.astype("float32")), atol=1e-5)
+    np.testing.assert_allclose(summary.draws[1], model(x.astype("float32")), atol=1e-5)
 
 
 def with_swag(model, count):
@@ -146,25 +148,25 @@ def test_a_model_keeps_its_weights_while_swag_draws_are_under_way():
     model, x = with_swag(network(latent=False), 3), sequences()
     usual = swag.flatten(swag.drawn_variables(model))
     expected = list(posterior.draw(model, x, draws=3))
-    one, other = (posterior.draw(model, x, draws=3, batch_size=size) for size in (1, 3))
-    np.testing.assert_allclose(next(one), expected[0], rtol=1e-6, atol=1e-6)
+    unfinished, complete = (posterior.draw(model, x, draws=3, batch_size=size) for size in (1, 3))
+    np.testing.assert_allclose(next(unfinished), expected[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
-    for y, known in zip(other, expected, strict=True):
-        np.testing.assert_array_equal(y, known)
-    np.testing.assert_allclose(next(one), expected[1], rtol=1e-6, atol=1e-6)
-    one.close()
+    for y, expected_draw in zip(complete, expected, strict=True):
+        np.testing.assert_array_equal(y, expected_draw)
+    np.testing.assert_allclose(next(unfinished), expected[1], rtol=1e-6, atol=1e-6)
+    unfinished.close()
     np.testing.assert_array_equal(swag.flatten(swag.drawn_variables(model)), usual)
 
 
 def test_swag_draws_of_one_head_leave_the_weights_of_others_alone():
     model, x = network(latent=False, heads=2), sequences()
     with_swag(model, 3)
-    drawn = [list(posterior.draw(model, x, draws=3, head=head)) for head in "ab"]
+    draws = [list(posterior.draw(model, x, draws=3, head=head)) for head in "ab"]
     for number in range(3):
         swag.unflatten(swag.drawn_variables(model), model.swag_draws[number])
         expected = model(x.astype("float32"))
-        for head, found in zip("ab", drawn, strict=True):
-            np.testing.assert_allclose(found[number], expected[head], atol=1e-5)
+        for head, head_draws in zip("ab", draws, strict=True):
+            np.testing.assert_allclose(head_draws[number], expected[head], atol=1e-5)
 
 
 def test_members_weigh_the_same_however_many_draws_they_hold():
@@ -172,13 +174,13 @@ def test_members_weigh_the_same_however_many_draws_they_hold():
     first = with_swag(network(latent=False), 6)
     second = network(latent=False, seed=1)
     x, both = sequences(), ensemble.Ensemble((first, second))
-    drawn = list(posterior.draw(both, x, draws=64))
-    assert len(drawn) == 12
+    draws = list(posterior.draw(both, x, draws=64))
+    assert len(draws) == 12
     own = list(posterior.draw(first, x, draws=64))
-    np.testing.assert_allclose(drawn[::2], own, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(draws[::2], own, rtol=1e-6, atol=1e-6)
     assert len({float(y[0, 0, 0]) for y in own}) == 6
     plain = second(x.astype("float32")).numpy()
-    np.testing.assert_allclose(drawn[1::2], [plain] * 6, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(draws[1::2], [plain] * 6, rtol=1e-6, atol=1e-6)
     mean = posterior.sample_posterior(both, x, draws=64).mean
     np.testing.assert_allclose(mean, (np.mean(own, axis=0) + plain) / 2, atol=1e-5)
     assert len(list(posterior.draw(both, x, draws=5))) == 5
@@ -189,8 +191,8 @@ def test_the_noise_of_an_ensemble_has_the_mean_of_its_members_variances():
     members = tuple(network(latent=False, seed=seed) for seed in range(2))
     for member, sd in zip(members, (1.0, 7.0), strict=True):
         member.get_layer("observation_noise_a").log_sd.assign(np.full((1, TARGETS), np.log(sd)))
-    found = posterior.sample_posterior(ensemble.Ensemble(members), sequences(), draws=2)
-    np.testing.assert_allclose(found.aleatoric_sd, 5.0, rtol=1e-6)
+    summary = posterior.sample_posterior(ensemble.Ensemble(members), sequences(), draws=2)
+    np.testing.assert_allclose(summary.aleatoric_sd, 5.0, rtol=1e-6)
 
 
 def test_members_may_state_their_noise_per_target_or_per_distance():
@@ -200,16 +202,16 @@ def test_members_may_state_their_noise_per_target_or_per_distance():
     layer = by_distance.get_layer("observation_noise_a")
     layer.log_sd.assign(np.full(layer.log_sd.shape, np.log(7.0)))
     both = ensemble.Ensemble((by_target, by_distance))
-    drawn = posterior.sample_posterior(both, sequences(), draws=2)
-    np.testing.assert_allclose(drawn.aleatoric_sd, 5.0, rtol=1e-6)
+    summary = posterior.sample_posterior(both, sequences(), draws=2)
+    np.testing.assert_allclose(summary.aleatoric_sd, 5.0, rtol=1e-6)
 
 
 def test_a_deterministic_model_has_no_epistemic_spread():
     model, x = network(latent=False), sequences()
-    found = posterior.sample_posterior(model, x, draws=10)
-    np.testing.assert_array_equal(found.epistemic_sd, 0)
-    np.testing.assert_allclose(found.mean, model(x.astype("float32")), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.aleatoric_sd, 1)
+    summary = posterior.sample_posterior(model, x, draws=10)
+    np.testing.assert_array_equal(summary.epistemic_sd, 0)
+    np.testing.assert_allclose(summary.mean, model(x.astype("float32")), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(summary.aleatoric_sd, 1)
     plain = posterior.sample_posterior(network(latent=False, loss="mse"), x)
     np.testing.assert_array_equal(plain.aleatoric_sd, np.zeros(plain.mean.shape))
 
@@ -238,16 +240,16 @@ def test_recalibration_scales_each_spread_and_lends_noise_to_a_model_without():
     np.testing.assert_allclose(after.draws.mean(0), after.mean, atol=1e-5)
     plain = network(latent=False, loss="mse")
     lent = dataclasses.replace(fitted, noise=((0.5, 0.5), (0.5, 0.5)))
-    found = posterior.sample_posterior(plain, x, recalibration=lent)
-    np.testing.assert_allclose(found.aleatoric_sd[0], 0.5 * factors.aleatoric, rtol=1e-6)
+    summary = posterior.sample_posterior(plain, x, recalibration=lent)
+    np.testing.assert_allclose(summary.aleatoric_sd[0], 0.5 * factors.aleatoric, rtol=1e-6)
 
 
 def test_a_head_must_be_chosen_out_of_several():
     model, x = network(heads=2), sequences(1)
     with pytest.raises(errors.SpecError, match="choose a head out of a, b"):
         posterior.sample_posterior(model, x)
-    drawn = next(posterior.draw(model, x, draws=1, head="b", seed=1))
-    assert drawn.shape == (1, 21, TARGETS)
+    draw = next(posterior.draw(model, x, draws=1, head="b", seed=1))
+    assert draw.shape == (1, 21, TARGETS)
 
 
 def test_each_head_is_scaled_by_its_own_factors_and_one_without_by_none():
@@ -293,22 +295,22 @@ def test_what_no_draw_changes_is_computed_once(monkeypatch):
         **{name: counted(name, getattr(graphs, name)) for name in ("encode", "decode", "whole")}
     )
     monkeypatch.setattr(network_draws, "_graphs", lambda *_: graphs)
-    drawn = list(posterior.draw(model, x, draws=7, batch_size=2))
-    assert len(drawn) == 7
+    draws = list(posterior.draw(model, x, draws=7, batch_size=2))
+    assert len(draws) == 7
     assert calls == {"encode": 2, "decode": 14}
 
 
 @pytest.mark.parametrize(("keep", "most"), [(False, 2), (True, 9)])
 def test_no_more_draws_are_held_than_asked_for(keep, most, monkeypatch):
     """The one under way and the one before it, however many there are, unless all are kept."""
-    held: list[weakref.ref] = []
+    references: list[weakref.ref] = []
     alive = []
     stream = posterior.Sampler.stream
 
     def watched(self, batches, draws):
         for y in stream(self, batches, draws):
-            held.append(weakref.ref(y))
-            alive.append(sum(reference() is not None for reference in held))
+            references.append(weakref.ref(y))
+            alive.append(sum(reference() is not None for reference in references))
             yield y
 
     monkeypatch.setattr(posterior.Sampler, "stream", watched)
@@ -320,12 +322,12 @@ def test_no_more_draws_are_held_than_asked_for(keep, most, monkeypatch):
 def test_options_are_changed_by_keywords():
     model, x = network(), sequences(1)
     options = posterior.PosteriorOptions(draws=3, seed=2, quantiles=(0.1,))
-    given = posterior.sample_posterior(model, x, options=options)
+    unchanged = posterior.sample_posterior(model, x, options=options)
     changed = posterior.sample_posterior(model, x, options=options, seed=5)
     expected = posterior.sample_posterior(model, x, draws=3, seed=5, quantiles=(0.1,))
     np.testing.assert_array_equal(changed.mean, expected.mean)
     assert list(changed.quantiles) == [0.1]
-    assert np.abs(given.mean - changed.mean).max() > 1e-4
+    assert np.abs(unchanged.mean - changed.mean).max() > 1e-4
     with pytest.raises(TypeError, match=r'"draw" is not a keyword.*Did you mean "draws"'):
         posterior.sample_posterior(model, x, draw=3)
 

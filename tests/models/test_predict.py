@@ -36,9 +36,9 @@ def x():
 def test_prediction_is_inference_whatever_the_batch_size(model, x):
     whole = np.asarray(model(x, training=False))
     for size in (None, 1, 2, 5, 64):
-        found = predict.predict(model, x, batch_size=size)
-        assert found.dtype == np.float32
-        rounding.check_other_order(found, whole)
+        prediction = predict.predict(model, x, batch_size=size)
+        assert prediction.dtype == np.float32
+        rounding.check_other_order(prediction, whole)
 
 
 def test_batches_stream_in_and_out(model, x):
@@ -62,14 +62,14 @@ def test_an_ensemble_is_the_mean_of_its_views_read_forward(model, x):
         expected.append(np.asarray(model(moved)))
         turned = dna.reverse_complement_one_hot(moved)
         expected.append(naive_turned_map(np.asarray(model(turned))))
-    found = predict.predict(model, x, rc=True, shifts=(0, 2, -1))
-    rounding.check_other_order(found, np.mean(expected, axis=0))
+    prediction = predict.predict(model, x, rc=True, shifts=(0, 2, -1))
+    rounding.check_other_order(prediction, np.mean(expected, axis=0))
 
 
 def test_a_single_shift_that_is_not_zero_counts(model, x):
-    found = predict.predict(model, x, shifts=(3,))
-    rounding.check_other_order(found, model(dna.shift_one_hot(x, 3)))
-    assert np.abs(found - predict.predict(model, x)).max() > 1e-3
+    prediction = predict.predict(model, x, shifts=(3,))
+    rounding.check_other_order(prediction, model(dna.shift_one_hot(x, 3)))
+    assert np.abs(prediction - predict.predict(model, x)).max() > 1e-3
 
 
 def test_strand_ensembles_are_equivariant(model, x):
@@ -81,8 +81,8 @@ def test_strand_ensembles_are_equivariant(model, x):
 def test_tracks_of_the_other_strand_change_places():
     model = build.build(zoo.parse_spec(TRACK))
     x = tiny.one_hot(2)[:, :64]
-    other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1][..., [1, 0, 2]]
-    expected = (np.asarray(model(x)) + other) / 2
+    reverse = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1][..., [1, 0, 2]]
+    expected = (np.asarray(model(x)) + reverse) / 2
     np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -91,8 +91,8 @@ def test_whole_maps_are_turned_on_both_axes():
     raw["model"]["head_hic"] = [raw["model"]["head_hic"][0], raw["model"]["head_hic"][-1]]
     model = build.build(zoo.parse_spec(raw))
     x = tiny.one_hot(2)
-    other = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1, ::-1]
-    expected = (np.asarray(model(x)) + other) / 2
+    reverse = np.asarray(model(dna.reverse_complement_one_hot(x)))[:, ::-1, ::-1]
+    expected = (np.asarray(model(x)) + reverse) / 2
     np.testing.assert_allclose(predict.predict(model, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -131,26 +131,26 @@ def test_what_needs_one_head_says_so_in_one_sentence(tmp_path):
 
 
 def test_an_ensemble_of_models_is_their_mean(model, x):
-    other = build.build(zoo.parse_spec(tiny.spec_json()))
-    both = ensemble.Ensemble((model, other))
-    expected = (predict.predict(model, x, rc=True) + predict.predict(other, x, rc=True)) / 2
+    second = build.build(zoo.parse_spec(tiny.spec_json()))
+    both = ensemble.Ensemble((model, second))
+    expected = (predict.predict(model, x, rc=True) + predict.predict(second, x, rc=True)) / 2
     np.testing.assert_allclose(predict.predict(both, x, rc=True), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_only_like_models_make_an_ensemble(model):
-    other = build.build(zoo.parse_spec(tiny.spec_json(heads=(("hic", 3),))))
+    second = build.build(zoo.parse_spec(tiny.spec_json(heads=(("hic", 3),))))
     with pytest.raises(errors.RunError, match="model 1 of the ensemble has outputs"):
-        ensemble.Ensemble((model, other))
+        ensemble.Ensemble((model, second))
     with pytest.raises(errors.RunError, match="at least one"):
         ensemble.Ensemble(())
 
 
 def test_new_weights_are_used_at_once(model, x):
     before = predict.predict(model, x)
-    kept = model.get_weights()
-    model.set_weights([weight * 1.5 for weight in kept])
+    weights = model.get_weights()
+    model.set_weights([weight * 1.5 for weight in weights])
     assert np.abs(predict.predict(model, x) - before).max() > 1e-3
-    model.set_weights(kept)
+    model.set_weights(weights)
     np.testing.assert_allclose(predict.predict(model, x), before, rtol=1e-6, atol=1e-6)
 
 
@@ -185,19 +185,19 @@ def test_a_precision_that_a_model_cannot_have_is_refused(model, x, tmp_path):
     saved = tmp_path / "saved"
     export.export(model, saved)
     half = build.Network(zoo.parse_spec(tiny.spec_json()), precision="mixed_bfloat16")
-    for other, precision, message in (
+    for network, precision, message in (
         (export.Exported(saved), "float32", "an exported model keeps the precision of its export"),
         (half, "float32", "was saved with mixed_bfloat16 and cannot compute in float32"),
         (model, "float16", "expected float32 or bfloat16, got 'float16'"),
     ):
         with pytest.raises(errors.AkitaBayesError, match=message):
-            predict.predict(other, x, precision=precision)
+            predict.predict(network, x, precision=precision)
         with pytest.raises(errors.AkitaBayesError, match=message):
-            predict.check_precision(ensemble.Ensemble((other,)), precision)
+            predict.check_precision(ensemble.Ensemble((network,)), precision)
         with pytest.raises(errors.AkitaBayesError, match=message):
-            predictor.WindowPredictor(other, predictor.WindowOptions(precision=precision))
-    for other in (export.Exported(saved), half):
-        predict.check_precision(other, None)
+            predictor.WindowPredictor(network, predictor.WindowOptions(precision=precision))
+    for network in (export.Exported(saved), half):
+        predict.check_precision(network, None)
     expected = predict.predict(half, x)
     np.testing.assert_array_equal(predict.predict(half, x, precision="bfloat16"), expected)
 

@@ -42,13 +42,13 @@ def test_both_parts_are_scaled_and_noise_is_lent_only_to_a_model_without():
     factors = FITTED.factors(pixels)
     spread, learned = np.full((4, pixels, 2), 2.0), np.full((1, 2), 3.0)
     lending = dataclasses.replace(FITTED, noise=((0.5, 0.5), (0.5, 0.5)))
-    for fitted, given, noise in (
+    for fitted, model_noise, noise in (
         (FITTED, learned, 3.0),
         (lending, learned, 3.0),
         (lending, None, 0.5),
         (FITTED, None, 0.0),
     ):
-        epistemic, aleatoric, _ = fitted.apply(spread, given, mean=0 * spread, draws=4)
+        epistemic, aleatoric, _ = fitted.apply(spread, model_noise, mean=0 * spread, draws=4)
         np.testing.assert_allclose(epistemic, 2 * np.stack([factors.epistemic] * 4))
         np.testing.assert_allclose(aleatoric, noise * np.stack([factors.aleatoric] * 4))
 
@@ -160,11 +160,11 @@ TOGETHER = dataclasses.replace(FITTED, noise=((0.1, 0.2), (0.3, 0.4)))
 
 def runs(folder, *names):
     """Run directories that hold so many different models."""
-    made = [folder / name for name in names]
-    for number, run in enumerate(made):
+    directories = [folder / name for name in names]
+    for number, run in enumerate(directories):
         run.mkdir()
         train(run, number)
-    return made
+    return directories
 
 
 def train(run, value):

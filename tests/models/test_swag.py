@@ -38,8 +38,8 @@ def test_a_posterior_survives_its_file(tmp_path):
     posterior, draws = example(), np.ones((2, 5), np.float32)
     swag.save(tmp_path / swag.FILE, posterior, draws)
     read, read_draws = swag.load(tmp_path / swag.FILE)
-    for found, saved in zip(read, posterior, strict=True):
-        np.testing.assert_array_equal(found, saved)
+    for loaded, saved in zip(read, posterior, strict=True):
+        np.testing.assert_array_equal(loaded, saved)
     np.testing.assert_array_equal(read_draws, draws)
     (tmp_path / swag.FILE).write_bytes(b"broken")
     with pytest.raises(errors.DataError, match="not a SWAG posterior"):
@@ -50,7 +50,7 @@ def test_a_draw_sets_weights_and_batch_statistics_but_no_random_state():
     layers = [keras.layers.Dense(2), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
     model = keras.Sequential([keras.Input((3,)), *layers])
     variables = swag.drawn_variables(model)
-    assert [each.name for each in variables] == [
+    assert [variable.name for variable in variables] == [
         *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"),
     ]
     assert len(model.variables) > len(variables)

@@ -22,26 +22,26 @@ def model():
     return network()
 
 
-def same(one, other):
-    return all(map(np.array_equal, one.get_weights(), other.get_weights()))
+def same(first, second):
+    return all(map(np.array_equal, first.get_weights(), second.get_weights()))
 
 
 @pytest.mark.parametrize(("format", "name"), [("keras", "w.weights.h5"), ("basenji", "w.h5")])
 def test_weights_come_back_as_they_were(model, tmp_path, format, name):
     path = str(tmp_path / name)
     weights.save_weights(model, path, format=format)
-    other = network(seed=1)
-    assert not same(model, other)
-    weights.load_weights(other, path)
-    assert same(model, other)
+    loaded = network(seed=1)
+    assert not same(model, loaded)
+    weights.load_weights(loaded, path)
+    assert same(model, loaded)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_weights_of_a_keras_file_are_loaded(model, tmp_path):
     model.save(tmp_path / "m.keras")
-    other = network(seed=1)
-    weights.load_weights(other, tmp_path / "m.keras")
-    assert same(model, other)
+    loaded = network(seed=1)
+    weights.load_weights(loaded, tmp_path / "m.keras")
+    assert same(model, loaded)
 
 
 def test_keras_2_reads_what_is_written_for_basenji(tmp_path):
@@ -65,9 +65,9 @@ def test_keras_2_reads_what_is_written_for_basenji(tmp_path):
     x = tf.constant(tiny.one_hot(2), tf.float32)
     np.testing.assert_allclose(twin(x), model(x), atol=1e-5)
     twin.save_weights(tmp_path / "theirs.h5")
-    other = build.build(zoo.parse_spec(raw))
-    weights.load_weights(other, tmp_path / "theirs.h5")
-    assert same(model, other)
+    loaded = build.build(zoo.parse_spec(raw))
+    weights.load_weights(loaded, tmp_path / "theirs.h5")
+    assert same(model, loaded)
 
 
 def test_the_layout_is_that_of_keras_2(model, tmp_path):
@@ -94,12 +94,12 @@ def test_long_lists_of_names_are_read_in_parts(model, tmp_path):
         group = file["model_weights"]
         names = list(group.attrs["layer_names"])
         del group.attrs["layer_names"]
-        for part, held in {0: names[:1], 2: names[1:3], 10: names[3:]}.items():
-            group.attrs[f"layer_names{part}"] = [name.encode() for name in held]
+        for part, portion in {0: names[:1], 2: names[1:3], 10: names[3:]}.items():
+            group.attrs[f"layer_names{part}"] = [name.encode() for name in portion]
     assert [stored.layer for stored in weights.read(path)] == names
-    other = network(seed=1)
-    weights.load_weights(other, path)
-    assert same(model, other)
+    loaded = network(seed=1)
+    weights.load_weights(loaded, path)
+    assert same(model, loaded)
 
 
 def test_what_does_not_fit_is_named_and_nothing_is_changed(tmp_path):

@@ -12,7 +12,7 @@ from akita_bayes.variants.saturation import region_scan
 BINS = 20
 
 
-def what(**changes):
+def window(**changes):
     random = np.random.default_rng(0)
     ref = random.normal(0, 0.3, (BINS, BINS))
     ref = ref + ref.T
@@ -45,7 +45,7 @@ def bars(figure):
 
 
 def test_maps_difference_and_tracks_are_those_given():
-    data = what()
+    data = window()
     figure = plots.figure(data, width=4)
     assert titles(figure) == ["REF", "ALT", "ALT - REF"]
     panels = [axes for axes in figure.axes if axes.get_title()]
@@ -64,14 +64,14 @@ def test_maps_difference_and_tracks_are_those_given():
 
 def test_sd_gets_its_own_panel_and_genes_may_be_missing():
     sd = np.full((BINS, BINS), 0.1)
-    figure = plots.figure(what(sd=sd, genes=[]), width=4)
+    figure = plots.figure(window(sd=sd, genes=[]), width=4)
     assert titles(figure)[-1] == "how unsure"
     assert "sd of ALT - REF over draws" in bars(figure)
     assert not any(text.get_text() == "ABC >" for axes in figure.axes for text in axes.texts)
 
 
 def test_an_edit_without_effect_looks_empty_and_says_how_small_it_is():
-    data = what()
+    data = window()
     neutral = data._replace(alt=data.ref + 1e-4)
     figure = plots.figure(neutral, width=4)
     panels = [axes for axes in figure.axes if axes.get_title()]
@@ -83,11 +83,11 @@ def test_an_edit_without_effect_looks_empty_and_says_how_small_it_is():
 
 def test_genes_without_a_free_lane_are_counted():
     crowd = [gene_files.GeneSpans(f"GENE{n}", "+", [(5.0, 9.0)]) for n in range(plots.LANES + 4)]
-    figure = plots.figure(what(genes=crowd), width=4)
+    figure = plots.figure(window(genes=crowd), width=4)
     texts = {text.get_text() for axes in figure.axes for text in axes.texts}
     assert "+4 not shown" in texts
     assert sum(text.startswith("GENE") for text in texts) == plots.LANES
-    few = plots.figure(what(), width=4)
+    few = plots.figure(window(), width=4)
     assert not any("not shown" in text.get_text() for axes in few.axes for text in axes.texts)
 
 
@@ -103,7 +103,7 @@ def test_a_junction_has_the_positions_of_both_its_sides():
         bin_loci.Stretch(0.0, 10.0, regions.Region("chr2", 100_000, 120_480), -1),
         bin_loci.Stretch(10.0, 20.0, regions.Region("chr1", 40_000, 60_480), 1),
     ]
-    labels = ticks(plots.figure(what(stretches=stretches), width=4))
+    labels = ticks(plots.figure(window(stretches=stretches), width=4))
     assert labels == {
         "chr2\n120 kb": 480,
         "chr2\n110 kb": 10_480,
@@ -111,13 +111,13 @@ def test_a_junction_has_the_positions_of_both_its_sides():
         "chr1\n50 kb": 30_480,
         "chr1\n60 kb": 40_480,
     }
-    plain = ticks(plots.figure(what(), width=4))
+    plain = ticks(plots.figure(window(), width=4))
     assert plain["15 kb"] == 15_000
 
 
 def test_a_gene_at_the_border_keeps_its_name():
     genes = [gene_files.GeneSpans("LONGNAME", "-", [(BINS - 0.5, float(BINS))])]
-    figure = plots.figure(what(genes=genes), width=4)
+    figure = plots.figure(window(genes=genes), width=4)
     (text,) = [text for axes in figure.axes for text in axes.texts if "LONG" in text.get_text()]
     assert text.get_ha() == "right"
     assert text.get_position()[0] == BINS * 2048

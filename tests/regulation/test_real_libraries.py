@@ -64,8 +64,8 @@ def test_splice_sites_inform_as_the_page_says(splice_sites):
 def test_the_matrix_of_a_promoter_is_the_published_one_and_predicts_another(real_data, tmp_path):
     fit = fitting.fit(mechanism("lambda_pr"), promoter(real_data, tmp_path, "Pr"), starts=3)
     assert fit.correlations({"rnap": published(real_data)})["rnap"] > 0.95
-    (other,) = promoter(real_data, tmp_path, "Pl").libraries
-    accuracy = prediction_accuracy.assess(fit, other)
+    (library,) = promoter(real_data, tmp_path, "Pl").libraries
+    accuracy = prediction_accuracy.assess(fit, library)
     assert accuracy.sequences > 2900
     assert accuracy.r > 0.85
     assert accuracy.r2 > 0.70

@@ -89,7 +89,7 @@ def test_every_kind_and_base_of_the_declarations_is_in_the_table():
     listed = {case.values if hasattr(case, "values") else case for case in CASES}
     assert {kind for kind, _ in listed} == kinds
     for kind in ("gaussian", "skewed"):
-        assert {base for other, base in listed if other == kind} == {None, *bases}
+        assert {base for listed_kind, base in listed if listed_kind == kind} == {None, *bases}
 
 
 @pytest.mark.parametrize(("kind", "base"), CASES)

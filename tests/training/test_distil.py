@@ -36,9 +36,9 @@ def _plain():
     return {"name": "conv_block", "filters": 4, "kernel_size": 5, "pool_size": 16}
 
 
-def taught(world, out_dir, made=None, **changes):
+def taught(world, out_dir, student_spec=None, **changes):
     return distil.distil(
-        made or spec(),
+        student_spec or spec(),
         world / "data",
         [world / "run0", world / "run1"],
         out_dir=out_dir,
@@ -92,12 +92,12 @@ def test_a_student_that_was_stopped_ends_with_the_same_numbers(world, tmp_path):
             if self.steps == 6:
                 raise KeyboardInterrupt
 
-    made = spec(train_epochs_max=2)
-    whole = taught(world, tmp_path / "whole", made)
+    student_spec = spec(train_epochs_max=2)
+    whole = taught(world, tmp_path / "whole", student_spec)
     with pytest.raises(KeyboardInterrupt):
-        taught(world, tmp_path / "stopped", made, observer=Stopping())
+        taught(world, tmp_path / "stopped", student_spec, observer=Stopping())
     resumed = distil.distil(
-        made,
+        student_spec,
         world / "data",
         [world / "run0", world / "run1"],
         out_dir=tmp_path / "stopped",
@@ -124,25 +124,25 @@ def test_mutated_copies_are_labelled_and_learned(world, tmp_path):
 
 
 def test_measured_targets_cannot_be_distilled(world, tmp_path):
-    made = spec().to_json()
-    made["train"] |= {"loss": "distillation"}
-    made["model"]["head_hic"][-1] = {"name": "normal_final", "units": tiny.TARGETS}
+    params = spec().to_json()
+    params["train"] |= {"loss": "distillation"}
+    params["model"]["head_hic"][-1] = {"name": "normal_final", "units": tiny.TARGETS}
     with pytest.raises(errors.SpecError, match="holds measured targets; label its windows with"):
-        fit.fit(zoo.parse_spec(made), world / "data", out_dir=tmp_path / "run", options=OPTIONS)
+        fit.fit(zoo.parse_spec(params), world / "data", out_dir=tmp_path / "run", options=OPTIONS)
 
 
 def test_noise_that_the_teachers_do_not_state_is_refused(student, tmp_path):
-    other = student.spec.with_training(distillation={"observation_noise": "target_distance"})
+    changed = student.spec.with_training(distillation={"observation_noise": "target_distance"})
     with pytest.raises(errors.SpecError, match='states its noise per target; write "target"'):
-        fit.fit(other, f"{student.out_dir}_labels", out_dir=tmp_path / "run", options=OPTIONS)
+        fit.fit(changed, f"{student.out_dir}_labels", out_dir=tmp_path / "run", options=OPTIONS)
 
 
 def test_blocks_of_the_2d_head_can_be_computed_again(world, student, tmp_path):
     """With `recompute` both outputs come from the same graph, so the numbers are the same."""
-    made = spec(train_epochs_max=1, recompute=True)
+    recomputing = spec(train_epochs_max=1, recompute=True)
     histories = [
         taught(world, tmp_path / name, settings, labels_dir=f"{student.out_dir}_labels").history
-        for name, settings in (("again", made), ("stored", spec(train_epochs_max=1)))
+        for name, settings in (("again", recomputing), ("stored", spec(train_epochs_max=1)))
     ]
     np.testing.assert_allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-4)
 

@@ -32,15 +32,15 @@ def trunk_arrays(model):
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
+def second_task(tmp_path_factory):
     """A spec with three targets, and its data."""
     data = tiny.write_data(tmp_path_factory.mktemp("other"), seed=1, targets=3)
     return zoo.parse_spec(tiny.spec_json(heads=(("mouse", 3),), train_epochs_max=1)), data
 
 
 @pytest.mark.parametrize("name", ["", "model_best.keras", "model_best.h5"])
-def test_a_frozen_trunk_is_that_of_the_first_training(name, donor, other, tmp_path):
-    spec, data = other
+def test_a_frozen_trunk_is_that_of_the_first_training(name, donor, second_task, tmp_path):
+    spec, data = second_task
     start = {"restore": donor / name, "trunk": True}
     run = short(spec, data, tmp_path / "run", **start, trunk_rate=0.0)
     assert run.spec.train.trunk_rate == 0
@@ -51,8 +51,8 @@ def test_a_frozen_trunk_is_that_of_the_first_training(name, donor, other, tmp_pa
     assert run.history["train_loss"].iloc[0] > 0
 
 
-def test_a_slow_trunk_moves_less_than_a_free_one(donor, other, tmp_path):
-    spec, data = other
+def test_a_slow_trunk_moves_less_than_a_free_one(donor, second_task, tmp_path):
+    spec, data = second_task
     first = trunk_arrays(load.load_model(donor))[0]
     moved = []
     for rate in (1.0, 0.1):
@@ -63,8 +63,8 @@ def test_a_slow_trunk_moves_less_than_a_free_one(donor, other, tmp_path):
     assert 0 < moved[1] < moved[0] / 4
 
 
-def test_a_frozen_training_averages_and_draws_weights(donor, other, tmp_path):
-    spec, data = other
+def test_a_frozen_training_averages_and_draws_weights(donor, second_task, tmp_path):
+    spec, data = second_task
     swa = {"start": 0, "snapshots": 2, "swag_rank": 2, "swag_draws": 2, "annealing_epochs": 0}
     spec = spec.with_training(swa=type(spec.train).model_validate({"swa": swa}).swa)
     run = short(spec, data, tmp_path / "run", restore=donor, trunk=True, trunk_rate=0.0)
@@ -78,23 +78,23 @@ def test_a_frozen_training_averages_and_draws_weights(donor, other, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_with_a_slow_trunk_resumes_to_the_same_weights(donor, other, tmp_path):
-    spec, data = other
+def test_a_run_with_a_slow_trunk_resumes_to_the_same_weights(donor, second_task, tmp_path):
+    spec, data = second_task
     options = {"restore": donor, "trunk": True, "trunk_rate": 0.1, "deterministic": True}
     whole = short(spec, data, tmp_path / "whole", **options, epochs=2).model()
     short(spec, data, tmp_path / "parts", **options, epochs=1)
     parts = short(spec, data, tmp_path / "parts", **options, epochs=2, resume=True).model()
-    for one, two in zip(whole.weights, parts.weights, strict=True):
-        np.testing.assert_array_equal(one.numpy(), two.numpy())
+    for expected, actual in zip(whole.weights, parts.weights, strict=True):
+        np.testing.assert_array_equal(expected.numpy(), actual.numpy())
     with pytest.raises(errors.RunError, match="trunk_rate"):
         short(spec, data, tmp_path / "parts", **{**options, "trunk_rate": 0.0}, resume=True)
 
 
-def posterior_spec(block, *, place=0):
+def posterior_spec(block, *, position=0):
     """The spec of the donor with a latent before its head, or with drawn weights in the end."""
     params = tiny.spec_json(loss="elbo", train_epochs_max=1)
     head = params["model"]["head_hic"]
-    params["model"]["head_hic"] = [block, *head] if place == 0 else [*head[:-1], block]
+    params["model"]["head_hic"] = [block, *head] if position == 0 else [*head[:-1], block]
     return zoo.parse_spec(params)
 
 
@@ -108,7 +108,9 @@ def test_a_posterior_starts_at_its_deterministic_twin(name, file, donor):
     spec = (
         posterior_spec({"name": name, "units": channels, "initial_scale": 1e-4})
         if name == "normal_latent"
-        else posterior_spec({"name": name, "units": tiny.TARGETS, "initial_scale": 1e-4}, place=-1)
+        else posterior_spec(
+            {"name": name, "units": tiny.TARGETS, "initial_scale": 1e-4}, position=-1
+        )
     )
     model = build.build(spec)
     first_weights.restore(model, donor / file, trunk=False)
@@ -125,17 +127,17 @@ def test_a_latent_with_too_few_channels_cannot_start_at_its_twin(donor):
         first_weights.restore(model, donor / "model_best.keras", trunk=False)
 
 
-def test_a_posterior_refuses_weights_of_another_network(other, donor, tmp_path):
-    _, data = other
+def test_a_posterior_refuses_weights_of_another_network(second_task, donor, tmp_path):
+    _, data = second_task
     spec = zoo.parse_spec(tiny.spec_json(heads=(("mouse", 3),), train_epochs_max=1))
     run = short(spec, data, tmp_path / "run")
-    model = build.build(posterior_spec({"name": "dense_variational", "units": 2}, place=-1))
+    model = build.build(posterior_spec({"name": "dense_variational", "units": 2}, position=-1))
     with pytest.raises(errors.RunError, match="does not fit the model: layer dense_variational"):
         first_weights.restore(model, run.out_dir / "model_best.keras", trunk=False)
 
 
-def test_refusals(donor, other, tmp_path):
-    _, data = other
+def test_refusals(donor, second_task, tmp_path):
+    _, data = second_task
     with pytest.raises(errors.RunError, match="holds no weights to start from"):
         first_weights.file_of(tmp_path)
     with pytest.raises(errors.RunError, match="no such file or directory, and no model"):

@@ -163,10 +163,10 @@ def test_one_head_of_several_can_be_trained_and_its_trunk_restored(mouse, tmp_pa
         trunk=True,
         seed=9,
     )
-    first, second = (checkpoint.read(each.out_dir).arrays for each in (run, again))
+    first, second = (checkpoint.read(trained.out_dir).arrays for trained in (run, again))
     fresh = short(spec, mouse, tmp_path / "third", heads=["mouse"], seed=9)
-    other = checkpoint.read(fresh.out_dir).arrays
-    start, restored, drawn_anew = (each["best"][0] for each in (first, second, other))
+    fresh_arrays = checkpoint.read(fresh.out_dir).arrays
+    start, restored, drawn_anew = (arrays["best"][0] for arrays in (first, second, fresh_arrays))
     assert np.abs(restored - start).max() < 0.05 < np.abs(drawn_anew - start).max()
 
 
@@ -223,9 +223,9 @@ def test_training_that_stops_before_averaging_keeps_its_best_model(
     run = short(spec, data, tmp_path / "run")
     assert (run.epochs, run.best_epoch, len(run.history)) == (3, 1, 3)
     assert "ended after 3 epochs, before averaging starts at epoch 5" in caplog.text
-    kept = checkpoint.read(tmp_path / "run").arrays["best"]
-    for found, expected in zip(run.model().weights, kept, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    best = checkpoint.read(tmp_path / "run").arrays["best"]
+    for weight, expected in zip(run.model().weights, best, strict=True):
+        np.testing.assert_array_equal(weight, expected)
     assert run.model().swag_draws is None
 
 
@@ -257,9 +257,9 @@ def test_averaging_is_told_apart_from_epochs(data, tmp_path):
     assert run.averaged == (run.history["valid_loss"].idxmin() == 2)
     (path,) = (tmp_path / "run" / "tensorboard" / "train").iterdir()
     events = tf.compat.v1.train.summary_iterator(str(path))
-    told = [(event.step, value) for event in events for value in event.summary.value]
-    assert np.isfinite([tf.make_ndarray(value.tensor) for _, value in told]).all()
-    assert [step for step, value in told if value.tag == "loss"] == [1, 2]
+    summaries = [(event.step, value) for event in events for value in event.summary.value]
+    assert np.isfinite([tf.make_ndarray(value.tensor) for _, value in summaries]).all()
+    assert [step for step, value in summaries if value.tag == "loss"] == [1, 2]
 
 
 def test_the_first_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path):
@@ -384,24 +384,24 @@ def test_counts_that_promise_too_much_are_found(data, tmp_path):
 
 
 def untrained(folder):
-    spec, chosen = zoo.parse_spec(tiny.spec_json()), strategy.choose("cpu")
+    spec, cpu = zoo.parse_spec(tiny.spec_json()), strategy.choose("cpu")
     feeds = loop.Feeds(
         *(
-            batches.Feed(dataset.open_split(folder, split, batch_size=4, **options), chosen)
+            batches.Feed(dataset.open_split(folder, split, batch_size=4, **options), cpu)
             for split, options in (
                 ("train", {"shuffle": True, "drop_remainder": True}),
                 ("valid", {}),
             )
         )
     )
-    return loop.Loop(spec, {"hic": feeds}, chosen, folder / "run", observer=observers.Silent())
+    return loop.Loop(spec, {"hic": feeds}, cpu, folder / "run", observer=observers.Silent())
 
 
-def cut_between_records(path, kept):
+def cut_between_records(path, count):
     """What is left of a file whose copying stopped; TensorFlow takes it for a shorter one."""
     whole = zlib.decompress(path.read_bytes())
     end = 0
-    for _ in range(kept):
+    for _ in range(count):
         end += 12 + int.from_bytes(whole[end : end + 8], "little") + 4
     stream = zlib.compressobj()
     path.write_bytes(stream.compress(whole[:end]) + stream.flush(zlib.Z_SYNC_FLUSH))
@@ -410,10 +410,10 @@ def cut_between_records(path, kept):
 @pytest.mark.parametrize("split", ["train", "valid"])
 def test_a_file_that_was_cut_between_records_is_named(tmp_path, split):
     tiny.write_data(tmp_path, train=6, valid=6)
-    begun = untrained(tmp_path)
+    training_loop = untrained(tmp_path)
     cut_between_records(tmp_path / "tfrecords" / f"{split}-0.tfr", 3)
     with pytest.raises(errors.DataError, match=rf"{split}-0\.tfr: cut short"):
-        begun.run() if split == "train" else begun.validate()
+        training_loop.run() if split == "train" else training_loop.validate()
 
 
 def test_a_wrong_count_of_validation_is_told(tmp_path, caplog):

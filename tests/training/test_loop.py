@@ -29,17 +29,19 @@ def test_an_epoch_of_all_heads_bears_the_divergence_of_the_trunk_once(folders, t
     raw = tiny.spec_json(heads="ab", loss="elbo")
     raw["model"]["trunk"].append({"name": "dense_variational", "units": 5})
     raw["model"]["head_b"][-1]["name"] = "dense_variational"
-    chosen = strategy.choose("cpu")
+    cpu = strategy.choose("cpu")
     feeds = {
-        head: loop.Feeds(batches.Feed(split(folder), chosen), batches.Feed(split(folder), chosen))
+        head: loop.Feeds(batches.Feed(split(folder), cpu), batches.Feed(split(folder), cpu))
         for head, folder in folders.items()
     }
-    begun = loop.Loop(zoo.parse_spec(raw), feeds, chosen, tmp_path, observer=observers.Silent())
+    training_loop = loop.Loop(
+        zoo.parse_spec(raw), feeds, cpu, tmp_path, observer=observers.Silent()
+    )
     with stochastic.collecting() as divergences:
-        begun.model(tiny.one_hot(2).astype("float32"), training=False)
-    trunk, own = (float(each.kl) for each in divergences)
+        training_loop.model(tiny.one_hot(2).astype("float32"), training=False)
+    trunk, own = (float(divergence.kl) for divergence in divergences)
     charged = dict.fromkeys("ab", 0.0)
-    for step, (head, folder) in zip(begun.steps, folders.items(), strict=True):
+    for step, (head, folder) in zip(training_loop.steps, folders.items(), strict=True):
         for batch in split(folder):
             batch = {name: value for name, value in batch.items() if name != "region"}
             terms = step.objective(step.model, batch, False)
@@ -61,11 +63,11 @@ def test_averaged_heads_have_the_batch_statistics_of_their_own_data(folders, tmp
     for head, folder in folders.items():
         alone = build.one_head(model, head)
         last = averaging.batch_statistics(alone)[-1]
-        found = last.moving_mean.numpy(), last.moving_variance.numpy()
+        averaged = last.moving_mean.numpy(), last.moving_variance.numpy()
         fed = split(folder, shuffle=True, shuffle_buffer=8).epoch(0)
         assert averaging.Renewal({head: alone})((head, batch) for batch in fed) == 4
-        np.testing.assert_allclose(found[0], last.moving_mean.numpy(), atol=1e-5)
-        np.testing.assert_allclose(found[1], last.moving_variance.numpy(), rtol=1e-4)
+        np.testing.assert_allclose(averaged[0], last.moving_mean.numpy(), atol=1e-5)
+        np.testing.assert_allclose(averaged[1], last.moving_variance.numpy(), rtol=1e-4)
 
 
 def test_the_weights_of_one_step_are_no_posterior(folders, tmp_path, caplog):

@@ -51,19 +51,19 @@ def start(*arguments):
 
 
 def finish(process, expected):
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == expected, said[-2000:]
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == expected, stderr[-2000:]
 
 
 def weights(path):
     with h5py.File(path) as file:
-        found = {}
+        arrays = {}
         file.visititems(
             lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+                arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
             )
         )
-    return found
+    return arrays
 
 
 @pytest.fixture(scope="module")
@@ -105,24 +105,24 @@ def test_every_variable_and_counter_is_the_same_bit_for_bit(runs):
     assert whole.arrays.keys() == {"model", "optimizer", "best"} | averager
     for group, arrays in whole.arrays.items():
         assert group in averager or len(arrays) > 5
-        for mine, other in zip(arrays, broken.arrays[group], strict=True):
-            np.testing.assert_array_equal(mine, other, err_msg=group)
+        for expected, actual in zip(arrays, broken.arrays[group], strict=True):
+            np.testing.assert_array_equal(expected, actual, err_msg=group)
 
 
 def test_the_best_model_is_the_same(runs):
     whole, broken, *_ = runs
-    expected, found = weights(whole / "model_best.h5"), weights(broken / "model_best.h5")
-    assert expected.keys() == found.keys()
+    expected, resumed = weights(whole / "model_best.h5"), weights(broken / "model_best.h5")
+    assert expected.keys() == resumed.keys()
     for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
+        np.testing.assert_array_equal(resumed[name], values, err_msg=name)
 
 
 def test_the_swag_posterior_is_the_same(runs):
     whole, broken, *_ = runs
-    (expected, draws), (found, again) = (swag.load(run / swag.FILE) for run in (whole, broken))
+    (expected, draws), (resumed, again) = (swag.load(run / swag.FILE) for run in (whole, broken))
     np.testing.assert_array_equal(again, draws)
-    for mine, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(mine, other)
+    for resumed_array, expected_array in zip(resumed, expected, strict=True):
+        np.testing.assert_array_equal(resumed_array, expected_array)
 
 
 def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
@@ -133,13 +133,13 @@ def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
         errors.RunError, match=r"of other inputs \(train: seed 0 and 5\); continue with"
     ):
         fit.fit(spec, data, out_dir=whole, resume=True, seed=5)
-    other = tiny.write_data(tmp_path / "other", seed=1)
+    other_data = tiny.write_data(tmp_path / "other", seed=1)
     with pytest.raises(errors.RunError, match=r"of other inputs \(data\); continue"):
-        fit.fit(spec, other, out_dir=whole, resume=True)
+        fit.fit(spec, other_data, out_dir=whole, resume=True)
 
 
 @pytest.mark.parametrize(
-    ("swa", "written", "begun", "continued", "said"),
+    ("swa", "written", "first_epochs", "continued", "change"),
     [
         ({"start": 2}, 0, 1, 2, "start 0 and 1"),
         ({}, 3, 4, 8, "start 3 and 6"),
@@ -148,27 +148,27 @@ def test_other_settings_or_other_data_are_not_continued(runs, tmp_path):
     ids=["given", "default", "default of an older run"],
 )
 def test_epochs_that_move_the_averaging_of_weights_are_not_continued(
-    tmp_path, swa, written, begun, continued, said
+    tmp_path, swa, written, first_epochs, continued, change
 ):
     """What was averaged is not what a longer training would have averaged."""
     data = tiny.write_data(tmp_path / "data", train=4, valid=4)
     spec = zoo.parse_spec(tiny.spec_json(swa=swa))
-    params = loop_settings.adapt(spec, [data], epochs=begun).to_json()
+    params = loop_settings.adapt(spec, [data], epochs=first_epochs).to_json()
     if written is None:
         params["train"]["swa"]["start"] = None
     assert params["train"]["swa"]["start"] == written
     files.write_json(tmp_path / "run" / fit.PARAMS, params)
     (tmp_path / "run" / "checkpoint").mkdir()
-    with pytest.raises(errors.RunError, match=rf"train: swa: {said}\); --epochs moves the start"):
+    with pytest.raises(errors.RunError, match=rf"train: swa: {change}\); --epochs moves the start"):
         fit.fit(spec, data, out_dir=tmp_path / "run", epochs=continued, resume=True, devices="cpu")
 
 
 def test_other_splits_are_not_continued(runs, tmp_path):
     whole, *_ = runs
     spec = zoo.parse_spec(spec_json())
-    told = files.read_json(whole / "provenance.json")
-    data = told["data"][0]["path"]
-    assert told["splits"] == {"train": ["train"], "valid": ["valid"]}
+    provenance = files.read_json(whole / "provenance.json")
+    data = provenance["data"][0]["path"]
+    assert provenance["splits"] == {"train": ["train"], "valid": ["valid"]}
     for options, message in (
         (
             {"train_split": ("train", "test")},
@@ -180,8 +180,8 @@ def test_other_splits_are_not_continued(runs, tmp_path):
             fit.fit(spec, data, out_dir=whole, resume=True, devices="cpu", **options)
     older = tmp_path / "older"
     shutil.copytree(whole, older)
-    del told["splits"]
-    files.write_json(older / "provenance.json", told)
+    del provenance["splits"]
+    files.write_json(older / "provenance.json", provenance)
     run = fit.fit(
         spec,
         data,
@@ -199,12 +199,12 @@ def test_a_run_without_a_checkpoint_begins_again_with_the_same_weights_or_not_at
 ):
     whole, *_ = runs
     spec = zoo.parse_spec(spec_json())
-    told = files.read_json(whole / "provenance.json")
-    data, path = told["data"][0]["path"], whole / "model_best.h5"
-    assert told["weights"] is None
-    told["weights"] = run_record.first_weights(path, trunk=True)
+    provenance = files.read_json(whole / "provenance.json")
+    data, path = provenance["data"][0]["path"], whole / "model_best.h5"
+    assert provenance["weights"] is None
+    provenance["weights"] = run_record.first_weights(path, trunk=True)
     (tmp_path / "checkpoint").mkdir()
-    files.write_json(tmp_path / "provenance.json", told)
+    files.write_json(tmp_path / "provenance.json", provenance)
     params = loop_settings.adapt(spec, [Path(data)], epochs=1).to_json()
     files.write_json(tmp_path / fit.PARAMS, params)
     for options, message in (
@@ -241,17 +241,17 @@ def test_draws_around_a_model_that_is_no_longer_kept_are_not_kept_either(runs, t
     whole, *_ = runs
     run = tmp_path / "run"
     shutil.copytree(whole, run)
-    found = []
+    swag_exists = []
 
     class Watch(observers.Silent):
         def begin_renewal(self, steps):
-            found.append((run / swag.FILE).exists())
+            swag_exists.append((run / swag.FILE).exists())
 
     spec = zoo.parse_spec(spec_json())
     data = files.read_json(run / "provenance.json")["data"][0]["path"]
     options = {"resume": True, "devices": "cpu", "tensorboard": False}
     fit.fit(spec, data, out_dir=run, observer=Watch(), **options)
-    assert found == [False] * 3
+    assert swag_exists == [False] * 3
     assert (run / swag.FILE).exists()
 
 

@@ -99,7 +99,7 @@ def test_two_replicas_reach_the_weights_of_one(tmp_path):
     data = tiny.write_data(tmp_path / "data")
     raw = replica_spec()
     (tmp_path / "spec.json").write_text(json.dumps(raw), encoding="utf-8")
-    two = subprocess.Popen(
+    process = subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore", TRAINER),
             *(tmp_path / "spec.json", data, tmp_path / "two", "--devices", "cpu:2"),
@@ -109,13 +109,13 @@ def test_two_replicas_reach_the_weights_of_one(tmp_path):
         text=True,
     )
     fit.fit(zoo.parse_spec(raw), data, out_dir=tmp_path / "one", devices="cpu", tensorboard=False)
-    _, said = two.communicate(timeout=300)
-    assert two.returncode == 0, said[-2000:]
-    one, two = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
-    for mine, other in zip(one.arrays["model"], two.arrays["model"], strict=True):
-        np.testing.assert_allclose(mine, other, atol=1e-5)
-    for mine, other in zip(one.state["rows"], two.state["rows"], strict=True):
-        assert mine == pytest.approx(other, abs=1e-5)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr[-2000:]
+    single, double = (checkpoint.read(tmp_path / name) for name in ("one", "two"))
+    for expected, actual in zip(single.arrays["model"], double.arrays["model"], strict=True):
+        np.testing.assert_allclose(expected, actual, atol=1e-5)
+    for expected, actual in zip(single.state["rows"], double.state["rows"], strict=True):
+        assert expected == pytest.approx(actual, abs=1e-5)
 
 
 def test_the_limit_of_that_test_does_bind():
@@ -151,7 +151,7 @@ def test_the_outcome_is_the_mean_over_examples_and_regularisation():
     model = build.build(spec)
     target = np.random.default_rng(0).normal(size=(3, tiny.PIXELS, tiny.TARGETS))
     sequence = tiny.one_hot(3)
-    found = one_step(spec, model).evaluate(batch_of(sequence, target))
+    outcome = one_step(spec, model).evaluate(batch_of(sequence, target))
     prediction = model(sequence.astype(np.float32)).numpy()
     decay = sum(
         0.01 * float((layer.kernel.numpy() ** 2).sum())
@@ -159,10 +159,10 @@ def test_the_outcome_is_the_mean_over_examples_and_regularisation():
         if isinstance(layer, (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense))
     )
     assert decay > 0.01
-    assert found.examples == 3
-    assert found.loss == pytest.approx(((prediction - target) ** 2).mean() + decay, rel=1e-5)
+    assert outcome.examples == 3
+    assert outcome.loss == pytest.approx(((prediction - target) ** 2).mean() + decay, rel=1e-5)
     running = metrics.Accumulator.zeros(tiny.TARGETS)
-    running.add(found)
+    running.add(outcome)
     r = np.mean(
         [
             np.corrcoef(target[..., t].ravel(), prediction[..., t].ravel())[0, 1]

@@ -21,9 +21,9 @@ TRAINER = Path(__file__).with_name("trainer.py")
 
 
 def free_port():
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return found.getsockname()[1]
+    with socket.socket() as endpoint:
+        endpoint.bind(("localhost", 0))
+        return endpoint.getsockname()[1]
 
 
 def spec_json(**train):
@@ -82,11 +82,11 @@ def test_workers_reach_the_weights_of_one(tmp_path, count):
     fit.fit(zoo.parse_spec(raw), data, out_dir=tmp_path / "one", devices="cpu", tensorboard=False)
     statuses, messages = ended(tmp_path, processes)
     assert statuses == [0] * count, messages[0][-2000:]
-    one, several = (checkpoint.read(tmp_path / name) for name in ("one", "several"))
-    for mine, other in zip(one.arrays["model"], several.arrays["model"], strict=True):
-        np.testing.assert_allclose(mine, other, atol=1e-5)
-    for mine, other in zip(one.state["rows"], several.state["rows"], strict=True):
-        assert mine == pytest.approx(other, abs=1e-5)
+    single, several = (checkpoint.read(tmp_path / name) for name in ("one", "several"))
+    for expected, actual in zip(single.arrays["model"], several.arrays["model"], strict=True):
+        np.testing.assert_allclose(expected, actual, atol=1e-5)
+    for expected, actual in zip(single.state["rows"], several.state["rows"], strict=True):
+        assert expected == pytest.approx(actual, abs=1e-5)
 
 
 @pytest.mark.slow

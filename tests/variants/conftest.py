@@ -61,12 +61,12 @@ def long_genome(tmp_path_factory):
 @pytest.fixture
 def windows_predicted(monkeypatch):
     """Numbers of windows that were predicted together, one entry for each time."""
-    seen = []
+    counts = []
     original = predictor.WindowPredictor.__call__
 
     def counted(self, requests, members=None):
-        seen.append(len(requests))
+        counts.append(len(requests))
         return original(self, requests, members)
 
     monkeypatch.setattr(predictor.WindowPredictor, "__call__", counted)
-    return seen
+    return counts

@@ -21,7 +21,7 @@ HEADER = """##fileformat=VCFv4.2
 """
 
 
-def other(base):
+def substitute(base):
     return {"A": "C", "C": "G", "G": "T", "T": "A"}[base]
 
 
@@ -29,7 +29,7 @@ def line(pos, alt=None, ref=None, info="", chrom="chr1"):
     """A record at `pos`, counted from 1, whose REF is the genome's."""
     letters = LONG[chrom]
     ref = ref or letters[pos - 1]
-    return f"{chrom} {pos} {ref} {alt or other(letters[pos - 1])} {info}".strip()
+    return f"{chrom} {pos} {ref} {alt or substitute(letters[pos - 1])} {info}".strip()
 
 
 def score(model, path, fasta, **options):

@@ -13,7 +13,7 @@ from akita_bayes.models import predict
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
-from tests.variants.long import CHR1, HEADER, L, W, columns, line, naive_maps, other, score
+from tests.variants.long import CHR1, HEADER, L, W, columns, line, naive_maps, score, substitute
 
 
 def test_basenji_window_takes_a_written_copy_by_its_letters(small_model, long_genome, write_vcf):
@@ -29,10 +29,10 @@ def test_basenji_window_takes_a_written_copy_by_its_letters(small_model, long_ge
     np.testing.assert_allclose(columns(table, "SCD")[0], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("window", "held"), [("anchored", 0), ("basenji", 0.25)])
-def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, window, held):
+@pytest.mark.parametrize(("window", "fill"), [("anchored", 0), ("basenji", 0.25)])
+def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, window, fill):
     chrom = CHR1[:970] + "N" * 28 + CHR1[998:]
-    edited = chrom[:999] + other(CHR1[999]) + chrom[1000:]
+    edited = chrom[:999] + substitute(CHR1[999]) + chrom[1000:]
     genome.write_fasta(tmp_path / "unknown.fa", {"chr1": chrom})
     event = records.Variant(
         0, 1, "chr1", 999, ".", CHR1[999], edited[999], "SNV", 999, 1000, edited[999]
@@ -41,8 +41,8 @@ def test_unknown_bases_are_zeros_or_basenjis_quarters(small_model, tmp_path, win
         scorer = engine.Engine(small_model, opened, Options(window=window))
         ((_, *maps),) = scorer.maps(event)
     start = (999 - L // 2 + W // 2) // W * W if window == "anchored" else 999 - (L // 2 - 1)
-    x = np.stack([dna.to_one_hot(each[start : start + L]) for each in (chrom, edited)])
-    expected = predict.predict(small_model, np.where(x.any(-1, keepdims=True), x, held))
+    x = np.stack([dna.to_one_hot(letters[start : start + L]) for letters in (chrom, edited)])
+    expected = predict.predict(small_model, np.where(x.any(-1, keepdims=True), x, fill))
     np.testing.assert_allclose(maps, expected, atol=1e-5)
 
 

@@ -26,13 +26,13 @@ from tests.variants.long import (
     columns,
     line,
     naive_maps,
-    other,
     score,
+    substitute,
 )
 
 VARIETY = [
     line(1000),
-    line(1003, alt=f"{other(CHR1[1002])},{CHR1[1002]}TTG,*,<NON_REF>"),
+    line(1003, alt=f"{substitute(CHR1[1002])},{CHR1[1002]}TTG,*,<NON_REF>"),
     line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
     line(1700, alt=CHR1[1699] + "ACGTACGTACGTACGTACGTACGTA"),
     line(1800, alt="<DEL>", info="SVTYPE=DEL;END=1850"),
@@ -44,10 +44,10 @@ VARIETY = [
     line(2500, alt=f"]chr2:900]{CHR1[2499]}"),
     line(2500, alt=f"[chr2:900[{CHR1[2499]}"),
     line(2600, ref=CHR1[2599:2609], alt="TT"),
-    line(3, alt=other(CHR1[2])),
-    line(4090, alt=other(CHR1[4089])),
+    line(3, alt=substitute(CHR1[2])),
+    line(4090, alt=substitute(CHR1[4089])),
     line(3000, alt="<DEL>", info="SVTYPE=DEL;END=3400"),
-    f"chr1 3500 {other(CHR1[3499])} {other(other(CHR1[3499]))}",
+    f"chr1 3500 {substitute(CHR1[3499])} {substitute(substitute(CHR1[3499]))}",
     line(1200, chrom="chr2"),
     line(1200, chrom="chr2"),
 ]
@@ -65,7 +65,7 @@ def test_snv_scores_equal_the_naive_twin(small_model, write_vcf, long_genome):
     )
     for row, position in enumerate(positions):
         start = ((position - 1 - L // 2) + W // 2) // W * W
-        edited = CHR1[: position - 1] + other(CHR1[position - 1]) + CHR1[position:]
+        edited = CHR1[: position - 1] + substitute(CHR1[position - 1]) + CHR1[position:]
         ref, alt = naive_maps(small_model, CHR1, start), naive_maps(small_model, edited, start)
         pairs = [(i, j) for i in range(BINS) for j in range(i + K, BINS)]
         for target in range(2):
@@ -102,10 +102,10 @@ def test_stitched_indels_equal_the_naive_twin(small_model, long_genome, longer):
     first, last = naive_maps(small_model, short, left), naive_maps(small_model, short, left - size)
     with genome.Genome(long_genome) as opened:
         scorer = engine.Engine(small_model, opened, Options())
-        ((made, ref, alt),) = scorer.maps(event)
+        ((aligned, ref, alt),) = scorer.maps(event)
     got_long, got_short = (ref, alt) if longer == "reference" else (alt, ref)
     rows, cols = triangle.indices(BINS, K)
-    np.testing.assert_allclose(got_long[made.mask], once[rows, cols][made.mask], atol=1e-5)
+    np.testing.assert_allclose(got_long[aligned.mask], once[rows, cols][aligned.mask], atol=1e-5)
     edge = np.arange(BINS) * W + left + CROP * W
     before, after = edge + W <= start, edge >= start + size
     steps = round(size / W)
@@ -121,7 +121,7 @@ def test_stitched_indels_equal_the_naive_twin(small_model, long_genome, longer):
             expected = (first[i, j - steps] + last[i + steps, j]) / 2
         else:
             continue
-        assert made.mask[pixel]
+        assert aligned.mask[pixel]
         np.testing.assert_allclose(got_short[pixel], expected, atol=1e-5)
         checked += 1
     assert checked > 25
@@ -133,7 +133,7 @@ def test_every_allele_gets_a_row(small_model, variety, long_genome):
     assert table["alt"].tolist() == expected
     reasons = dict(zip(table["alt"] + table["pos"].astype(str), table["reason"], strict=True))
     skipped = {key: value for key, value in reasons.items() if value}
-    wrong = f"{other(other(CHR1[3499]))}3500"
+    wrong = f"{substitute(substitute(CHR1[3499]))}3500"
     assert set(skipped) == {"*1003", "<NON_REF>1003", "<INS>2400", "<DEL>3000", wrong}
     assert "larger than" in skipped["<DEL>3000"]
     for name in NAMES:
@@ -191,7 +191,7 @@ def test_shifts_are_averaged_over_real_bases(small_model, long_genome, write_vcf
     path = write_vcf(line(950), header=HEADER)
     table = score(small_model, path, long_genome, shifts=(0, 5, -5))
     start = (949 - L // 2 + W // 2) // W * W
-    edited = CHR1[:949] + other(CHR1[949]) + CHR1[950:]
+    edited = CHR1[:949] + substitute(CHR1[949]) + CHR1[950:]
     ref, alt = (
         np.mean([naive_maps(small_model, letters, start - s) for s in (0, 5, -5)], axis=0)
         for letters in (CHR1, edited)
@@ -217,8 +217,8 @@ def test_common_random_numbers_cancel(latent_model, long_genome, write_vcf):
         refs, alts = zip(*[(ref, alt) for _, ref, alt in scorer.maps(row)], strict=True)
     start = (999 - L // 2 + W // 2) // W * W
     x = dna.to_one_hot(CHR1[start : start + L])[None]
-    drawn = [maps[0] for maps in posterior.draw(latent_model, x, draws=40, seed=3)]
-    np.testing.assert_allclose(refs, drawn, atol=1e-4)
+    draws = [maps[0] for maps in posterior.draw(latent_model, x, draws=40, seed=3)]
+    np.testing.assert_allclose(refs, draws, atol=1e-4)
     same = np.std([np.linalg.norm(b - a) for a, b in zip(refs, alts, strict=True)])
     apart = np.mean([np.linalg.norm(b - a) for a, b in zip(refs[:-1], alts[1:], strict=True)])
     assert same < apart / 3
@@ -241,8 +241,10 @@ def test_fitted_intervals_stand_beside_quantiles(
         f"SCD_ci_{end}:{target}" for target in (0, 1) for end in ("low", "high")
     ]
     pd.testing.assert_frame_equal(table[list(plain)], plain)
-    told = [row.getMessage() for row in caplog.records if "quantiles of draws" in row.getMessage()]
-    assert [text.split(": the quantiles of draws are not")[0] for text in told] == [
+    messages = [
+        row.getMessage() for row in caplog.records if "quantiles of draws" in row.getMessage()
+    ]
+    assert [text.split(": the quantiles of draws are not")[0] for text in messages] == [
         "SCD, SSD",
         "SSD",
     ]
@@ -251,19 +253,19 @@ def test_fitted_intervals_stand_beside_quantiles(
 def test_fitted_intervals_need_draws(small_model, latent_model, long_genome, tmp_path, caplog):
     widening = conformal.Widening(0.1, 0.5, starts=(), low=(-2.0,), high=(1.0,))
     interval_files.save(tmp_path / "i.json", {"SCD": widening})
-    given = str(tmp_path / "i.json")
+    path = str(tmp_path / "i.json")
     with genome.Genome(long_genome) as opened:
         for model, draws in ((latent_model, 0), (latent_model, 1), (small_model, 8)):
             with pytest.raises(errors.VariantError, match="give draws of 2 or more"):
-                engine.Engine(model, opened, Options(draws=draws, intervals=given))
-        engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
+                engine.Engine(model, opened, Options(draws=draws, intervals=path))
+        engine.Engine(latent_model, opened, Options(draws=2, intervals=path))
         interval_files.save(tmp_path / "i.json", {"SCD": widening._replace(of_draws=False)})
-        scorer = engine.Engine(small_model, opened, Options(intervals=given))
+        scorer = engine.Engine(small_model, opened, Options(intervals=path))
         assert {name: row.level for name, row in scorer.widened.items()} == {"SCD": 0.9}
         with pytest.raises(errors.VariantError, match="were fitted to scores without draws"):
-            engine.Engine(latent_model, opened, Options(draws=2, intervals=given))
+            engine.Engine(latent_model, opened, Options(draws=2, intervals=path))
         with pytest.raises(errors.VariantError, match=r"i\.json: has no intervals for SSD, MSE\."):
-            engine.Engine(small_model, opened, Options(scores=("SSD", "MSE"), intervals=given))
+            engine.Engine(small_model, opened, Options(scores=("SSD", "MSE"), intervals=path))
     assert "has only 1 of the 8 requested draws" in caplog.text
 
 
@@ -273,7 +275,7 @@ def test_regions_of_interest_weigh_bins(small_model, long_genome, write_vcf, tmp
     path = write_vcf(line(1000), header=HEADER)
     table = score(small_model, path, long_genome, scores=("ROI",), roi=str(bed))
     start = (999 - L // 2 + W // 2) // W * W
-    edited = CHR1[:999] + other(CHR1[999]) + CHR1[1000:]
+    edited = CHR1[:999] + substitute(CHR1[999]) + CHR1[1000:]
     ref, alt = (naive_maps(small_model, letters, start) for letters in (CHR1, edited))
     first = start + CROP * W
     mask = np.abs(np.subtract.outer(range(BINS), range(BINS))) >= K
@@ -301,25 +303,27 @@ def test_refuses_wrong_options(small_model, variety, long_genome, options, messa
 
 def test_targets_and_region_select(small_model, variety, long_genome):
     whole = score(small_model, variety, long_genome)
-    one = score(
+    selected = score(
         small_model, variety, long_genome, targets=(1,), region=regions.Region("chr1", 990, 1600)
     )
-    assert [c for c in one.columns if c.startswith("SCD")] == ["SCD:1"]
+    assert [c for c in selected.columns if c.startswith("SCD")] == ["SCD:1"]
     same = whole[(whole["chrom"] == "chr1") & whole["pos"].between(991, 1600)]
-    pd.testing.assert_series_equal(one["SCD:1"], same["SCD:1"].reset_index(drop=True), rtol=1e-5)
+    pd.testing.assert_series_equal(
+        selected["SCD:1"], same["SCD:1"].reset_index(drop=True), rtol=1e-5
+    )
     with genome.Genome(long_genome) as opened:
         rows = list(records.read(variety, opened))
     of_rows = score(
         small_model, rows, long_genome, targets=(1,), region=regions.Region("chr1", 990, 1600)
     )
-    pd.testing.assert_series_equal(one["SCD:1"], of_rows["SCD:1"])
+    pd.testing.assert_series_equal(selected["SCD:1"], of_rows["SCD:1"])
 
 
 def test_one_head_of_two_is_scored(randomise, long_genome, write_vcf):
     model = randomise(tiny.spec_json(heads=("near", ("far", 3))))
     table = score(model, write_vcf(line(950), header=HEADER), long_genome, head="far")
     start = (949 - L // 2 + W // 2) // W * W
-    edited = CHR1[:949] + other(CHR1[949]) + CHR1[950:]
+    edited = CHR1[:949] + substitute(CHR1[949]) + CHR1[950:]
     x = np.stack([dna.to_one_hot(letters[start : start + L]) for letters in (CHR1, edited)])
     ref, alt = predict.predict(model, x, head="far")
     expected = np.linalg.norm(alt - ref, axis=0)
@@ -360,11 +364,13 @@ def test_a_group_is_longer_while_its_reference_is_the_same(
 ):
     """Its reference is predicted once; a group ends all the same, so that memory is bounded."""
     most = variant_windows.LONGEST * engine.GROUP
-    places = range(1994, 1994 + most + 10)
-    path = write_vcf(*map(line, places), header=HEADER)
+    positions = range(1994, 1994 + most + 10)
+    path = write_vcf(*map(line, positions), header=HEADER)
     together = score(small_model, path, long_genome, start=1936, batch_size=1)
     assert windows_predicted == [most + 1, 10 + 1]
-    apart = score(small_model, write_vcf(line(places[-1]), header=HEADER), long_genome, start=1936)
+    apart = score(
+        small_model, write_vcf(line(positions[-1]), header=HEADER), long_genome, start=1936
+    )
     # Windows in batches of other sizes are rounded differently on some processors.
     effect = columns(apart, "SCD")[0]
     assert (effect > 0.01).all()
@@ -377,12 +383,12 @@ def test_real_snvs_and_their_mirror_image(parity, real_data):
     vcf = real_data / "sequence" / "eqtl.vcf"
     model = ab.load_model((parity / "tiny_v1.json", parity / "tiny_v1.h5"))
     names = ("SCD", "SSD", "INS4")
-    there = score(model, vcf, fasta, scores=names)
-    assert len(there) == 8
-    assert (there["reason"] == "").all()
+    table = score(model, vcf, fasta, scores=names)
+    assert len(table) == 8
+    assert (table["reason"] == "").all()
     with genome.Genome(fasta) as opened:
         rows = list(records.read(vcf, opened))
-        for row, expected in zip(rows, there.index, strict=True):
+        for row, expected in zip(rows, table.index, strict=True):
             assert opened.padded("chr1", row.position, row.position + 1).upper() == row.ref
             edited = Edited(opened, row.position, row.alt)
             swapped = row._replace(ref=row.alt, alt=row.ref, inserted=row.ref)
@@ -391,7 +397,7 @@ def test_real_snvs_and_their_mirror_image(parity, real_data):
                 sign = -1 if name == "SSD" else 1
                 np.testing.assert_allclose(
                     back.values[name][0],
-                    sign * columns(there, name)[expected],
+                    sign * columns(table, name)[expected],
                     rtol=1e-3,
                     atol=1e-6,
                 )
@@ -400,12 +406,12 @@ def test_real_snvs_and_their_mirror_image(parity, real_data):
 class Edited:
     """A genome with one base replaced."""
 
-    def __init__(self, opened, place, base):
-        self.sizes, self._opened, self._place, self._base = opened.sizes, opened, place, base
+    def __init__(self, opened, position, base):
+        self.sizes, self._opened, self._position, self._base = opened.sizes, opened, position, base
         self.to_reference = opened.to_reference
 
     def padded(self, chrom, start, end):
         letters = list(self._opened.padded(chrom, start, end))
-        if start <= self._place < end:
-            letters[self._place - start] = self._base
+        if start <= self._position < end:
+            letters[self._position - start] = self._base
         return "".join(letters)

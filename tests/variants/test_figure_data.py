@@ -27,16 +27,16 @@ def collect(model, fasta, kind, draws=0, annotation=()):
     ("kind", "hidden"), [("DEL", "alt"), ("DUP", "both"), ("INS", "both"), ("SNV", "none")]
 )
 def test_a_map_is_blank_where_it_shows_nothing(small_model, long_genome, kind, hidden):
-    what = collect(small_model, long_genome, kind)
+    figure = collect(small_model, long_genome, kind)
     band = np.abs(np.subtract.outer(range(12), range(12))) >= 2
-    assert np.isnan(what.ref[~band]).all()
-    blank = {name: np.isnan(getattr(what, name)[band]).sum() for name in ("ref", "alt")}
+    assert np.isnan(figure.ref[~band]).all()
+    blank = {name: np.isnan(getattr(figure, name)[band]).sum() for name in ("ref", "alt")}
     assert (blank["ref"] > 0) == (hidden == "both")
     assert (blank["alt"] > 0) == (hidden != "none")
-    assert np.isfinite(what.ref[what.mask]).all()
-    assert np.isfinite(what.alt[what.mask]).all()
-    assert np.nanmax(np.abs(what.alt - what.ref)[what.mask]) > 1e-3
-    assert what.sd is None
+    assert np.isfinite(figure.ref[figure.mask]).all()
+    assert np.isfinite(figure.alt[figure.mask]).all()
+    assert np.nanmax(np.abs(figure.alt - figure.ref)[figure.mask]) > 1e-3
+    assert figure.sd is None
 
 
 def test_genes_follow_the_frame(small_model, long_genome):
@@ -45,8 +45,8 @@ def test_genes_follow_the_frame(small_model, long_genome):
         genes.Gene("B", regions.Region("1", 2008, 2024), "-"),
         genes.Gene("C", regions.Region("chr2", 1960, 1976), "+"),
     ]
-    what = collect(small_model, long_genome, "DUP", annotation=annotation)
-    placed = {gene.name: gene.spans for gene in what.genes}
+    figure = collect(small_model, long_genome, "DUP", annotation=annotation)
+    placed = {gene.name: gene.spans for gene in figure.genes}
     assert set(placed) == {"A", "B"}
     assert len(placed["A"]) == 1
     assert len(placed["B"]) == 2  # once in each copy
@@ -79,6 +79,6 @@ def test_a_turned_side_runs_from_right_to_left(small_model, long_genome):
 
 
 def test_draws_give_an_sd_of_the_difference(latent_model, long_genome):
-    what = collect(latent_model, long_genome, "SNV", draws=5)
-    assert (what.sd[what.mask] > 0).any()
-    assert what.title == "rs1  chr1:2,001  SNV N > C"
+    figure = collect(latent_model, long_genome, "SNV", draws=5)
+    assert (figure.sd[figure.mask] > 0).any()
+    assert figure.title == "rs1  chr1:2,001  SNV N > C"

@@ -24,10 +24,10 @@ def test_reads_gtf_and_bed_packed_or_not(tmp_path):
     for name in ("g.gtf", "g.gtf.gz", "g.bed"):
         assert genes.read(tmp_path / name) == expected
         packed = (tmp_path / name).read_bytes()
-        for other in ("g.bed.bgz", "g.packed") if name == "g.bed" else ("g.packed",):
+        for packed_name in ("g.bed.bgz", "g.packed") if name == "g.bed" else ("g.packed",):
             content = gzip.compress(packed[:50]) + gzip.compress(packed[50:])
-            (tmp_path / other).write_bytes(packed if name.endswith("gz") else content)
-            assert genes.read(tmp_path / other) == expected
+            (tmp_path / packed_name).write_bytes(packed if name.endswith("gz") else content)
+            assert genes.read(tmp_path / packed_name) == expected
     (tmp_path / "none.gtf").write_text("# none\n")
     assert genes.read(tmp_path / "none.gtf") == []
 

@@ -15,7 +15,7 @@ from akita_bayes.variants.alleles import records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.saturation import region_scan
 from tests import tiny
-from tests.variants.long import CHR1, HEADER, line, other
+from tests.variants.long import CHR1, HEADER, line, substitute
 
 HEAD = "hic"
 
@@ -93,7 +93,7 @@ def test_the_order_of_variants_changes_nothing(members, write_vcf, long_genome):
 
 def test_maps_come_from_the_held_out_member(members, write_vcf, long_genome):
     def maps(model, **options):
-        text = f"chr1:1500:{CHR1[1499]}:{other(CHR1[1499])}"
+        text = f"chr1:1500:{CHR1[1499]}:{substitute(CHR1[1499])}"
         return variant_maps.predict_variant(model, text, fasta=long_genome, **options)
 
     of_ensemble, alone = maps(ensemble.Ensemble(members)), maps(members[1])

@@ -12,10 +12,10 @@ from akita_bayes.variants.alleles import reasons, records
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import score_directory, scoring_shard
 from akita_bayes.variants.scores import score_table
-from tests.variants.long import CHR1, HEADER, columns, line, naive_maps, other, score
+from tests.variants.long import CHR1, HEADER, columns, line, naive_maps, score, substitute
 
 CODES = {"A": "R", "G": "R", "C": "Y", "T": "Y"}
-NEW = "".join(other(base) for base in CHR1[2000:2006])
+NEW = "".join(substitute(base) for base in CHR1[2000:2006])
 """Letters that share neither end with the bases that they replace below."""
 
 
@@ -85,9 +85,9 @@ def test_a_code_of_the_genome_is_scored_as_the_letter_of_ref(
         fasta = tmp_path / f"{name}.fa"
         genome.write_fasta(fasta, {"chr1": CHR1[: pos - 1] + letter + CHR1[pos:]})
         ref = "N" if letter == "N" else base
-        taken = CHR1[pos - 3 : pos - 1] + ref + CHR1[pos : pos + 2]
+        deletion_ref = CHR1[pos - 3 : pos - 1] + ref + CHR1[pos : pos + 2]
         path = write_vcf(
-            line(pos, ref=ref), line(pos - 2, ref=taken, alt=CHR1[pos - 3]), header=HEADER
+            line(pos, ref=ref), line(pos - 2, ref=deletion_ref, alt=CHR1[pos - 3]), header=HEADER
         )
         tables.append(score(small_model, path, fasta, window=window))
     plain, coded, unknown = tables
@@ -118,7 +118,7 @@ def test_letters_stand_between_the_copies(small_model, long_genome, write_vcf):
 
 def test_letters_in_place_of_a_deletion_are_no_substitution(small_model, long_genome, write_vcf):
     """As many letters as bases that are gone: a deletion all the same, whose contacts are lost."""
-    letters = "".join(map(other, CHR1[2000:2040]))
+    letters = "".join(map(substitute, CHR1[2000:2040]))
     path = write_vcf(
         symbol("DEL", 2000, 2040, f";SVINSSEQ={letters}"),
         line(2000, ref=CHR1[1999:2040], alt=CHR1[1999] + letters),
@@ -129,7 +129,9 @@ def test_letters_in_place_of_a_deletion_are_no_substitution(small_model, long_ge
     assert (table["pixels_lost"] > 0).tolist() == [True, False]
 
 
-BARE = f"chr1\t1000\tB\xf6\t{CHR1[999]}\t{other(CHR1[999])}\nchr1\t0\tt\tN\t<DEL>\t.\t.\tEND=40\n"
+BARE = (
+    f"chr1\t1000\tB\xf6\t{CHR1[999]}\t{substitute(CHR1[999])}\nchr1\t0\tt\tN\t<DEL>\t.\t.\tEND=40\n"
+)
 LATIN = f'##INFO=<ID=D,Number=1,Type=String,Description="\xe4">\n{BARE}'.replace(
     "END", "D=\xf6;END"
 )

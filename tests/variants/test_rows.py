@@ -58,17 +58,17 @@ def test_the_window_of_a_row_has_its_event_in_the_middle(small_model, write_vcf,
     path = write_vcf(*(text for text, *_ in lines), header=HEADER)
     table = score(small_model, path, long_genome)
     for window, (text, chrom, middle) in zip(table["window"], lines, strict=True):
-        held = regions.parse(window)
-        assert (held.chrom, held.width) == (chrom, L), text
-        assert abs((held.start + held.end) / 2 - middle) <= W, text
+        region = regions.parse(window)
+        assert (region.chrom, region.width) == (chrom, L), text
+        assert abs((region.start + region.end) / 2 - middle) <= W, text
 
 
 def test_no_rows_are_a_table_with_the_same_columns(small_model, long_genome, write_vcf):
     path = write_vcf(line(1000), header=HEADER)
-    one = score(small_model, path, long_genome)
+    table = score(small_model, path, long_genome)
     none = score(small_model, path, long_genome, region=regions.Region("chr1", 2000, 3000))
     assert len(none) == 0
-    assert none.columns.tolist() == one.columns.tolist()
+    assert none.columns.tolist() == table.columns.tolist()
 
 
 def test_groups_of_different_windows_are_bounded(

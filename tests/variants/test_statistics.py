@@ -33,48 +33,48 @@ def test_statistics_become_columns_that_say_what_they_are(
     options = Options(scores=("SCD", "SSD"), draws=4, intervals=str(tmp_path / "i.json"))
     out = tmp_path / "out"
     run(latent_model, vcf, long_genome, out, options=options, null=6)
-    held, about = contents(out / "scd.h5")
-    scored = held["reason"] == b""
-    drawn = ["sd", "mcse", "draw_q05", "draw_q95", "draw_exceeds_noise"]
-    names = {"SCD": [*drawn, "ci_low", "ci_high", "p_value", "quantile"]}
-    names["SSD"] = [*drawn, "p_value", "quantile"]
+    datasets, about = contents(out / "scd.h5")
+    scored = datasets["reason"] == b""
+    draw_statistics = ["sd", "mcse", "draw_q05", "draw_q95", "draw_exceeds_noise"]
+    names = {"SCD": [*draw_statistics, "ci_low", "ci_high", "p_value", "quantile"]}
+    names["SSD"] = [*draw_statistics, "p_value", "quantile"]
     for score, statistics in names.items():
-        assert {name for name in held if name.startswith(score)} == {
+        assert {name for name in datasets if name.startswith(score)} == {
             score,
             *(f"{score}_{name}" for name in statistics),
         }
         for name in statistics:
-            assert np.isfinite(held[f"{score}_{name}"][scored]).all(), name
-            assert np.isnan(held[f"{score}_{name}"][~scored]).all(), name
-    ends = widening.interval(held["SCD"][scored], held["SCD_sd"][scored])
-    np.testing.assert_allclose(held["SCD_ci_low"][scored], ends[0], rtol=1e-5)
-    np.testing.assert_allclose(held["SCD_ci_high"][scored], ends[1], rtol=1e-5)
+            assert np.isfinite(datasets[f"{score}_{name}"][scored]).all(), name
+            assert np.isnan(datasets[f"{score}_{name}"][~scored]).all(), name
+    ends = widening.interval(datasets["SCD"][scored], datasets["SCD_sd"][scored])
+    np.testing.assert_allclose(datasets["SCD_ci_low"][scored], ends[0], rtol=1e-5)
+    np.testing.assert_allclose(datasets["SCD_ci_high"][scored], ends[1], rtol=1e-5)
     assert json.loads(about["interval_levels"]) == {"SCD": 0.8}
     table = pd.read_csv(out / "scores.tsv", sep="\t")
     columns = [f"SCD_{name}:GM" for name in names["SCD"]]
     start = list(table).index(columns[0])
     assert list(table)[start : start + len(columns)] == columns
     with pysam.VariantFile(str(out / "toy.scored.vcf")) as file:
-        said = {name: row.description for name, row in file.header.info.items()}
-    assert said["AKITA_SCD_P_VALUE"] == (
+        descriptions = {name: row.description for name, row in file.header.info.items()}
+    assert descriptions["AKITA_SCD_P_VALUE"] == (
         "p-value of SCD, small for an unusual effect: (r + 1) / (N + 1), where r of N random "
         "variants of the same type, size and GC content have a score that is as large or larger; "
         "of the mean over targets"
     )
-    assert "as far or farther from their common median; of" in said["AKITA_SSD_P_VALUE"]
-    assert said["AKITA_SCD_DRAW_Q05"] == (
+    assert "as far or farther from their common median; of" in descriptions["AKITA_SSD_P_VALUE"]
+    assert descriptions["AKITA_SCD_DRAW_Q05"] == (
         "5 % quantile of SCD over posterior draws, which is not the end of an interval for the "
         "true effect; mean over targets"
     )
-    assert said["AKITA_SCD_CI_HIGH"] == (
+    assert descriptions["AKITA_SCD_CI_HIGH"] == (
         "upper end of an interval that holds the true SCD of 80 % of variants like those of known "
         "effect that it was fitted to; mean of the ends over targets, which is not an interval "
         "of this level for the mean score"
     )
-    assert "AKITA_SSD_CI_LOW" not in said
-    told = [text for text in caplog.messages if "quantiles of draws are not" in text]
-    assert len(told) == 1
-    assert told[0].startswith("SSD: ")
+    assert "AKITA_SSD_CI_LOW" not in descriptions
+    messages = [text for text in caplog.messages if "quantiles of draws are not" in text]
+    assert len(messages) == 1
+    assert messages[0].startswith("SSD: ")
 
 
 def test_the_variant_file_has_the_p_value_of_the_mean_over_targets(
@@ -83,7 +83,7 @@ def test_the_variant_file_has_the_p_value_of_the_mean_over_targets(
     """The mean of the targets' p-values is not a p-value."""
     options = Options(scores=("SSD",))
     run(small_model, vcf, long_genome, tmp_path, options=options, null=19)
-    held, _ = contents(tmp_path / "scd.h5")
+    datasets, _ = contents(tmp_path / "scd.h5")
     with genome.Genome(long_genome) as opened:
         scorer = engine.Engine(small_model, opened, options)
         row = next(records.read(vcf, opened))
@@ -91,12 +91,12 @@ def test_the_variant_file_has_the_p_value_of_the_mean_over_targets(
         random = scorer.score(background.sample(stratum, opened, 19)).values["SSD"]
     null = random[np.isfinite(random).all(axis=1)]
     for target in range(2):
-        expected = background.rarity(held["SSD"][0], null, signed=True)
-        assert held["SSD_p_value"][0, target] == pytest.approx(expected.p_value[target])
+        expected = background.rarity(datasets["SSD"][0], null, signed=True)
+        assert datasets["SSD_p_value"][0, target] == pytest.approx(expected.p_value[target])
     with pysam.VariantFile(str(tmp_path / "toy.scored.vcf")) as file:
         info = next(iter(file)).info
     pooled = background.rarity(
-        held["SSD"][0].mean(keepdims=True), null.mean(1)[:, None], signed=True
+        datasets["SSD"][0].mean(keepdims=True), null.mean(1)[:, None], signed=True
     )
     assert info["AKITA_SSD_P_VALUE"] == pytest.approx(pooled.p_value.tolist())
     assert info["AKITA_SSD_QUANTILE"] == pytest.approx(pooled.quantile.tolist())
@@ -110,12 +110,12 @@ def test_what_draws_tell_does_not_depend_on_the_background(
     run(latent_model, vcf, long_genome, tmp_path / "null", options=options, null=4)
     plain, _ = contents(tmp_path / "plain/scd.h5")
     null, _ = contents(tmp_path / "null/scd.h5")
-    drawn = {name for name in plain if name.startswith("SCD")}
-    assert {name for name in null if name.startswith("SCD")} - drawn == {
+    names = {name for name in plain if name.startswith("SCD")}
+    assert {name for name in null if name.startswith("SCD")} - names == {
         "SCD_p_value",
         "SCD_quantile",
     }
-    for name in drawn:
+    for name in names:
         np.testing.assert_array_equal(null[name], plain[name])
 
 
@@ -131,9 +131,9 @@ def test_p_values_of_random_variants_are_uniform(
     count = 150
     with genome.Genome(long_genome) as opened:
         stratum = background.Stratum("SNV", 1, 1, 4)
-        drawn = background.sample(stratum, opened, count, seed=99)
-    drawn.sort(key=lambda row: (row.chrom, row.position))
-    lines = [f"{row.chrom} {row.position + 1} {row.ref} {row.inserted}" for row in drawn]
+        variants = background.sample(stratum, opened, count, seed=99)
+    variants.sort(key=lambda row: (row.chrom, row.position))
+    lines = [f"{row.chrom} {row.position + 1} {row.ref} {row.inserted}" for row in variants]
     options = Options(scores=(score,), targets=(1,), share_windows=64)
     run(
         small_model,
@@ -143,8 +143,8 @@ def test_p_values_of_random_variants_are_uniform(
         options=options,
         null=count,
     )
-    held, _ = contents(tmp_path / "out/scd.h5")
-    p = held[f"{score}_p_value"][:, 0]
+    datasets, _ = contents(tmp_path / "out/scd.h5")
+    p = datasets[f"{score}_p_value"][:, 0]
     assert p.min() >= 1 / (count + 1)
     distance = stats.kstest(p, "uniform").statistic
     assert distance < 1.63 * np.sqrt(2 / count) + 1 / (count + 1)
@@ -153,15 +153,15 @@ def test_p_values_of_random_variants_are_uniform(
 def test_parts_of_other_statistics_are_not_relabelled(latent_model, vcf, long_genome, tmp_path):
     options = Options(scores=("SCD",), draws=3)
     run(latent_model, vcf, long_genome, tmp_path, options=options)
-    begun = json.loads((tmp_path / output_directory.INPUTS).read_text())
+    inputs = json.loads((tmp_path / output_directory.INPUTS).read_text())
     part = next((tmp_path / "parts").iterdir())
     with h5py.File(part, "r+") as file:
         identity = str(file.attrs["identity"])
         assert score_table.load(part, identity) is not None
         file.move("statistics/SCD/draw_q05", "statistics/SCD/q05")
     assert score_table.load(part, identity) is None
-    del begun["of"]["statistics"]  # as an earlier version left it
-    (tmp_path / output_directory.INPUTS).write_text(json.dumps(begun))
+    del inputs["of"]["statistics"]  # as an earlier version left it
+    (tmp_path / output_directory.INPUTS).write_text(json.dumps(inputs))
     with pytest.raises(
         errors.RunError, match=r"holds scores of other inputs \(statistics\); choose"
     ):

@@ -34,44 +34,44 @@ def test_swapped_alleles_mirror(small_model, write_vcf, long_genome, tmp_path):
         line(1500, ref=CHR1[1499:1506], alt=CHR1[1499]),
         line(2000, alt=CHR1[1999] + "ACGTACGTACGTACGTACGTACGTA"),
     ]
-    there = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES)
+    forward = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES)
     for row, text in enumerate(lines):
         _, pos, ref, alt = text.split()
-        place = int(pos) - 1
+        position = int(pos) - 1
         path = tmp_path / f"swapped{row}.fa"
-        genome.write_fasta(path, {"chr1": CHR1[:place] + alt + CHR1[place + len(ref) :]})
+        genome.write_fasta(path, {"chr1": CHR1[:position] + alt + CHR1[position + len(ref) :]})
         vcf = write_vcf(f"chr1 {pos} {alt} {ref}", header=HEADER, name=f"swapped{row}.vcf")
         back = score(small_model, vcf, path, scores=NAMES)
         for name in NAMES:
             sign = -1 if name == "SSD" else 1
             np.testing.assert_allclose(
-                columns(back, name)[0], sign * columns(there, name)[row], rtol=1e-4, atol=1e-6
+                columns(back, name)[0], sign * columns(forward, name)[row], rtol=1e-4, atol=1e-6
             )
 
 
 def test_a_file_with_swapped_alleles_mirrors(small_model, write_vcf, long_genome):
     """Against the same genome, which has the ALT of every record of the second file."""
-    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    substitutes = {"A": "C", "C": "G", "G": "T", "T": "A"}
     pairs = [
-        (1000, CHR1[999], other[CHR1[999]]),
-        (1500, CHR1[1499:1506], "".join(other[letter] for letter in CHR1[1499:1506])),
+        (1000, CHR1[999], substitutes[CHR1[999]]),
+        (1500, CHR1[1499:1506], "".join(substitutes[letter] for letter in CHR1[1499:1506])),
         (2000, CHR1[1999:2100], dna.reverse_complement(CHR1[1999:2100])),
     ]
     plain = [line(pos, ref=ref, alt=alt) for pos, ref, alt in pairs]
     swapped = [f"chr1 {pos} {alt} {ref}" for pos, ref, alt in pairs]
-    there = score(small_model, write_vcf(*plain, header=HEADER), long_genome, scores=NAMES)
+    forward = score(small_model, write_vcf(*plain, header=HEADER), long_genome, scores=NAMES)
     back = score(
         small_model, write_vcf(*swapped, header=HEADER, name="b.vcf"), long_genome, scores=NAMES
     )
-    assert (there["flags"] == "").all()
+    assert (forward["flags"] == "").all()
     assert back["flags"].tolist() == ["alleles_swapped"] * 3
-    assert back["ref"].tolist() == there["alt"].tolist()
-    assert back["type"].tolist() == there["type"].tolist() == ["SNV", "MNV", "INV"]
-    assert back["pixels_lost"].tolist() == there["pixels_gained"].tolist()
+    assert back["ref"].tolist() == forward["alt"].tolist()
+    assert back["type"].tolist() == forward["type"].tolist() == ["SNV", "MNV", "INV"]
+    assert back["pixels_lost"].tolist() == forward["pixels_gained"].tolist()
     for name in NAMES:
         sign = -1 if name == "SSD" else 1
         np.testing.assert_allclose(
-            columns(back, name), sign * columns(there, name), rtol=1e-4, atol=1e-6
+            columns(back, name), sign * columns(forward, name), rtol=1e-4, atol=1e-6
         )
         assert (np.abs(columns(back, name)) > 0).any()
 
@@ -102,7 +102,9 @@ def test_the_other_strand_leaves_scores_unchanged(small_model, write_vcf, long_g
     ]
     path = tmp_path / "mirrored.fa"
     genome.write_fasta(path, {name: dna.reverse_complement(LONG[name]) for name in LONG})
-    there = score(small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES, rc=True)
+    forward = score(
+        small_model, write_vcf(*lines, header=HEADER), long_genome, scores=NAMES, rc=True
+    )
     with genome.Genome(long_genome) as opened:
         rows = list(records.read(write_vcf(*lines, header=HEADER), opened))
     size = len(CHR1)
@@ -118,9 +120,9 @@ def test_the_other_strand_leaves_scores_unchanged(small_model, write_vcf, long_g
     ]
     assert [row.kind for row in rows].count("BND") == 4
     back = score(small_model, turned, path, scores=NAMES, rc=True)
-    assert (there["reason"] == "").all()
-    assert (columns(there, "SCD") > 1e-2).all()
+    assert (forward["reason"] == "").all()
+    assert (columns(forward, "SCD") > 1e-2).all()
     for name in NAMES:
         np.testing.assert_allclose(
-            columns(back, name), columns(there, name), rtol=1e-3, atol=1e-5, err_msg=name
+            columns(back, name), columns(forward, name), rtol=1e-3, atol=1e-5, err_msg=name
         )

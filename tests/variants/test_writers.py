@@ -105,8 +105,8 @@ def test_the_index_holds_every_position(write_vcf, tmp_path, last, suffix):
     assert not stale.exists()
     position = int(last.split()[1])
     with pysam.VariantFile(str(path)) as file:
-        (found,) = file.fetch("chr1", position - 1, position)
-    assert (found.pos, found.info["AKITA_SCD"]) == (position, (1.0,))
+        (record,) = file.fetch("chr1", position - 1, position)
+    assert (record.pos, record.info["AKITA_SCD"]) == (position, (1.0,))
 
 
 def test_no_index_is_left_of_a_file_that_was_sorted(write_vcf, tmp_path):

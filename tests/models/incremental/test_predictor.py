@@ -27,8 +27,8 @@ def sequences(length, seed=0):
     edge[0] = (edge[0] + 1) % 4
     unknown[300:350] = dna.UNKNOWN
     inserted = np.concatenate([ref[:500], [1, 2, 3], ref[500:-3]]).astype(np.uint8)
-    other = random.integers(0, 4, length).astype(np.uint8)
-    return [ref, snv, two, edge, inserted, ref.copy(), other, unknown]
+    unrelated = random.integers(0, 4, length).astype(np.uint8)
+    return [ref, snv, two, edge, inserted, ref.copy(), unrelated, unknown]
 
 
 def requests(indexes):
@@ -98,24 +98,24 @@ def test_strands_and_shifts_follow_one_another(small_model):
         events.append(shift)
         return sequences(256)[0]
 
-    made = window_predictor(model, rc=True, shifts=(0, 1))
-    original = made._members[0]._rest
-    made._members[0]._rest = lambda *given: events.append("maps") or original(*given)
+    stranded_predictor = window_predictor(model, rc=True, shifts=(0, 1))
+    original = stranded_predictor._members[0]._rest
+    stranded_predictor._members[0]._rest = lambda *args: events.append("maps") or original(*args)
     try:
-        next(made([predictor.Request(letters)] * 2))
+        next(stranded_predictor([predictor.Request(letters)] * 2))
     finally:
-        made._members[0]._rest = original
+        stranded_predictor._members[0]._rest = original
     assert events == [0, 0, "maps", 0, 0, "maps", 1, 1, "maps", 1, 1, "maps"]
 
 
 def test_strips_are_used_and_tell_an_edit_from_none(strip_model, monkeypatch):
-    found = find_head.find(strip_model)
-    assert found is not None
-    assert found.track.shape[1:] == (128, 6)
+    located = find_head.find(strip_model)
+    assert located is not None
+    assert located.track.shape[1:] == (128, 6)
     whole = []
-    original = type(found.head).whole
+    original = type(located.head).whole
     monkeypatch.setattr(
-        type(found.head), "whole", lambda self, track: whole.append(1) or original(self, track)
+        type(located.head), "whole", lambda self, track: whole.append(1) or original(self, track)
     )
     indexes = sequences(1024)
     maps = next(window_predictor(strip_model)(requests(indexes[:2])))
@@ -128,11 +128,11 @@ def test_overlapping_windows_share_tiles_on_both_strands(strip_model, monkeypatc
     monkeypatch.setattr(tower_tiles, "TILE_BASES", 64)
     monkeypatch.delitem(strip_model.__dict__, "_compiled_graphs", raising=False)
     letters = np.random.default_rng(1).integers(0, 4, 1024 + 24).astype(np.uint8)
-    made = window_predictor(strip_model, rc=True)
-    tiles = made._members[0]._tower
-    next(made([predictor.Request(lambda _: letters[:1024], phase=5)]))
+    stranded_predictor = window_predictor(strip_model, rc=True)
+    tiles = stranded_predictor._members[0]._tower
+    next(stranded_predictor([predictor.Request(lambda _: letters[:1024], phase=5)]))
     assert tiles.computed == 2 * 128
-    next(made([predictor.Request(lambda _: letters[24:], phase=5 + 3)]))
+    next(stranded_predictor([predictor.Request(lambda _: letters[24:], phase=5 + 3)]))
     assert tiles.computed <= 2 * (128 + 4 * 8)
 
 
@@ -169,15 +169,15 @@ def test_an_edit_near_a_known_sequence_recomputes_the_bins_that_see_it(strip_mod
     ref, snv, two, edge, *_ = sequences(1024)
     last = ref.copy()
     last[-1] = (last[-1] + 1) % 4
-    known = tiles(ref)
-    for each, most in ((snv, 7), (edge, 4), (last, 4), (ref, 0), (two, 128)):
+    ref_track = tiles(ref)
+    for sequence, most in ((snv, 7), (edge, 4), (last, 4), (ref, 0), (two, 128)):
         tiles.computed = 0
         np.testing.assert_allclose(
-            tiles.edited(each, 0, ref, known), tiles(each), rtol=1e-6, atol=1e-6
+            tiles.edited(sequence, 0, ref, ref_track), tiles(sequence), rtol=1e-6, atol=1e-6
         )
         tiles._kept.clear()
         tiles.computed = 0
-        tiles.edited(each, 0, ref, known)
+        tiles.edited(sequence, 0, ref, ref_track)
         assert tiles.computed <= most
 
 
@@ -187,23 +187,23 @@ def test_draws_are_those_of_the_posterior(latent_model, strip_latent_model):
         (strip_latent_model, 1024, {"seed": 7}),
     ):
         indexes = [x[:length] for x in sequences(1024)]
-        drawn = list(window_predictor(model, draws=3, **seed)(requests(indexes)))
+        draws = list(window_predictor(model, draws=3, **seed)(requests(indexes)))
         expected = list(posterior.draw(model, one_hot(indexes), draws=3, **seed))
-        assert len(drawn) == 3
-        assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
-        for made, known in zip(drawn, expected, strict=True):
-            np.testing.assert_allclose(made, known, atol=1e-4 * known.std())
+        assert len(draws) == 3
+        assert np.abs(draws[0] - draws[1]).max() > 1e-2
+        for draw, expected_draw in zip(draws, expected, strict=True):
+            np.testing.assert_allclose(draw, expected_draw, atol=1e-4 * expected_draw.std())
 
 
 def test_members_of_an_ensemble_are_draws_or_are_averaged(small_model, randomise):
-    other = randomise(tiny.spec_json(), seed=9)
-    both = Ensemble((small_model, other))
+    second = randomise(tiny.spec_json(), seed=9)
+    both = Ensemble((small_model, second))
     indexes = [x[:256] for x in sequences(1024)]
-    drawn = list(window_predictor(both, draws=8)(requests(indexes)))
-    singles = [predict.predict(member, one_hot(indexes)) for member in (small_model, other)]
-    assert len(drawn) == 2
-    for made, known in zip(drawn, singles, strict=True):
-        np.testing.assert_allclose(made, known, atol=1e-5)
+    draws = list(window_predictor(both, draws=8)(requests(indexes)))
+    singles = [predict.predict(member, one_hot(indexes)) for member in (small_model, second)]
+    assert len(draws) == 2
+    for draw, single in zip(draws, singles, strict=True):
+        np.testing.assert_allclose(draw, single, atol=1e-5)
     (mean,) = window_predictor(both)(requests(indexes))
     np.testing.assert_allclose(mean, np.mean(singles, axis=0), atol=1e-5)
 
@@ -225,12 +225,12 @@ def test_draws_of_a_latent_are_of_the_window_as_it_is(latent_model, randomise):
     model = with_swag(randomise(tiny.spec_json(), seed=12), 3)
     indexes = [x[:256] for x in sequences(1024)][:2]
     turned = one_hot(indexes)[:, ::-1, ::-1]
-    place = model.spec.geometry("hic")
-    order = triangle.reverse_order(place.bins, place.diagonal_offset)
-    drawn = window_predictor(model, draws=3, rc=True)(requests(indexes))
+    geometry = model.spec.geometry("hic")
+    order = triangle.reverse_order(geometry.bins, geometry.diagonal_offset)
+    draws = window_predictor(model, draws=3, rc=True)(requests(indexes))
     lanes = [list(posterior.draw(model, x, draws=3)) for x in (one_hot(indexes), turned)]
-    for made, forward, other in zip(drawn, *lanes, strict=True):
-        np.testing.assert_allclose(made, (forward + other[:, order]) / 2, atol=1e-5)
+    for draw, forward, reverse in zip(draws, *lanes, strict=True):
+        np.testing.assert_allclose(draw, (forward + reverse[:, order]) / 2, atol=1e-5)
 
 
 def test_letters_become_floats_batch_by_batch(small_model, monkeypatch):
@@ -251,10 +251,10 @@ def test_letters_become_floats_batch_by_batch(small_model, monkeypatch):
     windows = member_windows.Windows(letters, [0] * 64, [None] * 64)
     for draws in (0, 3):
         tracemalloc.start()
-        made = list(whole.stream(windows, member_windows.Draws(0, draws), 2))
+        outputs = list(whole.stream(windows, member_windows.Draws(0, draws), 2))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        np.testing.assert_array_equal(made, np.full((max(draws, 1), 64), 256))
+        np.testing.assert_array_equal(outputs, np.full((max(draws, 1), 64), 256))
         assert most < 64 * 256 * 16 / 4
 
 
@@ -267,15 +267,15 @@ def test_a_member_with_few_draws_gives_its_share_again(latent_model, randomise):
     indexes = [x[:256] for x in sequences(1024)][:2]
     for members, count in (((first, latent_model), 64), ((first, second), 40)):
         both = Ensemble(members)
-        drawn = list(window_predictor(both, draws=64, seed=7)(requests(indexes)))
+        draws = list(window_predictor(both, draws=64, seed=7)(requests(indexes)))
         expected = list(posterior.draw(both, one_hot(indexes), draws=64, seed=7))
-        assert len(drawn) == len(expected) == count
-        for made, known in zip(drawn, expected, strict=True):
-            np.testing.assert_allclose(made, known, atol=1e-4 * known.std())
-        for which, member in enumerate(members):
-            turns = drawn[which::2]
-            held = len(turns) if member.swag_draws is None else len(member.swag_draws)
-            assert len({float(maps[0, 0, 0]) for maps in turns}) == min(held, len(turns))
+        assert len(draws) == len(expected) == count
+        for draw, expected_draw in zip(draws, expected, strict=True):
+            np.testing.assert_allclose(draw, expected_draw, atol=1e-4 * expected_draw.std())
+        for index, member in enumerate(members):
+            turns = draws[index::2]
+            available = len(turns) if member.swag_draws is None else len(member.swag_draws)
+            assert len({float(maps[0, 0, 0]) for maps in turns}) == min(available, len(turns))
 
 
 def test_shared_passes_follow_changed_weights(randomise):
@@ -304,23 +304,23 @@ def test_the_bins_of_an_edit_are_those_that_differ_by_more_than_rounding():
     assert member_windows._edited(Head(), old, whole, tf.constant(new)) is old
     new[0, 3, 1] += 0.01
     new[0, 6, 0] -= 0.01
-    found = member_windows._edited(Head(), old, whole, tf.constant(new))
+    edited = member_windows._edited(Head(), old, whole, tf.constant(new))
     assert asked == [(3, 7)]
     expected = np.concatenate([old[:, :3], new[:, 3:7], old[:, 7:]], axis=1)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(edited, expected)
 
 
 def test_a_reference_is_kept_until_its_last_edit(strip_model, monkeypatch):
     """Three in turn, each with its edit: none is left when the next is computed."""
-    held, most = [], []
+    references, most = [], []
     head = type(find_head.find(strip_model).head)
     original = head.whole
 
     def whole(self, track):
-        most.append(sum(each() is not None for each in held))
-        made = original(self, track)
-        held.append(weakref.ref(made.values[0][0]))
-        return made
+        most.append(sum(reference() is not None for reference in references))
+        computed = original(self, track)
+        references.append(weakref.ref(computed.values[0][0]))
+        return computed
 
     monkeypatch.setattr(head, "whole", whole)
     ref, snv, two, edge, _, _, far, _ = sequences(1024)
@@ -357,10 +357,10 @@ def test_layers_behind_the_strips_draw_as_the_whole_network_does(randomise, stri
     head.insert(-1, {"name": "dense_variational", "units": 4})
     model = randomise(spec, seed=8)
     indexes = sequences(1024)[:2]
-    drawn = list(window_predictor(model, draws=2, seed=seed)(requests(indexes)))
+    draws = list(window_predictor(model, draws=2, seed=seed)(requests(indexes)))
     expected = list(posterior.draw(model, one_hot(indexes), draws=2, seed=seed))
-    assert np.abs(drawn[0] - drawn[1]).max() > 1e-2
-    np.testing.assert_allclose(drawn, expected, atol=1e-4 * np.std(expected))
+    assert np.abs(draws[0] - draws[1]).max() > 1e-2
+    np.testing.assert_allclose(draws, expected, atol=1e-4 * np.std(expected))
 
 
 @pytest.mark.parametrize("name", ["tiny_v1", "tiny_v2"])
@@ -371,9 +371,9 @@ def test_both_akitas_run_in_strips(parity, name, monkeypatch):
     model = akita_bayes.load_model((parity / f"{name}.json", parity / f"{name}.h5"), head=0)
     length = model.spec.model.seq_length
     indexes = [x[:length] for x in sequences(length)]
-    found = find_head.find(model)
-    assert found is not None
-    assert found.track.shape[1] == 64
+    located = find_head.find(model)
+    assert located is not None
+    assert located.track.shape[1] == 64
     (maps,) = window_predictor(model, head=0)(requests(indexes))
     expected = predict.predict(model, one_hot(indexes), head=0)
     np.testing.assert_allclose(maps, expected, atol=1e-4 * expected.std())

@@ -65,8 +65,8 @@ def test_predictions_compile_no_second_graph(model):
 def test_heads_have_graphs_of_their_own():
     both = network(("human", "mouse"))
     human, mouse = use(both, "human"), use(both, "mouse")
-    for one, two in zip(human, mouse, strict=True):
-        assert np.abs(one - two).max() > 1e-4
+    for first, second in zip(human, mouse, strict=True):
+        assert np.abs(first - second).max() > 1e-4
     for before, after in zip(human, use(both, "human"), strict=True):
         np.testing.assert_array_equal(before, after)
 
@@ -78,8 +78,8 @@ def test_replaced_weights_are_seen():
     model.set_weights([1.5 * weight for weight in model.get_weights()])
     assert fingerprint.weight_digest(model) != digest
     after = use(model, "hic")
-    for one, two in zip(before, after, strict=True):
-        assert np.abs(one - two).max() > 1e-4
+    for old, new in zip(before, after, strict=True):
+        assert np.abs(old - new).max() > 1e-4
     np.testing.assert_allclose(after[2], after[0], atol=1e-5)
 
 

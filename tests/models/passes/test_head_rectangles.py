@@ -90,20 +90,20 @@ def test_rectangles_add_up_to_the_head(separable, kinds, offset, margin, monkeyp
     monkeypatch.setattr(head_rectangles, "HEIGHT", 10)
     monkeypatch.setattr(head_rectangles, "GRID", 4)
     monkeypatch.setattr(head_rectangles, "PATIENCE", 1)
-    made = blocks(**kinds)
+    stack = blocks(**kinds)
     head = head_rectangles.Head(
-        made, BINS, distance=True, separable=separable, margin=margin, offset=offset
+        stack, BINS, distance=True, separable=separable, margin=margin, offset=offset
     )
     for lo, hi in ((30, 33), (0, 2), (50, BINS)):
         old, new = tracks(lo, hi)
         base = head.whole(old)
-        expected = cropped(plain(made, old), offset, margin)
+        expected = cropped(plain(stack, old), offset, margin)
         np.testing.assert_allclose(base.output, expected, atol=1e-5 * expected.std())
-        expected = cropped(plain(made, new), offset, margin)
+        expected = cropped(plain(stack, new), offset, margin)
         assert np.abs(expected - base.output).max() > 1e-3
         for _ in range(2):  # without a graph of its own, and with one
-            found = head.edited(base.values, new, lo, hi)
-            np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
+            edited_map = head.edited(base.values, new, lo, hi)
+            np.testing.assert_allclose(edited_map, expected, atol=1e-5 * expected.std())
     assert list(head._graphs) == [(28, 36), (0, 4), (48, BINS)]  # the edits' bins on the grid
 
 
@@ -150,13 +150,15 @@ def test_a_kernel_of_one_sees_its_own_pixel(separable, monkeypatch):
     monkeypatch.setattr(head_rectangles, "GRID", 1)
     random = np.random.default_rng(5)
     bias = tf.constant(random.normal(0, 0.3, 4).astype(np.float32))
-    made = (head_blocks.Block((), kernel(random, 1, 1, CHANNELS + 1, 4), bias, 1, (), None, False),)
-    head = head_rectangles.Head(made, BINS, distance=True, separable=separable)
+    stack = (
+        head_blocks.Block((), kernel(random, 1, 1, CHANNELS + 1, 4), bias, 1, (), None, False),
+    )
+    head = head_rectangles.Head(stack, BINS, distance=True, separable=separable)
     old, new = tracks(0, 1)
     base = head.whole(old)
-    np.testing.assert_allclose(base.output, plain(made, old), atol=1e-5)
-    found = head.edited(base.values, new, 0, 1)
-    np.testing.assert_allclose(found, plain(made, new), atol=1e-5)
+    np.testing.assert_allclose(base.output, plain(stack, old), atol=1e-5)
+    edited_map = head.edited(base.values, new, 0, 1)
+    np.testing.assert_allclose(edited_map, plain(stack, new), atol=1e-5)
 
 
 def test_an_edit_computes_its_cross_only(monkeypatch):
@@ -164,27 +166,27 @@ def test_an_edit_computes_its_cross_only(monkeypatch):
     monkeypatch.setattr(head_rectangles, "HEIGHT", 10)
     monkeypatch.setattr(head_rectangles, "GRID", 1)
     monkeypatch.setattr(head_rectangles, "PATIENCE", 0)
-    places = []
+    areas = []
     original = head_blocks.computed
 
-    def rectangle(block, below, bins, place):
-        places.append((block.dilation, place.area))
-        return original(block, below, bins, place)
+    def record(block, below, bins, rectangle):
+        areas.append((block.dilation, rectangle.area))
+        return original(block, below, bins, rectangle)
 
-    monkeypatch.setattr(head_blocks, "computed", rectangle)
+    monkeypatch.setattr(head_blocks, "computed", record)
     head = head_rectangles.Head(
         blocks(), BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET
     )
     old, new = tracks(32, 33)
     base = head.whole(old)
-    pixels = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
-    wanted = [BINS - 2 * (MARGIN - 2), BINS - 2 * MARGIN]
+    pixels = [sum(area for dilation, area in areas if dilation == rate) for rate in (4, 2)]
+    sides = [BINS - 2 * (MARGIN - 2), BINS - 2 * MARGIN]
     assert all(
-        n * (n + 1) // 2 <= p < n * (n + 14) // 2 for p, n in zip(pixels, wanted, strict=True)
+        n * (n + 1) // 2 <= p < n * (n + 14) // 2 for p, n in zip(pixels, sides, strict=True)
     )
-    places.clear()
+    areas.clear()
     head.edited(base.values, new, 32, 33)
-    narrow = [sum(area for dilation, area in places if dilation == each) for each in (4, 2)]
+    narrow = [sum(area for dilation, area in areas if dilation == rate) for rate in (4, 2)]
     assert narrow[0] < 0.45 * pixels[0]
     assert narrow[1] < 0.55 * pixels[1]
 
@@ -195,9 +197,9 @@ def test_a_separable_first_block_makes_no_pairs(separable, monkeypatch):
     channels = []
     original = head_blocks._convolved
 
-    def convolved(block, x, place, bins):
+    def convolved(block, x, rectangle, bins):
         channels.append(x.shape[-1])
-        return original(block, x, place, bins)
+        return original(block, x, rectangle, bins)
 
     monkeypatch.setattr(head_blocks, "_convolved", convolved)
     head = head_rectangles.Head(blocks()[:1], BINS, distance=True, separable=separable)
@@ -209,17 +211,17 @@ def test_few_graphs_are_kept_and_a_dropped_one_waits_again(monkeypatch):
     monkeypatch.setattr(head_rectangles, "PATIENCE", 1)
     monkeypatch.setattr(head_rectangles, "GRID", 1)
     monkeypatch.setattr(head_rectangles, "GRAPHS", 2)
-    made = blocks()
+    stack = blocks()
     head = head_rectangles.Head(
-        made, BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET
+        stack, BINS, distance=True, separable=True, margin=MARGIN, offset=OFFSET
     )
     for lo in (20, 30, 40, 20):
         old, new = tracks(lo, lo + 1)
         base = head.whole(old)
-        expected = cropped(plain(made, new), OFFSET)
+        expected = cropped(plain(stack, new), OFFSET)
         for _ in range(2):
-            found = head.edited(base.values, new, lo, lo + 1)
-            np.testing.assert_allclose(found, expected, atol=1e-5 * expected.std())
+            edited_map = head.edited(base.values, new, lo, lo + 1)
+            np.testing.assert_allclose(edited_map, expected, atol=1e-5 * expected.std())
     assert list(head._graphs) == [(40, 41), (20, 21)]
     assert not head._requests
     head.edited(base.values, new, 30, 31)

@@ -136,11 +136,11 @@ def test_draws_are_those_of_the_layers(strip_latent_model):
 
 def test_draws_of_weights_are_those_of_a_network_with_them(strip_spec, randomise):
     model, index = randomise(strip_spec(), seed=3), indices(1024)
-    other = randomise(strip_spec(), seed=4)
-    model.swag_draws = swag.flatten(swag.drawn_variables(other))[None]
+    second = randomise(strip_spec(), seed=4)
+    model.swag_draws = swag.flatten(swag.drawn_variables(second))[None]
     (y,) = posterior.draw(model, index, draws=5)
     for variable, source in zip(
-        swag.drawn_variables(model), swag.drawn_variables(other), strict=True
+        swag.drawn_variables(model), swag.drawn_variables(second), strict=True
     ):
         variable.assign(source)
     assert_agrees(y, plain(model, index))

@@ -14,13 +14,13 @@ def symmetric(seed=0):
     return x + x.transpose(0, 2, 1, 3)
 
 
-def cut(whole, places):
-    return [Piece(p, whole[:, p.top : p.bottom, p.left : p.right]) for p in places]
+def cut(whole, areas):
+    return [Piece(p, whole[:, p.top : p.bottom, p.left : p.right]) for p in areas]
 
 
 @pytest.mark.parametrize("overlap", [0, 2])
 @pytest.mark.parametrize(
-    "place",
+    "rectangle",
     [
         Rectangle(0, BINS, 0, BINS),
         Rectangle(3, 9, 11, 20),
@@ -29,24 +29,24 @@ def cut(whole, places):
         Rectangle(22, 23, 0, 1),
     ],
 )
-def test_any_rectangle_is_read_from_the_upper_triangle(place, overlap):
+def test_any_rectangle_is_read_from_the_upper_triangle(rectangle, overlap):
     whole = symmetric()
-    held = cut(whole, rectangles.cross(0, BINS, 0, BINS, height=5, overlap=overlap))
-    found = rectangles.SymmetricMap(held).read(place)
-    np.testing.assert_array_equal(found, cut(whole, [place])[0].values)
+    pieces = cut(whole, rectangles.cross(0, BINS, 0, BINS, height=5, overlap=overlap))
+    values = rectangles.SymmetricMap(pieces).read(rectangle)
+    np.testing.assert_array_equal(values, cut(whole, [rectangle])[0].values)
 
 
 @pytest.mark.parametrize(("lo", "hi"), [(0, 3), (8, 12), (20, BINS), (5, 19)])
 def test_a_cross_over_a_base_is_the_changed_map(lo, hi):
     old, new = symmetric(1), symmetric(2)
     inside = (np.arange(BINS) >= lo) & (np.arange(BINS) < hi)
-    reached = inside[:, None] | inside[None]
-    changed = np.where(reached[None, :, :, None], new, old)
+    affected = inside[:, None] | inside[None]
+    changed = np.where(affected[None, :, :, None], new, old)
     base = cut(old, rectangles.cross(0, BINS, 0, BINS, height=6))
     over = cut(changed, rectangles.cross(0, BINS, lo, hi, height=4, overlap=1))
     everything = Rectangle(0, BINS, 0, BINS)
-    found = rectangles.SymmetricMap(over, base).read(everything)
-    np.testing.assert_array_equal(found, changed)
+    composed = rectangles.SymmetricMap(over, base).read(everything)
+    np.testing.assert_array_equal(composed, changed)
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def test_a_cross_over_a_base_is_the_changed_map(lo, hi):
 )
 def test_a_cross_holds_every_changed_pixel_once(start, end, lo, hi):
     count = np.zeros((BINS, BINS), int)
-    places = rectangles.cross(start, end, lo, hi, height=4)
-    for place in places:
-        assert place.bottom - place.top <= 4
-        count[place.top : place.bottom, place.left : place.right] += 1
+    cross = rectangles.cross(start, end, lo, hi, height=4)
+    for rectangle in cross:
+        assert rectangle.bottom - rectangle.top <= 4
+        count[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right] += 1
     bins = np.arange(BINS)
-    wanted, inside = (bins >= start) & (bins < end), (bins >= lo) & (bins < hi)
-    upper = np.triu(np.outer(wanted, wanted)) & (inside[:, None] | inside[None])
+    mapped, inside = (bins >= start) & (bins < end), (bins >= lo) & (bins < hi)
+    upper = np.triu(np.outer(mapped, mapped)) & (inside[:, None] | inside[None])
     np.testing.assert_array_equal(count[upper], 1)
     assert count.max() == 1
-    assert not count[~np.outer(wanted, wanted)].any()
+    assert not count[~np.outer(mapped, mapped)].any()
 
 
 def test_an_edit_outside_what_is_wanted_changes_nothing():
@@ -72,6 +72,6 @@ def test_an_edit_outside_what_is_wanted_changes_nothing():
 
 
 def test_what_no_piece_holds_is_an_error():
-    held = cut(symmetric(), [Rectangle(0, 4, 4, 8)])
+    pieces = cut(symmetric(), [Rectangle(0, 4, 4, 8)])
     with pytest.raises(KeyError):
-        rectangles.SymmetricMap(held).read(Rectangle(0, 4, 0, 8))
+        rectangles.SymmetricMap(pieces).read(Rectangle(0, 4, 0, 8))

@@ -116,10 +116,10 @@ def test_what_tensorflow_runs_while_it_loads_is_refused(exported, tmp_path):
 
 
 def test_harmless_operations_without_the_marker_need_trust(exported, tmp_path):
-    other = written(Predicts(lambda: tf.constant(0)), tmp_path / "other", exported, marked=False)
+    unmarked = written(Predicts(lambda: tf.constant(0)), tmp_path / "other", exported, marked=False)
     with pytest.raises(errors.RunError, match="was not exported by this version of akita_bayes"):
-        load.load_model(other)
-    assert load.load_model(other, trust=True).spec.head_names == ("hic",)
+        load.load_model(unmarked)
+    assert load.load_model(unmarked, trust=True).spec.head_names == ("hic",)
 
 
 def test_a_graph_that_changed_since_its_export_is_refused(copy):

@@ -14,9 +14,9 @@ def test_references_beside_the_data(tmp_path):
         "pos\tpar_A\tpar_C\tpar_G\tpar_T\n0\t0.0\t1.0\t2.0\t3.0\t\n1\t4\t5\t6\t7\t\n"
     )
     (tmp_path / "rnap_other.csv").write_text(",A,C,G,T\n0,1,2,3,4\n")
-    found = assay_references.matrices(tmp_path, {"crp": 2, "rnap": 2})
-    np.testing.assert_array_equal(found["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
-    assert "rnap" not in found  # it has one row, the site two bases
+    matrices = assay_references.matrices(tmp_path, {"crp": 2, "rnap": 2})
+    np.testing.assert_array_equal(matrices["crp"], [[0, 1, 2, 3], [4, 5, 6, 7]])
+    assert "rnap" not in matrices  # it has one row, the site two bases
 
 
 MATRIX = "pos\tA\tC\tG\tT\n0\t0\t1\t2\t3\n1\t4\t5\t6\t7\n"
@@ -43,8 +43,8 @@ def test_matrices_lie_beside_one_table_too(tmp_path):
     (tmp_path / "a_2010.txt").write_text(MATRIX)
     assert assay_files.read(tmp_path).libraries[0].columns == ("a", "b")
     for data in (tmp_path, path):
-        found = assay_references.matrices(data, {"a": 2})
-        np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
+        matrices = assay_references.matrices(data, {"a": 2})
+        np.testing.assert_array_equal(matrices["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     # Bins may be called by bases: what has sequences is no matrix.
     folder = tmp_path / "bases"
     folder.mkdir()
@@ -94,8 +94,8 @@ def test_what_a_simulation_wrote_beside_its_data_is_its_reference(tmp_path):
         "constants": {"a": {"x": 1.0, "y": 2.0}, "ab": {"x": -3.0, "y": -3.0}, "b": {"": 0.5}},
     }
     (tmp_path / "truth.json").write_text(json.dumps(truth))
-    found = assay_references.matrices(tmp_path, {"a": 2, "b": 3})
-    np.testing.assert_array_equal(found["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
+    matrices = assay_references.matrices(tmp_path, {"a": 2, "b": 3})
+    np.testing.assert_array_equal(matrices["a"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     assert "a" not in assay_references.matrices(tmp_path, {"a": 3})
     assert assay_references.constants(tmp_path) == {
         **{"a[x]": 1.0, "a[y]": 2.0, "b": 0.5},

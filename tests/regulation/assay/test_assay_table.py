@@ -66,10 +66,10 @@ def test_long_rows_of_several_libraries_without_a_header(tmp_path):
         handle.write("".join("\t".join(row) + "\n" for row in rows))
     table = assay_files.read(path)
     assert table.names == ("one", "two")
-    one, two = table.libraries
-    assert one.columns == ("B2", "B10")  # in the order of their numbers
-    assert grouped(one) == {"ACGT": [1, 2], "ACGA": [1, 0]}
-    assert two.columns == ("B1", "B2")
+    first, second = table.libraries
+    assert first.columns == ("B2", "B10")  # in the order of their numbers
+    assert grouped(first) == {"ACGT": [1, 2], "ACGA": [1, 0]}
+    assert second.columns == ("B1", "B2")
     assert table.select(["two"]).names == ("two",)
     with pytest.raises(errors.DataError, match='no library "tow"\\. Did you mean "two"'):
         table.select(["tow"])
@@ -78,8 +78,8 @@ def test_long_rows_of_several_libraries_without_a_header(tmp_path):
 def test_long_rows_with_a_count_need_no_header(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("one,B0,ACGT,3\none,B1,ACGA,2\none,B1,ACGT,1\n")
-    (one,) = assay_files.read(path).libraries
-    assert grouped(one) == {"ACGT": [3, 1], "ACGA": [0, 2]}
+    (library,) = assay_files.read(path).libraries
+    assert grouped(library) == {"ACGT": [3, 1], "ACGA": [0, 2]}
 
 
 def test_long_rows_with_counts(tmp_path):
@@ -168,8 +168,8 @@ def test_the_split_of_a_table_is_used(tmp_path, caplog, column):
     rows = [[part, number, sequence] for number, (sequence, part) in enumerate(SPLIT)]
     table = assay_files.read(wide(tmp_path / "t.csv", [column, "y", "x"], rows))
     assert assay_table.sides(table, seed=5).tolist() == [0, 2, 1, 0]
-    said = f"the split of column {column} is used: 2 training, 1 validation and 1 test rows."
-    assert said in caplog.text
+    message = f"the split of column {column} is used: 2 training, 1 validation and 1 test rows."
+    assert message in caplog.text
     parts = assay_table.split(table)
     assert [part.rows for part in parts] == [2, 1, 1]
     assert parts.test.libraries[0].sequences == ["ACGA"]
@@ -364,9 +364,9 @@ def test_a_table_without_library_names_is_called_the_table():
 
 
 def test_libraries_of_one_table_have_one_length_or_are_chosen():
-    one = assay_table.from_counts(["ACGT"], np.ones((1, 2)), name="one")
-    two = assay_table.from_counts(["ACGTA"], np.ones((1, 2)), name="two")
-    table = assay_table.Table((one, two))
+    short = assay_table.from_counts(["ACGT"], np.ones((1, 2)), name="one")
+    long = assay_table.from_counts(["ACGTA"], np.ones((1, 2)), name="two")
+    table = assay_table.Table((short, long))
     with pytest.raises(errors.DataError, match=r'"one" has .* of 4 bases and library "two" of 5'):
         _ = table.sequence_length
     assert table.select(["two"]).sequence_length == 5
@@ -416,9 +416,9 @@ def test_too_few_sequences_to_split():
 def test_rows_are_taken_through_all_libraries():
     table = random_table(rows=50)
     first = len(table.libraries[0].index)
-    taken = table.take(np.array([0, first - 1, first, first + 3]))
-    assert taken.libraries[0].sequences == [table.libraries[0].sequences[i] for i in (0, -1)]
-    assert taken.libraries[1].sequences == [table.libraries[1].sequences[i] for i in (0, 3)]
+    subset = table.take(np.array([0, first - 1, first, first + 3]))
+    assert subset.libraries[0].sequences == [table.libraries[0].sequences[i] for i in (0, -1)]
+    assert subset.libraries[1].sequences == [table.libraries[1].sequences[i] for i in (0, 3)]
 
 
 def test_the_wild_type_is_the_most_common_base():

@@ -81,15 +81,15 @@ def test_activity_of_a_sequence_is_boltzmanns_sum_over_states():
     for name, start in (("a", 0), ("b", 5)):
         energy[name] = truth.constants[name][""]
         for position, row in enumerate(truth.matrices[name]):
-            here, wild = sequence[start + position], WILD[start + position]
-            energy[name] += row["ACGT".index(here)] - row["ACGT".index(wild)]
+            base, wild = sequence[start + position], WILD[start + position]
+            energy[name] += row["ACGT".index(base)] - row["ACGT".index(wild)]
     weight = {
         (a, b): math.exp(-a * energy["a"] - b * energy["b"] - a * b * truth.constants["ab"][""])
         for a, b in itertools.product((0, 1), repeat=2)
     }
     expected = (weight[0, 1] + weight[1, 1]) / sum(weight.values())
-    found = simulated_assay.activity(mechanism, truth, dna.to_index(sequence)[None])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    activity = simulated_assay.activity(mechanism, truth, dna.to_index(sequence)[None])
+    np.testing.assert_allclose(activity, expected, rtol=1e-12)
 
 
 def test_kinetic_activity_is_the_rate_law_of_transcript_initiation():
@@ -100,8 +100,8 @@ def test_kinetic_activity_is_the_rate_law_of_transcript_initiation():
     matrix = truth.matrices["k1"]
     k1 *= math.exp(-(matrix[1, 0] - matrix[1, 3]))  # base 3: T to A
     expected = k3 * k1 * k2 / (k_1 * k3 + k2 * k3 + k1 * k3 + k1 * k2)
-    found = simulated_assay.activity(mechanism, truth, dna.to_index("ACGAACGTAC")[None])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    activity = simulated_assay.activity(mechanism, truth, dna.to_index("ACGAACGTAC")[None])
+    np.testing.assert_allclose(activity, expected, rtol=1e-12)
 
 
 def test_gates_share_the_cells_evenly_and_reads_are_as_ordered():
@@ -203,7 +203,7 @@ def test_read_outs_follow_the_activity_with_the_stated_noise(kind):
 @pytest.mark.parametrize("kind", ["gaussian", "skewed"])
 def test_a_read_out_is_a_logarithm_of_the_declared_base(kind):
     design = simulated_assay.Design(sequences=200, noise=0.3)
-    drawn = {
+    simulations = {
         base: simulated_assay.simulate(
             thermodynamic({"kind": kind} if base is None else {"kind": kind, "log_base": base}),
             design,
@@ -211,11 +211,11 @@ def test_a_read_out_is_a_logarithm_of_the_declared_base(kind):
         )
         for base in (None, "e", 2, 10)
     }
-    natural = drawn["e"].table.libraries[0].observed
+    natural = simulations["e"].table.libraries[0].observed
     for base, unit in ((None, 1.0), (2, math.log(2)), (10, math.log(10))):
-        observed = drawn[base].table.libraries[0].observed
+        observed = simulations[base].table.libraries[0].observed
         np.testing.assert_allclose(observed * unit, natural, rtol=1e-12)
-        weights = drawn[base].weights[""]
+        weights = simulations[base].weights[""]
         assert weights["log_sd"] == pytest.approx(math.log(0.3 / unit))
         assert weights["log_background"] == pytest.approx(math.log(1e-3))
         assert weights.get("log_slope") == (0.0 if base is None else None)
@@ -258,10 +258,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
             design,
             tmp_path / name,
         )
-    one, two, three = (
+    first, repeated, different = (
         (tmp_path / name / "bin_1.txt.gz").read_bytes() for name in ("one", "two", "three")
     )
-    assert one == two != three
+    assert first == repeated != different
 
 
 def test_what_cannot_be_simulated_says_why():

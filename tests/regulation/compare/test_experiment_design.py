@@ -77,18 +77,20 @@ def test_expected_widths_are_the_spread_of_estimates_over_experiments(experiment
     z = []
     for seed in range(experiments):
         simulated = simulator.simulate(TOY, setup(), truth=truth, seed=seed)
-        held = likelihood.Likelihood(TOY, simulated.table)
-        start = held.parameters.start(np.random.default_rng(seed))
+        data_likelihood = likelihood.Likelihood(TOY, simulated.table)
+        start = data_likelihood.parameters.start(np.random.default_rng(seed))
         theta = experiment_design.fit_measurement(
-            held, experiment_design.true_theta(held.parameters, simulated.truth, start)
+            data_likelihood,
+            experiment_design.true_theta(data_likelihood.parameters, simulated.truth, start),
         )
-        stated = experiment_design.standard_deviations(held, theta)
-        unit = np.eye(held.parameters.size)
-        found = laplace.laplace(
-            held, quasi_newton.climb(held.value_and_gradient, theta, unit).theta
+        stated = experiment_design.standard_deviations(data_likelihood, theta)
+        unit = np.eye(data_likelihood.parameters.size)
+        mode = laplace.laplace(
+            data_likelihood,
+            quasi_newton.climb(data_likelihood.value_and_gradient, theta, unit).theta,
         ).mode
-        estimate = physical_units.physical(held.parameters, found[None])
-        exact = physical_units.physical(held.parameters, theta[None])
+        estimate = physical_units.physical(data_likelihood.parameters, mode[None])
+        exact = physical_units.physical(data_likelihood.parameters, theta[None])
         z.append([(estimate[name][0] - exact[name][0]) / stated[name] for name in stated])
     assert 0.7 < np.sqrt(np.mean(np.square(z))) < 1.35
 

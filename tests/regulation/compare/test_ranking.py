@@ -54,16 +54,16 @@ BLIND = mechanism(
 def ranked():
     design = simulator.Design(sequences=4000, mutation_rate=0.35, reads=60_000, bins=4, noise=0.3)
     table = simulator.simulate(TWO, design, seed=1).table
-    told = []
-    found = ranking.compare(
+    notes = []
+    comparison = ranking.compare(
         [BLIND, ADDITIVE, TWO],
         table,
         starts=2,
         seed=0,
-        advance=lambda steps, note: told.append(note),
+        advance=lambda steps, note: notes.append(note),
     )
-    assert told == ["blind", "additive", "two_sites"]
-    return found
+    assert notes == ["blind", "additive", "two_sites"]
+    return comparison
 
 
 def test_the_mechanism_that_made_the_data_is_ahead_beyond_chance(ranked):
@@ -84,43 +84,43 @@ def test_workers_find_the_same():
     design = simulator.Design(sequences=300, mutation_rate=0.35, reads=6000, bins=4, noise=0.3)
     table = simulator.simulate(TWO, design, seed=1).table
     options = {"starts": 1, "seed": 0}
-    here, _ = ranking.compare([BLIND, ADDITIVE], table, **options)
+    serial, _ = ranking.compare([BLIND, ADDITIVE], table, **options)
     cluster = workers.Cluster(2, start=console.quiet)
-    there, judged = ranking.compare([BLIND, ADDITIVE], table, cluster=cluster, **options)
-    columns = [name for name in here if name != "seconds"]
-    pd.testing.assert_frame_equal(there[columns], here[columns], check_exact=True)
+    parallel, judged = ranking.compare([BLIND, ADDITIVE], table, cluster=cluster, **options)
+    columns = [name for name in serial if name != "seconds"]
+    pd.testing.assert_frame_equal(parallel[columns], serial[columns], check_exact=True)
     assert judged[0].fit.likelihood.rows == 300
 
 
 def test_log_likelihood_is_that_of_the_held_out_sequences(ranked):
     table, judged = ranked
-    for row, one in zip(table.to_dict("records"), judged, strict=True):
-        np.testing.assert_allclose(row["log_likelihood"], one.fit.held_out.log_likelihood)
-        assert len(one.log_likelihood) == (one.fit.side == 2).sum()
-        behind = judged[0].log_likelihood.sum() - one.log_likelihood.sum()
+    for row, judgement in zip(table.to_dict("records"), judged, strict=True):
+        np.testing.assert_allclose(row["log_likelihood"], judgement.fit.held_out.log_likelihood)
+        assert len(judgement.log_likelihood) == (judgement.fit.side == 2).sum()
+        behind = judged[0].log_likelihood.sum() - judgement.log_likelihood.sum()
         np.testing.assert_allclose(row["behind"], behind)
 
 
 def test_information_is_that_of_the_held_out_sequences(ranked):
     table, judged = ranked
-    for row, one in zip(table.to_dict("records"), judged, strict=True):
-        unseen = one.fit.likelihood.table.take(np.flatnonzero(one.fit.side == 2))
+    for row, judgement in zip(table.to_dict("records"), judged, strict=True):
+        unseen = judgement.fit.likelihood.table.take(np.flatnonzero(judgement.fit.side == 2))
         (library,) = unseen.libraries
-        held = likelihood.Likelihood(
-            one.fit.mechanism, unseen, parameters=one.fit.parameters, dtype="float64"
+        data_likelihood = likelihood.Likelihood(
+            judgement.fit.mechanism, unseen, parameters=judgement.fit.parameters, dtype="float64"
         )
-        activity = np.asarray(held.activity(one.fit.theta[None]))[0]
-        found = information.predictive(activity, library.observed)
-        np.testing.assert_allclose(row["predictive_bits"], found.bits)
-        np.testing.assert_allclose(row["predictive_error"], found.standard_error)
+        activity = np.asarray(data_likelihood.activity(judgement.fit.theta[None]))[0]
+        estimate = information.predictive(activity, library.observed)
+        np.testing.assert_allclose(row["predictive_bits"], estimate.bits)
+        np.testing.assert_allclose(row["predictive_error"], estimate.standard_error)
 
 
 def test_pairing_removes_what_is_hard_for_all():
     rng = np.random.default_rng(0)
     hard = rng.normal(0, 100, 5000)
-    one, other = hard + rng.normal(0.1, 1, 5000), hard + rng.normal(0, 1, 5000)
-    difference, lower, upper = ranking.paired_bootstrap(one, other)
-    np.testing.assert_allclose(difference, (one - other).sum())
+    first, second = hard + rng.normal(0.1, 1, 5000), hard + rng.normal(0, 1, 5000)
+    difference, lower, upper = ranking.paired_bootstrap(first, second)
+    np.testing.assert_allclose(difference, (first - second).sum())
     expected = 2 * 1.96 * np.sqrt(2 * 5000)
     assert abs((upper - lower) / expected - 1) < 0.1
     assert lower < 500 < upper
@@ -129,13 +129,13 @@ def test_pairing_removes_what_is_hard_for_all():
 def test_only_what_fits_the_same_data_can_be_compared():
     with pytest.raises(errors.SpecError, match="have the same name"):
         ranking.compare([TWO, TWO], None)
-    other = BLIND.model_copy(update={"libraries": ("x",)})
+    changed = BLIND.model_copy(update={"libraries": ("x",)})
     with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
-        ranking.compare([TWO, other], None)
+        ranking.compare([TWO, changed], None)
     measurement = BLIND.measurement.model_copy(update={"leave_out": ("0",)})
-    other = BLIND.model_copy(update={"measurement": measurement})
+    changed = BLIND.model_copy(update={"measurement": measurement})
     with pytest.raises(errors.SpecError, match='"blind" fits other data than "two_sites"'):
-        ranking.compare([TWO, other], None)
+        ranking.compare([TWO, changed], None)
 
 
 def test_a_table_that_suits_only_some_is_refused_before_the_first_fit(monkeypatch):

@@ -54,10 +54,10 @@ def test_the_seed_decides_the_split_and_not_the_optimum(fit, simulated):
 def test_a_mirrored_optimum_is_turned_over(simulated, monkeypatch, fit):
     """Whatever image the ascent finds, the wild type binds in the one that is reported."""
     mirror = gauge.mirrors(fit.mechanism)[1]
-    found = quasi_newton.maximise
+    original = quasi_newton.maximise
 
     def mirrored(*arguments, **keywords):
-        optimum = found(*arguments, **keywords)
+        optimum = original(*arguments, **keywords)
         return optimum._replace(theta=gauge.apply(mirror, fit.parameters, optimum.theta))
 
     monkeypatch.setattr(quasi_newton, "maximise", mirrored)
@@ -77,7 +77,9 @@ def test_a_summary_has_both_units_and_the_correlations(fit, simulated):
     assert summary["correlation"]["a"] > 0.99
     assert summary["correlation"]["b"] < -0.99
     smaller = {"a": simulated.truth.matrices["a"] * 0.61633}
-    slope, in_kcal = (fitting.summary(fit, each)["slope"]["a"] for each in (references, smaller))
+    slope, in_kcal = (
+        fitting.summary(fit, matrices)["slope"]["a"] for matrices in (references, smaller)
+    )
     # The optimum shrinks scales.
     assert 0.7 < slope["kT"] < 1.1
     assert in_kcal["kcal_per_mol"] == pytest.approx(slope["kT"], rel=1e-4)
@@ -111,9 +113,9 @@ def test_bins_are_fitted_either_way_and_inform(sorted_cells, two_sites, method):
     for name in ("a", "b"):
         matrix = fit.term(name).matrix
         assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > good
-    found = fit.held_out.information
-    assert found.bits > 0.2
-    assert 0 < found.standard_error < found.bits / 3
+    estimate = fit.held_out.information
+    assert estimate.bits > 0.2
+    assert 0 < estimate.standard_error < estimate.bits / 3
     assert fit.method == method
     assert fit.converged == (method == "quasi-newton")
 
@@ -140,30 +142,30 @@ def test_what_cannot_be_fitted_is_refused(sorted_cells, two_sites, simulated):
         {"kind": "monotone_bins", "hidden": 4, "leave_out": ["0"]},
         {"kind": "spline_bins", "hidden": 5, "read_out": "log_activity"},
     ],
-    ids=lambda each: each["kind"],
+    ids=lambda measurement: measurement["kind"],
 )
 @pytest.mark.slow
 def test_stochastic_steps_fit_every_measurement(two_sites, experiment, measurement):
     mechanism = two_sites(measurement=measurement)
     simulated = experiment(mechanism, sequences=2000, noise=0.3)
     fit = fitting.fit(mechanism, simulated.table, method="adam", starts=1, epochs=40)
-    found, truth = fit.term("b").matrix, simulated.truth.matrices["b"]
-    assert np.corrcoef(found.ravel(), truth.ravel())[0, 1] > 0.9
+    matrix, truth = fit.term("b").matrix, simulated.truth.matrices["b"]
+    assert np.corrcoef(matrix.ravel(), truth.ravel())[0, 1] > 0.9
 
 
 @pytest.mark.slow
 def test_stochastic_steps_begin_without_the_test_sequences(two_sites, experiment, monkeypatch):
     mechanism = two_sites(measurement={"kind": "gaussian"})
     table = experiment(mechanism, sequences=200).table
-    seen, additive = [], initial.additive
+    tables, additive = [], initial.additive
 
     def watched(parameters, table):
-        seen.append(table)
+        tables.append(table)
         return additive(parameters, table)
 
     monkeypatch.setattr(initial, "additive", watched)
     fit = fitting.fit(mechanism, table, method="adam", epochs=1, starts=1)
-    ((training,),) = (each.libraries for each in seen)
+    ((training,),) = (fitted_table.libraries for fitted_table in tables)
     np.testing.assert_array_equal(training.index, table.libraries[0].index[fit.side == 0])
     assert fit.held_out.reads == (fit.side == 2).sum()  # read-outs, not their sum
 
@@ -177,7 +179,7 @@ def test_stochastic_steps_fit_one_library(two_sites, experiment):
 
 def test_judgements_tell_what_the_data_narrow(fit, caplog):
     caplog.set_level(logging.INFO)
-    judged = {one.name: one for one in identify.judge(fit)}
+    judged = {judgement.name: judgement for judgement in identify.judge(fit)}
     assert judged["ab"].verdict == "identified"
     assert judged["ab"].sd < identify.STRONG * judged["ab"].prior_sd
     words = identify.in_words(fit)
@@ -186,31 +188,31 @@ def test_judgements_tell_what_the_data_narrow(fit, caplog):
 
 
 def test_the_spectrum_is_of_information_beyond_the_prior(fit):
-    found = identify.spectrum(fit)
-    assert len(found.values) == len(found.names) == fit.parameters.physical
-    assert (np.diff(found.values) <= 0).all()
-    assert found.values[-1] > 1  # every direction is known better than by the prior
+    spectrum = identify.spectrum(fit)
+    assert len(spectrum.values) == len(spectrum.names) == fit.parameters.physical
+    assert (np.diff(spectrum.values) <= 0).all()
+    assert spectrum.values[-1] > 1  # every direction is known better than by the prior
     # The precision of the marginal posterior is that of the data and the prior together.
     count, sd = fit.parameters.physical, fit.parameters.prior_sd
     marginal = (fit.covariance / np.outer(sd, sd))[:count, :count]
-    rebuilt = (found.vectors * (found.values + 1)) @ found.vectors.T
+    rebuilt = (spectrum.vectors * (spectrum.values + 1)) @ spectrum.vectors.T
     np.testing.assert_allclose(rebuilt @ marginal, np.eye(count), atol=1e-3)
 
 
 def test_a_profile_ends_where_the_likelihood_excludes(fit, simulated):
-    found = identify.profile(fit, "ab")
-    assert found.verdict == "identified"
-    assert found.lower < fit.interval("ab").mean < found.upper
-    assert found.lower < simulated.truth.constants["ab"][""] < found.upper
-    assert found.drop.min() == 0
-    assert found.drop[[0, -1]].min() > identify.DROP95
-    assert f"{found.lower:.2f} to {found.upper:.2f}" in identify.in_words(fit, (found,))
+    profile = identify.profile(fit, "ab")
+    assert profile.verdict == "identified"
+    assert profile.lower < fit.interval("ab").mean < profile.upper
+    assert profile.lower < simulated.truth.constants["ab"][""] < profile.upper
+    assert profile.drop.min() == 0
+    assert profile.drop[[0, -1]].min() > identify.DROP95
+    assert f"{profile.lower:.2f} to {profile.upper:.2f}" in identify.in_words(fit, (profile,))
 
 
 def test_a_profile_is_the_curvature_where_the_likelihood_is_gaussian(fit):
     name = "b.bases[0,0]"
-    found, laplace = identify.profile(fit, name), fit.interval(name)
-    assert found.upper - found.lower == pytest.approx(laplace.upper - laplace.lower, rel=0.3)
+    profile, laplace = identify.profile(fit, name), fit.interval(name)
+    assert profile.upper - profile.lower == pytest.approx(laplace.upper - laplace.lower, rel=0.3)
 
 
 @pytest.mark.parametrize("short", [3.0, -3.0, 0.0])
@@ -236,11 +238,11 @@ def test_a_profile_is_measured_from_the_best_point_that_it_finds(short):
         fitted=None,
         likelihood=types.SimpleNamespace(value_and_gradient=value_and_gradient),
     )
-    found = identify.profile(stopped, "x")
-    assert found.lower == pytest.approx(-fitted_mechanism.Z95 * 2, abs=0.02)
-    assert found.upper == pytest.approx(fitted_mechanism.Z95 * 2, abs=0.02)
-    assert found.better == pytest.approx(short**2 / 2, abs=0.01)
-    assert found.verdict == "identified"
+    profile = identify.profile(stopped, "x")
+    assert profile.lower == pytest.approx(-fitted_mechanism.Z95 * 2, abs=0.02)
+    assert profile.upper == pytest.approx(fitted_mechanism.Z95 * 2, abs=0.02)
+    assert profile.better == pytest.approx(short**2 / 2, abs=0.01)
+    assert profile.verdict == "identified"
 
 
 def test_a_lower_optimum_is_reported(fit):
@@ -269,7 +271,7 @@ def test_what_the_data_do_not_hold_is_said_to_be_open(experiment):
     mechanism = mechanism_spec.parse(spec)
     table = experiment(mechanism, sequences=300, noise=1.0).table
     fit = fitting.fit(mechanism, table, starts=1)
-    verdicts = {one.name: one.verdict for one in identify.judge(fit)}
+    verdicts = {judgement.name: judgement.verdict for judgement in identify.judge(fit)}
     assert verdicts["hidden"] != "identified"
     # However little the other state is populated, the affinity of the site makes up for it.
     assert identify.profile(fit, "hidden").upper is None
@@ -291,9 +293,9 @@ def test_libraries_share_energies_and_keep_constants_of_their_own(two_sites, exp
         matrix = joint.term(name).matrix
         assert np.corrcoef(matrix.ravel(), truth.matrices[name].ravel())[0, 1] > 0.99
     for name, library in (("b[low]", "low"), ("b[high]", "high")):
-        found = joint.wild_type[name]
-        sd = (found.upper - found.lower) / 2 / fitted_mechanism.Z95
-        assert abs(found.mean - truth.constants["b"][library]) < 4 * sd
+        interval = joint.wild_type[name]
+        sd = (interval.upper - interval.lower) / 2 / fitted_mechanism.Z95
+        assert abs(interval.mean - truth.constants["b"][library]) < 4 * sd
 
     def width(fit):
         return fit.energies["ab"].upper - fit.energies["ab"].lower
@@ -305,20 +307,21 @@ def test_energies_do_not_depend_on_the_unit_of_a_read_out(fit, simulated, two_si
     (library,) = simulated.table.libraries
     scaled = dataclasses.replace(library, observed=100 * library.observed + 7)
     table = simulated.table._replace(libraries=(scaled,))
-    other = fitting.fit(two_sites(measurement={"kind": "gaussian"}), table, starts=3)
+    rescaled = fitting.fit(two_sites(measurement={"kind": "gaussian"}), table, starts=3)
     # The posterior is the same, up to the unit of a density.
-    thetas = np.stack([fit.theta, other.theta, fit.parameters.prior_mean])
+    thetas = np.stack([fit.theta, rescaled.theta, fit.parameters.prior_mean])
     lost = np.log(100) * simulated.table.rows
     before, after = (
-        np.asarray(each.likelihood.log_posterior_fixed_scale(thetas)) for each in (fit, other)
+        np.asarray(fitted.likelihood.log_posterior_fixed_scale(thetas))
+        for fitted in (fit, rescaled)
     )
     np.testing.assert_allclose(after, before - lost, rtol=1e-5)
     # An ascent ends within a fraction of a standard deviation of the optimum.
     for name, interval in {**fit.energies, **fit.wild_type}.items():
         sd = (interval.upper - interval.lower) / 2 / fitted_mechanism.Z95
-        assert abs(other.interval(name).mean - interval.mean) < 0.3 * sd
-    offset, found = (each.interval("measurement.offset").mean for each in (fit, other))
-    assert found == pytest.approx(100 * offset + 7, abs=2)
+        assert abs(rescaled.interval(name).mean - interval.mean) < 0.3 * sd
+    offset, new_offset = (fitted.interval("measurement.offset").mean for fitted in (fit, rescaled))
+    assert new_offset == pytest.approx(100 * offset + 7, abs=2)
 
 
 def test_an_ascent_comes_back_from_a_step_that_overflows():
@@ -329,8 +332,8 @@ def test_an_ascent_comes_back_from_a_step_that_overflows():
         gradient = np.inf if beyond else -100 * (x - 3.0)
         return likelihood.ValueAndGradient(np.array([value]), np.array([[gradient]]))
 
-    found = quasi_newton.climb(density, np.array([-4.0]), np.array([[20.0]]))
-    assert found.theta == pytest.approx([3.0], abs=0.01)
+    optimum = quasi_newton.climb(density, np.array([-4.0]), np.array([[20.0]]))
+    assert optimum.theta == pytest.approx([3.0], abs=0.01)
 
 
 @pytest.mark.slow
@@ -344,21 +347,21 @@ def test_a_library_that_went_astray_alone_takes_the_constants_of_the_others(
         measurement={"kind": "spline_bins", "hidden": 8},
         truth={"a": {"constant": {"low": -2.0, "mid": 0.0, "high": 3.0}}},
     )
-    held = likelihood.Likelihood(mechanism, experiment(mechanism, sequences=800).table)
-    everything = np.ones(held.rows)
-    astray = held.parameters.start(np.random.default_rng(0))
+    data_likelihood = likelihood.Likelihood(mechanism, experiment(mechanism, sequences=800).table)
+    everything = np.ones(data_likelihood.rows)
+    astray = data_likelihood.parameters.start(np.random.default_rng(0))
     for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 40.0)):
-        astray[held.parameters.find("a", "constant", library).start] = energy
-    rough = curvature.hessian_of(held)
-    climbed = quasi_newton._climb_all(held, everything, rough, astray, rounds=6)
-    assert held.parameters.term(climbed.theta, "a").constant["high"] > 20
+        astray[data_likelihood.parameters.find("a", "constant", library).start] = energy
+    rough = curvature.hessian_of(data_likelihood)
+    climbed = quasi_newton._climb_all(data_likelihood, everything, rough, astray, rounds=6)
+    assert data_likelihood.parameters.term(climbed.theta, "a").constant["high"] > 20
     monkeypatch.setattr(quasi_newton, "_compete", lambda *_: [climbed])
-    found = quasi_newton.maximise(held, np.zeros(held.rows, np.int64))
-    constants = held.parameters.term(found.theta, "a").constant
+    optimum = quasi_newton.maximise(data_likelihood, np.zeros(data_likelihood.rows, np.int64))
+    constants = data_likelihood.parameters.term(optimum.theta, "a").constant
     for library, energy in (("low", -2.0), ("mid", 0.0), ("high", 3.0)):
         assert constants[library] == pytest.approx(energy, abs=0.5)
-    reached = held.value_and_gradient(found.theta[None]).value[0]
-    assert reached > climbed.value + 100
+    log_posterior = data_likelihood.value_and_gradient(optimum.theta[None]).value[0]
+    assert log_posterior > climbed.value + 100
 
 
 def test_fewer_sequences_than_parameters_are_warned_of(two_sites, experiment, caplog, monkeypatch):
@@ -369,8 +372,8 @@ def test_fewer_sequences_than_parameters_are_warned_of(two_sites, experiment, ca
         caplog.clear()
         with caplog.at_level(logging.INFO, "akita_bayes"), pytest.raises(TypeError):
             fitting.fit(mechanism, table.take(np.arange(rows)))
-        said = [record.message for record in caplog.records if record.levelname == "WARNING"]
-        assert any("fewer sequences than parameters" in line for line in said) == warned
+        messages = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert any("fewer sequences than parameters" in line for line in messages) == warned
 
 
 @pytest.mark.slow
@@ -384,7 +387,7 @@ def test_rates_of_a_kinetic_mechanism_are_recovered_within_their_intervals(cycle
         "measurement": {"kind": "gaussian"},
         "truth": {name: {"constant": 1.0} for name in ("k1", "k-1", "k2")},
     }
-    held = []
+    covered = []
     for seed in range(6):
         simulated = experiment(cycle(**changes), seed=seed, sequences=1000, noise=0.1)
         fit = fitting.fit(cycle(**changes), simulated.table, starts=1, seed=seed)
@@ -392,8 +395,8 @@ def test_rates_of_a_kinetic_mechanism_are_recovered_within_their_intervals(cycle
         assert min(fit.correlations(simulated.truth.matrices).values()) > 0.95
         for name, interval in {**fit.wild_type, **fit.energies}.items():
             assert interval.upper - interval.lower < 1.0, name  # of a prior of +- 5
-            held.append(interval.lower < simulated.truth.constants[name][""] < interval.upper)
+            covered.append(interval.lower < simulated.truth.constants[name][""] < interval.upper)
     # The three constants of an experiment miss together. At 95 % three of six experiments miss
     # once in 500 times.
-    assert len(held) == 18
-    assert sum(held) >= 12
+    assert len(covered) == 18
+    assert sum(covered) >= 12

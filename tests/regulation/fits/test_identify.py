@@ -43,9 +43,9 @@ def test_the_distance_from_the_optimum_bounds_that_of_every_constant(stopped):
 
 @pytest.mark.parametrize("value", [None, 1.0])
 def test_rates_of_which_none_is_given_are_known_up_to_a_factor(cycle, experiment, value):
-    given = cycle(measurement={"kind": "gaussian"}, truth={"k2": {"constant": 0.5}})
+    true_mechanism = cycle(measurement={"kind": "gaussian"}, truth={"k2": {"constant": 0.5}})
     mechanism = cycle(measurement={"kind": "gaussian"}, rates={"k3": {"value": value}})
-    simulated = experiment(given, sequences=400, noise=0.1)
+    simulated = experiment(true_mechanism, sequences=400, noise=0.1)
     fit = fitting.fit(mechanism, simulated.table, starts=1)
     assert ("up to a factor common to all of them" in identify.in_words(fit)) == (value is None)
 
@@ -59,9 +59,9 @@ def test_a_profile_is_said_to_be_closed_and_a_narrow_posterior_identified(two_si
         "weakly identified": (-9.0, None, "is closed on one side; 95 % interval -9.00 to open."),
         "not identified": (None, None, "is open on both sides; 95 % interval open to open."),
     }
-    for verdict, (lower, upper, said) in ends.items():
-        found = identify.Profile("ab", np.zeros(3), np.zeros(3), lower, upper, verdict, 0.0)
+    for verdict, (lower, upper, ending) in ends.items():
+        profile = identify.Profile("ab", np.zeros(3), np.zeros(3), lower, upper, verdict, 0.0)
         (line,) = [
-            each for each in identify.in_words(fit, (found,)).splitlines() if "profile" in each
+            line for line in identify.in_words(fit, (profile,)).splitlines() if "profile" in line
         ]
-        assert line == f"ab: its profile likelihood {said}"
+        assert line == f"ab: its profile likelihood {ending}"

@@ -27,12 +27,12 @@ def channel(seed, sequences, reads, slope=2.0):
 @pytest.mark.parametrize("slope", [0.0, 1.0, 3.0])
 def test_both_informations_find_the_exact_bits_of_a_known_channel(slope):
     t, p, counts, truth = channel(0, 30_000, 1, slope)
-    for found in (
+    for estimate in (
         information.predictive(t, counts),
         information.variational(np.log(p), counts),
     ):
-        assert abs(found.bits - truth) < 4 * found.standard_error + 0.004
-        assert 0 <= found.standard_error < 0.01
+        assert abs(estimate.bits - truth) < 4 * estimate.standard_error + 0.004
+        assert 0 <= estimate.standard_error < 0.01
 
 
 def test_bits_of_a_table_by_hand():
@@ -40,34 +40,34 @@ def test_bits_of_a_table_by_hand():
     counts = np.array([[30, 10, 0], [10, 30, 0], [20, 20, 0]])
     joint = np.array([[30, 10], [30, 50]]) / 120
     ratio = np.log2(joint / (joint.sum(1, keepdims=True) * joint.sum(0)))
-    found = information.predictive([0.1, 0.7, 0.7], counts, classes=2)
-    assert found.bits == pytest.approx((joint * ratio).sum() - 1 / (2 * 120 * np.log(2)))
+    estimate = information.predictive([0.1, 0.7, 0.7], counts, classes=2)
+    assert estimate.bits == pytest.approx((joint * ratio).sum() - 1 / (2 * 120 * np.log(2)))
     mean = (joint * ratio).sum()
     sums = [(row[:2] * (ratio[k] - mean)).sum() for row, k in zip(counts, (0, 1, 1), strict=True)]
-    assert found.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
+    assert estimate.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
     log_prob = np.log(np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.5, 0.4, 0.1]]))
     bits = log_prob[:, :2] / np.log(2) + 1
-    found = information.variational(log_prob, counts)
+    estimate = information.variational(log_prob, counts)
     mean = (counts[:, :2] * bits).sum() / 120
-    assert found.bits == pytest.approx(mean + 1 / (2 * 120 * np.log(2)))
+    assert estimate.bits == pytest.approx(mean + 1 / (2 * 120 * np.log(2)))
     sums = (counts[:, :2] * (bits - mean)).sum(1)
-    assert found.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
+    assert estimate.standard_error == pytest.approx(np.sqrt(np.square(sums).sum()) / 120)
 
 
 def test_few_reads_make_two_classes():
-    found = information.predictive(np.arange(4), np.eye(4))
-    assert found.bits == pytest.approx(1 - 3 / (8 * np.log(2)))
+    estimate = information.predictive(np.arange(4), np.eye(4))
+    assert estimate.bits == pytest.approx(1 - 3 / (8 * np.log(2)))
 
 
 def test_standard_errors_are_the_spread_over_repeated_experiments():
     runs = [channel(seed, 3000, 2) for seed in range(40)]
     predictive = [information.predictive(t, counts) for t, _, counts, _ in runs]
     variational = [information.variational(np.log(p), counts) for _, p, counts, _ in runs]
-    for found in (predictive, variational):
-        spread = np.std([f.bits for f in found])
-        stated = np.mean([f.standard_error for f in found])
+    for estimates in (predictive, variational):
+        spread = np.std([f.bits for f in estimates])
+        stated = np.mean([f.standard_error for f in estimates])
         assert 0.7 < stated / spread < 1.4
-        assert abs(np.mean([f.bits for f in found]) - runs[0][3]) < 0.01
+        assert abs(np.mean([f.bits for f in estimates]) - runs[0][3]) < 0.01
 
 
 def test_only_the_order_of_predictions_counts():

@@ -64,9 +64,9 @@ def test_a_mechanism_without_a_site_is_not_fitted(two_sites):
 
 
 def test_a_library_that_says_nothing_is_named_among_others(two_sites):
-    (told,), (silent,) = table(NOISE).libraries, table(np.ones(ROWS)).libraries
+    (informative,), (silent,) = table(NOISE).libraries, table(np.ones(ROWS)).libraries
     both = assay_table.Table(
-        (dataclasses.replace(told, name="told"), dataclasses.replace(silent, name="silent"))
+        (dataclasses.replace(informative, name="told"), dataclasses.replace(silent, name="silent"))
     )
     layout = parameters.Parameters.of(two_sites(measurement={"kind": "gaussian"}), both)
     with pytest.raises(errors.DataError, match='library "silent": the measurement is the same'):

@@ -60,7 +60,7 @@ def test_counts_are_compared_per_exposure(two_sites, experiment, arbitrary_fit):
     fit = arbitrary_fit(mechanism, table)
     (library,) = table.libraries
     doubled = dataclasses.replace(library, observed=2 * library.observed, weight=2 * library.weight)
-    once, twice = (prediction_accuracy.assess(fit, each) for each in (library, doubled))
+    once, twice = (prediction_accuracy.assess(fit, counts) for counts in (library, doubled))
     np.testing.assert_allclose(twice.measured, once.measured)
     assert twice.r2 == pytest.approx(once.r2)
 

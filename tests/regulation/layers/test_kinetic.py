@@ -23,12 +23,12 @@ def naive_occupancies(rates, species, edges):
     """One by one, the products along all choices of an edge out of each species that reach i."""
     weights = np.zeros(species)
     for root in range(species):
-        others = [node for node in range(species) if node != root]
-        choices = [[e for e, edge in enumerate(edges) if edge[0] == node] for node in others]
+        nodes = [node for node in range(species) if node != root]
+        choices = [[e for e, edge in enumerate(edges) if edge[0] == node] for node in nodes]
         for tree in itertools.product(*choices):
             step = {edges[e][0]: edges[e][1] for e in tree}
             ends = set()
-            for node in others:
+            for node in nodes:
                 for _ in range(species):
                     node = step.get(node, root)
                 ends.add(node)

@@ -51,11 +51,13 @@ def test_a_large_concentration_makes_reads_independent_and_a_small_one_makes_cop
     np.testing.assert_allclose(overdispersed.log_prob(weights, *args), multinomial, rtol=1e-5)
     # With a concentration of almost 0, n reads of one bin are as probable as one read.
     weights["log_concentration"] = np.log([1e-9])
-    one = np.asarray(overdispersed.log_prob(weights, ACTIVITY[None], np.eye(4)[:, [1] * 80], None))
+    single_reads = np.asarray(
+        overdispersed.log_prob(weights, ACTIVITY[None], np.eye(4)[:, [1] * 80], None)
+    )
     copies = np.asarray(
         overdispersed.log_prob(weights, ACTIVITY[None], 7 * np.eye(4)[:, [1] * 80], None)
     )
-    np.testing.assert_allclose(copies, one, atol=1e-6)
+    np.testing.assert_allclose(copies, single_reads, atol=1e-6)
 
 
 def test_a_rising_factorial_keeps_its_digits_in_float32():

@@ -71,8 +71,8 @@ def test_probabilities_are_boltzmann_s_by_enumeration():
     """Two sites that touch: a state per subset, its weight a product of factors e^-energy."""
     energies = RNG.normal(0, 2, (5, 3))
     occupancy = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1]]
-    found = np.asarray(thermodynamic.BoltzmannStates(occupancy)(energies.astype("float32")))
-    for row, (a, b, ab) in zip(found, energies, strict=True):
+    probabilities = np.asarray(thermodynamic.BoltzmannStates(occupancy)(energies.astype("float32")))
+    for row, (a, b, ab) in zip(probabilities, energies, strict=True):
         weights = []
         for bound_b, bound_a in itertools.product((0, 1), repeat=2):
             weight = np.exp(-a) ** bound_a * np.exp(-b) ** bound_b
@@ -99,16 +99,16 @@ def test_relative_activity_is_a_share_of_odds():
     # Even odds until there is a reference: the share is then the activity itself.
     np.testing.assert_allclose(layer(probabilities), t[:, None])
     layer.reference.assign(np.log(odds[2]))
-    found = np.asarray(layer(probabilities))[:, 0]
-    np.testing.assert_allclose(found, odds / (odds + odds[2]))
-    assert found[2] == pytest.approx(0.5)
+    shares = np.asarray(layer(probabilities))[:, 0]
+    np.testing.assert_allclose(shares, odds / (odds + odds[2]))
+    assert shares[2] == pytest.approx(0.5)
     assert layer.units == {"reference": "ln(odds)"}
 
 
 def test_odds_near_0_and_1_keep_their_digits():
     probabilities = np.float32([[1.0, 1e-12], [1e-12, 1.0]])
-    found = thermodynamic.log_odds(probabilities, [0.0, 1.0])
-    np.testing.assert_allclose(found, np.log([1e-12, 1e12]), rtol=1e-6)
+    log_odds = thermodynamic.log_odds(probabilities, [0.0, 1.0])
+    np.testing.assert_allclose(log_odds, np.log([1e-12, 1e12]), rtol=1e-6)
 
 
 def test_states_that_share_an_activity_share_its_weight():

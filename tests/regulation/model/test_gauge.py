@@ -82,21 +82,21 @@ def test_two_touching_sites_have_four_images_of_equal_likelihood(
     two_sites, experiment, measurement
 ):
     mechanism = two_sites(measurement=measurement)
-    held = likelihood.Likelihood(
+    data_likelihood = likelihood.Likelihood(
         mechanism, experiment(mechanism, sequences=80, reads=800).table, dtype="float64"
     )
     rng = np.random.default_rng(0)
-    theta = held.parameters.start(rng)
+    theta = data_likelihood.parameters.start(rng)
     theta += rng.normal(0, 0.3, theta.shape)  # a start's splines look alike from both ends
     mirrors = gauge.mirrors(mechanism)
     assert len(mirrors) == 4
     # The mirror of the field: a bound and unbound change places, b takes the interaction on.
     np.testing.assert_allclose(mirrors[1].energies, [[-1, 0, 0], [0, 1, 1], [0, 0, -1]])
-    images = [gauge.apply(mirror, held.parameters, theta) for mirror in mirrors]
+    images = [gauge.apply(mirror, data_likelihood.parameters, theta) for mirror in mirrors]
     for image in images[1:]:
         assert abs(image - theta).max() > 0.1
-        assert float(held.log_likelihood(image)) == pytest.approx(
-            float(held.log_likelihood(theta)), abs=1e-8
+        assert float(data_likelihood.log_likelihood(image)) == pytest.approx(
+            float(data_likelihood.log_likelihood(theta)), abs=1e-8
         )
 
 
@@ -120,16 +120,16 @@ def test_the_image_in_which_the_wild_type_binds_is_kept(two_sites, experiment):
     theta = layout.start(np.random.default_rng(0))  # in which the wild type binds
     assert min(gauge.binding(layout, theta).values()) > 0
     for number, mirror in enumerate(gauge.mirrors(mechanism)):
-        kept, replaced = gauge.resolve(layout, gauge.apply(mirror, layout, theta))
-        np.testing.assert_allclose(kept, theta, atol=1e-10)
+        resolved, replaced = gauge.resolve(layout, gauge.apply(mirror, layout, theta))
+        np.testing.assert_allclose(resolved, theta, atol=1e-10)
         assert replaced == (number > 0)
 
 
 def test_activities_to_be_fitted_are_no_mirror_of_known_ones(two_sites):
     """Two states have the activity t, so that a bound and unbound change places, sides do not."""
     fitted = {"b": {"activity": "t"}, "ab": {"activity": "t"}}
-    named = two_sites(activities={"t": {}}, states=fitted)
-    assert len(gauge.mirrors(named)) == 2
+    mechanism = two_sites(activities={"t": {}}, states=fitted)
+    assert len(gauge.mirrors(mechanism)) == 2
 
 
 def test_states_change_sides_only_where_the_measurement_absorbs_it(two_sites):
@@ -141,8 +141,8 @@ def test_states_change_sides_only_where_the_measurement_absorbs_it(two_sites):
     # t -> 1/2 - t: knots do not lie alike from both ends, and odds do not turn over.
     half = {"b": {"activity": 0.5}, "ab": {"activity": 0.5}}
     assert len(gauge.mirrors(two_sites(states=half))) == 4
-    for seen in ({"kind": "spline_bins"}, {"relative": True}):
-        assert len(gauge.mirrors(two_sites(states=half, measurement=seen))) == 2
+    for measurement in ({"kind": "spline_bins"}, {"relative": True}):
+        assert len(gauge.mirrors(two_sites(states=half, measurement=measurement))) == 2
 
 
 def test_a_known_interaction_breaks_the_mirror_and_a_kinetic_model_has_none(two_sites, cycle):

@@ -31,34 +31,38 @@ def tables(two_sites, experiment):
 )
 def test_the_network_is_the_likelihood(request, tables, kind, changes):
     mechanism = request.getfixturevalue(kind)(**changes)
-    held = likelihood.Likelihood(mechanism, tables, dtype="float64")
+    data_likelihood = likelihood.Likelihood(mechanism, tables, dtype="float64")
     (library,) = tables.libraries
-    theta = held.parameters.start(np.random.default_rng(0))
+    theta = data_likelihood.parameters.start(np.random.default_rng(0))
     theta += np.random.default_rng(1).normal(0, 0.3, len(theta))
     model = network.build(mechanism, bins=len(library.columns))
-    network.assign(model, held.parameters, theta)
+    network.assign(model, data_likelihood.parameters, theta)
     x = dna.index_to_one_hot(library.index).astype("float32")
     predicted = np.asarray(model(x), float)
-    np.testing.assert_allclose(predicted, np.asarray(held.outputs(theta[None])[""])[0].T, atol=2e-6)
-    per_sequence = np.asarray(held.per_sequence(theta[None]))[0]
+    np.testing.assert_allclose(
+        predicted, np.asarray(data_likelihood.outputs(theta[None])[""])[0].T, atol=2e-6
+    )
+    per_sequence = np.asarray(data_likelihood.per_sequence(theta[None]))[0]
     np.testing.assert_allclose(
         (library.observed * np.log(predicted)).sum(1), per_sequence, rtol=1e-4
     )
-    np.testing.assert_allclose(network.read(model, held.parameters), theta, atol=2e-5)
+    np.testing.assert_allclose(network.read(model, data_likelihood.parameters), theta, atol=2e-5)
 
 
 def test_the_network_has_the_unit_of_the_read_out(two_sites, experiment):
     mechanism = two_sites(measurement={"kind": "skewed"})
-    held = likelihood.Likelihood(
+    data_likelihood = likelihood.Likelihood(
         mechanism, experiment(mechanism, sequences=60).table, dtype="float64"
     )
-    theta = held.parameters.start(np.random.default_rng(0))
-    ((origin, unit),) = held.parameters.read_outs
+    theta = data_likelihood.parameters.start(np.random.default_rng(0))
+    ((origin, unit),) = data_likelihood.parameters.read_outs
     model = network.build(mechanism, origin=origin, unit=unit)
-    network.assign(model, held.parameters, theta)
-    (library,) = held.table.libraries
+    network.assign(model, data_likelihood.parameters, theta)
+    (library,) = data_likelihood.table.libraries
     predicted = np.asarray(model(dna.index_to_one_hot(library.index).astype("float32")), float)
-    np.testing.assert_allclose(predicted, np.asarray(held.outputs(theta[None])[""])[0].T, rtol=1e-4)
+    np.testing.assert_allclose(
+        predicted, np.asarray(data_likelihood.outputs(theta[None])[""])[0].T, rtol=1e-4
+    )
     assert origin == pytest.approx(library.observed.mean())
 
 
@@ -134,10 +138,10 @@ def test_a_kinetic_model_with_detailed_balance_is_the_thermodynamic_one():
     steady.layers[0].log_rates[0].assign(-potential)
 
     def activity(model):
-        found = x
+        tensor = x
         for layer in model.layers[:-1]:
-            found = layer(found)
-        return np.asarray(found)
+            tensor = layer(tensor)
+        return np.asarray(tensor)
 
     energy = (x * matrix).sum((1, 2)) + potential
     np.testing.assert_allclose(activity(equilibrium)[:, 0], 1 / (1 + np.exp(energy)), rtol=1e-5)

@@ -22,8 +22,8 @@ def test_a_mixture_of_scales_is_the_integral_over_the_scale():
                 lambda x, d=density, p=peak: np.exp(d(x) - p), -6, 6, points=[0], limit=500
             )[0]
         )
-        found = priors.scale_mixture(tf.constant([norm**2], tf.float64), size, sd).numpy()[0]
-        np.testing.assert_allclose(found, exact, atol=1e-3)
+        log_density = priors.scale_mixture(tf.constant([norm**2], tf.float64), size, sd).numpy()[0]
+        np.testing.assert_allclose(log_density, exact, atol=1e-3)
 
 
 def test_the_scale_of_a_matrix_is_not_decided_by_its_number_of_entries():
@@ -57,14 +57,14 @@ def test_constants_and_measurement_keep_their_gaussians(two_sites):
     parameters = layout.Parameters(two_sites(), "ACGTACGTAC", (("", 4),))
     theta = np.random.default_rng(0).normal(size=(3, parameters.size))
     moved = theta.copy()
-    kept = [b for b in parameters.blocks if b.part not in priors.SCALED_PARTS]
-    for block in kept:
+    unscaled = [b for b in parameters.blocks if b.part not in priors.SCALED_PARTS]
+    for block in unscaled:
         moved[:, block.start : block.stop] += 0.7
     change = priors.unknown_scale(parameters, moved) - priors.unknown_scale(parameters, theta)
     expected = sum(
         scipy.stats.norm.logpdf(moved[:, b.start : b.stop], b.prior.mean, b.prior.sd).sum(1)
         - scipy.stats.norm.logpdf(theta[:, b.start : b.stop], b.prior.mean, b.prior.sd).sum(1)
-        for b in kept
+        for b in unscaled
     )
     np.testing.assert_allclose(change, expected)
 

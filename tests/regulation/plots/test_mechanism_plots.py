@@ -95,9 +95,9 @@ def test_one_legend_of_the_chains_lies_beside_the_panels():
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["truth"]
     figure.canvas.draw()
-    place = legend.get_window_extent()
+    extent = legend.get_window_extent()
     assert all(axes.get_legend() is None for axes in figure.axes)
-    assert not any(place.overlaps(axes.get_window_extent()) for axes in figure.axes)
+    assert not any(extent.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
 def test_intervals_show_mean_and_ends_of_every_method():
@@ -219,8 +219,8 @@ def test_summary_has_logos_responses_measurement_and_intervals(bins, tmp_path):
     assert (["0", "low", "high"] in rows) == bins
     responses = [axes for axes in figure.axes if axes.get_xlabel() == "dG a (kT)"]
     assert [axes.get_legend() is None for axes in responses] == [True, False]
-    named = [text.get_text() for text in responses[1].get_legend().get_texts()]
-    assert named == ["free", "a", "activity t", "wild type"]
+    legend_labels = [text.get_text() for text in responses[1].get_legend().get_texts()]
+    assert legend_labels == ["free", "a", "activity t", "wild type"]
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels.count("dG a (kT)") == 2
     figure_files.write({"summary": figure}, tmp_path)

@@ -9,13 +9,18 @@ from akita_bayes.regulation.posterior import assumptions, laplace, modes
 
 
 def names(mechanism):
-    return [each.name.removeprefix(mechanism.name) for each in assumptions.alternatives(mechanism)]
+    return [
+        alternative.name.removeprefix(mechanism.name)
+        for alternative in assumptions.alternatives(mechanism)
+    ]
 
 
 def test_bins_are_seen_otherwise_and_every_read_out_has_wide_priors_too(two_sites):
     declared = two_sites()
-    made = {each.name: each for each in assumptions.alternatives(declared)}
-    assert list(made) == [
+    alternatives = {
+        alternative.name: alternative for alternative in assumptions.alternatives(declared)
+    }
+    assert list(alternatives) == [
         "two_sites",
         "two_sites, odds",
         "two_sites, log odds",
@@ -23,12 +28,12 @@ def test_bins_are_seen_otherwise_and_every_read_out_has_wide_priors_too(two_site
         "two_sites, odds, wide priors",
         "two_sites, log odds, wide priors",
     ]
-    assert made["two_sites"] == declared
+    assert alternatives["two_sites"] == declared
     for label, read_out in (("odds", "activity"), ("log odds", "log_activity")):
-        measurement = made[f"two_sites, {label}"].measurement
+        measurement = alternatives[f"two_sites, {label}"].measurement
         assert (measurement.kind, measurement.relative) == ("spline_bins", True)
         assert measurement.read_out == read_out
-        wide = made[f"two_sites, {label}, wide priors"]
+        wide = alternatives[f"two_sites, {label}, wide priors"]
         assert wide.measurement == measurement
         assert [wide.energies[name].base_prior.sd for name in "ab"] == [5.0, 5.0]
         assert wide.energies["ab"].prior == declared.energies["ab"].prior
@@ -47,26 +52,26 @@ def test_what_is_declared_is_not_fitted_twice(two_sites):
 def test_curves_have_the_knots_that_are_declared_or_few(two_sites):
     splines = {"kind": "spline_bins", "hidden": 5, "relative": True, "weight_prior": {"sd": 3}}
     declared = assumptions.alternatives(two_sites(measurement=splines))
-    assert {each.measurement.hidden for each in declared} == {5}
-    made = assumptions.alternatives(two_sites())
-    curves = [each for each in made if "odds" in each.name]
-    assert {each.measurement.hidden for each in curves} == {assumptions.KNOTS}
+    assert {alternative.measurement.hidden for alternative in declared} == {5}
+    alternatives = assumptions.alternatives(two_sites())
+    curves = [alternative for alternative in alternatives if "odds" in alternative.name]
+    assert {alternative.measurement.hidden for alternative in curves} == {assumptions.KNOTS}
     assert assumptions.KNOTS < smooth_bins.KNOTS
 
 
 @pytest.mark.parametrize(
-    ("kind", "others"), [("gaussian", [", skewed"]), ("skewed", [", gaussian"]), ("poisson", [])]
+    ("kind", "labels"), [("gaussian", [", skewed"]), ("skewed", [", gaussian"]), ("poisson", [])]
 )
-def test_read_outs_without_bins_change_their_noise(two_sites, kind, others):
+def test_read_outs_without_bins_change_their_noise(two_sites, kind, labels):
     declared = two_sites(measurement={"kind": kind})
-    assert names(declared) == [*(every := ["", *others]), *(f"{o}, wide priors" for o in every)]
+    assert names(declared) == [*(every := ["", *labels]), *(f"{o}, wide priors" for o in every)]
 
 
 def test_rates_have_wide_priors_and_no_odds(cycle):
-    made = assumptions.alternatives(cycle())
+    alternatives = assumptions.alternatives(cycle())
     assert names(cycle())[1:3] == [", activity", ", log activity"]
-    assert not any(each.measurement.relative for each in made)
-    assert [made[-1].rates[name].base_prior.sd for name in ("k1", "k-1")] == [5.0, 5.0]
+    assert not any(alternative.measurement.relative for alternative in alternatives)
+    assert [alternatives[-1].rates[name].base_prior.sd for name in ("k1", "k-1")] == [5.0, 5.0]
 
 
 def table(**columns):
@@ -95,17 +100,17 @@ CONSTANTS = table(
 )
 def test_ranges_unite_the_intervals_that_the_data_do_not_reject(behind, evidence):
     ranked = table(name=["m", "n", "o"], behind_lower=behind, log_evidence=evidence)
-    kept = assumptions.supported(ranked)
-    assert kept == ["m", "n"]
-    found = assumptions.ranges(CONSTANTS, kept).set_index("name")
-    assert found.loc["x"].to_dict() == {
+    supported = assumptions.supported(ranked)
+    assert supported == ["m", "n"]
+    ranges = assumptions.ranges(CONSTANTS, supported).set_index("name")
+    assert ranges.loc["x"].to_dict() == {
         "unit": "kT",
         "lower": -1.0,
         "upper": 2.5,
         "widest": 2.0,
         "mechanisms": 2,
     }
-    assert found.loc["y", ["lower", "upper"]].tolist() == [4.5, 7.0]
+    assert ranges.loc["y", ["lower", "upper"]].tolist() == [4.5, 7.0]
 
 
 def test_ranges_are_of_constants_that_all_of_them_have():
@@ -117,7 +122,9 @@ def judged(two_sites, experiment):
     """The read-out that was simulated, log-normal, and its alternatives with declared priors."""
     table = experiment(two_sites(), sequences=1500, noise=0.8, bins=6).table
     three = assumptions.alternatives(two_sites())[:3]
-    return [ranking.judge(fitting.fit(each, table, starts=2, seed=0)) for each in three]
+    return [
+        ranking.judge(fitting.fit(alternative, table, starts=2, seed=0)) for alternative in three
+    ]
 
 
 @pytest.mark.slow
@@ -131,11 +138,13 @@ def test_evidence_is_that_of_the_sampled_prior_and_of_no_hidden_unit(judged):
 
 @pytest.mark.slow
 def test_constants_are_those_of_every_fit_in_both_units(judged):
-    found = ranking.constants(judged)
-    assert list(found["name"]) == ["a", "b", "ab"] * 3
-    for one, (_, rows) in zip(judged, found.groupby("mechanism", sort=False), strict=True):
+    constants = ranking.constants(judged)
+    assert list(constants["name"]) == ["a", "b", "ab"] * 3
+    for judgement, (_, rows) in zip(
+        judged, constants.groupby("mechanism", sort=False), strict=True
+    ):
         row = rows.set_index("name").loc["ab"]
-        assert (row["mean"], row["lower"], row["upper"]) == one.fit.energies["ab"]
+        assert (row["mean"], row["lower"], row["upper"]) == judgement.fit.energies["ab"]
         np.testing.assert_allclose(row["lower_kcal"], 0.616331 * row["lower"], rtol=1e-5)
 
 

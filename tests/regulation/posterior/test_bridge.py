@@ -25,10 +25,10 @@ def chains(seed, number, length, *, keep=0.0):
 
 def test_evidence_of_a_density_that_is_no_gaussian():
     theta = chains(0, 4, 500)
-    found = bridge.log_evidence(skewed, theta, skewed(theta), np.eye(SIZE))
+    evidence = bridge.log_evidence(skewed, theta, skewed(theta), np.eye(SIZE))
     laplace = SIZE * (0.5 * np.log(2 * np.pi) - 1)
     assert abs(laplace) > 3
-    assert abs(found.value) < 4 * found.error < 1.0
+    assert abs(evidence.value) < 4 * evidence.error < 1.0
 
 
 def test_evidence_follows_a_factor_and_a_change_of_coordinates():
@@ -41,18 +41,18 @@ def test_evidence_follows_a_factor_and_a_change_of_coordinates():
         return 7.0 + skewed(np.linalg.solve(root, y.T).T)
 
     plain = bridge.log_evidence(skewed, theta, skewed(theta), np.eye(SIZE))
-    other = bridge.log_evidence(stretched, theta @ root.T, 7.0 + skewed(theta), root)
+    transformed = bridge.log_evidence(stretched, theta @ root.T, 7.0 + skewed(theta), root)
     shift = 7.0 + np.log(np.geomspace(0.1, 10, SIZE)).sum()
-    np.testing.assert_allclose(other.value - plain.value, shift, atol=1e-4)
+    np.testing.assert_allclose(transformed.value - plain.value, shift, atol=1e-4)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.8])
 def test_the_stated_error_is_the_error(keep):
-    found = []
+    estimates = []
     for seed in range(40):
         theta = chains(seed, 4, 300, keep=keep)
-        found.append(bridge.log_evidence(skewed, theta, skewed(theta), np.eye(SIZE), seed=seed))
-    value, error = np.array(found).T
+        estimates.append(bridge.log_evidence(skewed, theta, skewed(theta), np.eye(SIZE), seed=seed))
+    value, error = np.array(estimates).T
     z = value / error
     assert 0.6 < np.sqrt((z**2).mean()) < 1.8
     # The mean of the very draws that are bridged would be nearer to them than to others.
@@ -61,6 +61,6 @@ def test_the_stated_error_is_the_error(keep):
 
 def test_draws_without_overlap_have_an_error_that_says_so():
     theta = chains(0, 2, 40)
-    found = bridge.log_evidence(skewed, theta, skewed(theta), 0.01 * np.eye(SIZE))
-    assert np.isfinite(found.value)
-    assert found.error > 1
+    evidence = bridge.log_evidence(skewed, theta, skewed(theta), 0.01 * np.eye(SIZE))
+    assert np.isfinite(evidence.value)
+    assert evidence.error > 1

@@ -56,22 +56,24 @@ def effective(chains):
 @pytest.mark.parametrize("draws", [80, 83])
 def test_every_number_is_that_of_the_formulas_one_by_one(rho, draws):
     chains = autoregressive(np.random.default_rng(7), 3, draws, rho)
-    found = convergence.diagnose(chains)
+    diagnosis = convergence.diagnose(chains)
     half = draws // 2
     halves = np.concatenate([chains[:, :half], chains[:, half : 2 * half]])
-    assert found.bulk_r_hat == pytest.approx(r_hat(scores(halves)))
+    assert diagnosis.bulk_r_hat == pytest.approx(r_hat(scores(halves)))
     folded = scores(np.abs(halves - np.median(halves)))
-    assert found.folded_r_hat == pytest.approx(r_hat(folded))
-    assert found.bulk_ess == pytest.approx(effective(scores(halves)))
+    assert diagnosis.folded_r_hat == pytest.approx(r_hat(folded))
+    assert diagnosis.bulk_ess == pytest.approx(effective(scores(halves)))
     ends = np.quantile(halves, [0.025, 0.975])
-    assert found.tail_ess == pytest.approx(min(effective((halves <= end) * 1.0) for end in ends))
+    assert diagnosis.tail_ess == pytest.approx(
+        min(effective((halves <= end) * 1.0) for end in ends)
+    )
 
 
 def test_independent_draws_count_in_full():
-    found = convergence.diagnose(np.random.default_rng(0).normal(size=(4, 1000, 20)))
-    assert found.r_hat.max() < 1.01
-    np.testing.assert_allclose(found.bulk_ess / 4000, 1, atol=0.2)
-    np.testing.assert_allclose(found.tail_ess / 4000, 1, atol=0.2)
+    diagnosis = convergence.diagnose(np.random.default_rng(0).normal(size=(4, 1000, 20)))
+    assert diagnosis.r_hat.max() < 1.01
+    np.testing.assert_allclose(diagnosis.bulk_ess / 4000, 1, atol=0.2)
+    np.testing.assert_allclose(diagnosis.tail_ess / 4000, 1, atol=0.2)
 
 
 def test_an_autoregressive_series_counts_one_minus_rho_over_one_plus_rho():
@@ -79,8 +81,8 @@ def test_an_autoregressive_series_counts_one_minus_rho_over_one_plus_rho():
     for rho in (0.5, 0.8, -0.4):
         draws = np.stack([autoregressive(rng, 4, 5000, rho) for _ in range(6)], axis=-1)
         expected = 20_000 * (1 - rho) / (1 + rho)
-        found = convergence.diagnose(draws).bulk_ess.mean()
-        assert abs(found / expected - 1) < 0.15
+        bulk_ess = convergence.diagnose(draws).bulk_ess.mean()
+        assert abs(bulk_ess / expected - 1) < 0.15
 
 
 def test_chains_apart_and_chains_that_drift_are_told():
@@ -93,10 +95,10 @@ def test_chains_apart_and_chains_that_drift_are_told():
 
 def test_chains_of_unequal_width_are_told_by_the_folded_r_hat_alone():
     width = np.array([1.0, 1.0, 4.0, 4.0])[:, None]
-    found = convergence.diagnose(np.random.default_rng(5).normal(size=(4, 1000)) * width)
-    assert found.bulk_r_hat < 1.01
-    assert found.bulk_ess > 2000
-    assert found.r_hat == found.folded_r_hat > 1.15
+    diagnosis = convergence.diagnose(np.random.default_rng(5).normal(size=(4, 1000)) * width)
+    assert diagnosis.bulk_r_hat < 1.01
+    assert diagnosis.bulk_ess > 2000
+    assert diagnosis.r_hat == diagnosis.folded_r_hat > 1.15
 
 
 def test_a_tail_that_few_visits_have_made_is_told():
@@ -105,10 +107,10 @@ def test_a_tail_that_few_visits_have_made_is_told():
     for begin in (200, 700):
         draws[:, begin : begin + 20] += 10
         draws[:, begin + 20 : begin + 40] -= 10
-    found = convergence.diagnose(draws)
-    assert found.r_hat < 1.01
-    assert found.bulk_ess > 600
-    assert found.ess == found.tail_ess < 400
+    diagnosis = convergence.diagnose(draws)
+    assert diagnosis.r_hat < 1.01
+    assert diagnosis.bulk_ess > 600
+    assert diagnosis.ess == diagnosis.tail_ess < 400
 
 
 def test_only_ranks_count_for_the_bulk():
@@ -124,7 +126,7 @@ def test_several_parameters_at_once_are_each_alone():
     both = convergence.diagnose(draws)
     for i in range(2):
         alone = convergence.diagnose(draws[..., i])
-        np.testing.assert_allclose([each[i] for each in both], alone)
+        np.testing.assert_allclose([statistic[i] for statistic in both], alone)
 
 
 def test_what_never_moves_is_hardly_a_draw():
@@ -138,5 +140,5 @@ def test_what_never_moves_is_hardly_a_draw():
 def test_ties_at_an_end_of_the_interval_are_no_nan():
     z = np.random.default_rng(1).standard_normal((4, 50, 1))
     z[2, 10:30] = z.max() + 1  # a chain that was stuck at the largest value
-    found = convergence.diagnose(z)
-    assert 0 < found.ess[0] <= 8
+    diagnosis = convergence.diagnose(z)
+    assert 0 < diagnosis.ess[0] <= 8

@@ -28,11 +28,11 @@ class Two:
         self.parameters, self.less = parameters, less
 
     def log_posterior_unknown_scale(self, theta):
-        at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.other())]
+        at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.far_mean())]
         parts = [np.log(0.8) - 0.5 * at[0], np.log(0.2) - 0.5 * at[1]]
         return tf.reduce_logsumexp(parts, axis=0) - self.less
 
-    def other(self):
+    def far_mean(self):
         return FAR / np.sqrt(self.parameters.size)
 
     def around(self, mean, seed, *, length=400):
@@ -63,29 +63,35 @@ def two(two_sites, experiment):
 
 
 def test_each_mode_has_the_share_that_its_evidence_gives(two):
-    small, large = two.around(two.other(), 0), two.around(0.0, 1)
-    found = mixture.components({"": (two, [small, large])})
-    assert [each.mode for each in found] == [large[0], small[0]]
-    np.testing.assert_allclose([each.share.mean for each in found], [0.8, 0.2], atol=0.02)
-    for each in found:
-        assert each.share.lower < each.share.mean < each.share.upper
-    drawn = mixture.by_share(found)
-    values = np.stack(list(drawn.values()), axis=-1)
-    held = [physical_units.physical(two.parameters, each.draws.theta) for each in found]
-    of_the_other = np.isin(drawn["ab"], held[1]["ab"])
-    np.testing.assert_allclose(of_the_other.mean(), found[1].share.mean, atol=1e-3)
-    assert np.isin(drawn["ab"][~of_the_other], held[0]["ab"]).all()
-    assert len(np.unique(drawn["ab"])) == len(values)
+    small, large = two.around(two.far_mean(), 0), two.around(0.0, 1)
+    components = mixture.components({"": (two, [small, large])})
+    assert [component.mode for component in components] == [large[0], small[0]]
+    np.testing.assert_allclose(
+        [component.share.mean for component in components], [0.8, 0.2], atol=0.02
+    )
+    for component in components:
+        assert component.share.lower < component.share.mean < component.share.upper
+    draws = mixture.by_share(components)
+    values = np.stack(list(draws.values()), axis=-1)
+    constants = [
+        physical_units.physical(two.parameters, component.draws.theta) for component in components
+    ]
+    of_the_other = np.isin(draws["ab"], constants[1]["ab"])
+    np.testing.assert_allclose(of_the_other.mean(), components[1].share.mean, atol=1e-3)
+    assert np.isin(draws["ab"][~of_the_other], constants[0]["ab"]).all()
+    assert len(np.unique(draws["ab"])) == len(values)
     assert 0.95 < len(values) / (1600 / 0.8) < 1.05
 
 
 def test_modes_whose_chains_meet_are_one(two):
-    parts = [two.around(0.0, 0), two.around(two.other(), 1), two.around(0.0, 2, length=300)]
-    found = mixture.components({"": (two, parts)})
-    assert [each.mode.fits for each in found] == [2, 1]
-    assert [each.draws.theta.shape[:2] for each in found] == [(8, 300), (4, 400)]
-    np.testing.assert_allclose([each.share.mean for each in found], [0.8, 0.2], atol=0.02)
-    whole = found[0].draws
+    parts = [two.around(0.0, 0), two.around(two.far_mean(), 1), two.around(0.0, 2, length=300)]
+    components = mixture.components({"": (two, parts)})
+    assert [component.mode.fits for component in components] == [2, 1]
+    assert [component.draws.theta.shape[:2] for component in components] == [(8, 300), (4, 400)]
+    np.testing.assert_allclose(
+        [component.share.mean for component in components], [0.8, 0.2], atol=0.02
+    )
+    whole = components[0].draws
     np.testing.assert_array_equal(whole.theta[0], parts[0][1].theta[0, -300:])
     np.testing.assert_array_equal(whole.log_density[4:], parts[2][1].log_density)
     assert whole.seconds == 2.0
@@ -99,14 +105,14 @@ def test_modes_that_differ_in_the_read_out_alone_are_two(two):
 
 
 def test_one_mode_is_the_posterior(two):
-    (found,) = mixture.components({"odds": (two, [two.around(0.0, 0)])})
-    assert (found.share, found.read_out) == ((1.0, 1.0, 1.0), "odds")
-    drawn, held = (
-        mixture.by_share([found]),
-        physical_units.physical(two.parameters, found.draws.theta),
+    (component,) = mixture.components({"odds": (two, [two.around(0.0, 0)])})
+    assert (component.share, component.read_out) == ((1.0, 1.0, 1.0), "odds")
+    draws, constants = (
+        mixture.by_share([component]),
+        physical_units.physical(two.parameters, component.draws.theta),
     )
-    assert list(drawn) == list(held)
-    np.testing.assert_array_equal(drawn["a[0,A]"], held["a[0,A]"].ravel())
+    assert list(draws) == list(constants)
+    np.testing.assert_array_equal(draws["a[0,A]"], constants["a[0,A]"].ravel())
 
 
 def test_read_outs_are_weighed_and_never_joined(two):
@@ -114,18 +120,18 @@ def test_read_outs_are_weighed_and_never_joined(two):
     tenth = Two(two.parameters, less=np.log(10))
     near = two.around(0.0, 0)
     weak = tenth.around(0.0, 1)
-    found = mixture.components(
+    components = mixture.components(
         {"odds": (two, [near]), "log odds": (tenth, [weak]), "rank": (two, [two.around(0.0, 2)])}
     )
-    assert sorted(each.read_out for each in found[:2]) == ["odds", "rank"]
-    assert found[2].read_out == "log odds"
-    shares = [each.share.mean for each in found]
+    assert sorted(component.read_out for component in components[:2]) == ["odds", "rank"]
+    assert components[2].read_out == "log odds"
+    shares = [component.share.mean for component in components]
     np.testing.assert_allclose(shares, [10 / 21, 10 / 21, 1 / 21], atol=0.02)
 
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_chains_start_from_all_modes_and_only_apart_each_has_its_own(two, monkeypatch, apart):
-    (one, _), (other, _) = two.around(0.0, 0), two.around(two.other(), 1)
+    (first, _), (second, _) = two.around(0.0, 0), two.around(two.far_mean(), 1)
     settled, sampled = [], []
 
     class Settled:
@@ -145,20 +151,20 @@ def test_chains_start_from_all_modes_and_only_apart_each_has_its_own(two, monkey
     monkeypatch.setattr(mode_posterior, "settle", settle)
     monkeypatch.setattr(mode_posterior, "sample", sample)
     options = SamplingOptions(chains=4, burn_in=60, effective=300, most_draws=700, seed=5)
-    found = mixture.explore(two, [one, other], options)
-    both, alone = [one.gaussian, other.gaussian], [[one.gaussian], [other.gaussian]]
+    explored = mixture.explore(two, [first, second], options)
+    both, alone = [first.gaussian, second.gaussian], [[first.gaussian], [second.gaussian]]
     assert settled[0][0] == both
     assert len({seed for _, seed in settled}) == len(settled)
     if apart:
         assert sampled == [gaussians for gaussians, _ in settled[1:]] == alone
-        assert found == [(one, alone[0]), (other, alone[1])]
+        assert explored == [(first, alone[0]), (second, alone[1])]
     else:
         assert sampled == [both]
-        assert found == [(one._replace(fits=2), both)]
+        assert explored == [(first._replace(fits=2), both)]
     # A single mode, or more modes than chains, leave nothing to try.
     settled.clear()
-    mixture.explore(two, [one], options)
-    mixture.explore(two, [one, other] * 3, options)
+    mixture.explore(two, [first], options)
+    mixture.explore(two, [first, second] * 3, options)
     assert all(len(gaussians) == 1 for gaussians, _ in settled)
 
 
@@ -184,7 +190,7 @@ def test_a_mode_of_no_weight_gives_no_draws(two):
         mixture.Component("", *two.around(mean, 0), bridge.Evidence(value, 0.1), share)
         for mean, value, share in (
             (0.0, 0.0, mixture.Share(1.0, 1.0, 1.0)),
-            (two.other(), -1e4, mixture.Share(0.0, 0.0, 0.0)),
+            (two.far_mean(), -1e4, mixture.Share(0.0, 0.0, 0.0)),
         )
     ]
     assert len(mixture.by_share(parts)["ab"]) == 1600

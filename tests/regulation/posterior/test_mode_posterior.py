@@ -53,19 +53,21 @@ def experiment(seed, spec=TOY, setup=DESIGN):
     """A simulated experiment: its likelihood with splines, the truth as theta, a start nearby."""
     mechanism = mechanism_spec.parse(spec)
     simulated = simulator.simulate(mechanism, setup, seed=seed)
-    held = likelihood.Likelihood(mechanism, simulated.table)
-    start = held.parameters.start(np.random.default_rng(seed))
-    truth = experiment_design.true_theta(held.parameters, simulated.truth, start)
-    return held, experiment_design.fit_measurement(held, truth)
+    data_likelihood = likelihood.Likelihood(mechanism, simulated.table)
+    start = data_likelihood.parameters.start(np.random.default_rng(seed))
+    truth = experiment_design.true_theta(data_likelihood.parameters, simulated.truth, start)
+    return data_likelihood, experiment_design.fit_measurement(data_likelihood, truth)
 
 
-def mode(held, truth):
+def mode(data_likelihood, truth):
     """Laplace's approximation at the optimum nearest to the truth."""
-    unit = np.eye(held.parameters.size)
-    return laplace.laplace(held, quasi_newton.climb(held.value_and_gradient, truth, unit).theta)
+    unit = np.eye(data_likelihood.parameters.size)
+    return laplace.laplace(
+        data_likelihood, quasi_newton.climb(data_likelihood.value_and_gradient, truth, unit).theta
+    )
 
 
-def drawn(layout, theta):
+def posterior_of(layout, theta):
     """Chains of which nothing but the draws matters."""
     return mode_posterior.ModePosterior(
         layout,
@@ -85,8 +87,8 @@ class Gaussian:
 
     rows = 1
 
-    def __init__(self, held, mean, root):
-        self.parameters = held.parameters
+    def __init__(self, data_likelihood, mean, root):
+        self.parameters = data_likelihood.parameters
         self.mean, self.root = tf.constant(mean), tf.constant(root)
 
     def log_posterior_fixed_scale(self, theta, weight=None):
@@ -104,27 +106,27 @@ def toy():
 
 @pytest.fixture(scope="module")
 def gaussian(toy):
-    held, truth = toy
-    return mode(held, truth)
+    data_likelihood, truth = toy
+    return mode(data_likelihood, truth)
 
 
 def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudges(toy):
-    held, _ = toy
-    size = held.parameters.size
+    data_likelihood, _ = toy
+    size = data_likelihood.parameters.size
     rng = np.random.default_rng(0)
     mean = rng.normal(size=size)
     root = np.tril(rng.normal(0, 0.1, (size, size)), -1) + np.diag(rng.uniform(0.5, 2, size))
     wrong = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0)
     options = SamplingOptions(burn_in=200, most_draws=1000, effective=500, seed=1)
-    settled = mode_posterior.settle(Gaussian(held, mean, root), [wrong], options)
+    settled = mode_posterior.settle(Gaussian(data_likelihood, mean, root), [wrong], options)
     draws = mode_posterior.sample(settled, options)
     assert draws.divergent == 0
     table = draws.table()
     assert (table["r_hat"] < 1.02).all()
-    exact_mean = physical_units.physical(held.parameters, mean[None])
+    exact_mean = physical_units.physical(data_likelihood.parameters, mean[None])
     exact_sd = np.sqrt(np.diag(root @ root.T))
     for name in ("a", "b", "ab"):
-        at = held.parameters.find(name, "constant").start
+        at = data_likelihood.parameters.find(name, "constant").start
         row = table.set_index("name").loc[name]
         error = exact_sd[at] / np.sqrt(row["ess"])
         assert abs(row["mean"] - exact_mean[name][0]) < 5 * error
@@ -132,13 +134,13 @@ def test_sampler_finds_the_moments_of_a_gaussian_that_the_preconditioner_misjudg
 
 
 def test_a_posterior_whose_chains_differ_in_width_has_not_converged(toy):
-    held, _ = toy
-    alike = np.random.default_rng(0).normal(size=(4, 1000, held.parameters.size))
+    data_likelihood, _ = toy
+    alike = np.random.default_rng(0).normal(size=(4, 1000, data_likelihood.parameters.size))
     apart = alike * np.array([1.0, 1.0, 4.0, 4.0])[:, None, None]
     for theta, converged in ((alike, True), (apart, False)):
-        found = drawn(held.parameters, theta)
-        assert found.converged == converged
-        assert (found.table()["r_hat"].max() < 1.01) == converged
+        posterior = posterior_of(data_likelihood.parameters, theta)
+        assert posterior.converged == converged
+        assert (posterior.table()["r_hat"].max() < 1.01) == converged
 
 
 def test_chains_start_around_each_mode_in_turn_and_wider_than_the_posterior_is():
@@ -158,42 +160,44 @@ def test_posterior_of_an_experiment_converges_and_holds_the_truth():
     # The scale of the energies trades against the slope of the read-out along a curved ridge, which
     # is short where there is little noise.
     measured = dataclasses.replace(DESIGN, sequences=4000, noise=0.05)
-    held, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
-    gaussian = mode(held, truth)
+    data_likelihood, truth = experiment(0, {**TOY, "measurement": {"kind": "gaussian"}}, measured)
+    gaussian = mode(data_likelihood, truth)
     options = SamplingOptions(burn_in=400, most_draws=3000, effective=400, seed=2)
-    settled = mode_posterior.settle(held, [gaussian], options)
+    settled = mode_posterior.settle(data_likelihood, [gaussian], options)
     assert not settled.apart
     draws = mode_posterior.sample(settled, options)
     table = draws.table().set_index("name")
     assert draws.converged
     assert draws.divergent < 0.01
-    true = physical_units.physical(held.parameters, truth[None])
-    found = draws.theta.reshape(-1, held.parameters.size)
+    true = physical_units.physical(data_likelihood.parameters, truth[None])
+    thetas = draws.theta.reshape(-1, data_likelihood.parameters.size)
     # Entries of the matrices move together, so the distance of the truth is judged as one.
-    off = np.linalg.solve(np.cov(found.T), truth - found.mean(0)) @ (truth - found.mean(0))
+    off = np.linalg.solve(np.cov(thetas.T), truth - thetas.mean(0)) @ (truth - thetas.mean(0))
     assert scipy.stats.chi2.sf(off, len(truth)) > 1e-3
     for name in ("a", "b", "ab"):
         assert abs(table.loc[name, "mean"] - true[name][0]) < 4 * table.loc[name, "sd"]
     kcal = table.loc["ab", "mean_kcal"] / table.loc["ab", "mean"]
     np.testing.assert_allclose(kcal, 0.61633, atol=1e-5)
     # Where data abound, the curvature at the mode tells much the same.
-    sd = np.sqrt(np.diag(gaussian.covariance))[held.parameters.find("ab", "constant").start]
+    sd = np.sqrt(np.diag(gaussian.covariance))[
+        data_likelihood.parameters.find("ab", "constant").start
+    ]
     assert 0.6 < table.loc["ab", "sd"] / sd < 1.7
 
 
 @pytest.mark.slow
 def test_bootstrap_spreads_as_the_curvature_says(toy, gaussian):
-    held, _ = toy
-    refits, converged = laplace.bootstrap(held, gaussian, replicates=40, seed=3)
+    data_likelihood, _ = toy
+    refits, converged = laplace.bootstrap(data_likelihood, gaussian, replicates=40, seed=3)
     assert converged == 1
-    assert refits.shape == (40, held.parameters.size)
+    assert refits.shape == (40, data_likelihood.parameters.size)
     # Resampling moves the data, not the prior: C (C^-1 - prior) C, and C where data decide.
     covariance = gaussian.covariance
-    data = np.linalg.inv(covariance) - np.diag(held.parameters.prior_sd**-2.0)
+    data = np.linalg.inv(covariance) - np.diag(data_likelihood.parameters.prior_sd**-2.0)
     expected = np.sqrt(np.diag(covariance @ data @ covariance))
-    z = (refits - gaussian.mode)[:, : held.parameters.physical]
-    assert 0.6 < np.median(z.std(0) / expected[: held.parameters.physical]) < 1.4
-    deviation = np.sqrt(np.diag(covariance))[: held.parameters.physical]
+    z = (refits - gaussian.mode)[:, : data_likelihood.parameters.physical]
+    assert 0.6 < np.median(z.std(0) / expected[: data_likelihood.parameters.physical]) < 1.4
+    deviation = np.sqrt(np.diag(covariance))[: data_likelihood.parameters.physical]
     assert np.abs(z.mean(0) / deviation).max() < 1.5
 
 
@@ -208,10 +212,10 @@ class Pulled(Gaussian):
 
 
 def test_refits_that_did_not_converge_are_counted_and_left_out(toy):
-    held, _ = toy
-    size = held.parameters.size
+    data_likelihood, _ = toy
+    size = data_likelihood.parameters.size
     stiff = np.diag(np.geomspace(0.1, 1, size))
-    pulled = Pulled(held, np.zeros(size), stiff)
+    pulled = Pulled(data_likelihood, np.zeros(size), stiff)
     unit = laplace.Laplace(np.zeros(size), np.eye(size), np.eye(size), 0.0)
     short = laplace.bootstrap(pulled, unit, replicates=40, seed=0, steps=2)
     assert 0.2 < short.converged < 0.8
@@ -224,9 +228,11 @@ def test_refits_that_did_not_converge_are_counted_and_left_out(toy):
 
 
 def test_laplace_is_exact_where_the_data_say_nothing(toy):
-    held, _ = toy
-    nothing = held.table.libraries[0].take(np.arange(1))
-    alone = likelihood.Likelihood(held.mechanism, held.table._replace(libraries=(nothing,)))
+    data_likelihood, _ = toy
+    nothing = data_likelihood.table.libraries[0].take(np.arange(1))
+    alone = likelihood.Likelihood(
+        data_likelihood.mechanism, data_likelihood.table._replace(libraries=(nothing,))
+    )
     prior = laplace.laplace(alone, alone.parameters.prior_mean)
     sd = np.sqrt(np.diag(prior.covariance)) / alone.parameters.prior_sd
     assert np.median(sd[: alone.parameters.physical]) > 0.999
@@ -234,10 +240,10 @@ def test_laplace_is_exact_where_the_data_say_nothing(toy):
 
 
 def test_matrices_are_reported_centred(toy):
-    held, _ = toy
-    theta = np.random.default_rng(0).normal(size=(2, 3, held.parameters.size))
-    values = physical_units.physical(held.parameters, theta)
-    block = held.parameters.find("b", "bases")
+    data_likelihood, _ = toy
+    theta = np.random.default_rng(0).normal(size=(2, 3, data_likelihood.parameters.size))
+    values = physical_units.physical(data_likelihood.parameters, theta)
+    block = data_likelihood.parameters.find("b", "bases")
     matrix = theta[1, 2, block.start : block.stop].reshape(5, 3) @ parameters.CONTRASTS.T
     for position in range(5):
         row = np.array([values[f"b[{position},{base}]"][1, 2] for base in "ACGT"])
@@ -251,8 +257,8 @@ def test_tables_of_adjacent_bases_are_reported_and_judged(two_sites, experiment)
     theta = np.random.default_rng(0).normal(size=(4, 500, layout.size))
     block = layout.find("b", "pairs")
     theta[:2, :, block.start] += 5  # chains that disagree on nothing but a pair
-    found = drawn(layout, theta)
-    rows = found.table().set_index("name")
+    posterior = posterior_of(layout, theta)
+    rows = posterior.table().set_index("name")
     assert len(rows) == 4 * 4 + 5 * 4 + 4 * 16 + 3
     assert set(rows["unit"]) == {"kT"}
     expected = layout.term(theta.mean((0, 1)), "b").pairs
@@ -267,14 +273,14 @@ def test_tables_of_adjacent_bases_are_reported_and_judged(two_sites, experiment)
 def test_intervals_hold_the_truth_at_the_nominal_rate(simulations):
     inside = {0.5: [], 0.95: []}
     for seed in range(100, 100 + simulations):
-        held, truth = experiment(seed)
-        gaussian = mode(held, truth)
-        draws = physical_units.physical(held.parameters, gaussian.draws(2000, seed=seed))
-        true = physical_units.physical(held.parameters, truth[None])
+        data_likelihood, truth = experiment(seed)
+        gaussian = mode(data_likelihood, truth)
+        draws = physical_units.physical(data_likelihood.parameters, gaussian.draws(2000, seed=seed))
+        true = physical_units.physical(data_likelihood.parameters, truth[None])
         for name, values in draws.items():
-            for level, found in inside.items():
+            for level, covered in inside.items():
                 lower, upper = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
-                found.append(lower <= true[name][0] <= upper)
+                covered.append(lower <= true[name][0] <= upper)
     # Entries of a matrix are correlated, so the count scatters more than a binomial one.
     assert 0.9 <= np.mean(inside[0.95]) <= 0.995, np.mean(inside[0.95])
     assert 0.35 <= np.mean(inside[0.5]) <= 0.65, np.mean(inside[0.5])
@@ -284,8 +290,8 @@ def test_bins_become_relative_splines_where_odds_exist(two_sites, cycle):
     sampled = smooth_bins.bins(two_sites(), knots=9).measurement
     assert (sampled.kind, sampled.hidden, sampled.relative) == ("spline_bins", 9, True)
     logarithmic = two_sites(measurement={"kind": "spline_bins", "read_out": "log_activity"})
-    kept = smooth_bins.bins(logarithmic).measurement
-    assert (kept.hidden, kept.read_out, kept.relative) == (4, "log_activity", True)
+    declared = smooth_bins.bins(logarithmic).measurement
+    assert (declared.hidden, declared.read_out, declared.relative) == (4, "log_activity", True)
     assert smooth_bins.bins(logarithmic, knots=9).measurement.hidden == 9
     assert smooth_bins.bins(two_sites()).measurement.hidden == smooth_bins.KNOTS
     with pytest.raises(errors.SpecError, match="knots: 2 are too few for a spline"):

@@ -16,17 +16,17 @@ def optimum(at, log_density=0.0, width=1.0):
 def test_modes_are_sampled_that_may_hold_a_share_of_the_posterior():
     """By evidence: a lower but wider mode counts, one without weight does not."""
     gaussians = [optimum(at, log_density) for at, log_density in ((0, 9), (3, 6), (6, 3))]
-    found = modes.distinct(gaussians, [5.0, 9.0, 1.0])
-    assert [mode.gaussian.log_density for mode in found] == [6, 9, 3]
-    assert [mode.log_evidence for mode in found] == [9.0, 5.0, 1.0]
-    assert modes.near(found) == found[:2]
+    distinct = modes.distinct(gaussians, [5.0, 9.0, 1.0])
+    assert [mode.gaussian.log_density for mode in distinct] == [6, 9, 3]
+    assert [mode.log_evidence for mode in distinct] == [9.0, 5.0, 1.0]
+    assert modes.near(distinct) == distinct[:2]
 
 
 def test_a_mode_found_twice_is_one_mode():
     wide = [optimum(at, width=2.0) for at in (0.0, 1.5, 5.0, -5.0)]
-    found = modes.distinct(wide, [5.0, 5.1, 5.2, 4.0])
-    assert [mode.gaussian.mode.tolist() for mode in found] == [[5.0], [1.5], [-5.0]]
-    assert [mode.fits for mode in found] == [1, 2, 1]
+    distinct = modes.distinct(wide, [5.0, 5.1, 5.2, 4.0])
+    assert [mode.gaussian.mode.tolist() for mode in distinct] == [[5.0], [1.5], [-5.0]]
+    assert [mode.fits for mode in distinct] == [1, 2, 1]
 
 
 class Known:
@@ -64,11 +64,11 @@ class Known:
         """Every block's; of those that share a scale the integral over it."""
         total = 0.0
         for block in self.parameters.blocks:
-            here = slice(block.start, block.stop)
-            measured = self.measured.numpy()[here]
+            span = slice(block.start, block.stop)
+            measured = self.measured.numpy()[span]
             if block.part not in priors.SCALED_PARTS:
-                mean = self.parameters.prior_mean[here]
-                spread = np.hypot(self.parameters.prior_sd[here], self.noise)
+                mean = self.parameters.prior_mean[span]
+                spread = np.hypot(self.parameters.prior_sd[span], self.noise)
                 total += scipy.stats.norm.logpdf(measured, mean, spread).sum()
                 continue
             log_tau = np.log(block.prior.sd) + np.linspace(-5, 5, 4001)
@@ -84,14 +84,16 @@ def test_the_evidence_of_a_mode_is_under_the_prior_that_is_sampled(two_sites, ex
     table = experiment(mechanism, sequences=40, reads=400).table
     parameters = likelihood.Likelihood(mechanism, table).parameters
     random = np.random.default_rng(0)
-    found, exact = [], []
+    approximate, exact = [], []
     for scale in (1.0, 3.0):
-        held = Known(parameters, scale * random.normal(size=parameters.size), 0.3)
+        gaussian = Known(parameters, scale * random.normal(size=parameters.size), 0.3)
         precision = np.diag(parameters.prior_sd**-2.0) + np.eye(parameters.size) / 0.3**2
-        pull = parameters.prior_mean * parameters.prior_sd**-2.0 + held.measured.numpy() / 0.3**2
-        found.append(modes.log_evidence(held, np.linalg.solve(precision, pull)))
-        exact.append(held.evidence())
+        pull = (
+            parameters.prior_mean * parameters.prior_sd**-2.0 + gaussian.measured.numpy() / 0.3**2
+        )
+        approximate.append(modes.log_evidence(gaussian, np.linalg.solve(precision, pull)))
+        exact.append(gaussian.evidence())
     # The width of each scale, of the order of a nat per site, is left out.
-    np.testing.assert_allclose(found, exact, atol=3)
-    np.testing.assert_allclose(np.diff(found), np.diff(exact), atol=1)
+    np.testing.assert_allclose(approximate, exact, atol=3)
+    np.testing.assert_allclose(np.diff(approximate), np.diff(exact), atol=1)
     assert abs(np.diff(exact)[0]) > 10

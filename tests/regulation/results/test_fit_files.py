@@ -21,9 +21,9 @@ def simulated(two_sites, tmp_path):
     """A mechanism on disk and its simulated assay."""
     mechanism = two_sites()
     (tmp_path / "spec.json").write_text(mechanism.model_dump_json(by_alias=True))
-    made = simulated_assay.simulate(mechanism, DESIGN)
-    simulated_assay_files.write(made, mechanism, DESIGN, tmp_path / "data")
-    return mechanism, made.table
+    assay = simulated_assay.simulate(mechanism, DESIGN)
+    simulated_assay_files.write(assay, mechanism, DESIGN, tmp_path / "data")
+    return mechanism, assay.table
 
 
 def test_a_notebook_writes_the_files_of_the_command(

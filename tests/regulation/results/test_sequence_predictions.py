@@ -36,9 +36,11 @@ def test_a_library_may_be_chosen_for_all(two_libraries, tmp_path):
     (tmp_path / "new.txt").write_text("\n".join(SEQUENCES) + "\n")
     first = sequence_predictions.predict(two_libraries, tmp_path / "new.txt").table
     assert set(first["library"]) == {"low"}
-    chosen = sequence_predictions.predict(two_libraries, tmp_path / "new.txt", library="high").table
+    predicted = sequence_predictions.predict(
+        two_libraries, tmp_path / "new.txt", library="high"
+    ).table
     expected = two_libraries.predict(SEQUENCES, library="high").activity
-    np.testing.assert_allclose(chosen["activity"], expected)
+    np.testing.assert_allclose(predicted["activity"], expected)
     assert not np.allclose(first["activity"], expected)
     with pytest.raises(errors.DataError, match='the fit has no "hihg"'):
         sequence_predictions.predict(two_libraries, tmp_path / "new.txt", library="hihg")
@@ -47,18 +49,18 @@ def test_a_library_may_be_chosen_for_all(two_libraries, tmp_path):
 def test_a_directory_of_bins_is_predicted_and_compared(two_sites, arbitrary_fit, tmp_path):
     mechanism = two_sites()
     design = simulated_assay.Design(sequences=300, mutation_rate=0.3, reads=3000, bins=4, noise=0.4)
-    made = simulated_assay.simulate(mechanism, design)
-    simulated_assay_files.write(made, mechanism, design, tmp_path / "data")
-    fit = arbitrary_fit(mechanism, made.table)
+    assay = simulated_assay.simulate(mechanism, design)
+    simulated_assay_files.write(assay, mechanism, design, tmp_path / "data")
+    fit = arbitrary_fit(mechanism, assay.table)
     predictions = sequence_predictions.predict(fit, tmp_path / "data")
-    assert len(predictions.table) == made.table.rows
+    assert len(predictions.table) == assay.table.rows
     (accuracy,) = predictions.accuracies
     assert accuracy.sequences == (fit.side == 2).sum()
     sequence_predictions.write(predictions, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"predictions.tsv", "accuracy.json", "predicted.png"}
     fewer = two_sites(measurement={"leave_out": ["0"]})
-    other = arbitrary_fit(fewer, made.table.used_by(fewer))
-    assert sequence_predictions.predict(other, tmp_path / "data").table.filter(
+    reduced_fit = arbitrary_fit(fewer, assay.table.used_by(fewer))
+    assert sequence_predictions.predict(reduced_fit, tmp_path / "data").table.filter(
         regex=r"^p_"
-    ).shape == (made.table.used_by(fewer).rows, 4)
+    ).shape == (assay.table.used_by(fewer).rows, 4)

@@ -55,12 +55,12 @@ def evaluated(model, data):
 def test_log_likelihood_is_the_sum_of_normal_densities_over_measured_pixels():
     data = batch()
     prediction = np.zeros((5, 3, 2), "float32")
-    found = elbo.log_likelihood(
+    log_likelihood = elbo.log_likelihood(
         data["target"], prediction, np.array([[0.5, 2.0]], "float32"), data["mask"]
     )
     density = scipy.stats.norm.logpdf(data["target"].numpy(), scale=[0.5, 2.0])
     expected = np.where(data["mask"].numpy(), density, 0).sum((1, 2))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(log_likelihood, expected, rtol=1e-5)
 
 
 def test_the_loss_is_the_negative_bound_over_the_number_of_pixels():
@@ -150,8 +150,8 @@ def test_more_samples_tighten_the_bound():
 
 def test_several_samples_of_weights_are_refused_since_they_give_no_bound():
     inputs = keras.Input((3, 2), name="sequence")
-    drawn = DenseVariational(2)(inputs)
-    model = keras.Model(inputs, noise.ObservationNoise()(drawn))
+    prediction = DenseVariational(2)(inputs)
+    model = keras.Model(inputs, noise.ObservationNoise()(prediction))
     with pytest.raises(errors.SpecError, match=r"samples: is 2, but the layer .* draws weights"):
         objective(model, samples=2)
     assert objective(model, samples=1).elbo.samples == 1
@@ -318,6 +318,6 @@ def test_training_with_averaging_leaves_a_posterior_that_can_be_drawn(tmp_path):
     assert gaussian.deviations.shape == (2, len(gaussian.mean))
     model = load.load_model(run.out_dir)
     assert draws.shape == (3, len(swag.flatten(swag.drawn_variables(model))))
-    found = posterior.sample_posterior(model, tiny.one_hot(2), draws=6)
-    assert (found.epistemic_sd > 0).all()
-    assert 0.02 < found.aleatoric_sd.mean() < 2
+    summary = posterior.sample_posterior(model, tiny.one_hot(2), draws=6)
+    assert (summary.epistemic_sd > 0).all()
+    assert 0.02 < summary.aleatoric_sd.mean() < 2

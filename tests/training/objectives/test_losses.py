@@ -72,13 +72,13 @@ def arrays(request):
 @pytest.mark.parametrize(("name", "weights"), TWINS)
 def test_loss_equals_its_twin_example_by_example(name, weights, arrays):
     truth, prediction, mask = arrays
-    found = np.array(losses.named(name, **dict(weights))(truth, prediction, mask))
+    loss = np.array(losses.named(name, **dict(weights))(truth, prediction, mask))
     twin = TWINS[name, weights]
     expected = [
-        twin(*(a.astype(np.float64) if a.dtype != bool else a for a in each))
-        for each in zip(truth, prediction, mask, strict=True)
+        twin(*(a.astype(np.float64) if a.dtype != bool else a for a in example))
+        for example in zip(truth, prediction, mask, strict=True)
     ]
-    np.testing.assert_allclose(found, expected, rtol=2e-5)
+    np.testing.assert_allclose(loss, expected, rtol=2e-5)
 
 
 def test_every_loss_has_a_twin():
@@ -89,16 +89,16 @@ def test_every_loss_has_a_twin():
 def test_an_example_without_a_measured_pixel_costs_nothing(name):
     truth = np.zeros((2, 5, 2), np.float32)
     prediction = np.full((2, 5, 2), 0.5, np.float32)
-    found = np.array(losses.named(name)(truth, prediction, np.zeros(truth.shape, bool)))
-    np.testing.assert_array_equal(found, 0)
+    loss = np.array(losses.named(name)(truth, prediction, np.zeros(truth.shape, bool)))
+    np.testing.assert_array_equal(loss, 0)
 
 
 def test_a_target_measured_at_one_position_counts():
     truth, prediction = np.random.default_rng(4).uniform(0.1, 0.9, (2, 1, 5, 2)).astype("float32")
     mask = np.zeros(truth.shape, bool)
     mask[0, 2, 0] = mask[0, :, 1] = True
-    found = np.array(losses.poisson_mn(truth, prediction, mask))
-    np.testing.assert_allclose(found, [poisson_mn(truth[0], prediction[0], mask[0])], rtol=2e-5)
+    loss = np.array(losses.poisson_mn(truth, prediction, mask))
+    np.testing.assert_allclose(loss, [poisson_mn(truth[0], prediction[0], mask[0])], rtol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["poisson", "poisson_mn", "poisson_kl"])
@@ -106,15 +106,15 @@ def test_a_prediction_of_zero_costs_what_the_small_constants_say(name):
     truth, prediction = np.random.default_rng(6).uniform(0.1, 0.9, (2, 1, 8, 2)).astype("float32")
     prediction[0, :3] = 0
     mask = np.ones(truth.shape, bool)
-    found = np.array(losses.named(name)(truth, prediction, mask))
+    loss = np.array(losses.named(name)(truth, prediction, mask))
     expected = TWINS[name, ()](truth[0].astype(float), prediction[0].astype(float), mask[0])
-    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+    np.testing.assert_allclose(loss, [expected], rtol=1e-5)
 
 
 def test_a_certain_probability_costs_a_finite_amount():
     truth, prediction = np.float32([[[0, 1, 1, 0]]]), np.float32([[[1, 0, 1, 0]]])
-    found = np.array(losses.bce(truth, prediction, np.ones(truth.shape, bool)))
-    np.testing.assert_allclose(found, [-np.log(1e-7) / 2], rtol=0.01)
+    loss = np.array(losses.bce(truth, prediction, np.ones(truth.shape, bool)))
+    np.testing.assert_allclose(loss, [-np.log(1e-7) / 2], rtol=0.01)
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest():

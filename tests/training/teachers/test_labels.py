@@ -39,9 +39,13 @@ def runs(tmp_path_factory):
 
 def test_records_hold_mean_and_spread_of_the_ensemble(data, runs, tmp_path):
     teaching = teacher.load_teacher(runs, data)
-    made = labels.write(tmp_path / "labels", data, teaching, mutated=2, mutation_rate=0.5)
-    assert (made.spread, made.seq_1hot, dict(made.seqs)) == (True, True, {"train": 24, "valid": 3})
-    assert statistics.read(tmp_path / "labels") == made
+    stats = labels.write(tmp_path / "labels", data, teaching, mutated=2, mutation_rate=0.5)
+    assert (stats.spread, stats.seq_1hot, dict(stats.seqs)) == (
+        True,
+        True,
+        {"train": 24, "valid": 3},
+    )
+    assert statistics.read(tmp_path / "labels") == stats
     split = dataset.open_split(tmp_path / "labels", "train", batch_size=24)
     (batch,) = split.batches()
     x = batch["sequence"].numpy()
@@ -82,8 +86,8 @@ def test_a_directory_of_other_labels_or_of_data_is_refused(data, runs, tmp_path)
     labels.write(tmp_path / "labels", data, teaching, splits=("valid",))
     with pytest.raises(errors.RunError, match=r"other inputs .*mutated 0 and 1"):
         labels.write(tmp_path / "labels", data, teaching, splits=("valid",), mutated=1)
-    other = constant_runs.write(tmp_path / "other", 1.0)
-    changed = teacher.load_teacher([runs[0], other], data)
+    other_run = constant_runs.write(tmp_path / "other", 1.0)
+    changed = teacher.load_teacher([runs[0], other_run], data)
     with pytest.raises(errors.RunError, match=r"other inputs \(teachers\)"):
         labels.write(tmp_path / "labels", data, changed, splits=("valid",))
     with pytest.raises(errors.RunError, match="holds training data of unknown inputs"):
@@ -112,8 +116,8 @@ def test_provenance_names_the_teachers(data, runs, tmp_path):
 def test_a_record_without_its_spread_is_refused(data, runs, tmp_path):
     labels.write(tmp_path / "labels", data, teacher.load_teacher(runs, data), splits=("valid",))
     path = tmp_path / "labels" / "tfrecords" / "valid-0.tfr"
-    made = statistics.read(tmp_path / "labels")
-    records = list(tfrecord.read_records(path, made))
+    stats = statistics.read(tmp_path / "labels")
+    records = list(tfrecord.read_records(path, stats))
     tfrecord.write_records(path, [records[0]._replace(spread=None)])
     with pytest.raises(errors.DataError, match='record 0: the feature "spread" is missing'):
         dataset.open_split(tmp_path / "labels", "valid")

@@ -24,10 +24,10 @@ def test_moved_and_inverted_stretches_keep_the_pairs_of_bases(seed):
 
 
 def test_the_rate_is_the_share_of_replaced_bases():
-    kept = random_edits.mutate(WINDOW, rate=0.0, random=generator())
+    unedited = random_edits.mutate(WINDOW, rate=0.0, random=generator())
     edited = random_edits.mutate(WINDOW, rate=0.1, random=generator())
     # 4,000 bases with probability 0.1 are 400 +- 19.
-    assert abs(np.sum(edited != kept) - 400) < 5 * 19
+    assert abs(np.sum(edited != unedited) - 400) < 5 * 19
 
 
 def test_unknown_bases_stay_unknown():
@@ -37,11 +37,11 @@ def test_unknown_bases_stay_unknown():
 
 
 def test_the_same_generator_gives_the_same_window_and_another_one_does_not():
-    one, same, other = (
+    first, repeated, different = (
         random_edits.mutate(WINDOW, rate=0.1, random=generator(seed)) for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(one, same)
-    assert np.mean(one != other) > 0.1
+    np.testing.assert_array_equal(first, repeated)
+    assert np.mean(first != different) > 0.1
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -14,19 +14,19 @@ def student(raw, **options):
 
 def test_the_output_states_its_spread_and_the_other_blocks_stay():
     raw = tiny.spec_json(swa={"start": 1, "swag_rank": 4})
-    teacher, made = zoo.parse_spec(raw), student(raw, spread_weight=3.0)
-    assert made.model.trunk == teacher.model.trunk
-    assert made.model.heads[0].blocks[:-1] == teacher.model.heads[0].blocks[:-1]
-    output = made.model.heads[0].blocks[-1]
+    teacher, spec = zoo.parse_spec(raw), student(raw, spread_weight=3.0)
+    assert spec.model.trunk == teacher.model.trunk
+    assert spec.model.heads[0].blocks[:-1] == teacher.model.heads[0].blocks[:-1]
+    output = spec.model.heads[0].blocks[-1]
     assert output.name == "normal_final"
     assert output.states_spread
     assert output.arguments["units"] == tiny.TARGETS
-    assert made.geometry() == teacher.geometry()
-    assert made.train.loss == "distillation"
-    assert made.train.distillation.spread_weight == 3.0
-    assert made.train.swa.swag_rank == 0
-    assert made.train.swa.start == 1
-    assert zoo.parse_spec(made.to_json()) == made
+    assert spec.geometry() == teacher.geometry()
+    assert spec.train.loss == "distillation"
+    assert spec.train.distillation.spread_weight == 3.0
+    assert spec.train.swa.swag_rank == 0
+    assert spec.train.swa.start == 1
+    assert zoo.parse_spec(spec.to_json()) == spec
 
 
 def test_a_spec_of_a_student_stays_one_and_learns_the_noise_of_its_teachers():
@@ -38,13 +38,13 @@ def test_a_spec_of_a_student_stays_one_and_learns_the_noise_of_its_teachers():
 
 
 def test_the_elbo_of_a_teacher_is_left_out():
-    made = student(tiny.spec_json(loss="elbo", elbo={"initial_noise": 0.5}))
-    assert made.train.elbo is None
+    spec = student(tiny.spec_json(loss="elbo", elbo={"initial_noise": 0.5}))
+    assert spec.train.elbo is None
 
 
 def test_one_head_of_several_learns():
-    made = student(tiny.spec_json(heads=("human", "mouse")), head="mouse")
-    assert made.head_names == ("mouse",)
+    spec = student(tiny.spec_json(heads=("human", "mouse")), head="mouse")
+    assert spec.head_names == ("mouse",)
     with pytest.raises(errors.SpecError, match="choose a head out of human, mouse"):
         student(tiny.spec_json(heads=("human", "mouse")))
 

@@ -28,38 +28,38 @@ def averager(**swa):
 
 def walk(model, collector, epochs=8, seed=0):
     """A random walk of the weights; returns those that should have been collected."""
-    generator, seen = np.random.default_rng(seed), []
+    generator, weights = np.random.default_rng(seed), []
     for epoch in range(epochs):
         for variable in model.trainable_variables:
             variable.assign(generator.normal(size=variable.shape))
         collector.collect(epoch, 5, 5)
         if epoch >= collector.start:
-            seen.append(swag.flatten(model.trainable_variables))
-    return np.array(seen)
+            weights.append(swag.flatten(model.trainable_variables))
+    return np.array(weights)
 
 
 def test_mean_variance_and_deviations_are_those_of_the_collected_epochs():
     model, collector = averager()
-    seen = walk(model, collector)
-    found = collector.posterior()
-    np.testing.assert_allclose(found.mean, seen.mean(0), rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(found.variance, seen.var(0), atol=1e-5)
-    running = np.cumsum(seen, 0) / np.arange(1, len(seen) + 1)[:, None]
-    np.testing.assert_allclose(found.deviations, (seen - running)[-3:], rtol=1e-6, atol=1e-6)
+    weights = walk(model, collector)
+    gaussian = collector.posterior()
+    np.testing.assert_allclose(gaussian.mean, weights.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(gaussian.variance, weights.var(0), atol=1e-5)
+    running = np.cumsum(weights, 0) / np.arange(1, len(weights) + 1)[:, None]
+    np.testing.assert_allclose(gaussian.deviations, (weights - running)[-3:], rtol=1e-6, atol=1e-6)
     collector.assign_mean()
     np.testing.assert_allclose(
-        swag.flatten(model.trainable_variables), seen.mean(0), rtol=1e-6, atol=1e-6
+        swag.flatten(model.trainable_variables), weights.mean(0), rtol=1e-6, atol=1e-6
     )
 
 
 def test_snapshots_divide_an_epoch_and_the_last_is_at_its_end():
     _model, collector = averager(snapshots=3)
-    taken = []
+    steps = []
     for step in range(1, 11):
         before = collector.count
         collector.collect(2, step, 10)
-        taken += [step] * (collector.count - before)
-    assert taken == [4, 7, 10]
+        steps += [step] * (collector.count - before)
+    assert steps == [4, 7, 10]
     collector.collect(1, 10, 10)
     assert collector.count == 3
 
@@ -92,15 +92,15 @@ def test_batch_statistics_become_the_mean_over_batches():
     generator = np.random.default_rng(1)
     batches = [{"sequence": generator.normal(3, 2, size=(5, 8, 4))} for _ in range(4)]
     convolve, normalise = model.layers[0], model.layers[1]
-    found = [convolve(batch["sequence"]).numpy() for batch in batches]
+    convolved = [convolve(batch["sequence"]).numpy() for batch in batches]
     renewal = averaging.Renewal({"hic": model})
     renewal(("hic", batch) for batch in batches[:2])
     assert renewal(("hic", batch) for batch in batches) == 4
     np.testing.assert_allclose(
-        normalise.moving_mean.numpy(), np.mean([x.mean((0, 1)) for x in found], 0), atol=1e-5
+        normalise.moving_mean.numpy(), np.mean([x.mean((0, 1)) for x in convolved], 0), atol=1e-5
     )
     np.testing.assert_allclose(
-        normalise.moving_variance.numpy(), np.mean([x.var((0, 1)) for x in found], 0), rtol=1e-5
+        normalise.moving_variance.numpy(), np.mean([x.var((0, 1)) for x in convolved], 0), rtol=1e-5
     )
     assert normalise.momentum == 0.9
 

@@ -20,30 +20,30 @@ def clip(**keys):
 
 
 def test_without_a_limit_gradients_stay():
-    for found, expected in zip(clip(), GRADIENTS, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for clipped, expected in zip(clip(), GRADIENTS, strict=True):
+        np.testing.assert_array_equal(clipped, expected)
 
 
 def test_clip_norm_is_per_variable():
     norms = [np.linalg.norm(g) for g in GRADIENTS]
     limit = float(sorted(norms)[0] * 1.1)
-    found = clip(clip_norm=limit)
-    assert [np.linalg.norm(g) for g in found] == pytest.approx([min(n, limit) for n in norms])
+    clipped = clip(clip_norm=limit)
+    assert [np.linalg.norm(g) for g in clipped] == pytest.approx([min(n, limit) for n in norms])
     np.testing.assert_allclose(
-        found[0] / np.linalg.norm(found[0]), GRADIENTS[0] / norms[0], rtol=1e-5
+        clipped[0] / np.linalg.norm(clipped[0]), GRADIENTS[0] / norms[0], rtol=1e-5
     )
 
 
 @pytest.mark.parametrize("limit", [1.0, 1e6])
 def test_global_clipnorm_keeps_the_direction_of_all_together(limit):
     whole = np.sqrt(sum((g**2).sum() for g in GRADIENTS))
-    for found, gradient in zip(clip(global_clipnorm=limit), GRADIENTS, strict=True):
-        np.testing.assert_allclose(found, gradient * min(1, limit / whole), rtol=1e-5)
+    for clipped, gradient in zip(clip(global_clipnorm=limit), GRADIENTS, strict=True):
+        np.testing.assert_allclose(clipped, gradient * min(1, limit / whole), rtol=1e-5)
 
 
 def test_adaptive_limits_every_output_channel():
-    found = clip(agc_clip=0.5)
-    for new, gradient, weight in zip(found, GRADIENTS, WEIGHTS, strict=True):
+    clipped = clip(agc_clip=0.5)
+    for new, gradient, weight in zip(clipped, GRADIENTS, WEIGHTS, strict=True):
         units = [...] if gradient.ndim == 1 else [(..., c) for c in range(gradient.shape[-1])]
         for unit in units:
             limit = 0.5 * max(np.linalg.norm(weight[unit]), 1e-3)

@@ -48,8 +48,8 @@ def number(locus):
 
 def bin_numbers(window):
     values = np.array([number(locus) for locus in loci(window)]).reshape(-1, BIN)
-    known = [row[np.isfinite(row)] for row in values]
-    return np.array([np.median(row) if row.size else 0.0 for row in known])
+    finite = [row[np.isfinite(row)] for row in values]
+    return np.array([np.median(row) if row.size else 0.0 for row in finite])
 
 
 def predict(window):
@@ -63,10 +63,10 @@ def predict(window):
 
 def compare(event):
     pair = window_pairs.anchored(event, GEOMETRY, SIZES)
-    made = alignment.align(pair, GEOMETRY)
-    ref = made.reference([predict(window) for window in pair.reference])
-    alt = made.alternative([predict(window) for window in pair.alternative])
-    return pair, made, ref, alt
+    aligned = alignment.align(pair, GEOMETRY)
+    ref = aligned.reference([predict(window) for window in pair.reference])
+    alt = aligned.alternative([predict(window) for window in pair.alternative])
+    return pair, aligned, ref, alt
 
 
 def as_map(vector):
@@ -105,33 +105,33 @@ def far_apart(bins):
     ids=lambda e: f"{e.kind}{e.end - e.start}{e.inserted[:1]}{len(e.inserted)}",
 )
 def test_unmasked_pixels_show_the_same_loci(event):
-    _, made, ref, alt = compare(event)
-    assert made.mask.any()
+    _, aligned, ref, alt = compare(event)
+    assert aligned.mask.any()
     rows, columns = triangle.indices(12, 2)
     edges = np.zeros(12, bool)  # bins that hold an end of the event may be half one, half other
-    for end in made.site:
+    for end in aligned.site:
         edges[max(end - 1, 0) : end + 1] = True
-    pure = made.mask & ~edges[rows] & ~edges[columns]
+    pure = aligned.mask & ~edges[rows] & ~edges[columns]
     assert pure.sum() >= 8
     assert np.abs(ref - alt)[pure].max() <= BIN / 2
 
 
 def test_snv_masks_nothing():
-    pair, made, ref, alt = compare(variant("SNV", 500, 501, "C"))
-    assert made.mask.all()
-    assert (made.lost, made.gained) == (0, 0)
+    pair, aligned, ref, alt = compare(variant("SNV", 500, 501, "C"))
+    assert aligned.mask.all()
+    assert (aligned.lost, aligned.gained) == (0, 0)
     assert len(pair.reference) == len(pair.alternative) == 1
     np.testing.assert_array_equal(ref, alt)
-    assert made.site == (5, 6)
+    assert aligned.site == (5, 6)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_flanks_of_a_small_deletion_align_exactly(size):
-    pair, made, ref, alt = compare(variant("DEL", 500, 500 + size))
+    pair, aligned, ref, alt = compare(variant("DEL", 500, 500 + size))
     assert len(pair.alternative) == 2
-    assert made.mask.all()
+    assert aligned.mask.all()
     rows, columns = triangle.indices(12, 2)
-    first, last = made.site
+    first, last = aligned.site
     left = columns < first
     right = rows >= last
     assert left.any()
@@ -143,72 +143,72 @@ def test_flanks_of_a_small_deletion_align_exactly(size):
 
 
 def test_deleted_bins_are_masked_and_counted():
-    _, made, ref, alt = compare(variant("DEL", 480, 512))  # whole bins of this window
-    gone = np.zeros(12, bool)
-    gone[made.site[0] : made.site[1]] = True
-    assert gone.sum() == 4
-    mask = as_map(made.mask).astype(bool)
-    assert not mask[gone].any()
-    expected = far_apart(12) & ~gone & ~gone[:, None]
+    _, aligned, ref, alt = compare(variant("DEL", 480, 512))  # whole bins of this window
+    deleted = np.zeros(12, bool)
+    deleted[aligned.site[0] : aligned.site[1]] = True
+    assert deleted.sum() == 4
+    mask = as_map(aligned.mask).astype(bool)
+    assert not mask[deleted].any()
+    expected = far_apart(12) & ~deleted & ~deleted[:, None]
     expected[3, 8] = expected[8, 3] = False  # neighbours in ALT: closer than its triangle shows
     np.testing.assert_array_equal(mask, expected)
-    assert (made.lost, made.gained) == (np.sum(~made.mask), 0)
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    assert (aligned.lost, aligned.gained) == (np.sum(~aligned.mask), 0)
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
 
 
 def test_a_flank_is_read_from_the_window_that_keeps_its_place():
     """And what lies across, which moves as far in either window, from both."""
-    _, made, _, _ = compare(variant("DEL", 480, 496))
+    _, aligned, _, _ = compare(variant("DEL", 480, 496))
     rows, columns = triangle.indices(12, 2)
-    first, last = made.site
+    first, last = aligned.site
     for pixels, weight in (
         (columns < first, [1, 0]),
         (rows >= last, [0, 1]),
         ((rows < first - 2) & (columns >= last + 2), [0.5, 0.5]),
     ):
         expected = np.outer(weight, np.ones(pixels.sum()))
-        np.testing.assert_array_equal(made.alternative.weight[:, pixels], expected)
+        np.testing.assert_array_equal(aligned.alternative.weight[:, pixels], expected)
 
 
 def test_inserted_bins_are_masked_and_counted():
-    _, made, ref, alt = compare(variant("INS", 496, 496, "A" * 32))
-    mask = as_map(made.mask)
-    first, last = made.site
+    _, aligned, ref, alt = compare(variant("INS", 496, 496, "A" * 32))
+    mask = as_map(aligned.mask)
+    first, last = aligned.site
     assert last - first == 4
     assert not mask[first:last].any()
-    assert (made.lost, made.gained) == (0, np.sum(~made.mask))
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    assert (aligned.lost, aligned.gained) == (0, np.sum(~aligned.mask))
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
 
 
 def test_duplicate_contacts_are_gained_and_own_copies_compared():
     """ALT is L X1 X2 R: L-X1, X1-X1, X2-X2, X2-R and L-R are compared; the rest is gained."""
-    _, made, ref, alt = compare(variant("DUP", 480, 496))
-    mask = as_map(made.mask).astype(bool)
-    first, last = made.site
-    one, two = range(first, first + 2), range(first + 2, last)
+    _, aligned, ref, alt = compare(variant("DUP", 480, 496))
+    mask = as_map(aligned.mask).astype(bool)
+    first, last = aligned.site
+    copy1, copy2 = range(first, first + 2), range(first + 2, last)
     assert last - first == 4
     left, right = range(first), range(last, 12)
     expected = np.zeros((12, 12), bool)
-    for a, b in ((left, left), (left, one), (two, right), (left, right), (right, right)):
+    for a, b in ((left, left), (left, copy1), (copy2, right), (left, right), (right, right)):
         expected[np.ix_(a, b)] = expected[np.ix_(b, a)] = True
     expected &= far_apart(12)
     np.testing.assert_array_equal(mask, expected)
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
-    assert (made.lost, made.gained) == (0, np.sum(~made.mask))
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
+    assert (aligned.lost, aligned.gained) == (0, np.sum(~aligned.mask))
 
 
 def test_an_inversion_masks_its_arms_and_compares_its_inside_reversed():
-    _, made, ref, alt = compare(variant("INV", 472, 520))
-    first, last = made.site
+    _, aligned, ref, alt = compare(variant("INV", 472, 520))
+    first, last = aligned.site
     assert last - first == 6
-    mask = as_map(made.mask).astype(bool)
+    mask = as_map(aligned.mask).astype(bool)
     inside, outside = range(first, last), [*range(first), *range(last, 12)]
     assert not mask[np.ix_(inside, outside)].any()
     far = far_apart(12)
     assert mask[np.ix_(inside, inside)][far[:6, :6]].all()
     assert mask[np.ix_(outside, outside)][far[np.ix_(outside, outside)]].all()
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
-    assert made.lost == made.gained == np.sum(~made.mask)
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
+    assert aligned.lost == aligned.gained == np.sum(~aligned.mask)
 
 
 MATES = {
@@ -221,50 +221,50 @@ MATES = {
 
 @pytest.mark.parametrize("form", MATES)
 def test_a_junction_compares_both_sides_and_masks_across(form):
-    pair, made, ref, alt = compare(variant("BND", 500, 501, "", MATES[form]))
-    assert made.mask.any()
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    pair, aligned, ref, alt = compare(variant("BND", 500, 501, "", MATES[form]))
+    assert aligned.mask.any()
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
     half = 6
-    mask = as_map(made.mask).astype(bool)
+    mask = as_map(aligned.mask).astype(bool)
     far = far_apart(12)
     assert mask[:half, :half][far[:half, :half]].all()
     assert mask[half:, half:][far[:half, :half]].all()
     assert not mask[:half, half:].any()
     crossing = far[:half, half:].sum()
-    assert made.gained == crossing
-    assert made.lost == 2 * crossing
+    assert aligned.gained == crossing
+    assert aligned.lost == 2 * crossing
     chroms = {locus[0] for locus in loci(pair.alternative[0])}
     assert chroms == {"chr1", "chr2"}
 
 
 def test_a_junction_within_a_chromosome_aligns_like_a_deletion():
     mate = records.Breakend("chr1", 517, True, True)  # bases 501..516 are gone
-    _, made, ref, alt = compare(variant("BND", 500, 501, "", mate))
-    assert made.mask.sum() >= 50
-    assert made.gained == np.sum(~made.mask)
-    np.testing.assert_array_equal(ref[made.mask], alt[made.mask])
+    _, aligned, ref, alt = compare(variant("BND", 500, 501, "", mate))
+    assert aligned.mask.sum() >= 50
+    assert aligned.gained == np.sum(~aligned.mask)
+    np.testing.assert_array_equal(ref[aligned.mask], alt[aligned.mask])
 
 
 def test_both_alleles_swapped_swap_the_maps():
     """A deletion on one genome is the insertion of the same bases on the other."""
-    _, made, _, _ = compare(variant("DEL", 500, 511))
+    _, aligned, _, _ = compare(variant("DEL", 500, 511))
     _, back, _, _ = compare(variant("INS", 500, 500, "A" * 11))
-    np.testing.assert_array_equal(made.mask, back.mask)
-    np.testing.assert_array_equal(made.alternative.take, back.reference.take)
-    np.testing.assert_array_equal(made.alternative.weight, back.reference.weight)
-    assert (made.lost, made.gained) == (back.gained, back.lost)
+    np.testing.assert_array_equal(aligned.mask, back.mask)
+    np.testing.assert_array_equal(aligned.alternative.take, back.reference.take)
+    np.testing.assert_array_equal(aligned.alternative.weight, back.reference.weight)
+    assert (aligned.lost, aligned.gained) == (back.gained, back.lost)
 
 
 @pytest.mark.parametrize("position", [0, 3, 996, 999])
 def test_chromosome_ends_are_padded_and_masked(position):
-    pair, made, ref, _ = compare(variant("SNV", position, position + 1, "C"))
+    pair, aligned, ref, _ = compare(variant("SNV", position, position + 1, "C"))
     assert pair.padded()
     lacking = np.array([locus is None for locus in loci(pair.frame)])
     empty = lacking.reshape(-1, BIN).mean(1) > 0.5
     assert 0 < empty.sum() < 12
     expected = far_apart(12) & ~empty & ~empty[:, None]
-    np.testing.assert_array_equal(as_map(made.mask), expected)
-    assert np.isfinite(ref[made.mask]).all()
+    np.testing.assert_array_equal(as_map(aligned.mask), expected)
+    assert np.isfinite(ref[aligned.mask]).all()
 
 
 @pytest.mark.parametrize(
@@ -273,37 +273,37 @@ def test_chromosome_ends_are_padded_and_masked(position):
     ids=["left", "right", "insertion"],
 )
 def test_padding_of_either_allele_is_compared_with_nothing(event):
-    pair, made, ref, alt = compare(event)
+    pair, aligned, ref, alt = compare(event)
     assert pair.padded()
-    assert made.mask.any()
+    assert aligned.mask.any()
     beside = np.array([locus is None for locus in loci(pair.frame)]).reshape(-1, BIN).all(1)
     assert beside.any()
-    assert not as_map(made.mask)[beside].any()
-    assert np.abs(ref - alt)[made.mask].max() <= BIN  # an end of the event lies within a bin
+    assert not as_map(aligned.mask)[beside].any()
+    assert np.abs(ref - alt)[aligned.mask].max() <= BIN  # an end of the event lies within a bin
 
 
 def test_gained_contacts_are_those_of_the_window_that_shows_most():
-    pair, made, _, _ = compare(variant("COMPLEX", 476, 517, "A" * 16))
+    pair, aligned, _, _ = compare(variant("COMPLEX", 476, 517, "A" * 16))
     rows, columns = triangle.indices(12, 2)
     shown = []
     for window in pair.alternative:
         new = np.array([locus is None for locus in loci(window)]).reshape(-1, BIN).mean(1) > 0.5
         shown.append(np.sum(new[rows] | new[columns]))
     assert shown[0] != shown[1]
-    assert made.gained == max(shown)
+    assert aligned.gained == max(shown)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5])
 def test_a_deletion_within_a_bin_loses_no_pixel_that_is_compared(size):
     """Though the middle of that bin, which stands for its locus, may be deleted."""
     for start in range(496, 512 - size):
-        _, made, _, _ = compare(variant("DEL", start, start + size))
-        assert made.lost == np.sum(~made.mask)
-        _, made, _, _ = compare(variant("INS", start, start, "A" * size))
-        assert made.gained == np.sum(~made.mask)
-    _, made, _, _ = compare(variant("DEL", 498, 501))
-    assert made.mask.all()
-    assert (made.lost, made.gained) == (0, 0)
+        _, aligned, _, _ = compare(variant("DEL", start, start + size))
+        assert aligned.lost == np.sum(~aligned.mask)
+        _, aligned, _, _ = compare(variant("INS", start, start, "A" * size))
+        assert aligned.gained == np.sum(~aligned.mask)
+    _, aligned, _, _ = compare(variant("DEL", 498, 501))
+    assert aligned.mask.all()
+    assert (aligned.lost, aligned.gained) == (0, 0)
 
 
 def any_variant(random):
@@ -339,8 +339,8 @@ def any_variant(random):
 def bases_shown(window):
     """Pixels of a window that are not padding, base by base."""
     total = derivative.length(window.allele)
-    places = window.start + GEOMETRY.crop_bp + np.arange(GEOMETRY.bins * BIN)
-    inside = ((places >= 0) & (places < total)).reshape(-1, BIN).sum(1) * 2 >= BIN
+    positions = window.start + GEOMETRY.crop_bp + np.arange(GEOMETRY.bins * BIN)
+    inside = ((positions >= 0) & (positions < total)).reshape(-1, BIN).sum(1) * 2 >= BIN
     rows, columns = triangle.indices(GEOMETRY.bins, GEOMETRY.diagonal_offset)
     return inside[rows] & inside[columns]
 
@@ -351,33 +351,33 @@ def test_pixels_of_the_frame_are_compared_or_counted(seed):
     for _ in range(60):
         event = any_variant(random)
         pair = window_pairs.anchored(event, GEOMETRY, SIZES)
-        made = alignment.align(pair, GEOMETRY)
+        aligned = alignment.align(pair, GEOMETRY)
         shown = bases_shown(pair.frame)
-        compared = int(made.mask.sum())
-        assert not made.mask[~shown].any(), event
+        compared = int(aligned.mask.sum())
+        assert not aligned.mask[~shown].any(), event
         alike = len(pair.reference) == len(pair.alternative) == 1
         if pair.longer == "reference" or alike:
-            assert compared + made.lost == shown.sum(), event
+            assert compared + aligned.lost == shown.sum(), event
         if pair.longer == "alternative" or alike:
-            assert compared + made.gained == shown.sum(), event
+            assert compared + aligned.gained == shown.sum(), event
         # of the other allele, at most those that are read for no compared pixel
         for count, stitch, side in (
-            (made.lost, made.reference, pair.reference),
-            (made.gained, made.alternative, pair.alternative),
+            (aligned.lost, aligned.reference, pair.reference),
+            (aligned.gained, aligned.alternative, pair.alternative),
         ):
             free = 0
             for window, take, weight in zip(side, stitch.take, stitch.weight, strict=True):
                 unread = bases_shown(window)
-                unread[take[made.mask & (weight > 0)]] = False
+                unread[take[aligned.mask & (weight > 0)]] = False
                 free += unread.sum()
             assert 0 <= count <= free, event
-        turned = made.turn()
-        assert (turned.lost, turned.gained) == (made.gained, made.lost)
+        turned = aligned.turn()
+        assert (turned.lost, turned.gained) == (aligned.gained, aligned.lost)
 
 
 def test_without_alignment_every_pixel_is_compared():
-    made = alignment.align(window_pairs.centred(variant("DEL", 3, 9), GEOMETRY, SIZES), GEOMETRY)
-    assert (made.mask.sum(), made.lost, made.gained) == (GEOMETRY.target_length, 0, 0)
+    aligned = alignment.align(window_pairs.centred(variant("DEL", 3, 9), GEOMETRY, SIZES), GEOMETRY)
+    assert (aligned.mask.sum(), aligned.lost, aligned.gained) == (GEOMETRY.target_length, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["DEL", "INV", "INS"])
@@ -440,5 +440,5 @@ def test_shared_windows_lie_on_a_grid():
 )
 def test_refuses_what_a_window_cannot_show(event, share, reason):
     pair = window_pairs.anchored(event, GEOMETRY, SIZES, share=share)
-    found = window_pairs.refusal(event, pair, GEOMETRY)
-    assert (reason in found) if reason else found == ""
+    refusal = window_pairs.refusal(event, pair, GEOMETRY)
+    assert (reason in refusal) if reason else refusal == ""

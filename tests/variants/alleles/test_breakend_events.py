@@ -12,7 +12,7 @@ from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import record_plan, score_directory
 from akita_bayes.variants.scores import score_table
 from tests.variants.conftest import LONG
-from tests.variants.long import CHR1, HEADER, columns, other, score
+from tests.variants.long import CHR1, HEADER, columns, score, substitute
 
 NAMED = HEADER.replace(
     "#CHROM",
@@ -121,16 +121,16 @@ def test_scores_equal_those_of_the_symbolic_twin(small_model, write, long_genome
 LETTERS = "GATTACA"
 
 
-@pytest.mark.parametrize("which", [(0, 1), (0,), (1,)])
+@pytest.mark.parametrize("indexes", [(0, 1), (0,), (1,)])
 @pytest.mark.parametrize("letters", ["", LETTERS])
-def test_letters_in_a_deletion_and_a_duplication_are_applied(write, opened, letters, which):
+def test_letters_in_a_deletion_and_a_duplication_are_applied(write, opened, letters, indexes):
     lines = [f"{A} t{letters}[chr1:{B + 1}[", f"{B + 1} ]chr1:{A}]{letters}t"]
     copies = [f"{A + 1} ]chr1:{B}]{letters}t", f"{B} t{letters}[chr1:{A + 1}["]
     for kind, both, expected in (
         ("DEL", lines, CHR1[:A] + letters + CHR1[B:]),
         ("DUP", copies, CHR1[:B] + letters + CHR1[A:]),
     ):
-        path = write(*(both[i] for i in which), name=f"{kind}.vcf")
+        path = write(*(both[i] for i in indexes), name=f"{kind}.vcf")
         for row in records.read(path, opened):
             assert (row.kind, row.inserted) == (kind, letters)
             assert spelled(row, opened) == expected
@@ -246,8 +246,8 @@ def test_of_three_ends_the_exact_ones_are_a_pair(write, opened, lines, flags):
 
 
 def test_of_three_ends_those_of_one_event_are_a_pair(write, opened):
-    named = [*four(infos=("EVENT=e",) * 4)[:2], *(line[:-1] + "EVENT=e" for line in NEAR)]
-    rows = list(records.read(write(*named, *four()[2:]), opened))
+    event_lines = [*four(infos=("EVENT=e",) * 4)[:2], *(line[:-1] + "EVENT=e" for line in NEAR)]
+    rows = list(records.read(write(*event_lines, *four()[2:]), opened))
     pair = ("INV", A, B + 3, ("breakend_event", "inexact_inversion"))
     assert summary_of(rows[:4]) == [pair] * 4
     assert {(row.kind, row.flags) for row in rows[4:]} == {
@@ -257,8 +257,8 @@ def test_of_three_ends_those_of_one_event_are_a_pair(write, opened):
 
 def test_a_junction_of_two_events_is_part_of_each(write, opened):
     """As in a file of two samples; the same junctions without EVENT are a third."""
-    one, two = four(infos=("EVENT=e",) * 4), four(gap=3, infos=("EVENT=f",) * 4)
-    rows = list(records.read(write(*one, *two, *four()), opened))
+    first, second = four(infos=("EVENT=e",) * 4), four(gap=3, infos=("EVENT=f",) * 4)
+    rows = list(records.read(write(*first, *second, *four()), opened))
     inexact = ("INV", A, B + 3, ("breakend_event", "inexact_inversion"))
     assert summary_of(rows) == [INV] * 4 + [inexact] * 4 + [INV] * 4
 
@@ -307,7 +307,7 @@ def test_imprecise_mates_are_one_junction(write, opened, key):
 def test_mates_of_several_alts(write, opened):
     base = CHR1[A - 1]
     lines = [
-        f"{A} t[chr1:{B + 1}[,t]chr1:{B}],{other(base)} MATEID=d,u,. a",
+        f"{A} t[chr1:{B + 1}[,t]chr1:{B}],{substitute(base)} MATEID=d,u,. a",
         f"{B + 1} ]chr1:{A}]t MATEID=a d",
         f"{B} t]chr1:{A}] MATEID=a u",
         f"{A + 1} [chr1:{B + 1}[t . v",
@@ -362,7 +362,7 @@ def test_a_region_does_not_hide_the_rest_of_an_event(write, opened, line):
 
 def test_records_may_lie_anywhere_in_the_file(write, opened):
     ends = four()
-    between = [f"{p} {other(CHR1[p - 1])}" for p in range(100, 160)]
+    between = [f"{p} {substitute(CHR1[p - 1])}" for p in range(100, 160)]
     lines = [ends[3], *between, ends[0], *between, ends[1], ends[2]]
     rows = [row for row in records.read(write(*lines), opened) if row.kind != "SNV"]
     assert summary_of(rows) == [INV] * 4
@@ -370,14 +370,14 @@ def test_records_may_lie_anywhere_in_the_file(write, opened):
 
 def test_a_row_without_score_keeps_its_reason_and_hinders_no_other(write, opened):
     lines = four()
-    wrong = lines[1].replace("t]", f"{other(CHR1[B - 1])}]")
+    wrong = lines[1].replace("t]", f"{substitute(CHR1[B - 1])}]")
     rows = list(records.read(write(lines[0], wrong, *lines[2:]), opened))
     assert "changes the REF base" in rows[1].reason
     assert summary_of([rows[0], *rows[2:]]) == [INV] * 3
 
 
 def test_basenjis_window_shows_letters_only(small_model, write, long_genome):
-    lines = [*four(), f"{A} t[chr1:{B + 1}[", f"{A} {other(CHR1[A - 1])}"]
+    lines = [*four(), f"{A} t[chr1:{B + 1}[", f"{A} {substitute(CHR1[A - 1])}"]
     table = score(small_model, write(*lines), long_genome, window="basenji")
     assert table["reason"].tolist() == [
         *["Basenji's window shows alleles given by their letters only"] * 5,
@@ -402,8 +402,8 @@ def test_an_event_too_large_for_the_window_is_scored_by_its_junctions(
     assert (table["type"] == "BND").all()
     assert table["start"].tolist() == [int(line.split()[0]) - 1 for line in lines]
     for row, line in enumerate(lines):
-        (found,) = records.read(write(line, name=f"{row}.vcf"), opened)
-        alone = breakend_events.as_junction(found) if found.kind != "BND" else found
+        (parsed,) = records.read(write(line, name=f"{row}.vcf"), opened)
+        alone = breakend_events.as_junction(parsed) if parsed.kind != "BND" else parsed
         scored = engine.Engine(small_model, opened, Options(scores=FLAGS)).score([alone])
         for name in FLAGS:
             np.testing.assert_array_equal(columns(table, name)[row], scored.values[name][0])

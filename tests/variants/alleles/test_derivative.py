@@ -37,8 +37,8 @@ def test_derivative_chromosome_by_hand(write_vcf, toy_genome, line, expected):
     assert row.reason == ""
     allele = derivative.edited(row, toy_genome.sizes)
     assert derivative.letters(allele, toy_genome.padded) == expected
-    other = derivative.letters(derivative.reverse(allele), toy_genome.padded)
-    assert other == dna.reverse_complement(expected)
+    complement = derivative.letters(derivative.reverse(allele), toy_genome.padded)
+    assert complement == dna.reverse_complement(expected)
     assert (
         derivative.letters(derivative.cut(allele, -2, 6), toy_genome.padded) == "NN" + expected[:6]
     )
@@ -67,9 +67,9 @@ def edits(draw):
 def test_delete_then_insert_restores_the_letters(edit, new):
     start, end = edit
     whole = derivative.reference("chr1", SIZE)
-    gone = derivative.cut(whole, start, end)
+    removed = derivative.cut(whole, start, end)
     without = derivative.replace(whole, start, end, derivative.inserted(new))
-    restored = derivative.replace(without, start, start + len(new), gone)
+    restored = derivative.replace(without, start, start + len(new), removed)
     assert restored == whole
 
 

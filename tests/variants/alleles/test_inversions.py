@@ -101,8 +101,8 @@ def test_ends_are_paired_by_their_bases(opened, ends, pairs, ambiguous):
 def test_pairs_are_those_that_comparing_all_with_all_finds(opened):
     """Ends drawn so densely that many are ambiguous."""
     random = np.random.default_rng(1)
-    places = random.integers(0, 400, (60, 2)) * 25 + [0, 12_000]
-    ends = [(left, right)[i % 2](int(low), int(high)) for i, (low, high) in enumerate(places)]
+    positions = random.integers(0, 400, (60, 2)) * 25 + [0, 12_000]
+    ends = [(left, right)[i % 2](int(low), int(high)) for i, (low, high) in enumerate(positions)]
     near = {
         (i, j)
         for i, first in enumerate(ends)

@@ -30,12 +30,12 @@ def row(position, mate, inserted=""):
 
 def both_records(form, low, high, letters):
     """The breakends at the lower and at the higher base of one junction."""
-    other = dna.reverse_complement(letters)
+    complement = dna.reverse_complement(letters)
     ends = {
         "DEL": ((True, True, letters), (False, False, letters)),
         "DUP": ((False, False, letters), (True, True, letters)),
-        "LEFT": ((False, True, letters), (False, True, other)),
-        "RIGHT": ((True, False, other), (True, False, letters)),
+        "LEFT": ((False, True, letters), (False, True, complement)),
+        "RIGHT": ((True, False, complement), (True, False, letters)),
     }[form]
     return [
         row(position, records.Breakend("chr1", far, right, after), inserted)
@@ -47,18 +47,18 @@ def both_records(form, low, high, letters):
 
 def sequence(variant, opened):
     """The letters of the allele, and of its other strand."""
-    made = derivative.letters(derivative.edited(variant, opened.sizes), opened.padded)
-    return {made, dna.reverse_complement(made)}
+    letters = derivative.letters(derivative.edited(variant, opened.sizes), opened.padded)
+    return {letters, dna.reverse_complement(letters)}
 
 
 @pytest.mark.parametrize("letters", ["", "GATTC"])
 @pytest.mark.parametrize("form", ["DEL", "DUP", "LEFT", "RIGHT"])
 def test_both_records_tell_one_junction(opened, form, letters):
-    one, two = both_records(form, 150, 350, letters)
-    assert sequence(one, opened) == sequence(two, opened)
+    low, high = both_records(form, 150, 350, letters)
+    assert sequence(low, opened) == sequence(high, opened)
     expected = junctions.Junction("chr1", form, 150, 350, letters)
-    assert junctions.of_row(one) == junctions.of_row(two) == expected
-    assert [junctions.letters(r, letters) for r in (one, two)] == [one.inserted, two.inserted]
+    assert junctions.of_row(low) == junctions.of_row(high) == expected
+    assert [junctions.letters(r, letters) for r in (low, high)] == [low.inserted, high.inserted]
 
 
 def test_a_junction_of_two_chromosomes_is_none():
@@ -90,13 +90,13 @@ def test_a_junction_moves_as_far_as_the_letters_are_alike(opened, form, low, hig
     letters = sequence(both_records(form, low, high, "")[0], opened)
     for by in range(-back, ahead + 1):
         moved = junction.moved(by)
-        (other, _) = both_records(form, moved.low, moved.high, "")
-        assert sequence(other, opened) == letters
+        (record, _) = both_records(form, moved.low, moved.high, "")
+        assert sequence(record, opened) == letters
         assert junctions.canonical(moved, opened) == junction.moved(-back)
     for by in (-back - 1, ahead + 1):
         moved = junction.moved(by)
-        (other, _) = both_records(form, moved.low, moved.high, "")
-        assert sequence(other, opened) != letters
+        (record, _) = both_records(form, moved.low, moved.high, "")
+        assert sequence(record, opened) != letters
     assert junctions.room(junction._replace(letters="A"), opened) == (0, 0)
 
 

@@ -13,7 +13,7 @@ from tests.variants.long import HEADER
 #      1234567890123456789012345678901234567890
 
 
-def one(path, genome):
+def only_record(path, genome):
     (row,) = records.read(path, genome)
     return row
 
@@ -55,7 +55,7 @@ def one(path, genome):
     ],
 )
 def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, start, end, inserted):
-    row = one(write_vcf(line), toy_genome)
+    row = only_record(write_vcf(line), toy_genome)
     assert row.reason == ""
     assert (row.kind, row.start, row.end, row.inserted) == (kind, start, end, inserted)
 
@@ -105,7 +105,7 @@ def test_says_which_bases_an_alt_replaces(write_vcf, toy_genome, line, kind, sta
     ],
 )
 def test_skips_with_a_reason(write_vcf, toy_genome, line, reason, detail):
-    row = one(write_vcf(line), toy_genome)
+    row = only_record(write_vcf(line), toy_genome)
     assert (row.reason, row.detail) == (reason, detail)
 
 
@@ -121,7 +121,7 @@ def test_skips_with_a_reason(write_vcf, toy_genome, line, reason, detail):
     ],
 )
 def test_reads_breakends(write_vcf, toy_genome, alt, mate, inserted):
-    row = one(write_vcf(f"chr1 5 T {alt}"), toy_genome)
+    row = only_record(write_vcf(f"chr1 5 T {alt}"), toy_genome)
     assert (row.reason, row.kind, row.mate, row.inserted) == ("", "BND", mate, inserted)
     assert (row.start, row.end) == (4, 5)
 
@@ -138,7 +138,7 @@ def test_reads_breakends(write_vcf, toy_genome, alt, mate, inserted):
     ],
 )
 def test_a_breakend_keeps_the_genomes_base_for_n(write_vcf, toy_genome, ref, alt, inserted):
-    row = one(write_vcf(f"chr1 5 {ref} {alt}"), toy_genome)
+    row = only_record(write_vcf(f"chr1 5 {ref} {alt}"), toy_genome)
     assert (row.reason, row.ref, row.alt, row.inserted) == ("", ref, alt, inserted)
     assert (row.start, row.end) == (4, 5)
 
@@ -150,12 +150,12 @@ def test_n_is_any_base_for_symbols_only(write_vcf, toy_genome):
 
 
 def test_without_alt_there_is_no_allele(write_vcf, toy_genome):
-    assert one(write_vcf("chr1 5 T ."), toy_genome).allele == 0
+    assert only_record(write_vcf("chr1 5 T ."), toy_genome).allele == 0
 
 
 @pytest.mark.parametrize(("alt", "flags"), [("C", ()), ("R", ("ambiguous_bases",))])
 def test_flags_letters_that_stand_for_several_bases(write_vcf, toy_genome, alt, flags):
-    assert one(write_vcf(f"chr1 5 T {alt}"), toy_genome).flags == flags
+    assert only_record(write_vcf(f"chr1 5 T {alt}"), toy_genome).flags == flags
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_end_is_that_of_the_longest_of_several(write_vcf, toy_genome, line, expe
     [(-20, ("svlen_disagrees_with_end",)), (-6, ("svlen_disagrees_with_end",)), (-5, ()), (3, ())],
 )
 def test_flags_a_length_that_disagrees_by_more_than_a_base(write_vcf, toy_genome, length, flags):
-    row = one(write_vcf(f"chr1 5 T <DEL> END=9;SVLEN={length}"), toy_genome)
+    row = only_record(write_vcf(f"chr1 5 T <DEL> END=9;SVLEN={length}"), toy_genome)
     assert (row.end, row.flags) == (9, flags)
 
 

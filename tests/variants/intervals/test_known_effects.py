@@ -89,7 +89,7 @@ def test_variants_are_scored_and_simulated_alike(folder, model):
     np.testing.assert_array_equal(rows["truth"], compared.truth["SCD"][:, 0])
 
 
-def made(kinds, score, truth, sd=None):
+def known_variants(kinds, score, truth, sd=None):
     """Known variants of given scores. [rows, T] each."""
     rows = [
         records.Variant(number, 1, "chr1", number, f"v{number}", "A", "C", "SNV")
@@ -108,7 +108,7 @@ def test_intervals_are_fitted_to_what_has_a_score():
     truth = score * random.lognormal(0, 0.5, score.shape).astype(np.float32)
     score[7] = np.nan
     for sd in (None, 0.1 * score):
-        widening = known_effects.fit(made(["a"] * 60, score, truth, sd), level=0.8)["SCD"]
+        widening = known_effects.fit(known_variants(["a"] * 60, score, truth, sd), level=0.8)["SCD"]
         have = np.isfinite(score[:, 0])
         spread = np.zeros_like(score) if sd is None else sd
         assert widening == conformal.fit(truth[have], score[have], spread[have], level=0.8)
@@ -119,7 +119,9 @@ def test_coverage_is_counted_by_kind():
     score = np.array([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]])
     truth = np.array([[1.0, 9.0], [2.0, 2.0], [4.0, 0.1]])
     widening = conformal.Widening(1e-6, 1.0, (), (-np.log(2),), (np.log(2),), of_draws=False)
-    rows = known_effects.table(made(["a", "b", "b"], score, truth), ["x", "y"], {"SCD": widening})
+    rows = known_effects.table(
+        known_variants(["a", "b", "b"], score, truth), ["x", "y"], {"SCD": widening}
+    )
     np.testing.assert_allclose(rows["ci_low"], score.ravel() / 2, rtol=1e-5)
     np.testing.assert_allclose(rows["ci_high"], score.ravel() * 2, rtol=1e-5)
     assert known_effects.coverage(rows).to_dict() == pytest.approx(
@@ -143,8 +145,8 @@ def test_refuses_what_cannot_be_fitted_before_it_scores(folder, model, tmp_path,
         compare(level=1.0)
     with pytest.raises(errors.DataError, match='split "train2" of the simulation has no site'):
         compare(split="train2")
-    other = dataclasses.replace(DESIGN, crop=1024)
-    design_json.write(tmp_path, other, seed=0, version="x")
+    design = dataclasses.replace(DESIGN, crop=1024)
+    design_json.write(tmp_path, design, seed=0, version="x")
     (tmp_path / "genome.fa").symlink_to(folder / "genome.fa")
     with pytest.raises(errors.DataError, match=r"the simulation's maps .* the model's"):
         compare(data=tmp_path)

@@ -30,32 +30,32 @@ def naive_scd(model, letters):
 
 
 def test_every_base_change_equals_the_naive_twin(small_model, long_genome):
-    made = scan(small_model, long_genome, scores=("SCD", "SSD"))
-    assert made.letters == CHR1[2000:2012]
-    assert made.targets == (0, 1)
-    values = made.values["SCD"]
+    scanned = scan(small_model, long_genome, scores=("SCD", "SSD"))
+    assert scanned.letters == CHR1[2000:2012]
+    assert scanned.targets == (0, 1)
+    values = scanned.values["SCD"]
     assert values.shape == (12, 4, 2)
-    for place in range(12):
+    for position in range(12):
         for number, base in enumerate("ACGT"):
-            letters = CHR1[: 2000 + place] + base + CHR1[2001 + place :]
+            letters = CHR1[: 2000 + position] + base + CHR1[2001 + position :]
             np.testing.assert_allclose(
-                values[place, number], naive_scd(small_model, letters), rtol=1e-3, atol=1e-5
+                values[position, number], naive_scd(small_model, letters), rtol=1e-3, atol=1e-5
             )
-            if base == made.letters[place]:
-                np.testing.assert_array_equal(values[place, number], 0)
-    np.testing.assert_allclose(made.track("SCD"), values.sum(1) / 3)
+            if base == scanned.letters[position]:
+                np.testing.assert_array_equal(values[position, number], 0)
+    np.testing.assert_allclose(scanned.track("SCD"), values.sum(1) / 3)
 
 
 def test_deletions_and_shuffles_slide(small_model, long_genome):
-    made = scan(small_model, long_genome, method="deletion", width=6, step=3)
-    assert made.starts.tolist() == [0, 3, 6]
-    assert made.values["SCD"].shape == (3, 2)
-    assert (made.values["SCD"] > 0).all()
-    track = made.track("SCD")
-    np.testing.assert_allclose(track[4], made.values["SCD"][:2].mean(0), rtol=1e-6)
-    np.testing.assert_allclose(track[11], made.values["SCD"][2], rtol=1e-6)
+    scanned = scan(small_model, long_genome, method="deletion", width=6, step=3)
+    assert scanned.starts.tolist() == [0, 3, 6]
+    assert scanned.values["SCD"].shape == (3, 2)
+    assert (scanned.values["SCD"] > 0).all()
+    track = scanned.track("SCD")
+    np.testing.assert_allclose(track[4], scanned.values["SCD"][:2].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(track[11], scanned.values["SCD"][2], rtol=1e-6)
 
-    made = scan(small_model, long_genome, method="shuffle", width=6, step=6, repeats=2, seed=5)
+    scanned = scan(small_model, long_genome, method="shuffle", width=6, step=6, repeats=2, seed=5)
     expected = []
     for start in (0, 6):
         generator = np.random.default_rng([5, 2000 + start])
@@ -70,7 +70,7 @@ def test_deletions_and_shuffles_slide(small_model, long_genome):
                 axis=0,
             )
         )
-    np.testing.assert_allclose(made.values["SCD"], expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(scanned.values["SCD"], expected, rtol=1e-3, atol=1e-5)
 
 
 def strength(model, one_hot):
@@ -84,21 +84,21 @@ def test_integrated_gradients_add_up(strip_model, long_genome):
     x = dna.to_one_hot(CHR1[start : start + 1024]).astype(np.float32)
     x0 = x.copy()
     x0[2000 - start : 2012 - start] = 0
-    made = scan(strip_model, long_genome, method="integrated", steps=100)
+    scanned = scan(strip_model, long_genome, method="integrated", steps=100)
     expected = strength(strip_model, x) - strength(strip_model, x0)
-    np.testing.assert_allclose(made.values["SSD"].sum((0, 1)), expected, rtol=0.02, atol=5e-4)
-    assert (made.values["SSD"][dna.to_one_hot(made.letters) == 0] == 0).all()
+    np.testing.assert_allclose(scanned.values["SSD"].sum((0, 1)), expected, rtol=0.02, atol=5e-4)
+    assert (scanned.values["SSD"][dna.to_one_hot(scanned.letters) == 0] == 0).all()
 
 
 def test_gradient_is_the_slope(strip_model, long_genome):
-    made = scan(strip_model, long_genome, method="gradient")
+    scanned = scan(strip_model, long_genome, method="gradient")
     start = (2006 - 512 + 4) // 8 * 8
     x = dna.to_one_hot(CHR1[start : start + 1024]).astype(np.float32)
-    place = int(np.abs(made.track("SSD")).max(axis=1).argmax())
+    position = int(np.abs(scanned.track("SSD")).max(axis=1).argmax())
     step = np.zeros_like(x)
-    step[2000 - start + place] = 1e-2 * x[2000 - start + place]
+    step[2000 - start + position] = 1e-2 * x[2000 - start + position]
     slope = (strength(strip_model, x + step) - strength(strip_model, x - step)) / 2e-2
-    np.testing.assert_allclose(made.track("SSD")[place], slope, rtol=0.05, atol=1e-4)
+    np.testing.assert_allclose(scanned.track("SSD")[position], slope, rtol=0.05, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", region_scan.METHODS)
@@ -114,11 +114,11 @@ def test_targets_are_known_by_their_numbers(small_model, long_genome, method):
 
 @pytest.mark.parametrize("method", region_scan.METHODS)
 def test_draws_give_every_method_an_sd(latent_model, long_genome, method):
-    made = scan(latent_model, long_genome, method=method, draws=3, width=6, repeats=2, steps=3)
-    (name,) = made.values
-    assert made.sd[name].shape == made.values[name].shape
-    assert np.isfinite(made.sd[name]).all()
-    assert made.sd[name].max() > 0
+    scanned = scan(latent_model, long_genome, method=method, draws=3, width=6, repeats=2, steps=3)
+    (name,) = scanned.values
+    assert scanned.sd[name].shape == scanned.values[name].shape
+    assert np.isfinite(scanned.sd[name]).all()
+    assert scanned.sd[name].max() > 0
 
 
 def test_gradients_are_compiled_once(randomise, long_genome):
@@ -136,9 +136,9 @@ def test_gradients_are_compiled_once(randomise, long_genome):
 def test_a_map_of_zeros_has_no_slope(randomise, long_genome):
     model = randomise(tiny.spec_json())
     final = [layer for layer in model.layers if layer.weights][-1]
-    final.set_weights([0 * each for each in final.get_weights()])
-    made = scan(model, long_genome, method="gradient")
-    np.testing.assert_array_equal(made.values["SSD"], np.zeros((12, 4, 2)))
+    final.set_weights([0 * weights for weights in final.get_weights()])
+    scanned = scan(model, long_genome, method="gradient")
+    np.testing.assert_array_equal(scanned.values["SSD"], np.zeros((12, 4, 2)))
 
 
 def test_both_strands_are_averaged_in_gradients(small_model, long_genome, tmp_path):
@@ -149,10 +149,10 @@ def test_both_strands_are_averaged_in_gradients(small_model, long_genome, tmp_pa
     size = len(CHR1)
     centred = regions.Region("chr1", 2002, 2010)  # its window mirrors onto itself
     turned = regions.Region("chr1", size - centred.end, size - centred.start)
-    one = ab.saturation(small_model, centred, fasta=long_genome, method="gradient", rc=True)
-    two = ab.saturation(small_model, turned, fasta=path, method="gradient", rc=True)
+    forward = ab.saturation(small_model, centred, fasta=long_genome, method="gradient", rc=True)
+    reverse = ab.saturation(small_model, turned, fasta=path, method="gradient", rc=True)
     np.testing.assert_allclose(
-        two.values["SSD"][::-1, ::-1], one.values["SSD"], rtol=1e-3, atol=1e-6
+        reverse.values["SSD"][::-1, ::-1], forward.values["SSD"], rtol=1e-3, atol=1e-6
     )
 
 
@@ -161,9 +161,9 @@ def test_unknown_bases_have_no_value(small_model, tmp_path):
 
     path = tmp_path / "n.fa"
     genome.write_fasta(path, {"chr1": CHR1[:2003] + "N" + CHR1[2004:]})
-    made = ab.saturation(small_model, REGION, fasta=path)
-    assert np.isnan(made.values["SCD"][3]).all()
-    assert np.isfinite(np.delete(made.values["SCD"], 3, axis=0)).all()
+    scanned = ab.saturation(small_model, REGION, fasta=path)
+    assert np.isnan(scanned.values["SCD"][3]).all()
+    assert np.isfinite(np.delete(scanned.values["SCD"], 3, axis=0)).all()
 
 
 @pytest.mark.parametrize(
@@ -197,25 +197,25 @@ def test_refuses_gradients_where_there_are_none(small_model, long_genome, tmp_pa
 
 def test_files_hold_what_was_scanned(small_model, long_genome, tmp_path):
     later = regions.Region("chr1", 2100, 2105)
-    made = [
-        ab.saturation(small_model, place, fasta=long_genome, method=method)
-        for place in (later, REGION)
+    scans = [
+        ab.saturation(small_model, region, fasta=long_genome, method=method)
+        for region in (later, REGION)
         for method in ("ism", "gradient")
     ]
-    scan_files.write_h5(tmp_path / "sat.h5", made, {"seed": 3})
+    scan_files.write_h5(tmp_path / "sat.h5", scans, {"seed": 3})
     with h5py.File(tmp_path / "sat.h5") as file:
         assert sorted(file) == ["chr1:2000-2012", "chr1:2100-2105"]
         group = file["chr1:2000-2012/ism"]
         assert (group.attrs["chr"], group.attrs["start"], group.attrs["end"]) == REGION
         np.testing.assert_array_equal(group["seqs"][:], dna.to_one_hot(CHR1[2000:2012]))
-        np.testing.assert_array_equal(group["SCD"][:], made[2].values["SCD"])
+        np.testing.assert_array_equal(group["SCD"][:], scans[2].values["SCD"])
         assert file.attrs["seed"] == 3
-    ism = [made[0], made[2]]
+    ism = [scans[0], scans[2]]
     scan_files.write_bedgraph(tmp_path / "t.bedgraph", ism, "SCD", 1)
     rows = [line.split("\t") for line in (tmp_path / "t.bedgraph").read_text().splitlines()]
     assert [int(row[1]) for row in rows] == [*range(2000, 2012), *range(2100, 2105)]
     scan_files.write_bigwig(tmp_path / "t.bw", ism, "SCD", 1, {"chr1": 4096, "chr2": 3072})
-    expected = np.concatenate([made[2].track("SCD")[:, 1], made[0].track("SCD")[:, 1]])
+    expected = np.concatenate([scans[2].track("SCD")[:, 1], scans[0].track("SCD")[:, 1]])
     np.testing.assert_allclose([float(row[3]) for row in rows], expected, rtol=1e-5)
     with pyBigWig.open(str(tmp_path / "t.bw")) as file:
         np.testing.assert_allclose(file.values("chr1", 2000, 2012), expected[:12], rtol=1e-5)
@@ -233,15 +233,15 @@ def test_regions_are_named_by_what_files_can_hold():
 @pytest.mark.parametrize("method", ["ism", "deletion", "integrated"])
 def test_a_scan_survives_writing_and_reading(latent_model, long_genome, tmp_path, method):
     options = {"scores": ("SSD", "SCD"), "width": 6, "steps": 2, "draws": 2, "targets": (1,)}
-    made = scan(latent_model, long_genome, method=method, **options)
-    scan_files.save(tmp_path / "part.h5", made, "id")
+    scanned = scan(latent_model, long_genome, method=method, **options)
+    scan_files.save(tmp_path / "part.h5", scanned, "id")
     back = scan_files.load(tmp_path / "part.h5", "id")
-    assert back[:4] == made[:4]
-    assert back.width == made.width
-    assert back.starts.tolist() == made.starts.tolist()
-    for one, two in ((back.values, made.values), (back.sd, made.sd)):
-        assert list(one) == list(two)
-        for name, values in one.items():
-            np.testing.assert_array_equal(values, two[name])
+    assert back[:4] == scanned[:4]
+    assert back.width == scanned.width
+    assert back.starts.tolist() == scanned.starts.tolist()
+    for loaded, saved in ((back.values, scanned.values), (back.sd, scanned.sd)):
+        assert list(loaded) == list(saved)
+        for name, values in loaded.items():
+            np.testing.assert_array_equal(values, saved[name])
     assert scan_files.load(tmp_path / "part.h5", "other") is None
     assert scan_files.load(tmp_path / "none.h5", "id") is None

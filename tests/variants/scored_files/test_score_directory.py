@@ -60,42 +60,42 @@ def test_hdf5_has_basenjis_names_and_more(small_model, vcf, long_genome, tmp_pat
     summary = run(small_model, vcf, long_genome, tmp_path / "out")
     assert (summary.rows, summary.scored, summary.complete) == (9, 7, True)
     assert sum(summary.reasons.values()) == 2
-    held, about = contents(tmp_path / "out/scd.h5")
-    assert held["snp"].tolist() == [b"."] * 9
-    assert held["chr"].dtype.kind == "S"
-    assert held["chr"].tolist() == [b"chr1"] * 8 + [b"chr2"]
-    assert held["pos"].dtype == np.uint32
-    assert held["pos"].tolist() == [1000, 1003, 1003, 1003, 1500, 1800, 2400, 2500, 2700]
-    assert held["alt"].tolist()[1:4] == [b"C", f"{CHR1[1002]}TTG".encode(), b"*"]
-    assert held["end"].tolist()[5] == 1850
-    assert held["type"].tolist()[5:8] == [b"DEL", b"INS", b"BND"]
-    assert held["target_ids"].tolist() == [b"HFF", b"GM"]
-    assert held["target_labels"].tolist() == [b"fibroblasts", b"lymphoblasts"]
-    assert held["SCD"].dtype == np.float32
-    assert held["SCD"].shape == (9, 2)
-    unscored = held["reason"] != b""
+    datasets, about = contents(tmp_path / "out/scd.h5")
+    assert datasets["snp"].tolist() == [b"."] * 9
+    assert datasets["chr"].dtype.kind == "S"
+    assert datasets["chr"].tolist() == [b"chr1"] * 8 + [b"chr2"]
+    assert datasets["pos"].dtype == np.uint32
+    assert datasets["pos"].tolist() == [1000, 1003, 1003, 1003, 1500, 1800, 2400, 2500, 2700]
+    assert datasets["alt"].tolist()[1:4] == [b"C", f"{CHR1[1002]}TTG".encode(), b"*"]
+    assert datasets["end"].tolist()[5] == 1850
+    assert datasets["type"].tolist()[5:8] == [b"DEL", b"INS", b"BND"]
+    assert datasets["target_ids"].tolist() == [b"HFF", b"GM"]
+    assert datasets["target_labels"].tolist() == [b"fibroblasts", b"lymphoblasts"]
+    assert datasets["SCD"].dtype == np.float32
+    assert datasets["SCD"].shape == (9, 2)
+    unscored = datasets["reason"] != b""
     assert unscored.tolist() == [False] * 3 + [True] + [False] * 2 + [True] + [False] * 2
-    assert np.isnan(held["SCD"][unscored]).all()
-    assert np.isfinite(held["SCD"][~unscored]).all()
-    assert held["pixels"][5, 1] > 0
+    assert np.isnan(datasets["SCD"][unscored]).all()
+    assert np.isfinite(datasets["SCD"][~unscored]).all()
+    assert datasets["pixels"][5, 1] > 0
     assert len(about["model_digest"]) == len(about["genome_digest"]) == 64
     assert json.loads(about["options"])["scores"] == ["SCD", "SSD"]
 
 
 def test_the_table_says_the_same(small_model, vcf, long_genome, tmp_path):
     run(small_model, vcf, long_genome, tmp_path)
-    held, _ = contents(tmp_path / "scd.h5")
+    datasets, _ = contents(tmp_path / "scd.h5")
     table = pd.read_csv(tmp_path / "scores.tsv", sep="\t", keep_default_na=False, na_values=["NA"])
     assert len(table) == 9
-    np.testing.assert_allclose(table["SCD:GM"], held["SCD"][:, 1], rtol=1e-6)
-    assert table["alt"].tolist() == [alt.decode() for alt in held["alt"]]
-    assert (table["reason"] != "").tolist() == (held["reason"] != b"").tolist()
+    np.testing.assert_allclose(table["SCD:GM"], datasets["SCD"][:, 1], rtol=1e-6)
+    assert table["alt"].tolist() == [alt.decode() for alt in datasets["alt"]]
+    assert (table["reason"] != "").tolist() == (datasets["reason"] != b"").tolist()
 
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_the_variant_file_comes_back_annotated(small_model, vcf, long_genome, tmp_path, compress):
     run(small_model, vcf, long_genome, tmp_path, compress=compress)
-    held, _ = contents(tmp_path / "scd.h5")
+    datasets, _ = contents(tmp_path / "scd.h5")
     name = "toy.scored.vcf.gz" if compress else "toy.scored.vcf"
     with pysam.VariantFile(str(tmp_path / name)) as file, pysam.VariantFile(str(vcf)) as source:
         assert file.header.info["AKITA_SCD"].number == "A"
@@ -104,7 +104,7 @@ def test_the_variant_file_comes_back_annotated(small_model, vcf, long_genome, tm
         for annotated, original in zip(file, source, strict=True):
             assert str(annotated).split("\t")[:5] == str(original).split("\t")[:5]
             for allele, _ in enumerate(annotated.alts):
-                expected = held["SCD"][row].mean()
+                expected = datasets["SCD"][row].mean()
                 values = annotated.info.get("AKITA_SCD", [None] * len(annotated.alts))
                 if np.isfinite(expected):
                     assert values[allele] == pytest.approx(expected, rel=1e-5)
@@ -130,8 +130,8 @@ def test_an_index_needs_the_whole_file_sorted_by_its_own_names(
 ):
     header = HEADER.replace("##contig", "##contig=<ID=1>\n##contig", 1)
     vcf = write_vcf(*lines, header=header, name="mixed.vcf")
-    place = None if region is None else regions.parse(region)
-    run(small_model, vcf, long_genome, tmp_path, region=place, compress=True)
+    parsed_region = None if region is None else regions.parse(region)
+    run(small_model, vcf, long_genome, tmp_path, region=parsed_region, compress=True)
     with pysam.VariantFile(str(tmp_path / "mixed.scored.vcf.gz")) as file:
         assert len(list(file)) == 3
     assert not (tmp_path / "mixed.scored.vcf.gz.tbi").exists()
@@ -157,7 +157,7 @@ def test_the_variants_are_not_overwritten_through_a_link(small_model, vcf, long_
     """A link elsewhere to the input is replaced; the input itself, under another name, is not."""
     out = tmp_path / "out"
     out.mkdir()
-    held = vcf.rename(out / "toy.scored.vcf").read_text()
+    text = vcf.rename(out / "toy.scored.vcf").read_text()
     vcf.symlink_to(out / "toy.scored.vcf")
     with pytest.raises(errors.VariantError, match="would be overwritten"):
         run(small_model, vcf, long_genome, out)
@@ -167,7 +167,7 @@ def test_the_variants_are_not_overwritten_through_a_link(small_model, vcf, long_
     (again / "toy.scored.vcf").symlink_to(vcf)
     run(small_model, vcf, long_genome, again)
     assert not (again / "toy.scored.vcf").is_symlink()
-    assert vcf.read_text() == held
+    assert vcf.read_text() == text
 
 
 def test_names_are_those_of_the_heads_targets(small_model, vcf, long_genome, tmp_path):
@@ -178,9 +178,9 @@ def test_names_are_those_of_the_heads_targets(small_model, vcf, long_genome, tmp
 
 def test_one_score_may_stand_by_itself(small_model, vcf, long_genome):
     settings = {"fasta": long_genome, "targets": (0,)}
-    one = engine.score_variants(small_model, vcf, scores="SCD", **settings)
+    table = engine.score_variants(small_model, vcf, scores="SCD", **settings)
     pd.testing.assert_frame_equal(
-        one, engine.score_variants(small_model, vcf, scores=("SCD",), **settings)
+        table, engine.score_variants(small_model, vcf, scores=("SCD",), **settings)
     )
     scan = region_scan.saturation(small_model, "chr1:2,000-2,002", scores="mse", **settings)
     assert list(scan.values) == ["MSE"]
@@ -200,8 +200,8 @@ def test_shards_and_restarts_give_the_same_file(
         shard = score_directory.Shard(number, 3)
         summary = run(small_model, vcf, long_genome, tmp_path / "three", shard=shard)
         assert summary.complete is (number == 1)
-    one, three = ((tmp_path / name / "scd.h5").read_bytes() for name in ("one", "three"))
-    assert one == three
+    whole, sharded = ((tmp_path / name / "scd.h5").read_bytes() for name in ("one", "three"))
+    assert whole == sharded
     files = [(tmp_path / name / "scores.tsv").read_text() for name in ("one", "three")]
     assert files[0] == files[1]
 
@@ -223,25 +223,25 @@ def test_shards_and_restarts_give_the_same_file(
     assert len(done) == 2
     run(small_model, vcf, long_genome, tmp_path / "again")
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
-    assert (tmp_path / "again/scd.h5").read_bytes() == one
+    assert (tmp_path / "again/scd.h5").read_bytes() == whole
 
 
 def test_a_directory_is_of_one_set_of_inputs(small_model, vcf, write_vcf, long_genome, tmp_path):
     out = tmp_path / "out"
     run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
-    held = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    bytes_by_path = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     with pytest.raises(
         errors.RunError, match=r"other inputs \(options: scores SCD and MSE\); choose"
     ):
         run(small_model, vcf, long_genome, out, options=Options(scores=("MSE",)))
-    other = write_vcf(*LINES[:2], header=HEADER, name="other.vcf")
-    place = regions.parse("chr1:1-1500")
+    second_vcf = write_vcf(*LINES[:2], header=HEADER, name="other.vcf")
+    region = regions.parse("chr1:1-1500")
     with pytest.raises(
         errors.RunError,
         match=r"\(options: scores SCD and SCD,SSD, variants, region none and chr1:1-1,500\);",
     ):
-        run(small_model, other, long_genome, out, region=place)
-    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == held
+        run(small_model, second_vcf, long_genome, out, region=region)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == bytes_by_path
     run(small_model, vcf, long_genome, out, options=Options(scores=("SCD",)))
     (out / output_directory.INPUTS).unlink()
     with pytest.raises(errors.RunError, match="holds scores of unknown inputs; choose"):
@@ -274,14 +274,14 @@ def test_other_shards_go_on_with_the_same_parts(
 ):
     monkeypatch.setattr(record_plan, "PART", 64)
     run(small_model, vcf, long_genome, tmp_path / "out", shard=score_directory.Shard(1, 3))
-    (made,) = (tmp_path / "out/parts").iterdir()
-    time = made.stat().st_mtime_ns
+    (part,) = (tmp_path / "out/parts").iterdir()
+    time = part.stat().st_mtime_ns
     assert run(small_model, vcf, long_genome, tmp_path / "out").complete
     assert len(list((tmp_path / "out/parts").iterdir())) == 3
-    assert made.stat().st_mtime_ns == time
+    assert part.stat().st_mtime_ns == time
     run(small_model, vcf, long_genome, tmp_path / "one")
-    one, three = ((tmp_path / name / "scores.tsv").read_text() for name in ("one", "out"))
-    assert one == three
+    whole, resumed = ((tmp_path / name / "scores.tsv").read_text() for name in ("one", "out"))
+    assert whole == resumed
 
 
 def test_a_part_survives_writing_and_reading(small_model, vcf, long_genome, tmp_path):
@@ -313,9 +313,9 @@ def test_a_file_without_records_gives_outputs_without_rows(
     summary = run(small_model, vcf, long_genome, tmp_path / "out", compress=compress)
     assert (summary.rows, summary.scored, summary.complete) == (0, 0, True)
     assert "toy.vcf: holds no record to score; the outputs have no rows." in caplog.text
-    held, _ = contents(tmp_path / "out/scd.h5")
-    assert held["SCD"].shape == (0, 2)
-    assert len(held["target_ids"]) == 2
+    datasets, _ = contents(tmp_path / "out/scd.h5")
+    assert datasets["SCD"].shape == (0, 2)
+    assert len(datasets["target_ids"]) == 2
     assert len(pd.read_csv(tmp_path / "out/scores.tsv", sep="\t")) == 0
     name = "toy.scored.vcf.gz" if compress else "toy.scored.vcf"
     with pysam.VariantFile(str(tmp_path / "out" / name)) as file:
@@ -369,23 +369,23 @@ def test_a_background_inside_an_exported_model_leaves_it_the_same_model(
 ):
     saved = tmp_path / "saved"
     export.export(small_model, saved)
-    kept = saved / "null.h5"
-    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=kept)
-    assert kept.is_file()
+    null_path = saved / "null.h5"
+    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=null_path)
+    assert null_path.is_file()
     monkeypatch.setattr(engine.Engine, "score", lambda *_, **__: pytest.fail("scored again"))
-    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=kept)
+    run(load.load_model(saved), vcf, long_genome, tmp_path / "a", null=2, null_path=null_path)
 
 
 @pytest.mark.slow
 def test_a_digest_is_of_what_predicts(small_model, randomise, tmp_path):
-    saved, other = tmp_path / "saved", tmp_path / "other"
+    saved, second = tmp_path / "saved", tmp_path / "other"
     export.export(small_model, saved)
     before = fingerprint.model_digest(load.load_model(saved))
     (saved / "calibration").mkdir()
     (saved / "calibration" / "coverage.png").write_bytes(b"a figure")
     assert fingerprint.model_digest(load.load_model(saved)) == before
-    export.export(randomise(tiny.spec_json(), seed=9), other)
-    assert fingerprint.model_digest(load.load_model(other)) != before
+    export.export(randomise(tiny.spec_json(), seed=9), second)
+    assert fingerprint.model_digest(load.load_model(second)) != before
 
 
 def test_swag_draws_are_a_part_of_a_model(small_model, monkeypatch):

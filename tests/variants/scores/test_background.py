@@ -17,26 +17,28 @@ DEL = SNV._replace(kind="DEL", end=1064, inserted="")
 
 @pytest.fixture
 def opened(long_genome):
-    with genome.Genome(long_genome) as found:
-        yield found
+    with genome.Genome(long_genome) as reference:
+        yield reference
 
 
 @pytest.fixture
 def build(opened, tmp_path):
     """Null scores of variants as a run makes them; `score` gives a column from the rows."""
 
-    def made(variants, *, count=4, identity="run", **columns):
+    def build_null(variants, *, count=4, identity="run", **columns):
         def score(rows):
             calls.append(len(rows))
             values = {name: column(rows) for name, column in columns.items()}
             return score_table.Scored(rows, [], np.zeros((0, 3), np.int32), [], values, {})
 
         path = tmp_path / "null.h5"
-        found = background.build(variants, opened, score, count=count, path=path, identity=identity)
-        return found, calls
+        null_scores = background.build(
+            variants, opened, score, count=count, path=path, identity=identity
+        )
+        return null_scores, calls
 
     calls = []
-    return made
+    return build_null
 
 
 def p_value(score, null, *, signed=False):
@@ -96,7 +98,7 @@ def test_a_score_without_null_scores_has_no_p_value():
     assert np.isnan(p_value(np.nan, [1, 2])).all()
 
 
-def places(rows):
+def start_scores(rows):
     """A score that tells rows apart. [rows, 1]."""
     return np.array([[row.start] for row in rows], np.float32).reshape(-1, 1)
 
@@ -107,20 +109,20 @@ def missing(rows):
 
 def test_random_variants_are_of_the_stratum(long_genome):
     with genome.Genome(long_genome) as opened:
-        for wanted in (
+        for stratum in (
             background.Stratum("SNV", 1, 1, 4),
             background.Stratum("DEL", 32, 0, 5),
             background.Stratum("INS", 0, 16, 4),
             background.Stratum("INV", 64, 0, 5),
             background.Stratum("BND", 0, 0, 4),
         ):
-            made = background.sample(wanted, opened, 5, seed=1)
-            assert len(made) == 5
-            assert len({row.start for row in made}) > 1
-            assert {background.stratum(row, opened) for row in made} == {wanted}
-            assert made == background.sample(wanted, opened, 5, seed=1)
-            for row in made:
-                last = max(row.start + wanted.replaced, row.start + 1)
+            variants = background.sample(stratum, opened, 5, seed=1)
+            assert len(variants) == 5
+            assert len({row.start for row in variants}) > 1
+            assert {background.stratum(row, opened) for row in variants} == {stratum}
+            assert variants == background.sample(stratum, opened, 5, seed=1)
+            for row in variants:
+                last = max(row.start + stratum.replaced, row.start + 1)
                 assert row.ref == opened.padded(row.chrom, row.start, last)
         snvs = background.sample(background.Stratum("SNV", 1, 1, 4), opened, 5)
         assert all(row.inserted != row.ref for row in snvs)
@@ -131,13 +133,13 @@ def test_random_variants_are_of_the_stratum(long_genome):
 
 
 def test_a_file_that_holds_all_is_read_once(build, monkeypatch, caplog):
-    build([SNV, DEL], SCD=places)
+    build([SNV, DEL], SCD=start_scores)
     read, original = [], background._load
     monkeypatch.setattr(background, "_load", lambda path: read.append(path) or original(path))
-    found, calls = build([SNV, DEL], SCD=places)
+    null_scores, calls = build([SNV, DEL], SCD=start_scores)
     assert calls == [4, 4]  # of the first time
     assert len(read) == 1
-    assert found.null(DEL, "SCD").shape == (4, 1)
+    assert null_scores.null(DEL, "SCD").shape == (4, 1)
     assert caplog.text == ""
 
 
@@ -147,86 +149,88 @@ def test_a_random_variant_without_a_score_of_every_target_is_none(build, caplog)
         column[0, 1] = np.nan
         return column
 
-    found, _ = build([SNV], SCD=some)
-    np.testing.assert_array_equal(found.null(SNV, "SCD"), np.ones((3, 2)))
+    null_scores, _ = build([SNV], SCD=some)
+    np.testing.assert_array_equal(null_scores.null(SNV, "SCD"), np.ones((3, 2)))
     assert "of 4 random variants of SNV-1-1-gc" in caplog.text
     assert "3 have SCD" in caplog.text
 
 
 def test_scores_of_chosen_places_have_no_background_and_spoil_none(build, caplog):
     for _ in range(2):
-        found, calls = build([SNV], SCD=places, ROI=missing)
+        null_scores, calls = build([SNV], SCD=start_scores, ROI=missing)
         assert calls == [4]
-        assert found.null(SNV, "SCD").shape == (4, 1)
-        assert found.null(SNV, "ROI").shape == (0, 1)
+        assert null_scores.null(SNV, "SCD").shape == (4, 1)
+        assert null_scores.null(SNV, "ROI").shape == (0, 1)
         assert "ROI has none, since random variants rarely reach its regions" in caplog.text
         caplog.clear()
 
 
 def test_a_stratum_of_few_places_is_sampled_once(build, caplog, monkeypatch):
     monkeypatch.setattr(background, "TRIES", 1)
-    first, calls = build([DEL], SCD=places)
+    first, calls = build([DEL], SCD=start_scores)
     assert 0 < calls[0] < 4
-    again, _ = build([DEL], SCD=places)
+    again, _ = build([DEL], SCD=start_scores)
     assert len(calls) == 1
     np.testing.assert_array_equal(first.null(DEL, "SCD"), again.null(DEL, "SCD"))
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == 2 * [
+    messages = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.WARNING
+    ]
+    assert messages == 2 * [
         f"background: of 4 random variants of {background.stratum(DEL, again.genome)}, "
         f"{calls[0]} have SCD."
     ]
 
 
 def test_more_variants_are_sampled_where_more_are_wanted(build):
-    build([SNV], SCD=places)
-    found, calls = build([SNV], count=6, SCD=places)
-    assert (calls, len(found.null(SNV, "SCD"))) == ([4, 6], 6)
-    found, calls = build([SNV], count=5, SCD=places)
-    assert (calls, len(found.null(SNV, "SCD"))) == ([4, 6], 6)
+    build([SNV], SCD=start_scores)
+    null_scores, calls = build([SNV], count=6, SCD=start_scores)
+    assert (calls, len(null_scores.null(SNV, "SCD"))) == ([4, 6], 6)
+    null_scores, calls = build([SNV], count=5, SCD=start_scores)
+    assert (calls, len(null_scores.null(SNV, "SCD"))) == ([4, 6], 6)
 
 
 def test_processes_that_share_a_file_keep_each_others_strata(build):
     def meanwhile(rows):
-        build([DEL], SCD=places)
-        build([SNV], identity="other", SCD=places)
-        return places(rows)
+        build([DEL], SCD=start_scores)
+        build([SNV], identity="other", SCD=start_scores)
+        return start_scores(rows)
 
     _, calls = build([SNV], SCD=meanwhile)
     assert calls == [4, 4, 4]
-    build([SNV, DEL], SCD=places)
-    build([SNV], identity="other", SCD=places)
+    build([SNV, DEL], SCD=start_scores)
+    build([SNV], identity="other", SCD=start_scores)
     assert calls == [4, 4, 4]
 
 
 def test_a_stratum_that_another_process_has_finished_is_not_sampled_again(build):
     def meanwhile(rows):
         if len(calls) == 1:
-            build([SNV], SCD=places)
-        return places(rows)
+            build([SNV], SCD=start_scores)
+        return start_scores(rows)
 
-    calls = build([], SCD=places)[1]
+    calls = build([], SCD=start_scores)[1]
     build([DEL, SNV], SCD=meanwhile)  # in this order, by kind
     assert calls == [4, 4]
 
 
 def test_refuses_too_few(build):
     with pytest.raises(errors.VariantError, match="2 or more random variants; got 1"):
-        build([SNV], count=1, SCD=places)
-    assert build([SNV], count=2, SCD=places)[0].null(SNV, "SCD").shape == (2, 1)
+        build([SNV], count=1, SCD=start_scores)
+    assert build([SNV], count=2, SCD=start_scores)[0].null(SNV, "SCD").shape == (2, 1)
 
 
 def test_refuses_a_damaged_file(build, tmp_path):
     (tmp_path / "null.h5").write_bytes(b"no HDF5")
     with pytest.raises(errors.DataError, match=r"null\.h5: damaged or not a background"):
-        build([SNV], SCD=places)
+        build([SNV], SCD=start_scores)
 
 
 def test_two_that_add_strata_at_once_lose_nothing(tmp_path, monkeypatch):
     """Locks of two threads exclude each other as those of two processes do."""
     path, load = tmp_path / "null.h5", background._load
     null = background.StoredNull(5, {"SCD": np.ones((5, 1), np.float32)})
-    first, other = background.Stratum("DEL", 8, 0, 4), background.Stratum("DEL", 16, 0, 4)
-    second = threading.Thread(target=background.add, args=(path, "run", other, null))
+    first, concurrent = background.Stratum("DEL", 8, 0, 4), background.Stratum("DEL", 16, 0, 4)
+    second = threading.Thread(target=background.add, args=(path, "run", concurrent, null))
 
     def load_slowly(path):
         strata = load(path)
@@ -238,4 +242,4 @@ def test_two_that_add_strata_at_once_lose_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(background, "_load", load_slowly)
     background.add(path, "run", first, null)
     second.join()
-    assert set(load(path)["run"]) == {first, other}
+    assert set(load(path)["run"]) == {first, concurrent}

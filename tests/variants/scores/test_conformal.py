@@ -101,15 +101,15 @@ def test_equal_predictions_are_of_one_class(groups, starts):
 @pytest.mark.parametrize(("level", "fewest"), [(0.9, 20), (0.95, 39), (0.99, 199)])
 def test_a_level_needs_as_many_variants_as_have_a_rank_for_it(level, fewest):
     """2 / (1 - level) - 1; with fewer not even the outermost errors hold so much."""
-    conformal.fit(*(each[:fewest, 0] for each in world(fewest, 0)), level=level)
+    conformal.fit(*(values[:fewest, 0] for values in world(fewest, 0)), level=level)
     with pytest.raises(errors.VariantError, match=f"{fewest} variants with known scores"):
-        conformal.fit(*(each[: fewest - 1, 0] for each in world(fewest, 0)), level=level)
+        conformal.fit(*(values[: fewest - 1, 0] for values in world(fewest, 0)), level=level)
 
 
 def test_every_class_has_as_many_variants_as_its_level_needs():
-    widening = conformal.fit(*(each[:, 0] for each in world(597, 0)), level=0.99)
+    widening = conformal.fit(*(values[:, 0] for values in world(597, 0)), level=0.99)
     assert len(widening.low) == 3
-    assert len(conformal.fit(*(each[:, 0] for each in world(596, 0)), level=0.99).low) == 2
+    assert len(conformal.fit(*(values[:, 0] for values in world(596, 0)), level=0.99).low) == 2
 
 
 def test_targets_of_one_variant_do_not_count_as_further_variants():
@@ -146,9 +146,9 @@ def test_refuses_what_teaches_nothing():
         conformal.fit(np.full(30, -1.0), np.ones(30), np.ones(30))
     with pytest.raises(errors.VariantError, match="0 or more"):
         conformal.fit(np.ones(30), np.linspace(-1, 1, 30), np.ones(30))
-    for which in range(3):
+    for argument in range(3):
         broken = [np.ones(30) for _ in range(3)]
-        broken[which][7] = (np.nan, np.inf, np.nan)[which]
+        broken[argument][7] = (np.nan, np.inf, np.nan)[argument]
         with pytest.raises(errors.VariantError, match="must be finite numbers"):
             conformal.fit(*broken)
     with pytest.raises(errors.VariantError, match="between 0 and 1; got 90"):

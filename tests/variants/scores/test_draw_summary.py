@@ -6,22 +6,22 @@ from akita_bayes.variants.scores import draw_summary
 
 def test_summary_of_a_known_sample():
     draws = np.random.default_rng(0).normal([1.0, -2.0], [0.5, 2.0], (4000, 2))
-    made = draw_summary.summarise(draws)
-    np.testing.assert_allclose(made.mean, [1, -2], atol=0.15)
-    np.testing.assert_allclose(made.sd, [0.5, 2], rtol=0.05)
-    np.testing.assert_allclose(made.draw_q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
-    np.testing.assert_allclose(made.draw_q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
-    assert made.draw_exceeds_noise.shape == (2,)
-    assert np.isnan(made.draw_exceeds_noise).all()
+    summary = draw_summary.summarise(draws)
+    np.testing.assert_allclose(summary.mean, [1, -2], atol=0.15)
+    np.testing.assert_allclose(summary.sd, [0.5, 2], rtol=0.05)
+    np.testing.assert_allclose(summary.draw_q05, [1 - 1.645 * 0.5, -2 - 1.645 * 2], atol=0.2)
+    np.testing.assert_allclose(summary.draw_q95, [1 + 1.645 * 0.5, -2 + 1.645 * 2], atol=0.2)
+    assert summary.draw_exceeds_noise.shape == (2,)
+    assert np.isnan(summary.draw_exceeds_noise).all()
 
 
 def test_the_stated_monte_carlo_error_is_the_real_one():
     random = np.random.default_rng(1)
     means, stated = [], []
     for _ in range(400):
-        made = draw_summary.summarise(random.gamma(2.0, size=(25, 1)))
-        means.append(made.mean[0])
-        stated.append(made.mcse[0])
+        summary = draw_summary.summarise(random.gamma(2.0, size=(25, 1)))
+        means.append(summary.mean[0])
+        stated.append(summary.mcse[0])
     assert np.mean(stated) == pytest.approx(np.std(means), rel=0.15)
 
 
@@ -39,16 +39,16 @@ def test_exceedance_by_loops():
 
 
 def test_one_draw_has_a_mean_but_no_spread():
-    made = draw_summary.summarise(np.array([[0.7, 0.1]]), np.zeros((3, 2)))
-    np.testing.assert_allclose(made.mean, [0.7, 0.1])
-    assert np.isnan(made.sd).all()
-    np.testing.assert_array_equal(made.draw_exceeds_noise, [1, 1])
+    summary = draw_summary.summarise(np.array([[0.7, 0.1]]), np.zeros((3, 2)))
+    np.testing.assert_allclose(summary.mean, [0.7, 0.1])
+    assert np.isnan(summary.sd).all()
+    np.testing.assert_array_equal(summary.draw_exceeds_noise, [1, 1])
 
 
 def test_two_draws_have_a_spread():
-    made = draw_summary.summarise(np.array([[1.0], [3.0]]))
-    assert made.sd[0] == pytest.approx(np.sqrt(2))
-    assert made.mcse[0] == pytest.approx(1)
+    summary = draw_summary.summarise(np.array([[1.0], [3.0]]))
+    assert summary.sd[0] == pytest.approx(np.sqrt(2))
+    assert summary.mcse[0] == pytest.approx(1)
 
 
 def test_a_score_that_some_draws_lack_is_compared_with_nothing():

@@ -59,18 +59,18 @@ def test_swapping_alleles_mirrors(maps, name):
     ref, alt, mask = maps
     (score,) = named_scores.resolve([name])
     sign = -1 if name == "SSD" else 1
-    there, back = score(ref, alt, mask, **KNOWN), score(alt, ref, mask, **KNOWN)
-    np.testing.assert_allclose(back, sign * there, rtol=1e-6)
+    forward, back = score(ref, alt, mask, **KNOWN), score(alt, ref, mask, **KNOWN)
+    np.testing.assert_allclose(back, sign * forward, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_other_strand_leaves_scores_unchanged(maps, name):
     ref, alt, mask = maps
     (score,) = named_scores.resolve([name])
-    known = {"site": (BINS - 13, BINS - 11), "weights": KNOWN["weights"][::-1]}
-    there = score(ref, alt, mask, **KNOWN)
-    turned = score(ref[::-1, ::-1], alt[::-1, ::-1], mask[::-1, ::-1], **known)
-    np.testing.assert_allclose(turned, there, rtol=1e-5)
+    mirrored = {"site": (BINS - 13, BINS - 11), "weights": KNOWN["weights"][::-1]}
+    forward = score(ref, alt, mask, **KNOWN)
+    turned = score(ref[::-1, ::-1], alt[::-1, ::-1], mask[::-1, ::-1], **mirrored)
+    np.testing.assert_allclose(turned, forward, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -140,19 +140,19 @@ def test_impact_and_regions_by_loops(maps):
     np.testing.assert_allclose(
         pixels.regional(ref, alt, mask, weights=weights)[0], expected[0], rtol=1e-6
     )
-    one = np.zeros_like(mask)
-    one[3, 9] = one[9, 3] = True
+    single_pixel = np.zeros_like(mask)
+    single_pixel[3, 9] = single_pixel[9, 3] = True
     square = (alt[3, 9].astype(float) - ref[3, 9]) ** 2
-    np.testing.assert_allclose(pixels.regional(ref, alt, one, weights=weights / 8), square)
+    np.testing.assert_allclose(pixels.regional(ref, alt, single_pixel, weights=weights / 8), square)
 
 
 @pytest.mark.parametrize(
-    ("gone", "site", "rows"),
+    ("deleted", "site", "rows"),
     [((11, 13), (11, 13), (10, 13)), ((0, 3), (0, 2), (3,)), ((37, 40), (38, 40), (36,))],
 )
-def test_the_impact_of_lost_bins_is_that_of_the_nearest_compared(maps, gone, site, rows):
+def test_the_impact_of_lost_bins_is_that_of_the_nearest_compared(maps, deleted, site, rows):
     ref, alt, mask = maps
-    mask[slice(*gone)] = mask[:, slice(*gone)] = False
+    mask[slice(*deleted)] = mask[:, slice(*deleted)] = False
     change = [abs(alt[i, j] - ref[i, j]) for i in rows for j in range(BINS) if mask[i, j]]
     np.testing.assert_allclose(
         pixels.impact(ref, alt, mask, site=site), np.mean(change, axis=0), rtol=1e-6
@@ -181,7 +181,7 @@ def test_directionality_by_loops(maps):
         down = [j for j in range(i + 1, min(i + 21, BINS)) if mask[i, j]]
         if up and down:
             index = []
-            for contacts in (np.exp(each[i].astype(float)) for each in (ref, alt)):
+            for contacts in (np.exp(contact_map[i].astype(float)) for contact_map in (ref, alt)):
                 a, b = contacts[up].mean(0), contacts[down].mean(0)
                 index.append((b - a) * abs(b - a) / (a + b))
             squares.append((index[1] - index[0]) ** 2)
@@ -205,9 +205,9 @@ def test_insulation_by_loops(maps):
     assert np.isnan(track[:4]).all()
     assert np.isfinite(track[[4, 36]]).all()
     assert np.isnan(track[37:]).all()
-    one = np.zeros_like(mask)
-    one[18, 21] = one[21, 18] = True
-    track = tracks.insulation(ref, one, width=4)
+    single_pixel = np.zeros_like(mask)
+    single_pixel[18, 21] = single_pixel[21, 18] = True
+    track = tracks.insulation(ref, single_pixel, width=4)
     np.testing.assert_allclose(track[20], ref[18, 21] / np.log(2), rtol=1e-6)
     assert np.isfinite(track[:, 0]).sum() == 3  # borders 19, 20 and 21 lie between the two bins
 
@@ -237,7 +237,7 @@ def test_ssim_equals_scikit_image(mask):
     rng = np.random.default_rng(5)
     ref, alt = symmetric(rng), symmetric(rng)
     span = np.ptp([ref[mask, 0], alt[mask, 0]])
-    a, b = (np.where(mask, each[..., 0].astype(float), 0) for each in (ref, alt))
+    a, b = (np.where(mask, contact_map[..., 0].astype(float), 0) for contact_map in (ref, alt))
     _, full = metrics.structural_similarity(a, b, data_range=float(span), full=True)
     expected = 1 - full[np.triu(mask)].mean()
     np.testing.assert_allclose(structure.ssim(ref, alt, mask)[0], expected, rtol=1e-8)
