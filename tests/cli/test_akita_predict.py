@@ -262,7 +262,7 @@ def test_names_for_coolers_without_coolers_are_refused(folder, tmp_path, capsys)
 
 
 def test_names_that_do_not_fit_are_told_before_any_window(folder, tmp_path, capsys):
-    (tmp_path / "targets.txt").write_text("identifier\tfile\na\ta.cool\n" * 1)
+    (tmp_path / "targets.txt").write_text("identifier\tfile\na\ta.cool\n")
     with open(tmp_path / "targets.txt", "a") as table:
         table.writelines(f"t{k}\tt{k}.cool\n" for k in range(9))
     out = tmp_path / "out"

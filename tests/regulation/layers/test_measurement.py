@@ -203,7 +203,7 @@ def test_several_sets_of_weights_are_evaluated_at_once(kind):
     for weights, t, row in zip(many, activity, together, strict=True):
         alone = np.asarray(layer.log_prob(batched(weights), t[None], observed, np.ones(40)))[0]
         np.testing.assert_allclose(row, alone, rtol=1e-9)
-    assert set(weights) == set(layer.shapes)
+        assert set(weights) == set(layer.shapes)
 
 
 @pytest.mark.parametrize("kind", sorted(measurement.PROCESSES))
