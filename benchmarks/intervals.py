@@ -1,9 +1,12 @@
-"""Intervals of maps: where a fitted sd knows the error, beside constants and beside its ceiling.
+"""Intervals of maps: where a fitted sd knows the error, beside constants.
 
     python -m benchmarks.intervals RUN DATA [--draws 8] [--figure docs/images/intervals.png]
+        [--result FILE]
 
 DATA needs a noise.tsv. The fit uses the validation split, and every number is of the test split.
-The numbers "if true" are ceilings: those of residuals that are drawn with the fitted sd.
+The numbers "if the sd were exact" are those of residuals that are drawn with the fitted sd. They
+are expected values and not limits: if the true sd varies more than the fitted one, its ranking of
+errors can be better. `--result` stores all numbers as JSON.
 """
 
 import argparse
@@ -26,13 +29,15 @@ from akita_bayes.evaluate.intervals import (
     model_error,
 )
 from akita_bayes.evaluate.intervals.spread_factors import Prediction
+from benchmarks import environment, run
 
 STATES = ("constant per stratum", "fitted")
+EXACT = " if the sd were exact"
 _GROUPS = 20
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Reads the command line, prints the numbers and draws the figure."""
+    """Reads the command line, prints and stores the numbers, and draws the figure."""
     from akita_bayes.data.records import dataset
     from akita_bayes.evaluate import accuracy
     from akita_bayes.models import load, network_draws
@@ -42,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--draws", type=int, default=8)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--result", type=Path)
     options = parser.parse_args(argv)
     model = load.load_model(options.run)
     geometry = model.spec.geometry(None)
@@ -76,6 +82,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(
                 f"    {kind}: {row['coverage']:.3f}, independent {row['independent_coverage']:.3f}"
             )
+    if options.result:
+        about = {"run": str(options.run), "data": str(options.data), "draws": draws}
+        run.write(options.result, {**environment.describe(), **about, "states": results})
     if options.figure:
         figure(results).savefig(options.figure, dpi=80)
 
@@ -126,6 +135,7 @@ def judge(
         constant = constant or windows
         results[state] = {
             **_scores(windows, constant, strata),
+            "measurement coverage": overall["measurement_coverage"],
             "truth coverage": overall["truth_coverage"] or np.nan,
             "measurement by decile": [group["measurement_coverage"] for group in values],
             "truth by decile": [group["truth_coverage"] or np.nan for group in values],
@@ -137,7 +147,9 @@ def judge(
 def _scores(
     windows: list[Prediction], constant: list[Prediction], strata: strata_.Strata
 ) -> dict[str, Any]:
-    """Returns CRPS and the mean Spearman of |error| and sd within strata, with their ceilings.
+    """Returns CRPS and the mean Spearman of |error| and sd within strata.
+
+    Both are also those of residuals that are drawn with the sd.
 
     Args:
         windows: Windows with the sd to judge.
@@ -149,7 +161,7 @@ def _scores(
     residual = np.stack([window.target - window.mean for window in windows]).astype(np.float64)
     simulated = sd * np.random.default_rng(0).standard_normal(sd.shape)
     scores: dict[str, Any] = {}
-    for name, errors in (("", residual), (" if true", simulated)):
+    for name, errors in (("", residual), (EXACT, simulated)):
         scores[f"crps{name}"] = float(calibration.crps(errors / sd, sd)[mask].mean())
         correlations = []
         for target in range(mask.shape[-1]):
@@ -160,7 +172,7 @@ def _scores(
                     correlations.append(scipy.stats.spearmanr(x, y).statistic)
         scores[f"spearman{name}"] = float(np.mean(correlations)) if correlations else 0.0
     plain = np.stack([window.sd for window in constant]).astype(np.float64)
-    scores["crps of constants if true"] = float(
+    scores[f"crps of constants{EXACT}"] = float(
         calibration.crps(simulated / plain, plain)[mask].mean()
     )
     order = np.argsort(sd[mask], kind="stable")

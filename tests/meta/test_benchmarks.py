@@ -8,11 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from akita_bayes.data import genome
+from akita_bayes import files
+from akita_bayes.data import genome, noise_table
+from akita_bayes.models import load
 from akita_bayes.models.passes import inference
 from akita_bayes.variants import engine
 from akita_bayes.variants import options as scoring
-from benchmarks import environment, plain_pass, run, variant_speed
+from benchmarks import environment, intervals, plain_pass, run, variant_speed
 from benchmarks import inference as inference_benchmark
 from tests import tiny
 
@@ -68,3 +70,29 @@ def test_the_state_of_onednn_is_that_of_the_process():
     kernels = ast.literal_eval(done.stdout.splitlines()[-1])
     assert kernels["onednn"] == state
     assert kernels["settings"] == {"TF_ENABLE_ONEDNN_OPTS": value}
+
+
+def test_the_benchmark_of_intervals_stores_all_that_it_prints(
+    small_model, tmp_path, monkeypatch, capsys
+):
+    data = tiny.write_data(tmp_path / "data", train=1, valid=12, test=12)
+    shape = (tiny.TARGETS, tiny.BINS - tiny.OFFSET)
+    table = noise_table.NoiseTable(
+        np.full(shape, 0.01), np.zeros(shape), np.ones(shape, int), tiny.OFFSET, "known"
+    )
+    noise_table.write(data, table)
+    monkeypatch.setattr(load, "load_model", lambda _: small_model)
+    result = tmp_path / "intervals.json"
+    intervals.main(["RUN", str(data), "--draws", "2", "--result", str(result)])
+    stored = files.read_json(result)
+    assert (stored["run"], stored["data"]) == ("RUN", str(data))
+    assert stored["machine"]["cpu"]
+    assert list(stored["states"]) == list(intervals.STATES)
+    printed = capsys.readouterr().out
+    for name in ("crps", "spearman", f"crps{intervals.EXACT}", "measurement coverage"):
+        for numbers in stored["states"].values():
+            assert f"    {name}: {numbers[name]:.5f}\n" in printed
+    fitted = stored["states"]["fitted"]
+    assert len(fitted["measurement by decile"]) == 10 * tiny.TARGETS
+    assert fitted["truth coverage"] is None
+    assert fitted["aggregates"]["kinds"]
