@@ -274,3 +274,15 @@ def test_an_ensemble_s_factors_are_of_exactly_these_members_in_any_order(tmp_pat
     assert recalibration.load([a, c], ["hic"]) == {}
     train(b, 7)
     assert recalibration.load([a, b], ["hic"]) == {}
+
+
+@pytest.mark.parametrize(("members", "share"), [(3, 0.71), (5, 0.79)])
+def test_draws_of_few_members_state_narrow_intervals(members, share):
+    """What docs/uncertainty.md says of draws that resemble each other, before calibration."""
+    random = np.random.default_rng(0)
+    centres = random.normal(0, 1, (50_000, members, 1))
+    draws = (centres + random.normal(0, 0.3, (50_000, members, 8))).reshape(50_000, -1)
+    half_width = map_error.draws_half_width(draws.std(axis=1, ddof=1), draws.shape[1], 0.9)
+    of_new_member = random.normal(0, np.hypot(1, 0.3), 50_000)
+    inside = np.abs(of_new_member - draws.mean(axis=1)) < half_width
+    assert inside.mean() == pytest.approx(share, abs=0.01)
