@@ -9,7 +9,7 @@ from typing import IO, Any
 import h5py
 
 from akita_bayes import errors
-from akita_bayes.files import damage
+from akita_bayes.files import damage, seals
 
 
 @contextlib.contextmanager
@@ -25,11 +25,14 @@ def opened(
     The arguments are those of `damage.explained`.
 
     Raises:
-        AkitaBayesError: The file is damaged, or a dataset claims to be much larger than the file.
+        AkitaBayesError: The file is damaged or differs from its seal (`seals`), or a dataset claims
+            to be much larger than the file.
     """
-    with damage.explained(path, kind, advice, error=error), h5py.File(path, "r") as file:
-        check_claims(file, path, os.path.getsize(path))
-        yield file
+    with damage.explained(path, kind, advice, error=error):
+        seals.check(path)
+        with h5py.File(path, "r") as file:
+            check_claims(file, path, os.path.getsize(path))
+            yield file
 
 
 def check_content(content: IO[bytes], path: str | Path, size: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 import h5py
 
 from akita_bayes import errors
-from akita_bayes.files import replacement
+from akita_bayes.files import replacement, seals
 
 _ROOM = 1 << 20
 """Bytes that a disk must accept after a crash, else the crash counts as that of a full disk."""
@@ -50,23 +50,30 @@ class File(h5py.File):
 
 
 @contextlib.contextmanager
-def create(path: str | Path, *, track_order: bool | None = None) -> Iterator[File]:
+def create(
+    path: str | Path, *, track_order: bool | None = None, sealed: bool = False
+) -> Iterator[File]:
     """Writes an HDF5 file atomically; yields the open file.
 
     Args:
         path: Final path, see `files.atomic`.
         track_order: True to keep datasets and attributes in the order of their creation.
+        sealed: True to append a checksum (`seals`), which `hdf5_reader.opened` compares. It reads
+            the file once more, so it is for files that this package reads again.
 
     Raises:
         OSError: The disk is full, or fails in another way; no file remains.
     """
-    with replacement.atomic(path) as temporary, _Disk(temporary) as disk:
-        try:
-            with File(disk, track_order=track_order) as file:
-                yield file
-        finally:
-            # An error of HDF5 that follows from a full disk is replaced by its cause.
-            disk.check()
+    with replacement.atomic(path) as temporary:
+        with _Disk(temporary) as disk:
+            try:
+                with File(disk, track_order=track_order) as file:
+                    yield file
+            finally:
+                # An error of HDF5 that follows from a full disk is replaced by its cause.
+                disk.check()
+        if sealed:
+            seals.put(temporary)
 
 
 def run_apart(path: Path, write: Callable[..., None], *arguments: Any) -> None:

@@ -44,7 +44,7 @@ def save(path: str | Path, scan: Scan, identity: str) -> None:
         scan: The scan.
         identity: Everything that the scan depends on.
     """
-    with hdf5_writer.create(path, track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True, sealed=True) as file:
         file.attrs["identity"] = identity
         _put(file, scan)
 

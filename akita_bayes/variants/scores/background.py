@@ -344,7 +344,7 @@ def add(path: str | Path, identity: str, key: Stratum, stored: StoredNull) -> No
 
 def _write(path: str | Path, backgrounds: dict[str, dict[Stratum, StoredNull]]) -> None:
     """Writes the strata of a file, by identity."""
-    with hdf5_writer.create(path) as file:
+    with hdf5_writer.create(path, sealed=True) as file:
         for run, strata in backgrounds.items():
             for key, (attempted, null) in strata.items():
                 group = file.create_group(f"{run}/{key}")

@@ -114,7 +114,7 @@ def save(path: str | Path, scored: Scored, identity: str) -> None:
         identity: Digest of everything that the scores depend on.
     """
     text = h5py.string_dtype()
-    with hdf5_writer.create(path, track_order=True) as file:
+    with hdf5_writer.create(path, track_order=True, sealed=True) as file:
         file.attrs["identity"] = identity
         for name in (*_TEXT, *_NUMBER):
             column = [getattr(variant, name) for variant in scored.variants]
