@@ -4,7 +4,7 @@ Logical devices can only be made before TensorFlow starts, hence a process of it
 """
 
 import json
-import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -71,7 +71,7 @@ def train(strategy: tf.distribute.Strategy) -> tuple[np.ndarray, list[bool]]:
     return weights, [norm.synchronized for norm in norms]
 
 
-if __name__ == "__main__":
+def main(out: str) -> int:
     processor = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         processor, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -84,4 +84,5 @@ if __name__ == "__main__":
         "moved": float(np.abs(one - untrained).max()),
         "synchronized": [alone, together],
     }
-    json.dump(found, sys.stdout)
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
+    return 0
