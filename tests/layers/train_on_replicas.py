@@ -62,7 +62,7 @@ def train(strategy: tf.distribute.Strategy) -> tuple[np.ndarray, list[bool]]:
         pairs = zip(gradients, model.trainable_variables, strict=True)
         optimizer.apply_gradients([(gradient / share, variable) for gradient, variable in pairs])
 
-    step = tf.function(lambda x, y: strategy.run(on_replica, (x, y)))
+    step = tf.function(lambda x, y: strategy.run(on_replica, (x, y)), autograph=False)
     batches = tf.data.Dataset.from_tensor_slices((x, y)).repeat(3).batch(4)
     for batch in strategy.experimental_distribute_dataset(batches):
         step(*batch)
