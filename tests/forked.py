@@ -35,6 +35,9 @@ def start(function, *arguments, stderr_file, environment=None):
 def finish(process, stderr_file, expected=0):
     """Waits for the end of a process; its status, or minus its signal, must be the expected."""
     process.join(300)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"still runs after 300 s: {stderr_file.read_text('utf-8')[-2000:]}")
     assert process.exitcode == expected, stderr_file.read_text("utf-8")[-2000:]
 
 
