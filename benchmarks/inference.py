@@ -99,9 +99,12 @@ def case_process(spec: str, case: str) -> asked_process.AskedProcess:
 
 def serve(name: str, case: str) -> None:
     """Runs one case: a call for each line `call`, then its peak memory for `end`."""
-    from akita_bayes.models import build, zoo
+    from akita_bayes.models import zoo
 
     spec = zoo.load_network(run.ROOT / "models" / "json" / f"{name}.json")
+    # Only now is TensorFlow loaded, so that a spec that is missing is told at once.
+    from akita_bayes.models import build
+
     spec = spec.only(spec.head_names[0])
     model = build.build(spec)
     random_weights.assign(model)

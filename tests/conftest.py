@@ -35,8 +35,13 @@ def _seed(name: str) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leaves imported modules out of later garbage collections, which took up to a tenth."""
+    """Leaves imported modules out of later garbage collections, which took up to a tenth.
+
+    A graph of TensorFlow has some 20,000 objects, most of which live on: the usual threshold of 700
+    looks at them again and again.
+    """
     gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest) -> None:

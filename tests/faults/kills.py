@@ -6,7 +6,6 @@ a fault. A server loads TensorFlow once and forks a process for every run.
 """
 
 import importlib
-import multiprocessing
 import os
 import random
 import resource
@@ -18,16 +17,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import unprivileged
+from tests import forked, unprivileged
 from tests.faults.commands import COMMANDS, damaged, results, write_inputs
 from tests.full_disk import disk_of
 
-PRELOAD = [
-    *("tensorflow", "keras", "matplotlib.pyplot", "akita_bayes.training.fit"),
-    *("akita_bayes.plots.reports.variant_report", "akita_bayes.plots.reports.accuracy_report"),
-    *("akita_bayes.plots.reports.calibration_report", "akita_bayes.regulation.results.fit_files"),
-    *("akita_bayes.evaluate.prediction_files", "akita_bayes.data.preparation.data_directory"),
-]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,8 +37,7 @@ class Harness:
 
     def __init__(self, folder, seed=0):
         self.folder, self.random = folder, random.Random(seed)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
+        self._context = forked.context()
         self._whole = {}
 
     def run(self, name, out, *, again=False, kill_at=None, room=None, drop=False, threads=None):

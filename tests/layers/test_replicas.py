@@ -1,27 +1,18 @@
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from akita_bayes.layers import replicas
+from tests import forked
+from tests.layers import train_on_replicas
 
 
-def test_one_replica_and_two_train_to_the_same_weights():
-    script = Path(__file__).with_name("train_on_replicas.py")
-    root = str(Path(__file__).resolve().parents[2])
-    run = subprocess.run(
-        [sys.executable, str(script)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-        timeout=300,
-    )
-    assert run.returncode == 0, run.stderr
-    summary = json.loads(run.stdout)
+def test_one_replica_and_two_train_to_the_same_weights(tmp_path):
+    out, stderr_file = tmp_path / "summary.json", tmp_path / "stderr"
+    process = forked.start(train_on_replicas.main, str(out), stderr_file=stderr_file)
+    forked.finish(process, stderr_file)
+    summary = json.loads(out.read_text(encoding="utf-8"))
     assert summary["apart"] < 1e-5 < 1e-3 < summary["moved"]
     assert summary["synchronized"] == [[False] * 2, [True] * 2]
 

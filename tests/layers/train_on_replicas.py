@@ -4,7 +4,7 @@ Logical devices can only be made before TensorFlow starts, hence a process of it
 """
 
 import json
-import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -62,7 +62,7 @@ def train(strategy: tf.distribute.Strategy) -> tuple[np.ndarray, list[bool]]:
         pairs = zip(gradients, model.trainable_variables, strict=True)
         optimizer.apply_gradients([(gradient / share, variable) for gradient, variable in pairs])
 
-    step = tf.function(lambda x, y: strategy.run(on_replica, (x, y)))
+    step = tf.function(lambda x, y: strategy.run(on_replica, (x, y)), autograph=False)
     batches = tf.data.Dataset.from_tensor_slices((x, y)).repeat(3).batch(4)
     for batch in strategy.experimental_distribute_dataset(batches):
         step(*batch)
@@ -71,7 +71,7 @@ def train(strategy: tf.distribute.Strategy) -> tuple[np.ndarray, list[bool]]:
     return weights, [norm.synchronized for norm in norms]
 
 
-if __name__ == "__main__":
+def main(out: str) -> int:
     processor = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         processor, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -84,4 +84,5 @@ if __name__ == "__main__":
         "moved": float(np.abs(single - untrained).max()),
         "synchronized": [alone, together],
     }
-    json.dump(summary, sys.stdout)
+    Path(out).write_text(json.dumps(summary), encoding="utf-8")
+    return 0

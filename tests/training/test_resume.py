@@ -6,11 +6,8 @@ trains a whole run, which is never interrupted; a start of TensorFlow takes long
 """
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -22,9 +19,9 @@ from akita_bayes import errors, files
 from akita_bayes.models import swag, zoo
 from akita_bayes.training import fit, loop_settings, observers
 from akita_bayes.training.run_files import checkpoint, run_record
-from tests import tiny
+from tests import forked, tiny
+from tests.training import trainer
 
-TRAINER = Path(__file__).with_name("trainer.py")
 SWA = {"start": 1, "snapshots": 3, "learning_rate": 0.005, "swag_rank": 2, "swag_draws": 2}
 """The first process dies when one of six snapshots is taken."""
 
@@ -41,18 +38,12 @@ def spec_json():
     return tiny.spec_json(warmup_steps=3, swa=SWA)
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(TRAINER), *map(str, arguments)],
-        env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(TRAINER.parents[2])},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process, expected):
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == expected, stderr[-2000:]
+def train(folder, expected, *arguments):
+    """Trains in a process of its own, which ends with the expected status."""
+    stderr_file = folder / "said"
+    words = [str(argument) for argument in arguments]
+    process = forked.start(trainer.main, words, stderr_file=stderr_file, environment=ENVIRONMENT)
+    forked.finish(process, stderr_file, expected)
 
 
 def weights(path):
@@ -73,11 +64,11 @@ def runs(tmp_path_factory):
     spec = folder / "spec.json"
     spec.write_text(json.dumps(spec_json()), encoding="utf-8")
     whole, broken = folder / "whole", folder / "broken"
-    finish(start(spec, data, broken, "--kill-step", 11), -signal.SIGKILL)
+    train(folder, -signal.SIGKILL, spec, data, broken, "--kill-step", 11)
     killed_at = checkpoint.read(broken)
-    finish(start(spec, data, broken, "--resume", "--kill-write", 2), -signal.SIGKILL)
+    train(folder, -signal.SIGKILL, spec, data, broken, "--resume", "--kill-write", 2)
     left = [path.name for path in (broken / "checkpoint").iterdir()]
-    finish(start(spec, data, broken, "--resume", "--then", whole), 0)
+    train(folder, 0, spec, data, broken, "--resume", "--then", whole)
     return whole, broken, killed_at, left
 
 

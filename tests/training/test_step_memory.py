@@ -62,10 +62,16 @@ def assert_same(plain, saving):
     np.testing.assert_allclose(saving.outcome.moments, plain.outcome.moments, rtol=1e-4)
 
 
-def test_recomputed_blocks_give_the_same_step():
-    """Two steps with dropout and augmentation: gradients, statistics and random states agree."""
+@pytest.fixture(scope="module")
+def plain_and_recomputed():
+    """Two steps of one network, so that each is compiled once; tests use both of them equally."""
     spec = deep_spec()
-    plain, saving = (stepping(spec, step.Memory(recompute=value)) for value in (False, True))
+    return tuple(stepping(spec, step.Memory(recompute=value)) for value in (False, True))
+
+
+def test_recomputed_blocks_give_the_same_step(plain_and_recomputed):
+    """Two steps with dropout and augmentation: gradients, statistics and random states agree."""
+    plain, saving = plain_and_recomputed
     assert any("seed" in variable.path for variable in plain.model.non_trainable_variables)
     for seed in range(2):
         batch = batch_of(seed)
@@ -78,11 +84,9 @@ def test_recomputed_blocks_give_the_same_step():
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
 
 
-def test_a_recomputed_block_runs_again_in_the_backward_pass():
-    spec = deep_spec()
+def test_a_recomputed_block_runs_again_in_the_backward_pass(plain_and_recomputed):
     counts = []
-    for value in (False, True):
-        network = stepping(spec, step.Memory(recompute=value))
+    for network in plain_and_recomputed:
         network.gradients(batch_of())
         graph = next(iter(network._gradients.values())).get_concrete_function(
             batch_of(), tf.constant(1.0)
@@ -93,13 +97,18 @@ def test_a_recomputed_block_runs_again_in_the_backward_pass():
     assert saving - plain == 6
 
 
+@pytest.fixture(scope="module")
+def undivided_gradients():
+    spec = deep_spec(norm=None, dropout=0.0, augment=False)
+    return stepping(spec, step.Memory()).gradients(batch_of())
+
+
 @pytest.mark.parametrize("parts", [2, 3, 9])
-def test_parts_of_a_batch_give_its_gradients(parts):
+def test_parts_of_a_batch_give_its_gradients(parts, undivided_gradients):
     """Without statistics of the batch and random draws, a divided batch is the batch."""
     spec = deep_spec(norm=None, dropout=0.0, augment=False)
-    plain = stepping(spec, step.Memory()).gradients(batch_of())
-    assert_same(plain, stepping(spec, step.Memory(parts)).gradients(batch_of()))
-    assert_same(plain, stepping(spec, step.Memory(parts, recompute=True)).gradients(batch_of()))
+    for memory in (step.Memory(parts), step.Memory(parts, recompute=True)):
+        assert_same(undivided_gradients, stepping(spec, memory).gradients(batch_of()))
 
 
 def test_parts_count_examples_and_not_parts():

@@ -139,7 +139,8 @@ class Split:
         random = np.random.default_rng([options.seed, epoch])
         if options.shuffle:
             paths = [paths[i] for i in random.permutation(len(paths))]
-        records = tf.data.Dataset.from_tensor_slices(paths)
+        names = [path.rsplit("/", 1)[-1] for path in paths]
+        records = tf.data.Dataset.from_tensor_slices((paths, names))
         if options.shuffle:
             records = records.interleave(
                 as_graph(_read), cycle_length=_FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE
@@ -242,7 +243,8 @@ class Split:
         rows = list(regions.read_bed(self.data_dir / "sequences.bed"))
         return [region for name in self.names for region, fields in rows if fields[:1] == [name]]
 
-    def _parse(self, position: tf.Tensor, serialised: tf.Tensor) -> Batch:
+    def _parse(self, name: tf.Tensor, numbered: tuple[tf.Tensor, tf.Tensor]) -> Batch:
+        number, serialised = numbered
         shape = (self.statistics.target_length, self.statistics.num_targets)
         text = tf.io.FixedLenFeature([], tf.string)
         optional = tf.io.FixedLenFeature([], tf.string, default_value="")
@@ -253,12 +255,11 @@ class Split:
         )
         target = tf.cast(tf.io.decode_raw(features["target"], tf.float16), tf.float32)
         target = tf.reshape(target, shape)
-        mask = tf.cond(
-            tf.equal(tf.strings.length(features["mask"]), 0),
-            lambda: tf.ones(shape, tf.bool),
-            lambda: _unpack(features["mask"], shape),
-        )
+        all_measured = np.packbits(np.ones(shape, bool)).tobytes()
+        packed = tf.where(tf.equal(features["mask"], ""), all_measured, features["mask"])
+        mask = _unpack(packed, shape)
         target = tf.where(mask, target, 0.0)
+        position = tf.strings.join([name, "#", tf.strings.as_string(number)])
         region = tf.where(tf.equal(features["region"], ""), position, features["region"])
         batch = {
             "sequence": self._sequence(features["sequence"]),
@@ -279,13 +280,11 @@ class Split:
         return tf.cast(tf.reshape(sequence, (self.statistics.seq_length, 4)), tf.float32)
 
 
-def _read(path: tf.Tensor) -> tf.data.Dataset:
-    """Returns pairs of (file#record, serialised record) of one file."""
-    name = tf.strings.split(path, "/")[-1]
+def _read(path: tf.Tensor, name: tf.Tensor) -> tf.data.Dataset:
+    """Returns pairs of (name, (number, serialised record)) of one file."""
     records = tf.data.TFRecordDataset(path, tfrecord.COMPRESSION, buffer_size=1 << 20)
-    return records.enumerate().map(
-        lambda index, record: (tf.strings.join([name, "#", tf.strings.as_string(index)]), record)
-    )
+    names = tf.data.Dataset.from_tensors(name).repeat()
+    return tf.data.Dataset.zip(names, records.enumerate())
 
 
 def _unpack(packed: tf.Tensor, shape: tuple[int, int]) -> tf.Tensor:
