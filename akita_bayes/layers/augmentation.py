@@ -3,7 +3,7 @@
 Reverse-complementing a sequence reverses a track and sends map pixel (i, j) to (N-1-j, N-1-i).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -37,7 +37,7 @@ class StochasticReverseComplement(keras.layers.Layer):
             return x, ops.zeros((ops.shape(x)[0],), "bool")
         turned = self._draw(x) > 0.5
         # Reversing both axes is the reverse complement: channel 3 - c is the complement of c.
-        return ops.where(turned[:, None, None], ops.flip(x, (1, 2)), x), turned
+        return ops.where(turned[:, None, None], _flipped(x, (1, 2)), x), turned
 
     def _draw(self, x: Any) -> Any:
         def uniform(draws: Any) -> Any:
@@ -147,7 +147,7 @@ class SwitchReverse(keras.layers.Layer):
     def call(self, inputs: tuple[Any, Any]) -> Any:
         x, turned = inputs
         rank = len(x.shape)
-        mirrored = ops.flip(x, tuple(range(1, rank - 1)))
+        mirrored = _flipped(x, range(1, rank - 1))
         if self.strand_pair is not None:
             mirrored = ops.take(mirrored, np.array(self.strand_pair, np.int32), axis=-1)
         return _where_turned(turned, mirrored, x)
@@ -196,3 +196,10 @@ def _where_turned(turned: Any, mirrored: Any, x: Any) -> Any:
     # [B] or [] -> [B, 1, ..., 1] or [1, ..., 1], which broadcast against x.
     flags = ops.reshape(ops.cast(turned, "bool"), (-1, *[1] * (len(x.shape) - 1)))
     return ops.where(flags, mirrored, x)
+
+
+def _flipped(x: Any, axes: Iterable[int]) -> Any:
+    """Reverses some axes, one after another: Keras 3.8 takes no tuple of axes."""
+    for axis in axes:
+        x = ops.flip(x, axis)
+    return x
