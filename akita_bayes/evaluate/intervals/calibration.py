@@ -27,6 +27,7 @@ the square root of mean r^2 - mean n^2, can be compared with the stated one with
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.integrate
 import scipy.stats
 from numpy.typing import NDArray
 
@@ -76,7 +77,7 @@ def sparsification_error(error: NDArray[Any], sd: NDArray[Any]) -> float:
     if mean_error == 0:
         return 0.0
     gap = (by_sd[pixels_left - 1] - by_error[pixels_left - 1]) / mean_error
-    return float(np.trapezoid(gap, _SPARSIFICATION))
+    return float(scipy.integrate.trapezoid(gap, _SPARSIFICATION))
 
 
 class Calibration:

@@ -31,11 +31,12 @@ from akita_bayes.numerics.moments import Moments
 RATIO = 1.15
 """Largest ratio of a number on the simulation to that on the data, or of the data to it.
 
-Of the mean over targets, in every stratum. Two simulations of the very design of the data reached
+Of the geometric mean over targets, in every stratum. Two simulations of the very design of the data reached
 1.06 and 1.15.
 """
 
 STRATA = 4
+_LEAST_RATIO = 1e-6
 
 
 class Agreement(NamedTuple):
@@ -102,7 +103,8 @@ class Match(NamedTuple):
 
 def worst(ratios: NDArray[np.float64]) -> tuple[float, int]:
     """Returns the geometric mean over targets that differs most from 1, and its stratum. [T, D]."""
-    by_stratum = np.exp(np.mean(np.log(ratios), axis=0))
+    logarithms = np.log(np.maximum(ratios, _LEAST_RATIO))  # a slope can be 0 or less
+    by_stratum = np.exp(np.mean(logarithms, axis=0))
     stratum = int(np.abs(np.log(by_stratum)).argmax())
     return float(by_stratum[stratum]), stratum
 

@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 
 from akita_bayes import regions, triangle
@@ -61,7 +62,7 @@ def test_sparsification_compares_two_orders_of_dropping():
     counts = 20 - np.arange(20)  # of which each share of 1/20 drops one more
     best = np.array([error[:k].mean() for k in counts])
     worst = np.array([error[-k:].mean() for k in counts])
-    expected = np.trapezoid((worst - best) / error.mean(), dx=0.05)
+    expected = scipy.integrate.trapezoid((worst - best) / error.mean(), dx=0.05)
     assert calibration.sparsification_error(error, -error) == pytest.approx(expected)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 
 from akita_bayes.mechanisms import declarations
@@ -168,8 +169,8 @@ def test_skewed_noise_is_a_density_of_two_half_normals(skew):
         return np.exp(np.asarray(layer.log_prob(batched(weights), activity, y[None], weight))[0])
 
     density, of_mean = density_of(1.0), density_of(4.0)
-    assert np.trapezoid(density, y) == pytest.approx(1, abs=1e-6)
-    assert np.trapezoid(of_mean, y) == pytest.approx(1, abs=1e-6)
+    assert scipy.integrate.trapezoid(density, y) == pytest.approx(1, abs=1e-6)
+    assert scipy.integrate.trapezoid(of_mean, y) == pytest.approx(1, abs=1e-6)
     assert of_mean.max() == pytest.approx(2 * density.max(), rel=1e-3)
     assert y[density.argmax()] == pytest.approx(mode, abs=1e-3)
     side = y > mode
