@@ -31,8 +31,8 @@ from akita_bayes.numerics.moments import Moments
 RATIO = 1.15
 """Largest ratio of a number on the simulation to that on the data, or of the data to it.
 
-Of the geometric mean over targets, in every stratum. Two simulations of the very design of the data reached
-1.06 and 1.15.
+Of the geometric mean over targets, in every stratum. Two simulations of the very design of the data
+reached 1.06 and 1.15.
 """
 
 STRATA = 4
