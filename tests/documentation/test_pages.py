@@ -3,6 +3,7 @@
 import importlib
 import re
 
+import keras
 import pytest
 
 from documentation import __main__ as generated
@@ -52,6 +53,10 @@ def test_options_of_every_command_exist(page):
                     assert parser._is_known(word), f"{page}:{block.line}: {name} {word}"
 
 
+@pytest.mark.skipif(
+    f"keras=={keras.version()}" not in (page_blocks.ROOT / "constraints.txt").read_text(),
+    reason="the pages have the arguments of another version of Keras",
+)
 @pytest.mark.parametrize("name", sorted(generated.PAGES))
 def test_a_generated_page_is_that_of_the_code(name):
     text = (generated.DOCS / name).read_text(encoding="utf-8")
