@@ -12,7 +12,7 @@ import akita_bayes
 CLI = Path(akita_bayes.__file__).parent / "cli"
 SHARED = (
     *("__init__", "all_commands", "basenji_options", "command_line", "console"),
-    *("command_record", "figure_options", "haplotype_options", "model_options"),
+    *("command_record", "figure_options", "haplotype_options", "messages", "model_options"),
     "training_options",
     "worker_options",
 )
