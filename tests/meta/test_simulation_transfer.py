@@ -43,5 +43,5 @@ def test_the_table_shows_coverage_and_refusal():
     }
     near = {"slope": [[0.9, 1.0]], "spread": [[1.1, 1.0]]}
     lines = transfer.table({"motif": row, "same": {**row, "ratios": near}}).splitlines()
-    assert lines[2] == "| motif | 0.90 | 0.80 | 5.0 | 7.0 | 0.60 | 1.10 | yes |"
+    assert lines[2] == "| motif | 0.90 | 0.80 | 5.0 | 7.0 | 0.59 | 1.10 | yes |"
     assert lines[3].endswith("| no |")
