@@ -17,6 +17,7 @@ INPUTS = {
     "data_dir": "data",
     "data": "data",
     "fit": "fit",
+    "measured": "measured",
     "sequences": "sequences",
     "targets": "targets",
     "targets_file": "targets",

@@ -33,9 +33,11 @@ def test_counts_are_dirichlet_multinomial(kind, concentration):
     shares = np.asarray(layer.outputs(weights, ACTIVITY[None]))[0].astype(float)
     shares /= shares.sum(0)
     for n, row in enumerate(COUNTS.T):
-        expected = scipy.stats.dirichlet_multinomial.logpmf(
-            row, concentration * shares[:, n], row.sum()
-        )
+        expected = 0.0  # the probability of no reads is 1; older SciPy refuses their number
+        if row.sum():
+            expected = scipy.stats.dirichlet_multinomial.logpmf(
+                row, concentration * shares[:, n], row.sum()
+            )
         expected -= scipy.special.gammaln(row.sum() + 1) - scipy.special.gammaln(row + 1).sum()
         # SciPy takes differences of log gamma functions, which lose digits at 1e5.
         assert log_prob[n] == pytest.approx(expected, rel=1e-6, abs=1e-7 * concentration + 1e-6)
