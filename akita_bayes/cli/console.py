@@ -36,7 +36,6 @@ _OF_DISK = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ESTALE)
 # Names of files and of inputs may contain brackets, which rich reads as markup.
 stderr = rich.console.Console(file=messages.STDERR, markup=False)
 stdout = rich.console.Console(markup=False)
-_OPEN: list[rich.progress.Progress] = []  # the bars that are shown, if any
 
 
 def run(
@@ -213,28 +212,8 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """Shows a bar with counts and time left on stderr; yields `advance(steps=1, **fields)`.
-
-    A bar inside the body of another is a further line of that one.
-    """
-    with _bars() as bars:
-        task = bars.add_task(description, total=total, note="")
-
-        def advance(steps: int = 1, *, note: str = "", total: int | None = None) -> None:
-            if total is not None:
-                bars.update(task, total=total)
-            bars.update(task, advance=steps, note=note)
-
-        yield advance
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[rich.progress.Progress]:
-    """Yields the bars that are shown, or new ones; rich before 14.1 shows one group at a time."""
-    if _OPEN:
-        yield _OPEN[-1]
-        return
-    bars = rich.progress.Progress(
+    """Shows a bar with counts and time left on stderr; yields `advance(steps=1, **fields)`."""
+    bar = rich.progress.Progress(
         rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.MofNCompleteColumn(),
@@ -243,12 +222,15 @@ def _bars() -> Iterator[rich.progress.Progress]:
         rich.progress.TextColumn("{task.fields[note]}", markup=False),
         console=stderr,
     )
-    _OPEN.append(bars)
-    try:
-        with bars:
-            yield bars
-    finally:
-        _OPEN.remove(bars)
+    with bar:
+        task = bar.add_task(description, total=total, note="")
+
+        def advance(steps: int = 1, *, note: str = "", total: int | None = None) -> None:
+            if total is not None:
+                bar.update(task, total=total)
+            bar.update(task, advance=steps, note=note)
+
+        yield advance
 
 
 def existing_file(text: str) -> str:

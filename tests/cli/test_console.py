@@ -275,23 +275,3 @@ def test_a_pipe_serves_where_a_file_is_read_once(tmp_path):
     assert console.readable(str(pipe)) == str(pipe)
     with pytest.raises(argparse.ArgumentTypeError, match="pipe can be read only once; give a file"):
         console.existing_file(str(pipe))
-
-
-def nested_bars():
-    with console.progress("outer", 2) as advance_outer:
-        with console.progress("inner", 1) as advance_inner:
-            advance_inner()
-        advance_outer()
-        raise ZeroDivisionError
-
-
-def test_a_bar_inside_another_is_a_further_line(capsys):
-    with pytest.raises(ZeroDivisionError):
-        nested_bars()
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[0] for line in lines if line.strip()][-2:] == ["outer", "inner"]
-    with console.progress("next", 1) as advance:
-        advance()
-    printed = capsys.readouterr().err
-    assert "next" in printed
-    assert "outer" not in printed
