@@ -36,12 +36,12 @@ setuptools.setup(
     },
     install_requires=[
         "tensorflow>=2.18,<2.22",
-        "keras>=3.8,<3.16",
+        "keras>=3.10,<3.16",
         "tensorflow-probability[tf]>=0.25,<0.26",
         "numpy>=1.26,<3",
         "pandas>=2.2.2,<4",
         "scipy>=1.13,<2",
-        "h5py>=3.11,<4",
+        "h5py>=3.12,<4",
         "pysam>=0.22,<0.25",
         "pyBigWig>=0.3.22,<0.4",
         "cooler>=0.10,<0.12",
@@ -51,7 +51,7 @@ setuptools.setup(
         "matplotlib>=3.8,<4",
         "logomaker>=0.8,<0.9",
         "pydantic>=2.7,<3",
-        "rich>=13.7,<16",
+        "rich>=14.1,<16",
         # tensorflow-probability imports distutils, which Python 3.12 no longer has.
         "setuptools>=75,<81; python_version >= '3.12'",
         "shtab>=1.7,<2",

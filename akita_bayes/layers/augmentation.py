@@ -199,7 +199,7 @@ def _where_turned(turned: Any, mirrored: Any, x: Any) -> Any:
 
 
 def _flipped(x: Any, axes: Iterable[int]) -> Any:
-    """Reverses some axes, one after another: Keras 3.8 takes no tuple of axes."""
+    """Reverses some axes, one after another: Keras 3.10 takes no tuple of axes."""
     for axis in axes:
         x = ops.flip(x, axis)
     return x
