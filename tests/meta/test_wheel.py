@@ -163,7 +163,7 @@ def test_the_conda_recipe_names_the_same_libraries(repository):
     assert len(requirements(setup)) > 10
     assert missing(setup, recipe) == {}
     without = re.sub(r"    - (tf-keras|rich) .+\n", "", recipe)
-    assert missing(setup, without) == {"tf-keras": "", "rich": "<16,>=13.7"}
+    assert missing(setup, without) == {"tf-keras": "", "rich": "<16,>=14.1"}
     older = recipe.replace("numpy >=1.26", "numpy >=1.24")
     assert missing(setup, older) == {"numpy": "<3,>=1.26"}
 
