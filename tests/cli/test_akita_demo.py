@@ -90,7 +90,7 @@ def test_the_report_shows_the_variants_and_their_maps(demo):
 def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     rows = pd.read_csv(demo / "variants" / "effects.tsv", sep="\t")
     scored = pd.read_csv(demo / "variants" / "scores.tsv", sep="\t")
-    assert len(rows) == 2 * len(scored) == 32
+    assert len(rows) == 2 * len(scored) == 30
     assert set(rows["target"]) == {"alpha", "beta"}
     for target, group in rows.groupby("target"):
         for column, name in (
@@ -106,8 +106,9 @@ def test_variants_have_intervals_and_p_values_beside_their_truth(demo):
     neutral = rows["kind"].str.startswith("neutral")
     assert rows["truth"][neutral].max() < 0.5 < rows["truth"][~neutral].median()
     fitted = json.loads((demo / "calibration" / "variant_intervals.json").read_text())
-    assert list(fitted) == ["SCD"]
-    assert fitted["SCD"]["level"] == 0.9
+    assert list(fitted["scores"]) == ["SCD"]
+    assert fitted["scores"]["SCD"]["level"] == 0.9
+    assert fitted["fitted_to"]["genome"] == "genome.fa"
 
 
 @pytest.mark.slow
@@ -129,10 +130,10 @@ def test_a_user_fits_the_same_kind_of_intervals(demo, tmp_path, capsys, monkeypa
     stdout = capsys.readouterr().out
     assert "inside their 80 % interval" in stdout
     rows = pd.read_csv(tmp_path / "fit" / "variant_intervals.tsv", sep="\t")
-    assert len(rows) == 16 * 2 * 2
+    assert len(rows) == 30 * 2 * 2
     inside = (rows["ci_low"] <= rows["truth"]) & (rows["truth"] <= rows["ci_high"])
     shares = inside.groupby(rows["name"]).mean()
-    (shown,) = re.findall(r"│ all +│ +16 +│ (0\.\d{3}|1\.000) +│ (0\.\d{3}|1\.000) ", stdout)
+    (shown,) = re.findall(r"│ all +│ +30 +│ (0\.\d{3}|1\.000) +│ (0\.\d{3}|1\.000) ", stdout)
     np.testing.assert_allclose([float(x) for x in shown], shares[["SCD", "MSE"]], atol=6e-4)
 
     path = tmp_path / "fit" / "variant_intervals.json"
