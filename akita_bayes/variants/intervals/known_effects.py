@@ -98,12 +98,7 @@ def compare(
         DataError: The folder is not a simulation, or its maps differ from those of the model.
         VariantError: There are too few variants for the level, or a score has no intervals.
     """
-    for score in named_scores.resolve(options.scores):
-        if score.signed:
-            raise errors.VariantError(
-                f"{score.name}: has values below 0, and only scores of 0 or more have intervals; "
-                "name other scores."
-            )
+    conformal.check_scores(options.scores)
     design = design_json.read(data)
     with Genome(Path(data) / "genome.fa") as genome:
         kinds, rows = draw(genome, design, split, count=count, seed=seed)

@@ -69,12 +69,7 @@ def calibrate_scores(
         VariantError: The scores are of another model, a score has values below 0, or there are too
             few edits for the level.
     """
-    for score in named_scores.resolve(scores):
-        if score.signed:
-            raise errors.VariantError(
-                f"{score.name}: has values below 0, and only scores of 0 or more have intervals; "
-                "name other scores."
-            )
+    conformal.check_scores(scores)
     predicted = _scores(model, Path(scores_dir))
     table = text_table.read(measured, _KEY, missing="no such table of measured scores")
     joined = _joined(predicted, table, Path(measured))

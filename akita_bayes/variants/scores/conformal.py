@@ -22,12 +22,14 @@ scores near 0 finite, d those of scores without spread. All scores must be 0 or 
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akita_bayes import errors
+from akita_bayes.variants.scores import named_scores
 
 LEVEL = 0.9
 FEWEST = 20  # least number of variants
@@ -115,6 +117,20 @@ def fit(
     ]
     low, high = zip(*ends, strict=True)
     return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
+
+
+def check_scores(names: Iterable[str]) -> None:
+    """Refuses scores that have values below 0.
+
+    Raises:
+        VariantError: A score has such values, or no score has the name.
+    """
+    for score in named_scores.resolve(names):
+        if score.signed:
+            raise errors.VariantError(
+                f"{score.name}: has values below 0, and only scores of 0 or more have intervals; "
+                "name other scores."
+            )
 
 
 def check(count: int, level: float) -> None:
