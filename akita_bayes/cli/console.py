@@ -156,11 +156,10 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _disk_full(error: Exception) -> bool:
     """Returns True for an error of the system, HDF5 or TensorFlow about a full disk."""
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     if isinstance(error, OSError):
-        return damage.number_of(error) in full
+        return damage.number_of(error) in damage.DISK_FULL
     from_tensorflow = type(error).__module__.startswith("tensorflow.")
-    return from_tensorflow and any(os.strerror(code) in str(error) for code in full)
+    return from_tensorflow and any(os.strerror(code) in str(error) for code in damage.DISK_FULL)
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):

@@ -4,11 +4,10 @@ Logs of jobs often lie on the disk that the results fill. Without this, the mess
 disk, or a progress bar, would end a command by a traceback.
 """
 
-import errno
 import sys
 from typing import Any
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from akita_bayes.files import damage
 
 
 class Messages:
@@ -39,7 +38,7 @@ class Messages:
 
 
 def _pass_if_full(error: OSError) -> None:
-    if error.errno not in _FULL:
+    if error.errno not in damage.DISK_FULL:
         raise error
 
 

@@ -26,6 +26,9 @@ GZIP = b"\x1f\x8b"
 GZIP_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error)
 """Errors that Python raises while it unpacks a damaged archive."""
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors of the system that say that a disk, a quota or a file is full."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 _HDF5_NUMBER = re.compile(r"errno = (\d+),")
 _LONGEST = 120  # characters of the error of a library in a message

@@ -7,7 +7,6 @@ before, from which a run continues when the newest one is damaged.
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -26,8 +25,6 @@ FILE = Path("checkpoint") / "state.npz"
 PREVIOUS = FILE.with_name("previous.npz")
 
 _log = logging.getLogger(__name__)
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Checkpoint(NamedTuple):
@@ -128,8 +125,7 @@ def disk_full_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # HDF5 gives the number only in its message: "... errno = 28, error message = ...".
-        if error.errno not in _FULL and f"errno = {errno.ENOSPC}" not in str(error):
+        if damage.number_of(error) not in damage.DISK_FULL:
             raise
         raise errors.RunError(
             f"{path}: the disk is full; the earlier files are intact. "
