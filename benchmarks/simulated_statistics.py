@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from akita_bayes import files, regions, triangle
 from akita_bayes.evaluate import insulation
-from akita_bayes.simulate import designs, experiment, replicate_agreement, simulation
+from akita_bayes.simulate import designs, experiment, replicate_agreement
+from akita_bayes.simulate.simulation_folder import simulated_records
 from benchmarks import environment, map_ceiling, run, simulated_statistics_report, yeast_data
 
 RESULT = run.RESULTS / "simulated_statistics.json"
@@ -114,7 +115,7 @@ def simulated(design: designs.Design, seed: int) -> dict[str, Any]:
         np.stack([getattr(window, part) for window in measured.windows])
         for part in ("target", "mask", "truth")
     )
-    ceiling = simulation.ceiling(measured.windows, design.cell_types)
+    ceiling = simulated_records.ceiling(measured.windows, design.cell_types)
     bins = design.seq_length // design.physics.bin_size - 2 * design.crop // design.physics.bin_size
     targets = []
     for cell in range(len(design.cell_types)):
@@ -228,7 +229,7 @@ def agreement(seed: int, requested: Sequence[float] = WANTED) -> list[dict[str, 
             solved = replicate_agreement.solve(design, seed)
             name = list(design.chromosomes())[-1]
             windows = experiment.simulate_chromosome(name, solved, seed).windows
-            ceiling = simulation.ceiling(windows, design.cell_types)
+            ceiling = simulated_records.ceiling(windows, design.cell_types)
             rows.append(
                 {
                     "solve_for": solve_for,

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from akita_bayes import files
 from akita_bayes.evaluate.intervals import simulation_match
-from akita_bayes.simulate import design_json, simulation
+from akita_bayes.simulate import design_json
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.physics import Motif
+from akita_bayes.simulate.simulation_folder import simulation
 from benchmarks import environment, run
 
 RESULT = run.RESULTS / "simulation_transfer.json"

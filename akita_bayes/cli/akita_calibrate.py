@@ -24,6 +24,10 @@ With --measured TABLE, the intervals are fitted to edits whose scores were measu
 then the directory into which akita_scd.py scored them. TABLE has the columns chrom, pos, ref and
 alt of scores.tsv, and measured scores in columns such as SCD:TARGET. Every edit is tested with
 intervals that were fitted to the edits of other chromosomes.
+
+With --differences OTHER, the intervals are fitted to the differences between two strains or
+individuals with measured maps. data_dir has the maps of the reference, OTHER those of the other
+individual in the same windows, and --vcf the variants of the sample that --haplotype names.
 """
 
 import argparse
@@ -34,14 +38,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akita_bayes import errors
-from akita_bayes.cli import console, figure_options, model_options
+from akita_bayes.cli import (
+    calibrated_scores,
+    console,
+    figure_options,
+    haplotype_options,
+    model_options,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
     import rich.table
 
-    from akita_bayes.evaluate.intervals import calibrate, simulation_match
-    from akita_bayes.models.protocol import Model
+    from akita_bayes.evaluate.intervals import calibrate
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +117,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TABLE",
         help="fit intervals for variant scores to the measured scores in this table",
     )
+    parser.add_argument(
+        "--differences",
+        type=console.existing_directory,
+        metavar="OTHER",
+        help="fit intervals for variant scores to the differences between the maps of data_dir and "
+        "those of this data directory, of another strain or individual; with --fasta, --haplotype "
+        "and --vcf",
+    )
+    model_options.add(
+        parser, "--fasta", required=False, help="with --differences: genome of data_dir"
+    )
+    haplotype_options.add(
+        parser,
+        help="with --differences: sample of the phased variants whose maps are in OTHER",
+        default_vcf="no default",
+    )
     model_options.add(
         parser,
         "--stats",
@@ -119,7 +143,8 @@ def _parser() -> argparse.ArgumentParser:
         "--level",
         type=console.share,
         default=0.9,
-        help="with --variants or --measured: share of true scores that the intervals contain",
+        help="with --variants, --measured or --differences: share of true scores that the "
+        "intervals contain",
     )
     figure_options.add(parser)
     return parser
@@ -133,9 +158,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--simulation needs --variants N; name the number of variants of each kind")
     if options.measured is not None and options.variants is not None:
         parser.error("--measured and --variants fit the same intervals; give one of them")
-    command = _maps if options.variants is None else _variants
+    if options.differences is not None and (options.variants or options.measured):
+        parser.error("--differences replaces --variants and --measured; give one of them")
+    for name in ("fasta", "haplotype", "vcf"):
+        if (options.differences is None) != (getattr(options, name) is None):
+            parser.error(f"--differences and --{name} belong together; give both")
+    command = _maps if options.variants is None else calibrated_scores.of_simulated_variants
     if options.measured is not None:
-        command = _measured
+        command = calibrated_scores.of_measured_edits
+    if options.differences is not None:
+        command = calibrated_scores.of_natural_differences
     return console.run(
         lambda: command(options), options=options, out=_claimed(options), claims="report"
     )
@@ -170,7 +202,7 @@ def _maps(options: argparse.Namespace) -> Path:
         distances=options.distances,
         precision=options.precision,
     )
-    runs, model = _model(options)
+    runs, model = calibrated_scores.load(options)
     windows = sum(
         dataset.open_split(options.data_dir, split, batch_size=1).records
         for split in (options.fit_split, options.split)
@@ -178,7 +210,7 @@ def _maps(options: argparse.Namespace) -> Path:
     with console.progress("Drawing", windows) as advance:
         report = calibrate.calibrate(model, options.data_dir, options=settings, advance=advance)
     names = targets.names(options.data_dir, report.tested[0].mean.shape[-1])
-    out = _out_dir(options, model, report.head)
+    out = calibrated_scores.out_dir(options, model, report.head)
     calibration_report.write(report, names, out)
     recalibration.save(runs, report.head, report.recalibration)
     if isinstance(model, build.Network):
@@ -196,112 +228,6 @@ def _maps(options: argparse.Namespace) -> Path:
     if report.uniformity is not None and not report.uniformity.holds:
         _log.warning("%s", report.uniformity.in_words(options.split))
     return out
-
-
-def _variants(options: argparse.Namespace) -> Path:
-    """Fits intervals for variant scores, tests them, and writes intervals and tests."""
-    from akita_bayes.evaluate.intervals import simulation_match
-    from akita_bayes.simulate import design_json
-    from akita_bayes.variants.intervals import score_intervals
-
-    settings = score_intervals.IntervalOptions(
-        count=options.variants,
-        seed=options.seed,
-        level=options.level,
-        fit_split=options.fit_split,
-        split=options.split,
-        other_genome=options.simulation is not None,
-    )
-    _, model = _model(options)
-    if options.simulation is not None:
-        design_json.read(options.simulation)  # before predictions that take minutes
-        match = simulation_match.compare(
-            model, options.data_dir, options.simulation, split=options.fit_split
-        )
-        _show_match(match)
-        match.check(options.simulation)
-    intervals = score_intervals.calibrate_scores(
-        model,
-        options.simulation or options.data_dir,
-        scoring=model_options.scoring(options),
-        options=settings,
-        open_bar=console.progress,
-    )
-    out = _out_dir(options, model, options.head)
-    path = score_intervals.write(intervals, out)
-    _show_variants(intervals.tested, options, path)
-    return out
-
-
-def _measured(options: argparse.Namespace) -> Path:
-    """Fits intervals to measured scores, tests them, and writes intervals and tests."""
-    from akita_bayes.variants.intervals import measured_effects, score_intervals
-
-    _, model = _model(options)
-    intervals = measured_effects.calibrate_scores(
-        model, options.data_dir, options.measured, scores=options.scores, level=options.level
-    )
-    out = _out_dir(options, model, intervals.fitted_to.scoring["head"])
-    path = score_intervals.write(intervals, out)
-    _show_variants(intervals.tested, options, path, "measured")
-    return out
-
-
-def _model(options: argparse.Namespace) -> "tuple[list[str], Model]":
-    """Returns the run directories that the options name, and their model or ensemble."""
-    from akita_bayes.evaluate.intervals import calibration_files
-    from akita_bayes.models import load, predict
-
-    runs = [options.run, *options.ensemble]
-    calibration_files.check_runs(runs)
-    model = load.load_model(runs if options.ensemble else options.run)
-    predict.check_precision(model, options.precision)
-    return runs, model
-
-
-def _out_dir(options: argparse.Namespace, model: "Model", head: str | None) -> Path:
-    """Returns the folder of the results; a model of one head has no folder of its head."""
-    from akita_bayes.evaluate.intervals import calibration_files
-
-    several = len(model.spec.head_names) > 1
-    runs = [options.run, *options.ensemble]
-    return Path(
-        options.out_dir or calibration_files.default_folder(runs, head if several else None)
-    )
-
-
-def _show_match(match: "simulation_match.Match") -> None:
-    """Prints how the model predicts the data and the simulation, by distance; means of targets."""
-    import rich.table
-
-    title = "The model on the data, and on the simulation"
-    table = rich.table.Table("distance", "slope", "spread", "r", title=title)
-    for number, stratum in enumerate(match.strata):
-        pairs = zip(match.data, match.simulation, strict=True)
-        cells = [f"{a[:, number].mean():.3f}, {b[:, number].mean():.3f}" for a, b in pairs]
-        table.add_row(stratum, *cells)
-    console.stdout.print(table)
-
-
-def _show_variants(
-    rows: "pd.DataFrame", options: argparse.Namespace, path: Path, column: str = "truth"
-) -> None:
-    """Prints how often intervals contain the true scores, or the measured ones."""
-    import rich.table
-
-    from akita_bayes.variants.intervals import known_effects
-
-    source = "true" if column == "truth" else column
-    title = f"Share of {source} scores inside their {100 * options.level:g} % interval"
-    table = rich.table.Table("kind", "variants", *options.scores, title=title)
-    shares = {name: known_effects.coverage(group, column) for name, group in rows.groupby("name")}
-    counts = rows.drop_duplicates(["chrom", "pos", "id", "kind"])["kind"].value_counts()
-    for kind in shares[options.scores[0].upper()].index:
-        count = counts.sum() if kind == "all" else counts[kind]
-        cells = [f"{shares[name.upper()][kind]:.3f}" for name in options.scores]
-        table.add_row(kind.replace("_", " "), str(count), *cells)
-    console.stdout.print(table)
-    console.say(f"Give {path} to akita_scd.py as --intervals.")
 
 
 def _show(report: "calibrate.Report", out: Path) -> None:

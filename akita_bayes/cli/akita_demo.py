@@ -145,7 +145,8 @@ def _clear(out: Path) -> None:
 
 
 def _simulate(out: Path, options: argparse.Namespace) -> "Design":
-    from akita_bayes.simulate import designs, simulation
+    from akita_bayes.simulate import designs
+    from akita_bayes.simulate.simulation_folder import simulation
 
     design = dataclasses.replace(designs.PRESETS[options.preset], variants=_TESTED)
     with console.progress("simulating") as advance:
@@ -169,7 +170,7 @@ def _variants(out: Path, model: "Model", design: "Design") -> "pd.DataFrame":
     import pandas as pd
 
     from akita_bayes.data import genome
-    from akita_bayes.simulate import effect_files
+    from akita_bayes.simulate.simulation_folder import effect_files
     from akita_bayes.variants import interval_files, variant_windows, writers
     from akita_bayes.variants.intervals import known_effects, score_intervals
     from akita_bayes.variants.options import Options, geometry_of

@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
 
     def command() -> None:
-        from akita_bayes.simulate import design_json, designs, simulation
+        from akita_bayes.simulate import design_json, designs
+        from akita_bayes.simulate.simulation_folder import simulation
 
         preset = designs.PRESETS[options.preset]
         if options.design is not None:
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=options.seed,
                 workers=options.processes,
                 with_coolers=not options.no_coolers,
+                strain=options.strain,
                 advance=advance,
             )
         console.say(_summary(options.out, design))
@@ -106,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
         type=console.positive_integer,
         default=2,
         help="chromosomes to simulate at the same time",
+    )
+    add(
+        "--strain",
+        type=console.share,
+        default=0.0,
+        metavar="SHARE",
+        help="also simulate a second strain, in which this share of the bases differs: its maps of "
+        "held-out windows go to strain/, its variants to strain.vcf",
     )
     add("--no_coolers", action="store_true", help="write no coolers; takes half of the time")
     return parser

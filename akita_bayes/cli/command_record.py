@@ -18,6 +18,7 @@ INPUTS = {
     "data": "data",
     "fit": "fit",
     "measured": "measured",
+    "differences": "other_data",
     "sequences": "sequences",
     "targets": "targets",
     "targets_file": "targets",

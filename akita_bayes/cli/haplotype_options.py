@@ -29,19 +29,21 @@ class Source(NamedTuple):
     out_dir: str
 
 
-def add(parser: argparse.ArgumentParser, *, default_vcf: str) -> None:
+_HELP = (
+    "apply the phased variants of this sample to the genome first; results of both haplotypes go "
+    "to haplotype_1 and haplotype_2 in the output directory"
+)
+
+
+def add(parser: argparse.ArgumentParser, *, default_vcf: str, help: str = _HELP) -> None:
     """Adds --haplotype and --vcf.
 
     Args:
         parser: Parser of a command with --fasta and --out_dir.
         default_vcf: What --vcf is when it is not given, for the help.
+        help: Help of --haplotype.
     """
-    parser.add_argument(
-        "--haplotype",
-        metavar="SAMPLE",
-        help="apply the phased variants of this sample to the genome first; results of both "
-        "haplotypes go to haplotype_1 and haplotype_2 in the output directory",
-    )
+    parser.add_argument("--haplotype", metavar="SAMPLE", help=help)
     parser.add_argument(
         "--vcf",
         type=console.existing_file,

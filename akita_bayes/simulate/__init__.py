@@ -9,7 +9,7 @@ _PUBLIC = {
     "Landscape": "akita_bayes.simulate.chromosomes",
     "Measurement": "akita_bayes.simulate.measurement.settings",
     "Physics": "akita_bayes.simulate.physics",
-    "simulate": "akita_bayes.simulate.simulation",
+    "simulate": "akita_bayes.simulate.simulation_folder.simulation",
     "truth": "akita_bayes.simulate.chromatin",
 }
 

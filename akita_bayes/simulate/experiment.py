@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.data.contacts import measurement_noise
-from akita_bayes.simulate import chromatin, chromosomes, reads, sites
+from akita_bayes.simulate import chromatin, chromosomes, reads, sites, strains
 from akita_bayes.simulate.designs import Design
 from akita_bayes.simulate.measurement import band_balancing, biases
 
@@ -93,14 +93,24 @@ class Counts(NamedTuple):
     replicate_weights: list[NDArray[np.float64]]
 
 
-def simulate_chromosome(name: str, design: Design, seed: int) -> Experiment:
+def simulate_chromosome(name: str, design: Design, seed: int, strain: float = 0.0) -> Experiment:
     """Simulates a chromosome of the design; the same seed gives the same experiment.
+
+    Args:
+        name: Name of the chromosome.
+        design: Design of the experiment.
+        seed: Seed of all random draws.
+        strain: Share of bases in which a second strain differs, whose chromosome is simulated; 0
+            for the reference.
 
     Raises:
         DataError: A window has too few reads, or too few mappable bins.
     """
     rng = generator(seed, name)
-    chromatin_ = fold(name, design, seed, rng)
+    chromatin_ = fold(name, design, seed, rng, strain)
+    if strain:  # another experiment, with noise and biases of its own
+        seed = int(generator(seed, "strain").integers(2**31))
+        rng = generator(seed, name)
     counts = measure(chromatin_, name, design, seed, rng)
     split = design.chromosomes()[name][1]
     index = dna.to_index(chromatin_.chromosome.sequence)
@@ -125,7 +135,9 @@ def generator(seed: int, *purposes: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(purpose.encode()) for purpose in purposes)])
 
 
-def fold(name: str, design: Design, seed: int, rng: np.random.Generator) -> Chromatin:
+def fold(
+    name: str, design: Design, seed: int, rng: np.random.Generator, strain: float = 0.0
+) -> Chromatin:
     """Draws a chromosome and computes its contacts.
 
     Args:
@@ -134,12 +146,16 @@ def fold(name: str, design: Design, seed: int, rng: np.random.Generator) -> Chro
         seed: Seed of the simulation; each bias has a generator of its own, so that a changed key
             of the measurement leaves the draws of the others as they are.
         rng: Source of the letters and of the single unmappable bins.
+        strain: Share of bases in which a second strain differs; 0 for the reference.
     """
     physics, measurement = design.physics, design.measurement
     length, _ = design.chromosomes()[name]
     chromosome = chromosomes.chromosome(
         name, length, physics, design.landscape, seed=int(rng.integers(1 << 62))
     )
+    if strain:
+        source = generator(seed, name, "substitutions")
+        chromosome = strains.substituted(chromosome, strain, source)
     bins = length // physics.bin_size
     unmappable = rng.random(bins) < design.unmappable
     unmappable |= biases.stretches(

@@ -28,9 +28,6 @@ from akita_bayes.variants.scores import background, draw_summary, named_scores, 
 _log = logging.getLogger(__name__)
 
 GROUP = 32  # least number of variants whose windows are predicted together
-BASENJI_UNKNOWN = (
-    0.25  # value of each base in rows of N in Basenji's variant scripts, not in training
-)
 
 
 def score_variants(
@@ -117,17 +114,7 @@ class Engine:
         self._scores = named_scores.resolve(options.scores)
         check_widths(self._scores, self.geometry)
         basenji = options.window == "basenji"
-        window_options = predictor.WindowOptions(
-            head=options.head,
-            draws=options.draws,
-            seed=options.seed,
-            rc=options.rc,
-            shifts=options.shifts,
-            unknown=BASENJI_UNKNOWN if basenji else 0.0,
-            batch_size=batch_size,
-            share=share,
-            precision=options.precision,
-        )
+        window_options = options.window_options(batch_size=batch_size, share=share)
         predict_windows = predictor.WindowPredictor(model, window_options)
         self.draws = predict_windows.draws
         self._draws_of = predict_windows.draws_of

@@ -6,11 +6,15 @@ from collections.abc import Collection, Iterable
 
 from akita_bayes import errors, regions
 from akita_bayes.models import predict
+from akita_bayes.models.incremental import predictor
 from akita_bayes.models.protocol import Model
 from akita_bayes.specs import seeds
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.scores import named_scores
 
+BASENJI_UNKNOWN = (
+    0.25  # value of each base in rows of N in Basenji's variant scripts, not in training
+)
 WINDOWS = ("anchored", "basenji")
 MEMBERS = ("held_out", "all")
 
@@ -82,6 +86,27 @@ class Options:
             )
         if "ROI" in (name.upper() for name in self.scores) and self.roi is None:
             raise errors.VariantError("the ROI score needs a BED of regions of interest (roi).")
+
+    def window_options(
+        self, *, batch_size: int | None = None, share: bool = True
+    ) -> predictor.WindowOptions:
+        """Returns what predictions of windows depend on.
+
+        Args:
+            batch_size: Windows computed at a time; None fits two megabase windows.
+            share: False to compute every window as a whole, without the results of others.
+        """
+        return predictor.WindowOptions(
+            head=self.head,
+            draws=self.draws,
+            seed=self.seed,
+            rc=self.rc,
+            shifts=self.shifts,
+            unknown=BASENJI_UNKNOWN if self.window == "basenji" else 0.0,
+            batch_size=batch_size,
+            share=share,
+            precision=self.precision,
+        )
 
 
 def geometry_of(model: Model, head: str | int | None) -> Geometry:

@@ -11,8 +11,9 @@ import akita_bayes
 
 CLI = Path(akita_bayes.__file__).parent / "cli"
 SHARED = (
-    *("__init__", "all_commands", "basenji_options", "command_line", "console"),
-    *("command_record", "figure_options", "haplotype_options", "messages", "model_options"),
+    *("__init__", "all_commands", "basenji_options", "calibrated_scores", "command_line"),
+    *("command_record", "console", "figure_options", "haplotype_options", "messages"),
+    "model_options",
     "training_options",
     "worker_options",
 )

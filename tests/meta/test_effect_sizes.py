@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from akita_bayes.data import genome
-from akita_bayes.simulate import chromosomes, designs, effect_files, effects
+from akita_bayes.simulate import chromosomes, designs, effects
+from akita_bayes.simulate.simulation_folder import effect_files
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.scores import conformal
 from benchmarks import effect_sizes, variants

@@ -35,7 +35,7 @@ ROOMS = {
         *("passes", "saved_models", "intervals", "checkpoints", ""),
         *("incremental", "published_models"),
     ),
-    "simulate": ("measurement", ""),
+    "simulate": ("measurement", "", "simulation_folder"),
     "data": ("", "contacts", "map_files", "records", "preparation"),
     "training": ("objectives", "updates", "run_files", "teachers", ""),
     "plots": ("", "reports"),

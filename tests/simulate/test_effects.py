@@ -6,7 +6,8 @@ import pysam
 import pytest
 
 from akita_bayes import dna, triangle
-from akita_bayes.simulate import chromatin, chromosomes, effect_files, effects, sites
+from akita_bayes.simulate import chromatin, chromosomes, effects, sites
+from akita_bayes.simulate.simulation_folder import effect_files
 
 CELL = "alpha"
 

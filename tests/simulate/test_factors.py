@@ -11,13 +11,12 @@ from akita_bayes.simulate import (
     chromatin,
     chromosomes,
     designs,
-    effect_files,
     effects,
     experiment,
     physics,
-    simulation,
     sites,
 )
+from akita_bayes.simulate.simulation_folder import effect_files, simulation
 
 FACTOR = physics.Factor(
     physics.Motif("GCAATTAGCCTAATG", (0.9,) * 15), midpoint=14.0, stall=0.4, most_occupancy=0.8

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.simulate import designs, experiment, replicate_agreement, simulation
+from akita_bayes.simulate import designs, experiment, replicate_agreement
+from akita_bayes.simulate.simulation_folder import simulated_records
 
 
 def _design(**keys):
@@ -18,7 +19,9 @@ def _design(**keys):
 
 def _measured(design, seed):
     windows = experiment.simulate_chromosome(list(design.chromosomes())[-1], design, seed).windows
-    return float(np.mean(simulation.ceiling(windows, design.cell_types)["replicate_pearson"]))
+    return float(
+        np.mean(simulated_records.ceiling(windows, design.cell_types)["replicate_pearson"])
+    )
 
 
 @pytest.mark.parametrize(

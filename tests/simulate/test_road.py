@@ -8,7 +8,8 @@ from akita_bayes.data.preparation import check, data_directory, data_options, tr
 from akita_bayes.data.records import dataset, statistics, tfrecord
 from akita_bayes.evaluate import accuracy
 from akita_bayes.models import zoo
-from akita_bayes.simulate import chromatin, simulation
+from akita_bayes.simulate import chromatin
+from akita_bayes.simulate.simulation_folder import simulation
 from akita_bayes.training import fit
 
 BLOCK = {"name": "conv_block", "kernel_size": 11, "pool_size": 8}

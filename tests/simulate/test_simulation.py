@@ -14,7 +14,8 @@ from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import counts_to_targets as targets
 from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.simulate import chromatin, design_json, effects, simulation, sites
+from akita_bayes.simulate import chromatin, design_json, effects, sites
+from akita_bayes.simulate.simulation_folder import simulation
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ from akita_bayes import errors, progress, triangle
 from akita_bayes.data.genome import Genome
 from akita_bayes.models.protocol import Model
 from akita_bayes.regions import Region
-from akita_bayes.simulate import chromatin, design_json, effect_files
+from akita_bayes.simulate import chromatin, design_json
 from akita_bayes.simulate.chromosomes import Chromosome
 from akita_bayes.simulate.designs import Design
+from akita_bayes.simulate.simulation_folder import effect_files
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants import engine, variant_windows
 from akita_bayes.variants.alleles import alignment, derivative, records, window_pairs

@@ -4,8 +4,7 @@ A directory of `akita_scd.py` has the predicted scores of the edits. A table has
 in columns with the same names. The intervals contain measured scores, so they include the noise of
 the measurement: a score of two maps with noise is larger than that of the maps without it.
 
-Every edit is tested with intervals that were fitted to the edits of other chromosomes, or of other
-stretches if all edits are on one chromosome. The intervals for later use are fitted to all edits.
+`cross_fitted` tests every edit with intervals that were fitted to the edits of other chromosomes.
 """
 
 import logging
@@ -22,15 +21,13 @@ from akita_bayes.files import output_directory, text_table
 from akita_bayes.models import fingerprint
 from akita_bayes.models.protocol import Model
 from akita_bayes.variants import interval_files
+from akita_bayes.variants.intervals import cross_fitted
 from akita_bayes.variants.intervals.score_intervals import ScoreIntervals
 from akita_bayes.variants.options import Options
 from akita_bayes.variants.scored_files import score_outputs
 from akita_bayes.variants.scores import conformal, named_scores
 
 _log = logging.getLogger(__name__)
-
-STRETCHES = 5
-"""Stretches of edits that test each other, if all edits are on one chromosome."""
 
 _KEY = ("chrom", "pos", "ref", "alt")
 _EMPTY = ("", "NA", "nan", "NaN", ".")  # cells of scores that were not measured
@@ -76,18 +73,9 @@ def calibrate_scores(
     widenings, tested = {}, []
     for score in named_scores.resolve(scores):
         rows = _rows(joined, score.name, Path(measured), predicted.path)
-        widenings[score.name] = _fit(rows, level)
-        folds = _folds(rows)
-        for fold in np.unique(folds):
-            part = rows[folds == fold]
-            edits = rows.loc[folds != fold, "edit"].nunique()
-            _check_enough(edits, part, score.name, level)
-            widening = _fit(rows[folds != fold], level)
-            low, high = widening.interval(part["score"].to_numpy(), part["sd"].to_numpy())
-            tested.append(part.drop(columns="edit").assign(ci_low=low, ci_high=high))
-    return ScoreIntervals(
-        widenings, pd.concat(tested).sort_index(kind="stable"), predicted.fitted_to
-    )
+        widenings[score.name], of_score = cross_fitted.fit(rows, score.name, level)
+        tested.append(of_score)
+    return ScoreIntervals(widenings, pd.concat(tested, ignore_index=True), predicted.fitted_to)
 
 
 def _scores(model: Model, folder: Path) -> _Scores:
@@ -209,30 +197,3 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
     """Returns the numbers of a column of text, NaN where a cell is not a finite number."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
     return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def _check_enough(count: int, part: pd.DataFrame, score: str, level: float) -> None:
-    """Refuses a fold that too few edits of other folds can test."""
-    least = conformal.fewest(level)
-    if count < least:
-        chrom, positions = part["chrom"].iloc[0], _numbers(part["pos"])
-        raise errors.VariantError(
-            f"the measured {score} of {chrom}:{positions.min():.0f}-{positions.max():.0f} are "
-            f"tested with those of all other edits, which are {count}; intervals of level "
-            f"{level:g} need {least}; measure more edits, or give a lower level."
-        )
-
-
-def _fit(rows: pd.DataFrame, level: float) -> conformal.Widening:
-    measured, score, sd = (rows[name].to_numpy() for name in ("measured", "score", "sd"))
-    return conformal.fit(measured, score, sd, level=level, variants=rows["edit"].to_numpy())
-
-
-def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """Returns the fold of every row: its chromosome, or its stretch on the only chromosome."""
-    folds: NDArray[np.int64] = pd.factorize(rows["chrom"])[0]
-    if folds.max(initial=0) == 0:
-        positions = np.unique(_numbers(rows["pos"]))
-        rank = np.searchsorted(positions, _numbers(rows["pos"]))
-        folds = rank * STRETCHES // max(len(positions), 1)
-    return folds

@@ -105,11 +105,11 @@ def fit(
         raise errors.VariantError(
             "known scores must be 0 or more; leave out scores that have values below 0."
         )
-    floor = max(float(np.quantile(mean, 0.1)), 1e-6)
+    floor = floor_of(mean)
     log_errors = np.log((truth + floor) / (mean + floor))
-    spread = max(float(np.median(np.abs(log_errors))), 1e-6)
+    spread = spread_of(log_errors)
     scaled_errors = log_errors / (spread + sd / (mean + floor))
-    starts = _class_starts(mean, variants, _outermost(level))
+    starts = class_starts(mean, variants, level)
     classes = np.searchsorted(starts, mean, side="right")
     ends = [
         _ends(scaled_errors[classes == k], _distinct(variants[classes == k]), level)
@@ -117,6 +117,16 @@ def fit(
     ]
     low, high = zip(*ends, strict=True)
     return Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
+
+
+def floor_of(mean: NDArray[Any]) -> float:
+    """Returns c, a tenth of the predicted scores being smaller."""
+    return max(float(np.quantile(mean, 0.1)), 1e-6)
+
+
+def spread_of(log_errors: NDArray[Any]) -> float:
+    """Returns d, the median size of the errors."""
+    return max(float(np.median(np.abs(log_errors))), 1e-6)
 
 
 def check_scores(names: Iterable[str]) -> None:
@@ -170,9 +180,7 @@ def _distinct(variants: NDArray[Any]) -> int:
     return len(np.unique(variants))
 
 
-def _class_starts(
-    mean: NDArray[Any], variants: NDArray[Any], fewest_variants: int
-) -> tuple[float, ...]:
+def class_starts(mean: NDArray[Any], variants: NDArray[Any], level: float) -> tuple[float, ...]:
     """Returns the predicted scores at which all classes but the first start.
 
     Classes have equal numbers of scores. Equal predictions are in one class, so ties lead to fewer
@@ -181,8 +189,9 @@ def _class_starts(
     Args:
         mean: Predicted scores. [scores].
         variants: Variant of every score. [scores].
-        fewest_variants: Least number of variants in any class.
+        level: Level of the intervals, for which every class needs enough variants.
     """
+    fewest_variants = _outermost(level)
     classes = min(max(len(mean) // max(CLASS, fewest_variants), 1), MOST)
     starts: list[float] = []
     for start in np.quantile(mean, np.arange(1, classes) / classes):

@@ -1,0 +1,1 @@
+"""Files of a simulation: genome, records, coolers, variants of known effect."""
