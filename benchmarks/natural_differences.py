@@ -105,6 +105,8 @@ def strain(model: Any, data: Path, tested: pd.DataFrame, scoring: Any) -> dict[s
     widening = intervals.widenings["SCD"]
     return {
         "windows": int(rows["id"].nunique()),
+        "noise": float(np.sqrt(rows["variance"].mean())),
+        "median truth": float(rows["truth"].median()),
         "squares": float(rows["square"].between(rows["square_low"], rows["square_high"]).mean()),
         "differences": of_windows(rows),
         "without noise": of_windows(sizes.tested),

@@ -10,6 +10,7 @@ from benchmarks import (
     distillation,
     inference,
     lac_interaction,
+    natural_differences,
     novelty,
     simulation_transfer,
     variants,
@@ -40,6 +41,14 @@ def test_the_tables_of_unlike_simulations_are_those_of_their_result_files(reposi
     page = (repository / "docs/variant_truth.md").read_text(encoding="utf-8")
     assert simulation_transfer.table(result["scenarios"]) in page
     assert set(result["scenarios"]) == set(simulation_transfer.SCENARIOS)
+
+
+def test_the_table_of_strains_is_that_of_its_result_file(repository):
+    rows = files.read_json(natural_differences.RESULT)["strains"]
+    page = (repository / "docs/variant_truth.md").read_text(encoding="utf-8")
+    assert natural_differences.table(rows) in page
+    assert f"a standard deviation of {rows['1.0%']['noise']:.0f}" in page
+    assert f"half of the true scores are below {rows['1.0%']['median truth']:.1f}" in page
 
 
 def test_each_network_of_the_inference_benchmark_has_its_environment_or_is_missing():

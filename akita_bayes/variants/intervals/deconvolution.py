@@ -91,20 +91,17 @@ class ErrorModel:
         return quantile(tail), quantile(1 - tail)
 
 
-def noise_variance(square: Values, expected: Values) -> Values:
-    """Returns the variance of the noise of squares whose score is 0. [n].
+def noise_variance(square: Values) -> float:
+    """Returns the variance of the noise of squares whose score is 0, or 0 if they do not show it.
 
     Neighbouring pixels err together, so a square has more noise than the sum of the variances of
     its pixels. True squares are not below 0: measured ones that are show how large the noise is.
 
     Args:
         square: Measured squares of one target. [n].
-        expected: Variance for pixels that err independently, the least result. [n].
     """
     negative = square[square < 0]
-    if len(negative) < _FEWEST_NEGATIVE:
-        return expected
-    return np.maximum(expected, np.mean(negative**2))
+    return float(np.mean(negative**2)) if len(negative) >= _FEWEST_NEGATIVE else 0.0
 
 
 def fit(

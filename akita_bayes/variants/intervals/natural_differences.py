@@ -94,7 +94,7 @@ def calibrate_scores(
             f"{sources.haplotypes[0].sample} and enough measured pixels; give other splits, or the "
             "file of another sample."
         )
-    intervals = cross_fitted.fit(_with_noise(rows), SCORE, level, _fit)
+    intervals = cross_fitted.fit(pd.DataFrame(rows), SCORE, level, _fit)
     origin = interval_files.fitted_to(model, scoring, sources.haplotypes[0].fasta)
     return ScoreIntervals({SCORE: intervals.widening}, intervals.tested, origin)
 
@@ -182,19 +182,11 @@ def _of_target(measured: deconvolution.Measured, target: int) -> dict[str, float
     return {"measured": float(np.sqrt(max(values["square"], 0))), **values}
 
 
-def _with_noise(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Returns the rows with the noise that the squares of each target show."""
-    table = pd.DataFrame(rows)
-    for _, of_target in table.groupby("target"):
-        square, variance = (of_target[name].to_numpy() for name in ("square", "variance"))
-        table.loc[of_target.index, "variance"] = deconvolution.noise_variance(square, variance)
-    return table
-
-
 class _OfSquares(NamedTuple):
-    """Holds intervals that were fitted to measured squares with noise."""
+    """Holds intervals that were fitted to measured squares, and the noise of each target."""
 
     model: deconvolution.ErrorModel
+    noise: dict[str, float]
 
     @property
     def widening(self) -> conformal.Widening:
@@ -202,25 +194,32 @@ class _OfSquares(NamedTuple):
 
     def columns(self, rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         mean, sd = rows["score"].to_numpy(), rows["sd"].to_numpy()
+        measured = _squares(rows, self.noise)
         low, high = self.widening.interval(mean, sd)
-        square_low, square_high = self.model.measured_interval(mean, sd, _squares(rows))
+        square_low, square_high = self.model.measured_interval(mean, sd, measured)
         return {
-            **{"ci_low": low, "ci_high": high},
+            **{"variance": measured.variance, "ci_low": low, "ci_high": high},
             **{"square_low": square_low, "square_high": square_high},
         }
 
 
-def _squares(rows: pd.DataFrame) -> deconvolution.Measured:
-    columns = (rows[name].to_numpy() for name in deconvolution.Measured._fields)
-    return deconvolution.Measured(*columns)
-
-
 def _fit(rows: pd.DataFrame, level: float) -> _OfSquares:
+    noise = {
+        str(name): deconvolution.noise_variance(of_target["square"].to_numpy())
+        for name, of_target in rows.groupby("target")
+    }
     model = deconvolution.fit(
-        _squares(rows),
+        _squares(rows, noise),
         rows["score"].to_numpy(),
         rows["sd"].to_numpy(),
         variants=rows["edit"].to_numpy(),
         level=level,
     )
-    return _OfSquares(model)
+    return _OfSquares(model, noise)
+
+
+def _squares(rows: pd.DataFrame, noise: dict[str, float]) -> deconvolution.Measured:
+    """Returns measured squares, with at least the noise of their target."""
+    square, variance, slope = (rows[name].to_numpy() for name in deconvolution.Measured._fields)
+    least = rows["target"].map(noise).to_numpy()
+    return deconvolution.Measured(square, np.maximum(variance, least), slope)

@@ -10,7 +10,7 @@ from akita_bayes import dna, errors, regions
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table
 from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.models import build, zoo
+from akita_bayes.models import build, ensemble, zoo
 from akita_bayes.origins import training_regions
 from akita_bayes.variants import interval_files
 from akita_bayes.variants.intervals import measured_differences, natural_differences
@@ -251,3 +251,22 @@ def test_windows_from_which_the_model_learned_are_refused(compared):
     with pytest.raises(errors.VariantError, match="chr2:2,816-3,072: every member of the model"):
         calibrate(learned, folder)
     assert len(calibrate(learned, folder, splits=("valid",), level=0.5).tested)
+
+
+def test_a_member_predicts_only_windows_that_it_did_not_learn_from(compared):
+    folder, _, _ = compared
+    networks = []
+    for chrom in SPLITS.values():
+        networks.append(build.build(zoo.parse_spec(tiny.spec_json())))
+        whole = regions.Region(chrom, 0, LENGTH)
+        learned = training_regions.TrainingRegions.of([whole], sizes={chrom: LENGTH})
+        networks[-1].training_regions = {"hic": learned}
+    rows = calibrate(ensemble.Ensemble(networks), folder).tested
+    for network, chrom in zip(networks, reversed(SPLITS.values()), strict=True):
+        network.training_regions = {}
+        alone = calibrate(network, folder).tested
+        on_chromosome = rows["chrom"] == chrom
+        scores = alone.loc[alone["chrom"] == chrom, "score"]
+        np.testing.assert_allclose(rows.loc[on_chromosome, "score"], scores, rtol=1e-3)
+        of_learned = alone.loc[alone["chrom"] != chrom, "score"]
+        assert not np.allclose(rows.loc[~on_chromosome, "score"], of_learned, rtol=1e-2)
