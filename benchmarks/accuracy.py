@@ -168,10 +168,10 @@ def _row(row: Row, seed: int, seeds: Sequence[int], options: argparse.Namespace)
 def _train(row: Row, seed: int, options: argparse.Namespace, *, twin: Path | None = None) -> Path:
     """Trains in this process, unless the run is finished; returns its directory."""
     name = re.sub("[^a-z0-9]+", "_", row.name.lower())
-    return _fit(spec_of(row), seed, options.data, options.out_dir / f"{name}-{seed}", twin=twin)
+    return fit_spec(spec_of(row), seed, options.data, options.out_dir / f"{name}-{seed}", twin=twin)
 
 
-def _fit(
+def fit_spec(
     spec: dict[str, Any], seed: int, data: Path, run: Path, *, twin: Path | None = None
 ) -> Path:
     from akita_bayes.models import zoo
@@ -206,7 +206,7 @@ def _search(options: argparse.Namespace) -> dict[str, dict[str, float]]:
                 "final_learning_rate": rate / 12,
             }
             run = options.out_dir / f"search_{trunk}_{rate}"
-            _fit(spec, SEARCH_SEED, options.data, run)
+            fit_spec(spec, SEARCH_SEED, options.data, run)
     return _searched(options.out_dir)
 
 
@@ -255,10 +255,10 @@ def _judge(row: Row, runs: list[Path], data: Path) -> dict[str, Any]:
     history = pd.read_csv(runs[0] / "history.csv")
     return {
         "mse": float(np.mean((mean - target)[mask] ** 2)),
-        "pearson": _per_target(_pearson, mean, target, mask),
-        "spearman": _per_target(_spearman, mean, target, mask),
-        "pearson_truth": _per_target(_pearson, mean, truth, mask),
-        "spearman_truth": _per_target(_spearman, mean, truth, mask),
+        "pearson": per_target(pearson, mean, target, mask),
+        "spearman": per_target(_spearman, mean, target, mask),
+        "pearson_truth": per_target(pearson, mean, truth, mask),
+        "spearman_truth": per_target(_spearman, mean, truth, mask),
         "crps": after["overall"]["crps"]["estimate"],
         "crps_constant_sd": _crps_of_constant_sd(mean, target, mask),
         "nll": after["overall"]["nll"]["estimate"],
@@ -338,7 +338,7 @@ def _of_best(history: pd.DataFrame, column: str) -> float | None:
     return float(history[history["best"] == 1][column].iloc[-1]) if column in history else None
 
 
-def _per_target(function: Any, first: Any, second: Any, mask: Any) -> float:
+def per_target(function: Any, first: Any, second: Any, mask: Any) -> float:
     values: Iterator[float] = (
         function(first[..., t][mask[..., t]], second[..., t][mask[..., t]])
         for t in range(first.shape[-1])
@@ -346,7 +346,7 @@ def _per_target(function: Any, first: Any, second: Any, mask: Any) -> float:
     return float(np.mean(list(values)))
 
 
-def _pearson(a: Any, b: Any) -> float:
+def pearson(a: Any, b: Any) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 

@@ -1,0 +1,164 @@
+"""Convolutions or attention in the trunk: trained until the validation loss stops, three seeds.
+
+    akita_simulate.py --preset small --no_coolers --seed 1 -o runs/trunks/small
+    python -m benchmarks.trunks runs/trunks/small -o runs/trunks/runs [--trunks NAMES]
+
+All trunks have the same convolutions first (`benchmarks/specs/accuracy_*.json`); then one has
+dilated convolutions, one the encoder of Vaswani et al., and one Basenji's attention with relative
+positions. Every trunk gets the same epochs, and the rate of the lowest validation loss among the
+same rates, each tried for four epochs. Networks are compared on the test split, against the
+measured maps and against the noise-free truth. Finished runs are not trained again.
+"""
+
+import argparse
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from akita_bayes import files, triangle
+from benchmarks import accuracy, environment, run
+
+RESULT = run.RESULTS / "trunks.json"
+TRUNKS = ("convolution", "transformer", "relative")
+RATES = (0.006, 0.012, 0.024)
+EPOCHS = 24
+FAR = 0.5
+"""Pixels farther apart than this share of the map's bins are "far"."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains what is missing, and adds the data set to `results/trunks.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("data", type=Path, help="simulated data directory")
+    parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/trunks/runs"))
+    parser.add_argument("--trunks", default=",".join(TRUNKS), help="trunks to train")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--name", help="name of the data in the result (default: of its folder)")
+    parser.add_argument("--result", type=Path, default=RESULT)
+    options = parser.parse_args(argv)
+    rows: list[dict[str, Any]] = []
+    rates = {}
+    for trunk in options.trunks.split(","):
+        rates[trunk] = searched(trunk, options.data, options.out_dir)
+        rate = min(rates[trunk], key=lambda name: rates[trunk][name])
+        for seed in map(int, options.seeds.split(",")):
+            spec = spec_of(trunk, options.data, float(rate), options.epochs)
+            path = options.out_dir / f"{trunk}-{seed}"
+            accuracy.fit_spec(spec, seed, options.data, path)
+            rows.append({"trunk": trunk, "seed": seed, "rate": float(rate)} | judged(path, options))
+            print(json.dumps(rows[-1]), flush=True)
+    data_sets = files.read_json(options.result)["data"] if options.result.is_file() else {}
+    data_sets[options.name or options.data.name] = {
+        **environment.describe(),
+        "simulation": files.read_json(options.data / "simulation.json"),
+        "ceiling": files.read_json(options.data / "truth" / "ceiling.json")["test"],
+        "epochs": options.epochs,
+        "search": rates,
+        "rows": rows,
+    }
+    files.write_json(options.result, {"data": data_sets})
+    print(table(data_sets))
+
+
+def spec_of(trunk: str, data: Path, rate: float, epochs: int) -> dict[str, Any]:
+    """Returns the spec of a trunk: up to the rate and down again, then averaged weights."""
+    spec = _spec(trunk, data)
+    spec["train"] |= {
+        **_rates(rate),
+        "train_epochs_cycle1": 3 * epochs // 8,
+        "train_epochs_max": epochs,
+        "patience": epochs,
+    }
+    spec["train"]["swa"]["start"] = epochs - 3
+    return spec
+
+
+def searched(trunk: str, data: Path, out_dir: Path) -> dict[str, float]:
+    """Returns the lowest validation loss after four epochs with each rate."""
+    losses = {}
+    for rate in RATES:
+        spec = _spec(trunk, data)
+        spec["train"] |= accuracy.SEARCH | _rates(rate)
+        path = out_dir / f"search_{trunk}_{rate}"
+        accuracy.fit_spec(spec, accuracy.SEARCH_SEED, data, path)
+        losses[str(rate)] = float(_history(path).min())
+    return losses
+
+
+def _spec(trunk: str, data: Path) -> dict[str, Any]:
+    """Returns the committed spec of a trunk with the windows of the data."""
+    spec: dict[str, Any] = copy.deepcopy(files.read_json(accuracy.SPECS / f"accuracy_{trunk}.json"))
+    spec["train"]["elbo"] = dict(accuracy.ELBO)
+    spec["model"]["seq_length"] = files.read_json(data / "statistics.json")["seq_length"]
+    return spec
+
+
+def _rates(rate: float) -> dict[str, float]:
+    return {
+        "initial_learning_rate": rate / 4,
+        "maximal_learning_rate": rate,
+        "final_learning_rate": rate / 12,
+    }
+
+
+def _history(path: Path) -> pd.Series:
+    """Returns the validation losses of the epochs, without that of averaged weights."""
+    history = pd.read_csv(path / "history.csv")
+    return history.loc[history["train_loss"].notna(), "valid_loss"].reset_index(drop=True)
+
+
+def judged(path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the accuracy of a network on the test split; means over targets."""
+    from akita_bayes.data.records import dataset
+    from akita_bayes.models import load, predict
+
+    model = load.load_model(path)
+    geometry = model.spec.geometry(model.spec.head_names[0])
+    assert geometry.diagonal_offset is not None
+    truth = np.load(options.data / "truth" / "test.npz")["truth"].astype(np.float32)
+    maps, measured, mask = [], [], []
+    for batch in dataset.open_split(options.data, "test", batch_size=8).batches():
+        maps.append(predict.predict(model, batch["sequence"].numpy()))
+        measured.append(batch["target"].numpy())
+        mask.append(batch["mask"].numpy())
+    prediction, target, usable = (np.concatenate(parts) for parts in (maps, measured, mask))
+    distances = triangle.distances(geometry.bins, geometry.diagonal_offset)
+    far = np.broadcast_to((distances > FAR * geometry.bins)[:, None], usable.shape[1:])
+    losses = _history(path)
+    seconds = files.read_json(path / "seconds.json")
+    return {
+        "r": accuracy.per_target(accuracy.pearson, prediction, target, usable),
+        "r_truth": accuracy.per_target(accuracy.pearson, prediction, truth, usable),
+        "r_truth_far": accuracy.per_target(accuracy.pearson, prediction, truth, usable & far),
+        "valid_loss": float(losses.min()),
+        "best_epoch": int(losses.argmin()) + 1,
+        "gain_of_last_quarter": float(losses[: 3 * len(losses) // 4].min() - losses.min()),
+        "seconds": seconds,
+    }
+
+
+def table(data_sets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns means over seeds ± their standard deviation, a Markdown row per data and trunk."""
+    columns = ["data", "trunk", "rate", "r, data", "r, truth", "r, truth, far pixels"]
+    columns += ["r, truth, by seed", "gain of the loss in the last quarter"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for name, content in data_sets.items():
+        rows = pd.DataFrame(content["rows"])
+        for trunk, of_trunk in rows.groupby("trunk", sort=False):
+            cells = [name, str(trunk), f"{of_trunk['rate'].iloc[0]:g}"]
+            for field in ("r", "r_truth", "r_truth_far"):
+                cells.append(f"{of_trunk[field].mean():.3f} ± {of_trunk[field].std():.3f}")
+            cells.append(", ".join(f"{value:.3f}" for value in of_trunk["r_truth"]))
+            cells.append(f"{of_trunk['gain_of_last_quarter'].mean():.3f}")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
