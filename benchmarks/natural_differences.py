@@ -160,6 +160,7 @@ def single(rows: pd.DataFrame, low: Any, high: Any) -> dict[str, Any]:
     return {
         "inside": float(inside.mean()),
         "lowest kind": float(by_kind.min()),
+        "width": float(np.mean(high - low)),
         "score": interval_score(low, high, truth),
     }
 
@@ -167,7 +168,8 @@ def single(rows: pd.DataFrame, low: Any, high: Any) -> dict[str, Any]:
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns the numbers as `docs/variant_truth.md` shows them."""
     columns = ["intervals from", "measured squares inside", "true differences inside"]
-    columns += ["lowest third", "width", "single variants inside", "lowest kind", "interval score"]
+    columns += ["lowest third", "width", "single variants inside", "lowest kind", "width"]
+    columns += ["interval score"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, row in rows.items():
         if name == "reference":
@@ -191,7 +193,8 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _single(row: Mapping[str, float]) -> list[str]:
-    return [f"{row['inside']:.1%}", f"{row['lowest kind']:.1%}", f"{row['score']:.1f}"]
+    shares = [f"{row[name]:.1%}" for name in ("inside", "lowest kind")]
+    return [*shares, f"{row['width']:.1f}", f"{row['score']:.1f}"]
 
 
 if __name__ == "__main__":

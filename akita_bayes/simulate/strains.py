@@ -1,8 +1,9 @@
 """Simulates a second strain: its letters, its maps, and a VCF of the bases that differ.
 
 The strain differs from the reference by random substitutions, so that both have the same
-coordinates. Its maps are of another experiment, with noise and biases of their own. Only held-out
-chromosomes are simulated. The folder of the simulation gets
+coordinates. Its maps are of another experiment, with noise, depths and fields of bias of their own;
+unmappable bins and the coverage of bins belong to the genome, and are those of the reference. Only
+held-out chromosomes are simulated. The folder of the simulation gets
 
     strain.vcf      the substitutions, homozygous in the sample `strain`
     strain/         data directory of the strain, with the truth and the noise

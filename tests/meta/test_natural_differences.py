@@ -24,7 +24,7 @@ def test_intervals_are_judged_by_the_truth():
 
 
 def test_the_table_has_two_rows_for_each_strain():
-    single = {"inside": 0.9, "lowest kind": 0.8, "score": 5.0}
+    single = {"inside": 0.9, "lowest kind": 0.8, "width": 4.0, "score": 5.0}
     windows = {"inside": 0.95, "lowest third": 0.9, "width": 8.0}
     row = {"squares": 0.89, "differences": windows, "without noise": windows}
     row |= {"variants": single, "variants without noise": single}
@@ -32,6 +32,6 @@ def test_the_table_has_two_rows_for_each_strain():
     lines = natural_differences.table(rows).splitlines()
     assert len(lines) == 6
     assert lines[2] == (
-        "| strain, 1.0% of bases | 89.0% | 95.0% | 90.0% | 8.0 | 90.0% | 80.0% | 5.0 |"
+        "| strain, 1.0% of bases | 89.0% | 95.0% | 90.0% | 8.0 | 90.0% | 80.0% | 4.0 | 5.0 |"
     )
-    assert {line.count("|") for line in lines} == {9}
+    assert {line.count("|") for line in lines} == {10}

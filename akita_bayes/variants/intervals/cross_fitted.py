@@ -69,6 +69,7 @@ def fit(
     score: str,
     level: float,
     fit_rows: Callable[[pd.DataFrame, float], Fitted] = of_scores,
+    unit: str = "edits",
 ) -> CrossFitted:
     """Fits intervals to all rows, and tests every chromosome with those of the others.
 
@@ -77,6 +78,7 @@ def fit(
         score: Name of the score, for errors.
         level: Share of scores that the intervals contain.
         fit_rows: Fits intervals of a level to rows.
+        unit: What the rows are of, for errors.
 
     Raises:
         VariantError: There are too few edits for the level, or a score is below 0.
@@ -87,7 +89,7 @@ def fit(
     for fold in np.unique(folds):
         part = rows[folds == fold]
         edits = rows.loc[folds != fold, "edit"].nunique()
-        _check_enough(edits, part, score, level)
+        _check_enough(edits, part, f"the measured {score}", level, unit)
         of_others = fit_rows(rows[folds != fold], level)
         tested.append(part.drop(columns="edit").assign(**of_others.columns(part)))
     return CrossFitted(widening, pd.concat(tested).sort_index(kind="stable"))
@@ -107,13 +109,13 @@ def _positions(rows: pd.DataFrame) -> NDArray[np.int64]:
     return rows["pos"].astype(np.int64).to_numpy()
 
 
-def _check_enough(count: int, part: pd.DataFrame, score: str, level: float) -> None:
+def _check_enough(count: int, part: pd.DataFrame, scores: str, level: float, unit: str) -> None:
     """Refuses a fold that too few edits of other folds can test."""
     least = conformal.fewest(level)
     if count < least:
         chrom, positions = part["chrom"].iloc[0], _positions(part)
         raise errors.VariantError(
-            f"the measured {score} of {chrom}:{positions.min()}-{positions.max()} are "
-            f"tested with those of all other edits, which are {count}; intervals of level "
-            f"{level:g} need {least}; measure more edits, or give a lower level."
+            f"{scores} of {chrom}:{positions.min()}-{positions.max()} are tested with those of all "
+            f"other {unit}, which are {count}; intervals of level {level:g} need {least}; measure "
+            f"more {unit}, or give a lower level."
         )

@@ -10,11 +10,18 @@ In every class of predicted scores, the distribution of e that explains the squa
 on a grid by expectation and maximisation. A step of smoothing after each iteration (EMS: Silverman,
 Jones, Wilson and Nychka 1990) keeps it from becoming a few peaks. Its quantiles are the ends of the
 interval. So these intervals are an estimate: unlike those of `conformal`, they have no guarantee at
-a finite number of scores. Their test is whether measured squares lie within their own intervals,
-which contain the noise too.
+a finite number of scores. Measured squares have intervals too, which contain the noise. How many
+squares lie in them is a test, but a weak one where the noise is larger than the errors.
+
+The mean of the noise must be known. If it is stated too large by one standard deviation of the
+noise of a square, intervals of a level of 0.9 contain 0.7 of the true scores; if too small, they
+are too wide. So squares of which clearly more than half are below 0 are refused. The variance of
+the noise may be wrong by a factor of two. b is that of pixels that err independently: if neighbours
+err together, strong effects have more noise than stated, and the intervals are too wide.
 """
 
 import dataclasses
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -24,13 +31,18 @@ from scipy import special
 from akita_bayes import errors
 from akita_bayes.variants.scores import conformal
 
-_REACH, _POINTS = 4.0, 81  # largest error on the grid, and number of its errors
-_ITERATIONS = 300
-_SMOOTHING = 0.25  # sd of the smoothing after an iteration, in units of the error
-_FEWEST_NEGATIVE = 10  # squares below 0 from which the noise is estimated
-_BISECTIONS = 60
+_log = logging.getLogger(__name__)
 
-_GRID = np.linspace(-_REACH, _REACH, _POINTS)
+ENOUGH = 100
+"""Number of variants below which intervals vary much; there is a warning."""
+
+_REACH, _POINTS = 6.0, 161  # largest error on the grid, as a logarithm; number of its errors
+_ITERATIONS = 300
+_SMOOTHING = 0.2  # sd of the smoothing after an iteration, in units of asinh(error)
+_FEWEST_NEGATIVE = 10  # squares below 0 from which the noise is estimated
+_MOST_NEGATIVE = 0.5  # share of squares below 0 if all true scores are 0
+_MOST_ZERO = 0.1  # largest share of predicted scores that are 0
+_BISECTIONS = 100
 
 Values = NDArray[np.float64]
 
@@ -55,10 +67,12 @@ class ErrorModel:
 
     Attributes:
         widening: The intervals of true scores.
+        grid: Errors. [G].
         weights: Probability of every error on the grid, in every class. [K, G].
     """
 
     widening: conformal.Widening
+    grid: Values
     weights: Values
 
     def measured_interval(
@@ -72,13 +86,15 @@ class ErrorModel:
             measured: Measured scores; their squares are not used.
         """
         widening = self.widening
-        square = _true(mean, sd, widening.floor, widening.spread) ** 2
+        square = _true(self.grid, mean, sd, widening.floor, widening.spread) ** 2
         scale = np.sqrt(measured.variance[:, None] + measured.slope[:, None] * square)
         weights = self.weights[np.searchsorted(widening.starts, mean, side="right")]
         tail = (1 - widening.level) / 2
 
         def quantile(share: float) -> Values:
-            low, high = (square - 10 * scale).min(axis=1), (square + 10 * scale).max(axis=1)
+            likely = weights > 1e-9
+            low = np.where(likely, square - 10 * scale, np.inf).min(axis=1)
+            high = np.where(likely, square + 10 * scale, -np.inf).max(axis=1)
             for _ in range(_BISECTIONS):
                 middle = (low + high) / 2
                 below = np.sum(weights * special.ndtr((middle[:, None] - square) / scale), axis=1)
@@ -122,41 +138,93 @@ def fit(
         level: Share of true scores that the intervals contain.
 
     Raises:
-        VariantError: Too few variants for the level, or predicted scores that are below 0 or not
-            finite.
+        VariantError: Too few variants for the level; predicted scores that are below 0 or not
+            finite, or of which more than a tenth are 0; or measured squares without a noise.
     """
     conformal.check(len(np.unique(variants)), level)
-    if not (np.isfinite(mean).all() and np.isfinite(sd).all() and mean.min() >= 0):
-        raise errors.VariantError(
-            "predicted scores must be finite numbers of 0 or more; leave out windows without a "
-            "score."
+    _check(measured, mean, sd)
+    if len(np.unique(variants)) < ENOUGH:
+        _log.warning(
+            "Intervals are fitted to %d windows; with fewer than %d, the share of true scores that "
+            "they contain varies much.",
+            *(len(np.unique(variants)), ENOUGH),
         )
     floor = conformal.floor_of(mean)
     size = np.sqrt(np.maximum(measured.square, 0))
     spread = conformal.spread_of(np.log((size + floor) / (mean + floor)))
     starts = conformal.class_starts(mean, variants, level)
     classes = np.searchsorted(starts, mean, side="right")
-    square = _true(mean, sd, floor, spread) ** 2
+    grid = _grid(spread)
+    square = _true(grid, mean, sd, floor, spread) ** 2
     variance = measured.variance[:, None] + measured.slope[:, None] * square
     log_likelihood = -((measured.square[:, None] - square) ** 2) / (2 * variance)
     log_likelihood -= np.log(variance) / 2
-    weights = np.stack([_weights(log_likelihood[classes == k]) for k in range(len(starts) + 1)])
-    low, high = zip(*(_ends(row, level) for row in weights), strict=True)
+    weights = np.stack(
+        [_weights(log_likelihood[classes == k], grid) for k in range(len(starts) + 1)]
+    )
+    low, high = zip(*(_ends(row, grid, level) for row in weights), strict=True)
     widening = conformal.Widening(floor, spread, starts, low, high, level, bool(np.any(sd > 0)))
-    return ErrorModel(widening, weights)
+    return ErrorModel(widening, grid, weights)
 
 
-def _true(mean: Values, sd: Values, floor: float, spread: float) -> Values:
+def _check(measured: Measured, mean: Values, sd: Values) -> None:
+    """Refuses scores to which no distribution of errors can be fitted."""
+    if not (np.isfinite(mean).all() and np.isfinite(sd).all() and mean.min() >= 0):
+        raise errors.VariantError(
+            "predicted scores must be finite numbers of 0 or more; leave out windows without a "
+            "score."
+        )
+    if np.mean(mean == 0) > _MOST_ZERO:
+        raise errors.VariantError(
+            f"{np.mean(mean == 0):.0%} of the predicted scores are 0, so their errors have no "
+            "scale; use a model that predicts a change, or windows with more variants."
+        )
+    if not all(np.isfinite(values).all() for values in measured) or measured.variance.min() <= 0:
+        raise errors.VariantError(
+            "measured squares must be finite numbers, and their noise must be above 0; see the "
+            "noise.tsv of both directories."
+        )
+
+
+def check_noise(square: Values, target: str) -> None:
+    """Refuses squares whose noise is stated too large.
+
+    True squares are at least 0. So not more than half of the measured ones are below 0, unless more
+    noise was subtracted than they have.
+
+    Args:
+        square: Measured squares of one target. [n].
+        target: Its name.
+
+    Raises:
+        VariantError: Clearly more than half of the squares are below 0.
+    """
+    share = float(np.mean(square < 0))
+    if share > _MOST_NEGATIVE + 2 * np.sqrt(0.25 / len(square)):
+        raise errors.VariantError(
+            f"{target}: the maps of {share:.0%} of the windows differ by less than their noise; at "
+            "most half of them should. noise.tsv states too much noise for one of the "
+            "directories, or both share a part of their reads."
+        )
+
+
+def _grid(spread: float) -> Values:
+    """Returns errors that are close together near 0, and reach far at both ends. [G]."""
+    reach = np.arcsinh(_REACH / spread)
+    return np.sinh(np.linspace(-reach, reach, _POINTS))
+
+
+def _true(grid: Values, mean: Values, sd: Values, floor: float, spread: float) -> Values:
     """Returns the true scores that belong to the errors of the grid. [n, G]."""
     unit = spread + sd / (mean + floor)
-    return np.maximum((mean + floor)[:, None] * np.exp(_GRID * unit[:, None]) - floor, 0)
+    return np.maximum((mean + floor)[:, None] * np.exp(grid * unit[:, None]) - floor, 0)
 
 
-def _weights(log_likelihood: Values) -> Values:
+def _weights(log_likelihood: Values, grid: Values) -> Values:
     """Returns the smoothed maximum-likelihood probabilities of the errors of a class. [G]."""
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
-    half = _POINTS // 4
-    kernel = np.exp(-((np.arange(-half, half + 1) * (_GRID[1] - _GRID[0]) / _SMOOTHING) ** 2) / 2)
+    half, step = _POINTS // 4, np.arcsinh(grid[1]) - np.arcsinh(grid[0])
+    kernel = np.exp(-((np.arange(-half, half + 1) * step / _SMOOTHING) ** 2) / 2)
     weights = np.full(_POINTS, 1 / _POINTS)
     for _ in range(_ITERATIONS):
         posterior = likelihood * weights
@@ -166,9 +234,9 @@ def _weights(log_likelihood: Values) -> Values:
     return weights
 
 
-def _ends(weights: Values, level: float) -> tuple[float, float]:
+def _ends(weights: Values, grid: Values, level: float) -> tuple[float, float]:
     """Returns the quantiles between which an error lies at this level; l <= 0 <= h."""
-    cumulative = np.cumsum(weights)
+    cumulative = np.cumsum(weights) - weights / 2
     tail = (1 - level) / 2
-    low, high = np.interp((tail, 1 - tail), cumulative, _GRID)
+    low, high = np.interp((tail, 1 - tail), cumulative, grid)
     return min(float(low), 0.0), max(float(high), 0.0)

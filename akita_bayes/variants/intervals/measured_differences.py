@@ -1,6 +1,7 @@
 """Reads the windows that were measured in two individuals, and the bases in which they differ."""
 
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from akita_bayes import dna, errors, progress, triangle
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table, personal_genome
+from akita_bayes.data.preparation import targets
 from akita_bayes.data.records import dataset
 from akita_bayes.models import predict
 from akita_bayes.models.protocol import Model
@@ -18,6 +20,8 @@ from akita_bayes.regions import Region, parse
 from akita_bayes.specs.geometry import Geometry
 from akita_bayes.variants.intervals import deconvolution
 from akita_bayes.variants.options import Options
+
+_log = logging.getLogger(__name__)
 
 _LEAST_MEASURED = 0.5  # share of pixels of a window that must be measured in both individuals
 
@@ -87,7 +91,8 @@ class Difference(NamedTuple):
 def splits(
     sources: Sources, model: Model, scoring: Options
 ) -> list[tuple[dataset.Split, dataset.Split]]:
-    """Opens every split of both directories."""
+    """Opens every split of both directories, and compares their targets."""
+    _compare_targets(sources, model.spec.geometry(predict.one_head(model, scoring.head)).units or 1)
     head = predict.one_head(model, scoring.head)
     size = predict.batch_size(model.spec.model.seq_length)
     pairs = []
@@ -100,6 +105,18 @@ def splits(
             model.spec.check_statistics(opened.statistics.to_json(), head)
         pairs.append((first, second))
     return pairs
+
+
+def _compare_targets(sources: Sources, count: int) -> None:
+    """Warns if the targets of both directories have other names, since they are paired in order."""
+    paths = (sources.data_dir, sources.other_dir)
+    if all((path / targets.FILE_NAME).is_file() for path in paths):
+        pairs = list(zip(*(targets.names(path, count) for path in paths), strict=True))
+        if any(a != b for a, b in pairs):
+            _log.warning(
+                "Targets are compared in their order: %s.",
+                ", ".join(f"{a} with {b}" for a, b in pairs),
+            )
 
 
 def differences(
@@ -117,7 +134,7 @@ def differences(
         personal_genome.opened(sources.haplotypes[1], on_reference=True) as second,
     ):
         for of_data, of_other in opened:
-            for a, b in _paired(_windows(of_data), _windows(of_other), advance):
+            for a, b in _paired(of_data, of_other, advance):
                 letters = dna.to_index(reference.padded(*a.region))
                 if not np.array_equal(letters, a.bases):
                     raise errors.DataError(
@@ -196,11 +213,12 @@ def _windows(split: dataset.Split) -> Iterator[_Window]:
 
 
 def _paired(
-    first: Iterator[_Window], second: Iterator[_Window], advance: progress.Advance
+    of_data: dataset.Split, of_other: dataset.Split, advance: progress.Advance
 ) -> Iterator[tuple[_Window, _Window]]:
     """Yields the windows that are in both; few windows are kept if their orders are similar."""
     unmatched: tuple[dict[Region, _Window], dict[Region, _Window]] = ({}, {})
-    for pair in itertools.zip_longest(first, second):
+    matches = 0
+    for pair in itertools.zip_longest(_windows(of_data), _windows(of_other)):
         for side, window in enumerate(pair):
             if window is None:
                 continue
@@ -210,4 +228,17 @@ def _paired(
             if match is None:
                 unmatched[side][window.region] = window
             else:
+                matches += 1
                 yield (window, match) if side == 0 else (match, window)
+    split = "+".join(of_data.names)
+    if not matches:
+        raise errors.DataError(
+            f"{of_other.data_dir}: no window of {split} is also in {of_data.data_dir}; make both "
+            "directories with the same windows (akita_data.py --windows)."
+        )
+    if any(unmatched):
+        _log.warning(
+            "%s: %d windows of %s have no partner in %s, and %d of the latter none; they are left "
+            "out.",
+            *(split, len(unmatched[0]), of_data.data_dir, of_other.data_dir, len(unmatched[1])),
+        )

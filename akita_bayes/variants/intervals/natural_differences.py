@@ -70,8 +70,8 @@ def calibrate_scores(
         DataError: A directory lacks the noise of its targets, the directories have other windows or
             other sequences than the genome, or no window differs.
         SpecError: The maps of the model differ from those of the directories.
-        VariantError: Another score, too few windows for the level, or windows from which every
-            member of the model learned.
+        VariantError: Another score, too few windows for the level, windows from which every
+            member of the model learned, or maps that differ by less than their noise.
     """
     if tuple(name.upper() for name in scoring.scores) != (SCORE,):
         raise errors.VariantError(
@@ -94,7 +94,10 @@ def calibrate_scores(
             f"{sources.haplotypes[0].sample} and enough measured pixels; give other splits, or the "
             "file of another sample."
         )
-    intervals = cross_fitted.fit(pd.DataFrame(rows), SCORE, level, _fit)
+    table = pd.DataFrame(rows)
+    for name, of_target in table.groupby("target"):
+        deconvolution.check_noise(of_target["square"].to_numpy(), str(name))
+    intervals = cross_fitted.fit(table, SCORE, level, _fit, unit="windows")
     origin = interval_files.fitted_to(model, scoring, sources.haplotypes[0].fasta)
     return ScoreIntervals({SCORE: intervals.widening}, intervals.tested, origin)
 

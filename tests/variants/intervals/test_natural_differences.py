@@ -205,7 +205,7 @@ def test_intervals_hold_the_true_difference_and_the_measured_squares(model, comp
     assert set(on_first["chrom"]) == {"chr1"}
 
 
-def test_windows_that_only_one_individual_has_are_left_out(model, compared, tmp_path):
+def test_windows_that_only_one_individual_has_are_left_out(model, compared, tmp_path, caplog):
     folder, _, _ = compared
     later = tmp_path / "other"
     write_data(later, predicted(model, LETTERS), seed=5)
@@ -216,6 +216,7 @@ def test_windows_that_only_one_individual_has_are_left_out(model, compared, tmp_
         tfrecord.write_records(path, [*records[4:], records[2], records[0]])
     statistics.write(later, dataclasses.replace(stats, seqs=dict.fromkeys(SPLITS, WINDOWS - 2)))
     rows = calibrate(model, folder, other_dir=later).tested
+    assert "valid: 2 windows of" in caplog.text
     expected = {n * tiny.SEQ_LENGTH + 1 for n in range(WINDOWS) if n % 10 != 9} - {
         n * tiny.SEQ_LENGTH + 1 for n in (1, 3)
     }
@@ -237,7 +238,7 @@ def test_what_the_intervals_cannot_be_fitted_to_is_refused(model, compared, tmp_
         calibrate(model, folder, fasta=str(tmp_path / "wrong.fa"), vcf=str(tmp_path / "none.vcf"))
     with pytest.raises(errors.DataError, match="no window of valid, test has variants of other"):
         calibrate(model, folder, vcf=str(tmp_path / "none.vcf"))
-    with pytest.raises(errors.VariantError, match="need 39; measure more edits"):
+    with pytest.raises(errors.VariantError, match="need 39; measure more windows"):
         calibrate(model, folder, level=0.95)
 
 

@@ -1,0 +1,37 @@
+"""`benchmarks.trunks` gives every trunk the same schedule, and its table shows every seed."""
+
+import json
+
+import pytest
+
+from akita_bayes.models import zoo
+from benchmarks import trunks
+
+
+@pytest.mark.parametrize("trunk", trunks.TRUNKS)
+@pytest.mark.parametrize("length", [32768, 135168])
+def test_each_trunk_gets_the_same_schedule_and_the_windows_of_the_data(tmp_path, trunk, length):
+    (tmp_path / "statistics.json").write_text(json.dumps({"seq_length": length}))
+    raw = trunks.spec_of(trunk, tmp_path, 0.012, 24)
+    spec = zoo.parse_spec(raw)
+    train = spec.train
+    assert spec.model.geometry(spec.model.heads[0]).bins == length // 512 - 8
+    assert (train.maximal_learning_rate, train.train_epochs_max, train.patience) == (0.012, 24, 24)
+    assert (train.train_epochs_cycle1, raw["train"]["swa"]["start"]) == (9, 21)
+    convolution = trunks.spec_of("convolution", tmp_path, 0.012, 24)
+    assert convolution["train"] == raw["train"]
+    assert convolution["model"]["head_hic"] == raw["model"]["head_hic"]
+    assert convolution["model"]["trunk"][:2] == raw["model"]["trunk"][:2]
+
+
+def test_the_table_shows_means_and_seeds():
+    rows = [
+        {"trunk": "relative", "rate": 0.012, "r": r, "r_truth": r + 0.05, "r_truth_far": r - 0.1}
+        | {"gain_of_last_quarter": 0.002}
+        for r in (0.8, 0.82)
+    ]
+    lines = trunks.table({"small": {"rows": rows}}).splitlines()
+    assert lines[2] == (
+        "| small | relative | 0.012 | 0.810 ± 0.014 | 0.860 ± 0.014 | 0.710 ± 0.014 "
+        "| 0.850, 0.870 | 0.002 |"
+    )
