@@ -1,12 +1,18 @@
 """Sets the first weights of a training from another one, all of them or those of the trunk."""
 
+import logging
 from pathlib import Path
 
+import keras
+
 from akita_bayes import errors
+from akita_bayes.layers import noise
 from akita_bayes.models import build, load, recalibration, shipped, weights
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
 from akita_bayes.models.passes import cut
 from akita_bayes.training import deterministic_twin
+
+_log = logging.getLogger(__name__)
 
 
 def file_of(source: str | Path) -> Path:
@@ -31,7 +37,8 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
     """Sets all weights of a model from a file, or those of its trunk alone.
 
     The file may hold the deterministic twin of a model with posterior layers, the same network
-    without them (`deterministic_twin`).
+    without them (`deterministic_twin`). It may also hold the same network with another number of
+    targets: the final layer then starts at random, and a warning says so.
 
     Args:
         model: The network to train.
@@ -44,18 +51,55 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
     if trunk and path.suffix == ".keras":
         weights.copy_trunk(_network(path), model, path)
         return
-    stored = None if trunk or not cut.posteriors(model) else _layers(path)
-    if stored is None:
+    stored = None if trunk else _layers(path)
+    with_own = None if stored is None else _with_own_targets(model, stored, path)
+    if with_own is None or (with_own is stored and not cut.posteriors(model)):
         weights.load_weights(model, path, trunk=trunk)
         return
     try:
-        stored = deterministic_twin.complete(model, stored)
+        if cut.posteriors(model):
+            with_own = deterministic_twin.complete(model, with_own)
     except ValueError as error:
         raise errors.RunError(
             f"{path}: cannot start this model: {error}; set the units of normal_latent to the "
             "channels of its input."
         ) from None
-    weights.assign(model, stored, path)
+    weights.assign(model, with_own, path)
+
+
+def _with_own_targets(
+    model: build.Network, stored: list[StoredLayer], path: Path
+) -> list[StoredLayer]:
+    """Returns the stored layers with the first weights of the model where its targets are others.
+
+    These are the final dense layer, and the noise of every target. Layers that differ otherwise are
+    returned as they are, and are refused later.
+    """
+    layers = [layer for layer in model.layers if layer.weights]
+    if len(layers) != len(stored):
+        return stored
+    completed = []
+    for layer, of_file in zip(layers, stored, strict=True):
+        arrays = [
+            variable.numpy()
+            for variable in (*layer.trainable_weights, *layer.non_trainable_weights)
+        ]
+        own_shapes, file_shapes = (
+            [array.shape for array in side] for side in (arrays, of_file.arrays)
+        )
+        differs = (
+            isinstance(layer, keras.layers.Dense | noise.ObservationNoise)
+            and own_shapes != file_shapes
+            and [shape[:-1] for shape in own_shapes] == [shape[:-1] for shape in file_shapes]
+        )
+        if differs and isinstance(layer, keras.layers.Dense):
+            _log.warning(
+                "%s: has %d targets, and this model %d; its final layer starts at random.",
+                *(path, file_shapes[0][-1], own_shapes[0][-1]),
+            )
+        completed.append(of_file._replace(arrays=arrays) if differs else of_file)
+    is_same = all(a is b for a, b in zip(completed, stored, strict=True))
+    return stored if is_same else completed
 
 
 def _layers(path: Path) -> list[StoredLayer] | None:

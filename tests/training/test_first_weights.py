@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from akita_bayes import errors
-from akita_bayes.models import build, load, posterior, zoo
+from akita_bayes.models import build, load, posterior, weights, zoo
 from akita_bayes.training import first_weights, fit
 from tests import tiny
 
@@ -133,6 +133,38 @@ def test_a_posterior_refuses_weights_of_another_network(second_task, tmp_path):
     model = build.build(posterior_spec({"name": "dense_variational", "units": 2}, position=-1))
     with pytest.raises(errors.RunError, match="does not fit the model: layer dense_variational"):
         first_weights.restore(model, tmp_path / "model_best.keras", trunk=False)
+
+
+def weighted(network):
+    return [layer for layer in network.layers if layer.weights]
+
+
+def arrays_of(layer):
+    return [variable.numpy() for variable in layer.weights if "seed" not in variable.path]
+
+
+@pytest.mark.parametrize("loss", ["mse", "elbo"])
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_other_targets_start_with_a_new_final_layer(loss, suffix, tmp_path, caplog):
+    elbo = {"elbo": {"observation_noise": "target"}} if loss == "elbo" else {}
+    source = build.build(zoo.parse_spec(tiny.spec_json(loss=loss, **elbo)))
+    path = tmp_path / f"source.{suffix}"
+    if suffix == "keras":
+        source.save(path)
+    else:
+        weights.save_weights(source, path, format="basenji")
+    model = build.build(zoo.parse_spec(tiny.spec_json(heads=(("hic", 1),), loss=loss, **elbo)))
+    own = [arrays_of(layer) for layer in weighted(model)]
+    first_weights.restore(model, path, trunk=False)
+    assert "has 2 targets, and this model 1; its final layer starts at random" in caplog.text
+    last = 1 if loss == "mse" else 2  # the dense layer, and the noise of every target
+    layers, of_source = weighted(model), weighted(source)
+    for layer, trained in zip(layers[:-last], of_source[:-last], strict=True):
+        for array, expected in zip(arrays_of(layer), arrays_of(trained), strict=True):
+            np.testing.assert_array_equal(array, expected)
+    for layer, first in zip(layers[-last:], own[-last:], strict=True):
+        for array, expected in zip(arrays_of(layer), first, strict=True):
+            np.testing.assert_array_equal(array, expected)
 
 
 def test_refusals(donor, second_task, tmp_path):
