@@ -9,6 +9,8 @@ r"""Variant scores against the truth: the simulator re-simulates every edited ge
         --ensemble runs/variants/1,runs/variants/2 --draws 24
     python -m benchmarks.variants runs/variants/data runs/variants/0 runs/variants/1 runs/variants/2
 
+With --one_for_each, every run predicts one cell type, in the order of the data.
+
 Variants of known effect are drawn on the validation and on the test chromosome
 (`akita_bayes.simulate.effects`). Both alleles' windows are simulated as they are predicted, and
 aligned by the same code. Reported for every kind of the test chromosome: the correlation of
@@ -59,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("data", type=Path, help="folder of akita_simulate.py")
     parser.add_argument("runs", nargs="+", type=Path, help="run directories, an ensemble")
+    parser.add_argument(
+        "--one_for_each", action="store_true", help="every run predicts one cell type"
+    )
     parser.add_argument("--draws", type=int, default=64)
     parser.add_argument("--variants", type=int, default=60, help="of each kind and chromosome")
     parser.add_argument("--result", type=Path, default=RESULT)
@@ -68,9 +73,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from benchmarks import environment, run
 
     runs = [str(run) for run in options.runs]
-    model = ab.load_model(runs if len(runs) > 1 else runs[0])
+    if options.one_for_each:
+        models = [ab.load_model(run) for run in runs]
+    else:
+        models = [ab.load_model(runs if len(runs) > 1 else runs[0])]
     fitting, tested = (
-        compare(model, options.data, split, draws=options.draws, count=options.variants)
+        compare(models, options.data, split, draws=options.draws, count=options.variants)
         for split in ("valid", "test")
     )
     fitted = conformal.fit(
@@ -82,13 +90,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     sizes = size_rows(tested)
     print(as_table(rows), size_table(sizes), json.dumps(sizes["cell types"]), sep="\n\n")
     draws = len(tested[0].draws)
-    about = {"runs": len(runs), "draws": draws, "fitted_to": len(fitting), "kinds": rows}
+    about = {
+        "runs": len(runs),
+        "one_for_each": options.one_for_each,
+        "draws": draws,
+        "fitted_to": len(fitting),
+        "kinds": rows,
+    }
     about["sizes"] = sizes
     run.write(options.result, {**environment.describe(), **about})
 
 
-def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> list[Compared]:
-    """Draws variants on the split's chromosomes, predicts and simulates them."""
+def compare(
+    models: Sequence[Any], data: Path, split: str, *, draws: int, count: int
+) -> list[Compared]:
+    """Draws variants on the split's chromosomes, predicts and simulates them.
+
+    Args:
+        models: Models that predict the cell types one after another; one model predicts all.
+        data: Folder of `akita_simulate.py`.
+        split: Split whose chromosomes carry the variants.
+        draws: Draws of every model.
+        count: Variants of each kind.
+    """
     from akita_bayes.data.genome import Genome
     from akita_bayes.regions import Region
     from akita_bayes.simulate import design_json
@@ -99,35 +123,38 @@ def compare(model: Any, data: Path, split: str, *, draws: int, count: int) -> li
     design = design_json.read(data)
     with Genome(data / "genome.fa") as genome:
         kinds, rows = known_effects.draw(genome, design, split, count=count)
-        scorer = engine.Engine(model, genome, settings.Options(draws=draws))
-        fitted = model.recalibrations.get(model.spec.head_names[0])
-        factors = (
-            None if fitted is None else fitted.factors(scorer.geometry.target_length).epistemic
-        )
+        scorers = [engine.Engine(model, genome, settings.Options(draws=draws)) for model in models]
+        fitted = [model.recalibrations.get(model.spec.head_names[0]) for model in models]
+        factors = None
+        if None not in fitted:
+            pixels = scorers[0].geometry.target_length
+            factors = np.concatenate([own.factors(pixels).epistemic for own in fitted], axis=-1)
         letters = {
             name: genome.fetch(Region(name, 0, genome.sizes[name]))
             for name in {row.chrom for row in rows}
         }
         compared = []
         for kind, row in zip(kinds, rows, strict=True):
-            reason = scorer.windows.framed(row).variant.reason
+            reason = scorers[0].windows.framed(row).variant.reason
             assert not reason, reason
             edit = effect_sizes.edit_of(row, letters[row.chrom])
             scanned = effect_sizes.changed_occupancy(edit, letters[row.chrom], design.physics)
-            variant = _compare(scorer, genome, design, factors, row)
+            variant = _compare(scorers, genome, design, factors, row)
             compared.append(variant._replace(kind=kind, scanned=scanned))
     return compared
 
 
-def _compare(scorer: Any, genome: Any, design: Any, factors: NDArray | None, row: Any) -> Compared:
+def _compare(
+    scorers: Sequence[Any], genome: Any, design: Any, factors: NDArray | None, row: Any
+) -> Compared:
     """Returns a variant without its kind and its scan."""
     from akita_bayes.variants.intervals import known_effects
 
     changes = []
-    for predicted, ref, alt in scorer.maps(row):
-        aligned = predicted
-        changes.append((alt - ref)[predicted.mask])
-    ref, alt = known_effects.simulated(scorer.windows.pair(row), aligned, genome, design)
+    for draw in zip(*(scorer.maps(row) for scorer in scorers), strict=True):
+        aligned = draw[0][0]
+        changes.append(np.concatenate([(alt - ref)[aligned.mask] for _, ref, alt in draw], axis=-1))
+    ref, alt = known_effects.simulated(scorers[0].windows.pair(row), aligned, genome, design)
     truth, change = (alt - ref)[aligned.mask], np.mean(changes, axis=0)
     recalibrated = None
     if factors is not None:

@@ -1,0 +1,48 @@
+"""`benchmarks.variants` compares networks of one cell type each with the truth of all of them."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from akita_bayes import files
+from akita_bayes.models import build, zoo
+from benchmarks import variants
+from tests.variants.intervals.test_known_effects import folder  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def networks(repository):
+    spec = files.read_json(repository / "models" / "json" / "akita_tiny.json")
+    spec["model"]["head_hic"][-1]["units"] = 1
+    return [build.build(zoo.parse_spec(copy.deepcopy(spec))) for _ in range(2)]
+
+
+def test_each_network_predicts_its_own_cell_type(networks, folder, monkeypatch):  # noqa: F811
+    draw = variants_of_two_kinds(monkeypatch)
+    both = variants.compare(networks, folder, "test", draws=0, count=1)
+    assert sorted(c.kind for c in both) == draw
+    for number, network in enumerate(networks):
+        alone = variants.compare([network], folder, "test", draws=0, count=1)
+        for together, single in zip(both, alone, strict=True):
+            np.testing.assert_allclose(
+                together.change[:, number], single.change[:, 0], rtol=1e-3, atol=1e-5
+            )
+            np.testing.assert_array_equal(together.truth, single.truth)
+            assert together.truth.shape[1] == together.true_scd.size == 2
+
+
+def variants_of_two_kinds(monkeypatch):
+    """Limits the variants to two kinds, since every variant of a test takes time."""
+    from akita_bayes.variants.intervals import known_effects
+
+    original, kinds = known_effects.draw, ["site_deletion", "site_weakening"]
+
+    def few(*words, **options):
+        pairs = [
+            pair for pair in zip(*original(*words, **options), strict=True) if pair[0] in kinds
+        ]
+        return tuple(map(list, zip(*pairs, strict=True)))
+
+    monkeypatch.setattr(known_effects, "draw", few)
+    return kinds
