@@ -109,6 +109,18 @@ def test_predictions_of_zero_have_finite_intervals_and_many_are_refused():
         fitted(np.where(np.arange(len(mean)) % 2, mean, 0.0), measured)
 
 
+def test_noise_that_is_stated_too_large_makes_intervals_too_narrow():
+    """The docstring of the module says so; maps that are all equal would be refused."""
+    mean, _, measured = world(12, count=1000)
+    shares = []
+    for shift in (0.0, 20.0):  # 20 is the standard deviation of the noise
+        shifted = measured._replace(square=measured.square - shift)
+        new_mean, new_truth, _ = world(13, count=1000)
+        interval = fitted(mean, shifted).widening.interval(new_mean, np.zeros_like(new_mean))
+        shares.append(covered(interval, new_truth))
+    assert shares[1] < 0.8 < 0.9 < shares[0]
+
+
 def test_maps_that_differ_by_less_than_their_noise_are_refused():
     square = np.random.default_rng(1).normal(0, 5.0, 400)
     deconvolution.check_noise(square, "HFF")
