@@ -53,20 +53,20 @@ def variants_of_two_kinds(monkeypatch):
 @pytest.mark.parametrize("cell_type", ["alpha", "beta"])
 def test_the_design_of_one_cell_type_has_the_genome_of_both(repository, cell_type):
     specs = repository / "benchmarks" / "specs"
-    one = design_json.with_changes(designs.PRESETS["small"], specs / f"design_{cell_type}.json")
-    weakened = dataclasses.replace(one.landscape, weakened=0.5)
+    single = design_json.with_changes(designs.PRESETS["small"], specs / f"design_{cell_type}.json")
+    weakened = dataclasses.replace(single.landscape, weakened=0.5)
     both = dataclasses.replace(designs.PRESETS["small"], landscape=weakened)
     letters = [
         chromosomes.chromosome("chr1", 60000, design.physics, design.landscape, seed=3).sequence
-        for design in (one, both)
+        for design in (single, both)
     ]
     assert letters[0] == letters[1]
     number = both.cell_types.index(cell_type)
-    tracks = [chromatin.all_tracks(letters[0], design.physics) for design in (one, both)]
+    tracks = [chromatin.all_tracks(letters[0], design.physics) for design in (single, both)]
     for of_one, of_both in zip(tracks[0][0], tracks[1][number], strict=True):
         np.testing.assert_allclose(of_one, of_both, atol=0.01)  # weak sites are left out
     spec = zoo.load_network(specs / "sites_one.json")
-    assert spec.model.geometry(spec.model.heads[0]).units == len(one.cell_types) == 1
+    assert spec.model.geometry(spec.model.heads[0]).units == len(single.cell_types) == 1
     shared = files.read_json(specs / "sites.json")["model"]
     own = files.read_json(specs / "sites_one.json")["model"]
     assert own["trunk"] == shared["trunk"]

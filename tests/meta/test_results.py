@@ -33,6 +33,9 @@ def test_the_table_of_variants_is_that_of_its_result_file(repository):
     assert variants.as_table(kinds) in page
     assert variants.size_table(result["sizes"]) in page
     assert kinds["all"]["variants"] == sum(row["variants"] for row in kinds.values()) / 2
+    own = files.read_json(variants.RESULT.with_name("variants_one_for_each.json"))
+    assert variants.size_table(own["sizes"]) in page
+    assert own["one_for_each"]
 
 
 @pytest.mark.parametrize("name", ["simulation_transfer", "simulation_transfer_seed1"])
