@@ -106,7 +106,7 @@ def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _positions(rows: pd.DataFrame) -> NDArray[np.int64]:
-    return rows["pos"].astype(np.int64).to_numpy()
+    return np.asarray(rows["pos"].astype(np.int64))
 
 
 def _check_enough(count: int, part: pd.DataFrame, scores: str, level: float, unit: str) -> None:

@@ -102,7 +102,7 @@ class ErrorModel:
                     np.where(below < share, middle, low),
                     np.where(below < share, high, middle),
                 )
-            return (low + high) / 2
+            return np.asarray((low + high) / 2)
 
         return quantile(tail), quantile(1 - tail)
 

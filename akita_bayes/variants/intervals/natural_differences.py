@@ -156,7 +156,7 @@ class _Scorer:
 
 def _size(change: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Returns the SCD of a change over measured pixels. [T]."""
-    return np.sqrt(np.sum(mask * change.astype(np.float64) ** 2, axis=0))
+    return np.asarray(np.sqrt(np.sum(mask * change.astype(np.float64) ** 2, axis=0)))
 
 
 def _rows(
