@@ -123,7 +123,7 @@ def with_truth(rows: pd.DataFrame, data: Path) -> pd.DataFrame:
     for region, (split, *_) in regions.read_bed(data / "sequences.bed"):
         if split in windows:
             windows[split].append(str(region))
-    true = {}
+    true: dict[str, np.ndarray] = {}
     for split, names in windows.items():
         first, second = (
             np.load(folder / "truth" / f"{split}.npz")["truth"].astype(np.float64)
