@@ -13,6 +13,7 @@ from benchmarks import (
     natural_differences,
     novelty,
     simulation_transfer,
+    trunks,
     variants,
 )
 
@@ -54,6 +55,13 @@ def test_the_tables_of_strains_are_those_of_their_result_files(repository, name)
     if name == "natural_differences":
         assert f"a standard deviation of {rows['1.0%']['noise']:.0f}" in page
         assert f"scores are below {rows['1.0%']['median truth']:.1f}" in page
+
+
+def test_the_table_of_trunks_is_that_of_its_result_file(repository):
+    data_sets = files.read_json(trunks.RESULT)["data"]
+    page = (repository / "docs" / "uncertainty_tests.md").read_text(encoding="utf-8")
+    assert trunks.table(data_sets) in page
+    assert len(data_sets["small"]["rows"]) == 6
 
 
 def test_each_network_of_the_inference_benchmark_has_its_environment_or_is_missing():
