@@ -200,14 +200,19 @@ def _search(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     for trunk in TRUNKS:
         for rate in RATES:
             spec = copy.deepcopy(spec_of(Row(trunk, "none")))
-            spec["train"] |= SEARCH | {
-                "initial_learning_rate": rate / 4,
-                "maximal_learning_rate": rate,
-                "final_learning_rate": rate / 12,
-            }
+            spec["train"] |= SEARCH | rates_of(rate)
             run = options.out_dir / f"search_{trunk}_{rate}"
             fit_spec(spec, SEARCH_SEED, options.data, run)
     return _searched(options.out_dir)
+
+
+def rates_of(rate: float) -> dict[str, float]:
+    """Returns the rates of a schedule whose largest is given."""
+    return {
+        "initial_learning_rate": rate / 4,
+        "maximal_learning_rate": rate,
+        "final_learning_rate": rate / 12,
+    }
 
 
 def _searched(out_dir: Path) -> dict[str, dict[str, float]]:

@@ -11,7 +11,6 @@ measured maps and against the noise-free truth. Finished runs are not trained ag
 """
 
 import argparse
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +69,7 @@ def spec_of(trunk: str, data: Path, rate: float, epochs: int) -> dict[str, Any]:
     """Returns the spec of a trunk: up to the rate and down again, then averaged weights."""
     spec = _spec(trunk, data)
     spec["train"] |= {
-        **_rates(rate),
+        **accuracy.rates_of(rate),
         "train_epochs_cycle1": 3 * epochs // 8,
         "train_epochs_max": epochs,
         "patience": epochs,
@@ -84,7 +83,7 @@ def searched(trunk: str, data: Path, out_dir: Path) -> dict[str, float]:
     losses = {}
     for rate in RATES:
         spec = _spec(trunk, data)
-        spec["train"] |= accuracy.SEARCH | _rates(rate)
+        spec["train"] |= accuracy.SEARCH | accuracy.rates_of(rate)
         path = out_dir / f"search_{trunk}_{rate}"
         accuracy.fit_spec(spec, accuracy.SEARCH_SEED, data, path)
         losses[str(rate)] = float(_history(path).min())
@@ -93,18 +92,10 @@ def searched(trunk: str, data: Path, out_dir: Path) -> dict[str, float]:
 
 def _spec(trunk: str, data: Path) -> dict[str, Any]:
     """Returns the committed spec of a trunk with the windows of the data."""
-    spec: dict[str, Any] = copy.deepcopy(files.read_json(accuracy.SPECS / f"accuracy_{trunk}.json"))
+    spec: dict[str, Any] = files.read_json(accuracy.SPECS / f"accuracy_{trunk}.json")
     spec["train"]["elbo"] = dict(accuracy.ELBO)
     spec["model"]["seq_length"] = files.read_json(data / "statistics.json")["seq_length"]
     return spec
-
-
-def _rates(rate: float) -> dict[str, float]:
-    return {
-        "initial_learning_rate": rate / 4,
-        "maximal_learning_rate": rate,
-        "final_learning_rate": rate / 12,
-    }
 
 
 def _history(path: Path) -> pd.Series:
@@ -131,7 +122,6 @@ def judged(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     distances = triangle.distances(geometry.bins, geometry.diagonal_offset)
     far = np.broadcast_to((distances > FAR * geometry.bins)[:, None], usable.shape[1:])
     losses = _history(path)
-    seconds = files.read_json(path / "seconds.json")
     return {
         "r": accuracy.per_target(accuracy.pearson, prediction, target, usable),
         "r_truth": accuracy.per_target(accuracy.pearson, prediction, truth, usable),
@@ -139,7 +129,7 @@ def judged(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         "valid_loss": float(losses.min()),
         "best_epoch": int(losses.argmin()) + 1,
         "gain_of_last_quarter": float(losses[: 3 * len(losses) // 4].min() - losses.min()),
-        "seconds": seconds,
+        "seconds": files.read_json(path / "seconds.json"),
     }
 
 

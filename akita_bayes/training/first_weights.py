@@ -52,19 +52,19 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
         weights.copy_trunk(_network(path), model, path)
         return
     stored = None if trunk else _layers(path)
-    with_own = None if stored is None else _with_own_targets(model, stored, path)
-    if with_own is None or (with_own is stored and not cut.posteriors(model)):
+    if stored is None:
         weights.load_weights(model, path, trunk=trunk)
         return
+    stored = _with_own_targets(model, stored, path)
     try:
         if cut.posteriors(model):
-            with_own = deterministic_twin.complete(model, with_own)
+            stored = deterministic_twin.complete(model, stored)
     except ValueError as error:
         raise errors.RunError(
             f"{path}: cannot start this model: {error}; set the units of normal_latent to the "
             "channels of its input."
         ) from None
-    weights.assign(model, with_own, path)
+    weights.assign(model, stored, path)
 
 
 def _with_own_targets(
@@ -72,34 +72,30 @@ def _with_own_targets(
 ) -> list[StoredLayer]:
     """Returns the stored layers with the first weights of the model where its targets are others.
 
-    These are the final dense layer, and the noise of every target. Layers that differ otherwise are
+    These are the last dense layer, and the noise of every target. Layers that differ otherwise are
     returned as they are, and are refused later.
     """
     layers = [layer for layer in model.layers if layer.weights]
-    if len(layers) != len(stored):
+    own = weights.stored_layers(model)
+    if len(own) != len(stored):
         return stored
+    final = [layer for layer in layers if isinstance(layer, keras.layers.Dense)][-1:]
     completed = []
-    for layer, of_file in zip(layers, stored, strict=True):
-        arrays = [
-            variable.numpy()
-            for variable in (*layer.trainable_weights, *layer.non_trainable_weights)
-        ]
+    for layer, of_model, of_file in zip(layers, own, stored, strict=True):
         own_shapes, file_shapes = (
-            [array.shape for array in side] for side in (arrays, of_file.arrays)
+            [array.shape for array in side.arrays] for side in (of_model, of_file)
         )
-        differs = (
-            isinstance(layer, keras.layers.Dense | noise.ObservationNoise)
-            and own_shapes != file_shapes
-            and [shape[:-1] for shape in own_shapes] == [shape[:-1] for shape in file_shapes]
-        )
-        if differs and isinstance(layer, keras.layers.Dense):
+        of_targets = layer in final or isinstance(layer, noise.ObservationNoise)
+        differs = own_shapes != file_shapes and [shape[:-1] for shape in own_shapes] == [
+            shape[:-1] for shape in file_shapes
+        ]
+        if of_targets and differs and layer in final:
             _log.warning(
                 "%s: has %d targets, and this model %d; its final layer starts at random.",
                 *(path, file_shapes[0][-1], own_shapes[0][-1]),
             )
-        completed.append(of_file._replace(arrays=arrays) if differs else of_file)
-    is_same = all(a is b for a, b in zip(completed, stored, strict=True))
-    return stored if is_same else completed
+        completed.append(of_model if of_targets and differs else of_file)
+    return completed
 
 
 def _layers(path: Path) -> list[StoredLayer] | None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from akita_bayes.cli import akita_calibrate, akita_scd
+from akita_bayes.models import build, zoo
 from tests import tiny
 from tests.variants.intervals import test_natural_differences as strains
 
@@ -13,7 +14,7 @@ from tests.variants.intervals import test_natural_differences as strains
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("strains")
-    model = strains.build.build(strains.zoo.parse_spec(tiny.spec_json()))
+    model = build.build(zoo.parse_spec(tiny.spec_json()))
     strains.write_individuals(folder, model)
     (folder / "run").mkdir()
     (folder / "run" / "params.json").write_text(json.dumps(tiny.spec_json()))

@@ -1,6 +1,5 @@
 """`benchmarks.variants` compares networks of one cell type each with the truth of all of them."""
 
-import copy
 import dataclasses
 
 import numpy as np
@@ -10,17 +9,18 @@ from akita_bayes import files
 from akita_bayes.models import build, zoo
 from akita_bayes.simulate import chromatin, chromosomes, design_json, designs
 from benchmarks import variants
-from tests.variants.intervals.test_known_effects import folder  # noqa: F401
+from tests.variants.intervals.conftest import write_genome
 
 
 @pytest.fixture(scope="module")
 def networks(repository):
     spec = files.read_json(repository / "models" / "json" / "akita_tiny.json")
     spec["model"]["head_hic"][-1]["units"] = 1
-    return [build.build(zoo.parse_spec(copy.deepcopy(spec))) for _ in range(2)]
+    return [build.build(zoo.parse_spec(spec)) for _ in range(2)]
 
 
-def test_each_network_predicts_its_own_cell_type(networks, folder, monkeypatch):  # noqa: F811
+def test_each_network_predicts_its_own_cell_type(networks, tmp_path, monkeypatch):
+    folder = write_genome(tmp_path)
     draw = variants_of_two_kinds(monkeypatch)
     both = variants.compare(networks, folder, "test", draws=0, count=1)
     assert sorted(c.kind for c in both) == draw

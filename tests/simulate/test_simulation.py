@@ -13,9 +13,10 @@ from akita_bayes import dna, errors, regions, triangle
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table
 from akita_bayes.data.contacts import counts_to_targets as targets
-from akita_bayes.data.records import statistics, tfrecord
+from akita_bayes.data.records import statistics
 from akita_bayes.simulate import chromatin, design_json, effects, sites
 from akita_bayes.simulate.simulation_folder import simulation
+from tests.simulate import folders
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +26,12 @@ def folder(tmp_path_factory, small_design):
     )
 
 
-def _records(folder, split):
-    return list(
-        tfrecord.read_records(folder / "tfrecords" / f"{split}-0.tfr", statistics.read(folder))
-    )
-
-
 def test_records_are_windows_of_the_genome(folder, small_design):
     counts = statistics.read(folder).seqs
     listed = list(regions.read_bed(folder / "sequences.bed"))
     with genomes.Genome(folder / "genome.fa") as reader:
         for split in ("train", "valid", "test"):
-            records = _records(folder, split)
+            records = folders.records(folder, split)
             assert len(records) == counts[split]
             assert [r.region for r in records] == [r for r, more in listed if more == [split]]
             for record in records:
@@ -46,22 +41,12 @@ def test_records_are_windows_of_the_genome(folder, small_design):
 
 
 def test_the_truth_is_that_of_the_letters(folder, small_design):
-    """What `chromatin.truth` says of the letters and their flanks is what is stored, cropped."""
-    stored = np.load(folder / "truth" / "test.npz")["truth"]
-    flank, crop = small_design.physics.flank, small_design.crop // 512
     with genomes.Genome(folder / "genome.fa") as reader:
-        for number, record in enumerate(_records(folder, "test")):
-            chrom, start, end = record.region
-            letters = reader.fetch(regions.Region(chrom, start - flank, end + flank))
-            for cell, name in enumerate(small_design.cell_types):
-                truth = chromatin.truth(letters, small_design.physics, name, flank=flank)
-                cropped = truth[crop:-crop, crop:-crop]
-                expected = cropped[np.triu_indices(len(cropped), 2)]
-                np.testing.assert_allclose(stored[number, :, cell], expected, atol=2e-3)
+        folders.check_truth(folder, reader, small_design)
 
 
 def test_the_noise_of_replicates_is_that_of_the_data_around_the_truth(folder, small_design):
-    records = _records(folder, "valid")
+    records = folders.records(folder, "valid")
     bins = (small_design.seq_length - 2 * small_design.crop) // 512
     noise = noise_table.read(folder, targets=2, bins=bins, diagonal_offset=2)
     assert noise.method == "2 replicates"
@@ -84,7 +69,7 @@ def test_coolers_hold_the_counts_that_made_the_targets(folder, small_design):
     for cell, name in enumerate(small_design.cell_types):
         pooled = cooler.Cooler(str(folder / "coolers" / f"{name}.cool"))
         single = [cooler.Cooler(str(folder / "coolers" / f"{name}_rep{r}.cool")) for r in (1, 2)]
-        for record in _records(folder, "valid"):
+        for record in folders.records(folder, "valid"):
             counts = pooled.matrix(balance=False).fetch(tuple(record.region))
             parts = [
                 replicate.matrix(balance=False).fetch(tuple(record.region)) for replicate in single
@@ -104,7 +89,7 @@ def test_balancing_the_coolers_changes_the_targets_little(folder, small_design):
     pooled = cooler.Cooler(str(folder / table["file"].iloc[0]))
     stored = np.load(folder / "truth" / "test.npz")["truth"][..., 0]
     direct, balanced, truth = [], [], []
-    for number, record in enumerate(_records(folder, "test")):
+    for number, record in enumerate(folders.records(folder, "test")):
         counts = pooled.matrix(balance=False).fetch(tuple(record.region))
         weights = pooled.bins()["weight"].fetch(tuple(record.region)).to_numpy()
         value = targets.target(counts, weights, transform, clip=2.0)
@@ -123,7 +108,7 @@ def test_the_ceiling_is_what_the_data_allow(folder, small_design):
     ceiling = json.loads((folder / "truth" / "ceiling.json").read_text())
     assert set(ceiling) == {"valid", "test"}
     stored = np.load(folder / "truth" / "test.npz")["truth"]
-    records = _records(folder, "test")
+    records = folders.records(folder, "test")
     for cell, name in enumerate(small_design.cell_types):
         assert ceiling["test"]["targets"][cell] == name
         pairs = [
@@ -163,7 +148,7 @@ def test_the_seed_decides(folder, tmp_path, small_design):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
         assert (second / name).read_bytes() != (folder / name).read_bytes()
     for first, two, three in zip(
-        *(_records(f, "train") for f in (folder, again, second)), strict=True
+        *(folders.records(f, "train") for f in (folder, again, second)), strict=True
     ):
         np.testing.assert_array_equal(first.target, two.target)
         assert (first.target != three.target).any()
@@ -248,7 +233,7 @@ def test_designs_without_a_measurement_give_the_bytes_of_version_0_1(folder):
     arrays = hashlib.sha256()
     for split in ("train", "valid", "test"):
         arrays.update(np.load(folder / "truth" / f"{split}.npz")["truth"].tobytes())
-        for record in _records(folder, split):
+        for record in folders.records(folder, split):
             arrays.update(record.target.astype(np.float16).tobytes() + record.mask.tobytes())
     for name in ("alpha", "beta_rep2"):
         pixels = cooler.Cooler(str(folder / "coolers" / f"{name}.cool")).pixels()[:]

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from akita_bayes import dna, errors, regions
+from akita_bayes import dna, errors
 from akita_bayes.data import genome as genomes
 from akita_bayes.data import noise_table, personal_genome
-from akita_bayes.data.records import statistics, tfrecord
-from akita_bayes.simulate import chromatin, strains
+from akita_bayes.data.records import statistics
+from akita_bayes.simulate import strains
 from akita_bayes.simulate.simulation_folder import simulation
+from tests.simulate import folders
 
 SHARE = 0.01
 
@@ -24,12 +25,6 @@ def folder(tmp_path_factory, small_design):
     )
 
 
-def _records(folder, split):
-    return list(
-        tfrecord.read_records(folder / "tfrecords" / f"{split}-0.tfr", statistics.read(folder))
-    )
-
-
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_variants_give_the_letters_of_the_records(folder, number):
     strain = personal_genome.Personal(
@@ -41,7 +36,8 @@ def test_the_variants_give_the_letters_of_the_records(folder, number):
         genomes.Genome(folder / "genome.fa") as reference,
     ):
         for split in ("valid", "test"):
-            own, of_strain = _records(folder, split), _records(folder / strains.FOLDER, split)
+            own = folders.records(folder, split)
+            of_strain = folders.records(folder / strains.FOLDER, split)
             assert [r.region for r in own] == [r.region for r in of_strain]
             for a, b in zip(own, of_strain, strict=True):
                 assert dna.to_index(haplotype.padded(*b.region)).tolist() == b.sequence.tolist()
@@ -51,27 +47,18 @@ def test_the_variants_give_the_letters_of_the_records(folder, number):
 
 
 def test_the_truth_of_a_strain_is_that_of_its_letters(folder, small_design):
-    stored = np.load(folder / strains.FOLDER / "truth" / "test.npz")["truth"]
     strain = personal_genome.Personal(
         str(folder / "genome.fa"), str(folder / "strain.vcf"), strains.SAMPLE, 1
     )
-    flank, crop = small_design.physics.flank, small_design.crop // 512
     with personal_genome.opened(strain) as reader:
-        for number, record in enumerate(_records(folder / strains.FOLDER, "test")[:2]):
-            chrom, start, end = record.region
-            letters = reader.fetch(regions.Region(chrom, start - flank, end + flank))
-            for cell, name in enumerate(small_design.cell_types):
-                truth = chromatin.truth(letters, small_design.physics, name, flank=flank)
-                cropped = truth[crop:-crop, crop:-crop]
-                expected = cropped[np.triu_indices(len(cropped), 2)]
-                np.testing.assert_allclose(stored[number, :, cell], expected, atol=2e-3)
+        folders.check_truth(folder / strains.FOLDER, reader, small_design, count=2)
 
 
 def test_the_experiment_on_a_strain_has_noise_of_its_own(folder):
     errors_of = []
     for path in (folder, folder / strains.FOLDER):
         truth = np.load(path / "truth" / "test.npz")["truth"].astype(np.float64)
-        target = np.stack([r.target for r in _records(path, "test")]).astype(np.float64)
+        target = np.stack([r.target for r in folders.records(path, "test")]).astype(np.float64)
         errors_of.append((target - truth).ravel())
     assert abs(np.corrcoef(*errors_of)[0, 1]) < 0.1
     stats = statistics.read(folder / strains.FOLDER)

@@ -68,8 +68,8 @@ def simulate(
         Path of the folder.
 
     Raises:
-        DataError: The depth exceeds the counts of a cooler.
-        RunError: The folder holds experiment files, or another process writes to it.
+        DataError: The depth exceeds the counts of a cooler, or the strain is not a share.
+        RunError: The folder holds other files, or another process writes to it.
     """
     out_dir = Path(out_dir)
     requested = design
@@ -81,8 +81,9 @@ def simulate(
     names = list(design.chromosomes())
     maps = len(design.cell_types) * (design.replicates + 1) if with_coolers else 0
     splits = list(dict.fromkeys(split for _, split in design.chromosomes().values()))
-    held_out = [name for name, (_, split) in design.chromosomes().items() if split != "train"]
-    held_out = held_out if strain else []
+    held_out = [
+        name for name, (_, split) in design.chromosomes().items() if strain and split != "train"
+    ]
     steps = len(names) + maps + len(splits) + 1 + 2 * len(held_out)
     advance(0, total=steps, note="chromosomes")
     with (

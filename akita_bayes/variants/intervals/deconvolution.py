@@ -21,7 +21,6 @@ err together, strong effects have more noise than stated, and the intervals are 
 """
 
 import dataclasses
-import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +29,6 @@ from scipy import special
 
 from akita_bayes import errors
 from akita_bayes.variants.scores import conformal
-
-_log = logging.getLogger(__name__)
-
-ENOUGH = 100
-"""Number of variants below which intervals vary much; there is a warning."""
 
 _REACH, _POINTS = 6.0, 161  # largest error on the grid, as a logarithm; number of its errors
 _ITERATIONS = 300
@@ -143,12 +137,6 @@ def fit(
     """
     conformal.check(len(np.unique(variants)), level)
     _check(measured, mean, sd)
-    if len(np.unique(variants)) < ENOUGH:
-        _log.warning(
-            "Intervals are fitted to %d windows; with fewer than %d, the share of true scores that "
-            "they contain varies much.",
-            *(len(np.unique(variants)), ENOUGH),
-        )
     floor = conformal.floor_of(mean)
     size = np.sqrt(np.maximum(measured.square, 0))
     spread = conformal.spread_of(np.log((size + floor) / (mean + floor)))

@@ -92,8 +92,8 @@ def splits(
     sources: Sources, model: Model, scoring: Options
 ) -> list[tuple[dataset.Split, dataset.Split]]:
     """Opens every split of both directories, and compares their targets."""
-    _compare_targets(sources, model.spec.geometry(predict.one_head(model, scoring.head)).units or 1)
     head = predict.one_head(model, scoring.head)
+    _compare_targets(sources, model.spec.geometry(head).units or 1)
     size = predict.batch_size(model.spec.model.seq_length)
     pairs = []
     for split in sources.splits:

@@ -19,6 +19,7 @@ with several variants do; `benchmarks.natural_differences` tries it.
 """
 
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -43,10 +44,15 @@ from akita_bayes.variants.intervals.measured_differences import (
 )
 from akita_bayes.variants.intervals.score_intervals import ScoreIntervals
 from akita_bayes.variants.options import Options, geometry_of
-from akita_bayes.variants.scores import conformal
+from akita_bayes.variants.scores import conformal, draw_summary
+
+_log = logging.getLogger(__name__)
 
 SCORE = "SCD"
 """The only score whose square has a known noise."""
+
+ENOUGH = 100
+"""Number of windows below which intervals vary much; there is a warning."""
 
 
 def calibrate_scores(
@@ -70,14 +76,10 @@ def calibrate_scores(
         DataError: A directory lacks the noise of its targets, the directories have other windows or
             other sequences than the genome, or no window differs.
         SpecError: The maps of the model differ from those of the directories.
-        VariantError: Another score, too few windows for the level, windows from which every
-            member of the model learned, or maps that differ by less than their noise.
+        VariantError: Another score or way of scoring, too few windows for the level, windows from
+            which every member of the model learned, or maps that differ by less than their noise.
     """
-    if tuple(name.upper() for name in scoring.scores) != (SCORE,):
-        raise errors.VariantError(
-            f"natural differences give intervals of {SCORE} alone, since only its noise is known; "
-            f"leave out the other scores, or name {SCORE}."
-        )
+    _check(scoring)
     geometry = geometry_of(model, scoring.head)
     names = targets.names(sources.data_dir, geometry.units or 1)
     scorer = _Scorer(model, scoring, geometry)
@@ -95,11 +97,32 @@ def calibrate_scores(
             "file of another sample."
         )
     table = pd.DataFrame(rows)
+    if (windows := table["edit"].nunique()) < ENOUGH:
+        _log.warning(
+            "Intervals are fitted to %d windows; with fewer than %d, the share of true scores that "
+            "they contain varies much.",
+            *(windows, ENOUGH),
+        )
     for name, of_target in table.groupby("target"):
         deconvolution.check_noise(of_target["square"].to_numpy(), str(name))
     intervals = cross_fitted.fit(table, SCORE, level, _fit, unit="windows")
     origin = interval_files.fitted_to(model, scoring, sources.haplotypes[0].fasta)
     return ScoreIntervals({SCORE: intervals.widening}, intervals.tested, origin)
+
+
+def _check(scoring: Options) -> None:
+    """Refuses scores whose differences are not measured, and options that windows do not have."""
+    if tuple(name.upper() for name in scoring.scores) != (SCORE,):
+        raise errors.VariantError(
+            f"natural differences give intervals of {SCORE} alone, since only its noise is known; "
+            f"leave out the other scores, or name {SCORE}."
+        )
+    for name, value in (("window", "anchored"), ("members", "held_out"), ("targets", None)):
+        requested = getattr(scoring, name)
+        if requested != value:
+            raise errors.VariantError(
+                f"natural differences have no {name} = {requested}; leave it at {value}."
+            )
 
 
 class _Scorer:
@@ -167,8 +190,8 @@ def _rows(
     number: int,
 ) -> list[dict[str, Any]]:
     """Returns a row for each target."""
-    mean = scores.mean(axis=0)
-    sd = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
+    summary = draw_summary.summarise(scores)
+    mean, sd = summary.mean, np.nan_to_num(summary.sd)  # one draw has no sd
     region = difference.region
     shared = {"id": str(region), "chrom": region.chrom, "pos": region.start + 1, "edit": number}
     return [

@@ -139,9 +139,3 @@ def test_strong_errors_of_weak_scores_are_held():
     )
     interval = fitted(mean, measured).widening.interval(mean, 0 * ones)
     assert covered([end[mean < 1.5] for end in interval], truth[mean < 1.5]) > 0.85
-
-
-def test_few_windows_are_fitted_with_a_warning(caplog):
-    mean, _, measured = world(11, count=60)
-    fitted(mean, measured)
-    assert "Intervals are fitted to 60 windows" in caplog.text

@@ -9,7 +9,6 @@ from akita_bayes import errors
 from akita_bayes.data import genome
 from akita_bayes.models import build, zoo
 from akita_bayes.simulate import chromatin, design_json, designs
-from akita_bayes.simulate import chromosomes as genomes
 from akita_bayes.variants import engine
 from akita_bayes.variants.alleles import records
 from akita_bayes.variants.intervals import known_effects
@@ -21,18 +20,8 @@ LENGTHS = DESIGN.chromosomes()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What `akita_simulate.py` leaves for variants: a genome and its parameters."""
-    folder = tmp_path_factory.mktemp("known")
-    letters = {
-        name: genomes.chromosome(
-            name, length, DESIGN.physics, genomes.Landscape(), seed=number
-        ).sequence
-        for number, (name, (length, _)) in enumerate(LENGTHS.items())
-    }
-    genome.write_fasta(folder / "genome.fa", letters)
-    design_json.write(folder, DESIGN, seed=0, version="x")
-    return folder
+def folder(known_genome):
+    return known_genome
 
 
 @pytest.fixture(scope="module")

@@ -217,6 +217,7 @@ def test_windows_that_only_one_individual_has_are_left_out(model, compared, tmp_
     statistics.write(later, dataclasses.replace(stats, seqs=dict.fromkeys(SPLITS, WINDOWS - 2)))
     rows = calibrate(model, folder, other_dir=later).tested
     assert "valid: 2 windows of" in caplog.text
+    assert caplog.text.count("Intervals are fitted to 50 windows") == 1
     expected = {n * tiny.SEQ_LENGTH + 1 for n in range(WINDOWS) if n % 10 != 9} - {
         n * tiny.SEQ_LENGTH + 1 for n in (1, 3)
     }
@@ -227,6 +228,13 @@ def test_what_the_intervals_cannot_be_fitted_to_is_refused(model, compared, tmp_
     folder, _, _ = compared
     with pytest.raises(errors.VariantError, match="give intervals of SCD alone"):
         calibrate(model, folder, Options(scores=("SCD", "MSE")))
+    for changes, says in (
+        ({"members": "all"}, "no members = all; leave it at held_out"),
+        ({"window": "basenji"}, "no window = basenji"),
+        ({"targets": (1,)}, "no targets"),
+    ):
+        with pytest.raises(errors.VariantError, match=says):
+            calibrate(model, folder, dataclasses.replace(SCORING, **changes))
     write_data(tmp_path / "silent", predicted(model, LETTERS), seed=5, noise=False)
     with pytest.raises(errors.DataError, match=r"silent: has no noise\.tsv"):
         calibrate(model, folder, other_dir=tmp_path / "silent")
