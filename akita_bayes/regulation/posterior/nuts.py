@@ -1,14 +1,15 @@
 """Runs chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
-The sampler moves in z, phi = centre + root z, where phi is theta but for interactions, which
-`ridges` replaces. At first root root^T is the covariance of Laplace's approximation, later the
-inverse of the mean curvature at the current place of the chains. In these coordinates the posterior
-is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is longer than its
-curvature suggests. Coordinates that are stretched to its length make it stiff across: on the lac
-reads of Kinney et al. (2010) an effective draw then took twice the gradients, in one comparison of
-300 draws. Only straight ridges are stretched.) The prior is `priors.unknown_scale`: the entries of
-an energy matrix share an unknown scale. Each chain has its own thread in one XLA program. (In a
-batch of chains every chain would take as many steps as the longest trajectory.)
+The sampler moves in z, phi = centre + root z, where phi is theta with the ridges of interactions
+straightened (`ridges`). At first root root^T is the covariance of Laplace's approximation, later
+the inverse of the mean curvature at the current place of the chains. In these coordinates the
+posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
+longer than its curvature suggests. Coordinates that are stretched to its length make it stiff
+across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients, in
+one comparison of 300 draws. Only straight ridges are stretched.) The prior is
+`priors.unknown_scale`: the entries of an energy matrix share an unknown scale. Each chain has its
+own thread in one XLA program. (In a batch of chains every chain would take as many steps as the
+longest trajectory.)
 """
 
 from typing import Any, NamedTuple
@@ -61,9 +62,7 @@ class Run:
     ) -> None:
         self.likelihood = likelihood
         self.root = root
-        self._coordinates = ridge_coordinates.Coordinates.at(
-            likelihood.parameters, centre, root @ root.T
-        )
+        self._coordinates = ridge_coordinates.Coordinates.at(likelihood, centre, root)
         self._centre = self._coordinates.straighten(centre)
         self._root = self._coordinates.slopes(centre) @ root
         self._warm = -(-(options.burn_in // 2) // CHUNK)

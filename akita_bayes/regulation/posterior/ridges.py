@@ -12,11 +12,12 @@ sampler therefore replaces g by
     y = w              for w >= 0,    w = ln(1 + p (exp(-g) - 1)),
     y = L ln(1 + w/L)  for w < 0,     L = -ln(1 - p).
 
-w lies above -L, so y takes all real values, and the slope of y(w) is continuous. The ridge is a
-line of constant y.
+w lies above -L, so y takes all real values, and the slope of y(w) is continuous. Along the ridge y
+is nearly constant. How all entries still change with e is known from conditional modes
+(`ridge_paths`); this bend is subtracted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,7 +25,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
+from akita_bayes.regulation.posterior import ridge_paths
 
 CLEAR = 2.0
 """Least w at the mode, in its standard deviations, where the coordinates are used. A w that may be
@@ -96,33 +99,46 @@ def _constants(parameters: layout.Parameters, name: str) -> dict[int, frozenset[
 
 
 class Coordinates:
-    """Converts theta to phi, in which some interactions g are replaced by y, and back."""
+    """Converts theta to phi and back. Some interactions g become y, and bends are subtracted.
 
-    def __init__(self, ridges: Sequence[Ridge]) -> None:
+    Args:
+        ridges: Ridges that are straightened.
+        bends: Change of phi with the energy of the factor of each ridge, which is subtracted. It is
+            0 for the energies of all factors.
+    """
+
+    def __init__(self, ridges: Sequence[Ridge], bends: Sequence[ridge_paths.Bend] = ()) -> None:
         self.ridges = tuple(ridges)
+        self.bends = tuple(bends)
 
     @classmethod
     def at(
         cls,
-        parameters: layout.Parameters,
+        likelihood: likelihoods.Likelihood,
         mode: NDArray[np.float64],
-        covariance: NDArray[np.float64],
+        root: NDArray[np.float64],
     ) -> Self:
         """Returns coordinates for the ridges where w is clearly positive at a mode.
 
         Args:
-            parameters: Meaning of the entries of theta.
+            likelihood: Likelihood, whose conditional modes show the bends.
             mode: The mode. [D]
-            covariance: Covariance of Laplace's approximation. [D, D]
+            root: Matrix that whitens at the mode; root root^T is Laplace's covariance. [D, D]
         """
         clear = []
-        for ridge in declared(parameters):
+        for ridge in declared(likelihood.parameters):
             energy, interaction = mode[list(ridge.factor)].mean(), mode[ridge.interaction]
             slope = cls([ridge]).slopes(mode)[ridge.interaction]
-            sd = np.sqrt(slope @ covariance @ slope)
-            if _w(energy, interaction) > CLEAR * sd:
+            if _w(energy, interaction) > CLEAR * np.linalg.norm(slope @ root):
                 clear.append(ridge)
-        return cls(clear)
+        factors = [entry for ridge in clear for entry in ridge.factor]
+        straight, bends = cls(clear), []
+        for ridge in clear:
+            path = ridge_paths.path(likelihood, mode, root, ridge.factor)
+            bend = ridge_paths.Bend.fit(path.energies, straight.straighten(path.thetas))
+            bend.heights[:, factors] = 0.0
+            bends.append(bend)
+        return cls(clear, bends)
 
     def straighten(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Converts theta to phi. [..., D] -> [..., D]."""
@@ -133,6 +149,8 @@ class Coordinates:
             bound = np.logaddexp(0.0, -energy)
             below = bound * np.log1p(np.minimum(w, 0.0) / bound)
             phi[..., ridge.interaction] = np.where(w < 0, below, w)
+        for ridge, bend in self._bent():
+            phi -= bend.at(theta[..., list(ridge.factor)].mean(-1))
         return phi
 
     def theta(self, phi: Any) -> tuple[Any, Any]:
@@ -140,6 +158,9 @@ class Coordinates:
 
         With s = w + L follows exp(-g) = (exp(s) - 1) exp(e), without a difference of large numbers.
         """
+        for ridge, bend in self._bent():
+            # Every row changes by a function of entries that stay, so that volumes stay too.
+            phi += bend.tensor(tf.reduce_mean(tf.gather(phi, ridge.factor, axis=1), axis=1))
         theta, log_jacobian = phi, tf.zeros_like(phi[:, 0])
         for ridge in self.ridges:
             energy = tf.reduce_mean(tf.gather(phi, ridge.factor, axis=1), axis=1)
@@ -170,7 +191,15 @@ class Coordinates:
             slopes[ridge.interaction] = 0.0
             slopes[ridge.interaction, ridge.interaction] = by_interaction
             slopes[ridge.interaction, list(ridge.factor)] = by_energy / len(ridge.factor)
+        for ridge, bend in self._bent():
+            by_energies = bend.slope(theta[list(ridge.factor)].mean()) / len(ridge.factor)
+            slopes[:, list(ridge.factor)] -= by_energies[:, None]
         return slopes
+
+    def _bent(self) -> Iterator[tuple[Ridge, ridge_paths.Bend]]:
+        """Yields the ridges whose bend is known."""
+        if self.bends:
+            yield from zip(self.ridges, self.bends, strict=True)
 
 
 def _w(energy: Any, interaction: Any) -> Any:

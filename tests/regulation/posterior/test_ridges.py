@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes.mechanisms import mechanism_spec
+from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters
 from akita_bayes.regulation.posterior import laplace, mode_posterior, nuts, ridges
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
@@ -103,15 +104,15 @@ def test_slopes_and_jacobian_are_those_of_the_conversion():
 
 
 def test_an_effect_that_may_be_zero_keeps_its_coordinates():
-    own = layout()
-    _, interaction = entries(own)
-    mode = np.zeros(own.size)
-    mode[interaction] = -3.0
-    narrow, wide = 0.01 * np.eye(own.size), 25.0 * np.eye(own.size)
-    assert len(ridges.Coordinates.at(own, mode, narrow).ridges) == 1
-    assert ridges.Coordinates.at(own, mode, wide).ridges == ()
-    mode[interaction] = 3.0
-    assert ridges.Coordinates.at(own, mode, narrow).ridges == ()
+    likelihood = Measured(layout())
+    size = likelihood.parameters.size
+    mode = np.zeros(size)
+    mode[likelihood.interaction] = -3.0
+    narrow, wide = 0.1 * np.eye(size), 5.0 * np.eye(size)
+    assert len(ridges.Coordinates.at(likelihood, mode, narrow).ridges) == 1
+    assert ridges.Coordinates.at(likelihood, mode, wide).ridges == ()
+    mode[likelihood.interaction] = 3.0
+    assert ridges.Coordinates.at(likelihood, mode, narrow).ridges == ()
 
 
 def test_directions_in_which_draws_spread_far_are_widened():
@@ -142,6 +143,13 @@ class Measured:
 
     def log_posterior_unknown_scale(self, theta):
         return self.log_posterior_fixed_scale(theta)
+
+    def value_and_gradient(self, theta):
+        theta = tf.constant(theta)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            value = self.log_posterior_fixed_scale(theta)
+        return likelihoods.ValueAndGradient(value.numpy(), tape.gradient(value, theta).numpy())
 
 
 def exact():
