@@ -26,6 +26,8 @@ RESULT = run.RESULTS / "trunks.json"
 TRUNKS = ("convolution", "transformer", "relative")
 RATES = (0.006, 0.012, 0.024)
 EPOCHS = 24
+BASES = 131_072
+"""Bases of a batch: windows that are longer make smaller batches, and as many steps."""
 FAR = 0.5
 """Pixels farther apart than this share of the map's bins are "far"."""
 
@@ -91,10 +93,13 @@ def searched(trunk: str, data: Path, out_dir: Path) -> dict[str, float]:
 
 
 def _spec(trunk: str, data: Path) -> dict[str, Any]:
-    """Returns the committed spec of a trunk with the windows of the data."""
+    """Returns the committed spec of a trunk with the windows and the targets of the data."""
     spec: dict[str, Any] = files.read_json(accuracy.SPECS / f"accuracy_{trunk}.json")
-    spec["train"]["elbo"] = dict(accuracy.ELBO)
-    spec["model"]["seq_length"] = files.read_json(data / "statistics.json")["seq_length"]
+    statistics = files.read_json(data / "statistics.json")
+    batch_size = max(1, round(BASES / statistics["seq_length"]))
+    spec["train"] |= {"elbo": dict(accuracy.ELBO), "batch_size": batch_size}
+    spec["model"]["seq_length"] = statistics["seq_length"]
+    spec["model"]["head_hic"][-1]["units"] = statistics["num_targets"]
     return spec
 
 

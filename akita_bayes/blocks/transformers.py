@@ -24,13 +24,21 @@ def transformer(
     l2_scale: float = 0.0,
     mha_initializer: str = "he_normal",
     mha_l2_scale: float = 0.0,
+    layer_scale: float | None = None,
     kernel_initializer: str = "he_normal",
 ) -> Any:
     """Applies Basenji's transformer: pre-norm relative attention, then a pre-norm dense pair.
 
     [B, L, C] -> [B, L, C]. `dense_expansion` 0 leaves the dense pair out. The model's global
-    activation applies to convolutions, not to the dense pair.
+    activation applies to convolutions, not to the dense pair. `layer_scale` is the initial value
+    of a learned factor per channel on both branches (Touvron et al. 2021), which Basenji lacks. It
+    must not be 0: the last kernel of the attention starts at 0, so that neither would ever change.
     """
+    if layer_scale == 0:
+        raise ValueError(
+            "transformer: layer_scale is 0, with which the attention never learns; give a small "
+            "number, as 0.01, or null."
+        )
     branch = keras.layers.LayerNormalization()(x)
     branch = attention.RelativeAttention(
         heads=heads,
@@ -41,7 +49,7 @@ def transformer(
         initializer=mha_initializer,
         l2_scale=mha_l2_scale,
     )(branch)
-    x = keras.layers.Add()([x, parts.drop(branch, dropout)])
+    x = keras.layers.Add()([x, _scaled(parts.drop(branch, dropout), layer_scale)])
     if not dense_expansion:
         return x
     branch = keras.layers.LayerNormalization()(x)
@@ -53,7 +61,7 @@ def transformer(
         l2_scale=l2_scale,
         kernel_initializer=kernel_initializer,
     )
-    return keras.layers.Add()([x, branch])
+    return keras.layers.Add()([x, _scaled(branch, layer_scale)])
 
 
 @registry.block(forwards=transformer, geometry=geometry_rules.keep)

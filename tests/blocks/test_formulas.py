@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from akita_bayes.blocks import parts, registry
-from akita_bayes.layers import activation, stochastic
+from akita_bayes.layers import activation, normalization, stochastic
 
 RNG = np.random.default_rng(0)
 TRACK = RNG.normal(size=(2, 8, 4)).astype("float32")
@@ -303,6 +303,31 @@ def test_transformer_dense_pair_is_a_pre_norm_residual():
     n.weights = n.weights[-6:]
     x = n.layer_norm(TRACK)
     agree(np.asarray(model(TRACK)), TRACK + n.dense(relu(n.dense(x))), n)
+
+
+def test_layer_scale_scales_both_branches_of_a_transformer():
+    def output(layer_scale):
+        inputs = keras.Input((8, 4))
+        block = registry.words()["transformer"].function
+        model = keras.Model(inputs, block(inputs, heads=2, layer_scale=layer_scale))
+        generator = np.random.default_rng(3)
+        scales = [layer.scale for layer in model.layers if isinstance(layer, normalization.Scale)]
+        for weight in model.weights:
+            if not any(weight is scale for scale in scales):
+                weight.assign(generator.normal(size=weight.shape))
+        return np.asarray(model(TRACK)), scales
+
+    unscaled, none = output(None)
+    ones, scales = output(1.0)
+    assert (len(none), len(scales)) == (0, 2)
+    np.testing.assert_allclose(ones, unscaled, rtol=1e-5)
+    tiny, _ = output(1e-6)
+    np.testing.assert_allclose(tiny, TRACK, atol=1e-3)
+
+
+def test_a_layer_scale_of_zero_is_refused():
+    with pytest.raises(ValueError, match="layer_scale is 0, with which the attention never learns"):
+        run_block("transformer", TRACK, layer_scale=0)
 
 
 def test_transformer_encoder_post_norm():

@@ -9,14 +9,17 @@ from benchmarks import trunks
 
 
 @pytest.mark.parametrize("trunk", trunks.TRUNKS)
-@pytest.mark.parametrize("length", [32768, 135168])
-def test_each_trunk_gets_the_same_schedule_and_the_windows_of_the_data(tmp_path, trunk, length):
-    (tmp_path / "statistics.json").write_text(json.dumps({"seq_length": length}))
+@pytest.mark.parametrize(("length", "targets"), [(32768, 2), (135168, 1)])
+def test_each_trunk_gets_one_schedule_and_what_the_data_have(tmp_path, trunk, length, targets):
+    statistics = {"seq_length": length, "num_targets": targets}
+    (tmp_path / "statistics.json").write_text(json.dumps(statistics))
     raw = trunks.spec_of(trunk, tmp_path, 0.012, 24)
     spec = zoo.parse_spec(raw)
     train = spec.train
     assert spec.model.geometry(spec.model.heads[0]).bins == length // 512 - 8
+    assert raw["model"]["head_hic"][-1]["units"] == targets
     assert (train.maximal_learning_rate, train.train_epochs_max, train.patience) == (0.012, 24, 24)
+    assert train.batch_size * length == pytest.approx(131_072, rel=0.05)
     assert (train.train_epochs_cycle1, raw["train"]["swa"]["start"]) == (9, 21)
     convolution = trunks.spec_of("convolution", tmp_path, 0.012, 24)
     assert convolution["train"] == raw["train"]
