@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from akita_bayes import files, triangle
 from benchmarks import accuracy, environment, run
@@ -131,6 +132,7 @@ def judged(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         "r": accuracy.per_target(accuracy.pearson, prediction, target, usable),
         "r_truth": accuracy.per_target(accuracy.pearson, prediction, truth, usable),
         "r_truth_far": accuracy.per_target(accuracy.pearson, prediction, truth, usable & far),
+        "r_truth_difference": _of_differences(prediction, truth, usable),
         "valid_loss": float(losses.min()),
         "best_epoch": int(losses.argmin()) + 1,
         "gain_of_last_quarter": float(losses[: 3 * len(losses) // 4].min() - losses.min()),
@@ -138,10 +140,22 @@ def judged(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _of_differences(
+    prediction: NDArray[np.float32], truth: NDArray[np.float32], usable: NDArray[np.bool_]
+) -> float | None:
+    """Returns r of the predicted and the true difference of two targets; None of one target."""
+    if truth.shape[-1] != 2:
+        return None
+    both = usable.all(axis=-1)
+    predicted, true = (values[both][:, 0] - values[both][:, 1] for values in (prediction, truth))
+    return float(np.corrcoef(predicted, true)[0, 1])
+
+
 def table(data_sets: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns means over seeds ± their standard deviation, a Markdown row per data and trunk."""
     columns = ["data", "trunk", "rate", "r, data", "r, truth", "r, truth, far pixels"]
-    columns += ["r, truth, by seed", "gain of the loss in the last quarter"]
+    columns += ["r, truth, differences of cell types", "r, truth, by seed"]
+    columns += ["gain of the loss in the last quarter"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, content in data_sets.items():
         rows = pd.DataFrame(content["rows"])
@@ -149,6 +163,8 @@ def table(data_sets: Mapping[str, Mapping[str, Any]]) -> str:
             cells = [name, str(trunk), f"{of_trunk['rate'].iloc[0]:g}"]
             for field in ("r", "r_truth", "r_truth_far"):
                 cells.append(f"{of_trunk[field].mean():.3f} ± {of_trunk[field].std():.3f}")
+            differences = of_trunk.get("r_truth_difference", pd.Series(dtype=float)).dropna()
+            cells.append(", ".join(f"{value:.3f}" for value in differences) or "-")
             cells.append(", ".join(f"{value:.3f}" for value in of_trunk["r_truth"]))
             cells.append(f"{of_trunk['gain_of_last_quarter'].mean():.3f}")
             lines.append(f"| {' | '.join(cells)} |")

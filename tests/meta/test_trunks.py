@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from akita_bayes.models import zoo
@@ -30,11 +31,25 @@ def test_each_trunk_gets_one_schedule_and_what_the_data_have(tmp_path, trunk, le
 def test_the_table_shows_means_and_seeds():
     rows = [
         {"trunk": "relative", "rate": 0.012, "r": r, "r_truth": r + 0.05, "r_truth_far": r - 0.1}
-        | {"gain_of_last_quarter": 0.002}
+        | {"gain_of_last_quarter": 0.002, "r_truth_difference": r - 0.7}
         for r in (0.8, 0.82)
     ]
-    lines = trunks.table({"small": {"rows": rows}}).splitlines()
-    assert lines[2] == (
-        "| small | relative | 0.012 | 0.810 ± 0.014 | 0.860 ± 0.014 | 0.710 ± 0.014 "
-        "| 0.850, 0.870 | 0.002 |"
-    )
+    one_target = [{**row, "r_truth_difference": None} for row in rows]
+    data_sets = {"small": {"rows": rows}, "one cell type": {"rows": one_target}}
+    lines = trunks.table(data_sets).splitlines()
+    means = "| relative | 0.012 | 0.810 ± 0.014 | 0.860 ± 0.014 | 0.710 ± 0.014 "
+    assert lines[2] == f"| small {means}| 0.100, 0.120 | 0.850, 0.870 | 0.002 |"
+    assert lines[3] == f"| one cell type {means}| - | 0.850, 0.870 | 0.002 |"
+
+
+def test_differences_of_cell_types_are_compared_where_both_are_measured():
+    generator = np.random.default_rng(0)
+    truth = generator.normal(size=(2, 500, 2)).astype(np.float32)
+    prediction = truth + np.array([0.3, -0.2], np.float32)
+    usable = generator.random(truth.shape) < 0.9
+    prediction[~usable] = 50.0
+    assert trunks._of_differences(prediction, truth, usable) == pytest.approx(1.0, abs=1e-5)
+    swapped = prediction[..., ::-1]
+    assert trunks._of_differences(swapped, truth, usable) == pytest.approx(-1.0, abs=1e-5)
+    one = trunks._of_differences(prediction[..., :1], truth[..., :1], usable[..., :1])
+    assert one is None

@@ -31,8 +31,8 @@ CHUNK = 50
 """Draws between two checks of convergence."""
 POINTS = 8
 """Draws, over all chains, whose curvatures are averaged."""
-NOISE, LONGEST = 2.5, 4.0
-"""Variance of whitened draws below which `stretch` leaves a direction, and its largest factor."""
+LONGEST = 4.0
+"""Largest factor by which `stretch` widens a direction."""
 
 
 class Chunk(NamedTuple):
@@ -152,8 +152,7 @@ class Run:
     def reshape(self, draws: NDArray[np.float64]) -> None:
         """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D].
 
-        Straight ridges are also widened by the spread of the draws; along a curved ridge, wide
-        coordinates would be stiff across.
+        Along straightened ridges they are also widened by the spread of the draws.
         """
         last, per_chain = draws[:, -CHUNK:], -(-POINTS // len(draws))
         points = last[:, np.linspace(0, CHUNK - 1, per_chain + 1).astype(int)[1:]]
@@ -162,12 +161,13 @@ class Run:
         precisions = hierarchy.precisions(self.likelihood, points)
         self.root = quasi_newton.root_of(precisions.mean(axis=0), prior_sd)
         self._root = self.root
-        if self._coordinates.ridges:
+        if self._coordinates.bends:
             inverse = np.linalg.inv([self._coordinates.slopes(point) for point in points])
             precision = (np.swapaxes(inverse, 1, 2) @ precisions @ inverse).mean(axis=0)
             self._root = quasi_newton.root_of(precision, prior_sd)
             settled = draws[:, draws.shape[1] // 3 :].reshape(-1, draws.shape[-1])
-            self._root = self._root @ stretch(self._whitened(settled))
+            along = np.linalg.solve(self._root, self._coordinates.directions())
+            self._root = self._root @ stretch(self._whitened(settled), along)
 
     def _theta(self, phi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Converts phi [C, S, D] to theta, with ln |d theta / d phi| [C, S]."""
@@ -180,21 +180,23 @@ class Run:
         return np.asarray(np.linalg.solve(self._root, (phi - self._centre).T).T, np.float64)
 
 
-def stretch(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the matrix that widens coordinates along directions in which draws spread far.
+def stretch(z: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the matrix that widens coordinates along ridges on which draws spread far.
 
-    A straight ridge can be many times longer than the curvature at one of its points says. In a
-    Gaussian of D dimensions a few hundred draws already have variances up to `NOISE`.
+    A straight ridge can be many times longer than the curvature at one of its points says.
 
     Args:
         z: Draws in coordinates that the curvature whitens. [S, D]
+        along: Directions of the ridges. [D, R]
 
     Returns:
         A symmetric matrix; no direction is widened more than `LONGEST`-fold. [D, D]
     """
-    variances, directions = np.linalg.eigh(np.cov(z.T))
-    factors = np.where(variances < NOISE, 1.0, np.sqrt(np.clip(variances, 1.0, LONGEST**2)))
-    return np.asarray((directions * factors) @ directions.T)
+    ridges, _ = np.linalg.qr(along)
+    variances, turns = np.linalg.eigh(np.atleast_2d(np.cov((z @ ridges).T)))
+    directions = ridges @ turns
+    factors = np.sqrt(np.clip(variances, 1.0, LONGEST**2))
+    return np.eye(z.shape[1]) + (directions * (factors - 1)) @ directions.T
 
 
 def _trace(_: Any, results: Any) -> tuple[Any, ...]:

@@ -15,9 +15,13 @@ sampler therefore replaces g by
 w lies above -L, so y takes all real values, and the slope of y(w) is continuous. Along the ridge y
 is nearly constant. How all entries still change with e is known from conditional modes
 (`ridge_paths`); this bend is subtracted.
+
+The background of a logarithm, which a read-out adds to the odds before it takes the logarithm, is a
+position on a second ridge: with a lower background all energies have a smaller scale, and the read-
+out is steeper. Its bend is subtracted too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -102,9 +106,8 @@ class Coordinates:
     """Converts theta to phi and back. Some interactions g become y, and bends are subtracted.
 
     Args:
-        ridges: Ridges that are straightened.
-        bends: Change of phi with the energy of the factor of each ridge, which is subtracted. It is
-            0 for the energies of all factors.
+        ridges: Ridges of which g becomes y.
+        bends: Bends, which are 0 for the entries of all positions.
     """
 
     def __init__(self, ridges: Sequence[Ridge], bends: Sequence[ridge_paths.Bend] = ()) -> None:
@@ -118,7 +121,7 @@ class Coordinates:
         mode: NDArray[np.float64],
         root: NDArray[np.float64],
     ) -> Self:
-        """Returns coordinates for the ridges where w is clearly positive at a mode.
+        """Returns the coordinates at a mode. Only where w is clearly positive, g becomes y.
 
         Args:
             likelihood: Likelihood, whose conditional modes show the bends.
@@ -131,13 +134,16 @@ class Coordinates:
             slope = cls([ridge]).slopes(mode)[ridge.interaction]
             if _w(energy, interaction) > CLEAR * np.linalg.norm(slope @ root):
                 clear.append(ridge)
-        factors = [entry for ridge in clear for entry in ridge.factor]
-        straight, bends = cls(clear), []
-        for ridge in clear:
-            path = ridge_paths.path(likelihood, mode, root, ridge.factor)
-            bend = ridge_paths.Bend.fit(path.energies, straight.straighten(path.thetas))
-            bend.heights[:, factors] = 0.0
-            bends.append(bend)
+        unbent = cls(clear)
+        positions = dict.fromkeys([ridge.factor for ridge in clear])
+        positions |= dict.fromkeys(_backgrounds(likelihood.parameters))
+        straight = sorted({entry for position in positions for entry in position})
+        bends = []
+        for position in positions:
+            others = [other for other in positions if other != position]
+            path = ridge_paths.path(likelihood, mode, root, position, others)
+            values = unbent.straighten(path.thetas)
+            bends.append(ridge_paths.Bend.fit(position, path.positions, values, straight))
         return cls(clear, bends)
 
     def straighten(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -149,18 +155,16 @@ class Coordinates:
             bound = np.logaddexp(0.0, -energy)
             below = bound * np.log1p(np.minimum(w, 0.0) / bound)
             phi[..., ridge.interaction] = np.where(w < 0, below, w)
-        for ridge, bend in self._bent():
-            phi -= bend.at(theta[..., list(ridge.factor)].mean(-1))
-        return phi
+        # Positions are the same in theta and in phi.
+        return phi - sum(bend.at(theta) for bend in self.bends)
 
     def theta(self, phi: Any) -> tuple[Any, Any]:
         """Converts phi to theta, with ln |d theta / d phi|. [S, D] -> [S, D], [S].
 
         With s = w + L follows exp(-g) = (exp(s) - 1) exp(e), without a difference of large numbers.
         """
-        for ridge, bend in self._bent():
-            # Every row changes by a function of entries that stay, so that volumes stay too.
-            phi += bend.tensor(tf.reduce_mean(tf.gather(phi, ridge.factor, axis=1), axis=1))
+        # All entries change by a function of entries that stay, so that volumes stay too.
+        phi += sum(bend.tensor(phi) for bend in self.bends)
         theta, log_jacobian = phi, tf.zeros_like(phi[:, 0])
         for ridge in self.ridges:
             energy = tf.reduce_mean(tf.gather(phi, ridge.factor, axis=1), axis=1)
@@ -191,15 +195,19 @@ class Coordinates:
             slopes[ridge.interaction] = 0.0
             slopes[ridge.interaction, ridge.interaction] = by_interaction
             slopes[ridge.interaction, list(ridge.factor)] = by_energy / len(ridge.factor)
-        for ridge, bend in self._bent():
-            by_energies = bend.slope(theta[list(ridge.factor)].mean()) / len(ridge.factor)
-            slopes[:, list(ridge.factor)] -= by_energies[:, None]
+        for bend in self.bends:
+            slopes -= bend.slopes(theta)
         return slopes
 
-    def _bent(self) -> Iterator[tuple[Ridge, ridge_paths.Bend]]:
-        """Yields the ridges whose bend is known."""
-        if self.bends:
-            yield from zip(self.ridges, self.bends, strict=True)
+    def directions(self) -> NDArray[np.float64]:
+        """Returns the straight lines along which the ridges lie in phi. [D, ridges]."""
+        return np.stack([bend.line for bend in self.bends], axis=1)
+
+
+def _backgrounds(parameters: layout.Parameters) -> list[ridge_paths.Position]:
+    """Returns the position on the ridge of backgrounds, one for all libraries, if there are any."""
+    blocks = [block for block in parameters.blocks if block.part == "log_background"]
+    return [tuple(block.start for block in blocks)] if blocks else []
 
 
 def _w(energy: Any, interaction: Any) -> Any:

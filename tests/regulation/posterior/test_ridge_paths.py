@@ -47,14 +47,14 @@ def path():
 def test_a_path_holds_the_conditional_modes(path):
     # Given the mean, the most likely energies differ as their variances do.
     share = SD[:2] ** 2 / (SD[:2] ** 2).mean()
-    np.testing.assert_allclose(path.thetas[:, :2], path.energies[:, None] * share, atol=0.02)
-    errors = (path.thetas[:, 2:] - place(path.energies)) / SD[2:]
+    np.testing.assert_allclose(path.thetas[:, :2], path.positions[:, None] * share, atol=0.02)
+    errors = (path.thetas[:, 2:] - place(path.positions)) / SD[2:]
     assert np.abs(errors).max() < 0.05
 
 
 def test_a_path_goes_from_the_mode_in_both_directions_until_the_density_falls(path):
-    np.testing.assert_allclose(np.diff(path.energies), ridge_paths.STEP)
-    assert 0.0 in path.energies
+    np.testing.assert_allclose(np.diff(path.positions), ridge_paths.STEP)
+    assert 0.0 in path.positions
     falls = -Bent().value_and_gradient(path.thetas).value
     assert falls[[0, -1]].min() > ridge_paths.FALL
     assert falls[1:-1].max() < ridge_paths.FALL
@@ -63,29 +63,42 @@ def test_a_path_goes_from_the_mode_in_both_directions_until_the_density_falls(pa
 def test_a_density_that_does_not_fall_ends_the_path(monkeypatch):
     monkeypatch.setattr(ridge_paths, "LONGEST", 3)
     monkeypatch.setattr(ridge_paths, "FALL", 1e6)
-    assert len(ridge_paths.path(Bent(), MODE, np.diag(SD), (0, 1)).energies) == 7
+    assert len(ridge_paths.path(Bent(), MODE, np.diag(SD), (0, 1)).positions) == 7
 
 
-def test_a_bend_leaves_a_straight_line(path):
-    bend = ridge_paths.Bend.fit(path.energies, path.thetas)
-    rest = path.thetas - bend.at(path.energies)
-    line = np.polynomial.polynomial.polyfit(path.energies, rest, 1)
-    fitted = np.polynomial.polynomial.polyval(path.energies, line).T
+def test_positions_on_other_ridges_stay():
+    path = ridge_paths.path(Bent(), MODE, np.diag(SD), (0,), [(1,)])
+    np.testing.assert_allclose(path.thetas[:, 1], MODE[1], atol=1e-9)
+    np.testing.assert_allclose(np.diff(path.thetas[:, 0]), ridge_paths.STEP)
+    errors = (path.thetas[:, 2:] - place(path.positions / 2)) / SD[2:]
+    assert np.abs(errors).max() < 0.05
+
+
+@pytest.fixture(scope="module")
+def bend(path):
+    return ridge_paths.Bend.fit((0, 1), path.positions, path.thetas, [0, 1])
+
+
+def test_a_bend_leaves_a_straight_line(path, bend):
+    rest = path.thetas - bend.at(path.thetas)
+    line = np.polynomial.polynomial.polyfit(path.positions, rest, 1)
+    fitted = np.polynomial.polynomial.polyval(path.positions, line).T
     np.testing.assert_allclose(rest, fitted, atol=0.02)
+    np.testing.assert_allclose(bend.line, line[1], atol=0.02)
+    np.testing.assert_array_equal(rest[:, :2], path.thetas[:, :2])
 
 
-def test_a_bend_is_constant_beyond_the_path(path):
-    bend = ridge_paths.Bend.fit(path.energies, path.thetas)
-    far = path.energies[-1] + np.array([20.0, 40.0])
-    np.testing.assert_allclose(*bend.at(far), atol=1e-4)
+def test_a_bend_is_constant_beyond_the_path(path, bend):
+    far = path.positions[-1] + np.array([[20.0], [40.0]])
+    np.testing.assert_allclose(*bend.at(np.tile(far, 4)), atol=1e-4)
 
 
-def test_tensors_and_slopes_agree_with_the_values(path):
-    bend = ridge_paths.Bend.fit(path.energies, path.thetas)
-    energies = np.linspace(-6, 6, 7)
-    np.testing.assert_allclose(bend.tensor(tf.constant(energies)), bend.at(energies), atol=1e-9)
-    numeric = (bend.at(energies + 1e-5) - bend.at(energies - 1e-5)) / 2e-5
-    np.testing.assert_allclose([bend.slope(value) for value in energies], numeric, atol=1e-7)
+def test_tensors_and_slopes_agree_with_the_values(bend):
+    theta = np.random.default_rng(2).normal(0, 3, (7, 4))
+    np.testing.assert_allclose(bend.tensor(tf.constant(theta)), bend.at(theta), atol=1e-9)
+    for point in theta:
+        numeric = [(bend.at(point + u) - bend.at(point - u)) / 2e-5 for u in 1e-5 * np.eye(4)]
+        np.testing.assert_allclose(bend.slopes(point), np.transpose(numeric), atol=1e-7)
 
 
 RIDGES = (ridges.Ridge((0,), 2), ridges.Ridge((1, 3), 4))
@@ -96,10 +109,10 @@ RIDGES = (ridges.Ridge((0,), 2), ridges.Ridge((1, 3), 4))
 def coordinates():
     generator = np.random.default_rng(1)
     bends = []
-    for _ in RIDGES:
+    for position in ((0,), (1, 3)):
         heights = generator.normal(size=(3, 6))
         heights[:, [0, 1, 3]] = 0.0
-        bends.append(ridge_paths.Bend(np.array([-1.0, 0.5, 2.0]), heights))
+        bends.append(ridge_paths.Bend(position, np.zeros(6), np.array([-1.0, 0.5, 2.0]), heights))
     return ridges.Coordinates(RIDGES, bends)
 
 
@@ -162,14 +175,15 @@ def test_bends_straighten_the_path_of_a_weakly_bound_factor(two_factors):
     likelihood, gaussian = two_factors
     bent = ridges.Coordinates.at(likelihood, gaussian.mode, gaussian.root)
     (ridge,) = bent.ridges
-    path = ridge_paths.path(likelihood, gaussian.mode, gaussian.root, ridge.factor)
+    others = [bend.position for bend in bent.bends if bend.position != ridge.factor]
+    path = ridge_paths.path(likelihood, gaussian.mode, gaussian.root, ridge.factor, others)
     precision = np.linalg.inv(gaussian.covariance)
     conditional_sd = 1 / np.sqrt(np.diag(precision))
 
     def farthest(coordinates):
         phi = coordinates.straighten(path.thetas) / conditional_sd
-        line = np.polynomial.polynomial.polyfit(path.energies, phi, 1)
-        return np.abs(phi - np.polynomial.polynomial.polyval(path.energies, line).T).max()
+        line = np.polynomial.polynomial.polyfit(path.positions, phi, 1)
+        return np.abs(phi - np.polynomial.polynomial.polyval(path.positions, line).T).max()
 
     assert farthest(bent) < 1.0
     assert farthest(ridges.Coordinates(bent.ridges)) > 10.0

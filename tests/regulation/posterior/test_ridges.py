@@ -115,10 +115,12 @@ def test_an_effect_that_may_be_zero_keeps_its_coordinates():
     assert ridges.Coordinates.at(likelihood, mode, narrow).ridges == ()
 
 
-def test_directions_in_which_draws_spread_far_are_widened():
-    root = np.diag([1.0, 3.0, 20.0])
-    z = np.random.default_rng(1).normal(size=(20_000, 3)) @ root
-    np.testing.assert_allclose(nuts.stretch(z), np.diag([1.0, 3.0, nuts.LONGEST]), atol=0.1)
+def test_ridges_on_which_draws_spread_far_are_widened():
+    root = np.diag([0.5, 3.0, 20.0, 5.0])
+    z = np.random.default_rng(1).normal(size=(20_000, 4)) @ root
+    wide = nuts.stretch(z, np.array([[1.0, 0, 0], [0, 2.0, 0], [0, 1.0, 3.0], [0, 0, 0]]))
+    # The fourth direction is no ridge, and the first is already wide enough.
+    np.testing.assert_allclose(wide, np.diag([1.0, 3.0, nuts.LONGEST, 1.0]), atol=0.1)
 
 
 WEIGHT, PRECISE = 0.9, 0.05
