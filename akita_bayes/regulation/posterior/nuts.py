@@ -166,8 +166,12 @@ class Run:
             precision = (np.swapaxes(inverse, 1, 2) @ precisions @ inverse).mean(axis=0)
             self._root = quasi_newton.root_of(precision, prior_sd)
             settled = draws[:, draws.shape[1] // 3 :].reshape(-1, draws.shape[-1])
-            along = np.linalg.solve(self._root, self._coordinates.directions())
-            self._root = self._root @ stretch(self._whitened(settled), along)
+            self._root = self._root @ stretch(self._whitened(settled), self._ridges())
+
+    def _ridges(self) -> NDArray[np.float64]:
+        """Returns the directions of the ridges in z. [D, R]."""
+        directions = self._coordinates.directions()
+        return np.asarray(np.linalg.solve(self._root, directions), np.float64)
 
     def _theta(self, phi: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Converts phi [C, S, D] to theta, with ln |d theta / d phi| [C, S]."""
@@ -196,7 +200,7 @@ def stretch(z: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.fl
     variances, turns = np.linalg.eigh(np.atleast_2d(np.cov((z @ ridges).T)))
     directions = ridges @ turns
     factors = np.sqrt(np.clip(variances, 1.0, LONGEST**2))
-    return np.eye(z.shape[1]) + (directions * (factors - 1)) @ directions.T
+    return np.asarray(np.eye(z.shape[1]) + (directions * (factors - 1)) @ directions.T)
 
 
 def _trace(_: Any, results: Any) -> tuple[Any, ...]:
