@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--out_dir", type=Path, default=Path("runs/trunks/runs"))
     parser.add_argument("--trunks", default=",".join(TRUNKS), help="trunks to train")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="rates to compare")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--name", help="name of the data in the result (default: of its folder)")
     parser.add_argument("--result", type=Path, default=RESULT)
@@ -47,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows: list[dict[str, Any]] = []
     rates = {}
     for trunk in options.trunks.split(","):
-        rates[trunk] = searched(trunk, options.data, options.out_dir)
-        rate = min(rates[trunk], key=lambda name: rates[trunk][name])
+        rates[trunk] = searched(trunk, options)
+        losses = rates[trunk]
+        rate = min(losses, key=lambda name: losses[name]) if losses else options.rates
         for seed in map(int, options.seeds.split(",")):
             spec = spec_of(trunk, options.data, float(rate), options.epochs)
             path = options.out_dir / f"{trunk}-{seed}"
@@ -81,14 +83,15 @@ def spec_of(trunk: str, data: Path, rate: float, epochs: int) -> dict[str, Any]:
     return spec
 
 
-def searched(trunk: str, data: Path, out_dir: Path) -> dict[str, float]:
-    """Returns the lowest validation loss after four epochs with each rate."""
+def searched(trunk: str, options: argparse.Namespace) -> dict[str, float]:
+    """Returns the lowest validation loss after four epochs with each rate; one is not tried."""
+    rates = [float(rate) for rate in options.rates.split(",")]
     losses = {}
-    for rate in RATES:
-        spec = _spec(trunk, data)
+    for rate in rates if len(rates) > 1 else []:
+        spec = _spec(trunk, options.data)
         spec["train"] |= accuracy.SEARCH | accuracy.rates_of(rate)
-        path = out_dir / f"search_{trunk}_{rate}"
-        accuracy.fit_spec(spec, accuracy.SEARCH_SEED, data, path)
+        path = options.out_dir / f"search_{trunk}_{rate}"
+        accuracy.fit_spec(spec, accuracy.SEARCH_SEED, options.data, path)
         losses[str(rate)] = float(_history(path).min())
     return losses
 
