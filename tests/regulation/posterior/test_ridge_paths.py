@@ -170,6 +170,18 @@ def two_factors():
     return fit.likelihood, laplace.laplace(fit.likelihood, fit.theta)
 
 
+def test_the_background_of_a_logarithm_is_a_position_on_a_ridge(two_factors):
+    likelihood, gaussian = two_factors
+    coordinates = ridges.Coordinates.at(likelihood, gaussian.mode, gaussian.root)
+    (library,) = likelihood.parameters.libraries
+    background = likelihood.parameters.find("measurement", "log_background", library).start
+    factor = likelihood.parameters.find("a", "constant", library).start
+    assert [bend.position for bend in coordinates.bends] == [(factor,), (background,)]
+    for bend in coordinates.bends:
+        np.testing.assert_array_equal(bend.heights[:, [factor, background]], 0.0)
+        assert bend.line[list(bend.position)] == pytest.approx(1.0)
+
+
 def test_bends_straighten_the_path_of_a_weakly_bound_factor(two_factors):
     """Without bends the path leaves its chord by more than ten conditional standard deviations."""
     likelihood, gaussian = two_factors
