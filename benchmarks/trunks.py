@@ -165,7 +165,8 @@ def table(data_sets: Mapping[str, Mapping[str, Any]]) -> str:
         for trunk, of_trunk in rows.groupby("trunk", sort=False):
             cells = [name, str(trunk), f"{of_trunk['rate'].iloc[0]:g}"]
             for field in ("r", "r_truth", "r_truth_far"):
-                cells.append(f"{of_trunk[field].mean():.3f} ± {of_trunk[field].std():.3f}")
+                spread = f" ± {of_trunk[field].std():.3f}" if len(of_trunk) > 1 else ""
+                cells.append(f"{of_trunk[field].mean():.3f}{spread}")
             differences = of_trunk.get("r_truth_difference", pd.Series(dtype=float)).dropna()
             cells.append(", ".join(f"{value:.3f}" for value in differences) or "-")
             cells.append(", ".join(f"{value:.3f}" for value in of_trunk["r_truth"]))

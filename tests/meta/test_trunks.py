@@ -36,10 +36,13 @@ def test_the_table_shows_means_and_seeds():
     ]
     one_target = [{**row, "r_truth_difference": None} for row in rows]
     data_sets = {"small": {"rows": rows}, "one cell type": {"rows": one_target}}
+    data_sets |= {"one seed": {"rows": rows[:1]}}
     lines = trunks.table(data_sets).splitlines()
     means = "| relative | 0.012 | 0.810 ± 0.014 | 0.860 ± 0.014 | 0.710 ± 0.014 "
     assert lines[2] == f"| small {means}| 0.100, 0.120 | 0.850, 0.870 | 0.002 |"
     assert lines[3] == f"| one cell type {means}| - | 0.850, 0.870 | 0.002 |"
+    one_seed = "| relative | 0.012 | 0.800 | 0.850 | 0.700 | 0.100 | 0.850 | 0.002 |"
+    assert lines[4] == f"| one seed {one_seed}"
 
 
 def test_differences_of_cell_types_are_compared_where_both_are_measured():
