@@ -54,5 +54,5 @@ def test_differences_of_cell_types_are_compared_where_both_are_measured():
     assert trunks._of_differences(prediction, truth, usable) == pytest.approx(1.0, abs=1e-5)
     swapped = prediction[..., ::-1]
     assert trunks._of_differences(swapped, truth, usable) == pytest.approx(-1.0, abs=1e-5)
-    one = trunks._of_differences(prediction[..., :1], truth[..., :1], usable[..., :1])
-    assert one is None
+    alone = [values[..., :1] for values in (prediction, truth, usable)]
+    assert trunks._of_differences(*alone) is None

@@ -51,7 +51,7 @@ def path(
     mode: NDArray[np.float64],
     root: NDArray[np.float64],
     position: Position,
-    others: Sequence[Position] = (),
+    fixed: Sequence[Position] = (),
 ) -> Path:
     """Follows the optima of the density of a fit from a mode in both directions.
 
@@ -60,13 +60,13 @@ def path(
         mode: The mode. [D]
         root: Matrix that whitens the density at the mode; root root^T is Laplace's covariance.
         position: Entries of theta whose mean is fixed at each point of the path.
-        others: Positions on other ridges, which stay as they are at the mode.
+        fixed: Positions on other ridges, which stay as they are at the mode.
 
     Returns:
         Optima at distances of `STEP`, to the first that is `FALL` nats below the mode.
     """
-    means = np.zeros((1 + len(others), len(mode)))
-    for row, entries in zip(means, [position, *others], strict=True):
+    means = np.zeros((1 + len(fixed), len(mode)))
+    for row, entries in zip(means, [position, *fixed], strict=True):
         row[list(entries)] = 1 / len(entries)
     whitened = means @ root
     # Directions that keep all positions, and the most likely change that moves the first by 1.
@@ -83,11 +83,11 @@ def path(
             if ascent.value < least:
                 break
     positions = sorted(points)
-    return Path(np.array(positions), np.stack([points[place] for place in positions]))
+    return Path(np.array(positions), np.stack([points[at] for at in positions]))
 
 
 class Bend(NamedTuple):
-    """A smooth function of the position on a ridge with one value for each entry.
+    """Holds a smooth function of the position on a ridge, with one value for each entry.
 
     Attributes:
         position: Entries of theta whose mean is the position.

@@ -140,8 +140,8 @@ class Coordinates:
         straight = sorted({entry for position in positions for entry in position})
         bends = []
         for position in positions:
-            others = [other for other in positions if other != position]
-            path = ridge_paths.path(likelihood, mode, root, position, others)
+            fixed = [second for second in positions if second != position]
+            path = ridge_paths.path(likelihood, mode, root, position, fixed)
             values = unbent.straighten(path.thetas)
             bends.append(ridge_paths.Bend.fit(position, path.positions, values, straight))
         return cls(clear, bends)

@@ -15,6 +15,7 @@ from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import likelihood, parameters, smooth_bins
 from akita_bayes.regulation.posterior import laplace, mode_posterior, physical_units
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
+from tests.regulation.known_density import KnownDensity
 
 TOY = {
     "kind": "thermodynamic",
@@ -46,6 +47,7 @@ DESIGN = simulator.Design(
     cells=2000.0,
     contamination=0.0,
 )
+
 """Far more cells than reads, so that reads are independent, and none from another bin."""
 
 
@@ -82,21 +84,16 @@ def posterior_of(layout, theta):
     )
 
 
-class Gaussian:
+class Gaussian(KnownDensity):
     """A likelihood whose posterior is a correlated Gaussian of known moments."""
-
-    rows = 1
 
     def __init__(self, data_likelihood, mean, root):
         self.parameters = data_likelihood.parameters
         self.mean, self.root = tf.constant(mean), tf.constant(root)
 
-    def log_posterior_fixed_scale(self, theta, weight=None):
+    def log_density(self, theta):
         z = tf.linalg.triangular_solve(self.root, tf.transpose(theta - self.mean))
         return -0.5 * tf.reduce_sum(z**2, axis=0)
-
-    def log_posterior_unknown_scale(self, theta):
-        return self.log_posterior_fixed_scale(theta)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from akita_bayes.regulation.model import likelihood, priors
 from akita_bayes.regulation.posterior import laplace, modes
+from tests.regulation.known_density import KnownDensity
 
 
 def optimum(at, log_density=0.0, width=1.0):
@@ -29,10 +30,8 @@ def test_a_mode_found_twice_is_one_mode():
     assert [mode.fits for mode in distinct] == [1, 2, 1]
 
 
-class Known:
+class Known(KnownDensity):
     """Measurements theta + noise of all parameters, whose evidence is known by integration."""
-
-    rows = 1
 
     def __init__(self, parameters, measured, noise):
         self.parameters, self.noise = parameters, noise
@@ -51,14 +50,6 @@ class Known:
 
     def log_posterior_unknown_scale(self, theta):
         return self.log_likelihood(theta) + priors.unknown_scale(self.parameters, theta)
-
-    def value_and_gradient(self, theta):
-        theta = tf.constant(theta)
-        with tf.GradientTape() as tape:
-            tape.watch(theta)
-            value = self.log_posterior_fixed_scale(theta)
-        gradient = tape.gradient(value, theta).numpy()
-        return likelihood.ValueAndGradient(value.numpy(), gradient)
 
     def evidence(self):
         """Every block's; of those that share a scale the integral over it."""

@@ -7,8 +7,8 @@ import tensorflow as tf
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay
 from akita_bayes.regulation.fits import fitting
-from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.posterior import laplace, ridge_paths, ridges
+from tests.regulation.known_density import KnownDensity
 
 SD = np.array([1.5, 1.0, 0.1, 0.02])
 """Standard deviations of both energies of the factor, and of two entries around their path."""
@@ -20,20 +20,15 @@ def place(energy):
     return np.stack([3 * share, 0.5 * np.asarray(energy) - 2 * share**2], axis=-1)
 
 
-class Bent:
+class Bent(KnownDensity):
     """A density of four entries; its conditional modes are known."""
 
-    def value_and_gradient(self, theta):
-        theta = tf.constant(theta)
-        with tf.GradientTape() as tape:
-            tape.watch(theta)
-            energy = tf.reduce_mean(theta[:, :2], axis=1)
-            share = tf.sigmoid(-energy)
-            expected = tf.stack([3 * share, 0.5 * energy - 2 * share**2], axis=1)
-            z = tf.concat([theta[:, :2], theta[:, 2:] - expected], axis=1) / SD
-            value = -0.5 * tf.reduce_sum(z**2, axis=1)
-        gradient = tape.gradient(value, theta)
-        return likelihoods.ValueAndGradient(value.numpy(), gradient.numpy())
+    def log_density(self, theta):
+        energy = tf.reduce_mean(theta[:, :2], axis=1)
+        share = tf.sigmoid(-energy)
+        expected = tf.stack([3 * share, 0.5 * energy - 2 * share**2], axis=1)
+        z = tf.concat([theta[:, :2], theta[:, 2:] - expected], axis=1) / SD
+        return -0.5 * tf.reduce_sum(z**2, axis=1)
 
 
 MODE = np.concatenate([np.zeros(2), place(0.0)])
@@ -187,8 +182,8 @@ def test_bends_straighten_the_path_of_a_weakly_bound_factor(two_factors):
     likelihood, gaussian = two_factors
     bent = ridges.Coordinates.at(likelihood, gaussian.mode, gaussian.root)
     (ridge,) = bent.ridges
-    others = [bend.position for bend in bent.bends if bend.position != ridge.factor]
-    path = ridge_paths.path(likelihood, gaussian.mode, gaussian.root, ridge.factor, others)
+    fixed = [bend.position for bend in bent.bends if bend.position != ridge.factor]
+    path = ridge_paths.path(likelihood, gaussian.mode, gaussian.root, ridge.factor, fixed)
     precision = np.linalg.inv(gaussian.covariance)
     conditional_sd = 1 / np.sqrt(np.diag(precision))
 

@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 from akita_bayes.mechanisms import mechanism_spec
-from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters
 from akita_bayes.regulation.posterior import laplace, mode_posterior, nuts, ridges
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
+from tests.regulation.known_density import KnownDensity
 
 MECHANISM = {
     "kind": "thermodynamic",
@@ -127,31 +127,19 @@ WEIGHT, PRECISE = 0.9, 0.05
 """Value and standard deviation of the only number that is measured, w."""
 
 
-class Measured:
+class Measured(KnownDensity):
     """A likelihood whose posterior is a curved ridge; all other entries are N(0, 1)."""
-
-    rows = 1
 
     def __init__(self, own):
         self.parameters = own
         self.factor, self.interaction = entries(own)
 
-    def log_posterior_fixed_scale(self, theta, weight=None):
+    def log_density(self, theta):
         energy, interaction = theta[:, self.factor], theta[:, self.interaction]
         w = tf.math.softplus(-energy - interaction) - tf.math.softplus(-energy)
         prior = -0.5 * tf.reduce_sum(theta**2, axis=1)
         prior += 0.5 * energy**2 * (1 - 1 / 2.0**2) + 0.5 * interaction**2 * (1 - 1 / 3.0**2)
         return prior - 0.5 * ((w - WEIGHT) / PRECISE) ** 2
-
-    def log_posterior_unknown_scale(self, theta):
-        return self.log_posterior_fixed_scale(theta)
-
-    def value_and_gradient(self, theta):
-        theta = tf.constant(theta)
-        with tf.GradientTape() as tape:
-            tape.watch(theta)
-            value = self.log_posterior_fixed_scale(theta)
-        return likelihoods.ValueAndGradient(value.numpy(), tape.gradient(value, theta).numpy())
 
 
 def exact():
