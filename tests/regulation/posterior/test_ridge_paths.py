@@ -8,6 +8,8 @@ from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import simulated_assay
 from akita_bayes.regulation.fits import fitting
 from akita_bayes.regulation.posterior import laplace, ridge_paths, ridges
+from tests import mechanism_json
+from tests.regulation.coordinate_checks import assert_slopes_of_the_conversion
 from tests.regulation.known_density import KnownDensity
 
 SD = np.array([1.5, 1.0, 0.1, 0.02])
@@ -123,42 +125,19 @@ def test_theta_comes_back_from_bent_coordinates(coordinates):
 
 
 def test_slopes_and_jacobian_of_bent_coordinates_are_those_of_the_conversion(coordinates):
-    step = 1e-6
-    for theta in thetas():
-        slopes = coordinates.slopes(theta)
-        numeric = [
-            (
-                coordinates.straighten(theta + step * unit)
-                - coordinates.straighten(theta - step * unit)
-            )
-            / (2 * step)
-            for unit in np.eye(6)
-        ]
-        np.testing.assert_allclose(slopes, np.transpose(numeric), rtol=1e-5, atol=1e-7)
-        _, log_jacobian = coordinates.theta(tf.constant(coordinates.straighten(theta)[None]))
-        np.testing.assert_allclose(log_jacobian[0], -np.linalg.slogdet(slopes)[1], atol=1e-8)
+    assert_slopes_of_the_conversion(coordinates, thetas(), atol=1e-7)
 
 
 @pytest.fixture(scope="module")
 def two_factors():
     """The likelihood and the mode of a simulated promoter whose factor binds weakly."""
-    mechanism = mechanism_spec.parse(
-        {
-            "kind": "thermodynamic",
-            "name": "toy",
-            "sequence_length": 6,
-            "wild_type": "ACGTAC",
-            "energies": {"a": {"site": [0, 3]}, "b": {"site": [3, 6]}, "ab": {}},
-            "states": {
-                "free": {},
-                "a": {"energies": ["a"]},
-                "b": {"energies": ["b"], "activity": 1},
-                "ab": {"energies": ["a", "b", "ab"], "activity": 1},
-            },
-            "measurement": {"kind": "gaussian", "log_base": "e"},
-            "truth": {"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
-        }
+    spec = mechanism_json.changed(
+        mechanism_json.TWO_SITES,
+        wild_type="ACGTACGT",
+        measurement={"kind": "gaussian", "log_base": "e"},
+        truth={"a": {"constant": 0.5}, "b": {"constant": 0.0}, "ab": {"constant": -2.5}},
     )
+    mechanism = mechanism_spec.parse(spec)
     design = simulated_assay.Design(sequences=2000, mutation_rate=0.3, noise=0.3)
     table = simulated_assay.simulate(mechanism, design, seed=1).table
     fit = fitting.fit(mechanism, table, starts=2, seed=1)

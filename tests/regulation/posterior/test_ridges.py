@@ -8,6 +8,7 @@ from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.model import parameters
 from akita_bayes.regulation.posterior import laplace, mode_posterior, nuts, ridges
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
+from tests.regulation.coordinate_checks import assert_slopes_of_the_conversion
 from tests.regulation.known_density import KnownDensity
 
 MECHANISM = {
@@ -86,21 +87,7 @@ def test_a_ridge_has_one_value_of_y():
 
 
 def test_slopes_and_jacobian_are_those_of_the_conversion():
-    coordinates = ridges.Coordinates(RIDGES)
-    step = 1e-6
-    for theta in thetas(20):
-        slopes = coordinates.slopes(theta)
-        numeric = [
-            (
-                coordinates.straighten(theta + step * unit)
-                - coordinates.straighten(theta - step * unit)
-            )
-            / (2 * step)
-            for unit in np.eye(5)
-        ]
-        np.testing.assert_allclose(slopes, np.transpose(numeric), rtol=1e-5, atol=1e-8)
-        _, log_jacobian = coordinates.theta(tf.constant(coordinates.straighten(theta)[None]))
-        np.testing.assert_allclose(log_jacobian[0], -np.linalg.slogdet(slopes)[1], atol=1e-8)
+    assert_slopes_of_the_conversion(ridges.Coordinates(RIDGES), thetas(20), atol=1e-8)
 
 
 def test_an_effect_that_may_be_zero_keeps_its_coordinates():
