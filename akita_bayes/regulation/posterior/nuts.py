@@ -1,12 +1,12 @@
 """Runs chains of the No-U-Turn sampler (Hoffman and Gelman 2014), side by side.
 
-The sampler moves in z, phi = centre + root z, where phi is theta with the ridges of interactions
-straightened (`ridges`). At first root root^T is the covariance of Laplace's approximation, later
+The sampler moves in z, phi = centre + root z, where phi is theta with its ridges straightened
+(`ridges`). At first root root^T is the covariance of Laplace's approximation, later
 the inverse of the mean curvature at the current place of the chains. In these coordinates the
 posterior is close to N(0, I), and a trajectory of a few steps crosses it. (A winding ridge is
 longer than its curvature suggests. Coordinates that are stretched to its length make it stiff
 across: on the lac reads of Kinney et al. (2010) an effective draw then took twice the gradients, in
-one comparison of 300 draws. Only straight ridges are stretched.) The prior is
+one comparison of 300 draws. Only straightened ridges are stretched.) The prior is
 `priors.unknown_scale`: the entries of an energy matrix share an unknown scale. Each chain has its
 own thread in one XLA program. (In a batch of chains every chain would take as many steps as the
 longest trajectory.)

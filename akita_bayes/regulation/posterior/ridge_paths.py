@@ -30,7 +30,7 @@ whose sigmoids have a width of 1 kT, are fitted to about 0.01 kT."""
 PENALTY = 1e-3
 """Weight of the squared heights of the sigmoids, against squared errors."""
 
-Position: TypeAlias = tuple[int, ...]
+Axis: TypeAlias = tuple[int, ...]
 """Entries of theta whose mean is the position on a ridge."""
 
 
@@ -50,8 +50,8 @@ def path(
     likelihood: likelihoods.Likelihood,
     mode: NDArray[np.float64],
     root: NDArray[np.float64],
-    position: Position,
-    fixed: Sequence[Position] = (),
+    axis: Axis,
+    fixed: Sequence[Axis] = (),
 ) -> Path:
     """Follows the optima of the density of a fit from a mode in both directions.
 
@@ -59,14 +59,14 @@ def path(
         likelihood: Likelihood that computes the density.
         mode: The mode. [D]
         root: Matrix that whitens the density at the mode; root root^T is Laplace's covariance.
-        position: Entries of theta whose mean is fixed at each point of the path.
-        fixed: Positions on other ridges, which stay as they are at the mode.
+        axis: Entries of theta whose mean is fixed at each point of the path.
+        fixed: Axes of other ridges, whose positions stay as they are at the mode.
 
     Returns:
         Optima at distances of `STEP`, to the first that is `FALL` nats below the mode.
     """
     means = np.zeros((1 + len(fixed), len(mode)))
-    for row, entries in zip(means, [position, *fixed], strict=True):
+    for row, entries in zip(means, [axis, *fixed], strict=True):
         row[list(entries)] = 1 / len(entries)
     whitened = means @ root
     # Directions that keep all positions, and the most likely change that moves the first by 1.
@@ -90,13 +90,13 @@ class Bend(NamedTuple):
     """Holds a smooth function of the position on a ridge, with one value for each entry.
 
     Attributes:
-        position: Entries of theta whose mean is the position.
+        axis: Entries of theta whose mean is the position.
         line: Slope of a straight line, which the bend does not contain. [D]
         centres: Positions at which falling sigmoids have half of their height. [J]
         heights: Heights of the sigmoids, whose sum is the bend. [J, D]
     """
 
-    position: Position
+    axis: Axis
     line: NDArray[np.float64]
     centres: NDArray[np.float64]
     heights: NDArray[np.float64]
@@ -104,7 +104,7 @@ class Bend(NamedTuple):
     @classmethod
     def fit(
         cls,
-        position: Position,
+        axis: Axis,
         positions: NDArray[np.float64],
         values: NDArray[np.float64],
         straight: Sequence[int],
@@ -112,7 +112,7 @@ class Bend(NamedTuple):
         """Fits a straight line and a bend to values.
 
         Args:
-            position: Entries whose mean is the position.
+            axis: Entries whose mean is the position.
             positions: Positions of the values, increasing. [K]
             values: A value for each entry. [K, D]
             straight: Entries without a bend.
@@ -124,24 +124,24 @@ class Bend(NamedTuple):
         coefficients = np.linalg.solve(design.T @ design + penalty, design.T @ values)
         heights = coefficients[line.shape[1] :]
         heights[:, list(straight)] = 0.0
-        return cls(position, coefficients[1], centres, heights)
+        return cls(axis, coefficients[1], centres, heights)
 
     def at(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Computes the bend at the position of theta. [..., D] -> [..., D]."""
-        mean = theta[..., list(self.position)].mean(-1)
+        mean = theta[..., list(self.axis)].mean(-1)
         return np.asarray(_falling(mean, self.centres) @ self.heights)
 
     def tensor(self, theta: Any) -> Any:
         """Computes the bend at the position of a tensor. [S, D] -> [S, D]."""
-        mean = tf.reduce_mean(tf.gather(theta, self.position, axis=1), axis=1)
+        mean = tf.reduce_mean(tf.gather(theta, self.axis, axis=1), axis=1)
         return tf.matmul(tf.sigmoid(self.centres - mean[:, None]), self.heights)
 
     def slopes(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Computes the derivatives of the bend with respect to theta. [D] -> [D, D]."""
-        share = _falling(theta[list(self.position)].mean(), self.centres)
+        share = _falling(theta[list(self.axis)].mean(), self.centres)
         slopes = np.zeros((len(theta), len(theta)))
         by_position = -(share * (1 - share)) @ self.heights
-        slopes[:, list(self.position)] = by_position[:, None] / len(self.position)
+        slopes[:, list(self.axis)] = by_position[:, None] / len(self.axis)
         return slopes
 
 

@@ -107,7 +107,7 @@ class Coordinates:
 
     Args:
         ridges: Ridges of which g becomes y.
-        bends: Bends, which are 0 for the entries of all positions.
+        bends: Bends, which are 0 for the entries of all axes.
     """
 
     def __init__(self, ridges: Sequence[Ridge], bends: Sequence[ridge_paths.Bend] = ()) -> None:
@@ -135,15 +135,15 @@ class Coordinates:
             if _w(energy, interaction) > CLEAR * np.linalg.norm(slope @ root):
                 clear.append(ridge)
         unbent = cls(clear)
-        positions = dict.fromkeys([ridge.factor for ridge in clear])
-        positions |= dict.fromkeys(_backgrounds(likelihood.parameters))
-        straight = sorted({entry for position in positions for entry in position})
+        factors = dict.fromkeys(ridge.factor for ridge in clear)
+        axes = [*factors, *_backgrounds(likelihood.parameters)]
+        straight = [entry for axis in axes for entry in axis]
         bends = []
-        for position in positions:
-            fixed = [second for second in positions if second != position]
-            path = ridge_paths.path(likelihood, mode, root, position, fixed)
+        for axis in axes:
+            fixed = [second for second in axes if second != axis]
+            path = ridge_paths.path(likelihood, mode, root, axis, fixed)
             values = unbent.straighten(path.thetas)
-            bends.append(ridge_paths.Bend.fit(position, path.positions, values, straight))
+            bends.append(ridge_paths.Bend.fit(axis, path.positions, values, straight))
         return cls(clear, bends)
 
     def straighten(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -204,8 +204,8 @@ class Coordinates:
         return np.stack([bend.line for bend in self.bends], axis=1)
 
 
-def _backgrounds(parameters: layout.Parameters) -> list[ridge_paths.Position]:
-    """Returns the position on the ridge of backgrounds, one for all libraries, if there are any."""
+def _backgrounds(parameters: layout.Parameters) -> list[ridge_paths.Axis]:
+    """Returns the axis of the ridge of backgrounds, one for all libraries, if there are any."""
     blocks = [block for block in parameters.blocks if block.part == "log_background"]
     return [tuple(block.start for block in blocks)] if blocks else []
 

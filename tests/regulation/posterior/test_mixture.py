@@ -14,20 +14,19 @@ from akita_bayes.regulation.posterior import (
     physical_units,
 )
 from akita_bayes.regulation.posterior.sampling_options import SamplingOptions
+from tests.regulation.known_density import KnownDensity
 
 FAR = 12.0
 """Standard deviations between the two modes."""
 
 
-class Two:
+class Two(KnownDensity):
     """A likelihood whose posterior is two Gaussians of the same width, one of which holds 0.8."""
-
-    rows = 1
 
     def __init__(self, parameters, less=0.0):
         self.parameters, self.less = parameters, less
 
-    def log_posterior_unknown_scale(self, theta):
+    def log_density(self, theta):
         at = [tf.reduce_sum((theta - mean) ** 2, axis=-1) for mean in (0.0, self.far_mean())]
         parts = [np.log(0.8) - 0.5 * at[0], np.log(0.2) - 0.5 * at[1]]
         return tf.reduce_logsumexp(parts, axis=0) - self.less

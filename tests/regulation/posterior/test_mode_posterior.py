@@ -47,7 +47,6 @@ DESIGN = simulator.Design(
     cells=2000.0,
     contamination=0.0,
 )
-
 """Far more cells than reads, so that reads are independent, and none from another bin."""
 
 

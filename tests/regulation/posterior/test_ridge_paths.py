@@ -106,10 +106,10 @@ RIDGES = (ridges.Ridge((0,), 2), ridges.Ridge((1, 3), 4))
 def coordinates():
     generator = np.random.default_rng(1)
     bends = []
-    for position in ((0,), (1, 3)):
+    for axis in ((0,), (1, 3)):
         heights = generator.normal(size=(3, 6))
         heights[:, [0, 1, 3]] = 0.0
-        bends.append(ridge_paths.Bend(position, np.zeros(6), np.array([-1.0, 0.5, 2.0]), heights))
+        bends.append(ridge_paths.Bend(axis, np.zeros(6), np.array([-1.0, 0.5, 2.0]), heights))
     return ridges.Coordinates(RIDGES, bends)
 
 
@@ -144,16 +144,16 @@ def two_factors():
     return fit.likelihood, laplace.laplace(fit.likelihood, fit.theta)
 
 
-def test_the_background_of_a_logarithm_is_a_position_on_a_ridge(two_factors):
+def test_the_background_of_a_logarithm_is_the_axis_of_a_ridge(two_factors):
     likelihood, gaussian = two_factors
     coordinates = ridges.Coordinates.at(likelihood, gaussian.mode, gaussian.root)
     (library,) = likelihood.parameters.libraries
     background = likelihood.parameters.find("measurement", "log_background", library).start
     factor = likelihood.parameters.find("a", "constant", library).start
-    assert [bend.position for bend in coordinates.bends] == [(factor,), (background,)]
+    assert [bend.axis for bend in coordinates.bends] == [(factor,), (background,)]
     for bend in coordinates.bends:
         np.testing.assert_array_equal(bend.heights[:, [factor, background]], 0.0)
-        assert bend.line[list(bend.position)] == pytest.approx(1.0)
+        assert bend.line[list(bend.axis)] == pytest.approx(1.0)
 
 
 def test_bends_straighten_the_path_of_a_weakly_bound_factor(two_factors):
@@ -161,7 +161,7 @@ def test_bends_straighten_the_path_of_a_weakly_bound_factor(two_factors):
     likelihood, gaussian = two_factors
     bent = ridges.Coordinates.at(likelihood, gaussian.mode, gaussian.root)
     (ridge,) = bent.ridges
-    fixed = [bend.position for bend in bent.bends if bend.position != ridge.factor]
+    fixed = [bend.axis for bend in bent.bends if bend.axis != ridge.factor]
     path = ridge_paths.path(likelihood, gaussian.mode, gaussian.root, ridge.factor, fixed)
     precision = np.linalg.inv(gaussian.covariance)
     conditional_sd = 1 / np.sqrt(np.diag(precision))
