@@ -277,3 +277,7 @@ def _cell(value: dict[str, Any] | None) -> str:
     if value is None:
         return "-"
     return f"{value['estimate']:.3f} ({value['lower']:.3f} to {value['upper']:.3f})"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -398,3 +398,7 @@ def _check(arguments: argparse.Namespace) -> None:
     wrong = [finding.check for finding in findings if finding.passed is False]
     if wrong:
         raise errors.DataError(f"{arguments.check}: failed checks: {', '.join(wrong)}.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -317,3 +317,7 @@ def _at_double_depth(r: float) -> float:
 def _mean(ceiling: Mapping[str, Sequence[float]] | None, key: str) -> float:
     values = (ceiling or {}).get(key, [])
     return sum(values) / len(values) if values else float("nan")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

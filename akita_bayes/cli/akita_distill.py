@@ -111,3 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _models(text: str) -> tuple[str, ...]:
     """Returns the paths of comma-separated trained models; an argparse type."""
     return tuple(console.model_source(word) for word in console.words(text))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

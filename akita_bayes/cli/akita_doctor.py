@@ -46,3 +46,7 @@ def _show(title: str, diagnoses: "list[health.Diagnosis]") -> list[str]:
         console.stdout.print(f"  {diagnosis.state:8}", style=_COLOURS[diagnosis.state], end="")
         console.say(f"{diagnosis.subject}: {diagnosis.text}")
     return [diagnosis.state for diagnosis in diagnoses]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -196,3 +196,7 @@ def _opened(url: str, path: Path) -> Any:
 
 def _unreachable(url: str, path: Path, error: Exception) -> errors.DataError:
     return errors.DataError(f"{url}: cannot be reached ({error}); try again, or save it as {path}.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -38,3 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.say(f"The model is in {options.out_dir}.")
 
     return console.run(command, options=options, out=options.out_dir, own_record=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

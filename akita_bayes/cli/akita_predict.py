@@ -261,3 +261,7 @@ def _target_names(options: argparse.Namespace, model: "Model") -> dict[str, list
             else [label.identifier for label in labels]
         )
     return names
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -192,3 +192,7 @@ def _print_left_out(selection: "scan_sites.Selection") -> None:
     if not selection.rows and len(selection.sites) < selection.lines:
         count = f"{selection.lines} lines name {len(selection.sites)} regions"
         console.say(f"{count}; each is scanned once.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

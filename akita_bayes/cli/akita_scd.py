@@ -386,3 +386,7 @@ def _print_summary(
                 summary.scored,
                 options.fasta,
             )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

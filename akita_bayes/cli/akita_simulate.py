@@ -135,3 +135,7 @@ def _summary(out: str, design: "Design") -> str:
         f"{', '.join(design.cell_types)}. Replicates agree with r {replicate:.3f}; a perfect model "
         f"would reach r {best:.3f} on these data."
     )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

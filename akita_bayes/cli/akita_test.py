@@ -195,3 +195,7 @@ def _show(report: "accuracy.Report", out: str) -> None:
         table.add_row("best possible on these data", "", f"{sum(values) / len(values):.4f}", "", "")
     console.stdout.print(table)
     console.say(f"Tables and figures are in {out}.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

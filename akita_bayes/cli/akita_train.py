@@ -89,3 +89,7 @@ def _trunk_rate(options: argparse.Namespace) -> float | None:
     """Returns the factor of the trunk's rate that the options ask for; None for the spec's."""
     rates = {"trunk": 0.0, "none": 1.0}
     return rates[options.freeze] if options.freeze else options.lr_trunk
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -342,8 +342,3 @@ def share(text: str) -> float:
 def words(text: str) -> tuple[str, ...]:
     """Returns comma-separated words; an argparse type."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def main_guard(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Exits the process with the status of `main`."""
-    sys.exit(main(None))

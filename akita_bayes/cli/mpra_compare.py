@@ -112,4 +112,4 @@ def _print_summary(ranked: "pd.DataFrame", ranges: "pd.DataFrame") -> None:
 
 
 if __name__ == "__main__":
-    console.main_guard(main)
+    raise SystemExit(main())

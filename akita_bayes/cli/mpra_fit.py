@@ -143,4 +143,4 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    console.main_guard(main)
+    raise SystemExit(main())

@@ -175,4 +175,4 @@ def _print_summary(posterior: "sampling.MechanismPosterior") -> None:
 
 
 if __name__ == "__main__":
-    console.main_guard(main)
+    raise SystemExit(main())

@@ -72,4 +72,4 @@ def _variational(accuracy: "prediction_accuracy.Accuracy") -> str:
 
 
 if __name__ == "__main__":
-    console.main_guard(main)
+    raise SystemExit(main())

@@ -166,4 +166,4 @@ def _sweep(
 
 
 if __name__ == "__main__":
-    console.main_guard(main)
+    raise SystemExit(main())

@@ -38,6 +38,13 @@ def test_a_script_is_a_few_lines_over_its_module(repository, command: str):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_a_module_runs_its_command_too(command: str):
+    """`python -m akita_bayes.cli.NAME` must not end without a word."""
+    lines = (CLI / f"{command}.py").read_text(encoding="utf-8").splitlines()
+    assert lines[-2:] == ['if __name__ == "__main__":', "    raise SystemExit(main())"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_tested_and_documented(repository, command: str):
     tests = (repository / "tests").rglob("*.py")
     assert any(
