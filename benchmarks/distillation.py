@@ -24,7 +24,8 @@ from akita_bayes import dna, files
 from benchmarks import environment, run
 
 RESULT = run.RESULTS / "distillation.json"
-SPEC = Path(__file__).with_name("specs") / "akita_half.json"
+SPECS = Path(__file__).with_name("specs")
+SPEC = SPECS / "akita_half.json"
 SEEDS = range(5)
 DRAWS = 8
 TIMED = 30
@@ -43,6 +44,7 @@ class Student(NamedTuple):
         epochs: Epochs of its training.
         seed: Seed of its training.
         trunk: Run directory of the member with whose trunk it begins, if any.
+        spec: Spec of its network and of its schedule.
     """
 
     folder: str
@@ -50,15 +52,22 @@ class Student(NamedTuple):
     epochs: int
     seed: int
     trunk: str | None = None
+    spec: Path = SPEC
 
 
+LONG = SPECS / "akita_half_long.json"
+WIDE = SPECS / "akita_half_wide.json"
 STUDENTS = {
     "student": [Student("s0", 0, 5, 0), Student("s1", 0, 5, 1)],
     "student, mutated windows": [Student("sm0", 1, 3, 0)],
     "student, trunk of a member": [Student("st0", 0, 3, 0, "m4")],
+    "long student, trunk of a member": [Student("lt0", 0, 16, 0, "m4", LONG)],
+    "long student, trunk of a member, mutated windows": [Student("ltm0", 1, 16, 0, "m4", LONG)],
+    "wide student": [Student("w0", 0, 16, 0, None, WIDE)],
 }
 """The students: 1,805 steps, 2,169 with one mutated copy of each window, and 1,083 that begin with
-the trunk of the member of the lowest validation loss."""
+the trunk of the member of the lowest validation loss. Long ones take 5,776 and 11,568 steps, and
+the wide one, which has twice the channels of a member, 5,776."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -131,7 +140,7 @@ def _train(path: Path, members: Sequence[Path], options: argparse.Namespace) -> 
             first = ["--restore", str(options.out_dir / student.trunk), "--trunk"]
         status = akita_distill.main(
             [
-                *(str(SPEC), str(options.data), "--teacher", ",".join(map(str, members))),
+                *(str(student.spec), str(options.data), "--teacher", ",".join(map(str, members))),
                 *("--mutated", str(student.mutated), "--epochs", str(student.epochs)),
                 *("--labels", str(options.out_dir / f"l{student.mutated}")),
                 *("--seed", str(student.seed), *first, *common),

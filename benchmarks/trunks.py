@@ -8,6 +8,11 @@ dilated convolutions, one the encoder of Vaswani et al., and one Basenji's atten
 positions. Every trunk gets the same epochs, and the rate of the lowest validation loss among the
 same rates, each tried for four epochs. Networks are compared on the test split, against the
 measured maps and against the noise-free truth. Finished runs are not trained again.
+
+    python -m benchmarks.trunks runs/trunks/small -o runs/trunks/more --start runs/trunks/runs
+        --trunks convolution,added --epochs 12 --rates 0.006
+
+continues the convolutional network of every seed, as it is and with attention behind it ("added").
 """
 
 import argparse
@@ -42,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--rates", default=",".join(map(str, RATES)), help="rates to compare")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--start", type=Path, help="start at the convolutional runs of this folder")
     parser.add_argument("--name", help="name of the data in the result (default: of its folder)")
     parser.add_argument("--result", type=Path, default=RESULT)
     options = parser.parse_args(argv)
@@ -54,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for seed in map(int, options.seeds.split(",")):
             spec = spec_of(trunk, options.data, float(rate), options.epochs)
             path = options.out_dir / f"{trunk}-{seed}"
-            accuracy.fit_spec(spec, seed, options.data, path)
+            twin = options.start and options.start / f"convolution-{seed}"
+            accuracy.fit_spec(spec, seed, options.data, path, twin=twin)
             rows.append({"trunk": trunk, "seed": seed, "rate": float(rate)} | judged(path, options))
             print(json.dumps(rows[-1]), flush=True)
     data_sets = files.read_json(options.result)["data"] if options.result.is_file() else {}
@@ -63,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "simulation": files.read_json(options.data / "simulation.json"),
         "ceiling": files.read_json(options.data / "truth" / "ceiling.json")["test"],
         "epochs": options.epochs,
+        "continued": options.start is not None,
         "search": rates,
         "rows": rows,
     }

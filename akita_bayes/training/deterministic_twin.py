@@ -1,4 +1,4 @@
-"""Completes the weights of a network without posterior to those of its twin with posterior layers.
+"""Completes the weights of a simpler network to those of the same network with further layers.
 
 The deterministic twin of a model is the same network without its latents, with dense layers in the
 place of layers that draw their weights. A posterior that starts at a trained twin predicts the same
@@ -7,6 +7,9 @@ maps at its first step, so that its training decides only what to be unsure abou
     normal_latent       mu(x) = x, sigma = its initial scale; needs as many channels as its input
     dense_variational   means = the weights of the dense layer; scales = the initial scale
     observation noise   its initial value, if the twin has none
+
+A twin may also lack attention: branches with a `layer_scale` start with their first weights, which
+hardly change the maps where the factor is small.
 """
 
 from typing import Any
@@ -17,21 +20,23 @@ from numpy.typing import NDArray
 
 from akita_bayes.layers import latent, noise, variational
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
+from akita_bayes.models.passes import residual_branches
 
 
 def complete(model: keras.Model, stored: list[StoredLayer]) -> list[StoredLayer]:
     """Returns the stored layers of a model, from those of the model itself or of its twin.
 
-    Layers that neither the twin nor a posterior explains are returned as they are.
+    Layers that neither the twin, a posterior nor a scaled branch explains are returned as they are.
 
     Args:
-        model: The network, with posterior layers.
+        model: The network, with posterior layers or scaled branches.
         stored: The layers with weights of a trained network, in their order.
 
     Raises:
         ValueError: A latent of the model has another number of channels than its input.
     """
     remaining = list(stored)
+    branches = {layer.name for layer in residual_branches.scaled(model)}
     layers = []
     for layer in model.layers:
         if not layer.weights:
@@ -42,7 +47,7 @@ def complete(model: keras.Model, stored: list[StoredLayer]) -> list[StoredLayer]
         elif isinstance(layer, latent.NormalLatent):
             arrays = layer.identity(layer.input.shape[-1])
             layers.append(StoredLayer(layer.name, [], arrays))
-        elif isinstance(layer, noise.ObservationNoise):
+        elif isinstance(layer, noise.ObservationNoise) or layer.name in branches:
             layers.append(StoredLayer(layer.name, [], _arrays(layer)))
         elif isinstance(layer, variational.DenseVariational) and remaining:
             layers.append(_drawn(layer, remaining.pop(0)))

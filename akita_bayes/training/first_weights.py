@@ -9,7 +9,7 @@ from akita_bayes import errors
 from akita_bayes.layers import noise
 from akita_bayes.models import build, load, recalibration, shipped, weights
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
-from akita_bayes.models.passes import cut
+from akita_bayes.models.passes import cut, residual_branches
 from akita_bayes.training import deterministic_twin
 
 _log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def file_of(source: str | Path) -> Path:
 def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
     """Sets all weights of a model from a file, or those of its trunk alone.
 
-    The file may hold the deterministic twin of a model with posterior layers, the same network
-    without them (`deterministic_twin`). It may also hold the same network with another number of
+    The file may hold the same network without its posterior layers, or without its branches with a
+    `layer_scale` (`deterministic_twin`). It may also hold the same network with another number of
     targets: the final layer then starts at random, and a warning says so.
 
     Args:
@@ -57,7 +57,7 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
         return
     stored = _with_own_targets(model, stored, path)
     try:
-        if cut.posteriors(model):
+        if cut.posteriors(model) or residual_branches.scaled(model):
             stored = deterministic_twin.complete(model, stored)
     except ValueError as error:
         raise errors.RunError(

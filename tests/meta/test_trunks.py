@@ -9,7 +9,7 @@ from akita_bayes.models import zoo
 from benchmarks import trunks
 
 
-@pytest.mark.parametrize("trunk", trunks.TRUNKS)
+@pytest.mark.parametrize("trunk", [*trunks.TRUNKS, "added"])
 @pytest.mark.parametrize(("length", "targets"), [(32768, 2), (135168, 1)])
 def test_each_trunk_gets_one_schedule_and_what_the_data_have(tmp_path, trunk, length, targets):
     statistics = {"seq_length": length, "num_targets": targets}
@@ -26,6 +26,17 @@ def test_each_trunk_gets_one_schedule_and_what_the_data_have(tmp_path, trunk, le
     assert convolution["train"] == raw["train"]
     assert convolution["model"]["head_hic"] == raw["model"]["head_hic"]
     assert convolution["model"]["trunk"][:2] == raw["model"]["trunk"][:2]
+
+
+def test_added_attention_is_all_that_differs_from_the_convolutional_network(tmp_path):
+    (tmp_path / "statistics.json").write_text(json.dumps({"seq_length": 32768, "num_targets": 2}))
+    convolution, added = (
+        trunks.spec_of(trunk, tmp_path, 0.006, 12) for trunk in ("convolution", "added")
+    )
+    attention = added["model"]["trunk"].pop()
+    assert attention["name"] == "transformer_tower"
+    assert attention["layer_scale"] == 0.01
+    assert added == convolution
 
 
 def test_the_table_shows_means_and_seeds():

@@ -127,6 +127,41 @@ def test_a_latent_with_too_few_channels_cannot_start_at_its_twin(donor):
         first_weights.restore(model, donor / "model_best.keras", trunk=False)
 
 
+def attention_spec(name="transformer", **arguments):
+    """The spec of the donor with attention at the end of its trunk."""
+    params = tiny.spec_json(train_epochs_max=1)
+    params["model"]["trunk"].append({"name": name, "heads": 2, "key_size": 4, **arguments})
+    return zoo.parse_spec(params)
+
+
+@pytest.mark.parametrize("file", ["model_best.keras", "model_best.h5"])
+def test_attention_starts_at_the_network_without_it(file, donor):
+    model = build.build(attention_spec(layer_scale=0.001))
+    first_weights.restore(model, donor / file, trunk=False)
+    x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (3, tiny.SEQ_LENGTH))]
+    maps = load.load_model(donor).predict_on_batch(x)
+    np.testing.assert_allclose(model.predict_on_batch(x), maps, atol=0.02 * maps.std())
+
+
+def test_attention_comes_back_from_a_network_with_it(donor, data, tmp_path):
+    spec = attention_spec(layer_scale=0.5)
+    trained = short(spec, data, tmp_path / "run", restore=donor)
+    model = build.build(spec)
+    first_weights.restore(model, trained.out_dir / "model_best.keras", trunk=False)
+    for restored, first in zip(model.weights, trained.model().weights, strict=True):
+        np.testing.assert_array_equal(restored.numpy(), first.numpy())
+
+
+ENCODER = {"name": "transformer_encoder", "dense_width": 8, "layer_scale": 0.01}
+
+
+@pytest.mark.parametrize("attention", [{}, ENCODER, {**ENCODER, "pre_norm": True}])
+def test_attention_that_changes_maps_at_once_cannot_start_so(attention, donor):
+    model = build.build(attention_spec(**attention))
+    with pytest.raises(errors.RunError, match="does not fit the model"):
+        first_weights.restore(model, donor / "model_best.keras", trunk=False)
+
+
 def test_a_posterior_refuses_weights_of_another_network(second_task, tmp_path):
     spec, _ = second_task
     build.build(spec).save(tmp_path / "model_best.keras")
