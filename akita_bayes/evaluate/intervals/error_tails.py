@@ -5,7 +5,7 @@ too wide. Let s be the factor on the sd of a residual that gives its intervals t
 `spread_factors`. The noise may have such tails as well, so that only a part of s belongs to the
 error: v is multiplied by 1 + (s^2 - 1) v / (v + n^2), with means. This is done in ten groups of
 pixels with similar m, over all strata together, with factors of few windows shrunk to 1; and then
-in every stratum.
+in every stratum. Both are repeated, because each changes the coverage of the other.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ from akita_bayes.models.intervals.map_error import Shape
 from akita_bayes.models.recalibration import Recalibration
 
 VALUE_GROUPS = 10
+ROUNDS = 6
+"""Number of times that groups of values and strata are scaled in turn."""
 _LEAST_FACTOR = 0.01
 """Least factor on a variance."""
 
@@ -54,9 +56,11 @@ def correct(
         by_value: True to scale groups of predicted values, and not only strata.
     """
     fitted = _normalised(fitted, predictions, strata, error)
-    if by_value:
-        fitted = _scaled_by_value(fitted, predictions, strata)
-    return _scaled(fitted, predictions, strata, error)
+    for number in range(ROUNDS if by_value else 1):
+        if by_value:
+            fitted = _scaled_by_value(fitted, predictions, strata, again=number > 0)
+        fitted = _scaled(fitted, predictions, strata, error)
+    return fitted
 
 
 def measurements(predictions: list[Prediction], strata: strata_.Strata) -> float:
@@ -102,8 +106,17 @@ def _scaled_by_value(
     fitted: Recalibration,
     predictions: list[Prediction],
     strata: strata_.Strata,
+    *,
+    again: bool,
 ) -> Recalibration:
-    """Returns the fit with the coverage of every group of predicted values."""
+    """Returns the fit with the coverage of every group of predicted values.
+
+    Args:
+        fitted: Fit with `map_error`.
+        predictions: Uncalibrated windows.
+        strata: Strata of distance.
+        again: True where the last shape of the fit has factors of these groups; it is replaced.
+    """
     borders = value_borders(predictions, strata)
     targets, groups = len(borders), VALUE_GROUPS
 
@@ -115,23 +128,32 @@ def _scaled_by_value(
         return np.stack(columns, axis=1)
 
     sums = np.zeros((4, targets, groups))
-    for prediction in applied(fitted, predictions):
-        rows = (
-            np.ones_like(prediction.mean),
-            prediction.mean,
-            prediction.epistemic_sd,
-            prediction.aleatoric_sd,
-        )
-        index = group(prediction)
-        for target, measured in enumerate(prediction.mask.T):
-            for row, values in enumerate(rows):
-                part = values[measured, target].astype(np.float64) ** (1 if row < 2 else 2)
-                sums[row, target] += np.bincount(index[measured, target], part, groups)
+
+    def summed() -> Iterator[Prediction]:
+        for prediction in applied(fitted, predictions):
+            rows = (
+                np.ones_like(prediction.mean),
+                prediction.mean,
+                prediction.epistemic_sd,
+                prediction.aleatoric_sd,
+            )
+            index = group(prediction)
+            for target, measured in enumerate(prediction.mask.T):
+                for row, values in enumerate(rows):
+                    part = values[measured, target].astype(np.float64) ** (1 if row < 2 else 2)
+                    sums[row, target] += np.bincount(index[measured, target], part, groups)
+            yield prediction
+
+    scale = spread_factors.group_scales(summed(), group, (targets, groups))
     count, value, error, noise = sums
-    scale = spread_factors.group_scales(applied(fitted, predictions), group, (targets, groups))
     whole = error + noise
     share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
     factor = np.sqrt(np.maximum(1 + share * (scale**2 - 1), _LEAST_FACTOR))
+    assert fitted.map_error is not None
+    shapes = fitted.map_error.shapes
+    if again:
+        factor *= np.array(shapes[-1].factors)
+        shapes = shapes[:-1]
     weight = measurements(predictions, strata) / strata.count * count
     weight /= np.maximum(count.sum(1, keepdims=True), 1)
     factor **= weight / (weight + _PRIOR_COUNT)
@@ -139,8 +161,7 @@ def _scaled_by_value(
     lower = np.concatenate([borders[:, :1], borders], axis=1)
     values = np.where(count > 0, value / np.maximum(count, 1), lower)
     shape = Shape("value", as_table(np.maximum.accumulate(values, axis=1)), as_table(factor))
-    assert fitted.map_error is not None
-    error_by_value = dataclasses.replace(fitted.map_error, shapes=(*fitted.map_error.shapes, shape))
+    error_by_value = dataclasses.replace(fitted.map_error, shapes=(*shapes, shape))
     return dataclasses.replace(fitted, map_error=error_by_value)
 
 

@@ -290,7 +290,9 @@ def group_scales(
         cell = np.minimum(np.searchsorted(_GRID, residual, side="right") - 1, len(_GRID) - 2)
         groups = group(prediction)
         for t, measured in enumerate(prediction.mask.T):
-            np.add.at(histogram[:, t], (cell[measured, t], groups[measured, t]), 1)
+            index = cell[measured, t] * shape[1] + groups[measured, t]
+            counts = np.bincount(index, minlength=histogram[:, t].size)
+            histogram[:, t] += counts.reshape(-1, shape[1])
     histogram = filled(histogram, histogram.sum(0))
     return np.apply_along_axis(_scale, 0, histogram)
 

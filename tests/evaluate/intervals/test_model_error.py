@@ -164,6 +164,29 @@ def test_an_error_that_depends_on_the_prediction_is_covered_where_it_is_large():
     assert (stated[:, -1] < 0.85).all()
 
 
+def test_rounds_make_the_coverage_of_small_and_large_values_more_equal(monkeypatch):
+    """Some errors are tiny, more often where the prediction is large: the tails are heavy there.
+
+    The coverage of the fitted windows themselves is meant.
+    """
+    windows, truths, noise = simulate(80, seed=1, spread=0.0)
+    generator = np.random.default_rng(6)
+    mixed = []
+    for window, truth in zip(windows, truths, strict=True):
+        tiny = generator.random(truth.shape) < 1 / (1 + np.exp(-1.5 * window.mean))
+        removed = np.where(tiny, 0.8 * (truth - window.mean), 0.0)
+        mixed.append(window._replace(target=window.target - removed))
+    spreads, shapes = [], []
+    for rounds in (1, error_tails.ROUNDS):
+        monkeypatch.setattr(error_tails, "ROUNDS", rounds)
+        fitted = model_error.fit(mixed, STRATA, OFFSET, noise, draws=DRAWS)
+        summary = judged(fitted, mixed, [None] * len(mixed))
+        spreads.append(shares(summary, "values", "measurement_coverage").std())
+        shapes.append([shape.feature for shape in fitted.map_error.shapes])
+    assert spreads[1] < 0.95 * spreads[0]
+    assert shapes[0] == shapes[1]
+
+
 def test_functions_of_features_that_do_not_help_are_left_out():
     windows, _, noise = simulate(10, seed=4)
     shapes = model_error.fit(windows, STRATA, OFFSET, noise, draws=DRAWS).map_error.shapes
