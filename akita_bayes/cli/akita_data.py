@@ -21,18 +21,8 @@ if TYPE_CHECKING:
     from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
-LAYOUT = {
-    "snap": "--snap",
-    "stride_train": "--stride_train",
-    "stride_test": "--stride_test",
-    "valid": "--valid",
-    "test": "--test",
-    "folds": "--folds",
-    "largest_contig": "--break",
-    "gaps": "--gaps",
-    "limit": "--limit",
-    "sample": "--sample",
-}
+_SAME_NAME = ("snap", "stride_train", "stride_test", "valid", "test", "folds", "gaps", "limit")
+LAYOUT = {name: f"--{name}" for name in (*_SAME_NAME, "sample")} | {"largest_contig": "--break"}
 """Fields of the window layout, and the options that set them."""
 
 
