@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
-_SAME_NAME = ("snap", "stride_train", "stride_test", "valid", "test", "folds", "gaps", "limit")
-LAYOUT = {name: f"--{name}" for name in (*_SAME_NAME, "sample")} | {"largest_contig": "--break"}
+_FIRST = ("snap", "stride_train", "stride_test", "valid", "test", "folds")
+LAYOUT = {
+    **{name: f"--{name}" for name in _FIRST},
+    "largest_contig": "--break",
+    **{name: f"--{name}" for name in ("gaps", "limit", "sample")},
+}
 """Fields of the window layout, and the options that set them."""
 
 
