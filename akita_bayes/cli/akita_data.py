@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from akita_bayes.data.preparation import account, data_options, training_windows
 
 _RIGHT = {True: "yes", False: "NO", None: "-"}
-_FIRST = ("snap", "stride_train", "stride_test", "valid", "test", "folds")
+_WINDOW_FIELDS = ("snap", "stride_train", "stride_test", "valid", "test", "folds")
 LAYOUT = {
-    **{name: f"--{name}" for name in _FIRST},
+    **{name: f"--{name}" for name in _WINDOW_FIELDS},
     "largest_contig": "--break",
     **{name: f"--{name}" for name in ("gaps", "limit", "sample")},
 }
