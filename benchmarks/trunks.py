@@ -105,8 +105,15 @@ def searched(trunk: str, options: argparse.Namespace) -> dict[str, float]:
 
 
 def _spec(trunk: str, data: Path) -> dict[str, Any]:
-    """Returns the committed spec of a trunk with the windows and the targets of the data."""
-    spec: dict[str, Any] = files.read_json(accuracy.SPECS / f"accuracy_{trunk}.json")
+    """Returns the committed spec of a trunk with the windows and the targets of the data.
+
+    "added" is the convolutional trunk with the attention of "relative" behind it.
+    """
+    name = "convolution" if trunk == "added" else trunk
+    spec: dict[str, Any] = files.read_json(accuracy.SPECS / f"accuracy_{name}.json")
+    if trunk == "added":
+        attention = files.read_json(accuracy.SPECS / "accuracy_relative.json")["model"]["trunk"][-1]
+        spec["model"]["trunk"].append(attention)
     statistics = files.read_json(data / "statistics.json")
     batch_size = max(1, round(BASES / statistics["seq_length"]))
     spec["train"] |= {"elbo": dict(accuracy.ELBO), "batch_size": batch_size}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from akita_bayes.layers import latent, noise, variational
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
-from akita_bayes.models.passes import residual_branches
+from akita_bayes.models.passes import cut, residual_branches
 
 
 def complete(model: keras.Model, stored: list[StoredLayer]) -> list[StoredLayer]:
@@ -29,7 +29,7 @@ def complete(model: keras.Model, stored: list[StoredLayer]) -> list[StoredLayer]
     Layers that neither the twin, a posterior nor a scaled branch explains are returned as they are.
 
     Args:
-        model: The network, with posterior layers or scaled branches.
+        model: The network. Without posterior layers and scaled branches, it has no twin.
         stored: The layers with weights of a trained network, in their order.
 
     Raises:
@@ -37,6 +37,8 @@ def complete(model: keras.Model, stored: list[StoredLayer]) -> list[StoredLayer]
     """
     remaining = list(stored)
     branches = {layer.name for layer in residual_branches.scaled(model)}
+    if not branches and not cut.posteriors(model):
+        return remaining
     layers = []
     for layer in model.layers:
         if not layer.weights:

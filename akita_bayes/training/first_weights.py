@@ -9,7 +9,6 @@ from akita_bayes import errors
 from akita_bayes.layers import noise
 from akita_bayes.models import build, load, recalibration, shipped, weights
 from akita_bayes.models.checkpoints.stored_layer import StoredLayer
-from akita_bayes.models.passes import cut, residual_branches
 from akita_bayes.training import deterministic_twin
 
 _log = logging.getLogger(__name__)
@@ -57,8 +56,7 @@ def restore(model: build.Network, path: Path, *, trunk: bool) -> None:
         return
     stored = _with_own_targets(model, stored, path)
     try:
-        if cut.posteriors(model) or residual_branches.scaled(model):
-            stored = deterministic_twin.complete(model, stored)
+        stored = deterministic_twin.complete(model, stored)
     except ValueError as error:
         raise errors.RunError(
             f"{path}: cannot start this model: {error}; set the units of normal_latent to the "

@@ -56,9 +56,12 @@ def correct(
         by_value: True to scale groups of predicted values, and not only strata.
     """
     fitted = _normalised(fitted, predictions, strata, error)
-    for number in range(ROUNDS if by_value else 1):
-        if by_value:
-            fitted = _scaled_by_value(fitted, predictions, strata, again=number > 0)
+    if not by_value:
+        return _scaled(fitted, predictions, strata, error)
+    assert fitted.map_error is not None
+    borders, shapes = value_borders(predictions, strata), fitted.map_error.shapes
+    for _ in range(ROUNDS):
+        fitted = _scaled_by_value(fitted, predictions, strata, borders, shapes)
         fitted = _scaled(fitted, predictions, strata, error)
     return fitted
 
@@ -106,8 +109,8 @@ def _scaled_by_value(
     fitted: Recalibration,
     predictions: list[Prediction],
     strata: strata_.Strata,
-    *,
-    again: bool,
+    borders: NDArray[np.float64],
+    shapes: tuple[Shape, ...],
 ) -> Recalibration:
     """Returns the fit with the coverage of every group of predicted values.
 
@@ -115,9 +118,9 @@ def _scaled_by_value(
         fitted: Fit with `map_error`.
         predictions: Uncalibrated windows.
         strata: Strata of distance.
-        again: True where the last shape of the fit has factors of these groups; it is replaced.
+        borders: Inner borders of the groups (`value_borders`).
+        shapes: Shapes of the fit without factors of these groups. A further one is replaced.
     """
-    borders = value_borders(predictions, strata)
     targets, groups = len(borders), VALUE_GROUPS
 
     def group(prediction: Prediction) -> NDArray[np.intp]:
@@ -150,10 +153,8 @@ def _scaled_by_value(
     share = np.divide(error, whole, out=np.zeros_like(error), where=whole > 0)
     factor = np.sqrt(np.maximum(1 + share * (scale**2 - 1), _LEAST_FACTOR))
     assert fitted.map_error is not None
-    shapes = fitted.map_error.shapes
-    if again:
-        factor *= np.array(shapes[-1].factors)
-        shapes = shapes[:-1]
+    for replaced in fitted.map_error.shapes[len(shapes) :]:
+        factor *= np.array(replaced.factors)
     weight = measurements(predictions, strata) / strata.count * count
     weight /= np.maximum(count.sum(1, keepdims=True), 1)
     factor **= weight / (weight + _PRIOR_COUNT)

@@ -16,10 +16,9 @@ def scaled(model: keras.Model) -> list[keras.layers.Layer]:
     branches: set[int] = set()
     for layer in model.layers:
         if isinstance(layer, keras.layers.Add):
-            ends = [tensor for tensor in layer.input if _is_scaled(tensor)]
-            for end in ends:
-                (around,) = (tensor for tensor in layer.input if tensor is not end)
-                branches |= _above(end) - _above(around)
+            for end in filter(_is_scaled, layer.input):
+                around = (_above(tensor) for tensor in layer.input if tensor is not end)
+                branches |= _above(end).difference(*around)
     return [layer for layer in model.layers if id(layer) in branches]
 
 
