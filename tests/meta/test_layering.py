@@ -41,7 +41,17 @@ ROOMS = {
     "plots": ("", "reports"),
     "variants": ("alleles", "scores", "maps", "", "scored_files", "saturation", "intervals"),
     "evaluate": ("", "intervals"),
-    "regulation": ("layers", "assay", "model", "fits", "posterior", "compare", "plots", "results"),
+    "regulation": (
+        "layers",
+        "assay",
+        "model",
+        "fits",
+        "marginal",
+        "posterior",
+        "compare",
+        "plots",
+        "results",
+    ),
 }
 """The rooms of each wing from the ground up; "" stands for the modules of the wing's own folder."""
 

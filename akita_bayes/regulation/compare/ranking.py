@@ -18,6 +18,7 @@ from akita_bayes import errors, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_table
 from akita_bayes.regulation.fits import fitting, information
+from akita_bayes.regulation.marginal import marginal_mode
 from akita_bayes.regulation.model import likelihood as likelihoods
 from akita_bayes.regulation.model import parameters as layout
 from akita_bayes.regulation.posterior import laplace, modes, physical_units
@@ -47,8 +48,10 @@ def judge(fit: fitting.Fit) -> Judged:
     """Scores a fit on the test sequences of its split, and adds its evidence on all sequences."""
     evidence = None
     if not fit.mechanism.measurement.has_hidden_units:
-        gaussian = laplace.laplace(fit.likelihood, fit.theta)
-        evidence = modes.log_evidence(fit.likelihood, gaussian.mode)
+        likelihood, theta = marginal_mode.start(fit.likelihood, fit.theta)
+        if likelihood is fit.likelihood:
+            theta = laplace.laplace(likelihood, theta).mode
+        evidence = modes.log_evidence(likelihood, theta)
     unseen = likelihoods.Likelihood(
         fit.mechanism,
         fit.likelihood.table.take(np.flatnonzero(fit.side == 2)),

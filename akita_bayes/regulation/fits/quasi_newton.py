@@ -153,15 +153,42 @@ def maximise(
     ascent = _climb_all(likelihood, both, rough, theta, rounds=ROUNDS)
     theta, evaluations = ascent.theta, evaluations + ascent.evaluations
     exact = curvature.hessian_of(likelihood)
+    optimum = arrive(
+        lambda point: likelihood.value_and_gradient(point, both),
+        lambda point: exact(point, both),
+        theta,
+        likelihood.parameters.prior_sd,
+    )
+    return optimum._replace(
+        evaluations=evaluations + optimum.evaluations,
+        starts=tuple(value for value, _ in validated),
+    )
+
+
+def arrive(
+    density: Density,
+    hessian_at: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    theta: NDArray[np.float64],
+    prior_sd: NDArray[np.float64],
+) -> Optimum:
+    """Climbs to an optimum near theta [D], in coordinates of the exact Hessian at its points.
+
+    Args:
+        density: Log-posterior with its gradient.
+        hessian_at: Hessian of the log-posterior at a point.
+        theta: Start.
+        prior_sd: Standard deviations of the prior, the largest widths of the coordinates. [D]
+    """
+    evaluations = 0
     for is_last in [False] * EXACT_ROUNDS + [True]:
-        hessian = exact(theta, both)
-        root = root_of(-hessian, likelihood.parameters.prior_sd)
-        gain = _gain(likelihood, both, theta, root)
+        hessian = hessian_at(theta)
+        root = root_of(-hessian, prior_sd)
+        gain = _expected_gain(density(theta[None]).gradient[0], root)
         if gain < ARRIVED or is_last:
             break
-        next_ascent = climb(lambda point: likelihood.value_and_gradient(point, both), theta, root)
-        theta, evaluations = next_ascent.theta, evaluations + next_ascent.evaluations
-    return Optimum(theta, hessian, gain, evaluations, tuple(value for value, _ in validated))
+        ascent = climb(density, theta, root)
+        theta, evaluations = ascent.theta, evaluations + ascent.evaluations
+    return Optimum(theta, hessian, gain, evaluations, ())
 
 
 def reconsider(
@@ -245,7 +272,11 @@ def _gain(
     root: NDArray[np.float64],
 ) -> float:
     """Computes the expected gain of a further Newton step, in nats."""
-    slope = root.T @ likelihood.value_and_gradient(theta[None], weight).gradient[0]
+    return _expected_gain(likelihood.value_and_gradient(theta[None], weight).gradient[0], root)
+
+
+def _expected_gain(gradient: NDArray[np.float64], root: NDArray[np.float64]) -> float:
+    slope = root.T @ gradient
     return float(slope @ slope) / 2
 
 

@@ -236,12 +236,21 @@ class SplineBins(Bins):
         reads = ops.sum(observed, axis=-2)
         return ops.sum(odds * observed[1:], axis=-2) - reads * _log_one_and(odds)[..., 0, :]
 
+    def position(self, weights: Weights, activity: Any) -> Any:
+        """Computes u, the position of each sequence on the axis of the curves. [..., N]."""
+        if not self._logarithmic:
+            return activity
+        inverse = ops.exp(-weights["log_background"])[..., None]
+        return ops.log1p(activity * inverse) / ops.log1p(inverse)
+
+    def design(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Computes the log odds that one unit of each weight adds at u. [G] -> [G, hidden]."""
+        basis = ops.convert_to_numpy(self._basis(ops.convert_to_tensor(u, "float64")))
+        return np.asarray(basis.T @ self._curves)
+
     def _log_odds(self, weights: Weights, activity: Any) -> Any:
         """Computes log p_b / p_0 of every bin but the first. [..., N] -> [..., M - 1, N]."""
-        u = activity
-        if self._logarithmic:
-            inverse = ops.exp(-weights["log_background"])[..., None]
-            u = ops.log1p(activity * inverse) / ops.log1p(inverse)
+        u = self.position(weights, activity)
         odds = ops.concatenate([weights["line"], weights["bend"]], axis=-2)
         curves = ops.matmul(ops.cast(self._curves, u.dtype), odds)
         return ops.matmul(ops.swapaxes(curves, -1, -2), self._basis(u))

@@ -5,6 +5,7 @@ mixed second derivatives, so one direction serves one parameter of every library
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -64,10 +65,16 @@ class Hessian:
         return (hessian + hessian.T) / 2
 
 
-@functools.lru_cache(maxsize=2)
-def hessian_of(likelihood: likelihoods.Likelihood) -> Hessian:
-    """Returns the Hessian of a likelihood, cached for the last two likelihoods."""
+@functools.singledispatch
+def new_hessian(likelihood: Any) -> Any:
+    """Makes the Hessian of a likelihood; other kinds of likelihoods register their own."""
     return Hessian(likelihood)
+
+
+@functools.lru_cache(maxsize=2)
+def hessian_of(likelihood: Any) -> Any:
+    """Returns the Hessian of a likelihood, cached for the last two likelihoods."""
+    return new_hessian(likelihood)
 
 
 def hessians(

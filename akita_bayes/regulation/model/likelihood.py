@@ -9,6 +9,7 @@ even where the arithmetic per sequence is in float32.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +51,13 @@ class Likelihood:
         dtype: Precision of the arithmetic per sequence.
     """
 
+    target_acceptance = 0.9
+    """Target of the step size: ridges need short steps (`SamplingOptions.target_acceptance`)."""
+    nearly_gaussian = False
+    """False, since posteriors of all parameters are ridges, which the sampler straightens."""
+    compiles = True
+    """True, since XLA compiles the densities."""
+
     def __init__(
         self,
         mechanism: mechanism_spec.Mechanism,
@@ -73,6 +81,9 @@ class Likelihood:
         self.rows = int(stops[-1])
         self._all = np.ones(self.rows)
         self._compiled = tf.function(self._value_and_gradient, jit_compile=True)
+
+    def centre_at(self, theta: NDArray[np.float64]) -> None:
+        """Prepares for thetas near a centre [D]; a likelihood of all parameters needs nothing."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Returns how a worker makes it again: compiled functions cannot be sent to a process."""
@@ -190,6 +201,16 @@ class Likelihood:
             [self._signal(theta, tensors) for tensors in self._libraries], axis=-1
         )
 
+    def positions(self, theta: Any) -> list[Any]:
+        """Computes where sequences lie on the axis of their library's spline. [S, D] -> [S, N]."""
+        theta = ops.cast(theta, self.dtype)
+        return [
+            self.parameters.processes[tensors.name].position(
+                self._weights(theta, tensors.name), self._signal(theta, tensors)
+            )
+            for tensors in self._libraries
+        ]
+
     def outputs(self, theta: Any) -> dict[str, Any]:
         """Computes the parameters of each library's distribution. [S, D] -> [S, outputs, N]."""
         theta = ops.cast(theta, self.dtype)
@@ -229,6 +250,10 @@ class Likelihood:
         The sum of log-likelihood and `priors.unknown_scale`.
         """
         return self.log_likelihood(theta) + priors.unknown_scale(self.parameters, theta)
+
+    def chain_density(self, chain: Any) -> Callable[[Any], Any]:
+        """Returns `log_posterior_unknown_scale`, which is the same for every chain."""
+        return self.log_posterior_unknown_scale
 
     def _value_and_gradient(self, theta: tf.Tensor, weight: tf.Tensor) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:

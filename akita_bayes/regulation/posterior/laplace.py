@@ -22,6 +22,8 @@ from akita_bayes.regulation.fits import quasi_newton
 from akita_bayes.regulation.model import curvature
 from akita_bayes.regulation.model import likelihood as likelihoods
 
+NEWTON_STEPS = 3
+"""Largest number of Newton steps to a mode."""
 BATCH = 8
 """Replicates that are refitted at once."""
 
@@ -48,7 +50,10 @@ class Laplace(NamedTuple):
 
 
 def laplace(
-    likelihood: likelihoods.Likelihood, theta: NDArray[np.float64], *, newton_steps: int = 3
+    likelihood: likelihoods.Likelihood,
+    theta: NDArray[np.float64],
+    *,
+    newton_steps: int = NEWTON_STEPS,
 ) -> Laplace:
     """Computes the Gaussian at a mode.
 
@@ -76,6 +81,13 @@ def laplace(
             break
         theta = steps[int(np.argmax(values))]
     return Laplace(theta, root @ root.T, root, float(value[0]))
+
+
+def of_fit(theta: NDArray[np.float64], covariance: NDArray[np.float64]) -> Laplace:
+    """Returns the Gaussian of the optimum [D] and covariance [D, D] of a fit, without a density."""
+    return Laplace(
+        theta, covariance, np.asarray(np.linalg.cholesky(covariance), np.float64), np.nan
+    )
 
 
 class Bootstrap(NamedTuple):

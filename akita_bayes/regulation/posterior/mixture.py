@@ -182,13 +182,15 @@ def _in_batches(
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Returns a function of log-densities that compiles one batch size only. [M, D] -> [M]."""
 
-    @tf.function(jit_compile=True, autograph=False)
+    @tf.function(jit_compile=likelihood.compiles, autograph=False)
     def batch(theta: tf.Tensor) -> tf.Tensor:
         return likelihood.log_posterior_unknown_scale(theta)
 
     def log_densities(theta: NDArray[np.float64]) -> NDArray[np.float64]:
         padded = np.concatenate([theta, np.repeat(theta[-1:], -len(theta) % BATCH, axis=0)])
         parts = tf.constant(padded.reshape(-1, BATCH, theta.shape[-1]))
-        return np.concatenate(threads.parallel_map(batch, parts, program=batch))[: len(theta)]
+        return np.concatenate(
+            threads.parallel_map(batch, parts, program=batch, compiled=likelihood.compiles)
+        )[: len(theta)]
 
     return log_densities

@@ -61,8 +61,13 @@ class Run:
         options: SamplingOptions,
     ) -> None:
         self.likelihood = likelihood
+        likelihood.centre_at(centre)
         self.root = root
-        self._coordinates = ridge_coordinates.Coordinates.at(likelihood, centre, root)
+        self._coordinates = (
+            ridge_coordinates.Coordinates(())
+            if likelihood.nearly_gaussian
+            else ridge_coordinates.Coordinates.at(likelihood, centre, root)
+        )
         self._centre = self._coordinates.straighten(centre)
         self._root = self._coordinates.slopes(centre) @ root
         self._warm = -(-(options.burn_in // 2) // CHUNK)
@@ -71,12 +76,14 @@ class Run:
         self._results: list[Any] = []
         coordinates, origin = self._coordinates, self._centre
 
-        def kernel(root: tf.Tensor) -> tfp.mcmc.TransitionKernel:
+        def kernel(root: tf.Tensor, chain: tf.Tensor) -> tfp.mcmc.TransitionKernel:
+            density = likelihood.chain_density(chain)
+
             def log_density(z: tf.Tensor) -> tf.Tensor:
                 theta, log_jacobian = coordinates.theta(
                     origin + tf.matmul(z, root, transpose_b=True)
                 )
-                return likelihood.log_posterior_unknown_scale(theta) + log_jacobian
+                return density(theta) + log_jacobian
 
             return tfp.mcmc.DualAveragingStepSizeAdaptation(
                 tfp.mcmc.NoUTurnSampler(
@@ -85,20 +92,24 @@ class Run:
                     max_tree_depth=options.max_tree_depth,
                 ),
                 num_adaptation_steps=int(0.9 * self._warm * CHUNK),
-                target_accept_prob=tf.constant(options.target_acceptance, tf.float64),
+                target_accept_prob=tf.constant(
+                    options.target_acceptance or likelihood.target_acceptance, tf.float64
+                ),
             )
 
-        @tf.function(jit_compile=True, autograph=False)
-        def first(root: tf.Tensor, state: tf.Tensor) -> Any:
-            return kernel(root).bootstrap_results(state)
+        @tf.function(jit_compile=likelihood.compiles, autograph=False)
+        def first(root: tf.Tensor, state: tf.Tensor, chain: tf.Tensor) -> Any:
+            return kernel(root, chain).bootstrap_results(state)
 
-        @tf.function(jit_compile=True, autograph=False)
-        def further(root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor) -> Any:
+        @tf.function(jit_compile=likelihood.compiles, autograph=False)
+        def further(
+            root: tf.Tensor, state: tf.Tensor, results: Any, seed: tf.Tensor, chain: tf.Tensor
+        ) -> Any:
             return tfp.mcmc.sample_chain(
                 CHUNK,
                 state,
                 previous_kernel_results=results,
-                kernel=kernel(root),
+                kernel=kernel(root, chain),
                 trace_fn=_trace,
                 return_final_kernel_results=True,
                 seed=seed,
@@ -118,9 +129,16 @@ class Run:
         def next_chunk(chain: int) -> Any:
             # A seed of its own for every chunk of every chain.
             seed = tf.constant([self._seed, self._chunks * len(self._states) + chain], tf.int32)
-            return self._further(root, self._states[chain], self._results[chain], seed)
+            return self._further(
+                root, self._states[chain], self._results[chain], seed, tf.constant(chain)
+            )
 
-        outs = threads.parallel_map(next_chunk, range(len(self._states)), program=self._further)
+        outs = threads.parallel_map(
+            next_chunk,
+            range(len(self._states)),
+            program=self._further,
+            compiled=self.likelihood.compiles,
+        )
         self._chunks += 1
         self._states = [out.all_states[-1] for out in outs]
         self._results = [out.final_kernel_results for out in outs]
@@ -142,7 +160,9 @@ class Run:
         """Adapts the step sizes in chains that start at theta [C, D]; returns draws. [C, S, D]."""
         root = tf.constant(self._root)
         self._states = [tf.constant(chain[None]) for chain in self._whitened(theta)]
-        self._results = [self._first(root, state) for state in self._states]
+        self._results = [
+            self._first(root, state, tf.constant(chain)) for chain, state in enumerate(self._states)
+        ]
         chunks = []
         for _ in range(self._warm):
             chunks.append(self.next_chunk())
@@ -152,8 +172,11 @@ class Run:
     def reshape(self, draws: NDArray[np.float64]) -> None:
         """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D].
 
-        Along straightened ridges they are also widened by the spread of the draws.
+        Along straightened ridges they are also widened by the spread of the draws. Coordinates of a
+        nearly Gaussian posterior stay as they are.
         """
+        if self.likelihood.nearly_gaussian:
+            return
         last, per_chain = draws[:, -CHUNK:], -(-POINTS // len(draws))
         points = last[:, np.linspace(0, CHUNK - 1, per_chain + 1).astype(int)[1:]]
         points = points.reshape(-1, draws.shape[-1])

@@ -15,6 +15,7 @@ from akita_bayes import keywords, progress, workers
 from akita_bayes.mechanisms import mechanism_spec
 from akita_bayes.regulation.assay import assay_files, assay_table
 from akita_bayes.regulation.fits import fitting
+from akita_bayes.regulation.marginal import marginal_mode
 from akita_bayes.regulation.model import smooth_bins
 from akita_bayes.regulation.posterior import (
     assumptions,
@@ -95,8 +96,9 @@ class MechanismPosterior:
         if len(self.components) > 1:
             for label, component in zip(self.labels, self.components, strict=True):
                 tables[f"NUTS, {label}"] = component.draws.table()
-        gaussian_draws = self.components[0].mode.gaussian.draws(4000, seed=0)
-        tables["Laplace"] = physical_units.summarise(parameters, gaussian_draws)
+        top = self.components[0]
+        gaussian_draws = top.mode.gaussian.draws(4000, seed=0)
+        tables["Laplace"] = physical_units.summarise(top.draws.parameters, gaussian_draws)
         if self.bootstrap is not None and len(self.bootstrap.theta):
             tables["bootstrap"] = physical_units.summarise(parameters, self.bootstrap.theta)
         return tables
@@ -160,9 +162,10 @@ def _constants(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 class _Optimum(NamedTuple):
-    """Holds the optimum of a fit and its evidence."""
+    """Holds the optimum of a fit, the likelihood that is sampled, and the evidence of its mode."""
 
     fit: fitting.Fit
+    likelihood: Any
     gaussian: laplace.Laplace
     log_evidence: float
 
@@ -184,21 +187,24 @@ def _optima(
     ]
     setup = functools.partial(contextlib.nullcontext, (table, options.starts))
     optima: list[_Optimum] = []
-    for fit, gaussian in workers.map_parts(_fit, parts, cluster, setup=setup):
+    for fit, likelihood, gaussian in workers.map_parts(_fit, parts, cluster, setup=setup):
         # The first fit has the declared priors; all optima are ranked under its posterior.
-        declared = optima[0].fit.likelihood if optima else fit.likelihood
+        declared = optima[0].likelihood if optima else likelihood
         evidence = modes.log_evidence(declared, gaussian.mode)
-        optima.append(_Optimum(fit, gaussian, evidence))
+        optima.append(_Optimum(fit, likelihood, gaussian, evidence))
     return optima
 
 
 def _fit(
     state: tuple[assay_table.Table, int], part: tuple[mechanism_spec.Mechanism, int]
-) -> tuple[fitting.Fit, laplace.Laplace]:
-    """Fits a mechanism from one seed, and approximates its posterior at the optimum."""
+) -> tuple[fitting.Fit, Any, laplace.Laplace]:
+    """Fits a mechanism from one seed, and approximates the sampled posterior at its mode."""
     (table, starts), (mechanism, seed) = state, part
     fit = fitting.fit(mechanism, table, starts=starts, seed=seed)
-    return fit, laplace.laplace(fit.likelihood, fit.theta)
+    likelihood, theta = marginal_mode.start(fit.likelihood, fit.theta)
+    # A climb to the mode of another likelihood has arrived already.
+    steps = laplace.NEWTON_STEPS if likelihood is fit.likelihood else 0
+    return fit, likelihood, laplace.laplace(likelihood, theta, newton_steps=steps)
 
 
 def _candidates(
@@ -280,19 +286,22 @@ def sample_mechanism(
     advance(0, total=sum(number * per_mode + settling * (number > 1) for number in counts))
     explored = {}
     for label, of_label in near.items():
-        likelihood = all_optima[label][0].fit.likelihood
+        likelihood = all_optima[label][0].likelihood
         sampled = mixture.explore(likelihood, of_label, options, advance=advance)
         explored[label] = likelihood, sampled
     components = mixture.components(explored, seed=options.seed)
     top = components[0]
-    (fit,) = (
-        optimum.fit for optimum in all_optima[top.read_out] if optimum.gaussian is top.mode.gaussian
+    (optimum,) = (
+        optimum for optimum in all_optima[top.read_out] if optimum.gaussian is top.mode.gaussian
     )
+    fit = optimum.fit
     refits = None
     if options.replicates:
         refits = laplace.bootstrap(
             fit.likelihood,
-            top.mode.gaussian,
+            top.mode.gaussian
+            if optimum.likelihood is fit.likelihood
+            else laplace.of_fit(fit.theta, fit.covariance),
             replicates=options.replicates,
             seed=options.seed,
             cluster=cluster,

@@ -28,10 +28,11 @@ class SamplingOptions:
         most_draws: Draws per chain at which sampling stops in any case.
         replicates: Refits of the bootstrap; 0 for none.
         seed: Seed of the fits, the sampler and the bootstrap.
-        target_acceptance: Target of the dual averaging of the step size. Independent dimensions are
-            sampled best at 0.65 (Beskos et al. 2013). Posteriors with ridges need shorter steps: at
-            0.65, 11 % of the trajectories of a toy promoter diverged and the chains had 10
-            effective draws, at 0.9 none and 121 (docs/lac_findings.md).
+        target_acceptance: Target of the dual averaging of the step size; None for 0.9, or for 0.8
+            where curves are integrated out. Independent dimensions are sampled best at 0.65 (Beskos
+            et al. 2013). Posteriors with ridges need shorter steps: at 0.65, 11 % of the
+            trajectories of a toy promoter diverged and the chains had 10 effective draws, at 0.9
+            none and 121 (docs/lac_findings.md).
         max_tree_depth: Largest depth n of a trajectory of at most 2^n - 1 steps.
 
     Raises:
@@ -48,7 +49,7 @@ class SamplingOptions:
     most_draws: int = 2000
     replicates: int = 32
     seed: int = 0
-    target_acceptance: float = 0.9
+    target_acceptance: float | None = None
     max_tree_depth: int = 6
 
     def __post_init__(self) -> None:

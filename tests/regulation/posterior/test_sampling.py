@@ -57,7 +57,8 @@ def follow(mechanism, table, cache, *, weigh=True, rejected=False):
             cache[key] = fit(mechanism, *arguments, **options)
         return cache[key]
 
-    def gaussian_of(data_likelihood, theta):
+    def gaussian_of(data_likelihood, theta, newton_steps):
+        assert newton_steps == laplace.NEWTON_STEPS
         if data_likelihood not in cache:
             cache[data_likelihood] = curved(data_likelihood, theta)
         return cache[data_likelihood]

@@ -1,0 +1,1 @@
+"""Likelihoods whose curves of p(bin | t) are integrated out."""
