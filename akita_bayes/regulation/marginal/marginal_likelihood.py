@@ -34,6 +34,10 @@ FEWEST_WEIGHTS = 200
 of all parameters of a small promoter in 1 ms, and chains over few weights are fast enough."""
 
 
+MOST_READS = 100
+"""Most overdispersed reads of a sequence in a bin. More would need gigabytes of memory."""
+
+
 class _Curve(NamedTuple):
     """Holds a curve and where its parameters and sequences stand.
 
@@ -73,17 +77,24 @@ class CurveAt(NamedTuple):
 
 
 def applies(likelihood: likelihoods.Likelihood) -> bool:
-    """Returns True where bins are splines of whole numbers of reads, with many weights."""
+    """Returns True where bins are splines of whole numbers of reads, with many weights.
+
+    Overdispersed counts must not be large, since each read of a sequence in a bin is a term.
+    """
     processes = likelihood.parameters.processes.values()
     if not all(isinstance(process, bins.SplineBins) for process in processes):
         return False
     parts = marginal_parameters.CURVE_PARTS
     blocks = [block for block in likelihood.parameters.blocks if block.part in parts]
     weights = sum(block.stop - block.start for block in blocks)
-    return weights >= FEWEST_WEIGHTS and all(
-        np.array_equal(library.observed, np.round(library.observed))
-        for library in likelihood.table.libraries
-    )
+    if weights < FEWEST_WEIGHTS:
+        return False
+    observed = [library.observed for library in likelihood.table.libraries]
+    if any(process.overdispersed for process in processes) and (
+        max(counts.max() for counts in observed) > MOST_READS
+    ):
+        return False
+    return all(np.array_equal(counts, np.round(counts)) for counts in observed)
 
 
 class MarginalLikelihood:
