@@ -32,10 +32,7 @@ CHUNK = 50
 POINTS = 8
 """Draws, over all chains, whose curvatures are averaged."""
 LONGEST = 4.0
-"""Largest factor by which a straightened ridge is widened."""
-WIDEST = 10.0
-"""Largest factor by which a parameter of a read-out is widened: on the five lac libraries of Kinney
-et al. (2010), a background varies nine times as widely as the curvature at the mode says."""
+"""Largest factor by which `stretch` widens a direction."""
 
 
 class Chunk(NamedTuple):
@@ -176,14 +173,9 @@ class Run:
         """Sets the coordinates by the curvature at the last draws of the chains. [C, S, D].
 
         Along straightened ridges they are also widened by the spread of the draws. A nearly
-        Gaussian posterior keeps its coordinates. They are widened along the parameters of read-outs
-        alone: the curvature at the mode does not show how widely a background varies.
+        Gaussian posterior keeps its coordinates.
         """
         if self.likelihood.nearly_gaussian:
-            settled = draws[:, draws.shape[1] // 3 :].reshape(-1, draws.shape[-1])
-            along = np.asarray(np.linalg.solve(self._root, self._of_read_outs()), np.float64)
-            self._root = self._root @ stretch(self._whitened(settled), along, longest=WIDEST)
-            self.root = self._root
             return
         last, per_chain = draws[:, -CHUNK:], -(-POINTS // len(draws))
         points = last[:, np.linspace(0, CHUNK - 1, per_chain + 1).astype(int)[1:]]
@@ -198,17 +190,6 @@ class Run:
             self._root = quasi_newton.root_of(precision, prior_sd)
             settled = draws[:, draws.shape[1] // 3 :].reshape(-1, draws.shape[-1])
             self._root = self._root @ stretch(self._whitened(settled), self._ridges())
-
-    def _of_read_outs(self) -> NDArray[np.float64]:
-        """Returns the unit vectors of the parameters of read-outs. [D, R]."""
-        blocks = self.likelihood.parameters.blocks
-        entries = [
-            entry
-            for block in blocks
-            if block.owner == "measurement"
-            for entry in range(block.start, block.stop)
-        ]
-        return np.eye(self.likelihood.parameters.size)[:, entries]
 
     def _ridges(self) -> NDArray[np.float64]:
         """Returns the directions of the ridges in z. [D, R]."""
@@ -226,9 +207,7 @@ class Run:
         return np.asarray(np.linalg.solve(self._root, (phi - self._centre).T).T, np.float64)
 
 
-def stretch(
-    z: NDArray[np.float64], along: NDArray[np.float64], *, longest: float = LONGEST
-) -> NDArray[np.float64]:
+def stretch(z: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the matrix that widens coordinates along ridges on which draws spread far.
 
     A straight ridge can be many times longer than the curvature at one of its points says.
@@ -236,15 +215,14 @@ def stretch(
     Args:
         z: Draws in coordinates that the curvature whitens. [S, D]
         along: Directions of the ridges. [D, R]
-        longest: Largest factor by which a direction is widened.
 
     Returns:
-        A symmetric matrix. [D, D]
+        A symmetric matrix; no direction is widened more than `LONGEST`-fold. [D, D]
     """
     ridges, _ = np.linalg.qr(along)
     variances, turns = np.linalg.eigh(np.atleast_2d(np.cov((z @ ridges).T)))
     directions = ridges @ turns
-    factors = np.sqrt(np.clip(variances, 1.0, longest**2))
+    factors = np.sqrt(np.clip(variances, 1.0, LONGEST**2))
     return np.asarray(np.eye(z.shape[1]) + (directions * (factors - 1)) @ directions.T)
 
 
